@@ -1,0 +1,1 @@
+"""The command ``tuban``: arguments in, one call, words out."""

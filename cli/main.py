@@ -1,0 +1,47 @@
+"""The command ``tuban`` and its sub-commands."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from cli.config import config
+from cli.demo import demo
+from cli.scan import scan
+from cli.train import export, train
+from errors import TubanError
+
+app = typer.Typer(
+    name="tuban",
+    help="Tuban (图斑) finds new construction and ground works between two dates of aerial, drone or satellite imagery.\n\n"
+    "What it finds are suspected changes, to be checked on the ground.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(scan)
+app.command()(demo)
+app.command()(train)
+app.command()(export)
+app.command()(config)
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command; a known error becomes one message and its exit code, never a traceback."""
+    words = Console(stderr=True, highlight=False)
+    try:
+        app(standalone_mode=True)
+    except TubanError as error:
+        words.print("tuban:", str(error), style="red", markup=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        words.print("tuban: interrupted; nothing was written.", markup=False)
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

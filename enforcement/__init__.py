@@ -1,0 +1,1 @@
+"""The life of a lead, over plain data. So far: its units."""

@@ -1,0 +1,43 @@
+"""The one error tree. It lies below every room, so that each can raise what a caller can act on.
+
+A message says what was found, what was expected and what to do. The command line prints it and leaves with
+``exit_code``; a job stores it.
+"""
+
+from __future__ import annotations
+
+
+class TubanError(Exception):
+    """Base of everything that Tuban raises on purpose."""
+
+    exit_code = 1
+
+
+class SettingsError(TubanError):
+    """A setting or an argument cannot be used as it is."""
+
+    exit_code = 2
+
+
+class ImageError(TubanError):
+    """A file is no image that Tuban reads: broken, hostile, of a refused format, or without what is needed."""
+
+    exit_code = 3
+
+
+class NotComparable(TubanError):  # noqa: N818  (an outcome with a reason, not a malfunction)
+    """Two good images cannot be compared: no overlap, too different in scale, not registrable, nothing valid."""
+
+    exit_code = 4
+
+
+class OutputError(TubanError):
+    """The results cannot be written where they were asked for."""
+
+    exit_code = 5
+
+
+class WeightsError(TubanError):
+    """The weights are missing, are not those of the published checksum, or do not fit the network."""
+
+    exit_code = 6

@@ -1,0 +1,1 @@
+"""Two dates of one place in, changes on the map out."""

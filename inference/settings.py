@@ -1,0 +1,116 @@
+"""Settings of a scan: a profile of ``configs/profiles.yaml`` with what the caller changed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from configs import read_yaml
+from errors import SettingsError
+
+AUTO = "auto"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MinimumAreas(_Strict):
+    """Minimum mapping unit in ellipsoidal m², by kind of change."""
+
+    construction: float = Field(ge=0)
+    ground: float = Field(ge=0)
+    demolition: float = Field(ge=0)
+
+
+class Profile(_Strict):
+    """One kind of imagery; the meaning of each value is told in ``configs/profiles.yaml``."""
+
+    up_to_gsd_m: float = Field(gt=0)
+    resolution_m: float = Field(gt=0)
+    min_area_m2: MinimumAreas
+    search_m: float = Field(gt=0)
+    max_residual_px: float = Field(gt=0)
+
+
+class ScanConfig(_Strict):
+    """The whole of ``configs/profiles.yaml``."""
+
+    profiles: dict[str, Profile]
+    weights: str
+    block_px: int = Field(ge=64)
+    min_overlap: float = Field(gt=0, le=1)
+    max_scale_ratio: float = Field(gt=1)
+
+
+class ScanSettings(_Strict):
+    """What one scan works with.
+
+    Attributes:
+        profile_name: which profile it is.
+        profile: its values.
+        block_px: side of a block in pixels, without its halo.
+        min_overlap: see ``configs/profiles.yaml``.
+        max_scale_ratio: see ``configs/profiles.yaml``.
+        threshold: probability from which a pixel counts as changed, by output; None: that of the weights.
+    """
+
+    profile_name: str
+    profile: Profile
+    block_px: int = Field(2048, ge=64)
+    min_overlap: float = 0.02
+    max_scale_ratio: float = 8.0
+    threshold: dict[str, float] | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of all values: two scans with the same one asked the same question."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def read_config(path: Path = Path("profiles.yaml")) -> ScanConfig:
+    """Read and check the scan's settings file.
+
+    Raises:
+        SettingsError: a name or a value is not what the file has; the message lists each.
+    """
+    try:
+        return ScanConfig.model_validate(read_yaml(path))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"The settings file {path} cannot be used: {faults}") from error
+
+
+def settings_for(config: ScanConfig, profile: str, coarser_gsd_m: float, **changed: Any) -> ScanSettings:
+    """Choose a profile for a pair.
+
+    Args:
+        config: what :func:`read_config` returned.
+        profile: a profile's name or ``auto``.
+        coarser_gsd_m: metres per pixel of the coarser of the two images; decides with ``auto``.
+        changed: values of :class:`ScanSettings` to use instead of the file's.
+
+    Raises:
+        SettingsError: no profile has that name, or the images are coarser than every profile.
+    """
+    name = profile
+    if profile == AUTO:
+        fitting = [n for n, p in sorted(config.profiles.items(), key=lambda i: i[1].up_to_gsd_m) if coarser_gsd_m <= p.up_to_gsd_m]
+        if not fitting:
+            raise SettingsError(
+                f"The images have {coarser_gsd_m:.3g} m per pixel; no profile is made for more than "
+                f"{max(p.up_to_gsd_m for p in config.profiles.values()):g} m. Name one with --profile to try it all the same."
+            )
+        name = fitting[0]
+    if name not in config.profiles:
+        raise SettingsError(f"No profile is called {name!r}; there are: {AUTO}, {', '.join(config.profiles)}.")
+    values: dict[str, Any] = {
+        "block_px": config.block_px,
+        "min_overlap": config.min_overlap,
+        "max_scale_ratio": config.max_scale_ratio,
+    }
+    values.update(changed)
+    return ScanSettings(profile_name=name, profile=config.profiles[name], **values)

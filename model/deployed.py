@@ -1,0 +1,33 @@
+"""The network as every runtime runs it: bytes in, probabilities out, so that runtimes cannot differ around it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from model.network import ChangeNetwork, normalise
+
+
+class DeployedNetwork(nn.Module):
+    """Adds to a :class:`ChangeNetwork` what comes before and after it."""
+
+    def __init__(self, network: ChangeNetwork) -> None:
+        """Wrap a network in evaluation mode."""
+        super().__init__()
+        self.network = network
+
+    def forward(self, before: Tensor, after: Tensor) -> Tensor:
+        """Compare two dates.
+
+        Args:
+            before: 1×H×W×3 uint8, RGB; H and W multiples of the layout's stride.
+            after: the later date, same shape, same ground.
+
+        Returns:
+            1×3×H×W float32: probability of *building* and of *ground* in 0…1, direction in −1…1.
+        """
+        pair = torch.cat([before, after]).permute(0, 3, 1, 2).float()
+        n = before.shape[0]
+        pair = normalise(pair)
+        out = self.network(pair[:n], pair[n:])
+        return torch.cat([torch.sigmoid(out.change), torch.tanh(out.direction)], dim=1)

@@ -1,0 +1,166 @@
+"""The detector: weights by name and a runtime, one method. The same answer whichever runtime computes it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import SettingsError
+from model.weights import FOLDER, Weights, find_weights, load_network
+
+RUNTIMES = ("openvino", "torch-cpu", "torch-cuda")
+
+Block = NDArray[np.uint8]
+Probabilities = NDArray[np.float32]
+
+
+class _Runtime(Protocol):
+    precision: str
+
+    def run(self, before: Block, after: Block) -> Probabilities: ...
+
+
+class _OpenVino:
+    """OpenVINO on the processor, in bf16 where the processor computes in it."""
+
+    kept_shapes = 2
+    """Compiled graphs kept: a scan has one block shape, an evaluation of a folder rarely more than two."""
+
+    def __init__(self, weights: Weights, threads: int | None) -> None:
+        from model.openvino_graph import openvino, read_graph
+
+        self._core = openvino.Core()
+        self._graph = read_graph(weights)
+        able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.precision = "bf16" if "BF16" in able else "f32"
+        self._options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
+        if threads:
+            self._options["INFERENCE_NUM_THREADS"] = threads
+        self._compiled: dict[tuple[int, int], Any] = {}
+
+    def run(self, before: Block, after: Block) -> Probabilities:
+        shape = (before.shape[0], before.shape[1])
+        request = self._compiled.get(shape)
+        if request is None:
+            graph = self._graph.clone()
+            graph.reshape({i: [1, *shape, 3] for i in range(2)})
+            request = self._core.compile_model(graph, "CPU", self._options).create_infer_request()
+            while len(self._compiled) >= self.kept_shapes:
+                del self._compiled[next(iter(self._compiled))]
+            self._compiled[shape] = request
+        request.infer([before[None], after[None]], share_inputs=True)
+        return np.array(request.get_output_tensor(0).data[0], dtype=np.float32)
+
+
+class _Torch:
+    """Torch on the processor (f32) or on a CUDA device (f16 where it computes fast, f32 sums)."""
+
+    def __init__(self, weights: Weights, device: str, threads: int | None) -> None:
+        import torch
+
+        from model.deployed import DeployedNetwork
+
+        if device == "cuda" and not torch.cuda.is_available():
+            raise SettingsError("The runtime torch-cuda needs a CUDA device and none was found; use openvino.")
+        if threads:
+            torch.set_num_threads(threads)
+        self._torch = torch
+        self._device = torch.device(device)
+        self._network = DeployedNetwork(load_network(weights)).eval().to(self._device, memory_format=torch.channels_last)
+        self.precision = "f16" if device == "cuda" else "f32"
+
+    def run(self, before: Block, after: Block) -> Probabilities:
+        torch = self._torch
+        cuda = self._device.type == "cuda"
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.float16, enabled=cuda):
+            pair = [torch.from_numpy(np.ascontiguousarray(x))[None].to(self._device) for x in (before, after)]
+            out = self._network(*pair)
+        return np.asarray(out[0].float().cpu().numpy(), dtype=np.float32)
+
+
+def _choose_runtime() -> str:
+    named = os.environ.get("TUBAN_RUNTIME")
+    if named:
+        return named
+    # asking torch costs seconds; a machine without the device file has no such device
+    if Path("/dev/nvidia0").exists():
+        import torch
+
+        if torch.cuda.is_available():
+            return "torch-cuda"
+    return "openvino"
+
+
+class Detector:
+    """Compares two dates of one place.
+
+    Load it after a fork, never before: torch hangs in a child whose parent has computed with it.
+    """
+
+    def __init__(
+        self,
+        weights: str = "fast",
+        *,
+        runtime: str | None = None,
+        threads: int | None = None,
+        folder: Path = FOLDER,
+    ) -> None:
+        """Load weights into a runtime.
+
+        Args:
+            weights: name of the weights in ``folder``.
+            runtime: one of :data:`RUNTIMES`; None: ``TUBAN_RUNTIME``, else CUDA where there is one, else OpenVINO.
+            threads: threads to compute with; None: all cores.
+            folder: where the weights lie.
+
+        Raises:
+            WeightsError: see :func:`model.weights.find_weights`.
+            SettingsError: no such runtime, or no CUDA device.
+        """
+        self.weights = find_weights(weights, folder)
+        self.runtime = runtime or _choose_runtime()
+        if self.runtime not in RUNTIMES:
+            raise SettingsError(f"No runtime is called {self.runtime!r}; there are: {', '.join(RUNTIMES)}.")
+        self._runtime: _Runtime
+        if self.runtime == "openvino":
+            self._runtime = _OpenVino(self.weights, threads)
+        else:
+            self._runtime = _Torch(self.weights, self.runtime.removeprefix("torch-"), threads)
+
+    @property
+    def precision(self) -> str:
+        """Number format that the runtime computes in: bf16, f16 or f32."""
+        return self._runtime.precision
+
+    @property
+    def stride(self) -> int:
+        """Block sides and origins must be multiples of this many pixels."""
+        return self.weights.layout.stride
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a block that can change its answer."""
+        return self.weights.layout.halo
+
+    def predict(self, before: Block, after: Block) -> Probabilities:
+        """Compare two dates.
+
+        Args:
+            before: H×W×3 uint8 RGB, sides multiples of :attr:`stride`.
+            after: the later date, same shape, same ground.
+
+        Returns:
+            3×H×W float32: probability of *building* and of *ground* (0…1), direction (−1 gone … +1 new).
+
+        Raises:
+            ValueError: the shapes differ or are no multiples of the stride.
+        """
+        if before.shape != after.shape or before.ndim != 3 or before.shape[2] != 3:
+            raise ValueError(f"Expected two H×W×3 images of one shape, found {before.shape} and {after.shape}.")
+        if before.shape[0] % self.stride or before.shape[1] % self.stride:
+            raise ValueError(f"Expected sides that are multiples of {self.stride}, found {before.shape[:2]}.")
+        return self._runtime.run(before, after)

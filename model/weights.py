@@ -1,0 +1,109 @@
+"""Weights on disk: safetensors with a known sha256, a card beside them, nothing else is loaded.
+
+``model/weights/NAME.safetensors`` holds the numbers, ``NAME.md`` the card, and ``checksums.json`` says for each name
+which network it fits and which sha256 it must have. A person's own weights lie in any folder of the same form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from errors import WeightsError
+from model.registry import NetworkLayout, find_layout
+
+if TYPE_CHECKING:
+    from model.network import ChangeNetwork
+
+FOLDER = Path(__file__).parent / "weights"
+CHECKSUMS = "checksums.json"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights whose checksum was found to be right.
+
+    Attributes:
+        name: what settings call it.
+        path: the safetensors file.
+        sha256: of the whole file.
+        layout: the network that it fits.
+        threshold: probability from which a pixel counts as changed, by output (``building``, ``ground``); chosen
+            on training data when the weights were exported.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    layout: NetworkLayout
+    threshold: dict[str, float]
+
+
+def _published(folder: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"{folder / CHECKSUMS} cannot be read ({error}); it names the weights and their checksums."
+        ) from error
+    if not isinstance(content, dict):
+        raise WeightsError(f"{folder / CHECKSUMS} must hold one entry for each file of weights.")
+    return content
+
+
+def find_weights(name: str, folder: Path = FOLDER) -> Weights:
+    """Find weights by name and prove that they are the published ones.
+
+    Raises:
+        WeightsError: no such name, no such file, or another checksum than the published one.
+    """
+    published = _published(folder)
+    if name not in published:
+        raise WeightsError(f"There are no weights {name!r} in {folder}; there are: {', '.join(published) or 'none'}.")
+    entry = published[name]
+    path = folder / f"{name}.safetensors"
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise WeightsError(f"The weights {path} cannot be read ({error.strerror}).") from error
+    if digest != entry["sha256"]:
+        raise WeightsError(
+            f"The weights {path} have sha256 {digest[:12]}…, expected {entry['sha256'][:12]}…: the file was changed or "
+            "damaged. Take it again from the release, or export it again from training."
+        )
+    return Weights(name, path, digest, find_layout(entry["network"]), dict(entry["threshold"]))
+
+
+def load_network(weights: Weights) -> ChangeNetwork:
+    """Make the torch network of ``weights``, in evaluation mode.
+
+    Raises:
+        WeightsError: the file's tensors are not those of the network.
+    """
+    from safetensors.torch import load_file
+
+    from model.network import ChangeNetwork
+
+    network = ChangeNetwork(weights.layout)
+    try:
+        network.load_state_dict(load_file(weights.path))
+    except RuntimeError as error:
+        raise WeightsError(f"The weights {weights.path} do not fit network {weights.layout.name!r}: {error}") from error
+    return network.eval()
+
+
+def save_weights(network: ChangeNetwork, name: str, threshold: dict[str, float], folder: Path = FOLDER) -> Weights:
+    """Write a network's numbers and publish their checksum in ``folder``. The card is written by who trained it."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.safetensors"
+    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    published = _published(folder) if (folder / CHECKSUMS).exists() else {}
+    published[name] = {"network": network.layout.name, "sha256": digest, "threshold": threshold}
+    (folder / CHECKSUMS).write_text(json.dumps(published, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return find_weights(name, folder)

@@ -1,0 +1,1 @@
+"""Labelled pairs in, weights out; and the measurements of how good they are."""
