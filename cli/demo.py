@@ -38,9 +38,7 @@ def demo(
         tell_result(run_scan(before, after, out / "scan"), before, after, out / "scan")
         return
     spec = SAMPLE_SCENE
-    words.print(
-        f"Rendering a village on two dates ({spec.width} × {spec.height} px, {spec.gsd_m} m per pixel, seed {spec.seed}) …"
-    )
+    words.print(f"Rendering a village on two dates ({spec.width} × {spec.height} px, {spec.gsd_m} m per pixel) …")
     earlier, later, truth = render_sample_scene(out / "scene")
     result = run_scan(earlier, later, out / "scan")
     compared = compare_with_truth(result.changes, truth, result.settings.profile.min_area_m2)

@@ -15,7 +15,7 @@ from errors import TubanError
 
 app = typer.Typer(
     name="tuban",
-    help="Tuban (图斑) finds new construction and ground works between two dates of aerial, drone or satellite imagery.\n\n"
+    help="Tuban (图斑) finds new construction and ground works between two dates of aerial or satellite imagery.\n\n"
     "What it finds are suspected changes, to be checked on the ground.",
     no_args_is_help=True,
     add_completion=False,

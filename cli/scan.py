@@ -30,7 +30,9 @@ class Runtime(StrEnum):
     torch_cuda = "torch-cuda"
 
 
-Day = Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of acquisition, if the file lacks it.")]
+Day = Annotated[
+    dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of acquisition, if the file lacks it.")
+]
 
 
 def _bands(text: str | None) -> tuple[int, int, int] | None:
@@ -77,9 +79,10 @@ def run_scan(
         raster = ProbabilityRaster(out) if probability else None
         try:
             with scan_progress() as progress:
-                result = detect_changes(earlier, later, detector, settings, progress, raster and raster.open)
+                result = detect_changes(earlier, later, detector, settings, progress, raster.open if raster else None)
             pair = common_pair(earlier, later, settings)
-            write_outputs(result, pair.before, pair.after, out, probability=raster and raster.finish())
+            cog = raster.finish() if raster else None
+            write_outputs(result, pair.before, pair.after, out, probability=cog)
         except NotComparable as outcome:
             write_not_comparable(out, str(outcome), scene_facts(earlier), scene_facts(later), settings=settings)
             raise
@@ -123,14 +126,19 @@ def tell_result(result: ScanResult, earlier: Path, later: Path, out: Path) -> No
 def scan(
     before: Annotated[Path, typer.Argument(help="The earlier image: GeoTIFF, JPEG, PNG or JPEG 2000.")],
     after: Annotated[Path, typer.Argument(help="The later image of the same place.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; an earlier scan in it is replaced.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the results; an earlier scan in it is replaced.")
+    ],
     profile: Annotated[
         str, typer.Option(help="Kind of imagery: drone, aerial, satellite, medium; auto chooses by resolution.")
     ] = AUTO,
     gsd: Annotated[
-        float | None, typer.Option(help="Metres per pixel, for images without coordinates; outlines are then in pixels.")
+        float | None,
+        typer.Option(help="Metres per pixel, for images without coordinates; outlines are then in pixels."),
     ] = None,
-    bands: Annotated[str | None, typer.Option(help="Bands of red, green and blue, from 1, if not found: 3,2,1.")] = None,
+    bands: Annotated[
+        str | None, typer.Option(help="Bands of red, green and blue, from 1, if not found: 3,2,1.")
+    ] = None,
     before_date: Day = None,
     after_date: Day = None,
     json: Annotated[bool, typer.Option("--json", help="Print scan.json on standard output.")] = False,
@@ -139,7 +147,9 @@ def scan(
     weights_folder: Annotated[Path | None, typer.Option(help="Folder with weights of your own.")] = None,
     runtime: Annotated[Runtime | None, typer.Option(help="What computes; default: what suits the machine.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to compute with; default: all cores.")] = None,
-    block: Annotated[int | None, typer.Option(min=64, help="Side of a block in pixels; smaller needs less memory.")] = None,
+    block: Annotated[
+        int | None, typer.Option(min=64, help="Side of a block in pixels; smaller needs less memory.")
+    ] = None,
     config: Annotated[Path, typer.Option(help="Settings file instead of the one that ships.")] = Path("profiles.yaml"),
 ) -> None:
     """Compare two dates of one place and write what changed.
@@ -171,5 +181,3 @@ def scan(
         typer.echo((out / "scan.json").read_text(encoding="utf-8"), nl=False)
     else:
         tell_result(result, before, after, out)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 MARGIN = 16
@@ -34,9 +35,9 @@ class Block:
 
 
 def _pieces(length: int, longest: int, multiple: int) -> list[tuple[int, int]]:
-    """Cut 0…length into equal pieces of at most ``longest``, each a multiple of ``multiple`` (the last may stick out)."""
-    count = -(-length // longest)
-    step = -(-(-(-length // count)) // multiple) * multiple
+    """Cut 0…length into equal pieces of at most ``longest``, multiples of ``multiple``; the last may stick out."""
+    count = math.ceil(length / longest)
+    step = math.ceil(length / count / multiple) * multiple
     return [(start, start + step) for start in range(0, length, step)]
 
 
@@ -51,7 +52,7 @@ def plan_blocks(shape: tuple[int, int], side: int, halo: int, stride: int) -> li
             in every cut.
     """
     longest = max(stride, side // stride * stride)
-    around = -(-(halo + MARGIN) // stride) * stride
+    around = math.ceil((halo + MARGIN) / stride) * stride
     rows, cols = _pieces(shape[0], longest, stride), _pieces(shape[1], longest, stride)
     cells = [(r, c) for r in rows for c in cols]
     return [Block(number, r, c, around) for number, (r, c) in enumerate(cells)]

@@ -25,7 +25,8 @@ from inference.blocks import Block, plan_blocks
 from inference.changes import Change
 from inference.fragments import BlockFindings, find_fragments
 from inference.merge import merge_changes
-from inference.pair import Exposure, Pair, PairPatch, common_pair, measure_exposure, read_pair
+from inference.pair import Exposure, Pair, common_pair, measure_exposure
+from inference.pair_reader import PairPatch, PairReader
 from inference.scan_result import ScanResult, SceneFacts
 from inference.settings import ScanSettings
 from model.detector import Detector
@@ -116,13 +117,11 @@ def prepare(
     return Prepared(pair, exposure, alignment, threshold, smallest)
 
 
-def _read(prepared: Prepared, block: Block) -> PairPatch:
-    return read_pair(prepared.pair, prepared.exposure, prepared.alignment, *block.window)
+def _reader(prepared: Prepared) -> PairReader:
+    return PairReader(prepared.pair, prepared.exposure, prepared.alignment)
 
 
-def _outline(
-    prepared: Prepared, block: Block, patch: PairPatch, probabilities: NDArray[np.float32]
-) -> BlockFindings:
+def _outline(prepared: Prepared, block: Block, patch: PairPatch, probabilities: NDArray[np.float32]) -> BlockFindings:
     return find_fragments(
         probabilities,
         patch.before_valid,
@@ -145,7 +144,7 @@ def _nothing(patch: PairPatch) -> NDArray[np.float32]:
 
 def scan_block(prepared: Prepared, block: Block, detector: Detector) -> BlockFindings:
     """Compare one block: read, ask the network, outline. What a job of a cluster does."""
-    patch = _read(prepared, block)
+    patch = _reader(prepared).read(*block.window)
     probabilities = _predict(detector, patch)
     return _outline(prepared, block, patch, _nothing(patch) if probabilities is None else probabilities)
 
@@ -163,6 +162,7 @@ def scan_blocks(
     Memory holds :data:`READ_AHEAD` blocks before the network and one behind it, however large the scene.
     """
     clock = clock or _Clock({})
+    pixels = _reader(prepared)
     found: list[BlockFindings] = []
     waiting = deque(blocks)
     reads: deque[tuple[Block, Future[PairPatch]]] = deque()
@@ -183,18 +183,18 @@ def scan_blocks(
         return _outline(prepared, block, patch, probabilities)
 
     # one reader: a scene is read by one thread at a time
-    with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(1, "outline") as outliner:
+    with ThreadPoolExecutor(1, "read") as reading_thread, ThreadPoolExecutor(1, "outline") as outliner:
         try:
             while waiting or reads:
                 while waiting and len(reads) < READ_AHEAD:
                     block = waiting.popleft()
-                    reads.append((block, reader.submit(_read, prepared, block)))
+                    reads.append((block, reading_thread.submit(pixels.read, *block.window)))
                 block, reading = reads.popleft()
                 with clock.measure("waiting for pixels"):
                     patch = reading.result()
                 if waiting:
                     following = waiting.popleft()
-                    reads.append((following, reader.submit(_read, prepared, following)))
+                    reads.append((following, reading_thread.submit(pixels.read, *following.window)))
                 with clock.measure("network"):
                     probabilities = _predict(detector, patch)
                 if probabilities is None:
@@ -208,7 +208,7 @@ def scan_blocks(
             if outlining is not None:
                 found.append(outlining.result())
         except BaseException:
-            reader.shutdown(wait=False, cancel_futures=True)
+            reading_thread.shutdown(wait=False, cancel_futures=True)
             raise
     return found
 

@@ -26,7 +26,7 @@ LEAST_SIDE_PX = 144
 NOTHING = (226, 228, 230)
 """Grey where an image shows nothing."""
 
-_NODES = 256  # positions along each axis at which a shift field is taken, at most
+_NODES = 64  # positions along each axis at which a shift field is taken, about: four for each window it was made from
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,8 @@ def look(result: ScanResult, before: Readable, after: Readable, view: View) -> E
 
 
 def _greyed(patch: Patch) -> NDArray[np.uint8]:
+    if patch.valid.all():
+        return patch.rgb
     picture = patch.rgb.copy()
     picture[~patch.valid] = NOTHING
     return picture
@@ -134,9 +136,9 @@ def shift_on(alignment: Alignment, grid: GeoBox, geobox: GeoBox) -> NDArray[np.f
             return None
         taken.append(lines[:, ::step_x])
     place = ((u - left) / step_x).astype(np.float32), ((v - top) / step_y).astype(np.float32)
-    field = cv2.remap(np.concatenate(taken), *place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    turn = np.linalg.inv(np.array([[a, b], [d, e]]))
-    return np.ascontiguousarray(field @ turn.T.astype(np.float32), np.float32)
+    turn = np.linalg.inv(np.array([[a, b], [d, e]]))  # from the grid's pixels to those of the geobox
+    nodes = (np.concatenate(taken) @ turn.T).astype(np.float32)
+    return np.asarray(cv2.remap(nodes, *place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _sampling(index: NDArray[np.float64]) -> tuple[int, int]:

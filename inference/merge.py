@@ -51,9 +51,7 @@ def join_fragments(fragments: Iterable[Fragment]) -> list[_Joined]:
             by_output.setdefault(fragment.output, []).append(fragment)
         else:
             joined.append(
-                _Joined(
-                    fragment.output, fragment.polygon, fragment.pixels, fragment.probability, fragment.direction
-                )
+                _Joined(fragment.output, fragment.polygon, fragment.pixels, fragment.probability, fragment.direction)
             )
     for output, parts in by_output.items():
         whole = shapely.get_parts(shapely.unary_union([part.polygon for part in parts]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from affine import Affine
@@ -17,7 +17,7 @@ from shapely.ops import transform as transform_geometry
 from errors import NotComparable, SettingsError
 from imagery import Patch, Scene
 from inference.settings import ScanSettings
-from model.balance import Table, apply_table, balance_table
+from model.balance import Table, balance_table
 
 LONLAT = CRS.from_epsg(4326)
 ELLIPSOID = Geod(ellps="WGS84")
@@ -75,8 +75,9 @@ def resolution_for(before: Scene, after: Scene, settings: ScanSettings) -> float
     finer, coarser = sorted((before.gsd_m, after.gsd_m))
     if coarser / finer > settings.max_scale_ratio:
         raise NotComparable(
-            f"The images differ too much in scale: {before.name} has {before.gsd_m:.3g} m per pixel, {after.name} "
-            f"{after.gsd_m:.3g} m, a ratio of {coarser / finer:.1f}; up to {settings.max_scale_ratio:g} can be compared."
+            f"The images differ too much in scale: {before.name} has {before.gsd_m:.3g} m per pixel, "
+            f"{after.name} {after.gsd_m:.3g} m, a ratio of {coarser / finer:.1f}; "
+            f"up to {settings.max_scale_ratio:g} can be compared."
         )
     wanted = settings.profile.resolution_m
     return wanted if coarser <= wanted * NATIVE_IS_ENOUGH else coarser
@@ -135,8 +136,9 @@ def _placed_grid(before: Scene, after: Scene, resolution: float, settings: ScanS
         away = one.centroid.distance(other.centroid)
         raise NotComparable(
             f"The images hardly show the same ground: {share:.1%} of the smaller one is covered by the other "
-            f"(at least {settings.min_overlap:.0%} is needed). {before.name} lies at {_where(one, crs)}, {after.name} at "
-            f"{_where(other, crs)}, {away / 1000:.1f} km away. Check the files and their coordinate systems."
+            f"(at least {settings.min_overlap:.0%} is needed). {before.name} lies at {_where(one, crs)}, "
+            f"{after.name} at {_where(other, crs)}, {away / 1000:.1f} km away. "
+            "Check the files and their coordinate systems."
         )
     left, bottom, right, top = common.bounds
     columns, rows = (max(1, round((high - low) / resolution)) for low, high in ((left, right), (bottom, top)))
@@ -161,8 +163,7 @@ def _pixel_pair(before: Scene, after: Scene, resolution: float) -> tuple[Readabl
 
 def _pixel_area(grid: GeoBox) -> float:
     outline = _footprint(grid, LONLAT)
-    area: float = abs(ELLIPSOID.geometry_area_perimeter(outline)[0])
-    return area / (grid.shape[0] * grid.shape[1])
+    return float(abs(ELLIPSOID.geometry_area_perimeter(outline)[0]) / (grid.shape[0] * grid.shape[1]))
 
 
 def common_pair(before: Scene, after: Scene, settings: ScanSettings) -> Pair:
@@ -173,7 +174,9 @@ def common_pair(before: Scene, after: Scene, settings: ScanSettings) -> Pair:
         SettingsError: one image has coordinates and the other has none.
     """
     if before.path == after.path or before.path.samefile(after.path):
-        raise NotComparable(f"Both dates are the same file, {after.name}: there is nothing to compare. Give two images.")
+        raise NotComparable(
+            f"Both dates are the same file, {after.name}: there is nothing to compare. Give two images."
+        )
     if before.date and after.date and before.date > after.date:
         raise NotComparable(
             f"The dates are in the wrong order: {before.name} is of {before.date}, {after.name} of {after.date}. "
@@ -225,53 +228,3 @@ def measure_exposure(pair: Pair) -> Exposure:
             f"(before: {before.valid.mean():.0%} valid, after: {after.valid.mean():.0%} valid)."
         )
     return Exposure(balance_table(before.rgb, both), balance_table(after.rgb, both))
-
-
-@dataclass(frozen=True)
-class PairPatch:
-    """One piece of a pair as the network wants it.
-
-    Attributes:
-        before: uint8 H×W×3, balanced, 0 where not valid.
-        after: the same of the later date.
-        before_valid: bool H×W.
-        after_valid: bool H×W.
-    """
-
-    before: NDArray[np.uint8]
-    after: NDArray[np.uint8]
-    before_valid: NDArray[np.bool_]
-    after_valid: NDArray[np.bool_]
-
-    @property
-    def valid(self) -> NDArray[np.bool_]:
-        """Where both dates show ground."""
-        return self.before_valid & self.after_valid
-
-
-def window_geobox(grid: GeoBox, rows: slice, cols: slice) -> GeoBox:
-    """Cut a window out of a grid; it may reach beyond the grid's edges."""
-    shape = (rows.stop - rows.start, cols.stop - cols.start)
-    return GeoBox(shape, grid.affine * Affine.translation(cols.start, rows.start), grid.crs)
-
-
-def read_pair(pair: Pair, exposure: Exposure, alignment: Any, rows: slice, cols: slice) -> PairPatch:
-    """Read one window of both dates, the earlier one moved onto the later one, both balanced.
-
-    Args:
-        pair: two dates on one grid.
-        exposure: their tables.
-        alignment: an :class:`inference.align.Alignment`.
-        rows: rows of the grid, may reach beyond it.
-        cols: columns of the grid, likewise.
-    """
-    window = window_geobox(pair.grid, rows, cols)
-    before = pair.before.read(window, alignment.shift(rows, cols))
-    after = pair.after.read(window)
-    both = before.valid & after.valid
-    images = []
-    for patch, table in ((before, exposure.before), (after, exposure.after)):
-        rgb = apply_table(patch.rgb, table)
-        rgb[~both] = 0
-        images.append(rgb)
-    return PairPatch(images[0], images[1], before.valid, after.valid)

@@ -63,7 +63,9 @@ class ProbabilityRaster:
         """Close, rewrite as a COG with overviews, and say where it lies."""
         self._raster.close()
         cog = self._path / "probability.tif"
-        rasterio.shutil.copy(self._path / "tiled.tif", cog, driver="COG", COMPRESS="DEFLATE", OVERVIEW_RESAMPLING="AVERAGE")
+        rasterio.shutil.copy(
+            self._path / "tiled.tif", cog, driver="COG", COMPRESS="DEFLATE", OVERVIEW_RESAMPLING="AVERAGE"
+        )
         return cog
 
     def discard(self) -> None:

@@ -98,11 +98,16 @@ def settings_for(config: ScanConfig, profile: str, coarser_gsd_m: float, **chang
     """
     name = profile
     if profile == AUTO:
-        fitting = [n for n, p in sorted(config.profiles.items(), key=lambda i: i[1].up_to_gsd_m) if coarser_gsd_m <= p.up_to_gsd_m]
+        fitting = [
+            n
+            for n, p in sorted(config.profiles.items(), key=lambda i: i[1].up_to_gsd_m)
+            if coarser_gsd_m <= p.up_to_gsd_m
+        ]
         if not fitting:
+            coarsest = max(p.up_to_gsd_m for p in config.profiles.values())
             raise SettingsError(
-                f"The images have {coarser_gsd_m:.3g} m per pixel; no profile is made for more than "
-                f"{max(p.up_to_gsd_m for p in config.profiles.values()):g} m. Name one with --profile to try it all the same."
+                f"The images have {coarser_gsd_m:.3g} m per pixel; no profile is made for more than {coarsest:g} m. "
+                "Name one with --profile to try it nevertheless."
             )
         name = fitting[0]
     if name not in config.profiles:

@@ -18,7 +18,7 @@ KINDS: dict[Kind, tuple[str, str]] = {
 }
 """Names of the kinds: (Chinese, English), in the order of every list."""
 
-STATEMENT = ("疑似变化线索,须经实地核查", "Suspected change, to be checked on the ground")
+STATEMENT = ("疑似变化线索，须经实地核查", "Suspected change, to be checked on the ground")
 
 REASONS = {
     "no data on both dates": ("两期影像均无数据", "No data on both dates"),

@@ -70,7 +70,7 @@ class _Torch:
             torch.set_num_threads(threads)
         self._torch = torch
         self._device = torch.device(device)
-        self._network = DeployedNetwork(load_network(weights)).eval().to(self._device, memory_format=torch.channels_last)
+        self._network = DeployedNetwork(load_network(weights)).eval().to(self._device)
         self.precision = "f16" if device == "cuda" else "f32"
 
     def run(self, before: Block, after: Block) -> Probabilities:

@@ -15,6 +15,7 @@ are enough for this question).
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -96,9 +97,7 @@ class ChangeNetwork(nn.Module):
         widths = layout.widths
         self.encoder = Encoder(layout)
         self.fuse = nn.ModuleList(nn.Sequential(nn.Conv2d(2 * w, w, 1, bias=False), nn.BatchNorm2d(w)) for w in widths)
-        self.up = nn.ModuleList(
-            nn.Conv2d(coarse, fine, 1, bias=False) for fine, coarse in zip(widths, widths[1:], strict=False)
-        )
+        self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1, bias=False) for fine, coarse in pairwise(widths))
         self.smooth = nn.ModuleList(_conv(w, w) for w in widths[:-1])
         self.head = nn.Conv2d(widths[0], len(CHANGE_OUTPUTS) * 4, 3, padding=1)
         # what changed is rare: start from there, so that the first steps are not spent on learning it

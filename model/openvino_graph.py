@@ -20,6 +20,8 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402
 
+__all__ = ["cache_folder", "openvino", "read_graph"]
+
 
 def cache_folder() -> Path:
     """Where converted graphs are kept: ``TUBAN_CACHE``, else ``tuban`` in the user's cache folder."""

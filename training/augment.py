@@ -104,7 +104,7 @@ def _sensor(image: Image, rng: np.random.Generator, compress: float) -> Image:
         out = np.clip(out.astype(np.int16) + noise, 0, 255).astype(np.uint8)
     if rng.random() < compress:
         coded = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])[1]
-        out = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        out = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), dtype=np.uint8)
     return np.asarray(out, dtype=np.uint8)
 
 
@@ -131,7 +131,9 @@ def augment(sample: Sample, rng: np.random.Generator, settings: AugmentSettings)
 
     large = 3.0 if rng.random() < 0.1 else 1.0
     off = rng.normal(0, settings.shift_px * large, 2)
-    slip = _centred(_affine(rng.normal(0, 0.002), 1 + rng.normal(0, 0.002), False, (off[0], off[1])), (size, size), size)
+    slip = _centred(
+        _affine(rng.normal(0, 0.002), 1 + rng.normal(0, 0.002), False, (off[0], off[1])), (size, size), size
+    )
 
     before = _restyle(_warp(sample.before, slip @ pair, size, scale), rng, settings)
     after = _restyle(_warp(sample.after, pair, size, scale), rng, settings)

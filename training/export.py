@@ -60,7 +60,7 @@ def write_card(
 ) -> Path:
     """Write ``NAME.md`` beside the weights."""
     sources = "\n".join(
-        "| `" + "`, `".join(map(str, getattr(s, "folders", None) or [s.folder])) + f"` | {s.kind} | "
+        f"| {', '.join(f'`{folder}`' for folder in s.all_folders)} | {s.kind} | "
         f"{getattr(s, 'question', 'both')} | {s.weight:g} |"
         for s in recipe.sources
     )
@@ -125,6 +125,8 @@ def export_run(
     save_weights(network, name, dict.fromkeys(CHANGE_OUTPUTS, 0.5), folder)
     weights = save_weights(network, name, choose_thresholds(recipe, root, name, folder), folder)
     detector = Detector(name, runtime="openvino", folder=folder)
-    scores = {path: (question, measure_folder(detector, root / path, question)) for path, question in validation.items()}
+    scores = {
+        path: (question, measure_folder(detector, root / path, question)) for path, question in validation.items()
+    }
     write_card(weights, recipe, step, scores, notes)
     return weights, scores

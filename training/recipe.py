@@ -28,6 +28,11 @@ class PairsRecipe(_Strict):
     question: Literal["building", "ground"]
     weight: float = Field(gt=0)
 
+    @property
+    def all_folders(self) -> tuple[Path, ...]:
+        """What the samples come from."""
+        return (self.folder,)
+
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
         return LabelledPairs(root / self.folder, self.question, self.prefix)
@@ -40,6 +45,11 @@ class CrossedRecipe(_Strict):
     folders: tuple[Path, ...]
     weight: float = Field(gt=0)
 
+    @property
+    def all_folders(self) -> tuple[Path, ...]:
+        """What the samples come from."""
+        return self.folders
+
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
         return CrossPairs([root / folder for folder in self.folders])
@@ -51,6 +61,11 @@ class UnchangedRecipe(_Strict):
     kind: Literal["unchanged"]
     folders: tuple[Path, ...]
     weight: float = Field(gt=0)
+
+    @property
+    def all_folders(self) -> tuple[Path, ...]:
+        """What the samples come from."""
+        return self.folders
 
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
@@ -66,6 +81,11 @@ class RenderedRecipe(_Strict):
     size: int = Field(1024, ge=384)
     gsd_m: tuple[float, float]
     weight: float = Field(gt=0)
+
+    @property
+    def all_folders(self) -> tuple[Path, ...]:
+        """What the samples come from."""
+        return (self.folder,)
 
     def open(self, root: Path) -> Source:
         """Render or find the scenes; ``folder`` is relative to the working folder, not to ``root``."""

@@ -60,7 +60,7 @@ def read_mask(path: Path) -> Image:
     mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise SettingsError(f"{path} could not be read as a mask; the folder is not usable for training.")
-    return (mask > 127).astype(np.uint8)
+    return np.asarray(mask > 127).astype(np.uint8)
 
 
 def _listed(folder: Path, prefix: str = "") -> list[Path]:
@@ -117,7 +117,9 @@ class CrossPairs:
         """List the images of all ``folders`` (``images/`` and ``masks/`` in each)."""
         self.size = size
         self.images = [
-            (image, folder / "masks" / (image.stem + ".png")) for folder in folders for image in _listed(folder / "images")
+            (image, folder / "masks" / (image.stem + ".png"))
+            for folder in folders
+            for image in _listed(folder / "images")
         ]
 
     def _one(self, rng: np.random.Generator) -> tuple[Image, Image]:

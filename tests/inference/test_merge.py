@@ -1,0 +1,68 @@
+"""Fragments of blocks become the changes that one block would have shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from rasterio.features import shapes
+from shapely.geometry import Polygon, box, shape
+
+from inference.fragments import Fragment
+from inference.merge import merge_changes
+from inference.settings import MinimumAreas
+
+GRID = GeoBox((1000, 1000), Affine.scale(1.0), None)
+MINIMUM = MinimumAreas(construction=50, ground=50, demolition=50)
+
+
+def _fragment(polygon: Polygon, output: str = "building", direction: float = 1.0, score: float = 0.8) -> Fragment:
+    area = int(polygon.area)
+    return Fragment(output, polygon, area, area * score, area * direction, on_seam=True)
+
+
+def test_halves_of_a_house_become_one_with_no_vertex_at_the_seam() -> None:
+    halves = [_fragment(box(10, 10, 20, 40), score=0.6), _fragment(box(20, 10, 50, 40), score=0.9)]
+    (change,) = merge_changes(halves, GRID, 1.0, MINIMUM)
+    assert change.polygon.equals(box(10, 10, 50, 40))
+    assert len(change.polygon.exterior.coords) == 5
+    assert change.score == pytest.approx((0.6 * 300 + 0.9 * 900) / 1200)
+
+
+def test_corners_that_touch_are_two_changes() -> None:
+    parts = [_fragment(box(10, 10, 20, 20)), _fragment(box(20, 20, 30, 30))]
+    assert len(merge_changes(parts, GRID, 1.0, MINIMUM)) == 2
+
+
+def test_building_and_ground_that_touch_are_not_joined() -> None:
+    parts = [_fragment(box(10, 10, 20, 20)), _fragment(box(20, 10, 30, 20), "ground")]
+    assert {change.kind for change in merge_changes(parts, GRID, 1.0, MINIMUM)} == {"construction", "ground"}
+
+
+def test_the_order_of_the_fragments_does_not_matter() -> None:
+    parts = [_fragment(box(10 * k, 10, 10 * k + 10, 20 + k)) for k in range(8)] + [_fragment(box(300, 5, 320, 25))]
+    one, other = merge_changes(parts, GRID, 1.0, MINIMUM), merge_changes(parts[::-1], GRID, 1.0, MINIMUM)
+    assert [change.polygon.wkt for change in one] == [change.polygon.wkt for change in other]
+
+
+def test_the_sign_decides_for_demolition() -> None:
+    (change,) = merge_changes([_fragment(box(0, 0, 20, 20), direction=-0.2)], GRID, 1.0, MINIMUM)
+    assert change.kind == "demolition"
+
+
+@pytest.mark.parametrize(("side", "count"), [(7, 0), (8, 1)])
+def test_the_minimum_mapping_unit_is_kept_to(side: int, count: int) -> None:
+    assert len(merge_changes([_fragment(box(0, 0, side, side))], GRID, 1.0, MINIMUM)) == count
+
+
+def test_simplifying_moves_no_edge_by_more_than_a_pixel() -> None:
+    rows, cols = np.mgrid[:200, :200]
+    wavy = np.hypot(rows - 100, cols - 100) < 60 + 12 * np.sin(5 * np.arctan2(rows - 100, cols - 100))
+    outline = next(shape(g) for g, value in shapes(wavy.astype(np.uint8)) if value == 1)
+    (change,) = merge_changes([_fragment(outline)], GRID, 1.0, MINIMUM)
+    assert len(change.polygon.exterior.coords) < len(outline.exterior.coords) / 4
+    moved = shapely.hausdorff_distance(change.polygon.exterior, outline.exterior, densify=0.05)
+    assert moved <= 1.0 + 1e-9
+    assert change.area_m2 == pytest.approx(outline.area, rel=0.02)

@@ -1,0 +1,89 @@
+"""The network is what the card says: symmetric in time, of the stated reach, and trainable for one question alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from errors import SettingsError
+from model.network import ChangeNetwork
+from model.registry import LAYOUTS, find_layout
+from training.loss import change_loss
+
+
+@pytest.fixture(params=sorted(LAYOUTS))
+def network(request: pytest.FixtureRequest) -> ChangeNetwork:
+    torch.manual_seed(3)
+    made = ChangeNetwork(find_layout(request.param))
+    for name, tensor in made.named_buffers():
+        if name.endswith("running_mean"):
+            tensor.normal_(0, 0.1)
+    return made.eval()
+
+
+def _pair(size: int = 96, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(seed)
+    return torch.randn(1, 3, size, size), torch.randn(1, 3, size, size)
+
+
+def test_swapping_the_dates_leaves_the_change_and_turns_the_sign(network: ChangeNetwork) -> None:
+    a, b = _pair()
+    with torch.inference_mode():
+        forward, backward = network(a, b), network(b, a)
+    assert torch.allclose(forward.change, backward.change, atol=1e-5)
+    assert torch.allclose(forward.direction, -backward.direction, atol=1e-5)
+    assert forward.direction.abs().max() > 1e-3, "a direction of zero everywhere would be odd too"
+
+
+def test_symmetry_holds_for_any_weights_not_only_trained_ones(network: ChangeNetwork) -> None:
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+    a, b = _pair(seed=5)
+    with torch.inference_mode():
+        forward, backward = network(a, b), network(b, a)
+    scale = forward.change.abs().max()
+    assert (forward.change - backward.change).abs().max() < 1e-5 * scale
+    assert (forward.direction + backward.direction).abs().max() < 1e-5 * forward.direction.abs().max()
+
+
+def test_the_answer_is_one_value_per_pixel_and_question(network: ChangeNetwork) -> None:
+    a, b = _pair(64)
+    with torch.inference_mode():
+        out = network(a, b)
+    assert out.change.shape == (1, 2, 64, 64)
+    assert out.direction.shape == (1, 1, 64, 64)
+
+
+@pytest.mark.parametrize("offset", [0, 7, 15])
+def test_no_pixel_is_reached_from_further_than_the_halo(network: ChangeNetwork, offset: int) -> None:
+    halo = network.layout.halo
+    side = 2 * halo + 5 * network.layout.stride
+    side -= side % network.layout.stride
+    at = side // 2 // network.layout.stride * network.layout.stride + offset
+    image = torch.zeros(1, 3, side, side, requires_grad=True)
+    network(image, torch.ones_like(image)).change[0, :, at, at].sum().backward()
+    assert image.grad is not None
+    rows = image.grad[0].abs().sum(dim=(0, 2)).nonzero().flatten()
+    reach = max(at - int(rows.min()), int(rows.max()) - at)
+    assert reach <= halo
+    assert reach > halo - 2 * network.layout.stride, (
+        "the halo must not be much wider than needed: it is read for nothing"
+    )
+
+
+def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match="fast, accurate"):
+        find_layout("huge")
+
+
+def test_a_sample_that_asks_one_question_does_not_teach_the_other() -> None:
+    network = ChangeNetwork(find_layout("fast")).train()
+    a, b = _pair(64)
+    target = torch.ones(1, 2, 64, 64)
+    asked = torch.tensor([[True, False]])
+    change_loss(network(a, b), target, asked, torch.zeros(1, 64, 64)).backward()
+    gradient = network.head.weight.grad
+    assert gradient is not None
+    assert gradient[:4].abs().max() > 0, "building was asked"
+    assert gradient[4:].abs().max() == 0, "ground was not"
