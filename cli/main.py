@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import click
 import typer
 from rich.console import Console
 
@@ -34,13 +35,18 @@ def main() -> None:
     """Run the command; a known error becomes one message and its exit code, never a traceback."""
     words = Console(stderr=True, highlight=False)
     try:
-        app(standalone_mode=True)
+        # not click's own handling of errors, which has other words and exit codes
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except TubanError as error:
         words.print("tuban:", str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         words.print("tuban: interrupted; nothing was written.", markup=False)
         sys.exit(INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from inference.align_field import Lattice, ShiftField
 
 Float64 = NDArray[np.float64]
 
-STIFFNESS = (30.0, 5.0, 1.0, 0.2, 0.04, 0.01)
+STIFFNESS = (30.0, 3.0, 0.3, 0.04, 0.008, 0.0015)
 """Bending penalties tried, stiffest first, in units of one window's weight."""
 
 SPARE_GAIN = 0.95
@@ -124,8 +124,8 @@ def fit_remainder(offset: Float64, weight: Float64, lattice: Lattice, radius: fl
     cap = float(np.clip(3.0 * _median(length, trust), 4.0 * FINEST_SCALE_PX, radius))
     best: Float64 | None = None
     lowest = float((trust * np.minimum(length, cap) ** 2).sum() / total)
-    if lowest < (FINEST_SCALE_PX / 5.0) ** 2:
-        return None
+    if lowest < (FINEST_SCALE_PX / 2.0) ** 2:
+        return None  # nothing left that matching could tell from its own error
     nodes = np.zeros_like(said)
     for stiffness in STIFFNESS:
         left_out = length

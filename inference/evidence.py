@@ -55,7 +55,7 @@ class View:
         """Outer ring, then holes, in the picture's pixels: (n, 2) as (x, y), corners of pixels at whole numbers."""
         inverse = ~self.geobox.affine
         rings = [polygon.exterior, *polygon.interiors]
-        return [np.array([inverse * (x, y) for x, y, *_ in ring.coords], np.float64) for ring in rings]
+        return [np.array([inverse @ (x, y) for x, y, *_ in ring.coords], np.float64) for ring in rings]
 
     def bar(self, longest_px: float) -> tuple[int, str]:
         """Scale bar of a round length: its pixels, at most ``longest_px``, and its label, like ``50 m``."""
@@ -85,17 +85,16 @@ class Evidence:
 
 def overview(result: ScanResult, longest_px: int) -> View:
     """The whole grid of a scan, its longer side ``longest_px``."""
-    rows, columns = result.grid.shape
-    corners = [result.grid.affine * at for at in ((0, 0), (columns, 0), (0, rows), (columns, rows))]
-    xs, ys = zip(*corners, strict=True)
-    return _view(result, (min(xs), min(ys), max(xs), max(ys)), longest_px)
+    return _view(result, _bounds(result.grid), longest_px)
 
 
 def close_up(result: ScanResult, change: Change, side_px: int) -> View:
-    """A square around one change, with surroundings."""
+    """A square around one change, with surroundings. At the edge of the grid it is moved inwards: more to see there."""
     left, bottom, right, top = change.polygon.bounds
     side = max(MARGIN * (right - left), MARGIN * (top - bottom), LEAST_SIDE_PX * _pixel(result.grid))
-    x, y = (left + right) / 2, (bottom + top) / 2
+    west, south, east, north = _bounds(result.grid)
+    x = _within((left + right) / 2, side, west, east)
+    y = _within((bottom + top) / 2, side, south, north)
     return _view(result, (x - side / 2, y - side / 2, x + side / 2, y + side / 2), side_px)
 
 
@@ -120,7 +119,7 @@ def shift_on(alignment: Alignment, grid: GeoBox, geobox: GeoBox) -> NDArray[np.f
     The field is smooth, so where the window holds many pixels of the grid it is taken at some of them only.
     """
     rows, columns = geobox.shape
-    to_grid = ~grid.affine * geobox.affine
+    to_grid = ~grid.affine @ geobox.affine
     a, b, c, d, e, f = to_grid[:6]
     x, y = np.arange(columns) + 0.5, np.arange(rows) + 0.5
     u = (a * x + c)[None, :] + (b * y)[:, None] - 0.5  # indices: 0 is the centre of the grid's first pixel
@@ -150,6 +149,21 @@ def _sampling(index: NDArray[np.float64]) -> tuple[int, int]:
 def _pixel(grid: GeoBox) -> float:
     """Side of a grid pixel in units of its CRS."""
     return math.hypot(grid.affine.a, grid.affine.d)
+
+
+def _bounds(grid: GeoBox) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top of a grid in its CRS."""
+    rows, columns = grid.shape
+    corners = [grid.affine @ at for at in ((0, 0), (columns, 0), (0, rows), (columns, rows))]
+    xs, ys = zip(*corners, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _within(middle: float, side: float, low: float, high: float) -> float:
+    """Middle of a stretch of length ``side``, moved so that it lies between ``low`` and ``high`` if it is no longer."""
+    if side > high - low:
+        return middle
+    return min(max(middle, low + side / 2), high - side / 2)
 
 
 def _view(result: ScanResult, bounds: tuple[float, float, float, float], longest_px: int) -> View:

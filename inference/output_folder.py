@@ -41,9 +41,9 @@ def check_output(out: Path) -> None:
         OutputError: it holds other things, is no folder, or cannot be written.
     """
     out = _resolved(out)
-    if out.exists():
+    if _exists(out):
         _check_replaceable(out)
-    above = next(folder for folder in out.parents if folder.exists())
+    above = next(folder for folder in out.parents if _exists(folder))
     if not above.is_dir():
         raise OutputError(f"Results cannot be written to {out}: {above} is a file. Name another folder with --out.")
     trial = above / f"{_HIDDEN}{secrets.token_hex(6)}"
@@ -95,6 +95,14 @@ def _resolved(out: Path) -> Path:
         return Path(out).expanduser().resolve()
     except (OSError, RuntimeError) as error:
         raise OutputError(f"{out} is no usable path ({error}). Name another folder with --out.") from error
+
+
+def _exists(path: Path) -> bool:
+    """Whether anything is there. A name that cannot be there, like one too long, is told when it is tried."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _unwritable(out: Path, where: Path, error: OSError) -> OutputError:

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
 FONT_PX = 26
 """Size of a number in pixels of the overview, where there is room."""
 
 _SMALL_FONT_PX = 20  # from so many marks on that the picture would be all numbers
 _MANY = 60
+_CAPTION_PX = (260.0, 52.0)
 _DOT_PX = 14  # an outline smaller than this is no more than a dot: it gets a ring around it
 
 
@@ -54,7 +58,7 @@ class Placed:
 def lay_marks(marks: list[Mark], width: int, height: int) -> list[Placed]:
     """Place the numbers of all marks, the largest changes first, each on the first free side of its outline."""
     font = FONT_PX if len(marks) <= _MANY else _SMALL_FONT_PX
-    taken: list[tuple[float, float, float, float]] = []
+    taken = _furniture(width, height)
     placed: dict[int, Placed] = {}
     for mark in sorted(marks, key=lambda mark: (-mark.area_m2, mark.number)):
         long, tall = 0.6 * font * len(str(mark.number)), 0.8 * font
@@ -81,12 +85,23 @@ def lay_marks(marks: list[Mark], width: int, height: int) -> list[Placed]:
     return [placed[mark.number] for mark in marks]
 
 
-def _inside(x: float, y: float, long: float, tall: float, width: int, height: int) -> tuple[float, float, float, float]:
+def _furniture(width: int, height: int) -> list[Box]:
+    """Where captions, north arrow and scale bar are."""
+    long, tall = _CAPTION_PX
+    return [
+        (0.0, 0.0, long, tall),
+        (width - long, 0.0, width, tall),
+        (0.0, height - 90.0, 60.0, height),
+        (width * 5 / 6 - 30, height - 70.0, width, height),
+    ]
+
+
+def _inside(x: float, y: float, long: float, tall: float, width: int, height: int) -> Box:
     """Box of a number with its base line at (x, y), moved into the picture: left, top, right, bottom."""
     x = min(max(x, 3.0), max(3.0, width - long - 3))
     y = min(max(y, tall + 3), max(tall + 3, height - 3.0))
     return x, y - tall, x + long, y
 
 
-def _touch(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+def _touch(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -22,8 +22,8 @@ COLOURS: dict[Kind, tuple[int, int, int]] = {
     "ground": (240, 228, 66),
     "demolition": (86, 180, 233),
 }
-"""After vermilion, yellow and sky blue of Okabe and Ito (2008), told apart with every common colour blindness; the first
-is brighter here, so that a thin line stands out on dark ground. The report dashes lines by kind as well."""
+"""After vermilion, yellow and sky blue of Okabe and Ito (2008), told apart with every common colour blindness; the
+first is brighter here, so that a thin line stands out on dark ground. The report dashes lines by kind as well."""
 
 _CASING = (16, 16, 16)
 _FOOT_PX, _FOOT, _INK = 34, (247, 247, 245), (28, 30, 33)

@@ -24,8 +24,8 @@ from inference.scan_result import ScanResult, SceneFacts
 from inference.settings import MinimumAreas, Profile, ScanSettings
 
 ARC_30 = 3_320_113.398
-"""Metres along the meridian from the equator to 30° north on the WGS 84 ellipsoid; on that of CGCS2000 the same to 0.1 mm
-(textbook series, Snyder 1987, equation 3-21)."""
+"""Metres along the meridian from the equator to 30° north on the WGS 84 ellipsoid; on that of CGCS2000 the same to
+0.1 mm (textbook series, Snyder 1987, equation 3-21)."""
 
 UTM_POINT = (500_000.0, ARC_30 * 0.9996)
 """117° E 30° N in EPSG:32650: on the central meridian, scaled by 0.9996."""
@@ -53,7 +53,7 @@ class Painted:
         column, row = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
         if shift is not None:
             column, row = column + shift[..., 0], row + shift[..., 1]
-        x, y = geobox.affine * (column, row)
+        x, y = geobox.affine @ (column, row)
         rgb = np.full((rows, columns, 3), 90, np.uint8)
         for at in self.dots:
             rgb[np.hypot(x - at[0] - self.off[0], y - at[1] - self.off[1]) < 1.5] = 255

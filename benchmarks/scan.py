@@ -1,0 +1,143 @@
+"""Speed and memory of a whole scan beside those of the bare network on the same pixels in memory.
+
+Ratios of one run are what to compare between machines and commits; absolute figures are the machine's.
+
+    make bench                                  a rendered pair of 2,000² and one of 8,000² pixels
+    .venv/bin/python -m benchmarks.scan 30000   sides of your own
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.enums import Resampling
+from rasterio.windows import Window
+from rich.console import Console
+from rich.table import Table
+
+from training.synthetic import SceneSpec, render_scene
+
+SIDES = (2_000, 8_000)
+TILE = 2_000
+
+_NETWORK = """
+import sys, time, numpy as np
+from model.detector import Detector
+from inference.blocks import plan_blocks
+side, block = int(sys.argv[1]), 2048
+detector = Detector("fast")
+blocks = plan_blocks((side, side), block, detector.halo, detector.stride)
+rows, cols = blocks[0].window
+shape = (rows.stop - rows.start, cols.stop - cols.start, 3)
+rng = np.random.default_rng(0)
+pair = [rng.integers(1, 255, shape, dtype=np.uint8) for _ in range(2)]
+detector.predict(*pair)
+began = time.perf_counter()
+count = min(len(blocks), 4)
+for _ in range(count):
+    detector.predict(*pair)
+print((time.perf_counter() - began) * len(blocks) / count)
+"""
+
+_SCAN = """
+import json, resource, sys, time
+from pathlib import Path
+from imagery import open_scene
+from inference.detect_changes import detect_changes
+from inference.settings import read_config, settings_for
+from model.detector import Detector
+detector = Detector("fast")
+with open_scene(Path(sys.argv[1])) as before, open_scene(Path(sys.argv[2])) as after:
+    settings = settings_for(read_config(), "aerial", after.gsd_m)
+    began = time.perf_counter()
+    result = detect_changes(before, after, detector, settings)
+    seconds = time.perf_counter() - began
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps({"seconds": seconds, "peak_mib": peak, "changes": len(result.changes), "timings": result.timings_s}))
+"""
+
+
+def write_large_pair(folder: Path, side: int) -> tuple[Path, Path]:
+    """A pair of ``side``² pixels, tiled from one rendered scene (flipped in turn), tiled GeoTIFF with overviews."""
+    spec = SceneSpec(seed=5, width=min(side, TILE), height=min(side, TILE))
+    pair = render_scene(spec)
+    paths = []
+    for name, image in (("before", pair.before), ("after", pair.after)):
+        path = folder / f"{name}_{side}.tif"
+        with rasterio.open(
+            path,
+            "w",
+            driver="GTiff",
+            width=side,
+            height=side,
+            count=3,
+            dtype="uint8",
+            tiled=True,
+            blockxsize=512,
+            blockysize=512,
+            compress="jpeg",
+            photometric="ycbcr",
+            jpeg_quality=90,
+            crs=spec.crs,
+            transform=Affine(0.5, 0, 489_600, 0, -0.5, 3_424_200),
+            BIGTIFF="IF_SAFER",
+        ) as raster:
+            for row in range(0, side, TILE):
+                for col in range(0, side, TILE):
+                    height, width = min(TILE, side - row), min(TILE, side - col)
+                    turned = image[:: 1 if row // TILE % 2 == 0 else -1, :: 1 if col // TILE % 2 == 0 else -1]
+                    part = np.moveaxis(turned[:height, :width], 2, 0)
+                    raster.write(np.ascontiguousarray(part), window=Window(col, row, width, height))
+        with rasterio.open(path, "r+") as raster:
+            raster.build_overviews([2**k for k in range(1, 7) if side >> k > 256], Resampling.average)
+        paths.append(path)
+    return paths[0], paths[1]
+
+
+def _run(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip().splitlines()[-1]
+
+
+def main() -> None:
+    """Measure each side in processes of its own and print one table."""
+    words = Console()
+    sides = tuple(int(text) for text in sys.argv[1:]) or SIDES
+    table = Table(title="Scan of a pair, rendered, 0.5 m, JPEG in GeoTIFF")
+    for heading in ("pixels a side", "scan Mpx/s", "network Mpx/s", "scan/network time", "peak MiB", "changes"):
+        table.add_column(heading, justify="right")
+    with tempfile.TemporaryDirectory() as scratch:
+        for side in sides:
+            began = time.perf_counter()
+            before, after = write_large_pair(Path(scratch), side)
+            words.print(f"{side}²: pair made in {time.perf_counter() - began:.0f} s", style="dim")
+            network = float(_run(_NETWORK, str(side)))
+            scan = json.loads(_run(_SCAN, str(before), str(after)))
+            words.print(
+                "  " + ", ".join(f"{part} {seconds:.2f} s" for part, seconds in scan["timings"].items()), style="dim"
+            )
+            table.add_row(
+                f"{side:,}",
+                f"{side**2 / 1e6 / scan['seconds']:.2f}",
+                f"{side**2 / 1e6 / network:.2f}",
+                f"{scan['seconds'] / network:.2f}",
+                f"{scan['peak_mib']:.0f}",
+                str(scan["changes"]),
+            )
+            for path in (before, after):
+                path.unlink()
+    words.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""The command: what it writes, what it says of bad input, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+
+from model.weights import FOLDER
+from tests.inference.scenes import textured, write_image
+from training.sample_scene import render_sample_scene
+from training.synthetic import SceneSpec
+
+
+def tuban(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command as a person does."""
+    command = [sys.executable, "-W", "ignore", "-m", "cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    spec = SceneSpec(seed=5, width=700, height=600, changes=4)
+    before, after, _ = render_sample_scene(tmp_path_factory.mktemp("scene"), spec)
+    return before, after
+
+
+@pytest.fixture(scope="module")
+def scanned(scene: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / "scan"
+    done = tuban("scan", *scene, "--out", out, "--probability")
+    assert done.returncode == 0, done.stderr
+    assert "to be checked on the ground" in done.stdout
+    return out
+
+
+def test_everything_is_written(scanned: Path) -> None:
+    names = {path.name for path in scanned.iterdir()}
+    expected = {"changes.geojson", "changes.gpkg", "report.html", "scan.json", "probability.tif", "thumbnails"}
+    assert names == expected
+    record = json.loads((scanned / "scan.json").read_text())
+    features = json.loads((scanned / "changes.geojson").read_text())["features"]
+    assert record["outcome"] == "compared"
+    assert len(list((scanned / "thumbnails").iterdir())) == 2 * len(features)
+    for feature in features:
+        assert {"kind", "score", "area_m2", "area_mu"} <= set(feature["properties"])
+
+
+def test_both_layers_hold_the_same_changes(scanned: Path) -> None:
+    layers = {name for name, _ in pyogrio.list_layers(scanned / "changes.gpkg")}
+    assert layers == {"changes", "changes_4490"}
+    assert pyogrio.read_info(scanned / "changes.gpkg", layer="changes_4490")["crs"] == "EPSG:4490"
+    assert pyogrio.read_info(scanned / "changes.gpkg", layer="changes")["crs"] == "EPSG:4547"
+
+
+def test_the_probability_is_a_cog_on_the_grid_of_the_scan(scanned: Path, scene: tuple[Path, Path]) -> None:
+    with rasterio.open(scanned / "probability.tif") as raster, rasterio.open(scene[1]) as after:
+        assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert raster.crs == after.crs
+        assert raster.res == (0.5, 0.5)
+        assert raster.read(1).any()
+
+
+def test_scanning_again_gives_the_same_bytes_but_for_the_timings(
+    scanned: Path, scene: tuple[Path, Path], tmp_path: Path
+) -> None:
+    assert tuban("scan", *scene, "--out", tmp_path / "again", "--probability").returncode == 0
+    for path in sorted(scanned.rglob("*")):
+        other = tmp_path / "again" / path.relative_to(scanned)
+        if path.name == "scan.json":
+            one, two = (json.loads(p.read_text()) for p in (path, other))
+            assert one.pop("timings_s")
+            assert two.pop("timings_s")
+            assert one == two
+        elif path.is_file():
+            assert path.read_bytes() == other.read_bytes(), path.name
+
+
+def test_json_on_standard_output_is_the_record(scene: tuple[Path, Path], tmp_path: Path) -> None:
+    done = tuban("scan", *scene, "--out", tmp_path / "out", "--json")
+    assert json.loads(done.stdout) == json.loads((tmp_path / "out" / "scan.json").read_text())
+
+
+def test_itself_shifted_and_brighter_gives_no_polygon(scene: tuple[Path, Path], tmp_path: Path) -> None:
+    with rasterio.open(scene[0]) as raster:
+        image, profile = raster.read(), raster.profile
+    moved = np.roll(image, (3, 3), axis=(1, 2)).astype(np.float32) * 1.4
+    with rasterio.open(tmp_path / "moved.tif", "w", **profile) as raster:
+        raster.write(np.clip(moved, 0, 255).astype(np.uint8))
+    done = tuban("scan", scene[0], tmp_path / "moved.tif", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out" / "changes.geojson").read_text())["features"] == []
+    assert "No change found" in done.stdout
+
+
+def test_a_copy_of_the_image_gives_no_polygon_and_a_remark(scene: tuple[Path, Path], tmp_path: Path) -> None:
+    copy = shutil.copy(scene[0], tmp_path / "copy.tif")
+    done = tuban("scan", scene[0], copy, "--out", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "changes.geojson").read_text())["features"] == []
+    assert "same content" in done.stdout
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    return write_image(tmp_path / "good.tif", textured(128, 128))
+
+
+def _refused(exit_code: int, says: str, *arguments: object) -> None:
+    done = tuban(*arguments)
+    assert done.returncode == exit_code, done.stderr
+    assert says in done.stderr
+    assert done.stderr.count("tuban: ") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_text_file_named_tif(good: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.tif").write_text("not an image")
+    _refused(3, "text.tif", "scan", good, tmp_path / "text.tif", "--out", tmp_path / "out")
+
+
+def test_a_missing_file(good: Path, tmp_path: Path) -> None:
+    _refused(3, "nowhere.tif", "scan", good, tmp_path / "nowhere.tif", "--out", tmp_path / "out")
+
+
+def test_a_truncated_tiff(good: Path, tmp_path: Path) -> None:
+    (tmp_path / "short.tif").write_bytes(good.read_bytes()[:-20_000])
+    _refused(3, "short.tif", "scan", good, tmp_path / "short.tif", "--out", tmp_path / "out")
+
+
+def test_an_image_of_nodata(good: Path, tmp_path: Path) -> None:
+    empty = write_image(tmp_path / "empty.tif", np.zeros((128, 128, 3), np.uint8), nodata=0)
+    _refused(3, "empty.tif", "scan", good, empty, "--out", tmp_path / "out")
+
+
+def test_an_image_of_one_pixel(good: Path, tmp_path: Path) -> None:
+    tiny = write_image(tmp_path / "tiny.tif", np.full((1, 1, 3), 90, np.uint8))
+    _refused(3, "tiny.tif", "scan", good, tiny, "--out", tmp_path / "out")
+
+
+def test_the_same_file_twice_is_told_and_kept_as_an_outcome(good: Path, tmp_path: Path) -> None:
+    _refused(4, "same file", "scan", good, good, "--out", tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "scan.json").read_text())
+    assert record["outcome"] == "not comparable"
+    assert not (tmp_path / "out" / "changes.geojson").exists()
+
+
+def test_an_output_that_holds_other_things_is_left_alone(good: Path, tmp_path: Path) -> None:
+    out = tmp_path / "precious"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    other = write_image(tmp_path / "other.tif", textured(128, 128))
+    _refused(5, "precious", "scan", good, other, "--out", out)
+    assert (out / "thesis.txt").read_text() == "mine"
+
+
+def test_an_output_that_cannot_be_written(good: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file where a folder should be")
+    other = write_image(tmp_path / "other.tif", textured(128, 128))
+    _refused(5, "file", "scan", good, other, "--out", tmp_path / "file" / "out")
+
+
+def test_weights_with_another_checksum(good: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(FOLDER, folder)
+    with (folder / "fast.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"?")
+    other = write_image(tmp_path / "other.tif", textured(128, 128, seed=0))
+    _refused(6, "sha256", "scan", good, other, "--out", tmp_path / "out", "--weights-folder", folder)
+
+
+def test_an_unknown_profile(good: Path, tmp_path: Path) -> None:
+    other = write_image(tmp_path / "other.tif", textured(128, 128))
+    _refused(2, "there are: auto, drone", "scan", good, other, "--out", tmp_path / "out", "--profile", "submarine")
+
+
+def test_images_without_coordinates_need_their_scale(tmp_path: Path) -> None:
+    paths = [write_image(tmp_path / f"{name}.tif", textured(128, 128), crs=None) for name in "ab"]
+    _refused(3, "gsd", "scan", *paths, "--out", tmp_path / "out")
+
+
+def test_an_interrupted_scan_leaves_nothing_that_looks_finished(scene: tuple[Path, Path], tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "cli.main",
+        "scan",
+        *map(str, scene),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    running = subprocess.Popen([*command, "--block", "64"], stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    deadline = time.monotonic() + 120
+    while "Comparing" not in (line := running.stderr.readline()) and time.monotonic() < deadline and line:
+        pass
+    running.send_signal(signal.SIGINT)
+    rest = running.communicate(timeout=60)[1]
+    assert running.returncode == 130, rest
+    assert "interrupted" in rest
+    assert not (tmp_path / "out").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_teaches() -> None:
+    done = tuban("scan", "--help")
+    for word in ("--out", "--gsd", "--profile", "Example", "Exit codes"):
+        assert word in done.stdout
+
+
+def test_config_prints_what_is_read() -> None:
+    done = tuban("config")
+    assert "min_area_m2" in done.stdout
+    assert "construction: 200.0" in done.stdout

@@ -1,0 +1,171 @@
+"""Results are complete under their name, or not there at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from errors import OutputError
+from inference.output_folder import check_output, finished_folder
+
+RECORD = '{"schema": "tuban-scan/1"}'
+
+
+def _write(out: Path, content: str = "new") -> None:
+    with finished_folder(out) as folder:
+        (folder / "report.html").write_text(content)
+        (folder / "scan.json").write_text(RECORD)
+
+
+def test_a_folder_with_folders_above_it_missing_is_made(tmp_path):
+    check_output(tmp_path / "a" / "b" / "out")
+    assert not (tmp_path / "a").exists()
+    _write(tmp_path / "a" / "b" / "out")
+    assert sorted(p.name for p in (tmp_path / "a" / "b" / "out").iterdir()) == ["report.html", "scan.json"]
+
+
+def test_an_empty_folder_is_used(tmp_path):
+    (tmp_path / "out").mkdir()
+    _write(tmp_path / "out")
+    assert (tmp_path / "out" / "scan.json").exists()
+
+
+def test_an_earlier_scan_is_replaced_as_a_whole(tmp_path):
+    _write(tmp_path / "out", "old")
+    (tmp_path / "out" / "probability.tif").touch()
+    _write(tmp_path / "out")
+    assert (tmp_path / "out" / "report.html").read_text() == "new"
+    assert not (tmp_path / "out" / "probability.tif").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_earlier_scan_is_replaced_where_names_cannot_be_swapped(tmp_path, monkeypatch):
+    monkeypatch.setattr("inference.output_folder._exchange", lambda one, other: False)
+    _write(tmp_path / "out", "old")
+    _write(tmp_path / "out")
+    assert (tmp_path / "out" / "report.html").read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path):
+    _write(tmp_path / "real", "old")
+    (tmp_path / "out").symlink_to("real")
+    _write(tmp_path / "out")
+    assert (tmp_path / "out").is_symlink()
+    assert (tmp_path / "real" / "report.html").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "thumbnails/holiday.jpg", "scan.json/inner"])
+def test_a_folder_with_other_things_is_not_touched(name, tmp_path):
+    if not name.startswith("scan.json"):
+        _write(tmp_path / "out", "old")
+    (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(OutputError, match="no scan wrote"):
+        _write(tmp_path / "out")
+    assert (tmp_path / "out" / name).read_text() == "mine"
+
+
+def test_things_that_appear_while_a_scan_runs_are_not_lost(tmp_path):
+    def scan() -> None:
+        with finished_folder(tmp_path / "out"):
+            (tmp_path / "out").mkdir()
+            (tmp_path / "out" / "notes.txt").write_text("mine")
+
+    with pytest.raises(OutputError, match="no scan wrote"):
+        scan()
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(OutputError, match="is a file"):
+        check_output(tmp_path / "out")
+    with pytest.raises(OutputError, match="is a file"):
+        check_output(tmp_path / "out" / "deeper" / "still")
+
+
+def test_the_folder_one_stands_in_is_not_swapped_away(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="the folder you are in"):
+        check_output(Path())
+
+
+def test_a_mounted_disk_is_not_renamed(tmp_path, monkeypatch):
+    monkeypatch.setattr(os.path, "ismount", lambda path: True)
+    with pytest.raises(OutputError, match="mounted"):
+        check_output(tmp_path)
+
+
+def test_a_name_that_the_disk_cannot_hold_is_refused_before_the_work(tmp_path):
+    with pytest.raises(OutputError, match="too long"):
+        check_output(tmp_path / ("x" * 300))
+
+
+def test_a_place_without_permission_is_refused_before_the_work(tmp_path, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(OutputError, match="Permission denied"):
+        check_output(tmp_path / "out")
+
+
+def test_a_full_disk_says_so(tmp_path):
+    with pytest.raises(OutputError, match="No space left"), finished_folder(tmp_path / "out"):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt])
+def test_an_interruption_leaves_the_earlier_scan_and_nothing_else(stop, tmp_path):
+    _write(tmp_path / "out", "old")
+
+    def scan() -> None:
+        with finished_folder(tmp_path / "out") as folder:
+            (folder / "report.html").write_text("half")
+            raise stop
+
+    with pytest.raises(stop):
+        scan()
+    assert (tmp_path / "out" / "report.html").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+KILLED = """
+import os, sys, signal
+from pathlib import Path
+from inference.output_folder import finished_folder
+with finished_folder(Path(sys.argv[1])) as folder:
+    (folder / "report.html").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_run_leaves_nothing_that_looks_finished_and_the_next_one_cleans_up(tmp_path):
+    home = Path(__file__).resolve().parents[3]
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "out")], cwd=home, check=False)
+    assert done.returncode == -signal.SIGKILL
+    left = list(tmp_path.iterdir())
+    assert len(left) == 1
+    assert left[0].name.startswith(".tuban-unfinished-")
+    _write(tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_two_scans_at_once_leave_each_other_alone(tmp_path):
+    with finished_folder(tmp_path / "one") as folder:
+        (folder / "report.html").write_text("slow")
+        _write(tmp_path / "two")
+    assert (tmp_path / "one" / "report.html").read_text() == "slow"
+
+
+def test_the_folder_is_as_readable_as_any_other(tmp_path):
+    _write(tmp_path / "out")
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
