@@ -44,8 +44,9 @@ def main() -> None:
         words.print("tuban:", str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # what typer returns after Ctrl-C
         words.print("tuban: interrupted; nothing was written.", markup=False)
-        sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

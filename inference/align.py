@@ -41,6 +41,9 @@ on two dates 7 to 67, two places 3 to 5. On images of few windows the two overla
 AGAIN_PX = 4.0
 """A finest level that moves the field by more than this is measured once more from there."""
 
+WORTH_PX = (0.03, 0.075)
+"""Remainders (level pixels, root mean square) that bending the field is worth, on the finest and other levels."""
+
 LEAST_SEARCH = 10
 """Pixels of the overview searched at least: without surroundings nobody can say that a peak stands out."""
 
@@ -79,10 +82,11 @@ class _Measurement:
         # What was found at p + offset in the moved image lies at p + offset + field(p + offset) in the image itself.
         return np.asarray(offset + self.field.at(windows.lattice.points() + flat).reshape(offset.shape))
 
-    def refine(self, windows: Windows, total: Float64, weight: Float64) -> ShiftField:
-        """The field improved by windows."""
-        local = self.settings.local
-        return refine_field(self.field, windows.lattice, total, weight, windows.level.zoom, REACH / 2.0, local)
+    def refine(self, windows: Windows, total: Float64, weight: Float64, finest: bool = True) -> ShiftField:
+        """The field improved by windows. Coarser levels do not bend it for what may be their own matching error."""
+        worth = WORTH_PX[0 if finest else 1] if self.settings.local else None
+        zoom = windows.level.zoom
+        return refine_field(self.field, windows.lattice, total, weight, zoom, REACH / 2.0, worth).settled()
 
 
 def measure_alignment(
@@ -116,7 +120,7 @@ def measure_alignment(
         tell((1.0 + number) / (len(zooms) + 2.0))
         windows = lay_windows(Level(grid, zoom), _side(Level(grid, zoom), settings), (0.5, 0.5), 12)
         matches = state.match(windows)
-        state.field = state.refine(windows, state.total(windows, matches), matches.weight)
+        state.field = state.refine(windows, state.total(windows, matches), matches.weight, finest=False)
     tell(len(zooms) / (len(zooms) + 2.0))
     outcome = _finish(state, zooms)
     tell(1.0)

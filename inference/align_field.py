@@ -146,6 +146,18 @@ class ShiftField:
         nodes = self.remainder_at(lattice.points()).reshape(lattice.rows, lattice.columns, 2)
         return ShiftField(self.centre, self.affine, lattice, nodes)
 
+    def settled(self) -> ShiftField:
+        """The same field with its numbers cut to what can be measured, so that a repeated scan gives the same bytes.
+
+        Linear algebra libraries round the last bits differently from run to run, with the place of arrays in memory.
+        """
+        pixels, slopes = 2.0**-12, 2.0**-30
+        affine = np.concatenate(
+            [np.rint(self.affine[:1] / pixels) * pixels, np.rint(self.affine[1:] / slopes) * slopes]
+        )
+        nodes = None if self.nodes is None else np.asarray(np.rint(self.nodes / pixels) * pixels)
+        return ShiftField(self.centre, affine, self.lattice, nodes)
+
     @property
     def rotation_deg(self) -> float:
         """Rotation of the affine part in degrees, positive from x (right) towards y (down)."""

@@ -106,11 +106,11 @@ def widened(lattice: Lattice) -> Lattice:
     return Lattice(x0, y0, lattice.dx, lattice.dy, lattice.columns + 2, lattice.rows + 2)
 
 
-def fit_remainder(offset: Float64, weight: Float64, lattice: Lattice, radius: float) -> Float64 | None:
+def fit_remainder(offset: Float64, weight: Float64, lattice: Lattice, radius: float, worth_px: float) -> Float64 | None:
     """Smooth remainder on the :func:`widened` lattice (rows + 2, columns + 2, 2), or None.
 
     ``offset`` (rows, columns, 2) is what the affine leaves, ``weight`` (rows, columns) its trust. None where leaving
-    windows out shows that bending does not help.
+    windows out shows that bending does not help, or where less than ``worth_px`` is left.
     """
     if np.count_nonzero(weight) < 9 or min(lattice.rows, lattice.columns) < 2:
         return None
@@ -124,8 +124,8 @@ def fit_remainder(offset: Float64, weight: Float64, lattice: Lattice, radius: fl
     cap = float(np.clip(3.0 * _median(length, trust), 4.0 * FINEST_SCALE_PX, radius))
     best: Float64 | None = None
     lowest = float((trust * np.minimum(length, cap) ** 2).sum() / total)
-    if lowest < (FINEST_SCALE_PX / 2.0) ** 2:
-        return None  # nothing left that matching could tell from its own error
+    if lowest < worth_px**2:
+        return None
     nodes = np.zeros_like(said)
     for stiffness in STIFFNESS:
         left_out = length
@@ -150,7 +150,7 @@ def refine_field(
     weight: Float64,
     zoom: float,
     radius: float,
-    local: bool,
+    worth_px: float | None,
 ) -> ShiftField:
     """The field improved by the offsets of the windows of a lattice.
 
@@ -161,7 +161,7 @@ def refine_field(
         weight: (rows, columns) trust.
         zoom: pixels of the common grid per pixel of the level: sets the precision to be expected.
         radius: how far, in pixels of the level, a window may stray from the others and still count.
-        local: let the field bend.
+        worth_px: the field bends where the affine part leaves more than this, in pixels of the level; None: never.
     """
     points = lattice.points()
     flat_weight = weight.ravel().astype(np.float64)
@@ -173,7 +173,9 @@ def refine_field(
     coefficients, _ = fit_affine(where, increment, flat_weight, radius)
     affine = field.affine + zoom * np.vstack([coefficients[:1], coefficients[1:] / half])
     left = increment - np.column_stack([np.ones(len(where)), where]) @ coefficients
-    nodes = fit_remainder(left.reshape(offset.shape), weight, lattice, radius) if local else None
+    nodes = None
+    if worth_px is not None:
+        nodes = fit_remainder(left.reshape(offset.shape), weight, lattice, radius, worth_px)
     if nodes is None:
         return ShiftField(field.centre, affine, field.lattice, field.nodes)
     old = field.on(widened(lattice))

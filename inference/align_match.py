@@ -27,6 +27,10 @@ FLOOR = 1.0
 NEIGHBOURHOOD_PX = 63
 """Side of the box over which gradients are brought to a common strength."""
 
+DOUBLED = 1.22
+"""Weight of the doubled angle. With more than 1, ground whose contrast turned round still agrees a little instead of
+cancelling out; on real pairs the share of right windows is highest near it (1.5 in the product of two)."""
+
 TEXTURE = 0.02
 """Mean energy of the description under which a window counts as featureless."""
 
@@ -50,8 +54,9 @@ def describe(rgb: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Float32:
     total = strength + cv2.blur(strength, (NEIGHBOURHOOD_PX, NEIGHBOURHOOD_PX)) + FLOOR
     sx, sy = gx / total, gy / total
     strength += 1e-6
-    dx = (gx * sx - gy * sy) / strength
-    dy = 2.0 * gx * sy / strength
+    doubled = DOUBLED / strength
+    dx = (gx * sx - gy * sy) * doubled
+    dy = 2.0 * gx * sy * doubled
     return np.asarray(cv2.merge([sx, sy, dx, dy]), np.float32)
 
 

@@ -86,7 +86,7 @@ class Windows:
         """Middles of the windows on the common grid."""
 
         def axis(starts: NDArray[np.intp]) -> tuple[float, float, int]:
-            middle = self.level.on_grid(starts + (self.side - 1) / 2.0)
+            middle = self.level.on_grid(starts.astype(np.float64) + (self.side - 1) / 2.0)
             count = len(starts)
             return float(middle[0]), float((middle[-1] - middle[0]) / (count - 1)) if count > 1 else 1.0, count
 

@@ -61,6 +61,16 @@ def _keep(graph: Any, folder: Path) -> None:
         return
 
 
+def _kept(folder: Path) -> Any | None:
+    """The stored graph, or None when there is none or it is damaged, which is no reason to fail."""
+    if not (folder / "network.xml").exists():
+        return None
+    try:
+        return openvino.Core().read_model(folder / "network.xml")
+    except RuntimeError:
+        return None
+
+
 def read_graph(weights: Weights, cache: Path | None = None) -> Any:
     """Return the ``openvino.Model`` of ``weights``: two inputs 1×H×W×3 uint8, one output 1×3×H×W float32.
 
@@ -69,11 +79,10 @@ def read_graph(weights: Weights, cache: Path | None = None) -> Any:
         cache: folder for converted graphs; default :func:`cache_folder`.
     """
     folder = (cache or cache_folder()) / f"{weights.name}-{weights.sha256[:16]}-openvino-{openvino.__version__[:8]}"
-    if (folder / "network.xml").exists():
-        try:
-            return openvino.Core().read_model(folder / "network.xml")
-        except RuntimeError:
-            pass  # a damaged cache is no reason to fail: convert again
+    kept = _kept(folder)
+    if kept is not None:
+        return kept
     graph = _convert(weights)
     _keep(graph, folder)
-    return graph
+    # the stored graph rounds a little differently from the one in memory: the first scan must answer as all others
+    return _kept(folder) or graph

@@ -15,7 +15,9 @@ EVERYWHERE = np.array([(x, y) for y in range(0, 1024, 51) for x in range(0, 1024
 
 def fit(offset: np.ndarray, weight: np.ndarray, local: bool = True) -> ShiftField:
     start = identity_field(1024, 1024)
-    return refine_field(start, LATTICE, offset.reshape(8, 8, 2), weight.reshape(8, 8), 1.0, 5.0, local)
+    return refine_field(
+        start, LATTICE, offset.reshape(8, 8, 2), weight.reshape(8, 8), 1.0, 5.0, 0.03 if local else None
+    )
 
 
 def smooth(points: np.ndarray, amplitude: float = 3.0) -> np.ndarray:
@@ -73,7 +75,7 @@ def test_where_no_window_is_trusted_the_field_does_not_run_away() -> None:
 
 def test_without_any_trusted_window_the_coarser_field_stays() -> None:
     start = ShiftField((511.5, 511.5), np.array([[4.0, 1.0], [0.0, 0.01], [-0.01, 0.0]]))
-    field = refine_field(start, LATTICE, np.ones((8, 8, 2)), np.zeros((8, 8)), 1.0, 5.0, True)
+    field = refine_field(start, LATTICE, np.ones((8, 8, 2)), np.zeros((8, 8)), 1.0, 5.0, 0.03)
     np.testing.assert_allclose(field.at(EVERYWHERE), start.at(EVERYWHERE))
 
 
