@@ -66,14 +66,9 @@ class _Measurement:
         zero = identity_field(int(self.grid.width), int(self.grid.height))
         return Alignment(usable, reason, None, None, None, used, tried, 0.0, zero)
 
-    def compare(self, windows: Windows, reach: int) -> Compared:
+    def compare(self, windows: Windows, reach: int, skip: NDArray[np.bool_] | None = None) -> Compared:
         """Windows under the field known so far."""
-        return compare_windows(self.before, self.after, windows, reach, self.field)
-
-    def match(self, windows: Windows) -> Matches:
-        """Offsets of windows under the field known so far."""
-        seen = self.compare(windows, REACH)
-        return decide(seen.surfaces, seen.textured)
+        return compare_windows(self.before, self.after, windows, reach, self.field, skip)
 
     def total(self, windows: Windows, matches: Matches) -> Float64:
         """Whole shift (rows, columns, 2) in pixels of the grid that windows say under the field they were read with."""
@@ -118,8 +113,9 @@ def measure_alignment(
         return refusal
     for number, zoom in enumerate(zooms[:-1]):
         tell((1.0 + number) / (len(zooms) + 2.0))
-        windows = lay_windows(Level(grid, zoom), _side(Level(grid, zoom), settings), (0.5, 0.5), 12)
-        matches = state.match(windows)
+        windows = lay_windows(Level(grid, zoom), _side(Level(grid, zoom), settings), (0.5, 0.5), 10)
+        seen = state.compare(windows, REACH)
+        matches = decide(seen.surfaces, seen.textured)
         state.field = state.refine(windows, state.total(windows, matches), matches.weight, finest=False)
     tell(len(zooms) / (len(zooms) + 2.0))
     outcome = _finish(state, zooms)
@@ -237,12 +233,12 @@ def _judge(state: _Measurement, level: Level) -> Alignment:
     step = 0.5 if min(level.width, level.height) < 6 * side else 1.0
     windows = lay_windows(level, side, (step, step), settings.max_windows)
     held = Windows(level, side, windows.lefts[1::2], windows.tops[1::2])
+    out = np.zeros((len(windows.tops), len(windows.lefts)), np.bool_)
+    out[1::2, 1::2] = True
     for attempt in range(2):
         start = state.field
-        seen = state.compare(windows, REACH)
-        fitted = seen.textured.copy()
-        fitted[1::2, 1::2] = False
-        matches = decide(seen.surfaces, fitted)
+        seen = state.compare(windows, REACH, skip=out)
+        matches = decide(seen.surfaces, seen.textured)
         total, weight = state.total(windows, matches), matches.weight.copy()
         state.field = state.refine(windows, total, weight)
         if attempt == 0:
@@ -251,11 +247,13 @@ def _judge(state: _Measurement, level: Level) -> Alignment:
             if float(np.median(corrected)) < AGAIN_PX:
                 break  # else windows were half out of each other's reach: look again from here
     tried, textured = int(seen.tried.sum()), int(seen.textured.sum())
-    judge = state.match(held) if held.lefts.size and held.tops.size else None
     left = np.full(weight.shape, np.nan)
-    if judge is not None:
+    if out.any():
+        checked = state.compare(held, REACH)
+        judge = decide(checked.surfaces, checked.textured)
         total[1::2, 1::2], weight[1::2, 1::2] = state.total(held, judge), judge.weight
         left[1::2, 1::2] = np.linalg.norm(judge.offset, axis=-1) * level.zoom
+        tried, textured = tried + int(checked.tried.sum()), textured + int(checked.textured.sum())
     state.field = start
     # A window that speaks only together with its neighbours is no independent witness, unless there is no other.
     trusted = weight == max(float(weight.max()), 1e-9)

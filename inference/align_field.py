@@ -109,37 +109,30 @@ class ShiftField:
     def raster(self, xs: Float64, ys: Float64) -> Float32:
         """Shift on the product of columns ``xs`` and rows ``ys`` → (len(ys), len(xs), 2) float32.
 
-        Separable, row by row and without any sum whose order depends on the block, so a pixel's value is the same
-        to the last bit whatever block it is asked in. 2048² takes some 20 ms.
+        Separable, and without any sum whose order depends on the block, so a pixel's value is the same to the last bit
+        whatever block it is asked in. A few rows at a time, so that they stay in the cache.
         """
         width = len(xs)
-        along = np.outer(xs - self.centre[0], self.affine[1]).astype(np.float32).ravel()
-        down = self.affine[0] + np.outer(ys - self.centre[1], self.affine[2])
-        out = np.empty((len(ys), width * 2), np.float32)
-        pair = np.empty((width, 2), np.float32)
-        flat = pair.ravel()
-        if self.lattice is None or self.nodes is None:
-            for row in range(len(ys)):
-                pair[:] = down[row]
-                np.add(along, flat, out=out[row])
-            return out.reshape(len(ys), width, 2)
-        grid = self.lattice
-        ix, wx = cubic_taps(xs, grid.x0, grid.dx, grid.columns)
-        iy, wy = cubic_taps(ys, grid.y0, grid.dy, grid.rows)
-        bands = sum(wx[None, :, k, None] * self.nodes[:, ix[:, k]] for k in range(4))
-        lines = np.asarray(bands).astype(np.float32).reshape(grid.rows, width * 2)
-        weights = wy.astype(np.float32)
-        part = np.empty(width * 2, np.float32)
-        for row in range(len(ys)):
-            pair[:] = down[row]
-            line = out[row]
-            np.add(along, flat, out=line)
-            for tap in range(4):
-                weight = weights[row, tap]
-                if weight != 0.0:
-                    np.multiply(lines[iy[row, tap]], weight, out=part)
-                    np.add(line, part, out=line)
-        return out.reshape(len(ys), width, 2)
+        along = np.outer(xs - self.centre[0], self.affine[1]).astype(np.float32)
+        down = (self.affine[0] + np.outer(ys - self.centre[1], self.affine[2])).astype(np.float32)
+        out = np.empty((len(ys), width, 2), np.float32)
+        lines, taps, weights = np.zeros((0, width, 2), np.float32), np.zeros((len(ys), 0), np.intp), None
+        if self.lattice is not None and self.nodes is not None:
+            grid = self.lattice
+            ix, wx = cubic_taps(xs, grid.x0, grid.dx, grid.columns)
+            bands = sum(wx[None, :, k, None] * self.nodes[:, ix[:, k]] for k in range(4))
+            lines = np.asarray(bands).astype(np.float32)
+            taps, wy = cubic_taps(ys, grid.y0, grid.dy, grid.rows)
+            weights = wy.astype(np.float32)[:, :, None, None]
+        step = max(1, 16384 // max(width, 1))
+        for top in range(0, len(ys), step):
+            rows = slice(top, top + step)
+            part = out[rows]
+            np.add(along[None], down[rows, None], out=part)
+            if weights is not None:
+                for tap in range(4):
+                    part += lines[taps[rows, tap]] * weights[rows, tap]
+        return out
 
     def on(self, lattice: Lattice) -> ShiftField:
         """The same field with its remainder sampled at the nodes of another lattice."""

@@ -146,7 +146,8 @@ class Compared:
 def compare_windows(before: Readable, after: Readable, windows: Windows, reach: int, field: ShiftField) -> Compared:
     """Read both images under the windows of a lattice, the earlier one moved by the field, and compare them.
 
-    Each window of the later image is sought in the earlier one up to ``reach`` pixels (of the level) around.
+    Each window of the later image is sought in the earlier one up to ``reach`` pixels (of the level) around; those
+    marked in ``skip`` (rows, columns) are not tried.
     """
     level, side = windows.level, windows.side
     tops = windows.tops
@@ -168,6 +169,8 @@ def compare_windows(before: Readable, after: Readable, windows: Windows, reach: 
             energies = box_energy(search, side)
             for i in range(top0, top1):
                 for j in range(left0, left1):
+                    if skip is not None and skip[i, j]:
+                        continue
                     u, v = int(windows.lefts[j]) - x + EDGE_PX, int(tops[i]) - y + EDGE_PX
                     here = (slice(v, v + side), slice(u, u + side))
                     there = (slice(v + reach, v + side + reach), slice(u + reach, u + side + reach))

@@ -57,7 +57,7 @@ def _images(batch: Tensor) -> Tensor:
 
 def _batches(recipe: Recipe, root: Path, step: int, workers: int) -> Iterator[Batch]:
     samples = _Samples(recipe, root, step * recipe.batch)
-    return iter(DataLoader(samples, batch_size=recipe.batch, num_workers=workers, drop_last=True, prefetch_factor=4))
+    return iter(DataLoader(samples, batch_size=recipe.batch, num_workers=workers, drop_last=True))
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:

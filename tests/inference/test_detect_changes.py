@@ -207,7 +207,7 @@ def test_another_place_is_not_called_unchanged(tmp_path: Path) -> None:
 
 
 def test_the_lead_may_be_read_in_another_system(tmp_path: Path) -> None:
-    """A hand-computed point: the corner of a house in Gauss-Krüger, its longitude and latitude by the inverse series."""
+    """A hand-computed point: the corner of a house in Gauss-Krüger, its longitude and latitude by hand."""
     image = textured(700, 900)
     after = image.copy()
     after[200:300, 300:400] = WHITE

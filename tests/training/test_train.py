@@ -1,0 +1,193 @@
+"""Training goes on where it was killed, asks each question only of its own data, and exports what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from errors import SettingsError
+from model.detector import Detector
+from model.network import ChangeNetwork
+from model.registry import find_layout
+from model.weights import save_weights
+from tests.inference.scenes import textured
+from training.augment import AugmentSettings, augment
+from training.export import export_run
+from training.measure import BINS, PixelScores, measure_folder, predict_image
+from training.recipe import Mixture, Recipe, read_recipe
+from training.samples import CrossPairs, LabelledPairs, Sample, Unchanged
+from training.train import learning_rate, train
+
+
+def _write(path: Path, image: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image if image.ndim == 2 else image[..., ::-1])
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four pairs with one white house each, of two questions, and two single-date images with masks."""
+    root = tmp_path_factory.mktemp("data")
+    for number in range(4):
+        image = textured(96, 96, seed=number)
+        after, label = image.copy(), np.zeros((96, 96), np.uint8)
+        after[20:50, 10 + 10 * number : 50 + 10 * number] = 240
+        label[20:50, 10 + 10 * number : 50 + 10 * number] = 255
+        folder = root / ("buildings" if number < 2 else "grounds")
+        for name, content in (("A", image), ("B", after), ("label", label)):
+            _write(folder / name / f"p{number}.png", content)
+        _write(root / "single" / "images" / f"s{number}.png", after)
+        _write(root / "single" / "masks" / f"s{number}.png", label)
+    return root
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe.model_validate(
+        {
+            "network": "fast",
+            "steps": 4,
+            "batch": 2,
+            "learning_rate": 0.001,
+            "warmup_steps": 1,
+            "ema": 0.9,
+            "save_every": 2,
+            "augment": {"size": 64},
+            "sources": [
+                {"kind": "pairs", "folder": "buildings", "question": "building", "weight": 1},
+                {"kind": "pairs", "folder": "grounds", "question": "ground", "weight": 1},
+            ],
+        }
+    )
+
+
+class _Killed(Exception):  # noqa: N818
+    pass
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(data: Path, recipe: Recipe, tmp_path: Path) -> None:
+    def kill(step: int, _loss: float, _rate: float) -> None:
+        if step == 3:
+            raise _Killed
+
+    whole = train(recipe, data, tmp_path / "whole", workers=0)
+    with pytest.raises(_Killed):
+        train(recipe, data, tmp_path / "killed", workers=0, report=kill)
+    seen: list[int] = []
+    resumed = train(recipe, data, tmp_path / "killed", workers=0, report=lambda step, *_: seen.append(step))
+    assert seen == [3, 4]
+    for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_a_run_of_another_network_is_not_taken_over(data: Path, recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe.model_copy(update={"steps": 1}), data, tmp_path, workers=0)
+    with pytest.raises(SettingsError, match="another folder"):
+        train(recipe.model_copy(update={"network": "accurate"}), data, tmp_path, workers=0)
+
+
+def test_the_rate_rises_and_falls_to_nothing(recipe: Recipe) -> None:
+    long = recipe.model_copy(update={"steps": 1000, "warmup_steps": 100})
+    rates = [learning_rate(long, step) for step in range(1001)]
+    assert max(rates) == pytest.approx(0.001)
+    assert rates[0] < rates[50] < rates[99]
+    assert rates[1000] == pytest.approx(0)
+
+
+def test_sources_answer_only_their_question(data: Path) -> None:
+    rng = np.random.default_rng(0)
+    buildings = LabelledPairs(data / "buildings", "building").draw(rng)
+    assert buildings.building is not None
+    assert buildings.ground is None
+    grounds = LabelledPairs(data / "grounds", "ground").draw(rng)
+    assert grounds.building is None
+    assert grounds.ground is not None
+    same = Unchanged([data / "single" / "images"]).draw(rng)
+    assert np.array_equal(same.before, same.after)
+    assert not same.building.any()
+    assert not same.ground.any()
+
+
+def test_crossed_pairs_are_labelled_where_the_masks_differ(data: Path) -> None:
+    sample = CrossPairs([data / "single"], size=64).draw(np.random.default_rng(3))
+    assert sample.building is not None
+    assert np.array_equal(sample.building > 0, sample.direction != 0)
+    assert sample.ground is None
+
+
+def test_augmentation_moves_image_and_label_together() -> None:
+    image = np.full((96, 96, 3), 60, np.uint8)
+    after, label = image.copy(), np.zeros((96, 96), np.uint8)
+    after[30:60, 30:60] = 230
+    label[30:60, 30:60] = 1
+    sample = Sample(image, after, label, None, label.astype(np.int8))
+    calm = AugmentSettings(size=96, shift_px=0.0, season=0.0, compress=0.0, nodata=0.0)
+    shares, signs = [], set()
+    for seed in range(20):
+        varied = augment(sample, np.random.default_rng(seed), calm)
+        assert varied.building is not None
+        assert varied.ground is None
+        changed = varied.building > 0
+        difference = np.abs(varied.after.astype(int) - varied.before.astype(int)).mean(axis=2)
+        if changed.any() and not changed.all():
+            shares.append(difference[changed].mean() > 2 * difference[~changed].mean())
+        signs |= set(np.unique(varied.direction[changed]))
+    assert np.mean(shares) > 0.9
+    assert signs == {-1, 1}, "dates are exchanged now and then, and the sign with them"
+
+
+def test_a_recipe_with_a_mistake_names_it(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(
+        "network: fast\nsteps: 0\nbatch: 2\nlearning_rate: 0.1\nsources: []\ncolour: red\n"
+    )
+    with pytest.raises(SettingsError, match=r"steps.*colour"):
+        read_recipe(tmp_path / "r.yaml")
+
+
+def test_shipped_recipes_can_be_read() -> None:
+    assert read_recipe(Path("training/fast.yaml")).network == "fast"
+
+
+def test_a_mixture_keeps_to_its_weights(data: Path, recipe: Recipe) -> None:
+    mixture = Mixture(recipe, data)
+    rng = np.random.default_rng(0)
+    share = np.mean([mixture.draw(rng).building is not None for _ in range(60)])
+    assert 0.3 < share < 0.7
+
+
+def test_scores_follow_from_counted_pixels() -> None:
+    changed, unchanged = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)
+    changed[[20, 180]] = 30, 70  # probabilities 0.1 and 0.9
+    unchanged[[10, 160]] = 880, 60
+    at = PixelScores(1, changed, unchanged).at(0.5)
+    assert at["precision"] == pytest.approx(70 / 130)
+    assert at["recall"] == pytest.approx(0.7)
+    assert at["f1"] == pytest.approx(2 * 70 / (2 * 70 + 60 + 30))
+    assert at["iou"] == pytest.approx(70 / 160)
+    assert 0.8 < PixelScores(1, changed, unchanged).best_threshold() <= 0.9
+
+
+def test_whole_images_of_any_size_are_compared(tmp_path: Path) -> None:
+    save_weights(ChangeNetwork(find_layout("fast")), "new", {"building": 0.5, "ground": 0.5}, tmp_path)
+    detector = Detector("new", runtime="torch-cpu", folder=tmp_path)
+    image = textured(70, 90)
+    assert predict_image(detector, image, image).shape == (3, 70, 90)
+
+
+def test_an_exported_run_has_checksum_thresholds_and_a_card(data: Path, recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, data, tmp_path / "run", workers=0)
+    folder = tmp_path / "weights"
+    weights, scores = export_run(recipe, tmp_path / "run", data, "mine", {"grounds": "ground"}, folder=folder)
+    assert json.loads((folder / "checksums.json").read_text())["mine"]["sha256"] == weights.sha256
+    assert set(weights.threshold) == {"building", "ground"}
+    card = (folder / "mine.md").read_text()
+    assert weights.sha256 in card
+    assert "| `grounds` | ground | 2 |" in card
+    question, counted = scores["grounds"]
+    again = measure_folder(Detector("mine", runtime="torch-cpu", folder=folder), data / "grounds", question)
+    assert np.abs(again.changed - counted.changed).sum() < 0.1 * counted.changed.sum()
