@@ -53,6 +53,7 @@ def run_scan(
     profile: str = AUTO,
     gsd: float | None = None,
     bands: str | None = None,
+    crs: str | None = None,
     dates: tuple[dt.date | None, dt.date | None] = (None, None),
     weights: str | None = None,
     weights_folder: Path | None = None,
@@ -67,10 +68,12 @@ def run_scan(
     settings_file = read_config(config)
     rgb = _bands(bands)
     where = {} if weights_folder is None else {"folder": weights_folder}
+    # what is much finer than any profile looks at is given overviews once, not read in full for every piece
+    finest = min(known.resolution_m for known in settings_file.profiles.values())
     # opened before the weights are loaded: a broken file is told at once
     with (
-        open_scene(before, gsd=gsd, bands=rgb, date=dates[0]) as earlier,
-        open_scene(after, gsd=gsd, bands=rgb, date=dates[1]) as later,
+        open_scene(before, gsd=gsd, bands=rgb, crs=crs, date=dates[0], resolution=finest) as earlier,
+        open_scene(after, gsd=gsd, bands=rgb, crs=crs, date=dates[1], resolution=finest) as later,
     ):
         settings = settings_for(
             settings_file, profile, max(earlier.gsd_m, later.gsd_m), **({} if block is None else {"block_px": block})
@@ -124,7 +127,7 @@ def tell_result(result: ScanResult, earlier: Path, later: Path, out: Path) -> No
 
 
 def scan(
-    before: Annotated[Path, typer.Argument(help="The earlier image: GeoTIFF, JPEG, PNG or JPEG 2000.")],
+    before: Annotated[Path, typer.Argument(help="The earlier image: GeoTIFF, JPEG, PNG, JPEG 2000 or WebP.")],
     after: Annotated[Path, typer.Argument(help="The later image of the same place.")],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the results; an earlier scan in it is replaced.")
@@ -138,6 +141,9 @@ def scan(
     ] = None,
     bands: Annotated[
         str | None, typer.Option(help="Bands of red, green and blue, from 1, if not found: 3,2,1.")
+    ] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="Coordinate system of images that have coordinates without naming it: EPSG:4547.")
     ] = None,
     before_date: Day = None,
     after_date: Day = None,
@@ -168,6 +174,7 @@ def scan(
         profile=profile,
         gsd=gsd,
         bands=bands,
+        crs=crs,
         dates=(before_date and before_date.date(), after_date and after_date.date()),
         weights=weights,
         weights_folder=weights_folder,

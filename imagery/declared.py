@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from errors import ImageError
-from imagery.formats import JPEG, JPEG2000, PNG, Format
+from imagery.formats import JPEG, JPEG2000, PNG, WEBP, Format
 from imagery.limits import GIB, MIB, Limits
 
 
@@ -79,12 +79,12 @@ def check_declared(declared: Declared, file_size: int, name: str, limits: Limits
 
 
 def read_declared(handle: BinaryIO, file_format: Format, name: str) -> Declared:
-    """Size from the header of a JPEG, PNG or JPEG 2000 file (TIFF: see :mod:`imagery.tiff_layout`).
+    """Size from the header of a JPEG, PNG, JPEG 2000 or WebP file (TIFF: see :mod:`imagery.tiff_layout`).
 
     Raises:
         ImageError: when there is no header where it must be.
     """
-    reader = {JPEG: _jpeg, PNG: _png, JPEG2000: _jpeg2000}[file_format]
+    reader = {JPEG: _jpeg, PNG: _png, JPEG2000: _jpeg2000, WEBP: _webp}[file_format]
     handle.seek(0)
     try:
         return reader(handle)
@@ -163,3 +163,25 @@ def _seek_codestream(handle: BinaryIO) -> None:
             break
         handle.seek(skip, 1)
     raise ValueError("no JPEG 2000 codestream was found")
+
+
+def _webp(handle: BinaryIO) -> Declared:
+    """RIFF container with one of three first chunks: lossy, lossless, or extended with a canvas."""
+    head = handle.read(30)
+    size = struct.unpack("<I", head[4:8])[0]
+    if handle.seek(0, 2) < size + 8:
+        raise ValueError("it ends before its declared length, so it is truncated")
+    chunk, alpha = head[12:16], False
+    if chunk == b"VP8X":
+        if head[20] & 0x02:
+            raise ValueError("it is an animation, not an image")
+        alpha = bool(head[20] & 0x10)
+        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+    elif chunk == b"VP8L" and head[20] == 0x2F:
+        packed = struct.unpack("<I", head[21:25])[0]
+        width, height, alpha = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1, bool(packed >> 28 & 1)
+    elif chunk == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
+        width, height = (side & 0x3FFF for side in struct.unpack("<HH", head[26:30]))
+    else:
+        raise ValueError("no WebP frame header was found")
+    return Declared(width, height, 4 if alpha else 3, 8, width, height)

@@ -22,6 +22,7 @@ TIFF = Format("TIFF", "GTiff", ".tif")
 JPEG = Format("JPEG", "JPEG", ".jpg")
 PNG = Format("PNG", "PNG", ".png")
 JPEG2000 = Format("JPEG 2000", "JP2OpenJPEG", ".jp2")
+WEBP = Format("WebP", "WEBP", ".webp")
 
 _READ: tuple[tuple[bytes, Format], ...] = (
     (b"II*\0", TIFF),
@@ -74,13 +75,15 @@ def recognise(head: bytes, name: str) -> Format:
         name: the file's name, for messages only.
 
     Raises:
-        ImageError: for everything that is not TIFF, JPEG, PNG or JPEG 2000, saying what it is and what to do.
+        ImageError: for everything that is not TIFF, JPEG, PNG, JPEG 2000 or WebP, saying what it is and what to do.
     """
     for magic, found in _READ:
         if head.startswith(magic):
             return found
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return WEBP
     what, advice = _refused(head)
-    raise ImageError(f"{name} is {what}, not one of GeoTIFF, JPEG, PNG or JPEG 2000. {advice}")
+    raise ImageError(f"{name} is {what}, not one of GeoTIFF, JPEG, PNG, JPEG 2000 or WebP. {advice}")
 
 
 def _refused(head: bytes) -> tuple[str, str]:
@@ -94,8 +97,6 @@ def _refused(head: bytes) -> tuple[str, str]:
             return "a HEIC or AVIF photo", "Save it as JPEG, or set the camera to JPEG ('most compatible')."
         return "a video", "Save single frames of it as JPEG or PNG."
     if head.startswith(b"RIFF"):
-        if head[8:12] == b"WEBP":
-            return "a WebP image", "Save it as PNG."
         return "a video or sound file", "Save single frames of it as JPEG or PNG."
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"<"):

@@ -227,7 +227,8 @@ def open_scene(
     """Open an image file that may come from a stranger.
 
     Args:
-        path: a file on this machine: GeoTIFF, JPEG, PNG or JPEG 2000, the last three with a world file or without.
+        path: a file on this machine: GeoTIFF, JPEG, PNG, JPEG 2000 or WebP, all but the first with a world file
+            or without.
         gsd: metres on the ground per pixel, for an image without a place. A placed image keeps its own.
         bands: red, green and blue by number from 1, or one number for grey, where the file does not tell.
         date: day of acquisition, if it is known better than the file knows it.

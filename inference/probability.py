@@ -24,6 +24,7 @@ class ProbabilityRaster:
     def __init__(self, out: Path) -> None:
         """Choose where the scratch file lies: on the file system of ``out``."""
         parent = out.absolute().parent
+        parent.mkdir(parents=True, exist_ok=True)
         self._folder = tempfile.TemporaryDirectory(dir=parent, prefix=".tuban-probability-")
         self._path = Path(self._folder.name)
         self._raster: Any = None

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import rasterio
 from numpy.typing import NDArray
+from PIL import Image
 
 from errors import ImageError
 from imagery import Limits, open_scene
@@ -315,7 +316,6 @@ def test_exif_with_zero_denominators_does_no_harm(tmp_path: Path, save: Save, no
         (b"e\x02\0\0\0\x01", "ECW"),
         (b"\0\0\0\x18ftypheic\0\0", "HEIC"),
         (b"\0\0\0\x18ftypisom\0\0", "video"),
-        (b"RIFF\0\0\0\0WEBPVP8 ", "WebP"),
         (b"RIFF\0\0\0\0AVI LIST", "video"),
         (b"\x1f\x8b\x08\0\0", "gzip"),
         (b"<?xml version='1.0'?><a/>", "XML"),
@@ -395,3 +395,19 @@ def test_a_file_that_changes_under_our_hands_is_noticed(
         path.write_bytes(path.read_bytes() + b"more")
         with pytest.raises(ImageError, match="changed"):
             _ = scene.sha256
+
+
+@pytest.mark.parametrize("kind", ["lossy", "lossless", "extended"])
+def test_webp_is_measured_by_its_header_and_a_cut_one_is_refused(
+    tmp_path: Path, noise: NDArray[np.uint8], kind: str
+) -> None:
+    image = Image.fromarray(np.moveaxis(noise, 0, 2) if noise.shape[0] <= 4 else noise)
+    if kind == "extended":
+        image.putalpha(255)
+    path = tmp_path / "a.webp"
+    image.save(path, lossless=kind != "lossy", quality=95)
+    with open_scene(path, gsd=0.5) as scene:
+        assert (scene.width, scene.height) == image.size
+        assert scene.read(scene.geobox).valid.all()
+    path.write_bytes(path.read_bytes()[:-50])
+    assert "truncated" in message_of(path, gsd=0.5)

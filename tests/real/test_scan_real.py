@@ -1,0 +1,103 @@
+"""The scan on real images: what a person sees there is found, and what did not change is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import rasterio
+
+from imagery import open_scene
+from inference.detect_changes import detect_changes
+from inference.scan_result import ScanResult
+from inference.settings import read_config, settings_for
+from model.detector import Detector
+from tests.inference.scenes import write_image
+from training.measure import measure_folder
+from training.samples import read_rgb
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector("fast", runtime="openvino")
+
+
+def _scan(detector: Detector, before: Path, after: Path, gsd: float | None = None, **changed: object) -> ScanResult:
+    with open_scene(before, gsd=gsd) as earlier, open_scene(after, gsd=gsd) as later:
+        settings = settings_for(read_config(), "auto", max(earlier.gsd_m, later.gsd_m), **changed)
+        return detect_changes(earlier, later, detector, settings)
+
+
+@pytest.fixture(scope="module")
+def periurban(detector: Detector, real_imagery: Path) -> ScanResult:
+    folder = real_imagery / "georeferenced"
+    return _scan(detector, folder / "periurban_before.tif", folder / "periurban_after.tif")
+
+
+def test_the_real_pair_is_registered_to_a_pixel(periurban: ScanResult) -> None:
+    assert periurban.alignment.residual_px is not None
+    assert periurban.alignment.residual_px < 1.0
+
+
+def test_the_missing_block_is_reported(periurban: ScanResult) -> None:
+    assert periurban.not_looked_at_m2["no data on both dates"] == pytest.approx(220_000, rel=0.1)
+
+
+def test_one_block_or_many_on_the_real_pair(periurban: ScanResult, detector: Detector, real_imagery: Path) -> None:
+    folder = real_imagery / "georeferenced"
+    cut = _scan(detector, folder / "periurban_before.tif", folder / "periurban_after.tif", block_px=400)
+    assert len(periurban.changes) > 0
+    assert [(c.kind, c.polygon.wkt) for c in cut.changes] == [(c.kind, c.polygon.wkt) for c in periurban.changes]
+
+
+@pytest.mark.parametrize("number", [1, 6, 11])
+def test_an_image_against_itself_moved_and_brighter_gives_no_polygon(
+    number: int, detector: Detector, real_imagery: Path, tmp_path: Path
+) -> None:
+    path = sorted((real_imagery / "val" / "levir" / "A").iterdir())[number]
+    image = read_rgb(path)
+    moved = np.clip(np.roll(image, (3, 3), axis=(0, 1)).astype(np.float32) * 1.4, 0, 255).astype(np.uint8)
+    before, after = write_image(tmp_path / "before.tif", image), write_image(tmp_path / "after.tif", moved)
+    assert _scan(detector, before, after).changes == ()
+
+
+def test_the_georeferenced_image_against_itself_moved_and_brighter_gives_no_polygon(
+    detector: Detector, real_imagery: Path, tmp_path: Path
+) -> None:
+    path = real_imagery / "georeferenced" / "periurban_after.tif"
+    with rasterio.open(path) as raster:
+        image, profile = raster.read(), raster.profile
+    moved = np.where(image > 0, np.clip(np.roll(image, (3, 3), axis=(1, 2)) * 1.4, 0, 65535), 0)
+    with rasterio.open(tmp_path / "moved.tif", "w", **profile) as raster:
+        raster.write(moved.astype(image.dtype))
+    assert _scan(detector, path, tmp_path / "moved.tif").changes == ()
+
+
+def test_swapped_dates_show_the_same_places(detector: Detector, real_imagery: Path, tmp_path: Path) -> None:
+    folder = real_imagery / "val" / "levir"
+    name = sorted(p.stem for p in (folder / "A").iterdir())[4]
+    paths = []
+    for date in ("A", "B"):
+        source = next((folder / date).glob(name + ".*"))
+        paths.append(tmp_path / f"{date}.png")
+        cv2.imwrite(str(paths[-1]), read_rgb(source)[..., ::-1])
+    forward, backward = (_scan(detector, *order, gsd=0.5) for order in (paths, paths[::-1]))
+    areas = [sum(change.area_m2 for change in result.changes) for result in (forward, backward)]
+    assert areas[0] > 0
+    assert areas[0] == pytest.approx(areas[1], rel=0.25)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "question", "least"), [("val/levir", "building", 0.5), ("val/dsifn", "ground", 0.4)]
+)
+def test_the_weights_find_real_change_where_they_were_not_trained(
+    folder: str, question: str, least: float, detector: Detector, real_imagery: Path
+) -> None:
+    """A floor below what the card says, so that damaged weights or a changed reader are noticed."""
+    scores = measure_folder(detector, real_imagery / folder, question, limit=10 if question == "building" else 48)
+    assert scores.at(detector.weights.threshold[question])["f1"] > least
