@@ -113,26 +113,29 @@ class ShiftField:
         whatever block it is asked in. A few rows at a time, so that they stay in the cache.
         """
         width = len(xs)
-        along = np.outer(xs - self.centre[0], self.affine[1]).astype(np.float32)
-        down = (self.affine[0] + np.outer(ys - self.centre[1], self.affine[2])).astype(np.float32)
-        out = np.empty((len(ys), width, 2), np.float32)
-        lines, taps, weights = np.zeros((0, width, 2), np.float32), np.zeros((len(ys), 0), np.intp), None
+        along = (self.affine[0] + np.outer(xs - self.centre[0], self.affine[1])).astype(np.float32)
+        down = np.outer(ys - self.centre[1], self.affine[2]).astype(np.float32)
+        out = np.empty((len(ys), width * 2), np.float32)
+        bands = None
         if self.lattice is not None and self.nodes is not None:
             grid = self.lattice
             ix, wx = cubic_taps(xs, grid.x0, grid.dx, grid.columns)
-            bands = sum(wx[None, :, k, None] * self.nodes[:, ix[:, k]] for k in range(4))
-            lines = np.asarray(bands).astype(np.float32)
+            summed = sum(wx[None, :, k, None] * self.nodes[:, ix[:, k]] for k in range(4))
+            bands = np.asarray(summed).astype(np.float32).reshape(grid.rows, width * 2)
             taps, wy = cubic_taps(ys, grid.y0, grid.dy, grid.rows)
-            weights = wy.astype(np.float32)[:, :, None, None]
-        step = max(1, 16384 // max(width, 1))
+            weights = wy.astype(np.float32)
+        step = max(1, 8192 // max(width, 1))
         for top in range(0, len(ys), step):
             rows = slice(top, top + step)
             part = out[rows]
-            np.add(along[None], down[rows, None], out=part)
-            if weights is not None:
+            for axis in (0, 1):
+                np.add(along[:, axis], down[rows, axis, None], out=part[:, axis::2])
+            if bands is not None:
                 for tap in range(4):
-                    part += lines[taps[rows, tap]] * weights[rows, tap]
-        return out
+                    line = bands[taps[rows, tap]]
+                    line *= weights[rows, tap, None]
+                    part += line
+        return out.reshape(len(ys), width, 2)
 
     def on(self, lattice: Lattice) -> ShiftField:
         """The same field with its remainder sampled at the nodes of another lattice."""

@@ -143,7 +143,14 @@ class Compared:
         return np.asarray(self.tried & self.textured_after & self.textured_before)
 
 
-def compare_windows(before: Readable, after: Readable, windows: Windows, reach: int, field: ShiftField) -> Compared:
+def compare_windows(
+    before: Readable,
+    after: Readable,
+    windows: Windows,
+    reach: int,
+    field: ShiftField,
+    skip: NDArray[np.bool_] | None = None,
+) -> Compared:
     """Read both images under the windows of a lattice, the earlier one moved by the field, and compare them.
 
     Each window of the later image is sought in the earlier one up to ``reach`` pixels (of the level) around; those

@@ -23,6 +23,10 @@ from inference.settings import MinimumAreas
 EDGE_MAY_MOVE_PX = 1.0
 """How far simplifying may move an outline."""
 
+GONE_BELOW = -0.3
+"""Mean direction (−1 gone … +1 new) below which something is gone. Not 0: works appear far more often than they vanish,
+so a sign in doubt is taken for the usual one."""
+
 THINNEST_PX = 3.0
 """Mean width below which a change is a sliver: the edge of something that stands a little differently."""
 
@@ -74,7 +78,7 @@ def join_fragments(fragments: Iterable[Fragment]) -> list[_Joined]:
 
 
 def _kind(part: _Joined) -> Kind:
-    if part.direction < 0:
+    if part.direction / part.pixels < GONE_BELOW:
         return "demolition"
     return "construction" if part.output == "building" else "ground"
 

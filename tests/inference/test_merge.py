@@ -47,9 +47,10 @@ def test_the_order_of_the_fragments_does_not_matter() -> None:
     assert [change.polygon.wkt for change in one] == [change.polygon.wkt for change in other]
 
 
-def test_the_sign_decides_for_demolition() -> None:
-    (change,) = merge_changes([_fragment(box(0, 0, 20, 20), direction=-0.2)], GRID, 1.0, MINIMUM)
-    assert change.kind == "demolition"
+@pytest.mark.parametrize(("direction", "kind"), [(-0.8, "demolition"), (-0.1, "construction"), (0.9, "construction")])
+def test_a_clear_sign_decides_for_demolition(direction: float, kind: str) -> None:
+    (change,) = merge_changes([_fragment(box(0, 0, 20, 20), direction=direction)], GRID, 1.0, MINIMUM)
+    assert change.kind == kind
 
 
 @pytest.mark.parametrize(("side", "count"), [(7, 0), (8, 1)])
