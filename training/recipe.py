@@ -38,10 +38,7 @@ class PairsRecipe(_Strict):
         return LabelledPairs(root / self.folder, self.question, self.prefix)
 
 
-class CrossedRecipe(_Strict):
-    """Single-date images with building masks, shown as two dates."""
-
-    kind: Literal["crossed"]
+class _FoldersRecipe(_Strict):
     folders: tuple[Path, ...]
     weight: float = Field(gt=0)
 
@@ -49,23 +46,22 @@ class CrossedRecipe(_Strict):
     def all_folders(self) -> tuple[Path, ...]:
         """What the samples come from."""
         return self.folders
+
+
+class CrossedRecipe(_FoldersRecipe):
+    """Single-date images with building masks, shown as two dates."""
+
+    kind: Literal["crossed"]
 
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
         return CrossPairs([root / folder for folder in self.folders])
 
 
-class UnchangedRecipe(_Strict):
+class UnchangedRecipe(_FoldersRecipe):
     """Images against themselves."""
 
     kind: Literal["unchanged"]
-    folders: tuple[Path, ...]
-    weight: float = Field(gt=0)
-
-    @property
-    def all_folders(self) -> tuple[Path, ...]:
-        """What the samples come from."""
-        return self.folders
 
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
