@@ -41,6 +41,8 @@ ENVIRONMENT = {
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
     # a JPEG that was cut off is an error, not a picture with a grey end
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",
+    # MB of decoded tiles; GDAL's own default is a twentieth of the machine's memory, which a scan does not need
+    "GDAL_CACHEMAX": "192",
     "GDAL_HTTP_MAX_RETRY": "0",
     "AWS_NO_SIGN_REQUEST": "YES",
     "PROJ_NETWORK": "OFF",

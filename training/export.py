@@ -60,8 +60,7 @@ def write_card(
 ) -> Path:
     """Write ``NAME.md`` beside the weights."""
     sources = "\n".join(
-        f"| {', '.join(f'`{folder}`' for folder in s.all_folders)} | {s.kind} | "
-        f"{getattr(s, 'question', 'both')} | {s.weight:g} |"
+        f"| {', '.join(f'`{folder}`' for folder in s.all_folders)} | {s.kind} | {s.question} | {s.weight:g} |"
         for s in recipe.sources
     )
     layout = weights.layout
@@ -81,7 +80,7 @@ that research provenance. A bureau trains its own with `tuban train` on its own 
 {step} steps of {recipe.batch} samples of {recipe.augment.size}² pixels, seed {recipe.seed}, AdamW, rate
 {recipe.learning_rate} falling by half a cosine, average of the weights with decay {recipe.ema}.
 
-| source | kind | question | share |
+| source | kind | question | weight |
 | --- | --- | --- | --- |
 {sources}
 

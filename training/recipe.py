@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -52,6 +52,7 @@ class CrossedRecipe(_FoldersRecipe):
     """Single-date images with building masks, shown as two dates."""
 
     kind: Literal["crossed"]
+    question: ClassVar[str] = "building"
 
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
@@ -62,6 +63,7 @@ class UnchangedRecipe(_FoldersRecipe):
     """Images against themselves."""
 
     kind: Literal["unchanged"]
+    question: ClassVar[str] = "both"
 
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
@@ -72,6 +74,7 @@ class RenderedRecipe(_Strict):
     """Rendered scenes, kept in the folder of the runs so that they are rendered once."""
 
     kind: Literal["rendered"]
+    question: ClassVar[str] = "both"
     folder: Path = Path("runs/scenes")
     scenes: int = Field(gt=0)
     size: int = Field(1024, ge=384)
