@@ -106,7 +106,10 @@ def prepare(
         None if progress is None else lambda done: progress("align", done),
     )
     if not alignment.usable:
-        raise NotComparable(f"{before.name} and {after.name} cannot be laid onto each other: {alignment.reason}.")
+        raise NotComparable(
+            f"The earlier image {before.name} and the later one {after.name} cannot be laid onto each other: "
+            f"{alignment.reason}."
+        )
     minimum = profile.min_area_m2
     # a little below the smallest kind: the exact area is only known once the outline is on the ellipsoid
     smallest = {

@@ -12,6 +12,9 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
+from errors import ImageError
+from imagery import open_scene
+
 UTM50 = {"crs": "EPSG:32650", "transform": rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 3_400_000)}
 
 Save = Callable[..., Path]
@@ -70,3 +73,13 @@ def save(tmp_path: Path) -> Save:
         return path
 
     return write
+
+
+def message_of(path: Path | str, **settings: Any) -> str:
+    with pytest.raises(ImageError) as caught:
+        open_scene(path, **settings)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 400
+    assert message.endswith(".")
+    return message
