@@ -22,7 +22,8 @@ from inference.align_fit import refine_field
 from inference.align_match import Matches, decide
 from inference.align_result import Alignment, AlignSettings
 from inference.align_vote import allowance, hypotheses, vote
-from inference.align_windows import Compared, Level, Readable, Windows, compare_windows, lay_windows
+from inference.align_windows import Compared, Level, Windows, compare_windows, lay_windows
+from inference.readable import Readable
 
 __all__ = ["AlignSettings", "Alignment", "Readable", "measure_alignment"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from affine import Affine
@@ -13,9 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from inference.align_field import Lattice, ShiftField
 from inference.align_match import EDGE_PX, TEXTURE, box_energy, describe, energy, surface
-
-if TYPE_CHECKING:
-    from imagery import Patch
+from inference.readable import Readable
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -25,14 +22,6 @@ READ_PX = 1200
 
 LEAST_VALID = 0.4
 """Part of a window that must be valid on both dates."""
-
-
-class Readable(Protocol):
-    """What registration needs of an image: :class:`imagery.Scene` has it."""
-
-    def read(self, geobox: GeoBox, shift: Float32 | None = None) -> Patch:
-        """RGB uint8 (H, W, 3) and valid bool (H, W) on a geobox, moved by a shift (H, W, 2) in its pixels."""
-        ...
 
 
 @dataclass(frozen=True)

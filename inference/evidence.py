@@ -13,8 +13,9 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry import Polygon
 
 from imagery import Patch
-from inference.align import Alignment, Readable
+from inference.align import Alignment
 from inference.changes import Change
+from inference.readable import Readable
 from inference.scan_result import ScanResult
 
 MARGIN = 1.8

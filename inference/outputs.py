@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from inference.align import Alignment, Readable
+from inference.align import Alignment
 from inference.evidence import close_up, look
 from inference.output_folder import check_output, finished_folder
+from inference.readable import Readable
 from inference.report import Report
 from inference.scan_json import compared_record, not_comparable_record, write_record
 from inference.scan_result import ScanResult, SceneFacts

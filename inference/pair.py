@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from affine import Affine
@@ -16,6 +15,7 @@ from shapely.ops import transform as transform_geometry
 
 from errors import NotComparable, SettingsError
 from imagery import Patch, Scene
+from inference.readable import Readable
 from inference.settings import ScanSettings
 from model.balance import Table, balance_table
 
@@ -28,13 +28,6 @@ ENLARGED_AT_MOST = 4.0
 """Times that an image coarser than the profile's resolution is enlarged to be looked at there. The network knows things
 by their size in pixels: training pairs reduced to 1.1 m scored F1 0.37 at 1.1 m and 0.51 enlarged to 0.5 m, reduced to
 2 m 0.32 and 0.48 (240 LEVIR training tiles, weights at step 2650). Finer than this the pixels only cost time."""
-
-
-class Readable(Protocol):
-    """What a scan needs of an image; :class:`imagery.Scene` has it."""
-
-    def read(self, geobox: GeoBox, shift: NDArray[np.float32] | None = None) -> Patch:
-        """Resample onto ``geobox``; see :meth:`imagery.Scene.read`."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from markupsafe import Markup
 from shapely.geometry import Polygon
 
 from enforcement.units import mu
-from inference.align import Readable
 from inference.changes import Change, Kind
 from inference.evidence import Evidence, View, look, overview
+from inference.readable import Readable
 from inference.report_map import Mark, lay_marks
 from inference.scan_result import ScanResult, SceneFacts
 from inference.thumbnails import COLOURS, jpeg_within
