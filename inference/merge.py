@@ -12,7 +12,6 @@ from pyproj import CRS, Transformer
 from shapely.affinity import affine_transform
 from shapely.geometry import Polygon
 from shapely.geometry.polygon import orient
-from shapely.ops import transform as transform_geometry
 
 from enforcement.units import mu
 from inference.changes import Change, Kind
@@ -123,7 +122,7 @@ def merge_changes(
         if to_lonlat is None:
             area = outline.area * pixel_area_m2
         else:
-            lonlat = orient(transform_geometry(to_lonlat.transform, polygon))
+            lonlat = orient(shapely.transform(polygon, to_lonlat.transform, interleaved=False))
             area = abs(ELLIPSOID.geometry_area_perimeter(lonlat)[0])
         if area < smallest or math.isnan(area):
             continue

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Geod, Transformer
 from shapely.geometry import Polygon
-from shapely.ops import transform as transform_geometry
 
 from errors import NotComparable, SettingsError
 from imagery import Patch, Scene
@@ -87,7 +87,7 @@ def _footprint(geobox: GeoBox, crs: CRS) -> Polygon:
     if source == crs:
         return outline
     turn = Transformer.from_crs(source, crs, always_xy=True)
-    return transform_geometry(turn.transform, outline)
+    return shapely.transform(outline, turn.transform, interleaved=False)
 
 
 def _is_metric(crs: CRS, footprint: Polygon) -> bool:

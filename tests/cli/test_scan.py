@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -189,27 +191,26 @@ def test_images_without_coordinates_need_their_scale(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_scan_leaves_nothing_that_looks_finished(scene: tuple[Path, Path], tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "cli.main",
-        "scan",
-        *map(str, scene),
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    running = subprocess.Popen([*command, "--block", "64"], stderr=subprocess.PIPE, text=True)
-    assert running.stderr is not None
-    deadline = time.monotonic() + 120
-    while "Comparing" not in (line := running.stderr.readline()) and time.monotonic() < deadline and line:
-        pass
+    """On a terminal, whose live progress tells that the scan is under way; small blocks, so that it lasts."""
+    ours, theirs = pty.openpty()
+    arguments = ["scan", *map(str, scene), "--out", str(tmp_path / "out"), "--block", "64", "--probability"]
+    running = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "cli.main", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(theirs)
+    said = b""
+    while b"Comparing" not in said:
+        said += os.read(ours, 4096)  # fails when the command ends before it says so
     running.send_signal(signal.SIGINT)
-    rest = running.communicate(timeout=60)[1]
-    assert running.returncode == 130, rest
-    assert "interrupted" in rest
-    assert not (tmp_path / "out").exists()
+    with contextlib.suppress(OSError):  # the terminal closes with the command
+        while more := os.read(ours, 4096):
+            said += more
+    os.close(ours)
+    assert running.wait(timeout=120) == 130
+    assert b"interrupted" in said
     assert list(tmp_path.iterdir()) == []
 
 
