@@ -199,6 +199,8 @@ def test_an_interrupted_scan_leaves_nothing_that_looks_finished(scene: tuple[Pat
         stdout=subprocess.DEVNULL,
         stderr=theirs,
         env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+        # a test run in the background of a shell ignores Ctrl-C, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     said = b""
