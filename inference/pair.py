@@ -27,7 +27,8 @@ OVERVIEW_SIDE = 1024
 ENLARGED_AT_MOST = 4.0
 """Times that an image coarser than the profile's resolution is enlarged to be looked at there. The network knows things
 by their size in pixels: training pairs reduced to 1.1 m scored F1 0.37 at 1.1 m and 0.51 enlarged to 0.5 m, reduced to
-2 m 0.32 and 0.48 (LEVIR training tiles at 0.5 m with a change, every fourth; weights at step 2650). Finer than this the pixels only cost time."""
+2 m 0.32 and 0.48 (LEVIR training tiles at 0.5 m with a change, every fourth; weights at step 2650). Finer than this
+the pixels only cost time."""
 
 
 @dataclass(frozen=True)
