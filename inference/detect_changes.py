@@ -185,19 +185,20 @@ def scan_blocks(
         keep(block, probabilities)
         return _outline(prepared, block, patch, probabilities)
 
+    def read_ahead() -> None:
+        while waiting and len(reads) < READ_AHEAD:
+            block = waiting.popleft()
+            reads.append((block, reading_thread.submit(pixels.read, *block.window)))
+
     # one reader: a scene is read by one thread at a time
     with ThreadPoolExecutor(1, "read") as reading_thread, ThreadPoolExecutor(1, "outline") as outliner:
         try:
-            while waiting or reads:
-                while waiting and len(reads) < READ_AHEAD:
-                    block = waiting.popleft()
-                    reads.append((block, reading_thread.submit(pixels.read, *block.window)))
+            read_ahead()
+            while reads:
                 block, reading = reads.popleft()
                 with clock.measure("waiting for pixels"):
                     patch = reading.result()
-                if waiting:
-                    following = waiting.popleft()
-                    reads.append((following, reading_thread.submit(pixels.read, *following.window)))
+                read_ahead()
                 with clock.measure("network"):
                     probabilities = _predict(detector, patch)
                 if probabilities is None:

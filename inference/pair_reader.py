@@ -11,9 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
 
 from inference.align import Alignment
 from inference.pair import Exposure, Pair
@@ -46,12 +44,6 @@ class PairPatch:
     def valid(self) -> NDArray[np.bool_]:
         """Where both dates show ground."""
         return np.asarray(self.before_valid & self.after_valid)
-
-
-def window_geobox(grid: GeoBox, rows: slice, cols: slice) -> GeoBox:
-    """Cut a window out of a grid."""
-    shape = (rows.stop - rows.start, cols.stop - cols.start)
-    return GeoBox(shape, grid.affine * Affine.translation(cols.start, rows.start), grid.crs)
 
 
 class PairReader:
@@ -95,7 +87,7 @@ class PairReader:
             return kept
         rows = slice(top, min(top + TILE, self.pair.grid.shape[0]))
         cols = slice(left, min(left + TILE, self.pair.grid.shape[1]))
-        window = window_geobox(self.pair.grid, rows, cols)
+        window = self.pair.grid[rows, cols]
         before = self.pair.before.read(window, self.alignment.shift(rows, cols))
         after = self.pair.after.read(window)
         missing = ~(before.valid & after.valid)

@@ -88,4 +88,5 @@ def read_graph(weights: Weights, cache: Path | None = None) -> Any:
     graph = _convert(weights)
     _keep(graph, folder)
     # the stored graph rounds a little differently from the one in memory: the first scan must answer as all others
-    return _kept(folder) or graph
+    kept = _kept(folder)
+    return graph if kept is None else kept
