@@ -16,7 +16,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	  { echo "Tuban needs Python 3.11; found $$($(PYTHON) --version). Call: make PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "Installing into $(VENV) (a few minutes, once) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,training]'
 	@touch $@
 
 demo: install

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from cli.config import config
 from cli.demo import demo
+from cli.evaluate import evaluate
 from cli.scan import scan
 from cli.train import export, train
 from errors import TubanError
@@ -26,6 +27,7 @@ app.command()(scan)
 app.command()(demo)
 app.command()(train)
 app.command()(export)
+app.command()(evaluate)
 app.command()(config)
 
 INTERRUPTED = 130

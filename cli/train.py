@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from errors import SettingsError
+from training.manifest import Question
+
+if TYPE_CHECKING:
+    from training.export import ValidationFolder
 
 DATA = Path("../shared/imagery")
 
@@ -20,43 +26,84 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe, for example configs/training/fast.yaml.")],
     run: Annotated[Path | None, typer.Option(help="Folder for checkpoint and log; default: runs/NAME.")] = None,
     data: Data = DATA,
+    reviews: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of your own reviewed alerts, mixed into the recipe's data; may be given again."),
+    ] = None,
+    share: Annotated[float, typer.Option(help="Share of the samples from --reviews.", min=0.01, max=0.9)] = 0.3,
+    workers: Annotated[int | None, typer.Option(help="Processes that prepare samples.")] = None,
 ) -> None:
     """Train a network, or go on where it was interrupted.
 
     Ctrl-C or a power cut loses at most the steps since the last checkpoint: call the same command again.
+    In the run's folder: checkpoint.pt, log.csv, validation.csv, curves.png, and a file for TensorBoard
+    (tensorboard --logdir runs). A GPU is used where there is one.
+
+    Your own reviews: tuban train configs/training/own.yaml --reviews reviewed/2026-11
+
     Then: tuban export RECIPE --name NAME
     """
-    from training.recipe import read_recipe
+    from training.recipe import read_recipe, with_reviews
+    from training.train import Progress as Told
+    from training.train import choose_device
     from training.train import train as train_network
 
     read = read_recipe(recipe)
+    if reviews:
+        read = with_reviews(read, reviews, share)
     folder = run or Path("runs") / recipe.stem
+    words = Console(stderr=True)
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-        console=Console(stderr=True),
+        TextColumn("loss {task.fields[loss]:.3f}  {task.fields[rate]:.1f} pairs/s  waited {task.fields[waited]:.0%}"),
+        console=words,
     )
+    device = choose_device()
+    blank = {"loss": float("nan"), "rate": 0.0, "waited": 0.0}
     with bars:
-        task = bars.add_task(f"Training {read.network}", total=read.steps, loss=float("nan"))
+        task = bars.add_task(f"Training {read.network} on {device.type}", total=read.steps, **blank)
+        smooth: dict[str, float] = {}
 
-        def tell(step: int, loss: float, _rate: float) -> None:
-            bars.update(task, completed=step, loss=loss)
+        def tell(told: Told) -> None:
+            for name, value in (("loss", told.loss), ("rate", told.rate), ("waited", told.waited)):
+                smooth[name] = value if name not in smooth else 0.95 * smooth[name] + 0.05 * value
+            bars.update(task, completed=told.step, **smooth)
+            if told.validation:
+                scores = "  ".join(f"{name} F1 {f1:.3f}" for name, f1 in told.validation.items())
+                words.print(f"step {told.step}: {scores}", markup=False, highlight=False)
 
-        train_network(read, data, folder, report=tell)
-    typer.echo(f"Trained {read.steps} steps; the checkpoint lies in {folder}.")
+        train_network(read, data, folder, device=device, workers=workers or _loaders(device.type), report=tell)
+    typer.echo(f"Trained {read.steps} steps; the checkpoint and curves.png lie in {folder}.")
 
 
-def _folders(pairs: list[str]) -> dict[str, str]:
-    found = {}
-    for pair in pairs:
-        folder, _, question = pair.partition(":")
-        if question not in ("building", "ground"):
-            raise SettingsError(f"--validate is {pair!r}; expected FOLDER:building or FOLDER:ground.")
-        found[folder] = question
+def _loaders(device: str) -> int:
+    """One process prepares more than a processor can learn from; a GPU takes what all cores can give."""
+    return 1 if device == "cpu" else max(2, (os.cpu_count() or 4) - 2)
+
+
+def _validation(asked: list[str]) -> list[ValidationFolder]:
+    from training.export import ValidationFolder
+
+    found = []
+    for text in asked:
+        folder, question, gsd = [*text.split(":"), "", ""][:3]
+        if not folder or question not in get_args(Question) or text.count(":") > 2 or not _is_length(gsd or "1"):
+            raise SettingsError(
+                f"--validate is {text!r}; expected FOLDER:QUESTION or FOLDER:QUESTION:METRES_PER_PIXEL, the question "
+                f"one of {', '.join(get_args(Question))}: val/levir:building:0.5."
+            )
+        found.append(ValidationFolder(folder, cast(Question, question), float(gsd) if gsd else None))
     return found
+
+
+def _is_length(text: str) -> bool:
+    try:
+        return 0 < float(text) < math.inf
+    except ValueError:
+        return False
 
 
 def export(
@@ -65,7 +112,8 @@ def export(
     run: Annotated[Path | None, typer.Option(help="Folder of the run; default: runs/RECIPE.")] = None,
     data: Data = DATA,
     validate: Annotated[
-        list[str] | None, typer.Option(help="Folder of pairs not trained on, with its question: val/levir:building.")
+        list[str] | None,
+        typer.Option(help="Folder of pairs not trained on, its question and metres per pixel: val/levir:building:0.5."),
     ] = None,
     notes: Annotated[Path | None, typer.Option(help="Markdown that the card ends with.")] = None,
     folder: Annotated[Path | None, typer.Option(help="Where to write; default: with the weights that ship.")] = None,
@@ -80,11 +128,11 @@ def export(
         run or Path("runs") / recipe.stem,
         data,
         name,
-        _folders(validate or []),
+        _validation(validate or []),
         notes.read_text(encoding="utf-8") if notes else "",
         folder or FOLDER,
     )
     typer.echo(f"{weights.path}  sha256 {weights.sha256[:12]}…  thresholds {weights.threshold}")
-    for path, (question, counted) in scores.items():
-        at = counted.at(weights.threshold[question])
-        typer.echo(f"  {path} ({question}, {counted.pairs} pairs): " + ", ".join(f"{k} {v:.3f}" for k, v in at.items()))
+    for asked, found in scores:
+        pixel = ", ".join(f"{name} {value:.3f}" for name, value in found.pixel.items())
+        typer.echo(f"  {asked.folder} ({asked.question}, {found.pairs} pairs): {pixel}")

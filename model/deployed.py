@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from model.network import ChangeNetwork, normalise
+from model.encoders import normalise
+from model.network import ChangeNetwork
 
 
 class DeployedNetwork(nn.Module):

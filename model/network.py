@@ -1,8 +1,8 @@
 """The network: two dates of one place in, what changed out.
 
-Dense 3×3 convolutions at widths of multiples of 16 (fast on a processor's matrix unit, see the card in
-``model/weights``): a space-to-depth stem, a residual encoder shared by both dates, fusion by
-``[|a − b|, a + b]`` at every level, an additive top-down decoder, a depth-to-space head.
+An encoder shared by both dates (:mod:`model.encoders`), fusion by ``[|a − b|, a + b]`` at every level, an additive
+top-down decoder of dense 3×3 convolutions at widths of multiples of 16 (fast on a processor's matrix unit), a
+depth-to-space head.
 
 Symmetric in time by construction: the two change outputs see only ``|a − b|`` and ``a + b``, which do not know
 which date came first. The signed output is odd by construction: a bias-free linear map of ``b − a``, gated by
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the name everyone knows)
 
+from model.encoders import InvertedEncoder, ResidualBlock, ResidualEncoder, conv_norm_relu
 from model.network_outputs import CHANGE_OUTPUTS
 from model.registry import NetworkLayout
 
@@ -39,54 +40,6 @@ class ChangeLogits(NamedTuple):
     direction: Tensor
 
 
-def _conv(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:
-    """3×3 convolution, normalisation, ReLU. The normalisation melts into the convolution when deployed."""
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False),
-        nn.BatchNorm2d(channels_out),
-        nn.ReLU(inplace=True),
-    )
-
-
-class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions around a skip (He et al. 2016)."""
-
-    def __init__(self, width: int) -> None:
-        """Make a block of that many channels."""
-        super().__init__()
-        self.first = _conv(width, width)
-        self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """N×C×H×W → the same shape."""
-        return F.relu(x + self.norm(self.second(self.first(x))))
-
-
-class Encoder(nn.Module):
-    """One date → features at strides 2, 4, 8 and 16."""
-
-    def __init__(self, layout: NetworkLayout) -> None:
-        """Build the stages of ``layout``."""
-        super().__init__()
-        stages: list[nn.Module] = []
-        previous = 12
-        for level, (width, depth) in enumerate(zip(layout.widths, layout.depths, strict=True)):
-            down = _conv(previous, width, stride=2 if level else 1)
-            stages.append(nn.Sequential(down, *(ResidualBlock(width) for _ in range(depth))))
-            previous = width
-        self.stages = nn.ModuleList(stages)
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        """N×3×H×W, H and W multiples of 16 → four maps, finest first."""
-        x = F.pixel_unshuffle(image, 2)
-        features = []
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
-        return features
-
-
 class ChangeNetwork(nn.Module):
     """Two dates → :class:`ChangeLogits`. See the module's docstring for the layout."""
 
@@ -95,15 +48,23 @@ class ChangeNetwork(nn.Module):
         super().__init__()
         self.layout = layout
         widths = layout.widths
-        self.encoder = Encoder(layout)
-        self.fuse = nn.ModuleList(nn.Sequential(nn.Conv2d(2 * w, w, 1, bias=False), nn.BatchNorm2d(w)) for w in widths)
+        encoded = layout.encoder_widths
+        self.encoder = InvertedEncoder() if layout.encoder == "inverted" else ResidualEncoder(layout)
+        self.fuse = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(2 * e, w, 1, bias=False), nn.BatchNorm2d(w))
+            for e, w in zip(encoded, widths, strict=True)
+        )
+        self.settle = nn.ModuleList(
+            nn.Sequential(*(ResidualBlock(w) for _ in range(depth)))
+            for w, depth in zip(widths, layout.fused_depths, strict=True)
+        )
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1, bias=False) for fine, coarse in pairwise(widths))
-        self.smooth = nn.ModuleList(_conv(w, w) for w in widths[:-1])
+        self.smooth = nn.ModuleList(conv_norm_relu(w, w) for w in widths[:-1])
         self.head = nn.Conv2d(widths[0], len(CHANGE_OUTPUTS) * 4, 3, padding=1)
         # what changed is rare: start from there, so that the first steps are not spent on learning it
         nn.init.constant_(self.head.bias, -2.5)  # type: ignore[arg-type]
         d = layout.direction_width
-        self.odd = nn.ModuleList(nn.Conv2d(w, d, 1, bias=False) for w in widths)
+        self.odd = nn.ModuleList(nn.Conv2d(e, d, 1, bias=False) for e in encoded)
         self.gate = nn.ModuleList(nn.Conv2d(w, d, 1) for w in widths)
         self.direction_head = nn.Conv2d(d, 4, 1, bias=False)
 
@@ -111,34 +72,28 @@ class ChangeNetwork(nn.Module):
         """Compare two dates.
 
         Args:
-            before: N×3×H×W, RGB, normalised by :func:`normalise`; H and W multiples of 16.
+            before: N×3×H×W, RGB, normalised by :func:`model.encoders.normalise`; H and W multiples of 16.
             after: the later date, same shape, same ground.
         """
         n = before.shape[0]
         features = self.encoder(torch.cat([before, after]))
+        return self.compare([f[:n] for f in features], [f[n:] for f in features])
+
+    def compare(self, before: list[Tensor], after: list[Tensor]) -> ChangeLogits:
+        """Compare the encoder's features of two dates, finest level first."""
         x: Tensor | None = None
         signed: Tensor | None = None
-        for level in reversed(range(len(features))):
-            a, b = features[level][:n], features[level][n:]
+        for level in reversed(range(len(before))):
+            a, b = before[level], after[level]
             fused = self.fuse[level](torch.cat([(a - b).abs(), a + b], dim=1))
             if x is None or signed is None:
-                x = F.relu(fused)
+                x = self.settle[level](F.relu(fused))
                 signed = self.odd[level](b - a) * torch.sigmoid(self.gate[level](x))
                 continue
             x = F.relu(fused + F.interpolate(self.up[level](x), scale_factor=2.0, mode="nearest"))
-            x = self.smooth[level](x)
+            x = self.settle[level](self.smooth[level](x))
             odd = self.odd[level](b - a) * torch.sigmoid(self.gate[level](x))
             signed = odd + F.interpolate(signed, scale_factor=2.0, mode="nearest")
         change = F.pixel_shuffle(self.head(x), 2)
         direction = F.pixel_shuffle(self.direction_head(signed), 2)
         return ChangeLogits(change, direction)
-
-
-MEAN = 0.42
-SPREAD = 0.22
-"""One mean and spread for all bands and sensors (grey of aerial imagery, in 0…1): colour balance is the scene's."""
-
-
-def normalise(rgb: Tensor) -> Tensor:
-    """Turn 0…255 of any shape into what the network wants."""
-    return (rgb / 255.0 - MEAN) / SPREAD

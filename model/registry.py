@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from errors import SettingsError
+
+INVERTED_STAGES = (
+    ((1, 3, 1, 1, 16),),
+    ((2, 3, 2, 6, 24),),
+    ((2, 5, 2, 6, 40),),
+    ((3, 3, 2, 6, 80), (3, 5, 1, 6, 112)),
+)
+"""EfficientNet-Lite0 from its stem to stride 16; at each stride (blocks, kernel, stride, expansion, channels)."""
 
 
 @dataclass(frozen=True)
@@ -13,16 +22,27 @@ class NetworkLayout:
 
     Attributes:
         name: what settings and weights call it.
-        widths: channels at strides 2, 4, 8 and 16. Multiples of 16, so that a dense 3×3 convolution fills the
-            processor's matrix unit.
-        depths: residual blocks at the same strides.
+        encoder: ``residual`` (dense convolutions, the fastest) or ``inverted`` (begins with ImageNet's numbers).
+        widths: channels at strides 2, 4, 8 and 16 after fusion, and of the residual encoder. Multiples of 16, so that
+            a dense 3×3 convolution fills the processor's matrix unit.
+        depths: residual blocks of the residual encoder at the same strides.
+        fused_depths: residual blocks after fusion at the same strides.
         direction_width: channels of the signed branch.
     """
 
     name: str
+    encoder: Literal["residual", "inverted"]
     widths: tuple[int, int, int, int]
     depths: tuple[int, int, int, int]
+    fused_depths: tuple[int, int, int, int] = (0, 0, 0, 0)
     direction_width: int = 16
+
+    @property
+    def encoder_widths(self) -> tuple[int, ...]:
+        """Channels that the encoder hands on at strides 2, 4, 8 and 16."""
+        if self.encoder == "inverted":
+            return tuple(groups[-1][-1] for groups in INVERTED_STAGES)
+        return self.widths
 
     @property
     def stride(self) -> int:
@@ -33,26 +53,40 @@ class NetworkLayout:
     def halo(self) -> int:
         """How far, in pixels, a result can depend on the input around it, rounded up to :attr:`stride`.
 
-        Each 3×3 convolution at stride s reaches s pixels further; going back up by nearest neighbour adds the
-        offset of a pixel inside its coarse cell. ``tests/model/test_network.py`` moves one input pixel to check it.
+        Each k×k convolution at stride s reaches (k − 1)/2 · s pixels further; going back up by nearest neighbour adds
+        the offset of a pixel inside its coarse cell. ``tests/model/test_network.py`` moves one input pixel to check.
         """
+        reach = self._inverted_reach() if self.encoder == "inverted" else self._residual_reach()
+        reach += sum(2 * depth * 2 ** (level + 1) for level, depth in enumerate(self.fused_depths))
+        reach += 2 + 4 + 8  # one smoothing convolution per decoder level
+        reach += 2  # head
+        reach += self.stride - 1  # a pixel's place inside its coarsest cell
+        return -(-reach // self.stride) * self.stride
+
+    def _residual_reach(self) -> int:
         reach = 2  # stem, at stride 2
         for level, depth in enumerate(self.depths):
             stride = 2 ** (level + 1)
             if level:
                 reach += stride // 2  # the strided convolution reads at the finer level
             reach += 2 * depth * stride
-        reach += 2 + 4 + 8  # one smoothing convolution per decoder level
-        reach += 2  # head
-        reach += self.stride - 1  # a pixel's place inside its coarsest cell
-        return -(-reach // self.stride) * self.stride
+        return reach
+
+    def _inverted_reach(self) -> int:
+        reach, at = 1, 2  # stem
+        for groups in INVERTED_STAGES:
+            for count, kernel, stride, _, _ in groups:
+                reach += kernel // 2 * at
+                at *= stride
+                reach += (count - 1) * (kernel // 2) * at
+        return reach
 
 
 LAYOUTS: dict[str, NetworkLayout] = {
     layout.name: layout
     for layout in (
-        NetworkLayout("fast", widths=(16, 32, 64, 96), depths=(1, 2, 2, 1)),
-        NetworkLayout("accurate", widths=(32, 64, 96, 128), depths=(1, 2, 2, 1)),
+        NetworkLayout("fast", "residual", widths=(16, 32, 64, 96), depths=(1, 2, 2, 1)),
+        NetworkLayout("accurate", "inverted", widths=(16, 32, 64, 96), depths=(0, 0, 0, 0), fused_depths=(0, 1, 1, 1)),
     )
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,11 +14,31 @@ from model.network import ChangeNetwork
 from model.network_outputs import CHANGE_OUTPUTS
 from model.registry import find_layout
 from model.weights import FOLDER, Weights, save_weights
-from training.measure import PixelScores, measure_folder
+from training.evaluation.evaluate import Evaluation, evaluate_folder
+from training.manifest import Question
+from training.measure import measure_folder
 from training.recipe import PairsRecipe, Recipe
 
 THRESHOLD_PAIRS = 200
 """Training pairs looked at for a threshold: more do not move it."""
+
+
+@dataclass(frozen=True)
+class ValidationFolder:
+    """A folder of pairs that were not trained on.
+
+    Attributes:
+        folder: relative to the root of the data.
+        question: what its labels answer.
+        gsd_m: metres per pixel of its images; None: what its manifest says, else unknown.
+    """
+
+    folder: str
+    question: Question
+    gsd_m: float | None = None
+
+
+Scores = Sequence[tuple[ValidationFolder, Evaluation]]
 
 
 def load_run(run: Path) -> tuple[ChangeNetwork, int]:
@@ -44,20 +66,17 @@ def choose_thresholds(recipe: Recipe, root: Path, name: str, folder: Path) -> di
     return thresholds
 
 
-def _rows(scores: dict[str, tuple[str, PixelScores]], thresholds: dict[str, float]) -> str:
+def _rows(scores: Scores) -> str:
     lines = []
-    for folder, (question, counted) in scores.items():
-        at = counted.at(thresholds[question])
-        lines.append(
-            f"| `{folder}` | {question} | {counted.pairs} | {at['precision']:.3f} | {at['recall']:.3f} | "
-            f"{at['f1']:.3f} | {at['iou']:.3f} |"
-        )
+    for asked, found in scores:
+        pixel = " | ".join(f"{found.pixel[name]:.3f}" for name in ("precision", "recall", "f1", "iou"))
+        objects = found.objects["iou_0.25"]["f1"]
+        per_km2 = "unknown" if found.false_alarms_per_km2 is None else f"{found.false_alarms_per_km2:.1f}"
+        lines.append(f"| `{asked.folder}` | {asked.question} | {found.pairs} | {pixel} | {objects:.3f} | {per_km2} |")
     return "\n".join(lines)
 
 
-def write_card(
-    weights: Weights, recipe: Recipe, step: int, scores: dict[str, tuple[str, PixelScores]], notes: str
-) -> Path:
+def write_card(weights: Weights, recipe: Recipe, step: int, scores: Scores, notes: str) -> Path:
     """Write ``NAME.md`` beside the weights."""
     sources = "\n".join(
         f"| {', '.join(f'`{folder}`' for folder in s.all_folders)} | {s.kind} | {s.question} | {s.weight:g} |"
@@ -89,10 +108,12 @@ Thresholds, from training pairs only: {", ".join(f"{k} {v:.3f}" for k, v in weig
 ## Scores
 
 Pixels of all images of a folder counted together; whole images, no test-time augmentation, no threshold chosen here.
+Objects are connected components, matched one to one from an IoU of 0.25; a false alarm is a found one without any
+changed pixel, for each km² that did not change. `tuban evaluate` says the same of any folder.
 
-| folder | question | pairs | precision | recall | F1 | IoU |
-| --- | --- | --- | --- | --- | --- | --- |
-{_rows(scores, weights.threshold)}
+| folder | question | pairs | precision | recall | F1 | IoU | object F1 | false alarms per km² |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+{_rows(scores)}
 
 {notes}"""
     path = weights.path.with_suffix(".md")
@@ -105,10 +126,10 @@ def export_run(
     run: Path,
     root: Path,
     name: str,
-    validation: dict[str, str],
+    validation: Sequence[ValidationFolder],
     notes: str = "",
     folder: Path = FOLDER,
-) -> tuple[Weights, dict[str, tuple[str, PixelScores]]]:
+) -> tuple[Weights, Scores]:
     """Export a run as weights ``name`` with their card.
 
     Args:
@@ -116,7 +137,7 @@ def export_run(
         run: its folder.
         root: folder that the recipe's folders are relative to.
         name: of the weights.
-        validation: folders under ``root`` that were not trained on → the question that their labels answer.
+        validation: folders under ``root`` that were not trained on.
         notes: what the card says beside the figures (Markdown).
         folder: where to write.
     """
@@ -124,8 +145,9 @@ def export_run(
     save_weights(network, name, dict.fromkeys(CHANGE_OUTPUTS, 0.5), folder)
     weights = save_weights(network, name, choose_thresholds(recipe, root, name, folder), folder)
     detector = Detector(name, runtime="openvino", folder=folder)
-    scores = {
-        path: (question, measure_folder(detector, root / path, question)) for path, question in validation.items()
-    }
+    scores = [
+        (asked, evaluate_folder(root / asked.folder, detector, question=asked.question, gsd_m=asked.gsd_m))
+        for asked in validation
+    ]
     write_card(weights, recipe, step, scores, notes)
     return weights, scores

@@ -1,4 +1,4 @@
-"""What training minimises: for each question only on the samples that answer it."""
+"""What training minimises: for each question only where the label answers it."""
 
 from __future__ import annotations
 
@@ -7,37 +7,53 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from model.network import ChangeLogits
+from training.samples import UNKNOWN
 
 DIRECTION_WEIGHT = 0.2
 """The sign is learned from few pixels and is easy: it must not outweigh the question whether anything changed."""
 
 
-def _question(logits: Tensor, target: Tensor, asked: Tensor) -> Tensor:
-    """Cross-entropy and Dice (Milletari 2016) of one output, over the samples of which ``asked`` (N) is true."""
-    if not bool(asked.any()):
-        return logits.sum() * 0.0
-    logits, target = logits[asked], target[asked]
-    entropy = F.binary_cross_entropy_with_logits(logits, target)
-    p = torch.sigmoid(logits)
+def question_loss(logits: Tensor, answer: Tensor) -> Tensor:
+    """Cross-entropy and Dice (Milletari et al. 2016) of one output over the pixels whose answer is known.
+
+    Args:
+        logits: any shape.
+        answer: the same shape, uint8: 0, 1 or :data:`training.samples.UNKNOWN`.
+    """
+    known = answer != UNKNOWN
+    share = known.float()
+    count = share.sum()
+    target = (answer == 1).float()
+    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    p = torch.sigmoid(logits) * share
     overlap = 1 - (2 * (p * target).sum() + 1) / (p.sum() + target.sum() + 1)
-    return entropy + 0.5 * overlap
+    # a batch that never asks gives 1 − 1/1 = 0 for the overlap too
+    return (entropy * share).sum() / count.clamp(min=1) + 0.5 * overlap
 
 
-def change_loss(out: ChangeLogits, target: Tensor, asked: Tensor, direction: Tensor) -> Tensor:
+def change_loss(out: ChangeLogits, answers: Tensor, direction: Tensor) -> Tensor:
     """Loss of one batch.
 
     Args:
         out: the network's answer.
-        target: N×2×H×W in 0…1, in the order of ``CHANGE_OUTPUTS``; anything where not asked.
-        asked: N×2 bool, which output each sample's label answers.
+        answers: N×2×H×W uint8 in the order of ``CHANGE_OUTPUTS``: 0, 1 or UNKNOWN.
         direction: N×H×W, +1 appeared, −1 disappeared, 0 unknown.
     """
-    total = out.change.sum() * 0.0
-    for k in range(out.change.shape[1]):
-        total = total + _question(out.change[:, k], target[:, k], asked[:, k])
-    known = direction != 0
-    if bool(known.any()):
-        appeared = (direction[known] > 0).float()
-        # tanh(x) as a probability of "appeared" is sigmoid(2x)
-        total = total + DIRECTION_WEIGHT * F.binary_cross_entropy_with_logits(2 * out.direction[:, 0][known], appeared)
-    return total
+    total = question_loss(out.change[:, 0], answers[:, 0])
+    for k in range(1, out.change.shape[1]):
+        total = total + question_loss(out.change[:, k], answers[:, k])
+    known = (direction != 0).float()
+    appeared = (direction > 0).float()
+    # tanh(x) as a probability of "appeared" is sigmoid(2x)
+    sign = F.binary_cross_entropy_with_logits(2 * out.direction[:, 0], appeared, reduction="none")
+    return total + DIRECTION_WEIGHT * (sign * known).sum() / known.sum().clamp(min=1)
+
+
+def imitation_loss(logits: Tensor, taught: Tensor) -> Tensor:
+    """Cross-entropy against the probabilities of a better network (Hinton et al. 2015), both questions everywhere.
+
+    Args:
+        logits: N×2×H×W.
+        taught: N×2×H×W, probabilities.
+    """
+    return 2 * F.binary_cross_entropy_with_logits(logits, taught)

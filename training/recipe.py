@@ -10,23 +10,49 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs import read_yaml
 from errors import SettingsError
+from training.appearance import AppearanceSettings
 from training.augment import AugmentSettings
 from training.rendered import RenderedScenes
-from training.samples import CrossPairs, LabelledPairs, Sample, Source, Unchanged
+from training.samples import CrossPairs, LabelledPairs, MaskedFolder, PastedBuildings, Sample, Source, Unchanged
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PairsRecipe(_Strict):
-    """Pairs in folders ``A/ B/ label/``."""
+class _SourceRecipe(_Strict):
+    """What every source says.
 
-    kind: Literal["pairs"]
+    Attributes:
+        weight: share of the samples.
+        terms: what the owners allow, in words, for the card.
+    """
+
+    weight: float = Field(gt=0)
+    terms: str = ""
+
+
+class PairsRecipe(_SourceRecipe):
+    """Pairs in folders ``A/ B/ label/``. What is said here is the folder's manifest as far as training needs it.
+
+    Attributes:
+        folder: under the data's folder, or absolute.
+        prefix: only the stems that begin with it.
+        question: what a 255 of the label answers.
+        gsd_m: metres per pixel, where known.
+        magnify: factors of enlargement, when the recipe's do not fit this imagery.
+        unknown: value of the label where nobody said whether it changed.
+        appears: what changed appeared (growth), so that the direction can be learned from it.
+    """
+
+    kind: Literal["pairs"] = "pairs"
     folder: Path
     prefix: str = ""
     question: Literal["building", "ground"]
-    weight: float = Field(gt=0)
+    gsd_m: float | None = Field(None, gt=0)
+    magnify: tuple[float, float] | None = None
+    unknown: int | None = Field(None, ge=0, le=255)
+    appears: bool = True
 
     @property
     def all_folders(self) -> tuple[Path, ...]:
@@ -35,42 +61,76 @@ class PairsRecipe(_Strict):
 
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
-        return LabelledPairs(root / self.folder, self.question, self.prefix)
+        return LabelledPairs(
+            root / self.folder,
+            self.question,
+            self.prefix,
+            magnify=self.magnify,
+            unknown=self.unknown,
+            appears=self.appears,
+        )
 
 
-class _FoldersRecipe(_Strict):
+class MaskedFolderRecipe(_Strict):
+    """A folder of single-date images with masks."""
+
+    folder: Path
+    gsd_m: float = Field(gt=0)
+    building: int = 255
+
+
+class _MaskedRecipe(_SourceRecipe):
+    folders: tuple[MaskedFolderRecipe, ...]
+    question: ClassVar[str] = "building"
+
+    @property
+    def all_folders(self) -> tuple[Path, ...]:
+        """What the samples come from."""
+        return tuple(entry.folder for entry in self.folders)
+
+    def masked(self, root: Path) -> list[MaskedFolder]:
+        """The folders under ``root``."""
+        return [MaskedFolder(root / entry.folder, entry.gsd_m, entry.building) for entry in self.folders]
+
+
+class CrossedRecipe(_MaskedRecipe):
+    """Single-date images with building masks, shown as two dates."""
+
+    kind: Literal["crossed"]
+
+    def open(self, root: Path) -> Source:
+        """List the files under ``root``."""
+        return CrossPairs(self.masked(root))
+
+
+class PastedRecipe(_MaskedRecipe):
+    """Buildings of one single-date image set into another."""
+
+    kind: Literal["pasted"]
+
+    def open(self, root: Path) -> Source:
+        """List the files under ``root``."""
+        return PastedBuildings(self.masked(root))
+
+
+class UnchangedRecipe(_SourceRecipe):
+    """Images against themselves."""
+
+    kind: Literal["unchanged"]
     folders: tuple[Path, ...]
-    weight: float = Field(gt=0)
+    question: ClassVar[str] = "both"
 
     @property
     def all_folders(self) -> tuple[Path, ...]:
         """What the samples come from."""
         return self.folders
 
-
-class CrossedRecipe(_FoldersRecipe):
-    """Single-date images with building masks, shown as two dates."""
-
-    kind: Literal["crossed"]
-    question: ClassVar[str] = "building"
-
-    def open(self, root: Path) -> Source:
-        """List the files under ``root``."""
-        return CrossPairs([root / folder for folder in self.folders])
-
-
-class UnchangedRecipe(_FoldersRecipe):
-    """Images against themselves."""
-
-    kind: Literal["unchanged"]
-    question: ClassVar[str] = "both"
-
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
         return Unchanged([root / folder for folder in self.folders])
 
 
-class RenderedRecipe(_Strict):
+class RenderedRecipe(_SourceRecipe):
     """Rendered scenes, kept in the folder of the runs so that they are rendered once."""
 
     kind: Literal["rendered"]
@@ -79,7 +139,6 @@ class RenderedRecipe(_Strict):
     scenes: int = Field(gt=0)
     size: int = Field(1024, ge=384)
     gsd_m: tuple[float, float]
-    weight: float = Field(gt=0)
 
     @property
     def all_folders(self) -> tuple[Path, ...]:
@@ -91,7 +150,9 @@ class RenderedRecipe(_Strict):
         return RenderedScenes(self.folder, self.scenes, self.size, self.gsd_m)
 
 
-SourceRecipe = Annotated[PairsRecipe | CrossedRecipe | UnchangedRecipe | RenderedRecipe, Field(discriminator="kind")]
+SourceRecipe = Annotated[
+    PairsRecipe | CrossedRecipe | PastedRecipe | UnchangedRecipe | RenderedRecipe, Field(discriminator="kind")
+]
 
 
 class AugmentRecipe(_Strict):
@@ -99,8 +160,8 @@ class AugmentRecipe(_Strict):
 
     scale: tuple[float, float] = (0.7, 1.7)
     shift_px: float = 0.8
-    season: float = 0.08
-    compress: float = 0.1
+    distort: float = 0.2
+    vehicles: float = 0.12
     nodata: float = 0.06
     size: int = 256
 
@@ -109,10 +170,57 @@ class AugmentRecipe(_Strict):
         return AugmentSettings(**self.model_dump())
 
 
+class AppearanceRecipe(_Strict):
+    """What of :class:`training.appearance.AppearanceSettings` a recipe may set."""
+
+    strength: float = Field(1.0, ge=0)
+    season: float = Field(0.08, ge=0, le=1)
+    sun: float = Field(0.2, ge=0, le=1)
+    cloud: float = Field(0.02, ge=0, le=1)
+    haze: float = Field(0.12, ge=0, le=1)
+    colour: float = Field(0.9, ge=0, le=1)
+    sharpness: float = Field(0.35, ge=0, le=1)
+    noise: float = Field(0.3, ge=0, le=1)
+    compression: float = Field(0.25, ge=0, le=1)
+
+    def settings(self) -> AppearanceSettings:
+        """The same as the restyling takes it."""
+        return AppearanceSettings(**self.model_dump())
+
+
+class ValidationRecipe(_Strict):
+    """A folder looked at during a run, never trained on."""
+
+    folder: Path
+    question: Literal["building", "ground"]
+    pairs: int = Field(8, gt=0)
+
+
 class Recipe(_Strict):
-    """Everything that decides what comes out of a training run, but for the machine's rounding."""
+    """Everything that decides what comes out of a training run, but for the machine's rounding.
+
+    Attributes:
+        network: a layout of :mod:`model.registry`.
+        steps: batches to learn from.
+        batch: pairs in each.
+        learning_rate: the highest, of AdamW.
+        begin_with: ``imagenet`` (the encoder of the accurate network), or the name of weights that ship.
+        frozen_stages: encoder stages that stay as they began.
+        encoder_rate: factor on the learning rate of the encoder.
+        standing_weight: weight of the auxiliary task (:mod:`training.standing`).
+        teacher: weights that ship whose answers are learned beside the labels, everywhere and for both questions.
+        teacher_weight: weight of those answers.
+        ema: how much of the average stays at each step.
+        validate_every: steps between two looks at ``validation``; 0: never.
+    """
 
     network: str
+    begin_with: str = ""
+    frozen_stages: int = Field(0, ge=0, le=4)
+    encoder_rate: float = Field(1.0, gt=0)
+    standing_weight: float = Field(0.0, ge=0)
+    teacher: str = ""
+    teacher_weight: float = Field(1.0, gt=0)
     steps: int = Field(gt=0)
     batch: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
@@ -120,18 +228,24 @@ class Recipe(_Strict):
     ema: float = Field(0.999, gt=0, lt=1)
     seed: int = 0
     save_every: int = 200
+    validate_every: int = 0
+    validation: tuple[ValidationRecipe, ...] = ()
     augment: AugmentRecipe = AugmentRecipe()
+    appearance: AppearanceRecipe = AppearanceRecipe()
     sources: tuple[SourceRecipe, ...]
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read and check a recipe.
+    """Read and check a recipe; ``sources_from`` names a file of ``configs/`` that holds its sources.
 
     Raises:
         SettingsError: a name or a value is not what a recipe has; the message lists each.
     """
+    content = read_yaml(path)
+    if "sources_from" in content:
+        content |= read_yaml(Path(str(content.pop("sources_from"))))
     try:
-        return Recipe.model_validate(read_yaml(path))
+        return Recipe.model_validate(content)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"The recipe {path} cannot be used: {faults}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -20,10 +21,13 @@ from errors import SettingsError
 
 Image = NDArray[np.uint8]
 
+UNKNOWN = 255
+"""In an answer: nobody said whether this pixel changed (or is a building); it is not trained on."""
+
 
 @dataclass(frozen=True)
 class Sample:
-    """A pair with what is known about it.
+    """A pair with what is known about it. Answers are 0, 1 or :data:`UNKNOWN`.
 
     Attributes:
         before: H×W×3 RGB.
@@ -31,6 +35,9 @@ class Sample:
         building: H×W, 1 where a building appeared or disappeared, or None when the source does not ask.
         ground: H×W, 1 where land turned, or None when the source does not ask.
         direction: H×W int8, +1 appeared, −1 disappeared, 0 unknown.
+        stood: H×W, 1 where a building stands on the earlier date, or None when nothing is known.
+        stands: the same on the later date.
+        magnify: smallest and largest factor by which the pair may be enlarged; None: the recipe's.
     """
 
     before: Image
@@ -38,6 +45,9 @@ class Sample:
     building: Image | None
     ground: Image | None
     direction: NDArray[np.int8]
+    stood: Image | None = None
+    stands: Image | None = None
+    magnify: tuple[float, float] | None = None
 
 
 class Source(Protocol):
@@ -47,20 +57,33 @@ class Source(Protocol):
         """Return one sample, chosen by ``rng``."""
 
 
+@cache  # decoding costs a quarter of a sample; all of the imagery decoded is some 2.5 GB
 def read_rgb(path: Path) -> Image:
     """Read an 8-bit image as H×W×3 RGB."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise SettingsError(f"{path} could not be read as an image; the folder is not usable for training.")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    rgb.setflags(write=False)
+    return rgb
 
 
-def read_mask(path: Path) -> Image:
-    """Read a mask (0 / 255) as H×W with 0 and 1."""
+@cache
+def read_grey(path: Path) -> Image:
+    """Read a mask as H×W of the values that are in it."""
     mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise SettingsError(f"{path} could not be read as a mask; the folder is not usable for training.")
-    return np.asarray(mask > 127).astype(np.uint8)
+    mask.setflags(write=False)
+    return np.asarray(mask, dtype=np.uint8)
+
+
+@cache
+def read_mask(path: Path) -> Image:
+    """Read a mask (0 / 255) as H×W with 0 and 1."""
+    mask = np.asarray(read_grey(path) > 127).astype(np.uint8)
+    mask.setflags(write=False)
+    return mask
 
 
 def _listed(folder: Path, prefix: str = "") -> list[Path]:
@@ -70,10 +93,24 @@ def _listed(folder: Path, prefix: str = "") -> list[Path]:
     return files
 
 
+def _window(shape: tuple[int, int], side: int, rng: np.random.Generator) -> tuple[slice, slice]:
+    y, x = (int(rng.integers(max(1, length - side + 1))) for length in shape)
+    return slice(y, y + side), slice(x, x + side)
+
+
 class LabelledPairs:
     """A folder in the layout ``A/ B/ label/`` (earlier, later, 0/255 mask; same stem in each)."""
 
-    def __init__(self, folder: Path, question: str, prefix: str = "", crop: int = 384) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        question: str,
+        prefix: str = "",
+        crop: int = 384,
+        magnify: tuple[float, float] | None = None,
+        unknown: int | None = None,
+        appears: bool = True,
+    ) -> None:
         """List the pairs.
 
         Args:
@@ -81,67 +118,183 @@ class LabelledPairs:
             question: "building" or "ground": what a 255 in the label answers.
             prefix: only the stems that begin with it.
             crop: larger images give a random window of this many pixels.
+            magnify: smallest and largest factor of enlargement, when the recipe's does not fit this imagery.
+            unknown: value of the label where nobody said whether it changed.
+            appears: what changed appeared, as in the public sources, which show growth; False: nobody said.
+
+        Raises:
+            SettingsError: no such question, or no stem is in all three folders.
         """
         if question not in ("building", "ground"):
             raise SettingsError(f"The question of {folder} is {question!r}; it must be 'building' or 'ground'.")
-        self.question = question
-        self.crop = crop
+        self.question, self.crop, self.magnify = question, crop, magnify
+        self.unknown, self.appears = unknown, appears
+        others = {name: {p.stem: p for p in _listed(folder / name, prefix)} for name in ("B", "label")}
         self.pairs = [
-            (a, next((folder / "B").glob(a.stem + ".*")), next((folder / "label").glob(a.stem + ".*")))
+            (a, others["B"][a.stem], others["label"][a.stem])
             for a in _listed(folder / "A", prefix)
+            if a.stem in others["B"] and a.stem in others["label"]
         ]
+        if not self.pairs:
+            raise SettingsError(f"{folder} holds no stem that is in A, in B and in label.")
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """Return one pair or a window of it."""
         a, b, label = self.pairs[rng.integers(len(self.pairs))]
-        mask = read_mask(label)
-        h, w = mask.shape
-        y = int(rng.integers(max(1, h - self.crop + 1)))
-        x = int(rng.integers(max(1, w - self.crop + 1)))
-        window = (slice(y, y + self.crop), slice(x, x + self.crop))
-        mask = mask[window]
-        # both public sources show growth: where something changed, it appeared
+        answer = self.answer(label)
+        window = _window(answer.shape, self.crop, rng)
+        answer = answer[window]
+        building = self.question == "building"
+        appeared = (answer == 1) & self.appears
         return Sample(
             before=read_rgb(a)[window],
             after=read_rgb(b)[window],
-            building=mask if self.question == "building" else None,
-            ground=mask if self.question == "ground" else None,
-            direction=mask.astype(np.int8),
+            building=answer if building else None,
+            ground=None if building else answer,
+            direction=appeared.astype(np.int8),
+            stood=np.where(appeared, 0, UNKNOWN).astype(np.uint8) if building else None,
+            stands=np.where(appeared, 1, UNKNOWN).astype(np.uint8) if building else None,
+            magnify=self.magnify,
         )
+
+    def answer(self, label: Path) -> Image:
+        """Read a label as H×W of 0, 1 and UNKNOWN."""
+        if self.unknown is None:
+            return read_mask(label)
+        values = read_grey(label)
+        return np.where(values == self.unknown, UNKNOWN, values > 127).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class MaskedFolder:
+    """Single-date images with masks: ``images/`` and ``masks/`` with the same stems.
+
+    Attributes:
+        folder: holds both.
+        gsd_m: metres per pixel, so that places from several folders can be shown at one scale.
+        building: value of the mask that is a building.
+    """
+
+    folder: Path
+    gsd_m: float
+    building: int = 255
+
+    def images(self) -> list[tuple[Path, Path, MaskedFolder]]:
+        """(image, mask, this folder) of each."""
+        return [
+            (image, self.folder / "masks" / (image.stem + ".png"), self) for image in _listed(self.folder / "images")
+        ]
+
+
+class _Places:
+    """Windows of masked images of many folders, brought to one size and about one ground resolution."""
+
+    def __init__(self, folders: Sequence[MaskedFolder], size: int, target_m: tuple[float, float]) -> None:
+        self.size, self.target_m = size, target_m
+        self.by_folder = [folder.images() for folder in folders]
+        # a folder counts by the root of its images: a suburb with many does not drown ten cities with one each
+        share = np.sqrt([len(images) for images in self.by_folder])
+        self.edges = np.cumsum(share / share.sum())
+
+    def draw(self, rng: np.random.Generator) -> tuple[Image, Image]:
+        """One place: RGB and 0/1 building mask, both ``size``²."""
+        which = min(int(np.searchsorted(self.edges, rng.random())), len(self.by_folder) - 1)
+        images = self.by_folder[which]
+        image, mask, folder = images[rng.integers(len(images))]
+        rgb, values = read_rgb(image), read_grey(mask)
+        target = float(np.exp(rng.uniform(*np.log(self.target_m))))
+        side = min(*values.shape, max(32, round(self.size * target / folder.gsd_m)))
+        window = _window(values.shape, side, rng)
+        size = (self.size, self.size)
+        shrink = cv2.INTER_AREA if side > self.size else cv2.INTER_LINEAR
+        small = cv2.resize(rgb[window], size, interpolation=shrink)
+        stands = cv2.resize((values[window] == folder.building).astype(np.float32), size, interpolation=shrink)
+        return np.asarray(small, dtype=np.uint8), (stands > 0.5).astype(np.uint8)
 
 
 class CrossPairs:
     """Two single-date images with building masks shown as two dates: changed is mask XOR mask (STAR, Zheng 2021)."""
 
-    def __init__(self, folders: Sequence[Path], size: int = 256) -> None:
-        """List the images of all ``folders`` (``images/`` and ``masks/`` in each)."""
-        self.size = size
-        self.images = [
-            (image, folder / "masks" / (image.stem + ".png"))
-            for folder in folders
-            for image in _listed(folder / "images")
-        ]
-
-    def _one(self, rng: np.random.Generator) -> tuple[Image, Image]:
-        image, mask = self.images[rng.integers(len(self.images))]
-        rgb, building = read_rgb(image), read_mask(mask)
-        h, w = building.shape
-        side = min(h, w, int(self.size * rng.uniform(0.8, 1.6)))
-        y, x = int(rng.integers(h - side + 1)), int(rng.integers(w - side + 1))
-        window = (slice(y, y + side), slice(x, x + side))
-        size = (self.size, self.size)
-        return (
-            cv2.resize(rgb[window], size, interpolation=cv2.INTER_AREA).astype(np.uint8),
-            cv2.resize(building[window], size, interpolation=cv2.INTER_NEAREST).astype(np.uint8),
-        )
+    def __init__(
+        self, folders: Sequence[MaskedFolder], size: int = 320, target_m: tuple[float, float] = (0.25, 1.0)
+    ) -> None:
+        """List the images of all ``folders``; each is shown at a ground resolution of ``target_m`` metres."""
+        self.places = _Places(folders, size, target_m)
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """Return two unrelated places as one pair."""
-        before, was = self._one(rng)
-        after, stands = self._one(rng)
-        changed = was ^ stands
-        direction = stands.astype(np.int8) - was.astype(np.int8)
-        return Sample(before, after, building=changed, ground=None, direction=direction)
+        before, stood = self.places.draw(rng)
+        after, stands = self.places.draw(rng)
+        return Sample(
+            before,
+            after,
+            building=stood ^ stands,
+            ground=None,
+            direction=stands.astype(np.int8) - stood.astype(np.int8),
+            stood=stood,
+            stands=stands,
+            magnify=(0.8, 1.25),
+        )
+
+
+class PastedBuildings:
+    """One place against itself with buildings of another place set into the later date.
+
+    Unlike a cross-pair all the rest of the place stays, as it does on real ground. So that a seam alone is not taken
+    for a change, pieces without any building (trees, roads, fields) are set in too, and are no change. Learned from
+    Zheng et al. 2021 (STAR) and Ghiasi et al. 2021 (copy and paste).
+    """
+
+    def __init__(
+        self, folders: Sequence[MaskedFolder], size: int = 320, target_m: tuple[float, float] = (0.25, 1.0)
+    ) -> None:
+        """List the images of all ``folders``; see :class:`CrossPairs`."""
+        self.places = _Places(folders, size, target_m)
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """Return one place with buildings added to, or taken from, its later date."""
+        image, stood = self.places.draw(rng)
+        donor, donated = self.places.draw(rng)
+        turns = int(rng.integers(4))
+        donor, donated = np.rot90(donor, turns), np.rot90(donated, turns)
+        # a building brings a rim of its own surroundings and shadow with it
+        rim = cv2.dilate(donated, np.ones((2 * int(rng.integers(1, 5)) + 1,) * 2, np.uint8))
+        chosen = _some_pieces(rim, rng, 0.6)
+        decoy = _blobs(donated.shape, rng) & (rim == 0) if rng.random() < 0.5 else np.zeros_like(donated)
+        soft = cv2.GaussianBlur(((chosen | decoy) > 0).astype(np.float32), (0, 0), rng.uniform(0.7, 2.0))[..., None]
+        after = (image * (1 - soft) + donor * soft).astype(np.uint8)
+        stands = np.where(chosen > 0, donated, stood)
+        stands = np.where(decoy > 0, 0, stands).astype(np.uint8)
+        # roof on roof is no new building, whatever it looks like
+        changed = np.where((stood > 0) & (chosen > 0), UNKNOWN, stood ^ stands).astype(np.uint8)
+        return Sample(
+            image,
+            after,
+            building=changed,
+            ground=None,
+            direction=np.where(changed == 1, stands.astype(np.int8) - stood.astype(np.int8), 0).astype(np.int8),
+            stood=stood,
+            stands=stands,
+            magnify=(0.8, 1.25),
+        )
+
+
+def _some_pieces(mask: Image, rng: np.random.Generator, share: float) -> Image:
+    """Each connected piece of a 0/1 mask kept with probability ``share``."""
+    count, pieces = cv2.connectedComponents(mask)
+    kept = rng.random(count) < share
+    kept[0] = False
+    return np.asarray(kept[pieces], dtype=np.uint8)
+
+
+def _blobs(shape: tuple[int, ...], rng: np.random.Generator) -> Image:
+    """A few ellipses, 0/1."""
+    out = np.zeros(shape[:2], np.uint8)
+    for _ in range(int(rng.integers(1, 4))):
+        centre = (int(rng.integers(shape[1])), int(rng.integers(shape[0])))
+        axes = (int(rng.integers(6, 40)), int(rng.integers(6, 40)))
+        cv2.ellipse(out, centre, axes, float(rng.uniform(0, 180)), 0, 360, 1, -1)
+    return out
 
 
 class Unchanged:
@@ -149,10 +302,11 @@ class Unchanged:
 
     def __init__(self, folders: Sequence[Path], prefix: str = "") -> None:
         """List every image in ``folders``."""
-        self.images = [image for folder in folders for image in _listed(folder, prefix)]
+        self.folders = [_listed(folder, prefix) for folder in folders]
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """Return one place against itself."""
-        image = read_rgb(self.images[rng.integers(len(self.images))])
+        images = self.folders[rng.integers(len(self.folders))]
+        image = read_rgb(images[rng.integers(len(images))])
         none = np.zeros(image.shape[:2], np.uint8)
         return Sample(image, image.copy(), building=none, ground=none, direction=none.astype(np.int8))

@@ -2,62 +2,52 @@
 
 from __future__ import annotations
 
-import csv
 import math
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor, nn
 
 from errors import SettingsError
-from model.network import ChangeNetwork, normalise
+from model.encoders import InvertedEncoder, normalise
+from model.network import ChangeNetwork
 from model.registry import find_layout
-from training.augment import augment
-from training.loss import change_loss
-from training.recipe import Mixture, Recipe
-
-Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
-
-
-class _Samples(Dataset[Batch]):
-    """Sample i of a run, for any i: its generator is seeded by (seed, i), so a resumed run goes on as it would have."""
-
-    def __init__(self, recipe: Recipe, root: Path, first: int) -> None:
-        self.recipe, self.first = recipe, first
-        self.mixture = Mixture(recipe, root)
-        self.settings = recipe.augment.settings()
-
-    def __len__(self) -> int:
-        return self.recipe.steps * self.recipe.batch - self.first
-
-    def __getitem__(self, index: int) -> Batch:
-        rng = np.random.default_rng((self.recipe.seed, self.first + index))
-        sample = augment(self.mixture.draw(rng), rng, self.settings)
-        blank = np.zeros(sample.before.shape[:2], np.uint8)
-        answers = (sample.building, sample.ground)
-        return (
-            torch.from_numpy(sample.before),
-            torch.from_numpy(sample.after),
-            torch.from_numpy(np.stack([blank if m is None else m for m in answers])),
-            torch.tensor([m is not None for m in answers]),
-            torch.from_numpy(sample.direction),
-        )
+from model.weights import find_weights, load_network
+from training.appearance import balance, restyle
+from training.batches import Batch, batches
+from training.journal import Journal
+from training.loss import change_loss, imitation_loss
+from training.pretrained import imagenet_state
+from training.recipe import Recipe
+from training.samples import UNKNOWN
+from training.standing import StandingHead, standing_loss
+from training.validation import validate
 
 
-def _images(batch: Tensor) -> Tensor:
-    """N×H×W×3 uint8 → normalised N×3×H×W in the memory order that convolutions like."""
-    return normalise(batch.permute(0, 3, 1, 2).float()).contiguous(memory_format=torch.channels_last)
+@dataclass(frozen=True)
+class Progress:
+    """What is told after each step.
 
+    Attributes:
+        step: steps done.
+        loss: of the batch.
+        rate: pairs per second since the step before, waiting included.
+        waited: share of that time for which the network waited for samples.
+        validation: figure by validation folder, when this step was followed by one.
+    """
 
-def _batches(recipe: Recipe, root: Path, step: int, workers: int) -> Iterator[Batch]:
-    samples = _Samples(recipe, root, step * recipe.batch)
-    return iter(DataLoader(samples, batch_size=recipe.batch, num_workers=workers, drop_last=True))
+    step: int
+    loss: float
+    rate: float
+    waited: float
+    validation: dict[str, float] | None = None
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -68,13 +58,138 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def _follow(average: ChangeNetwork, network: ChangeNetwork, decay: float) -> None:
-    with torch.no_grad():
-        for kept, now in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-            if kept.dtype.is_floating_point:
-                kept.lerp_(now, 1 - decay)
-            else:
-                kept.copy_(now)
+def choose_device() -> torch.device:
+    """The first GPU, or the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def computes_in_bf16(device: torch.device) -> bool:
+    """Whether bf16 is faster than f32 there: on every GPU in use, and on processors with instructions for it."""
+    if device.type == "cuda":
+        return True
+    flags = Path("/proc/cpuinfo")
+    return flags.exists() and "avx512_bf16" in flags.read_text(encoding="ascii", errors="ignore")
+
+
+class Run:
+    """A network in training: everything that a checkpoint holds."""
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        """Build it as ``recipe`` begins."""
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.device, self.step = recipe, device, 0
+        self.appearance = recipe.appearance.settings()
+        network = ChangeNetwork(find_layout(recipe.network))
+        if recipe.begin_with == "imagenet":
+            if not isinstance(network.encoder, InvertedEncoder):
+                raise SettingsError(f"begin_with is 'imagenet'; the network {recipe.network!r} has no such encoder.")
+            network.encoder.load_imagenet(imagenet_state())
+        elif recipe.begin_with:
+            network.load_state_dict(load_network(find_weights(recipe.begin_with)).state_dict())
+        self.network = network.to(device, memory_format=torch.channels_last)
+        self.average = deepcopy(self.network).eval()
+        self.standing = StandingHead(network.layout.encoder_widths).to(device)
+        self.teacher: ChangeNetwork | None = None
+        if recipe.teacher:
+            self.teacher = load_network(find_weights(recipe.teacher)).to(device, memory_format=torch.channels_last)
+        encoder = self._trained_encoder()
+        inside = {id(parameter) for parameter in network.encoder.parameters()}
+        rest = [p for p in (*network.parameters(), *self.standing.parameters()) if id(p) not in inside]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": rest, "factor": 1.0}, {"params": encoder, "factor": recipe.encoder_rate}], weight_decay=0.01
+        )
+
+    def _trained_encoder(self) -> list[nn.Parameter]:
+        """The encoder's parameters that learn; the first stages stay as they began when the recipe says so."""
+        encoder = self.network.encoder
+        held: list[nn.Module] = list(encoder.stages[: self.recipe.frozen_stages])
+        if held and isinstance(encoder, InvertedEncoder):
+            held.append(encoder.stem)
+        for module in held:
+            module.requires_grad_(False)
+        return [parameter for parameter in encoder.parameters() if parameter.requires_grad]
+
+    def resume(self, checkpoint: Path) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            SettingsError: it belongs to another network.
+        """
+        state: dict[str, Any] = torch.load(checkpoint, map_location=self.device, weights_only=True)
+        if state["network_name"] != self.recipe.network:
+            raise SettingsError(f"{checkpoint} was made for network {state['network_name']!r}; choose another folder.")
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.standing.load_state_dict(state["standing"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = int(state["step"])
+
+    def save(self, checkpoint: Path) -> None:
+        """Write a checkpoint whole or not at all."""
+        fresh = checkpoint.with_suffix(".part")
+        with fresh.open("wb") as file:
+            torch.save(
+                {
+                    "network_name": self.recipe.network,
+                    "network": self.network.state_dict(),
+                    "average": self.average.state_dict(),
+                    "standing": self.standing.state_dict(),
+                    "optimiser": self.optimiser.state_dict(),
+                    "step": self.step,
+                },
+                file,
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(checkpoint)
+
+    def learn(self, batch: Batch) -> float:
+        """One step; returns the loss."""
+        recipe = self.recipe
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(recipe, self.step) * group["factor"]
+        pair, answers, direction, standing = self._seen(batch.to(self.device))
+        n = len(batch.before)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=computes_in_bf16(self.device)):
+            features = self.network.encoder(pair)
+            out = self.network.compare([f[:n] for f in features], [f[n:] for f in features])
+            loss = change_loss(out, answers, direction)
+            if recipe.standing_weight:
+                loss = loss + recipe.standing_weight * standing_loss(self.standing, features, standing)
+            if self.teacher is not None:
+                with torch.no_grad():
+                    taught = torch.sigmoid(self.teacher(pair[:n], pair[n:]).change)
+                loss = loss + recipe.teacher_weight * imitation_loss(out.change, taught)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimiser.step()
+        # the average follows faster while there is little to average
+        self._follow(min(recipe.ema, (1 + self.step) / (10 + self.step)))
+        self.step += 1
+        return float(loss.item())
+
+    def _seen(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Both dates as the network sees them (2N×3×H×W), with answers, direction and buildings (2N×H×W)."""
+        seed = np.random.SeedSequence((self.recipe.seed, self.step)).generate_state(1, np.uint64)[0]
+        generator = torch.Generator().manual_seed(int(seed >> 1))
+        images = torch.cat([batch.before, batch.after]).permute(0, 3, 1, 2).float()
+        balanced = balance(images, images.amax(dim=1) > 0)
+        restyled, hidden = restyle(balanced, generator, self.appearance)
+        pair = normalise(restyled).contiguous(memory_format=torch.channels_last)
+        n = len(batch.before)
+        either = hidden[:n] | hidden[n:]
+        answers = batch.answers.masked_fill(either[:, None], UNKNOWN)
+        standing = torch.cat([batch.standing[:, 0], batch.standing[:, 1]]).masked_fill(hidden, UNKNOWN)
+        return pair, answers, batch.direction.masked_fill(either, 0), standing
+
+    def _follow(self, decay: float) -> None:
+        with torch.no_grad():
+            for kept, now in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+                if kept.dtype.is_floating_point:
+                    kept.lerp_(now, 1 - decay)
+                else:
+                    kept.copy_(now)
 
 
 def train(
@@ -83,72 +198,48 @@ def train(
     run: Path,
     *,
     workers: int = 1,
-    report: Callable[[int, float, float], None] | None = None,
+    device: torch.device | None = None,
+    report: Callable[[Progress], None] | None = None,
 ) -> ChangeNetwork:
     """Train, or go on where ``run/checkpoint.pt`` stopped.
 
     Args:
         recipe: what to train on what, for how long.
         root: folder that the recipe's folders are relative to.
-        run: folder for the checkpoint and ``log.csv``.
+        run: folder for the checkpoint, ``log.csv``, ``validation.csv``, TensorBoard's file and ``curves.png``.
         workers: processes that prepare samples.
-        report: called after each step with (step, loss, samples per second).
+        device: where to compute; None: the first GPU, else the processor.
+        report: called after each step.
 
     Returns:
-        the averaged network (EMA of the weights), in evaluation mode.
+        the averaged network (EMA of the weights), in evaluation mode, on the processor.
 
     Raises:
         SettingsError: the checkpoint in ``run`` belongs to another network.
     """
     run.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
-    network = ChangeNetwork(find_layout(recipe.network)).to(memory_format=torch.channels_last)
-    average = deepcopy(network)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=recipe.learning_rate, weight_decay=0.01)
-    step, checkpoint = 0, run / "checkpoint.pt"
+    state = Run(recipe, device or choose_device())
+    checkpoint = run / "checkpoint.pt"
     if checkpoint.exists():
-        state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-        if state["network_name"] != recipe.network:
-            raise SettingsError(f"{checkpoint} was made for network {state['network_name']!r}; choose another folder.")
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
-        step = int(state["step"])
-
-    def save() -> None:
-        fresh = checkpoint.with_suffix(".part")
-        torch.save(
-            {
-                "network_name": recipe.network,
-                "network": network.state_dict(),
-                "average": average.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "step": step,
-            },
-            fresh,
-        )
-        fresh.replace(checkpoint)
-
-    network.train()
-    with (run / "log.csv").open("a", newline="", encoding="utf-8") as log:
-        rows = csv.writer(log)
-        for before, after, target, asked, direction in _batches(recipe, root, step, workers):
+        state.resume(checkpoint)
+    state.network.train()
+    with Journal(run, state.step) as journal:
+        source = batches(recipe, root, state.step, workers)
+        while state.step < recipe.steps:
             began = time.perf_counter()
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(recipe, step)
-            loss = change_loss(network(_images(before), _images(after)), target.float(), asked, direction)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimiser.step()
-            # the average follows faster while there is little to average
-            _follow(average, network, min(recipe.ema, (1 + step) / (10 + step)))
-            step += 1
-            rate = recipe.batch / (time.perf_counter() - began)
-            rows.writerow([step, f"{loss.item():.5f}", f"{learning_rate(recipe, step):.6f}", f"{rate:.2f}"])
+            batch = next(source)
+            waited = time.perf_counter() - began
+            loss = state.learn(batch)
+            took = time.perf_counter() - began
+            step, scores = state.step, None
+            last = step == recipe.steps
+            if recipe.validate_every and (step % recipe.validate_every == 0 or last):
+                scores = validate(state.average, recipe.validation, root)
+            told = Progress(step, loss, recipe.batch / took, waited / took, scores)
+            journal.write(told, learning_rate(recipe, step))
             if report is not None:
-                report(step, loss.item(), rate)
-            if step % recipe.save_every == 0 or step == recipe.steps:
-                log.flush()
-                save()
-    return average.eval()
+                report(told)
+            if step % recipe.save_every == 0 or last:
+                journal.flush()
+                state.save(checkpoint)
+    return state.average.cpu().eval()

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from errors import SettingsError
+from model.encoders import InvertedEncoder
 from model.network import ChangeNetwork
 from model.registry import LAYOUTS, find_layout
 from training.loss import change_loss
+from training.samples import UNKNOWN
 
 
 @pytest.fixture(params=sorted(LAYOUTS))
@@ -80,10 +82,48 @@ def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
 def test_a_sample_that_asks_one_question_does_not_teach_the_other() -> None:
     network = ChangeNetwork(find_layout("fast")).train()
     a, b = _pair(64)
-    target = torch.ones(1, 2, 64, 64)
-    asked = torch.tensor([[True, False]])
-    change_loss(network(a, b), target, asked, torch.zeros(1, 64, 64)).backward()
+    answers = torch.ones(1, 2, 64, 64, dtype=torch.uint8)
+    answers[:, 1] = UNKNOWN
+    change_loss(network(a, b), answers, torch.zeros(1, 64, 64)).backward()
     gradient = network.head.weight.grad
     assert gradient is not None
     assert gradient[:4].abs().max() > 0, "building was asked"
     assert gradient[4:].abs().max() == 0, "ground was not"
+
+
+def test_the_encoder_takes_over_published_numbers_with_their_normalisation() -> None:
+    """One block by hand: convolution and normalisation apart give what the melted convolution gives."""
+    torch.manual_seed(1)
+    encoder = InvertedEncoder()
+    published: dict[str, torch.Tensor] = {}
+
+    def publish(conv: torch.nn.Conv2d, weight: str, norm: str) -> None:
+        published[f"{weight}.weight"] = torch.randn_like(conv.weight)
+        for name in ("weight", "bias", "running_mean"):
+            published[f"{norm}.{name}"] = torch.randn(conv.out_channels)
+        published[f"{norm}.running_var"] = torch.rand(conv.out_channels) + 0.5
+
+    publish(encoder.stem, "_conv_stem", "_bn0")
+    for number, block in enumerate(b for stage in encoder.stages for b in stage.children()):
+        if block.expand is not None:
+            publish(block.expand, f"_blocks.{number}._expand_conv", f"_blocks.{number}._bn0")
+        publish(block.depthwise, f"_blocks.{number}._depthwise_conv", f"_blocks.{number}._bn1")
+        publish(block.project, f"_blocks.{number}._project_conv", f"_blocks.{number}._bn2")
+    encoder.load_imagenet(published)
+    x = torch.randn(1, 3, 32, 32)
+    padded = torch.nn.functional.pad(x, (0, 1, 0, 1))
+    plain = torch.nn.functional.conv2d(padded, published["_conv_stem.weight"], stride=2)
+    normed = torch.nn.functional.batch_norm(
+        plain,
+        published["_bn0.running_mean"],
+        published["_bn0.running_var"],
+        published["_bn0.weight"],
+        published["_bn0.bias"],
+        eps=1e-3,
+    )
+    assert torch.allclose(encoder.stem(x), normed, atol=1e-4)
+
+
+def test_other_numbers_are_not_taken_over() -> None:
+    with pytest.raises(KeyError):
+        InvertedEncoder().load_imagenet({"conv1.weight": torch.zeros(1)})
