@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs import read_yaml
@@ -13,7 +15,11 @@ from errors import SettingsError
 from training.appearance import AppearanceSettings
 from training.augment import AugmentSettings
 from training.rendered import RenderedScenes
+from training.reviews import review_folders
 from training.samples import CrossPairs, LabelledPairs, MaskedFolder, PastedBuildings, Sample, Source, Unchanged
+
+RECIPE = "recipe.yaml"
+"""In the folder of a run: what it was trained with, reviews in it and sources that were not there left out."""
 
 
 class _Strict(BaseModel):
@@ -26,10 +32,12 @@ class _SourceRecipe(_Strict):
     Attributes:
         weight: share of the samples.
         terms: what the owners allow, in words, for the card.
+        optional: left out where a folder of it is missing, instead of stopping the run.
     """
 
     weight: float = Field(gt=0)
     terms: str = ""
+    optional: bool = False
 
 
 class PairsRecipe(_SourceRecipe):
@@ -43,6 +51,9 @@ class PairsRecipe(_SourceRecipe):
         magnify: factors of enlargement, when the recipe's do not fit this imagery.
         unknown: value of the label where nobody said whether it changed.
         appears: what changed appeared (growth), so that the direction can be learned from it.
+        held_back: share of the pairs, the last in the order of their names (neighbours are often of one place), that
+            is not trained on: thresholds are chosen there.
+        balanced: pairs with a change and pairs without any are drawn equally often.
     """
 
     kind: Literal["pairs"] = "pairs"
@@ -53,6 +64,8 @@ class PairsRecipe(_SourceRecipe):
     magnify: tuple[float, float] | None = None
     unknown: int | None = Field(None, ge=0, le=255)
     appears: bool = True
+    held_back: float = Field(0.0, ge=0, lt=1)
+    balanced: bool = False
 
     @property
     def all_folders(self) -> tuple[Path, ...]:
@@ -60,7 +73,18 @@ class PairsRecipe(_SourceRecipe):
         return (self.folder,)
 
     def open(self, root: Path) -> Source:
-        """List the files under ``root``."""
+        """List the files under ``root`` that are trained on."""
+        return self.pairs(root, held=False)
+
+    def pairs(self, root: Path, held: bool) -> LabelledPairs:
+        """List the pairs that are trained on, or those that are held back."""
+        everything = self._pairs(root, slice(None))
+        if not self.held_back:
+            return everything
+        kept = len(everything.pairs) - max(1, round(self.held_back * len(everything.pairs)))
+        return self._pairs(root, slice(kept, None) if held else slice(kept))
+
+    def _pairs(self, root: Path, part: slice) -> LabelledPairs:
         return LabelledPairs(
             root / self.folder,
             self.question,
@@ -68,6 +92,8 @@ class PairsRecipe(_SourceRecipe):
             magnify=self.magnify,
             unknown=self.unknown,
             appears=self.appears,
+            part=part,
+            balanced=self.balanced,
         )
 
 
@@ -210,6 +236,7 @@ class Recipe(_Strict):
         standing_weight: weight of the auxiliary task (:mod:`training.standing`).
         teacher: weights that ship whose answers are learned beside the labels, everywhere and for both questions.
         teacher_weight: weight of those answers.
+        teacher_where: everywhere, or only where no label answers, so that what people said against the teacher stays.
         ema: how much of the average stays at each step.
         validate_every: steps between two looks at ``validation``; 0: never.
     """
@@ -221,6 +248,7 @@ class Recipe(_Strict):
     standing_weight: float = Field(0.0, ge=0)
     teacher: str = ""
     teacher_weight: float = Field(1.0, gt=0)
+    teacher_where: Literal["everywhere", "unanswered"] = "everywhere"
     steps: int = Field(gt=0)
     batch: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
@@ -238,12 +266,19 @@ class Recipe(_Strict):
 def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe; ``sources_from`` names a file of ``configs/`` that holds its sources.
 
+    ``optional_sources_from`` names one whose sources are added as optional ones. Its rendered scenes are left away:
+    nobody lacks them, so a recipe says its own.
+
     Raises:
         SettingsError: a name or a value is not what a recipe has; the message lists each.
     """
     content = read_yaml(path)
     if "sources_from" in content:
         content |= read_yaml(Path(str(content.pop("sources_from"))))
+    if "optional_sources_from" in content:
+        others = read_yaml(Path(str(content.pop("optional_sources_from")))).get("sources", [])
+        added = [source | {"optional": True} for source in others if source.get("kind") != "rendered"]
+        content["sources"] = [*content.get("sources", []), *added]
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
@@ -251,11 +286,79 @@ def read_recipe(path: Path) -> Recipe:
         raise SettingsError(f"The recipe {path} cannot be used: {faults}") from error
 
 
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a recipe as :func:`read_recipe` reads it, its sources in it."""
+    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8")
+
+
+def _missing(source: SourceRecipe, root: Path) -> list[Path]:
+    """Folders that a source needs and that are not there; rendered scenes are made where they are missing."""
+    if isinstance(source, RenderedRecipe):
+        return []
+    return [folder for folder in source.all_folders if not (root / folder).is_dir()]
+
+
+def present(recipe: Recipe, root: Path) -> Recipe:
+    """The recipe without optional sources of which a folder is missing under ``root``.
+
+    Raises:
+        SettingsError: a source that is not optional lacks a folder, or no source is left.
+    """
+    for source in recipe.sources:
+        missing = _missing(source, root)
+        if missing and not source.optional:
+            raise SettingsError(
+                f"The recipe needs {', '.join(map(str, missing))} under {root}, which is not there. Give the folder of "
+                "the data (--data or TUBAN_REAL_IMAGERY), or say 'optional: true' of the source."
+            )
+    sources = tuple(source for source in recipe.sources if not _missing(source, root))
+    if not sources:
+        raise SettingsError(f"None of the recipe's sources is under {root}: there is nothing to train on.")
+    return recipe.model_copy(update={"sources": sources})
+
+
+def with_reviews(recipe: Recipe, folders: Sequence[Path], share: float) -> Recipe:
+    """The recipe with folders of reviews (:mod:`training.reviews`) as further sources.
+
+    Args:
+        recipe: the base data, without sources that are not there (:func:`present`): they would take part of the rest.
+        folders: each holds what :func:`training.reviews.review_folders` finds in it.
+        share: of all samples; divided over the labelled folders by their windows and the weights of their manifests.
+
+    Raises:
+        SettingsError: a folder holds no reviews, or asks a question that cannot be trained.
+    """
+    if not 0 < share < 1:
+        raise SettingsError(f"The share of the reviews is {share:g}; expected more than 0 and less than 1.")
+    added = [
+        PairsRecipe(
+            folder=path,
+            question=question,
+            gsd_m=manifest.gsd_m,
+            unknown=manifest.unknown,
+            appears=manifest.appears,
+            held_back=0.0,  # reviews are few
+            balanced=True,
+            terms=manifest.terms,
+            weight=manifest.weight * len(LabelledPairs(path, question).pairs),
+        )
+        for folder in folders
+        for path, question, manifest in review_folders(folder)
+    ]
+    if not added:
+        return recipe
+    base = sum(source.weight for source in recipe.sources)
+    scale = base * share / (1 - share) / sum(source.weight for source in added)
+    scaled = tuple(source.model_copy(update={"weight": source.weight * scale}) for source in added)
+    return recipe.model_copy(update={"sources": recipe.sources + scaled})
+
+
 class Mixture:
     """All sources of a recipe, drawn from in the proportion of their weights."""
 
     def __init__(self, recipe: Recipe, root: Path) -> None:
-        """Open every source of ``recipe`` under ``root``."""
+        """Open every source of ``recipe`` that is under ``root``."""
+        recipe = present(recipe, root)
         self.sources = [source.open(root) for source in recipe.sources]
         weights = np.array([source.weight for source in recipe.sources])
         self.edges = np.cumsum(weights / weights.sum())

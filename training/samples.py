@@ -110,6 +110,8 @@ class LabelledPairs:
         magnify: tuple[float, float] | None = None,
         unknown: int | None = None,
         appears: bool = True,
+        part: slice = slice(None),
+        balanced: bool = False,
     ) -> None:
         """List the pairs.
 
@@ -121,6 +123,8 @@ class LabelledPairs:
             magnify: smallest and largest factor of enlargement, when the recipe's does not fit this imagery.
             unknown: value of the label where nobody said whether it changed.
             appears: what changed appeared, as in the public sources, which show growth; False: nobody said.
+            part: which of the pairs, in the order of their names.
+            balanced: pairs with a change and pairs without any are drawn equally often, where there are both.
 
         Raises:
             SettingsError: no such question, or no stem is in all three folders.
@@ -134,13 +138,22 @@ class LabelledPairs:
             (a, others["B"][a.stem], others["label"][a.stem])
             for a in _listed(folder / "A", prefix)
             if a.stem in others["B"] and a.stem in others["label"]
-        ]
+        ][part]
         if not self.pairs:
             raise SettingsError(f"{folder} holds no stem that is in A, in B and in label.")
+        self.sorts = self._by_change() if balanced else [self.pairs]
+
+    def _by_change(self) -> list[list[tuple[Path, Path, Path]]]:
+        """The pairs whose label holds a change, and those whose does not; one list where all are of one sort."""
+        sorts: tuple[list[tuple[Path, Path, Path]], ...] = ([], [])
+        for pair in self.pairs:
+            sorts[bool((self.answer(pair[2]) == 1).any())].append(pair)
+        return [sort for sort in sorts if sort]
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """Return one pair or a window of it."""
-        a, b, label = self.pairs[rng.integers(len(self.pairs))]
+        pairs = self.sorts[rng.integers(len(self.sorts))] if len(self.sorts) > 1 else self.pairs
+        a, b, label = pairs[rng.integers(len(pairs))]
         answer = self.answer(label)
         window = _window(answer.shape, self.crop, rng)
         answer = answer[window]

@@ -74,12 +74,12 @@ def computes_in_bf16(device: torch.device) -> bool:
 class Run:
     """A network in training: everything that a checkpoint holds."""
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        """Build it as ``recipe`` begins."""
+    def __init__(self, recipe: Recipe, device: torch.device, network: ChangeNetwork | None = None) -> None:
+        """Build it as ``recipe`` begins, or around a network that is given."""
         torch.manual_seed(recipe.seed)
         self.recipe, self.device, self.step = recipe, device, 0
         self.appearance = recipe.appearance.settings()
-        network = ChangeNetwork(find_layout(recipe.network))
+        network = network or ChangeNetwork(find_layout(recipe.network))
         if recipe.begin_with == "imagenet":
             if not isinstance(network.encoder, InvertedEncoder):
                 raise SettingsError(f"begin_with is 'imagenet'; the network {recipe.network!r} has no such encoder.")
@@ -199,6 +199,7 @@ def train(
     *,
     workers: int = 1,
     device: torch.device | None = None,
+    network: ChangeNetwork | None = None,
     report: Callable[[Progress], None] | None = None,
 ) -> ChangeNetwork:
     """Train, or go on where ``run/checkpoint.pt`` stopped.
@@ -209,6 +210,7 @@ def train(
         run: folder for the checkpoint, ``log.csv``, ``validation.csv``, TensorBoard's file and ``curves.png``.
         workers: processes that prepare samples.
         device: where to compute; None: the first GPU, else the processor.
+        network: what to train instead of the recipe's layout, to compare.
         report: called after each step.
 
     Returns:
@@ -218,7 +220,7 @@ def train(
         SettingsError: the checkpoint in ``run`` belongs to another network.
     """
     run.mkdir(parents=True, exist_ok=True)
-    state = Run(recipe, device or choose_device())
+    state = Run(recipe, device or choose_device(), network)
     checkpoint = run / "checkpoint.pt"
     if checkpoint.exists():
         state.resume(checkpoint)
