@@ -50,7 +50,7 @@ def _object_rows(objects: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _curve_rows(curves: dict[str, Any]) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for at, unit in (("px", "shift"), ("gamma", "gamma"), ("sigma_px", "blur"), ("scale", "scale")):
         for point in curves[unit]:
             aligned = _figure(point["f1_aligned"]) if "f1_aligned" in point else ""
@@ -96,8 +96,8 @@ def tell_evaluation(found: Evaluation) -> None:
         words.print(f"Picture: {name}", markup=False)
     if found.failed:
         words.print(f"{len(found.failed)} pairs could not be evaluated:", style="yellow")
-        for one in found.failed:
-            words.print(f"  {one.pair}: {one.reason}", style="yellow", markup=False)
+        for failed in found.failed:
+            words.print(f"  {failed.pair}: {failed.reason}", style="yellow", markup=False)
 
 
 def _tell_protocol(words: Console, told: dict[str, Any]) -> None:
@@ -177,6 +177,7 @@ def evaluate(
     """
     from inference.settings import read_config
     from model.detector import Detector
+    from model.weights import FOLDER
     from training.evaluation.evaluate import evaluate_folder
     from training.evaluation.reading import list_pairs
 
@@ -184,13 +185,12 @@ def evaluate(
         raise OutputError(f"The pictures cannot be written to {pictures}: it is a file; give a folder.")
     list_pairs(folder)  # a wrong folder is told before the weights are loaded
     config = read_config()
-    where = {} if weights_folder is None else {"folder": weights_folder}
-    detector = Detector(weights or config.weights, **where)
+    detector = Detector(weights or config.weights, folder=weights_folder or FOLDER)
     with scan_progress() as progress:
         found = evaluate_folder(
             folder,
             detector,
-            question=question and question.value,
+            question=None if question is None else question.value,
             gsd_m=gsd,
             align=align,
             limit=limit,

@@ -67,13 +67,11 @@ class _Samples(Dataset[Batch]):
         )
 
 
-def _one_thread(_worker: int) -> None:
-    # the loader's processes are many; threads within each only take the cores from the network
-    cv2.setNumThreads(1)
-
-
 def batches(recipe: Recipe, root: Path, step: int, workers: int) -> Iterator[Batch]:
     """All batches of a run from ``step`` on."""
+    # before the first use: a loader's process that inherits OpenCV's threads waits for them for ever, and threads within
+    # each of many processes only take the cores from the network
+    cv2.setNumThreads(1)
     samples = _Samples(recipe, root, step * recipe.batch)
     loader = DataLoader(
         samples,
@@ -81,6 +79,5 @@ def batches(recipe: Recipe, root: Path, step: int, workers: int) -> Iterator[Bat
         num_workers=workers,
         drop_last=True,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_one_thread,
     )
     return iter(loader)
