@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from model.balance import apply_table, balance_table
 from model.detector import Detector
 from model.network_outputs import CHANGE_OUTPUTS
-from training.samples import Image, LabelledPairs, read_mask, read_rgb
+from training.samples import Image, LabelledPairs, read_rgb
 
 BINS = 200
 """Steps of probability in which pixels are counted."""
@@ -43,10 +42,18 @@ class PixelScores:
             "iou": hit / max(1, hit + false + missed),
         }
 
-    def best_threshold(self) -> float:
-        """The threshold with the highest F1. Only to be asked of training data."""
-        steps = range(1, BINS)
-        return max(steps, key=lambda step: self.at(step / BINS)["f1"]) / BINS
+    def best_threshold(self, changed_share: float) -> float:
+        """The threshold with the highest F1 where that share of the ground changed. Only to be asked of training data.
+
+        Training pairs are chosen for their changes; on real ground few pixels change, and a threshold that suits the
+        pairs calls far too much changed there. So the unchanged pixels count as many times more as is needed.
+        """
+        changed, unchanged = int(self.changed.sum()), int(self.unchanged.sum())
+        weight = changed * (1 - changed_share) / changed_share / max(1, unchanged)
+        hit = self.changed[::-1].cumsum()[::-1]
+        false = weight * self.unchanged[::-1].cumsum()[::-1]
+        f1 = 2 * hit / np.maximum(1, hit + false + changed)
+        return int(np.argmax(f1[1:]) + 1) / BINS
 
 
 def predict_image(detector: Detector, before: Image, after: Image) -> NDArray[np.float32]:
@@ -58,27 +65,23 @@ def predict_image(detector: Detector, before: Image, after: Image) -> NDArray[np
     return detector.predict(pair[0], pair[1])[:, :height, :width]
 
 
-def measure_folder(
-    detector: Detector, folder: Path, question: str, prefix: str = "", limit: int | None = None
-) -> PixelScores:
-    """Count the pixels of a folder ``A/ B/ label/``.
+def measure_pairs(detector: Detector, labelled: LabelledPairs, limit: int | None = None) -> PixelScores:
+    """Count the pixels of labelled pairs at their own resolution.
 
     Args:
         detector: what to measure.
-        folder: labelled pairs.
-        question: the output that the label answers, "building" or "ground".
-        prefix: only stems that begin with it.
+        labelled: pairs and the question that their labels answer.
         limit: evenly chosen pairs at most; None: all.
     """
-    pairs = LabelledPairs(folder, question, prefix).pairs
+    pairs = labelled.pairs
     if limit is not None and len(pairs) > limit:
         pairs = [pairs[i] for i in np.linspace(0, len(pairs) - 1, limit).astype(int)]
-    channel = CHANGE_OUTPUTS.index(question)
+    channel = CHANGE_OUTPUTS.index(labelled.question)
     counts = np.zeros((2, BINS), np.int64)
     for a, b, label in pairs:
         probability = predict_image(detector, read_rgb(a), read_rgb(b))[channel]
         steps = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
-        changed = read_mask(label) > 0
-        counts[0] += np.bincount(steps[changed], minlength=BINS)
-        counts[1] += np.bincount(steps[~changed], minlength=BINS)
+        answer = labelled.answer(label)
+        for value in (0, 1):
+            counts[1 - value] += np.bincount(steps[answer == value], minlength=BINS)
     return PixelScores(len(pairs), counts[0], counts[1])

@@ -15,8 +15,8 @@ from inference.scan_result import ScanResult
 from inference.settings import read_config, settings_for
 from model.detector import Detector
 from tests.inference.scenes import write_image
-from training.measure import measure_folder
-from training.samples import read_rgb
+from training.measure import measure_pairs
+from training.samples import LabelledPairs, read_rgb
 
 pytestmark = pytest.mark.real
 
@@ -99,5 +99,7 @@ def test_the_weights_find_real_change_where_they_were_not_trained(
     folder: str, question: str, least: float, detector: Detector, real_imagery: Path
 ) -> None:
     """A floor below what the card says, so that damaged weights or a changed reader are noticed."""
-    scores = measure_folder(detector, real_imagery / folder, question, limit=10 if question == "building" else 48)
+    scores = measure_pairs(
+        detector, LabelledPairs(real_imagery / folder, question), limit=10 if question == "building" else 48
+    )
     assert scores.at(detector.weights.threshold[question])["f1"] > least

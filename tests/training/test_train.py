@@ -18,7 +18,7 @@ from model.weights import save_weights
 from tests.inference.scenes import textured
 from training.augment import AugmentSettings, augment
 from training.export import ValidationFolder, export_run
-from training.measure import BINS, PixelScores, measure_folder, predict_image
+from training.measure import BINS, PixelScores, measure_pairs, predict_image
 from training.recipe import Mixture, Recipe, read_recipe
 from training.samples import UNKNOWN, CrossPairs, LabelledPairs, MaskedFolder, PastedBuildings, Sample, Unchanged
 from training.train import Progress, learning_rate, train
@@ -198,7 +198,18 @@ def test_scores_follow_from_counted_pixels() -> None:
     assert at["recall"] == pytest.approx(0.7)
     assert at["f1"] == pytest.approx(2 * 70 / (2 * 70 + 60 + 30))
     assert at["iou"] == pytest.approx(70 / 160)
-    assert 0.8 < PixelScores(1, changed, unchanged).best_threshold() <= 0.9
+    assert 0.8 < PixelScores(1, changed, unchanged).best_threshold(0.1) <= 0.9
+
+
+def test_a_threshold_is_higher_where_less_changes() -> None:
+    steps = np.arange(BINS)
+    changed, unchanged = steps * 10, (BINS - steps) * 10
+    scores = PixelScores(1, changed, unchanged)
+    rare, half = scores.best_threshold(0.05), scores.best_threshold(0.5)
+    assert half < rare
+    # with as many changed as unchanged pixels the weight is 1: the plain maximum of F1
+    plain = max(range(1, BINS), key=lambda step: scores.at(step / BINS)["f1"]) / BINS
+    assert half == pytest.approx(plain, abs=1.5 / BINS)
 
 
 def test_whole_images_of_any_size_are_compared(tmp_path: Path) -> None:
@@ -220,5 +231,7 @@ def test_an_exported_run_has_checksum_thresholds_and_a_card(data: Path, recipe: 
     assert weights.sha256 in card
     assert "| `grounds` | ground | 2 |" in card
     [(_, found)] = scores
-    again = measure_folder(Detector("mine", runtime="torch-cpu", folder=folder), data / "grounds", "ground")
+    again = measure_pairs(
+        Detector("mine", runtime="torch-cpu", folder=folder), LabelledPairs(data / "grounds", "ground")
+    )
     assert found.pixel["f1"] == pytest.approx(again.at(weights.threshold["ground"])["f1"], abs=0.05)
