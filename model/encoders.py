@@ -74,7 +74,8 @@ class _Downward(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         spare = self.kernel_size[0] - 2
         edge = (spare // 2, spare - spare // 2)
-        return super().forward(F.pad(x, (*edge, *edge)))
+        out: Tensor = super().forward(F.pad(x, (*edge, *edge)))
+        return out
 
 
 def _conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -97,8 +98,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """N×C×H×W → N×C'×H/stride×W/stride."""
-        y = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(y)))
+        wide = x if self.expand is None else F.relu6(self.expand(x))
+        y: Tensor = self.project(F.relu6(self.depthwise(wide)))
         return x + y if self.skip else y
 
 

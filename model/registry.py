@@ -61,7 +61,7 @@ class NetworkLayout:
         reach += 2 + 4 + 8  # one smoothing convolution per decoder level
         reach += 2  # head
         reach += self.stride - 1  # a pixel's place inside its coarsest cell
-        return -(-reach // self.stride) * self.stride
+        return int(-(-reach // self.stride) * self.stride)
 
     def _residual_reach(self) -> int:
         reach = 2  # stem, at stride 2

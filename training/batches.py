@@ -55,7 +55,7 @@ class _Samples(Dataset[Batch]):
         sample = augment(self.mixture.draw(rng), rng, self.settings)
         unknown = np.full(sample.before.shape[:2], UNKNOWN, np.uint8)
 
-        def stacked(*answers: np.ndarray | None) -> Tensor:  # type: ignore[type-arg]
+        def stacked(*answers: np.ndarray | None) -> Tensor:
             return torch.from_numpy(np.stack([unknown if answer is None else answer for answer in answers]))
 
         return Batch(

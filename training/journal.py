@@ -37,7 +37,7 @@ class Journal:
         self._rows = csv.writer(self._log)
         self._rows.writerow(COLUMNS)
         self._rows.writerows(self.steps)
-        self._board = SummaryWriter(str(run), purge_step=step + 1)  # type: ignore[no-untyped-call]
+        self._board = SummaryWriter(str(run), purge_step=step + 1)
 
     def __enter__(self) -> Journal:
         """Return itself."""
@@ -49,7 +49,7 @@ class Journal:
         """Close the files; the picture is drawn however the run ended."""
         self.flush()
         self._log.close()
-        self._board.close()  # type: ignore[no-untyped-call]
+        self._board.close()
 
     def write(self, told: Progress, rate: float) -> None:
         """Add a step."""
@@ -57,17 +57,17 @@ class Journal:
         self.steps.append(row)
         self._rows.writerow(row)
         for name, value in zip(COLUMNS[1:], row[1:], strict=True):
-            self._board.add_scalar(f"training/{name}", float(value), told.step)  # type: ignore[no-untyped-call]
+            self._board.add_scalar(f"training/{name}", float(value), told.step)
         if told.validation is not None:
             for name, f1 in told.validation.items():
                 self.validations.append([str(told.step), name, f"{f1:.4f}"])
-                self._board.add_scalar(f"validation/{name}", f1, told.step)  # type: ignore[no-untyped-call]
+                self._board.add_scalar(f"validation/{name}", f1, told.step)
             self.flush()
 
     def flush(self) -> None:
         """Bring everything to disk and draw the curves anew."""
         self._log.flush()
-        self._board.flush()  # type: ignore[no-untyped-call]
+        self._board.flush()
         with (self.run / "validation.csv").open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
             rows.writerow(("step", "folder", "f1"))

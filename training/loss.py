@@ -49,11 +49,14 @@ def change_loss(out: ChangeLogits, answers: Tensor, direction: Tensor) -> Tensor
     return total + DIRECTION_WEIGHT * (sign * known).sum() / known.sum().clamp(min=1)
 
 
-def imitation_loss(logits: Tensor, taught: Tensor) -> Tensor:
-    """Cross-entropy against the probabilities of a better network (Hinton et al. 2015), both questions everywhere.
+def imitation_loss(logits: Tensor, taught: Tensor, where: Tensor) -> Tensor:
+    """Cross-entropy against the probabilities of another network (Hinton et al. 2015), both questions.
 
     Args:
         logits: N×2×H×W.
         taught: N×2×H×W, probabilities.
+        where: N×2×H×W bool, where it is to be imitated.
     """
-    return 2 * F.binary_cross_entropy_with_logits(logits, taught)
+    share = where.float()
+    entropy = F.binary_cross_entropy_with_logits(logits, taught, reduction="none")
+    return 2 * (entropy * share).sum() / share.sum().clamp(min=1)

@@ -51,4 +51,5 @@ class RenderedScenes:
                 y = int(np.clip(row - rng.integers(self.crop), 0, height - self.crop))
                 x = int(np.clip(column - rng.integers(self.crop), 0, width - self.crop))
         window = np.s_[y : y + self.crop, x : x + self.crop]
-        return Sample(**{key: np.ascontiguousarray(scene[key][window]) for key in _KEYS})
+        before, after, building, ground, direction = (np.ascontiguousarray(scene[key][window]) for key in _KEYS)
+        return Sample(before, after, building, ground, direction)

@@ -86,12 +86,13 @@ class Run:
             network.encoder.load_imagenet(imagenet_state())
         elif recipe.begin_with:
             network.load_state_dict(load_network(find_weights(recipe.begin_with)).state_dict())
-        self.network = network.to(device, memory_format=torch.channels_last)
+        self.network = network.to(device).to(memory_format=torch.channels_last)
         self.average = deepcopy(self.network).eval()
         self.standing = StandingHead(network.layout.encoder_widths).to(device)
         self.teacher: ChangeNetwork | None = None
         if recipe.teacher:
-            self.teacher = load_network(find_weights(recipe.teacher)).to(device, memory_format=torch.channels_last)
+            teacher = load_network(find_weights(recipe.teacher)).to(device)
+            self.teacher = teacher.to(memory_format=torch.channels_last)
         encoder = self._trained_encoder()
         inside = {id(parameter) for parameter in network.encoder.parameters()}
         rest = [p for p in (*network.parameters(), *self.standing.parameters()) if id(p) not in inside]
@@ -159,7 +160,9 @@ class Run:
             if self.teacher is not None:
                 with torch.no_grad():
                     taught = torch.sigmoid(self.teacher(pair[:n], pair[n:]).change)
-                loss = loss + recipe.teacher_weight * imitation_loss(out.change, taught)
+                # what a person answered, a rejected alert above all, is not to be taught back by who raised it
+                where = (answers == UNKNOWN) | (recipe.teacher_where == "everywhere")
+                loss = loss + recipe.teacher_weight * imitation_loss(out.change, taught, where)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -244,4 +247,5 @@ def train(
             if step % recipe.save_every == 0 or last:
                 journal.flush()
                 state.save(checkpoint)
-    return state.average.cpu().eval()
+    state.average.cpu().eval()
+    return state.average

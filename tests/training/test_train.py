@@ -18,6 +18,7 @@ from model.weights import save_weights
 from tests.inference.scenes import textured
 from training.augment import AugmentSettings, augment
 from training.export import ValidationFolder, export_run
+from training.loss import imitation_loss
 from training.measure import BINS, PixelScores, measure_pairs, predict_image
 from training.recipe import Mixture, Recipe, read_recipe
 from training.samples import UNKNOWN, CrossPairs, LabelledPairs, MaskedFolder, PastedBuildings, Sample, Unchanged
@@ -235,3 +236,24 @@ def test_an_exported_run_has_checksum_thresholds_and_a_card(data: Path, recipe: 
         Detector("mine", runtime="torch-cpu", folder=folder), LabelledPairs(data / "grounds", "ground")
     )
     assert found.pixel["f1"] == pytest.approx(again.at(weights.threshold["ground"])["f1"], abs=0.05)
+
+
+def test_what_a_person_answered_is_not_taught_back() -> None:
+    logits = torch.zeros(1, 2, 4, 4, requires_grad=True)
+    answers = torch.full((1, 2, 4, 4), UNKNOWN, dtype=torch.uint8)
+    answers[0, 0, :2] = 0
+    imitation_loss(logits, torch.full((1, 2, 4, 4), 0.9), answers == UNKNOWN).backward()
+    assert logits.grad is not None
+    assert not logits.grad[0, 0, :2].any()
+    assert (logits.grad[0, 0, 2:] < 0).all(), "elsewhere it is pulled towards what was taught"
+
+
+def test_a_run_learns_from_a_teacher(data: Path, recipe: Recipe, tmp_path: Path) -> None:
+    values = {"steps": 1, "begin_with": "fast", "learning_rate": 0.05, "ema": 0.01, "warmup_steps": 0}
+    alone = train(recipe.model_copy(update=values), data, tmp_path / "alone", workers=0)
+    taught = train(recipe.model_copy(update=values | {"teacher": "fast"}), data, tmp_path / "taught", workers=0)
+    differs = [
+        not torch.equal(one, other)
+        for one, other in zip(alone.state_dict().values(), taught.state_dict().values(), strict=True)
+    ]
+    assert any(differs)
