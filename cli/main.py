@@ -11,6 +11,7 @@ from rich.console import Console
 from cli.config import config
 from cli.demo import demo
 from cli.evaluate import evaluate
+from cli.reviewed import reviewed
 from cli.scan import scan
 from cli.train import export, train
 from errors import TubanError
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(scan)
 app.command()(demo)
+app.command()(reviewed)
 app.command()(train)
 app.command()(export)
 app.command()(evaluate)

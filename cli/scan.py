@@ -35,7 +35,8 @@ Day = Annotated[
 ]
 
 
-def _bands(text: str | None) -> tuple[int, int, int] | None:
+def band_numbers(text: str | None) -> tuple[int, int, int] | None:
+    """Bands of red, green and blue from what was given as --bands."""
     if text is None:
         return None
     parts = text.split(",")
@@ -66,7 +67,7 @@ def run_scan(
     """Scan a pair and write everything to ``out``; see :func:`scan` for the arguments."""
     check_output(out)
     settings_file = read_config(config)
-    rgb = _bands(bands)
+    rgb = band_numbers(bands)
     where = {} if weights_folder is None else {"folder": weights_folder}
     # what is much finer than any profile looks at is given overviews once, not read in full for every piece
     finest = min(known.resolution_m for known in settings_file.profiles.values())

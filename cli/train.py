@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cli.progress import scan_progress
 from errors import SettingsError
 from training.manifest import Question
 
 if TYPE_CHECKING:
-    from training.export import ValidationFolder
+    from training.card.facts import ValidationFolder
 
 DATA = Path("../shared/imagery")
 
@@ -43,16 +44,23 @@ def train(
 
     Then: tuban export RECIPE --name NAME
     """
-    from training.recipe import read_recipe, with_reviews
+    from training.recipe import RECIPE, present, read_recipe, with_reviews, write_recipe
     from training.train import Progress as Told
     from training.train import choose_device
     from training.train import train as train_network
 
-    read = read_recipe(recipe)
+    asked = read_recipe(recipe)
+    read = present(asked, data)
+    words = Console(stderr=True)
+    absent = len(asked.sources) - len(read.sources)
+    if absent:
+        told = f"Training without {absent} of the {len(asked.sources)} sources of the recipe: not under {data}."
+        words.print(told, markup=False, soft_wrap=True)
     if reviews:
         read = with_reviews(read, reviews, share)
     folder = run or Path("runs") / recipe.stem
-    words = Console(stderr=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_recipe(read, folder / RECIPE)
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -62,10 +70,10 @@ def train(
         console=words,
     )
     device = choose_device()
-    blank = {"loss": float("nan"), "rate": 0.0, "waited": 0.0}
+    blank: dict[str, Any] = {"loss": float("nan"), "rate": 0.0, "waited": 0.0}
     with bars:
         task = bars.add_task(f"Training {read.network} on {device.type}", total=read.steps, **blank)
-        smooth: dict[str, float] = {}
+        smooth: dict[str, Any] = {}
 
         def tell(told: Told) -> None:
             for name, value in (("loss", told.loss), ("rate", told.rate), ("waited", told.waited)):
@@ -85,7 +93,7 @@ def _loaders(device: str) -> int:
 
 
 def _validation(asked: list[str]) -> list[ValidationFolder]:
-    from training.export import ValidationFolder
+    from training.card.facts import ValidationFolder
 
     found = []
     for text in asked:
@@ -117,22 +125,39 @@ def export(
     ] = None,
     notes: Annotated[Path | None, typer.Option(help="Markdown that the card ends with.")] = None,
     folder: Annotated[Path | None, typer.Option(help="Where to write; default: with the weights that ship.")] = None,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness/--no-robustness",
+            help="On a few pairs too: F1 under shift, gamma, blur, scale, swapped dates; restyled copies (minutes).",
+        ),
+    ] = True,
 ) -> None:
-    """Turn a training run into weights with checksum, thresholds and card."""
+    """Turn a training run into weights with checksum, thresholds and card.
+
+    The card, NAME.md, says what the weights come from and on what terms, how good they are on each --validate folder
+    and where they fail; NAME_worst.png beside it shows a failure on a rendered scene. Nothing in it is by hand.
+    """
     from model.weights import FOLDER
     from training.export import export_run
-    from training.recipe import read_recipe
+    from training.recipe import RECIPE, read_recipe
 
-    weights, scores = export_run(
-        read_recipe(recipe),
-        run or Path("runs") / recipe.stem,
-        data,
-        name,
-        _validation(validate or []),
-        notes.read_text(encoding="utf-8") if notes else "",
-        folder or FOLDER,
-    )
+    folder_of_run = run or Path("runs") / recipe.stem
+    kept = folder_of_run / RECIPE  # with the reviews, and without what was not there
+    with scan_progress() as progress:
+        weights, facts = export_run(
+            read_recipe(kept.absolute() if kept.exists() else recipe),
+            folder_of_run,
+            data,
+            name,
+            _validation(validate or []),
+            notes.read_text(encoding="utf-8") if notes else "",
+            folder or FOLDER,
+            robustness=robustness,
+            progress=progress,
+        )
     typer.echo(f"{weights.path}  sha256 {weights.sha256[:12]}…  thresholds {weights.threshold}")
-    for asked, found in scores:
-        pixel = ", ".join(f"{name} {value:.3f}" for name, value in found.pixel.items())
-        typer.echo(f"  {asked.folder} ({asked.question}, {found.pairs} pairs): {pixel}")
+    for one in (*facts.folders, *facts.rendered):
+        pixel = ", ".join(f"{name} {value:.3f}" for name, value in one.found.pixel.items())
+        typer.echo(f"  {one.name} ({one.question}, {one.found.pairs} pairs): {pixel}")
+    typer.echo(f"Card: {weights.path.with_suffix('.md')}")

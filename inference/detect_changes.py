@@ -79,14 +79,8 @@ class _Clock:
             self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - began
 
 
-def prepare(
-    before: Scene,
-    after: Scene,
-    detector: Detector,
-    settings: ScanSettings,
-    progress: Progress | None = None,
-) -> Prepared:
-    """Lay both dates onto one grid, measure exposure and registration.
+def lay_over(before: Scene, after: Scene, settings: ScanSettings, progress: Progress | None = None) -> PairReader:
+    """Lay both dates onto one grid, measure exposure and registration; what reads them as the network sees them.
 
     Raises:
         NotComparable: the dates cannot be compared; the message says why.
@@ -110,14 +104,31 @@ def prepare(
             f"The earlier image {before.name} and the later one {after.name} cannot be laid onto each other: "
             f"{alignment.reason}."
         )
-    minimum = profile.min_area_m2
+    return PairReader(pair, exposure, alignment)
+
+
+def prepare(
+    before: Scene,
+    after: Scene,
+    detector: Detector,
+    settings: ScanSettings,
+    progress: Progress | None = None,
+) -> Prepared:
+    """As :func:`lay_over`, with what the blocks of a scan need beside it.
+
+    Raises:
+        NotComparable: the dates cannot be compared; the message says why.
+    """
+    laid = lay_over(before, after, settings, progress)
+    pair = laid.pair
+    minimum = settings.profile.min_area_m2
     # a little below the smallest kind: the exact area is only known once the outline is on the ellipsoid
     smallest = {
         "building": 0.8 * min(minimum.construction, minimum.demolition) / pair.pixel_area_m2,
         "ground": 0.8 * min(minimum.ground, minimum.demolition) / pair.pixel_area_m2,
     }
     threshold = detector.weights.threshold | (settings.threshold or {})
-    return Prepared(pair, exposure, alignment, threshold, smallest)
+    return Prepared(pair, laid.exposure, laid.alignment, threshold, smallest)
 
 
 def _reader(prepared: Prepared) -> PairReader:

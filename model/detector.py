@@ -103,7 +103,7 @@ class Detector:
 
     def __init__(
         self,
-        weights: str = "fast",
+        weights: str = "accurate",
         *,
         runtime: str | None = None,
         threads: int | None = None,

@@ -69,8 +69,8 @@ class _Samples(Dataset[Batch]):
 
 def batches(recipe: Recipe, root: Path, step: int, workers: int) -> Iterator[Batch]:
     """All batches of a run from ``step`` on."""
-    # before the first use: a loader's process that inherits OpenCV's threads waits for them for ever, and threads within
-    # each of many processes only take the cores from the network
+    # before the first use: a loader's process that inherits OpenCV's threads waits for them for ever; and threads
+    # within each of many processes only take the cores from the network
     cv2.setNumThreads(1)
     samples = _Samples(recipe, root, step * recipe.batch)
     loader = DataLoader(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -13,33 +12,22 @@ from model.detector import Detector
 from model.network import ChangeNetwork
 from model.network_outputs import CHANGE_OUTPUTS
 from model.registry import find_layout
-from model.weights import FOLDER, Weights, save_weights
-from training.evaluation.evaluate import Evaluation, evaluate_folder
-from training.manifest import Question
+from model.weights import FOLDER, Weights, find_weights, save_weights
+from training.card.facts import ChosenThreshold, Facts, FolderScores, ValidationFolder
+from training.card.origin import source_name
+from training.card.rendered import SCENES, measure_rendered
+from training.card.run_log import read_run_log
+from training.card.write import write_card
+from training.evaluation.evaluate import Progress, evaluate_folder
 from training.measure import measure_pairs
 from training.recipe import PairsRecipe, Recipe
+from training.synthetic import SceneSpec
 
-CHANGED_SHARE = 0.05
-"""Share of the ground taken to have changed when a threshold is chosen: that of whole images in which people looked
-for changes (4.7% of all pixels in LEVIR-CD, Chen and Shi 2020). Of the training pairs up to 39% changed."""
+THRESHOLD_PAIRS = 200
+"""Pairs that a threshold is chosen on, at most."""
 
-
-@dataclass(frozen=True)
-class ValidationFolder:
-    """A folder of pairs that were not trained on.
-
-    Attributes:
-        folder: relative to the root of the data.
-        question: what its labels answer.
-        gsd_m: metres per pixel of its images; None: what its manifest says, else unknown.
-    """
-
-    folder: str
-    question: Question
-    gsd_m: float | None = None
-
-
-Scores = Sequence[tuple[ValidationFolder, Evaluation]]
+CURVE_PAIRS = 8
+"""Pairs of each folder, at most, for robustness and restyled copies: each is compared some thirty times."""
 
 
 def load_run(run: Path) -> tuple[ChangeNetwork, int]:
@@ -53,75 +41,59 @@ def load_run(run: Path) -> tuple[ChangeNetwork, int]:
     return network.eval(), int(state["step"])
 
 
-def choose_thresholds(recipe: Recipe, root: Path, name: str, folder: Path) -> dict[str, float]:
+def choose_thresholds(recipe: Recipe, root: Path, detector: Detector, tell: Progress) -> dict[str, ChosenThreshold]:
     """For each output the threshold of the highest F1 on pairs of the *training* folders that were held back.
 
     Where a recipe holds nothing back, on those it trained on.
     """
-    detector = Detector(name, runtime="openvino", folder=folder)
-    thresholds = dict.fromkeys(CHANGE_OUTPUTS, 0.5)
+    chosen = dict.fromkeys(CHANGE_OUTPUTS, ChosenThreshold(0.5))
+    if recipe.begin_with not in ("", "imagenet"):  # what there is no data for stays as it was
+        chosen |= {name: ChosenThreshold(value) for name, value in find_weights(recipe.begin_with).threshold.items()}
     for output in CHANGE_OUTPUTS:
         # the finest imagery that asks the question comes first in a recipe; scans are made at that scale
-        sources = [s for s in recipe.sources if isinstance(s, PairsRecipe) and s.question == output]
+        pairs = [s for s in recipe.sources if isinstance(s, PairsRecipe) and s.question == output]
+        # reviewed alerts answer only where the network already said something: no threshold follows from them
+        sources = [s for s in pairs if s.unknown is None]
         if sources:
-            scores = measure_pairs(detector, sources[0].pairs(root, held=sources[0].held_back > 0), limit=200)
-            thresholds[output] = scores.best_threshold(CHANGED_SHARE)
-    return thresholds
+            held = sources[0].held_back > 0
+            counted = measure_pairs(
+                detector, sources[0].pairs(root, held=held), THRESHOLD_PAIRS, _named(tell, f"Threshold of {output}")
+            )
+            value = counted.best_threshold()
+            there = counted.at(value)
+            chosen[output] = ChosenThreshold(
+                value, source_name(sources[0]), held, counted.pairs, there["precision"], there["recall"]
+            )
+    return chosen
 
 
-def _rows(scores: Scores) -> str:
-    lines = []
-    for asked, found in scores:
-        pixel = " | ".join(f"{found.pixel[name]:.3f}" for name in ("precision", "recall", "f1", "iou"))
-        objects = found.objects["iou_0.25"]["f1"]
-        per_km2 = "unknown" if found.false_alarms_per_km2 is None else f"{found.false_alarms_per_km2:.1f}"
-        lines.append(f"| `{asked.folder}` | {asked.question} | {found.pairs} | {pixel} | {objects:.3f} | {per_km2} |")
-    return "\n".join(lines)
+def _named(tell: Progress, part: str) -> Callable[[float], None]:
+    return lambda done: tell(part, done)
 
 
-def write_card(weights: Weights, recipe: Recipe, step: int, scores: Scores, notes: str) -> Path:
-    """Write ``NAME.md`` beside the weights."""
-    sources = "\n".join(
-        f"| {', '.join(f'`{folder}`' for folder in s.all_folders)} | {s.kind} | {s.question} | {s.weight:g} |"
-        for s in recipe.sources
-    )
-    layout = weights.layout
-    card = f"""# Weights `{weights.name}`
+def measure_folder(
+    root: Path, asked: ValidationFolder, detector: Detector, robustness: bool, tell: Progress
+) -> FolderScores:
+    """Evaluate all pairs of a folder, and a few of them under all variations if ``robustness``."""
 
-Network `{layout.name}`: widths {layout.widths}, depths {layout.depths}, sha256 `{weights.sha256}`.
+    def told(part: str, done: float) -> None:
+        tell(f"{part} {asked.folder}", done)
 
-**Purpose.** Leads for an inspector: suspected new buildings and ground works between two dates, to be checked on the
-ground. Not evidence, and no statement about legality.
-
-**Licence of the result.** Trained on research data whose owners allow non-commercial or academic use only (LEVIR-CD,
-DSIFN, OSCD and small student sets; the terms are listed with the data). The code is Apache-2.0, these numbers carry
-that research provenance. A bureau trains its own with `tuban train` on its own reviewed images.
-
-## Training
-
-{step} steps of {recipe.batch} samples of {recipe.augment.size}² pixels, seed {recipe.seed}, AdamW, rate
-{recipe.learning_rate} falling by half a cosine, average of the weights with decay {recipe.ema}.
-
-| source | kind | question | weight |
-| --- | --- | --- | --- |
-{sources}
-
-Thresholds, from training pairs only: {", ".join(f"{k} {v:.3f}" for k, v in weights.threshold.items())}.
-
-## Scores
-
-Pixels of all images of a folder counted together; whole images, no test-time augmentation, no threshold chosen here.
-Objects are connected components, matched one to one from an IoU of 0.25; a false alarm is a found one without any
-changed pixel, for each km² that did not change. `tuban evaluate` says the same of any folder.
-
-| folder | question | pairs | precision | recall | F1 | IoU | object F1 | false alarms per km² |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
-{_rows(scores)}
-
-{notes}"""
-    path = weights.path.with_suffix(".md")
-    path.write_text(card.rstrip() + "\n", encoding="utf-8")
-    return path
+    folder, question, gsd_m = root / asked.folder, asked.question, asked.gsd_m
+    found = evaluate_folder(folder, detector, question=question, gsd_m=gsd_m, progress=told)
+    curves = None
+    if robustness:
+        curves = evaluate_folder(
+            folder,
+            detector,
+            question=question,
+            gsd_m=gsd_m,
+            limit=CURVE_PAIRS,
+            robustness=True,
+            restyled=True,
+            progress=lambda part, done: told(part, done) if part != "Evaluating" else None,
+        )
+    return FolderScores(f"`{asked.folder}`", question, found, curves)
 
 
 def export_run(
@@ -132,7 +104,11 @@ def export_run(
     validation: Sequence[ValidationFolder],
     notes: str = "",
     folder: Path = FOLDER,
-) -> tuple[Weights, Scores]:
+    *,
+    robustness: bool = True,
+    scenes: Sequence[SceneSpec] = SCENES,
+    progress: Progress | None = None,
+) -> tuple[Weights, Facts]:
     """Export a run as weights ``name`` with their card.
 
     Args:
@@ -141,16 +117,35 @@ def export_run(
         root: folder that the recipe's folders are relative to.
         name: of the weights.
         validation: folders under ``root`` that were not trained on.
-        notes: what the card says beside the figures (Markdown).
+        notes: what the card ends with beside what it says of itself (Markdown).
         folder: where to write.
+        robustness: measure curves, swapped dates and restyled copies too, which takes minutes.
+        scenes: rendered for the card; not trained on.
+        progress: told what is being done and how far it is.
+
+    Returns:
+        the weights, and what their card says.
     """
+    tell = progress or (lambda _part, _done: None)
     network, step = load_run(run)
     save_weights(network, name, dict.fromkeys(CHANGE_OUTPUTS, 0.5), folder)
-    weights = save_weights(network, name, choose_thresholds(recipe, root, name, folder), folder)
+    thresholds = choose_thresholds(recipe, root, Detector(name, runtime="openvino", folder=folder), tell)
+    weights = save_weights(network, name, {output: one.value for output, one in thresholds.items()}, folder)
     detector = Detector(name, runtime="openvino", folder=folder)
-    scores = [
-        (asked, evaluate_folder(root / asked.folder, detector, question=asked.question, gsd_m=asked.gsd_m))
-        for asked in validation
-    ]
-    write_card(weights, recipe, step, scores, notes)
-    return weights, scores
+    folders = tuple(measure_folder(root, asked, detector, robustness, tell) for asked in validation)
+    rendered, picture = measure_rendered(detector, scenes, tell)
+    facts = Facts(
+        weights=weights,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        file_bytes=weights.path.stat().st_size,
+        recipe=recipe,
+        step=step,
+        log=read_run_log(run, recipe.batch, step),
+        thresholds=thresholds,
+        folders=folders,
+        rendered=rendered,
+        picture=picture,
+        notes=notes,
+    )
+    write_card(facts)
+    return weights, facts

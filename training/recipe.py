@@ -196,18 +196,21 @@ class AugmentRecipe(_Strict):
         return AugmentSettings(**self.model_dump())
 
 
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
 class AppearanceRecipe(_Strict):
     """What of :class:`training.appearance.AppearanceSettings` a recipe may set."""
 
-    strength: float = Field(1.0, ge=0)
-    season: float = Field(0.08, ge=0, le=1)
-    sun: float = Field(0.2, ge=0, le=1)
-    cloud: float = Field(0.02, ge=0, le=1)
-    haze: float = Field(0.12, ge=0, le=1)
-    colour: float = Field(0.9, ge=0, le=1)
-    sharpness: float = Field(0.35, ge=0, le=1)
-    noise: float = Field(0.3, ge=0, le=1)
-    compression: float = Field(0.25, ge=0, le=1)
+    strength: Annotated[float, Field(ge=0)] = 1.0
+    season: Probability = 0.08
+    sun: Probability = 0.2
+    cloud: Probability = 0.02
+    haze: Probability = 0.12
+    colour: Probability = 0.9
+    sharpness: Probability = 0.35
+    noise: Probability = 0.3
+    compression: Probability = 0.25
 
     def settings(self) -> AppearanceSettings:
         """The same as the restyling takes it."""
@@ -234,9 +237,10 @@ class Recipe(_Strict):
         frozen_stages: encoder stages that stay as they began.
         encoder_rate: factor on the learning rate of the encoder.
         standing_weight: weight of the auxiliary task (:mod:`training.standing`).
-        teacher: weights that ship whose answers are learned beside the labels, everywhere and for both questions.
+        teacher: weights that ship whose answers to both questions are learned beside the labels.
         teacher_weight: weight of those answers.
-        teacher_where: everywhere, or only where no label answers, so that what people said against the teacher stays.
+        teacher_where: ``everywhere``, to make a small network as good as a large one; ``unanswered``, to keep what a
+            network knows while it learns new labels.
         ema: how much of the average stays at each step.
         validate_every: steps between two looks at ``validation``; 0: never.
     """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import shapely
 
 from inference.changes import Change
+from inference.scan_folder import FoundChange
 from inference.settings import MinimumAreas
 from training.synthetic import TrueChange
 
@@ -29,7 +30,9 @@ class Compared:
     false_alarms: int
 
 
-def compare_with_truth(changes: Sequence[Change], truth: Sequence[TrueChange], minimum: MinimumAreas) -> Compared:
+def compare_with_truth(
+    changes: Sequence[Change | FoundChange], truth: Sequence[TrueChange], minimum: MinimumAreas
+) -> Compared:
     """Compare by area covered, whatever the kind; all polygons in one CRS."""
     found = shapely.union_all([change.polygon for change in changes])
     true = shapely.union_all([change.polygon for change in truth])

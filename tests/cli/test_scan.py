@@ -173,7 +173,7 @@ def test_an_output_that_cannot_be_written(good: Path, tmp_path: Path) -> None:
 def test_weights_with_another_checksum(good: Path, tmp_path: Path) -> None:
     folder = tmp_path / "weights"
     shutil.copytree(FOLDER, folder)
-    with (folder / "fast.safetensors").open("r+b") as file:
+    with (folder / "accurate.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"?")
     other = write_image(tmp_path / "other.tif", textured(128, 128, seed=0))

@@ -25,6 +25,7 @@ KEYS = {
     "false_alarms_per_km2",
     "false_alarms_per_megapixel",
     "calibration",
+    "by_pair",
     "protocol",
     "failed",
     "robustness",

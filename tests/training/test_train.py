@@ -17,54 +17,19 @@ from model.registry import find_layout
 from model.weights import save_weights
 from tests.inference.scenes import textured
 from training.augment import AugmentSettings, augment
-from training.export import ValidationFolder, export_run
+from training.card.facts import ValidationFolder
+from training.export import export_run
 from training.loss import imitation_loss
 from training.measure import BINS, PixelScores, measure_pairs, predict_image
 from training.recipe import Mixture, Recipe, read_recipe
 from training.samples import UNKNOWN, CrossPairs, LabelledPairs, MaskedFolder, PastedBuildings, Sample, Unchanged
+from training.synthetic import SceneSpec
 from training.train import Progress, learning_rate, train
 
 
 def _write(path: Path, image: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), image if image.ndim == 2 else image[..., ::-1])
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four pairs with one white house each, of two questions, and two single-date images with masks."""
-    root = tmp_path_factory.mktemp("data")
-    for number in range(4):
-        image = textured(96, 96, seed=number)
-        after, label = image.copy(), np.zeros((96, 96), np.uint8)
-        after[20:50, 10 + 10 * number : 50 + 10 * number] = 240
-        label[20:50, 10 + 10 * number : 50 + 10 * number] = 255
-        folder = root / ("buildings" if number < 2 else "grounds")
-        for name, content in (("A", image), ("B", after), ("label", label)):
-            _write(folder / name / f"p{number}.png", content)
-        _write(root / "single" / "images" / f"s{number}.png", after)
-        _write(root / "single" / "masks" / f"s{number}.png", label)
-    return root
-
-
-@pytest.fixture
-def recipe() -> Recipe:
-    return Recipe.model_validate(
-        {
-            "network": "fast",
-            "steps": 4,
-            "batch": 2,
-            "learning_rate": 0.001,
-            "warmup_steps": 1,
-            "ema": 0.9,
-            "save_every": 2,
-            "augment": {"size": 64},
-            "sources": [
-                {"kind": "pairs", "folder": "buildings", "question": "building", "weight": 1},
-                {"kind": "pairs", "folder": "grounds", "question": "ground", "weight": 1},
-            ],
-        }
-    )
 
 
 class _Killed(Exception):  # noqa: N818
@@ -199,18 +164,7 @@ def test_scores_follow_from_counted_pixels() -> None:
     assert at["recall"] == pytest.approx(0.7)
     assert at["f1"] == pytest.approx(2 * 70 / (2 * 70 + 60 + 30))
     assert at["iou"] == pytest.approx(70 / 160)
-    assert 0.8 < PixelScores(1, changed, unchanged).best_threshold(0.1) <= 0.9
-
-
-def test_a_threshold_is_higher_where_less_changes() -> None:
-    steps = np.arange(BINS)
-    changed, unchanged = steps * 10, (BINS - steps) * 10
-    scores = PixelScores(1, changed, unchanged)
-    rare, half = scores.best_threshold(0.05), scores.best_threshold(0.5)
-    assert half < rare
-    # with as many changed as unchanged pixels the weight is 1: the plain maximum of F1
-    plain = max(range(1, BINS), key=lambda step: scores.at(step / BINS)["f1"]) / BINS
-    assert half == pytest.approx(plain, abs=1.5 / BINS)
+    assert 0.8 < PixelScores(1, changed, unchanged).best_threshold() <= 0.9
 
 
 def test_whole_images_of_any_size_are_compared(tmp_path: Path) -> None:
@@ -223,19 +177,22 @@ def test_whole_images_of_any_size_are_compared(tmp_path: Path) -> None:
 def test_an_exported_run_has_checksum_thresholds_and_a_card(data: Path, recipe: Recipe, tmp_path: Path) -> None:
     train(recipe, data, tmp_path / "run", workers=0)
     folder = tmp_path / "weights"
-    weights, scores = export_run(
-        recipe, tmp_path / "run", data, "mine", [ValidationFolder("grounds", "ground")], folder=folder
+    asked = [ValidationFolder("grounds", "ground")]
+    scene = SceneSpec(seed=102, width=128, height=128, gsd_m=2.0)
+    weights, facts = export_run(
+        recipe, tmp_path / "run", data, "mine", asked, folder=folder, robustness=False, scenes=[scene]
     )
     assert json.loads((folder / "checksums.json").read_text())["mine"]["sha256"] == weights.sha256
     assert set(weights.threshold) == {"building", "ground"}
     card = (folder / "mine.md").read_text()
     assert weights.sha256 in card
-    assert "| `grounds` | ground | 2 |" in card
-    [(_, found)] = scores
+    assert "| `grounds`, ground | 2 |" in card
+    assert "Robustness" not in card, "not asked for"
+    [one] = facts.folders
     again = measure_pairs(
         Detector("mine", runtime="torch-cpu", folder=folder), LabelledPairs(data / "grounds", "ground")
     )
-    assert found.pixel["f1"] == pytest.approx(again.at(weights.threshold["ground"])["f1"], abs=0.05)
+    assert one.found.pixel["f1"] == pytest.approx(again.at(weights.threshold["ground"])["f1"], abs=0.05)
 
 
 def test_what_a_person_answered_is_not_taught_back() -> None:

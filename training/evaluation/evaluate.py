@@ -41,6 +41,7 @@ class Evaluation:
         false_alarms_per_km2: found objects without a changed pixel for each km² that did not change; None: unknown.
         false_alarms_per_megapixel: the same for each million pixels.
         calibration: bins, expected calibration error and the threshold.
+        by_pair: name, whether the label holds a change, pixel F1, and area of false alarms in pixels.
         failed: pairs that could not be evaluated.
         robustness: curves, see :func:`training.evaluation.robustness.measure_robustness`; None unless asked for.
         restyled: see :func:`training.evaluation.restyled.measure_restyled`; None unless asked for.
@@ -53,6 +54,7 @@ class Evaluation:
     false_alarms_per_km2: float | None
     false_alarms_per_megapixel: float | None
     calibration: dict[str, Any]
+    by_pair: tuple[dict[str, Any], ...]
     failed: tuple[FailedPair, ...]
     robustness: dict[str, Any] | None
     restyled: dict[str, Any] | None
@@ -134,6 +136,7 @@ def evaluate_folder(
         false_alarms_per_megapixel=run.objects.per_megapixel(),
         calibration=run.calibration.as_json()
         | {"threshold": run.asked.threshold, "threshold_source": threshold_source(run)},
+        by_pair=tuple(one.as_json() for one in sorted(run.seen, key=lambda one: one.files.name)),
         failed=failed,
         robustness=curves,
         restyled=copies,

@@ -46,7 +46,7 @@ def compare_picture(before: Rgb, after: Rgb, changed: Mask, predicted: Mask, cap
     """PNG of three panels side by side over a caption; images H×W×3, masks H×W."""
     panels = [_panel(image) for image in (before, after, overlay(after, changed, predicted))]
     height, width = panels[0].shape[:2]
-    letters = max(15, height // 45)
+    letters = max(15, 3 * width // 100)  # to be read when the page is shown smaller
     page = Image.new("RGB", (3 * width + 2 * _GAP_PX, height + 2 * letters + 4), _FOOT)
     pen = ImageDraw.Draw(page)
     font = ImageFont.load_default(letters)

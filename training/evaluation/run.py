@@ -6,6 +6,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,15 @@ class Seen:
     def has_change(self) -> bool:
         """Whether the label holds a change."""
         return self.counts.hit + self.counts.missed > 0
+
+    def as_json(self) -> dict[str, Any]:
+        """What is said of a single pair."""
+        return {
+            "pair": self.files.name,
+            "has_change": self.has_change,
+            "f1": self.counts.f1,
+            "false_alarm_px": self.false_alarm_px,
+        }
 
 
 class FolderRun:

@@ -1,0 +1,109 @@
+"""Rendered scenes that were not trained on: their scores, and the worst of them as a picture that may be shown."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from model.detector import Detector
+from model.network_outputs import CHANGE_OUTPUTS
+from training.card.facts import FolderScores, Picture
+from training.evaluation.evaluate import Progress, evaluate_folder
+from training.evaluation.pictures import FALSE, HIT, MISSED
+from training.manifest import Question
+from training.synthetic import RenderedPair, SceneSpec, render_scene
+
+SCENES = tuple(SceneSpec(seed=seed, width=700, height=700, gsd_m=0.5) for seed in (101, 102))
+"""Seeds are below those of :mod:`training.rendered`, and not the demo's."""
+
+QUESTIONS: tuple[Question, ...] = ("building", "ground")
+WIDEST_PX = 1200
+LARGEST_BYTES = 400_000
+
+
+def measure_rendered(
+    detector: Detector, scenes: Sequence[SceneSpec], tell: Progress
+) -> tuple[tuple[FolderScores, ...], Picture | None]:
+    """Render scenes, evaluate them for each question, and show the one with the lowest F1 of all.
+
+    Args:
+        detector: loaded weights.
+        scenes: all of one ground sample distance.
+        tell: told how far the work is.
+    """
+    assert set(QUESTIONS) == set(CHANGE_OUTPUTS)
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch)
+        for number, spec in enumerate(scenes, 1):
+            _write(render_scene(spec), root)
+            tell("Rendering scenes", number / len(scenes))
+        measured = [
+            FolderScores(
+                f"rendered scenes {', '.join(str(spec.seed) for spec in scenes)}",
+                question,
+                evaluate_folder(
+                    root / question,
+                    detector,
+                    question=question,
+                    gsd_m=scenes[0].gsd_m,
+                    pictures=root / question / "pictures",
+                ),
+            )
+            for question in QUESTIONS
+        ]
+        return tuple(measured), _worst(measured, root)
+
+
+def _write(pair: RenderedPair, root: Path) -> None:
+    """Write a scene as a pair of a folder for each question."""
+    for question in QUESTIONS:
+        label = getattr(pair, question) * 255
+        for part, image in (("A", pair.before), ("B", pair.after), ("label", label)):
+            folder = root / question / part
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / f"scene_{pair.spec.seed}.png")
+
+
+def _worst(measured: Sequence[FolderScores], root: Path) -> Picture | None:
+    with_change = [
+        (one["f1"], folder, one["pair"]) for folder in measured for one in folder.found.by_pair if one["has_change"]
+    ]
+    if not with_change:
+        return None
+    f1, folder, name = min(with_change, key=lambda one: one[0])
+    # the evaluation drew the worst pair of each question
+    picture = (root / folder.question / "pictures" / "worst.png").read_bytes()
+    caption = (
+        f"The worst of the rendered scenes (no real place): `{name}`, question {folder.question}, pixel F1 {f1:.3f}. "
+        "Earlier date, later date, and the later date in grey with what was found in green, missed in red, and false "
+        "alarms in yellow."
+    )
+    return Picture(small_png(picture), caption)
+
+
+def small_png(png: bytes, widest: int = WIDEST_PX, largest: int = LARGEST_BYTES) -> bytes:
+    """A PNG scaled down, its colours reduced to 256, until it fits."""
+    page = Image.open(io.BytesIO(png)).convert("RGB")
+    width = min(widest, page.width)
+    while True:
+        height = max(1, round(page.height * width / page.width))
+        file = io.BytesIO()
+        scaled = page.resize((width, height), Image.Resampling.LANCZOS)
+        scaled.quantize(palette=_palette(scaled), dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+        if len(file.getvalue()) < largest or width < 200:
+            return file.getvalue()
+        width = int(width * 0.9)
+
+
+def _palette(page: Image.Image) -> Image.Image:
+    """The colours of a page, and those of its legend however little they cover."""
+    legend = [value for colour in (HIT, MISSED, FALSE) for value in colour]
+    colours = 256 - len(legend) // 3
+    frequent = (page.quantize(colours).getpalette() or [])[: 3 * colours]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(frequent + legend)
+    return palette
