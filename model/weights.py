@@ -102,6 +102,7 @@ def save_weights(network: ChangeNetwork, name: str, threshold: dict[str, float],
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
     save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path)
+    path.chmod(0o644)  # safetensors writes for the owner alone
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     published = _published(folder) if (folder / CHECKSUMS).exists() else {}
     published[name] = {"network": network.layout.name, "sha256": digest, "threshold": threshold}

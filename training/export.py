@@ -46,9 +46,8 @@ def choose_thresholds(recipe: Recipe, root: Path, detector: Detector, tell: Prog
 
     Where a recipe holds nothing back, on those it trained on.
     """
-    chosen = dict.fromkeys(CHANGE_OUTPUTS, ChosenThreshold(0.5))
-    if recipe.begin_with not in ("", "imagenet"):  # what there is no data for stays as it was
-        chosen |= {name: ChosenThreshold(value) for name, value in find_weights(recipe.begin_with).threshold.items()}
+    # what there is no data for stays as it was
+    chosen = {output: ChosenThreshold(value) for output, value in detector.weights.threshold.items()}
     for output in CHANGE_OUTPUTS:
         # the finest imagery that asks the question comes first in a recipe; scans are made at that scale
         pairs = [s for s in recipe.sources if isinstance(s, PairsRecipe) and s.question == output]
@@ -128,7 +127,8 @@ def export_run(
     """
     tell = progress or (lambda _part, _done: None)
     network, step = load_run(run)
-    save_weights(network, name, dict.fromkeys(CHANGE_OUTPUTS, 0.5), folder)
+    begun_with = recipe.begin_with not in ("", "imagenet") and find_weights(recipe.begin_with)
+    save_weights(network, name, begun_with.threshold if begun_with else dict.fromkeys(CHANGE_OUTPUTS, 0.5), folder)
     thresholds = choose_thresholds(recipe, root, Detector(name, runtime="openvino", folder=folder), tell)
     weights = save_weights(network, name, {output: one.value for output, one in thresholds.items()}, folder)
     detector = Detector(name, runtime="openvino", folder=folder)

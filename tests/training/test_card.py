@@ -17,7 +17,7 @@ from model.network import ChangeNetwork
 from model.registry import find_layout
 from training.card.facts import ChosenThreshold, Facts, ValidationFolder
 from training.card.origin import shares, source_name
-from training.card.rendered import SCENES, small_png
+from training.card.rendered import SCENES, small_jpeg
 from training.card.write import make_card, write_card
 from training.evaluation.pictures import FALSE, HIT, MISSED
 from training.export import export_run
@@ -76,7 +76,7 @@ def exported(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
         scenes=[SCENE],
         progress=lambda part, _done: told.append(part),
     )
-    return Exported(facts, (folder / "mine.md").read_text(), folder / "mine_worst.png", told)
+    return Exported(facts, (folder / "mine.md").read_text(), folder / "mine_worst.jpg", told)
 
 
 def _tables(card: str, heading: str) -> list[list[list[str]]]:
@@ -250,7 +250,7 @@ def test_the_picture_is_there_small_and_of_a_rendered_scene(exported: Exported) 
     noise = np.random.default_rng(0).integers(0, 255, (400, 1200, 3)).astype(np.uint8)
     page = exported.picture.with_name("noise.png")
     Image.fromarray(noise).save(page)
-    assert len(small_png(page.read_bytes())) < 400_000, "whatever is in it"
+    assert len(small_jpeg(page.read_bytes())) < 400_000, "whatever is in it"
 
 
 def test_the_scenes_of_the_card_are_never_trained_on() -> None:

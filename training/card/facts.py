@@ -68,11 +68,11 @@ class Picture:
     """A picture for the card.
 
     Attributes:
-        png: the file.
+        jpeg: the file.
         caption: Markdown, one line.
     """
 
-    png: bytes
+    jpeg: bytes
     caption: str
 
 

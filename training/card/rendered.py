@@ -13,7 +13,6 @@ from model.detector import Detector
 from model.network_outputs import CHANGE_OUTPUTS
 from training.card.facts import FolderScores, Picture
 from training.evaluation.evaluate import Progress, evaluate_folder
-from training.evaluation.pictures import FALSE, HIT, MISSED
 from training.manifest import Question
 from training.synthetic import RenderedPair, SceneSpec, render_scene
 
@@ -82,28 +81,17 @@ def _worst(measured: Sequence[FolderScores], root: Path) -> Picture | None:
         "Earlier date, later date, and the later date in grey with what was found in green, missed in red, and false "
         "alarms in yellow."
     )
-    return Picture(small_png(picture), caption)
+    return Picture(small_jpeg(picture), caption)
 
 
-def small_png(png: bytes, widest: int = WIDEST_PX, largest: int = LARGEST_BYTES) -> bytes:
-    """A PNG scaled down, its colours reduced to 256, until it fits."""
+def small_jpeg(png: bytes, widest: int = WIDEST_PX, largest: int = LARGEST_BYTES) -> bytes:
+    """A picture scaled down until it fits. Fewer colours would be smaller, but put the legend's into the fields."""
     page = Image.open(io.BytesIO(png)).convert("RGB")
     width = min(widest, page.width)
     while True:
         height = max(1, round(page.height * width / page.width))
         file = io.BytesIO()
-        scaled = page.resize((width, height), Image.Resampling.LANCZOS)
-        scaled.quantize(palette=_palette(scaled), dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+        page.resize((width, height), Image.Resampling.LANCZOS).save(file, "JPEG", quality=88, subsampling=0)
         if len(file.getvalue()) < largest or width < 200:
             return file.getvalue()
         width = int(width * 0.9)
-
-
-def _palette(page: Image.Image) -> Image.Image:
-    """The colours of a page, and those of its legend however little they cover."""
-    legend = [value for colour in (HIT, MISSED, FALSE) for value in colour]
-    colours = 256 - len(legend) // 3
-    frequent = (page.quantize(colours).getpalette() or [])[: 3 * colours]
-    palette = Image.new("P", (1, 1))
-    palette.putpalette(frequent + legend)
-    return palette

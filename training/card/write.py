@@ -26,7 +26,7 @@ def make_card(facts: Facts) -> str:
 
 
 def _picture_path(facts: Facts) -> Path:
-    return facts.weights.path.with_name(f"{facts.weights.name}_worst.png")
+    return facts.weights.path.with_name(f"{facts.weights.name}_worst.jpg")
 
 
 def write_card(facts: Facts) -> Path:
@@ -35,7 +35,7 @@ def write_card(facts: Facts) -> Path:
     if facts.picture is None:
         picture.unlink(missing_ok=True)
     else:
-        picture.write_bytes(facts.picture.png)
+        picture.write_bytes(facts.picture.jpeg)
     path = facts.weights.path.with_suffix(".md")
     path.write_text(make_card(facts), encoding="utf-8")
     return path
