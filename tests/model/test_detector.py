@@ -82,7 +82,7 @@ def test_changed_weights_are_refused(tmp_path: Path) -> None:
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"checksums\.json"):
         find_weights("fast", tmp_path)
-    with pytest.raises(WeightsError, match="there are: fast"):
+    with pytest.raises(WeightsError, match="there are: accurate, fast"):
         find_weights("nonesuch")
 
 
