@@ -246,7 +246,8 @@ def test_the_picture_is_there_small_and_of_a_rendered_scene(exported: Exported) 
     assert image.mean() > 40
     assert image.std() > 15
     for colour in (HIT, MISSED, FALSE):
-        assert (image == colour).all(axis=2).any(), "the legend keeps its colours"
+        off = np.abs(image.astype(int) - colour).max(axis=2)
+        assert (off < 25).any(), "the legend keeps its colours"
     noise = np.random.default_rng(0).integers(0, 255, (400, 1200, 3)).astype(np.uint8)
     page = exported.picture.with_name("noise.png")
     Image.fromarray(noise).save(page)
