@@ -21,8 +21,9 @@ from training.card.facts import ValidationFolder
 from training.export import export_run
 from training.loss import imitation_loss
 from training.measure import BINS, PixelScores, measure_pairs, predict_image
-from training.recipe import Mixture, Recipe, read_recipe
+from training.recipe import Mixture, PairsRecipe, Recipe, read_recipe
 from training.samples import UNKNOWN, CrossPairs, LabelledPairs, MaskedFolder, PastedBuildings, Sample, Unchanged
+from training.standing import StandingHead, standing_loss
 from training.synthetic import SceneSpec
 from training.train import Progress, learning_rate, train
 
@@ -214,3 +215,28 @@ def test_a_run_learns_from_a_teacher(data: Path, recipe: Recipe, tmp_path: Path)
         for one, other in zip(alone.state_dict().values(), taught.state_dict().values(), strict=True)
     ]
     assert any(differs)
+
+
+def test_pairs_held_back_are_never_drawn(data: Path) -> None:
+    source = PairsRecipe(folder=Path("buildings"), question="building", weight=1, held_back=0.5)
+    kept, held = source.pairs(data, held=False).pairs, source.pairs(data, held=True).pairs
+    assert len(kept) == len(held) == 1
+    assert kept[0] < held[0], "the last in the order of their names are held back"
+    opened = source.open(data)
+    assert isinstance(opened, LabelledPairs)
+    assert opened.pairs == kept
+
+
+def test_the_auxiliary_task_is_asked_of_known_pixels_only() -> None:
+    torch.manual_seed(0)
+    head = StandingHead((4, 4, 4, 4))
+    features = [torch.randn(2, 4, 32 // 2**level, 32 // 2**level, requires_grad=True) for level in range(4)]
+    standing = torch.full((2, 64, 64), UNKNOWN, dtype=torch.uint8)
+    standing[0, :16] = 1
+    standing_loss(head, features, standing).backward()
+    finest = features[1].grad
+    assert finest is not None
+    assert finest[0, :, :4].abs().sum() > 0
+    # the 3×3 convolution reaches one cell further
+    assert finest[0, :, 6:].abs().sum() == 0
+    assert finest[1].abs().sum() == 0
