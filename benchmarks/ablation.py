@@ -22,14 +22,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from model.balance import apply_table, balance_table
-from model.encoders import normalise
+from model.deployed import DeployedNetwork
 from model.network import ChangeLogits, ChangeNetwork
 from model.network_outputs import CHANGE_OUTPUTS
 from model.registry import find_layout
-from training.measure import BINS, PixelScores
+from training.measure import PixelScores, measure_pairs
 from training.recipe import Recipe, read_recipe
-from training.samples import LabelledPairs, read_mask, read_rgb
+from training.samples import LabelledPairs
 from training.train import Progress, train
 
 Change = Callable[[dict[str, Any]], None]
@@ -111,22 +110,6 @@ class PublishedNetwork(ChangeNetwork):
         return ChangeLogits(change, change[:, :1] * 0)
 
 
-def score(network: ChangeNetwork, folder: Path, question: str) -> PixelScores:
-    """Count pixels by probability over the whole images of a folder."""
-    counts = np.zeros((2, BINS), np.int64)
-    pairs = LabelledPairs(folder, question).pairs
-    for a, b, label in pairs:
-        images = [apply_table(image, balance_table(image)) for image in (read_rgb(a), read_rgb(b))]
-        pair = normalise(torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float())
-        with torch.inference_mode():
-            logits = network(pair[:1], pair[1:]).change[0, CHANGE_OUTPUTS.index(question)]
-        steps = (torch.sigmoid(logits) * BINS).clamp(max=BINS - 1).to(torch.int64).numpy()
-        changed = read_mask(label) > 0
-        counts[0] += np.bincount(steps[changed], minlength=BINS)
-        counts[1] += np.bincount(steps[~changed], minlength=BINS)
-    return PixelScores(len(pairs), counts[0], counts[1])
-
-
 def average_precision(scores: PixelScores) -> float:
     """Area under precision over recall: a figure without a threshold."""
     hit = np.cumsum(scores.changed[::-1]) / max(1, scores.changed.sum())
@@ -161,7 +144,7 @@ def run(
         trained = train(varied, data, out / name, report=tell, network=network)
         cells = []
         for folder, question in (("val/levir", "building"), ("val/dsifn", "ground")):
-            scores = score(trained, data / folder, question)
+            scores = measure_pairs(DeployedNetwork(trained), LabelledPairs(data / folder, question))
             cells += [f"{scores.at(0.5)['f1']:.3f}", f"{average_precision(scores):.3f}"]
         rate = f"{np.median(rates):.1f}" if rates else "–"
         table.add_row(name, what, *cells, rate)

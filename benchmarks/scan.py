@@ -33,7 +33,7 @@ import sys, time, numpy as np
 from model.detector import Detector
 from inference.blocks import plan_blocks
 side, block = int(sys.argv[1]), 2048
-detector = Detector("accurate")
+detector = Detector()
 blocks = plan_blocks((side, side), block, detector.halo, detector.stride)
 rows, cols = blocks[0].window
 shape = (rows.stop - rows.start, cols.stop - cols.start, 3)
@@ -54,7 +54,7 @@ from imagery import open_scene
 from inference.detect_changes import detect_changes
 from inference.settings import read_config, settings_for
 from model.detector import Detector
-detector = Detector("accurate")
+detector = Detector()
 with open_scene(Path(sys.argv[1])) as before, open_scene(Path(sys.argv[2])) as after:
     settings = settings_for(read_config(), "aerial", after.gsd_m)
     began = time.perf_counter()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.encoders import normalise
@@ -32,3 +34,17 @@ class DeployedNetwork(nn.Module):
         pair = normalise(pair)
         out = self.network(pair[:n], pair[n:])
         return torch.cat([torch.sigmoid(out.change), torch.tanh(out.direction)], dim=1)
+
+    def predict(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Compare two dates in H×W×3 uint8 on the network's device; 3×H×W. CUDA computes in f16, with f32 sums."""
+        device = next(self.parameters()).device
+        cuda = device.type == "cuda"
+        with torch.inference_mode(), torch.autocast(device.type, torch.float16, enabled=cuda):
+            pair = [torch.from_numpy(np.ascontiguousarray(x))[None].to(device) for x in (before, after)]
+            out = self(*pair)
+        return np.asarray(out[0].float().cpu().numpy(), dtype=np.float32)
+
+    @property
+    def stride(self) -> int:
+        """Sides must be multiples of this many pixels."""
+        return self.network.layout.stride

@@ -68,18 +68,11 @@ class _Torch:
             raise SettingsError("The runtime torch-cuda needs a CUDA device and none was found; use openvino.")
         if threads:
             torch.set_num_threads(threads)
-        self._torch = torch
-        self._device = torch.device(device)
-        self._network = DeployedNetwork(load_network(weights)).eval().to(self._device)
+        self._network = DeployedNetwork(load_network(weights)).eval().to(torch.device(device))
         self.precision = "f16" if device == "cuda" else "f32"
 
     def run(self, before: Block, after: Block) -> Probabilities:
-        torch = self._torch
-        cuda = self._device.type == "cuda"
-        with torch.inference_mode(), torch.autocast(self._device.type, torch.float16, enabled=cuda):
-            pair = [torch.from_numpy(np.ascontiguousarray(x))[None].to(self._device) for x in (before, after)]
-            out = self._network(*pair)
-        return np.asarray(out[0].float().cpu().numpy(), dtype=np.float32)
+        return self._network.predict(before, after)
 
 
 def _choose_runtime() -> str:

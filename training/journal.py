@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -62,7 +63,6 @@ class Journal:
             for name, f1 in told.validation.items():
                 self.validations.append([str(told.step), name, f"{f1:.4f}"])
                 self._board.add_scalar(f"validation/{name}", f1, told.step)
-            self.flush()
 
     def flush(self) -> None:
         """Bring everything to disk and draw the curves anew."""
@@ -88,7 +88,8 @@ def draw_curves(steps: list[list[str]], validations: list[list[str]], path: Path
     losses = [float(row[1]) for row in steps]
     left.plot(at, losses, color="0.85", linewidth=0.5, label="each step")
     width = max(1, len(losses) // 60)
-    means = [sum(losses[max(0, i - width) : i + 1]) / min(i + 1, width + 1) for i in range(len(losses))]
+    sums = [0.0, *accumulate(losses)]
+    means = [(sums[i + 1] - sums[max(0, i - width)]) / min(i + 1, width + 1) for i in range(len(losses))]
     left.plot(at, means, color="tab:blue", label=f"mean of {width + 1} steps")
     left.set(xlabel="step", ylabel="loss", title="Training", ylim=(0, None))
     left.legend()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.balance import apply_table, balance_table
-from model.detector import Detector
 from model.network_outputs import CHANGE_OUTPUTS
 from training.samples import Image, LabelledPairs, read_rgb
 
@@ -56,7 +56,18 @@ class PixelScores:
         return int(np.argmax(f1[1:]) + 1) / BINS
 
 
-def predict_image(detector: Detector, before: Image, after: Image) -> NDArray[np.float32]:
+class Compares(Protocol):
+    """A detector, or a network in training."""
+
+    @property
+    def stride(self) -> int:
+        """Sides must be multiples of this many pixels."""
+
+    def predict(self, before: Image, after: Image) -> NDArray[np.float32]:
+        """Compare two dates; 3×H×W, see :meth:`model.detector.Detector.predict`."""
+
+
+def predict_image(detector: Compares, before: Image, after: Image) -> NDArray[np.float32]:
     """Compare two whole images of any size, balanced as a scan balances scenes; 3×H×W."""
     height, width = before.shape[:2]
     stride = detector.stride
@@ -66,7 +77,7 @@ def predict_image(detector: Detector, before: Image, after: Image) -> NDArray[np
 
 
 def measure_pairs(
-    detector: Detector,
+    detector: Compares,
     labelled: LabelledPairs,
     limit: int | None = None,
     progress: Callable[[float], None] | None = None,

@@ -78,13 +78,6 @@ class PairsRecipe(_SourceRecipe):
 
     def pairs(self, root: Path, held: bool) -> LabelledPairs:
         """List the pairs that are trained on, or those that are held back."""
-        everything = self._pairs(root, slice(None))
-        if not self.held_back:
-            return everything
-        kept = len(everything.pairs) - max(1, round(self.held_back * len(everything.pairs)))
-        return self._pairs(root, slice(kept, None) if held else slice(kept))
-
-    def _pairs(self, root: Path, part: slice) -> LabelledPairs:
         return LabelledPairs(
             root / self.folder,
             self.question,
@@ -92,7 +85,8 @@ class PairsRecipe(_SourceRecipe):
             magnify=self.magnify,
             unknown=self.unknown,
             appears=self.appears,
-            part=part,
+            held_back=self.held_back,
+            held=held,
             balanced=self.balanced,
         )
 

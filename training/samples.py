@@ -110,7 +110,8 @@ class LabelledPairs:
         magnify: tuple[float, float] | None = None,
         unknown: int | None = None,
         appears: bool = True,
-        part: slice = slice(None),
+        held_back: float = 0.0,
+        held: bool = False,
         balanced: bool = False,
     ) -> None:
         """List the pairs.
@@ -123,7 +124,8 @@ class LabelledPairs:
             magnify: smallest and largest factor of enlargement, when the recipe's does not fit this imagery.
             unknown: value of the label where nobody said whether it changed.
             appears: what changed appeared, as in the public sources, which show growth; False: nobody said.
-            part: which of the pairs, in the order of their names.
+            held_back: share of the pairs, the last in the order of their names, that is kept from training.
+            held: list those that are held back (all, where none are) instead of the others.
             balanced: pairs with a change and pairs without any are drawn equally often, where there are both.
 
         Raises:
@@ -138,7 +140,10 @@ class LabelledPairs:
             (a, others["B"][a.stem], others["label"][a.stem])
             for a in _listed(folder / "A", prefix)
             if a.stem in others["B"] and a.stem in others["label"]
-        ][part]
+        ]
+        if held_back:
+            kept = len(self.pairs) - max(1, round(held_back * len(self.pairs)))
+            self.pairs = self.pairs[kept:] if held else self.pairs[:kept]
         if not self.pairs:
             raise SettingsError(f"{folder} holds no stem that is in A, in B and in label.")
         self.sorts = self._by_change() if balanced else [self.pairs]

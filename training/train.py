@@ -79,6 +79,7 @@ class Run:
         torch.manual_seed(recipe.seed)
         self.recipe, self.device, self.step = recipe, device, 0
         self.appearance = recipe.appearance.settings()
+        self.in_bf16 = computes_in_bf16(device)
         network = network or ChangeNetwork(find_layout(recipe.network))
         if recipe.begin_with == "imagenet":
             if not isinstance(network.encoder, InvertedEncoder):
@@ -103,7 +104,8 @@ class Run:
     def _trained_encoder(self) -> list[nn.Parameter]:
         """The encoder's parameters that learn; the first stages stay as they began when the recipe says so."""
         encoder = self.network.encoder
-        held: list[nn.Module] = list(encoder.stages[: self.recipe.frozen_stages])
+        frozen = self.recipe.frozen_stages
+        held: list[nn.Module] = list(encoder.stages[:frozen]) if frozen else []
         if held and isinstance(encoder, InvertedEncoder):
             held.append(encoder.stem)
         for module in held:
@@ -151,7 +153,7 @@ class Run:
             group["lr"] = learning_rate(recipe, self.step) * group["factor"]
         pair, answers, direction, standing = self._seen(batch.to(self.device))
         n = len(batch.before)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=computes_in_bf16(self.device)):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bf16):
             features = self.network.encoder(pair)
             out = self.network.compare([f[:n] for f in features], [f[n:] for f in features])
             loss = change_loss(out, answers, direction)
