@@ -8,6 +8,10 @@ from pathlib import Path
 import cv2
 import pytest
 
+from tests.services import database, database_url, postgis_template, postgresql_url
+
+__all__ = ["database", "database_url", "postgis_template", "postgresql_url"]
+
 cv2.setNumThreads(1)
 
 

@@ -71,7 +71,7 @@ class AppearanceSettings:
     cloud: float = 0.02
     haze: float = 0.12
     colour: float = 0.9
-    colour_cast: float = 0.06
+    colour_cast: float = 0.12
     greyscale: float = 0.02
     sharpness: float = 0.35
     noise: float = 0.3

@@ -16,7 +16,16 @@ from training.appearance import AppearanceSettings
 from training.augment import AugmentSettings
 from training.rendered import RenderedScenes
 from training.reviews import review_folders
-from training.samples import CrossPairs, LabelledPairs, MaskedFolder, PastedBuildings, Sample, Source, Unchanged
+from training.samples import (
+    CrossPairs,
+    LabelledPairs,
+    MaskedFolder,
+    PastedBuildings,
+    PastedWorks,
+    Sample,
+    Source,
+    Unchanged,
+)
 
 RECIPE = "recipe.yaml"
 """In the folder of a run: what it was trained with, reviews in it and sources that were not there left out."""
@@ -150,6 +159,32 @@ class UnchangedRecipe(_SourceRecipe):
         return Unchanged([root / folder for folder in self.folders])
 
 
+class WorksRecipe(_SourceRecipe):
+    """Ground works of labelled pairs set into images of other places.
+
+    Attributes:
+        folders: the places.
+        donors: pairs that answer the question of the ground.
+        held_back: as of the donors' own source, so that what is held back there is not seen here.
+    """
+
+    kind: Literal["works"]
+    folders: tuple[Path, ...]
+    donors: Path
+    held_back: float = Field(0.0, ge=0, lt=1)
+    question: ClassVar[str] = "ground"
+
+    @property
+    def all_folders(self) -> tuple[Path, ...]:
+        """What the samples come from."""
+        return (*self.folders, self.donors)
+
+    def open(self, root: Path) -> Source:
+        """List the files under ``root``."""
+        donors = LabelledPairs(root / self.donors, "ground", held_back=self.held_back)
+        return PastedWorks(Unchanged([root / folder for folder in self.folders]), donors)
+
+
 class RenderedRecipe(_SourceRecipe):
     """Rendered scenes, kept in the folder of the runs so that they are rendered once."""
 
@@ -171,7 +206,8 @@ class RenderedRecipe(_SourceRecipe):
 
 
 SourceRecipe = Annotated[
-    PairsRecipe | CrossedRecipe | PastedRecipe | UnchangedRecipe | RenderedRecipe, Field(discriminator="kind")
+    PairsRecipe | CrossedRecipe | PastedRecipe | WorksRecipe | UnchangedRecipe | RenderedRecipe,
+    Field(discriminator="kind"),
 ]
 
 

@@ -297,6 +297,38 @@ class PastedBuildings:
         )
 
 
+class PastedWorks:
+    """One place against itself with ground works of another place set into the later date: pits, piles, cleared land.
+
+    The donors' works come with the rim of their own surroundings that their labels include. Their light is brought
+    part of the way to the place's, so that a strange colour alone does not give them away.
+    """
+
+    def __init__(self, places: Unchanged, donors: Source) -> None:
+        """Set works of ``donors``, whose samples must answer the question of the ground, into ``places``."""
+        self.places, self.donors = places, donors
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """Return one place with works on its later date; what is built there is known only where the donor says it."""
+        place, donor = self.places.draw(rng), self.donors.draw(rng)
+        assert donor.ground is not None
+        height, width = (min(a, b) for a, b in zip(place.before.shape[:2], donor.after.shape[:2], strict=True))
+        here, there = (_window(image.shape[:2], min(height, width), rng) for image in (place.before, donor.after))
+        before, light = place.before[here], donor.after[there].astype(np.float32)
+        towards = before.mean((0, 1)) - light.mean((0, 1))
+        light = np.clip(light + rng.uniform(0, 1) * towards, 0, 255)
+        chosen = _some_pieces((donor.ground[there] == 1).astype(np.uint8), rng, 0.7)
+        soft = cv2.GaussianBlur(chosen.astype(np.float32), (0, 0), rng.uniform(0.7, 2.0))[..., None]
+        built = np.full_like(chosen, UNKNOWN) if donor.building is None else donor.building[there]
+        return Sample(
+            before,
+            (before * (1 - soft) + light * soft).astype(np.uint8),
+            building=np.where(chosen > 0, built, 0).astype(np.uint8),
+            ground=chosen,
+            direction=np.where(chosen > 0, donor.direction[there], 0).astype(np.int8),
+        )
+
+
 def _some_pieces(mask: Image, rng: np.random.Generator, share: float) -> Image:
     """Each connected piece of a 0/1 mask kept with probability ``share``."""
     count, pieces = cv2.connectedComponents(mask)

@@ -1,0 +1,213 @@
+"""What the service works with: ``configs/service.yaml``, overridden by the environment, checked once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from configs import read_yaml
+from errors import SettingsError
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NightSettings(_Group):
+    """The nightly scan; each value is told in ``configs/service.yaml``."""
+
+    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "01:30"
+    catch_up_hours: Annotated[float, Field(ge=0, lt=24)] = 20
+    oldest_days: Positive = 1100
+    least_days_apart: Annotated[int, Field(ge=0)] = 3
+    prefer_same_season: bool = True
+    least_piece_m2: Annotated[float, Field(ge=0)] = 400
+
+
+class WatchSettings(_Group):
+    """The watched folder."""
+
+    folder: str = ""
+    settled_seconds: Annotated[float, Field(ge=0)] = 30
+
+
+class JobSettings(_Group):
+    """Leases and attempts."""
+
+    lease_seconds: Annotated[float, Field(gt=0)] = 60
+    heartbeat_seconds: Annotated[float, Field(gt=0)] = 15
+    reap_seconds: Annotated[float, Field(gt=0)] = 20
+    attempts: Positive = 4
+    retry_seconds: tuple[float, ...] = (5, 30, 120)
+    blocks_per_job: Positive = 4
+
+
+class LimitSettings(_Group):
+    """What a job may take."""
+
+    ingest_minutes: Annotated[float, Field(gt=0)] = 60
+    scan_minutes: Annotated[float, Field(gt=0)] = 60
+    deliver_minutes: Annotated[float, Field(gt=0)] = 5
+    memory_mib: Positive = 6000
+    free_disk_mib: Annotated[int, Field(ge=0)] = 500
+
+
+class BatchSettings(_Group):
+    """What a batch may hold."""
+
+    max_files: Positive = 20000
+    max_unpacked_gib: Annotated[float, Field(gt=0)] = 200
+    max_ratio: Annotated[float, Field(gt=1)] = 200
+
+
+class AlertSettings(_Group):
+    """When two polygons are one place, and how many leads a village gets."""
+
+    overlap: Annotated[float, Field(gt=0, le=1)] = 0.3
+    grown: Annotated[float, Field(gt=1)] = 1.5
+    approved_share: Annotated[float, Field(gt=0, le=1)] = 0.8
+    cap_per_grid_and_week: Positive = 30
+
+
+class HookSettings(_Group):
+    """One web hook."""
+
+    url: str
+    secret: str
+
+
+class DeliverySettings(_Group):
+    """Where alerts go."""
+
+    queue: str = "enforcement"
+    drop_folder: str = ""
+    hooks: tuple[HookSettings, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    attempts: Positive = 12
+    backoff_seconds: tuple[float, ...] = (5, 30, 120, 600, 3600)
+    timeout_seconds: Annotated[float, Field(gt=0)] = 10
+
+
+class LogSettings(_Group):
+    """What is logged and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class ServiceSettings(BaseSettings):
+    """Everything of ``configs/service.yaml``; read once by :func:`read_service` and handed on as an argument."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TUBAN_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=False
+    )
+
+    home: Path = Path("tuban-home")
+    database: str = ""
+    broker: str = ""
+    objects: str = ""
+    s3_endpoint: str = ""
+    time_zone: str = "Asia/Shanghai"
+    processes: Annotated[int, Field(ge=0)] = 0
+    public_url: str = ""
+    night: NightSettings = NightSettings()
+    watch: WatchSettings = WatchSettings()
+    jobs: JobSettings = JobSettings()
+    limits: LimitSettings = LimitSettings()
+    batch: BatchSettings = BatchSettings()
+    alerts: AlertSettings = AlertSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    log: LogSettings = LogSettings()
+    metrics_port: Annotated[int, Field(ge=0, lt=65536)] = 0
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment stands above the file."""
+        return env_settings, init_settings
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"no time zone is called {name!r}; expected a name like Asia/Shanghai") from error
+        return name
+
+    @field_validator("database")
+    @classmethod
+    def _known_database(cls, address: str) -> str:
+        if address and not address.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError('expected "", sqlite:///PATH or postgresql+psycopg://user:password@host/name')
+        return address
+
+    @field_validator("broker")
+    @classmethod
+    def _known_broker(cls, address: str) -> str:
+        if address and not address.startswith(("redis://", "rediss://", "amqp://", "amqps://", "filesystem://")):
+            raise ValueError('expected "", redis://host:6379/0 or amqp://user:password@host:5672//')
+        return address
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def database_url(self) -> str:
+        """For SQLAlchemy."""
+        return self.database or f"sqlite:///{self.home.resolve() / 'tuban.db'}"
+
+    @property
+    def embedded_broker(self) -> bool:
+        """Whether messages are files in :attr:`home`."""
+        return not self.broker or self.broker.startswith("filesystem")
+
+    @property
+    def objects_url(self) -> str:
+        """A folder, or s3://bucket/prefix."""
+        return self.objects or str(self.home.resolve() / "objects")
+
+    @property
+    def drop_folder(self) -> Path:
+        """Where the drop folder's deliveries go."""
+        return Path(self.delivery.drop_folder) if self.delivery.drop_folder else self.home.resolve() / "delivery"
+
+    @property
+    def worker_processes(self) -> int:
+        """Processes that compute."""
+        return self.processes or max(1, (os.cpu_count() or 2) // 2)
+
+
+def read_service(path: Path | None = None, **given: Any) -> ServiceSettings:
+    """Read and check the service's settings.
+
+    Args:
+        path: settings file; None: ``TUBAN_SERVICE``, else ``configs/service.yaml``.
+        given: values that stand above the file, below the environment.
+
+    Raises:
+        SettingsError: a name or a value is not what the file has; the message lists each.
+    """
+    path = path or Path(os.environ.get("TUBAN_SERVICE", "service.yaml"))
+    try:
+        return ServiceSettings(**(read_yaml(path) | given))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(
+            f"The settings {path} (with TUBAN_… of the environment) cannot be used: {faults}"
+        ) from error

@@ -1,0 +1,1 @@
+"""Tables, migrations and object files: the only room that speaks SQL."""

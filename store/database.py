@@ -1,0 +1,82 @@
+"""The database: SQLite in a file, or PostgreSQL with PostGIS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from errors import SettingsError
+
+BUSY_SECONDS = 60
+"""How long a writer waits for another one on SQLite."""
+
+
+class Database:
+    """Connections to one database. Made once for each process, after the fork.
+
+    A transaction is ``with database.write() as session`` (or ``read``): committed at its end, rolled back on an error.
+    On SQLite, ``write`` begins with the lock that lets one writer in at a time, so that two never deadlock.
+    """
+
+    def __init__(self, url: str, echo: bool = False) -> None:
+        """Make the engine; nothing is connected yet. ``url`` as in ``configs/service.yaml``."""
+        self.url = url
+        self.sqlite = url.startswith("sqlite")
+        arguments: dict[str, Any] = {"timeout": BUSY_SECONDS} if self.sqlite else {"connect_timeout": 10}
+        self.engine: Engine = create_engine(url, echo=echo, pool_pre_ping=not self.sqlite, connect_args=arguments)
+        if self.sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that writes."""
+        with self._sessions() as session:
+            if self.sqlite:
+                session.connection(execution_options={"tuban_write": True})
+            with session.begin() if not session.in_transaction() else session.get_transaction():  # type: ignore[union-attr]
+                yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that reads one state of things; what it changes is not kept."""
+        with self._sessions() as session:
+            yield session
+
+    def check(self) -> None:
+        """Connect once.
+
+        Raises:
+            SettingsError: nothing answers there.
+        """
+        try:
+            with self.engine.connect():
+                pass
+        except OperationalError as error:
+            shown = self.engine.url.render_as_string(hide_password=True)
+            cause = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+            raise SettingsError(f"The database {shown} cannot be reached: {cause}.") from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # the driver's own transactions are off: BEGIN is ours, so that a writer can say IMMEDIATE
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    writes = connection.get_execution_options().get("tuban_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

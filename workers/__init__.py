@@ -1,0 +1,1 @@
+"""Celery: jobs, the night, delivery to the enforcement queue."""
