@@ -57,12 +57,14 @@ def _own_scale(recipe: dict[str, Any]) -> None:
 VARIANTS: dict[str, tuple[str, Change]] = {
     "whole": ("the recipe as it is", lambda recipe: None),
     "random-begin": (
-        "without ImageNet's numbers, nothing held",
+        "without ImageNet's numbers",
         _set(begin_with="", frozen_stages=0, encoder_rate=1.0),
     ),
-    "nothing-held": ("every stage of the encoder learns", _set(frozen_stages=0)),
+    "held": ("the two finest stages of the encoder stay as they began", _set(frozen_stages=2)),
     "no-standing": ("without the auxiliary task", _set(standing_weight=0.0)),
+    "no-gaps": ("gaps between buildings count like the rest", _set(gap_weight=0.0)),
     "no-single-date": ("without cross-pairs and pasted buildings", _without("crossed", "pasted")),
+    "no-works": ("without works set into other places", _without("works")),
     "no-rendered": ("without rendered scenes", _without("rendered")),
     "no-unchanged": ("without unchanged places", _without("unchanged")),
     "one-scale": ("coarse imagery not enlarged", _own_scale),

@@ -14,10 +14,7 @@ DIRECTION_WEIGHT = 0.2
 
 
 GAP_PX = 9
-"""Unchanged ground narrower than this between changed buildings is a gap …"""
-
-GAP_WEIGHT = 4.0
-"""… and counts this much more: it is a small share of the pixels, and where it is missed neighbours melt into one."""
+"""Unchanged ground narrower than this between changed buildings is a gap."""
 
 
 def gaps(answer: Tensor) -> Tensor:
@@ -29,10 +26,12 @@ def gaps(answer: Tensor) -> Tensor:
     Returns:
         the same shape, float, 1 in the gaps.
     """
-    changed = (answer == 1).float()[:, None]
-    grown = F.max_pool2d(changed, GAP_PX, 1, GAP_PX // 2)
-    closed = -F.max_pool2d(-grown, GAP_PX, 1, GAP_PX // 2)
-    return (closed - changed)[:, 0]
+    # with room around it, so that what lies between a building and the edge is no gap
+    room, half = GAP_PX, GAP_PX // 2
+    changed = F.pad((answer == 1).float()[:, None], (room,) * 4)
+    grown = F.max_pool2d(changed, GAP_PX, 1, half)
+    closed = -F.max_pool2d(-grown, GAP_PX, 1, half)
+    return (closed - changed)[:, 0, room:-room, room:-room]
 
 
 def question_loss(logits: Tensor, answer: Tensor, more: Tensor | None = None) -> Tensor:
@@ -56,17 +55,18 @@ def question_loss(logits: Tensor, answer: Tensor, more: Tensor | None = None) ->
     return (entropy * share).sum() / count.clamp(min=1) + 0.5 * overlap
 
 
-def change_loss(out: ChangeLogits, answers: Tensor, direction: Tensor) -> Tensor:
+def change_loss(out: ChangeLogits, answers: Tensor, direction: Tensor, gap_weight: float = 0.0) -> Tensor:
     """Loss of one batch.
 
     Args:
         out: the network's answer.
         answers: N×2×H×W uint8 in the order of ``CHANGE_OUTPUTS``: 0, 1 or UNKNOWN.
         direction: N×H×W, +1 appeared, −1 disappeared, 0 unknown.
+        gap_weight: how much more the :func:`gaps` between buildings count.
     """
     building, ground = answers.unbind(1)
     # the outlines of ground works are too vague for gaps
-    total = question_loss(out.change[:, 0], building, GAP_WEIGHT * gaps(building))
+    total = question_loss(out.change[:, 0], building, gap_weight * gaps(building))
     total = total + question_loss(out.change[:, 1], ground)
     known = (direction != 0).float()
     appeared = (direction > 0).float()

@@ -267,6 +267,8 @@ class Recipe(_Strict):
         frozen_stages: encoder stages that stay as they began.
         encoder_rate: factor on the learning rate of the encoder.
         standing_weight: weight of the auxiliary task (:mod:`training.standing`).
+        gap_weight: how much more unchanged ground between neighbouring buildings counts: it is a small share of the
+            pixels, and where it is missed neighbours melt into one.
         teacher: weights that ship whose answers to both questions are learned beside the labels.
         teacher_weight: weight of those answers.
         teacher_where: ``everywhere``, to make a small network as good as a large one; ``unanswered``, to keep what a
@@ -280,6 +282,7 @@ class Recipe(_Strict):
     frozen_stages: int = Field(0, ge=0, le=4)
     encoder_rate: float = Field(1.0, gt=0)
     standing_weight: float = Field(0.0, ge=0)
+    gap_weight: float = Field(4.0, ge=0)
     teacher: str = ""
     teacher_weight: float = Field(1.0, gt=0)
     teacher_where: Literal["everywhere", "unanswered"] = "everywhere"

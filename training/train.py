@@ -156,7 +156,7 @@ class Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bf16):
             features = self.network.encoder(pair)
             out = self.network.compare([f[:n] for f in features], [f[n:] for f in features])
-            loss = change_loss(out, answers, direction)
+            loss = change_loss(out, answers, direction, recipe.gap_weight)
             if recipe.standing_weight:
                 loss = loss + recipe.standing_weight * standing_loss(self.standing, features, standing)
             if self.teacher is not None:

@@ -19,10 +19,19 @@ from tests.inference.scenes import textured
 from training.augment import AugmentSettings, augment
 from training.card.facts import ValidationFolder
 from training.export import export_run
-from training.loss import imitation_loss
+from training.loss import gaps, imitation_loss, question_loss
 from training.measure import BINS, PixelScores, measure_pairs, predict_image
 from training.recipe import Mixture, PairsRecipe, Recipe, read_recipe
-from training.samples import UNKNOWN, CrossPairs, LabelledPairs, MaskedFolder, PastedBuildings, Sample, Unchanged
+from training.samples import (
+    UNKNOWN,
+    CrossPairs,
+    LabelledPairs,
+    MaskedFolder,
+    PastedBuildings,
+    PastedWorks,
+    Sample,
+    Unchanged,
+)
 from training.standing import StandingHead, standing_loss
 from training.synthetic import SceneSpec
 from training.train import Progress, learning_rate, train
@@ -215,6 +224,45 @@ def test_a_run_learns_from_a_teacher(data: Path, recipe: Recipe, tmp_path: Path)
         for one, other in zip(alone.state_dict().values(), taught.state_dict().values(), strict=True)
     ]
     assert any(differs)
+
+
+def test_pasted_works_change_the_ground_where_the_label_says_so(data: Path) -> None:
+    places = Unchanged([data / "single" / "images"])
+    source = PastedWorks(places, LabelledPairs(data / "grounds", "ground"))
+    samples = [source.draw(np.random.default_rng(seed)) for seed in range(12)]
+    assert any(sample.ground.any() for sample in samples)
+    for sample in samples:
+        far = cv2.dilate(sample.ground, np.ones((21, 21), np.uint8)) == 0
+        assert np.array_equal(sample.before[far], sample.after[far])
+        # nobody said whether the works hold a building; that nothing was built elsewhere is known
+        assert (sample.building[sample.ground == 1] == UNKNOWN).all()
+        assert not sample.building[sample.ground == 0].any()
+    whole = [sample for sample in samples if sample.ground.sum() > 500]
+    changed = [np.abs(s.after.astype(int) - s.before)[s.ground == 1].mean() for s in whole]
+    assert np.median(changed) > 5  # a white house may be set onto a white house
+
+
+def test_a_gap_is_what_lies_between_buildings() -> None:
+    answer = torch.zeros(1, 32, 32, dtype=torch.uint8)
+    answer[0, 8:24, 4:12] = answer[0, 8:24, 16:24] = 1
+    expected = torch.zeros(1, 32, 32)
+    expected[0, 8:24, 12:16] = 1
+    assert torch.equal(gaps(answer), expected)
+    far = torch.zeros(1, 32, 32, dtype=torch.uint8)
+    far[0, 8:24, 2:8] = far[0, 8:24, 20:26] = 1
+    assert not gaps(far).any()
+
+
+def test_a_missed_gap_costs_more_than_the_same_mistake_in_the_open() -> None:
+    answer = torch.zeros(1, 32, 32, dtype=torch.uint8)
+    answer[0, 8:24, 4:12] = answer[0, 8:24, 16:24] = 1
+    right = (answer.float() - 0.5) * 8
+    melted, spilled = right.clone(), right.clone()
+    melted[0, 8:24, 12:16] = 4.0
+    spilled[0, 8:24, 24:28] = 4.0
+    more = 4.0 * gaps(answer)
+    assert question_loss(melted, answer, more) > 2 * question_loss(spilled, answer, more)
+    assert question_loss(melted, answer) == pytest.approx(float(question_loss(spilled, answer)))
 
 
 def test_pairs_held_back_are_never_drawn(data: Path) -> None:
