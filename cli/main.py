@@ -3,34 +3,74 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
-import click
 import typer
 from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
 
-from cli.config import config
-from cli.demo import demo
-from cli.evaluate import evaluate
-from cli.reviewed import reviewed
-from cli.scan import scan
-from cli.train import export, train
 from errors import TubanError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "scan": ("cli.scan:scan", "Compare two dates of one place and write what changed."),
+    "demo": ("cli.demo:demo", "Do the main job on a rendered scene with known truth, or on your own images."),
+    "reviewed": ("cli.reviewed:reviewed", "Turn reviewed alerts into data to train on."),
+    "train": ("cli.train:train", "Train a network, or go on where it was interrupted."),
+    "export": ("cli.train:export", "Turn a training run into weights with checksum, thresholds and card."),
+    "evaluate": ("cli.evaluate:evaluate", "Measure how good a detector is on labelled pairs."),
+    "config": ("cli.config:config", "Print the settings as they are read and checked."),
+}
+"""Command → where it is, and what the list of commands says of it. Imported only when it is called: `tuban status`
+must not wait for a network's libraries, nor a supervisor hold them."""
+
+
+Command = Any
+"""Typer keeps the class of its commands to itself."""
+
+
+class _Commands(TyperGroup):
+    """Commands that are listed without being imported."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Command:
+        """What the list shows; :meth:`resolve_command` gives the command itself."""
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Command, list[str]]:
+        if args and args[0] in COMMANDS:
+            return args[0], load_command(args[0]), args[1:]
+        return super().resolve_command(ctx, args)
+
+
+def load_command(name: str) -> Command:
+    """Import a command of :data:`COMMANDS`: a function, or a Typer application with commands of its own."""
+    module, attribute = COMMANDS[name][0].split(":")
+    found: Any = getattr(import_module(module), attribute)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command(name)(found)
+        found = alone
+    return typer.main.get_command(found)
+
 
 app = typer.Typer(
     name="tuban",
+    cls=_Commands,
     help="Tuban (图斑) finds new construction and ground works between two dates of aerial or satellite imagery.\n\n"
     "What it finds are suspected changes, to be checked on the ground.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(scan)
-app.command()(demo)
-app.command()(reviewed)
-app.command()(train)
-app.command()(export)
-app.command()(evaluate)
-app.command()(config)
+
+
+@app.callback()
+def _tuban() -> None:
+    """Nothing is common to all commands."""
+
 
 INTERRUPTED = 130
 
@@ -39,15 +79,16 @@ def main() -> None:
     """Run the command; a known error becomes one message and its exit code, never a traceback."""
     words = Console(stderr=True, highlight=False)
     try:
-        # not click's own handling of errors, which has other words and exit codes
+        # not typer's own handling of errors, which has other words and exit codes
         code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+    except typer.TyperException as error:  # a wrong option or argument
+        wrong: Any = error
+        wrong.show()
+        sys.exit(wrong.exit_code)
     except TubanError as error:
         words.print("tuban:", str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:  # what typer returns after Ctrl-C
         words.print("tuban: interrupted; nothing was written.", markup=False)
