@@ -8,13 +8,20 @@ from typing import Annotated
 import typer
 import yaml
 
+from configs.service import read_service
 from inference.settings import read_config
 
 
 def config(
-    file: Annotated[Path, typer.Option("--config", help="Settings file; default: the one that ships.")] = Path(
+    file: Annotated[Path, typer.Option("--config", help="Settings of scans; default: the file that ships.")] = Path(
         "profiles.yaml"
     ),
 ) -> None:
-    """Print the scan's settings as they are read and checked."""
-    typer.echo(yaml.safe_dump(read_config(file).model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+    """Print the settings as they are read and checked.
+
+    "scan" is configs/profiles.yaml (or --config); "service" is configs/service.yaml (or the file that TUBAN_SERVICE
+    names) with what TUBAN_… of the environment says above it. Secrets are not shown.
+    """
+    read = {"scan": read_config(file), "service": read_service()}
+    shown = {name: settings.model_dump(mode="json") for name, settings in read.items()}
+    typer.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), nl=False)

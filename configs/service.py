@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from configs import read_yaml
@@ -77,10 +80,19 @@ class AlertSettings(_Group):
 
 
 class HookSettings(_Group):
-    """One web hook."""
+    """One web hook: where it goes, and the secret that signs what is sent there."""
 
-    url: str
-    secret: str
+    url: Annotated[str, Field(max_length=390)]
+    secret: Annotated[SecretStr, Field(min_length=16)]
+
+    @field_validator("url")
+    @classmethod
+    def _known_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or not url.isprintable():
+            raise ValueError("expected https://host/path, without a user's name in it")
+        parts.port  # noqa: B018  (raises ValueError when it is no number of a port)
+        return url
 
 
 class DeliverySettings(_Group):
@@ -93,6 +105,30 @@ class DeliverySettings(_Group):
     attempts: Positive = 12
     backoff_seconds: tuple[float, ...] = (5, 30, 120, 600, 3600)
     timeout_seconds: Annotated[float, Field(gt=0)] = 10
+
+    @field_validator("queue")
+    @classmethod
+    def _own_queue(cls, name: str) -> str:
+        if name in ("ingest", "scan", "deliver"):
+            raise ValueError(f"{name!r} is a queue of jobs; expected another name")
+        return name
+
+    @field_validator("hooks")
+    @classmethod
+    def _different_hooks(cls, hooks: tuple[HookSettings, ...]) -> tuple[HookSettings, ...]:
+        if len({hook.url for hook in hooks}) < len(hooks):
+            raise ValueError("two hooks have the same url")
+        return hooks
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _known_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"{network!r} is no network or address like 10.1.0.0/16 or 10.1.2.3") from error
+        return networks
 
 
 class LogSettings(_Group):
@@ -193,6 +229,31 @@ class ServiceSettings(BaseSettings):
         return self.processes or max(1, (os.cpu_count() or 2) // 2)
 
 
+def _names(model: type[BaseModel], prefix: str = "TUBAN_") -> list[str]:
+    """Variables of the environment that stand above the values of ``model``."""
+    names = []
+    for name, field in model.model_fields.items():
+        here = prefix + name.upper()
+        group = field.annotation
+        names.append(here)
+        if isinstance(group, type) and issubclass(group, BaseModel):
+            names += _names(group, here + "__")
+    return names
+
+
+_OTHERS = ("TUBAN_SERVICE", "TUBAN_CACHE", "TUBAN_RUNTIME", "TUBAN_REAL_IMAGERY", "TUBAN_DEMO_EXIT")
+
+
+def _refuse_misspelt() -> None:
+    """A variable that is almost a setting was meant to be one, and would silently do nothing."""
+    names = _names(ServiceSettings)
+    for given in os.environ:
+        if given.startswith("TUBAN_") and given not in names and given not in _OTHERS:
+            close = get_close_matches(given, names, 1, cutoff=0.87)
+            if close:
+                raise SettingsError(f"The environment holds {given}, which is no setting; was {close[0]} meant?")
+
+
 def read_service(path: Path | None = None, **given: Any) -> ServiceSettings:
     """Read and check the service's settings.
 
@@ -203,6 +264,7 @@ def read_service(path: Path | None = None, **given: Any) -> ServiceSettings:
     Raises:
         SettingsError: a name or a value is not what the file has; the message lists each.
     """
+    _refuse_misspelt()
     path = path or Path(os.environ.get("TUBAN_SERVICE", "service.yaml"))
     try:
         return ServiceSettings(**(read_yaml(path) | given))
