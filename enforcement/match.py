@@ -1,0 +1,206 @@
+"""Identity of changes across scans: what a scan found is a new lead, or one more sight of a known one.
+
+The rules, in the order in which they are asked:
+
+1. Two polygons are one place when their common area is at least ``settings.overlap`` of the smaller one. Of several
+   such leads the found change belongs to the one it is most alike (common area over the area of both together); the
+   others are named.
+2. *Construction* and *ground* are one story: an excavation becomes a building. *Demolition* is another: it never
+   belongs to a construction or ground lead, except while that one is to be corrected, when it is the evidence that is
+   waited for.
+3. A *rejected* lead stays rejected, unless what is found on it is grown to ``settings.grown`` times what was
+   rejected, or is a building where ground works were rejected: then it is returned.
+4. A *closed* lead is over: what happens there later is a new lead. The same works seen again are not: an earlier
+   image from before the closing shows them as new for years. So the later image must be from after the closing and,
+   besides, the earlier one too, or the ground had been cleared, or it is grown or of another kind as in 3. Without
+   dates it is the same works.
+5. Leads that were merged or split live on in others and are not asked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from shapely import STRtree
+from shapely.geometry.base import BaseGeometry
+
+from configs.service import AlertSettings
+from enforcement.shares import Overlap, overlap, sound
+from enforcement.states import Means, StateTable, read_states
+
+Verdict = Literal["new", "again", "still_rejected", "returned"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One change of a scan.
+
+    Attributes:
+        number: of the change in its scan.
+        kind: construction, ground or demolition.
+        outline: longitude, latitude.
+        area_m2: ellipsoidal m².
+        score: mean probability, 0…1.
+        before_date: of the earlier image, if known.
+        after_date: of the later image, if known.
+    """
+
+    number: int
+    kind: str
+    outline: BaseGeometry
+    area_m2: float
+    score: float
+    before_date: dt.date | None = None
+    after_date: dt.date | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """One lead that is known already.
+
+    Attributes:
+        alert_id: of its row.
+        kind: construction, ground or demolition.
+        outline: longitude, latitude.
+        area_m2: ellipsoidal m²; of a rejected or closed lead as it was when that was decided, so that slow growth
+            counts.
+        state: a name of ``configs/states.yaml``.
+        closed_on: local date on which a closed lead was closed, if known.
+        cleared: whether a closed lead was closed because nothing was left standing.
+    """
+
+    alert_id: int
+    kind: str
+    outline: BaseGeometry
+    area_m2: float
+    state: str
+    closed_on: dt.date | None = None
+    cleared: bool = False
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a found change is.
+
+    Attributes:
+        found: the change.
+        alert_id: the lead it is an observation of; None: it is a new one.
+        verdict: new; again: one more observation; still_rejected: the same, of a rejected lead; returned: an
+            observation that brings a rejected lead back, given to one change of a scan only.
+        why: for people.
+        kind: of the lead from now on.
+    """
+
+    found: Found
+    alert_id: int | None
+    verdict: Verdict
+    why: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class _Place:
+    lead: Known
+    means: Means
+    outline: BaseGeometry
+
+
+def match_changes(
+    found: Sequence[Found], known: Sequence[Known], settings: AlertSettings, states: StateTable | None = None
+) -> list[Match]:
+    """Tell which found changes are known leads. Neither the order of ``found`` nor that of ``known`` matters.
+
+    Args:
+        found: changes of one scan.
+        known: leads that may touch them, in whatever state.
+        settings: when two polygons are one place, and what counts as grown.
+        states: what the states mean; those of ``configs/states.yaml``, if None.
+
+    Returns:
+        one match for each found change, by its number. Several may be observations of one lead.
+
+    Raises:
+        SettingsError: a known lead is in a state that the table does not have.
+    """
+    table = states or read_states()
+    places = [_Place(lead, table.means(lead.state), sound(lead.outline)) for lead in known]
+    places = [place for place in places if place.means != "gone"]
+    tree = STRtree([place.outline for place in places])
+    matches: dict[int, Match] = {}
+    of_lead: dict[int, tuple[_Place, list[tuple[Found, str]]]] = {}
+    for change in sorted(found, key=lambda f: f.number):
+        outline = sound(change.outline)
+        near = [(overlap(outline, places[i].outline), places[i]) for i in tree.query(outline, predicate="intersects")]
+        near = [(lap, place) for lap, place in near if lap.of_smaller >= settings.overlap]
+        near.sort(key=lambda item: (-item[0].likeness, -item[0].of_smaller, item[1].lead.alert_id))
+        own = next((item for item in near if _belongs(change, item[1], settings)), None)
+        if own is None:
+            matches[change.number] = Match(change, None, "new", _why_new(near, settings), change.kind)
+        else:
+            why = _why_again(change, own, [item for item in near if item is not own])
+            of_lead.setdefault(own[1].lead.alert_id, (own[1], []))[1].append((change, why))
+    for place, sights in of_lead.values():
+        for match in _sights(place, sights, settings):
+            matches[match.found.number] = match
+    return [matches[number] for number in sorted(matches)]
+
+
+def _belongs(change: Found, place: _Place, settings: AlertSettings) -> bool:
+    """Rules 2 and 4."""
+    lead = place.lead
+    if (change.kind == "demolition") != (lead.kind == "demolition"):
+        return change.kind == "demolition" and place.means == "correcting"
+    if place.means != "closed" or lead.closed_on is None or change.after_date is None:
+        return True
+    if change.after_date <= lead.closed_on:
+        return True
+    began_later = change.before_date is not None and change.before_date >= lead.closed_on
+    return not (began_later or lead.cleared or _risen(change, lead) or _grown(change.area_m2, lead, settings))
+
+
+def _risen(change: Found, lead: Known) -> bool:
+    return lead.kind == "ground" and change.kind == "construction"
+
+
+def _grown(area_m2: float, lead: Known, settings: AlertSettings) -> bool:
+    return area_m2 >= settings.grown * lead.area_m2
+
+
+def _sights(place: _Place, sights: list[tuple[Found, str]], settings: AlertSettings) -> list[Match]:
+    """All observations of one lead; rule 3."""
+    lead = place.lead
+    kind = "construction" if any(_risen(change, lead) for change, _ in sights) else lead.kind
+    if place.means != "rejected":
+        return [Match(change, lead.alert_id, "again", why, kind) for change, why in sights]
+    area = sum(change.area_m2 for change, _ in sights)
+    if kind != lead.kind:
+        reason = "a building stands where ground works were rejected"
+    elif _grown(area, lead, settings):
+        reason = f"it was rejected with {lead.area_m2:.0f} m² and has {area:.0f} m² now"
+    else:
+        said = "; a person rejected it, and it has neither grown nor changed in kind"
+        return [Match(change, lead.alert_id, "still_rejected", why + said, lead.kind) for change, why in sights]
+    (first, why), *rest = sights
+    returned = Match(first, lead.alert_id, "returned", f"{why}; it comes back: {reason}", kind)
+    return [returned, *(Match(change, lead.alert_id, "again", why, kind) for change, why in rest)]
+
+
+def _named(near: Sequence[tuple[Overlap, _Place]]) -> str:
+    return ", ".join(f"{place.lead.alert_id} ({lap.of_smaller:.0%}, {place.lead.state})" for lap, place in near)
+
+
+def _why_again(change: Found, own: tuple[Overlap, _Place], others: Sequence[tuple[Overlap, _Place]]) -> str:
+    lap, place = own
+    why = f"alert {place.lead.alert_id} is the same place: {lap.of_smaller:.0%} of the smaller polygon are common"
+    if change.kind == "demolition" != place.lead.kind:
+        why += "; what was to be corrected seems to be gone"
+    return f"{why}; also on alert {_named(others)}" if others else why
+
+
+def _why_new(near: Sequence[tuple[Overlap, _Place]], settings: AlertSettings) -> str:
+    if near:
+        return f"on the place of alert {_named(near)}, but another story: it came after the end, or is of another kind"
+    return f"no known lead shares {settings.overlap:.0%} of the smaller polygon with it"

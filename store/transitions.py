@@ -1,0 +1,195 @@
+"""Steps in the life of an alert: appended, each holding the hash of the one before, and never changed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from enforcement.chain import START, Row, canonical, link, verify
+from enforcement.correction import correction_of
+from enforcement.states import StateTable, read_states
+from store.tables import Alert, Transition
+
+
+@dataclass(frozen=True)
+class BrokenChain:
+    """An alert whose log is not as it was written.
+
+    Attributes:
+        alert_id: of its row.
+        number: of the lead.
+        sequence: the first transition that is missing or changed.
+        reason: for people.
+    """
+
+    alert_id: int
+    number: str
+    sequence: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Closing:
+    """How an alert came to its end.
+
+    Attributes:
+        on: local date.
+        cleared: whether everything was demolished and nothing left standing.
+    """
+
+    on: dt.date
+    cleared: bool
+
+
+def append_transition(
+    session: Session,
+    alert: Alert,
+    to_state: str,
+    *,
+    who: str,
+    role: str,
+    why: str,
+    at: dt.datetime,
+    evidence: Mapping[str, Any] | None = None,
+    table: StateTable | None = None,
+) -> Transition:
+    """Move an alert to another state, and write that down, in the caller's transaction.
+
+    The first step of an alert may lead into the initial state: it tells who found it.
+
+    Two processes that move one alert at once cannot both succeed: the second gets SQLAlchemy's ``StaleDataError`` or
+    ``IntegrityError``, and does its transaction again on what is there then.
+
+    Args:
+        session: a transaction that writes.
+        alert: with its number set; may be new.
+        to_state: where it goes.
+        who: the person, at most 100 letters; or ``system``.
+        role: a role of ``configs/states.yaml``.
+        why: for people.
+        at: aware moment.
+        evidence: what is given with the step, as JSON.
+        table: what may follow what; ``configs/states.yaml``, if None.
+
+    Returns:
+        the row, added to the session. ``alert.state``, ``state_reason`` and ``changed_at`` are set.
+
+    Raises:
+        errors.TubanError: :class:`enforcement.states.NotAllowed`, when the table does not allow the step or something
+            is missing for it.
+    """
+    table = table or read_states()
+    session.flush()
+    log = list(session.scalars(select(Transition).where(Transition.alert_id == alert.id).order_by(Transition.sequence)))
+    begins = not log and to_state == table.initial and alert.state in ("", table.initial)
+    from_state = "" if begins else alert.state
+    history = [(row.to_state, row.who) for row in log]
+    table.step(from_state, to_state, role, evidence, who=who, history=history)
+    row = Transition(
+        alert_id=alert.id,
+        sequence=len(log) + 1,
+        at=at,
+        who=who,
+        role=role,
+        from_state=from_state,
+        to_state=to_state,
+        why=why,
+        evidence=json.loads(canonical(dict(evidence or {}))),
+        previous_hash=log[-1].hash if log else START,
+    )
+    row.hash = link(row.previous_hash, _fields(alert.number, row))
+    session.add(row)
+    alert.state, alert.state_reason, alert.changed_at = to_state, why, at
+    session.flush()
+    return row
+
+
+def verify_transitions(session: Session, table: StateTable | None = None) -> list[BrokenChain]:
+    """Look at the log of every alert.
+
+    Found are rows that were changed, inserted or removed behind the software's back, and alerts that are in another
+    state than their last row says: that is also how a removed last row shows. Not found is a change by someone who
+    rewrote all later rows with their hashes.
+
+    Args:
+        session: reads; by one query, so that a step that is written meanwhile does not look broken.
+        table: which state is the initial one; ``configs/states.yaml``, if None.
+
+    Returns:
+        the broken ones, by id; empty: all is as it was written.
+    """
+    initial = (table or read_states()).initial
+    # columns, not objects: what the database holds, whatever this session has loaded before
+    rows = session.execute(
+        select(Alert.id, Alert.number, Alert.state, *Transition.__table__.columns)
+        .outerjoin(Transition, Transition.alert_id == Alert.id)
+        .order_by(Alert.id, Transition.sequence)
+        .execution_options(yield_per=1000)
+    )
+    broken: list[BrokenChain] = []
+    for (alert_id, number, state), group in groupby(rows, key=lambda row: (row[0], row[1], row[2])):
+        fault = _fault(number, state, [row for row in group if row.sequence is not None], initial)
+        if fault is not None:
+            broken.append(BrokenChain(alert_id, number, *fault))
+    return broken
+
+
+def _fault(number: str, state: str, log: list[Any], initial: str) -> tuple[int, str] | None:
+    bad = verify(Row(row.sequence, _fields(number, row), row.previous_hash, row.hash) for row in log)
+    if bad is not None:
+        return bad, f"transition {bad} is missing or is not as it was written"
+    for before, row in pairwise(log):
+        if row.from_state != before.to_state:
+            return row.sequence, f"transition {row.sequence} begins at {row.from_state}, not at {before.to_state}"
+    last = log[-1].to_state if log else initial
+    if state != last:
+        return len(log) + 1, f"the alert is {state}, but its log ends at {last}: a step was removed or never written"
+    return None
+
+
+def closings(
+    session: Session, alert_ids: Collection[int], zone: ZoneInfo, table: StateTable | None = None
+) -> dict[int, Closing]:
+    """When alerts came to their present end.
+
+    Args:
+        session: reads.
+        alert_ids: those asked for; leads that are open are left out of the answer.
+        zone: in which the date is told.
+        table: which states are ends; ``configs/states.yaml``, if None.
+    """
+    ends = (table or read_states()).closed
+    rows = session.execute(
+        select(Transition.alert_id, Transition.at, Transition.evidence)
+        .join(Alert, Alert.id == Transition.alert_id)
+        .where(Alert.id.in_(alert_ids), Alert.state.in_(ends), Transition.to_state == Alert.state)
+        .order_by(Transition.alert_id, Transition.sequence)
+    )
+    found: dict[int, Closing] = {}
+    for alert_id, at, evidence in rows:
+        correction = correction_of(evidence)
+        found[alert_id] = Closing(at.astimezone(zone).date(), correction is not None and correction.cleared)
+    return found
+
+
+def _fields(number: str, row: Any) -> dict[str, Any]:
+    """What is hashed of a transition, given as an object or as a row of a query."""
+    return {
+        "alert": number,
+        "sequence": row.sequence,
+        "at": row.at,
+        "who": row.who,
+        "role": row.role,
+        "from_state": row.from_state,
+        "to_state": row.to_state,
+        "why": row.why,
+        "evidence": row.evidence,
+    }

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from enforcement.numbers import iso_week, lead_number
+from enforcement.settings import read_enforcement
+from errors import SettingsError
+
+DAY = dt.date(2026, 11, 25)
+
+
+def test_a_number_tells_county_source_month_and_count() -> None:
+    assert lead_number("130131", "drone", DAY, 7) == "130131U2026110007"
+
+
+def test_the_code_of_a_village_gives_its_county() -> None:
+    assert lead_number("130131100201", "satellite", DAY, 1) == "130131W2026110001"
+
+
+def test_the_code_of_a_city_is_filled() -> None:
+    assert lead_number("1301", "camera", DAY, 1).startswith("130100C")
+
+
+def test_the_ten_thousandth_lead_has_five_digits() -> None:
+    assert lead_number("130131", "drone", DAY, 10_000) == "130131U20261110000"
+
+
+@pytest.mark.parametrize(
+    ("code", "source", "running"),
+    [("", "drone", 1), ("13０131", "drone", 1), ("130131", "balloon", 1), ("130131", "drone", 0)],
+)
+def test_what_makes_no_number_is_refused(code: str, source: str, running: int) -> None:
+    with pytest.raises(SettingsError):
+        lead_number(code, source, DAY, running)
+
+
+def test_every_source_of_scenes_and_people_has_a_letter_of_its_own() -> None:
+    letters = {name: source.letter for name, source in read_enforcement().sources.items()}
+    assert set(letters) == {"satellite", "drone", "camera", "patrol", "hotline", "report"}
+    assert len(set(letters.values())) == 6
+
+
+@pytest.mark.parametrize(
+    ("day", "week"), [("2026-11-25", "2026-W48"), ("2027-01-01", "2026-W53"), ("2024-12-30", "2025-W01")]
+)
+def test_weeks_are_those_of_iso_8601(day: str, week: str) -> None:
+    assert iso_week(dt.date.fromisoformat(day)) == week
