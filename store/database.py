@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from errors import SettingsError
@@ -24,11 +24,21 @@ class Database:
     """
 
     def __init__(self, url: str, echo: bool = False) -> None:
-        """Make the engine; nothing is connected yet. ``url`` as in ``configs/service.yaml``."""
+        """Make the engine; nothing is connected yet. ``url`` as in ``configs/service.yaml``.
+
+        Raises:
+            SettingsError: the address cannot be understood.
+        """
         self.url = url
         self.sqlite = url.startswith("sqlite")
         arguments: dict[str, Any] = {"timeout": BUSY_SECONDS} if self.sqlite else {"connect_timeout": 10}
-        self.engine: Engine = create_engine(url, echo=echo, pool_pre_ping=not self.sqlite, connect_args=arguments)
+        try:
+            self.engine: Engine = create_engine(url, echo=echo, pool_pre_ping=not self.sqlite, connect_args=arguments)
+        except (ArgumentError, ValueError) as error:  # the message must not show a password
+            raise SettingsError(
+                "The address of the database cannot be understood; expected sqlite:///PATH or "
+                "postgresql+psycopg://user:password@host:port/name, special characters of the password as %XX."
+            ) from error
         if self.sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -47,18 +57,20 @@ class Database:
     def read(self) -> Iterator[Session]:
         """A transaction that reads one state of things; what it changes is not kept."""
         with self._sessions() as session:
+            if not self.sqlite:  # PostgreSQL's default lets each query see another state
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     def check(self) -> None:
-        """Connect once.
+        """Connect once. Waits for nobody who writes.
 
         Raises:
-            SettingsError: nothing answers there.
+            SettingsError: nothing answers there, or it is no database.
         """
         try:
             with self.engine.connect():
                 pass
-        except OperationalError as error:
+        except DBAPIError as error:
             shown = self.engine.url.render_as_string(hide_password=True)
             cause = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
             raise SettingsError(f"The database {shown} cannot be reached: {cause}.") from error

@@ -1,0 +1,94 @@
+"""``tuban areas``, ``tuban layers``, ``tuban backup`` and ``tuban restore`` on an embedded service."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from shapely import box
+from shapely.geometry import mapping
+from typer.testing import CliRunner
+
+from cli.areas import SHOWN, areas_app, layers_app
+from cli.backup import backup, restore
+from configs.service import read_service
+from errors import SettingsError
+from store.database import Database
+from store.migrate import upgrade
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of an embedded service with empty tables."""
+    monkeypatch.setenv("TUBAN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "200")
+    database = Database(read_service().database_url)
+    upgrade(database)
+    database.close()
+    return tmp_path / "home"
+
+
+def tuban(*arguments: str | Path) -> str:
+    """Call a command and return what it says."""
+    app = typer.Typer()
+    app.add_typer(areas_app, name="areas")
+    app.add_typer(layers_app, name="layers")
+    app.command()(backup)
+    app.command()(restore)
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def polygons(path: Path, *codes: str) -> Path:
+    features = [
+        {"type": "Feature", "geometry": mapping(box(113, 34, 114, 35)), "properties": {"XZQDM": c, "XZQMC": "中牟县"}}
+        for c in codes
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return path
+
+
+def test_areas_are_loaded_and_listed(home: Path, tmp_path: Path) -> None:
+    assert tuban("areas", "list") == "No areas; `tuban areas load FILE` loads them.\n"
+    said = tuban("areas", "load", polygons(tmp_path / "a.geojson", "410122", "41[bold]", "410122101"))
+    assert said.splitlines() == [
+        "2 areas added, 0 changed.",
+        "Not loaded (1):",
+        "  feature 2: its code is '41[bold]'; expected 6 digits (county), 9 (township) or 12 (village)",
+    ]
+    listed = tuban("areas", "list", "--level", "township")
+    assert "410122101" in listed
+    assert "中牟县" in listed
+    assert "county" not in listed
+
+
+def test_many_broken_features_are_counted_and_some_told(home: Path, tmp_path: Path) -> None:
+    said = tuban("areas", "load", polygons(tmp_path / "a.geojson", "410122", *["x"] * (SHOWN + 5)))
+    assert len(said.splitlines()) == 1 + 1 + SHOWN + 1
+    assert said.endswith("… and 5 more\n")
+
+
+def test_layers_are_loaded_and_listed(home: Path, tmp_path: Path) -> None:
+    path = polygons(tmp_path / "a.geojson", "1", "2")
+    load = ("layers", "load", path, "--name", "批文", "--kind", "approval", "--dated", "2026-11-01")
+    assert tuban(*load) == "批文: 2 polygons.\n"
+    assert tuban(*load) == "批文: 2 polygons in place of 2.\n"
+    assert "2026-11-01" in tuban("layers", "list")
+
+
+def test_a_backup_is_restored_over_what_is_there_only_when_told(home: Path, tmp_path: Path) -> None:
+    tuban("areas", "load", polygons(tmp_path / "a.geojson", "410122"))
+    archive = tmp_path / "kept.tar"
+    assert "and 0 objects" in tuban("backup", archive)
+    tuban("areas", "load", polygons(tmp_path / "b.geojson", "410123"))
+    with pytest.raises(SettingsError, match="--overwrite"):
+        tuban("restore", archive)
+    assert tuban("restore", archive, "--overwrite").startswith("Restored: the database (revision ")
+    listed = tuban("areas", "list")
+    assert "410122" in listed
+    assert "410123" not in listed

@@ -1,0 +1,398 @@
+"""What was backed up and lost is there again, row by row and byte by byte, or the backup says that it is damaged."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import shutil
+import sqlite3
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shapely import box
+from sqlalchemy import create_engine, select, text
+
+from configs.service import ServiceSettings
+from errors import OutputError, SettingsError
+from store.archive import ArchiveError, verify
+from store.backup import SILENT_SECONDS, backup, restore
+from store.database import Database
+from store.migrate import check_current, downgrade, head, upgrade
+from store.objects import open_objects
+from store.outlines import bounds_of
+from store.processes import say_alive
+from store.tables import Area, Base, Counter, Feature, Job, Layer
+
+NOW = dt.datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=dt.UTC)
+FILES = {"scenes/ab/abc.tif": bytes(range(256)) * 5000, "evidence/1/before.png": b"before", "received/x": b""}
+
+
+def keep(settings: ServiceSettings) -> None:
+    """Fill an empty service with rows and objects."""
+    database = Database(settings.database_url)
+    upgrade(database)
+    with database.write() as session:
+        for number in range(3):
+            outline = box(113 + number, 34, 114 + number, 35)
+            session.add(Area(code=f"41012{number}", name="中牟县", level="county", loaded_at=NOW, **bounds_of(outline)))
+        session.add(Layer(name="批文", kind="approval", dated=NOW.date(), loaded_at=NOW))
+        session.flush()
+        session.add(Feature(layer_id=1, attributes={"面积": 1.5}, valid_to=None, **bounds_of(box(113, 34, 114, 35))))
+        session.add(Job(kind="a", queue="scan", payload={"n": [1]}, unique_key="a", run_after=NOW, created_at=NOW))
+        session.add(Counter(name="leads", value=2**40))
+    database.close()
+    objects = open_objects(settings)
+    for key, content in FILES.items():
+        objects.put(key, content)
+
+
+def rows(settings: ServiceSettings) -> dict[str, list[Any]]:
+    """All rows of all tables as the program sees them."""
+    database = Database(settings.database_url)
+    with database.read() as session:
+        found = {
+            name: [tuple(map(repr, row)) for row in session.execute(select(table).order_by(*table.primary_key))]
+            for name, table in Base.metadata.tables.items()
+        }
+    database.close()
+    return found
+
+
+def files(settings: ServiceSettings) -> dict[str, bytes]:
+    objects = open_objects(settings)
+    return {key: objects.read(key) for key in objects.keys("")}
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "postgresql+s3"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceSettings:
+    """A service that keeps something, in each of its shapes."""
+    given: dict[str, Any] = {"home": tmp_path / "home"}
+    if request.param.startswith("postgresql"):
+        given["database"] = request.getfixturevalue("postgresql_url")
+    if request.param.endswith("s3"):
+        given["objects"] = "s3://tuban/kept"
+        given["s3_endpoint"] = request.getfixturevalue("s3_endpoint")
+    settings = ServiceSettings(**given)
+    keep(settings)
+    return settings
+
+
+def lose(settings: ServiceSettings) -> None:
+    """Remove the database and the objects."""
+    if settings.database:
+        database = Database(settings.database_url)
+        downgrade(database, "base")
+        with database.write() as session:
+            session.execute(text("DROP TABLE alembic_version"))
+        database.close()
+    objects = open_objects(settings)
+    for key in list(objects.keys("")):
+        objects.delete(key)
+    shutil.rmtree(settings.home, ignore_errors=True)
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> ServiceSettings:
+    """An embedded service that keeps something."""
+    settings = ServiceSettings(home=tmp_path / "home")
+    keep(settings)
+    return settings
+
+
+@pytest.fixture
+def kept(embedded: ServiceSettings, tmp_path: Path) -> Path:
+    """Its backup."""
+    backup(embedded, tmp_path / "kept.tar", now=NOW)
+    return tmp_path / "kept.tar"
+
+
+def other(settings: ServiceSettings, tmp_path: Path) -> ServiceSettings:
+    return settings.model_copy(update={"home": tmp_path / "other"})
+
+
+def test_what_was_lost_is_there_again(settings: ServiceSettings, tmp_path: Path) -> None:
+    before = rows(settings)
+    assert before["features"]
+    made = backup(settings, tmp_path / "kept.tar", now=NOW)
+    assert (made.objects, made.revision, made.made_at, made.outdated) == (3, head(), NOW, False)
+    lose(settings)
+    assert restore(settings, tmp_path / "kept.tar", now=NOW) == made
+    assert rows(settings) == before
+    assert files(settings) == FILES
+    database = Database(settings.database_url)
+    check_current(database)
+    with database.write() as session:  # numbers go on where they were
+        session.add(Area(code="410199", name="", level="county", loaded_at=NOW, **bounds_of(box(0, 0, 1, 1))))
+        session.flush()
+        assert session.scalars(select(Area.id).where(Area.code == "410199")).one() == 4
+    database.close()
+
+
+def test_a_restore_over_what_is_there_has_to_be_asked_for(settings: ServiceSettings, tmp_path: Path) -> None:
+    before = rows(settings)
+    backup(settings, tmp_path / "kept.tar", now=NOW)
+    database = Database(settings.database_url)
+    with database.write() as session:
+        session.delete(session.get_one(Area, 1))
+        session.add(Counter(name="later", value=1))
+    database.close()
+    open_objects(settings).put("evidence/1/before.png", b"other")
+    changed = rows(settings)
+    with pytest.raises(SettingsError, match=r"The database is not empty .*--overwrite"):
+        restore(settings, tmp_path / "kept.tar", now=NOW)
+    assert rows(settings) == changed
+    assert files(settings)["evidence/1/before.png"] == b"other"
+    restore(settings, tmp_path / "kept.tar", overwrite=True, now=NOW)
+    assert rows(settings) == before
+    assert files(settings) == FILES
+
+
+def test_objects_that_are_there_are_not_mixed_with_those_of_a_backup(
+    embedded: ServiceSettings, kept: Path, tmp_path: Path
+) -> None:
+    target = other(embedded, tmp_path)
+    open_objects(target).put("scenes/other.tif", b"")
+    with pytest.raises(SettingsError, match=r"object files already, like scenes/other\.tif"):
+        restore(target, kept, now=NOW)
+    assert not (target.home / "tuban.db").exists()
+
+
+def test_nothing_is_restored_under_a_service_that_works(embedded: ServiceSettings, kept: Path) -> None:
+    database = Database(embedded.database_url)
+    with database.write() as session:
+        say_alive(session, "host:77:worker", "worker", NOW)
+    database.close()
+    with pytest.raises(SettingsError, match=r"\(host:77:worker\); stop it first"):
+        restore(embedded, kept, overwrite=True, now=NOW + dt.timedelta(seconds=10))
+    restore(embedded, kept, overwrite=True, now=NOW + dt.timedelta(seconds=SILENT_SECONDS + 1))
+
+
+def test_a_backup_while_somebody_writes_is_of_one_moment(embedded: ServiceSettings, tmp_path: Path) -> None:
+    database = Database(embedded.database_url)
+    with database.write() as session:
+        session.add(Counter(name="not yet", value=1))
+        session.flush()
+        backup(embedded, tmp_path / "kept.tar", now=NOW)
+    database.close()
+    target = other(embedded, tmp_path)
+    restore(target, tmp_path / "kept.tar", now=NOW)
+    assert len(rows(target)["counters"]) == 1
+    assert not list((tmp_path / "other").glob("tuban.db-*"))
+
+
+def test_a_backup_holds_the_log_of_sqlite_too(embedded: ServiceSettings, tmp_path: Path) -> None:
+    database = Database(embedded.database_url)
+    with database.write() as session:
+        session.add(Counter(name="in the log", value=1))
+    assert Path(f"{embedded.home}/tuban.db-wal").stat().st_size > 0
+    backup(embedded, tmp_path / "kept.tar", now=NOW)
+    database.close()
+    target = other(embedded, tmp_path)
+    restore(target, tmp_path / "kept.tar", now=NOW)
+    assert len(rows(target)["counters"]) == 2
+
+
+def _flip(path: Path, what: bytes) -> None:
+    content = path.read_bytes()
+    at = content.index(what)
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+
+
+def _rewrite(path: Path, change: Any) -> None:
+    """Write an archive anew, each of its files as ``change`` makes it."""
+    with tarfile.open(path) as tar:
+        members = [(member, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
+    with tarfile.open(path, "w") as tar:
+        for member, content in members:
+            for new, its in change(member, content):
+                new.size = len(its)
+                tar.addfile(new, io.BytesIO(its))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda p: _flip(p, FILES["scenes/ab/abc.tif"][:512]), "scenes/ab/abc.tif is not what its list says"),
+        (lambda p: _flip(p, b"CREATE TABLE alerts"), "database is not what its list says"),
+        (lambda p: p.write_bytes(p.read_bytes()[:100_000]), "damaged|not whole"),
+        (lambda p: p.write_bytes(b"not a tar" * 1000), "no backup of Tuban"),
+        (lambda p: p.write_bytes(b""), "no backup of Tuban|not whole"),
+        (lambda p: p.unlink(), "There is no backup"),
+        (
+            lambda p: _rewrite(p, lambda m, c: [] if m.name.endswith("abc.tif") else [(m, c)]),
+            "is not what its list says",
+        ),
+        (lambda p: _rewrite(p, lambda m, c: [] if m.name == "manifest.json" else [(m, c)]), "is not whole"),
+        (lambda p: _rewrite(p, lambda m, c: [(m, c), (m, c)]), "is damaged"),
+        (lambda p: _rewrite(p, lambda m, c: [(m, c.replace(b'"format": 1', b'"format": 2'))]), "none of this version"),
+    ],
+    ids=["object", "database", "cut", "other", "empty", "missing", "without a file", "without list", "twice", "newer"],
+)
+def test_a_damaged_backup_is_told_before_anything_is_written(
+    embedded: ServiceSettings, kept: Path, tmp_path: Path, damage: Any, said: str
+) -> None:
+    damage(kept)
+    target = other(embedded, tmp_path)
+    with pytest.raises(ArchiveError, match=said) as told:
+        restore(target, kept, now=NOW)
+    assert "\n" not in str(told.value)
+    assert not target.home.exists()
+
+
+@pytest.mark.parametrize("name", ["../outside", "objects/../../outside", "/etc/outside", "objects/.hidden", "other"])
+def test_an_archive_that_would_write_elsewhere_is_refused(kept: Path, name: str) -> None:
+    def rename(member: tarfile.TarInfo, content: bytes) -> list[tuple[tarfile.TarInfo, bytes]]:
+        if member.name.endswith("abc.tif"):
+            member.name = name
+        return [(member, content)]
+
+    _rewrite(kept, rename)
+    with pytest.raises(ArchiveError, match="was not made by Tuban"):
+        verify(kept)
+
+
+def test_an_archive_with_a_link_is_refused(kept: Path) -> None:
+    def link(member: tarfile.TarInfo, content: bytes) -> list[tuple[tarfile.TarInfo, bytes]]:
+        if member.name.endswith("abc.tif"):
+            member.type, member.linkname, content = tarfile.SYMTYPE, "/etc/passwd", b""
+        return [(member, content)]
+
+    _rewrite(kept, link)
+    with pytest.raises(ArchiveError, match="is no file"):
+        verify(kept)
+
+
+def test_a_backup_of_an_older_revision_says_that_it_is_to_be_migrated(
+    embedded: ServiceSettings, kept: Path, tmp_path: Path
+) -> None:
+    _rewrite(kept, lambda m, c: [(m, c.replace(f'"revision": "{head()}"'.encode(), b'"revision": "9999"'))])
+    with pytest.raises(SettingsError, match="revision 9999, which this version of Tuban does not know"):
+        restore(other(embedded, tmp_path), kept, now=NOW)
+
+
+def test_a_backup_of_another_sort_of_database_is_refused(kept: Path, postgresql_url: str, tmp_path: Path) -> None:
+    settings = ServiceSettings(home=tmp_path / "other", database=postgresql_url)
+    with pytest.raises(SettingsError, match="is of a sqlite database, TUBAN_DATABASE names one of postgresql"):
+        restore(settings, kept, now=NOW)
+
+
+def test_a_backup_never_takes_the_place_of_another(embedded: ServiceSettings, kept: Path) -> None:
+    content = kept.read_bytes()
+    with pytest.raises(SettingsError, match="is there already"):
+        backup(embedded, kept, now=NOW)
+    assert kept.read_bytes() == content
+
+
+def test_nothing_to_back_up_is_told_and_makes_no_database(tmp_path: Path) -> None:
+    settings = ServiceSettings(home=tmp_path / "home")
+    with pytest.raises(SettingsError, match="nothing to back up"):
+        backup(settings, tmp_path / "kept.tar", now=NOW)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_half_backup(embedded: ServiceSettings, small_disk: Path) -> None:
+    with pytest.raises(OutputError, match="No space left on device") as told:
+        backup(embedded, small_disk / "kept.tar", now=NOW)
+    assert "\n" not in str(told.value)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_disk_that_fills_while_restoring_is_told(embedded: ServiceSettings, kept: Path, small_disk: Path) -> None:
+    with pytest.raises(OutputError, match="No space left on device"):
+        restore(embedded.model_copy(update={"home": small_disk / "home"}), kept, now=NOW)
+    assert not (small_disk / "home" / "tuban.db").exists()
+
+
+def test_a_damaged_database_is_not_backed_up(embedded: ServiceSettings, tmp_path: Path) -> None:
+    path = embedded.home / "tuban.db"
+    with sqlite3.connect(path) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_areas_bounds'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * size : root * size] = b"\xff" * size
+    path.write_bytes(content)
+    with pytest.raises(OutputError, match="is damaged"):
+        backup(embedded, tmp_path / "kept.tar", now=NOW)
+    assert [p.name for p in tmp_path.iterdir()] == ["home"]
+
+
+@pytest.fixture
+def served(postgresql_url: str, tmp_path: Path) -> ServiceSettings:
+    """A service on PostgreSQL that keeps something."""
+    settings = ServiceSettings(home=tmp_path / "home", database=postgresql_url)
+    keep(settings)
+    return settings
+
+
+def test_without_pg_dump_the_message_says_what_to_install(
+    served: ServiceSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SettingsError, match=r"pg_dump is not there; .*postgresql-client"):
+        backup(served, tmp_path / "kept.tar", now=NOW)
+    assert not (tmp_path / "kept.tar").exists()
+
+
+def test_others_tables_in_the_same_database_are_left_alone(served: ServiceSettings, tmp_path: Path) -> None:
+    engine = create_engine(served.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE layer_styles (id INTEGER)"))
+        connection.execute(text("INSERT INTO layer_styles VALUES (1)"))
+    backup(served, tmp_path / "kept.tar", now=NOW)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO layer_styles VALUES (2)"))
+    restore(served, tmp_path / "kept.tar", overwrite=True, now=NOW)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id FROM layer_styles ORDER BY id")).scalars().all() == [1, 2]
+    engine.dispose()
+
+
+def test_a_user_without_special_rights_restores_into_a_database_with_postgis(
+    served: ServiceSettings, tmp_path: Path
+) -> None:
+    """And the outlines have their index again."""
+    backup(served, tmp_path / "kept.tar", now=NOW)
+    lose(served)
+    administrator = create_engine(served.database_url, isolation_level="AUTOCOMMIT")
+    name = f"{administrator.url.database}_user"
+    with administrator.connect() as connection:
+        connection.execute(text(f"CREATE ROLE {name} LOGIN PASSWORD 'p@ss/word'"))
+        connection.execute(text(f"GRANT ALL ON SCHEMA public TO {name}"))
+    url = administrator.url.set(username=name, password="p@ss/word").render_as_string(hide_password=False)
+    try:
+        restore(ServiceSettings(home=tmp_path / "other", database=url), tmp_path / "kept.tar", now=NOW)
+        with administrator.connect() as connection:
+            owners = connection.execute(text("SELECT tableowner FROM pg_tables WHERE tablename = 'alerts'")).scalars()
+            assert owners.all() == [name]
+            found = connection.execute(text("SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_alerts_outline'"))
+            assert "USING gist" in found.scalar_one()
+    finally:
+        with administrator.connect() as connection:
+            connection.execute(text(f"DROP OWNED BY {name} CASCADE"))
+            connection.execute(text(f"DROP ROLE {name}"))
+        administrator.dispose()
+
+
+def test_a_restore_that_pg_restore_refuses_leaves_the_database_as_it_was(
+    served: ServiceSettings, tmp_path: Path
+) -> None:
+    backup(served, tmp_path / "kept.tar", now=NOW)
+    engine = create_engine(served.database_url)
+    with engine.begin() as connection:  # depends on a table that would be replaced
+        connection.execute(text("CREATE VIEW counties AS SELECT code FROM areas"))
+    before = rows(served)
+    with pytest.raises(SettingsError, match=r"pg_restore failed: .*counties") as told:
+        restore(served, tmp_path / "kept.tar", overwrite=True, now=NOW)
+    assert "\n" not in str(told.value)
+    engine.dispose()
+    assert rows(served) == before
+
+
+def test_the_archive_is_a_plain_tar(kept: Path) -> None:
+    listed = subprocess.run(["tar", "-tf", str(kept)], capture_output=True, text=True, check=True).stdout.split()
+    assert listed == [*(f"objects/{key}" for key in sorted(FILES)), "database", "manifest.json"]

@@ -1,0 +1,172 @@
+"""Transactions are whole on both databases, writers wait for each other, and lost connections are replaced."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from shapely import box
+from sqlalchemy import create_engine, func, select, text
+from sqlalchemy.exc import IntegrityError
+
+from errors import SettingsError
+from store.database import Database
+from store.outlines import bounds_of
+from store.tables import Base, Counter, Feature, Layer, Transition
+
+NOW = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
+
+
+def _count(database: Database, name: str) -> int:
+    with database.read() as session:
+        return session.scalar(select(Counter.value).where(Counter.name == name)) or 0
+
+
+@pytest.fixture
+def counted(database: Database) -> Database:
+    """A database with one counter at 0."""
+    with database.write() as session:
+        session.add(Counter(name="leads", value=0))
+    return database
+
+
+def test_what_is_written_stays(counted: Database) -> None:
+    with counted.write() as session:
+        counter = session.get(Counter, "leads")
+        assert counter is not None
+        counter.value = 7
+    assert _count(counted, "leads") == 7
+
+
+def test_a_failed_transaction_leaves_nothing(counted: Database) -> None:
+    def fail(name: str) -> None:
+        with counted.write() as session:
+            session.add(Counter(name="other", value=1))
+            session.flush()
+            session.add(Counter(name=name, value=1))
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail("another")
+    with pytest.raises(IntegrityError):
+        fail("leads")  # is there already
+    assert _count(counted, "other") == 0
+
+
+def test_what_a_reader_changes_is_not_kept(counted: Database) -> None:
+    with counted.read() as session:
+        session.add(Counter(name="other", value=1))
+        session.flush()
+    assert _count(counted, "other") == 0
+
+
+def test_a_reader_sees_one_state_of_things(counted: Database) -> None:
+    with counted.read() as reader:
+        seen = reader.scalar(select(func.count()).select_from(Counter))
+        with counted.write() as writer:
+            writer.add(Counter(name="other", value=1))
+        assert reader.scalar(select(func.count()).select_from(Counter)) == seen
+    assert _count(counted, "other") == 1
+
+
+def test_a_row_that_points_to_nothing_is_refused(database: Database) -> None:
+    step = Transition(alert_id=99, sequence=1, at=NOW, who="a", role="b", from_state="", to_state="new")
+    step.previous_hash = step.hash = ""
+    with pytest.raises(IntegrityError), database.write() as session:
+        session.add(step)
+
+
+def test_the_features_of_a_removed_layer_go_with_it(database: Database) -> None:
+    with database.write() as session:
+        session.add(Layer(name="plan", kind="plan", loaded_at=NOW))
+        session.flush()
+        session.add(Feature(layer_id=1, **bounds_of(box(113, 34, 114, 35))))
+    with database.write() as session:
+        session.delete(session.get(Layer, 1))
+    with database.read() as session:
+        assert session.scalars(select(Feature)).all() == []
+
+
+def test_writers_on_sqlite_wait_for_each_other(tmp_path: Path) -> None:
+    """Each reads before it writes, which is where two transactions of SQLite's default deadlock."""
+    database = Database(f"sqlite:///{tmp_path / 'tuban.db'}")
+    Base.metadata.create_all(database.engine)
+    with database.write() as session:
+        session.add(Counter(name="leads", value=0))
+    together = threading.Barrier(2)
+
+    def count_up() -> None:
+        together.wait()
+        for _ in range(25):
+            with database.write() as session:
+                counter = session.get(Counter, "leads")
+                assert counter is not None
+                counter.value += 1
+
+    writers = [threading.Thread(target=count_up) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert _count(database, "leads") == 50
+    database.close()
+
+
+def test_a_reader_on_sqlite_does_not_wait_for_a_writer(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'tuban.db'}")
+    Base.metadata.create_all(database.engine)
+    with database.write() as session:
+        session.add(Counter(name="leads", value=1))
+        session.flush()
+        assert _count(database, "leads") == 0
+    assert _count(database, "leads") == 1
+    database.close()
+
+
+def test_a_connection_that_the_server_cut_is_replaced(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    other = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+    with database.read() as session:
+        first = session.scalar(text("SELECT pg_backend_pid()"))
+    with other.connect() as connection:
+        assert connection.scalar(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": first})
+    with database.write() as session:
+        assert session.scalar(text("SELECT pg_backend_pid()")) != first
+    other.dispose()
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql+psycopg://tuban:secret@127.0.0.1:1/tuban", "Connection refused"),
+        ("postgresql+psycopg://tuban:secret@127.0.0.1/tuban?nonsense=1", "nonsense"),
+        ("postgresql+psycopg://tuban:secret@127.0.0.1:port/tuban", "cannot be understood"),
+        ("sqlite:////proc/tuban.db", "unable to open database file"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_told_in_one_line_without_its_password(url: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as told:
+        Database(url).check()
+    assert "\n" not in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tuban.db").write_text("not a database" * 100)
+    with pytest.raises(SettingsError, match="file is not a database"):
+        Database(f"sqlite:///{tmp_path / 'tuban.db'}").check()
+
+
+def test_a_database_on_a_disk_that_cannot_be_written_is_told(small_disk: Path) -> None:
+    database = Database(f"sqlite:///{small_disk / 'tuban.db'}")
+    database.check()
+    database.close()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(SettingsError, match="cannot be reached"):
+        database.check()
+    database.close()
