@@ -1,0 +1,140 @@
+"""A lead as others receive it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+import shapely
+from pyproj import Geod
+from shapely.geometry import MultiPolygon, Point, Polygon, box, shape
+
+from enforcement.lead import Evidence, Lead, LeadArea, LeadImage, Sight, lead_feature
+
+SQUARE = box(120.0123456789, 30.0, 120.0133456789, 30.001)
+
+
+def _lead(**other: Any) -> Lead:
+    lead = Lead(
+        number="330106W2026110001",
+        source="drone",
+        kind="construction",
+        kind_names=("新增建筑/建设", "New construction"),
+        change_type="",
+        change_type_names=None,
+        state="new",
+        state_reason="",
+        works=None,
+        outline=SQUARE,
+        detected={"crs": "EPSG:4547", "wkt": "POLYGON ((0 0, 1 0, 1 1, 0 0))"},
+        area_m2=2000.0,
+        score=0.87654321,
+        earlier=LeadImage(dt.date(2026, 5, 1), "satellite", 0.5, "a" * 64),
+        later=LeadImage(dt.date(2026, 11, 30), "drone", 0.05, "b" * 64),
+        village=LeadArea("330106005201", "东穆坞村"),
+        township=LeadArea("330106005", "留下街道"),
+        county=LeadArea("330106", "西湖区"),
+        also_in=(),
+        overlaps=({"layer": "耕地2025", "kind": "cultivated", "dated": "2025-12-31", "share": 0.8, "number": ""},),
+        sights=(
+            Sight(dt.date(2026, 10, 1), "satellite", 1500.0, 0.7),
+            Sight(dt.date(2026, 11, 1), "satellite", 1800.0, 0.8),
+            Sight(dt.date(2026, 11, 30), "drone", 2000.0, 0.9),
+        ),
+        week="2026-W49",
+        rank=3,
+        over_cap=False,
+        legal_weight=5,
+        weights_sha256="c" * 64,
+        settings_sha256="d" * 64,
+        residual_px=0.61,
+        residual_m=0.305,
+        evidence=(Evidence("before", "evidence/1/before.jpg"), Evidence("after", "evidence/1/after.jpg")),
+    )
+    return dataclasses.replace(lead, **other)
+
+
+def _properties(**other: Any) -> dict[str, Any]:
+    properties: dict[str, Any] = lead_feature(_lead(**other))["properties"]
+    return properties
+
+
+def test_a_lead_says_that_it_is_a_suspicion_and_never_more() -> None:
+    text = json.dumps(lead_feature(_lead()), ensure_ascii=False)
+    assert "疑似变化" in text
+    assert "to be checked on the ground" in text
+    assert not [word for word in ("illegal", "unlawful", "violation", "违法", "违建") if word in text.lower()]
+
+
+def test_a_lead_carries_what_the_field_asks_for() -> None:
+    told = _properties()
+    asked = (
+        "number source kind type earlier_image later_image centre area_m2 area_mu overlaps village township county "
+        "score times_seen sources_seen growth_m2 state_of_works model_sha256 settings_sha256 registration_residual_px "
+        "detected evidence state statement"
+    )
+    assert [name for name in asked.split() if name not in told] == []
+
+
+def test_areas_are_told_in_both_units() -> None:
+    told = _properties(area_m2=2000.0)
+    assert (told["area_m2"], told["area_mu"]) == (2000.0, 3.0)
+
+
+def test_positions_are_longitude_and_latitude_to_eight_decimals() -> None:
+    feature = lead_feature(_lead())
+    ring = feature["geometry"]["coordinates"][0]
+    assert ring[0] == ring[-1]
+    assert {lon for lon, _ in ring} == {120.01234568, 120.01334568}
+    assert {lat for _, lat in ring} == {30.0, 30.001}
+    assert feature["bbox"] == [120.01234568, 30.0, 120.01334568, 30.001]
+
+
+def test_rings_turn_as_rfc_7946_says() -> None:
+    holed = Polygon(SQUARE.exterior.coords[::-1], [box(120.0126, 30.0004, 120.0130, 30.0006).exterior.coords])
+    turned = shape(lead_feature(_lead(outline=holed))["geometry"])
+    assert turned.exterior.is_ccw
+    assert [ring.is_ccw for ring in turned.interiors] == [False]
+
+
+def test_rounding_keeps_the_area() -> None:
+    place = Point(120.01, 30.01).buffer(0.0005)
+    geod = Geod(ellps="GRS80")
+    exact, _ = geod.geometry_area_perimeter(place)
+    told, _ = geod.geometry_area_perimeter(shape(lead_feature(_lead(outline=place))["geometry"]))
+    assert abs(told) == pytest.approx(abs(exact), rel=1e-4)
+
+
+def test_a_place_of_two_parts_stays_one_lead() -> None:
+    parts = MultiPolygon([box(120, 30, 120.001, 30.001), box(120.002, 30, 120.003, 30.001)])
+    told = shape(lead_feature(_lead(outline=parts))["geometry"])
+    assert told.geom_type == "MultiPolygon"
+    assert len(told.geoms) == 2
+
+
+def test_the_centre_lies_within_an_l_shaped_place() -> None:
+    corner = shapely.union_all([box(120, 30, 120.01, 30.0005), box(120, 30, 120.0005, 30.01)])
+    centre = _properties(outline=corner)["centre"]
+    assert corner.contains(Point(centre["lon"], centre["lat"]))
+
+
+def test_growth_and_independent_sources_are_told_over_time() -> None:
+    told = _properties()
+    assert (told["times_seen"], told["sources_seen"], told["growth_m2"]) == (3, 2, 500.0)
+    assert (told["first_seen"], told["last_seen"]) == ("2026-10-01", "2026-11-30")
+    assert [sight["area_m2"] for sight in told["sights"]] == [1500.0, 1800.0, 2000.0]
+
+
+def test_what_is_not_known_is_null_and_not_left_out() -> None:
+    told = _properties(earlier=None, village=None, residual_px=None, residual_m=None, rank=None, sights=())
+    unknown = ("type", "state_of_works", "earlier_image", "village", "registration_residual_px", "rank", "page")
+    assert {name: told[name] for name in unknown} == dict.fromkeys(unknown)
+    assert (told["times_seen"], told["first_seen"]) == (0, None)
+
+
+def test_a_type_that_a_person_set_is_told_with_its_names() -> None:
+    told = _properties(change_type="enclosure_wall", change_type_names=("新增围墙", "New enclosure wall"))
+    assert (told["type"], told["type_name"]["zh"]) == ("enclosure_wall", "新增围墙")

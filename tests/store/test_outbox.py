@@ -1,0 +1,344 @@
+"""The outbox: written with what it tells of, sent in order, for each lead and target."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
+
+from configs.service import ServiceSettings, read_service
+from store.database import Database
+from store.leads import read_lead
+from store.outbox import (
+    announce,
+    drop,
+    list_deliveries,
+    mark_delivered,
+    mark_failed,
+    next_sending,
+    revive,
+    targets,
+)
+from store.tables import Alert, Base, Delivery, Job
+from tests.store.sample_leads import NOW, add_alert, add_village, lead_in, see
+
+HOOKS = [{"url": f"https://hook.example/{name}", "secret": "s" * 16} for name in ("a", "b")]
+SETTINGS = read_service()  # embedded: the drop folder alone
+MANY = read_service(broker="redis://127.0.0.1:6379/9", delivery={"drop_folder": "/drop", "hooks": HOOKS})
+BACKOFF = (5.0, 30.0)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """SQLite; :func:`each` is for what may differ on PostgreSQL."""
+    yield from _with_tables(f"sqlite:///{tmp_path / 'tuban.db'}")
+
+
+@pytest.fixture
+def each(database_url: str) -> Iterator[Database]:
+    """A database of each sort."""
+    yield from _with_tables(database_url)
+
+
+def _with_tables(url: str) -> Iterator[Database]:
+    database = Database(url)
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.close()
+
+
+def _announce(
+    database: Database, kind: str = "tuban.alert.created", settings: ServiceSettings = SETTINGS, alert_id: int = 1
+) -> None:
+    with database.write() as session:
+        alert = session.get(Alert, alert_id)
+        assert alert is not None
+        announce(session, alert, kind, settings, NOW)
+
+
+def _jobs(database: Database) -> list[int]:
+    """Deliveries for which there is a job, one for each job."""
+    with database.read() as session:
+        return [job.payload["delivery_id"] for job in session.scalars(select(Job).order_by(Job.id))]
+
+
+def _states(database: Database) -> list[str]:
+    with database.read() as session:
+        return list(session.scalars(select(Delivery.state).order_by(Delivery.id)))
+
+
+def _deliver(database: Database, delivery_id: int) -> None:
+    with database.write() as session:
+        mark_delivered(session, delivery_id, NOW)
+
+
+def _fail(database: Database, delivery_id: int, attempts: int = 3, wait: float = 0) -> str:
+    with database.write() as session:
+        return mark_failed(
+            session,
+            delivery_id,
+            "refused",
+            NOW,
+            attempts=attempts,
+            backoff_seconds=BACKOFF,
+            not_before_seconds=wait,
+        )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ("drop",)),
+        ({"broker": "amqp://h//"}, ("queue",)),
+        ({"broker": "amqp://h//", "delivery": {"queue": ""}}, ()),
+        ({"broker": "redis://h/0", "delivery": {"drop_folder": "/d"}}, ("queue", "drop")),
+        ({"delivery": {"hooks": HOOKS}}, ("drop", "hook:https://hook.example/a", "hook:https://hook.example/b")),
+    ],
+)
+def test_targets_are_those_of_the_settings(given: dict[str, object], expected: tuple[str, ...]) -> None:
+    assert targets(read_service(**given)) == expected
+
+
+def test_every_target_gets_the_same_event_and_a_job_of_its_own(each: Database) -> None:
+    lead_in(each)
+    _announce(each, settings=MANY)
+    with each.read() as session:
+        rows = [delivery for delivery, _ in list_deliveries(session)]
+        assert [row.target for row in rows] == list(targets(MANY))
+        assert {row.event_id for row in rows} == {row.event["id"] for row in rows}
+        assert len({row.event_id for row in rows}) == 1
+        jobs = list(session.scalars(select(Job)))
+    assert sorted(_jobs(each)) == [row.id for row in rows]
+    assert {(job.kind, job.queue) for job in jobs} == {("deliver", "deliver")}
+
+
+def test_an_event_holds_the_lead_with_its_areas_images_and_sights(each: Database) -> None:
+    lead_in(each)
+    _announce(each)
+    with each.read() as session:
+        event = session.scalars(select(Delivery.event)).one()
+    told = event["data"]["properties"]
+    assert event["subject"] == told["number"] == "330106W2026110001"
+    assert (event["source"], event["sequence"]) == ("/tuban/330106", "1")
+    assert told["village"] == {"code": "330106005201", "name": "东穆坞村"}
+    assert told["county"] == {"code": "330106", "name": "西湖区"}
+    assert (told["earlier_image"]["date"], told["earlier_image"]["source"]) == ("2026-05-01", "satellite")
+    assert (told["later_image"]["sha256"], told["later_image"]["gsd_m"]) == ("1" * 64, 0.25)
+    assert (told["model_sha256"], told["settings_sha256"]) == ("3" * 64, "5" * 64)
+    assert told["registration_residual_m"] == 0.305
+    assert told["evidence"]["after"] == "evidence/1/after.jpg"
+    assert told["kind_name"]["zh"] == "新增建筑/建设"
+    assert (told["times_seen"], told["sources_seen"]) == (1, 1)
+
+
+def test_evidence_is_a_link_where_there_are_pages(database: Database) -> None:
+    lead_in(database)
+    _announce(database, settings=read_service(public_url="https://tuban.example/"))
+    with database.read() as session:
+        event = session.scalars(select(Delivery.event)).one()
+    told = event["data"]["properties"]
+    assert event["source"] == "https://tuban.example"
+    assert told["page"] == "https://tuban.example/alerts/330106W2026110001"
+    assert told["evidence"]["before"] == "https://tuban.example/alerts/330106W2026110001/evidence/before"
+
+
+def test_sights_are_told_oldest_first(each: Database) -> None:
+    with each.write() as session:
+        add_village(session)
+        alert = add_alert(session)
+        see(session, alert, dt.date(2026, 9, 1), "satellite", 800.0)
+        lead = read_lead(session, alert)
+    assert [(sight.date, sight.area_m2) for sight in lead.sights] == [
+        (dt.date(2026, 9, 1), 800.0),
+        (dt.date(2026, 11, 30), 1234.5),
+    ]
+
+
+def test_a_transaction_that_is_rolled_back_tells_nothing(database: Database) -> None:
+    lead_in(database)
+    with database.read() as session:
+        announce(session, session.get_one(Alert, 1), "tuban.alert.created", SETTINGS, NOW)
+        session.rollback()
+    assert _states(database) == []
+    assert _jobs(database) == []
+
+
+def test_events_of_one_lead_have_a_job_one_after_the_other(each: Database) -> None:
+    lead_in(each)
+    for kind in ("tuban.alert.created", "tuban.alert.seen_again", "tuban.alert.state_changed"):
+        _announce(each, kind)
+    assert _jobs(each) == [1]
+    _deliver(each, 1)
+    assert _jobs(each) == [1, 2]
+    _deliver(each, 2)
+    assert _jobs(each) == [1, 2, 3]
+    with each.read() as session:
+        rows = session.execute(select(Delivery.sequence, Delivery.state).order_by(Delivery.id))
+        assert [tuple(row) for row in rows] == [(1, "delivered"), (2, "delivered"), (3, "waiting")]
+
+
+def test_a_delivery_is_not_sent_before_the_one_in_front_of_it(database: Database) -> None:
+    lead_in(database)
+    _announce(database)
+    _announce(database, "tuban.alert.seen_again")
+    with database.read() as session:
+        assert next_sending(session, 2) is None
+        first = next_sending(session, 1)
+    assert first is not None
+    assert first.event["type"] == "tuban.alert.created"
+
+
+def test_leads_and_targets_do_not_wait_for_each_other(database: Database) -> None:
+    lead_in(database)
+    with database.write() as session:
+        add_alert(session, "330106W2026110002")
+    _announce(database, settings=MANY)
+    _announce(database, settings=MANY, alert_id=2)
+    assert len(_jobs(database)) == 2 * len(targets(MANY))
+
+
+def test_a_delivered_event_is_not_sent_again(database: Database) -> None:
+    lead_in(database)
+    _announce(database)
+    _deliver(database, 1)
+    _deliver(database, 1)
+    with database.read() as session:
+        assert next_sending(session, 1) is None
+        assert session.get_one(Delivery, 1).attempts == 1
+
+
+def test_a_failed_delivery_waits_longer_each_time_and_is_dead_in_the_end(each: Database) -> None:
+    lead_in(each)
+    _announce(each)
+    pauses = []
+    for _ in range(3):
+        assert _fail(each, 1, attempts=4) == "waiting"
+        with each.read() as session:
+            pauses.append((session.get_one(Delivery, 1).next_at - NOW).total_seconds())
+            newest = session.scalars(select(Job).order_by(Job.id.desc()).limit(1)).one()
+            assert newest.run_after == session.get_one(Delivery, 1).next_at
+    assert pauses == [5, 30, 30]
+    assert _fail(each, 1, attempts=4) == "dead"
+    assert len(_jobs(each)) == 4
+    with each.read() as session:
+        assert (session.get_one(Delivery, 1).state, session.get_one(Delivery, 1).error) == ("dead", "refused")
+
+
+def test_a_target_may_ask_for_a_longer_pause(database: Database) -> None:
+    lead_in(database)
+    _announce(database)
+    _fail(database, 1, wait=600)
+    with database.read() as session:
+        assert (session.get_one(Delivery, 1).next_at - NOW).total_seconds() == 600
+
+
+def _dead_with_one_behind(database: Database) -> None:
+    lead_in(database)
+    _announce(database)
+    _announce(database, "tuban.alert.seen_again")
+    assert _fail(database, 1, attempts=1) == "dead"
+    assert _jobs(database) == [1]
+
+
+def test_events_behind_a_dead_one_wait_for_a_person(database: Database) -> None:
+    _dead_with_one_behind(database)
+    _announce(database, "tuban.alert.state_changed")
+    assert _states(database) == ["dead", "waiting", "waiting"]
+    assert _jobs(database) == [1]
+
+
+def test_a_revived_delivery_is_tried_as_often_as_a_new_one(each: Database) -> None:
+    _dead_with_one_behind(each)
+    with each.write() as session:
+        assert revive(session, 1, NOW)
+    assert _states(each) == ["waiting", "waiting"]
+    assert _jobs(each) == [1, 1]
+    assert _fail(each, 1, attempts=3) == "waiting"
+    _deliver(each, 1)
+    assert _jobs(each) == [1, 1, 1, 2]
+
+
+def test_a_dropped_delivery_lets_the_next_one_go(database: Database) -> None:
+    _dead_with_one_behind(database)
+    with database.write() as session:
+        assert drop(session, 1, NOW)
+        assert not drop(session, 1, NOW)
+    assert _states(database) == ["dropped", "waiting"]
+    assert _jobs(database) == [1, 2]
+
+
+def test_dropping_one_that_waits_in_the_middle_starts_nothing(database: Database) -> None:
+    _dead_with_one_behind(database)
+    with database.write() as session:
+        assert drop(session, 2, NOW)
+    assert _states(database) == ["dead", "dropped"]
+    assert _jobs(database) == [1]
+
+
+def test_only_what_is_dead_is_revived(database: Database) -> None:
+    lead_in(database)
+    _announce(database)
+    with database.write() as session:
+        assert not revive(session, 1, NOW)
+    _deliver(database, 1)
+    with database.write() as session:
+        assert not revive(session, 1, NOW)
+
+
+def test_a_delivery_whose_job_died_with_its_processes_is_revived_by_its_job(database: Database) -> None:
+    lead_in(database)
+    _announce(database)
+    with database.write() as session:
+        session.get_one(Job, 1).state = "dead"
+    with database.write() as session:
+        assert revive(session, 1, NOW)
+        assert session.get_one(Job, 1).state == "waiting"
+    assert _jobs(database) == [1]
+
+
+def test_an_unknown_kind_of_event_is_refused(database: Database) -> None:
+    lead_in(database)
+    with pytest.raises(ValueError, match="kind of event"):
+        _announce(database, "tuban.alert.exploded")
+
+
+def test_events_announced_at_once_get_sequences_of_their_own(each: Database) -> None:
+    lead_in(each)
+    together = threading.Barrier(6)
+
+    def tell() -> None:
+        together.wait()
+        _announce(each, "tuban.alert.seen_again", MANY)
+
+    threads = [threading.Thread(target=tell) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with each.read() as session:
+        rows = session.execute(select(Delivery.sequence, func.count()).group_by(Delivery.sequence).order_by("sequence"))
+        assert [tuple(row) for row in rows] == [(sequence, len(targets(MANY))) for sequence in range(1, 7)]
+    assert len(_jobs(each)) == len(targets(MANY))
+
+
+@pytest.fixture
+def postgresql(postgresql_url: str) -> Iterator[Database]:
+    yield from _with_tables(postgresql_url)
+
+
+def test_whether_the_next_event_gets_a_job_is_never_decided_by_two_at_once(postgresql: Database) -> None:
+    lead_in(postgresql)
+    _announce(postgresql)
+    with postgresql.write() as telling:
+        announce(telling, telling.get_one(Alert, 1), "tuban.alert.seen_again", SETTINGS, NOW)
+        with postgresql.read() as delivering:
+            delivering.execute(text("SET LOCAL lock_timeout = '50ms'"))
+            with pytest.raises(OperationalError, match="lock timeout"):
+                mark_delivered(delivering, 1, NOW)
+    _deliver(postgresql, 1)
+    assert _jobs(postgresql) == [1, 2]

@@ -1,0 +1,333 @@
+"""Web hooks: signed, pinned to a permitted address, without redirects, and never waited for too long."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import ipaddress
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from configs.service import HookSettings, read_service
+from errors import SettingsError
+from workers.hooks import may_go_to, post_to_hook, sign
+from workers.not_taken import NotTaken
+
+NOW = dt.datetime(2026, 12, 1, 18, 30, tzinfo=dt.UTC)
+SECRET = "a secret of some length"
+BODY = '{"subject":"330106W2026110001","village":"东穆坞村"}'.encode()
+LOOPBACK = ("127.0.0.1/32",)
+
+
+@dataclass
+class Receiver:
+    """A small HTTP server on loopback that answers as it is told and keeps what it got."""
+
+    port: int = 0
+    status: int = 204
+    headers: dict[str, str] = field(default_factory=dict)
+    answer: bytes = b""
+    got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+    def hook(self, path: str = "/hook?key=1", host: str = "127.0.0.1", scheme: str = "http") -> HookSettings:
+        return HookSettings(url=f"{scheme}://{host}:{self.port}{path}", secret=SECRET)
+
+
+@contextmanager
+def _receiving(certificate: Path | None = None) -> Iterator[Receiver]:
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            receiver.got.append((self.path, dict(self.headers), body))
+            self.send_response(receiver.status)
+            for name, value in receiver.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(receiver.answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    receiver.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with _receiving() as receiver:
+        yield receiver
+
+
+def _post(hook: HookSettings, *, allowed: tuple[str, ...] = LOOPBACK, timeout: float = 5, to: str = "") -> None:
+    resolve = {"resolve": lambda _host, _port: [to]} if to else {}
+    post_to_hook(BODY, hook, allowed_hosts=allowed, timeout_seconds=timeout, now=NOW, **resolve)
+
+
+def test_a_hook_gets_the_event_signed(receiver: Receiver) -> None:
+    _post(receiver.hook())
+    (path, headers, body) = receiver.got[0]
+    timestamp = str(int(NOW.timestamp()))
+    expected = hmac.new(SECRET.encode(), f"{timestamp}.".encode() + BODY, hashlib.sha256).hexdigest()
+    assert (path, body) == ("/hook?key=1", BODY)
+    assert headers["Tuban-Timestamp"] == timestamp
+    assert headers["Tuban-Signature"] == f"v1={expected}"
+    assert headers["Content-Type"] == "application/cloudevents+json; charset=utf-8"
+    assert headers["Host"] == f"127.0.0.1:{receiver.port}"
+
+
+def test_a_signature_depends_on_the_secret_the_moment_and_every_byte() -> None:
+    signed = {sign("a", "1", b"x"), sign("b", "1", b"x"), sign("a", "2", b"x"), sign("a", "1", b"y")}
+    assert len(signed) == 4
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_any_two_hundred_means_taken(receiver: Receiver, status: int) -> None:
+    receiver.status = status
+    _post(receiver.hook())
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 408, 410, 425, 429, 500, 503])
+def test_any_other_answer_means_not_taken_and_is_told(receiver: Receiver, status: int) -> None:
+    receiver.status, receiver.answer = status, "no\x1b[31m such 线索".encode() * 1000
+    with pytest.raises(NotTaken, match=f"answered {status}: no") as caught:
+        _post(receiver.hook())
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
+def test_the_message_does_not_tell_the_query_which_may_hold_a_key(receiver: Receiver) -> None:
+    receiver.status = 500
+    with pytest.raises(NotTaken) as caught:
+        _post(receiver.hook("/hook?key=hidden"))
+    assert "/hook" in str(caught.value)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("90", 90),
+        ("Tue, 01 Dec 2026 18:35:00 GMT", 300),
+        ("Tue, 01 Dec 2026 18:00:00 GMT", 0),
+        ("999999999", 24 * 3600),
+        ("soon", 0),
+    ],
+)
+def test_the_pause_that_a_hook_asks_for_is_kept_within_a_day(receiver: Receiver, told: str, expected: float) -> None:
+    receiver.status, receiver.headers = 503, {"Retry-After": told}
+    with pytest.raises(NotTaken) as caught:
+        _post(receiver.hook())
+    assert caught.value.wait_seconds == expected
+
+
+def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
+    with _receiving() as other:
+        receiver.status = 307
+        receiver.headers = {"Location": f"http://127.0.0.1:{other.port}/inner"}
+        with pytest.raises(NotTaken, match="redirects are not followed"):
+            _post(receiver.hook())
+        assert other.got == []
+
+
+def test_an_address_that_is_not_public_is_refused_before_anything_is_sent(receiver: Receiver) -> None:
+    with pytest.raises(NotTaken, match="not public"):
+        _post(receiver.hook(), allowed=())
+    assert receiver.got == []
+
+
+def test_a_name_that_leads_to_a_private_address_is_refused(receiver: Receiver) -> None:
+    with pytest.raises(NotTaken, match=r"10\.1\.2\.3, which is not public"):
+        _post(receiver.hook(host="hook.example"), to="10.1.2.3")
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_used(receiver: Receiver) -> None:
+    asked = []
+
+    def resolve(host: str, port: int) -> list[str]:
+        asked.append((host, port))
+        return ["127.0.0.1"] if len(asked) == 1 else ["10.1.2.3"]
+
+    hook = receiver.hook(host="hook.example")
+    post_to_hook(BODY, hook, allowed_hosts=LOOPBACK, timeout_seconds=5, now=NOW, resolve=resolve)
+    assert asked == [("hook.example", receiver.port)]
+    assert receiver.got[0][1]["Host"] == f"hook.example:{receiver.port}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1",
+        "fc00::1",
+        "ff02::1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::",
+    ],
+)
+def test_addresses_that_are_not_public_are_refused_unless_listed(address: str) -> None:
+    found = ipaddress.ip_address(address)
+    assert not may_go_to(found, ())
+    assert not may_go_to(found, ("10.9.0.0/16", "fd00::/32"))
+
+
+@pytest.mark.parametrize(
+    ("address", "listed"),
+    [
+        ("10.1.2.3", "10.1.0.0/16"),
+        ("10.1.2.3", "10.1.2.3"),
+        ("::ffff:10.1.2.3", "10.1.0.0/16"),
+        ("fd00::5", "fd00::/32"),
+    ],
+)
+def test_addresses_that_are_listed_are_permitted(address: str, listed: str) -> None:
+    assert may_go_to(ipaddress.ip_address(address), (listed,))
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2400:3200::1"])
+def test_public_addresses_are_permitted(address: str) -> None:
+    assert may_go_to(ipaddress.ip_address(address), ())
+
+
+@contextmanager
+def _behaving(act: Callable[[socket.socket], None]) -> Iterator[HookSettings]:
+    """A server that accepts one connection and then behaves as told until the test ends."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                act(connection)
+                over.wait()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield HookSettings(url=f"http://127.0.0.1:{server.getsockname()[1]}/", secret=SECRET)
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_a_server_that_never_answers_is_given_up() -> None:
+    with _behaving(lambda _: None) as hook, pytest.raises(NotTaken, match=r"within 0\.2 seconds"):
+        _post(hook, timeout=0.2)
+
+
+def test_a_server_whose_answer_never_ends_is_given_up() -> None:
+    gone = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        try:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not gone.wait(0.02):  # each drop comes well within the time-out
+                connection.sendall(b"X-Drop: 1\r\n")
+        except OSError:
+            return
+
+    with _behaving(drip) as hook:
+        try:
+            with pytest.raises(NotTaken, match=r"within 0\.3 seconds"):
+                _post(hook, timeout=0.3)
+        finally:
+            gone.set()
+
+
+def test_a_server_that_speaks_no_http_is_told() -> None:
+    with _behaving(lambda connection: connection.sendall(b"SSH-2.0-x\r\n\r\n")) as hook, pytest.raises(NotTaken):
+        _post(hook)
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(NotTaken, match="cannot be reached"):
+        _post(HookSettings(url=f"http://127.0.0.1:{port}/", secret=SECRET))
+
+
+def test_a_name_that_nobody_knows_is_told() -> None:
+    def resolve(host: str, port: int) -> list[str]:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    hook = HookSettings(url="https://nowhere.example/", secret=SECRET)
+    with pytest.raises(NotTaken, match="cannot be found"):
+        post_to_hook(BODY, hook, allowed_hosts=(), timeout_seconds=5, now=NOW, resolve=resolve)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for hook.example, signed by itself."""
+    path = tmp_path_factory.mktemp("tls") / "hook.pem"
+    asked = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=hook.example"
+    named = ["-addext", "subjectAltName=DNS:hook.example", "-keyout", str(path.with_suffix(".key")), "-out", str(path)]
+    subprocess.run(["openssl", *asked.split(), *named], check=True, capture_output=True)
+    return path
+
+
+def test_over_tls_the_certificate_must_be_of_the_hooks_name(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with _receiving(certificate) as receiver:
+        _post(receiver.hook(host="hook.example", scheme="https"), to="127.0.0.1")
+        assert receiver.got[0][1]["Host"] == f"hook.example:{receiver.port}"
+        with pytest.raises(NotTaken, match="certificate"):
+            _post(receiver.hook(host="other.example", scheme="https"), to="127.0.0.1")
+        assert len(receiver.got) == 1
+
+
+def test_over_tls_a_certificate_that_nobody_trusts_is_refused(certificate: Path) -> None:
+    with _receiving(certificate) as receiver:
+        with pytest.raises(NotTaken, match="certificate"):
+            _post(receiver.hook(host="hook.example", scheme="https"), to="127.0.0.1")
+        assert receiver.got == []
+
+
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        {"hooks": [{"url": "ftp://hook.example/", "secret": SECRET}]},
+        {"hooks": [{"url": "https://user:password@hook.example/", "secret": SECRET}]},
+        {"hooks": [{"url": "https://hook.example/", "secret": "short"}]},
+        {"hooks": [{"url": "https://hook.example/", "secret": SECRET}] * 2},
+        {"allowed_hosts": ["inner.example"]},
+        {"allowed_hosts": ["10.1.2.3/16"]},
+        {"queue": "scan"},
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(delivery: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match="delivery"):
+        read_service(delivery=delivery)

@@ -1,0 +1,123 @@
+"""The journal: one formatter for all, with what a line belongs to, and without secrets."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from configs.service import read_service
+from workers.journal import about, begin_journal
+
+SECRET = "a secret of some length"
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def _begin(**log: str) -> io.StringIO:
+    stream = io.StringIO()
+    hooks = [{"url": "https://hook.example/", "secret": SECRET}]
+    begin_journal(read_service(log=log, delivery={"hooks": hooks}), stream)
+    return stream
+
+
+def _lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_of_json_tells_what_happened_when_and_to_what() -> None:
+    stream = _begin(format="json")
+    with about(job=7, scan=12):
+        structlog.get_logger("tuban.test").info("event delivered", alert="330106W2026110001", village="东穆坞村")
+    (line,) = _lines(stream)
+    assert (line["message"], line["level"], line["logger"]) == ("event delivered", "info", "tuban.test")
+    assert (line["job"], line["scan"], line["alert"]) == (7, 12, "330106W2026110001")
+    assert line["timestamp"].endswith("Z")
+    assert "东穆坞村" in stream.getvalue()
+
+
+def test_what_libraries_log_has_the_same_form_and_belongs_to_the_same_job() -> None:
+    stream = _begin(format="json")
+    with about(job=7):
+        logging.getLogger("celery.worker").warning("lost %s", "connection")
+    (line,) = _lines(stream)
+    assert (line["message"], line["level"], line["logger"]) == ("lost connection", "warning", "celery.worker")
+    assert line["job"] == 7
+
+
+def test_after_a_job_its_lines_end() -> None:
+    stream = _begin(format="json")
+    with about(job=7):
+        pass
+    structlog.get_logger().info("later")
+    assert "job" not in _lines(stream)[0]
+
+
+def test_a_traceback_stays_within_its_line() -> None:
+    stream = _begin(format="json")
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        structlog.get_logger().error("failed", exc_info=True)
+        logging.getLogger("celery").exception("failed too")
+    assert [("ValueError: broken" in line["exception"]) for line in _lines(stream)] == [True, True]
+
+
+def test_text_is_one_line_for_people() -> None:
+    stream = _begin(format="text")
+    with about(scan=12):
+        structlog.get_logger().info("merged", changes=3)
+    (line,) = stream.getvalue().splitlines()
+    assert "merged" in line
+    assert "scan=12" in line
+    assert "changes=3" in line
+    assert "\x1b" not in line
+
+
+def test_the_level_of_the_settings_holds() -> None:
+    stream = _begin(format="json", level="warning")
+    structlog.get_logger("tuban").info("quiet")
+    logging.getLogger("celery").info("quiet")
+    structlog.get_logger("tuban").warning("loud")
+    assert [line["message"] for line in _lines(stream)] == ["loud"]
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_passwords_and_secrets_are_never_told(log_format: str) -> None:
+    stream = _begin(format=log_format)
+    addresses = (
+        "postgresql+psycopg://tuban:pa55@word@db:5432/tuban",
+        "amqp://guest:pa55word@broker:5672//",
+        "redis://:pa55word@broker:6379/0",
+    )
+    for address in addresses:
+        structlog.get_logger().error("no answer", address=address)
+        logging.getLogger("kombu").error("no answer from %s", address)
+        try:
+            raise ConnectionError(address)
+        except ConnectionError:
+            structlog.get_logger().error("failed", exc_info=True)
+    structlog.get_logger().error("signed", secret=SECRET)
+    assert "pa55" not in stream.getvalue()
+    assert SECRET not in stream.getvalue()
+    assert "@broker:5672" in stream.getvalue()
+
+
+def test_beginning_again_does_not_tell_everything_twice() -> None:
+    _begin(format="json")
+    stream = _begin(format="json")
+    structlog.get_logger().info("once")
+    assert len(_lines(stream)) == 1

@@ -1,0 +1,248 @@
+"""Metrics and health: counted in the database when they are asked for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from configs.service import read_service
+from errors import SettingsError
+from store.database import Database
+from store.figures import read_figures, shown_target
+from store.jobs import add_job, claim
+from store.nights import open_night
+from store.outbox import announce, mark_delivered, mark_failed
+from store.processes import say_alive
+from store.tables import Alert, Base, Scan
+from tests.store.sample_leads import NOW, lead_in
+from workers.context import Context
+from workers.metrics import MetricsServer, serve
+
+HOOKS = [{"url": f"https://hook.example/in?key={key}", "secret": "s" * 16} for key in ("one", "two")]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """SQLite; :func:`each` is for what may differ on PostgreSQL."""
+    yield from _with_tables(f"sqlite:///{tmp_path / 'tuban.db'}")
+
+
+@pytest.fixture
+def each(database_url: str) -> Iterator[Database]:
+    """A database of each sort."""
+    yield from _with_tables(database_url)
+
+
+def _with_tables(url: str) -> Iterator[Database]:
+    database = Database(url)
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def context(database: Database, tmp_path: Path) -> Context:
+    return Context(read_service(home=tmp_path, delivery={"hooks": HOOKS}), database, lambda: NOW)
+
+
+@pytest.fixture
+def server(context: Context) -> Iterator[MetricsServer]:
+    server = serve(context, 0)
+    yield server
+    server.close()
+
+
+def _get(server: MetricsServer, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def _metrics(server: MetricsServer) -> dict[tuple[str, ...], float]:
+    """Name and values of labels → value."""
+    status, body = _get(server, "/metrics")
+    assert status == 200
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(body)
+        for sample in family.samples
+    }
+
+
+def _announced(context: Context) -> None:
+    lead_in(context.database)
+    with context.database.write() as session:
+        announce(session, session.get_one(Alert, 1), "tuban.alert.created", context.settings, NOW)
+
+
+def test_queues_are_counted_with_the_age_of_the_oldest_job(context: Context, server: MetricsServer) -> None:
+    early = NOW - dt.timedelta(seconds=90)
+    with context.database.write() as session:
+        for index in range(3):
+            add_job(session, kind="scan.blocks", queue="scan", payload={}, unique_key=f"{index}", now=early)
+        claim(session, 1, "somebody", NOW, 60)
+    told = _metrics(server)
+    assert told["tuban_queue_jobs", "scan", "waiting"] == 2
+    assert told["tuban_queue_jobs", "scan", "running"] == 1
+    assert told["tuban_queue_jobs", "ingest", "waiting"] == 0
+    assert told["tuban_queue_oldest_seconds", "scan"] == 90
+    assert told["tuban_jobs", "scan.blocks", "running"] == 1
+
+
+def test_leads_and_deliveries_are_counted(context: Context, server: MetricsServer) -> None:
+    _announced(context)
+    with context.database.write() as session:
+        mark_delivered(session, 1, NOW)
+        mark_failed(session, 2, "refused", NOW, attempts=1, backoff_seconds=())
+    told = _metrics(server)
+    assert told["tuban_alerts", "construction", "new"] == 1
+    assert told["tuban_deliveries", "delivered", "drop"] == 1
+    hook = "hook:https://hook.example/in"
+    assert (told["tuban_deliveries", "dead", hook], told["tuban_deliveries", "waiting", hook]) == (1, 1)
+
+
+def test_a_hooks_key_is_not_told(context: Context, server: MetricsServer) -> None:
+    _announced(context)
+    assert "key=" not in _get(server, "/metrics")[1]
+    assert shown_target("hook:https://hook.example/in?key=one") == "hook:https://hook.example/in"
+
+
+def test_the_rate_of_scanning_is_that_of_the_time_in_which_scans_ran(context: Context, server: MetricsServer) -> None:
+    lead_in(context.database)  # 2 km² at 0.5 m in half an hour
+    told = _metrics(server)
+    assert told["tuban_scan_km2_per_hour",] == pytest.approx(4.0)
+    assert told["tuban_scan_megapixels_per_hour",] == pytest.approx(16.0)
+    assert told["tuban_scans", "done"] == 1
+
+
+def test_scans_that_ran_at_once_count_their_time_once(context: Context) -> None:
+    lead_in(context.database)
+    with context.database.write() as session:
+        first = session.get_one(Scan, 1)
+        columns = [column.name for column in Scan.__table__.columns if column.name not in ("id", "unique_key")]
+        session.add(Scan(unique_key="scan 2", **{name: getattr(first, name) for name in columns}))
+        session.flush()
+        lately = read_figures(session, NOW).lately
+    assert (lately.scans, lately.km2, lately.busy_hours) == (2, 4.0, 0.5)
+
+
+def test_scans_of_long_ago_say_nothing_of_the_rate(context: Context) -> None:
+    lead_in(context.database)
+    with context.database.read() as session:
+        lately = read_figures(session, NOW + dt.timedelta(days=2)).lately
+    assert (lately.scans, lately.km2_per_hour) == (0, 0.0)
+
+
+def test_figures_tell_the_last_night_and_who_lives(context: Context) -> None:
+    with context.database.write() as session:
+        open_night(session, dt.date(2026, 11, 30), NOW - dt.timedelta(days=1))
+        open_night(session, dt.date(2026, 12, 1), NOW)
+        say_alive(session, "host:1:light", "worker", NOW)
+        say_alive(session, "host:2:light", "worker", NOW - dt.timedelta(hours=1))
+    with context.database.read() as session:
+        figures = read_figures(session, NOW)
+    assert figures.night is not None
+    assert figures.night.day == dt.date(2026, 12, 1)
+    assert figures.processes == {"worker": 1}
+
+
+def test_figures_are_counted_on_each_database(each: Database) -> None:
+    lead_in(each)
+    with each.write() as session:
+        announce(session, session.get_one(Alert, 1), "tuban.alert.created", read_service(), NOW)
+        open_night(session, dt.date(2026, 12, 1), NOW)
+        say_alive(session, "host:1:light", "worker", NOW)
+    with each.read() as session:
+        figures = read_figures(session, NOW + dt.timedelta(seconds=5))
+    assert {queue.queue: (queue.waiting, queue.oldest_seconds) for queue in figures.queues} == {
+        "ingest": (0, 0),
+        "scan": (0, 0),
+        "deliver": (1, 5),
+    }
+    assert figures.jobs == {("deliver", "waiting"): 1}
+    assert figures.alerts == {("new", "construction"): 1}
+    assert figures.scans == {"done": 1}
+    assert figures.lately.km2_per_hour == pytest.approx(4.0)
+    assert [(target.target, target.waiting, target.oldest_seconds) for target in figures.targets] == [("drop", 1, 5)]
+    assert figures.night is not None
+    assert (figures.processes, figures.night.begun_at) == ({"worker": 1}, NOW)
+
+
+def test_metrics_follow_the_database_without_being_told(context: Context, server: MetricsServer) -> None:
+    assert _metrics(server).get(("tuban_processes", "worker")) is None
+    with context.database.write() as session:
+        say_alive(session, "host:1:light", "worker", NOW)
+    assert _metrics(server)["tuban_processes", "worker"] == 1
+
+
+def _ready(server: MetricsServer) -> tuple[int, list[str]]:
+    status, body = _get(server, "/health/ready")
+    told: dict[str, Any] = json.loads(body)
+    assert told["ready"] == (status == 200)
+    return status, told["reasons"]
+
+
+def test_ready_once_a_worker_was_seen(context: Context, server: MetricsServer) -> None:
+    status, reasons = _ready(server)
+    assert status == 503
+    assert reasons == ["no worker was seen within 60 seconds"]
+    with context.database.write() as session:
+        say_alive(session, "host:1:light", "worker", NOW)
+    assert _ready(server) == (200, [])
+
+
+def test_not_ready_with_a_full_disk(context: Context, database: Database) -> None:
+    limits = context.settings.limits.model_copy(update={"free_disk_mib": 10**9})
+    full = Context(context.settings.model_copy(update={"limits": limits}), database, lambda: NOW)
+    server = serve(full, 0)
+    status, reasons = _ready(server)
+    server.close()
+    assert status == 503
+    assert "1000000000 are needed" in reasons[-1]
+
+
+@pytest.fixture
+def unreachable(tmp_path: Path) -> Iterator[MetricsServer]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    database = Database(f"postgresql+psycopg://tuban:hidden@127.0.0.1:{port}/tuban")
+    server = serve(Context(read_service(home=tmp_path), database, lambda: NOW), 0)
+    yield server
+    server.close()
+    database.close()
+
+
+def test_not_ready_but_alive_without_the_database(unreachable: MetricsServer) -> None:
+    status, reasons = _ready(unreachable)
+    assert status == 503
+    assert reasons[0].startswith("the database does not answer: ")
+    assert "hidden" not in reasons[0]
+    assert _get(unreachable, "/health/live")[0] == 200
+
+
+def test_without_the_database_metrics_say_just_that(unreachable: MetricsServer) -> None:
+    assert _metrics(unreachable) == {("tuban_database_reachable",): 0}
+
+
+def test_other_paths_are_told_there_is_nothing(server: MetricsServer) -> None:
+    assert _get(server, "/etc/passwd")[0] == 404
+
+
+def test_it_is_served_on_this_machine_only(server: MetricsServer) -> None:
+    assert server._server.server_address[0] == "127.0.0.1"
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(context: Context, server: MetricsServer) -> None:
+    with pytest.raises(SettingsError, match="cannot be used for metrics"):
+        serve(context, server.port)
