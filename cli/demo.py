@@ -9,8 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.demo_service import run_service
 from cli.scan import run_scan, tell_result
 from errors import SettingsError
+from training.sample_areas import write_sample_areas
 from training.sample_scene import SAMPLE_SCENE, render_sample_scene
 from training.truth import Compared, compare_with_truth
 
@@ -29,7 +31,11 @@ def demo(
     before: Annotated[Path | None, typer.Option(help="Your own earlier image.")] = None,
     after: Annotated[Path | None, typer.Option(help="Your own later image.")] = None,
 ) -> None:
-    """Render a sample scene, scan it, and tell what was found against what is truly there."""
+    """Do the main job on a rendered scene with known truth, or on your own images.
+
+    Renders a village on two dates, scans it and tells what was found against what is truly there; then does the same
+    by the service: a batch is ingested, Celery workers scan a night, and the leads reach the enforcement queue.
+    """
     words = Console(highlight=False, soft_wrap=True)
     if (before is None) != (after is None):
         raise SettingsError("Give both of your images or none: --before and --after (make demo BEFORE=… AFTER=…).")
@@ -48,3 +54,4 @@ def demo(
         f"mapping unit; {compared.false_alarms} of {len(result.changes)} polygons show no true change."
     )
     tell_result(result, earlier, later, out / "scan")
+    run_service(out, (earlier, later), write_sample_areas(out / "scene", spec, truth))

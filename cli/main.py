@@ -19,6 +19,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("cli.train:train", "Train a network, or go on where it was interrupted."),
     "export": ("cli.train:export", "Turn a training run into weights with checksum, thresholds and card."),
     "evaluate": ("cli.evaluate:evaluate", "Measure how good a detector is on labelled pairs."),
+    "up": ("cli.up:up", "Run the service: ingest, nightly scans, delivery. Nothing else must run."),
+    "ingest": ("cli.ingest:ingest", "Take images into the service: files, folders, zip files."),
+    "areas": ("cli.areas:areas_app", "Load and list villages, townships and counties."),
+    "layers": ("cli.areas:layers_app", "Load and list approvals, farmland, plans."),
+    "night": ("cli.night:night", "Show the last nights, or run one at once."),
+    "status": ("cli.status:status", "Show how the service stands."),
+    "jobs": ("cli.jobs:jobs", "List what waits, runs and failed."),
+    "revive": ("cli.jobs:revive", "Let dead jobs be tried again."),
+    "queue": ("cli.deliveries:queue", "Read the enforcement queue as plain JSON."),
+    "deliveries": ("cli.deliveries:deliveries", "List deliveries that wait or were given up, and revive them."),
+    "migrate": ("cli.migrate:migrate", "Bring the database to the tables of this version."),
+    "backup": ("cli.backup:backup", "Write database and object files into one file."),
+    "restore": ("cli.backup:restore", "Bring a backup back."),
     "config": ("cli.config:config", "Print the settings as they are read and checked."),
 }
 """Command → where it is, and what the list of commands says of it. Imported only when it is called: `tuban status`
@@ -53,7 +66,9 @@ def load_command(name: str) -> Command:
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         alone.command(name)(found)
         found = alone
-    return typer.main.get_command(found)
+    command: Command = typer.main.get_command(found)
+    command.name = name
+    return command
 
 
 app = typer.Typer(

@@ -21,7 +21,7 @@ def test_listing_the_commands_imports_none_of_them() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_that_is_listed_is_there_and_teaches(name: str) -> None:
     command = load_command(name)
-    assert command.name == name or command.name is None
+    assert command.name == name
     assert command.help or all(sub.help for sub in command.commands.values())
 
 

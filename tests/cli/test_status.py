@@ -1,0 +1,99 @@
+"""What the service's commands tell, and what needs a person."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.jobs import ago
+from cli.main import main
+from configs.service import read_service
+from store.database import Database
+from store.jobs import add_job, claim, fail
+from store.migrate import upgrade
+from store.processes import say_alive
+
+NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TUBAN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("COLUMNS", "160")
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def kept(home: Path) -> Database:
+    database = Database(read_service().database_url)
+    upgrade(database)
+    return database
+
+
+def _tuban(*arguments: str) -> int:
+    sys.argv = ["tuban", *arguments]
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
+
+
+def _dead_job(database: Database) -> int:
+    with database.write() as session:
+        job = add_job(session, kind="scan.prepare", queue="scan", payload={"scan_id": 7}, unique_key="k", now=NOW)
+        assert job is not None
+        claimed = claim(session, job, "host:1:2", NOW, 60)
+        assert claimed is not None
+        assert fail(session, claimed, "the [disk] is full", NOW, 1, ()) == "dead"
+    return job
+
+
+def test_before_the_first_start_it_says_what_to_start(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _tuban("status") == 2
+    assert "tuban up" in capsys.readouterr().err
+    assert not home.exists()
+
+
+def test_nothing_to_do_needs_nobody(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _tuban("status") == 0
+    assert "nothing (start `tuban up`)" in capsys.readouterr().out
+
+
+def test_waiting_work_without_a_worker_needs_a_person(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    with kept.write() as session:
+        add_job(session, kind="night.plan", queue="scan", payload={}, unique_key="k", now=dt.datetime.now(dt.UTC))
+    assert _tuban("status") == 1
+    assert "1 jobs wait and no worker runs" in capsys.readouterr().out
+    with kept.write() as session:
+        say_alive(session, "host:1:scan", "worker", dt.datetime.now(dt.UTC))
+    assert _tuban("status") == 0
+
+
+def test_a_dead_job_is_told_with_its_error_and_revived(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    job = _dead_job(kept)
+    assert _tuban("status", "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["dead_jobs"] == [{"id": job, "kind": "scan.prepare", "error": "the [disk] is full"}]
+    _tuban("jobs")
+    listed = capsys.readouterr().out
+    assert "the [disk] is full" in listed
+    assert "scan_id=7" in listed
+    assert _tuban("revive", str(job)) == 0
+    assert "1 revived" in capsys.readouterr().out
+    assert _tuban("revive", str(job)) == 2
+    assert f"Not dead, or no job at all: {job}" in capsys.readouterr().err
+
+
+def test_reviving_asks_which(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _tuban("revive") == 2
+    assert "--all" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(3, "3 s"), (90, "2 min"), (7200, "2 h"), (200_000, "2 d"), (-300, "in 5 min")]
+)
+def test_times_are_told_in_one_unit(seconds: float, told: str) -> None:
+    assert ago(NOW - dt.timedelta(seconds=seconds), NOW) == told
