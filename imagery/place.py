@@ -14,6 +14,15 @@ from errors import ImageError
 _MIN_SINE = 1e-3  # axes of a geotransform closer than 0.06° are collinear
 
 
+class NoPlace(ImageError):  # noqa: N818  (says what is; a caller acts on it)
+    """A good image that does not say where it lies. ``what`` is the message without its advice."""
+
+    def __init__(self, what: str, advice: str) -> None:
+        """Keep both sentences."""
+        super().__init__(f"{what} {advice}")
+        self.what = what
+
+
 def crs_from_argument(text: str) -> CRS:
     """CRS from "EPSG:4547" or WKT, and from nothing else, so that no file or address is followed.
 

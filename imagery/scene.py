@@ -8,7 +8,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,12 +22,12 @@ from odc.geo.geobox import GeoBox
 from errors import ImageError
 from imagery.bands import choose_bands
 from imagery.dates import acquisition_date
-from imagery.declared import check_declared, read_declared
-from imagery.formats import TIFF, recognise
+from imagery.declared import Declared, check_declared, read_declared
+from imagery.formats import TIFF, Format, recognise
 from imagery.header import Header, read_header
 from imagery.isolate import LocalFile, lay_alone, local_file
 from imagery.limits import Limits
-from imagery.place import check_transform, crs_from_argument, ground_sample_distance, usable_crs
+from imagery.place import NoPlace, check_transform, crs_from_argument, ground_sample_distance, usable_crs
 from imagery.pyramid import Pyramid
 from imagery.resample import interpolate, positions, window_for
 from imagery.rewrite import must_be_rewritten, rewrite, undecodable
@@ -57,7 +57,7 @@ class Scene:
     """One opened image. A context manager; made by :func:`open_scene`.
 
     Attributes:
-        name: file name.
+        name: file name, as the person calls it.
         path: absolute path of the original.
         width, height: native size in pixels.
         geobox: native grid. Without a place its CRS is None and its coordinates are the scene's own pixels.
@@ -65,6 +65,7 @@ class Scene:
         gsd_m: ground sample distance in true metres, mean of both axes.
         date, date_source: day of acquisition or None; "given", "tag NAME", "file name" or "unknown".
         bands, bands_source: band numbers from 1 of red, green and blue, and how they were found.
+        grey: whether all three are one band.
         dtype, count, driver: of the original file.
         mask_source: "alpha", "mask", "nodata" or "none". NaN in floating-point images is invalid in any case.
         stretch: what turns raw values into 8 bits.
@@ -93,6 +94,7 @@ class Scene:
         self.date, self.date_source = date
         self.bands, self.bands_source = bands
         self.dtype, self.count, self.driver = header.dtype, header.count, driver
+        self.grey = not header.palette and len(set(self.bands)) == 1
         self.mask_source = header.validity.source
         self.rewritten = pixels.name.startswith("copy")
         self._file = file
@@ -169,6 +171,21 @@ class Scene:
                 patch.rgb[part], patch.valid[part] = piece.rgb, piece.valid
         return patch
 
+    def raw(self, rows: slice, columns: slice) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """A window of the scene's own pixels, not stretched.
+
+        Args:
+            rows: from and to, within the scene.
+            columns: the same.
+
+        Returns:
+            values H×W×3 of :attr:`dtype`, red first (8 bits, where a palette was resolved), and validity bool H×W.
+
+        Raises:
+            ImageError: pixels that cannot be decoded.
+        """
+        return self._values(self._pyramid.levels[0], (rows.start, rows.stop, columns.start, columns.stop))
+
     def _read_tile(self, geobox: GeoBox, shift: NDArray[np.float32] | None) -> Patch:
         shape = tuple(geobox.shape)
         at = positions(geobox, self.geobox, shift)
@@ -223,6 +240,7 @@ def open_scene(
     crs: str | None = None,
     resolution: float | None = None,
     today: dt.date | None = None,
+    name: str | None = None,
 ) -> Scene:
     """Open an image file that may come from a stranger.
 
@@ -238,6 +256,7 @@ def open_scene(
         resolution: metres per pixel at which the scene will be read, if known: a large image without overviews that
             is much finer is rewritten once, and then read faster.
         today: later dates in tags are not believed; the clock's date by default.
+        name: how the person calls a file that was received under another name: for messages, and for a date in it.
 
     Raises:
         ImageError: what was found, what was expected and what to do.
@@ -246,14 +265,9 @@ def open_scene(
     if gsd is not None and not (0 < gsd < 1e5):
         raise ImageError(f"The ground sample distance {gsd} is not usable. Give metres per pixel, like 0.5.")
     file = local_file(path)
-    file_format = recognise(file.head, file.name)
-    with file.path.open("rb") as handle:
-        declared = (
-            read_tiff_layout(handle, file.size, file.name, limits)
-            if file_format == TIFF
-            else read_declared(handle, file_format, file.name)
-        )
-    check_declared(declared, file.size, file.name, limits)
+    if name is not None:
+        file = replace(file, name=name)
+    file_format, declared = examine(file, limits)
     try:
         folder = tempfile.TemporaryDirectory(prefix="tuban-", dir=workdir, ignore_cleanup_errors=True)
     except OSError as error:
@@ -279,6 +293,23 @@ def open_scene(
         raise
 
 
+def examine(file: LocalFile, limits: Limits) -> tuple[Format, Declared]:
+    """What a file is and how much it declares, by its bytes and without any library.
+
+    Raises:
+        ImageError: it is no image that is read, or is out of bounds.
+    """
+    file_format = recognise(file.head, file.name)
+    with file.path.open("rb") as handle:
+        declared = (
+            read_tiff_layout(handle, file.size, file.name, limits)
+            if file_format == TIFF
+            else read_declared(handle, file_format, file.name)
+        )
+    check_declared(declared, file.size, file.name, limits)
+    return file_format, declared
+
+
 def _place(file: LocalFile, header: Header, gsd: float | None, crs: str | None) -> tuple[GeoBox, float]:
     shape = (header.height, header.width)
     transform, system = header.transform, usable_crs(header.crs)
@@ -297,18 +328,19 @@ def _place(file: LocalFile, header: Header, gsd: float | None, crs: str | None) 
     if gsd is not None:
         return GeoBox(shape, Affine.identity(), None), float(gsd)
     if transform is not None:
-        raise ImageError(
-            f"{file.name} has a geotransform but no coordinate system. Give the system (like EPSG:4547), put a .prj "
-            "beside it, or give the ground sample distance (--gsd) to have it taken as plain pixels."
+        raise NoPlace(
+            f"{file.name} has a geotransform but no coordinate system.",
+            "Give the system (like EPSG:4547), put a .prj beside it, or give the ground sample distance (--gsd) to "
+            "have it taken as plain pixels.",
         )
     if header.control_points:
-        raise ImageError(
-            f"{file.name} is not rectified: it has control points or a camera model instead of a grid. Rectify it "
-            "with `gdalwarp`, or give the ground sample distance (--gsd) to have it taken as plain pixels."
+        raise NoPlace(
+            f"{file.name} is not rectified: it has control points or a camera model instead of a grid.",
+            "Rectify it with `gdalwarp`, or give the ground sample distance (--gsd) to have it taken as plain pixels.",
         )
-    raise ImageError(
-        f"{file.name} has no coordinates. Give the ground sample distance in metres per pixel (--gsd 0.5), or a world "
-        "file and a .prj beside it."
+    raise NoPlace(
+        f"{file.name} has no coordinates.",
+        "Give the ground sample distance in metres per pixel (--gsd 0.5), or a world file and a .prj beside it.",
     )
 
 

@@ -1,0 +1,91 @@
+"""Which of many files are images, and which are the small text files that say where an image lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+_ALWAYS_HIDDEN = ("thumbs.db", "desktop.ini", "__macosx")
+_UNREAD = (".ovr", ".aux.xml", ".aux", ".rrd", ".msk")
+_WORLD = ("tfw", "tifw", "tiffw", "jgw", "jpgw", "jpegw", "pgw", "pngw", "j2w", "jp2w", "wpw", "webpw", "wld")
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """What one file is taken as.
+
+    Attributes:
+        name: as given.
+        role: an image is whatever nothing else is known of.
+        world: of an image: the name of its world file; None: there is none.
+        prj: of an image: the name of the file with its coordinate system.
+        reason: of a sidecar or an ignored file, for people.
+    """
+
+    name: str
+    role: Literal["image", "zip", "sidecar", "ignored"]
+    world: str | None = None
+    prj: str | None = None
+    reason: str = ""
+
+
+def hidden(name: str) -> bool:
+    """Whether a file manager would not show a file or a folder it lies in."""
+    parts = (part for part in PurePosixPath(name).parts if part != "..")
+    return any(part.startswith(".") or part.lower() in _ALWAYS_HIDDEN for part in parts)
+
+
+def sort_out(names: Iterable[str]) -> list[Sorted]:
+    """Match world files and .prj to images by their name without suffix, in the same folder.
+
+    Args:
+        names: paths with ``/`` between folders.
+
+    Returns:
+        one entry for each that is not hidden, in the order given.
+    """
+    shown = [name for name in names if not hidden(name)]
+    by_lower: dict[str, str] = {}
+    for name in shown:
+        by_lower.setdefault(name.lower(), name)
+    sidecars = [name for name in shown if _suffix(name) in (*_WORLD, "prj")]
+    unread = {name for name in shown if name.lower().endswith(_UNREAD)}
+    images = [name for name in shown if name not in unread and _suffix(name) not in (*_WORLD, "prj", "zip")]
+    found = {name: _of_image(name, by_lower) for name in images}
+    used = {sidecar: image for image, both in found.items() for sidecar in both if sidecar is not None}
+    sorted_out = []
+    for name in shown:
+        if name in found:
+            sorted_out.append(Sorted(name, "image", *found[name]))
+        elif name in unread:
+            reason = "what GDAL writes beside an image is not read: the image itself holds all that is needed"
+            sorted_out.append(Sorted(name, "ignored", reason=reason))
+        elif name in used:
+            sorted_out.append(Sorted(name, "sidecar", reason=f"read with {PurePosixPath(used[name]).name}"))
+        elif name in sidecars:
+            sorted_out.append(Sorted(name, "ignored", reason="no image of this name lies beside it"))
+        else:
+            sorted_out.append(Sorted(name, "zip"))
+    return sorted_out
+
+
+def _of_image(name: str, by_lower: dict[str, str]) -> tuple[str | None, str | None]:
+    suffix = _suffix(name)
+    stem = name[: len(name) - len(suffix) - 1] if suffix else name
+    world = [f"{suffix[0]}{suffix[-1]}w", f"{suffix}w", "wld"] if suffix else ["wld"]
+    return _first(stem, world, by_lower), _first(stem, ["prj"], by_lower)
+
+
+def _first(stem: str, suffixes: Sequence[str], by_lower: dict[str, str]) -> str | None:
+    for suffix in suffixes:
+        found = by_lower.get(f"{stem}.{suffix}".lower())
+        if found is not None:
+            return found
+    return None
+
+
+def _suffix(name: str) -> str:
+    """Lower case, without its dot."""
+    return PurePosixPath(name).suffix[1:].lower()

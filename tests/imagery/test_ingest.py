@@ -1,0 +1,342 @@
+"""An ingested image is, to a scan, the image that came: its pixels, colours, place and day; and nothing else of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from rasterio.enums import ColorInterp
+
+from errors import ImageError, OutputError
+from imagery import Limits, Scene, open_scene
+from imagery.ingest import IngestedImage, ingest_image
+from imagery.ingest_apart import ingest_apart
+from tests.store.conftest import small_disk
+
+__all__ = ["small_disk"]
+Save = Callable[..., Path]
+Ingest = Callable[..., tuple[IngestedImage, Path]]
+TODAY = dt.date(2026, 11, 23)
+
+
+@pytest.fixture
+def ingest(tmp_path: Path) -> Ingest:
+    """Ingest a file under its own name; gives what is known of it, and the COG."""
+
+    def run(path: Path, name: str = "", **given: Any) -> tuple[IngestedImage, Path]:
+        work = tmp_path / "work"
+        work.mkdir(exist_ok=True)
+        out = work / "out.tif"
+        given = {"limits": Limits(), "today": TODAY} | given
+        image = ingest_image(path, name or path.name, out, workdir=work, **given)
+        assert list(work.iterdir()) == [out]
+        return image, out
+
+    return run
+
+
+def both(original: Path, copy: Path) -> tuple[Scene, Scene]:
+    return open_scene(original, today=TODAY), open_scene(copy, today=TODAY)
+
+
+def bands(count: int, dtype: str) -> NDArray[Any]:
+    random = np.random.default_rng(3)
+    if dtype == "float32":
+        return random.random((count, 96, 128), np.float32)
+    return random.integers(1, 250 if dtype == "uint8" else 9000, (count, 96, 128)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+@pytest.mark.parametrize("count", [1, 3, 4, 8])
+def test_it_reads_back_as_the_same_image(
+    save: Save, ingest: Ingest, utm50: dict[str, Any], count: int, dtype: str
+) -> None:
+    path = save("ortho_20240501.tif", bands(count, dtype), **utm50)
+    image, cog = ingest(path)
+    original, copy = both(path, cog)
+    with original, copy:
+        assert copy.geobox == original.geobox
+        assert copy.stretch == original.stretch
+        assert copy.date == original.date == image.date == dt.date(2024, 5, 1)
+        assert (copy.dtype, copy.count) == (dtype, 1 if count == 1 else 3)
+        of, to = original.read(original.geobox), copy.read(copy.geobox)
+    assert np.array_equal(of.rgb, to.rgb)
+    assert to.valid.all()
+
+
+def invalid_by_nodata(data: NDArray[Any]) -> dict[str, Any]:
+    data[:, :40, :40] = 0
+    return {"nodata": 0}
+
+
+def invalid_by_mask(data: NDArray[Any]) -> dict[str, Any]:
+    mask = np.ones(data.shape[1:], np.bool_)
+    mask[:40, :40] = False
+    return {"mask": mask}
+
+
+@pytest.mark.parametrize("marked", [invalid_by_nodata, invalid_by_mask])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_what_is_not_valid_stays_so(
+    save: Save,
+    ingest: Ingest,
+    utm50: dict[str, Any],
+    marked: Callable[[NDArray[Any]], dict[str, Any]],
+    dtype: str,
+) -> None:
+    data = bands(3, dtype)
+    data[0, 60:70, 60:70] = 0  # one dark band is not nodata
+    path = save("a.tif", data, **utm50, **marked(data))
+    image, cog = ingest(path)
+    original, copy = both(path, cog)
+    with original, copy:
+        of, to = original.read(original.geobox), copy.read(copy.geobox)
+    assert np.array_equal(of.valid, to.valid)
+    assert np.array_equal(of.rgb, to.rgb)
+    assert image.valid_share == to.valid.mean() == 1 - 1600 / (96 * 128)
+
+
+def test_alpha_becomes_the_mask(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+    data = bands(4, "uint8")
+    data[3] = 255
+    data[3, :, :64] = 0
+    colours = [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha]
+    image, cog = ingest(save("a.tif", data, colours=colours, **utm50))
+    with open_scene(cog) as copy:
+        assert (copy.count, copy.mask_source) == (3, "mask")
+        assert np.array_equal(copy.read(copy.geobox).valid, data[3] > 0)
+    assert image.valid_share == 0.5
+
+
+def test_nan_is_not_valid_and_not_averaged(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+    data = np.full((3, 1100, 700), 0.5, np.float32)
+    data[:, ::7] = np.nan
+    _, cog = ingest(save("a.tif", data, **utm50))
+    with rasterio.open(cog, overview_level=0) as overview:
+        assert np.allclose(overview.read(masked=True).compressed(), 0.5)
+
+
+def test_a_palette_becomes_colours(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+    index = np.random.default_rng(1).integers(0, 3, (64, 64)).astype(np.uint8)
+    table = {0: (200, 30, 40, 255), 1: (10, 220, 60, 255), 2: (0, 0, 0, 255)}
+    path = save("a.tif", index, colormap=table, nodata=2, **utm50)
+    image, cog = ingest(path)
+    original, copy = both(path, cog)
+    with original, copy:
+        of, to = original.read(original.geobox), copy.read(copy.geobox)
+    assert np.array_equal(of.rgb, to.rgb)
+    assert np.array_equal(to.valid, index < 2)
+    assert image.remarks == ("the day it was taken is not known",)
+
+
+def test_the_copy_is_a_cog_with_averaged_overviews(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+    data = np.zeros((3, 1200, 1500), np.uint8)
+    data[:, :, ::2] = 200
+    _, cog = ingest(save("a.tif", data, tiled=False, **utm50))
+    with rasterio.open(cog) as image:
+        assert image.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert image.overviews(1) == [2, 4]
+        assert (image.compression.name, image.block_shapes[0]) == ("deflate", (512, 512))
+    with rasterio.open(cog, overview_level=0) as overview:
+        assert (overview.read() == 100).all()
+
+
+def test_other_tags_and_bands_are_left_behind(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+    path = save("a.tif", bands(8, "uint16"), tags={"SENSING_TIME": "2023-04-17", "OPERATOR": "Wang"}, **utm50)
+    image, cog = ingest(path)
+    with rasterio.open(cog) as copy:
+        assert set(copy.tags()) == {"ACQUISITIONDATE", "AREA_OR_POINT"}
+        assert copy.count == 3
+    assert (image.date, image.date_source) == (dt.date(2023, 4, 17), "tag SENSING_TIME")
+    assert image.remarks == ("bands 5, 3, 2 were taken as red, green and blue, by the usual order of 8 bands",)
+
+
+@pytest.mark.parametrize(
+    ("name", "default", "expected"),
+    [
+        ("flight_2024-05-01/a_20240502.tif", dt.date(2024, 1, 1), (dt.date(2024, 5, 2), "file name")),
+        ("flight_2024-05-01/a.tif", dt.date(2024, 1, 1), (dt.date(2024, 1, 1), "given")),
+        ("2020-01-01/flight_2024-05-01/a.tif", None, (dt.date(2024, 5, 1), "folder name")),
+        ("a.tif", None, (None, "unknown")),
+        ("a_20270101.tif", None, (None, "unknown")),
+    ],
+)
+def test_the_day_is_that_of_the_file_then_the_given_one_then_that_of_the_folder(
+    save: Save, ingest: Ingest, utm50: dict[str, Any], name: str, default: dt.date | None, expected: tuple[Any, str]
+) -> None:
+    path = save("received", bands(3, "uint8"), **utm50)
+    image, cog = ingest(path, name, default_date=default)
+    assert (image.date, image.date_source) == expected
+    with open_scene(cog) as copy:
+        assert copy.date == expected[0]
+
+
+def lonlat(crs: str, x: float, y: float) -> tuple[float, float]:
+    return Transformer.from_crs(crs, "EPSG:4490", always_xy=True).transform(x, y)
+
+
+def test_the_footprint_of_a_whole_image_is_its_frame(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+    image, _ = ingest(save("a.tif", bands(3, "uint8"), **utm50))
+    west, north = lonlat("EPSG:32650", 500_000, 3_400_000)
+    east, south = lonlat("EPSG:32650", 500_064, 3_399_952)
+    assert image.footprint.is_valid
+    assert image.footprint.bounds == pytest.approx((west, south, east, north), abs=1e-7)
+    assert image.gsd_m == pytest.approx(0.5, rel=1e-3)
+
+
+def test_the_footprint_follows_the_valid_pixels(save: Save, ingest: Ingest) -> None:
+    rows, columns = np.mgrid[:2400, :2400]
+    disc = np.hypot(rows - 1200, columns - 1200) < 1000
+    data = np.where(disc, np.random.default_rng(0).integers(1, 250, disc.shape), 0).astype(np.uint8)
+    data[1000, 1000:1003] = 0  # a roof as dark as nodata
+    data[50, 50] = 7  # a speck
+    place = rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 3_400_000)
+    image, _ = ingest(save("a.tif", data, nodata=0, crs="EPSG:4547", transform=place))
+    true = shapely.transform(
+        shapely.Point(500_600, 3_399_400).buffer(500, quad_segs=64),
+        lambda c: np.column_stack(Transformer.from_crs(4547, 4490, always_xy=True).transform(c[:, 0], c[:, 1])),
+    )
+    both_together = image.footprint.union(true).area
+    assert image.footprint.intersection(true).area / both_together > 0.99
+    assert image.footprint.geom_type == "Polygon"
+    assert not image.footprint.interiors
+    assert shapely.get_num_coordinates(image.footprint) < 300
+
+
+def test_speckled_validity_has_a_footprint_of_few_corners(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+    data = np.random.default_rng(0).integers(0, 2, (1, 900, 900)).astype(np.uint8) * 90
+    image, _ = ingest(save("a.tif", data, nodata=0, **utm50))
+    assert image.footprint.is_valid
+    assert shapely.get_num_coordinates(image.footprint) <= 1100
+
+
+def test_a_jpeg_takes_its_place_from_the_text_files_beside_it(
+    tmp_path: Path, save: Save, ingest: Ingest, noise: NDArray[np.uint8]
+) -> None:
+    path = save("image.jpg", noise, driver="JPEG")
+    path.with_suffix(".wld").write_text("0.5\n0\n0\n-0.5\n500000.25\n3399999.75\n")
+    path.with_suffix(".prj").write_text(CRS.from_epsg(4547).to_wkt("WKT1_ESRI"))
+    image, cog = ingest(path)
+    original, copy = both(path, cog)
+    with original, copy:
+        assert np.array_equal(original.read(original.geobox).rgb, copy.read(copy.geobox).rgb)
+        assert copy.geobox.affine.almost_equals(original.geobox.affine)
+    assert image.footprint.bounds[0] == pytest.approx(lonlat("EPSG:4547", 500_000, 3_400_000)[0], abs=1e-6)
+
+
+def test_a_turned_grid_keeps_its_turn(save: Save, ingest: Ingest) -> None:
+    turned = rasterio.Affine.translation(500_000, 3_400_000) @ rasterio.Affine.rotation(30)
+    path = save("a.tif", bands(3, "uint8"), crs="EPSG:4547", transform=turned @ rasterio.Affine.scale(0.5, -0.5))
+    image, cog = ingest(path)
+    original, copy = both(path, cog)
+    with original, copy:
+        assert copy.geobox.affine.almost_equals(original.geobox.affine, 1e-6)
+    assert image.footprint.area < 0.8 * image.footprint.envelope.area
+
+
+def test_a_coordinate_system_without_a_code_is_kept(save: Save, ingest: Ingest) -> None:
+    local = "+proj=tmerc +lat_0=0 +lon_0=119.5 +k=1 +x_0=40500000 +y_0=0 +ellps=GRS80 +units=m"
+    place = rasterio.Affine(0.5, 0, 40_500_000, 0, -0.5, 3_400_000)
+    path = save("a.tif", bands(3, "uint8"), crs=local, transform=place)
+    image, cog = ingest(path)
+    with open_scene(cog) as copy:
+        assert "119.5" in copy.geobox.crs.to_wkt()
+    assert "PROJC" in image.crs
+    assert image.footprint.bounds[0] == pytest.approx(119.5, abs=1e-5)
+
+
+@pytest.mark.parametrize(("name", "driver"), [("a.png", "PNG"), ("a.tif", "GTiff")])
+def test_an_image_without_a_place_is_refused_with_advice_for_batches(
+    save: Save, ingest: Ingest, noise: NDArray[np.uint8], name: str, driver: str
+) -> None:
+    with pytest.raises(ImageError, match=r"no coordinates.*world file") as caught:
+        ingest(save(name, noise, driver=driver))
+    assert "--gsd" not in str(caught.value)
+
+
+def test_the_message_names_the_file_as_the_person_does(tmp_path: Path, ingest: Ingest) -> None:
+    (tmp_path / "0017").write_bytes(b"hello")
+    with pytest.raises(ImageError, match=r"^正射影像\.tif is a text file"):
+        ingest(tmp_path / "0017", "航飞/正射影像.tif")
+
+
+def test_damaged_pixels_are_the_fault_of_the_image(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+    path = save("a.tif", bands(3, "uint8"), compress="deflate", **utm50)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 : len(data) * 2 // 3] = bytes(len(data) * 2 // 3 - len(data) // 3)
+    path.write_bytes(bytes(data))
+    with pytest.raises(ImageError, match="damaged"):
+        ingest(path)
+
+
+def test_a_full_disk_is_not_the_fault_of_the_image(
+    tmp_path: Path, save: Save, utm50: dict[str, Any], small_disk: Path
+) -> None:
+    path = save("a.tif", np.random.default_rng(0).integers(0, 255, (3, 900, 900), np.uint8), **utm50)
+    with pytest.raises(OutputError, match="room"):
+        ingest_image(path, "a.tif", small_disk / "out.tif", limits=Limits(), today=TODAY, workdir=small_disk)
+    assert not list(small_disk.iterdir())
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_in_a_process_of_its_own_all_is_the_same(
+    save: Save, ingest: Ingest, utm50: dict[str, Any], apart: bool
+) -> None:
+    path = save("a_20240501.tif", bands(4, "uint16"), nodata=0, **utm50)
+    image, cog = ingest(path, apart=apart)
+    assert image.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert image.object_sha256 == hashlib.sha256(cog.read_bytes()).hexdigest()
+    assert image == IngestedImage.from_json(image.to_json())
+    assert (image.width, image.height, image.crs, image.valid_share) == (128, 96, "EPSG:32650", 1.0)
+    assert cog.exists()
+
+
+def test_large_images_and_jpeg_2000_get_a_process_of_their_own(
+    save: Save, ingest: Ingest, utm50: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def told(path: Path, *given: Any, **named: Any) -> IngestedImage:
+        asked.append(path.name)
+        return ingest_apart(path, *given, **named)
+
+    monkeypatch.setattr("imagery.ingest_apart.ingest_apart", told)
+    small = save("small.tif", bands(3, "uint8"), **utm50)
+    ingest(small)
+    ingest(small, limits=replace(Limits(), in_process_pixels=128 * 96 - 1))
+    with pytest.raises(ImageError, match="no coordinates"):
+        ingest(save("a.jp2", bands(3, "uint8"), driver="JP2OpenJPEG"))
+    assert asked == ["small.tif", "a.jp2"]
+
+
+def test_what_brings_a_process_down_is_an_answer(
+    save: Save, ingest: Ingest, utm50: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save("a.tif", bands(3, "uint8"), **utm50)
+    with pytest.raises(ImageError, match=r"within 3,600 s and 0\.0 GiB"):
+        ingest(path, limits=replace(Limits(), rewrite_memory_bytes=20_000_000), apart=True)
+
+
+def test_errors_of_the_other_process_are_told_here(tmp_path: Path, ingest: Ingest, save: Save) -> None:
+    path = save("a.tif", bands(3, "uint8"))
+    with pytest.raises(ImageError, match=r"a\.tif has no coordinates"):
+        ingest(path, apart=True)
+
+
+def test_the_file_itself_is_not_touched(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+    path = save("a.tif", bands(3, "uint8"), **utm50)
+    path.chmod(0o444)
+    before = path.stat()
+    ingest(path)
+    after = path.stat()
+    assert (before.st_size, before.st_mtime_ns, before.st_ino) == (after.st_size, after.st_mtime_ns, after.st_ino)
