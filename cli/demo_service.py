@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from configs.service import read_service
+from configs.service import LogSettings, read_service
 from enforcement.units import mu
 from errors import OutputError, TubanError
 from store.areas import list_areas, load_areas
@@ -31,6 +31,7 @@ from store.nights import last_nights
 from store.scans import running_scans
 from training.sample_areas import TOWNSHIP, SampleAreas
 from workers.context import Context
+from workers.journal import begin_journal
 from workers.receive import receive
 from workers.runner import run_job
 from workers.scan_jobs import add_night_job
@@ -49,6 +50,7 @@ def run_service(out: Path, images: Sequence[Path], areas: SampleAreas) -> None:
     words = Console(highlight=False, soft_wrap=True)
     home = _fresh_home(out / "home")
     settings = read_service().model_copy(update={"home": home, "database": "", "broker": "", "objects": ""})
+    begin_journal(settings.model_copy(update={"log": LogSettings(level="warning")}))
     context = Context.of(settings)
     upgrade(context.database)
     moment = context.clock()
@@ -57,6 +59,7 @@ def run_service(out: Path, images: Sequence[Path], areas: SampleAreas) -> None:
     load_layer(context.database, areas.farmland, name="样例永久基本农田", kind="basic_farmland", now=moment)
     words.print(f"\nThe same through the service: `tuban up` in {home}, no server, messages and database are files.")
     with _service(home), _bars() as bars:
+        _follow(context, bars, "Starting the service", lambda: _workers(context))
         report = _ingest(context, images, bars)
         _night(context, bars)
         _delivered(context, bars)
@@ -93,6 +96,12 @@ def _service(home: Path) -> Iterator[None]:
         finally:
             running.send_signal(signal.SIGTERM)
             running.wait()
+
+
+def _workers(context: Context) -> float:
+    """1 once a worker says that it lives."""
+    with context.database.read() as session:
+        return 1.0 if read_figures(session, context.clock()).processes.get("worker") else 0.0
 
 
 def _bars() -> Progress:
