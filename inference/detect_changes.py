@@ -1,15 +1,16 @@
 """The scan: two dates of one place in, changes on the map out.
 
 On one machine :func:`detect_changes` does it all. A cluster calls its parts: :func:`prepare` once, then
-:func:`inference.blocks.plan_blocks`, :func:`scan_block` for each block on any machine, and
-:func:`inference.merge.merge_changes` over everything that was found.
+:func:`inference.blocks.plan_blocks`, :func:`scan_block` or :func:`scan_blocks` for some blocks on any machine, and
+:func:`join_findings` over everything that was found. What travels between the machines is written by
+:mod:`inference.prepared_file` and :mod:`inference.findings_file`.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from inference.fragments import BlockFindings, find_fragments
 from inference.merge import merge_changes
 from inference.pair import Exposure, Pair, common_pair, measure_exposure
 from inference.pair_reader import PairPatch, PairReader
-from inference.scan_result import ScanResult, SceneFacts
+from inference.scan_result import NetworkFacts, ScanResult, SceneFacts
 from inference.settings import ScanSettings
 from model.detector import Detector
 
@@ -182,6 +183,7 @@ def scan_blocks(
     reads: deque[tuple[Block, Future[PairPatch]]] = deque()
     outlining: Future[BlockFindings] | None = None
     grid_shape = prepared.pair.grid.shape
+    done = 0
 
     def keep(block: Block, probabilities: NDArray[np.float32]) -> None:
         if sink is not None:
@@ -218,8 +220,9 @@ def scan_blocks(
                     with clock.measure("waiting for outlines"):
                         found.append(outlining.result())
                 outlining = outliner.submit(finish, block, patch, probabilities)
+                done += 1
                 if progress is not None:
-                    progress("scan", (block.number + 1) / len(blocks))
+                    progress("scan", done / len(blocks))
             if outlining is not None:
                 found.append(outlining.result())
         except BaseException:
@@ -259,14 +262,10 @@ def detect_changes(
     blocks = plan_blocks(shape, settings.block_px, detector.halo, detector.stride)
     findings = scan_blocks(prepared, blocks, detector, progress, sink(pair) if sink else None, clock)
     with clock.measure("joining"):
-        changes = merge_changes(
-            [fragment for finding in findings for fragment in finding.fragments],
-            pair.grid,
-            pair.pixel_area_m2,
-            settings.profile.min_area_m2,
-        )
+        changes = join_findings(prepared, findings, settings)
     clock.seconds["total"] = time.perf_counter() - began
-    return _result(before, after, detector, settings, prepared, changes, findings, clock.seconds)
+    facts = scene_facts(before), scene_facts(after)
+    return gather_result(prepared, findings, changes, *facts, settings, network_facts(detector), clock.seconds)
 
 
 def scene_facts(scene: Scene) -> SceneFacts:
@@ -284,24 +283,52 @@ def scene_facts(scene: Scene) -> SceneFacts:
     )
 
 
-def _result(
-    before: Scene,
-    after: Scene,
-    detector: Detector,
-    settings: ScanSettings,
+def network_facts(detector: Detector) -> NetworkFacts:
+    """What outputs say about the network that looked."""
+    weights = detector.weights
+    return NetworkFacts(weights.name, weights.sha256, f"{detector.runtime} {detector.precision}")
+
+
+def join_findings(prepared: Prepared, findings: Sequence[BlockFindings], settings: ScanSettings) -> tuple[Change, ...]:
+    """The changes of a scan, from what all of its blocks found, in any order."""
+    return merge_changes(
+        [fragment for finding in findings for fragment in finding.fragments],
+        prepared.pair.grid,
+        prepared.pair.pixel_area_m2,
+        settings.profile.min_area_m2,
+    )
+
+
+def gather_result(
     prepared: Prepared,
+    findings: Sequence[BlockFindings],
     changes: tuple[Change, ...],
-    findings: list[BlockFindings],
+    before: SceneFacts,
+    after: SceneFacts,
+    settings: ScanSettings,
+    network: NetworkFacts,
     seconds: dict[str, float],
 ) -> ScanResult:
+    """Everything that a scan found out.
+
+    Args:
+        prepared: what :func:`prepare` returned.
+        findings: of all blocks.
+        changes: what :func:`join_findings` made of them.
+        before: the earlier image.
+        after: the later image.
+        settings: what the scan worked with.
+        network: what looked.
+        seconds: wall seconds by part of the work.
+    """
     area = prepared.pair.pixel_area_m2
     missing: dict[str, float] = {}
     for finding in findings:
         for reason, pixels in finding.missing_px.items():
             missing[reason] = missing.get(reason, 0.0) + pixels * area
     return ScanResult(
-        before=scene_facts(before),
-        after=scene_facts(after),
+        before=before,
+        after=after,
         grid=prepared.pair.grid,
         resolution_m=prepared.pair.resolution_m,
         alignment=prepared.alignment,
@@ -309,9 +336,9 @@ def _result(
         looked_at_m2=sum(finding.compared_px for finding in findings) * area,
         not_looked_at_m2={reason: found for reason, found in missing.items() if found},
         settings=settings,
-        weights_name=detector.weights.name,
-        weights_sha256=detector.weights.sha256,
-        runtime=f"{detector.runtime} {detector.precision}",
+        weights_name=network.name,
+        weights_sha256=network.sha256,
+        runtime=network.runtime,
         threshold=prepared.threshold,
         timings_s=seconds,
     )

@@ -63,9 +63,14 @@ def not_comparable_record(
     }
 
 
+def record_bytes(record: dict[str, Any]) -> bytes:
+    """A record as UTF-8 JSON, in its own key order."""
+    return (json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
+
+
 def write_record(record: dict[str, Any], path: Path) -> None:
-    """Write a record as UTF-8 JSON, in its own key order."""
-    path.write_text(json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n", "utf-8", newline="\n")
+    """Write a record as :func:`record_bytes` gives it."""
+    path.write_bytes(record_bytes(record))
 
 
 def facts_record(facts: SceneFacts) -> dict[str, Any]:

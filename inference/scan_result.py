@@ -37,6 +37,21 @@ class SceneFacts:
 
 
 @dataclass(frozen=True)
+class NetworkFacts:
+    """What is known about the network that looked.
+
+    Attributes:
+        name: of its weights.
+        sha256: their checksum.
+        runtime: what computed, with its precision, for example ``openvino bf16``.
+    """
+
+    name: str
+    sha256: str
+    runtime: str
+
+
+@dataclass(frozen=True)
 class ScanResult:
     """What :func:`inference.detect_changes.detect_changes` returns.
 

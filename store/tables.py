@@ -117,7 +117,7 @@ class BatchFile(Numbered, Base):
     size: Mapped[int] = mapped_column(BigInteger, default=0)
     sha256: Mapped[str | None] = mapped_column(String(64), index=True)
     received: Mapped[str] = mapped_column(String(400), default="")  # key of the object that waits to be checked
-    state: Mapped[str] = mapped_column(String(20))  # waiting, placed, duplicate, failed, ignored
+    state: Mapped[str] = mapped_column(String(20))  # waiting, placed, duplicate, failed, used, ignored
     reason: Mapped[str] = mapped_column(Text, default="")
     scene_id: Mapped[int | None] = mapped_column(ForeignKey("scenes.id"), index=True)
     finished_at: Mapped[dt.datetime | None]

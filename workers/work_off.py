@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from store.batches import BatchReport, batch_report, count_files, open_jobs
-from store.jobs import due
+from store.lost_jobs import due
 from workers.context import Context
 from workers.runner import run_job
 

@@ -1,0 +1,115 @@
+"""A scan in pieces that travel as files is the same scan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from errors import TubanError
+from imagery import open_scene
+from inference.blocks import plan_blocks
+from inference.detect_changes import (
+    detect_changes,
+    gather_result,
+    join_findings,
+    network_facts,
+    prepare,
+    scan_blocks,
+    scene_facts,
+)
+from inference.findings_file import read_findings, write_findings
+from inference.prepared_file import read_prepared, write_prepared
+from inference.settings import ScanSettings, read_config, settings_for
+from tests.inference.scenes import DifferenceDetector, textured, write_image
+
+Files = tuple[Path, Path]
+
+
+def _settings(**changed: object) -> ScanSettings:
+    return settings_for(read_config(), "aerial", 0.5, **changed)
+
+
+@pytest.fixture(params=["placed", "pixels"])
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
+    """Two dates shifted by three pixels, brighter on the second, with houses and pits across the seams of blocks."""
+    image = textured(700, 900)
+    after = np.clip(np.roll(image, (2, 3), (0, 1)).astype(np.float32) * 1.1, 0, 255).astype(np.uint8)
+    for top, left in ((180, 190), (340, 360), (500, 700)):
+        after[top : top + 60, left : left + 60] = (235, 235, 235)
+        after[top + 80 : top + 130, left - 60 : left + 60] = (235, 110, 20)
+    crs = "EPSG:32650" if request.param == "placed" else None
+    files = tmp_path / "before.tif", tmp_path / "after.tif"
+    return write_image(files[0], image, crs=crs), write_image(files[1], after, crs=crs)
+
+
+def test_a_scan_in_pieces_from_reopened_scenes_equals_the_scan_in_one(pair: Files) -> None:
+    settings, detector = _settings(block_px=208), DifferenceDetector()
+    with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
+        whole = detect_changes(before, after, detector, settings)
+    with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
+        file = write_prepared(prepare(before, after, detector, settings))
+    pieces = []
+    for first in (8, 0, 16, 4, 12):
+        with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
+            prepared = read_prepared(file, before, after, settings)
+            shape = prepared.pair.grid.shape
+            blocks = plan_blocks((shape[0], shape[1]), settings.block_px, detector.halo, detector.stride)
+            pieces.append(write_findings(scan_blocks(prepared, blocks[first : first + 4], detector)))
+    with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
+        prepared = read_prepared(file, before, after, settings)
+        findings = [finding for piece in pieces for finding in read_findings(piece)]
+        changes = join_findings(prepared, findings, settings)
+        facts = scene_facts(before), scene_facts(after)
+        joined = gather_result(prepared, findings, changes, *facts, settings, network_facts(detector), {})
+
+    assert len(findings) == len(blocks) > 16
+    assert len(whole.changes) >= 6
+    assert whole.alignment.residual_before_px is not None
+    assert whole.alignment.residual_before_px > 3
+    assert joined.changes == whole.changes
+    assert joined.grid == whole.grid
+    assert joined.alignment.summary() == whole.alignment.summary()
+    assert (joined.looked_at_m2, joined.not_looked_at_m2) == (whole.looked_at_m2, whole.not_looked_at_m2)
+    assert (joined.threshold, joined.runtime, joined.before) == (whole.threshold, whole.runtime, whole.before)
+
+
+def test_findings_come_back_to_the_last_bit(pair: Files) -> None:
+    settings, detector = _settings(block_px=352), DifferenceDetector()
+    with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
+        prepared = prepare(before, after, detector, settings)
+        shape = prepared.pair.grid.shape
+        blocks = plan_blocks((shape[0], shape[1]), settings.block_px, detector.halo, detector.stride)
+        findings = scan_blocks(prepared, blocks, detector)
+    assert sum(len(finding.fragments) for finding in findings) > 6
+    assert read_findings(write_findings(findings)) == findings
+    assert read_findings(write_findings([])) == []
+    empty = [replace(finding, fragments=()) for finding in findings]
+    assert read_findings(write_findings(empty)) == empty
+
+
+def test_a_damaged_file_says_so(pair: Files) -> None:
+    settings = _settings()
+    with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
+        file = write_prepared(prepare(before, after, DifferenceDetector(), settings))
+        for damaged in (b"", file[: len(file) // 2], b"not such a file"):
+            with pytest.raises(TubanError, match="damaged"):
+                read_prepared(damaged, before, after, settings)
+        with pytest.raises(TubanError, match="findings"):
+            read_prepared(write_findings([]), before, after, settings)
+
+
+def test_other_scenes_than_those_it_was_prepared_from_are_refused(pair: Files, tmp_path: Path) -> None:
+    settings = _settings()
+    with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
+        crs = str(after.geobox.crs) if after.placed else None
+        file = write_prepared(prepare(before, after, DifferenceDetector(), settings))
+        small = [write_image(tmp_path / f"small{n}.tif", textured(700, 880, n), crs=crs) for n in (1, 2)]
+        with (
+            open_scene(small[0], gsd=0.5) as one,
+            open_scene(small[1], gsd=0.5) as other,
+            pytest.raises(TubanError, match="Prepare the scan again"),
+        ):
+            read_prepared(file, one, other, settings)

@@ -1,0 +1,213 @@
+"""The night: all new ground is compared once with its best earlier image, and becomes leads once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from cli.night import night as night_command
+from model.detector import Detector
+from store.areas import load_areas
+from store.database import Database
+from store.migrate import upgrade
+from store.tables import Alert, Delivery, Job, Night, Observation, Scan, Uncompared
+from store.transitions import verify_transitions
+from tests.inference.scenes import textured
+from tests.workers.embedded import clock_of
+from tests.workers.night_service import (
+    AUTUMN,
+    DAY,
+    RED,
+    SPRING,
+    VILLAGE,
+    WINTER,
+    Service,
+    after_image,
+    before_image,
+)
+from training.sample_areas import TOWNSHIP, VILLAGES, write_sample_areas
+from training.synthetic import SceneSpec, render_scene, write_scene
+from workers.runner import run_job
+
+
+@pytest.fixture
+def service(tmp_path: Path, database: Database) -> Service:
+    return Service(tmp_path, database)
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Service:
+    return Service(tmp_path)
+
+
+def test_new_scenes_become_leads_in_the_enforcement_queue_once(service: Service) -> None:
+    service.take_in(before_image(), SPRING)
+    service.take_in(after_image(), AUTUMN)
+    night = service.night()
+    assert (night.state, night.summary["states"], night.summary["leads"]) == ("done", {"done": 1}, {"new": 2})
+    alerts = service.rows(Alert)
+    assert sorted(alert.number for alert in alerts) == ["330199U2026110001", "330199U2026110002"]
+    assert {(alert.grid_code, alert.first_date) for alert in alerts} == {(VILLAGE, AUTUMN)}
+    assert sorted(alert.kind for alert in alerts) == ["construction", "ground"]
+    assert [delivery.event["type"] for delivery in service.rows(Delivery)] == ["tuban.alert.created"] * 2
+    assert len([job for job in service.rows(Job) if job.queue == "deliver"]) == 2
+    [left] = service.rows(Uncompared)  # the first image of the place
+    assert left.scene_id == service.scenes()[f"{SPRING}.tif"].id
+
+    # the next night finds nothing new
+    before = service.written()
+    quiet = service.night(DAY + dt.timedelta(days=1))
+    assert (quiet.state, quiet.summary["scans"], quiet.summary["uncompared"]) == ("done", 0, [])
+    after = service.written()
+    assert all(after[table] == before[table] for table in before if table not in ("nights", "jobs"))
+
+
+def test_a_later_image_is_compared_with_one_that_shows_the_first_works_and_adds_only_what_is_new(
+    embedded: Service,
+) -> None:
+    embedded.take_in(before_image(), SPRING)
+    embedded.take_in(after_image(), AUTUMN)
+    embedded.night()
+    image = after_image()
+    image[60:110, 500:560] = RED  # another pit
+    embedded.take_in(image, WINTER)
+    night = embedded.night(DAY + dt.timedelta(days=1))
+    assert night.summary["leads"] == {"new": 1}
+    # both earlier images would do; the one of the like season is taken
+    [scan] = [scan for scan in embedded.rows(Scan) if scan.night_id == night.id]
+    assert scan.before_id == embedded.scenes()[f"{AUTUMN}.tif"].id
+    assert [alert.seen for alert in embedded.rows(Alert)] == [1, 1, 1]
+
+
+def test_works_seen_again_from_the_same_earlier_image_are_the_same_leads(embedded: Service) -> None:
+    embedded.take_in(before_image(), SPRING)
+    embedded.take_in(after_image(), AUTUMN)
+    embedded.night()
+    image = after_image()
+    image[420:520, 100:200] = RED
+    # the earlier image of its season shows none of the works
+    embedded.take_in(before_image(), dt.date(2025, 11, 18), "last year.tif", compress="deflate")
+    embedded.take_in(image, WINTER, "winter.tif")
+    assert embedded.night(DAY + dt.timedelta(days=1)).summary["leads"] == {"again": 2}
+    house, pit = sorted(embedded.rows(Alert), key=lambda alert: alert.kind)
+    assert (house.seen, pit.seen) == (2, 2)
+    assert pit.area_m2 == pytest.approx(100 * 100 / 4, rel=0.1)
+    first, _ = [sight for sight in embedded.rows(Observation) if sight.alert_id == pit.id]
+    assert first.area_m2 == pytest.approx(1600, rel=0.1)
+    assert [d.event["type"] for d in embedded.rows(Delivery)][2:] == ["tuban.alert.seen_again"] * 2
+
+
+def test_a_night_planned_twice_or_by_two_at_once_plans_nothing_twice(service: Service) -> None:
+    for month in (3, 5, 10):
+        service.take_in(textured(300, 300, seed=1), dt.date(2026, month, 1), compress="deflate", zlevel=month % 9 + 1)
+    for again in (False, False, True):
+        service.begin_night(again=again)
+        clock_of(service.context).forward(1)
+    service.begin_night(DAY + dt.timedelta(days=1))
+    plans = service.rows(Job)
+    assert len(plans) == 3  # the schedule's of this night, asked for twice; a person's; that of the next night
+    made = [service.handle(job) for job in plans]  # all at once, none knows of the others
+    for commit in made:
+        service.commit(commit)
+    scans = service.rows(Scan)
+    assert len({(scan.before_id, scan.after_id) for scan in scans}) == len(scans) == 2
+    assert len([job for job in service.rows(Job) if job.kind == "scan.prepare"]) == 2
+    [left] = service.rows(Uncompared)
+    assert "are newer" in left.reason
+    assert {scan.night_id for scan in scans} == {service.rows(Night)[0].id}
+
+
+def test_a_night_that_runs_into_the_next_is_not_planned_again(embedded: Service) -> None:
+    embedded.take_in(before_image(), SPRING)
+    embedded.take_in(after_image(), AUTUMN)
+    embedded.begin_night()
+    [plan] = embedded.waiting()
+    run_job(embedded.context, plan)
+    embedded.begin_night(DAY + dt.timedelta(days=1))
+    _, next_plan = embedded.waiting()
+    run_job(embedded.context, next_plan)
+    first, second = embedded.rows(Night)
+    assert (first.state, second.state, second.summary["scans"]) == ("scanning", "done", 0)
+    embedded.work()
+    assert [night.state for night in embedded.rows(Night)] == ["done", "done"]
+    [scan] = embedded.rows(Scan)
+    assert scan.night_id == first.id
+
+
+def test_ground_without_an_earlier_image_is_told_once_with_its_reason(embedded: Service) -> None:
+    embedded.take_in(before_image(), SPRING)
+    embedded.take_in(textured(300, 300), None, "scan0001.tif")
+    first = embedded.night()
+    told = {ground["reason"]: ground["area_m2"] for ground in first.summary["uncompared"]}
+    [undated, alone] = sorted(told)[::-1]
+    assert "--date" in undated
+    assert told[undated] == pytest.approx(150 * 150, rel=0.01)
+    assert alone == "no usable earlier image: the other images of this ground are of unknown date"
+    second = embedded.night(DAY + dt.timedelta(days=1))
+    assert second.summary["uncompared"] == []
+    # an old image turns up: the ground that had none is compared with it
+    embedded.take_in(before_image(), dt.date(2025, 4, 1), "found again.tif", compress="deflate")
+    third = embedded.night(DAY + dt.timedelta(days=2))
+    assert third.summary["scans"] == 1
+
+
+@pytest.mark.slow
+def test_a_rendered_place_gives_leads_in_its_villages(embedded: Service, tmp_path: Path) -> None:
+    spec = SceneSpec(seed=3, width=512, height=512, changes=4)
+    pair = render_scene(spec)
+    before, after, _ = write_scene(pair, tmp_path / "rendered")
+    files = write_sample_areas(tmp_path, spec, pair.truth)
+    context = embedded.context
+    load_areas(context.database, files.areas, now=context.clock())
+    embedded.use(Detector("fast", runtime="openvino", threads=2))
+    embedded.take_in(before, spec.dates[0], area_code=TOWNSHIP)
+    embedded.take_in(after, spec.dates[1], area_code=TOWNSHIP)
+    night = embedded.night()
+    alerts = embedded.rows(Alert)
+    assert night.summary["states"] == {"done": 1}
+    assert len(alerts) >= 3
+    assert {alert.grid_code for alert in alerts} <= {code for code, _ in VILLAGES}
+    true = [change.area_m2 for change in pair.truth]
+    assert sum(alert.area_m2 for alert in alerts) < 2 * sum(true)
+    for alert in alerts:
+        for key in alert.evidence.values():
+            picture = cv2.imdecode(np.frombuffer(context.objects.read(key), np.uint8), cv2.IMREAD_COLOR)
+            assert picture[:512].std() > 10
+    with context.database.read() as session:
+        assert verify_transitions(session) == []
+
+
+def test_the_command_plans_a_night_at_once_and_shows_the_last_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'home' / 'tuban.db'}")
+    upgrade(database)
+    monkeypatch.setenv("TUBAN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TUBAN_LIMITS__FREE_DISK_MIB", "0")
+    app = typer.Typer()
+    app.command()(night_command)
+    shown = CliRunner().invoke(app, [], env={"COLUMNS": "200"})
+    assert "No night was planned yet" in shown.output
+
+    service = Service(tmp_path, database)
+    service.take_in(before_image(), SPRING)
+    service.take_in(after_image(), AUTUMN)
+    shown = CliRunner().invoke(app, ["--now"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0, shown.output
+    assert "1 waiting" in shown.output
+    assert "goes on" in shown.output
+    clock_of(service.context).now = dt.datetime.now(dt.UTC)  # the command has the machine's clock
+    assert set(service.work()) == {"done"}
+    shown = CliRunner().invoke(app, [], env={"COLUMNS": "200"})
+    for word in ("1 done", "0.105 km²", "2 new", "157.6 mu", f"{SPRING}.tif", "are newer"):
+        assert word in shown.output
+    with database.read() as session:
+        assert session.scalars(select(Job.state).where(Job.kind == "night.plan")).all() == ["done"]
+    database.close()

@@ -1,0 +1,101 @@
+"""The night as a job: what is new since the last one is planned, area by area; its scans are jobs of their own."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy.orm import Session
+
+from configs.service import NightSettings
+from enforcement.shares import sound
+from inference.settings import ScanConfig, read_config
+from store.nights import (
+    add_uncompared,
+    area_codes,
+    begin_plan,
+    open_night,
+    plans_written,
+    scans_in,
+    scenes_in,
+    scenes_over,
+    settle_night,
+    told_in,
+)
+from store.scans import add_scan
+from store.tables import SceneRow
+from workers.context import Commit, Context, Work
+from workers.kinds import Kind
+from workers.planning import Image, Plan, plan_scans
+from workers.scan_jobs import QUEUE, add_prepare_job
+
+
+def plan_night(context: Context, work: Work) -> Commit:
+    """Plan the night of a day: for all new ground its best earlier image, and what has none.
+
+    A plan only adds: what an earlier night planned, be it still running, is not planned again.
+    """
+    day = dt.date.fromisoformat(work.payload["day"])
+    config = read_config()
+    with context.database.read() as session:
+        before = plans_written(session)
+        made = _make_plan(session, context.settings.night, config)
+
+    def commit(session: Session) -> None:
+        # where another plan came in between, this one is made anew: nothing is planned or reported twice
+        stands = begin_plan(session) == before
+        plan = made if stands else _make_plan(session, context.settings.night, config)
+        _write_plan(session, plan, day, context)
+
+    return commit
+
+
+def _make_plan(session: Session, night: NightSettings, config: ScanConfig) -> dict[str, Plan]:
+    """What is to be done for each area code."""
+    plans = {}
+    for code in area_codes(session):
+        rows = scenes_in(session, code)
+        plans[code] = plan_scans(
+            [_image(row) for row in rows],
+            [_image(row) for row in scenes_over(session, rows)],
+            scans_in(session, code),
+            told_in(session, code),
+            night,
+            config,
+        )
+    return plans
+
+
+def _write_plan(session: Session, plans: dict[str, Plan], day: dt.date, context: Context) -> None:
+    now = context.clock()
+    night = open_night(session, day, now)
+    for code, plan in plans.items():
+        for scan in plan.scans:
+            scan_id = add_scan(
+                session,
+                unique_key=scan.unique_key,
+                before=scan.before_id,
+                after=scan.after_id,
+                area_code=code,
+                night_id=night.id,
+                now=now,
+            )
+            if scan_id is not None:
+                add_prepare_job(session, scan_id, now)
+        for left in plan.left:
+            add_uncompared(
+                session,
+                night.id,
+                scene_id=left.scene_id,
+                area_code=code,
+                outline=left.outline,
+                area_m2=left.area_m2,
+                reason=left.reason,
+            )
+    settle_night(session, night.id, now)
+
+
+def _image(row: SceneRow) -> Image:
+    return Image(row.id, sound(row.outline), row.date, row.gsd_m, row.valid_share)
+
+
+KINDS = (Kind("night.plan", QUEUE, plan_night),)

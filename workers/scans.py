@@ -1,0 +1,251 @@
+"""Scans as jobs: prepared once, compared in parts by any worker, joined once into leads.
+
+``scan.prepare`` lays both scenes onto each other and cuts the grid; ``scan.blocks`` compares some blocks; the last one
+of them adds ``scan.merge``, which joins what was found, makes the pictures and writes the leads. What goes from one to
+the next are objects under ``scans/ID/``. A job that is done again writes the same objects and changes no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import shapely
+from sqlalchemy.orm import Session
+
+from errors import ImageError, NotComparable, SettingsError, TubanError, WeightsError
+from imagery import Scene, open_scene
+from inference.blocks import plan_blocks
+from inference.changes import Change
+from inference.detect_changes import Prepared, gather_result, join_findings, network_facts, prepare, scan_blocks
+from inference.evidence import close_up, look
+from inference.findings_file import read_findings, write_findings
+from inference.fragments import BlockFindings
+from inference.outputs import thumbnail_name
+from inference.prepared_file import read_prepared, write_prepared
+from inference.scan_json import compared_record, record_bytes
+from inference.scan_result import NetworkFacts, ScanResult, SceneFacts
+from inference.settings import AUTO, ScanSettings, read_config, settings_for
+from inference.thumbnails import SIDE_PX, thumbnail
+from inference.wording import crs_code
+from store.alerts import record_changes
+from store.nights import settle_night
+from store.scans import ScanTask, begin_parts, end_part, end_scan, end_uncompared, read_task
+from store.sightings import SeenChange, Sighting, place_changes
+from store.tables import SceneRow
+from workers.context import Commit, Context, Work
+from workers.kinds import GiveBack, Kind
+from workers.scan_jobs import QUEUE, add_blocks_job, add_merge_job
+
+
+def prepare_scan(context: Context, work: Work) -> Commit | None:
+    """Lay both scenes onto each other, and cut what they have in common into parts."""
+    task = _read(context, work)
+    if task.scan.state != "waiting":
+        return None
+    scan_id, config, detector = task.scan.id, read_config(), context.detector
+    try:
+        with _scenes(context, task) as (before, after):
+            settings = settings_for(config, AUTO, max(before.gsd_m, after.gsd_m))
+            prepared = prepare(before, after, detector, settings, _told(work, 0.0, 0.9))
+    except NotComparable as outcome:
+        return partial(_not_compared, context, scan_id, "not_comparable", str(outcome))
+    except (ImageError, SettingsError) as fault:
+        return partial(_not_compared, context, scan_id, "failed", str(fault))
+    shape = prepared.pair.grid.shape
+    blocks = plan_blocks((int(shape[0]), int(shape[1])), settings.block_px, detector.halo, detector.stride)
+    size = context.settings.jobs.blocks_per_job
+    parts = [(first, min(first + size, len(blocks))) for first in range(0, len(blocks), size)]
+    context.objects.put(_prepared_key(scan_id), write_prepared(prepared))
+    network = network_facts(detector)
+
+    def commit(session: Session) -> None:
+        now = context.clock()
+        begun = begin_parts(
+            session,
+            scan_id,
+            blocks=len(blocks),
+            parts=len(parts),
+            plan={"settings": settings.model_dump(mode="json"), "network": asdict(network)},
+            settings_sha256=settings.sha256,
+            weights_sha256=network.sha256,
+            now=now,
+        )
+        for part, range_ in enumerate(parts if begun else ()):
+            add_blocks_job(session, scan_id, part, range_, now)
+
+    return commit
+
+
+def compare_blocks(context: Context, work: Work) -> Commit | None:
+    """Compare some blocks of a prepared scan.
+
+    Raises:
+        WeightsError: this process has other weights than the one that prepared the scan.
+    """
+    task = _read(context, work)
+    scan_id, part = task.scan.id, int(work.payload["part"])
+    if task.scan.state != "scanning" or task.part_done(part):
+        return None
+    detector = context.detector
+    if detector.weights.sha256 != task.scan.weights_sha256:
+        raise WeightsError(
+            f"Scan {scan_id} was prepared with the weights {task.scan.weights_sha256[:12]}…, and this worker has "
+            f"{detector.weights.name} {detector.weights.sha256[:12]}…: one scan needs one network. Give all workers "
+            "the same version of Tuban and the same profiles.yaml, then revive this job."
+        )
+    try:
+        with _prepared(context, task) as (prepared, settings):
+            shape = prepared.pair.grid.shape
+            blocks = plan_blocks((int(shape[0]), int(shape[1])), settings.block_px, detector.halo, detector.stride)
+            mine = blocks[work.payload["first"] : work.payload["end"]]
+            findings = scan_blocks(prepared, mine, detector, _told(work, 0.0, 1.0))
+    except ImageError as fault:
+        return partial(_not_compared, context, scan_id, "failed", str(fault))
+    context.objects.put(_part_key(scan_id, part), write_findings(findings))
+
+    def commit(session: Session) -> None:
+        if end_part(session, scan_id, part):
+            add_merge_job(session, scan_id, context.clock())
+
+    return commit
+
+
+def merge_scan(context: Context, work: Work) -> Commit | None:
+    """Join what all blocks found, make the pictures, and write the leads."""
+    task = _read(context, work)
+    scan_id = task.scan.id
+    if task.scan.state != "merging":
+        return None
+    findings = [
+        finding
+        for part in range(task.scan.block_jobs)
+        for finding in read_findings(context.objects.read(_part_key(scan_id, part)))
+    ]
+    if len(findings) != task.scan.blocks:
+        raise TubanError(f"Scan {scan_id} has {task.scan.blocks} blocks, and {len(findings)} were found compared.")
+    try:
+        with _prepared(context, task) as (prepared, settings):
+            result = _result(task, prepared, findings, settings)
+            seen = _pictured(context, scan_id, result, prepared, _told(work, 0.1, 0.9))
+    except ImageError as fault:
+        return partial(_not_compared, context, scan_id, "failed", str(fault))
+    record = compared_record(result)
+    context.objects.put(f"scans/{scan_id}/scan.json", record_bytes(record))
+    with context.database.read() as session:
+        sightings = place_changes(
+            session, seen, area_code=task.scan.area_code, on=task.after.date, settings=context.settings.alerts
+        )
+    return partial(_write_leads, context, scan_id, record, sightings)
+
+
+def _write_leads(
+    context: Context, scan_id: int, record: dict[str, Any], sightings: list[Sighting], session: Session
+) -> None:
+    now = context.clock()
+    scan = end_scan(session, scan_id, result=record, changes=len(sightings), now=now)
+    if scan is None:
+        return
+    recorded = record_changes(session, scan, sightings, context.settings, now)
+    scan.result = {**record, "leads": recorded.counts()}
+    if scan.night_id is not None:
+        settle_night(session, scan.night_id, now)
+
+
+def _not_compared(context: Context, scan_id: int, state: str, reason: str, session: Session) -> None:
+    end_uncompared(session, scan_id, state, reason, context.clock())
+
+
+def _result(task: ScanTask, prepared: Prepared, findings: list[BlockFindings], settings: ScanSettings) -> ScanResult:
+    changes = join_findings(prepared, findings, settings)
+    network = NetworkFacts(**task.plan["network"])
+    return gather_result(prepared, findings, changes, _facts(task.before), _facts(task.after), settings, network, {})
+
+
+def _facts(row: SceneRow) -> SceneFacts:
+    """Of the file as it came, not of our copy."""
+    return SceneFacts(row.name, row.sha256, row.date, row.date_source, row.gsd_m, row.crs, row.width, row.height)
+
+
+def _pictured(
+    context: Context, scan_id: int, result: ScanResult, prepared: Prepared, progress: Callable[[str, float], None]
+) -> list[SeenChange]:
+    """All changes, each with its pictures put among the objects."""
+    seen = []
+    for done, change in enumerate(result.changes):
+        progress("pictures", done / len(result.changes))
+        shown = look(result, prepared.pair.before, prepared.pair.after, close_up(result, change, SIDE_PX))
+        keys = {}
+        for when, picture, facts in (("before", shown.before, result.before), ("after", shown.after, result.after)):
+            keys[when] = f"scans/{scan_id}/{thumbnail_name(change.number, when)}"
+            drawn = thumbnail(picture, shown.view, change.polygon, change.kind, change.number, when, facts.date)
+            context.objects.put(keys[when], drawn)
+        seen.append(_seen(change, result, keys))
+    return seen
+
+
+def _seen(change: Change, result: ScanResult, evidence: dict[str, str]) -> SeenChange:
+    assert change.lonlat is not None  # scenes of the service have a place
+    return SeenChange(
+        change.number,
+        change.kind,
+        change.score,
+        change.area_m2,
+        change.lonlat,
+        {"crs": crs_code(result.grid.crs), "wkt": shapely.to_wkt(change.polygon, rounding_precision=3)},
+        evidence,
+    )
+
+
+def _read(context: Context, work: Work) -> ScanTask:
+    with context.database.read() as session:
+        return read_task(session, int(work.payload["scan"]))
+
+
+@contextmanager
+def _scenes(context: Context, task: ScanTask) -> Iterator[tuple[Scene, Scene]]:
+    """Both scenes, under the names and with the dates that people know."""
+    with ExitStack() as stack:
+        opened = []
+        for row in (task.before, task.after):
+            path = stack.enter_context(context.objects.local(row.object_key))
+            opened.append(stack.enter_context(open_scene(path, date=row.date, name=row.name)))
+        yield opened[0], opened[1]
+
+
+@contextmanager
+def _prepared(context: Context, task: ScanTask) -> Iterator[tuple[Prepared, ScanSettings]]:
+    """A prepared scan over its scenes, with its settings."""
+    settings = ScanSettings.model_validate(task.plan["settings"])
+    data = context.objects.read(_prepared_key(task.scan.id))
+    with _scenes(context, task) as (before, after):
+        yield read_prepared(data, before, after, settings), settings
+
+
+def _told(work: Work, begin: float, end: float) -> Callable[[str, float], None]:
+    """Tells a job's progress from ``begin`` to ``end``, and gives the job back when the process is to stop."""
+
+    def tell(_: str, done: float) -> None:
+        work.progress(begin + (end - begin) * done)
+        if done < 1 and work.stopping():
+            raise GiveBack
+
+    return tell
+
+
+def _prepared_key(scan_id: int) -> str:
+    return f"scans/{scan_id}/prepared.npz"
+
+
+def _part_key(scan_id: int, part: int) -> str:
+    return f"scans/{scan_id}/blocks/{part}.npz"
+
+
+KINDS = (
+    Kind("scan.prepare", QUEUE, prepare_scan),
+    Kind("scan.blocks", QUEUE, compare_blocks),
+    Kind("scan.merge", QUEUE, merge_scan),
+)
