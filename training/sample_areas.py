@@ -1,4 +1,4 @@
-"""The administration of the sample scene: who answers for which ground, what was approved, what is farmland. Invented."""
+"""Who answers for the ground of the sample scene, what was approved there, what is farmland: all of it invented."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ from training.synthetic import SceneSpec, TrueChange
 COUNTY, TOWNSHIP = "330199", "330199101"
 """A code of the right form that no county has."""
 
-VILLAGES = (("330199101201", "上河村"), ("330199101202", "石桥村"), ("330199101203", "东塘村"), ("330199101204", "柳湾村"))
+VILLAGES = (
+    ("330199101201", "上河村"),
+    ("330199101202", "石桥村"),
+    ("330199101203", "东塘村"),
+    ("330199101204", "柳湾村"),
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,10 @@ def write_sample_areas(folder: Path, spec: SceneSpec, truth: Iterable[TrueChange
     )
     # from the north-west to the south-east
     villages = sorted(pieces, key=lambda piece: (-round(piece.centroid.y / (0.3 * high)), piece.centroid.x))
-    rows = [("county", COUNTY, "样例县", around.buffer(800, join_style="mitre")), ("township", TOWNSHIP, "样例镇", around)]
+    rows = [
+        ("county", COUNTY, "样例县", around.buffer(800, join_style="mitre")),
+        ("township", TOWNSHIP, "样例镇", around),
+    ]
     rows += [("village", code, name, piece) for (code, name), piece in zip(VILLAGES, villages, strict=True)]
     areas = [({"XZQDM": code, "XZQMC": name}, outline) for _, code, name, outline in rows]
 

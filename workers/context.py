@@ -80,11 +80,14 @@ class Work:
 
 Commit = Callable[[Session], None]
 """Writes a job's result. Runs in one transaction with the fenced end of the job, so it happens once or not at all;
-further jobs that it adds by :func:`store.jobs.add_job` are published after that."""
+further jobs that it adds by :func:`store.jobs.add_job` are published after that. Where the database was lost on the way
+it is called again, in a new transaction: it makes its rows anew each time."""
 
 Handler = Callable[[Context, Work], Commit | None]
 """Does the work outside of any transaction, however long it takes, and returns how to write down the result.
 
 Raises :class:`errors.TubanError` for what a repetition cannot heal, as far as the handler does not write that down as
-an outcome itself; anything else is tried again. Object files are written under keys that a repetition writes anew.
+an outcome itself; :class:`errors.OutputError` (a full disk, a store that does not answer) and anything else is tried
+again. ``work.progress`` may raise :class:`store.jobs.LeaseLost`, which the handler lets pass. Object files are written
+under keys that a repetition writes anew.
 """

@@ -14,6 +14,11 @@ Queue = Literal["ingest", "scan", "deliver"]
 QUEUES: tuple[Queue, ...] = ("ingest", "scan", "deliver")
 
 
+def queue_name(queue: str) -> str:
+    """Name of a queue at the broker, where others may have theirs."""
+    return f"tuban.{queue}"
+
+
 class GiveBack(Exception):  # noqa: N818  (not a failure: the job is done by another process, this attempt not counted)
     """The process was asked to stop: the job goes back."""
 
@@ -34,13 +39,17 @@ class Kind:
 
     def minutes(self, limits: LimitSettings) -> float:
         """How long one may take."""
-        return {"ingest": limits.ingest_minutes, "scan": limits.scan_minutes, "deliver": limits.deliver_minutes}[
-            self.queue
-        ]
+        return minutes_of(self.queue, limits)
 
 
-MODULES = ("workers.ingest", "workers.scans", "workers.night", "workers.delivery", "workers.upkeep")
-"""Each has ``KINDS``, a tuple of its kinds; imported when first asked for, so that a delivery never imports torch."""
+def minutes_of(queue: str, limits: LimitSettings) -> float:
+    """How long a job of that queue may take."""
+    return {"ingest": limits.ingest_minutes, "scan": limits.scan_minutes, "deliver": limits.deliver_minutes}[queue]
+
+
+MODULES: tuple[str, ...] = ("workers.delivery", "workers.ingest", "workers.night", "workers.scans")
+"""Each has ``KINDS``, a tuple of its kinds. Imported in this order until the kind is found, those that import torch
+last, so that a delivery never does."""
 
 
 def find_kind(name: str) -> Kind:

@@ -1,0 +1,67 @@
+"""Planned moments are taken once; of several schedulers one leads; processes say that they live."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from store.database import Database
+from store.processes import forget, forget_silent, last_active, processes, say_alive
+from store.ticks import lead, resign, take
+
+NOW = dt.datetime(2026, 11, 20, 2, 30, tzinfo=dt.UTC)
+
+
+def after(seconds: float) -> dt.datetime:
+    return NOW + dt.timedelta(seconds=seconds)
+
+
+def test_a_moment_is_taken_once(database: Database) -> None:
+    with database.write() as session:
+        assert take(session, "night", "2026-11-20", "a", NOW)
+    with database.write() as session:
+        assert not take(session, "night", "2026-11-20", "b", NOW)
+        assert take(session, "night", "2026-11-21", "b", NOW)
+
+
+def test_one_scheduler_leads_until_it_is_silent(database: Database) -> None:
+    with database.write() as session:
+        assert lead(session, "a", NOW, 60)
+        assert not lead(session, "b", after(10), 60)
+        assert lead(session, "a", after(50), 60)
+        assert not lead(session, "b", after(110), 60)
+        assert lead(session, "b", after(111), 60)
+        assert not lead(session, "a", after(112), 60)
+
+
+def test_who_resigns_is_followed_at_once(database: Database) -> None:
+    with database.write() as session:
+        lead(session, "a", NOW, 60)
+        resign(session, "b")
+        assert not lead(session, "b", after(1), 60)
+        resign(session, "a")
+        assert lead(session, "b", after(2), 60)
+
+
+def test_processes_are_known_while_they_say_that_they_live(database: Database) -> None:
+    with database.write() as session:
+        say_alive(session, "host:1:worker", "worker", NOW)
+        say_alive(session, "host:2:schedule", "schedule", NOW)
+        say_alive(session, "host:1:worker", "worker", after(100))
+    with database.read() as session:
+        assert [(p.name, p.started_at) for p in processes(session, after(50))] == [("host:1:worker", NOW)]
+        assert [p.name for p in processes(session, NOW, "schedule")] == ["host:2:schedule"]
+    with database.write() as session:
+        forget_silent(session, after(50))
+        assert [p.name for p in processes(session, NOW)] == ["host:1:worker"]
+
+
+def test_a_worker_is_as_active_as_its_children(database: Database) -> None:
+    with database.write() as session:
+        say_alive(session, "host:1:worker", "worker", after(100))
+        say_alive(session, "host:1:7", "jobs", after(20))
+        say_alive(session, "host:1:8", "jobs", after(30))
+        say_alive(session, "host:11:9", "jobs", after(90))
+        assert last_active(session, "host:1") == after(30)
+        assert last_active(session, "host:2") is None
+        forget(session, "host:1")
+        assert [p.name for p in processes(session, NOW)] == ["host:11:9"]

@@ -1,0 +1,87 @@
+"""Jobs for the chaos test: slow, failing, and with effects that would show if they came twice."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import shapely
+from sqlalchemy.orm import Session
+
+from store.counters import next_number
+from store.jobs import add_job
+from store.outbox import announce
+from store.outlines import bounds_of
+from store.tables import Alert
+from store.transitions import append_transition
+from workers.context import Commit, Context, Work
+from workers.kinds import Kind
+
+FAILS_FIRST = 7  # every so many-th job fails on its first attempt
+TAKES_LONG = 9  # every so many-th job takes longer than a lease
+
+
+def see(context: Context, work: Work) -> Commit:
+    """Make a lead, as a scan does: the alert, its first step, its event, and a job that goes on with it."""
+    number = int(work.payload["number"])
+    _work(context, work, number)
+
+    def commit(session: Session) -> None:
+        now = context.clock()
+        # of running numbers, so that a second effect of this job is a second alert and not an error
+        alert = Alert(
+            number=f"CHAOS{next_number(session, 'chaos'):06d}",
+            kind="construction",
+            state="new",
+            score=0.9,
+            area_m2=100.0,
+            detected={},
+            source="drone",
+            grid_code=str(number),
+            created_at=now,
+            changed_at=now,
+            **_outline(number),
+        )
+        session.add(alert)
+        append_transition(session, alert, "new", who="system", role="system", why="seen", at=now)
+        announce(session, alert, "tuban.alert.created", context.settings, now)
+        add_job(
+            session,
+            kind="chaos.sort",
+            queue="scan",
+            payload={"alert_id": alert.id, "number": number + 1},
+            unique_key=f"sort:{alert.number}",
+            now=now,
+        )
+
+    return commit
+
+
+def sort_out(context: Context, work: Work) -> Commit:
+    """Move a lead on."""
+    _work(context, work, int(work.payload["number"]))
+
+    def commit(session: Session) -> None:
+        alert = session.get_one(Alert, int(work.payload["alert_id"]))
+        append_transition(session, alert, "triaged", who="system", role="system", why="sorted", at=context.clock())
+        announce(session, alert, "tuban.alert.state_changed", context.settings, context.clock())
+
+    return commit
+
+
+def _work(context: Context, work: Work, number: int) -> None:
+    if number % FAILS_FIRST == 0 and work.attempt == 1:
+        raise ConnectionError("as planned")
+    seconds = 2.5 * context.settings.jobs.lease_seconds if number % TAKES_LONG == 0 else 0.05 * (number % 4)
+    begun = time.monotonic()
+    while (gone := time.monotonic() - begun) < seconds:
+        work.progress(gone / seconds)
+        time.sleep(0.05)
+
+
+def _outline(number: int) -> Any:
+    west = 120.0 + number * 0.001
+    return bounds_of(shapely.box(west, 30.0, west + 0.0005, 30.0005))
+
+
+KINDS = (Kind("chaos.see", "scan", see), Kind("chaos.sort", "scan", sort_out))

@@ -1,0 +1,141 @@
+"""Messages: a number each, the same over every broker, and no harm when they cannot be sent."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from errors import SettingsError
+from store.jobs import add_job
+from tests.workers.embedded import NOW, clock_of, context_in, given_job, job_of
+from workers.app import TASK, make_app
+from workers.broker import check_broker, queue_lengths, shown
+from workers.context import Context
+from workers.kinds import queue_name
+from workers.message_files import broker_folders
+from workers.publish import publish, publishing
+from workers.upkeep import reap
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def take_all(context: Context, queue: str) -> list[dict[str, object]]:
+    """Headers and body of all messages that wait."""
+    app = make_app(context.settings)
+    taken = []
+    with app.connection_for_read() as connection, connection.channel() as channel:
+        waiting = app.amqp.queues[queue_name(queue)].bind(channel)
+        waiting.declare()
+        while message := waiting.get(no_ack=True):
+            taken.append({"headers": message.headers, "body": message.payload, "type": message.content_type})
+    return taken
+
+
+def test_a_message_is_json_and_holds_the_number_of_the_job(broker: str, tmp_path: Path) -> None:
+    context = context_in(tmp_path, broker=broker)
+    assert publish(context.settings, [(7, "scan"), (8, "scan"), (9, "ingest")]) == []
+    assert queue_lengths(context.settings) == {"ingest": 1, "scan": 2, "deliver": 0}
+    messages = take_all(context, "scan") + take_all(context, "ingest")
+    assert [message["body"][0] for message in messages] == [[7], [8], [9]]  # type: ignore[index]
+    assert {message["type"] for message in messages} == {"application/json"}
+    headers = messages[0]["headers"]
+    assert isinstance(headers, dict)
+    assert (headers["task"], headers["timelimit"]) == (TASK, [3720.0, 3600.0])
+
+
+def test_jobs_of_a_transaction_are_published_after_it(tmp_path: Path) -> None:
+    context = context_in(tmp_path)
+    with publishing(context.database, context.settings) as session:
+        add_job(session, kind="a", queue="scan", payload={}, unique_key="a", now=NOW)
+        session.flush()
+        assert queue_lengths(context.settings)["scan"] == 0
+    assert queue_lengths(context.settings)["scan"] == 1
+
+
+def test_of_a_transaction_that_failed_nothing_is_published(tmp_path: Path) -> None:
+    context = context_in(tmp_path)
+
+    def fail() -> None:
+        with publishing(context.database, context.settings) as session:
+            add_job(session, kind="a", queue="scan", payload={}, unique_key="a", now=NOW)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert queue_lengths(context.settings)["scan"] == 0
+
+
+@pytest.mark.parametrize("sort", ["redis://127.0.0.1:{port}/0", "amqp://guest:secret@127.0.0.1:{port}//"])
+def test_without_a_broker_jobs_are_kept_and_published_when_it_is_back(
+    sort: str, tmp_path: Path, unused_port: int
+) -> None:
+    context = context_in(tmp_path)
+    there = context.settings
+    away = there.model_copy(update={"broker": sort.format(port=unused_port)})
+    with publishing(context.database, away) as session:
+        job_id = add_job(session, kind="a", queue="scan", payload={}, unique_key="a", now=NOW)
+    assert job_id is not None
+    assert job_of(context, job_id).published_at is None
+    context.settings = away
+    assert reap(context) == 0
+    context.settings = there
+    assert reap(context) == 1
+    assert queue_lengths(there)["scan"] == 1
+
+
+@pytest.mark.parametrize("sort", ["redis://127.0.0.1:{port}/0", "amqp://guest:secret@127.0.0.1:{port}//"])
+def test_a_broker_that_does_not_answer_is_one_clear_line(sort: str, tmp_path: Path, unused_port: int) -> None:
+    settings = context_in(tmp_path).settings.model_copy(update={"broker": sort.format(port=unused_port)})
+    with pytest.raises(SettingsError) as told:
+        check_broker(settings)
+    assert str(unused_port) in str(told.value)
+    assert "cannot be reached" in str(told.value)
+    assert "\n" not in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+def test_the_password_of_a_broker_is_not_shown(tmp_path: Path) -> None:
+    settings = context_in(tmp_path).settings
+    amqp = settings.model_copy(update={"broker": "amqp://tuban:secret@broker.local:5672//"})
+    assert shown(amqp) == "amqp://tuban:***@broker.local:5672//"
+    assert shown(settings) == str(settings.home.resolve() / "broker")
+
+
+def test_a_lost_message_is_sent_again_but_not_while_others_wait(broker: str, tmp_path: Path) -> None:
+    context = context_in(tmp_path, broker=broker)
+    take_all(context, "scan")
+    job_id = given_job(context, "a")
+    clock_of(context).forward(61)
+    publish(context.settings, [(0, "scan")])
+    assert reap(context) == 0
+    assert [message["body"][0] for message in take_all(context, "scan")] == [[0]]  # type: ignore[index]
+    assert reap(context) == 1
+    assert [message["body"][0] for message in take_all(context, "scan")] == [[job_id]]  # type: ignore[index]
+    assert reap(context) == 0
+
+
+def test_a_message_file_appears_whole_and_is_taken_by_one(tmp_path: Path) -> None:
+    context = context_in(tmp_path)
+    folder = Path(broker_folders(context.settings.home)["data_folder_in"])
+    publish(context.settings, [(7, "scan")])
+    (written,) = folder.iterdir()
+    assert not written.name.startswith(".")
+    assert json.loads(written.read_text())["headers"]["task"] == TASK
+    (folder / ".half.tuban.scan.msg").write_text("{")
+    (folder / "0.tuban.scan.msg").write_text('{"body": ')
+    assert len(take_all(context, "scan")) == 1
+    assert [path.name for path in folder.iterdir()] == [".half.tuban.scan.msg"]
+    check_broker(context.settings)
+    assert len(list(folder.iterdir())) == 1
+    os.utime(folder / ".half.tuban.scan.msg", (0, 0))
+    check_broker(context.settings)
+    assert list(folder.iterdir()) == []

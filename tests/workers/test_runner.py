@@ -1,0 +1,267 @@
+"""One job from claim to end: its effects are there once, or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from errors import OutputError, TubanError
+from store.database import Database
+from store.jobs import add_job, claim
+from tests.workers.embedded import (
+    clock_of,
+    context_in,
+    count,
+    counted,
+    counting,
+    given_job,
+    job_of,
+    until,
+    use_kinds,
+)
+from workers import stopping
+from workers.broker import queue_lengths
+from workers.context import Commit, Context, Work
+from workers.kinds import GiveBack
+from workers.runner import run_job
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[Context]:
+    made = context_in(tmp_path)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def asked_to_stop() -> Iterator[None]:
+    stopping.ask_to_stop()
+    yield
+    stopping._NUMBER.pack_into(stopping._shared, 0, 0.0)
+
+
+def test_a_job_and_its_effect_are_done_once(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = context_in(tmp_path, database)
+    use_kinds(monkeypatch, counting=counting)
+    job_id = given_job(context, "counting")
+    assert [run_job(context, job_id) for _ in range(2)] == ["done", "not to be had"]
+    assert counted(database) == 1
+    done = job_of(context, job_id)
+    assert (done.state, done.progress, done.finished_at) == ("done", 1.0, context.clock())
+
+
+def test_jobs_that_a_result_adds_are_published(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    def handler(context: Context, work: Work) -> Commit:
+        def commit(session: Session) -> None:
+            for queue in ("scan", "deliver"):
+                add_job(session, kind="x", queue=queue, payload={}, unique_key=queue, now=context.clock())
+
+        return commit
+
+    use_kinds(monkeypatch, parent=handler)
+    assert run_job(context, given_job(context, "parent")) == "done"
+    assert queue_lengths(context.settings) == {"ingest": 0, "scan": 1, "deliver": 1}
+
+
+def test_a_handler_without_a_result_is_done_all_the_same(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_kinds(monkeypatch, nothing=lambda context, work: None)
+    assert run_job(context, given_job(context, "nothing")) == "done"
+
+
+def test_of_a_result_that_fails_nothing_stays(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def handler(context: Context, work: Work) -> Commit:
+        def commit(session: Session) -> None:
+            count(session)
+            session.flush()
+            raise RuntimeError("half way")
+
+        return commit
+
+    context = context_in(tmp_path, database)
+    use_kinds(monkeypatch, failing=handler)
+    job_id = given_job(context, "failing")
+    assert run_job(context, job_id) == "waiting"
+    assert counted(database) == 0
+    waiting = job_of(context, job_id)
+    assert (waiting.state, waiting.error) == ("waiting", "RuntimeError: half way")
+    assert (waiting.run_after - context.clock()).total_seconds() == 5
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "told"),
+    [
+        (TubanError("no such scene"), "dead", "no such scene"),
+        (OutputError("disk full"), "waiting", "disk full"),
+        (ConnectionError("reset"), "waiting", "ConnectionError: reset"),
+        (SoftTimeLimitExceeded(), "waiting", "it took longer than 60 minutes"),
+    ],
+)
+def test_what_a_repetition_cannot_heal_is_dead_and_all_else_tried_again(
+    context: Context, monkeypatch: pytest.MonkeyPatch, error: Exception, outcome: str, told: str
+) -> None:
+    def handler(context: Context, work: Work) -> None:
+        raise error
+
+    use_kinds(monkeypatch, failing=handler)
+    job_id = given_job(context, "failing")
+    assert run_job(context, job_id) == outcome
+    assert job_of(context, job_id).error == told
+
+
+def test_the_last_attempt_that_fails_leaves_the_job_dead(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    def handler(context: Context, work: Work) -> None:
+        raise RuntimeError(f"attempt {work.attempt}")
+
+    use_kinds(monkeypatch, failing=handler)
+    job_id = given_job(context, "failing")
+    outcomes = []
+    for _ in range(context.settings.jobs.attempts):
+        outcomes.append(run_job(context, job_id))
+        clock_of(context).forward(1000)
+    assert outcomes == ["waiting", "waiting", "waiting", "dead"]
+    assert job_of(context, job_id).error == "RuntimeError: attempt 4"
+
+
+def test_a_kind_that_nobody_knows_is_dead(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_kinds(monkeypatch)
+    assert run_job(context, given_job(context, "of.the.future")) == "dead"
+
+
+def test_who_lost_the_lease_leaves_no_effect(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = context_in(tmp_path, database)
+
+    def handler(context: Context, work: Work) -> Commit:
+        clock_of(context).forward(61)
+        with context.database.write() as session:
+            assert claim(session, work.job_id, "another:1:2", context.clock(), 60) is not None
+        return counting(context, work)
+
+    use_kinds(monkeypatch, slow=handler)
+    job_id = given_job(context, "slow")
+    assert run_job(context, job_id) == "lost"
+    assert counted(database) == 0
+    assert job_of(context, job_id).lease_owner == "another:1:2"
+
+
+def test_the_lease_is_renewed_with_the_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = context_in(tmp_path, jobs={"heartbeat_seconds": 0.05})
+
+    def handler(context: Context, work: Work) -> Commit:
+        first = job_of(context, work.job_id).lease_until
+        clock_of(context).forward(30)
+        work.progress(0.5)
+        until(lambda: job_of(context, work.job_id).lease_until != first)
+        assert job_of(context, work.job_id).progress == 0.5
+        return counting(context, work)
+
+    use_kinds(monkeypatch, long=handler)
+    assert run_job(context, given_job(context, "long")) == "done"
+
+
+def test_a_handler_learns_that_its_lease_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = context_in(tmp_path, jobs={"heartbeat_seconds": 0.05})
+
+    def handler(context: Context, work: Work) -> None:
+        clock_of(context).forward(61)
+        with context.database.write() as session:
+            if claim(session, work.job_id, "another:1:2", context.clock(), 60) is None:
+                raise AssertionError("a renewal came between")
+        last = time.monotonic() + 60
+        while time.monotonic() < last:
+            work.progress(0.5)
+
+    use_kinds(monkeypatch, long=handler)
+    assert run_job(context, given_job(context, "long")) == "lost"
+
+
+def test_a_job_given_back_is_published_again_at_once(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    def handler(context: Context, work: Work) -> None:
+        raise GiveBack
+
+    use_kinds(monkeypatch, long=handler)
+    job_id = given_job(context, "long")
+    assert run_job(context, job_id) == "given back"
+    assert queue_lengths(context.settings)["scan"] == 1
+    waiting = job_of(context, job_id)
+    assert (waiting.state, waiting.attempts) == ("waiting", 0)
+
+
+@pytest.mark.usefixtures("asked_to_stop")
+def test_nothing_is_begun_by_a_worker_that_is_to_stop(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_kinds(monkeypatch, counting=counting)
+    assert run_job(context, given_job(context, "counting")) == "given back"
+    assert counted(context.database) == 0
+
+
+def test_a_handler_that_does_not_look_is_interrupted_when_its_grace_is_over(
+    context: Context, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    def handler(context: Context, work: Work) -> None:
+        monkeypatch.setattr(stopping, "GRACE_SECONDS", 0.0)
+        request.getfixturevalue("asked_to_stop")
+        last = time.monotonic() + 60
+        while time.monotonic() < last:
+            pass
+
+    use_kinds(monkeypatch, stubborn=handler)
+    assert run_job(context, given_job(context, "stubborn")) == "given back"
+
+
+@pytest.mark.parametrize("asked", [SystemExit, KeyboardInterrupt])
+def test_a_process_that_is_told_to_exit_gives_its_job_back(
+    asked: type[BaseException], context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def handler(context: Context, work: Work) -> None:
+        raise asked
+
+    use_kinds(monkeypatch, ended=handler)
+    job_id = given_job(context, "ended")
+    with pytest.raises(asked):
+        run_job(context, job_id)
+    assert job_of(context, job_id).state == "waiting"
+
+
+def test_nothing_is_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = context_in(tmp_path)
+    use_kinds(monkeypatch, counting=counting)
+    job_id = given_job(context, "counting")
+    limits = context.settings.limits.model_copy(update={"free_disk_mib": 10**9})
+    context.settings = context.settings.model_copy(update={"limits": limits})
+    assert run_job(context, job_id) == "waiting"
+    assert "MiB are free" in job_of(context, job_id).error
+    assert counted(context.database) == 0
+
+
+def test_a_result_is_written_though_the_connection_was_cut(
+    postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = context_in(tmp_path, database=postgresql_url)
+    tries: list[Any] = []
+
+    def handler(context: Context, work: Work) -> Commit:
+        def commit(session: Session) -> None:
+            count(session)
+            session.flush()
+            tries.append(None)
+            if len(tries) == 1:
+                session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+        return commit
+
+    use_kinds(monkeypatch, cut=handler)
+    assert run_job(context, given_job(context, "cut")) == "done"
+    assert (len(tries), counted(context.database)) == (2, 1)
+    context.database.close()

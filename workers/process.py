@@ -1,0 +1,39 @@
+"""What every process of the service begins with."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+
+from celery import signals
+
+from configs.service import ServiceSettings
+from workers.journal import begin_journal
+
+_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
+
+
+def name_of(process: int) -> str:
+    """A process of this machine as ``host:process``."""
+    return f"{socket.gethostname()}:{process}"
+
+
+def begin(settings: ServiceSettings) -> None:
+    """Set up the journal, and keep Celery from setting up a log of its own."""
+    begin_journal(settings)
+    signals.setup_logging.connect(_keep_ours, weak=False)
+
+
+def end_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, however that ends. On Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:  # it was gone before we asked
+        os._exit(1)
+
+
+def _keep_ours(**_: object) -> None:
+    """Celery asks whether anyone else does."""
