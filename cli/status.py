@@ -124,6 +124,7 @@ def _as_json(figures: Figures, scans: list[RunningScan], dead: list[Job], wrong:
     counted = {
         "jobs": [{"kind": k, "state": s, "count": n} for (k, s), n in figures.jobs.items()],
         "alerts": [{"state": s, "kind": k, "count": n} for (s, k), n in figures.alerts.items()],
+        "processes": dict(figures.processes),
         "running_scans": [asdict(scan) for scan in scans],
         "dead_jobs": [{"id": job.id, "kind": job.kind, "error": job.error} for job in dead],
         "needs_a_person": wrong,

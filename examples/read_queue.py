@@ -44,5 +44,7 @@ def read_redis(address, queue):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     address, name = sys.argv[1:]
     read_redis(address, name) if address.startswith("redis") else read_amqp(urlsplit(address), name)

@@ -24,7 +24,8 @@ CHILD_JOBS = 1000
 """After so many jobs a process is replaced, against leaks that no test found."""
 
 CONSUMER_TIMEOUT_MS = 24 * 3600 * 1000
-"""RabbitMQ gives a message back after 30 minutes without acknowledgement, unless the queue says otherwise."""
+"""RabbitMQ gives a message back after 30 minutes without acknowledgement, unless the queue says otherwise (from 3.12
+on). Where it does all the same the worker connects anew, and the job goes on: its lease is in the database."""
 
 
 @lru_cache(maxsize=8)
@@ -54,6 +55,7 @@ def make_app(settings: ServiceSettings) -> Celery:
         worker_max_memory_per_child=settings.limits.memory_mib * 1024,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # such as RabbitMQ's, when a job took longer than it waits
         broker_connection_timeout=5.0,
         broker_heartbeat=30,
         broker_pool_limit=2,

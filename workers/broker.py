@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import urlsplit, urlunsplit
 
+from amqp.exceptions import PreconditionFailed
 from kombu.exceptions import KombuError
 
 from configs.service import ServiceSettings
@@ -19,16 +20,25 @@ LEFT_SECONDS = 3600.0
 
 
 def check_broker(settings: ServiceSettings) -> None:
-    """Reach the broker once; the folders of the embedded one are made.
+    """Reach the broker once, and make its queues; the folders of the embedded one are made.
 
     Raises:
-        SettingsError: it does not answer, or its folders cannot be written.
+        SettingsError: it does not answer, has other queues of these names, or its folders cannot be written.
     """
     try:
         if settings.embedded_broker:
             make_broker_folders(settings.home, older_than=time.time() - LEFT_SECONDS)
-        with make_app(settings).connection_for_write() as connection:
+        app = make_app(settings)
+        with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=10)
+            for queue in QUEUES:
+                with connection.channel() as channel:
+                    app.amqp.queues[queue_name(queue)].bind(channel).declare()
+    except PreconditionFailed as error:
+        raise SettingsError(
+            f"The broker {shown(settings)} has a queue that another version made: {error.reply_text}. Delete it there; "
+            "its jobs are in the database and are published again."
+        ) from error
     except UNREACHABLE as error:
         cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise SettingsError(f"The broker {shown(settings)} cannot be reached: {cause}.") from error

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from celery import Celery, signals
+from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 
 from configs.service import ServiceSettings, read_service
@@ -45,6 +46,7 @@ def work(settings: ServiceSettings, queues: list[str], processes: int) -> int:
     for noisy in ("celery.worker.strategy", "celery.app.trace"):  # two lines for each message; a job has its own line
         logging.getLogger(noisy).setLevel(logging.WARNING)
     warnings.simplefilter("ignore", SecurityWarning)  # about pickle as root: messages are JSON, and hold a number
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)  # about jobs that outlive a connection: they shall
     app = make_app(settings)
     _add_task(app, settings, threads)
     signals.worker_shutting_down.connect(_on_stop, weak=False)

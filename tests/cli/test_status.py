@@ -70,6 +70,9 @@ def test_waiting_work_without_a_worker_needs_a_person(kept: Database, capsys: py
     with kept.write() as session:
         say_alive(session, "host:1:scan", "worker", dt.datetime.now(dt.UTC))
     assert _tuban("status") == 0
+    capsys.readouterr()
+    assert _tuban("status", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["processes"] == {"worker": 1}
 
 
 def test_a_dead_job_is_told_with_its_error_and_revived(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:

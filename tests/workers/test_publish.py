@@ -7,6 +7,7 @@ import os
 import socket
 from pathlib import Path
 
+import kombu
 import pytest
 
 from errors import SettingsError
@@ -101,6 +102,18 @@ def test_a_broker_that_does_not_answer_is_one_clear_line(sort: str, tmp_path: Pa
     assert "cannot be reached" in str(told.value)
     assert "\n" not in str(told.value)
     assert "secret" not in str(told.value)
+
+
+def test_a_queue_that_another_version_made_is_one_clear_line(rabbitmq_url: str, tmp_path: Path) -> None:
+    settings = context_in(tmp_path).settings.model_copy(update={"broker": rabbitmq_url})
+    with kombu.Connection(rabbitmq_url) as connection, connection.channel() as channel:
+        channel.queue_delete("tuban.deliver")
+        channel.queue_declare("tuban.deliver", durable=False, auto_delete=False)
+    with pytest.raises(SettingsError, match=r"another version made.*tuban\.deliver"):
+        check_broker(settings)
+    with kombu.Connection(rabbitmq_url) as connection, connection.channel() as channel:
+        channel.queue_delete("tuban.deliver")
+    check_broker(settings)
 
 
 def test_the_password_of_a_broker_is_not_shown(tmp_path: Path) -> None:
