@@ -58,6 +58,7 @@ class LimitSettings(_Group):
     ingest_minutes: Annotated[float, Field(gt=0)] = 60
     scan_minutes: Annotated[float, Field(gt=0)] = 60
     deliver_minutes: Annotated[float, Field(gt=0)] = 5
+    kill_seconds: Annotated[float, Field(gt=0)] = 120
     memory_mib: Positive = 6000
     free_disk_mib: Annotated[int, Field(ge=0)] = 500
 

@@ -14,9 +14,6 @@ from workers.message_files import POLL_SECONDS, broker_folders
 
 TASK = "tuban.run"
 
-HARD_SECONDS = 120
-"""So long after its soft limit a process is killed."""
-
 MARGIN_SECONDS = 600
 """By so much the brokers wait longer for an acknowledgement than the longest job may take."""
 
@@ -67,7 +64,7 @@ def make_app(settings: ServiceSettings) -> Celery:
 
 def longest_seconds(limits: LimitSettings) -> float:
     """After how long the longest job is killed."""
-    return 60 * max(limits.ingest_minutes, limits.scan_minutes, limits.deliver_minutes) + HARD_SECONDS
+    return 60 * max(limits.ingest_minutes, limits.scan_minutes, limits.deliver_minutes) + limits.kill_seconds
 
 
 def _queue(settings: ServiceSettings, name: str) -> Queue:

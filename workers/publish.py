@@ -16,7 +16,7 @@ from configs.service import ServiceSettings
 from store.database import Database
 from store.jobs import to_publish
 from store.lost_jobs import mark_published
-from workers.app import HARD_SECONDS, TASK, make_app
+from workers.app import TASK, make_app
 from workers.kinds import minutes_of, queue_name
 
 logger = structlog.get_logger("tuban.publish")
@@ -51,7 +51,7 @@ def publish(settings: ServiceSettings, jobs: Iterable[tuple[int, str]]) -> list[
                     queue=queue_name(queue),
                     producer=producer,
                     soft_time_limit=soft,
-                    time_limit=soft + HARD_SECONDS,
+                    time_limit=soft + settings.limits.kill_seconds,
                     retry=True,
                     retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0.2},
                 )

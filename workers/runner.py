@@ -24,7 +24,7 @@ from workers import stopping
 from workers.context import Commit, Context, Work
 from workers.home import require_room
 from workers.journal import about
-from workers.kinds import GiveBack, find_kind
+from workers.kinds import GiveBack, find_kind, minutes_of
 from workers.process import name_of
 from workers.publish import publish_added
 
@@ -69,26 +69,29 @@ def run_job(context: Context, job_id: int) -> Outcome:
         return "not to be had"
     with about(job=job_id, kind=claimed.kind, attempt=claimed.attempt):
         begun = time.monotonic()
-        outcome = _do(context, claimed)
+        outcome = _do(context, claimed, begun)
         logger.info("job ended", outcome=outcome, seconds=round(time.monotonic() - begun, 3))
     return outcome
 
 
-def _do(context: Context, claimed: Claimed) -> Outcome:
+def _do(context: Context, claimed: Claimed, begun: float) -> Outcome:
     try:
         try:
             with _Lease(context, claimed) as lease:
                 commit = _handle(context, claimed, lease)
                 _write_down(context, claimed, commit)
             return "done"
-        except (GiveBack, SystemExit, KeyboardInterrupt) as asked:
-            _in_one_transaction(context, lambda session: give_back(session, claimed, context.clock()))
-            if not isinstance(asked, GiveBack):
-                raise
-            return "given back"
+        except (GiveBack, KeyboardInterrupt) as asked:
+            return _given_back(context, claimed, asked)
+        except SystemExit as asked:  # by SIGTERM
+            if stopping.stopping():
+                return _given_back(context, claimed, asked)
+            took = (time.monotonic() - begun) / 60  # it did not heed its soft limit, and is killed in a moment
+            late = took >= minutes_of(claimed.queue, context.settings.limits)
+            _failed(context, claimed, _too_long(context, claimed) if late else "its process was told to exit")
+            raise
         except SoftTimeLimitExceeded:
-            minutes = find_kind(claimed.kind).minutes(context.settings.limits)
-            return _failed(context, claimed, f"it took longer than {minutes:g} minutes")
+            return _failed(context, claimed, _too_long(context, claimed))
         except TubanError as error:
             return _failed(context, claimed, str(error), final=not isinstance(error, OutputError))
         except LeaseLost:
@@ -101,6 +104,17 @@ def _do(context: Context, claimed: Claimed) -> Outcome:
     except OperationalError as error:
         logger.error("the database does not answer; the job's lease will end", error=str(error.orig))
         return "lost"
+
+
+def _given_back(context: Context, claimed: Claimed, asked: BaseException) -> Outcome:
+    _in_one_transaction(context, lambda session: give_back(session, claimed, context.clock()))
+    if not isinstance(asked, GiveBack):
+        raise asked
+    return "given back"
+
+
+def _too_long(context: Context, claimed: Claimed) -> str:
+    return f"it took longer than {minutes_of(claimed.queue, context.settings.limits):g} minutes"
 
 
 def _handle(context: Context, claimed: Claimed, lease: _Lease) -> Commit | None:

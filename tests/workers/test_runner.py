@@ -220,18 +220,34 @@ def test_a_handler_that_does_not_look_is_interrupted_when_its_grace_is_over(
     assert run_job(context, given_job(context, "stubborn")) == "given back"
 
 
-@pytest.mark.parametrize("asked", [SystemExit, KeyboardInterrupt])
-def test_a_process_that_is_told_to_exit_gives_its_job_back(
-    asked: type[BaseException], context: Context, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("asked", "stops", "attempts", "told"),
+    [
+        (SystemExit, True, 0, ""),
+        (KeyboardInterrupt, False, 0, ""),
+        (SystemExit, False, 1, "its process was told to exit"),
+    ],
+)
+def test_a_job_interrupted_by_a_signal_is_tried_again_and_counts_unless_the_worker_is_to_stop(
+    asked: type[BaseException],
+    stops: bool,
+    attempts: int,
+    told: str,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     def handler(context: Context, work: Work) -> None:
+        if stops:
+            request.getfixturevalue("asked_to_stop")
         raise asked
 
     use_kinds(monkeypatch, ended=handler)
     job_id = given_job(context, "ended")
     with pytest.raises(asked):
         run_job(context, job_id)
-    assert job_of(context, job_id).state == "waiting"
+    waiting = job_of(context, job_id)
+    assert (waiting.state, waiting.attempts, waiting.error) == ("waiting", attempts, told)
 
 
 def test_nothing_is_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ import pytest
 from store.jobs import add_job
 from tests.workers.embedded import context_in, counted, job_of, until
 from tests.workers.own_process import OwnProcess, alive, environment_of
-from workers import publish
 from workers.context import Context
 from workers.publish import publishing
 from workers.upkeep import reap
@@ -97,12 +96,9 @@ def test_a_job_whose_time_is_over_is_ended_and_says_so(tmp_path: Path) -> None:
         assert job_of(context, job_id).error == "it took longer than 0.02 minutes"
 
 
-def test_a_job_that_will_not_end_is_killed_tried_again_and_at_last_dead(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(publish, "HARD_SECONDS", 6.0)
+def test_a_job_that_will_not_end_is_killed_tried_again_and_at_last_dead(tmp_path: Path) -> None:
     jobs = {"attempts": 2, "lease_seconds": 2, "heartbeat_seconds": 0.2}
-    with working(tmp_path, limits={"scan_minutes": 0.04}, jobs=jobs) as (context, _):
+    with working(tmp_path, limits={"scan_minutes": 0.04, "kill_seconds": 4.0}, jobs=jobs) as (context, _):
         job_id = told(context, "stop.stubborn")
 
         def dead() -> bool:
