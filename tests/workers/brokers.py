@@ -77,8 +77,10 @@ def own_virtual_host() -> Iterator[str]:
     name = f"tuban_{secrets.token_hex(4)}"
     user = urlsplit(RABBITMQ).username or "guest"
     if rabbitmqctl("add_vhost", name) and rabbitmqctl("set_permissions", "-p", name, user, ".*", ".*", ".*"):
-        yield RABBITMQ.split("//", 1)[0] + "//" + RABBITMQ.split("//", 1)[1].split("/", 1)[0] + f"/{name}"
-        rabbitmqctl("delete_vhost", name)
+        try:
+            yield RABBITMQ.split("//", 1)[0] + "//" + RABBITMQ.split("//", 1)[1].split("/", 1)[0] + f"/{name}"
+        finally:
+            rabbitmqctl("delete_vhost", name)
         return
     with (Path(tempfile.gettempdir()) / "tuban-tests-rabbitmq.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
