@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from errors import SettingsError
 
@@ -31,3 +32,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise SettingsError(f"The settings file {found} must hold names with values, one a line.")
     return content
+
+
+def faults_in(error: ValidationError) -> str:
+    """Each value that is not what a settings file holds, with what is wrong with it, in one line."""
+    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from configs import read_yaml
+from configs import faults_in, read_yaml
 from errors import SettingsError
 
 Positive = Annotated[int, Field(gt=0)]
@@ -270,7 +270,6 @@ def read_service(path: Path | None = None, **given: Any) -> ServiceSettings:
     try:
         return ServiceSettings(**(read_yaml(path) | given))
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise SettingsError(
-            f"The settings {path} (with TUBAN_… of the environment) cannot be used: {faults}"
+            f"The settings {path} (with TUBAN_… of the environment) cannot be used: {faults_in(error)}"
         ) from error

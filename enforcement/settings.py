@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from configs import read_yaml
+from configs import faults_in, read_yaml
 from errors import SettingsError
 
 
@@ -42,8 +42,7 @@ def read_checked(path: Path, model: type[Settings]) -> Settings:
     try:
         return model.model_validate(read_yaml(path))
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"The settings {path} cannot be used: {faults}") from error
+        raise SettingsError(f"The settings {path} cannot be used: {faults_in(error)}") from error
 
 
 class Weights(Strict):

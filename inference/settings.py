@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from configs import read_yaml
+from configs import faults_in, read_yaml
 from errors import SettingsError
 
 AUTO = "auto"
@@ -80,8 +80,7 @@ def read_config(path: Path = Path("profiles.yaml")) -> ScanConfig:
     try:
         return ScanConfig.model_validate(read_yaml(path))
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"The settings file {path} cannot be used: {faults}") from error
+        raise SettingsError(f"The settings file {path} cannot be used: {faults_in(error)}") from error
 
 
 def settings_for(config: ScanConfig, profile: str, coarser_gsd_m: float, **changed: Any) -> ScanSettings:

@@ -65,10 +65,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgresql_url"))
 
 
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """A database of each sort with all tables, this test's own."""
-    database = Database(database_url)
+def with_tables(url: str) -> Iterator[Database]:
+    """What a fixture yields from: a database with all tables, closed in the end."""
+    database = Database(url)
     Base.metadata.create_all(database.engine)
     yield database
     database.close()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database of each sort with all tables, this test's own."""
+    yield from with_tables(database_url)

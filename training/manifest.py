@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from configs import read_yaml
+from configs import faults_in, read_yaml
 from errors import SettingsError
 
 NAME = "manifest.yaml"
@@ -50,5 +50,4 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         return Manifest.model_validate(read_yaml(path.absolute()))
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"The manifest {path} cannot be used: {faults}") from error
+        raise SettingsError(f"The manifest {path} cannot be used: {faults_in(error)}") from error

@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from configs import read_yaml
+from configs import faults_in, read_yaml
 from errors import SettingsError
 from training.appearance import AppearanceSettings
 from training.augment import AugmentSettings
@@ -319,8 +319,7 @@ def read_recipe(path: Path) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"The recipe {path} cannot be used: {faults}") from error
+        raise SettingsError(f"The recipe {path} cannot be used: {faults_in(error)}") from error
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:

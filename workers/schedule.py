@@ -19,7 +19,6 @@ import structlog
 from celery import beat
 
 from configs.service import ServiceSettings, read_service
-from store.jobs import add_job
 from store.lost_jobs import unpublished
 from store.processes import forget, forget_silent, say_alive
 from store.ticks import lead, resign, take
@@ -28,6 +27,7 @@ from workers.context import Context
 from workers.night_clock import night_due
 from workers.process import begin, end_with_parent, name_of
 from workers.publish import publishing
+from workers.scan_jobs import add_night_job
 from workers.upkeep import BATCH, reap
 
 ROUND_SECONDS = 1.0
@@ -95,14 +95,7 @@ class Rounds:
             return
         with publishing(self.context.database, settings) as session:
             if take(session, "night", day.isoformat(), self.who, now):
-                add_job(
-                    session,
-                    kind="night.plan",
-                    queue="scan",
-                    payload={"day": day.isoformat()},
-                    unique_key=f"night:{day.isoformat()}",
-                    now=now,
-                )
+                add_night_job(session, day, now)
                 logger.info("the night begins", day=day.isoformat())
         self._night = day
 

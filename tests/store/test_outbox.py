@@ -24,7 +24,8 @@ from store.outbox import (
     revive,
     targets,
 )
-from store.tables import Alert, Base, Delivery, Job
+from store.tables import Alert, Delivery, Job
+from tests.services import with_tables
 from tests.store.sample_leads import NOW, add_alert, add_village, lead_in, see
 
 HOOKS = [{"url": f"https://hook.example/{name}", "secret": "s" * 16} for name in ("a", "b")]
@@ -36,20 +37,13 @@ BACKOFF = (5.0, 30.0)
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """SQLite; :func:`each` is for what may differ on PostgreSQL."""
-    yield from _with_tables(f"sqlite:///{tmp_path / 'tuban.db'}")
+    yield from with_tables(f"sqlite:///{tmp_path / 'tuban.db'}")
 
 
 @pytest.fixture
 def each(database_url: str) -> Iterator[Database]:
     """A database of each sort."""
-    yield from _with_tables(database_url)
-
-
-def _with_tables(url: str) -> Iterator[Database]:
-    database = Database(url)
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.close()
+    yield from with_tables(database_url)
 
 
 def _announce(
@@ -328,7 +322,7 @@ def test_events_announced_at_once_get_sequences_of_their_own(each: Database) -> 
 
 @pytest.fixture
 def postgresql(postgresql_url: str) -> Iterator[Database]:
-    yield from _with_tables(postgresql_url)
+    yield from with_tables(postgresql_url)
 
 
 def test_whether_the_next_event_gets_a_job_is_never_decided_by_two_at_once(postgresql: Database) -> None:

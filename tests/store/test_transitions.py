@@ -18,6 +18,7 @@ from store.database import Database
 from store.outlines import bounds_of
 from store.tables import Alert, Base
 from store.transitions import BrokenChain, Closing, append_transition, closings, verify_transitions
+from tests.services import with_tables
 
 NOON = dt.datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=dt.UTC)
 
@@ -25,10 +26,7 @@ NOON = dt.datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=dt.UTC)
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[Database]:
     """What holds on every database is tried on the one that is there at once."""
-    database = Database(f"sqlite:///{tmp_path / 'tuban.db'}")
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.close()
+    yield from with_tables(f"sqlite:///{tmp_path / 'tuban.db'}")
 
 
 def add_alert(session: Session, number: str = "130131U2026110001") -> Alert:

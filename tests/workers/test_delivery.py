@@ -27,8 +27,8 @@ from errors import SettingsError
 from store.database import Database
 from store.jobs import list_jobs
 from store.outbox import announce
-from store.tables import Alert, Base, Delivery, Job
-from tests.services import RABBITMQ, REDIS
+from store.tables import Alert, Delivery, Job
+from tests.services import RABBITMQ, REDIS, with_tables
 from tests.store.sample_leads import NOW, add_alert, lead_in
 from workers.context import Context, Work
 from workers.deliver_queue import read_queue, send_to_queue
@@ -83,10 +83,7 @@ def broker(request: pytest.FixtureRequest) -> ServiceSettings:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'tuban.db'}")
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.close()
+    yield from with_tables(f"sqlite:///{tmp_path / 'tuban.db'}")
 
 
 class Clock:
