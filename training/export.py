@@ -20,7 +20,8 @@ from training.card.run_log import read_run_log
 from training.card.write import write_card
 from training.evaluation.evaluate import Progress, evaluate_folder
 from training.measure import measure_pairs
-from training.recipe import PairsRecipe, Recipe
+from training.recipe import Recipe
+from training.source_recipes import PairsRecipe
 from training.synthetic import SceneSpec
 
 THRESHOLD_PAIRS = 200

@@ -20,18 +20,11 @@ from training.augment import AugmentSettings, augment
 from training.card.facts import ValidationFolder
 from training.export import export_run
 from training.loss import gaps, imitation_loss, question_loss
+from training.made_pairs import CrossPairs, MaskedFolder, PastedBuildings, PastedWorks
 from training.measure import BINS, PixelScores, measure_pairs, predict_image
-from training.recipe import Mixture, PairsRecipe, Recipe, read_recipe
-from training.samples import (
-    UNKNOWN,
-    CrossPairs,
-    LabelledPairs,
-    MaskedFolder,
-    PastedBuildings,
-    PastedWorks,
-    Sample,
-    Unchanged,
-)
+from training.recipe import Mixture, Recipe, read_recipe
+from training.samples import UNKNOWN, LabelledPairs, Sample, Unchanged
+from training.source_recipes import PairsRecipe
 from training.standing import StandingHead, standing_loss
 from training.synthetic import SceneSpec
 from training.train import Progress, learning_rate, train

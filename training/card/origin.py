@@ -8,7 +8,8 @@ from pathlib import Path
 from training.card.facts import Facts
 from training.card.markdown import figure, paragraphs, table
 from training.card.run_log import RunLog
-from training.recipe import CrossedRecipe, PairsRecipe, PastedRecipe, Recipe, RenderedRecipe, SourceRecipe
+from training.recipe import Recipe
+from training.source_recipes import CrossedRecipe, PairsRecipe, PastedRecipe, RenderedRecipe, SourceRecipe
 
 PURPOSE = """\
 **Purpose.** Leads for an inspector: suspected new buildings and ground works between two dates, to be checked on the
