@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli.night import plan_now
 from configs.service import LogSettings, read_service
 from enforcement.units import mu
 from errors import OutputError, TubanError
@@ -33,8 +34,6 @@ from training.sample_areas import TOWNSHIP, SampleAreas
 from workers.context import Context
 from workers.journal import begin_journal
 from workers.receive import receive
-from workers.runner import run_job
-from workers.scan_jobs import add_night_job
 
 LOOK_SECONDS = 0.25
 LONGEST_MINUTES = 30
@@ -148,11 +147,7 @@ def _ingest(context: Context, images: Sequence[Path], bars: Progress) -> BatchRe
 
 
 def _night(context: Context, bars: Progress) -> None:
-    moment = context.clock()
-    with context.database.write() as session:
-        job = add_night_job(session, moment.astimezone(context.settings.zone).date(), moment, again=True)
-    assert job is not None
-    run_job(context, job)
+    plan_now(context)
 
     def done() -> float:
         with context.database.read() as session:

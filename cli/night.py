@@ -40,12 +40,17 @@ def night(
     """
     with service() as context:
         if now:
-            _plan_now(context)
+            plan_now(context)
         with context.database.read() as session:
             _show(session, last_nights(session, nights), context)
 
 
-def _plan_now(context: Context) -> None:
+def plan_now(context: Context) -> None:
+    """Plan a night at once, in this process; workers do its scans.
+
+    Raises:
+        TubanError: it could not be planned; the message says why.
+    """
     moment = context.clock()
     with context.database.write() as session:
         job_id = add_night_job(session, moment.astimezone(context.settings.zone).date(), moment, again=True)

@@ -12,7 +12,6 @@ import contextlib
 import datetime as dt
 import fcntl
 import json
-import os
 import re
 import secrets
 import shutil
@@ -28,6 +27,7 @@ import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 
+from store.object_folder import sync
 from workers.not_taken import NotTaken
 
 LAYER = "leads"
@@ -190,14 +190,9 @@ def _renamed(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(6)}{path.suffix}")
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        sync(temporary)
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(path.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
