@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 
 import shapely
 from shapely.geometry import box
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
@@ -262,7 +262,17 @@ class _Book:
         self._event(alert, "tuban.alert.suppressed")
 
     def _step(self, alert: Alert, state: str, why: str, evidence: dict[str, object]) -> None:
-        append_transition(self.session, alert, state, who=SYSTEM, role=SYSTEM, why=why, at=self.now, evidence=evidence)
+        append_transition(
+            self.session,
+            alert,
+            state,
+            who=SYSTEM,
+            role=SYSTEM,
+            why=why,
+            at=self.now,
+            evidence=evidence,
+            zone=self.settings.zone,
+        )
 
     def _event(self, alert: Alert, kind: EventKind) -> None:
         self.events.append((alert, kind))
@@ -318,6 +328,9 @@ class _Book:
             )
         )
         alert.seen += 1
+        self.session.flush()
+        sources = select(func.count(Observation.source.distinct())).where(Observation.alert_id == alert.id)
+        alert.sources_seen = self.session.scalar(sources) or 1
         if self.after.date is not None:
             alert.first_date = min(alert.first_date or self.after.date, self.after.date)
             alert.last_date = max(alert.last_date or self.after.date, self.after.date)

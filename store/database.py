@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -84,9 +86,22 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # the driver's own transactions are off: BEGIN is ours, so that a writer can say IMMEDIATE
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
+    _keep_a_write_ahead_log(cursor)
     cursor.close()
+
+
+def _keep_a_write_ahead_log(cursor: Any) -> None:
+    """Kept in the file, so it is set once. SQLite does not wait for others with that, as it does with all else."""
+    latest = time.monotonic() + BUSY_SECONDS
+    while cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > latest:
+                raise
+            time.sleep(0.05)
 
 
 def _begin_sqlite(connection: Any) -> None:

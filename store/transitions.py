@@ -14,8 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from enforcement.chain import START, Row, canonical, link, verify
+from enforcement.clocks import deadline, read_calendar
 from enforcement.correction import correction_of
-from enforcement.states import StateTable, read_states
+from enforcement.states import NotAllowed, StateTable, read_states
 from store.tables import Alert, Transition
 
 
@@ -60,6 +61,7 @@ def append_transition(
     at: dt.datetime,
     evidence: Mapping[str, Any] | None = None,
     table: StateTable | None = None,
+    zone: dt.tzinfo = dt.UTC,
 ) -> Transition:
     """Move an alert to another state, and write that down, in the caller's transaction.
 
@@ -78,9 +80,10 @@ def append_transition(
         at: aware moment.
         evidence: what is given with the step, as JSON.
         table: what may follow what; ``configs/states.yaml``, if None.
+        zone: in which the day of ``at`` is told, from which the deadline counts.
 
     Returns:
-        the row, added to the session. ``alert.state``, ``state_reason`` and ``changed_at`` are set.
+        the row, added to the session. ``alert.state``, ``state_reason``, ``changed_at`` and ``due_on`` are set.
 
     Raises:
         errors.TubanError: :class:`enforcement.states.NotAllowed`, when the table does not allow the step or something
@@ -93,13 +96,95 @@ def append_transition(
     from_state = "" if begins else alert.state
     history = [(row.to_state, row.who) for row in log]
     table.step(from_state, to_state, role, evidence, who=who, history=history)
+    row = _append(session, alert, log, to_state, who=who, role=role, why=why, at=at, evidence=evidence)
+    alert.due_on = due_on(to_state, at.astimezone(zone).date(), table)
+    session.flush()
+    return row
+
+
+def undo_transition(
+    session: Session,
+    alert: Alert,
+    *,
+    who: str,
+    role: str,
+    at: dt.datetime,
+    within: dt.timedelta,
+    table: StateTable | None = None,
+    zone: dt.tzinfo = dt.UTC,
+) -> Transition:
+    """Take back the last step of an alert, by one more step: nothing is removed from the log.
+
+    Args:
+        session: a transaction that writes.
+        alert: whose last step was taken by mistake.
+        who: the person; only their own last step can be taken back.
+        role: theirs.
+        at: aware moment.
+        within: how long after a step it may be taken back.
+        table: ``configs/states.yaml``, if None.
+        zone: as of :func:`append_transition`.
+
+    Raises:
+        errors.TubanError: :class:`enforcement.states.NotAllowed`: the last step is another person's, the first one, too
+            old, or itself an undoing.
+    """
+    table = table or read_states()
+    session.flush()
+    log = list(session.scalars(select(Transition).where(Transition.alert_id == alert.id).order_by(Transition.sequence)))
+    last = log[-1] if log else None
+    if last is None or not last.from_state:
+        raise NotAllowed(f"{alert.number} has no step that could be taken back.")
+    if last.who != who:
+        raise NotAllowed(f"The last step of {alert.number} was taken by {last.who}; only they can take it back.")
+    if "undoes" in last.evidence:
+        raise NotAllowed(f"The last step of {alert.number} was taken back already.")
+    if at - last.at > within:
+        minutes = int(within.total_seconds() // 60)
+        raise NotAllowed(f"The last step of {alert.number} is older than {minutes} minutes; move the lead on instead.")
+    row = _append(
+        session,
+        alert,
+        log,
+        last.from_state,
+        who=who,
+        role=role,
+        why=f"takes back step {last.sequence}",
+        at=at,
+        evidence={"undoes": last.sequence},
+    )
+    entered = next((step.at for step in reversed(log[:-1]) if step.to_state == last.from_state), at)
+    alert.due_on = due_on(last.from_state, entered.astimezone(zone).date(), table)
+    session.flush()
+    return row
+
+
+def due_on(state: str, entered: dt.date, table: StateTable) -> dt.date | None:
+    """Last local day on which the next step is in time, for a lead that came into ``state`` on ``entered``."""
+    days = table.within(state)
+    return None if days is None else deadline(entered, days, read_calendar())
+
+
+def _append(
+    session: Session,
+    alert: Alert,
+    log: list[Transition],
+    to_state: str,
+    *,
+    who: str,
+    role: str,
+    why: str,
+    at: dt.datetime,
+    evidence: Mapping[str, Any] | None,
+) -> Transition:
+    begins = not log and alert.state in ("", to_state)
     row = Transition(
         alert_id=alert.id,
         sequence=len(log) + 1,
         at=at,
         who=who,
         role=role,
-        from_state=from_state,
+        from_state="" if begins else alert.state,
         to_state=to_state,
         why=why,
         evidence=json.loads(canonical(dict(evidence or {}))),
@@ -108,7 +193,6 @@ def append_transition(
     row.hash = link(row.previous_hash, _fields(alert.number, row))
     session.add(row)
     alert.state, alert.state_reason, alert.changed_at = to_state, why, at
-    session.flush()
     return row
 
 

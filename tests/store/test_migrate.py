@@ -58,7 +58,8 @@ def _reflect(connection: sa.Connection) -> sa.MetaData:
 def _value(column: sa.Column[Any], number: int, dialect: str) -> Any:
     """Something that fits into a column, whatever the revision is that made it."""
     if column.foreign_keys:
-        return 1
+        key = next(iter(column.foreign_keys)).column
+        return sa.select(sa.func.min(key)).select_from(key.table).scalar_subquery()
     if column.name == "outline":
         outline = shapely.to_wkb(shapely.box(113, 34, 114, 35 + number))
         return sa.func.ST_GeomFromWKB(outline, 4490) if dialect == "postgresql" else outline
@@ -69,7 +70,7 @@ def _value(column: sa.Column[Any], number: int, dialect: str) -> Any:
         (sa.String, str(number)),
         (sa.JSON, {"number": number}),
         (sa.DateTime, NOW if dialect == "postgresql" else NOW.replace(tzinfo=None)),
-        (sa.Date, NOW.date()),
+        (sa.Date, NOW.date() + dt.timedelta(days=number)),
     )
     return next(value for sort, value in fitting if isinstance(column.type, sort))
 
