@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select, text
+
+from store.database import Database
+from store.outlines import near
+from store.rights import Viewer, areas_seen, begins, features_seen, ground_of, may_see, under
+from store.tables import Area, Feature
+from tests.store.places import add_approval, add_area, ground
+
+COUNTY, TOWNSHIP, VILLAGE, NEIGHBOUR = "130131", "130131001", "130131001002", "130131001003"
+
+
+def viewer(code: str) -> Viewer:
+    return Viewer(login="li", name="李", role="county", code=code, administrator=False, person_id=1)
+
+
+def add_areas(database: Database, *codes: str) -> None:
+    with database.write() as session:
+        for number, code in enumerate(codes):
+            add_area(session, code, ground(1000 * number, 0, 1000 * (number + 1), 1000))
+
+
+def codes_under(database: Database, code: str) -> list[str]:
+    with database.read() as session:
+        return list(session.scalars(select(Area.code).where(under(Area.code, viewer(code))).order_by(Area.code)))
+
+
+def test_rights_are_what_begins_with_the_code() -> None:
+    assert may_see(viewer(TOWNSHIP), VILLAGE)
+    assert may_see(viewer(TOWNSHIP), TOWNSHIP)
+    assert not may_see(viewer(TOWNSHIP), COUNTY)
+    assert not may_see(viewer(VILLAGE), NEIGHBOUR)
+
+
+def test_a_row_without_a_code_is_for_who_sees_everything() -> None:
+    assert may_see(viewer(""), "")
+    assert not may_see(viewer(COUNTY), "")
+
+
+ALL = (
+    "130130",
+    "130131",
+    "130131001",
+    "130131001002",
+    "130131002",
+    "130139",
+    "130140",
+    "199999",
+    "999999",
+    "999999999",
+)
+
+
+@pytest.mark.parametrize("code", ["", "13", "1301", "130131", "130131001", "130139", "13013", "199", "99", "999999"])
+def test_the_condition_says_what_the_function_says(database: Database, code: str) -> None:
+    add_areas(database, *ALL)
+    assert codes_under(database, code) == [one for one in ALL if may_see(viewer(code), one)]
+
+
+def test_a_code_that_is_no_number_is_taken_as_it_is(database: Database) -> None:
+    add_areas(database, *ALL)
+    assert codes_under(database, "13%") == []
+    assert codes_under(database, "1301_1") == []
+
+
+def test_the_condition_uses_the_index(database: Database) -> None:
+    statement = select(Area.id).where(begins(Area.code, COUNTY))
+    compiled = str(statement.compile(database.engine, compile_kwargs={"literal_binds": True}))
+    with database.read() as session:
+        if database.sqlite:
+            plan = [row[-1] for row in session.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))]
+        else:
+            session.execute(text("SET LOCAL enable_seqscan = off"))
+            plan = [row[0] for row in session.execute(text(f"EXPLAIN {compiled}"))]
+    assert "code" in " ".join(plan)
+    assert "Filter" not in " ".join(plan)
+
+
+def test_the_areas_above_are_seen_but_no_siblings(database: Database) -> None:
+    add_areas(database, COUNTY, TOWNSHIP, VILLAGE, NEIGHBOUR, "130132")
+    with database.read() as session:
+        assert [area.code for area in areas_seen(session, viewer(VILLAGE))] == [COUNTY, TOWNSHIP, VILLAGE]
+        assert len(areas_seen(session, viewer(""))) == 5
+
+
+def test_polygons_of_layers_are_seen_where_they_touch_the_ground(database: Database) -> None:
+    add_areas(database, VILLAGE, NEIGHBOUR)  # the first from 0 to 1000 m, the second east of it
+    with database.write() as session:
+        for west in (100, 950, 1500):
+            add_approval(session, ground(west, 100, west + 100, 200))
+    with database.read() as session:
+        assert [one.id for one in features_seen(session, viewer(VILLAGE))] == [1, 2]
+        assert [one.id for one in features_seen(session, viewer(NEIGHBOUR))] == [2, 3]
+        assert [one.id for one in features_seen(session, viewer(""))] == [1, 2, 3]
+        assert [one.id for one in features_seen(session, viewer(""), Feature.layer_id == 2)] == [2]
+        here = near(Feature, ground(0, 0, 500, 500))
+        assert [one.id for one in features_seen(session, viewer(VILLAGE), here)] == [1]
+        assert [one.id for one in features_seen(session, viewer(VILLAGE), limit=1)] == [1]
+
+
+def test_who_has_no_area_on_the_map_sees_no_polygon(database: Database) -> None:
+    with database.write() as session:
+        add_approval(session, ground(0, 0, 100, 100))
+    with database.read() as session:
+        empty = ground_of(session, viewer(COUNTY))
+        assert empty is not None
+        assert empty.is_empty
+        assert features_seen(session, viewer(COUNTY)) == []
+        assert ground_of(session, viewer("")) is None
