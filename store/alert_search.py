@@ -1,0 +1,252 @@
+"""Leads found by a filter: page by page, counted, and one after the other. Outlines are not loaded.
+
+What a person may not see is not there: every question takes the viewer, and adds the condition on their code.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, false, func, or_, select
+from sqlalchemy.orm import Session
+
+from store.alert_filter import PARAMETERS, SORTS, AlertFilter, Box, Sort, bbox_of
+from store.alert_map import AlertOutline, MapCluster, MapPoint, alert_outlines, alerts_on_map
+from store.alert_order import ORDERS, beyond, cursor_of, place_of, whole
+from store.rights import Viewer, may_see, under
+from store.tables import Alert, AlertLock, Area, Person
+
+__all__ = [
+    "PARAMETERS",
+    "SORTS",
+    "AlertFilter",
+    "AlertOutline",
+    "AlertPage",
+    "AlertRow",
+    "Box",
+    "Facets",
+    "MapCluster",
+    "MapPoint",
+    "Neighbours",
+    "Sort",
+    "alert_by_number",
+    "alert_outlines",
+    "alerts_on_map",
+    "bbox_of",
+    "count_alerts",
+    "facets",
+    "neighbours",
+    "search_alerts",
+]
+
+_FIELDS = (
+    Alert.id,
+    Alert.number,
+    Alert.kind,
+    Alert.change_type,
+    Alert.state,
+    Alert.score,
+    Alert.area_m2,
+    Alert.grid_code,
+    Alert.township_code,
+    Alert.county_code,
+    Alert.legal_weight,
+    Alert.rank,
+    Alert.seen,
+    Alert.sources_seen,
+    Alert.first_date,
+    Alert.last_date,
+    Alert.due_on,
+    Alert.assignee,
+    Alert.over_cap,
+    Alert.overlaps,
+    Alert.west,
+    Alert.south,
+    Alert.east,
+    Alert.north,
+    Alert.evidence,
+    Alert.created_at,
+)
+
+
+@dataclass(frozen=True)
+class AlertRow:
+    """A lead as a list shows it. Called as the columns of :class:`store.tables.Alert`, besides:
+
+    Attributes:
+        grid_name: of the smallest area that answers for it; "" where none is known.
+        overlaps: kinds of the layers that it overlaps.
+        evidence: pictures: name → key of the object.
+        centre: of its bounds; longitude, latitude.
+        locked_by: login of who has it open now; "" nobody.
+    """
+
+    id: int
+    number: str
+    kind: str
+    change_type: str
+    state: str
+    score: float
+    area_m2: float
+    grid_code: str
+    township_code: str
+    county_code: str
+    legal_weight: int
+    rank: int | None
+    seen: int
+    sources_seen: int
+    first_date: dt.date | None
+    last_date: dt.date | None
+    due_on: dt.date | None
+    assignee: str
+    over_cap: bool
+    overlaps: tuple[str, ...]
+    west: float
+    south: float
+    east: float
+    north: float
+    evidence: Mapping[str, str]
+    created_at: dt.datetime
+    grid_name: str
+    locked_by: str
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Longitude, latitude."""
+        return (self.west + self.east) / 2, (self.south + self.north) / 2
+
+
+@dataclass(frozen=True)
+class AlertPage:
+    """Part of a list; ``after`` is where the next page begins, None on the last one."""
+
+    rows: tuple[AlertRow, ...]
+    after: str | None
+
+
+class Facets(NamedTuple):
+    """How many leads there are of each state and each kind; names without any are left out."""
+
+    states: dict[str, int]
+    kinds: dict[str, int]
+
+
+class Neighbours(NamedTuple):
+    """Numbers of the leads before and after one, None at the ends; its place from 1, None: no such lead."""
+
+    previous: str | None
+    next: str | None
+    position: int | None
+
+
+def search_alerts(
+    session: Session,
+    viewer: Viewer,
+    filter: AlertFilter,  # noqa: A002  (the word of the field)
+    *,
+    limit: int = 50,
+    after: str | None = None,
+    now: dt.datetime | None = None,
+) -> AlertPage:
+    """Return a page of leads in the filter's order.
+
+    Args:
+        session: reads.
+        viewer: who asks.
+        filter: which, and their order.
+        limit: rows of a page.
+        after: :attr:`AlertPage.after` of the page before; None or "": from the beginning.
+        now: at which locks are looked at; None: this moment.
+
+    Raises:
+        SettingsError: ``after`` is not of a list in this order.
+    """
+    where = [under(Alert.grid_code, viewer), *filter.conditions(session)]
+    found: list[Any] = []
+    for part in beyond(filter.sort, place_of(filter.sort, after)) if after else [whole(filter.sort)]:
+        query = select(*_FIELDS).where(*where, part.condition).order_by(*part.order)
+        found += session.execute(query.limit(limit + 1 - len(found)))
+        if len(found) > limit:
+            break
+    rows = _rows(session, found[:limit], now or dt.datetime.now(dt.UTC))
+    last = found[limit - 1] if len(found) > limit else None
+    place = [getattr(last, key.column.key) for key in ORDERS[filter.sort]] if last is not None else []
+    return AlertPage(rows, cursor_of(filter.sort, place) if last is not None else None)
+
+
+def count_alerts(session: Session, viewer: Viewer, filter: AlertFilter, most: int = 10_000) -> int:  # noqa: A002
+    """How many there are; ``most``: so many or more, as counting on would take long and tell nobody anything."""
+    return _count(session, [under(Alert.grid_code, viewer), *filter.conditions(session)], most)
+
+
+def facets(session: Session, viewer: Viewer, filter: AlertFilter) -> Facets:  # noqa: A002
+    """How many leads there are of each state, whatever states the filter asks for, and likewise of each kind."""
+    where = [under(Alert.grid_code, viewer), *filter.conditions(session, leave_out=("states", "kinds"))]
+    query = select(Alert.state, Alert.kind, func.count()).where(*where).group_by(Alert.state, Alert.kind)
+    states: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    for state, kind, number in session.execute(query):
+        if not filter.kinds or kind in filter.kinds:
+            states[state] += number
+        if not filter.states or state in filter.states:
+            kinds[kind] += number
+    return Facets(dict(states), dict(kinds))
+
+
+def neighbours(session: Session, viewer: Viewer, filter: AlertFilter, number: str) -> Neighbours:  # noqa: A002
+    """The leads before and after one in the filter's order.
+
+    The lead itself may be one that the filter does not ask for, or no longer: it has just been judged.
+    """
+    keys = ORDERS[filter.sort]
+    own = select(*(key.column for key in keys)).where(Alert.number == number, under(Alert.grid_code, viewer))
+    place = session.execute(own).one_or_none()
+    if place is None:
+        return Neighbours(None, None, None)
+    where = [under(Alert.grid_code, viewer), *filter.conditions(session)]
+    ends: list[str | None] = []
+    for backwards in (True, False):
+        nearest = None
+        for part in beyond(filter.sort, place, backwards):
+            query = select(Alert.number).where(*where, part.condition).order_by(*part.order).limit(1)
+            nearest = session.scalar(query)
+            if nearest is not None:
+                break
+        ends.append(nearest)
+    before = or_(false(), *(part.condition for part in beyond(filter.sort, place, backwards=True)))
+    return Neighbours(ends[0], ends[1], _count(session, [*where, before]) + 1)
+
+
+def alert_by_number(session: Session, viewer: Viewer, number: str) -> Alert | None:
+    """The lead, with its outline; None: there is none, or it is not theirs."""
+    alert = session.scalar(select(Alert).where(Alert.number == number))
+    return alert if alert is not None and may_see(viewer, alert.grid_code) else None
+
+
+def _count(session: Session, where: Sequence[ColumnElement[bool]], most: int | None = None) -> int:
+    if most is None:
+        return session.scalar(select(func.count()).select_from(Alert).where(*where)) or 0
+    rows = select(Alert.id).where(*where).limit(most).subquery()
+    return session.scalar(select(func.count()).select_from(rows)) or 0
+
+
+def _rows(session: Session, found: Sequence[Any], now: dt.datetime) -> tuple[AlertRow, ...]:
+    # names and locks for the page alone: joined, they would be looked up for all leads that the order passes by
+    areas = select(Area.code, Area.name).where(Area.code.in_({row.grid_code for row in found}))
+    names = {code: name for code, name in session.execute(areas)}  # noqa: C416  (rows are no pairs to a type checker)
+    locks = (
+        select(AlertLock.alert_id, Person.login)
+        .join(Person, Person.id == AlertLock.person_id)
+        .where(AlertLock.alert_id.in_([row.id for row in found]), AlertLock.until > now)
+    )
+    logins = {alert_id: login for alert_id, login in session.execute(locks)}  # noqa: C416
+    rows = []
+    for row in found:
+        values = row._asdict()
+        values["overlaps"] = tuple(dict.fromkeys(str(overlap["kind"]) for overlap in row.overlaps))
+        rows.append(AlertRow(**values, grid_name=names.get(row.grid_code, ""), locked_by=logins.get(row.id, "")))
+    return tuple(rows)
