@@ -139,6 +139,40 @@ class LogSettings(_Group):
     format: Literal["text", "json"] = "text"
 
 
+class MapSettings(_Group):
+    """A background map of the intranet, as WMTS; none is fetched from anywhere else."""
+
+    wmts_url: str = ""
+    layer: str = ""
+    matrix_set: str = ""
+    format: str = "image/png"
+    attribution: str = ""
+
+
+class OpenIdSettings(_Group):
+    """Sign-in through the bureau's own OpenID Connect server."""
+
+    issuer: str = ""
+    client_id: str = ""
+    client_secret: SecretStr = SecretStr("")
+    login_claim: str = "preferred_username"
+
+
+class WebSettings(_Group):
+    """The pages and the API."""
+
+    address: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, lt=65536)] = 8000
+    secure_cookies: bool = True
+    session_hours: Annotated[float, Field(gt=0)] = 12
+    idle_minutes: Annotated[float, Field(gt=0)] = 120
+    lock_seconds: Annotated[float, Field(gt=0)] = 60
+    trusted_proxies: tuple[str, ...] = ()
+    max_upload_gib: Annotated[float, Field(gt=0)] = 200
+    map: MapSettings = MapSettings()
+    openid: OpenIdSettings = OpenIdSettings()
+
+
 class ServiceSettings(BaseSettings):
     """Everything of ``configs/service.yaml``; read once by :func:`read_service` and handed on as an argument."""
 
@@ -161,6 +195,7 @@ class ServiceSettings(BaseSettings):
     batch: BatchSettings = BatchSettings()
     alerts: AlertSettings = AlertSettings()
     delivery: DeliverySettings = DeliverySettings()
+    web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     metrics_port: Annotated[int, Field(ge=0, lt=65536)] = 0
 

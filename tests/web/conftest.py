@@ -1,0 +1,83 @@
+"""A service with three villages' people, and browsers that are signed in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from configs.service import ServiceSettings
+from store.database import Database
+from store.migrate import upgrade
+from store.people import add_person, begin_session
+from web.app import make_app
+from web.signed_in import cookie_name, csrf_token
+from workers.context import Context
+from workers.home import prepare_home
+
+NOW = dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC)  # nine in the morning in Shanghai
+ORIGIN = "https://tuban.test"
+
+PEOPLE = {
+    "admin": ("city", "", True),
+    "county": ("county", "330199", True),
+    "town": ("township", "330199101", False),
+    "village_a": ("village", "330199101001", False),
+    "village_b": ("village", "330199101002", False),
+}
+"""Login → role, code, administrator."""
+
+
+class Browser(TestClient):
+    """A browser of one person: sends the page's token with what it changes."""
+
+
+SignIn = Callable[[str], Browser]
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Context]:
+    """Settings, database with people, and objects, as the embedded installation has them."""
+    settings = ServiceSettings(home=tmp_path / "home")
+    prepare_home(settings)
+    context = Context(settings, Database(settings.database_url), clock=lambda: NOW)
+    upgrade(context.database)
+    with context.database.write() as session:
+        for login, (role, code, administrator) in PEOPLE.items():
+            add_person(session, login=login, name=login, role=role, code=code, administrator=administrator, now=NOW)
+    yield context
+    context.database.close()
+
+
+@pytest.fixture
+def sign_in(service: Context) -> Iterator[SignIn]:
+    """A browser that is signed in as a person of :data:`PEOPLE`."""
+    app = make_app(service)
+    opened: list[Browser] = []
+
+    def browser(login: str) -> Browser:
+        from store.people import person_by_login
+
+        with service.database.write() as session:
+            person = person_by_login(session, login)
+            assert person is not None
+            secret = begin_session(session, person, NOW, 12)
+        headers = {"x-csrf-token": csrf_token(secret), "origin": ORIGIN, "accept-language": "en"}
+        made = Browser(app, base_url=ORIGIN, headers=headers, follow_redirects=False, raise_server_exceptions=True)
+        made.cookies.set(cookie_name(service), secret)
+        opened.append(made)
+        return made
+
+    yield browser
+    for made in opened:
+        made.close()
+
+
+@pytest.fixture
+def stranger(service: Context) -> Iterator[Browser]:
+    """A browser that nobody has signed in with."""
+    with Browser(make_app(service), base_url=ORIGIN, headers={"accept-language": "en"}, follow_redirects=False) as made:
+        yield made

@@ -1,0 +1,118 @@
+"""The application: all routes, what is refused and how, and the files that browsers load."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+import web.routes
+from errors import OutputError, SettingsError, TubanError
+from web.page import page, words
+from web.refusals import NotSignedIn, Refusal
+from web.security_headers import SecurityHeaders
+from workers.context import Context
+
+HERE = Path(__file__).parent
+PACKAGES = HERE / "node_modules"
+"""Front-end packages, as `make install` brings them by name and version of ``package-lock.json``."""
+
+SERVED = {
+    "htmx.js": "htmx.org/dist/htmx.min.js",
+    "ol.js": "ol/dist/ol.js",
+    "ol.css": "ol/ol.css",
+    "proj4.js": "proj4/dist/proj4.js",
+    "tus.js": "tus-js-client/dist/tus.min.js",
+}
+"""Name below ``/packages/`` → file of a package."""
+
+logger = structlog.get_logger("tuban.web")
+
+
+def make_app(context: Context) -> FastAPI:
+    """Put the application together.
+
+    Raises:
+        SettingsError: the front-end packages are not installed.
+    """
+    missing = [name for name in SERVED.values() if not (PACKAGES / name).is_file()]
+    if missing:
+        raise SettingsError(
+            f"The pages need packages that are not in {PACKAGES}: {', '.join(missing)}. Run `make install` "
+            "(or `npm ci` in the folder web)."
+        )
+    app = FastAPI(title="Tuban", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.context = context
+    for module in pkgutil.iter_modules(web.routes.__path__):
+        app.include_router(import_module(f"web.routes.{module.name}").router)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), "static")
+    wmts = urlsplit(context.settings.web.map.wmts_url)
+    app.add_middleware(
+        SecurityHeaders,
+        images=f"{wmts.scheme}://{wmts.netloc}" if wmts.netloc else "",
+        secure=context.settings.public_url.startswith("https"),
+    )
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(TubanError, _failed)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(Exception, _broke)
+    return app
+
+
+def _is_program(request: Request) -> bool:
+    """Whether a program asks, or a script of a page: it gets JSON or words, no page."""
+    return request.url.path.startswith("/api/") or "authorization" in request.headers
+
+
+def answer(request: Request, status: int, message: str) -> Response:
+    """A refusal in the form that who asks can read."""
+    said = words(request, message)
+    if _is_program(request) or "text/html" not in request.headers.get("accept", "text/html"):
+        headers = {"www-authenticate": "Bearer"} if status == 401 else None
+        return JSONResponse({"error": said, "status": status}, status, headers)
+    if request.headers.get("hx-request"):
+        return Response(said, status, media_type="text/plain")
+    return page(request, "error.html", status, message=said)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    if isinstance(error, NotSignedIn) and not _is_program(request) and request.method == "GET":
+        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        if request.headers.get("hx-request"):
+            return Response(status_code=401, headers={"hx-redirect": "/sign-in"})
+        if "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse(f"/sign-in?next={quote(back, safe='')}", 303)
+    return answer(request, error.status, error.message)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    if isinstance(error, OutputError):
+        logger.error("cannot be written", path=request.url.path, error=str(error))
+        return answer(request, 503, str(error))
+    return answer(request, 422 if isinstance(error, SettingsError) else 409, str(error))
+
+
+async def _not_valid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+    return answer(request, 422, faults)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return answer(request, error.status_code, "error.404" if error.status_code == 404 else str(error.detail))
+
+
+async def _broke(request: Request, error: Exception) -> Response:
+    logger.error("failed", path=request.url.path, exc_info=error)
+    return answer(request, 500, "error.500")

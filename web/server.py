@@ -1,0 +1,65 @@
+"""The process that serves the pages: ``python -m web.server``, as `tuban up` starts it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import threading
+
+import uvicorn
+
+from configs.service import ServiceSettings, read_service
+from store.processes import say_alive
+from web.app import make_app
+from workers.context import Context
+from workers.process import begin, end_with_parent, name_of
+
+ALIVE_SECONDS = 10.0
+
+
+def serve(settings: ServiceSettings) -> None:
+    """Serve until asked to stop."""
+    context = Context.of(settings)
+    stop = threading.Event()
+    threading.Thread(target=_say_alive, args=(context, stop), daemon=True).start()
+    try:
+        uvicorn.run(
+            make_app(context),
+            host=settings.web.address,
+            port=settings.web.port,
+            log_config=None,
+            access_log=False,
+            proxy_headers=bool(settings.web.trusted_proxies),
+            forwarded_allow_ips=list(settings.web.trusted_proxies),
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+    finally:
+        stop.set()
+        context.database.close()
+
+
+def _say_alive(context: Context, stop: threading.Event) -> None:
+    while not stop.is_set():
+        with context.database.write() as session:
+            say_alive(session, f"{name_of(os.getpid())}:web", "web", context.clock())
+        stop.wait(ALIVE_SECONDS)
+
+
+def main() -> None:
+    """Arguments in, until the end."""
+    parser = argparse.ArgumentParser(description="Serve Tuban's pages and API.")
+    parser.add_argument("--port", type=int, help="default: web.port of the settings")
+    parser.add_argument("--parent", type=int, help="process that this one ends with")
+    given = parser.parse_args()
+    settings = read_service()
+    if given.port is not None:
+        settings = settings.model_copy(update={"web": settings.web.model_copy(update={"port": given.port})})
+    begin(settings)
+    if given.parent is not None:
+        end_with_parent(given.parent)
+    serve(settings)
+
+
+if __name__ == "__main__":
+    main()
