@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Annotated
 
 import typer
@@ -9,6 +10,8 @@ from rich.console import Console
 
 from configs.service import ServiceSettings, read_service
 from errors import SettingsError
+from store.people import any_administrator, invite
+from web.front_end import check_packages
 from workers.broker import shown
 from workers.context import Context
 from workers.process import begin
@@ -24,23 +27,61 @@ def up(
         bool, typer.Option("--schedule/--no-schedule", help="Whether nights begin and lost jobs are found from here.")
     ] = True,
     work: Annotated[bool, typer.Option("--work/--no-work", help="Whether jobs are done here.")] = True,
+    pages: Annotated[
+        bool, typer.Option("--pages/--no-pages", help="Whether the pages and the API are served from here.")
+    ] = True,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Of the pages; default: as the settings say (8000).")
+    ] = None,
 ) -> None:
-    """Run the service until Ctrl-C: workers and the schedule, with what they need.
+    """Run the service until Ctrl-C: pages, workers and the schedule, with what they need.
 
     With the settings as they ship nothing else must run: database, messages and images are files in the home folder.
-    On many machines, one has the schedule and the others `--no-schedule`.
+    The first start prints a link by which the first administrator is made. On many machines, one has the schedule and
+    the others `--no-schedule --no-pages`.
     """
-    if not (work or schedule):
-        raise SettingsError("--no-work with --no-schedule leaves nothing to run.")
+    if not (work or schedule or pages):
+        raise SettingsError("--no-work with --no-schedule and --no-pages leaves nothing to run.")
     settings = read_service()
     begin(settings)
-    parts = plan_parts(processes or settings.worker_processes, work=work, schedule=schedule)
+    port = port or settings.web.port
+    if pages:
+        check_packages()
+        _check_port(settings.web.address, port)
+    serve = ("web.server", "--port", str(port)) if pages else None
+    parts = plan_parts(processes or settings.worker_processes, work=work, schedule=schedule, pages=serve)
     words = Console(stderr=True, highlight=False, soft_wrap=True)
     with prepared(settings, sorted({part.kind for part in parts})) as context:
         _tell(words, settings, context, parts)
+        if pages:
+            _tell_pages(words, settings, context, port)
         code = Supervisor(parts, context).run()
     words.print("Tuban has stopped. What was not finished goes on with the next start.")
     raise typer.Exit(code)
+
+
+def _check_port(address: str, port: int) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as trying:
+        trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trying.bind((address, port))
+        except (OSError, OverflowError) as error:
+            raise SettingsError(
+                f"The pages cannot be served on {address} port {port}: {error}. Name another port with --port or "
+                "TUBAN_WEB__PORT."
+            ) from error
+
+
+def _tell_pages(words: Console, settings: ServiceSettings, context: Context, port: int) -> None:
+    """Where the pages are; as long as nobody manages everything, with the link by which that person is made."""
+    local = settings.web.address in ("0.0.0.0", "::", "127.0.0.1")
+    base = settings.public_url.rstrip("/") or f"http://{'127.0.0.1' if local else settings.web.address}:{port}"
+    words.print(f"  {'pages':9} {base}", markup=False)
+    with context.database.write() as session:
+        secret = None if any_administrator(session) else invite(session, None, context.clock())
+    if secret is not None:
+        words.print("\nNobody manages Tuban yet. Open this link, once, to make the first administrator:")
+        words.print(f"  {base}/welcome/{secret}\n", markup=False)
 
 
 def _tell(words: Console, settings: ServiceSettings, context: Context, parts: list[Part]) -> None:

@@ -16,23 +16,13 @@ from starlette.staticfiles import StaticFiles
 
 import web.routes
 from errors import OutputError, SettingsError, TubanError
+from web.front_end import check_packages
 from web.page import page, words
 from web.refusals import NotSignedIn, Refusal
 from web.security_headers import SecurityHeaders
 from workers.context import Context
 
 HERE = Path(__file__).parent
-PACKAGES = HERE / "node_modules"
-"""Front-end packages, as `make install` brings them by name and version of ``package-lock.json``."""
-
-SERVED = {
-    "htmx.js": "htmx.org/dist/htmx.min.js",
-    "ol.js": "ol/dist/ol.js",
-    "ol.css": "ol/ol.css",
-    "proj4.js": "proj4/dist/proj4.js",
-    "tus.js": "tus-js-client/dist/tus.min.js",
-}
-"""Name below ``/packages/`` → file of a package."""
 
 logger = structlog.get_logger("tuban.web")
 
@@ -43,12 +33,7 @@ def make_app(context: Context) -> FastAPI:
     Raises:
         SettingsError: the front-end packages are not installed.
     """
-    missing = [name for name in SERVED.values() if not (PACKAGES / name).is_file()]
-    if missing:
-        raise SettingsError(
-            f"The pages need packages that are not in {PACKAGES}: {', '.join(missing)}. Run `make install` "
-            "(or `npm ci` in the folder web)."
-        )
+    check_packages()
     app = FastAPI(title="Tuban", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.context = context
     for module in pkgutil.iter_modules(web.routes.__path__):

@@ -46,7 +46,7 @@ class Part:
 
     Attributes:
         name: as the log calls it.
-        kind: ``worker`` or ``schedule``.
+        kind: ``worker``, ``schedule`` or ``web``.
         command: what to run, without ``--parent``.
         queues: what a worker works off.
     """
@@ -57,14 +57,18 @@ class Part:
     queues: tuple[str, ...] = ()
 
 
-def plan_parts(processes: int, *, work: bool = True, schedule: bool = True) -> list[Part]:
+def plan_parts(
+    processes: int, *, work: bool = True, schedule: bool = True, pages: Sequence[str] | None = None
+) -> list[Part]:
     """Return what one `tuban up` runs: a worker for scans, one for all else, so that an upload never waits behind a
-    night's scan, and a schedule.
+    night's scan, a schedule, and the pages.
 
     Args:
         processes: children that scan.
         work: whether there are workers.
         schedule: whether there is a schedule.
+        pages: module and arguments of the process that serves the pages, which is told of as a command, because this
+            room knows nothing of it; None: there is none.
     """
     python = (sys.executable, "-P", "-m")  # -P: not from the folder that this happens to be started in
     parts = []
@@ -77,6 +81,8 @@ def plan_parts(processes: int, *, work: bool = True, schedule: bool = True) -> l
             parts.append(Part(f"worker {name}", "worker", (*python, "workers.worker", *given), queues))
     if schedule:
         parts.append(Part("schedule", "schedule", (*python, "workers.schedule")))
+    if pages is not None:
+        parts.append(Part("pages", "web", (*python, *pages)))
     return parts
 
 
@@ -207,8 +213,8 @@ class Supervisor:
                 running.process.terminate()
 
     def stop(self) -> None:
-        """Stop everything: first the schedule, which makes work, then the workers, all at once."""
-        for kind in ("schedule", "worker"):
+        """Stop everything: first pages and schedule, which make work, then the workers, all at once."""
+        for kind in ("web", "schedule", "worker"):
             stopped = [running for running in self._running if running.part.kind == kind]
             for running in stopped:
                 self._ask_to_stop(running)

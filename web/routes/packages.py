@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
-from web.app import PACKAGES, SERVED
+from web.front_end import PACKAGES, SERVED
 from web.refusals import NotFound
 
 router = APIRouter(include_in_schema=False)

@@ -1,0 +1,33 @@
+"""Front-end packages: which files of them browsers load, and whether they are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from errors import SettingsError
+
+PACKAGES = Path(__file__).parent / "node_modules"
+"""As `make install` brings them by name and version of ``package-lock.json``."""
+
+SERVED = {
+    "htmx.js": "htmx.org/dist/htmx.min.js",
+    "ol.js": "ol/dist/ol.js",
+    "ol.css": "ol/ol.css",
+    "proj4.js": "proj4/dist/proj4.js",
+    "tus.js": "tus-js-client/dist/tus.min.js",
+}
+"""Name below ``/packages/`` → file of a package."""
+
+
+def check_packages() -> None:
+    """Refuse to begin without them.
+
+    Raises:
+        SettingsError: names those that are missing.
+    """
+    missing = [name for name in SERVED.values() if not (PACKAGES / name).is_file()]
+    if missing:
+        raise SettingsError(
+            f"The pages need packages that are not in {PACKAGES}: {', '.join(missing)}. Run `make install` "
+            "(or `npm ci` in the folder web)."
+        )
