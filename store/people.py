@@ -102,6 +102,11 @@ def person_by_login(session: Session, login: str) -> Person | None:
     return session.scalar(select(Person).where(func.lower(Person.login) == login.lower()))
 
 
+def person_by_id(session: Session, person_id: int) -> Person | None:
+    """The person of that row, active or not."""
+    return session.get(Person, person_id)
+
+
 def people_under(session: Session, viewer: Viewer) -> Sequence[Person]:
     """Everybody whose code lies under the viewer's, by code and login."""
     wanted = select(Person).where(Person.code.startswith(viewer.code, autoescape=True))
