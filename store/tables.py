@@ -289,7 +289,7 @@ class Transition(Numbered, Base):
     __tablename__ = "transitions"
     alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"))
     sequence: Mapped[int]  # 1, 2, 3 …
-    at: Mapped[dt.datetime]
+    at: Mapped[dt.datetime] = mapped_column(index=True)
     who: Mapped[str] = mapped_column(String(100))
     role: Mapped[str] = mapped_column(String(40))
     from_state: Mapped[str] = mapped_column(String(20))

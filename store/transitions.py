@@ -110,6 +110,7 @@ def undo_transition(
     role: str,
     at: dt.datetime,
     within: dt.timedelta,
+    steps: int = 1,
     table: StateTable | None = None,
     zone: dt.tzinfo = dt.UTC,
 ) -> Transition:
@@ -122,6 +123,7 @@ def undo_transition(
         role: theirs.
         at: aware moment.
         within: how long after a step it may be taken back.
+        steps: how many of the last steps were one judgement, and are taken back together.
         table: ``configs/states.yaml``, if None.
         zone: as of :func:`append_transition`.
 
@@ -133,11 +135,12 @@ def undo_transition(
     session.flush()
     log = list(session.scalars(select(Transition).where(Transition.alert_id == alert.id).order_by(Transition.sequence)))
     last = log[-1] if log else None
-    if last is None or not last.from_state:
+    first = log[-steps] if 0 < steps <= len(log) else None
+    if last is None or first is None or not first.from_state:
         raise NotAllowed(f"{alert.number} has no step that could be taken back.")
-    if last.who != who:
+    if any(step.who != who for step in log[-steps:]):
         raise NotAllowed(f"The last step of {alert.number} was taken by {last.who}; only they can take it back.")
-    if "undoes" in last.evidence:
+    if any("undoes" in step.evidence for step in log[-steps:]):
         raise NotAllowed(f"The last step of {alert.number} was taken back already.")
     if at - last.at > within:
         minutes = int(within.total_seconds() // 60)
@@ -146,15 +149,15 @@ def undo_transition(
         session,
         alert,
         log,
-        last.from_state,
+        first.from_state,
         who=who,
         role=role,
-        why=f"takes back step {last.sequence}",
+        why=f"takes back step {first.sequence}" + (f" to {last.sequence}" if first is not last else ""),
         at=at,
-        evidence={"undoes": last.sequence},
+        evidence={"undoes": first.sequence},  # and all that came after it
     )
-    entered = next((step.at for step in reversed(log[:-1]) if step.to_state == last.from_state), at)
-    alert.due_on = due_on(last.from_state, entered.astimezone(zone).date(), table)
+    entered = next((step.at for step in reversed(log[:-steps]) if step.to_state == first.from_state), at)
+    alert.due_on = due_on(first.from_state, entered.astimezone(zone).date(), table)
     session.flush()
     return row
 

@@ -11,10 +11,10 @@ from store.tables import Alert
 
 
 def rank_leads(session: Session, grid_code: str, week: str, cap: int) -> list[Alert]:
-    """Rank the leads of one grid and week anew, after some were added or suppressed.
+    """Rank the leads of one grid and week anew, after some were added, suppressed or rejected.
 
     A lead that was given out keeps its place; one that is new, or was over the cap, gets a place as long as there are
-    any. Suppressed leads, and those that live on in others, take none.
+    any. Suppressed and rejected leads, and those that live on in others, take none.
 
     Args:
         session: of a transaction that writes and holds the leads (:func:`store.alerts.hold_leads`).
@@ -29,7 +29,7 @@ def rank_leads(session: Session, grid_code: str, week: str, cap: int) -> list[Al
     states = read_states()
     leads, ranked = {}, []
     for alert in session.scalars(select(Alert).where(Alert.grid_code == grid_code, Alert.week == week)):
-        if states.means(alert.state) in ("suppressed", "gone"):
+        if states.means(alert.state) in ("suppressed", "rejected", "gone"):
             alert.rank, alert.over_cap = None, False
             continue
         given = alert.rank is not None and not alert.over_cap

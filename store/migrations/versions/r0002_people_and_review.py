@@ -136,6 +136,7 @@ def upgrade() -> None:
     op.create_index("ix_alerts_assignee", "alerts", ["assignee"])
     # the order of the review: the gravest first
     op.create_index("ix_alerts_gravest", "alerts", ["legal_weight", "score", "id"])
+    op.create_index("ix_transitions_at", "transitions", ["at"])
     op.create_index("ix_alerts_area_m2", "alerts", ["area_m2"])
     # by area, with all that a map from afar needs; it begins as the index that it stands for
     op.drop_index("ix_alerts_grid_code", "alerts")
@@ -147,6 +148,7 @@ def downgrade() -> None:
     op.drop_index("ix_alerts_shown", "alerts")
     op.create_index("ix_alerts_grid_code", "alerts", ["grid_code"])
     op.drop_index("ix_alerts_area_m2", "alerts")
+    op.drop_index("ix_transitions_at", "transitions")
     op.drop_index("ix_alerts_gravest", "alerts")
     op.drop_index("ix_alerts_assignee", "alerts")
     op.drop_index("ix_alerts_due_on", "alerts")
