@@ -30,11 +30,13 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for scene and results.")] = Path("demo"),
     before: Annotated[Path | None, typer.Option(help="Your own earlier image.")] = None,
     after: Annotated[Path | None, typer.Option(help="Your own later image.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the pages; default: 8000 or the next.")] = None,
 ) -> None:
     """Do the main job on a rendered scene with known truth, or on your own images.
 
     Renders a village on two dates, scans it and tells what was found against what is truly there; then does the same
-    by the service: a batch is ingested, Celery workers scan a night, and the leads reach the enforcement queue.
+    by the service: a batch is ingested, Celery workers scan a night, and the leads reach the enforcement queue. In the
+    end the inspectors' pages show the leads, until Ctrl-C.
     """
     words = Console(highlight=False, soft_wrap=True)
     if (before is None) != (after is None):
@@ -54,4 +56,4 @@ def demo(
         f"mapping unit; {compared.false_alarms} of {len(result.changes)} polygons show no true change."
     )
     tell_result(result, earlier, later, out / "scan")
-    run_service(out, (earlier, later), write_sample_areas(out / "scene", spec, truth))
+    run_service(out, (earlier, later), write_sample_areas(out / "scene", spec, truth), port)

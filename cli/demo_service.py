@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ from store.layers import load_layer
 from store.leads import gravest_first
 from store.migrate import upgrade
 from store.nights import last_nights
+from store.people import invite
 from store.scans import running_scans
 from training.sample_areas import TOWNSHIP, SampleAreas
 from workers.context import Context
@@ -38,10 +40,19 @@ from workers.receive import receive
 LOOK_SECONDS = 0.25
 LONGEST_MINUTES = 30
 SHOWN = 12
+FIRST_PORT = 8000
 
 
-def run_service(out: Path, images: Sequence[Path], areas: SampleAreas) -> None:
+def run_service(out: Path, images: Sequence[Path], areas: SampleAreas, port: int | None = None) -> None:
     """Start `tuban up` in ``out/home``, hand in the images, let a night run, and tell which leads came out.
+
+    Then the pages are served until Ctrl-C, unless ``TUBAN_DEMO_EXIT`` is set.
+
+    Args:
+        out: folder of the demo.
+        images: to hand in.
+        areas: villages, approvals and farmland of the scene.
+        port: of the pages; None: 8000, or the next one that is free.
 
     Raises:
         TubanError: a file was not taken, or a job failed for good; the message says why.
@@ -57,18 +68,44 @@ def run_service(out: Path, images: Sequence[Path], areas: SampleAreas) -> None:
     load_layer(context.database, areas.approvals, name="样例批文", kind="approval", number_field="number", now=moment)
     load_layer(context.database, areas.farmland, name="样例永久基本农田", kind="basic_farmland", now=moment)
     words.print(f"\nThe same through the service: `tuban up` in {home}, no server, messages and database are files.")
-    with _service(home), _bars() as bars:
-        _follow(context, bars, "Starting the service", lambda: _workers(context))
-        report = _ingest(context, images, bars)
-        _night(context, bars)
-        _delivered(context, bars)
-    _tell_leads(words, context)
-    words.print(
-        f"{report.count('placed')} images ingested and compared by Celery workers. The enforcement queue of this home, "
-        f"a GeoJSON file for each event: {settings.drop_folder}"
-    )
-    words.print(f"Go on from here: TUBAN_HOME={home} tuban up, and in another terminal tuban status")
+    port = port or _free_port()
+    with _service(home, port) as running:
+        with _bars() as bars:
+            _follow(context, bars, "Starting the service", lambda: _started(context))
+            report = _ingest(context, images, bars)
+            _night(context, bars)
+            _delivered(context, bars)
+        _tell_leads(words, context)
+        words.print(
+            f"{report.count('placed')} images ingested and compared by Celery workers. The enforcement queue of this "
+            f"home, a GeoJSON file for each event: {settings.drop_folder}"
+        )
+        words.print(f"Go on from here at any time: TUBAN_HOME={home} tuban up, and in another terminal tuban status")
+        if not os.environ.get("TUBAN_DEMO_EXIT"):
+            _serve(words, context, port, running)
     context.database.close()
+
+
+def _free_port() -> int:
+    """The first of some ports from 8000 on that nobody listens on."""
+    for port in range(FIRST_PORT, FIRST_PORT + 50):
+        with socket.socket() as trying:
+            if trying.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise OutputError(f"No port from {FIRST_PORT} to {FIRST_PORT + 49} is free; name one with --port.")
+
+
+def _serve(words: Console, context: Context, port: int, running: subprocess.Popen[bytes]) -> None:
+    """Keep the pages there until Ctrl-C."""
+    with context.database.write() as session:
+        secret = invite(session, None, context.clock())
+    words.print("\nThe pages of the inspectors show these leads. Open this link, choose a name and a password:")
+    words.print(f"  http://127.0.0.1:{port}/welcome/{secret}", style="bold", markup=False)
+    words.print("Ctrl-C ends the demo.")
+    try:
+        running.wait()
+    except KeyboardInterrupt:
+        words.print("Stopping …")
 
 
 def _fresh_home(home: Path) -> Path:
@@ -81,15 +118,19 @@ def _fresh_home(home: Path) -> Path:
 
 
 @contextmanager
-def _service(home: Path) -> Iterator[None]:
+def _service(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """`tuban up` beside this process, its words in ``home/demo.log``, ended with it."""
     others = {"TUBAN_DATABASE": "", "TUBAN_BROKER": "", "TUBAN_OBJECTS": "", "TUBAN_HOME": str(home)}
     with (home / "demo.log").open("wb") as log:
         running = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "up"], env=os.environ | others, stdout=log, stderr=log
+            [sys.executable, "-m", "cli.main", "up", "--port", str(port)],
+            env=os.environ | others,
+            stdout=log,
+            stderr=log,
+            process_group=0,  # Ctrl-C reaches this process, which then stops the service in order
         )
         try:
-            yield
+            yield running
             if running.poll() is not None:
                 raise TubanError(f"The service ended by itself; {home / 'demo.log'} tells why.")
         finally:
@@ -97,10 +138,11 @@ def _service(home: Path) -> Iterator[None]:
             running.wait()
 
 
-def _workers(context: Context) -> float:
-    """1 once a worker says that it lives."""
+def _started(context: Context) -> float:
+    """1 once workers and pages say that they live."""
     with context.database.read() as session:
-        return 1.0 if read_figures(session, context.clock()).processes.get("worker") else 0.0
+        alive = read_figures(session, context.clock()).processes
+    return sum(bool(alive.get(part)) for part in ("worker", "web")) / 2
 
 
 def _bars() -> Progress:

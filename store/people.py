@@ -107,6 +107,25 @@ def person_by_id(session: Session, person_id: int) -> Person | None:
     return session.get(Person, person_id)
 
 
+def person_by_subject(session: Session, subject: str, login: str) -> Person | None:
+    """Whom another server vouches for: the person of that subject; at their first time the one of that login.
+
+    Args:
+        session: of a transaction that writes: the subject is kept from the first time on, and the login not asked for
+            again: logins may be given to other people there.
+        subject: ``issuer|subject``.
+        login: as that server tells it; "": it tells none.
+    """
+    found = session.scalar(select(Person).where(Person.subject == subject))
+    if found is not None or not login:
+        return found
+    person = person_by_login(session, login)
+    if person is None or person.subject is not None:
+        return None
+    person.subject = subject
+    return person
+
+
 def people_under(session: Session, viewer: Viewer) -> Sequence[Person]:
     """Everybody whose code lies under the viewer's, by code and login."""
     wanted = select(Person).where(Person.code.startswith(viewer.code, autoescape=True))

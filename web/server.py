@@ -6,7 +6,9 @@ import argparse
 import os
 import threading
 
+import structlog
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from configs.service import ServiceSettings, read_service
 from store.processes import say_alive
@@ -15,6 +17,8 @@ from workers.context import Context
 from workers.process import begin, end_with_parent, name_of
 
 ALIVE_SECONDS = 10.0
+
+logger = structlog.get_logger("tuban.web")
 
 
 def serve(settings: ServiceSettings) -> None:
@@ -41,8 +45,11 @@ def serve(settings: ServiceSettings) -> None:
 
 def _say_alive(context: Context, stop: threading.Event) -> None:
     while not stop.is_set():
-        with context.database.write() as session:
-            say_alive(session, f"{name_of(os.getpid())}:web", "web", context.clock())
+        try:
+            with context.database.write() as session:
+                say_alive(session, f"{name_of(os.getpid())}:web", "web", context.clock())
+        except SQLAlchemyError as error:
+            logger.warning("the database does not answer", error=str(error).splitlines()[0])
         stop.wait(ALIVE_SECONDS)
 
 

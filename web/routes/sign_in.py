@@ -36,14 +36,15 @@ FREE_BY_LOGIN, FREE_BY_ADDRESS = 5, 30
 _YEAR = 365 * 24 * 3600
 
 
-def _inside(address: str) -> str:
+def inside(address: str) -> str:
     """Where to go after signing in: only to a page of ours."""
     parts = urlsplit(address)
     inside = address.startswith("/") and not address.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
     return address if inside and address.isprintable() else "/alerts"
 
 
-def _begin(request: Request, context: Service, person: PersonRow, to: str) -> Response:
+def begin_for(request: Request, context: Service, person: PersonRow, to: str) -> Response:
+    """Sign the browser in as that person, and lead it to a page of ours."""
     with context.database.write() as session:
         row = session.get_one(PersonRow, person.id)
         secret = begin_session(session, row, context.clock(), context.settings.web.session_hours)
@@ -51,7 +52,7 @@ def _begin(request: Request, context: Service, person: PersonRow, to: str) -> Re
         note_action(
             session, who=row.login, what="signed_in", code=row.code, now=context.clock(), address=address_of(request)
         )
-    answer = RedirectResponse(_inside(to), 303)
+    answer = RedirectResponse(inside(to), 303)
     answer.set_cookie(
         cookie_name(context),
         secret,
@@ -85,7 +86,7 @@ def _sign_in_page(
         request,
         "sign_in.html",
         status,
-        next=_inside(to),
+        next=inside(to),
         fault=fault,
         fault_values=values,
         insecure=insecure,
@@ -119,7 +120,7 @@ def sign_in(
         with context.database.write() as session:
             note_failure(session, subjects, context.clock())
         return _sign_in_page(request, context, next, "sign_in.wrong", 401)
-    return _begin(request, context, person, next)
+    return begin_for(request, context, person, next)
 
 
 @router.post("/sign-out")
@@ -182,7 +183,7 @@ def welcome(
         note_action(
             session, who=person.login, what="set_password", code=person.code, now=now, address=address_of(request)
         )
-    return _begin(request, context, person, "/alerts")
+    return begin_for(request, context, person, "/alerts")
 
 
 @router.post("/language/{language}")
