@@ -258,7 +258,7 @@ class Alert(Numbered, Bounded, Base):
 
         Leads are wide rows: a hundred thousand of them are counted and drawn from the last index alone.
         """
-        shown = ("state", "kind", "legal_weight", "score", "west", "south", "east", "north", "number")
+        shown = ("state", "kind", "over_cap", "legal_weight", "score", "west", "south", "east", "north", "number")
         return (
             Index("ix_alerts_bounds", "west", "east", "south", "north"),
             Index("ix_alerts_gravest", "legal_weight", "score", "id"),

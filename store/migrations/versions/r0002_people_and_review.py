@@ -25,7 +25,7 @@ _TABLES = (
     "actions",
     "alert_locks",
 )
-_SHOWN = ("state", "kind", "legal_weight", "score", "west", "south", "east", "north", "number")
+_SHOWN = ("state", "kind", "over_cap", "legal_weight", "score", "west", "south", "east", "north", "number")
 
 
 def _person(table: str, *, nullable: bool = False) -> tuple[sa.Column[object], sa.ForeignKeyConstraint]:
