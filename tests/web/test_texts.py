@@ -1,0 +1,65 @@
+"""Every text that a page or a script asks for is there, in both languages."""
+
+from __future__ import annotations
+
+import re
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import web
+from web.texts import LANGUAGES, catalogue, text
+
+ROOM = Path(web.__file__).parent
+ASKED = re.compile(r"""(?<![\w.])t\(\s*['"]([a-z_0-9.]+)['"]\s*[,)]""")
+SCRIPTED = re.compile(r"""script_texts\(\s*['"]([a-z_0-9.]+)['"]\s*\)""")
+
+
+def _templates() -> list[Path]:
+    return sorted((ROOM / "templates").rglob("*.html"))
+
+
+@pytest.mark.parametrize("template", _templates(), ids=lambda path: path.name)
+def test_a_template_asks_only_for_texts_that_are_there(template: Path) -> None:
+    content = template.read_text("utf-8")
+    missing = [key for key in ASKED.findall(content) if key not in catalogue()]
+    missing += [p for p in SCRIPTED.findall(content) if not any(key.startswith(f"{p}.") for key in catalogue())]
+    assert missing == []
+
+
+@pytest.mark.parametrize("template", _templates(), ids=lambda path: path.name)
+def test_a_template_has_no_inline_script_or_style(template: Path) -> None:
+    """The content policy would block them, and the page would not work."""
+    content = template.read_text("utf-8")
+    scripts = re.findall(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>", content)
+    assert scripts + re.findall(r"<[^>]*\s(?:on[a-z]+|style)=", content) == []
+
+
+def test_both_languages_of_a_text_fill_in_the_same_names() -> None:
+    def names(words: str) -> set[str | None]:
+        return {name for _, name, _, _ in string.Formatter().parse(words) if name is not None}
+
+    different = [key for key, words in catalogue().items() if len({frozenset(names(w)) for w in words.values()}) > 1]
+    assert different == []
+
+
+def test_texts_never_say_that_something_is_illegal() -> None:
+    said = [(key, words) for key in catalogue() for words in (text(key, language) for language in LANGUAGES)]
+    assert [key for key, words in said if re.search(r"违法|违规|非法|illegal|unlawful|violation", words, re.I)] == []
+
+
+def test_the_pages_load_neither_torch_nor_the_network() -> None:
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, web.app; print([m for m in ('torch', 'openvino', 'model') if m in sys.modules])",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == "[]"
