@@ -1,0 +1,71 @@
+"""Scenes on a map: in a box, the latest first; and the two that a lead was seen on last."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import NamedTuple
+
+from shapely.geometry import box
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from store.alert_filter import Box
+from store.outlines import near
+from store.rights import Viewer, may_see, under
+from store.tables import Observation, Scan, SceneRow
+
+_GREATEST_ID = 2**63
+
+
+class SeenPair(NamedTuple):
+    """The scan that saw a lead last, and its scenes."""
+
+    scan: Scan
+    before: SceneRow
+    after: SceneRow
+
+
+def shown_scene(session: Session, viewer: Viewer, scene_id: int) -> SceneRow | None:
+    """The scene; None: there is none, or it is not theirs."""
+    scene = session.get(SceneRow, scene_id) if 0 < scene_id < _GREATEST_ID else None
+    return scene if scene is not None and may_see(viewer, scene.area_code) else None
+
+
+def scenes_in_box(
+    session: Session,
+    viewer: Viewer,
+    bbox: Box,
+    *,
+    since: dt.date | None = None,
+    until: dt.date | None = None,
+    limit: int = 200,
+) -> list[SceneRow]:
+    """Scenes whose bounds touch ``bbox``, the latest first; those without a date last.
+
+    Args:
+        session: reads.
+        viewer: who asks.
+        bbox: west, south, east, north in degrees.
+        since: first day of acquisition; with either day, scenes without one are left out.
+        until: last day, included.
+        limit: not more than so many.
+    """
+    query = select(SceneRow).where(near(SceneRow, box(*bbox)), under(SceneRow.area_code, viewer))
+    if since is not None:
+        query = query.where(SceneRow.date >= since)
+    if until is not None:
+        query = query.where(SceneRow.date <= until)
+    order = (SceneRow.date.is_(None), SceneRow.date.desc(), SceneRow.id.desc())
+    return list(session.scalars(query.order_by(*order).limit(limit)))
+
+
+def last_pair(session: Session, alert_id: int) -> SeenPair | None:
+    """What a lead was seen on last; None: it was never seen by a scan.
+
+    Whoever may see the lead may see these scenes where the lead is, and nowhere else: that is for the caller to keep.
+    """
+    query = select(Scan).join(Observation, Observation.scan_id == Scan.id).where(Observation.alert_id == alert_id)
+    scan = session.scalars(query.order_by(Observation.id.desc()).limit(1)).first()
+    if scan is None:
+        return None
+    return SeenPair(scan, session.get_one(SceneRow, scan.before_id), session.get_one(SceneRow, scan.after_id))
