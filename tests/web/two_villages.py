@@ -1,0 +1,154 @@
+"""Two villages of one township, each with images, a scan and a lead: what one sees, the other does not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from fastapi import FastAPI
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from imagery import open_scene
+from imagery.cog import write_cog
+from store.outlines import bounds_of
+from store.people import add_token, person_by_login
+from store.tables import Alert, Batch, BatchFile, Night, Observation, Scan, SceneRow, Uncompared
+from store.transitions import append_transition
+from tests.store.places import CRS, ORIGIN, add_area, add_scan, add_scene, ground
+from tests.web.conftest import NOW
+from tests.web.conftest import ORIGIN as HOST
+from workers.context import Context
+
+CODES = {"a": "330199101001", "b": "330199101002"}
+NUMBERS = {"a": "330199U2026110001", "b": "330199U2026110002"}
+SIDE_M = 200
+EAST = {"a": 0, "b": 1000}
+"""Metres from the origin at which each village's images begin."""
+
+
+@dataclass
+class Villages:
+    """Ids of the rows of each village, ``a`` and ``b``."""
+
+    before: dict[str, int] = field(default_factory=dict)
+    after: dict[str, int] = field(default_factory=dict)
+    scan: dict[str, int] = field(default_factory=dict)
+    alert: dict[str, int] = field(default_factory=dict)
+    batch: dict[str, int] = field(default_factory=dict)
+
+
+def settle(context: Context, workdir: Path) -> Villages:
+    """Write the rows and objects of both villages."""
+    made = Villages()
+    with context.database.write() as session:
+        add_area(session, "330199", ground(-3000, -3000, 4000, 3000))
+        add_area(session, "330199101", ground(-2000, -2000, 3000, 2000))
+        session.add(Night(id=1, day=dt.date(2026, 11, 23), state="done", begun_at=NOW, finished_at=NOW, summary={}))
+        for name, code in CODES.items():
+            add_area(session, code, ground(EAST[name] - 100, -100, EAST[name] + 600, 600))
+            made.before[name] = _scene(context, session, name, dt.date(2026, 5, 1), workdir)
+            made.after[name] = _scene(context, session, name, dt.date(2026, 11, 20), workdir)
+            made.scan[name] = _scan(context, session, made, name)
+            made.alert[name] = add_lead(session, NUMBERS[name], name, made.scan[name])
+            batch = Batch(area_code=code, name=f"flight {name}", origin="upload", state="done", created_at=NOW)
+            session.add(batch)
+            session.flush()
+            made.batch[name] = batch.id
+            session.add(BatchFile(batch_id=batch.id, name="a.tif", size=5, state="placed", scene_id=made.after[name]))
+    return made
+
+
+def add_lead(session: Session, number: str, village: str, scan_id: int, east: float = 60) -> int:
+    """A lead of 40 m by 40 m, with its first step; its id."""
+    left = EAST[village] + east
+    outline = ground(left, 60, left + 40, 100)
+    alert = Alert(
+        number=number,
+        kind="construction",
+        state="new",
+        score=0.9,
+        area_m2=1600.0,
+        detected={"crs": CRS, "wkt": "POLYGON ((0 0, 1 0, 1 1, 0 0))"},
+        source="drone",
+        county_code="330199",
+        township_code="330199101",
+        grid_code=CODES[village],
+        overlaps=[{"layer": "耕地2025", "kind": "cultivated", "dated": "2025-12-31", "share": 0.8, "number": ""}],
+        week="2026-W48",
+        first_date=dt.date(2026, 11, 20),
+        last_date=dt.date(2026, 11, 20),
+        evidence={"before": f"scans/{scan_id}/before.jpg", "after": f"scans/{scan_id}/after.jpg"},
+        created_at=NOW,
+        changed_at=NOW,
+        **bounds_of(outline),
+    )
+    session.add(alert)
+    session.flush()
+    append_transition(session, alert, "new", who="system", role="system", why=f"scan {scan_id}", at=NOW)
+    session.add(
+        Observation(
+            alert_id=alert.id,
+            scan_id=scan_id,
+            change_number=1,
+            source="drone",
+            before_date=dt.date(2026, 5, 1),
+            after_date=dt.date(2026, 11, 20),
+            kind="construction",
+            score=0.9,
+            area_m2=1600.0,
+            created_at=NOW,
+            **bounds_of(outline),
+        )
+    )
+    session.flush()
+    return alert.id
+
+
+def program(context: Context, app: FastAPI, login: str) -> TestClient:
+    """A program with a key of that person."""
+    with context.database.write() as session:
+        person = person_by_login(session, login)
+        assert person is not None
+        key = add_token(session, person.id, "test", NOW, None)
+    headers = {"authorization": f"Bearer {key}", "accept-language": "en"}
+    return TestClient(app, base_url=HOST, headers=headers, follow_redirects=False)
+
+
+def _scene(context: Context, session: Session, village: str, day: dt.date, workdir: Path) -> int:
+    workdir.mkdir(parents=True, exist_ok=True)
+    raw, cog = workdir / f"{village}-{day}.tif", workdir / f"{village}-{day}-cog.tif"
+    transform = rasterio.transform.from_origin(ORIGIN[0] + EAST[village], ORIGIN[1] + SIDE_M, 0.5, 0.5)
+    side = 2 * SIDE_M
+    pixels = np.random.default_rng(day.toordinal()).integers(40, 200, (3, side, side), np.uint8)
+    profile = {"driver": "GTiff", "width": side, "height": side, "count": 3, "dtype": "uint8", "crs": CRS}
+    with rasterio.open(raw, "w", transform=transform, photometric="RGB", **profile) as file:
+        file.write(pixels)
+    with open_scene(raw) as scene:
+        write_cog(scene, cog, workdir, day)
+    key = f"scenes/{village}-{day}.tif"
+    context.objects.put(key, cog)
+    outline = ground(EAST[village], 0, EAST[village] + SIDE_M, SIDE_M)
+    given = {"area_code": CODES[village], "object_key": key, "width": side, "height": side}
+    return add_scene(session, day, outline, **given).id
+
+
+def _scan(context: Context, session: Session, made: Villages, village: str) -> int:
+    before, after = (session.get_one(SceneRow, ids[village]) for ids in (made.before, made.after))
+    scan: Scan = add_scan(session, before, after, state="done", night_id=1, changes=1, finished_at=NOW)
+    session.add(
+        Uncompared(
+            night_id=1,
+            scene_id=after.id,
+            area_code=CODES[village],
+            area_m2=500.0,
+            reason="no earlier image",
+            **bounds_of(after.outline),
+        )
+    )
+    for which in ("before", "after"):
+        context.objects.put(f"scans/{scan.id}/{which}.jpg", b"\xff\xd8 a picture")
+    return scan.id
