@@ -34,7 +34,7 @@ from enforcement.sheet_sections import (
     overlap_section,
     sight_section,
 )
-from enforcement.sheet_tables import BODY, MARGIN, PAGE_WIDTH, SMALL, heading
+from enforcement.sheet_tables import BODY, MARGIN, PAGE_WIDTH, SMALL, heading, heading_line
 from enforcement.sheet_texts import Language, Words
 from errors import TubanError
 
@@ -165,11 +165,11 @@ def _head(lead: Lead, words: Words) -> Flowable:
     ]
     if not lead.page or len(lead.page) > _LONGEST_LINK:
         return Table([[said]], [PAGE_WIDTH], style=_FLUSH)
-    side = _QR + 8 * mm
+    side = _QR + 2 * mm
     code = QrCodeWidget(lead.page, barWidth=_QR, barHeight=_QR, barBorder=0, barLevel="M")
     drawing = Drawing(_QR, _QR)
     drawing.add(code)
-    caption = Paragraph(markup(words("page_link")), ParagraphStyle("qr", parent=SMALL, fontSize=6.5, alignment=2))
+    caption = Paragraph(markup(words("page_link")), ParagraphStyle("qr", parent=SMALL, fontSize=6.5, alignment=1))
     drawing.hAlign = "RIGHT"
     return Table([[said, [drawing, caption]]], [PAGE_WIDTH - side, side], style=_FLUSH)
 
@@ -211,7 +211,7 @@ def _signatures(words: Words) -> Flowable:
     )
     widths = [quarter * 0.7, quarter * 1.3] * 2
     return KeepTogether(
-        [heading(words("signatures"), room=0), Table(rows, widths, [22 * mm, 13 * mm, 9 * mm], style=style)]
+        [heading_line(words("signatures")), Table(rows, widths, [22 * mm, 13 * mm, 9 * mm], style=style)]
     )
 
 

@@ -29,9 +29,14 @@ _MOST_LETTERS = 500
 """Of one cell. A row cannot be split between two pages, so a longer text goes on in a row of its own."""
 
 
-def heading(text: str, room: float = 28 * mm) -> Flowable:
-    """A heading that begins a new page where less than ``room`` points are left below it."""
-    return KeepTogether([CondPageBreak(room), Paragraph(markup(text, bold=True), _HEADING)])
+def heading(text: str) -> Flowable:
+    """A heading that does not stay alone at the foot of a page."""
+    return KeepTogether([CondPageBreak(28 * mm), heading_line(text)])
+
+
+def heading_line(text: str) -> Flowable:
+    """A heading alone, for what is kept together anyway."""
+    return Paragraph(markup(text, bold=True), _HEADING)
 
 
 def line(text: str, style: ParagraphStyle = SMALL) -> Flowable:
