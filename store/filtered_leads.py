@@ -1,0 +1,47 @@
+"""All leads that a filter asks for, told in full, for files that people take away."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from enforcement.lead import Lead
+from store.alert_search import AlertFilter, search_alerts
+from store.leads import read_lead
+from store.rights import Viewer
+from store.tables import Alert
+
+_AT_ONCE = 200
+
+
+def filtered_leads(
+    session: Session,
+    viewer: Viewer,
+    filter: AlertFilter,  # noqa: A002  (the word of the field)
+    public_url: str,
+    now: dt.datetime,
+) -> Iterator[Lead]:
+    """Give the viewer's leads one after the other, in the filter's order; few are held at once.
+
+    Args:
+        session: one transaction that reads, so that all are of one moment.
+        viewer: who asks.
+        filter: which leads.
+        public_url: as of :func:`store.leads.read_lead`.
+        now: this moment.
+    """
+    after: str | None = None
+    while True:
+        page = search_alerts(session, viewer, filter, limit=_AT_ONCE, after=after, now=now)
+        found = {
+            alert.id: alert for alert in session.scalars(select(Alert).where(Alert.id.in_([r.id for r in page.rows])))
+        }
+        for row in page.rows:
+            yield read_lead(session, found[row.id], public_url)
+        session.expunge_all()
+        after = page.after
+        if after is None:
+            return

@@ -1,0 +1,106 @@
+"""Leads as files: what the filter of the grid asks for, as GeoJSON, GeoPackage, Shapefile or spreadsheet.
+
+Routes of this file are found before those of ``api_alerts``, whose ``/api/alerts/{number}`` would take their names for
+numbers of leads: routers are put together by the names of their files.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from enforcement.export_table import write_table
+from enforcement.exports import Exported, write_geojson, write_geopackage, write_shapefile
+from store.actions import note_action
+from store.alert_search import count_alerts
+from store.filtered_leads import filtered_leads
+from web.api_answers import REFUSED
+from web.api_parameters import Filter, base_of
+from web.page import language_of
+from web.refusals import Invalid
+from web.signed_in import Person, Service, address_of
+
+router = APIRouter(prefix="/api/alerts", tags=["exports"], responses=REFUSED)
+
+MOST_LEADS = 20_000
+"""Of one file: more is not looked through by anybody, and takes a server's thread for minutes."""
+
+Format = Literal["geojson", "gpkg", "shp", "xlsx"]
+
+_TYPES: dict[Format, tuple[str, str]] = {
+    "geojson": ("leads.geojson", "application/geo+json"),
+    "gpkg": ("leads.gpkg", "application/geopackage+sqlite3"),
+    "shp": ("leads.zip", "application/zip"),
+    "xlsx": ("leads.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get(
+    "/export",
+    response_class=FileResponse,
+    responses={200: {"content": {media_type: _BINARY for _, media_type in _TYPES.values()}}},
+)
+def export(
+    request: Request,
+    context: Service,
+    viewer: Person,
+    filter: Filter,  # noqa: A002  (the word of the field)
+    format: Format,  # noqa: A002
+    crs: Literal["4490", "zone"] = "4490",
+    language: Literal["zh", "en", ""] = "",
+) -> FileResponse:
+    """Write the leads that the filter asks for as one file.
+
+    `crs` is `4490` (degrees) or, in a Shapefile, `zone`: metres of the Gauss-Krüger zone of three degrees. What the
+    reader of the file should know stands in the header `X-Remarks`.
+    """
+    if crs == "zone" and format != "shp":
+        raise Invalid(f"crs is zone, and format {format}; only a Shapefile (shp) is written in the local zone.")
+    chosen: Literal["zh", "en"] = "en" if (language or language_of(request)) == "en" else "zh"
+    now = context.clock()
+    folder = Path(tempfile.mkdtemp(prefix="tuban-export-"))
+    name, media_type = _TYPES[format]
+    path = folder / name
+    try:
+        with context.database.read() as session:
+            if count_alerts(session, viewer, filter, MOST_LEADS + 1) > MOST_LEADS:
+                raise Invalid(f"The filter asks for more than {MOST_LEADS} leads; narrow it by place, date or state.")
+            leads = filtered_leads(session, viewer, filter, base_of(request, context), now)
+            written: Exported
+            if format == "geojson":
+                written = write_geojson(leads, path)
+            elif format == "gpkg":
+                written = write_geopackage(leads, path, chosen)
+            elif format == "shp":
+                written = write_shapefile(leads, path, chosen, local_zone=crs == "zone")
+            else:
+                written = write_table(leads, path, chosen)
+        with context.database.write() as session:
+            note_action(
+                session,
+                who=viewer.login,
+                what="exported",
+                about=format,
+                code=viewer.code,
+                now=now,
+                detail={"leads": written.leads, "filter": filter.to_query()},
+                address=address_of(request),
+            )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    remarks = " ".join(written.remarks).encode("ascii", "replace").decode()
+    return FileResponse(
+        path,
+        media_type=media_type,
+        filename=name,
+        headers={"x-remarks": remarks} if remarks else None,
+        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
+    )

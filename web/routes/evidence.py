@@ -1,0 +1,67 @@
+"""The evidence of a lead to take along: the sheet as PDF, and the signed bundle that is checked without the server."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from enforcement.bundle import write_bundle
+from enforcement.evidence_sheet import EvidenceSheet, evidence_sheet
+from enforcement.signing_key import load_or_make_signing_key
+from store.actions import note_action
+from store.alert_search import alert_by_number
+from store.rights import Viewer
+from web.api_answers import NOT_THEIRS, REFUSED
+from web.api_parameters import Number, base_of
+from web.gathering import bundle_of, gather_sheet
+from web.page import language_of
+from web.refusals import NotFound
+from web.signed_in import Person, Service, address_of
+from workers.context import Context
+
+router = APIRouter(prefix="/alerts/{number}", tags=["evidence"], responses=REFUSED | NOT_THEIRS)
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get("/sheet.pdf", response_class=Response, responses={200: {"content": {"application/pdf": _BINARY}}})
+def sheet(
+    request: Request, context: Service, viewer: Person, number: Number, language: Literal["zh", "en", ""] = ""
+) -> Response:
+    """Make the evidence sheet (PDF, A4), in the person's language unless another is given."""
+    chosen: Literal["zh", "en"] = "en" if (language or language_of(request)) == "en" else "zh"
+    gathered = _gathered(request, context, viewer, number, "made_sheet")
+    name = f"{number}_{chosen}.pdf"
+    headers = {"content-disposition": f'inline; filename="{name}"'}
+    return Response(evidence_sheet(gathered, chosen), media_type="application/pdf", headers=headers)
+
+
+@router.get("/bundle.zip", response_class=Response, responses={200: {"content": {"application/zip": _BINARY}}})
+def bundle(request: Request, context: Service, viewer: Person, number: Number) -> Response:
+    """Make the signed evidence bundle; `tuban verify` checks it anywhere."""
+    gathered = _gathered(request, context, viewer, number, "made_bundle")
+    key = load_or_make_signing_key(context.settings.home)
+    headers = {"content-disposition": f'attachment; filename="{number}.zip"'}
+    return Response(write_bundle(bundle_of(gathered), key), media_type="application/zip", headers=headers)
+
+
+def _gathered(request: Request, context: Context, viewer: Viewer, number: str, what: str) -> EvidenceSheet:
+    with context.database.read() as session:
+        alert = alert_by_number(session, viewer, number)
+        if alert is None:
+            raise NotFound
+        gathered = gather_sheet(context, session, viewer, alert, base_of(request, context))
+        code = alert.grid_code
+    with context.database.write() as session:
+        note_action(
+            session,
+            who=viewer.login,
+            what=what,
+            about=number,
+            code=code,
+            now=context.clock(),
+            address=address_of(request),
+        )
+    return gathered
