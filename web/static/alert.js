@@ -1,0 +1,284 @@
+// One lead after the other: shown at once, because the next was fetched ahead; judged by keys; open for one person.
+import { askEvidence, askPerson, askReason, askSplit } from "/static/alert_dialogs.js";
+import { Maps, Whereabouts } from "/static/alert_maps.js";
+import { Panel, fill, make } from "/static/alert_panel.js";
+import * as stock from "/static/alert_stock.js";
+import { ask, notice, pageTexts } from "/static/tuban.js";
+
+const t = pageTexts();
+const given = JSON.parse(document.getElementById("lead").textContent);
+const reasons = JSON.parse(document.getElementById("reasons").textContent);
+const page = document.querySelector(".review");
+const buttons = Object.fromEntries([...document.querySelectorAll("[data-act]")].map((button) => [button.dataset.act, button]));
+const query = given.query;
+const maps = new Maps(document.getElementById("viewer"), "map-before", "map-after", document.getElementById("swipe"));
+const whereabouts = new Whereabouts("map-context");
+const panel = new Panel(t);
+const decided = []; // numbers, the last one is taken back first
+
+let lead = given;
+let saving = Promise.resolve(); // the decision that is on its way
+let active = Date.now();
+let outline = true;
+
+const send = (data, what, body) => ask(`${data.address}/${what}${query ? `?${query}` : ""}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
+const free = () => !lead.lock.by;
+
+function actions() {
+  for (const act of ["true", "false", "bad_imagery", "split", "assign"]) buttons[act].disabled = !(lead.can[act] && free());
+  panel.places.type.disabled = !(lead.can.type && free());
+  buttons.previous.disabled = !lead.previous;
+  buttons.next.disabled = !lead.next;
+  const steps = lead.steps.map((step) => {
+    const button = make("button", { type: "button", disabled: !free() }, step.words);
+    button.addEventListener("click", () => take(step));
+    return button;
+  });
+  panel.places.steps.replaceChildren(...(steps.length ? steps : [make("span", { class: "muted" }, t.no_steps)]));
+}
+
+function fallback(when) {
+  const place = panel.places[`${when}-fallback`];
+  const kept = lead.images[when].picture;
+  place.replaceChildren(make("p", { class: "muted" }, kept ? t.no_imagery : t.no_picture), kept ? make("img", { src: kept, alt: t[when] }) : "");
+  place.hidden = false;
+}
+
+function show(data) {
+  lead = data;
+  for (const when of ["before", "after"]) {
+    panel.places[`${when}-fallback`].hidden = true;
+    if (!lead.images[when].tiles) fallback(when);
+  }
+  maps.show(lead);
+  whereabouts.show(lead);
+  panel.show(lead);
+  actions();
+  panel.places.spoken.textContent = `${lead.number} ${lead.kind_name} ${lead.state_name}`;
+}
+
+/** Newer facts of the lead that is shown: the images stay as the person has moved them. */
+function renew(data) {
+  stock.keep(data);
+  if (data.number !== lead.number || JSON.stringify(data) === JSON.stringify(lead)) return;
+  lead = data;
+  panel.show(lead);
+  actions();
+}
+
+async function open() {
+  const { number } = lead;
+  try {
+    renew(await send(lead, "lock"));
+  } catch (error) {
+    notice(error.message);
+  }
+  if (lead.number !== number) return;
+  for (const beside of [lead.next, lead.previous]) {
+    if (!beside) continue;
+    const data = await stock.lead(beside, query).catch(() => null);
+    if (data) await maps.prepare(data);
+    for (const when of ["before", "after"]) if (data?.images[when].picture) new Image().src = data.images[when].picture;
+    if (beside === lead.next) page.dataset.ready = beside;
+  }
+}
+
+const leave = (data) => fetch(`${data.address}/lock`, { method: "DELETE", keepalive: true, headers: { "X-CSRF-Token": document.body.dataset.csrf } }).catch(() => {});
+
+/** Show another lead; `judged`: the one before was let go of with its decision. */
+async function go(number, { judged = false, push = true } = {}) {
+  const begun = performance.now();
+  const before = lead;
+  let data;
+  try {
+    data = await stock.lead(number, query);
+  } catch (error) {
+    return notice(error.message);
+  }
+  if (before.number !== number && before.lock.mine && !judged) leave(before);
+  stock.forget(before.number); // when it is seen again, as it is then
+  show(data);
+  if (push) history.pushState({}, "", `${data.address}${query ? `?${query}` : ""}`);
+  await maps.drawn();
+  page.dataset.moved = (performance.now() - begun).toFixed(1);
+  page.dataset.shown = number;
+  open();
+}
+
+function beside(which) {
+  if (lead[which]) go(lead[which]);
+  else notice(which === "next" ? t.end : t.first, "good");
+}
+
+async function judge(verdict) {
+  const judged = lead;
+  if (!judged.can[verdict] || !free()) return notice(judged.lock.by ? fill(t.locked, { name: judged.lock.by }) : t.not_here, "warn");
+  const reason = verdict === "true" ? {} : await askReason(t[`reason_${verdict}`], reasons[verdict], t);
+  if (reason === null || lead !== judged) return;
+  const saved = send(judged, "judge", { verdict, version: judged.version, ...reason });
+  saving = saved.then(
+    (data) => {
+      stock.forget(judged.number);
+      decided.push(judged.number);
+      notice(fill(t[`judged_${verdict}`], { number: judged.number }), "good");
+      return data;
+    },
+    (error) => {
+      notice(fill(t.failed, { number: judged.number, words: error.message }));
+      return null;
+    },
+  );
+  if (judged.next) return go(judged.next, { judged: true });
+  const data = await saving;
+  if (data) renew(data);
+  notice(t.end, "good");
+}
+
+async function undo() {
+  await saving;
+  const number = decided.pop() ?? lead.number;
+  const address = number === lead.number ? lead : { address: `/alerts/${encodeURIComponent(number)}` };
+  try {
+    const data = await send(address, "undo");
+    stock.keep(data);
+    notice(fill(t.undone, { number }), "good");
+    if (number === lead.number) {
+      renew(data);
+      open();
+    } else {
+      await go(number);
+    }
+  } catch (error) {
+    notice(error.message);
+  }
+}
+
+async function change(what, body, words) {
+  try {
+    renew(await send(lead, what, body));
+    notice(words, "good");
+  } catch (error) {
+    notice(error.message);
+    stock.forget(lead.number);
+    stock.lead(lead.number, query).then(renew);
+  }
+}
+
+async function assign() {
+  const chosen = lead.can.assign && free() ? await askPerson(lead, t) : null;
+  if (chosen) change("assign", { ...chosen, version: lead.version }, t.assigned);
+}
+
+async function take(step) {
+  const told = await askEvidence(step, t);
+  if (!told) return;
+  decided.push(lead.number);
+  change("move", { to: step.to, version: lead.version, ...told }, fill(t.step_done, { state: step.words }));
+}
+
+async function divide() {
+  if (!lead.can.split || !free()) return notice(t.not_here, "warn");
+  const how = await askSplit(lead, t);
+  if (how === null) return;
+  const body = { version: lead.version };
+  if (how === "line") {
+    setMode("side");
+    notice(t.split_draw, "warn");
+    body.line = await maps.line();
+    if (body.line === null) return;
+  }
+  try {
+    const { into } = await send(lead, "split", body);
+    stock.forget(lead.number);
+    notice(fill(t.split_done, { list: into.join(", ") }), "good");
+    go(into[0], { judged: true });
+  } catch (error) {
+    notice(error.message);
+  }
+}
+
+function setMode(mode) {
+  maps.setMode(mode);
+  for (const name of ["side", "swipe", "difference"]) buttons[name].setAttribute("aria-pressed", String(name === mode));
+}
+
+function setOutline(shown) {
+  outline = shown;
+  maps.setOutline(shown);
+  buttons.outline.setAttribute("aria-pressed", String(shown));
+}
+
+const help = document.getElementById("help");
+const acts = {
+  true: () => judge("true"),
+  false: () => judge("false"),
+  bad_imagery: () => judge("bad_imagery"),
+  assign,
+  split: divide,
+  undo,
+  next: () => beside("next"),
+  previous: () => beside("previous"),
+  side: () => setMode("side"),
+  swipe: () => setMode(maps.mode === "swipe" ? "side" : "swipe"),
+  difference: () => setMode(maps.mode === "difference" ? "side" : "difference"),
+  outline: () => setOutline(!outline),
+  fit: () => maps.fit(),
+  help: () => help.showModal(),
+};
+const keys = { 1: "true", 2: "false", 3: "bad_imagery", a: "assign", s: "split", u: "undo", j: "next", k: "previous", w: "swipe", d: "difference", o: "outline", f: "fit", "?": "help" };
+
+for (const [name, act] of Object.entries(acts)) {
+  buttons[name].addEventListener("click", (event) => {
+    act();
+    if (event.detail > 0) document.getElementById("map-after").focus({ preventScroll: true }); // else Space would press it again
+  });
+}
+for (const [name, on] of [["pointerdown", true], ["pointerup", false], ["pointerleave", false]]) buttons.blink.addEventListener(name, () => maps.blink(on));
+
+const shortcuts = document.getElementById("shortcuts");
+shortcuts.checked = localStorage.getItem("shortcuts") !== "off";
+shortcuts.addEventListener("change", () => localStorage.setItem("shortcuts", shortcuts.checked ? "on" : "off"));
+
+addEventListener("keydown", (event) => {
+  active = Date.now();
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const field = event.target.closest?.("input:not([type='range']), select, textarea");
+  const pressed = event.target.closest?.("button, a, summary");
+  if (event.key === " " && (!pressed || pressed === buttons.blink) && !field) {
+    event.preventDefault();
+    maps.blink(true);
+    return;
+  }
+  const name = keys[event.key.toLowerCase()];
+  if (!name || field || event.repeat || (!shortcuts.checked && name !== "help")) return;
+  event.preventDefault();
+  acts[name]();
+});
+addEventListener("keyup", (event) => event.key === " " && maps.blink(false));
+addEventListener("blur", () => maps.blink(false));
+addEventListener("pointermove", () => (active = Date.now()), { passive: true });
+addEventListener("pagehide", () => lead.lock.mine && leave(lead));
+addEventListener("pageshow", (event) => event.persisted && open());
+addEventListener("popstate", () => go(decodeURIComponent(location.pathname.split("/").at(-1)), { push: false }));
+
+panel.places.type.addEventListener("change", () => {
+  const [kind, change_type] = panel.places.type.value.split("/");
+  change("type", { kind, change_type, version: lead.version }, t.typed);
+});
+
+const seconds = Number(page.dataset.lockSeconds);
+setInterval(async () => {
+  if (Date.now() - active > 5 * 60 * 1000) return; // nobody is there: it is released by itself
+  const { number, version } = lead;
+  const told = await ask(`${lead.address}/lock?renew=true`, { method: "POST" }).catch(() => null);
+  if (!told || lead.number !== number) return;
+  if (told.version !== version) return open();
+  if (told.lock.by !== lead.lock.by || told.lock.mine !== lead.lock.mine) renew({ ...lead, lock: told.lock });
+}, (seconds * 1000) / 3);
+
+maps.missing = (number, when) => number === lead.number && fallback(when);
+setMode("side");
+show(lead);
+document.getElementById("map-after").focus({ preventScroll: true });
+maps.drawn().then(() => (page.dataset.shown = lead.number));
+open();

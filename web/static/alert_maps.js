@@ -1,0 +1,189 @@
+// The two images of a lead: beside each other, or one over the other to be swiped, blinked or subtracted.
+import { picture } from "/static/alert_stock.js";
+
+const NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
+const COLOURS = { construction: "#ff5a3c", ground: "#ffd23f", demolition: "#5cc8ff" };
+const BLINK_MS = 380; // fewer than three changes a second: more can harm people
+const DEEPEST = 23;
+
+const flat = (geometry) => new ol.format.GeoJSON().readGeometry(geometry, { dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" });
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+function strokes(colour, width) {
+  return [
+    new ol.style.Style({ stroke: new ol.style.Stroke({ color: "rgba(16,16,16,.85)", width: width + 2.5 }) }),
+    new ol.style.Style({ stroke: new ol.style.Stroke({ color: colour, width }) }),
+  ];
+}
+
+/** Zoom at which a tile's pixel is not larger than the image's. */
+function zoomOf(gsd, latitude) {
+  return Math.min(DEEPEST, Math.max(10, Math.ceil(Math.log2((156543.034 * Math.cos((latitude * Math.PI) / 180)) / gsd))));
+}
+
+export class Maps {
+  constructor(viewer, before, after, swipe) {
+    this.viewer = viewer;
+    this.swipe = swipe;
+    this.mode = "side";
+    this.view = new ol.View({ center: [0, 0], zoom: 16, maxZoom: 25, enableRotation: false, constrainResolution: false });
+    this.outlines = new ol.layer.Vector({ source: new ol.source.Vector(), zIndex: 5 });
+    this.maps = {};
+    for (const [when, target] of Object.entries({ before, after })) {
+      const controls = when === "after" ? [new ol.control.ScaleLine()] : [];
+      const layer = new ol.layer.Tile({ source: null, preload: 0 });
+      const outline = new ol.layer.Vector({ source: this.outlines.getSource(), zIndex: 5 });
+      this.maps[when] = { map: new ol.Map({ target, view: this.view, controls, layers: [layer, outline], pixelRatio: Math.min(2, devicePixelRatio) }), layer, outline, target };
+    }
+    swipe.addEventListener("input", () => this.cut());
+    new ResizeObserver(() => this.measure()).observe(viewer);
+  }
+
+  measure() {
+    for (const { map } of Object.values(this.maps)) map.updateSize();
+    this.cut();
+  }
+
+  source(lead, when) {
+    const image = lead.images[when];
+    if (!image.tiles) return null;
+    const maxZoom = zoomOf(image.gsd_m || 0.5, lead.centre[1]);
+    const source = new ol.source.XYZ({ url: `${image.tiles}/{z}/{x}/{y}`, maxZoom, transition: 0, interpolate: true });
+    source.setTileLoadFunction(async (tile, address) => {
+      const held = await picture(address);
+      if (held === null) this.missing?.(lead.number, when);
+      tile.getImage().src = held ?? NOTHING;
+    });
+    return source;
+  }
+
+  /** The ground that is looked at first: the lead with surroundings, at least 60 metres. */
+  extent(lead) {
+    const [left, bottom, right, top] = flat(lead.outline).getExtent();
+    const least = 60 / Math.cos((lead.centre[1] * Math.PI) / 180);
+    const side = Math.max(1.8 * (right - left), 1.8 * (top - bottom), least) / 2;
+    const [x, y] = [(left + right) / 2, (bottom + top) / 2];
+    return [x - side, y - side, x + side, y + side];
+  }
+
+  show(lead) {
+    this.lead = lead;
+    const source = this.outlines.getSource();
+    source.clear();
+    source.addFeature(new ol.Feature(flat(lead.outline)));
+    for (const [when, { layer, outline }] of Object.entries(this.maps)) {
+      outline.setStyle(strokes(COLOURS[lead.kind], 2.5));
+      layer.setSource(this.source(lead, when));
+    }
+    this.fit();
+  }
+
+  fit() {
+    this.view.fit(this.extent(this.lead), { size: this.maps.after.map.getSize() });
+  }
+
+  /** Fetch the tiles that will be seen first. */
+  prepare(lead) {
+    const size = this.maps.after.map.getSize();
+    if (!size) return Promise.resolve();
+    const extent = this.extent(lead);
+    const resolution = this.view.getResolutionForExtent(extent, size);
+    const [x, y] = [(extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2];
+    const [w, h] = [(size[0] * resolution) / 2, (size[1] * resolution) / 2];
+    const fetched = [];
+    for (const when of ["before", "after"]) {
+      const source = this.source(lead, when);
+      if (!source) continue;
+      const tiles = source.getTileGrid();
+      const place = source.getTileUrlFunction();
+      const zoom = tiles.getZForResolution(resolution, 0);
+      tiles.forEachTileCoord([x - w, y - h, x + w, y + h], zoom, (coordinate) => fetched.push(picture(place(coordinate, 1, this.view.getProjection()))));
+    }
+    return Promise.all(fetched);
+  }
+
+  /** Resolves when both dates are drawn. */
+  drawn() {
+    const one = ({ map }) => new Promise((done) => (map.once("rendercomplete", done), map.render()));
+    return Promise.all(Object.values(this.maps).map(one));
+  }
+
+  setMode(mode) {
+    this.mode = mode;
+    this.viewer.dataset.mode = mode;
+    this.swipe.parentElement.hidden = mode !== "swipe";
+    this.measure();
+  }
+
+  cut() {
+    const share = this.mode === "swipe" ? `inset(0 ${100 - this.swipe.value}% 0 0)` : "";
+    this.maps.before.target.style.clipPath = share;
+  }
+
+  setOutline(shown) {
+    for (const { outline } of Object.values(this.maps)) outline.setVisible(shown);
+  }
+
+  /** While held: the dates alternate in one place; where motion is not wanted, the earlier one is shown. */
+  blink(on) {
+    if (on === (this.blinking !== undefined)) return;
+    if (!on) {
+      clearInterval(this.blinking);
+      this.blinking = undefined;
+      delete this.viewer.dataset.blink;
+      return this.setMode(this.before);
+    }
+    this.before = this.mode;
+    this.setMode("blink");
+    this.viewer.dataset.blink = "before";
+    const change = () => (this.viewer.dataset.blink = this.viewer.dataset.blink === "before" ? "after" : "before");
+    this.blinking = setInterval(calm.matches ? () => {} : change, BLINK_MS);
+  }
+
+  /** A line drawn by the person, as longitudes and latitudes; null when they gave it up. */
+  line() {
+    const { map } = this.maps.after;
+    return new Promise((done) => {
+      const draw = new ol.interaction.Draw({ type: "LineString", source: new ol.source.Vector() });
+      const end = (found) => {
+        map.removeInteraction(draw);
+        removeEventListener("keydown", give, true);
+        done(found);
+      };
+      const give = (event) => event.key === "Escape" && end(null);
+      addEventListener("keydown", give, true);
+      draw.on("drawend", ({ feature }) => end(feature.getGeometry().getCoordinates().map((point) => ol.proj.toLonLat(point))));
+      map.addInteraction(draw);
+      this.maps.after.target.focus();
+    });
+  }
+}
+
+/** The small map: outlines of the villages and where the lead is. */
+export class Whereabouts {
+  constructor(target) {
+    this.areas = new ol.source.Vector();
+    this.place = new ol.source.Vector();
+    const style = (feature) => [
+      new ol.style.Style({
+        stroke: new ol.style.Stroke({ color: feature.get("own") ? "#d9730d" : "#7a8a85", width: feature.get("own") ? 2 : 1, lineDash: feature.get("level") === "village" ? undefined : [5, 4] }),
+        text: feature.get("level") === "village" ? new ol.style.Text({ text: feature.get("name"), font: "12px system-ui, sans-serif", fill: new ol.style.Fill({ color: "#17221f" }), stroke: new ol.style.Stroke({ color: "#ffffff", width: 3 }), overflow: true }) : undefined,
+      }),
+    ];
+    const dot = new ol.style.Style({ image: new ol.style.Circle({ radius: 6, fill: new ol.style.Fill({ color: "#d61a1a" }), stroke: new ol.style.Stroke({ color: "#ffffff", width: 2 }) }) });
+    const layers = [new ol.layer.Vector({ source: this.areas, style, declutter: true }), new ol.layer.Vector({ source: this.place, style: dot })];
+    this.map = new ol.Map({ target, controls: [], interactions: [], layers, view: new ol.View({ enableRotation: false }) });
+  }
+
+  show(lead) {
+    const own = lead.place.at(-1)?.code;
+    this.areas.clear();
+    this.areas.addFeatures(lead.areas.map((area) => new ol.Feature({ geometry: flat(area.outline), name: area.name, level: area.level, own: area.code === own })));
+    this.place.clear();
+    this.place.addFeature(new ol.Feature(new ol.geom.Point(ol.proj.fromLonLat(lead.centre))));
+    const village = lead.areas.find((area) => area.code === own);
+    const around = village ? flat(village.outline).getExtent() : flat(lead.outline).getExtent();
+    this.map.updateSize();
+    this.map.getView().fit(around, { size: this.map.getSize(), padding: [12, 12, 12, 12], maxZoom: 16 });
+  }
+}

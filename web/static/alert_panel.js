@@ -1,0 +1,122 @@
+// The facts of a lead beside its images.
+
+export function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (key === "class") element.className = value;
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  return element;
+}
+
+export const fill = (words, values) => words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+const fixed = (number, digits) => (number === null || number === undefined ? "–" : number.toFixed(digits));
+
+export class Panel {
+  constructor(texts) {
+    this.t = texts;
+    this.places = Object.fromEntries([...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
+  }
+
+  show(lead) {
+    this.lead = lead;
+    document.title = `${lead.number} · ${document.title.split(" · ").at(-1)}`;
+    this.places.number.textContent = lead.number;
+    this.places.badges.replaceChildren(
+      make("span", { class: `badge ${lead.kind}` }, lead.kind_name),
+      make("span", { class: "badge" }, lead.state_name),
+      lead.over_cap ? make("span", { class: "badge" }, this.t.over_cap) : "",
+      lead.overdue ? make("span", { class: "badge late" }, this.t.overdue) : "",
+    );
+    this.places.position.textContent = lead.position ? fill(this.t.position, { position: lead.position }) : "";
+    for (const when of ["before", "after"]) {
+      const { date, source, gsd_m } = lead.images[when];
+      this.places[`${when}-caption`].textContent = [this.t[when], date ?? this.t.unknown, source, gsd_m ? `${gsd_m} m` : ""].filter(Boolean).join(" · ");
+    }
+    this.facts(lead);
+    this.overlaps(lead);
+    this.history(lead);
+    this.log(lead);
+    this.pictures(lead);
+    this.places.sheet.href = `${lead.address}/sheet.pdf?language=${document.documentElement.lang.slice(0, 2)}`;
+    this.places.bundle.href = `${lead.address}/bundle.zip`;
+    const by = lead.lock.by;
+    this.places.locked.hidden = !by;
+    this.places.locked.textContent = by ? fill(this.t.locked, { name: by }) : "";
+  }
+
+  facts(lead) {
+    const { t } = this;
+    const residual = lead.residual;
+    const rows = [
+      [t.area, [make("b", {}, `${fixed(lead.mu, 2)} ${t.mu}`), ` ${Math.round(lead.area_m2).toLocaleString("en").replaceAll(",", " ")} m²`]],
+      [t.score, [`${Math.round(lead.score * 100)} %`]],
+      [t.sources, [fill(t.times, { times: lead.seen, sources: lead.sources_seen })]],
+      [t.place, [lead.place.map(({ name, code }) => name || code).join(" ") || "–"]],
+      lead.also_in.length ? [t.also_in, [lead.also_in.join("、")]] : null,
+      [t.state, [lead.state_name + (lead.why ? ` · ${lead.why}` : "")]],
+      [t.assignee, [lead.assignee_name || t.nobody]],
+      lead.due_on ? [t.due, [lead.due_on]] : null,
+      lead.rank ? [t.rank, [`${lead.week} · ${lead.rank}`]] : null,
+      [t.residual, [residual && residual.metres !== null ? `${fixed(residual.metres, 2)} m · ${fixed(residual.pixels, 1)} ${t.pixels}` : "–"]],
+      [t.centre, [`${lead.centre[0].toFixed(6)}, ${lead.centre[1].toFixed(6)}`]],
+    ];
+    this.places.facts.replaceChildren(...rows.filter(Boolean).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, ...value)]));
+    const type = this.places.type;
+    type.replaceChildren(
+      ...lead.kinds.map((kind) =>
+        make("optgroup", { label: kind.words }, make("option", { value: `${kind.name}/` }, `${kind.words} · ${t.no_type}`), ...kind.types.map(({ name, words }) => make("option", { value: `${kind.name}/${name}` }, words))),
+      ),
+    );
+    type.value = `${lead.kind}/${lead.type}`;
+  }
+
+  overlaps(lead) {
+    const rows = lead.overlaps.map(({ kind, kind_name, layer, dated, share, number }) =>
+      make("li", {}, make("span", { class: `badge layer ${kind}` }, kind_name), ` ${layer}${number ? ` ${number}` : ""}`, share === null ? "" : ` · ${Math.round(share * 100)} %`, dated ? make("span", { class: "muted" }, ` · ${this.t.dated} ${dated}`) : ""),
+    );
+    this.places.overlaps.replaceChildren(...(rows.length ? rows : [make("li", { class: "muted" }, this.t.no_overlaps)]));
+  }
+
+  /** Bars of the area at each sight; the same as a list for who does not see them. */
+  history(lead) {
+    const space = "http://www.w3.org/2000/svg";
+    const draw = (name, attributes, words) => {
+      const element = document.createElementNS(space, name);
+      for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+      if (words) element.textContent = words;
+      return element;
+    };
+    const shown = lead.sights.slice(-8);
+    const most = Math.max(...shown.map((sight) => sight.mu), 0.01);
+    const wide = 320 / Math.max(shown.length, 4);
+    const list = shown.map((sight) => `${sight.after ?? this.t.unknown}: ${fixed(sight.mu, 2)} ${this.t.mu}`).join(", ");
+    const chart = draw("svg", { viewBox: "0 0 320 96", role: "img", "aria-label": fill(this.t.growth, { list }), class: "growth" });
+    shown.forEach((sight, index) => {
+      const tall = Math.max(2, (56 * sight.mu) / most);
+      const middle = wide * (index + 0.5);
+      chart.append(
+        draw("rect", { x: middle - Math.min(16, wide / 3), y: 74 - tall, width: Math.min(32, (2 * wide) / 3), height: tall, class: "bar" }),
+        draw("text", { x: middle, y: 69 - tall, class: "value" }, fixed(sight.mu, 1)),
+        draw("text", { x: middle, y: 90, class: "day" }, sight.after?.slice(2) ?? "–"),
+      );
+    });
+    const rows = [...lead.sights].reverse().map((sight) => make("li", {}, `${sight.before ?? "?"} → ${sight.after ?? "?"} · ${sight.source} · ${sight.kind_name} · ${fixed(sight.mu, 2)} ${this.t.mu} · ${Math.round(sight.score * 100)} %`));
+    this.places.history.replaceChildren(chart, make("ul", { class: "plain small" }, ...rows));
+  }
+
+  log(lead) {
+    const rows = [...lead.log].reverse().map(({ at, who, role, from, to, why }) =>
+      make("li", {}, make("span", { class: "muted" }, at), ` ${from ? `${from} → ` : ""}${to}`, make("br"), make("span", { class: "muted" }, `${who}（${role}）${why ? ` · ${why}` : ""}`)),
+    );
+    this.places.log.replaceChildren(...rows);
+  }
+
+  pictures(lead) {
+    const kept = ["before", "after"].filter((when) => lead.images[when].picture);
+    this.places.pictures.replaceChildren(...kept.map((when) => make("img", { src: lead.images[when].picture, alt: this.t[when], loading: "lazy", width: 240 })));
+  }
+}

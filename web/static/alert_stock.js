@@ -1,0 +1,54 @@
+// What was fetched ahead: data of leads, and pictures of the ground, so that moving on waits for nothing.
+import { ask } from "/static/tuban.js";
+
+const MOST = 900; // tiles and pictures in memory: about ten leads on a large screen
+const leads = new Map();
+const pictures = new Map();
+
+/** The data of a lead, fetched once; `fresh` puts newer data in its place. */
+export function lead(number, query) {
+  if (!leads.has(number)) {
+    const asked = ask(`/alerts/${encodeURIComponent(number)}/data${query ? `?${query}` : ""}`);
+    asked.catch(() => leads.delete(number));
+    leads.set(number, asked);
+    if (leads.size > 12) leads.delete(leads.keys().next().value);
+  }
+  return leads.get(number);
+}
+
+export function keep(data) {
+  leads.set(data.number, Promise.resolve(data));
+}
+
+export function forget(number) {
+  leads.delete(number);
+}
+
+/** An address in memory for a picture; null where there is none. */
+export function picture(address) {
+  let known = pictures.get(address);
+  if (known === undefined) {
+    known = fetch(address, { credentials: "same-origin" })
+      .then((answer) => (answer.ok ? answer.blob() : null))
+      .then(async (blob) => {
+        if (blob === null) return null;
+        const held = URL.createObjectURL(blob);
+        const decoded = new Image(); // decoded ahead as well: else the first drawing waits for it
+        decoded.src = held;
+        await decoded.decode().catch(() => {});
+        return held;
+      })
+      .catch(() => {
+        pictures.delete(address);
+        return null;
+      });
+  }
+  pictures.delete(address); // the oldest unused ones go first
+  pictures.set(address, known);
+  if (pictures.size > MOST) {
+    const [oldest, held] = pictures.entries().next().value;
+    pictures.delete(oldest);
+    held.then((place) => place && URL.revokeObjectURL(place));
+  }
+  return known;
+}

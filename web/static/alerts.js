@@ -1,0 +1,83 @@
+// The grid: several leads are chosen only to be rejected, and that can be taken back.
+import { ask, notice, pageTexts } from "/static/tuban.js";
+
+const texts = pageTexts();
+const say = (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const bar = document.getElementById("chosen");
+const dialog = document.getElementById("reject-dialog");
+const chosen = () => [...document.querySelectorAll('#leads input[name="number"]:checked')].map((box) => box.value);
+
+function count() {
+  const number = chosen().length;
+  bar.hidden = number === 0;
+  document.getElementById("chosen-count").textContent = say("selected", { count: number });
+  for (const lead of document.querySelectorAll("#leads .lead")) lead.classList.toggle("chosen", lead.querySelector("input:checked") !== null);
+}
+
+async function figures() {
+  const told = await ask("/alerts/figures");
+  for (const [name, value] of Object.entries(told)) document.querySelector(`[data-figure="${name}"]`).textContent = name === "per_hour" && !value ? "–" : Math.round(value);
+}
+
+function offer(words, token) {
+  const box = document.createElement("div");
+  box.className = "notice good";
+  const undo = document.createElement("button");
+  undo.type = "button";
+  undo.textContent = texts.undo;
+  undo.addEventListener("click", async () => {
+    undo.disabled = true;
+    try {
+      const { done } = await ask("/alerts/undo", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token }) });
+      for (const number of done) find(number)?.removeAttribute("hidden");
+      notice(say("undone", { count: done.length }), "good");
+      box.remove();
+      figures();
+    } catch (error) {
+      undo.disabled = false;
+      notice(error.message);
+    }
+  });
+  box.append(words, " ", undo);
+  document.getElementById("notices").append(box);
+  setTimeout(() => box.remove(), 60000);
+}
+
+const find = (number) => document.querySelector(`#leads .lead[data-number="${CSS.escape(number)}"]`);
+
+async function reject(numbers, form) {
+  try {
+    const body = JSON.stringify({ numbers, reason: form.elements.reason.value, words: form.elements.words.value });
+    const told = await ask("/alerts/reject", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    for (const number of told.done) {
+      const lead = find(number);
+      lead.querySelector("input").checked = false;
+      lead.hidden = true;
+    }
+    const skipped = Object.keys(told.skipped).length;
+    if (skipped) notice(say("skipped", { count: skipped }), "warn");
+    if (told.token) offer(say("rejected", { count: told.done.length }), told.token);
+    count();
+    figures();
+  } catch (error) {
+    notice(error.message);
+  }
+}
+
+document.addEventListener("change", (event) => event.target.name === "number" && count());
+document.addEventListener("htmx:afterSettle", count);
+document.getElementById("clear").addEventListener("click", () => {
+  for (const box of document.querySelectorAll('#leads input[name="number"]:checked')) box.checked = false;
+  count();
+});
+document.getElementById("cancel").addEventListener("click", () => dialog.close(""));
+document.getElementById("reject").addEventListener("click", () => {
+  const number = chosen().length;
+  document.getElementById("reject-title").textContent = say("reject_title", { count: number });
+  document.getElementById("confirm").textContent = say("confirm", { count: number });
+  dialog.returnValue = "";
+  dialog.querySelector("form").reset();
+  dialog.showModal();
+});
+dialog.addEventListener("close", () => dialog.returnValue === "ok" && reject(chosen(), dialog.querySelector("form")));
+count();
