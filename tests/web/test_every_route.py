@@ -41,7 +41,7 @@ OPEN = {
 """Routes for strangers."""
 
 NOT_COMPARED = {"actions", "web_sessions", "counters"}
-"""Tables of what people did, of who is signed in, and of rows to be locked: they change, and hold nothing of a village."""
+"""Tables of what people did, of who is signed in, and of rows that are locked: they hold nothing of a village."""
 
 
 @dataclass(frozen=True)
