@@ -20,11 +20,13 @@ from enforcement.exports import Exported, write_geojson, write_geopackage, write
 from store.actions import note_action
 from store.alert_search import count_alerts
 from store.filtered_leads import filtered_leads
+from store.reviewed_scans import reviewed_scans
 from web.api_answers import REFUSED
 from web.api_parameters import Filter, base_of
 from web.page import language_of
 from web.refusals import Invalid
 from web.signed_in import Person, Service, address_of
+from web.training_folder import write_training_zip
 
 router = APIRouter(prefix="/api/alerts", tags=["exports"], responses=REFUSED)
 
@@ -96,11 +98,45 @@ def export(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    remarks = " ".join(written.remarks).encode("ascii", "replace").decode()
+    return _sent(path, media_type, " ".join(written.remarks))
+
+
+@router.get("/training.zip", response_class=FileResponse, responses={200: {"content": {"application/zip": _BINARY}}})
+def training(request: Request, context: Service, viewer: Person) -> FileResponse:
+    """Write the reviewed leads as folders for `tuban reviewed`, one for each scan that saw them last.
+
+    The images are not in it; its `reviewed.sh` fetches them with a key and makes labelled pairs for `tuban train`.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tuban-export-"))
+    path = folder / "training.zip"
+    try:
+        with context.database.read() as session:
+            scans, left_out = reviewed_scans(session, viewer)
+        leads = write_training_zip(scans, base_of(request, context), path)
+        with context.database.write() as session:
+            note_action(
+                session,
+                who=viewer.login,
+                what="exported",
+                about="training",
+                code=viewer.code,
+                now=context.clock(),
+                detail={"leads": leads},
+                address=address_of(request),
+            )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    missing = f"{left_out} leads are left out: their images are of a larger area than yours." if left_out else ""
+    return _sent(path, "application/zip", missing)
+
+
+def _sent(path: Path, media_type: str, remarks: str) -> FileResponse:
+    """The file, whose folder goes away when it is sent."""
     return FileResponse(
         path,
         media_type=media_type,
-        filename=name,
-        headers={"x-remarks": remarks} if remarks else None,
-        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
+        filename=path.name,
+        headers={"x-remarks": remarks.encode("ascii", "replace").decode()} if remarks else None,
+        background=BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True),
     )

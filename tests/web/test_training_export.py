@@ -1,0 +1,128 @@
+"""Reviewed leads go from the service to labelled pairs, by the commands that are in the zip."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from cli.reviewed import run_reviewed
+from imagery import open_scene
+from imagery.cog import write_cog
+from inference.detect_changes import detect_changes
+from inference.scan_json import compared_record
+from inference.settings import read_config, settings_for
+from store.outlines import bounds_of
+from store.reviewing import judge
+from store.rights import Viewer
+from store.tables import Alert, Observation
+from tests.inference.scenes import DifferenceDetector, textured, write_image
+from tests.store.places import add_scan, add_scene
+from tests.web.conftest import NOW
+from tests.web.two_villages import program
+from web.app import make_app
+from workers.context import Context
+
+BOXES = ((60, 100, 100, 150), (200, 240, 300, 360), (300, 360, 60, 130))
+"""Rows from, to, columns from, to of what is new."""
+
+COUNTY = Viewer("county", "county", "county", "330199", True, 2)
+
+
+@pytest.fixture
+def reviewed_service(service: Context, tmp_path: Path) -> Context:
+    """A scan of two scenes with three leads: judged true, false, and not at all."""
+    image = textured(400, 450)
+    after = image.copy()
+    for top, bottom, left, right in BOXES:
+        after[top:bottom, left:right] = 235
+    rows: list[Any] = []
+    cogs = []
+    for name, pixels in (("before", image), ("after", after)):
+        raw, cog = write_image(tmp_path / f"{name}.tif", pixels, crs="EPSG:32650"), tmp_path / f"{name}-cog.tif"
+        with open_scene(raw) as scene:
+            write_cog(scene, cog, tmp_path, None)
+        service.objects.put(f"scenes/{name}.tif", cog)
+        cogs.append(cog)
+    with open_scene(cogs[0]) as one, open_scene(cogs[1]) as other:
+        found = detect_changes(one, other, DifferenceDetector(), settings_for(read_config(), "aerial", 0.5))  # type: ignore[arg-type]
+        sums = one.sha256, other.sha256
+    assert len(found.changes) == 3
+    with service.database.write() as session:
+        for (name, checksum), cog in zip(zip(("before", "after"), sums, strict=True), cogs, strict=True):
+            assert cog.is_file()
+            given = {"area_code": "330199", "object_key": f"scenes/{name}.tif", "object_sha256": checksum}
+            rows.append(add_scene(session, None, found.changes[0].lonlat, **given))
+        scan = add_scan(session, *rows, state="done", result=compared_record(found))
+        for change in found.changes:
+            common = {"kind": change.kind, "score": change.score, "area_m2": change.area_m2, "created_at": NOW}
+            alert = Alert(
+                number=f"330199U202611000{change.number}", state="new", detected={}, source="drone",
+                county_code="330199", grid_code="330199", changed_at=NOW, **common, **bounds_of(change.lonlat),
+            )  # fmt: skip
+            session.add(alert)
+            session.flush()
+            session.add(
+                Observation(
+                    alert_id=alert.id,
+                    scan_id=scan.id,
+                    change_number=change.number,
+                    source="drone",
+                    **common,
+                    **bounds_of(change.lonlat),
+                )
+            )
+            session.flush()
+            if change.number < 3:
+                verdict: Any = {1: "true", 2: "false"}[change.number]
+                judge(session, alert, COUNTY, verdict, reason="阴影", settings=service.settings, now=NOW)
+    return service
+
+
+def fetched(client: TestClient, folder: Path) -> None:
+    """Unpack, and do what the script's lines say."""
+    answer = client.get("/api/alerts/training.zip")
+    assert answer.status_code == 200, answer.text
+    zipfile.ZipFile(io.BytesIO(answer.content)).extractall(folder)
+    for line in (folder / "reviewed.sh").read_text().splitlines():
+        if line.startswith("curl"):
+            place, address = line.split(" -o ")[1].split(" ")
+            image = client.get(address)
+            assert image.status_code == 200
+            (folder / place).write_bytes(image.content)
+
+
+def test_what_was_judged_becomes_labelled_pairs(reviewed_service: Context, tmp_path: Path) -> None:
+    county = program(reviewed_service, make_app(reviewed_service), "county")
+    folder = tmp_path / "training"
+    fetched(county, folder)
+    rows = list(csv.reader((folder / "scan-1" / "verdicts.csv").open()))
+    assert rows == [
+        ["number", "verdict", "lead"],
+        ["1", "true", "330199U2026110001"],
+        ["2", "false", "330199U2026110002"],
+    ]
+    scan = folder / "scan-1"
+    _, tallies = run_reviewed(scan / "before.tif", scan / "after.tif", scan, scan / "verdicts.csv", folder / "reviewed")
+    assert {number for tally in tallies.values() for number in tally.confirmed} == {1}
+    assert {number for tally in tallies.values() for number in tally.rejected} == {2}
+    labels = [cv2.imread(str(path), -1) for path in (folder / "reviewed").glob("*/label/0001.png")]
+    assert any((label == 255).any() for label in labels if label is not None)
+    assert np.unique(np.concatenate([label.ravel() for label in labels if label is not None])).size > 1
+
+
+def test_who_may_not_take_the_images_is_told_what_is_left_out(reviewed_service: Context) -> None:
+    with reviewed_service.database.write() as session:
+        for alert in session.query(Alert):
+            alert.grid_code = "330199101001"
+    village = program(reviewed_service, make_app(reviewed_service), "village_a")
+    answer = village.get("/api/alerts/training.zip")
+    assert "2 leads are left out" in answer.headers["x-remarks"]
+    assert zipfile.ZipFile(io.BytesIO(answer.content)).namelist() == ["reviewed.sh"]
