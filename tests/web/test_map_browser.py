@@ -1,0 +1,233 @@
+"""The map in a real browser: it draws, swipes, goes to coordinates, measures, and its address shares the view."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+from pyproj import Geod
+
+from store.people import begin_session, person_by_login
+from store.tables import SceneRow
+from tests.store.places import add_area, add_scan, ground
+from tests.web.conftest import NOW
+from tests.web.test_tiles import BLUE, RED, TOWN, VILLAGE_A, lonlat, put_alert, put_scene, quadrants
+from web.app import make_app
+from workers.context import Context
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the path")
+
+LEAD = "330199W2026110001"
+
+
+@pytest.fixture
+def address(service: Context, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """Where the service answers, and the secret of a signed-in person of the township."""
+    settings = service.settings.model_copy(
+        update={"web": service.settings.web.model_copy(update={"secure_cookies": False})}
+    )
+    context = replace(service, settings=settings)
+    with service.database.write() as session:
+        before = put_scene(service, session, quadrants()[::-1].copy(), TOWN, dt.date(2026, 5, 1), tmp_path / "before")
+        after = put_scene(service, session, quadrants(), TOWN, dt.date(2026, 11, 1), tmp_path / "after")
+        scan = add_scan(
+            session, session.get_one(SceneRow, before), session.get_one(SceneRow, after), state="done", changes=1
+        )
+        add_area(session, TOWN, ground(-50, -50, 550, 550))
+        put_alert(session, LEAD, VILLAGE_A, 100, 350, scan.id)
+        person = person_by_login(session, "town")
+        assert person is not None
+        secret = begin_session(session, person, NOW, 12)
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(make_app(context), log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}", secret
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, address: tuple[str, str]) -> Iterator[Page]:
+    base, secret = address
+    opened = chromium.new_context(viewport={"width": 1366, "height": 768}, base_url=base, reduced_motion="reduce")
+    opened.add_cookies(
+        [{"name": "tuban", "value": secret, "url": base}, {"name": "tuban_language", "value": "en", "url": base}]
+    )
+    page = opened.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
+    yield page
+    opened.close()
+    assert faults == []
+
+
+def view(east: float, north: float, zoom: float = 17.0, more: str = "") -> str:
+    lon, lat = lonlat(east, north)
+    return f"/map#at={zoom:.2f}/{lat:.6f}/{lon:.6f}&shown={more}"
+
+
+def show(page: Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector("#map[data-loaded]")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(300)
+
+
+def colour(page: Page, east: float, north: float) -> tuple[int, int, int]:
+    """What the screen shows at a place given in metres from the origin."""
+    import io
+
+    from PIL import Image
+
+    x, y = page.evaluate(
+        "(place) => { const map = window.tubanMap;"
+        " const [x, y] = map.getPixelFromCoordinate(ol.proj.fromLonLat(place));"
+        " const box = map.getTargetElement().getBoundingClientRect(); return [box.left + x, box.top + y]; }",
+        list(lonlat(east, north)),
+    )
+    shown: Any = Image.open(io.BytesIO(page.screenshot())).convert("RGB").getpixel((round(x), round(y)))
+    return shown
+
+
+def alike(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) < 30
+
+
+def test_the_latest_image_is_drawn_where_it_lies(page: Page) -> None:
+    show(page, view(250, 250))
+    assert alike(colour(page, 200, 460), RED)
+    assert alike(colour(page, 200, 60), BLUE)
+
+
+def test_two_dates_are_parted_by_a_bar_that_keys_move(page: Page) -> None:
+    show(page, view(250, 250, more="&image=2026-11-01&compare=2026-05-01&swipe=50"))
+    bar = page.get_by_role("slider", name="Place of the swipe")
+    assert page.inner_text("#swipe-left") == "2026-05-01"
+    assert alike(colour(page, 200, 460), BLUE)  # left of the middle the earlier date, which has south in the north
+    bar.focus()
+    page.keyboard.press("Home")
+    page.wait_for_timeout(300)
+    assert bar.get_attribute("aria-valuenow") == "0"
+    assert alike(colour(page, 200, 460), RED)
+    page.keyboard.press("End")
+    page.wait_for_timeout(300)
+    assert alike(colour(page, 200, 460), BLUE)
+
+
+def test_a_comparison_of_the_list_opens_the_swipe(page: Page) -> None:
+    show(page, view(250, 250))
+    page.click("#scans-box summary")
+    page.click("#scans button")
+    page.wait_for_timeout(600)
+    assert (page.input_value("#image"), page.input_value("#compare")) == ("2026-11-01", "2026-05-01")
+    assert "compare=2026-05-01" in page.url
+
+
+def test_coordinates_move_the_map_there(page: Page) -> None:
+    show(page, view(250, 250))
+    page.fill("#goto-text", "113°54′0″E 30°57′0″N")
+    page.click("#goto button")
+    page.wait_for_selector("#goto-told:has-text('EPSG:4490')")
+    lon, lat = page.evaluate("() => ol.proj.toLonLat(window.tubanMap.getView().getCenter())")
+    assert (lon, lat) == pytest.approx((113.9, 30.95), abs=1e-6)
+    page.fill("#goto-text", "GCJ-02 113.9 30.95")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#goto-told.bad")
+    assert "GCJ-02" in page.inner_text("#goto-told")
+
+
+def test_the_address_shares_the_view(page: Page) -> None:
+    show(page, view(250, 250))
+    page.uncheck("[name=kind][value=ground]")
+    page.select_option("#states", "all")
+    page.wait_for_timeout(400)
+    shared = page.url
+    page.goto("about:blank")
+    show(page, shared)
+    assert not page.is_checked("[name=kind][value=ground]")
+    assert page.input_value("#states") == "all"
+    assert page.url == shared
+
+
+def test_leads_in_view_are_a_list_of_links(page: Page) -> None:
+    show(page, view(250, 250))
+    link = page.locator("#list a")
+    assert link.count() == 1
+    assert link.get_attribute("href") == f"/alerts/{LEAD}"
+    assert "New construction · New" in link.inner_text()
+    assert page.inner_text("#leads-told") == "1 leads in view"
+
+
+def test_a_lead_that_is_clicked_tells_of_itself(page: Page) -> None:
+    show(page, view(120, 370))
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#popup:not([hidden])")
+    assert page.inner_text("#popup-title") == LEAD
+    assert page.get_attribute("#popup-link", "href") == f"/alerts/{LEAD}"
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#popup")
+
+
+def test_a_length_is_measured_by_keyboard_alone(page: Page) -> None:
+    show(page, view(250, 250))
+    page.focus("#measure-length")
+    page.keyboard.press("Enter")
+    start = page.evaluate("() => ol.proj.toLonLat(window.tubanMap.getView().getCenter())")
+    page.focus("#measure-point")
+    page.keyboard.press("Enter")
+    page.focus("#map")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(600)
+    end = page.evaluate("() => ol.proj.toLonLat(window.tubanMap.getView().getCenter())")
+    page.focus("#measure-point")
+    page.keyboard.press("Enter")
+    page.focus("#measure-done")
+    page.keyboard.press("Enter")
+    said = re.fullmatch(r"([\d.]+) m", page.inner_text("#measured"))
+    assert said is not None, page.inner_text("#measured")
+    expected = Geod(ellps="GRS80").inv(*start, *end)[2]
+    assert expected > 10
+    assert float(said[1]) == pytest.approx(expected, abs=0.06)
+
+
+@pytest.mark.parametrize(("scale", "within"), [(1.0, 3e-5), (0.05, 2e-7)])
+def test_areas_and_lengths_are_those_of_the_ellipsoid(page: Page, scale: float, within: float) -> None:
+    show(page, view(250, 250))
+    corners = [(0, 0), (0.06, 0.005), (0.05, 0.06), (0.01, 0.04)]  # six kilometres across, then three hundred metres
+    ring = [[113.89 + scale * east, 30.93 + scale * north] for east, north in corners]
+    area, length = page.evaluate(
+        "async (ring) => { const m = await import('/static/measure.js'); return [m.areaOf(ring), m.lengthOf(ring)]; }",
+        ring,
+    )
+    geod = Geod(ellps="GRS80")
+    lons, lats = zip(*ring, strict=True)
+    # an edge drawn on the map is straight there, and over kilometres not quite a geodesic
+    assert area == pytest.approx(abs(geod.polygon_area_perimeter(lons, lats)[0]), rel=within)
+    assert length == pytest.approx(geod.line_length(lons, lats), rel=1e-8)
