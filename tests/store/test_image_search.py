@@ -1,0 +1,132 @@
+"""Scenes, scans, nights and reviewed leads as a person may see them, on every database."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy.orm import Session
+
+from store.database import Database
+from store.image_search import (
+    SceneFilter,
+    count_scenes,
+    extent_of_scenes,
+    scene_seen,
+    search_nights,
+    search_scans,
+    search_scenes,
+)
+from store.lead_log import areas_around, log_of, outlines_of, row_of
+from store.outlines import bounds_of
+from store.reviewed_scans import reviewed_scans
+from store.rights import Viewer
+from store.tables import Alert, Night, Observation, Uncompared
+from store.transitions import append_transition
+from tests.store.places import NOW, add_area, add_scan, add_scene, ground
+
+A, B = "330199101001", "330199101002"
+CITY = Viewer("city", "", "city", "", True, 1)
+OF_A = Viewer("a", "", "village", A, False, 2)
+
+
+def settle(session: Session) -> dict[str, int]:
+    """Two scenes and a scan of each village, in one night; each has a lead that was judged true on the screen."""
+    session.add(Night(id=1, day=dt.date(2026, 11, 23), state="done", begun_at=NOW, summary={}))
+    leads = {}
+    for east, code in ((0, A), (1500, B)):
+        outline = ground(east, 0, east + 1000, 1000)
+        add_area(session, code, outline)
+        before = add_scene(session, dt.date(2026, 5, 1), outline, area_code=code)
+        after = add_scene(session, None, outline, area_code=code)
+        scan = add_scan(session, before, after, state="done", night_id=1, changes=2)
+        session.add(
+            Uncompared(night_id=1, scene_id=after.id, area_code=code, area_m2=10.0, reason="x", **bounds_of(outline))
+        )
+        place = bounds_of(ground(east + 10, 10, east + 50, 50))
+        common = {"kind": "construction", "score": 0.5, "area_m2": 1600.0, "created_at": NOW}
+        alert = Alert(
+            number=f"N{code}",
+            state="new",
+            detected={},
+            source="drone",
+            grid_code=code,
+            changed_at=NOW,
+            **common,
+            **place,
+        )
+        session.add(alert)
+        session.flush()
+        session.add(Observation(alert_id=alert.id, scan_id=scan.id, change_number=1, source="drone", **common, **place))
+        for state, role in (("new", "system"), ("triaged", "county")):
+            evidence = {"verdict": "true"} if role == "county" else {}
+            append_transition(session, alert, state, who=role, role=role, why="", at=NOW, evidence=evidence)
+        leads[code] = alert.id
+    return leads
+
+
+def test_each_list_is_of_the_viewers_ground(database: Database) -> None:
+    with database.write() as session:
+        settle(session)
+    with database.read() as session:
+        everything, one = SceneFilter(), SceneFilter(until=dt.date(2026, 6, 1))
+        assert [len(search_scenes(session, viewer, everything, limit=9)[0]) for viewer in (CITY, OF_A)] == [4, 2]
+        assert [count_scenes(session, viewer, one) for viewer in (CITY, OF_A)] == [2, 1]
+        assert [len(search_scans(session, viewer, limit=9)[0]) for viewer in (CITY, OF_A)] == [2, 1]
+        nights = [search_nights(session, viewer, limit=9)[0][0] for viewer in (CITY, OF_A)]
+        assert [(night.scans, night.changes, night.uncompared_m2) for night in nights] == [
+            ({"done": 2}, 4, 20.0),
+            ({"done": 1}, 2, 10.0),
+        ]
+        assert search_nights(session, OF_A, limit=9, before=dt.date(2026, 11, 23)) == ([], None)
+        [theirs] = search_scans(session, CITY, place=B, limit=9)[0]
+        assert scene_seen(session, CITY, theirs.after_id) is not None
+        assert scene_seen(session, OF_A, theirs.after_id) is None
+        extent = extent_of_scenes(session, OF_A)
+        assert extent.bbox is not None
+        assert extent.first == extent.last == dt.date(2026, 5, 1)
+        assert extent_of_scenes(session, Viewer("c", "", "village", "1" * 12, False, 3)).bbox is None
+
+
+def test_scenes_come_page_by_page_and_by_place(database: Database) -> None:
+    with database.write() as session:
+        settle(session)
+    with database.read() as session:
+        first, following = search_scenes(session, CITY, SceneFilter(), limit=3, outlines=True)
+        assert following == first[-1].id
+        last, end = search_scenes(session, CITY, SceneFilter(), limit=3, before_id=following)
+        assert (len(last), end) == (1, None)
+        bounds = last[0].west, last[0].south, last[0].east, last[0].north
+        assert count_scenes(session, CITY, SceneFilter(bbox=bounds)) == 2
+
+
+def test_a_leads_row_outline_log_and_map_are_found(database: Database) -> None:
+    with database.write() as session:
+        leads = settle(session)
+    with database.read() as session:
+        row = row_of(session, OF_A, f"N{A}")
+        assert row is not None
+        assert row.id == leads[A]
+        assert row_of(session, OF_A, f"N{B}") is None
+        assert outlines_of(session, [leads[A]])[leads[A]].area > 0
+        alert = session.get_one(Alert, leads[A])
+        assert [step.fields["to_state"] for step in log_of(session, alert)] == ["new", "triaged"]
+        assert [area.code for area in areas_around(session, OF_A, alert)] == [A]
+        assert [area.code for area in areas_around(session, CITY, alert)] == [A, B]
+
+
+def test_reviewed_leads_go_by_their_last_scan_and_state(database: Database) -> None:
+    with database.write() as session:
+        leads = settle(session)
+        session.get_one(Alert, leads[B]).state = "false_change"
+    with database.read() as session:
+        found, left_out = reviewed_scans(session, CITY)
+        assert [(lead.lead, lead.confirmed) for scan in found for lead in scan.leads] == [
+            (f"N{A}", True),
+            (f"N{B}", False),
+        ]
+        assert left_out == 0
+        assert [lead.lead for scan in reviewed_scans(session, OF_A)[0] for lead in scan.leads] == [f"N{A}"]
+    with database.write() as session:
+        session.get_one(Alert, leads[A]).state = "returned"
+    with database.read() as session:
+        assert reviewed_scans(session, OF_A) == ([], 0)
