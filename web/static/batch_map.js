@@ -8,13 +8,14 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 const places = new ol.source.Vector();
 const outlines = new ol.layer.Vector({
   source: places,
+  declutter: true,
   style: (feature) => [
     new ol.style.Style({
       stroke: new ol.style.Stroke({ color: colour("--accent"), width: 2 }),
       fill: new ol.style.Fill({ color: `${colour("--accent")}26` }),
       text: new ol.style.Text({
         text: feature.get("name").split("/").pop(),
-        overflow: false,
+        overflow: true,
         font: "13px system-ui, sans-serif",
         fill: new ol.style.Fill({ color: colour("--ink") }),
         stroke: new ol.style.Stroke({ color: colour("--card"), width: 3 }),
@@ -53,5 +54,6 @@ async function draw() {
 }
 
 document.addEventListener("htmx:afterSettle", draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => outlines.changed());
 document.getElementById("theme")?.addEventListener("click", () => outlines.changed());
 draw();

@@ -154,7 +154,7 @@ function start() {
     const have = known.get(item.name);
     const same = have && have.size === item.file.size && have.modified === String(item.file.lastModified);
     if (item.state === "ready" && same) {
-      item.sent = have.offset;
+      item.sent = item.there = have.offset;
       item.state = have.offset === have.size ? "sent" : "ready";
       item.address = `/api/uploads/${have.id}`;
     }
@@ -200,7 +200,7 @@ function send(item) {
       const status = error.originalResponse?.getStatus() ?? 0;
       const again = status === 0 || status === 409 || status === 423 || status >= 500;
       if (again) {
-        item.state = "waiting";
+        Object.assign(item, { state: "waiting", sent: item.there ?? 0 }); // what was on the way is lost
         showSoon(item);
       }
       return again;
@@ -209,6 +209,9 @@ function send(item) {
       item.sent = sent;
       if (item.state === "waiting") item.state = "sending";
       showSoon(item);
+    },
+    onChunkComplete: (_, there) => {
+      item.there = there;
     },
     onSuccess: () => {
       Object.assign(item, { state: "sent", sent: item.file.size, upload: null });
