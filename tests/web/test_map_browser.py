@@ -124,6 +124,17 @@ def test_the_latest_image_is_drawn_where_it_lies(page: Page) -> None:
     assert alike(colour(page, 200, 60), BLUE)
 
 
+def test_on_a_tablet_held_upright_the_map_stands_above_its_side(page: Page) -> None:
+    page.set_viewport_size({"width": 820, "height": 1180})
+    show(page, view(250, 250, 16))
+    assert alike(colour(page, 200, 460), RED)
+    stage, side = page.locator("#map").bounding_box(), page.locator(".map-side").bounding_box()
+    assert stage is not None
+    assert side is not None
+    assert stage["height"] > 500
+    assert side["y"] >= stage["y"] + stage["height"]
+
+
 def test_two_dates_are_parted_by_a_bar_that_keys_move(page: Page) -> None:
     show(page, view(250, 250, more="&image=2026-11-01&compare=2026-05-01&swipe=50"))
     bar = page.get_by_role("slider", name="Place of the swipe")

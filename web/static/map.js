@@ -283,5 +283,5 @@ map.on("moveend", () => {
   write();
   load();
 });
-map.once("rendercomplete", () => round || (write(), load())); // a view that was there from the beginning does not "move"
+map.once("postrender", () => setTimeout(() => round || (write(), load()))); // a view that is there from the beginning does not "move"
 window.tubanMap = map; // for people who look into the page, and for tests
