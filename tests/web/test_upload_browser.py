@@ -66,6 +66,7 @@ def _look(page: Any, name: str) -> None:
         return
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(500)  # OpenLayers blends its colours
         page.screenshot(path=f"{LOOKS}/{name}_{theme}.png")
     page.emulate_media(color_scheme="light")
 
@@ -123,6 +124,9 @@ def test_two_images_arrive_although_the_connection_is_cut(context: Context, page
     before = _arrived(context, batch)
     assert 0 < before < sum(image.stat().st_size for image in images)
     _look(page, "cut_zh")
+    shown = page.evaluate("[...document.querySelectorAll('.sent-files progress')].map((one) => one.value)")
+    files = [image.stat().st_size for image in images]
+    assert sum(share * size for share, size in zip(shown, files, strict=True)) <= before + 1, "more is shown than came"
     page.wait_for_timeout(1500)
     asked: list[int] = []
     page.on(
