@@ -123,7 +123,9 @@ def export(
         list[str] | None,
         typer.Option(help="Folder of pairs not trained on, its question and metres per pixel: val/levir:building:0.5."),
     ] = None,
-    notes: Annotated[Path | None, typer.Option(help="Markdown that the card ends with.")] = None,
+    notes: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Markdown file that the card ends with.")
+    ] = None,
     folder: Annotated[Path | None, typer.Option(help="Where to write; default: with the weights that ship.")] = None,
     robustness: Annotated[
         bool,
