@@ -111,6 +111,15 @@ def areas_around(session: Session, viewer: Viewer, alert: Alert) -> list[AreaSha
     return [AreaShape(row.code, row.name, row.level, row.outline.simplify(_EXACT)) for row in rows]
 
 
+def overlapped(session: Session, alert_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Kinds of the layers that lie under leads, by id; of layers that were looked at and are not there nothing."""
+    rows = session.execute(select(Alert.id, Alert.overlaps).where(Alert.id.in_(alert_ids)))
+    return {
+        alert_id: tuple(dict.fromkeys(str(overlap["kind"]) for overlap in overlaps if overlap.get("share")))
+        for alert_id, overlaps in rows
+    }
+
+
 def colleagues(session: Session, alert: Alert) -> list[Colleague]:
     """Who a lead can be given to: active people under whose code it lies, those nearest to the ground first."""
     reached = [alert.grid_code[:digits] for digits in range(len(alert.grid_code) + 1)]

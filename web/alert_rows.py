@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -25,10 +25,11 @@ OWN_NAMES = ("min_mu", "max_mu", "min_percent", "overdue")
 
 @dataclass(frozen=True)
 class Bundle:
-    """What is asked for; its first page; counts of states and kinds; areas and people to choose from."""
+    """What is asked for; its first page, with the layers under it; counts; areas and people to choose from."""
 
     asked: AlertFilter
     found: AlertPage
+    layers: Mapping[int, tuple[str, ...]]
     counted: Facets
     areas: Sequence[Area]
     people: Sequence[Person]
@@ -36,9 +37,18 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Card:
-    """A lead of the grid; addresses of its pictures; whether the person may reject it, and whether it is overdue."""
+    """A lead of the grid.
+
+    Attributes:
+        row: the lead.
+        layers: kinds of the layers that it overlaps.
+        pictures: addresses of before and after; None: not kept.
+        rejectable: whether the person may reject it.
+        overdue: whether it waits for too long.
+    """
 
     row: AlertRow
+    layers: tuple[str, ...]
     pictures: dict[str, str | None]
     rejectable: bool
     overdue: bool
@@ -54,12 +64,13 @@ class StateGroup:
     chosen: bool
 
 
-def cards(found: AlertPage, role: str, today: dt.date) -> list[Card]:
+def cards(found: AlertPage, layers: Mapping[int, tuple[str, ...]], role: str, today: dt.date) -> list[Card]:
     """The leads of a page."""
     states = read_states()
     return [
         Card(
             row,
+            layers.get(row.id, ()),
             {when: picture_address(row.number, row.evidence, when) for when in ("before", "after")},
             "false_change" in states.ways_out(row.state, role),
             bool(row.due_on and row.due_on < today and row.state in states.open),

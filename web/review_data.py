@@ -75,7 +75,8 @@ class LeadPage:
             ],
             "state": alert.state,
             "state_name": self._name(states.states, alert.state),
-            "why": in_language(alert.state_reason, self.language),
+            # what the software says of its own step is for the log
+            "why": in_language(alert.state_reason, self.language) if steps and steps[-1].who != "system" else "",
             "score": alert.score,
             "area_m2": round(alert.area_m2, 1),
             "mu": round(mu(alert.area_m2), 2),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -37,13 +38,13 @@ def numbers(service: Context) -> list[str]:
 
 def _send(
     browser: Browser, number: str, what: str, body: object = None, method: str = "POST", language: str = "en"
-) -> tuple[int, dict[str, object]]:
+) -> tuple[int, dict[str, Any]]:
     browser.cookies.set("tuban_language", language)
     answer = browser.request(method, f"/alerts/{number}{what}", json=body, headers={"accept": "application/json"})
     return answer.status_code, answer.json() if answer.content and "json" in answer.headers["content-type"] else {}
 
 
-def _data(browser: Browser, number: str, query: str = "") -> dict[str, object]:
+def _data(browser: Browser, number: str, query: str = "") -> dict[str, Any]:
     code, told = _send(browser, number, f"/data{query}", None, "GET")
     assert code == 200
     return told
@@ -79,7 +80,7 @@ def test_likely_true_goes_on_as_far_as_the_role_may_take_it(sign_in: SignIn, num
 
 def test_who_may_not_judge_is_told_so_and_has_no_buttons(sign_in: SignIn, numbers: list[str]) -> None:
     village = sign_in("village_a")
-    assert _data(village, numbers[0])["can"]["false"] is False  # type: ignore[index]
+    assert _data(village, numbers[0])["can"]["false"] is False
     code, told = _send(village, numbers[0], "/judge", JUDGED)
     assert code == 409
     assert "village" in str(told["error"])
@@ -108,7 +109,7 @@ def test_a_decision_is_taken_back_by_who_made_it(sign_in: SignIn, numbers: list[
     assert _send(sign_in("admin"), numbers[0], "/undo", {})[0] == 409
     code, told = _send(county, numbers[0], "/undo", {})
     assert (code, told["state"]) == (200, "new")
-    assert told["log"][-1]["why"] == "taken back"  # type: ignore[index]
+    assert told["log"][-1]["why"] == "taken back"
 
 
 def test_two_people_and_one_lead(sign_in: SignIn, numbers: list[str]) -> None:
@@ -159,23 +160,23 @@ def test_a_lead_is_split_at_its_gap_or_along_a_line(sign_in: SignIn, numbers: li
     assert _data(county, numbers[0])["parts"] == 2
     code, told = _send(county, numbers[0], "/split", {})
     assert code == 200
-    assert len(told["into"]) == 2  # type: ignore[arg-type]
+    assert len(told["into"]) == 2
     assert _data(county, numbers[0])["state"] == "split"
-    part = str(told["into"][0])  # type: ignore[index]
+    part = str(told["into"][0])
     assert _send(county, part, "/split", {})[0] == 422
     west, south, east, north = 120.0005, 30.0015, 120.002, 30.0015
     code, told = _send(county, part, "/split", {"line": [[west, south], [east, north]]})
     assert code == 200, told
-    assert len(told["into"]) == 2  # type: ignore[arg-type]
+    assert len(told["into"]) == 2
 
 
 def test_steps_of_the_table_are_offered_with_what_they_need(sign_in: SignIn, numbers: list[str]) -> None:
     county, town, village = sign_in("county"), sign_in("town"), sign_in("village_a")
     _send(county, numbers[0], "/judge", {"verdict": "true"})
-    assert [step["to"] for step in _data(town, numbers[0])["steps"]] == ["dispatched"]  # type: ignore[index, attr-defined]
+    assert [step["to"] for step in _data(town, numbers[0])["steps"]] == ["dispatched"]
     assert _send(town, numbers[0], "/move", {"to": "dispatched"})[0] == 200
     assert _send(village, numbers[0], "/move", {"to": "accepted"})[0] == 200
-    [step, *_] = _data(village, numbers[0])["steps"]  # type: ignore[misc]
+    [step, *_] = _data(village, numbers[0])["steps"]
     assert [field["name"] for field in step["evidence"]] == ["photos", "works"]
     assert _send(village, numbers[0], "/move", {"to": "field_checked"})[0] == 409
     given = {"photos": ["1.jpg"], "works": "built"}
@@ -186,10 +187,10 @@ def test_the_data_tells_all_that_the_page_shows(sign_in: SignIn, numbers: list[s
     told = _data(sign_in("village_a"), numbers[1], "?sort=gravest")
     assert (told["previous"], told["next"], told["position"]) == (numbers[0], numbers[2], 2)
     assert told["residual"] == {"metres": 0.3, "pixels": 0.6}
-    assert [sight["mu"] for sight in told["sights"]] == [0.61, 1.22]  # type: ignore[index, attr-defined]
-    assert told["overlaps"][0]["dated"] == "2025-12-31"  # type: ignore[index]
+    assert [sight["mu"] for sight in told["sights"]] == [0.61, 1.22]
+    assert told["overlaps"][0]["dated"] == "2025-12-31"
     # of the villages only their own
-    assert {area["name"] for area in told["areas"]} == {"样例县", "样例镇", "上河村"}  # type: ignore[index, attr-defined]
+    assert {area["name"] for area in told["areas"]} == {"样例县", "样例镇", "上河村"}
 
 
 def test_the_page_is_sound(sign_in: SignIn, numbers: list[str]) -> None:

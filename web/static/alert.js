@@ -97,6 +97,7 @@ async function go(number, { judged = false, push = true } = {}) {
   }
   if (before.number !== number && before.lock.mine && !judged) leave(before);
   stock.forget(before.number); // when it is seen again, as it is then
+  delete page.dataset.ready;
   show(data);
   if (push) history.pushState({}, "", `${data.address}${query ? `?${query}` : ""}`);
   await maps.drawn();

@@ -29,7 +29,8 @@ export class Maps {
     this.view = new ol.View({ center: [0, 0], zoom: 16, maxZoom: 25, enableRotation: false, constrainResolution: false });
     this.outlines = new ol.layer.Vector({ source: new ol.source.Vector(), zIndex: 5 });
     this.maps = {};
-    for (const [when, target] of Object.entries({ before, after })) {
+    for (const [when, id] of Object.entries({ before, after })) {
+      const target = document.getElementById(id);
       const controls = when === "after" ? [new ol.control.ScaleLine()] : [];
       const layer = new ol.layer.Tile({ source: null, preload: 0 });
       const outline = new ol.layer.Vector({ source: this.outlines.getSource(), zIndex: 5 });

@@ -34,7 +34,7 @@ export class Panel {
     this.places.position.textContent = lead.position ? fill(this.t.position, { position: lead.position }) : "";
     for (const when of ["before", "after"]) {
       const { date, source, gsd_m } = lead.images[when];
-      this.places[`${when}-caption`].textContent = [this.t[when], date ?? this.t.unknown, source, gsd_m ? `${gsd_m} m` : ""].filter(Boolean).join(" · ");
+      this.places[`${when}-caption`].textContent = [this.t[when], date ?? this.t.unknown, source, gsd_m ? `${Number(gsd_m.toPrecision(2))} m` : ""].filter(Boolean).join(" · ");
     }
     this.facts(lead);
     this.overlaps(lead);
@@ -75,8 +75,9 @@ export class Panel {
   }
 
   overlaps(lead) {
+    const told = (share) => (share ? `${share < 0.01 ? "< 1" : Math.round(share * 100)} %` : this.t.beside);
     const rows = lead.overlaps.map(({ kind, kind_name, layer, dated, share, number }) =>
-      make("li", {}, make("span", { class: `badge layer ${kind}` }, kind_name), ` ${layer}${number ? ` ${number}` : ""}`, share === null ? "" : ` · ${Math.round(share * 100)} %`, dated ? make("span", { class: "muted" }, ` · ${this.t.dated} ${dated}`) : ""),
+      make("li", { class: share ? null : "muted" }, make("span", { class: `badge layer ${share ? kind : "none"}` }, kind_name), ` ${layer}${number ? ` ${number}` : ""} · ${told(share)}`, dated ? make("span", { class: "muted" }, ` · ${this.t.dated} ${dated}`) : ""),
     );
     this.places.overlaps.replaceChildren(...(rows.length ? rows : [make("li", { class: "muted" }, this.t.no_overlaps)]));
   }

@@ -1,0 +1,244 @@
+"""The inspector's morning in a real browser: fifty leads by keyboard alone, one taken back, no waiting."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from configs.service import ServiceSettings, WebSettings
+from store.database import Database
+from store.migrate import upgrade
+from store.people import add_person, begin_session, person_by_login
+from store.tables import Alert, AlertLock
+from tests.web.conftest import NOW, PEOPLE
+from tests.web.review_leads import add_leads
+from tests.web.upload_service import serving
+from workers.context import Context
+from workers.home import prepare_home
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian package chromium)"),
+]
+LEADS = 51
+NEXT = "fetch(location.pathname + '/data' + location.search).then(answer => answer.json()).then(lead => lead.next)"
+LOOKS = os.environ.get("TUBAN_LOOKS", "")
+"""A folder for pictures of the pages, to be looked at."""
+
+
+@pytest.fixture
+def review(tmp_path: Path) -> Iterator[tuple[Context, str]]:
+    settings = ServiceSettings(home=tmp_path / "home", web=WebSettings(secure_cookies=False))
+    prepare_home(settings)
+    begun = time.monotonic()
+    clock = lambda: NOW + dt.timedelta(seconds=time.monotonic() - begun)  # noqa: E731
+    context = Context(settings, Database(settings.database_url), clock=clock)
+    upgrade(context.database)
+    with context.database.write() as session:
+        for login, (role, code, administrator) in PEOPLE.items():
+            add_person(session, login=login, name=login, role=role, code=code, administrator=administrator, now=NOW)
+    add_leads(context, LEADS - 1)
+    with serving(context) as address:
+        yield context, address
+    context.database.close()
+
+
+@pytest.fixture
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def _page(chromium: Any, context: Context, address: str, login: str, language: str = "en") -> Any:
+    with context.database.write() as session:
+        person = person_by_login(session, login)
+        assert person is not None
+        secret = begin_session(session, person, context.clock(), 12)
+    window = chromium.new_context(viewport={"width": 1366, "height": 768}, base_url=address)
+    window.add_cookies(
+        [
+            {"name": "tuban", "value": secret, "url": address},
+            {"name": "tuban_language", "value": language, "url": address},
+        ]
+    )
+    page = window.new_page()
+    page.set_default_timeout(15000)
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    return page
+
+
+def _states(context: Context) -> dict[str, int]:
+    with context.database.read() as session:
+        rows = session.execute(select(Alert.state, func.count()).group_by(Alert.state))
+        return {state: number for state, number in rows}  # noqa: C416
+
+
+def _shown(page: Any, number: str = "") -> str:
+    """Wait until a lead is drawn, another one than ``number``; its number."""
+    page.wait_for_selector(f".review[data-shown]:not([data-shown='{number}'])")
+    return str(page.evaluate("document.querySelector('.review').dataset.shown"))
+
+
+def _locks(context: Context) -> int:
+    with context.database.read() as session:
+        return session.scalar(select(func.count()).select_from(AlertLock)) or 0
+
+
+def _until(true: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("that did not come about within ten seconds")
+
+
+def _look(page: Any, name: str) -> None:
+    if LOOKS:
+        page.screenshot(path=str(Path(LOOKS) / f"{name}.png"))
+
+
+def test_fifty_leads_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
+    context, address = review
+    page = _page(chromium, context, address, "county")
+    page.goto("/alerts")
+    for _ in range(60):  # by the keyboard from the beginning: skip the frame, to the first button of the content
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.classList.contains('begin')"):
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", "focus is not seen"
+    page.keyboard.press("Enter")
+    shown, waited = _shown(page), []
+    first = shown
+    for index in range(LEADS - 1):
+        page.wait_for_selector(f".review[data-ready='{page.evaluate(NEXT)}']")
+        page.evaluate("delete document.querySelector('.review').dataset.moved")
+        if index % 5 == 3:
+            page.keyboard.press("2")
+            page.keyboard.press("2")  # shadow
+        elif index % 5 == 4:
+            page.keyboard.press("3")
+            page.keyboard.press("1")  # cloud
+        else:
+            page.keyboard.press("1")
+        before, shown = shown, _shown(page, shown)
+        assert shown != before
+        page.wait_for_selector(".review[data-moved]")
+        waited.append(float(page.evaluate("document.querySelector('.review').dataset.moved")))
+        assert shown in page.url
+    print(f"\nmoving on took {mean(waited):.0f} ms in the mean of {len(waited)}, {max(waited):.0f} ms at most")
+    assert mean(waited) < 500
+    _until(lambda: _states(context).get("new") == 1)
+    assert _states(context) == {"published": 30, "false_change": 10, "bad_imagery": 10, "new": 1}
+    assert first != shown
+    page.keyboard.press("u")
+    page.wait_for_selector(f".review[data-shown='{before}']")
+    assert _states(context) == {"published": 30, "false_change": 10, "bad_imagery": 9, "new": 2}
+    page.goto("/alerts")
+    assert page.inner_text("[data-figure=done]") == "49"
+    assert page.inner_text("[data-figure=left]") == "2"
+    assert page.faults == []
+
+
+def test_the_views_of_a_lead_and_its_help(chromium: Any, review: tuple[Context, str]) -> None:
+    context, address = review
+    page = _page(chromium, context, address, "county")
+    page.goto("/alerts")
+    page.click(".begin")
+    number = _shown(page)
+    viewer = page.locator("#viewer")
+    page.keyboard.press("w")
+    assert viewer.get_attribute("data-mode") == "swipe"
+    page.keyboard.press("d")
+    assert viewer.get_attribute("data-mode") == "difference"
+    page.keyboard.press("d")
+    page.keyboard.down(" ")
+    assert viewer.get_attribute("data-blink") == "before"
+    page.wait_for_selector("#viewer[data-blink=after]", timeout=3000)
+    page.keyboard.up(" ")
+    assert (viewer.get_attribute("data-blink"), viewer.get_attribute("data-mode")) == (None, "side")
+    page.keyboard.press("o")
+    assert page.get_attribute("[data-act=outline]", "aria-pressed") == "false"
+    page.keyboard.press("?")
+    assert "undo your last decision" in page.inner_text("#help")
+    page.keyboard.press("1")  # not while the help is open
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    page.keyboard.press("Escape")  # given up
+    assert _shown(page) == number
+    page.keyboard.press("j")
+    second = _shown(page, number)
+    page.go_back()
+    assert _shown(page, second) == number
+    assert _states(context) == {"new": LEADS}
+    assert page.faults == []
+
+
+def test_a_lead_that_somebody_has_open_can_only_be_looked_at(chromium: Any, review: tuple[Context, str]) -> None:
+    context, address = review
+    first = _page(chromium, context, address, "county")
+    first.goto("/alerts")
+    first.click(".begin")
+    number = _shown(first)
+    _until(lambda: _locks(context) == 1)
+    second = _page(chromium, context, address, "admin")
+    second.goto(f"/alerts/{number}")
+    second.wait_for_selector("[data-part=locked]:not([hidden])")
+    assert "county has this lead open" in second.inner_text("[data-part=locked]")
+    assert second.is_disabled("[data-act=true]")
+    second.keyboard.press("1")
+    assert _states(context) == {"new": LEADS}
+    first.goto("/alerts?sort=newest")  # leaving lets go of it
+    _until(lambda: _locks(context) == 0)
+
+
+def test_several_are_rejected_with_a_confirmation_and_taken_back(chromium: Any, review: tuple[Context, str]) -> None:
+    context, address = review
+    page = _page(chromium, context, address, "county", "zh")
+    page.goto("/alerts")
+    page.locator("button.more").scroll_into_view_if_needed()  # that is enough: the rest comes by itself
+    page.locator("#leads .lead").nth(LEADS - 1).wait_for()
+    for box in page.locator("#leads input[name=number]").all()[:3]:
+        box.check()
+    page.click("#reject")
+    assert "3" in page.inner_text("#reject-title")
+    page.check("input[value=film]")
+    page.click("#confirm")
+    page.wait_for_selector("#notices .good")
+    assert _states(context) == {"new": LEADS - 3, "false_change": 3}
+    assert page.locator("#leads .lead:visible").count() >= 45
+    page.click("#notices .good button")
+    page.wait_for_selector("text=已恢复 3 条")
+    assert _states(context) == {"new": LEADS}
+    assert page.faults == []
+
+
+def test_changing_the_filter_changes_the_address_and_keeps_the_focus(
+    chromium: Any, review: tuple[Context, str]
+) -> None:
+    context, address = review
+    page = _page(chromium, context, address, "county")
+    page.goto("/alerts")
+    page.focus("#f-sort")
+    page.select_option("#f-sort", "largest")
+    page.wait_for_url("**sort=largest**")
+    page.wait_for_selector("#f-sort")
+    assert page.evaluate("document.activeElement.id") == "f-sort"
+    page.check("#f-kind-ground")
+    page.wait_for_url("**kinds=ground**")
+    assert page.locator("#leads .lead").count() == 17
+    assert page.faults == []
