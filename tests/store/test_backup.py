@@ -216,7 +216,7 @@ def _rewrite(path: Path, change: Any) -> None:
     ("damage", "said"),
     [
         (lambda p: _flip(p, FILES["scenes/ab/abc.tif"][:512]), "scenes/ab/abc.tif is not what its list says"),
-        (lambda p: _flip(p, b"CREATE TABLE alerts"), "database is not what its list says"),
+        (lambda p: _flip(p, b"CREATE TABLE scenes"), "database is not what its list says"),
         (lambda p: p.write_bytes(p.read_bytes()[:100_000]), "damaged|not whole"),
         (lambda p: p.write_bytes(b"not a tar" * 1000), "no backup of Tuban"),
         (lambda p: p.write_bytes(b""), "no backup of Tuban|not whole"),

@@ -100,11 +100,11 @@ def _locks(context: Context) -> int:
 
 
 def _until(true: Callable[[], bool]) -> None:
-    for _ in range(200):
+    for _ in range(1200):  # it ends as soon as what is waited for is there
         if true():
             return
         time.sleep(0.05)
-    raise AssertionError("that did not come about within ten seconds")
+    raise AssertionError("that did not come about within a minute")
 
 
 def _look(page: Any, name: str) -> None:
