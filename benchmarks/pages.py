@@ -140,7 +140,7 @@ def _addresses(lead: str) -> dict[str, list[str]]:
         "lead": [f"/alerts/{lead}/data"],
         "map, whole county": [f"/map/alerts?bbox={middle}&zoom=11"],
         "map, close": [f"/map/alerts?bbox={close}&zoom=16"],
-        "map, scenes": [f"/map/scenes?bbox={middle}"],
+        "map, scenes": [f"/map/scenes?bbox={middle}&zoom=11"],
         "API": ["/api/alerts?limit=50", "/api/scenes?limit=50"],
     }
 
