@@ -59,7 +59,7 @@ class LeadPage:
         address = f"/alerts/{quote(alert.number, safe='')}"
         return {
             "number": alert.number,
-            "version": alert.version,
+            "as_of": alert.changed_at.isoformat(),
             "address": address,
             "query": urlencode(asked.to_query()),
             "kind": alert.kind,

@@ -136,12 +136,23 @@ def test_a_lock_ends_by_itself(sign_in: SignIn, service: Context, numbers: list[
     assert _send(other, numbers[0], "/lock", {})[1]["lock"] == {"mine": True, "by": ""}
 
 
-def test_what_was_decided_on_an_older_look_is_refused(sign_in: SignIn, numbers: list[str]) -> None:
-    seen = _data(sign_in("county"), numbers[0])["version"]
-    _send(sign_in("admin"), numbers[0], "/assign", {"login": "town"})
-    code, told = _send(sign_in("county"), numbers[0], "/judge", {**JUDGED, "version": seen})
+def test_what_was_decided_on_an_older_look_is_refused(sign_in: SignIn, service: Context, numbers: list[str]) -> None:
+    now = service.clock()
+    seen = _data(sign_in("county"), numbers[0])["as_of"]
+    service.clock = lambda: now + dt.timedelta(seconds=20)
+    assert _send(sign_in("admin"), numbers[0], "/judge", JUDGED)[0] == 200
+    assert _send(sign_in("admin"), numbers[0], "/undo", {})[0] == 200
+    code, told = _send(sign_in("county"), numbers[0], "/judge", {**JUDGED, "as_of": seen})
     assert code == 409
-    assert "changed by somebody else" in str(told["error"])
+    assert "changed it meanwhile" in str(told["error"])
+
+
+def test_a_colleagues_decision_on_another_lead_of_the_week_does_not_stand_in_the_way(
+    sign_in: SignIn, numbers: list[str]
+) -> None:
+    seen = _data(sign_in("county"), numbers[1])["as_of"]
+    assert _send(sign_in("admin"), numbers[0], "/judge", JUDGED)[0] == 200  # the others move up in their week
+    assert _send(sign_in("county"), numbers[1], "/judge", {**JUDGED, "as_of": seen})[0] == 200
 
 
 def test_assigning_and_typing_are_in_the_log_of_actions(sign_in: SignIn, service: Context, numbers: list[str]) -> None:

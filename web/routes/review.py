@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from shapely import LineString
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -46,9 +46,14 @@ Words = Annotated[str, Field(max_length=1800)]
 
 
 class _Said(BaseModel):
+    """``as_of``: the lead's last change that the person has seen; None: whatever it is now.
+
+    Not the row's version: that changes as well when a colleague's decision moves the ranks of the week.
+    """
+
     model_config = ConfigDict(extra="forbid")
 
-    version: int | None = None
+    as_of: AwareDatetime | None = None
 
 
 class Judgement(_Said):
@@ -87,10 +92,12 @@ class Division(_Said):
     why: Words = ""
 
 
-def _lead(session: Session, viewer: Viewer, number: str) -> Alert:
+def _lead(session: Session, viewer: Viewer, number: str, as_of: dt.datetime | None = None) -> Alert:
     alert = alert_by_number(session, viewer, number)
     if alert is None:
         raise NotFound
+    if as_of is not None and alert.changed_at != as_of:
+        raise Clash("review.conflict")
     return alert
 
 
@@ -128,7 +135,7 @@ def open_lead(request: Request, context: Service, viewer: Person, number: str, r
         if not (renew and renew_lock(session, alert, viewer, now, seconds)):
             take_lock(session, alert, viewer, now, seconds)
         if renew:
-            return {"lock": told.lock(lock_holder(session, alert, now)), "version": alert.version}
+            return {"lock": told.lock(lock_holder(session, alert, now)), "as_of": alert.changed_at.isoformat()}
         return told.data(alert, asked)
 
 
@@ -144,13 +151,20 @@ Act = Callable[[Session, Alert, dt.datetime], Alert]
 
 
 def _change(
-    request: Request, context: Service, viewer: Viewer, number: str, act: Act, key: str = "review.not_allowed"
+    request: Request,
+    context: Service,
+    viewer: Viewer,
+    number: str,
+    act: Act,
+    *,
+    as_of: dt.datetime | None = None,
+    key: str = "review.not_allowed",
 ) -> dict[str, Any]:
     """Do something in one transaction; answers the lead as it is then."""
     asked, now = wanted(request, context), context.clock()
     try:
         with context.database.write() as session:
-            alert = act(session, _lead(session, viewer, number), now)
+            alert = act(session, _lead(session, viewer, number, as_of), now)
             return LeadPage(request, context, session, viewer).data(alert, asked)
     except TubanError as error:
         raise refusal(request, error, key) from error
@@ -165,13 +179,11 @@ def judge_lead(request: Request, context: Service, viewer: Person, number: str, 
 
     def act(session: Session, alert: Alert, now: dt.datetime) -> Alert:
         settings = context.settings
-        alert = judge(
-            session, alert, viewer, said.verdict, reason=reason, settings=settings, now=now, version=said.version
-        )
+        alert = judge(session, alert, viewer, said.verdict, reason=reason, settings=settings, now=now)
         release_lock(session, alert, viewer)
         return alert
 
-    return _change(request, context, viewer, number, act)
+    return _change(request, context, viewer, number, act, as_of=said.as_of)
 
 
 @router.post("/move")
@@ -180,11 +192,9 @@ def move_lead(request: Request, context: Service, viewer: Person, number: str, s
 
     def act(session: Session, alert: Alert, now: dt.datetime) -> Alert:
         settings = context.settings
-        return move(
-            session, alert, viewer, said.to, said.evidence, said.why, settings=settings, now=now, version=said.version
-        )
+        return move(session, alert, viewer, said.to, said.evidence, said.why, settings=settings, now=now)
 
-    return _change(request, context, viewer, number, act)
+    return _change(request, context, viewer, number, act, as_of=said.as_of)
 
 
 @router.post("/undo")
@@ -194,7 +204,7 @@ def undo_lead(request: Request, context: Service, viewer: Person, number: str) -
     def act(session: Session, alert: Alert, now: dt.datetime) -> Alert:
         return undo(session, alert, viewer, now, context.settings)
 
-    return _change(request, context, viewer, number, act, "review.not_undone")
+    return _change(request, context, viewer, number, act, key="review.not_undone")
 
 
 @router.post("/assign")
@@ -206,7 +216,7 @@ def assign_lead(request: Request, context: Service, viewer: Person, number: str,
         _note(request, session, viewer, alert, now, "assigned", {"to": said.login})
         return alert
 
-    return _change(request, context, viewer, number, act, "review.not_assigned")
+    return _change(request, context, viewer, number, act, as_of=said.as_of, key="review.not_assigned")
 
 
 @router.post("/type")
@@ -220,7 +230,7 @@ def type_lead(request: Request, context: Service, viewer: Person, number: str, s
         _note(request, session, viewer, alert, now, "set_type", told)
         return alert
 
-    return _change(request, context, viewer, number, act)
+    return _change(request, context, viewer, number, act, as_of=said.as_of)
 
 
 @router.post("/split")
@@ -231,16 +241,14 @@ def split_lead(request: Request, context: Service, viewer: Person, number: str, 
     now = context.clock()
     try:
         with context.database.write() as session:
-            alert = _lead(session, viewer, number)
+            alert = _lead(session, viewer, number, said.as_of)
             if said.line is not None:
                 parts = split_by_line(alert.outline, LineString(said.line))
             else:
                 parts = split_at_gaps(alert)
                 if len(parts) < 2:
                     raise Invalid("review.no_gaps")
-            made = split(
-                session, alert, viewer, parts, said.why, settings=context.settings, now=now, version=said.version
-            )
+            made = split(session, alert, viewer, parts, said.why, settings=context.settings, now=now)
             release_lock(session, alert, viewer)
             return JSONResponse({"into": [part.number for part in made]})
     except TubanError as error:

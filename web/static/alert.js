@@ -18,6 +18,7 @@ const decided = []; // numbers, the last one is taken back first
 
 let lead = given;
 let saving = Promise.resolve(); // the decision that is on its way
+let opened = Promise.resolve(); // the lead that is shown is being taken
 let active = Date.now();
 let outline = true;
 
@@ -66,24 +67,38 @@ function renew(data) {
   actions();
 }
 
-async function open() {
+const leave = (data) => fetch(`${data.address}/lock`, { method: "DELETE", keepalive: true, headers: { "X-CSRF-Token": document.body.dataset.csrf } }).catch(() => {});
+
+/** Take the lead that is shown, once the decision before it is kept, then fetch its neighbours. */
+function open() {
   const { number } = lead;
+  opened = saving.then(() => have(number));
+  return opened.then(() => ahead(number));
+}
+
+async function have(number) {
+  if (lead.number !== number) return; // they have moved on already
+  const asked = lead;
   try {
-    renew(await send(lead, "lock"));
+    const data = await send(asked, "lock");
+    if (lead.number === number) renew(data);
+    else leave(asked);
   } catch (error) {
     notice(error.message);
   }
-  if (lead.number !== number) return;
-  for (const beside of [lead.next, lead.previous]) {
-    if (!beside) continue;
-    const data = await stock.lead(beside, query).catch(() => null);
-    if (data) await maps.prepare(data);
-    for (const when of ["before", "after"]) if (data?.images[when].picture) new Image().src = data.images[when].picture;
-    if (beside === lead.next) page.dataset.ready = beside;
-  }
 }
 
-const leave = (data) => fetch(`${data.address}/lock`, { method: "DELETE", keepalive: true, headers: { "X-CSRF-Token": document.body.dataset.csrf } }).catch(() => {});
+async function ahead(number) {
+  for (const which of ["next", "previous"]) {
+    if (lead.number !== number) return;
+    const beside = lead[which];
+    const data = beside && (await stock.lead(beside, query).catch(() => null));
+    if (!data) continue;
+    for (const when of ["before", "after"]) if (data.images[when].picture) new Image().src = data.images[when].picture;
+    await maps.prepare(data);
+    if (which === "next" && lead.number === number) page.dataset.ready = beside;
+  }
+}
 
 /** Show another lead; `judged`: the one before was let go of with its decision. */
 async function go(number, { judged = false, push = true } = {}) {
@@ -115,8 +130,9 @@ async function judge(verdict) {
   const judged = lead;
   if (!judged.can[verdict] || !free()) return notice(judged.lock.by ? fill(t.locked, { name: judged.lock.by }) : t.not_here, "warn");
   const reason = verdict === "true" ? {} : await askReason(t[`reason_${verdict}`], reasons[verdict], t);
-  if (reason === null || lead !== judged) return;
-  const saved = send(judged, "judge", { verdict, version: judged.version, ...reason });
+  if (reason === null || lead.number !== judged.number) return;
+  // one after the other: whoever judges fast does not overtake the opening of the lead
+  const saved = opened.then(() => send(judged, "judge", { verdict, as_of: judged.as_of, ...reason }));
   saving = saved.then(
     (data) => {
       stock.forget(judged.number);
@@ -167,21 +183,21 @@ async function change(what, body, words) {
 
 async function assign() {
   const chosen = lead.can.assign && free() ? await askPerson(lead, t) : null;
-  if (chosen) change("assign", { ...chosen, version: lead.version }, t.assigned);
+  if (chosen) change("assign", { ...chosen, as_of: lead.as_of }, t.assigned);
 }
 
 async function take(step) {
   const told = await askEvidence(step, t);
   if (!told) return;
   decided.push(lead.number);
-  change("move", { to: step.to, version: lead.version, ...told }, fill(t.step_done, { state: step.words }));
+  change("move", { to: step.to, as_of: lead.as_of, ...told }, fill(t.step_done, { state: step.words }));
 }
 
 async function divide() {
   if (!lead.can.split || !free()) return notice(t.not_here, "warn");
   const how = await askSplit(lead, t);
   if (how === null) return;
-  const body = { version: lead.version };
+  const body = { as_of: lead.as_of };
   if (how === "line") {
     setMode("side");
     notice(t.split_draw, "warn");
@@ -264,16 +280,16 @@ addEventListener("popstate", () => go(decodeURIComponent(location.pathname.split
 
 panel.places.type.addEventListener("change", () => {
   const [kind, change_type] = panel.places.type.value.split("/");
-  change("type", { kind, change_type, version: lead.version }, t.typed);
+  change("type", { kind, change_type, as_of: lead.as_of }, t.typed);
 });
 
 const seconds = Number(page.dataset.lockSeconds);
 setInterval(async () => {
   if (Date.now() - active > 5 * 60 * 1000) return; // nobody is there: it is released by itself
-  const { number, version } = lead;
+  const { number, as_of } = lead;
   const told = await ask(`${lead.address}/lock?renew=true`, { method: "POST" }).catch(() => null);
   if (!told || lead.number !== number) return;
-  if (told.version !== version) return open();
+  if (told.as_of !== as_of) return open();
   if (told.lock.by !== lead.lock.by || told.lock.mine !== lead.lock.mine) renew({ ...lead, lock: told.lock });
 }, (seconds * 1000) / 3);
 
