@@ -172,7 +172,9 @@ async function undo() {
 
 async function change(what, body, words) {
   try {
-    renew(await send(lead, what, body));
+    const data = await send(lead, what, body);
+    if (what === "move") decided.push(data.number);
+    renew(data);
     notice(words, "good");
   } catch (error) {
     notice(error.message);
@@ -189,7 +191,6 @@ async function assign() {
 async function take(step) {
   const told = await askEvidence(step, t);
   if (!told) return;
-  decided.push(lead.number);
   change("move", { to: step.to, as_of: lead.as_of, ...told }, fill(t.step_done, { state: step.words }));
 }
 
@@ -295,7 +296,7 @@ setInterval(async () => {
 
 maps.missing = (number, when) => number === lead.number && fallback(when);
 setMode("side");
+setOutline(true);
 show(lead);
-document.getElementById("map-after").focus({ preventScroll: true });
 maps.drawn().then(() => (page.dataset.shown = lead.number));
 open();

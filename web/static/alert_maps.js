@@ -26,6 +26,7 @@ export class Maps {
     this.viewer = viewer;
     this.swipe = swipe;
     this.mode = "side";
+    this.outlined = true;
     this.view = new ol.View({ center: [0, 0], zoom: 16, maxZoom: 25, enableRotation: false, constrainResolution: false });
     this.outlines = new ol.layer.Vector({ source: new ol.source.Vector(), zIndex: 5 });
     this.maps = {};
@@ -112,6 +113,7 @@ export class Maps {
   setMode(mode) {
     this.mode = mode;
     this.viewer.dataset.mode = mode;
+    this.setOutline(this.outlined);
     this.swipe.parentElement.hidden = mode !== "swipe";
     this.measure();
   }
@@ -122,7 +124,9 @@ export class Maps {
   }
 
   setOutline(shown) {
-    for (const { outline } of Object.values(this.maps)) outline.setVisible(shown);
+    this.outlined = shown;
+    this.maps.after.outline.setVisible(shown);
+    this.maps.before.outline.setVisible(shown && this.mode !== "difference"); // twice the same would be black
   }
 
   /** While held: the dates alternate in one place; where motion is not wanted, the earlier one is shown. */
