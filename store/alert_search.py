@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 from store.alert_filter import PARAMETERS, SORTS, AlertFilter, Box, Sort, bbox_of
 from store.alert_map import AlertOutline, MapCluster, MapPoint, alert_outlines, alerts_on_map
 from store.alert_order import ORDERS, beyond, cursor_of, place_of, whole
+from store.areas import area_names
+from store.lead_locks import holders
 from store.rights import Viewer, may_see, under
-from store.tables import Alert, AlertLock, Area, Person
+from store.tables import Alert
 
 __all__ = [
     "PARAMETERS",
@@ -40,6 +42,7 @@ __all__ = [
     "count_alerts",
     "facets",
     "neighbours",
+    "row_of",
     "search_alerts",
 ]
 
@@ -79,7 +82,7 @@ class AlertRow:
 
     Attributes:
         grid_name: of the smallest area that answers for it; "" where none is known.
-        overlaps: kinds of the layers that it overlaps.
+        overlaps: kinds of the layers that it overlaps; of those that were looked at and are not there nothing.
         evidence: pictures: name → key of the object.
         centre: of its bounds; longitude, latitude.
         locked_by: login of who has it open now; "" nobody.
@@ -221,6 +224,12 @@ def neighbours(session: Session, viewer: Viewer, filter: AlertFilter, number: st
     return Neighbours(ends[0], ends[1], _count(session, [*where, before]) + 1)
 
 
+def row_of(session: Session, viewer: Viewer, number: str, now: dt.datetime) -> AlertRow | None:
+    """One lead as a list shows it; None: there is none, or it is not theirs."""
+    own = select(*_FIELDS).where(Alert.number == number, under(Alert.grid_code, viewer))
+    return next(iter(_rows(session, session.execute(own).all(), now)), None)
+
+
 def alert_by_number(session: Session, viewer: Viewer, number: str) -> Alert | None:
     """The lead, with its outline; None: there is none, or it is not theirs."""
     alert = session.scalar(select(Alert).where(Alert.number == number))
@@ -236,17 +245,14 @@ def _count(session: Session, where: Sequence[ColumnElement[bool]], most: int | N
 
 def _rows(session: Session, found: Sequence[Any], now: dt.datetime) -> tuple[AlertRow, ...]:
     # names and locks for the page alone: joined, they would be looked up for all leads that the order passes by
-    areas = select(Area.code, Area.name).where(Area.code.in_({row.grid_code for row in found}))
-    names = {code: name for code, name in session.execute(areas)}  # noqa: C416  (rows are no pairs to a type checker)
-    locks = (
-        select(AlertLock.alert_id, Person.login)
-        .join(Person, Person.id == AlertLock.person_id)
-        .where(AlertLock.alert_id.in_([row.id for row in found]), AlertLock.until > now)
-    )
-    logins = {alert_id: login for alert_id, login in session.execute(locks)}  # noqa: C416
+    names = area_names(session, {row.grid_code for row in found})
+    locks = holders(session, [row.id for row in found], now)
     rows = []
     for row in found:
         values = row._asdict()
-        values["overlaps"] = tuple(dict.fromkeys(str(overlap["kind"]) for overlap in row.overlaps))
-        rows.append(AlertRow(**values, grid_name=names.get(row.grid_code, ""), locked_by=logins.get(row.id, "")))
+        values["overlaps"] = tuple(
+            dict.fromkeys(str(overlap["kind"]) for overlap in row.overlaps if overlap.get("share"))
+        )
+        lock = locks.get(row.id)
+        rows.append(AlertRow(**values, grid_name=names.get(row.grid_code, ""), locked_by=lock.login if lock else ""))
     return tuple(rows)

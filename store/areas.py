@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,16 @@ from store.outlines import bounds_of, near
 from store.polygon_file import Broken, PolygonFile, PolygonFileError, Row, read_polygons, text_of
 from store.tables import Area
 
-__all__ = ["LoadedAreas", "area_code", "areas_touching", "features_touching", "list_areas", "load_areas", "load_layer"]
+__all__ = [
+    "LoadedAreas",
+    "area_code",
+    "area_names",
+    "areas_touching",
+    "features_touching",
+    "list_areas",
+    "load_areas",
+    "load_layer",
+]
 
 CODE_FIELDS = ("XZQDM", "ZLDWDM", "XZDM", "XZQHDM", "ADCODE", "CODE")
 """Fields that are taken for the code when none is named: those of the national survey's layers come first."""
@@ -173,6 +182,12 @@ def list_areas(session: Session, level: str | None = None, under: str = "") -> S
     if level is not None:
         query = query.where(Area.level == level)
     return session.scalars(query.order_by(Area.code)).all()
+
+
+def area_names(session: Session, codes: Collection[str]) -> dict[str, str]:
+    """Code → name, of those that are loaded."""
+    rows = session.execute(select(Area.code, Area.name).where(Area.code.in_(codes)))
+    return {code: name for code, name in rows}  # noqa: C416  (rows are no pairs to a type checker)
 
 
 def _code_field(file: PolygonFile, named: str | None) -> str:

@@ -14,6 +14,9 @@ from store.alert_filter import Box
 from store.rights import Viewer, begins, may_see, under
 from store.tables import Night, Scan, SceneRow, Uncompared
 
+GREATEST_ID = 2**63
+"""From here on no database has a row; asked for one, some fail."""
+
 
 @dataclass(frozen=True)
 class SceneFilter:
@@ -82,7 +85,7 @@ def count_scenes(session: Session, viewer: Viewer, filter: SceneFilter) -> int: 
 
 def scene_seen(session: Session, viewer: Viewer, scene_id: int) -> SceneRow | None:
     """The scene, with its footprint; None: there is none, or it is not theirs."""
-    scene = session.get(SceneRow, scene_id)
+    scene = session.get(SceneRow, scene_id) if 0 < scene_id < GREATEST_ID else None
     return scene if scene is not None and may_see(viewer, scene.area_code) else None
 
 

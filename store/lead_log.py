@@ -1,4 +1,4 @@
-"""What is told of one lead beside the lead itself: its steps as the chain they are, and the boundaries around it."""
+"""Where leads are: their outlines, and the boundaries around one."""
 
 from __future__ import annotations
 
@@ -10,39 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from enforcement.areas import NamedArea
-from enforcement.chain import Row
-from store.alert_search import AlertFilter, AlertRow, alert_by_number, search_alerts
 from store.outlines import near
 from store.rights import Viewer, may_see
-from store.tables import Alert, Area, Transition
+from store.tables import Alert, Area
 
 _AROUND = 0.02  # degrees, two kilometres: a location map shows no more
-
-
-def log_of(session: Session, alert: Alert) -> list[Row]:
-    """The steps of a lead, oldest first, with what was hashed of each."""
-    steps = session.scalars(
-        select(Transition).where(Transition.alert_id == alert.id).order_by(Transition.sequence)
-    ).all()
-    return [
-        Row(
-            step.sequence,
-            {
-                "alert": alert.number,
-                "sequence": step.sequence,
-                "at": step.at,
-                "who": step.who,
-                "role": step.role,
-                "from_state": step.from_state,
-                "to_state": step.to_state,
-                "why": step.why,
-                "evidence": step.evidence,
-            },
-            step.previous_hash,
-            step.hash,
-        )
-        for step in steps
-    ]
 
 
 def areas_around(session: Session, viewer: Viewer, alert: Alert) -> list[NamedArea]:
@@ -60,12 +32,3 @@ def outlines_of(session: Session, alert_ids: Collection[int]) -> dict[int, BaseG
     """Outlines of leads by id; longitude, latitude."""
     rows = session.execute(select(Alert.id, Alert.outline).where(Alert.id.in_(alert_ids)))
     return {alert_id: outline for alert_id, outline in rows}  # noqa: C416  (rows are no pairs to a type checker)
-
-
-def row_of(session: Session, viewer: Viewer, number: str) -> AlertRow | None:
-    """One lead as a list shows it; None: there is none, or it is not theirs."""
-    alert = alert_by_number(session, viewer, number)
-    if alert is None:
-        return None
-    here = AlertFilter(text=number, bbox=(alert.west, alert.south, alert.east, alert.north))
-    return next((row for row in search_alerts(session, viewer, here, limit=100).rows if row.id == alert.id), None)

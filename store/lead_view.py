@@ -1,9 +1,9 @@
-"""What the review shows of one lead besides its row: what was seen of it, its log, areas around, who could have it."""
+"""What the review shows of a lead besides its row and its log: what was seen of it, areas around, who could have it."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from shapely.geometry.base import BaseGeometry
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from store.outlines import near
 from store.rights import Viewer, under
-from store.tables import Alert, Area, Observation, Person, Scan, SceneRow, Transition
+from store.tables import Alert, Area, Observation, Person, Scan, SceneRow
 
 MOST_AREAS = 40
 """Outlines on the small map: more would be a blot."""
@@ -88,19 +88,6 @@ def sights_of(session: Session, alert: Alert) -> list[LeadSight]:
     return sights
 
 
-def steps_of(session: Session, alert: Alert) -> Sequence[Transition]:
-    """The log of a lead, oldest first."""
-    return session.scalars(
-        select(Transition).where(Transition.alert_id == alert.id).order_by(Transition.sequence)
-    ).all()
-
-
-def areas_named(session: Session, codes: Collection[str]) -> dict[str, str]:
-    """Code → name, of those that are known."""
-    rows = session.execute(select(Area.code, Area.name).where(Area.code.in_(codes)))
-    return {code: name for code, name in rows}  # noqa: C416  (rows are no pairs to a type checker)
-
-
 def areas_around(session: Session, viewer: Viewer, alert: Alert) -> list[AreaShape]:
     """The areas of the viewer around a lead's own, and those that they lie in; no others. The lead's own come first."""
     own = {code for code in (alert.grid_code, alert.township_code, alert.county_code) if code}
@@ -109,15 +96,6 @@ def areas_around(session: Session, viewer: Viewer, alert: Alert) -> list[AreaSha
     known = select(Area).where(under(Area.code, viewer), near(Area, around), Area.code.not_in(own))
     rows += session.scalars(known.order_by(Area.code).limit(MOST_AREAS - len(rows)))
     return [AreaShape(row.code, row.name, row.level, row.outline.simplify(_EXACT)) for row in rows]
-
-
-def overlapped(session: Session, alert_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
-    """Kinds of the layers that lie under leads, by id; of layers that were looked at and are not there nothing."""
-    rows = session.execute(select(Alert.id, Alert.overlaps).where(Alert.id.in_(alert_ids)))
-    return {
-        alert_id: tuple(dict.fromkeys(str(overlap["kind"]) for overlap in overlaps if overlap.get("share")))
-        for alert_id, overlaps in rows
-    }
 
 
 def colleagues(session: Session, alert: Alert) -> list[Colleague]:

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from enforcement.change_types import read_change_types
 from enforcement.lead import Evidence, Lead, LeadArea, LeadImage, Sight
-from store.tables import Alert, Area, Observation, Scan, SceneRow, Transition
+from store.areas import area_names
+from store.map_scenes import last_pair
+from store.tables import Alert, Observation, SceneRow, Transition
 
 
 def read_lead(session: Session, alert: Alert, public_url: str = "") -> Lead:
@@ -25,10 +27,8 @@ def read_lead(session: Session, alert: Alert, public_url: str = "") -> Lead:
         .where(Observation.alert_id == alert.id)
         .order_by(Observation.after_date, Observation.id)
     ).all()
-    latest = session.scalar(
-        select(Observation.scan_id).where(Observation.alert_id == alert.id).order_by(Observation.id.desc()).limit(1)
-    )
-    scan = session.get(Scan, latest) if latest is not None else None
+    pair = last_pair(session, alert.id)
+    scan = pair.scan if pair else None
     alignment = (scan.result.get("alignment") or {}) if scan else {}
     areas = _areas(session, alert)
     words = read_change_types()
@@ -48,8 +48,8 @@ def read_lead(session: Session, alert: Alert, public_url: str = "") -> Lead:
         detected=alert.detected,
         area_m2=alert.area_m2,
         score=alert.score,
-        earlier=_image(session, scan.before_id) if scan else None,
-        later=_image(session, scan.after_id) if scan else None,
+        earlier=_image(pair.before) if pair else None,
+        later=_image(pair.after) if pair else None,
         village=areas.get(12),
         township=areas.get(9),
         county=areas.get(6),
@@ -80,14 +80,12 @@ def gravest_first(session: Session) -> list[Alert]:
 def _areas(session: Session, alert: Alert) -> dict[int, LeadArea]:
     """The areas that answer for it, by the length of their code: 6 county, 9 township, 12 village."""
     codes = {len(code): code for code in (alert.county_code, alert.township_code, alert.grid_code) if code}
-    rows = session.execute(select(Area.code, Area.name).where(Area.code.in_(codes.values())))
-    names = {code: name for code, name in rows}  # noqa: C416  (rows are no pairs to a type checker)
+    names = area_names(session, codes.values())
     return {length: LeadArea(code, names.get(code, "")) for length, code in codes.items()}
 
 
-def _image(session: Session, scene_id: int) -> LeadImage | None:
-    scene = session.get(SceneRow, scene_id)
-    return None if scene is None else LeadImage(scene.date, scene.source, scene.gsd_m, scene.sha256)
+def _image(scene: SceneRow) -> LeadImage:
+    return LeadImage(scene.date, scene.source, scene.gsd_m, scene.sha256)
 
 
 def _works(session: Session, alert: Alert) -> str | None:

@@ -13,6 +13,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from store.alert_filter import Box
+from store.image_search import GREATEST_ID
 from store.outlines import near
 from store.rights import Viewer, features_seen, under
 from store.tables import Area, Feature, Layer, Scan, SceneRow
@@ -95,7 +96,7 @@ def layer_on_map(
 
 def layer_by_id(session: Session, layer_id: int) -> Layer | None:
     """The layer; None: there is none."""
-    return session.get(Layer, layer_id) if 0 < layer_id < 2**63 else None
+    return session.get(Layer, layer_id) if 0 < layer_id < GREATEST_ID else None
 
 
 def scans_on_map(session: Session, viewer: Viewer, bbox: Box, limit: int = 100) -> list[ShownScan]:

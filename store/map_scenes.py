@@ -11,10 +11,8 @@ from sqlalchemy.orm import Session
 
 from store.alert_filter import Box
 from store.outlines import near
-from store.rights import Viewer, may_see, under
+from store.rights import Viewer, under
 from store.tables import Observation, Scan, SceneRow
-
-_GREATEST_ID = 2**63
 
 
 class SeenPair(NamedTuple):
@@ -23,12 +21,6 @@ class SeenPair(NamedTuple):
     scan: Scan
     before: SceneRow
     after: SceneRow
-
-
-def shown_scene(session: Session, viewer: Viewer, scene_id: int) -> SceneRow | None:
-    """The scene; None: there is none, or it is not theirs."""
-    scene = session.get(SceneRow, scene_id) if 0 < scene_id < _GREATEST_ID else None
-    return scene if scene is not None and may_see(viewer, scene.area_code) else None
 
 
 def scenes_in_box(

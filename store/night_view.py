@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from store.nights import last_nights, summary_of
+from store.nights import last_nights, summary_of, summary_of_part
 from store.rights import Viewer, under
 from store.tables import Night, Scan, SceneRow, Uncompared
 
@@ -83,30 +83,4 @@ def scans_of(session: Session, viewer: Viewer, night_id: int, limit: int) -> lis
 def _summary(session: Session, viewer: Viewer, night: Night) -> dict[str, Any]:
     if not viewer.code:
         return summary_of(session, night)
-    states: dict[str, int] = {}
-    leads: dict[str, int] = {}
-    changes, looked_at = 0, 0.0
-    scans = select(Scan.state, Scan.changes, Scan.result)
-    for state, found, result in session.execute(scans.where(Scan.night_id == night.id, under(Scan.area_code, viewer))):
-        states[state] = states.get(state, 0) + 1
-        if state == "done":
-            changes += found
-            looked_at += result.get("looked_at", {}).get("area_m2", 0.0)
-            for verdict, number in result.get("leads", {}).items():
-                leads[verdict] = leads.get(verdict, 0) + number
-    gaps = session.execute(
-        select(Uncompared.reason, func.count(), func.sum(Uncompared.area_m2))
-        .where(Uncompared.night_id == night.id, under(Uncompared.area_code, viewer))
-        .group_by(Uncompared.reason)
-        .order_by(Uncompared.reason)
-    )
-    return {
-        "scans": sum(states.values()),
-        "states": dict(sorted(states.items())),
-        "looked_at_m2": round(looked_at, 2),
-        "changes": changes,
-        "leads": dict(sorted(leads.items())),
-        "uncompared": [
-            {"reason": reason, "pieces": pieces, "area_m2": round(float(area), 2)} for reason, pieces, area in gaps
-        ],
-    }
+    return summary_of_part(session, night, under(Scan.area_code, viewer), under(Uncompared.area_code, viewer))

@@ -9,7 +9,7 @@ from typing import Any
 import shapely
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
 from store.counters import hold
@@ -145,6 +145,20 @@ def summary_of(session: Session, night: Night) -> dict[str, Any]:
     return night.summary if night.state == "done" else _summary(session, night.id, _count_scans(session, night.id))
 
 
+def summary_of_part(
+    session: Session, night: Night, scans: ColumnElement[bool], ground: ColumnElement[bool]
+) -> dict[str, Any]:
+    """The same of some of its scans and of some of the ground that was not compared.
+
+    Args:
+        session: reads.
+        night: which.
+        scans: condition on :class:`store.tables.Scan`.
+        ground: condition on :class:`store.tables.Uncompared`.
+    """
+    return _summary(session, night.id, _count_scans(session, night.id, scans), scans, ground)
+
+
 def last_nights(session: Session, limit: int = 7) -> list[Night]:
     """The last nights, the newest first."""
     return list(session.scalars(select(Night).order_by(Night.day.desc()).limit(limit)))
@@ -161,22 +175,34 @@ def uncompared_ground(session: Session, night_id: int) -> list[tuple[Uncompared,
     return [(ground, name) for ground, name in rows]
 
 
-def _count_scans(session: Session, night_id: int) -> dict[str, int]:
-    states = session.execute(select(Scan.state, func.count()).where(Scan.night_id == night_id).group_by(Scan.state))
+def _count_scans(session: Session, night_id: int, theirs: ColumnElement[bool] | None = None) -> dict[str, int]:
+    counted = select(Scan.state, func.count()).where(Scan.night_id == night_id, _or_all(theirs))
+    states = session.execute(counted.group_by(Scan.state))
     return {state: number for state, number in states}  # noqa: C416  (rows are no pairs to the type checker)
 
 
-def _summary(session: Session, night_id: int, counted: Mapping[str, int]) -> dict[str, Any]:
-    results = session.execute(select(Scan.changes, Scan.result).where(Scan.night_id == night_id, Scan.state == "done"))
+def _or_all(condition: ColumnElement[bool] | None) -> ColumnElement[bool]:
+    return true() if condition is None else condition
+
+
+def _summary(
+    session: Session,
+    night_id: int,
+    counted: Mapping[str, int],
+    scans: ColumnElement[bool] | None = None,
+    ground: ColumnElement[bool] | None = None,
+) -> dict[str, Any]:
+    done = select(Scan.changes, Scan.result).where(Scan.night_id == night_id, Scan.state == "done", _or_all(scans))
+    results = session.execute(done)
     changes, looked_at, leads = 0, 0.0, dict[str, int]()
     for found, result in results:
         changes += found
         looked_at += result.get("looked_at", {}).get("area_m2", 0.0)
         for verdict, number in result.get("leads", {}).items():
             leads[verdict] = leads.get(verdict, 0) + number
-    ground = session.execute(
+    missed = session.execute(
         select(Uncompared.reason, func.count(), func.sum(Uncompared.area_m2))
-        .where(Uncompared.night_id == night_id)
+        .where(Uncompared.night_id == night_id, _or_all(ground))
         .group_by(Uncompared.reason)
         .order_by(Uncompared.reason)
     )
@@ -187,6 +213,6 @@ def _summary(session: Session, night_id: int, counted: Mapping[str, int]) -> dic
         "changes": changes,
         "leads": dict(sorted(leads.items())),
         "uncompared": [
-            {"reason": reason, "pieces": pieces, "area_m2": round(float(area), 2)} for reason, pieces, area in ground
+            {"reason": reason, "pieces": pieces, "area_m2": round(float(area), 2)} for reason, pieces, area in missed
         ],
     }

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
@@ -22,8 +21,8 @@ from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
 from store.outbox import announce
 from store.rights import Viewer
-from store.tables import Alert, Transition
-from store.transitions import append_transition, undo_transition
+from store.tables import Alert
+from store.transitions import append_transition, steps_of, undo_transition
 from store.week_cap import rank_leads
 
 UNDO_WITHIN = dt.timedelta(minutes=10)
@@ -107,11 +106,7 @@ class Sitting:
             TubanError: :class:`enforcement.states.NotAllowed`: it is another person's, too old, taken back already, or
                 made other leads of this one.
         """
-        log = list(
-            self.session.scalars(
-                select(Transition).where(Transition.alert_id == alert.id).order_by(Transition.sequence.desc())
-            )
-        )
+        log = steps_of(self.session, alert)[::-1]
         steps = 1
         for number, row in enumerate(log, 1):
             if row.at != log[0].at or row.who != self.viewer.login or "undoes" in row.evidence:

@@ -91,7 +91,7 @@ def append_transition(
     """
     table = table or read_states()
     session.flush()
-    log = list(session.scalars(select(Transition).where(Transition.alert_id == alert.id).order_by(Transition.sequence)))
+    log = steps_of(session, alert)
     begins = not log and to_state == table.initial and alert.state in ("", table.initial)
     from_state = "" if begins else alert.state
     history = [(row.to_state, row.who) for row in log]
@@ -133,7 +133,7 @@ def undo_transition(
     """
     table = table or read_states()
     session.flush()
-    log = list(session.scalars(select(Transition).where(Transition.alert_id == alert.id).order_by(Transition.sequence)))
+    log = steps_of(session, alert)
     last = log[-1] if log else None
     first = log[-steps] if 0 < steps <= len(log) else None
     if last is None or first is None or not first.from_state:
@@ -166,6 +166,17 @@ def due_on(state: str, entered: dt.date, table: StateTable) -> dt.date | None:
     """Last local day on which the next step is in time, for a lead that came into ``state`` on ``entered``."""
     days = table.within(state)
     return None if days is None else deadline(entered, days, read_calendar())
+
+
+def steps_of(session: Session, alert: Alert) -> list[Transition]:
+    """The steps of an alert, oldest first."""
+    log = select(Transition).where(Transition.alert_id == alert.id).order_by(Transition.sequence)
+    return list(session.scalars(log))
+
+
+def log_of(session: Session, alert: Alert) -> list[Row]:
+    """The same as the chain that they are, with what was hashed of each."""
+    return [_chained(alert.number, step) for step in steps_of(session, alert)]
 
 
 def _append(
@@ -230,7 +241,7 @@ def verify_transitions(session: Session, table: StateTable | None = None) -> lis
 
 
 def _fault(number: str, state: str, log: list[Any], initial: str) -> tuple[int, str] | None:
-    bad = verify(Row(row.sequence, _fields(number, row), row.previous_hash, row.hash) for row in log)
+    bad = verify(_chained(number, row) for row in log)
     if bad is not None:
         return bad, f"transition {bad} is missing or is not as it was written"
     for before, row in pairwise(log):
@@ -265,6 +276,10 @@ def closings(
         correction = correction_of(evidence)
         found[alert_id] = Closing(at.astimezone(zone).date(), correction is not None and correction.cleared)
     return found
+
+
+def _chained(number: str, row: Any) -> Row:
+    return Row(row.sequence, _fields(number, row), row.previous_hash, row.hash)
 
 
 def _fields(number: str, row: Any) -> dict[str, Any]:

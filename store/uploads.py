@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from store.batches import BatchReport, batch_report, count_files
 from store.rights import Viewer, may_see, under
-from store.tables import Area, Batch, BatchFile, SceneRow
+from store.tables import Batch, BatchFile, SceneRow
 
 FOREIGN = "the same content as an image of another area"
 """Said of a file that equals a scene which is not the viewer's to see."""
@@ -63,8 +63,3 @@ def uploaded_batch(session: Session, viewer: Viewer, batch_id: int) -> Batch | N
     if batch is None or batch.origin != "upload" or batch.created_by != viewer.login:
         return None
     return batch if may_see(viewer, batch.area_code) else None
-
-
-def area_name(session: Session, code: str) -> str:
-    """Name of a loaded area; "" if none is."""
-    return session.scalar(select(Area.name).where(Area.code == code)) or ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -25,11 +25,10 @@ OWN_NAMES = ("min_mu", "max_mu", "min_percent", "overdue")
 
 @dataclass(frozen=True)
 class Bundle:
-    """What is asked for; its first page, with the layers under it; counts; areas and people to choose from."""
+    """What is asked for; its first page; counts; areas and people to choose from."""
 
     asked: AlertFilter
     found: AlertPage
-    layers: Mapping[int, tuple[str, ...]]
     counted: Facets
     areas: Sequence[Area]
     people: Sequence[Person]
@@ -41,14 +40,12 @@ class Card:
 
     Attributes:
         row: the lead.
-        layers: kinds of the layers that it overlaps.
         pictures: addresses of before and after; None: not kept.
         rejectable: whether the person may reject it.
         overdue: whether it waits for too long.
     """
 
     row: AlertRow
-    layers: tuple[str, ...]
     pictures: dict[str, str | None]
     rejectable: bool
     overdue: bool
@@ -64,13 +61,12 @@ class StateGroup:
     chosen: bool
 
 
-def cards(found: AlertPage, layers: Mapping[int, tuple[str, ...]], role: str, today: dt.date) -> list[Card]:
+def cards(found: AlertPage, role: str, today: dt.date) -> list[Card]:
     """The leads of a page."""
     states = read_states()
     return [
         Card(
             row,
-            layers.get(row.id, ()),
             {when: picture_address(row.number, row.evidence, when) for when in ("before", "after")},
             "false_change" in states.ways_out(row.state, role),
             bool(row.due_on and row.due_on < today and row.state in states.open),

@@ -10,11 +10,12 @@ from enforcement.evidence_sheet import EvidenceSheet, evidence_sheet
 from enforcement.sheet_drawing import SheetPicture
 from enforcement.sheet_texts import Language
 from errors import ImageError
-from store.lead_log import areas_around, log_of
+from store.lead_log import areas_around
 from store.leads import read_lead
 from store.objects import ObjectMissing
 from store.rights import Viewer
 from store.tables import Alert
+from store.transitions import log_of
 from web.alert_pictures import AlertViews, alert_views
 from workers.context import Context
 

@@ -15,10 +15,12 @@ from enforcement.change_types import read_change_types
 from enforcement.states import StateTable, read_states
 from enforcement.units import mu
 from store.alert_search import AlertFilter, neighbours
-from store.lead_view import LeadSight, SeenImage, areas_around, areas_named, colleagues, names_of, sights_of, steps_of
+from store.areas import area_names
+from store.lead_view import LeadSight, SeenImage, areas_around, colleagues, names_of, sights_of
 from store.reviewing import Lock, lock_holder, split_at_gaps
 from store.rights import Viewer
 from store.tables import Alert, Transition
+from store.transitions import steps_of
 from web.alert_words import in_language
 from web.page import language_of
 from web.routes.tiles import evidence_mark
@@ -121,7 +123,7 @@ class LeadPage:
 
     def _place(self, alert: Alert) -> list[dict[str, str]]:
         codes = dict.fromkeys(code for code in (alert.county_code, alert.township_code, alert.grid_code) if code)
-        known = areas_named(self.session, codes)
+        known = area_names(self.session, codes)
         return [{"code": code, "name": known.get(code, "")} for code in codes]
 
     def _overlap(self, overlap: dict[str, Any]) -> dict[str, Any]:

@@ -223,7 +223,8 @@ def test_a_lead_of_others_is_as_if_it_were_not_there(mixed: Database) -> None:
 
 
 def test_a_row_tells_what_a_list_shows(database: Database) -> None:
-    overlaps = [{"layer": name, "kind": kind} for name, kind in (("a", "cultivated"), ("b", "plan"), ("c", "plan"))]
+    under = (("a", "cultivated", 0.5), ("b", "plan", 0.2), ("c", "plan", 0.1), ("d", "protected", 0.0))  # d: looked at
+    overlaps = [{"layer": name, "kind": kind, "share": share} for name, kind, share in under]
     add(database, lead("D1", overlaps=overlaps, evidence={"before": "e/before.jpg"}), lead("D2", grid_code="3301"))
     with database.write() as session:
         outline = bounds_of(box(119, 29, 121, 31))

@@ -6,6 +6,7 @@ import datetime as dt
 
 from sqlalchemy.orm import Session
 
+from store.alert_search import row_of
 from store.database import Database
 from store.image_search import (
     SceneFilter,
@@ -16,12 +17,12 @@ from store.image_search import (
     search_scans,
     search_scenes,
 )
-from store.lead_log import areas_around, log_of, outlines_of, row_of
+from store.lead_log import areas_around, outlines_of
 from store.outlines import bounds_of
 from store.reviewed_scans import reviewed_scans
 from store.rights import Viewer
 from store.tables import Alert, Night, Observation, Uncompared
-from store.transitions import append_transition
+from store.transitions import append_transition, log_of
 from tests.store.places import NOW, add_area, add_scan, add_scene, ground
 
 A, B = "330199101001", "330199101002"
@@ -103,10 +104,10 @@ def test_a_leads_row_outline_log_and_map_are_found(database: Database) -> None:
     with database.write() as session:
         leads = settle(session)
     with database.read() as session:
-        row = row_of(session, OF_A, f"N{A}")
+        row = row_of(session, OF_A, f"N{A}", NOW)
         assert row is not None
         assert row.id == leads[A]
-        assert row_of(session, OF_A, f"N{B}") is None
+        assert row_of(session, OF_A, f"N{B}", NOW) is None
         assert outlines_of(session, [leads[A]])[leads[A]].area > 0
         alert = session.get_one(Alert, leads[A])
         assert [step.fields["to_state"] for step in log_of(session, alert)] == ["new", "triaged"]

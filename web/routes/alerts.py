@@ -14,11 +14,10 @@ from enforcement.states import read_states
 from errors import TubanError
 from store.actions import note_action
 from store.alert_search import facets, search_alerts
-from store.lead_view import overlapped
+from store.areas import list_areas
 from store.many_leads import MOST_AT_ONCE
 from store.people import people_under
 from store.reviewing import figures_of_day, reject_many, undo_many
-from store.rights import areas_seen
 from web.alert_rows import Bundle, asked_for, cards, default_filter, groups_of_states, place_choices, tell_filter
 from web.alert_words import reason_in_words, reasons, refusal
 from web.page import language_of, page
@@ -55,10 +54,9 @@ def _bundle(request: Request, context: Service, viewer: Person) -> Bundle:
     with context.database.read() as session:
         found = search_alerts(session, viewer, asked, limit=PAGE, now=context.clock())
         counted = facets(session, viewer, asked)
-        areas = [area for area in areas_seen(session, viewer) if area.code.startswith(viewer.code)]
+        areas = list_areas(session, under=viewer.code)
         people = list(people_under(session, viewer))
-        layers = overlapped(session, [row.id for row in found.rows])
-    return Bundle(asked, found, layers, counted, areas, people)
+    return Bundle(asked, found, counted, areas, people)
 
 
 @router.get("")
@@ -77,7 +75,7 @@ def grid(request: Request, context: Service, viewer: Person) -> Response:
         request,
         "alerts.html",
         bundle=bundle,
-        cards=cards(bundle.found, bundle.layers, viewer.role, today),
+        cards=cards(bundle.found, viewer.role, today),
         query=urlencode(query),
         after=bundle.found.after,
         groups=groups_of_states(bundle, viewer.role),
@@ -102,12 +100,9 @@ def more_cards(request: Request, context: Service, viewer: Person, after: str = 
     asked = wanted(request, context)
     with context.database.read() as session:
         found = search_alerts(session, viewer, asked, limit=PAGE, after=after, now=context.clock())
-        layers = overlapped(session, [row.id for row in found.rows])
     today = context.clock().astimezone(context.settings.zone).date()
     query = urlencode(asked.to_query())
-    return page(
-        request, "alert_cards.html", cards=cards(found, layers, viewer.role, today), query=query, after=found.after
-    )
+    return page(request, "alert_cards.html", cards=cards(found, viewer.role, today), query=query, after=found.after)
 
 
 @router.get("/figures")

@@ -12,10 +12,10 @@ from enforcement.lead import lead_feature
 from enforcement.states import read_states
 from enforcement.units import mu
 from store.alert_search import AlertRow, alert_by_number, search_alerts
-from store.lead_log import log_of
 from store.leads import read_lead
 from store.reviewing import move
 from store.sitting import LONGEST_WHY
+from store.transitions import log_of
 from web.api_answers import (
     CLASH,
     FORBIDDEN,

@@ -20,8 +20,8 @@ from enforcement.lead import STATEMENT
 from enforcement.states import read_states
 from enforcement.units import mu
 from errors import SettingsError
-from store.alert_search import PARAMETERS, AlertFilter, AlertRow, count_alerts, search_alerts
-from store.lead_log import outlines_of, row_of
+from store.alert_search import PARAMETERS, AlertFilter, AlertRow, count_alerts, row_of, search_alerts
+from store.lead_log import outlines_of
 from web.api_answers import NOT_THEIRS, Geometry
 from web.api_parameters import Number, base_of, next_page
 from web.links import GEOJSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, link
@@ -197,7 +197,7 @@ def alert_item(request: Request, context: Service, viewer: Person, number: Numbe
     """Tell one lead."""
     base = base_of(request, context)
     with context.database.read() as session:
-        row = row_of(session, viewer, number)
+        row = row_of(session, viewer, number, context.clock())
         if row is None:
             raise NotFound
         outline = outlines_of(session, [row.id])[row.id]

@@ -15,10 +15,11 @@ from pydantic import BaseModel, Field
 
 from errors import SettingsError
 from store.actions import note_action
+from store.areas import area_names, list_areas
 from store.batches import BatchReport, create_batch
-from store.rights import Viewer, areas_seen, may_see
+from store.rights import Viewer, may_see
 from store.tables import Batch
-from store.uploads import area_name, batch_seen, batches_seen, scenes_of_batch, uploaded_batch
+from store.uploads import batch_seen, batches_seen, scenes_of_batch, uploaded_batch
 from web.handing_over import begin_handing_over, look_after_old_ones
 from web.page import page
 from web.refusals import Clash, Invalid, NotFound
@@ -163,7 +164,7 @@ def list_page(
 ) -> Response:
     """Upload, and the list."""
     with context.database.read() as session:
-        areas = [area for area in areas_seen(session, viewer) if may_see(viewer, area.code)]
+        areas = list_areas(session, under=viewer.code)
         found = batches_seen(session, viewer, before_id=before, limit=30)
         return page(request, "batches.html", areas=areas, batches=found, before=before, states=STATES)
 
@@ -183,7 +184,7 @@ def files_part(request: Request, viewer: Person, context: Service, batch_id: int
 def _batch_page(request: Request, viewer: Viewer, context: Context, batch_id: int, template: str) -> Response:
     report = _report(context, viewer, batch_id)
     with context.database.read() as session:
-        area = area_name(session, report.area_code)
+        area = area_names(session, [report.area_code]).get(report.area_code, "")
     handing_over = report.state == "receiving" and is_complete(context.settings, batch_id)
     return page(request, template, batch=report, area=area, states=STATES, handing_over=handing_over)
 

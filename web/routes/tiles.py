@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from store.alert_search import alert_by_number
-from store.map_scenes import last_pair, shown_scene
+from store.image_search import scene_seen
+from store.map_scenes import last_pair
 from store.objects import ObjectMissing
 from web.alert_pictures import alert_tile, alert_window, before_shift
 from web.refusals import NotFound
@@ -32,7 +33,7 @@ def scene_tile(request: Request, context: Service, person: Person, scene_id: int
     if not is_tile(z, x, y):
         raise NotFound
     with context.database.read() as session:
-        scene = shown_scene(session, person, scene_id)
+        scene = scene_seen(session, person, scene_id)
     if scene is None:
         raise NotFound
     mark = _mark(scene.object_sha256, z, x, y)
@@ -98,7 +99,7 @@ def evidence(
 def preview(request: Request, context: Service, person: Person, scene_id: int) -> Response:
     """All of a scene, small, on its own grid."""
     with context.database.read() as session:
-        scene = shown_scene(session, person, scene_id)
+        scene = scene_seen(session, person, scene_id)
     if scene is None:
         raise NotFound
     mark = _mark(scene.object_sha256, "preview")
