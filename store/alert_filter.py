@@ -205,7 +205,12 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _day(text: str) -> dt.date:
+def day_of(text: str) -> dt.date:
+    """Read a day like ``2026-11-20``.
+
+    Raises:
+        ValueError: it is none that a database takes; says what was expected.
+    """
     try:
         day = dt.date.fromisoformat(text)
     except ValueError:
@@ -262,11 +267,11 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "min_score": _number(0, 1),
     "min_area_m2": _number(0),
     "max_area_m2": _number(0),
-    "since": _day,
-    "until": _day,
-    "created_since": _day,
-    "created_until": _day,
-    "overdue_on": _day,
+    "since": day_of,
+    "until": day_of,
+    "created_since": day_of,
+    "created_until": day_of,
+    "overdue_on": day_of,
     "sources_at_least": _whole,
     "assignee": _short(100),
     "over_cap": _yes_or_no,

@@ -170,5 +170,5 @@ def asked_for(request: Request, context: Context) -> AlertFilter:
     if "min_percent" in read:
         text["min_score"] = f"{read['min_percent'] / 100:.4f}"
     if given["overdue"]:
-        text["overdue_on"] = context.clock().astimezone(context.settings.zone).date().isoformat()
+        text["overdue_on"] = context.today.isoformat()
     return AlertFilter.from_query(text, context.settings.zone)

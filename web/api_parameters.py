@@ -1,4 +1,4 @@
-"""Parameters that routes of the API share, and the addresses of further pages."""
+"""Parameters that routes of the API share."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 
 from errors import SettingsError
-from store.alert_filter import AlertFilter, bbox_of
+from store.alert_filter import AlertFilter, Box, bbox_of, day_of
 from web.refusals import Invalid
 from web.signed_in import Service
-from workers.context import Context
 
 _DAY = r"^(\d{4}-\d{2}-\d{2})?$"
 _CODE = r"^[0-9]{0,12}$"
@@ -72,47 +71,30 @@ def alert_filter(
 Filter = Annotated[AlertFilter, Depends(alert_filter)]
 
 
-def day_of(name: str, text: str) -> dt.date | None:
+def day_asked(name: str, text: str) -> dt.date | None:
     """A day of a parameter; None: not given.
 
     Raises:
         SettingsError: it is none.
     """
-    return dt.date.fromisoformat(text) if _is_day(name, text) else None
-
-
-def _is_day(name: str, text: str) -> bool:
-    if not text:
-        return False
     try:
-        year = dt.date.fromisoformat(text).year
-    except ValueError:
-        year = 0
-    if not 1900 <= year <= 2200:  # a database cannot take every day that Python has
-        raise SettingsError(f"{name} is {text[:40]!r}; expected a day between 1900 and 2200, like 2026-11-20.")
-    return True
+        return day_of(text) if text else None
+    except ValueError as error:
+        raise SettingsError(f"{name} is {text[:40]!r}; expected {error}.") from None
 
 
-def box_of(text: str) -> tuple[float, float, float, float] | None:
-    """A box of a parameter; None: not given.
+def read_box(text: str) -> Box:
+    """West, south, east, north of a parameter.
 
     Raises:
         Invalid: it is none.
     """
     try:
-        return bbox_of(text) if text else None
+        return bbox_of(text)
     except ValueError as error:
         raise Invalid(f"bbox is {text[:80]!r}; expected {error}.") from None
 
 
-def base_of(request: Request, context: Context) -> str:
-    """Where people reach the service, without a slash at the end: as it is set, else as it was asked."""
-    return (context.settings.public_url or str(request.base_url)).rstrip("/")
-
-
-def next_page(request: Request, context: Context, name: str, value: object) -> str | None:
-    """Address of the page after this one: the same with ``name`` set to ``value``; None when that is None."""
-    if value is None:
-        return None
-    asked = request.url.include_query_params(**{name: str(value)})
-    return f"{base_of(request, context)}{asked.path}?{asked.query}"
+def box_asked(text: str) -> Box | None:
+    """The same; None: not given."""
+    return read_box(text) if text else None

@@ -13,10 +13,10 @@ from functools import cache
 from typing import Any
 
 from pyproj import Transformer
+from shapely import Point
 
-from enforcement.zones import FIRST, LAST, Zone, zone_at
+from enforcement.zones import FIRST, GEOGRAPHIC, LAST, Zone, zone_at
 
-GEOGRAPHIC = "EPSG:4490"
 LONGEST = 200
 
 _LONGITUDES, _LATITUDES = (70.0, 140.0), (0.0, 60.0)  # by which the axes are told apart
@@ -117,8 +117,8 @@ def in_zone(lon: float, lat: float) -> tuple[str, float, float] | None:
     zone = zone_at(lon)
     if zone is None:
         return None
-    east, north = _forward(zone.code).transform(lon, lat)
-    return zone.code, float(east), float(north)
+    there = zone.project(Point(lon, lat))
+    return zone.code, float(there.x), float(there.y)
 
 
 def _system(text: str) -> tuple[str | None, int | None, str]:
@@ -235,11 +235,6 @@ def _is_way(east: _Part, north: _Part) -> bool:
 
 def _within(value: float, ends: tuple[float, float]) -> bool:
     return ends[0] <= value <= ends[1]
-
-
-@cache
-def _forward(code: str) -> Transformer:
-    return Transformer.from_crs(GEOGRAPHIC, code, always_xy=True)
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from store.alert_filter import Box
+from store.alert_filter import Box, day_of
 from web.refusals import Refusal
 
 MOST_ITEMS = 1000
@@ -79,12 +79,11 @@ def _day(part: str, zone: dt.tzinfo) -> dt.date | None:
     if part in ("", ".."):
         return None
     try:
-        day = dt.date.fromisoformat(part) if len(part) == 10 else _moment(part).astimezone(zone).date()
+        return day_of(part if len(part) == 10 else _moment(part).astimezone(zone).date().isoformat())
     except (ValueError, OverflowError):
-        day = None
-    if day is None or not 1900 <= day.year <= 2200:
-        raise Refusal(f"datetime holds {part[:40]!r}; expected a day or moment between 1900 and 2200 (RFC 3339).")
-    return day
+        raise Refusal(
+            f"datetime holds {part[:40]!r}; expected a day or moment between 1900 and 2200 (RFC 3339)."
+        ) from None
 
 
 def _moment(text: str) -> dt.datetime:

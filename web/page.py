@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -45,6 +46,17 @@ def language_of(request: Request) -> str:
     return "en" if wanted.startswith("en") else "zh"
 
 
+def chosen_language(request: Request, asked: str) -> Literal["zh", "en"]:
+    """The language that was asked for, else the person's."""
+    return "en" if (asked or language_of(request)) == "en" else "zh"
+
+
+def named(table: Mapping[str, Any], key: str, language: str) -> str:
+    """Name of a state, role, kind or type in a language; the key itself where the table has it no more."""
+    found = table.get(key)
+    return key if found is None else str(getattr(found, language))
+
+
 def words(request: Request, message: str) -> str:
     """A message of the catalogue, or the words themselves."""
     return text(message, language_of(request)) if message in catalogue() else message
@@ -61,14 +73,9 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     asked: Asking | None = getattr(request.state, "asking", None)
     zone = request.app.state.context.settings.zone
     states, types = read_states(), read_change_types()
-    which = LANGUAGES.index(language)
 
     def moment(at: dt.datetime | None) -> str:
         return "–" if at is None else f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
-
-    def name(table: Any, key: str) -> str:
-        found = table.get(key)
-        return key if found is None else (found.zh, found.en)[which]
 
     content = (
         _templates()
@@ -81,10 +88,10 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
             script_texts=lambda prefix: texts_under(prefix, language),
             viewer=asked.viewer if asked else None,
             csrf=csrf_token(asked.secret) if asked and asked.secret else "",
-            state_name=lambda key: name(states.states, key),
-            role_name=lambda key: name(states.roles, key),
-            kind_name=lambda key: name(types.kinds, key),
-            type_name=lambda key: name(types.types, key),
+            state_name=lambda key: named(states.states, key, language),
+            role_name=lambda key: named(states.roles, key, language),
+            kind_name=lambda key: named(types.kinds, key, language),
+            type_name=lambda key: named(types.types, key, language),
             day=lambda date: "–" if date is None else date.isoformat(),
             moment=moment,
             **values,

@@ -22,9 +22,9 @@ from store.rights import Viewer
 from store.tables import Alert, Transition
 from store.transitions import steps_of
 from web.alert_words import in_language
-from web.page import language_of
+from web.page import language_of, named
 from web.routes.tiles import evidence_mark
-from web.texts import LANGUAGES, catalogue, text
+from web.texts import catalogue, text
 from workers.context import Context
 
 JUDGED_BY_KEY = ("triaged", "false_change", "bad_imagery")
@@ -40,11 +40,9 @@ class LeadPage:
         self.language = language_of(request)
         self.now = context.clock()
         self.zone = context.settings.zone
-        self._which = LANGUAGES.index(self.language)
 
-    def _name(self, table: Any, key: str) -> str:
-        found = table.get(key)
-        return key if found is None else str((found.zh, found.en)[self._which])
+    def _name(self, table: Mapping[str, Any], key: str) -> str:
+        return named(table, key, self.language)
 
     def _word(self, prefix: str, key: str) -> str:
         return text(f"{prefix}.{key}", self.language) if f"{prefix}.{key}" in catalogue() else key

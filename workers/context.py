@@ -44,6 +44,11 @@ class Context:
         """Connect to what ``settings`` names."""
         return cls(settings, Database(settings.database_url), threads=threads)
 
+    @property
+    def today(self) -> dt.date:
+        """The local day."""
+        return self.clock().astimezone(self.settings.zone).date()
+
     @cached_property
     def objects(self) -> Objects:
         """Object files."""

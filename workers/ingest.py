@@ -153,7 +153,7 @@ def _ingested(context: Context, work: Work, received: _Received, folder: Path, c
             file.name,
             cog,
             limits=_limits(context.settings.limits),
-            today=context.clock().astimezone(context.settings.zone).date(),
+            today=context.today,
             workdir=folder,
             default_date=received.date,
             apart=work.attempt > 1,

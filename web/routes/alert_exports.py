@@ -17,15 +17,16 @@ from starlette.background import BackgroundTask
 
 from enforcement.export_table import write_table
 from enforcement.exports import Exported, write_geojson, write_geopackage, write_shapefile
-from store.actions import note_action
 from store.alert_search import count_alerts
 from store.filtered_leads import filtered_leads
 from store.reviewed_scans import reviewed_scans
+from web.addresses import base_of
 from web.api_answers import REFUSED
-from web.api_parameters import Filter, base_of
-from web.page import language_of
+from web.api_parameters import Filter
+from web.noting import note
+from web.page import chosen_language
 from web.refusals import Invalid
-from web.signed_in import Person, Service, address_of
+from web.signed_in import Person, Service
 from web.training_folder import write_training_zip
 
 router = APIRouter(prefix="/api/alerts", tags=["exports"], responses=REFUSED)
@@ -65,7 +66,7 @@ def export(
     """
     if crs == "zone" and format != "shp":
         raise Invalid(f"crs is zone, and format {format}; only a Shapefile (shp) is written in the local zone.")
-    chosen: Literal["zh", "en"] = "en" if (language or language_of(request)) == "en" else "zh"
+    chosen = chosen_language(request, language)
     now = context.clock()
     folder = Path(tempfile.mkdtemp(prefix="tuban-export-"))
     name, media_type = _TYPES[format]
@@ -85,15 +86,13 @@ def export(
             else:
                 written = write_table(leads, path, chosen)
         with context.database.write() as session:
-            note_action(
+            note(
+                request,
                 session,
-                who=viewer.login,
-                what="exported",
+                viewer,
+                "exported",
                 about=format,
-                code=viewer.code,
-                now=now,
                 detail={"leads": written.leads, "filter": filter.to_query()},
-                address=address_of(request),
             )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -114,16 +113,7 @@ def training(request: Request, context: Service, viewer: Person) -> FileResponse
             scans, left_out = reviewed_scans(session, viewer)
         leads = write_training_zip(scans, base_of(request, context), path)
         with context.database.write() as session:
-            note_action(
-                session,
-                who=viewer.login,
-                what="exported",
-                about="training",
-                code=viewer.code,
-                now=context.clock(),
-                detail={"leads": leads},
-                address=address_of(request),
-            )
+            note(request, session, viewer, "exported", about="training", detail={"leads": leads})
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from enforcement.change_types import read_change_types
 from enforcement.states import read_states
 from errors import TubanError
-from store.actions import note_action
 from store.alert_search import facets, search_alerts
 from store.areas import list_areas
 from store.many_leads import MOST_AT_ONCE
@@ -20,9 +19,10 @@ from store.people import people_under
 from store.reviewing import figures_of_day, reject_many, undo_many
 from web.alert_rows import Bundle, asked_for, cards, default_filter, groups_of_states, place_choices, tell_filter
 from web.alert_words import reason_in_words, reasons, refusal
+from web.noting import note
 from web.page import language_of, page
 from web.review_data import wanted
-from web.signed_in import Person, Service, address_of
+from web.signed_in import Person, Service
 
 router = APIRouter(prefix="/alerts", include_in_schema=False)
 
@@ -68,7 +68,7 @@ def grid(request: Request, context: Service, viewer: Person) -> Response:
         )
     bundle = _bundle(request, context, viewer)
     query = bundle.asked.to_query()
-    today = context.clock().astimezone(context.settings.zone).date()
+    today = context.today
     with context.database.read() as session:
         figures = figures_of_day(session, viewer, viewer.login, today, context.settings.zone)
     answer = page(
@@ -100,7 +100,7 @@ def more_cards(request: Request, context: Service, viewer: Person, after: str = 
     asked = wanted(request, context)
     with context.database.read() as session:
         found = search_alerts(session, viewer, asked, limit=PAGE, after=after, now=context.clock())
-    today = context.clock().astimezone(context.settings.zone).date()
+    today = context.today
     query = urlencode(asked.to_query())
     return page(request, "alert_cards.html", cards=cards(found, viewer.role, today), query=query, after=found.after)
 
@@ -108,7 +108,7 @@ def more_cards(request: Request, context: Service, viewer: Person, after: str = 
 @router.get("/figures")
 def figures(context: Service, viewer: Person) -> dict[str, Any]:
     """Numbers of the day: judged by this person, left on their ground, judged per hour at work."""
-    today = context.clock().astimezone(context.settings.zone).date()
+    today = context.today
     with context.database.read() as session:
         return figures_of_day(session, viewer, viewer.login, today, context.settings.zone)._asdict()
 
@@ -121,14 +121,12 @@ def reject(request: Request, context: Service, viewer: Person, said: Rejection) 
     try:
         with context.database.write() as session:
             done = reject_many(session, viewer, said.numbers, reason, now, context.settings)
-            note_action(
+            note(
+                request,
                 session,
-                who=viewer.login,
-                what="rejected_several",
-                now=now,
-                code=viewer.code,
+                viewer,
+                "rejected_several",
                 detail={"numbers": list(done.done), "reason": reason, "token": done.token},
-                address=address_of(request),
             )
     except TubanError as error:
         raise refusal(request, error) from error
@@ -142,14 +140,8 @@ def take_back(request: Request, context: Service, viewer: Person, said: TakenBac
     try:
         with context.database.write() as session:
             done = undo_many(session, viewer, said.token, now, context.settings)
-            note_action(
-                session,
-                who=viewer.login,
-                what="took_back_several",
-                now=now,
-                code=viewer.code,
-                detail={"numbers": list(done.done), "token": said.token},
-                address=address_of(request),
+            note(
+                request, session, viewer, "took_back_several", detail={"numbers": list(done.done), "token": said.token}
             )
     except TubanError as error:
         raise refusal(request, error, "review.not_undone") from error

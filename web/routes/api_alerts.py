@@ -16,6 +16,7 @@ from store.leads import read_lead
 from store.reviewing import move
 from store.sitting import LONGEST_WHY
 from store.transitions import log_of
+from web.addresses import next_page
 from web.api_answers import (
     CLASH,
     FORBIDDEN,
@@ -28,7 +29,7 @@ from web.api_answers import (
     TransitionAnswer,
     TransitionList,
 )
-from web.api_parameters import Filter, Limit, Number, next_page
+from web.api_parameters import Filter, Limit, Number
 from web.refusals import NotFound
 from web.signed_in import Person, Service
 

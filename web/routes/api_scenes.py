@@ -14,6 +14,7 @@ from store.image_search import SceneFilter, scene_seen, search_nights, search_sc
 from store.objects import ObjectMissing
 from store.rights import areas_seen
 from store.tables import Scan, SceneRow
+from web.addresses import next_page
 from web.api_answers import (
     NOT_THEIRS,
     REFUSED,
@@ -28,7 +29,7 @@ from web.api_answers import (
     SceneList,
     SceneSummary,
 )
-from web.api_parameters import BeforeId, BoxText, Day, Id, Limit, Place, box_of, day_of, next_page
+from web.api_parameters import BeforeId, BoxText, Day, Id, Limit, Place, box_asked, day_asked
 from web.refusals import NotFound
 from web.signed_in import Person, Service
 
@@ -49,7 +50,7 @@ def list_scenes(
     before: BeforeId = None,
 ) -> SceneList:
     """List scenes, the newest first."""
-    asked = SceneFilter(place, source, day_of("since", since), day_of("until", until), box_of(bbox))
+    asked = SceneFilter(place, source, day_asked("since", since), day_asked("until", until), box_asked(bbox))
     with context.database.read() as session:
         found, following = search_scenes(session, viewer, asked, limit=limit, before_id=before)
         scenes = [SceneSummary(**_facts(scene)) for scene in found]
@@ -133,7 +134,7 @@ def list_scans(
 def list_nights(request: Request, context: Service, viewer: Person, limit: Limit = 30, before: Day = "") -> NightList:
     """List nights, the newest first, each with what it came to on the person's ground."""
     with context.database.read() as session:
-        found, following = search_nights(session, viewer, limit=limit, before=day_of("before", before))
+        found, following = search_nights(session, viewer, limit=limit, before=day_asked("before", before))
     nights = [
         NightAnswer(
             id=seen.night.id,

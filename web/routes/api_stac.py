@@ -19,8 +19,9 @@ from store.image_search import (
     search_scenes,
 )
 from store.tables import SceneRow
+from web.addresses import base_of, next_page, this_page
 from web.api_answers import NOT_THEIRS, Geometry
-from web.api_parameters import BeforeId, Id, base_of, next_page
+from web.api_parameters import BeforeId, Id
 from web.links import GEOJSON, JSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, link
 from web.ogc_parameters import BBox, ItemLimit, When, box_asked, days_asked
 from web.refusals import NotFound
@@ -162,8 +163,10 @@ def scene_items(
     with context.database.read() as session:
         found, following = search_scenes(session, viewer, asked, limit=limit, before_id=before, outlines=True)
         matched = count_scenes(session, viewer, asked)
-    here = f"{base}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
-    links = [link("self", here, GEOJSON), link("collection", f"{base}/api/stac/collections/scenes")]
+    links = [
+        link("self", this_page(request, context), GEOJSON),
+        link("collection", f"{base}/api/stac/collections/scenes"),
+    ]
     links.append(link("root", f"{base}/api/stac"))
     address = next_page(request, context, "before", following)
     if address is not None:

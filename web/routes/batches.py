@@ -14,17 +14,17 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from errors import SettingsError
-from store.actions import note_action
 from store.areas import area_names, list_areas
 from store.batches import BatchReport, create_batch
 from store.rights import Viewer, may_see
 from store.tables import Batch
 from store.uploads import batch_seen, batches_seen, scenes_of_batch, uploaded_batch
 from web.handing_over import begin_handing_over, look_after_old_ones
+from web.noting import note
 from web.page import page
 from web.refusals import Clash, Invalid, NotFound
 from web.routes.uploads import own_batch
-from web.signed_in import Person, Service, address_of
+from web.signed_in import Person, Service
 from web.uploads import begin_batch, is_complete, list_uploads, mark_complete, told
 from workers.brought import shown
 from workers.context import Context
@@ -76,10 +76,7 @@ def begin(request: Request, viewer: Person, context: Service, new: NewBatch) -> 
             created_by=viewer.login, unique_key=None, now=now,
         )  # fmt: skip
         begin_batch(context.settings, batch.id, new.date)
-        note_action(
-            session, who=viewer.login, what="began_upload", about=f"batch {batch.id}", code=new.area, now=now,
-            address=address_of(request),
-        )  # fmt: skip
+        note(request, session, viewer, "began_upload", about=f"batch {batch.id}", code=new.area)
         return {"id": batch.id, "state": batch.state}
 
 
@@ -104,11 +101,15 @@ def complete(
             raise Clash(f"{len(missing)} of {len(uploads)} files are not whole: {', '.join(missing[:5])}.")
         mark_complete(context.settings, batch_id)
         with context.database.write() as session:
-            note_action(
-                session, who=viewer.login, what="completed_upload", about=f"batch {batch_id}", code=code,
-                now=context.clock(), detail={"files": len(uploads), "left_out": len(missing)},
-                address=address_of(request),
-            )  # fmt: skip
+            note(
+                request,
+                session,
+                viewer,
+                "completed_upload",
+                about=f"batch {batch_id}",
+                code=code,
+                detail={"files": len(uploads), "left_out": len(missing)},
+            )
     if state == "receiving":
         begin_handing_over(context, batch_id)
     return _told(_report(context, viewer, batch_id))

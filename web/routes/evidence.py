@@ -10,15 +10,16 @@ from fastapi.responses import Response
 from enforcement.bundle import write_bundle
 from enforcement.evidence_sheet import EvidenceSheet, evidence_sheet
 from enforcement.signing_key import load_or_make_signing_key
-from store.actions import note_action
 from store.alert_search import alert_by_number
 from store.rights import Viewer
+from web.addresses import base_of
 from web.api_answers import NOT_THEIRS, REFUSED
-from web.api_parameters import Number, base_of
+from web.api_parameters import Number
 from web.gathering import bundle_of, gather_sheet
-from web.page import language_of
+from web.noting import note
+from web.page import chosen_language
 from web.refusals import NotFound
-from web.signed_in import Person, Service, address_of
+from web.signed_in import Person, Service
 from workers.context import Context
 
 router = APIRouter(prefix="/alerts/{number}", tags=["evidence"], responses=REFUSED | NOT_THEIRS)
@@ -31,7 +32,7 @@ def sheet(
     request: Request, context: Service, viewer: Person, number: Number, language: Literal["zh", "en", ""] = ""
 ) -> Response:
     """Make the evidence sheet (PDF, A4), in the person's language unless another is given."""
-    chosen: Literal["zh", "en"] = "en" if (language or language_of(request)) == "en" else "zh"
+    chosen = chosen_language(request, language)
     gathered = _gathered(request, context, viewer, number, "made_sheet")
     name = f"{number}_{chosen}.pdf"
     headers = {"content-disposition": f'inline; filename="{name}"'}
@@ -55,13 +56,5 @@ def _gathered(request: Request, context: Context, viewer: Viewer, number: str, w
         gathered = gather_sheet(context, session, viewer, alert, base_of(request, context))
         code = alert.grid_code
     with context.database.write() as session:
-        note_action(
-            session,
-            who=viewer.login,
-            what=what,
-            about=number,
-            code=code,
-            now=context.clock(),
-            address=address_of(request),
-        )
+        note(request, session, viewer, what, about=number, code=code)
     return gathered

@@ -11,13 +11,14 @@ from fastapi.responses import HTMLResponse
 
 from enforcement.change_types import read_change_types
 from enforcement.states import read_states
-from store.alert_filter import AlertFilter, Box, bbox_of
+from store.alert_filter import AlertFilter, Box
 from store.alert_search import alert_outlines, alerts_on_map
 from store.layers import list_layers
 from store.map_ground import areas_on_map, bounds_seen, layer_by_id, layer_on_map, scans_on_map
 from store.map_scenes import scenes_in_box
+from web.api_parameters import read_box
 from web.coordinates import NotCoordinates, in_zone, read_place
-from web.page import language_of, page
+from web.page import language_of, named, page
 from web.refusals import Invalid, NotFound
 from web.signed_in import Person, Service
 from web.texts import text as text_of
@@ -45,14 +46,15 @@ def map_page(request: Request, context: Service, person: Person) -> HTMLResponse
             for layer, _ in list_layers(session)
         ]
     states, types = read_states(), read_change_types()
-    which = 0 if language_of(request) == "zh" else 1
+    language = language_of(request)
     wmts = context.settings.web.map
     settings = {
         "extent": extent,
         "layers": layers,
-        "kinds": {key: (kind.zh, kind.en)[which] for key, kind in types.kinds.items()},
+        "kinds": {key: named(types.kinds, key, language) for key in types.kinds},
         "states": {
-            key: {"name": (state.zh, state.en)[which], "means": state.means} for key, state in states.states.items()
+            key: {"name": named(states.states, key, language), "means": state.means}
+            for key, state in states.states.items()
         },
         "outlines_from": OUTLINES_FROM,
         "wmts": wmts.model_dump() if wmts.wmts_url else None,
@@ -65,7 +67,7 @@ def areas(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> dict[str,
     """Areas as GeoJSON: counties from afar, villages near by."""
     levels = ["county", *(["township"] if zoom >= 9 else []), *(["village"] if zoom >= 11.5 else [])]
     with context.database.read() as session:
-        shown = areas_on_map(session, person, _box(bbox), levels, _tolerance(zoom))
+        shown = areas_on_map(session, person, read_box(bbox), levels, _tolerance(zoom))
     return _collection(_feature(area.outline, zoom, code=area.code, name=area.name, level=area.level) for area in shown)
 
 
@@ -73,7 +75,7 @@ def areas(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> dict[str,
 def scenes(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> dict[str, Any]:
     """Scenes with their footprints as GeoJSON, the latest first."""
     with context.database.read() as session:
-        shown = scenes_in_box(session, person, _box(bbox))
+        shown = scenes_in_box(session, person, read_box(bbox))
     return _collection(
         _feature(
             shapely.simplify(scene.outline, _tolerance(zoom)),
@@ -99,7 +101,7 @@ def scans(context: Service, person: Person, bbox: Bbox) -> list[dict[str, Any]]:
                 "before_date": scan.before_date and scan.before_date.isoformat(),
                 "after_date": scan.after_date and scan.after_date.isoformat(),
             }
-            for scan in scans_on_map(session, person, _box(bbox))
+            for scan in scans_on_map(session, person, read_box(bbox))
         ]
 
 
@@ -107,7 +109,7 @@ def scans(context: Service, person: Person, bbox: Bbox) -> list[dict[str, Any]]:
 def alerts(request: Request, context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> dict[str, Any]:
     """Leads: clusters and points, and near by their outlines; filters are parameters of the review's list."""
     query = {name: request.query_params.getlist(name) for name in request.query_params if name != "bbox"}
-    wanted, box = AlertFilter.from_query(query, context.settings.zone), _box(bbox)
+    wanted, box = AlertFilter.from_query(query, context.settings.zone), read_box(bbox)
     with context.database.read() as session:
         marks = alerts_on_map(session, person, wanted, box, zoom, _MOST_ALERTS)
         near = alert_outlines(session, person, wanted, box, _MOST_OUTLINES) if zoom >= OUTLINES_FROM else []
@@ -146,7 +148,7 @@ def layer(context: Service, person: Person, layer_id: int, bbox: Bbox, zoom: Zoo
     with context.database.read() as session:
         if layer_by_id(session, layer_id) is None:
             raise NotFound
-        shown = layer_on_map(session, person, layer_id, _box(bbox), _tolerance(zoom), _MOST_FEATURES)
+        shown = layer_on_map(session, person, layer_id, read_box(bbox), _tolerance(zoom), _MOST_FEATURES)
         collection = _collection(
             _feature(
                 outline,
@@ -181,13 +183,6 @@ def go_to(
         "assumed": place.assumed,
         "zone": None if zone is None else {"code": zone[0], "east": round(zone[1], 2), "north": round(zone[2], 2)},
     }
-
-
-def _box(text: str) -> Box:
-    try:
-        return bbox_of(text)
-    except ValueError as fault:
-        raise Invalid(f"bbox is {text[:80]!r}; expected {fault}.") from None
 
 
 def _tolerance(zoom: float) -> float:

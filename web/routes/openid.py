@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from store.people import person_by_subject
+from web.addresses import base_of
 from web.openid import Begun, begin, finish
 from web.refusals import Forbidden, NotFound
 from web.routes.sign_in import begin_for, inside
@@ -22,8 +23,7 @@ MINUTES = 10
 
 
 def _back(request: Request, context: Context) -> str:
-    base = context.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-    return f"{base}/openid/back"
+    return f"{base_of(request, context)}/openid/back"
 
 
 @router.get("/openid/begin")

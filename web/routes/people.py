@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
 from enforcement.states import read_states
-from store.actions import actions_of, note_action
+from store.actions import actions_of
 from store.areas import list_areas
 from store.people import (
     add_person,
@@ -23,10 +23,12 @@ from store.people import (
 )
 from store.rights import Viewer, may_see
 from store.tables import Person as PersonRow
+from web.addresses import base_of
+from web.noting import note
 from web.page import page
 from web.passwords import LEAST_LETTERS, hash_password, is_password
 from web.refusals import Forbidden, Invalid, NotFound
-from web.signed_in import Administrator, Person, Service, address_of
+from web.signed_in import Administrator, Person, Service
 from web.texts import LANGUAGES
 from workers.context import Context
 
@@ -36,14 +38,7 @@ LOG_LINES = 100
 
 
 def _link(request: Request, context: Context, secret: str) -> str:
-    base = context.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-    return f"{base}/welcome/{secret}"
-
-
-def _note(session: Session, request: Request, context: Context, who: Viewer, what: str, about: str, code: str) -> None:
-    note_action(
-        session, who=who.login, what=what, about=about, code=code, now=context.clock(), address=address_of(request)
-    )
+    return f"{base_of(request, context)}/welcome/{secret}"
 
 
 def _theirs(session: Session, viewer: Viewer, person_id: int) -> PersonRow:
@@ -89,7 +84,7 @@ def add(
             session, login=login, name=name or login, role=role, code=code, administrator=administrator, now=now
         )
         secret = invite(session, person.id, now)
-        _note(session, request, context, viewer, "added_person", login, code)
+        note(request, session, viewer, "added_person", about=login, code=code)
     return _list(request, context, viewer, link=_link(request, context, secret), of=login)
 
 
@@ -99,7 +94,7 @@ def new_link(request: Request, context: Service, viewer: Administrator, person_i
     with context.database.write() as session:
         person = _theirs(session, viewer, person_id)
         secret = invite(session, person.id, context.clock())
-        _note(session, request, context, viewer, "invited", person.login, person.code)
+        note(request, session, viewer, "invited", about=person.login, code=person.code)
     return _list(request, context, viewer, link=_link(request, context, secret), of=person.login)
 
 
@@ -116,7 +111,7 @@ def set_active(
         if not active:
             end_sessions(session, person.id)
         what = "started_person" if active else "stopped_person"
-        _note(session, request, context, viewer, what, person.login, person.code)
+        note(request, session, viewer, what, about=person.login, code=person.code)
     return _list(request, context, viewer)
 
 
@@ -155,7 +150,7 @@ def change_password(
         row = person_by_id(session, viewer.person_id)
         if row is not None:
             row.password_hash = kept
-        _note(session, request, context, viewer, "set_password", viewer.login, viewer.code)
+        note(request, session, viewer, "set_password", about=viewer.login)
     return _account(request, context, viewer, changed=True)
 
 
@@ -184,7 +179,7 @@ def add_key(
     """Make a key by which a program acts for the person; shown once."""
     with context.database.write() as session:
         key = add_token(session, viewer.person_id, name, context.clock(), days)
-        _note(session, request, context, viewer, "made_token", name, viewer.code)
+        note(request, session, viewer, "made_token", about=name)
     return _account(request, context, viewer, key=key)
 
 
@@ -194,7 +189,7 @@ def revoke(request: Request, context: Service, viewer: Person, key_id: int) -> H
     with context.database.write() as session:
         if not revoke_token(session, viewer.person_id, key_id, context.clock()):
             raise NotFound
-        _note(session, request, context, viewer, "revoked_token", str(key_id), viewer.code)
+        note(request, session, viewer, "revoked_token", about=str(key_id))
     return _account(request, context, viewer)
 
 

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from errors import TubanError
-from store.actions import note_action
 from store.alert_search import alert_by_number
 from store.reviewing import (
     assign,
@@ -34,10 +33,11 @@ from store.reviewing import (
 from store.rights import Viewer
 from store.tables import Alert
 from web.alert_words import REASONS, reason_in_words, reasons, refusal
+from web.noting import note
 from web.page import language_of, page
 from web.refusals import Clash, Invalid, NotFound
 from web.review_data import LeadPage, wanted
-from web.signed_in import Person, Service, address_of
+from web.signed_in import Person, Service
 
 router = APIRouter(prefix="/alerts/{number}", include_in_schema=False)
 
@@ -213,7 +213,7 @@ def assign_lead(request: Request, context: Service, viewer: Person, number: str,
 
     def act(session: Session, alert: Alert, now: dt.datetime) -> Alert:
         alert = assign(session, alert, viewer, said.login, now)
-        _note(request, session, viewer, alert, now, "assigned", {"to": said.login})
+        note(request, session, viewer, "assigned", about=alert.number, code=alert.grid_code, detail={"to": said.login})
         return alert
 
     return _change(request, context, viewer, number, act, as_of=said.as_of, key="review.not_assigned")
@@ -227,7 +227,7 @@ def type_lead(request: Request, context: Service, viewer: Person, number: str, s
         before = {"kind": alert.kind, "type": alert.change_type}
         alert = set_kind_type(session, alert, viewer, said.kind, said.change_type, now)
         told = {"from": before, "to": {"kind": alert.kind, "type": alert.change_type}}
-        _note(request, session, viewer, alert, now, "set_type", told)
+        note(request, session, viewer, "set_type", about=alert.number, code=alert.grid_code, detail=told)
         return alert
 
     return _change(request, context, viewer, number, act, as_of=said.as_of)
@@ -255,24 +255,3 @@ def split_lead(request: Request, context: Service, viewer: Person, number: str, 
         raise refusal(request, error) from error
     except (StaleDataError, IntegrityError) as error:
         raise Clash("review.conflict") from error
-
-
-def _note(
-    request: Request,
-    session: Session,
-    viewer: Viewer,
-    alert: Alert,
-    now: dt.datetime,
-    what: str,
-    detail: dict[str, Any],
-) -> None:
-    note_action(
-        session,
-        who=viewer.login,
-        what=what,
-        now=now,
-        about=alert.number,
-        code=alert.grid_code,
-        detail=detail,
-        address=address_of(request),
-    )

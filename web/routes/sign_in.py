@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from store.actions import note_action
 from store.people import (
     add_person,
     any_administrator,
@@ -22,6 +21,7 @@ from store.people import (
     wait_seconds,
 )
 from store.tables import Person as PersonRow
+from web.noting import note
 from web.page import LANGUAGE_COOKIE, page
 from web.passwords import LEAST_LETTERS, hash_password, is_password
 from web.refusals import Forbidden, Invalid, NotFound
@@ -49,9 +49,7 @@ def begin_for(request: Request, context: Service, person: PersonRow, to: str) ->
         row = session.get_one(PersonRow, person.id)
         secret = begin_session(session, row, context.clock(), context.settings.web.session_hours)
         forget_failures(session, f"login:{row.login.lower()}")
-        note_action(
-            session, who=row.login, what="signed_in", code=row.code, now=context.clock(), address=address_of(request)
-        )
+        note(request, session, row, "signed_in")
     answer = RedirectResponse(inside(to), 303)
     answer.set_cookie(
         cookie_name(context),
@@ -129,9 +127,7 @@ def sign_out(request: Request, context: Service, asked: Annotated[Asking, Depend
     with context.database.write() as session:
         end_session(session, asked.secret)
         who = asked.viewer
-        note_action(
-            session, who=who.login, what="signed_out", code=who.code, now=context.clock(), address=address_of(request)
-        )
+        note(request, session, who, "signed_out")
     answer = Response(headers={"hx-redirect": "/sign-in"})
     answer.delete_cookie(cookie_name(context), path="/", secure=context.settings.web.secure_cookies, httponly=True)
     return answer
@@ -180,9 +176,7 @@ def welcome(
             person = session.get_one(PersonRow, found.person_id)
             person.password_hash = kept
             end_sessions(session, person.id)
-        note_action(
-            session, who=person.login, what="set_password", code=person.code, now=now, address=address_of(request)
-        )
+        note(request, session, person, "set_password")
     return begin_for(request, context, person, "/alerts")
 
 
