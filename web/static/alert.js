@@ -1,9 +1,9 @@
 // One lead after the other: shown at once, because the next was fetched ahead; judged by keys; open for one person.
 import { askEvidence, askPerson, askReason, askSplit } from "/static/alert_dialogs.js";
 import { Maps, Whereabouts } from "/static/alert_maps.js";
-import { Panel, fill, make } from "/static/alert_panel.js";
+import { Panel, make } from "/static/alert_panel.js";
 import * as stock from "/static/alert_stock.js";
-import { ask, notice, pageTexts } from "/static/tuban.js";
+import { ask, fill, notice, pageTexts, send as post } from "/static/tuban.js";
 
 const t = pageTexts();
 const given = JSON.parse(document.getElementById("lead").textContent);
@@ -22,7 +22,7 @@ let opened = Promise.resolve(); // the lead that is shown is being taken
 let active = Date.now();
 let outline = true;
 
-const send = (data, what, body) => ask(`${data.address}/${what}${query ? `?${query}` : ""}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
+const send = (data, what, body) => post(`${data.address}/${what}${query ? `?${query}` : ""}`, body);
 const free = () => !lead.lock.by;
 
 function actions() {

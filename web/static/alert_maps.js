@@ -1,10 +1,10 @@
 // The two images of a lead: beside each other, or one over the other to be swiped, blinked or subtracted.
 import { picture } from "/static/alert_stock.js";
+import { deepestZoom } from "/static/tuban.js";
 
 const NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 const COLOURS = { construction: "#ff5a3c", ground: "#ffd23f", demolition: "#5cc8ff" };
 const BLINK_MS = 380; // fewer than three changes a second: more can harm people
-const DEEPEST = 23;
 
 const flat = (geometry) => new ol.format.GeoJSON().readGeometry(geometry, { dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" });
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -14,11 +14,6 @@ function strokes(colour, width) {
     new ol.style.Style({ stroke: new ol.style.Stroke({ color: "rgba(16,16,16,.85)", width: width + 2.5 }) }),
     new ol.style.Style({ stroke: new ol.style.Stroke({ color: colour, width }) }),
   ];
-}
-
-/** Zoom at which a tile's pixel is not larger than the image's. */
-function zoomOf(gsd, latitude) {
-  return Math.min(DEEPEST, Math.max(10, Math.ceil(Math.log2((156543.034 * Math.cos((latitude * Math.PI) / 180)) / gsd))));
 }
 
 export class Maps {
@@ -49,7 +44,7 @@ export class Maps {
   source(lead, when) {
     const image = lead.images[when];
     if (!image.tiles) return null;
-    const maxZoom = zoomOf(image.gsd_m || 0.5, lead.centre[1]);
+    const maxZoom = deepestZoom(image.gsd_m || 0.5, lead.centre[1], 10);
     const source = new ol.source.XYZ({ url: `${image.tiles}/{z}/{x}/{y}`, maxZoom, transition: 0, interpolate: true });
     source.setTileLoadFunction(async (tile, address) => {
       const held = await picture(address);

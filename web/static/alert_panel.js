@@ -1,4 +1,5 @@
 // The facts of a lead beside its images.
+import { fill } from "/static/tuban.js";
 
 export function make(name, attributes = {}, ...children) {
   const element = document.createElement(name);
@@ -10,8 +11,6 @@ export function make(name, attributes = {}, ...children) {
   element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
   return element;
 }
-
-export const fill = (words, values) => words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 const fixed = (number, digits) => (number === null || number === undefined ? "–" : number.toFixed(digits));
 

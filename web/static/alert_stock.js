@@ -5,7 +5,7 @@ const MOST = 900; // tiles and pictures in memory: about ten leads on a large sc
 const leads = new Map();
 const pictures = new Map();
 
-/** The data of a lead, fetched once; `fresh` puts newer data in its place. */
+/** The data of a lead, fetched once; `keep` puts newer data in its place. */
 export function lead(number, query) {
   if (!leads.has(number)) {
     const asked = ask(`/alerts/${encodeURIComponent(number)}/data${query ? `?${query}` : ""}`);

@@ -1,8 +1,8 @@
 // The grid: several leads are chosen only to be rejected, and that can be taken back.
-import { ask, notice, pageTexts } from "/static/tuban.js";
+import { ask, fill, notice, pageTexts, send } from "/static/tuban.js";
 
 const texts = pageTexts();
-const say = (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const say = (key, values = {}) => fill(texts[key], values);
 const bar = document.getElementById("chosen");
 const dialog = document.getElementById("reject-dialog");
 const chosen = () => [...document.querySelectorAll('#leads input[name="number"]:checked')].map((box) => box.value);
@@ -28,7 +28,7 @@ function offer(words, token) {
   undo.addEventListener("click", async () => {
     undo.disabled = true;
     try {
-      const { done } = await ask("/alerts/undo", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token }) });
+      const { done } = await send("/alerts/undo", { token });
       for (const number of done) find(number)?.removeAttribute("hidden");
       notice(say("undone", { count: done.length }), "good");
       box.remove();
@@ -47,8 +47,8 @@ const find = (number) => document.querySelector(`#leads .lead[data-number="${CSS
 
 async function reject(numbers, form) {
   try {
-    const body = JSON.stringify({ numbers, reason: form.elements.reason.value, words: form.elements.words.value });
-    const told = await ask("/alerts/reject", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    const { reason, words } = form.elements;
+    const told = await send("/alerts/reject", { numbers, reason: reason.value, words: words.value });
     for (const number of told.done) {
       const lead = find(number);
       lead.querySelector("input").checked = false;

@@ -1,5 +1,5 @@
 // The map page. What it shows stands behind the # of its address, so that a link shares the view.
-import { ask, notice, pageTexts } from "/static/tuban.js";
+import { ask, fill, notice, pageTexts } from "/static/tuban.js";
 import { areaStyle, footprintStyle, layerStyle, markStyle, outlineStyle, statesOf } from "/static/map_marks.js";
 import { Images } from "/static/map_images.js";
 import { Measure } from "/static/map_measure.js";
@@ -10,7 +10,6 @@ const texts = pageTexts();
 const settings = JSON.parse(document.getElementById("map-settings").textContent);
 const element = (id) => document.getElementById(id);
 const boxes = (selector) => [...document.querySelectorAll(selector)];
-const fill = (words, values) => words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const LISTED = 60;
 
 const read = () => Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
@@ -133,10 +132,7 @@ function leadsAddress(asked) {
 
 function leads({ marks, outlines }) {
   put(shown.outlines, features(outlines));
-  put(shown.marks, marks.map((mark) => {
-    const feature = new ol.Feature({ geometry: new ol.geom.Point(ol.proj.fromLonLat([mark.lon, mark.lat])), ...mark });
-    return feature;
-  }));
+  put(shown.marks, marks.map((mark) => new ol.Feature({ geometry: new ol.geom.Point(ol.proj.fromLonLat([mark.lon, mark.lat])), ...mark })));
   const sum = marks.reduce((count, mark) => count + mark.count, 0);
   element("list-count").textContent = sum;
   element("leads-told").textContent = fill(texts.leads_told, { count: sum });

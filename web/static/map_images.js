@@ -1,12 +1,8 @@
 // Scenes of the bureau by date: tiles of one date, or of the latest of each place, and a second date to swipe to.
+import { deepestZoom } from "/static/tuban.js";
 
 const MOST = 80; // layers at once
 const UNDATED = "undated";
-
-/** Zoom at which a tile's pixel is not larger than the image's. */
-function deepest(gsd, latitude) {
-  return Math.min(23, Math.max(8, Math.ceil(Math.log2((156543.034 * Math.cos((latitude * Math.PI) / 180)) / gsd))));
-}
 
 export class Images {
   /** `chosen`: { image, compare }, each "latest", "none", a day or "undated"; `changed()` after a choice. */
@@ -68,7 +64,7 @@ export class Images {
     const key = `${left ? "left" : "right"} ${scene.id}`;
     if (!this.layers.has(key)) {
       const extent = ol.proj.transformExtent(scene.bounds, "EPSG:4326", "EPSG:3857");
-      const source = new ol.source.XYZ({ url: `/tiles/scenes/${scene.id}/{z}/{x}/{y}`, maxZoom: deepest(scene.gsd_m, scene.bounds[1]), transition: 0 });
+      const source = new ol.source.XYZ({ url: `/tiles/scenes/${scene.id}/{z}/{x}/{y}`, maxZoom: deepestZoom(scene.gsd_m, scene.bounds[1], 8), transition: 0 });
       this.layers.set(key, new ol.layer.Tile({ source, extent }));
       this.map.addLayer(this.layers.get(key));
     }

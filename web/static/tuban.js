@@ -25,6 +25,19 @@ export async function ask(address, options = {}) {
   return answer.status === 204 ? null : answer.json();
 }
 
+/** The same as POST, with a body of JSON. */
+export function send(address, body = {}) {
+  return ask(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+}
+
+/** A text with its {names} filled in. */
+export const fill = (words, values) => words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+/** Zoom at which a tile's pixel is not larger than the image's, which is `gsd` metres; from `least` to 23. */
+export function deepestZoom(gsd, latitude, least) {
+  return Math.min(23, Math.max(least, Math.ceil(Math.log2((156543.034 * Math.cos((latitude * Math.PI) / 180)) / gsd))));
+}
+
 /** Texts that the page gave to its scripts: <script type="application/json" id="texts">. */
 export function pageTexts() {
   const texts = document.getElementById("texts");

@@ -2,11 +2,11 @@
 //
 // Which batch is being sent is kept by the browser; how far each of its files is, the server knows. So after a reload,
 // or in another browser window, the same files chosen again go on where they stopped.
-import { ask, notice, pageTexts } from "/static/tuban.js";
+import { ask, fill, notice, pageTexts, send as post } from "/static/tuban.js";
 
 const texts = pageTexts();
 const at = (id) => document.getElementById(id);
-const say = (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const say = (key, values = {}) => fill(texts[key], values);
 const about = at("about");
 const KEPT = `tuban-upload-${at("upload").dataset.person}`;
 const AT_ONCE = 3;
@@ -130,11 +130,7 @@ async function begin() {
   if (about.elements.date.value) said.date = about.elements.date.value;
   at("begin").disabled = true;
   try {
-    const made = await ask("/api/batches", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(said),
-    });
+    const made = await post("/api/batches", said);
     batch = made.id;
     localStorage.setItem(KEPT, JSON.stringify({ batch, number: items.length }));
     start();
