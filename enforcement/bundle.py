@@ -19,13 +19,10 @@ import datetime as dt
 import hashlib
 import io
 import json
-import os
-import secrets
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,25 +94,6 @@ def write_bundle(bundle: Bundle, key: Ed25519PrivateKey) -> bytes:
     )
     sealed = {MANIFEST: manifest, SIGNATURE: key.sign(manifest), PUBLIC_KEY: public_pem(key), **files}
     return _zipped(sealed, bundle.created_at)
-
-
-def save_bundle(bundle: Bundle, key: Ed25519PrivateKey, path: Path) -> None:
-    """Write a bundle to a file, which is there whole or not at all.
-
-    Raises:
-        OutputError: as of :func:`write_bundle`, or it cannot be written.
-    """
-    data = write_bundle(bundle, key)
-    beside = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
-    try:
-        with beside.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise OutputError(f"The bundle {path} cannot be written: {error.strerror or error}.") from error
 
 
 def _files(bundle: Bundle) -> dict[str, bytes]:

@@ -10,12 +10,12 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from enforcement.units import METRES_PER_DEGREE
 from enforcement.zones import Zone, zone_at
 
 MOST = 20
 """Corners that are listed; an outline with more is simplified."""
 
-_METRES_PER_DEGREE = 111_320.0
 _STEPS = 40  # halvings of the tolerance: from kilometres to less than a millimetre
 
 
@@ -94,7 +94,7 @@ def _rings(outline: BaseGeometry) -> list[tuple[bool, NDArray[np.float64]]]:
 
 def _simplified(outline: BaseGeometry, most: int) -> BaseGeometry:
     """With degrees of one length: a degree of longitude is shorter than one of latitude."""
-    shrink = np.array([np.cos(np.radians(outline.centroid.y)), 1.0]) * _METRES_PER_DEGREE
+    shrink = np.array([np.cos(np.radians(outline.centroid.y)), 1.0]) * METRES_PER_DEGREE
     flat = shapely.transform(outline, lambda lonlat: lonlat * shrink)
     low, high = 0.0, float(max(np.ptp(flat.bounds[::2]), np.ptp(flat.bounds[1::2])))
     best = shapely.simplify(flat, high)

@@ -18,6 +18,7 @@ from reportlab.platypus import Flowable
 
 from enforcement.lead import LeadImage
 from enforcement.sheet_fonts import draw_text, width
+from enforcement.units import length_words, round_length
 from errors import TubanError
 
 RED = Color(0.84, 0.10, 0.10)
@@ -146,7 +147,7 @@ def draw_bar(canvas: Any, left: float, bottom: float, longest: float, points_per
         points_per_metre: the scale.
     """
     metres = round_length(longest / points_per_metre)
-    label = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
+    label = length_words(metres)
     bar = metres * points_per_metre
     ground = max(bar, width(label, 7)) + 8
     canvas.saveState()
@@ -175,12 +176,6 @@ def draw_north(canvas: Any, middle: float, bottom: float, word: str) -> None:
     canvas.drawPath(arrow, stroke=0, fill=1)
     draw_text(canvas, middle, bottom + 1, word, 7, align=0.5)
     canvas.restoreState()
-
-
-def round_length(most: float) -> float:
-    """The longest of 1, 2, 5, 10, 20 … that is not above ``most``."""
-    power = 10.0 ** math.floor(math.log10(most))
-    return max(step * power for step in (1, 2, 5) if step * power <= most * (1 + 1e-9))
 
 
 def _encoded(pixels: NDArray[np.uint8]) -> ImageReader:

@@ -17,8 +17,8 @@ from shapely.geometry.base import BaseGeometry
 from enforcement.areas import LEVELS, NamedArea
 from enforcement.sheet_drawing import GREY, RED, draw_bar, draw_north
 from enforcement.sheet_fonts import draw_text, printable, width
+from enforcement.units import METRES_PER_DEGREE
 
-_METRES_PER_DEGREE = 111_320.0
 _MARGIN = 0.06  # of a panel, around what it shows
 _LEAST_M = 300.0  # a panel shows at least this much ground
 _LINES = {"village": (0.35, GREY), "township": (0.7, Color(0.2, 0.2, 0.2)), "county": (1.3, black)}
@@ -40,7 +40,7 @@ class _Panel:
     def place(self, outline: BaseGeometry) -> BaseGeometry:
         """From longitude, latitude to points of the page."""
         lon, lat = self.centre
-        shrink = np.array([math.cos(math.radians(lat)), 1.0]) * _METRES_PER_DEGREE * self.points_per_metre
+        shrink = np.array([math.cos(math.radians(lat)), 1.0]) * METRES_PER_DEGREE * self.points_per_metre
         middle = np.array([self.left + self.width / 2, self.height / 2])
         return shapely.transform(outline, lambda lonlat: (lonlat - (lon, lat)) * shrink + middle)
 
@@ -155,8 +155,8 @@ def _around(shown: NamedArea | None, outline: BaseGeometry, left: float, wide: f
         shapely.union(shown.outline.envelope, outline.envelope).bounds if shown else outline.bounds
     )
     lat = (south + north) / 2
-    across = max((east - west) * _METRES_PER_DEGREE * math.cos(math.radians(lat)), _LEAST_M)
-    along = max((north - south) * _METRES_PER_DEGREE, _LEAST_M)
+    across = max((east - west) * METRES_PER_DEGREE * math.cos(math.radians(lat)), _LEAST_M)
+    along = max((north - south) * METRES_PER_DEGREE, _LEAST_M)
     scale = (1 - 2 * _MARGIN) * min(wide / across, tall / along)
     return _Panel(left, wide, tall, ((west + east) / 2, lat), scale)
 

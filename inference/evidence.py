@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from shapely.geometry import Polygon
 
+from enforcement.units import length_words, round_length
 from imagery import Patch
 from inference.align import Alignment
 from inference.changes import Change
@@ -60,11 +61,8 @@ class View:
 
     def bar(self, longest_px: float) -> tuple[int, str]:
         """Scale bar of a round length: its pixels, at most ``longest_px``, and its label, like ``50 m``."""
-        most = longest_px * self.metre_px
-        power = 10.0 ** math.floor(math.log10(most))
-        length = max(step * power for step in (1, 2, 5) if step * power <= most)
-        label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-        return max(1, round(length / self.metre_px)), label
+        length = round_length(longest_px * self.metre_px)
+        return max(1, round(length / self.metre_px)), length_words(length)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cli.verify import verify
-from enforcement.bundle import Bundle, save_bundle
+from enforcement.bundle import Bundle, write_bundle
 from enforcement.signing_key import fingerprint, public_pem
 from errors import SettingsError
 from tests.enforcement.test_bundle import log
@@ -23,7 +23,7 @@ KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     path = tmp_path / "lead.zip"
-    save_bundle(Bundle(LEAD, log(), dt.datetime(2026, 11, 24, tzinfo=dt.UTC)), KEY, path)
+    path.write_bytes(write_bundle(Bundle(LEAD, log(), dt.datetime(2026, 11, 24, tzinfo=dt.UTC)), KEY))
     return path
 
 

@@ -19,7 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
-from enforcement.bundle import SEALS, Bundle, save_bundle, write_bundle
+from enforcement.bundle import SEALS, Bundle, write_bundle
 from enforcement.bundle_check import BundleReport, verify_bundle
 from enforcement.chain import START, Row, link
 from enforcement.signing_key import fingerprint, public_pem
@@ -321,15 +321,3 @@ def test_a_bundle_that_is_not_there_is_no_verdict(tmp_path: Path) -> None:
 def test_a_bundle_that_nobody_could_check_is_not_written() -> None:
     with pytest.raises(OutputError, match="plain names"):
         made(pictures={"../before": PIXELS})
-
-
-def test_it_is_written_whole(tmp_path: Path) -> None:
-    bundle = Bundle(LEAD, log(), dt.datetime(2026, 11, 24, tzinfo=dt.UTC))
-    save_bundle(bundle, KEY, tmp_path / "lead.zip")
-    assert [path.name for path in tmp_path.iterdir()] == ["lead.zip"]
-    assert verify_bundle(tmp_path / "lead.zip", SIGNER).good
-
-
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot be written"):
-        save_bundle(Bundle(LEAD, log(), dt.datetime(2026, 11, 24, tzinfo=dt.UTC)), KEY, tmp_path / "no" / "lead.zip")

@@ -21,7 +21,8 @@ from enforcement.areas import NamedArea
 from enforcement.chain import START, Row, link
 from enforcement.evidence_sheet import EvidenceSheet, evidence_sheet
 from enforcement.lead import Lead, LeadArea, LeadImage, Sight
-from enforcement.sheet_drawing import PicturePair, SheetPicture, round_length
+from enforcement.sheet_drawing import PicturePair, SheetPicture
+from enforcement.units import round_length
 from errors import TubanError
 
 EARLIER = LeadImage(dt.date(2026, 5, 1), "satellite", 0.5, "a1" * 32)
