@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,23 +11,16 @@ from starlette.testclient import TestClient
 from configs.service import ServiceSettings
 from store.database import Database
 from store.migrate import upgrade
-from store.people import add_person, begin_session
+from store.people import add_person, begin_session, person_by_login
+from tests.web.people import NOW, ORIGIN, PEOPLE
+from tests.web.two_villages import county, villages
+from tests.web.upload_service import address, context, li
 from web.app import make_app
 from web.signed_in import cookie_name, csrf_token
 from workers.context import Context
 from workers.home import prepare_home
 
-NOW = dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC)  # nine in the morning in Shanghai
-ORIGIN = "https://tuban.test"
-
-PEOPLE = {
-    "admin": ("city", "", True),
-    "county": ("county", "330199", True),
-    "town": ("township", "330199101", False),
-    "village_a": ("village", "330199101001", False),
-    "village_b": ("village", "330199101002", False),
-}
-"""Login → role, code, administrator."""
+__all__ = ["NOW", "ORIGIN", "PEOPLE", "address", "context", "county", "li", "villages"]
 
 
 class Browser(TestClient):
@@ -59,8 +51,6 @@ def sign_in(service: Context) -> Iterator[SignIn]:
     opened: list[Browser] = []
 
     def browser(login: str) -> Browser:
-        from store.people import person_by_login
-
         with service.database.write() as session:
             person = person_by_login(session, login)
             assert person is not None

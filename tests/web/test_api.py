@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from store.transitions import verify_transitions
 from tests.web.conftest import Browser, SignIn
-from tests.web.two_villages import CODES, NUMBERS, Villages, add_lead, program, settle
+from tests.web.two_villages import CODES, NUMBERS, Villages, add_lead, program
 from web.app import make_app
 from workers.context import Context
-
-
-@pytest.fixture
-def villages(service: Context, tmp_path: Path) -> Villages:
-    return settle(service, tmp_path / "villages")
 
 
 @pytest.fixture

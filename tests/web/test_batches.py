@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -20,7 +19,6 @@ from tests.web.upload_service import (
     begin_batch,
     begin_file,
     client_of,
-    context_with_people,
     handed_over,
     send,
     serving,
@@ -32,24 +30,6 @@ from web.uploads import begin_upload, folder_of, mark_complete
 from workers.context import Context
 from workers.receive import Desk
 from workers.work_off import work_off
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> Iterator[Context]:
-    with context_with_people(tmp_path / "home") as context:
-        yield context
-
-
-@pytest.fixture
-def address(context: Context) -> Iterator[str]:
-    with serving(context) as address:
-        yield address
-
-
-@pytest.fixture
-def li(context: Context, address: str) -> Iterator[httpx.Client]:
-    with client_of(address, token_of(context, "li")) as client:
-        yield client
 
 
 def _outcomes(context: Context, client: httpx.Client, batch: int) -> dict[str, tuple[str, str]]:

@@ -14,16 +14,11 @@ from enforcement.bundle_check import verify_bundle
 from enforcement.signing_key import fingerprint, load_or_make_signing_key
 from store.tables import Action
 from tests.web.conftest import Browser, SignIn
-from tests.web.two_villages import NUMBERS, Villages, program, settle
+from tests.web.two_villages import NUMBERS, Villages, program
 from web.app import make_app
 from workers.context import Context
 
 WHERE = f"/alerts/{NUMBERS['a']}"
-
-
-@pytest.fixture
-def villages(service: Context, tmp_path: Path) -> Villages:
-    return settle(service, tmp_path / "villages")
 
 
 @pytest.fixture

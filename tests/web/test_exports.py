@@ -13,21 +13,11 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from store.tables import Action
-from tests.web.two_villages import CODES, NUMBERS, Villages, program, settle
+from tests.web.two_villages import CODES, NUMBERS, Villages, program
 from web.app import make_app
 from workers.context import Context
 
 EXPORT = "/api/alerts/export"
-
-
-@pytest.fixture
-def villages(service: Context, tmp_path: Path) -> Villages:
-    return settle(service, tmp_path / "villages")
-
-
-@pytest.fixture
-def county(service: Context, villages: Villages) -> TestClient:
-    return program(service, make_app(service), "county")
 
 
 def test_each_format_holds_the_leads_that_the_filter_asks_for(county: TestClient, tmp_path: Path) -> None:

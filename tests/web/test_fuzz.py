@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import Any
 
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -14,23 +12,11 @@ from schemathesis import GenerationMode
 from starlette.testclient import TestClient
 
 from tests.web.conftest import ORIGIN
-from tests.web.two_villages import CODES, NUMBERS, Villages, program, settle
+from tests.web.two_villages import CODES, NUMBERS, Villages
 from tests.web.upload_service import TUS, metadata
-from web.app import make_app
-from workers.context import Context
 
 EXAMPLES = {GenerationMode.POSITIVE: 16, GenerationMode.NEGATIVE: 10}
 """Requests for each operation that keep to the document, and that break it; always the same ones."""
-
-
-@pytest.fixture
-def villages(service: Context, tmp_path: Path) -> Villages:
-    return settle(service, tmp_path / "villages")
-
-
-@pytest.fixture
-def county(service: Context, villages: Villages) -> TestClient:
-    return program(service, make_app(service), "county")
 
 
 def test_no_request_that_can_be_made_from_the_document_breaks_the_service(

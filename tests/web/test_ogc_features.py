@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,21 +9,10 @@ import pytest
 from shapely.geometry import shape
 from starlette.testclient import TestClient
 
-from tests.web.two_villages import CODES, NUMBERS, Villages, add_lead, program, settle
-from web.app import make_app
+from tests.web.two_villages import CODES, NUMBERS, Villages, add_lead
 from workers.context import Context
 
 ITEMS = "/api/ogc/collections/alerts/items"
-
-
-@pytest.fixture
-def villages(service: Context, tmp_path: Path) -> Villages:
-    return settle(service, tmp_path / "villages")
-
-
-@pytest.fixture
-def county(service: Context, villages: Villages) -> TestClient:
-    return program(service, make_app(service), "county")
 
 
 def href(told: dict[str, Any], rel: str) -> str | None:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pystac
-import pytest
 from starlette.testclient import TestClient
 
-from tests.web.two_villages import Villages, program, settle
+from tests.web.two_villages import Villages, program
 from web.app import make_app
 from workers.context import Context
 
 ITEMS = "/api/stac/collections/scenes/items"
-
-
-@pytest.fixture
-def villages(service: Context, tmp_path: Path) -> Villages:
-    return settle(service, tmp_path / "villages")
-
-
-@pytest.fixture
-def county(service: Context, villages: Villages) -> TestClient:
-    return program(service, make_app(service), "county")
 
 
 def ids(told: dict[str, Any]) -> list[int]:

@@ -15,7 +15,6 @@ from sqlalchemy import select
 from store.batches import batch_report
 from store.people import begin_session, person_by_login
 from store.tables import Batch
-from tests.web.upload_service import context_with_people, serving
 from tests.workers.images import CODE, write_image
 from web.uploads import list_uploads
 from workers.context import Context
@@ -25,18 +24,6 @@ CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian package chromium)")
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
 """A folder for pictures of the pages, to be looked at."""
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> Iterator[Context]:
-    with context_with_people(tmp_path / "home") as context:
-        yield context
-
-
-@pytest.fixture
-def address(context: Context) -> Iterator[str]:
-    with serving(context) as address:
-        yield address
 
 
 @pytest.fixture

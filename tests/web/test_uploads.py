@@ -6,7 +6,6 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,24 +27,6 @@ from tests.web.upload_service import (
 )
 from web.uploads import find_upload
 from workers.context import Context
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> Iterator[Context]:
-    with context_with_people(tmp_path / "home") as context:
-        yield context
-
-
-@pytest.fixture
-def address(context: Context) -> Iterator[str]:
-    with serving(context) as address:
-        yield address
-
-
-@pytest.fixture
-def li(context: Context, address: str) -> Iterator[httpx.Client]:
-    with client_of(address, token_of(context, "li")) as client:
-        yield client
 
 
 def _half_a_request(client: httpx.Client, upload: str, data: bytes, promised: int, offset: int = 0) -> socket.socket:

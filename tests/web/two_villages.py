@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pytest
 import rasterio
 from fastapi import FastAPI
 from sqlalchemy.orm import Session
@@ -19,8 +20,9 @@ from store.people import add_token, person_by_login
 from store.tables import Alert, Batch, BatchFile, Night, Observation, Scan, SceneRow, Uncompared
 from store.transitions import append_transition
 from tests.store.places import CRS, ORIGIN, add_area, add_scan, add_scene, ground
-from tests.web.conftest import NOW
-from tests.web.conftest import ORIGIN as HOST
+from tests.web.people import NOW
+from tests.web.people import ORIGIN as HOST
+from web.app import make_app
 from workers.context import Context
 
 CODES = {"a": "330199101001", "b": "330199101002"}
@@ -152,3 +154,15 @@ def _scan(context: Context, session: Session, made: Villages, village: str) -> i
     for which in ("before", "after"):
         context.objects.put(f"scans/{scan.id}/{which}.jpg", b"\xff\xd8 a picture")
     return scan.id
+
+
+@pytest.fixture
+def villages(service: Context, tmp_path: Path) -> Villages:
+    """Both villages, settled."""
+    return settle(service, tmp_path / "villages")
+
+
+@pytest.fixture
+def county(service: Context, villages: Villages) -> TestClient:
+    """A program of the county's person."""
+    return program(service, make_app(service), "county")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 import uvicorn
 
 from configs.service import ServiceSettings, WebSettings
@@ -120,3 +121,24 @@ def handed_over(client: httpx.Client, batch: int, **given: object) -> dict[str, 
         assert time.monotonic() < deadline, "it is not handed over"
         time.sleep(0.05)
     return {file["name"]: file for file in report["files"]}
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[Context]:
+    """A service with people who upload."""
+    with context_with_people(tmp_path / "home") as made:
+        yield made
+
+
+@pytest.fixture
+def address(context: Context) -> Iterator[str]:
+    """Where its pages are served."""
+    with serving(context) as served:
+        yield served
+
+
+@pytest.fixture
+def li(context: Context, address: str) -> Iterator[httpx.Client]:
+    """A program of Li's."""
+    with client_of(address, token_of(context, "li")) as client:
+        yield client
