@@ -12,8 +12,8 @@ from cli.service import service
 from errors import SettingsError
 from store.actions import note_action
 from store.people import add_person, add_token, end_sessions, invite, people_under, person_by_login
+from store.people_tables import Person
 from store.rights import Viewer
-from store.tables import Person
 
 people_app = typer.Typer(
     name="people",

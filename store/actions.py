@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from store.people_tables import Action
 from store.rights import Viewer, under
-from store.tables import Action
 
 
 def note_action(

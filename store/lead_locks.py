@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from enforcement.states import NotAllowed
 from store.insert import insert_new
+from store.people_tables import Person
 from store.rights import Viewer, may_see
-from store.tables import Alert, AlertLock, Person
+from store.tables import Alert, AlertLock
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from store.outlines import near
+from store.people_tables import Person
 from store.rights import Viewer, under
-from store.tables import Alert, Area, Observation, Person, Scan, SceneRow
+from store.tables import Alert, Area, Observation, Scan, SceneRow
 
 MOST_AREAS = 40
 """Outlines on the small map: more would be a blot."""

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from enforcement.states import read_states
 from errors import SettingsError
+from store.people_tables import ApiToken, FailedSignIn, Invitation, Person, WebSession
 from store.rights import Viewer
-from store.tables import ApiToken, FailedSignIn, Invitation, Person, WebSession
 
 CODE_DIGITS = {"village": 12, "township": 9, "county": 6}
 """Digits of the code of each role; a city's and a province's are shorter."""

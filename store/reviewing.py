@@ -21,10 +21,11 @@ from store.dividing import merge, split, split_at_gaps, split_by_line
 from store.held_leads import Conflict, hold_for_review
 from store.lead_locks import Lock, lock_holder, release_lock, renew_lock, take_lock
 from store.many_leads import Rejected, Undone, reject_many, undo_many
+from store.people_tables import Person
 from store.review_figures import DayFigures, figures_of_day
 from store.rights import Viewer
 from store.sitting import UNDO_WITHIN, Sitting, check_words
-from store.tables import Alert, Person
+from store.tables import Alert
 
 __all__ = [
     "UNDO_WITHIN",

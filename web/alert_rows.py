@@ -13,8 +13,9 @@ from fastapi import Request
 from enforcement.states import read_states
 from enforcement.units import MU_M2
 from store.alert_search import AlertFilter, AlertPage, AlertRow, Facets
+from store.people_tables import Person
 from store.review_figures import TO_BE_JUDGED
-from store.tables import Area, Person
+from store.tables import Area
 from web.refusals import Invalid
 from web.review_data import picture_address, wanted
 from workers.context import Context

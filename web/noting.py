@@ -9,8 +9,8 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 
 from store.actions import note_action
+from store.people_tables import Person
 from store.rights import Viewer
-from store.tables import Person
 from web.signed_in import address_of, context_of
 
 

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings, read_service
 from store.database import Database
+from store.people_tables import Person
 from store.reviewing import judge, undo
 from store.rights import Viewer
-from store.tables import Alert, Delivery, Person, Transition
+from store.tables import Alert, Delivery, Transition
 from store.transitions import verify_transitions
 from tests.store.sample_leads import NOW, add_alert, add_village
 

@@ -28,8 +28,9 @@ from store.alert_search import (
 )
 from store.database import Database
 from store.outlines import bounds_of
+from store.people_tables import Person
 from store.rights import Viewer
-from store.tables import Alert, AlertLock, Area, Person
+from store.tables import Alert, AlertLock, Area
 
 NOW = dt.datetime(2026, 12, 1, 4, 0, tzinfo=dt.UTC)
 TODAY = dt.date(2026, 12, 1)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from enforcement.states import NotAllowed
 from errors import SettingsError
 from store.database import Database
+from store.people_tables import Person
 from store.reviewing import (
     Conflict,
     assign,
@@ -24,7 +25,7 @@ from store.reviewing import (
     set_kind_type,
     take_lock,
 )
-from store.tables import Alert, Person
+from store.tables import Alert
 from tests.services import with_tables
 from tests.store.review_desk import Desk, later
 from tests.store.sample_leads import NOW

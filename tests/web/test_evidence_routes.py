@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from enforcement.bundle_check import verify_bundle
 from enforcement.signing_key import fingerprint, load_or_make_signing_key
-from store.tables import Action
+from store.people_tables import Action
 from tests.web.conftest import Browser, SignIn
 from tests.web.two_villages import NUMBERS, Villages, program
 from web.app import make_app

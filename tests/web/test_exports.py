@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from store.tables import Action
+from store.people_tables import Action
 from tests.web.two_villages import CODES, NUMBERS, Villages, program
 from web.app import make_app
 from workers.context import Context

@@ -7,7 +7,7 @@ import re
 from sqlalchemy import select
 
 from store.people import invite, person_by_login
-from store.tables import Action, Invitation, Person
+from store.people_tables import Action, Invitation, Person
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
 from workers.context import Context
 

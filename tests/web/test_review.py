@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from store.tables import Action
+from store.people_tables import Action
 from tests.web.conftest import Browser, SignIn
 from tests.web.review_leads import B, add_leads
 from workers.context import Context

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from store.people import any_administrator, invite, person_by_login
-from store.tables import Action, Person
+from store.people_tables import Action, Person
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
 from web.passwords import hash_password
 from workers.context import Context

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from enforcement.lead import lead_feature
 from enforcement.states import read_states
 from enforcement.units import mu
-from store.alert_search import AlertRow, alert_by_number, search_alerts
+from store.alert_search import AlertRow, search_alerts
 from store.leads import read_lead
 from store.reviewing import move
 from store.sitting import LONGEST_WHY
@@ -30,8 +30,8 @@ from web.api_answers import (
     TransitionList,
 )
 from web.api_parameters import Filter, Limit, Number
-from web.refusals import NotFound
 from web.signed_in import Person, Service
+from web.theirs import lead_of
 
 router = APIRouter(prefix="/api/alerts", tags=["alerts"], responses=REFUSED)
 
@@ -87,9 +87,7 @@ def list_alerts(
 def one_alert(context: Service, viewer: Person, number: Number) -> LeadFeature:
     """Tell everything that is known of a lead, as the GeoJSON feature that the enforcement queue gets."""
     with context.database.read() as session:
-        alert = alert_by_number(session, viewer, number)
-        if alert is None:
-            raise NotFound
+        alert = lead_of(session, viewer, number)
         return LeadFeature.model_validate(lead_feature(read_lead(session, alert, context.settings.public_url)))
 
 
@@ -97,9 +95,7 @@ def one_alert(context: Service, viewer: Person, number: Number) -> LeadFeature:
 def list_transitions(context: Service, viewer: Person, number: Number) -> TransitionList:
     """List the steps of a lead, each with the hash that holds it to the one before."""
     with context.database.read() as session:
-        alert = alert_by_number(session, viewer, number)
-        if alert is None:
-            raise NotFound
+        alert = lead_of(session, viewer, number)
         steps = log_of(session, alert)
     return TransitionList(
         number=alert.number,
@@ -117,9 +113,7 @@ def list_transitions(context: Service, viewer: Person, number: Number) -> Transi
 def take_step(context: Service, viewer: Person, number: Number, asked: StepAsked) -> LeadFeature:
     """Move a lead to another state, if `configs/states.yaml` lets the person's role do it with this evidence."""
     with context.database.write() as session:
-        alert = alert_by_number(session, viewer, number)
-        if alert is None:
-            raise NotFound
+        alert = lead_of(session, viewer, number)
         moved = move(
             session,
             alert,

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from shapely.geometry import mapping
 from starlette.background import BackgroundTask
 
-from store.image_search import SceneFilter, scene_seen, search_nights, search_scans, search_scenes
+from store.image_search import SceneFilter, search_nights, search_scans, search_scenes
 from store.objects import ObjectMissing
 from store.rights import areas_seen
 from store.tables import Scan, SceneRow
@@ -32,6 +32,7 @@ from web.api_answers import (
 from web.api_parameters import BeforeId, BoxText, Day, Id, Limit, Place, box_asked, day_asked
 from web.refusals import NotFound
 from web.signed_in import Person, Service
+from web.theirs import scene_of
 
 router = APIRouter(prefix="/api", tags=["images"], responses=REFUSED)
 
@@ -61,9 +62,7 @@ def list_scenes(
 def one_scene(context: Service, viewer: Person, scene_id: Id) -> SceneAnswer:
     """Tell a scene with its footprint."""
     with context.database.read() as session:
-        scene = scene_seen(session, viewer, scene_id)
-        if scene is None:
-            raise NotFound
+        scene = scene_of(session, viewer, scene_id)
         return SceneAnswer(**_facts(scene), footprint=Geometry.model_validate(mapping(scene.outline)))
 
 
@@ -80,9 +79,7 @@ def one_scene(context: Service, viewer: Person, scene_id: Id) -> SceneAnswer:
 def scene_image(context: Service, viewer: Person, scene_id: Id) -> FileResponse:
     """Send the image as our cloud-optimised GeoTIFF; ranges can be asked for."""
     with context.database.read() as session:
-        scene = scene_seen(session, viewer, scene_id)
-    if scene is None:
-        raise NotFound
+        scene = scene_of(session, viewer, scene_id)
     held = ExitStack()
     try:
         path = held.enter_context(context.objects.local(scene.object_key))

@@ -15,7 +15,6 @@ from store.image_search import (
     SceneFilter,
     count_scenes,
     extent_of_scenes,
-    scene_seen,
     search_scenes,
 )
 from store.tables import SceneRow
@@ -24,8 +23,8 @@ from web.api_answers import NOT_THEIRS, Geometry
 from web.api_parameters import BeforeId, Id
 from web.links import GEOJSON, JSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, link
 from web.ogc_parameters import BBox, ItemLimit, When, box_asked, days_asked
-from web.refusals import NotFound
 from web.signed_in import Person, Service
+from web.theirs import scene_of
 
 router = APIRouter(prefix="/api/stac", tags=["STAC"], responses=REFUSED_ITEMS)
 
@@ -190,9 +189,7 @@ def scene_items(
 def scene_item(request: Request, context: Service, viewer: Person, scene_id: Id) -> dict[str, Any]:
     """Tell one scene."""
     with context.database.read() as session:
-        scene = scene_seen(session, viewer, scene_id)
-    if scene is None:
-        raise NotFound
+        scene = scene_of(session, viewer, scene_id)
     return _item(scene, base_of(request, context), context.settings.zone)
 
 

@@ -10,7 +10,6 @@ from fastapi.responses import Response
 from enforcement.bundle import write_bundle
 from enforcement.evidence_sheet import EvidenceSheet, evidence_sheet
 from enforcement.signing_key import load_or_make_signing_key
-from store.alert_search import alert_by_number
 from store.rights import Viewer
 from web.addresses import base_of
 from web.api_answers import NOT_THEIRS, REFUSED
@@ -18,8 +17,8 @@ from web.api_parameters import Number
 from web.gathering import bundle_of, gather_sheet
 from web.noting import note
 from web.page import chosen_language
-from web.refusals import NotFound
 from web.signed_in import Person, Service
+from web.theirs import lead_of
 from workers.context import Context
 
 router = APIRouter(prefix="/alerts/{number}", tags=["evidence"], responses=REFUSED | NOT_THEIRS)
@@ -50,9 +49,7 @@ def bundle(request: Request, context: Service, viewer: Person, number: Number) -
 
 def _gathered(request: Request, context: Context, viewer: Viewer, number: str, what: str) -> EvidenceSheet:
     with context.database.read() as session:
-        alert = alert_by_number(session, viewer, number)
-        if alert is None:
-            raise NotFound
+        alert = lead_of(session, viewer, number)
         gathered = gather_sheet(context, session, viewer, alert, base_of(request, context))
         code = alert.grid_code
     with context.database.write() as session:

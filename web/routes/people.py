@@ -21,8 +21,8 @@ from store.people import (
     revoke_token,
     tokens_of,
 )
+from store.people_tables import Person as PersonRow
 from store.rights import Viewer, may_see
-from store.tables import Person as PersonRow
 from web.addresses import base_of
 from web.noting import note
 from web.page import page

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from errors import TubanError
-from store.alert_search import alert_by_number
 from store.reviewing import (
     assign,
     judge,
@@ -35,9 +34,10 @@ from store.tables import Alert
 from web.alert_words import REASONS, reason_in_words, reasons, refusal
 from web.noting import note
 from web.page import language_of, page
-from web.refusals import Clash, Invalid, NotFound
+from web.refusals import Clash, Invalid
 from web.review_data import LeadPage, wanted
 from web.signed_in import Person, Service
+from web.theirs import lead_of
 
 router = APIRouter(prefix="/alerts/{number}", include_in_schema=False)
 
@@ -93,9 +93,7 @@ class Division(_Said):
 
 
 def _lead(session: Session, viewer: Viewer, number: str, as_of: dt.datetime | None = None) -> Alert:
-    alert = alert_by_number(session, viewer, number)
-    if alert is None:
-        raise NotFound
+    alert = lead_of(session, viewer, number)
     if as_of is not None and alert.changed_at != as_of:
         raise Clash("review.conflict")
     return alert

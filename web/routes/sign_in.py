@@ -20,7 +20,7 @@ from store.people import (
     person_by_login,
     wait_seconds,
 )
-from store.tables import Person as PersonRow
+from store.people_tables import Person as PersonRow
 from web.noting import note
 from web.page import LANGUAGE_COOKIE, page
 from web.passwords import LEAST_LETTERS, hash_password, is_password

@@ -8,13 +8,12 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from store.alert_search import alert_by_number
-from store.image_search import scene_seen
 from store.map_scenes import last_pair
 from store.objects import ObjectMissing
 from web.alert_pictures import alert_tile, alert_window, before_shift
 from web.refusals import NotFound
 from web.signed_in import Person, Service
+from web.theirs import lead_of, scene_of
 from web.tiles import MERCATOR, is_tile, overlap, read_preview, read_tile, tile_bounds, webp
 
 router = APIRouter(include_in_schema=False)
@@ -33,9 +32,7 @@ def scene_tile(request: Request, context: Service, person: Person, scene_id: int
     if not is_tile(z, x, y):
         raise NotFound
     with context.database.read() as session:
-        scene = scene_seen(session, person, scene_id)
-    if scene is None:
-        raise NotFound
+        scene = scene_of(session, person, scene_id)
     mark = _mark(scene.object_sha256, z, x, y)
     if _is_known(request, mark):
         return _unchanged(mark, _DAY)
@@ -51,9 +48,7 @@ def lead_tile(
         raise NotFound
     bounds = tile_bounds(z, x, y)
     with context.database.read() as session:
-        alert = alert_by_number(session, person, number)
-        if alert is None:
-            raise NotFound
+        alert = lead_of(session, person, number)
         pair = last_pair(session, alert.id)
     if pair is None:
         raise NotFound
@@ -78,8 +73,8 @@ def evidence(
     (:func:`evidence_mark`), the answer never changes and is kept for ever; without, browsers ask whether it is new.
     """
     with context.database.read() as session:
-        alert = alert_by_number(session, person, number)
-    stored = alert.evidence.get(name) if alert is not None else None
+        alert = lead_of(session, person, number)
+    stored = alert.evidence.get(name)
     if not isinstance(stored, str):
         raise NotFound
     kind = _TYPES.get(stored.rpartition(".")[2].lower())
@@ -99,9 +94,7 @@ def evidence(
 def preview(request: Request, context: Service, person: Person, scene_id: int) -> Response:
     """All of a scene, small, on its own grid."""
     with context.database.read() as session:
-        scene = scene_seen(session, person, scene_id)
-    if scene is None:
-        raise NotFound
+        scene = scene_of(session, person, scene_id)
     mark = _mark(scene.object_sha256, "preview")
     if _is_known(request, mark):
         return _unchanged(mark, _DAY)
