@@ -30,7 +30,10 @@ from workers.work_off import work_off
 
 SOME_FAILED = 3
 INTERRUPTED = 130
-_STYLES = {"placed": "green", "duplicate": "yellow", "failed": "red", "waiting": "yellow"}
+STYLES = {"placed": "green", "duplicate": "yellow", "failed": "red", "waiting": "yellow"}
+
+STATES = ("placed", "duplicate", "failed", "used", "ignored", "waiting")
+"""Outcomes of files, in the order in which they are counted."""
 
 
 class Source(StrEnum):
@@ -41,18 +44,22 @@ class Source(StrEnum):
     camera = "camera"
 
 
+Paths = Annotated[list[Path], typer.Argument(help="Images, folders and zip files.")]
+AreaCode = Annotated[
+    str, typer.Option("--area", "-a", help="Administrative code of where they lie: 6, 9 or 12 digits.")
+]
+SourceName = Annotated[Source, typer.Option(help="Where they come from.")]
+Acquired = Annotated[
+    dt.datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Day of acquisition of files that neither tell it nor are named by it."),
+]
+
+
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Images, folders and zip files.")],
-    area: Annotated[
-        str, typer.Option("--area", "-a", help="Administrative code of where they lie: 6, 9 or 12 digits.")
-    ],
-    source: Annotated[Source, typer.Option(help="Where they come from.")] = Source.drone,
-    date: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"], help="Day of acquisition of files that neither tell it nor are named by it."
-        ),
-    ] = None,
+    paths: Paths,
+    area: AreaCode,
+    source: SourceName = Source.drone,
+    date: Acquired = None,
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Work on them here and now, or leave that to `tuban up`.")
     ] = True,
@@ -128,11 +135,10 @@ def _tell(words: Console, report: BatchReport) -> None:
         table.add_column(column, overflow="fold")
     for file in report.files:
         day = str(file.date) if file.date else ""
-        outcome = Text(file.state, style=_STYLES.get(file.state, "dim"))
+        outcome = Text(file.state, style=STYLES.get(file.state, "dim"))
         table.add_row(Text(file.name), outcome, day, Text(_why(file)))
     words.print(table, soft_wrap=False)
-    states = ("placed", "duplicate", "failed", "used", "ignored", "waiting")
-    counts = ", ".join(f"{report.count(state)} {state}" for state in states if report.count(state))
+    counts = ", ".join(f"{report.count(state)} {state}" for state in STATES if report.count(state))
     words.print(f"Batch {report.id}: {counts or 'no files'}.")
     for file in report.files:
         if file.state == "failed":

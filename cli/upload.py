@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import ssl
 import time
 from pathlib import Path
@@ -16,32 +15,23 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
-from cli.ingest import SOME_FAILED, Source
+from cli.ingest import SOME_FAILED, STATES, STYLES, Acquired, AreaCode, Paths, Source, SourceName
 from cli.upload_sending import Remote, Sender
 from configs.service import BatchSettings
 from errors import SettingsError
 
-_STYLES = {"placed": "green", "duplicate": "yellow", "failed": "red", "waiting": "yellow"}
-_STATES = ("placed", "duplicate", "failed", "used", "ignored", "waiting")
 _LOOK_SECONDS = 2.0
 
 
 def upload(
     url: Annotated[str, typer.Argument(help="Where the service is: https://tuban.example.cn")],
-    paths: Annotated[list[Path], typer.Argument(help="Images, folders and zip files.")],
-    area: Annotated[
-        str, typer.Option("--area", "-a", help="Administrative code of where they lie: 6, 9 or 12 digits.")
-    ],
+    paths: Paths,
+    area: AreaCode,
     token: Annotated[
         str, typer.Option(envvar="TUBAN_TOKEN", help="API token; the page of your account makes one.", show_envvar=True)
     ] = "",
-    source: Annotated[Source, typer.Option(help="Where they come from.")] = Source.drone,
-    date: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"], help="Day of acquisition of files that neither tell it nor are named by it."
-        ),
-    ] = None,
+    source: SourceName = Source.drone,
+    date: Acquired = None,
     name: Annotated[str, typer.Option(help="Of the batch, for people.")] = "",
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait until each file has its outcome, and tell it.")
@@ -154,12 +144,12 @@ def _tell(words: Console, report: dict[str, Any]) -> None:
     for column in ("file", "outcome", "day", "what to know"):
         table.add_column(column, overflow="fold")
     for file in report["files"]:
-        outcome = Text(file["state"], style=_STYLES.get(file["state"], "dim"))
+        outcome = Text(file["state"], style=STYLES.get(file["state"], "dim"))
         why = {"failed": "see below", "waiting": file["job"]}.get(file["state"], file["reason"])
         table.add_row(Text(file["name"]), outcome, file["date"] or "", Text(why))
     words.print(table, soft_wrap=False)
     states = [file["state"] for file in report["files"]]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in _STATES if state in states)
+    counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
     words.print(f"Batch {report['id']}: {counts or 'no files'}.")
     for file in report["files"]:
         if file["state"] == "failed":

@@ -22,10 +22,10 @@ from enforcement.units import mu
 from errors import SettingsError
 from store.alert_search import PARAMETERS, AlertFilter, AlertRow, count_alerts, row_of, search_alerts
 from store.lead_log import outlines_of
-from web.addresses import base_of, next_page, this_page
+from web.addresses import base_of, next_page
 from web.api_answers import NOT_THEIRS, Geometry
 from web.api_parameters import Number
-from web.links import GEOJSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, link
+from web.links import GEOJSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, link, links_of_items
 from web.ogc_parameters import BBox, ItemLimit, When, box_asked, days_asked
 from web.refusals import NotFound, Refusal
 from web.signed_in import Person, Service
@@ -169,13 +169,8 @@ def alert_items(
             raise Refusal(str(error)) from None
         matched = count_alerts(session, viewer, asked, _COUNTED)
         outlines = outlines_of(session, [row.id for row in found.rows])
-    links = [
-        link("self", this_page(request, context), GEOJSON),
-        link("collection", f"{base}/api/ogc/collections/alerts"),
-    ]
     following = next_page(request, context, "after", found.after)
-    if following is not None:
-        links.append(link("next", following, GEOJSON))
+    links = links_of_items(request, context, f"{base}/api/ogc/collections/alerts", following)
     return {
         "type": "FeatureCollection",
         "features": [_feature(row, outlines[row.id], base) for row in found.rows],

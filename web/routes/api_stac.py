@@ -18,10 +18,10 @@ from store.image_search import (
     search_scenes,
 )
 from store.tables import SceneRow
-from web.addresses import base_of, next_page, this_page
+from web.addresses import base_of, next_page
 from web.api_answers import NOT_THEIRS, Geometry
 from web.api_parameters import BeforeId, Id
-from web.links import GEOJSON, JSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, link
+from web.links import GEOJSON, JSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, link, links_of_items
 from web.ogc_parameters import BBox, ItemLimit, When, box_asked, days_asked
 from web.signed_in import Person, Service
 from web.theirs import scene_of
@@ -162,14 +162,11 @@ def scene_items(
     with context.database.read() as session:
         found, following = search_scenes(session, viewer, asked, limit=limit, before_id=before, outlines=True)
         matched = count_scenes(session, viewer, asked)
-    links = [
-        link("self", this_page(request, context), GEOJSON),
-        link("collection", f"{base}/api/stac/collections/scenes"),
-    ]
-    links.append(link("root", f"{base}/api/stac"))
     address = next_page(request, context, "before", following)
-    if address is not None:
-        links.append(link("next", address, GEOJSON))
+    links = [
+        *links_of_items(request, context, f"{base}/api/stac/collections/scenes", address),
+        link("root", f"{base}/api/stac"),
+    ]
     return {
         "type": "FeatureCollection",
         "features": [_item(scene, base, context.settings.zone) for scene in found],
