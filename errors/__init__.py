@@ -41,3 +41,22 @@ class WeightsError(TubanError):
     """The weights are missing, are not those of the published checksum, or do not fit the network."""
 
     exit_code = 6
+
+
+class CameraError(TubanError):
+    """A camera does not answer, refuses, hangs, or sends what is no image."""
+
+    exit_code = 7
+
+
+class ControlPointError(SettingsError):
+    """Control points of a camera cannot be used.
+
+    Attributes:
+        point: number, from 0, of the one at fault; None: all together.
+    """
+
+    def __init__(self, words: str, point: int | None = None) -> None:
+        """Say what is wrong, and with which point."""
+        super().__init__(words)
+        self.point = point

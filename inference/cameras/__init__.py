@@ -1,0 +1,1 @@
+"""What changed on the ground that a fixed camera looks at."""
