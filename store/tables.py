@@ -83,6 +83,18 @@ class BatchFile(Numbered, Base):
     __table_args__ = (UniqueConstraint("batch_id", "name"),)
 
 
+class PhotoRow(Numbered, Bounded, Base):
+    """A photo of a drone, checked or become part of a mosaic: where it lies, and how well that is known."""
+
+    __tablename__ = "photos"
+    file_id: Mapped[int] = mapped_column(ForeignKey("batch_files.id", ondelete="CASCADE"), unique=True)
+    tied: Mapped[str] = mapped_column(String(20))  # to: not yet, reference, neighbours, nothing
+    error_m: Mapped[float | None]  # on the ground, absolute
+    residual_m: Mapped[float | None]  # median distance to what it was tied to
+    taken: Mapped[str] = mapped_column(String(40), default="")  # by the camera's clock, which knows no zone
+    camera: Mapped[str] = mapped_column(String(100), default="")
+
+
 class SceneRow(Numbered, Bounded, Base):
     """An image that was checked, placed, dated and rewritten: ready to be compared."""
 

@@ -59,7 +59,7 @@ def _value(column: sa.Column[Any], number: int, dialect: str) -> Any:
     """Something that fits into a column, whatever the revision is that made it."""
     if column.foreign_keys:
         key = next(iter(column.foreign_keys)).column
-        return sa.select(sa.func.min(key)).select_from(key.table).scalar_subquery()
+        return sa.select(sa.func.max(key)).select_from(key.table).scalar_subquery()
     if column.name == "outline":
         outline = shapely.to_wkb(shapely.box(113, 34, 114, 35 + number))
         return sa.func.ST_GeomFromWKB(outline, 4490) if dialect == "postgresql" else outline
