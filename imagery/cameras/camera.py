@@ -69,8 +69,7 @@ class Preset:
         name: like "valley, east".
         control_points: four or more before anything is put on the map.
         region: corners (x, y) in the reference frame of what is ground; empty: all that lies below the horizon.
-        range_m: farthest ground from the camera's side of the view that is believed, measured from the control point
-            that is lowest in the frame.
+        range_m: farthest ground that is believed, from the ground at the middle of the frame's lower edge.
         frame_size: width and height of the reference frame that points and region belong to.
     """
 
@@ -188,14 +187,15 @@ class Calibration:
 
     Attributes:
         homography: nine numbers, row by row: (x, y, 1) of a pixel → easting, northing relative to ``origin``, times w.
-            Divided so that w > 0 on the ground and 0 on the horizon.
+            w > 0 on the ground and 0 on the horizon.
         crs: the local zone, like "EPSG:4527"; easting, northing.
         origin: easting, northing that the homography counts from.
         residuals: of each control point, in their order.
         rms_m: root mean square of their lengths.
-        covariance: 64 numbers, 8×8 row by row, of ``parameters`` of :mod:`imagery.cameras.calibrate`.
+        covariance: 81 numbers, 9×9 row by row, of the homography's elements.
         sigma_px: standard deviation of a pixel that a person or the outline points at.
-        near: easting, northing relative to origin from which the range is measured.
+        near: easting, northing relative to origin of the ground at the middle of the frame's lower edge: the range is
+            measured from there.
         warnings: for the person who calibrates, English: a point far off from where the others put it, a lopsided
             arrangement.
     """
