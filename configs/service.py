@@ -76,6 +76,7 @@ class AlertSettings(_Group):
 
     overlap: Annotated[float, Field(gt=0, le=1)] = 0.3
     grown: Annotated[float, Field(gt=1)] = 1.5
+    sigmas: Annotated[float, Field(ge=0, le=4)] = 2.0
     approved_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     cap_per_grid_and_week: Positive = 30
 

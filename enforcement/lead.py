@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import shapely
@@ -15,6 +15,7 @@ from shapely.geometry import Point, mapping
 from shapely.geometry.base import BaseGeometry
 
 from enforcement.units import mu
+from imagery.error_ellipse import ErrorEllipse
 
 STATEMENT = ("疑似变化线索，须经实地核查", "Suspected change, to be checked on the ground")
 """What a lead is, in Chinese and in English."""
@@ -50,12 +51,16 @@ class LeadArea:
 
 @dataclass(frozen=True)
 class Sight:
-    """One time that the place was seen changed: date of the later image, its source, the area then in m²."""
+    """One time that the place was seen changed: date of the later image, its source, the area then in m².
+
+    ``error`` is that of its position, for a source that sees from the side: its area is no measure of the others'.
+    """
 
     date: dt.date | None
     source: str
     area_m2: float
     score: float
+    error: ErrorEllipse | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ class Lead:
         residual_px, residual_m: median remaining shift between the two images.
         evidence: pictures.
         page: link to the lead's page, or "".
+        error: of the outline's position; None: as good as an orthophoto's.
     """
 
     number: str
@@ -124,6 +130,7 @@ class Lead:
     residual_m: float | None
     evidence: Sequence[Evidence]
     page: str = ""
+    error: ErrorEllipse | None = None
 
 
 def lead_feature(lead: Lead) -> dict[str, Any]:
@@ -155,6 +162,7 @@ def lead_feature(lead: Lead) -> dict[str, Any]:
             "area_mu": round(mu(lead.area_m2), 4),
             "crs": CRS,
             "centre": {"lon": round(middle.x, DECIMALS), "lat": round(middle.y, DECIMALS)},
+            "position_error": asdict(lead.error) if lead.error else None,
             "detected": dict(lead.detected),
             "earlier_image": _image(lead.earlier),
             "later_image": _image(lead.later),
@@ -180,7 +188,8 @@ def lead_feature(lead: Lead) -> dict[str, Any]:
 
 def _seen(sights: Sequence[Sight]) -> dict[str, Any]:
     dates = sorted(sight.date for sight in sights if sight.date is not None)
-    first, last = (sights[0].area_m2, sights[-1].area_m2) if sights else (0.0, 0.0)
+    alike = [sight for sight in sights if sight.error is None] or sights
+    first, last = (alike[0].area_m2, alike[-1].area_m2) if alike else (0.0, 0.0)
     return {
         "times_seen": len(sights),
         "sources_seen": len({sight.source for sight in sights}),

@@ -4,12 +4,14 @@ The rules, in the order in which they are asked:
 
 1. Two polygons are one place when their common area is at least ``settings.overlap`` of the smaller one. Of several
    such leads the found change belongs to the one it is most alike (common area over the area of both together); the
-   others are named.
+   others are named. Where the place of one is known only to an error, as from a camera, it may first be moved towards
+   the other by ``settings.sigmas`` standard deviations at most; the farther, the less it counts as alike.
 2. *Construction* and *ground* are one story: an excavation becomes a building. *Demolition* is another: it never
    belongs to a construction or ground lead, except while that one is to be corrected, when it is the evidence that is
    waited for.
 3. A *rejected* lead stays rejected, unless what is found on it is grown to ``settings.grown`` times what was
-   rejected, or is a building where ground works were rejected: then it is returned.
+   rejected, or is a building where ground works were rejected: then it is returned. An area seen from the side is no
+   measure of one seen from above: what has an error of position is grown only against what has one too.
 4. A *closed* lead is over: what happens there later is a new lead. The same works seen again are not: an earlier
    image from before the closing shows them as new for years. So the later image must be from after the closing and,
    besides, the earlier one too, or the ground had been cleared, or it is grown or of another kind as in 3. Without
@@ -20,6 +22,7 @@ The rules, in the order in which they are asked:
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -28,8 +31,10 @@ from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from configs.service import AlertSettings
+from enforcement.position import brought_together, reach
 from enforcement.shares import Overlap, overlap, sound
 from enforcement.states import Means, StateTable, read_states
+from imagery.error_ellipse import ErrorEllipse
 
 Verdict = Literal["new", "again", "still_rejected", "returned"]
 
@@ -46,6 +51,7 @@ class Found:
         score: mean probability, 0…1.
         before_date: of the earlier image, if known.
         after_date: of the later image, if known.
+        error: of the outline's position; None: as good as an orthophoto's.
     """
 
     number: int
@@ -55,6 +61,7 @@ class Found:
     score: float
     before_date: dt.date | None = None
     after_date: dt.date | None = None
+    error: ErrorEllipse | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class Known:
         state: a name of ``configs/states.yaml``.
         closed_on: local date on which a closed lead was closed, if known.
         cleared: whether a closed lead was closed because nothing was left standing.
+        error: of the outline's position; None: as good as an orthophoto's.
     """
 
     alert_id: int
@@ -79,6 +87,7 @@ class Known:
     state: str
     closed_on: dt.date | None = None
     cleared: bool = False
+    error: ErrorEllipse | None = None
 
 
 @dataclass(frozen=True)
@@ -128,12 +137,13 @@ def match_changes(
     table = states or read_states()
     places = [_Place(lead, table.means(lead.state), sound(lead.outline)) for lead in known]
     places = [place for place in places if place.means != "gone"]
-    tree = STRtree([place.outline for place in places])
+    tree = STRtree([reach(place.outline, place.lead.error, settings.sigmas) for place in places])
     matches: dict[int, Match] = {}
     of_lead: dict[int, tuple[_Place, list[tuple[Found, str]]]] = {}
     for change in sorted(found, key=lambda f: f.number):
         outline = sound(change.outline)
-        near = [(overlap(outline, places[i].outline), places[i]) for i in tree.query(outline, predicate="intersects")]
+        hit = tree.query(reach(outline, change.error, settings.sigmas), predicate="intersects")
+        near = [(_compared(change, outline, places[i], settings), places[i]) for i in hit]
         near = [(lap, place) for lap, place in near if lap.of_smaller >= settings.overlap]
         near.sort(key=lambda item: (-item[0].likeness, -item[0].of_smaller, item[1].lead.alert_id))
         own = next((item for item in near if _belongs(change, item[1], settings)), None)
@@ -148,6 +158,12 @@ def match_changes(
     return [matches[number] for number in sorted(matches)]
 
 
+def _compared(change: Found, outline: BaseGeometry, place: _Place, settings: AlertSettings) -> Overlap:
+    moved, sigmas = brought_together(outline, change.error, place.outline, place.lead.error, settings.sigmas)
+    lap = overlap(moved, place.outline)
+    return Overlap(lap.of_smaller, lap.likeness * math.exp(-(sigmas**2) / 2)) if sigmas else lap
+
+
 def _belongs(change: Found, place: _Place, settings: AlertSettings) -> bool:
     """Rules 2 and 4."""
     lead = place.lead
@@ -158,15 +174,18 @@ def _belongs(change: Found, place: _Place, settings: AlertSettings) -> bool:
     if change.after_date <= lead.closed_on:
         return True
     began_later = change.before_date is not None and change.before_date >= lead.closed_on
-    return not (began_later or lead.cleared or _risen(change, lead) or _grown(change.area_m2, lead, settings))
+    return not (
+        began_later or lead.cleared or _risen(change, lead) or _grown(change.area_m2, change.error, lead, settings)
+    )
 
 
 def _risen(change: Found, lead: Known) -> bool:
     return lead.kind == "ground" and change.kind == "construction"
 
 
-def _grown(area_m2: float, lead: Known, settings: AlertSettings) -> bool:
-    return area_m2 >= settings.grown * lead.area_m2
+def _grown(area_m2: float, error: ErrorEllipse | None, lead: Known, settings: AlertSettings) -> bool:
+    comparable = (error is None) == (lead.error is None)
+    return comparable and area_m2 >= settings.grown * lead.area_m2
 
 
 def _sights(place: _Place, sights: list[tuple[Found, str]], settings: AlertSettings) -> list[Match]:
@@ -178,7 +197,7 @@ def _sights(place: _Place, sights: list[tuple[Found, str]], settings: AlertSetti
     area = sum(change.area_m2 for change, _ in sights)
     if kind != lead.kind:
         reason = "a building stands where ground works were rejected"
-    elif _grown(area, lead, settings):
+    elif _grown(area, sights[0][0].error, lead, settings):
         reason = f"it was rejected with {lead.area_m2:.0f} m² and has {area:.0f} m² now"
     else:
         said = "; a person rejected it, and it has neither grown nor changed in kind"
@@ -195,6 +214,8 @@ def _named(near: Sequence[tuple[Overlap, _Place]]) -> str:
 def _why_again(change: Found, own: tuple[Overlap, _Place], others: Sequence[tuple[Overlap, _Place]]) -> str:
     lap, place = own
     why = f"alert {place.lead.alert_id} is the same place: {lap.of_smaller:.0%} of the smaller polygon are common"
+    if change.error or place.lead.error:
+        why += " within the error of its position"
     if change.kind == "demolition" != place.lead.kind:
         why += "; what was to be corrected seems to be gone"
     return f"{why}; also on alert {_named(others)}" if others else why

@@ -142,6 +142,7 @@ class LeadProperties(BaseModel):
     township: LeadArea | None
     county: LeadArea | None
     also_in: list[dict[str, Any]]
+    position_error: dict[str, float] | None = None
     overlaps: list[dict[str, Any]]
     legal_weight: int
     week: str | None

@@ -13,6 +13,7 @@ from pyproj import Geod
 from shapely.geometry import MultiPolygon, Point, Polygon, box, shape
 
 from enforcement.lead import Evidence, Lead, LeadArea, LeadImage, Sight, lead_feature
+from imagery.error_ellipse import ErrorEllipse
 
 SQUARE = box(120.0123456789, 30.0, 120.0133456789, 30.001)
 
@@ -133,6 +134,17 @@ def test_what_is_not_known_is_null_and_not_left_out() -> None:
     unknown = ("type", "state_of_works", "earlier_image", "village", "registration_residual_px", "rank", "page")
     assert {name: told[name] for name in unknown} == dict.fromkeys(unknown)
     assert (told["times_seen"], told["first_seen"]) == (0, None)
+
+
+def test_the_error_of_a_position_is_told_in_metres() -> None:
+    told = _properties(error=ErrorEllipse(12.5, 3.0, 40.0))
+    assert told["position_error"] == {"major_m": 12.5, "minor_m": 3.0, "direction_deg": 40.0}
+
+
+def test_an_area_seen_from_the_side_is_no_growth() -> None:
+    above, beside = Sight(None, "drone", 400, 0.9), Sight(None, "camera", 900, 0.9, ErrorEllipse(10, 2, 0))
+    told = _properties(sights=(beside, above, Sight(None, "drone", 450, 0.9), beside))
+    assert (told["growth_m2"], told["times_seen"], told["sources_seen"]) == (50, 4, 2)
 
 
 def test_a_type_that_a_person_set_is_told_with_its_names() -> None:

@@ -11,6 +11,7 @@ from configs.service import AlertSettings
 from enforcement.match import Found, Known, match_changes
 from enforcement.states import read_states
 from errors import SettingsError
+from imagery.error_ellipse import ErrorEllipse
 
 SETTINGS = AlertSettings(overlap=0.3, grown=1.5)
 METRE = 1e-5
@@ -202,6 +203,51 @@ def test_a_state_that_the_table_does_not_have_is_told() -> None:
 def test_outlines_with_crossing_edges_are_compared() -> None:
     bow = Polygon([(116, 40), (116.0002, 40.0002), (116.0002, 40), (116, 40.0002)])
     assert verdict(found(1, bow), lead(7, place(0))) == "again"
+
+
+NORTH = ErrorEllipse(major_m=15, minor_m=3, direction_deg=0)
+"""A camera that looks north: it knows the direction well and the distance badly."""
+
+
+def by_camera(number: int, outline: Polygon, m2: float = 400, error: ErrorEllipse = NORTH) -> Found:
+    return Found(number, "construction", outline, m2, 0.9, error=error)
+
+
+def test_a_cameras_change_within_its_error_is_the_drones_lead() -> None:
+    (match,) = match_changes([by_camera(1, place(0, 28))], [lead(7, place(0))], SETTINGS)
+    assert (match.verdict, match.alert_id) == ("again", 7)
+    assert "within the error of its position" in match.why
+
+
+def test_the_same_from_a_drone_is_another_place() -> None:
+    assert verdict(found(1, place(0, 28)), lead(7, place(0))) == "new"
+
+
+def test_the_error_counts_in_its_own_direction() -> None:
+    assert verdict(by_camera(1, place(28, 0)), lead(7, place(0))) == "new"
+    east = ErrorEllipse(15, 3, 90)
+    assert verdict(by_camera(1, place(28, 0), error=east), lead(7, place(0))) == "again"
+
+
+def test_beyond_the_error_is_another_place() -> None:
+    assert verdict(by_camera(1, place(0, 60)), lead(7, place(0))) == "new"
+
+
+def test_a_drones_change_is_the_cameras_lead_too() -> None:
+    known = Known(7, "construction", place(0, 28), 400, "new", error=NORTH)
+    assert verdict(found(1, place(0)), known) == "again"
+
+
+def test_the_lead_that_needs_the_smaller_move_is_meant() -> None:
+    known = [lead(1, place(0, -25)), lead(2, place(0, 8))]
+    assert match_changes([by_camera(1, place(0))], known, SETTINGS)[0].alert_id == 2
+
+
+def test_an_area_seen_from_the_side_brings_no_rejected_lead_back() -> None:
+    rejected = lead(7, place(0), state="false_change")
+    assert verdict(by_camera(1, place(0), m2=4000), rejected) == "still_rejected"
+    once = Known(7, "construction", place(0), 400, "false_change", error=NORTH)
+    assert verdict(by_camera(1, place(0), m2=4000), once) == "returned"
 
 
 @pytest.mark.parametrize("seed", range(20))
