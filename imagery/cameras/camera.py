@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,14 +38,22 @@ class Stream:
 
     Attributes:
         kind: how they are fetched.
-        address: ``rtsp://host/…``, ``http(s)://host/…`` or the path of a folder; without user name and password.
+        address: ``rtsp://host/…``, ``http(s)://host/…`` or the path of a folder; without user name and password. But
+            many cameras want them in the query, so it is kept as carefully as they are, and never shown.
             :func:`imagery.cameras.address.checked_stream` makes one from what a person typed.
         credentials: for RTSP and HTTP, basic or digest; None: it asks for none.
     """
 
     kind: StreamKind
-    address: str
-    credentials: Credentials | None = None
+    address: str = field(repr=False)
+    credentials: Credentials | None = field(default=None, repr=False)
+
+    @property
+    def host(self) -> str:
+        """Host and port, or the name of the folder: what may be shown of the address."""
+        if self.kind == "folder":
+            return Path(self.address).name
+        return urlsplit(self.address).netloc
 
 
 @dataclass(frozen=True)
@@ -159,6 +169,7 @@ class Capture:
         quality: None before it was judged, except that a frozen stream is a fault at once.
         light: None before it was judged.
         frames: how many frames the median is of.
+        sha256: of the pixels as they were fetched; the same as that of the capture before only from a frozen stream.
     """
 
     frame: Frame
@@ -166,6 +177,7 @@ class Capture:
     quality: Quality | None = None
     light: Light | None = None
     frames: int = 1
+    sha256: str = ""
 
 
 @dataclass(frozen=True)

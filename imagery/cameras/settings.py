@@ -12,9 +12,11 @@ class CaptureSettings:
     Attributes:
         frames: of a stream, whose median is taken.
         seconds: over which they are spread.
-        limit_s: after which a stream that does not answer is given up.
+        limit_s: without an answer after which a stream is given up; it may take ``seconds`` besides.
         max_bytes: of one image that is received.
         max_pixels: of one image.
+        stale_hours: age from which an image counts as frozen: the newest of a folder, or by what an address says of it.
+        loopback: whether a camera may be this machine itself.
     """
 
     frames: int = 9
@@ -22,6 +24,8 @@ class CaptureSettings:
     limit_s: float = 30.0
     max_bytes: int = 32 * 1024 * 1024
     max_pixels: int = 40_000_000
+    stale_hours: float = 26.0
+    loopback: bool = False
 
 
 @dataclass(frozen=True)
