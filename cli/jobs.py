@@ -89,9 +89,14 @@ def revive(
     """Let dead jobs be tried again, from their first attempt."""
     if bool(numbers) == every:
         raise SettingsError("Name the jobs to revive (tuban revive 12 13), or give --all.")
-    with service() as context, publishing(context.database, context.settings) as session:
-        wanted = numbers or [job.id for job in list_jobs(session, state="dead", limit=100_000)]
-        refused = [number for number in wanted if not revive_job(session, number, context.clock())]
+    refused = []
+    with service() as context:
+        with context.database.read() as session:
+            wanted = numbers or [job.id for job in list_jobs(session, state="dead", limit=100_000)]
+        for number in wanted:  # each by itself: a scan is locked before its night, also where there are several scans
+            with publishing(context.database, context.settings) as session:
+                if not revive_job(session, number, context.clock()):
+                    refused.append(number)
     words = Console(highlight=False, soft_wrap=True)
     words.print(f"{len(wanted) - len(refused)} revived.")
     if refused:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from store.dead_scans import stop_scans, take_up
 from store.insert import insert_new
 from store.tables import Job
 
@@ -212,6 +213,7 @@ def fail(
     """
     if final or claimed.attempt >= attempts:
         _change_or_lose(session, claimed, state="dead", finished_at=now, error=error, lease_until=None, lease_token="")
+        stop_scans(session, [session.get_one(Job, claimed.job_id, populate_existing=True)], now)
         return "dead"
     pause = retry_seconds[min(claimed.attempt, len(retry_seconds)) - 1] if retry_seconds else 0.0
     _change_or_lose(
@@ -248,16 +250,18 @@ def give_back(session: Session, claimed: Claimed, now: dt.datetime) -> None:
 
 def revive(session: Session, job_id: int, now: dt.datetime) -> bool:
     """Let a dead job be tried again, from its first attempt; publishing is asked for. False: it is not dead."""
-    queue: str | None = session.scalar(
+    revived = session.scalar(
         update(Job)
         .where(Job.id == job_id, Job.state == "dead")
         .values(state="waiting", attempts=0, run_after=now, published_at=now, finished_at=None, progress=0.0)
-        .returning(Job.queue)
-        .execution_options(synchronize_session=False)
+        .returning(Job)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
-    if queue is not None:
-        to_publish(session).append((job_id, queue))
-    return queue is not None
+    if revived is None:
+        return False
+    to_publish(session).append((job_id, revived.queue))
+    take_up(session, revived, now)
+    return True
 
 
 def queue_figures(session: Session, now: dt.datetime) -> list[QueueFigures]:

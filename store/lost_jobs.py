@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import ColumnElement, and_, exists, or_, select, true, update
 from sqlalchemy.orm import Session
 
+from store.dead_scans import stop_scans
 from store.tables import Job
 
 DIED = "the process that worked on it died"
@@ -44,12 +45,14 @@ def due(
     """
     lapsed = and_(Job.state == "running", Job.lease_until < now)
     if attempts is not None:
-        worn = session.scalars(select(Job).where(lapsed, Job.attempts >= attempts).with_for_update(skip_locked=True))
+        taken = select(Job).where(lapsed, Job.attempts >= attempts).with_for_update(skip_locked=True)
+        worn = session.scalars(taken).all()
         for job in worn:
             job.state, job.finished_at, job.lease_token = "dead", now, ""
             job.error = _why_died(job, minutes or {}, lease_seconds)
             job.lease_until = None
         session.flush()
+        stop_scans(session, worn, now)
     never: ColumnElement[bool] = Job.published_at.is_(None)
     silent = Job.published_at <= now - dt.timedelta(seconds=republish_seconds)
     if busy:

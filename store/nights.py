@@ -128,6 +128,8 @@ def settle_night(session: Session, night_id: int, now: dt.datetime) -> Night:
     done = not any(counted.get(state) for state in UNFINISHED)
     if done and night.state != "done":
         night.finished_at = now
+    elif not done:
+        night.finished_at = None  # a scan of it goes on that had failed
     night.state = "done" if done else "scanning"
     if done:
         night.summary = _summary(session, night_id, counted)

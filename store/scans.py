@@ -26,6 +26,9 @@ from store.tables import Scan, SceneRow, Uncompared
 PLAN = "plan"
 """Where :attr:`store.tables.Scan.result` holds how the scan is cut, until it ends."""
 
+STOPPED = "stopped"
+"""Where it holds the state that the scan was in when one of its jobs died; see :mod:`store.dead_scans`."""
+
 
 @dataclass(frozen=True)
 class ScanTask:
@@ -43,6 +46,11 @@ class ScanTask:
     def part_done(self, part: int) -> bool:
         """Whether a part of its blocks is in."""
         return part in self.plan.get("parts_done", ())
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether parts of its blocks may be compared: also while another part is dead, which a person may revive."""
+        return _in_parts(self.scan)
 
 
 @dataclass(frozen=True)
@@ -157,11 +165,11 @@ def begin_parts(
 def end_part(session: Session, scan_id: int, part: int) -> bool:
     """Note that a part (0, 1, 2 …) of a scan's blocks was compared. True: it was the last one, now they are merged."""
     scan = _held(session, scan_id)
-    if scan.state != "scanning":
+    if not _in_parts(scan):
         return False
     plan = scan.result[PLAN]
     done = sorted({*plan["parts_done"], part})
-    scan.result = {PLAN: {**plan, "parts_done": done}}
+    scan.result = {**scan.result, PLAN: {**plan, "parts_done": done}}
     if len(done) == scan.block_jobs:
         scan.state = "merging"
     session.flush()
@@ -204,8 +212,17 @@ def end_uncompared(session: Session, scan_id: int, state: str, reason: str, now:
     scan = _held(session, scan_id)
     if scan.state not in UNFINISHED:
         return False
-    scan.state, scan.reason, scan.finished_at, scan.result = state, reason, now, {}
-    task = read_task(session, scan_id)
+    scan.state, scan.finished_at, scan.result = state, now, {}
+    report_unseen(session, scan, reason)
+    if scan.night_id is not None:
+        settle_night(session, scan.night_id, now)
+    return True
+
+
+def report_unseen(session: Session, scan: Scan, reason: str) -> None:
+    """Keep why a scan ended without comparing, with the ground that nobody looked at."""
+    scan.reason = reason
+    task = read_task(session, scan.id)
     ground = _common_ground(task.before, task.after)
     session.add(
         Uncompared(
@@ -219,9 +236,6 @@ def end_uncompared(session: Session, scan_id: int, state: str, reason: str, now:
         )
     )
     session.flush()
-    if scan.night_id is not None:
-        settle_night(session, scan.night_id, now)
-    return True
 
 
 def running_scans(session: Session) -> list[RunningScan]:
@@ -252,8 +266,18 @@ def _common_ground(before: SceneRow, after: SceneRow) -> BaseGeometry:
     return common if common.area > 0 else after.outline
 
 
-def _held(session: Session, scan_id: int) -> Scan:
+def hold_scan(session: Session, scan_id: int) -> Scan | None:
     """The scan as it is now that no other transaction can change it; rows that point to it may be added."""
     return session.scalars(
         select(Scan).where(Scan.id == scan_id).with_for_update(key_share=True).execution_options(populate_existing=True)
-    ).one()
+    ).one_or_none()
+
+
+def _held(session: Session, scan_id: int) -> Scan:
+    scan = hold_scan(session, scan_id)
+    assert scan is not None  # scans are not removed
+    return scan
+
+
+def _in_parts(scan: Scan) -> bool:
+    return scan.state == "scanning" or scan.result.get(STOPPED) == "scanning"

@@ -7,6 +7,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
+from store.dead_scans import job_key
 from store.jobs import add_job
 
 QUEUE: Literal["scan"] = "scan"
@@ -33,18 +34,18 @@ def add_night_job(session: Session, day: dt.date, now: dt.datetime, again: bool 
 
 def add_prepare_job(session: Session, scan_id: int, now: dt.datetime) -> int | None:
     """Have a planned scan begun."""
-    key = f"scan:{scan_id}:prepare"
+    key = job_key(scan_id, "prepare")
     return add_job(session, kind="scan.prepare", queue=QUEUE, payload={"scan": scan_id}, unique_key=key, now=now)
 
 
 def add_blocks_job(session: Session, scan_id: int, part: int, blocks: tuple[int, int], now: dt.datetime) -> int | None:
     """Have a part of a scan's blocks compared, given as a half-open range."""
     payload = {"scan": scan_id, "part": part, "first": blocks[0], "end": blocks[1]}
-    key = f"scan:{scan_id}:blocks:{part}"
+    key = job_key(scan_id, f"blocks:{part}")
     return add_job(session, kind="scan.blocks", queue=QUEUE, payload=payload, unique_key=key, now=now)
 
 
 def add_merge_job(session: Session, scan_id: int, now: dt.datetime) -> int | None:
     """Have what the blocks of a scan found joined."""
-    key = f"scan:{scan_id}:merge"
+    key = job_key(scan_id, "merge")
     return add_job(session, kind="scan.merge", queue=QUEUE, payload={"scan": scan_id}, unique_key=key, now=now)

@@ -88,7 +88,7 @@ def compare_blocks(context: Context, work: Work) -> Commit | None:
     """
     task = _read(context, work)
     scan_id, part = task.scan.id, int(work.payload["part"])
-    if task.scan.state != "scanning" or task.part_done(part):
+    if not task.in_parts or task.part_done(part):
         return None
     detector = context.detector
     if detector.weights.sha256 != task.scan.weights_sha256:

@@ -141,6 +141,9 @@ def test_a_worker_with_other_weights_does_not_take_part(service: Service) -> Non
     with pytest.raises(WeightsError, match="one scan needs one network"):
         service.handle(service.rows(Job)[2])
     assert "dead" in service.work()
+    [scan] = service.rows(Scan)
+    assert scan.state == "failed"
+    assert "one scan needs one network" in scan.reason
     service.use(own)
     with service.context.database.write() as session:
         for job_id in session.scalars(select(Job.id).where(Job.state == "dead")).all():

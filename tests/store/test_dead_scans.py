@@ -1,0 +1,91 @@
+"""A scan whose job is dead has failed, and goes on where it was once the job is revived."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from sqlalchemy import select
+
+from store.database import Database
+from store.dead_scans import job_key
+from store.jobs import add_job, claim, fail, revive
+from store.lost_jobs import due
+from store.nights import open_night, settle_night
+from store.scans import begin_parts, end_part
+from store.tables import Job, Night, Scan, Uncompared
+from tests.store.places import NOW, add_scan, add_scene, ground
+
+DAY = dt.date(2026, 11, 24)
+STEPS = ("blocks:0", "blocks:1")
+
+
+@pytest.fixture
+def scan_id(database: Database) -> int:
+    """A scan that is compared in two parts; its night has no other."""
+    with database.write() as session:
+        night = open_night(session, DAY, NOW)
+        before, after = (add_scene(session, dt.date(2026, month, 1), ground(0, 0, 1000, 500)) for month in (3, 10))
+        scan = add_scan(session, before, after, night_id=night.id)
+        begin_parts(
+            session, scan.id, blocks=8, parts=2, plan={}, settings_sha256="5" * 64, weights_sha256="7" * 64, now=NOW
+        )
+        settle_night(session, night.id, NOW)
+        for step in STEPS:
+            key = job_key(scan.id, step)
+            add_job(session, kind="scan.blocks", queue="scan", payload={"scan": scan.id}, unique_key=key, now=NOW)
+        return scan.id
+
+
+def _die(database: Database, *steps: str) -> None:
+    for step in steps:
+        with database.write() as session:
+            found = select(Job.id).where(Job.unique_key.endswith(step))
+            lease = claim(session, session.scalars(found).one(), "here:1:2", NOW, 60)
+            assert lease is not None
+            fail(session, lease, f"{step} is of no use", NOW, 1, ())
+
+
+def _revive(database: Database, step: str) -> None:
+    with database.write() as session:
+        assert revive(session, session.scalars(select(Job.id).where(Job.unique_key.endswith(step))).one(), NOW)
+
+
+def _seen(database: Database) -> tuple[str, str, str, list[str]]:
+    """State and reason of the scan, state of the night, and the ground that nobody looked at."""
+    with database.read() as session:
+        scan, night = session.scalars(select(Scan)).one(), session.scalars(select(Night)).one()
+        assert (scan.finished_at is None) == (scan.state == "scanning")
+        assert (night.finished_at is None) == (night.state == "scanning")
+        return scan.state, scan.reason, night.state, list(session.scalars(select(Uncompared.reason)))
+
+
+def test_a_dead_job_fails_its_scan_and_reviving_it_takes_that_back(database: Database, scan_id: int) -> None:
+    _die(database, "blocks:1")
+    why = "blocks:1 is of no use"
+    assert _seen(database) == ("failed", why, "done", [why])
+    with database.write() as session:
+        assert not end_part(session, scan_id, 0)  # the other part is not thrown away
+    _revive(database, "blocks:1")
+    assert _seen(database) == ("scanning", "", "scanning", [])
+    with database.write() as session:
+        assert end_part(session, scan_id, 1)
+
+
+def test_as_long_as_another_job_of_it_is_dead_the_scan_stays_failed(database: Database, scan_id: int) -> None:
+    _die(database, "blocks:0", "blocks:1")
+    _revive(database, "blocks:0")
+    assert _seen(database)[:2] == ("failed", "blocks:0 is of no use")
+    with database.write() as session:
+        assert not end_part(session, scan_id, 0)
+    _revive(database, "blocks:1")
+    assert _seen(database) == ("scanning", "", "scanning", [])
+
+
+def test_a_job_whose_process_died_once_too_often_fails_its_scan_too(database: Database, scan_id: int) -> None:
+    with database.write() as session:
+        job = session.scalars(select(Job.id).where(Job.unique_key.endswith("blocks:0"))).one()
+        assert claim(session, job, "here:1:2", NOW, 60)
+    with database.write() as session:
+        due(session, NOW + dt.timedelta(seconds=61), 60, 100, attempts=1)
+    assert _seen(database)[0] == "failed"
