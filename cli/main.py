@@ -14,6 +14,7 @@ from errors import TubanError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "scan": ("cli.scan:scan", "Compare two dates of one place and write what changed."),
+    "place": ("cli.place:place", "Place raw photos of a drone and lay them into one georeferenced mosaic."),
     "demo": ("cli.demo:demo", "Do the main job on a rendered scene with known truth, or on your own images."),
     "reviewed": ("cli.reviewed:reviewed", "Turn reviewed alerts into data to train on."),
     "train": ("cli.train:train", "Train a network, or go on where it was interrupted."),

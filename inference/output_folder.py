@@ -17,6 +17,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from errors import OutputError
@@ -24,25 +25,51 @@ from errors import OutputError
 SCHEMA = "tuban-scan/1"
 """Stands in every ``scan.json``: by it a folder is known as results of ours, which may be replaced."""
 
+
+@dataclass(frozen=True)
+class Results:
+    """What a command leaves behind, so that it is known again and may be replaced.
+
+    Attributes:
+        record: name of the JSON file whose ``schema`` says that the folder is ours.
+        schema: what stands there.
+        names: of all that may lie in the folder.
+        pictures: of those, the folder that holds numbered pictures; "": none does.
+        wrote: what wrote it, for messages.
+    """
+
+    record: str
+    schema: str
+    names: frozenset[str]
+    pictures: str = ""
+    wrote: str = "no scan"
+
+
+SCAN = Results(
+    "scan.json",
+    SCHEMA,
+    frozenset({"changes.geojson", "changes.gpkg", "thumbnails", "report.html", "scan.json", "probability.tif"}),
+    "thumbnails",
+)
+
 _HIDDEN = ".tuban-unfinished-"
 _LOCK = ".lock"
-_OURS = {"changes.geojson", "changes.gpkg", "thumbnails", "report.html", "scan.json", "probability.tif"}
 _THUMBNAIL = re.compile(r"\d{4,}_(before|after)\.jpg")
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # <fcntl.h>, <linux/fs.h>
 
 
-def check_output(out: Path) -> None:
+def check_output(out: Path, results: Results = SCAN) -> None:
     """Make sure, before any work starts, that results can be written as the folder ``out``.
 
-    It may be missing, with folders above it missing too, or empty, or hold the results of an earlier scan, which will
-    be replaced once the new ones are complete.
+    It may be missing, with folders above it missing too, or empty, or hold earlier ``results``, which will be replaced
+    once the new ones are complete.
 
     Raises:
         OutputError: it holds other things, is no folder, or cannot be written.
     """
     out = _resolved(out)
     if _exists(out):
-        _check_replaceable(out)
+        _check_replaceable(out, results)
     above = next(folder for folder in out.parents if _exists(folder))
     if not above.is_dir():
         raise OutputError(f"Results cannot be written to {out}: {above} is a file. Name another folder with --out.")
@@ -57,7 +84,7 @@ def check_output(out: Path) -> None:
 
 
 @contextmanager
-def finished_folder(out: Path) -> Iterator[Path]:
+def finished_folder(out: Path, results: Results = SCAN) -> Iterator[Path]:
     """Give a fresh hidden folder to write to; on leaving without an error it becomes ``out`` in one step.
 
     On any error, Ctrl-C included, it is removed and ``out`` stays as it was.
@@ -66,7 +93,7 @@ def finished_folder(out: Path) -> Iterator[Path]:
         OutputError: as :func:`check_output`, and when the disk is full or anything else stops the writing.
     """
     out = _resolved(out)
-    check_output(out)
+    check_output(out, results)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(out.parent)
@@ -79,7 +106,7 @@ def finished_folder(out: Path) -> Iterator[Path]:
         yield folder
         _to_disk(folder)
         if out.exists():
-            _check_replaceable(out)
+            _check_replaceable(out, results)
         (folder / _LOCK).unlink()
         _take_place(folder, out)
     except OSError as error:
@@ -112,7 +139,7 @@ def _unwritable(out: Path, where: Path, error: OSError) -> OutputError:
     )
 
 
-def _check_replaceable(out: Path) -> None:
+def _check_replaceable(out: Path, results: Results) -> None:
     if not out.is_dir():
         raise OutputError(f"{out} is a file; results need a folder. Name another one with --out.")
     here = Path.cwd()
@@ -122,38 +149,39 @@ def _check_replaceable(out: Path) -> None:
         raise OutputError(
             f"{out} is where a disk is mounted, and results take the place of a folder. Name one in it: {out}/scan."
         )
-    foreign = _foreign(out)
+    foreign = _foreign(out, results)
     if foreign:
         some = ", ".join(repr(name) for name in foreign[:3]) + (" …" if len(foreign) > 3 else "")
         raise OutputError(
-            f"{out} holds things that no scan wrote ({some}), so it is not replaced. "
+            f"{out} holds things that {results.wrote} wrote ({some}), so it is not replaced. "
             "Name another folder with --out, or move them away."
         )
 
 
-def _foreign(out: Path) -> list[str]:
-    """Names in a folder that are no results of ours. Without our ``scan.json`` none of them is."""
+def _foreign(out: Path, results: Results) -> list[str]:
+    """Names in a folder that are no results of ours. Without our record none of them is."""
     try:
         names = sorted(entry.name for entry in out.iterdir())
         if not names:
             return []
-        if not _is_scan(out / "scan.json"):
+        if not _is_ours(out / results.record, results.schema):
             return names
-        foreign = [name for name in names if name not in _OURS or (out / name).is_dir() != (name == "thumbnails")]
-        if (out / "thumbnails").is_dir():
-            pictures = sorted(entry.name for entry in (out / "thumbnails").iterdir())
-            foreign += [f"thumbnails/{name}" for name in pictures if not _THUMBNAIL.fullmatch(name)]
+        folder = results.pictures
+        foreign = [name for name in names if name not in results.names or (out / name).is_dir() != (name == folder)]
+        if folder and (out / folder).is_dir():
+            pictures = sorted(entry.name for entry in (out / folder).iterdir())
+            foreign += [f"{folder}/{name}" for name in pictures if not _THUMBNAIL.fullmatch(name)]
     except OSError as error:
         raise OutputError(f"{out} cannot be read ({error.strerror}). Name another folder with --out.") from error
     return foreign
 
 
-def _is_scan(path: Path) -> bool:
+def _is_ours(path: Path, schema: str) -> bool:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(record, dict) and record.get("schema") == SCHEMA
+    return isinstance(record, dict) and record.get("schema") == schema
 
 
 def _locked(path: Path) -> int:
