@@ -65,6 +65,11 @@ def render_scene(spec: SceneSpec) -> RenderedPair:
     return RenderedPair(spec, images[0], images[1], building, ground, direction, truth)
 
 
+def ground_light(window: Window, contents: Contents, season: Season, sun: Sun, camera: lens.Camera, key: int) -> Floats:
+    """The light that contents on one date send straight up, H×W×3; ``key`` is that of their world."""
+    return _radiance(window, _ready(contents, season, sun, camera), shared_grain(window, key), key)
+
+
 def _ready(contents: Contents, season: Season, sun: Sun, camera: lens.Camera) -> _Date:
     def boxes(outlines: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         return np.array([[*o.min(axis=0), *o.max(axis=0)] for o in outlines]).reshape(-1, 4)
