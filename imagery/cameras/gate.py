@@ -80,7 +80,7 @@ def _small(frame: Frame) -> Grey:
     scale = _WIDE / grey.shape[1]
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return grey.astype(np.float32)
+    return np.asarray(grey, np.float32)
 
 
 def _detail(grey: Grey) -> float:

@@ -27,8 +27,8 @@ def measure_light(frame: Frame, taken_at: dt.datetime) -> Light:
     across, along = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
     strength = np.hypot(across, along)
     turn = (np.arctan2(along, across) % np.pi) / np.pi * _DIRECTIONS
-    shares = np.bincount(turn.astype(int).ravel() % _DIRECTIONS, strength.ravel(), _DIRECTIONS)
-    shares = shares / max(float(shares.sum()), 1e-6)
+    sums = np.bincount(turn.astype(int).ravel() % _DIRECTIONS, strength.ravel(), _DIRECTIONS)
+    shares = sums / max(float(sums.sum()), 1e-6)
     return Light(
         hour=taken_at.hour + taken_at.minute / 60 + taken_at.second / 3600,
         brightness=float(np.median(grey[seen])),

@@ -40,7 +40,7 @@ def register(frame: Frame, reference: Frame) -> Motion:
     """Find how a frame lies against a reference frame of the same size.
 
     SIFT (Lowe 2004) on locally equalised grey, so that light matters less; agreement by MAGSAC++ (Barath 2020). A
-    camera that turns on its mast moves the image by a homography whatever the scene; few matches give a similarity only.
+    camera that turns on its mast moves the image by a homography whatever the scene is; few matches give a similarity.
     """
     scale = min(1.0, _WIDE / frame.shape[1])
     there, here = _features(reference, scale), _features(frame, scale)
@@ -86,7 +86,7 @@ def _features(frame: Frame, scale: float) -> tuple[NDArray[np.float64], NDArray[
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     grey = cv2.createCLAHE(3.0, (8, 8)).apply(grey)
-    points, descriptors = cv2.SIFT_create(_FEATURES, contrastThreshold=0.02).detectAndCompute(grey, None)
+    points, descriptors = cv2.SIFT.create(_FEATURES, contrastThreshold=0.02).detectAndCompute(grey, None)
     if descriptors is None or len(points) < _LEAST_INLIERS:
         return None
     # resizing by area keeps pixel edges, so middles move by half of what is left

@@ -116,7 +116,7 @@ def watch(seed: int, width: int, rows: int, metres: float = 320.0, gsd: float = 
     mast = Mast(float(foot[0]), float(foot[1]), _HEIGHT_M, yaw, float(rng.uniform(0.26, 0.32)), focal, width, rows)
     spot = foot + ahead * 1.25 + rng.normal(0, 20, 2)
     crane = Crane(float(spot[0]), float(spot[1]), 30.0, 34.0, 0.0)
-    return Watched(spec, world, mast, Window(*map(float, corner), gsd, side, side), crane)
+    return Watched(spec, world, mast, Window(float(corner[0]), float(corner[1]), gsd, side, side), crane)
 
 
 def frame_at(watched: Watched, moment: Moment) -> NDArray[np.uint8]:
