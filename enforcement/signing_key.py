@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 import re
-import secrets
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,10 +17,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from errors import OutputError, SettingsError
+from configs.secret_file import load_or_make_secret
+from errors import SettingsError
 
 NAME = "signing_key.pem"
-_OTHERS = 0o077
 _MOST_BYTES = 10_000
 
 
@@ -38,20 +35,9 @@ def load_or_make_signing_key(folder: Path) -> Ed25519PrivateKey:
         OutputError: it cannot be written.
     """
     place = folder / NAME
-    if not place.exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _make(place)
-        except OSError as error:
-            raise OutputError(f"The signing key {place} cannot be written: {error.strerror or error}.") from error
+    data = load_or_make_secret(place, _new_key, "signing key")
     try:
-        if place.stat().st_mode & _OTHERS:
-            raise SettingsError(
-                f"Others may read the signing key {place}: chmod 600 it, or remove it to get a new one."
-            )
-        key = load_pem_private_key(place.read_bytes(), password=None)
-    except OSError as error:
-        raise SettingsError(f"The signing key {place} cannot be read: {error.strerror or error}.") from error
+        key = load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise SettingsError(f"{place} is no private key without a password: {error}") from error
     if not isinstance(key, Ed25519PrivateKey):
@@ -59,20 +45,8 @@ def load_or_make_signing_key(folder: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _make(place: Path) -> None:
-    """Write a new key beside its place and link it there: it is there whole, and never in place of another's."""
-    data = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    beside = place.with_name(f".{place.name}-{secrets.token_hex(6)}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):  # another process was quicker: its key is taken
-            os.link(beside, place)
-    finally:
-        beside.unlink()
+def _new_key() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def public_pem(key: Ed25519PrivateKey) -> bytes:

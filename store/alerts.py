@@ -28,9 +28,10 @@ from enforcement.events import EventKind
 from enforcement.match import Found, Known, Match, match_changes
 from enforcement.numbers import iso_week, lead_number
 from enforcement.states import read_states
+from errors import Reason
 from store.counters import hold, next_number
 from store.outbox import announce
-from store.outlines import bounds_of, near
+from store.outlines import bounds_of, error_of, kept_error, near
 from store.sightings import Sighting, join_changes, place_changes
 from store.tables import Alert, Observation, Scan, SceneRow, Transition
 from store.transitions import append_transition, closings
@@ -121,7 +122,7 @@ class _Book:
     def found(self, sightings: Sequence[Sighting]) -> list[Found]:
         """The changes, to be matched."""
         return [
-            Found(c.number, c.kind, c.outline, c.area_m2, c.score, self.before.date, self.after.date)
+            Found(c.number, c.kind, c.outline, c.area_m2, c.score, self.before.date, self.after.date, c.error)
             for c in (sighting.change for sighting in sightings)
         ]
 
@@ -151,6 +152,7 @@ class _Book:
                 alert.state,
                 ends[alert.id].on if alert.id in ends else None,
                 ends[alert.id].cleared if alert.id in ends else False,
+                error_of(alert.position_error),
             )
             for alert in alerts
         ]
@@ -168,6 +170,7 @@ class _Book:
             area_m2=change.area_m2,
             detected=dict(change.detected),
             source=source,
+            position_error=kept_error(change.error),
             county_code=place.county_code,
             township_code=place.township_code,
             grid_code=place.grid_code,
@@ -182,7 +185,13 @@ class _Book:
             **bounds_of(change.outline),
         )
         self.session.add(alert)
-        why = f"scan {self.scan.id}, change {change.number}: {match.why}"
+        why = Reason(
+            f"scan {self.scan.id}, change {change.number}: {match.why}",
+            "lead.found",
+            scan=self.scan.id,
+            change=change.number,
+            why=match.why,
+        )
         self._step(alert, alert.state, why, {"scan": self.scan.id, "change": change.number})
         self._observe(alert, sighting)
         if sighting.approval:
@@ -245,7 +254,8 @@ class _Book:
         if sighting.approval or not self._by_system(alert):
             self.recorded.again += 1
         else:
-            self._return(alert, "the approvals that covered it do not cover it as it is seen now")
+            words = "the approvals that covered it do not cover it as it is seen now"
+            self._return(alert, Reason(words, "lead.not_approved"))
 
     def _return(self, alert: Alert, why: str) -> None:
         self.recorded.returned += 1
@@ -302,11 +312,16 @@ class _Book:
 
     def _update(self, alert: Alert, sighting: Sighting, kind: str) -> None:
         change = sighting.change
+        if change.error is not None and alert.position_error is None:
+            # seen from the side: it confirms a lead that was seen from above, and does not make its outline worse
+            alert.kind, alert.changed_at = kind, self.now
+            return
         for name, value in bounds_of(change.outline).items():
             setattr(alert, name, value)
         alert.kind, alert.score, alert.area_m2 = kind, change.score, change.area_m2
         alert.detected, alert.evidence = dict(change.detected), dict(change.evidence)
         alert.overlaps, alert.legal_weight = sighting.overlaps, sighting.legal_weight
+        alert.position_error = kept_error(change.error)
         alert.changed_at = self.now
 
     def _observe(self, alert: Alert, sighting: Sighting) -> None:
@@ -322,6 +337,7 @@ class _Book:
                 kind=change.kind,
                 score=change.score,
                 area_m2=change.area_m2,
+                position_error=kept_error(change.error),
                 evidence=dict(change.evidence),
                 created_at=self.now,
                 **bounds_of(change.outline),

@@ -11,6 +11,7 @@ from enforcement.change_types import read_change_types
 from enforcement.lead import Evidence, Lead, LeadArea, LeadImage, Sight
 from store.areas import area_names
 from store.map_scenes import last_pair
+from store.outlines import error_of
 from store.tables import Alert, Observation, SceneRow, Transition
 
 
@@ -23,7 +24,13 @@ def read_lead(session: Session, alert: Alert, public_url: str = "") -> Lead:
         public_url: where people reach the pages; "": evidence is named by the keys of its objects.
     """
     seen = session.execute(
-        select(Observation.after_date, Observation.source, Observation.area_m2, Observation.score)
+        select(
+            Observation.after_date,
+            Observation.source,
+            Observation.area_m2,
+            Observation.score,
+            Observation.position_error,
+        )
         .where(Observation.alert_id == alert.id)
         .order_by(Observation.after_date, Observation.id)
     ).all()
@@ -55,7 +62,7 @@ def read_lead(session: Session, alert: Alert, public_url: str = "") -> Lead:
         county=areas.get(6),
         also_in=tuple(alert.also_in),
         overlaps=tuple(alert.overlaps),
-        sights=tuple(Sight(*row) for row in seen),
+        sights=tuple(Sight(day, source, area, score, error_of(error)) for day, source, area, score, error in seen),
         week=alert.week,
         rank=alert.rank,
         over_cap=alert.over_cap,
@@ -69,6 +76,7 @@ def read_lead(session: Session, alert: Alert, public_url: str = "") -> Lead:
             for name, key in alert.evidence.items()
         ),
         page=page,
+        error=error_of(alert.position_error),
     )
 
 

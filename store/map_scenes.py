@@ -52,12 +52,13 @@ def scenes_in_box(
 
 
 def last_pair(session: Session, alert_id: int) -> SeenPair | None:
-    """What a lead was seen on last; None: it was never seen by a scan.
+    """What a lead was seen on last, from above if it ever was; None: it was never seen by a scan.
 
     Whoever may see the lead may see these scenes where the lead is, and nowhere else: that is for the caller to keep.
     """
     query = select(Scan).join(Observation, Observation.scan_id == Scan.id).where(Observation.alert_id == alert_id)
-    scan = session.scalars(query.order_by(Observation.id.desc()).limit(1)).first()
+    from_above = Observation.position_error.is_(None)
+    scan = session.scalars(query.order_by(from_above.desc(), Observation.id.desc()).limit(1)).first()
     if scan is None:
         return None
     return SeenPair(scan, session.get_one(SceneRow, scan.before_id), session.get_one(SceneRow, scan.after_id))

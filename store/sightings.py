@@ -17,6 +17,7 @@ from enforcement.areas import LEVELS, NamedArea, Placement, place_in_areas
 from enforcement.overlaps import KnownFeature, KnownLayer, approval_covers, legal_weight, overlaps_with
 from enforcement.settings import read_enforcement
 from enforcement.shares import sound
+from imagery.error_ellipse import ErrorEllipse
 from store.areas import areas_touching, features_touching
 from store.tables import Area, Layer
 
@@ -33,6 +34,7 @@ class SeenChange:
         outline: longitude, latitude.
         detected: the outline as detected, ``{"crs": …, "wkt": …}``.
         evidence: keys of its pictures, ``{"before": …, "after": …}``.
+        error: of its position; None: as good as an orthophoto's.
     """
 
     number: int
@@ -42,6 +44,7 @@ class SeenChange:
     outline: BaseGeometry
     detected: Mapping[str, Any]
     evidence: Mapping[str, str]
+    error: ErrorEllipse | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def join_changes(changes: Sequence[SeenChange]) -> SeenChange:
         shapely.union_all([sound(change.outline) for change in changes]),
         {**largest.detected, "wkt": shapely.to_wkt(shapely.union_all(detected), rounding_precision=3)},
         largest.evidence,
+        max((change.error for change in changes if change.error), key=lambda error: error.major_m, default=None),
     )
 
 

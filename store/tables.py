@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
-from store.people_tables import Person as Person  # where these tables are known, those of people are: locks name them
+from store.camera_tables import CameraRow as CameraRow  # where these tables are known, all others are
+from store.people_tables import Person as Person  # locks name them
 from store.table_base import Base as Base
 from store.table_base import Bounded as Bounded
 from store.table_base import Numbered
@@ -78,6 +79,7 @@ class BatchFile(Numbered, Base):
     received: Mapped[str] = mapped_column(String(400), default="")  # key of the object that waits to be checked
     state: Mapped[str] = mapped_column(String(20))  # waiting, placed, duplicate, failed, used, ignored
     reason: Mapped[str] = mapped_column(Text, default="")
+    why: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # the reason for other languages: errors.Reason
     scene_id: Mapped[int | None] = mapped_column(ForeignKey("scenes.id"), index=True)
     finished_at: Mapped[dt.datetime | None]
     __table_args__ = (UniqueConstraint("batch_id", "name"),)
@@ -139,6 +141,7 @@ class Scan(Numbered, Base):
         String(20), index=True
     )  # waiting, scanning, merging, done, not_comparable, failed
     reason: Mapped[str] = mapped_column(Text, default="")
+    why: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # as of BatchFile
     blocks: Mapped[int] = mapped_column(default=0)
     block_jobs: Mapped[int] = mapped_column(default=0)
     result: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # as scan.json tells it, without the changes
@@ -160,6 +163,7 @@ class Uncompared(Numbered, Bounded, Base):
     area_code: Mapped[str] = mapped_column(String(12), index=True)
     area_m2: Mapped[float]
     reason: Mapped[str] = mapped_column(Text)
+    why: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # as of BatchFile
 
 
 class Job(Numbered, Base):
@@ -167,7 +171,7 @@ class Job(Numbered, Base):
 
     __tablename__ = "jobs"
     kind: Mapped[str] = mapped_column(String(40))
-    queue: Mapped[str] = mapped_column(String(20))  # ingest, scan, deliver
+    queue: Mapped[str] = mapped_column(String(20))  # ingest, scan, deliver, capture
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     unique_key: Mapped[str] = mapped_column(String(200), unique=True)
     state: Mapped[str] = mapped_column(String(10), default="waiting")  # waiting, running, done, dead
@@ -201,6 +205,9 @@ class Alert(Numbered, Bounded, Base):
     area_m2: Mapped[float] = mapped_column(index=True)
     detected: Mapped[dict[str, Any]] = mapped_column(JSON)  # {"crs": …, "wkt": …} as the last scan saw it
     source: Mapped[str] = mapped_column(String(20))  # of the first observation
+    position_error: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True)
+    )  # as ErrorEllipse; of cameras
     county_code: Mapped[str] = mapped_column(String(12), default="", index=True)
     township_code: Mapped[str] = mapped_column(String(12), default="", index=True)
     grid_code: Mapped[str] = mapped_column(String(12), default="")  # the smallest area that answers for it
@@ -250,6 +257,7 @@ class Observation(Numbered, Bounded, Base):
     kind: Mapped[str] = mapped_column(String(20))
     score: Mapped[float]
     area_m2: Mapped[float]
+    position_error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[dt.datetime]
 
