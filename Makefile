@@ -30,6 +30,8 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# two test processes on two cores: threads of each would wait for those of the other
+test: export OMP_NUM_THREADS := 1
 test: check
 	$(BIN)/python -m pytest -n 2
 
