@@ -55,7 +55,7 @@ class EvidenceSheet:
         lead: with its overlaps, sights and page.
         before, after: the pictures; None where there is none.
         log: the steps of the lead, oldest first, whose fields are those of ``store.transitions``: at, who, role,
-            from_state, to_state, why; ``at`` as an aware moment or its ISO text.
+            from_state, to_state, why, evidence; ``at`` as an aware moment or its ISO text.
         areas: boundaries for the location map, longitude and latitude.
         zone: in which moments are told.
         generated_at: aware moment.
@@ -140,7 +140,7 @@ def _content(sheet: EvidenceSheet, words: Words) -> list[Flowable]:
     return [
         _head(lead, words),
         Spacer(0, 5),
-        fact_section(lead, words),
+        fact_section(lead, sheet.log, words),
         heading(words("pictures")),
         *_pictures(sheet, words),
         heading(words("location")),

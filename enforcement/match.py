@@ -34,6 +34,7 @@ from configs.service import AlertSettings
 from enforcement.position import brought_together, reach
 from enforcement.shares import Overlap, overlap, sound
 from enforcement.states import Means, StateTable, read_states
+from errors import Reason
 from imagery.error_ellipse import ErrorEllipse
 
 Verdict = Literal["new", "again", "still_rejected", "returned"]
@@ -106,7 +107,7 @@ class Match:
     found: Found
     alert_id: int | None
     verdict: Verdict
-    why: str
+    why: Reason
     kind: str
 
 
@@ -139,7 +140,7 @@ def match_changes(
     places = [place for place in places if place.means != "gone"]
     tree = STRtree([reach(place.outline, place.lead.error, settings.sigmas) for place in places])
     matches: dict[int, Match] = {}
-    of_lead: dict[int, tuple[_Place, list[tuple[Found, str]]]] = {}
+    of_lead: dict[int, tuple[_Place, list[tuple[Found, Reason]]]] = {}
     for change in sorted(found, key=lambda f: f.number):
         outline = sound(change.outline)
         hit = tree.query(reach(outline, change.error, settings.sigmas), predicate="intersects")
@@ -188,7 +189,7 @@ def _grown(area_m2: float, error: ErrorEllipse | None, lead: Known, settings: Al
     return comparable and area_m2 >= settings.grown * lead.area_m2
 
 
-def _sights(place: _Place, sights: list[tuple[Found, str]], settings: AlertSettings) -> list[Match]:
+def _sights(place: _Place, sights: list[tuple[Found, Reason]], settings: AlertSettings) -> list[Match]:
     """All observations of one lead; rule 3."""
     lead = place.lead
     kind = "construction" if any(_risen(change, lead) for change, _ in sights) else lead.kind
@@ -196,14 +197,18 @@ def _sights(place: _Place, sights: list[tuple[Found, str]], settings: AlertSetti
         return [Match(change, lead.alert_id, "again", why, kind) for change, why in sights]
     area = sum(change.area_m2 for change, _ in sights)
     if kind != lead.kind:
-        reason = "a building stands where ground works were rejected"
+        words = "it comes back: a building stands where ground works were rejected"
+        reason = Reason(words, "lead.risen")
     elif _grown(area, sights[0][0].error, lead, settings):
-        reason = f"it was rejected with {lead.area_m2:.0f} m² and has {area:.0f} m² now"
+        words = f"it comes back: it was rejected with {lead.area_m2:.0f} m² and has {area:.0f} m² now"
+        reason = Reason(words, "lead.grown", before=lead.area_m2, now=area)
     else:
-        said = "; a person rejected it, and it has neither grown nor changed in kind"
-        return [Match(change, lead.alert_id, "still_rejected", why + said, lead.kind) for change, why in sights]
+        said = Reason("a person rejected it, and it has neither grown nor changed in kind", "lead.still_rejected")
+        return [
+            Match(change, lead.alert_id, "still_rejected", Reason.all([why, said]), lead.kind) for change, why in sights
+        ]
     (first, why), *rest = sights
-    returned = Match(first, lead.alert_id, "returned", f"{why}; it comes back: {reason}", kind)
+    returned = Match(first, lead.alert_id, "returned", Reason.all([why, reason]), kind)
     return [returned, *(Match(change, lead.alert_id, "again", why, kind) for change, why in rest)]
 
 
@@ -211,17 +216,29 @@ def _named(near: Sequence[tuple[Overlap, _Place]]) -> str:
     return ", ".join(f"{place.lead.alert_id} ({lap.of_smaller:.0%}, {place.lead.state})" for lap, place in near)
 
 
-def _why_again(change: Found, own: tuple[Overlap, _Place], others: Sequence[tuple[Overlap, _Place]]) -> str:
+def _why_again(change: Found, own: tuple[Overlap, _Place], others: Sequence[tuple[Overlap, _Place]]) -> Reason:
     lap, place = own
-    why = f"alert {place.lead.alert_id} is the same place: {lap.of_smaller:.0%} of the smaller polygon are common"
+    lead = place.lead.alert_id
+    words = f"alert {lead} is the same place: {lap.of_smaller:.0%} of the smaller polygon are common"
+    code = "lead.again"
     if change.error or place.lead.error:
-        why += " within the error of its position"
+        words, code = f"{words} within the error of its position", "lead.again_within"
+    why = [Reason(words, code, lead=lead, share=lap.of_smaller)]
     if change.kind == "demolition" != place.lead.kind:
-        why += "; what was to be corrected seems to be gone"
-    return f"{why}; also on alert {_named(others)}" if others else why
+        why.append(Reason("what was to be corrected seems to be gone", "lead.gone"))
+    if others:
+        named = _named(others)
+        why.append(Reason(f"also on alert {named}", "lead.also_on", others=named))
+    return Reason.all(why)
 
 
-def _why_new(near: Sequence[tuple[Overlap, _Place]], settings: AlertSettings) -> str:
+def _why_new(near: Sequence[tuple[Overlap, _Place]], settings: AlertSettings) -> Reason:
     if near:
-        return f"on the place of alert {_named(near)}, but another story: it came after the end, or is of another kind"
-    return f"no known lead shares {settings.overlap:.0%} of the smaller polygon with it"
+        named = _named(near)
+        return Reason(
+            f"on the place of alert {named}, but another story: it came after the end, or is of another kind",
+            "lead.other_story",
+            others=named,
+        )
+    share = settings.overlap
+    return Reason(f"no known lead shares {share:.0%} of the smaller polygon with it", "lead.unknown", share=share)

@@ -11,6 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from enforcement.settings import LegalWeight
 from enforcement.shares import covered, sound
+from errors import Reason
 
 APPROVAL = "approval"
 PLAN = "plan"
@@ -112,7 +113,7 @@ def _entry(layer: KnownLayer, number: str, valid: bool | None, share: float, are
 
 def approval_covers(
     outline: BaseGeometry, features: Sequence[KnownFeature], on: dt.date | None, share: float
-) -> str | None:
+) -> Reason | None:
     """Why approvals suppress a lead; None: they do not.
 
     An approval counts when it is valid on the date of the later image. Where that date is not known, only approvals
@@ -134,7 +135,13 @@ def approval_covers(
         return None
     names = sorted({f"{a.number or 'without a number'} ({a.layer})" for a in approvals})
     day = f"valid on {on.isoformat()}" if on is not None else "valid without limit"
-    return f"{together:.0%} of the polygon lie under approvals {day}: {', '.join(names)}"
+    return Reason(
+        f"{together:.0%} of the polygon lie under approvals {day}: {', '.join(names)}",
+        "lead.approved",
+        share=together,
+        on=on or "–",
+        names="、".join(names),
+    )
 
 
 def legal_weight(overlaps: Sequence[Mapping[str, Any]], config: LegalWeight) -> int:

@@ -15,16 +15,19 @@ from enforcement.lead import Lead, lead_feature
 from enforcement.sheet_tables import CODE, facts, heading, line, table
 from enforcement.sheet_texts import Words
 from enforcement.units import mu
+from errors import Reason
 
 _HASH_LETTERS = 10
 
 
-def fact_section(lead: Lead, words: Words) -> Flowable:
+def fact_section(lead: Lead, log: Sequence[Row], words: Words) -> Flowable:
     """What a reader wants first."""
     told = lead_feature(lead)["properties"]
     areas = [area for area in (lead.county, lead.township, lead.village) if area is not None]
     place = " · ".join(area.name or area.code for area in areas) + (f" ({areas[-1].code})" if areas else "")
     others = "; ".join(f"{area['name'] or area['code']} {area['share']:.0%}" for area in lead.also_in)
+    by_last_step = bool(log) and log[-1].fields["why"] == lead.state_reason
+    why = _why(log[-1], words) if by_last_step else lead.state_reason
     pairs = [
         (words("kind_found"), words.pair(lead.kind_names)),
         (words("type"), words.pair(lead.change_type_names) if lead.change_type_names else words("not_set")),
@@ -32,7 +35,7 @@ def fact_section(lead: Lead, words: Words) -> Flowable:
         (words("place"), place or words("unknown")),
         (words("centre"), f"{told['centre']['lon']:.7f}°, {told['centre']['lat']:.7f}°"),
         (words("source"), words.source(lead.source)),
-        (words("state"), words.state(lead.state) + (f": {lead.state_reason}" if lead.state_reason else "")),
+        (words("state"), words.state(lead.state) + (f": {why}" if why else "")),
         (words("works"), words.works(lead.works) if lead.works else words("unknown")),
         (words("seen"), _seen(told, words)),
         (words("score"), f"{lead.score:.2f}"),
@@ -136,6 +139,11 @@ def _actor(who: str, role: str, words: Words) -> str:
     return words.role(role) if who in ("", role) else f"{who} ({words.role(role)})"
 
 
+def _why(row: Row, words: Words) -> str:
+    """Of a step, in the sheet's language where the software said it."""
+    return Reason.of(str(row.fields["why"]), row.fields.get("evidence", {}).get("why")).said(words.language)
+
+
 def log_section(log: Sequence[Row], zone: ZoneInfo, words: Words) -> list[Flowable]:
     """Each step, and the last hash in full: on paper it guards the whole log against being rewritten."""
     if not log:
@@ -151,7 +159,7 @@ def log_section(log: Sequence[Row], zone: ZoneInfo, words: Words) -> list[Flowab
                 words.moment(at, zone)[:16],
                 _actor(str(step["who"]), str(step["role"]), words),
                 f"{came_from} → {words.state(step['to_state'])}",
-                str(step["why"]),
+                _why(row, words),
                 row.hash[:_HASH_LETTERS],
             ]
         )

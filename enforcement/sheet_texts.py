@@ -127,6 +127,7 @@ class Words:
 
     def __init__(self, language: Language) -> None:
         """Speak Chinese (``zh``) or English (``en``)."""
+        self.language = language
         self.index = 0 if language == "zh" else 1
 
     def __call__(self, name: str, /, **values: Any) -> str:

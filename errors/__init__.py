@@ -6,11 +6,36 @@ A message says what was found, what was expected and what to do. The command lin
 
 from __future__ import annotations
 
+from typing import Any
+
+from errors.reason import Reason
+
+__all__ = [
+    "CameraError",
+    "ControlPointError",
+    "ImageError",
+    "NotComparable",
+    "OutputError",
+    "Reason",
+    "SettingsError",
+    "TubanError",
+    "WeightsError",
+]
+
 
 class TubanError(Exception):
-    """Base of everything that Tuban raises on purpose."""
+    """Base of everything that Tuban raises on purpose.
+
+    Attributes:
+        reason: the message, which can be said in Chinese too if it was given a code.
+    """
 
     exit_code = 1
+
+    def __init__(self, words: str = "", code: str = "", **facts: Any) -> None:
+        """``code`` and ``facts``: as of :class:`errors.Reason`; what people meet often has them."""
+        super().__init__(words)
+        self.reason = words if isinstance(words, Reason) else Reason(words, code, **facts)
 
 
 class SettingsError(TubanError):

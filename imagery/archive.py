@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO, Self
 
-from errors import ImageError
+from errors import ImageError, Reason
 from imagery.declared import broken
 from imagery.limits import GIB, MIB
 
@@ -34,7 +34,7 @@ class Member:
 
     name: str
     size: int
-    fault: str
+    fault: Reason
     _info: zipfile.ZipInfo = field(repr=False, compare=False)
 
 
@@ -66,17 +66,29 @@ class Archive:
             infos = [info for info in self._zip.infolist() if not info.is_dir()]
             total = sum(info.file_size for info in infos)
             if len(infos) > max_files:
-                raise ImageError(f"{name} holds {len(infos):,} files, above the limit of {max_files:,}. Divide it.")
+                raise ImageError(
+                    f"{name} holds {len(infos):,} files, above the limit of {max_files:,}. Divide it.",
+                    "zip.files",
+                    name=name,
+                    most=max_files,
+                )
             if total > max_bytes:
                 raise ImageError(
                     f"{name} holds {total / GIB:,.1f} GiB, unpacked, above the limit of {max_bytes / GIB:,.1f} GiB. "
-                    "Divide it."
+                    "Divide it.",
+                    "zip.bytes",
+                    name=name,
+                    gib=total / GIB,
+                    most=max_bytes / GIB,
                 )
             self.members = tuple(_member(info, max_ratio) for info in infos)
         except _TooLong:
             handle.close()
             raise ImageError(
-                f"{name} has a directory of more than {max_files:,} files, which is the limit. Divide it."
+                f"{name} has a directory of more than {max_files:,} files, which is the limit. Divide it.",
+                "zip.files",
+                name=name,
+                most=max_files,
             ) from None
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
             handle.close()
@@ -105,7 +117,12 @@ class Archive:
             OSError: ``to`` cannot be written.
         """
         if member.fault:
-            raise ImageError(f"{member.name} in {self.name} is not unpacked: {member.fault}.")
+            raise ImageError(
+                f"{member.name} in {self.name} is not unpacked: {member.fault}.",
+                "zip.member",
+                name=member.name,
+                fault=member.fault,
+            )
         digest = hashlib.sha256()
         try:
             with to.open("wb") as handle:
@@ -135,21 +152,27 @@ def _member(info: zipfile.ZipInfo, max_ratio: float) -> Member:
     return Member(name, info.file_size, _fault(info, name, max_ratio), info)
 
 
-def _fault(info: zipfile.ZipInfo, name: str, max_ratio: float) -> str:
+def _fault(info: zipfile.ZipInfo, name: str, max_ratio: float) -> Reason:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        return "it is a link or a device, and only files are unpacked"
+        return Reason("it is a link or a device, and only files are unpacked", "zip.link")
     if name.startswith("/") or name[1:2] == ":" or ".." in name.split("/"):
-        return "its path leads out of the archive; pack the files again with paths below one folder"
+        return Reason(
+            "its path leads out of the archive; pack the files again with paths below one folder", "zip.outside"
+        )
     if info.flag_bits & _ENCRYPTED:
-        return "it is encrypted; pack the files again without a password"
+        return Reason("it is encrypted; pack the files again without a password", "zip.encrypted")
     if info.compress_type not in _METHODS:
-        return f"it is packed by method {info.compress_type}; pack the files again with the usual method (deflate)"
+        return Reason(
+            f"it is packed by method {info.compress_type}; pack the files again with the usual method (deflate)",
+            "zip.method",
+        )
     if info.file_size > _RATIO_FLOOR and info.file_size > max_ratio * max(1, info.compress_size):
-        return f"it would unpack to {info.file_size / max(1, info.compress_size):,.0f} times its size"
+        times = info.file_size / max(1, info.compress_size)
+        return Reason(f"it would unpack to {times:,.0f} times its size", "zip.ratio", times=times)
     if name.lower().endswith(".zip"):
-        return "a zip file in a zip file is not unpacked; unpack it and pass what lies in it"
-    return ""
+        return Reason("a zip file in a zip file is not unpacked; unpack it and pass what lies in it", "zip.nested")
+    return Reason("")
 
 
 def _decoded(info: zipfile.ZipInfo) -> str:

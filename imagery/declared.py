@@ -40,7 +40,7 @@ class Declared:
 
 def broken(name: str, what: str) -> ImageError:
     """The error for a file whose structure contradicts itself."""
-    return ImageError(f"{name} is damaged: {what}. Copy it again from where it came from.")
+    return ImageError(f"{name} is damaged: {what}. Copy it again from where it came from.", "file.damaged", name=name)
 
 
 def check_declared(declared: Declared, file_size: int, name: str, limits: Limits) -> None:
@@ -53,28 +53,51 @@ def check_declared(declared: Declared, file_size: int, name: str, limits: Limits
     if width < 1 or height < 1:
         raise broken(name, f"its header declares {width} × {height} pixels")
     if width < 2 or height < 2:
-        raise ImageError(f"{name} is {width} × {height} pixels, and at least 2 × 2 are needed to place and compare it.")
+        raise ImageError(
+            f"{name} is {width} × {height} pixels, and at least 2 × 2 are needed to place and compare it.",
+            "file.too_small",
+            name=name,
+            width=width,
+            height=height,
+        )
     if width > limits.max_side or height > limits.max_side or width * height > limits.max_pixels:
         raise ImageError(
             f"{name} declares {width:,} × {height:,} pixels, above the limit of {limits.max_side:,} on a side and "
-            f"{limits.max_pixels / 1e9:,.0f} billion in all. Cut it into parts."
+            f"{limits.max_pixels / 1e9:,.0f} billion in all. Cut it into parts.",
+            "file.too_large",
+            name=name,
+            width=width,
+            height=height,
+            side=limits.max_side,
         )
     if not 1 <= declared.bands <= limits.max_bands:
         raise ImageError(
             f"{name} declares {declared.bands} bands, and 1 to {limits.max_bands} are read. "
-            "Export the visible bands alone."
+            "Export the visible bands alone.",
+            "file.bands",
+            name=name,
+            bands=declared.bands,
+            most=limits.max_bands,
         )
     if declared.block_bytes > limits.max_rewrite_block_bytes:
         raise ImageError(
             f"{name} is stored in blocks of {declared.block_width:,} × {declared.block_height:,} pixels, "
             f"{declared.block_bytes / GIB:.1f} GiB each, above the limit of {limits.max_rewrite_block_bytes / GIB:.1f} "
-            "GiB. Convert it with `gdal_translate IN.tif OUT.tif -of COG`."
+            "GiB. Convert it with `gdal_translate IN.tif OUT.tif -of COG`.",
+            "file.blocks",
+            name=name,
+            width=declared.block_width,
+            height=declared.block_height,
         )
     decoded = declared.decoded_bytes
     if decoded > limits.expansion_floor_bytes and decoded > limits.max_expansion * file_size:
         raise ImageError(
             f"{name} has {file_size / MIB:.3g} MiB but declares {decoded / GIB:,.1f} GiB of pixels: it is damaged, "
-            "made to exhaust the machine, or nearly empty. Cut out the part that holds an image."
+            "made to exhaust the machine, or nearly empty. Cut out the part that holds an image.",
+            "file.sparse",
+            name=name,
+            size_mib=file_size / MIB,
+            declared_gib=decoded / GIB,
         )
 
 

@@ -50,7 +50,9 @@ def footprint(coverage: Coverage, geobox: GeoBox, name: str) -> BaseGeometry:
     if not np.isfinite(placed.bounds).all():
         raise ImageError(
             f"{name} reaches beyond where its coordinate system is defined. "
-            "Check that it was saved with the right coordinate system."
+            "Check that it was saved with the right coordinate system.",
+            "place.beyond",
+            name=name,
         )
     return placed if placed.is_valid else _polygons(shapely.make_valid(placed))
 

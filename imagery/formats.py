@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from errors import ImageError
+from errors import ImageError, Reason
 
 HEAD_BYTES = 4096
 
@@ -35,33 +35,52 @@ _READ: tuple[tuple[bytes, Format], ...] = (
     (b"\xff\x4f\xff\x51", JPEG2000),
 )
 
-_TO_TIFF = "Convert it to GeoTIFF in the program that made it and pass that file."
-_UNPACK = "Unpack it and pass the image that lies in it."
+_TO_TIFF = Reason("Convert it to GeoTIFF in the program that made it and pass that file.", "format.do_tiff")
+_UNPACK = Reason("Unpack it and pass the image that lies in it.", "format.do_unpack")
+_EXPORT = Reason("Export the image in it as GeoTIFF.", "format.do_export")
+_TO_PNG = Reason("Save it as PNG.", "format.do_png")
+_FRAMES = Reason("Save single frames of it as JPEG or PNG.", "format.do_frames")
+_FROM_ECW = Reason(
+    "Convert it, for example with `gdal_translate IN.ecw OUT.tif -of COG` of a QGIS build.", "format.do_ecw"
+)
+_AGAIN = Reason("Copy it again from where it came from.", "format.do_again")
 
-_REFUSED: tuple[tuple[bytes, str, str], ...] = (
-    (b"PK\x03\x04", "a zip archive", _UNPACK),
-    (b"\x1f\x8b", "a gzip archive", _UNPACK),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
-    (b"Rar!", "a rar archive", _UNPACK),
-    (b"%PDF", "a PDF document", "Export the image from it as GeoTIFF."),
-    (b"msid", "a MrSID image", "Convert it with `mrsiddecode -i IN.sid -o OUT.tif -of tifg` and pass the GeoTIFF."),
-    (b"ecwp", "an address of ECW images", _TO_TIFF),
-    (b"e\x02", "an ECW image", "Convert it, for example with `gdal_translate IN.ecw OUT.tif -of COG` of a QGIS build."),
-    (b"e\x03", "an ECW image", "Convert it, for example with `gdal_translate IN.ecw OUT.tif -of COG` of a QGIS build."),
-    (b"CDF\x01", "a NetCDF file", _TO_TIFF),
-    (b"CDF\x02", "a NetCDF file", _TO_TIFF),
-    (b"CDF\x05", "a NetCDF file", _TO_TIFF),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 or NetCDF-4 file", _TO_TIFF),
-    (b"\x0e\x03\x13\x01", "an HDF4 file", _TO_TIFF),
-    (b"EHFA_HEADER_TAG", "an Erdas Imagine image", "Convert it with `gdal_translate IN.img OUT.tif -of COG`."),
-    (b"NITF", "a NITF image", _TO_TIFF),
-    (b"SQLite format 3", "a database (GeoPackage or MBTiles)", "Export the raster in it as GeoTIFF."),
-    (b"GIF8", "a GIF image", "Save it as PNG."),
-    (b"BM", "a BMP image", "Save it as PNG."),
-    (b"\x1aE\xdf\xa3", "a video", "Save single frames of it as JPEG or PNG."),
-    (b"\x00\x00\x01\xba", "a video", "Save single frames of it as JPEG or PNG."),
-    (b"FLV\x01", "a video", "Save single frames of it as JPEG or PNG."),
-    (b"8BPS", "a Photoshop document", "Save it as TIFF or PNG."),
+_REFUSED: tuple[tuple[bytes, Reason, Reason], ...] = (
+    (b"PK\x03\x04", Reason("a zip archive", "format.zip"), _UNPACK),
+    (b"\x1f\x8b", Reason("a gzip archive", "format.gzip"), _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", Reason("a 7z archive", "format.seven_zip"), _UNPACK),
+    (b"Rar!", Reason("a rar archive", "format.rar"), _UNPACK),
+    (b"%PDF", Reason("a PDF document", "format.pdf"), _EXPORT),
+    (
+        b"msid",
+        Reason("a MrSID image", "format.mrsid"),
+        Reason("Convert it with `mrsiddecode -i IN.sid -o OUT.tif -of tifg` and pass the GeoTIFF.", "format.do_mrsid"),
+    ),
+    (b"ecwp", Reason("an address of ECW images", "format.ecw_address"), _TO_TIFF),
+    (b"e\x02", Reason("an ECW image", "format.ecw"), _FROM_ECW),
+    (b"e\x03", Reason("an ECW image", "format.ecw"), _FROM_ECW),
+    (b"CDF\x01", Reason("a NetCDF file", "format.netcdf"), _TO_TIFF),
+    (b"CDF\x02", Reason("a NetCDF file", "format.netcdf"), _TO_TIFF),
+    (b"CDF\x05", Reason("a NetCDF file", "format.netcdf"), _TO_TIFF),
+    (b"\x89HDF\r\n\x1a\n", Reason("an HDF5 or NetCDF-4 file", "format.hdf_five"), _TO_TIFF),
+    (b"\x0e\x03\x13\x01", Reason("an HDF4 file", "format.hdf_four"), _TO_TIFF),
+    (
+        b"EHFA_HEADER_TAG",
+        Reason("an Erdas Imagine image", "format.erdas"),
+        Reason("Convert it with `gdal_translate IN.img OUT.tif -of COG`.", "format.do_erdas"),
+    ),
+    (b"NITF", Reason("a NITF image", "format.nitf"), _TO_TIFF),
+    (b"SQLite format 3", Reason("a database (GeoPackage or MBTiles)", "format.database"), _EXPORT),
+    (b"GIF8", Reason("a GIF image", "format.gif"), _TO_PNG),
+    (b"BM", Reason("a BMP image", "format.bmp"), _TO_PNG),
+    (b"\x1aE\xdf\xa3", Reason("a video", "format.video"), _FRAMES),
+    (b"\x00\x00\x01\xba", Reason("a video", "format.video"), _FRAMES),
+    (b"FLV\x01", Reason("a video", "format.video"), _FRAMES),
+    (
+        b"8BPS",
+        Reason("a Photoshop document", "format.photoshop"),
+        Reason("Save it as TIFF or PNG.", "format.do_photoshop"),
+    ),
 )
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
@@ -83,25 +102,36 @@ def recognise(head: bytes, name: str) -> Format:
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return WEBP
     what, advice = _refused(head)
-    raise ImageError(f"{name} is {what}, not one of GeoTIFF, JPEG, PNG, JPEG 2000 or WebP. {advice}")
+    raise ImageError(
+        f"{name} is {what}, not one of GeoTIFF, JPEG, PNG, JPEG 2000 or WebP. {advice}",
+        "file.format",
+        name=name,
+        what=what,
+        advice=advice,
+    )
 
 
-def _refused(head: bytes) -> tuple[str, str]:
+def _refused(head: bytes) -> tuple[Reason, Reason]:
     if not head:
-        return "an empty file", "Copy it again from where it came from."
+        return Reason("an empty file", "format.empty"), _AGAIN
     for magic, what, advice in _REFUSED:
         if head.startswith(magic):
             return what, advice
     if head[4:8] == b"ftyp":
         if head[8:12] in _HEIF_BRANDS:
-            return "a HEIC or AVIF photo", "Save it as JPEG, or set the camera to JPEG ('most compatible')."
-        return "a video", "Save single frames of it as JPEG or PNG."
+            advice = Reason("Save it as JPEG, or set the camera to JPEG ('most compatible').", "format.do_jpeg")
+            return Reason("a HEIC or AVIF photo", "format.heic"), advice
+        return Reason("a video", "format.video"), _FRAMES
     if head.startswith(b"RIFF"):
-        return "a video or sound file", "Save single frames of it as JPEG or PNG."
+        return Reason("a video or sound file", "format.sound"), _FRAMES
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"<"):
-        advice = "A file that only points at images (VRT, WMS, XML) is never followed: pass the image itself."
-        return "an XML or HTML text", advice
+        advice = Reason(
+            "A file that only points at images (VRT, WMS, XML) is never followed: pass the image itself.",
+            "format.do_not_point",
+        )
+        return Reason("an XML or HTML text", "format.xml"), advice
     if b"\0" not in head:
-        return "a text file", "Check the name, or copy the image again from where it came from."
-    return "of an unknown format", _TO_TIFF
+        advice = Reason("Check the name, or copy the image again from where it came from.", "format.do_check")
+        return Reason("a text file", "format.text"), advice
+    return Reason("of an unknown format", "format.unknown"), _TO_TIFF

@@ -70,7 +70,10 @@ def _header(image: rasterio.DatasetReader, declared: Declared, name: str) -> Hea
     if len(types) != 1 or not types <= set(DTYPES):
         raise ImageError(
             f"{name} holds numbers of type {', '.join(sorted(types))}, and one of {', '.join(DTYPES)} was expected. "
-            "Convert it, for example with `gdal_translate -ot Float32`."
+            "Convert it, for example with `gdal_translate -ot Float32`.",
+            "file.numbers",
+            name=name,
+            types=", ".join(sorted(types)),
         )
     placed = not image.transform.is_identity
     control_points = not placed and (bool(image.gcps[0]) or image.rpcs is not None)
@@ -101,7 +104,9 @@ def _crs(image: rasterio.DatasetReader, name: str) -> CRS | None:
         return CRS.from_epsg(epsg) if epsg else CRS.from_wkt(image.crs.to_wkt())
     except (CRSError, rasterio.errors.CRSError):
         raise ImageError(
-            f"{name} has a coordinate system that cannot be understood. Save it again with an EPSG code."
+            f"{name} has a coordinate system that cannot be understood. Save it again with an EPSG code.",
+            "place.unknown_system",
+            name=name,
         ) from None
 
 

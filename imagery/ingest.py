@@ -18,7 +18,7 @@ import shapely
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
-from errors import ImageError, OutputError
+from errors import ImageError, OutputError, Reason
 from imagery.cog import write_cog
 from imagery.dates import acquisition_date
 from imagery.footprint import footprint
@@ -61,19 +61,25 @@ class IngestedImage:
     date: dt.date | None
     date_source: str
     valid_share: float
-    remarks: tuple[str, ...]
+    remarks: tuple[Reason, ...]
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
         date = self.date and self.date.isoformat()
-        return self.__dict__ | {"footprint": shapely.to_wkb(self.footprint, hex=True), "date": date}
+        remarks = [[remark, remark.told()] for remark in self.remarks]
+        return self.__dict__ | {
+            "footprint": shapely.to_wkb(self.footprint, hex=True),
+            "date": date,
+            "remarks": remarks,
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """From what :meth:`to_json` gave."""
         date = data["date"] and dt.date.fromisoformat(data["date"])
         outline = shapely.from_wkb(data["footprint"])
-        return cls(**data | {"footprint": outline, "date": date, "remarks": tuple(data["remarks"])})
+        remarks = tuple(Reason.of(words, told) for words, told in data["remarks"])
+        return cls(**data | {"footprint": outline, "date": date, "remarks": remarks})
 
 
 def ingest_image(
@@ -152,7 +158,9 @@ def ingest_here(
     except NoPlace as error:
         raise ImageError(
             f"{error.what} An image needs a place: export it as GeoTIFF with its coordinate system, or give a world "
-            "file and a .prj of the same name with it."
+            "file and a .prj of the same name with it.",
+            error.reason.code,
+            **error.reason.facts,
         ) from None
     return IngestedImage(
         sha256=sha256,
@@ -185,15 +193,16 @@ def _date(scene: Scene, name: str, default: dt.date | None, today: dt.date) -> t
     return None, "unknown"
 
 
-def _remarks(scene: Scene, date: dt.date | None, valid_share: float) -> list[str]:
+def _remarks(scene: Scene, date: dt.date | None, valid_share: float) -> list[Reason]:
     remarks = []
     if date is None:
-        remarks.append("the day it was taken is not known")
+        remarks.append(Reason("the day it was taken is not known", "remark.no_date"))
     if not scene.grey and scene.count > 3 and scene.bands_source.startswith("by the usual order"):
         bands = ", ".join(str(band) for band in scene.bands)
-        remarks.append(f"bands {bands} were taken as red, green and blue, {scene.bands_source}")
+        words = f"bands {bands} were taken as red, green and blue, {scene.bands_source}"
+        remarks.append(Reason(words, "remark.bands", bands=bands))
     if valid_share < _SPARSE:
-        remarks.append(f"only {valid_share:.1%} of it shows ground")
+        remarks.append(Reason(f"only {valid_share:.1%} of it shows ground", "remark.sparse", share=valid_share))
     return remarks
 
 
@@ -212,7 +221,9 @@ def _check_copy(scene: Scene, out: Path, limits: Limits, workdir: Path, today: d
     if not shift <= _MOST_SHIFT_PX:
         raise ImageError(
             f"{scene.name} is in a coordinate system that cannot be stored in a GeoTIFF. "
-            "Save it in one with an EPSG code."
+            "Save it in one with an EPSG code.",
+            "place.not_stored",
+            name=scene.name,
         )
 
 

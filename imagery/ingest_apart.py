@@ -45,7 +45,7 @@ def ingest_apart(
         ImageError: what was raised there, or it died or went beyond its limits.
         OutputError: what was raised there.
     """
-    from errors import ImageError, OutputError
+    from errors import ImageError, OutputError, Reason
     from imagery.gdal_environment import ENVIRONMENT
     from imagery.ingest import IngestedImage
     from imagery.limits import GIB
@@ -86,10 +86,13 @@ def ingest_apart(
         return IngestedImage.from_json(json.loads(told))
     out.unlink(missing_ok=True)
     if child.returncode in (_REFUSED, _NO_ROOM):
-        raise (ImageError if child.returncode == _REFUSED else OutputError)(json.loads(told))
+        raise (ImageError if child.returncode == _REFUSED else OutputError)(Reason.of(*json.loads(told)))
     raise ImageError(
         f"{name} could not be decoded within {limits.rewrite_seconds:,} s and "
-        f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory. Convert it with `gdal_translate IN OUT.tif -of COG`."
+        f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory. Convert it with `gdal_translate IN OUT.tif -of COG`.",
+        "file.undecodable",
+        name=name,
+        seconds=limits.rewrite_seconds,
     )
 
 
@@ -119,9 +122,9 @@ def main() -> int:
         answer: Any = _ingest(task)
         code = 0
     except ImageError as error:
-        answer, code = str(error), _REFUSED
+        answer, code = [error.reason, error.reason.told()], _REFUSED
     except OutputError as error:
-        answer, code = str(error), _NO_ROOM
+        answer, code = [error.reason, error.reason.told()], _NO_ROOM
     json.dump(answer, sys.stdout)
     return code
 

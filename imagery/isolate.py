@@ -47,7 +47,11 @@ class LocalFile:
         except OSError:
             same = False
         if not same:
-            raise ImageError(f"{self.name} changed while it was being opened. Wait until it is complete and try again.")
+            raise ImageError(
+                f"{self.name} changed while it was being opened. Wait until it is complete and try again.",
+                "file.changed",
+                name=self.name,
+            )
 
 
 def local_file(path: str | os.PathLike[str]) -> LocalFile:

@@ -17,9 +17,9 @@ _MIN_SINE = 1e-3  # axes of a geotransform closer than 0.06° are collinear
 class NoPlace(ImageError):  # noqa: N818  (says what is; a caller acts on it)
     """A good image that does not say where it lies. ``what`` is the message without its advice."""
 
-    def __init__(self, what: str, advice: str) -> None:
-        """Keep both sentences."""
-        super().__init__(f"{what} {advice}")
+    def __init__(self, what: str, advice: str, code: str, name: str) -> None:
+        """Keep both sentences; ``code`` and ``name`` as of :class:`errors.Reason`."""
+        super().__init__(f"{what} {advice}", code, name=name)
         self.what = what
 
 
@@ -58,7 +58,9 @@ def check_transform(transform: Affine, name: str) -> None:
     ):
         raise ImageError(
             f"{name} has a degenerate geotransform {tuple(transform[:6])}: its pixels have no area on the ground. "
-            "Georeference it again, or remove the geotransform and give the ground sample distance."
+            "Georeference it again, or remove the geotransform and give the ground sample distance.",
+            "place.degenerate",
+            name=name,
         )
 
 
@@ -75,7 +77,12 @@ def ground_sample_distance(geobox: GeoBox, name: str) -> float:
     x, y = zip(*(geobox.affine @ end for end in ends), strict=True)
     geod = crs.get_geod()
     if geod is None or crs.geodetic_crs is None:
-        raise ImageError(f"{name} is in {crs.name}, which has no ellipsoid. Save it with an EPSG code.")
+        raise ImageError(
+            f"{name} is in {crs.name}, which has no ellipsoid. Save it with an EPSG code.",
+            "place.no_ellipsoid",
+            name=name,
+            system=crs.name,
+        )
     try:
         lon, lat = Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True).transform(x, y)
         lengths = [
@@ -88,6 +95,11 @@ def ground_sample_distance(geobox: GeoBox, name: str) -> float:
     if not math.isfinite(mean) or mean <= 0 or any(abs(v) > 90.0 + 1e-6 for v in lat):
         raise ImageError(
             f"{name} has its centre at {x[0]:g}, {y[0]:g}, which is no place in {crs.name}. "
-            "Check that it was saved with the right coordinate system."
+            "Check that it was saved with the right coordinate system.",
+            "place.outside",
+            name=name,
+            x=float(x[0]),
+            y=float(y[0]),
+            system=crs.name,
         )
     return float(mean)

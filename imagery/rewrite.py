@@ -52,7 +52,10 @@ def rewrite(
     if pixels > limits.max_rewrite_pixels:
         raise ImageError(
             f"{name} has {pixels / 1e9:,.1f} billion pixels in a form that cannot be read in pieces, above the limit "
-            f"of {limits.max_rewrite_pixels / 1e9:,.1f}. Convert it with `gdal_translate IN OUT.tif -of COG`."
+            f"of {limits.max_rewrite_pixels / 1e9:,.1f}. Convert it with `gdal_translate IN OUT.tif -of COG`.",
+            "file.in_one_piece",
+            name=name,
+            billions=pixels / 1e9,
         )
     if pixels <= limits.in_process_pixels and file_format != JPEG2000:
         try:

@@ -332,15 +332,21 @@ def _place(file: LocalFile, header: Header, gsd: float | None, crs: str | None) 
             f"{file.name} has a geotransform but no coordinate system.",
             "Give the system (like EPSG:4547), put a .prj beside it, or give the ground sample distance (--gsd) to "
             "have it taken as plain pixels.",
+            "place.no_system",
+            file.name,
         )
     if header.control_points:
         raise NoPlace(
             f"{file.name} is not rectified: it has control points or a camera model instead of a grid.",
             "Rectify it with `gdalwarp`, or give the ground sample distance (--gsd) to have it taken as plain pixels.",
+            "place.not_rectified",
+            file.name,
         )
     raise NoPlace(
         f"{file.name} has no coordinates.",
         "Give the ground sample distance in metres per pixel (--gsd 0.5), or a world file and a .prj beside it.",
+        "place.none",
+        file.name,
     )
 
 

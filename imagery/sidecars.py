@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
+from errors import Reason
+
 _ALWAYS_HIDDEN = ("thumbs.db", "desktop.ini", "__macosx")
 _UNREAD = (".ovr", ".aux.xml", ".aux", ".rrd", ".msk")
 _WORLD = ("tfw", "tifw", "tiffw", "jgw", "jpgw", "jpegw", "pgw", "pngw", "j2w", "jp2w", "wpw", "webpw", "wld")
+
+NO_REASON = Reason("")
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Sorted:
     role: Literal["image", "zip", "sidecar", "ignored"]
     world: str | None = None
     prj: str | None = None
-    reason: str = ""
+    reason: Reason = NO_REASON
 
 
 def hidden(name: str) -> bool:
@@ -60,15 +64,25 @@ def sort_out(names: Iterable[str]) -> list[Sorted]:
         if name in found:
             sorted_out.append(Sorted(name, "image", *found[name]))
         elif name in unread:
-            reason = "what GDAL writes beside an image is not read: the image itself holds all that is needed"
+            reason = Reason(
+                "what GDAL writes beside an image is not read: the image itself holds all that is needed",
+                "beside.unread",
+            )
             sorted_out.append(Sorted(name, "ignored", reason=reason))
         elif name in used:
-            sorted_out.append(Sorted(name, "sidecar", reason=f"read with {PurePosixPath(used[name]).name}"))
+            sorted_out.append(Sorted(name, "sidecar", reason=_read_with(used[name])))
         elif name in sidecars:
-            sorted_out.append(Sorted(name, "ignored", reason="no image of this name lies beside it"))
+            sorted_out.append(
+                Sorted(name, "ignored", reason=Reason("no image of this name lies beside it", "beside.alone"))
+            )
         else:
             sorted_out.append(Sorted(name, "zip"))
     return sorted_out
+
+
+def _read_with(image: str) -> Reason:
+    name = PurePosixPath(image).name
+    return Reason(f"read with {name}", "beside.used", name=name)
 
 
 def _of_image(name: str, by_lower: dict[str, str]) -> tuple[str | None, str | None]:

@@ -63,7 +63,11 @@ def measure_stretch(samples: NDArray[Any], name: str) -> Stretch:
         ImageError: there is no valid pixel.
     """
     if not len(samples):
-        raise ImageError(f"{name} is all nodata: none of its pixels holds an image. Check its export and nodata value.")
+        raise ImageError(
+            f"{name} is all nodata: none of its pixels holds an image. Check its export and nodata value.",
+            "file.nodata",
+            name=name,
+        )
     samples = samples[:: max(1, len(samples) // _SAMPLES)]
     low = np.percentile(samples, LOW_PERCENTILE, axis=0).astype(np.float64)
     high = np.percentile(samples, HIGH_PERCENTILE, axis=0).astype(np.float64)

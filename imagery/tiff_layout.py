@@ -162,13 +162,20 @@ def _declared(tiff: _Tiff, entries: _Entries) -> Declared:
 def _check_picture(tiff: _Tiff, entries: _Entries) -> None:
     colours = _UNREADABLE_COLOURS.get(_one(tiff, entries, _PHOTOMETRIC, 1))
     if colours:
-        raise ImageError(f"{tiff.name} is {colours}, and RGB, grey or palette was expected. Export it as RGB.")
+        raise ImageError(
+            f"{tiff.name} is {colours}, and RGB, grey or palette was expected. Export it as RGB.",
+            "file.colours",
+            name=tiff.name,
+        )
     bits = set(_numbers(tiff, entries, _BITS).tolist()) or {1}
     if not bits <= {8, 10, 11, 12, 14, 16, 32}:
         shown = ", ".join(str(b) for b in sorted(bits)[:4])
         raise ImageError(
             f"{tiff.name} has {shown} bits per sample; 8 or 16 bits or 32-bit floating point are read. "
-            "Convert it, for example with `gdal_translate -ot Float32` or `-ot Byte`."
+            "Convert it, for example with `gdal_translate -ot Float32` or `-ot Byte`.",
+            "file.bits",
+            name=tiff.name,
+            bits=shown,
         )
 
 
@@ -189,5 +196,9 @@ def _check_blocks(tiff: _Tiff, entries: _Entries, declared: Declared) -> None:
     if outside:
         raise ImageError(
             f"{tiff.name} is truncated: {outside:,} of its {expected:,} tiles or strips lie beyond the end of the file "
-            f"({int(ends.max()):,} bytes expected, {tiff.size:,} found). Copy it again from where it came from."
+            f"({int(ends.max()):,} bytes expected, {tiff.size:,} found). Copy it again from where it came from.",
+            "file.truncated",
+            name=tiff.name,
+            expected=int(ends.max()),
+            found=tiff.size,
         )

@@ -39,7 +39,9 @@ def world_file_transform(image: Path) -> Affine | None:
         numbers = []
     if len(numbers) != 6 or not all(math.isfinite(number) for number in numbers):
         raise ImageError(
-            f"{found.name} is no world file: six numbers were expected, one in each line. Mend or remove it."
+            f"{found.name} is no world file: six numbers were expected, one in each line. Mend or remove it.",
+            "beside.world",
+            name=found.name,
         )
     a, d, b, e, c, f = numbers
     return Affine(a, b, c, d, e, f) @ Affine.translation(-0.5, -0.5)
@@ -58,7 +60,10 @@ def prj_crs(image: Path) -> CRS | None:
         return CRS.from_wkt(_text(found, _PRJ_BYTES).strip())
     except CRSError:
         raise ImageError(
-            f"{found.name} does not describe a coordinate system in WKT. Mend or remove it, or give the system as EPSG."
+            f"{found.name} does not describe a coordinate system in WKT. Mend or remove it, or give the system as "
+            "EPSG.",
+            "beside.prj",
+            name=found.name,
         ) from None
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from errors import Reason
 from inference.align_field import ShiftField, identity_field
 from inference.align_fit import refine_field
 from inference.align_match import Matches, decide
@@ -207,10 +208,13 @@ def _featureless(state: _Measurement, seen: Compared) -> Alignment | None:
     if max(shares) >= 0.1:
         which = "earlier" if shares[0] < shares[1] else "later"
         return state.refused(
-            f"the {which} image shows next to no texture where the other one does (haze, cloud or an empty image)",
+            Reason(
+                f"the {which} image shows next to no texture where the other one does (haze, cloud or an empty image)",
+                f"align.{which}_empty",
+            ),
             tried=tried,
         )
-    reason = "too little texture on both dates to measure the registration"
+    reason = Reason("too little texture on both dates to measure the registration", "align.texture")
     if state.settings.accept_featureless and state.grid.crs is not None:
         return state.refused(reason + "; compared as georeferenced", tried=tried, usable=True)
     return state.refused(reason, tried=tried)
@@ -274,9 +278,20 @@ def _judge(state: _Measurement, level: Level) -> Alignment:
     longest = field.longest(int(state.grid.width), int(state.grid.height))
     reason = None
     if residual > settings.max_residual_px:
-        reason = f"residual {residual:.1f} px is above the limit of {settings.max_residual_px:.1f} px"
+        reason = Reason(
+            f"residual {residual:.1f} px is above the limit of {settings.max_residual_px:.1f} px",
+            "align.residual",
+            residual=residual,
+            most=settings.max_residual_px,
+        )
     elif longest > _farthest(state):
-        reason = f"a shift of {longest:.0f} px is implausible: more than the {_farthest(state):.0f} px searched"
+        farthest = _farthest(state)
+        reason = Reason(
+            f"a shift of {longest:.0f} px is implausible: more than the {farthest:.0f} px searched",
+            "align.shift",
+            shift=longest,
+            most=farthest,
+        )
     return Alignment(reason is None, reason, residual, residual_p90, residual_before, used, tried, longest, field)
 
 

@@ -103,7 +103,11 @@ def lay_over(before: Scene, after: Scene, settings: ScanSettings, progress: Prog
     if not alignment.usable:
         raise NotComparable(
             f"The earlier image {before.name} and the later one {after.name} cannot be laid onto each other: "
-            f"{alignment.reason}."
+            f"{alignment.reason}.",
+            "pair.unaligned",
+            before=before.name,
+            after=after.name,
+            why=alignment.reason,
         )
     return PairReader(pair, exposure, alignment)
 

@@ -72,7 +72,13 @@ def resolution_for(before: Scene, after: Scene, settings: ScanSettings) -> float
         raise NotComparable(
             f"The images differ too much in scale: {before.name} has {before.gsd_m:.3g} m per pixel, "
             f"{after.name} {after.gsd_m:.3g} m, a ratio of {coarser / finer:.1f}; "
-            f"up to {settings.max_scale_ratio:g} can be compared."
+            f"up to {settings.max_scale_ratio:g} can be compared.",
+            "pair.scale",
+            before=before.name,
+            before_m=before.gsd_m,
+            after=after.name,
+            after_m=after.gsd_m,
+            most=settings.max_scale_ratio,
         )
     return max(settings.profile.resolution_m, coarser / ENLARGED_AT_MOST)
 
@@ -132,7 +138,13 @@ def _placed_grid(before: Scene, after: Scene, resolution: float, settings: ScanS
             f"The images hardly show the same ground: {share:.1%} of the smaller one is covered by the other "
             f"(at least {settings.min_overlap:.0%} is needed). {before.name} lies at {_where(one, crs)}, "
             f"{after.name} at {_where(other, crs)}, {away / 1000:.1f} km away. "
-            "Check the files and their coordinate systems."
+            "Check the files and their coordinate systems.",
+            "pair.overlap",
+            before=before.name,
+            after=after.name,
+            share=share,
+            least=settings.min_overlap,
+            away_km=away / 1000,
         )
     left, bottom, right, top = common.bounds
     columns, rows = (max(1, round((high - low) / resolution)) for low, high in ((left, right), (bottom, top)))
@@ -148,7 +160,10 @@ def _pixel_pair(before: Scene, after: Scene, resolution: float) -> tuple[Readabl
         raise NotComparable(
             f"Without coordinates both images must show the same ground: {before.name} covers "
             f"{ground[0][0]:.0f} × {ground[0][1]:.0f} m, {after.name} {ground[1][0]:.0f} × {ground[1][1]:.0f} m. "
-            "Crop them to the same place, or give images with coordinates."
+            "Crop them to the same place, or give images with coordinates.",
+            "pair.other_ground",
+            before=before.name,
+            after=after.name,
         )
     step = resolution / after.gsd_m
     rows, columns = max(1, math.floor(after.height / step)), max(1, math.floor(after.width / step))
@@ -169,18 +184,25 @@ def common_pair(before: Scene, after: Scene, settings: ScanSettings) -> Pair:
     """
     if before.path == after.path or before.path.samefile(after.path):
         raise NotComparable(
-            f"Both dates are the same file, {after.name}: there is nothing to compare. Give two images."
+            f"Both dates are the same file, {after.name}: there is nothing to compare. Give two images.",
+            "pair.same",
+            name=after.name,
         )
     if before.date and after.date and before.date > after.date:
         raise NotComparable(
             f"The dates are in the wrong order: {before.name} is of {before.date}, {after.name} of {after.date}. "
-            "Give the earlier image first."
+            "Give the earlier image first.",
+            "pair.order",
+            before=before.name,
+            after=after.name,
         )
     if before.placed != after.placed:
         lacking, having = (before, after) if after.placed else (after, before)
         raise SettingsError(
             f"{lacking.name} has no coordinates and {having.name} has: they cannot be laid onto each other. "
-            "Give the first one coordinates (a GeoTIFF, or a world file with a .prj)."
+            "Give the first one coordinates (a GeoTIFF, or a world file with a .prj).",
+            "pair.no_place",
+            name=lacking.name,
         )
     resolution = resolution_for(before, after, settings)
     if not after.placed:
@@ -219,6 +241,9 @@ def measure_exposure(pair: Pair) -> Exposure:
     if not both.any():
         raise NotComparable(
             "No ground is shown by both images: where they overlap, one or the other has no data "
-            f"(before: {before.valid.mean():.0%} valid, after: {after.valid.mean():.0%} valid)."
+            f"(before: {before.valid.mean():.0%} valid, after: {after.valid.mean():.0%} valid).",
+            "pair.no_ground",
+            before=float(before.valid.mean()),
+            after=float(after.valid.mean()),
         )
     return Exposure(balance_table(before.rgb, both), balance_table(after.rgb, both))

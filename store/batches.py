@@ -16,6 +16,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement, String, cast, func, literal, select, update
 from sqlalchemy.orm import Session
 
+from errors import Reason
 from store.insert import insert_new
 from store.tables import Batch, BatchFile, Job, SceneRow
 
@@ -47,7 +48,7 @@ class FileReport:
     name: str
     size: int
     state: str
-    reason: str
+    reason: Reason
     scene_id: int | None
     date: dt.date | None
     job: str
@@ -161,7 +162,8 @@ def add_file(
         "sha256": sha256,
         "received": received,
         "state": outcome or "waiting",
-        "reason": reason,
+        "reason": str(reason),
+        "why": Reason.told_of(reason),
         "scene_id": scene_id,
         "finished_at": now if outcome else None,
     }
@@ -185,7 +187,14 @@ def set_outcome(
     changed = session.scalar(
         update(BatchFile)
         .where(BatchFile.id == file_id, BatchFile.state == "waiting")
-        .values(state=outcome, reason=reason, scene_id=scene_id, finished_at=now, received="")
+        .values(
+            state=outcome,
+            reason=str(reason),
+            why=Reason.told_of(reason),
+            scene_id=scene_id,
+            finished_at=now,
+            received="",
+        )
         .returning(BatchFile.id)
         .execution_options(synchronize_session=False)
     )
@@ -254,9 +263,8 @@ def batch_report(session: Session, batch_id: int) -> BatchReport | None:
     files = []
     for file, date, job_id, job_state, error in rows:
         job = "" if job_state is None else f"{job_state}: {error}" if error else job_state
-        files.append(
-            FileReport(file.id, file.name, file.size, file.state, file.reason, file.scene_id, date, job, job_id)
-        )
+        reason = Reason.of(file.reason, file.why)
+        files.append(FileReport(file.id, file.name, file.size, file.state, reason, file.scene_id, date, job, job_id))
     return BatchReport(
         id=batch.id,
         area_code=batch.area_code,

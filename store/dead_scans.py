@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from errors import Reason
 from store.nights import UNFINISHED, settle_night
 from store.scans import STOPPED, hold_scan, report_unseen
 from store.tables import Job, Scan, Uncompared
@@ -36,7 +37,7 @@ def stop_scans(session: Session, dead: Iterable[Job], now: dt.datetime) -> None:
             continue
         scan.result = {**scan.result, STOPPED: scan.state}
         scan.state, scan.finished_at = "failed", now
-        report_unseen(session, scan, job.error)
+        report_unseen(session, scan, Reason(job.error, "job.dead", error=job.error))
         if scan.night_id is not None:
             nights.add(scan.night_id)
     for night_id in sorted(nights):
@@ -51,7 +52,7 @@ def take_up(session: Session, job: Job, now: dt.datetime) -> None:
     if scan is None or STOPPED not in scan.result or _has_dead_job(session, scan, job):
         return
     result = dict(scan.result)
-    scan.state, scan.reason, scan.finished_at = result.pop(STOPPED), "", None
+    scan.state, scan.reason, scan.why, scan.finished_at = result.pop(STOPPED), "", {}, None
     scan.result = result
     session.execute(delete(Uncompared).where(Uncompared.scan_id == scan.id))
     if scan.night_id is not None:

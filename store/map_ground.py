@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from errors import Reason
 from store.alert_filter import Box
 from store.image_search import GREATEST_ID
 from store.outlines import near
@@ -33,7 +34,7 @@ class ShownScan(NamedTuple):
 
     id: int
     state: str
-    reason: str
+    reason: Reason
     changes: int
     before_id: int
     after_id: int
@@ -115,6 +116,7 @@ def scans_on_map(session: Session, viewer: Viewer, bbox: Box, limit: int = 100) 
             Scan.id,
             Scan.state,
             Scan.reason,
+            Scan.why,
             Scan.changes,
             Scan.before_id,
             Scan.after_id,
@@ -131,7 +133,8 @@ def scans_on_map(session: Session, viewer: Viewer, bbox: Box, limit: int = 100) 
     )
     shown = []
     for row in session.execute(query):
-        told, first, second = row[:8], row[8:12], row[12:16]
+        number, state, words, why, *told = row[:9]
+        first, second = row[9:13], row[13:17]
         common = max(first[0], second[0]), max(first[1], second[1]), min(first[2], second[2]), min(first[3], second[3])
-        shown.append(ShownScan._make((*told, common)))
+        shown.append(ShownScan._make((number, state, Reason.of(words, why), *told, common)))
     return shown

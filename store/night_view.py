@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
+from errors import Reason
 from store.nights import last_nights, summary_of, summary_of_part
 from store.rights import Viewer, under
 from store.tables import Night, Scan, SceneRow, Uncompared
@@ -27,7 +28,7 @@ class SeenGap(NamedTuple):
     scene: str
     date: dt.date | None
     area_m2: float
-    reason: str
+    reason: Reason
     bounds: tuple[float, float, float, float]
 
 
@@ -61,7 +62,14 @@ def gaps_of(session: Session, viewer: Viewer, night_id: int, limit: int) -> list
         .limit(limit)
     )
     return [
-        SeenGap(gap.scene_id, name, date, gap.area_m2, gap.reason, (gap.west, gap.south, gap.east, gap.north))
+        SeenGap(
+            gap.scene_id,
+            name,
+            date,
+            gap.area_m2,
+            Reason.of(gap.reason, gap.why),
+            (gap.west, gap.south, gap.east, gap.north),
+        )
         for gap, name, date in session.execute(query)
     ]
 

@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
+from errors import Reason
 from store.counters import hold
 from store.insert import insert_new
 from store.outlines import bounds_of, near
@@ -105,7 +106,8 @@ def add_uncompared(
             scene_id=scene_id,
             area_code=area_code,
             area_m2=area_m2,
-            reason=reason,
+            reason=str(reason),
+            why=Reason.told_of(reason),
             **bounds_of(outline),
         )
     )
@@ -142,7 +144,8 @@ def summary_of(session: Session, night: Night) -> dict[str, Any]:
 
     Returns:
         ``scans``; their number by state, ``states``; ``looked_at_m2``; ``changes``; ``leads`` by what they were to the
-        alerts (see :class:`store.alerts.Recorded`); ``uncompared``: ``{"reason", "pieces", "area_m2"}`` of each reason.
+        alerts (see :class:`store.alerts.Recorded`); ``uncompared``: ``{"reason", "why", "pieces", "area_m2"}`` of each
+        reason.
     """
     return night.summary if night.state == "done" else _summary(session, night.id, _count_scans(session, night.id))
 
@@ -203,11 +206,13 @@ def _summary(
         for verdict, number in result.get("leads", {}).items():
             leads[verdict] = leads.get(verdict, 0) + number
     missed = session.execute(
-        select(Uncompared.reason, func.count(), func.sum(Uncompared.area_m2))
+        select(Uncompared.reason, func.count(), func.sum(Uncompared.area_m2), func.min(Uncompared.id))
         .where(Uncompared.night_id == night_id, _or_all(ground))
         .group_by(Uncompared.reason)
         .order_by(Uncompared.reason)
-    )
+    ).all()
+    first = select(Uncompared.id, Uncompared.why).where(Uncompared.id.in_([one for *_, one in missed]))
+    whys = {number: why for number, why in session.execute(first)}  # noqa: C416  (rows are no pairs to the type checker)
     return {
         "scans": sum(counted.values()),
         "states": dict(sorted(counted.items())),
@@ -215,6 +220,7 @@ def _summary(
         "changes": changes,
         "leads": dict(sorted(leads.items())),
         "uncompared": [
-            {"reason": reason, "pieces": pieces, "area_m2": round(float(area), 2)} for reason, pieces, area in missed
+            {"reason": reason, "why": whys[one], "pieces": pieces, "area_m2": round(float(area), 2)}
+            for reason, pieces, area, one in missed
         ],
     }

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from enforcement.shares import area_m2
-from errors import TubanError
+from errors import Reason, TubanError
 from store.insert import insert_new
 from store.nights import UNFINISHED, settle_night
 from store.outlines import bounds_of
@@ -102,6 +102,7 @@ def add_scan(
         "after_id": after,
         "state": "waiting",
         "reason": "",
+        "why": {},
         "blocks": 0,
         "block_jobs": 0,
         "result": {},
@@ -221,7 +222,7 @@ def end_uncompared(session: Session, scan_id: int, state: str, reason: str, now:
 
 def report_unseen(session: Session, scan: Scan, reason: str) -> None:
     """Keep why a scan ended without comparing, with the ground that nobody looked at."""
-    scan.reason = reason
+    scan.reason, scan.why = str(reason), Reason.told_of(reason)
     task = read_task(session, scan.id)
     ground = _common_ground(task.before, task.after)
     session.add(
@@ -231,7 +232,8 @@ def report_unseen(session: Session, scan: Scan, reason: str) -> None:
             scan_id=scan.id,
             area_code=scan.area_code,
             area_m2=area_m2(ground),
-            reason=reason,
+            reason=str(reason),
+            why=scan.why,
             **bounds_of(ground),
         )
     )

@@ -17,7 +17,11 @@ from enforcement.chain import START, Row, canonical, link, verify
 from enforcement.clocks import deadline, read_calendar
 from enforcement.correction import correction_of
 from enforcement.states import NotAllowed, StateTable, read_states
+from errors import Reason
 from store.tables import Alert, Transition
+
+WHY = "why"
+"""In a step's evidence: the words of the software for other languages, as :class:`errors.Reason` tells them."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,12 @@ def undo_transition(
         first.from_state,
         who=who,
         role=role,
-        why=f"takes back step {first.sequence}" + (f" to {last.sequence}" if first is not last else ""),
+        why=Reason(
+            f"takes back step {first.sequence}" + (f" to {last.sequence}" if first is not last else ""),
+            "lead.taken_back",
+            first=first.sequence,
+            last=last.sequence,
+        ),
         at=at,
         evidence={"undoes": first.sequence},  # and all that came after it
     )
@@ -192,6 +201,7 @@ def _append(
     evidence: Mapping[str, Any] | None,
 ) -> Transition:
     begins = not log and alert.state in ("", to_state)
+    told = Reason.told_of(why)
     row = Transition(
         alert_id=alert.id,
         sequence=len(log) + 1,
@@ -200,13 +210,13 @@ def _append(
         role=role,
         from_state="" if begins else alert.state,
         to_state=to_state,
-        why=why,
-        evidence=json.loads(canonical(dict(evidence or {}))),
+        why=str(why),
+        evidence=json.loads(canonical({**(evidence or {}), **({WHY: told} if told else {})})),
         previous_hash=log[-1].hash if log else START,
     )
     row.hash = link(row.previous_hash, _fields(alert.number, row))
     session.add(row)
-    alert.state, alert.state_reason, alert.changed_at = to_state, why, at
+    alert.state, alert.state_reason, alert.changed_at = to_state, str(why), at
     return row
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from errors import Reason
 from store.batches import BatchReport, batch_report, count_files
 from store.rights import Viewer, may_see, under
 from store.tables import Batch, BatchFile, SceneRow
 
-FOREIGN = "the same content as an image of another area"
+FOREIGN = Reason("the same content as an image of another area", "duplicate.foreign")
 """Said of a file that equals a scene which is not the viewer's to see."""
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from errors import ImageError, TubanError
+from errors import ImageError, Reason, TubanError
 from imagery.sidecars import Sorted, sort_out
 from store.batches import end_receiving, file_names
 from store.tables import Batch
@@ -35,8 +35,11 @@ from workers.receive import Desk
 OLD = dt.timedelta(days=7)
 """A batch to which nothing came for so long is handed over as it is, and what of it is not whole is removed."""
 
-NOT_WHOLE = "it was not sent completely"
-DAMAGED = "it was damaged on the way: its content is not that of the checksum that came with it; send it again"
+NOT_WHOLE = Reason("it was not sent completely", "sent.not_whole")
+DAMAGED = Reason(
+    "it was damaged on the way: its content is not that of the checksum that came with it; send it again",
+    "sent.damaged",
+)
 
 logger = structlog.get_logger("tuban.uploads")
 _running: set[tuple[str, int]] = set()
@@ -116,7 +119,7 @@ def _hand_in(desk: Desk, entry: Sorted, whole: dict[str, Upload]) -> None:
             raise ImageError(DAMAGED)
         beside = {suffix: _sidecar(whole[name]) for suffix, name in (("wld", entry.world), ("prj", entry.prj)) if name}
     except ImageError as error:
-        desk.failed(upload.name, upload.size, str(error))
+        desk.failed(upload.name, upload.size, error.reason)
         return
     kind = "ingest.zip" if entry.role == "zip" else "ingest.file"
     desk.image(upload.name, upload.part, upload.size, sha256, beside, kind)
@@ -124,7 +127,11 @@ def _hand_in(desk: Desk, entry: Sorted, whole: dict[str, Upload]) -> None:
 
 def _sidecar(upload: Upload) -> bytes:
     if upload.sha256 and checksum(regular_file(upload.part, upload.name), upload.name, lambda _: None) != upload.sha256:
-        raise ImageError(f"{upload.name}, which lies beside it, was damaged on the way; send both again")
+        raise ImageError(
+            f"{upload.name}, which lies beside it, was damaged on the way; send both again",
+            "sent.damaged_beside",
+            name=upload.name,
+        )
     return read_sidecar(upload.part)
 
 

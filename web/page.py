@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from enforcement.change_types import read_change_types
 from enforcement.states import read_states
 from enforcement.units import mu
+from errors import Reason
 from web.signed_in import Asking, csrf_token
 from web.texts import LANGUAGE_NAMES, LANGUAGES, catalogue, text, texts_under
 
@@ -67,12 +68,15 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
 
     Templates have, besides ``values``: ``t(key, **values)``, ``language``, ``viewer`` (or None), ``csrf``,
     ``script_texts(prefix)``, ``state_name(state)``, ``kind_name(kind)``, ``type_name(type)``, ``day(date)``,
-    ``moment(moment)`` in the bureau's time zone, and the filter ``mu``.
+    ``moment(moment)`` in the bureau's time zone, ``said(reason)``, and the filter ``mu``.
     """
     language = language_of(request)
     asked: Asking | None = getattr(request.state, "asking", None)
     zone = request.app.state.context.settings.zone
     states, types = read_states(), read_change_types()
+
+    def said(words: str, told: Mapping[str, Any] | None = None) -> str:
+        return (words if isinstance(words, Reason) else Reason.of(words, told)).said(language)
 
     def moment(at: dt.datetime | None) -> str:
         return "–" if at is None else f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
@@ -94,6 +98,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
             type_name=lambda key: named(types.types, key, language),
             day=lambda date: "–" if date is None else date.isoformat(),
             moment=moment,
+            said=said,
             **values,
         )
     )

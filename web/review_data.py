@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 from enforcement.change_types import read_change_types
 from enforcement.states import StateTable, read_states
 from enforcement.units import mu
+from errors import Reason
 from store.alert_search import AlertFilter, neighbours
 from store.areas import area_names
 from store.lead_view import LeadSight, SeenImage, areas_around, colleagues, names_of, sights_of
 from store.reviewing import Lock, lock_holder, split_at_gaps
 from store.rights import Viewer
 from store.tables import Alert, Transition
-from store.transitions import steps_of
+from store.transitions import WHY, steps_of
 from web.alert_words import in_language
 from web.page import language_of, named
 from web.routes.tiles import evidence_mark
@@ -174,8 +175,12 @@ class LeadPage:
             "role": self._name(states.roles, step.role),
             "from": self._name(states.states, step.from_state) if step.from_state else "",
             "to": self._name(states.states, step.to_state),
-            "why": text("review.taken_back", self.language) if undoes else in_language(step.why, self.language),
+            "why": text("review.taken_back", self.language) if undoes else self._why(step),
         }
+
+    def _why(self, step: Transition) -> str:
+        told = step.evidence.get(WHY)
+        return Reason.of(step.why, told).said(self.language) if told else in_language(step.why, self.language)
 
     def _steps(self, states: StateTable, alert: Alert) -> list[dict[str, Any]]:
         """Steps that the table has for the person's role, those with buttons of their own left out."""

@@ -104,7 +104,7 @@ def read_sidecar(path: Path) -> bytes:
         with file.path.open("rb") as handle:
             return handle.read(SIDECAR_BYTES)
     except OSError as error:
-        raise ImageError(f"{file.name} cannot be read: {error.strerror}.") from None
+        raise ImageError(f"{file.name} cannot be read: {error.strerror}.", "file.unread", name=file.name) from None
 
 
 def regular_file(path: Path, name: str) -> LocalFile:
@@ -114,7 +114,9 @@ def regular_file(path: Path, name: str) -> LocalFile:
         ImageError: it is a link, a device or a pipe, or cannot be read.
     """
     if path.is_symlink():
-        raise ImageError(f"{name} is a link, which is not followed. Pass the file that it leads to.")
+        raise ImageError(
+            f"{name} is a link, which is not followed. Pass the file that it leads to.", "file.link", name=name
+        )
     return local_file(path)
 
 
@@ -136,7 +138,7 @@ def checksum(file: LocalFile, name: str, read: Callable[[int], None]) -> str:
                 digest.update(piece)
                 read(len(piece))
     except OSError as error:
-        raise ImageError(f"{name} cannot be read: {error.strerror}.") from None
+        raise ImageError(f"{name} cannot be read: {error.strerror}.", "file.unread", name=name) from None
     file.check_unchanged()
     return digest.hexdigest()
 

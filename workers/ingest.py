@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from configs.service import LimitSettings
 from enforcement.shares import ELLIPSOID, overlap, sound
-from errors import ImageError
+from errors import ImageError, Reason
 from imagery.archive import Archive, Member
 from imagery.ingest import IngestedImage, ingest_image
 from imagery.limits import GIB, Limits
@@ -40,7 +40,8 @@ from workers.receive import Desk, same_as
 LEAST_SHARE = 0.01
 """Of the smaller of an image's ground and its area, from which the image lies in the area."""
 
-_GONE = "what was received is not there any more; give the file again"
+_GONE = Reason("what was received is not there any more; give the file again", "received.gone")
+_DAMAGED = Reason("it was damaged after it was received; give the file again", "received.damaged")
 
 logger = structlog.get_logger("tuban.ingest")
 
@@ -75,17 +76,17 @@ def ingest_file(context: Context, work: Work) -> Commit | None:
         try:
             image = _ingested(context, work, received, folder, cog)
         except (ImageError, ObjectMissing) as error:
-            reason = _GONE if isinstance(error, ObjectMissing) else str(error)
+            reason = _GONE if isinstance(error, ObjectMissing) else error.reason
             return _ended(context, received, "failed", reason)
         if image.sha256 != file.sha256:
-            return _ended(context, received, "failed", "it was damaged after it was received; give the file again")
+            return _ended(context, received, "failed", _DAMAGED)
         with context.database.read() as session:
             fault, remark = _whereabouts(session, received.batch.area_code, image.footprint)
         if fault:
             return _ended(context, received, "failed", fault)
         key = f"scenes/{image.object_sha256[:2]}/{image.object_sha256}.tif"
         context.objects.put(key, cog)
-    remarks = "; ".join([*image.remarks, *([remark] if remark else [])])
+    remarks = Reason.all([*image.remarks, *([remark] if remark else [])])
     return _placed(context, received, image, key, remarks)
 
 
@@ -110,9 +111,10 @@ def ingest_zip(context: Context, work: Work) -> Commit | None:
         ):
             number = _unpack(desk, work, archive, file.name, folder)
     except (ImageError, ObjectMissing) as error:
-        reason = _GONE if isinstance(error, ObjectMissing) else str(error)
+        reason = _GONE if isinstance(error, ObjectMissing) else error.reason
         return _ended(context, received, "failed", reason)
-    return _ended(context, received, "used", f"unpacked: {number} {'file' if number == 1 else 'files'}")
+    unpacked = Reason(f"unpacked: {number} {'file' if number == 1 else 'files'}", "zip.unpacked", number=number)
+    return _ended(context, received, "used", unpacked)
 
 
 KINDS = (Kind("ingest.file", "ingest", ingest_file), Kind("ingest.zip", "ingest", ingest_zip))
@@ -178,23 +180,33 @@ def _limits(settings: LimitSettings) -> Limits:
     return replace(limits, rewrite_seconds=max(1, int(0.9 * 60 * settings.ingest_minutes)))
 
 
-def _whereabouts(session: Session, code: str, footprint: BaseGeometry) -> tuple[str, str]:
+def _whereabouts(session: Session, code: str, footprint: BaseGeometry) -> tuple[Reason, Reason]:
     """Why an image cannot be of the area with that code ("": it can), and a remark for people."""
     area = known_area(session, code)
     if area is None:
-        return "", "no area of its code is loaded, so its place was not checked"
+        return Reason(""), Reason("no area of its code is loaded, so its place was not checked", "area.unchecked")
     ground = sound(footprint)
     if overlap(ground, area.outline).of_smaller >= LEAST_SHARE:
-        return "", ""
+        return Reason(""), Reason("")
     at = ground.representative_point()
     here, there = (point.coords[0] for point in nearest_points(ground, area.outline))
     distance = ELLIPSOID.inv(*here, *there)[2]
-    fault = f"It lies at {at.x:.5f}, {at.y:.5f} (longitude, latitude)"
+    where = f"It lies at {at.x:.5f}, {at.y:.5f} (longitude, latitude)"
     lies_in = smallest_area_at(session, at)
     if lies_in is not None:
-        fault += f" in {lies_in.code} {lies_in.name}"
+        where += f" in {lies_in.code} {lies_in.name}"
     far = f"{distance / 1000:,.1f} km from" if distance >= 100 else "at the edge of"
-    return f"{fault}, {far} {f'{code} {area.name}'.strip()}. Give it with the code of its own area.", ""
+    wanted = f"{code} {area.name}".strip()
+    fault = Reason(
+        f"{where}, {far} {wanted}. Give it with the code of its own area.",
+        "area.elsewhere",
+        lon=at.x,
+        lat=at.y,
+        lies_in=f"（{lies_in.code} {lies_in.name}）" if lies_in is not None else "",
+        area=wanted,
+        km=distance / 1000,
+    )
+    return fault, Reason("")
 
 
 def _placed(context: Context, received: _Received, image: IngestedImage, key: str, remarks: str) -> Commit:
@@ -256,7 +268,8 @@ def _unpack(desk: Desk, work: Work, archive: Archive, zip_name: str, folder: Pat
     entries = sort_out(name for name, member in members.items() if not member.fault)
     for name, member in members.items():
         if member.fault and name not in have:
-            desk.failed(name, member.size, f"{member.fault[0].upper()}{member.fault[1:]}.")
+            fault = Reason.of(f"{member.fault[0].upper()}{member.fault[1:]}.", member.fault.told())
+            desk.failed(name, member.size, fault)
     for done, entry in enumerate(entries):
         work.progress(done / len(entries))
         if work.stopping():
@@ -283,7 +296,7 @@ def _unpack_image(
             sidecars[suffix] = read_sidecar(at)
         sha256 = archive.extract(member, at)
     except ImageError as error:
-        desk.failed(name, member.size, str(error))
+        desk.failed(name, member.size, error.reason)
         return
     desk.image(name, at, member.size, sha256, sidecars)
     at.unlink()

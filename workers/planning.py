@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from configs.service import NightSettings
 from enforcement.shares import ELLIPSOID, area_m2
-from errors import SettingsError
+from errors import Reason, SettingsError
 from inference.settings import AUTO, ScanConfig, settings_for
 
 NARROWEST_M = 5.0
@@ -28,14 +28,14 @@ all over the scene, so season weighs most where it is wanted; then how alike the
 shows ground; of images alike in all of these the more recent one, which leaves the shortest time unseen."""
 
 _NOT_COMPARED = ("not_comparable", "failed")
-_NO_DATE = "the day it was taken is not known; ingest it again with --date"
+_NO_DATE = Reason("the day it was taken is not known; ingest it again with --date", "plan.no_date")
 _REASONS = {
-    "scale": "differ too much in scale",
-    "close": "are too close in time (less than {least} days)",
-    "old": "are too old (more than {oldest} days)",
-    "undated": "are of unknown date",
-    "sliver": "touch it only at their edge",
-    "newer": "are newer",
+    "scale": Reason("differ too much in scale", "plan.scale"),
+    "close": Reason("are too close in time (less than {least} days)", "plan.close"),
+    "old": Reason("are too old (more than {oldest} days)", "plan.old"),
+    "undated": Reason("are of unknown date", "plan.undated"),
+    "sliver": Reason("touch it only at their edge", "plan.sliver"),
+    "newer": Reason("are newer", "plan.newer"),
 }
 """Why an image is not compared, nearest to being usable first."""
 
@@ -75,7 +75,7 @@ class LeftGround:
     scene_id: int
     outline: BaseGeometry
     area_m2: float
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def _order(scene: Image, image: Image, night: NightSettings, config: ScanConfig)
 
 def _reason(
     piece: BaseGeometry, overlaps: Mapping[int, BaseGeometry], unfit: Mapping[int, str], night: NightSettings
-) -> str:
+) -> Reason:
     """Why a piece has no earlier image."""
     found = {
         why
@@ -219,15 +219,16 @@ def _reason(
         if area_m2(overlaps[number].intersection(piece)) > min(1.0, area_m2(piece) / 2)
     }
     if not found:
-        return "no earlier image shows this ground"
-    words = {"least": max(1, night.least_days_apart), "oldest": night.oldest_days}
-    told = " or ".join(text.format(**words) for why, text in _REASONS.items() if why in found)
-    return f"no usable earlier image: the other images of this ground {told}"
+        return Reason("no earlier image shows this ground", "plan.first")
+    days = {"least": max(1, night.least_days_apart), "oldest": night.oldest_days}
+    causes = [Reason(text.format(**days), text.code, **days) for why, text in _REASONS.items() if why in found]
+    words = f"no usable earlier image: the other images of this ground {' or '.join(causes)}"
+    return Reason(words, "plan.unfit", causes=causes)
 
 
-def _grouped(scene_id: int, pieces: Sequence[Polygon], reason: Callable[[Polygon], str]) -> list[LeftGround]:
+def _grouped(scene_id: int, pieces: Sequence[Polygon], reason: Callable[[Polygon], Reason]) -> list[LeftGround]:
     """One entry for each reason."""
-    by_reason: dict[str, list[Polygon]] = {}
+    by_reason: dict[Reason, list[Polygon]] = {}
     for piece in pieces:
         by_reason.setdefault(reason(piece), []).append(piece)
     return [

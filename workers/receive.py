@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from errors import ImageError, SettingsError
+from errors import ImageError, Reason, SettingsError
 from imagery.sidecars import Sorted, sort_out
 from store.batches import CALL_KEY, Outcome, add_file, create_batch, end_receiving, file_names, job_key
 from store.jobs import add_job
@@ -184,9 +184,15 @@ def check_area(context: Context, code: str) -> None:
     )
 
 
-def same_as(scene: SceneRow) -> str:
+def same_as(scene: SceneRow) -> Reason:
     """Words for a file that equals a scene."""
-    return f"the same content as {scene.name} of {scene.date or 'unknown date'} (scene {scene.id})"
+    return Reason(
+        f"the same content as {scene.name} of {scene.date or 'unknown date'} (scene {scene.id})",
+        "duplicate.known",
+        name=scene.name,
+        date=scene.date or "–",
+        scene=scene.id,
+    )
 
 
 class _Progress:
@@ -212,7 +218,7 @@ def _receive_one(desk: Desk, entry: Sorted, where: Mapping[str, Path], told: _Pr
             suffix: read_sidecar(where[name]) for suffix, name in (("wld", entry.world), ("prj", entry.prj)) if name
         }
     except ImageError as error:
-        desk.failed(entry.name, size_of(path), str(error))
+        desk.failed(entry.name, size_of(path), error.reason)
         return
     desk.image(entry.name, file.path, file.size, sha256, beside, "ingest.zip" if entry.role == "zip" else "ingest.file")
 

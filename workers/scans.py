@@ -52,9 +52,9 @@ def prepare_scan(context: Context, work: Work) -> Commit | None:
             settings = settings_for(config, AUTO, max(before.gsd_m, after.gsd_m))
             prepared = prepare(before, after, detector, settings, _told(work, 0.0, 0.9))
     except NotComparable as outcome:
-        return partial(_not_compared, context, scan_id, "not_comparable", str(outcome))
+        return partial(_not_compared, context, scan_id, "not_comparable", outcome.reason)
     except (ImageError, SettingsError) as fault:
-        return partial(_not_compared, context, scan_id, "failed", str(fault))
+        return partial(_not_compared, context, scan_id, "failed", fault.reason)
     shape = prepared.pair.grid.shape
     blocks = plan_blocks((int(shape[0]), int(shape[1])), settings.block_px, detector.halo, detector.stride)
     size = context.settings.jobs.blocks_per_job
@@ -104,7 +104,7 @@ def compare_blocks(context: Context, work: Work) -> Commit | None:
             mine = blocks[work.payload["first"] : work.payload["end"]]
             findings = scan_blocks(prepared, mine, detector, _told(work, 0.0, 1.0))
     except ImageError as fault:
-        return partial(_not_compared, context, scan_id, "failed", str(fault))
+        return partial(_not_compared, context, scan_id, "failed", fault.reason)
     context.objects.put(_part_key(scan_id, part), write_findings(findings))
 
     def commit(session: Session) -> None:
@@ -132,7 +132,7 @@ def merge_scan(context: Context, work: Work) -> Commit | None:
             result = _result(task, prepared, findings, settings)
             seen = _pictured(context, scan_id, result, prepared, _told(work, 0.1, 0.9))
     except ImageError as fault:
-        return partial(_not_compared, context, scan_id, "failed", str(fault))
+        return partial(_not_compared, context, scan_id, "failed", fault.reason)
     record = compared_record(result)
     context.objects.put(f"scans/{scan_id}/scan.json", record_bytes(record))
     with context.database.read() as session:

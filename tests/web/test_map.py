@@ -15,7 +15,6 @@ from store.tables import Alert, Feature, Layer, Night
 from tests.store.places import add_approval, add_area, add_scan, add_scene, ground
 from tests.web.conftest import NOW, Browser, SignIn
 from tests.web.test_tiles import TOWN, VILLAGE_A, VILLAGE_B, put_alert
-from web.routes.nights import reason_parts
 from web.texts import catalogue
 from workers.context import Context
 
@@ -169,17 +168,6 @@ def test_a_night_is_summed_up_for_the_viewers_own_ground(county: dict[str, Any],
 
 def test_a_night_without_rows_is_said_to_be_empty(sign_in: SignIn) -> None:
     assert "还没有夜间比对记录" in sign_in("county").get("/nights").text
-
-
-def test_every_reason_of_a_plan_is_said_in_the_readers_language() -> None:
-    from workers.planning import _REASONS
-
-    told = " or ".join(_REASONS.values()).format(least=3, oldest=1100)
-    parts = reason_parts(f"no usable earlier image: the other images of this ground {told}")
-    assert len(parts) == len(_REASONS) + 1
-    assert all(part.key in catalogue() for part in parts)
-    assert reason_parts("no earlier image shows this ground")[0].key
-    assert reason_parts("disk on fire")[0].words == "disk on fire"
 
 
 def test_every_state_of_a_scan_has_words() -> None:

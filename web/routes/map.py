@@ -92,12 +92,13 @@ def scenes(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> dict[str
 
 
 @router.get("/map/scans")
-def scans(context: Service, person: Person, bbox: Bbox) -> list[dict[str, Any]]:
+def scans(request: Request, context: Service, person: Person, bbox: Bbox) -> list[dict[str, Any]]:
     """Which dates were compared, and how that ended; the latest first."""
     with context.database.read() as session:
         return [
             {
                 **scan._asdict(),
+                "reason": scan.reason.said(language_of(request)),
                 "before_date": scan.before_date and scan.before_date.isoformat(),
                 "after_date": scan.after_date and scan.after_date.isoformat(),
             }

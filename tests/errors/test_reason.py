@@ -1,0 +1,85 @@
+"""Reasons are said in Chinese by their code, wherever they arise and however they were stored meanwhile."""
+
+from __future__ import annotations
+
+import ast
+import json
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from errors import ImageError, Reason
+from errors.reason import chinese_reasons
+from imagery.formats import recognise
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("imagery", "inference", "enforcement", "store", "workers", "web")
+CODE = re.compile(r"[a-z]+\.[a-z_]+")
+CHINESE = re.compile(r"[一-鿿]")
+
+
+def _given() -> Iterator[tuple[str, set[str] | None]]:
+    """Code and names of facts wherever a reason is made; None: they come from elsewhere."""
+    for path in (path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
+        if "node_modules" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            name = node.func.id
+            at = {"Reason": 1, "NoPlace": 2}.get(
+                name, 1 if name in ("ImageError", "NotComparable", "SettingsError") else 9
+            )
+            code = node.args[at] if len(node.args) > at else None
+            if isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)):
+                names = {word.arg for word in node.keywords if word.arg}
+                yield str(code.value), {"name"} if name == "NoPlace" else names
+
+
+def _fields(text: str) -> set[str]:
+    return {field for _, field, _, _ in Formatter().parse(text) if field}
+
+
+def test_every_code_has_a_text_whose_values_are_given_where_it_arises() -> None:
+    texts, seen = chinese_reasons(), set()
+    for code, names in _given():
+        assert code in texts, code
+        given = names if code not in ("plan.close", "plan.old") else {"least", "oldest"}  # filled in later
+        assert _fields(texts[code]) <= (given or set()), code
+        seen.add(code)
+    computed = {"align.earlier_empty", "align.later_empty", "lead.again", "lead.again_within"}
+    assert set(texts) - seen <= computed, "nothing says these any more"
+    assert all(CHINESE.search(text) for text in texts.values())
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"%PDF-1.4\0", b"<VRTDataset>", b"hello", b"\1\2\0\3", b"e\x02\0", b"\0\0\0\x20ftypheic"]
+)
+def test_a_refused_file_is_refused_in_chinese_too(head: bytes) -> None:
+    with pytest.raises(ImageError) as refused:
+        recognise(head, "村.tif")
+    said = refused.value.reason.said("zh")
+    assert said.startswith("村.tif 是")
+    assert said.endswith("。")
+    assert refused.value.reason.said("en") == str(refused.value)
+
+
+def test_what_was_stored_or_came_from_another_process_says_the_same() -> None:
+    inner = Reason("it is encrypted", "zip.encrypted")
+    error = ImageError("a.tif in b.zip is not unpacked: it is encrypted.", "zip.member", name="a.tif", fault=inner)
+    stored = json.loads(json.dumps(error.reason.told()))
+    again = Reason.of(str(error), stored)
+    assert again.said("zh") == "a.tif 未解压：文件已加密，请不设密码重新打包。"
+    assert again.told() == error.reason.told() == pickle.loads(pickle.dumps(error)).reason.told()
+
+
+def test_several_reasons_are_said_one_after_the_other_and_unknown_ones_as_they_are() -> None:
+    both = Reason.all([Reason("the day it was taken is not known", "remark.no_date"), "something new"])
+    assert both == "the day it was taken is not known; something new"
+    assert Reason.of(both, both.told()).said("zh") == "拍摄日期不详；something new"
+    assert Reason.of("of another version", {"code": "file.truncated", "name": "x"}).said("zh") == "of another version"
+    assert Reason.all([]).said("zh") == ""
