@@ -94,6 +94,7 @@ class PhotoRow(Numbered, Bounded, Base):
     error_m: Mapped[float | None]  # on the ground, absolute
     residual_m: Mapped[float | None]  # median distance to what it was tied to
     taken: Mapped[str] = mapped_column(String(40), default="")  # by the camera's clock, which knows no zone
+    date: Mapped[dt.date | None]  # as it is believed
     camera: Mapped[str] = mapped_column(String(100), default="")
 
 

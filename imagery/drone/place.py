@@ -20,7 +20,7 @@ from imagery.drone.ground import Frame, Ground, read_ground
 from imagery.drone.photo import Photo
 from imagery.drone.pixels import Progress
 from imagery.drone.reference import Register, anchors, compare, nothing
-from imagery.drone.settings import DroneSettings
+from imagery.drone.settings import DroneSettings, drone_settings
 from imagery.drone.start import guess_on_ground, neighbours, positions, start_poses
 from imagery.drone.ties import LONG_SIDE, Ties, tie_neighbours
 from imagery.scene import Scene
@@ -292,7 +292,31 @@ def _tied_to(count: int, seen: Observations) -> list[Tied]:
 
 def outline_in_degrees(placed: PlacedPhoto, frame: Frame) -> Polygon:
     """Ground that a photo shows; longitude, latitude."""
-    return shapely.transform(placed.outline, lambda at: np.column_stack(frame.to_degrees.transform(*at.T)))
+    return _in_degrees(placed.outline, frame)
+
+
+def _in_degrees(outline: Polygon, frame: Frame) -> Polygon:
+    return shapely.transform(outline, lambda at: np.column_stack(frame.to_degrees.transform(*at.T)))
+
+
+def by_sensors(photo: Photo) -> tuple[Polygon, float]:
+    """Where a photo lies by its sensors alone, on the plane of the take-off point: for a first look.
+
+    Returns:
+        its ground (longitude, latitude; a circle where heading or height are not told), and how far that may be off in
+        metres.
+    """
+    frame, ground = Frame.at(photo.longitude, photo.latitude), Ground(0.0)
+    at = positions([photo], frame)
+    start = start_poses([photo], at, [], frame, ground)
+    if not start.numbers:
+        circle = shapely.Point(at[0]).buffer(_TYPICAL_HEIGHT_M / 2)
+        return shapely.transform(
+            circle, lambda xy: np.column_stack(frame.to_degrees.transform(*xy.T))
+        ), _TYPICAL_HEIGHT_M
+    flight = _Flight([photo], start.poses, start.deviations, frame, ground)
+    placed = flight.judged(flight.adjust(nothing()), nothing(), drone_settings())[0]
+    return outline_in_degrees(placed, frame), placed.error_m
 
 
 def refuse_empty(flight: PlacedFlight) -> None:

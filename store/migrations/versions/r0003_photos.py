@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("error_m", sa.Double(), nullable=True),
         sa.Column("residual_m", sa.Double(), nullable=True),
         sa.Column("taken", sa.String(length=40), nullable=False),
+        sa.Column("date", sa.Date(), nullable=True),
         sa.Column("camera", sa.String(length=100), nullable=False),
         sa.Column("outline", Outline(), nullable=False),
         *(sa.Column(side, sa.Double(), nullable=False) for side in ("west", "south", "east", "north")),
