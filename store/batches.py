@@ -248,8 +248,18 @@ def open_jobs(session: Session, batch_id: int) -> list[Job]:
     )
 
 
-def batch_report(session: Session, batch_id: int) -> BatchReport | None:
-    """How a batch and each of its files stand; None: there is no such batch."""
+def batch_report(
+    session: Session, batch_id: int, *, state: str = "", skip: int = 0, limit: int | None = None
+) -> BatchReport | None:
+    """How a batch and its files stand; None: there is no such batch.
+
+    Args:
+        session: reads.
+        batch_id: which.
+        state: only files in it; "": all.
+        skip: leave so many out at the beginning.
+        limit: how many files at most; None: all.
+    """
     batch = session.get(Batch, batch_id)
     if batch is None:
         return None
@@ -257,8 +267,10 @@ def batch_report(session: Session, batch_id: int) -> BatchReport | None:
         select(BatchFile, SceneRow.date, Job.id, Job.state, Job.error)
         .outerjoin(SceneRow, SceneRow.id == BatchFile.scene_id)
         .outerjoin(Job, (BatchFile.state == "waiting") & _is_job_of())
-        .where(BatchFile.batch_id == batch_id)
+        .where(BatchFile.batch_id == batch_id, *([BatchFile.state == state] if state else []))
         .order_by(BatchFile.id)
+        .offset(skip)
+        .limit(limit)
     )
     files = []
     for file, date, job_id, job_state, error in rows:

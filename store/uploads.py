@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from errors import Reason
-from store.batches import BatchReport, batch_report, count_files
+from store.batches import BatchReport, batch_report, count_files, open_jobs
 from store.rights import Viewer, may_see, under
 from store.tables import Batch, BatchFile, SceneRow
 
 FOREIGN = Reason("the same content as an image of another area", "duplicate.foreign")
 """Said of a file that equals a scene which is not the viewer's to see."""
+
+
+class BatchProgress(NamedTuple):
+    """State of a batch, number of its files by state, and how many of those that wait need a person."""
+
+    state: str
+    counts: dict[str, int]
+    dead: int
+
+    @property
+    def mark(self) -> str:
+        """Changes whenever an outcome came: no file ever goes back."""
+        return "-".join(
+            [self.state, *(f"{state}{number}" for state, number in sorted(self.counts.items())), str(self.dead)]
+        )
 
 
 def batches_seen(
@@ -36,12 +52,18 @@ def batches_seen(
     return [(batch, counts[batch.id]) for batch in batches]
 
 
-def batch_seen(session: Session, viewer: Viewer, batch_id: int) -> BatchReport | None:
-    """How a batch stands; None: there is none, or it is not the viewer's. Of another area's scene nothing is told."""
-    report = batch_report(session, batch_id)
+def batch_seen(
+    session: Session, viewer: Viewer, batch_id: int, *, state: str = "", skip: int = 0, limit: int | None = None
+) -> BatchReport | None:
+    """How a batch stands; None: there is none, or it is not the viewer's. Of another area's scene nothing is told.
+
+    ``state``, ``skip``, ``limit``: as of :func:`store.batches.batch_report`.
+    """
+    report = batch_report(session, batch_id, state=state, skip=skip, limit=limit)
     if report is None or not may_see(viewer, report.area_code):
         return None
-    own = {scene.id for scene in scenes_of_batch(session, viewer, batch_id)}
+    named = {file.scene_id for file in report.files if file.scene_id is not None}
+    own = set(session.scalars(select(SceneRow.id).where(SceneRow.id.in_(named), under(SceneRow.area_code, viewer))))
     files = tuple(
         file
         if file.scene_id is None or file.scene_id in own
@@ -49,6 +71,15 @@ def batch_seen(session: Session, viewer: Viewer, batch_id: int) -> BatchReport |
         for file in report.files
     )
     return replace(report, files=files)
+
+
+def batch_progress(session: Session, viewer: Viewer, batch_id: int) -> BatchProgress | None:
+    """How far a batch is; None: there is none, or it is not the viewer's."""
+    batch = session.get(Batch, batch_id)
+    if batch is None or not may_see(viewer, batch.area_code):
+        return None
+    dead = sum(job.state == "dead" for job in open_jobs(session, batch_id)) if batch.state != "done" else 0
+    return BatchProgress(batch.state, count_files(session, [batch_id])[batch_id], dead)
 
 
 def scenes_of_batch(session: Session, viewer: Viewer, batch_id: int) -> Sequence[SceneRow]:

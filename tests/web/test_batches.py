@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -11,8 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 from pyproj import CRS
+from sqlalchemy import select
 
-from store.batches import file_names
+from errors import Reason
+from store.batches import add_file, end_receiving, file_names, set_outcome
+from store.tables import BatchFile
 from tests.imagery.test_strangers import vrt_of
 from tests.web.upload_service import (
     BYTES,
@@ -214,3 +218,26 @@ def test_of_another_areas_image_nothing_is_told(
 def test_a_number_that_is_no_batch_is_not_found(li: httpx.Client, batch: str) -> None:
     assert li.get(f"/api/batches/{batch}").status_code == 404
     assert li.post(f"/api/batches/{batch}/complete").status_code == 404
+
+
+def test_a_page_of_a_batch_is_drawn_again_only_when_an_outcome_came(context: Context, li: httpx.Client) -> None:
+    batch = begin_batch(li)
+    with context.database.write() as session:
+        for number in range(101):
+            add_file(session, batch, f"{number:03}.tif", size=1, now=context.clock(), received="x")
+        end_receiving(session, batch, context.clock())
+    page = li.get(f"/batches/{batch}/files?page=2").text
+    assert ("100.tif" in page, "099.tif" in page) == (True, False)
+    [mark] = re.findall(r"seen=([\w-]+)\"", page)
+    again = f"/batches/{batch}/files?page=2&seen={mark}"
+    assert (li.get(again).status_code, li.get(again).text) == (204, "")
+    with context.database.write() as session:
+        first = session.scalars(select(BatchFile).order_by(BatchFile.id)).first()
+        assert first is not None
+        what = Reason("it was not sent completely", "sent.not_whole")
+        set_outcome(session, first.id, "failed", what, context.clock())
+    drawn = li.get(again, headers={"accept-language": "zh"})
+    assert (drawn.status_code, "100.tif" in drawn.text) == (200, True)
+    failed = li.get(f"/batches/{batch}?state=failed", headers={"accept-language": "zh"}).text
+    assert ("000.tif" in failed, "001.tif" in failed, "未传输完整" in failed) == (True, False, True)
+    assert li.get(f"/batches/{batch}?state=lost").status_code == 422

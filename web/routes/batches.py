@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import shapely
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
@@ -18,7 +19,9 @@ from store.areas import area_names, list_areas
 from store.batches import BatchReport, create_batch
 from store.rights import Viewer, may_see
 from store.tables import Batch
-from store.uploads import batch_seen, batches_seen, scenes_of_batch, uploaded_batch
+from store.uploads import batch_progress, batch_seen, batches_seen, scenes_of_batch, uploaded_batch
+from web.api_answers import CLASH, FORBIDDEN, NOT_THEIRS, REFUSED
+from web.batch_answers import BatchAnswer, BatchBegun, BatchList, Footprints
 from web.handing_over import begin_handing_over, look_after_old_ones
 from web.noting import note
 from web.page import page
@@ -33,6 +36,11 @@ from workers.receive import check_area
 
 STATES = ("placed", "duplicate", "failed", "used", "ignored", "waiting")
 _LARGEST_ID = 2**62
+_REFUSED_ONE = REFUSED | NOT_THEIRS
+_BEGUN = REFUSED | FORBIDDEN | {404: NOT_THEIRS[404] | {"description": "The area is not theirs."}}
+_FILES_SHOWN = 100
+"""Files on one page of a batch: it is drawn anew while they are checked."""
+
 Before = Annotated[int | None, Query(ge=1, le=_LARGEST_ID)]
 
 
@@ -55,8 +63,8 @@ class NewBatch(BaseModel):
     date: Annotated[dt.date | None, Field(description="day of acquisition of images that tell none")] = None
 
 
-@router.post("/api/batches", status_code=201, tags=["batches"])
-def begin(request: Request, viewer: Person, context: Service, new: NewBatch) -> dict[str, Any]:
+@router.post("/api/batches", status_code=201, tags=["batches"], responses=_BEGUN)
+def begin(request: Request, viewer: Person, context: Service, new: NewBatch) -> BatchBegun:
     """Begin a batch; its files are sent to ``/api/uploads`` and handed over by ``complete``."""
     if not may_see(viewer, new.area):
         raise NotFound("upload.no_area")
@@ -77,10 +85,17 @@ def begin(request: Request, viewer: Person, context: Service, new: NewBatch) -> 
         )  # fmt: skip
         begin_batch(context.settings, batch.id, new.date)
         note(request, session, viewer, "began_upload", about=f"batch {batch.id}", code=new.area)
-        return {"id": batch.id, "state": batch.state}
+        return BatchBegun(id=batch.id, state=batch.state)
 
 
-@router.post("/api/batches/{batch_id}/complete", status_code=202, tags=["batches"])
+@router.post(
+    "/api/batches/{batch_id}/complete",
+    status_code=202,
+    tags=["batches"],
+    responses=_REFUSED_ONE | CLASH | FORBIDDEN,
+    response_model=BatchAnswer,
+    response_model_exclude_unset=True,
+)
 def complete(
     request: Request, viewer: Person, context: Service, batch_id: int, leave_out: bool = False
 ) -> dict[str, Any]:
@@ -115,7 +130,7 @@ def complete(
     return _told(_report(context, viewer, batch_id))
 
 
-@router.get("/api/batches", tags=["batches"])
+@router.get("/api/batches", tags=["batches"], responses=REFUSED, response_model=BatchList)
 def list_them(
     viewer: Person,
     context: Service,
@@ -128,7 +143,13 @@ def list_them(
         return {"batches": [_of_batch(batch) | {"files": counts} for batch, counts in found]}
 
 
-@router.get("/api/batches/{batch_id}", tags=["batches"])
+@router.get(
+    "/api/batches/{batch_id}",
+    tags=["batches"],
+    responses=_REFUSED_ONE,
+    response_model=BatchAnswer,
+    response_model_exclude_unset=True,
+)
 def one(viewer: Person, context: Service, batch_id: int) -> dict[str, Any]:
     """How a batch and each of its files stand; to who sends it also how far each upload is."""
     report = _report(context, viewer, batch_id)
@@ -139,7 +160,7 @@ def one(viewer: Person, context: Service, batch_id: int) -> dict[str, Any]:
     return answer
 
 
-@router.get("/api/batches/{batch_id}/footprints", tags=["batches"])
+@router.get("/api/batches/{batch_id}/footprints", tags=["batches"], responses=_REFUSED_ONE, response_model=Footprints)
 def footprints(viewer: Person, context: Service, batch_id: int) -> dict[str, Any]:
     """Where the scenes of a batch lie: GeoJSON, longitude and latitude."""
     _report(context, viewer, batch_id)
@@ -170,24 +191,66 @@ def list_page(
         return page(request, "batches.html", areas=areas, batches=found, before=before, states=STATES)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Which of a batch's files are shown."""
+
+    page: Annotated[int, Query(ge=1, le=_LARGEST_ID // _FILES_SHOWN)] = 1
+    state: Literal["", "placed", "duplicate", "failed", "used", "ignored", "waiting"] = ""
+
+
 @router.get("/batches/{batch_id}", include_in_schema=False)
-def one_page(request: Request, viewer: Person, context: Service, batch_id: int) -> Response:
+def one_page(
+    request: Request, viewer: Person, context: Service, batch_id: int, part: Annotated[_Part, Depends()]
+) -> Response:
     """One batch, live."""
-    return _batch_page(request, viewer, context, batch_id, "batch.html")
+    return _batch_page(request, viewer, context, batch_id, part, "batch.html")
 
 
 @router.get("/batches/{batch_id}/files", include_in_schema=False)
-def files_part(request: Request, viewer: Person, context: Service, batch_id: int) -> Response:
-    """The part of a batch's page that changes."""
-    return _batch_page(request, viewer, context, batch_id, "batch_files.html")
+def files_part(
+    request: Request,
+    viewer: Person,
+    context: Service,
+    batch_id: int,
+    part: Annotated[_Part, Depends()],
+    seen: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """The part of a batch's page that changes; nothing (204) as long as it is as ``seen`` says."""
+    return _batch_page(request, viewer, context, batch_id, part, "batch_files.html", seen)
 
 
-def _batch_page(request: Request, viewer: Viewer, context: Context, batch_id: int, template: str) -> Response:
-    report = _report(context, viewer, batch_id)
+def _batch_page(
+    request: Request, viewer: Viewer, context: Context, batch_id: int, part: _Part, template: str, seen: str = ""
+) -> Response:
     with context.database.read() as session:
-        area = area_names(session, [report.area_code]).get(report.area_code, "")
-    handing_over = report.state == "receiving" and is_complete(context.settings, batch_id)
-    return page(request, template, batch=report, area=area, states=STATES, handing_over=handing_over)
+        progress = batch_progress(session, viewer, _known(batch_id))
+        if progress is None:
+            raise NotFound
+        handing_over = progress.state == "receiving" and is_complete(context.settings, batch_id)
+        mark = f"{progress.mark}-over" if handing_over else progress.mark
+        if mark == seen and not handing_over:
+            return Response(status_code=204)
+        of_state = progress.counts.get(part.state, 0) if part.state else sum(progress.counts.values())
+        report = batch_seen(
+            session, viewer, batch_id, state=part.state, skip=(part.page - 1) * _FILES_SHOWN, limit=_FILES_SHOWN
+        )
+        area = area_names(session, [report.area_code]).get(report.area_code, "") if report else ""
+    if report is None:
+        raise NotFound
+    _go_on(context, report)
+    return page(
+        request,
+        template,
+        batch=report,
+        area=area,
+        states=STATES,
+        progress=progress,
+        part=part,
+        pages=-(-of_state // _FILES_SHOWN),
+        mark=mark,
+        handing_over=handing_over,
+    )
 
 
 def _known(batch_id: int) -> int:
@@ -201,9 +264,14 @@ def _report(context: Context, viewer: Viewer, batch_id: int) -> BatchReport:
         report = batch_seen(session, viewer, _known(batch_id))
     if report is None:
         raise NotFound
-    if report.state == "receiving" and report.origin == "upload" and is_complete(context.settings, batch_id):
-        begin_handing_over(context, batch_id)  # if the disk was full before, it is tried again
+    _go_on(context, report)
     return report
+
+
+def _go_on(context: Context, report: BatchReport) -> None:
+    """If the disk was full when a batch was handed over, it is tried again."""
+    if report.state == "receiving" and report.origin == "upload" and is_complete(context.settings, report.id):
+        begin_handing_over(context, report.id)
 
 
 def _of_batch(batch: Batch | BatchReport) -> dict[str, Any]:
@@ -220,7 +288,8 @@ def _told(report: BatchReport) -> dict[str, Any]:
             "name": file.name,
             "size": file.size,
             "state": file.state,
-            "reason": file.reason,
+            "reason": str(file.reason),
+            "why": file.reason.told(),
             "scene": file.scene_id,
             "date": file.date and file.date.isoformat(),
             "job": file.job,

@@ -16,6 +16,7 @@ from fastapi.responses import Response
 from imagery.limits import GIB
 from store.rights import Viewer
 from store.uploads import uploaded_batch
+from web.api_answers import CLASH, FORBIDDEN, NOT_THEIRS, REFUSED, Refused
 from web.refusals import Clash, Invalid, NotFound, Refusal
 from web.signed_in import Person, Service
 from web.tus_body import TooMuch, take_over, write_body
@@ -31,7 +32,20 @@ from web.uploads import (
 )
 from workers.context import Context
 
-router = APIRouter(prefix="/api/uploads", tags=["uploads"])
+_REFUSED_BY_TUS = {
+    412: "Another version of tus than 1.0.0.",
+    413: "More than is taken, or than was announced.",
+    415: "Another content type than `application/offset+octet-stream`.",
+}
+router = APIRouter(
+    prefix="/api/uploads",
+    tags=["uploads"],
+    responses=REFUSED
+    | NOT_THEIRS
+    | CLASH
+    | FORBIDDEN
+    | {status: {"model": Refused, "description": why} for status, why in _REFUSED_BY_TUS.items()},
+)
 
 VERSION = "1.0.0"
 BYTES = "application/offset+octet-stream"
