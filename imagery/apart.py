@@ -37,7 +37,7 @@ def run_apart(program: Path, task: dict[str, Any], *, limits: Limits, workdir: P
         ImageError: what was raised there.
         OutputError: what was raised there.
     """
-    from errors import ImageError, OutputError
+    from errors import ImageError, OutputError, Reason
     from imagery.gdal_environment import ENVIRONMENT
 
     whole = {"task": task, "limits": limits.__dict__, "most_bytes": most_bytes, "parent": os.getpid()}
@@ -65,7 +65,7 @@ def run_apart(program: Path, task: dict[str, Any], *, limits: Limits, workdir: P
     if child.returncode == 0:
         return json.loads(told)
     if child.returncode in (_REFUSED, _NO_ROOM):
-        raise (ImageError if child.returncode == _REFUSED else OutputError)(json.loads(told))
+        raise (ImageError if child.returncode == _REFUSED else OutputError)(Reason.of(*json.loads(told)))
     return None
 
 
@@ -98,8 +98,8 @@ def serve(work: Callable[[dict[str, Any], dict[str, Any]], Any]) -> int:
     try:
         answer, code = work(whole["task"], whole["limits"]), 0
     except ImageError as error:
-        answer, code = str(error), _REFUSED
+        answer, code = [error.reason, error.reason.told()], _REFUSED
     except OutputError as error:
-        answer, code = str(error), _NO_ROOM
+        answer, code = [error.reason, error.reason.told()], _NO_ROOM
     json.dump(answer, sys.stdout)
     return code

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from errors import Reason
 from store.insert import insert_new
+from store.photos import begin_mosaic, mosaic_jobs
 from store.tables import Batch, BatchFile, Job, SceneRow
 
 Outcome = Literal["placed", "duplicate", "failed", "used", "ignored"]
@@ -215,6 +216,8 @@ def end_receiving(session: Session, batch_id: int, now: dt.datetime) -> bool:
 def close_batch_if_finished(session: Session, batch_id: int, now: dt.datetime) -> bool:
     """Close a batch whose last file has its outcome; to be called in the transaction that wrote one, after it.
 
+    Where all that wait are photos that were checked, the job that lays them into a mosaic is added.
+
     Of two transactions that write the last two outcomes at once, one closes the batch: the second waits here for the
     first. Returns whether the batch was closed here.
     """
@@ -226,6 +229,7 @@ def close_batch_if_finished(session: Session, batch_id: int, now: dt.datetime) -
         select(BatchFile.id).where(BatchFile.batch_id == batch_id, BatchFile.state == "waiting").limit(1)
     )
     if waiting is not None:
+        begin_mosaic(session, batch_id, now)
         return False
     session.execute(
         update(Batch)
@@ -237,15 +241,14 @@ def close_batch_if_finished(session: Session, batch_id: int, now: dt.datetime) -
 
 
 def open_jobs(session: Session, batch_id: int) -> list[Job]:
-    """Jobs of the files of a batch that wait, in the order of the files; dead ones included."""
-    return list(
-        session.scalars(
-            select(Job)
-            .join(BatchFile, _is_job_of())
-            .where(BatchFile.batch_id == batch_id, BatchFile.state == "waiting")
-            .order_by(BatchFile.id)
-        )
+    """Jobs that files of a batch wait for, in the order of the files; dead ones included."""
+    of_files = session.scalars(
+        select(Job)
+        .join(BatchFile, _is_job_of())
+        .where(BatchFile.batch_id == batch_id, BatchFile.state == "waiting", Job.state != "done")
+        .order_by(BatchFile.id)
     )
+    return [*of_files, *mosaic_jobs(session, batch_id)]
 
 
 def batch_report(
@@ -266,14 +269,17 @@ def batch_report(
     rows = session.execute(
         select(BatchFile, SceneRow.date, Job.id, Job.state, Job.error)
         .outerjoin(SceneRow, SceneRow.id == BatchFile.scene_id)
-        .outerjoin(Job, (BatchFile.state == "waiting") & _is_job_of())
+        .outerjoin(Job, (BatchFile.state == "waiting") & (Job.state != "done") & _is_job_of())
         .where(BatchFile.batch_id == batch_id, *([BatchFile.state == state] if state else []))
         .order_by(BatchFile.id)
         .offset(skip)
         .limit(limit)
     )
     files = []
+    mosaic = next(reversed(mosaic_jobs(session, batch_id)), None)
     for file, date, job_id, job_state, error in rows:
+        if file.state == "waiting" and job_id is None and mosaic is not None:  # a photo that was checked
+            job_id, job_state, error = mosaic.id, mosaic.state, mosaic.error
         job = "" if job_state is None else f"{job_state}: {error}" if error else job_state
         reason = Reason.of(file.reason, file.why)
         files.append(FileReport(file.id, file.name, file.size, file.state, reason, file.scene_id, date, job, job_id))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
@@ -16,39 +15,10 @@ from sqlalchemy.orm import Session
 from store.insert import insert_new
 from store.jobs import add_job
 from store.outlines import bounds_of, near
-from store.rights import Viewer, under
-from store.tables import Batch, BatchFile, Job, PhotoRow, SceneRow
+from store.tables import BatchFile, Job, PhotoRow, SceneRow
 
 NOT_YET = "not yet"
 _MOSAIC_KEY = "mosaic:"
-
-
-class SeenPhoto(NamedTuple):
-    """A photo as a person sees it.
-
-    Attributes:
-        id: of its file.
-        name: as the person called it.
-        state: of its file.
-        tied: to the reference image, to neighbours, to nothing; or not yet.
-        error_m: how far its ground may lie off.
-        residual_m: median distance to what it was tied to.
-        taken: by the camera's clock.
-        camera: model and serial number.
-        scene_id: the mosaic that it became part of.
-        outline: its ground; longitude, latitude.
-    """
-
-    id: int
-    name: str
-    state: str
-    tied: str
-    error_m: float | None
-    residual_m: float | None
-    taken: str
-    camera: str
-    scene_id: int | None
-    outline: BaseGeometry
 
 
 def add_photo(
@@ -147,29 +117,3 @@ def scenes_below(session: Session, ground: BaseGeometry, coarsest_m: float) -> l
     """Scenes that may serve to place photos of some ground (longitude, latitude), the newest first."""
     wanted = select(SceneRow).where(near(SceneRow, ground), SceneRow.gsd_m <= coarsest_m)
     return list(session.scalars(wanted.order_by(SceneRow.date.desc().nulls_last(), SceneRow.id.desc())))
-
-
-def photos_of_batch(session: Session, viewer: Viewer, batch_id: int) -> list[SeenPhoto]:
-    """Photos of a batch of the viewer's ground, in the order in which they were received."""
-    rows = session.execute(
-        select(BatchFile, PhotoRow)
-        .join(PhotoRow, PhotoRow.file_id == BatchFile.id)
-        .join(Batch, Batch.id == BatchFile.batch_id)
-        .where(BatchFile.batch_id == batch_id, under(Batch.area_code, viewer))
-        .order_by(BatchFile.id)
-    )
-    return [
-        SeenPhoto(
-            file.id,
-            file.name,
-            file.state,
-            photo.tied,
-            photo.error_m,
-            photo.residual_m,
-            photo.taken,
-            photo.camera,
-            file.scene_id,
-            photo.outline,
-        )
-        for file, photo in rows
-    ]

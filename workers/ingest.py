@@ -7,83 +7,68 @@ worked on in a process of its own, so that one that brings down its reader gets 
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import structlog
-from shapely.geometry.base import BaseGeometry
-from shapely.ops import nearest_points
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from configs.service import LimitSettings
-from enforcement.shares import ELLIPSOID, overlap, sound
 from errors import ImageError, Reason
 from imagery.archive import Archive, Member
+from imagery.drone.photo import Photo
 from imagery.ingest import IngestedImage, ingest_image
-from imagery.limits import GIB, Limits
+from imagery.limits import GIB
 from imagery.sidecars import hidden, sort_out
-from store.batches import Outcome, close_batch_if_finished, file_names, set_outcome
-from store.objects import ObjectMissing, Objects, ObjectsUnavailable
-from store.scenes import add_scene, known_area, scene_by_sha256, smallest_area_at
-from store.tables import Batch, BatchFile
+from store.batches import file_names
+from store.objects import ObjectMissing, Objects
+from store.scenes import add_scene, scene_by_sha256
 from workers.brought import distinct, read_sidecar
 from workers.context import Commit, Context, Work
 from workers.kinds import GiveBack, Kind
+from workers.photos import KINDS as OF_PHOTOS
+from workers.photos import as_photo, checked
 from workers.receive import Desk, same_as
+from workers.received import (
+    GONE,
+    Received,
+    delete_afterwards,
+    end,
+    ended,
+    limits_of,
+    waiting_file,
+    whereabouts,
+    work_folder,
+)
 
-LEAST_SHARE = 0.01
-"""Of the smaller of an image's ground and its area, from which the image lies in the area."""
-
-_GONE = Reason("what was received is not there any more; give the file again", "received.gone")
 _DAMAGED = Reason("it was damaged after it was received; give the file again", "received.damaged")
-
-logger = structlog.get_logger("tuban.ingest")
-
-
-@dataclass(frozen=True)
-class _Received:
-    """A file that waits, and what of its batch matters."""
-
-    file: BatchFile
-    batch: Batch
-    date: dt.date | None
-    beside: tuple[str, ...]
-
-    @property
-    def keys(self) -> list[str]:
-        """Of all its objects."""
-        return [self.file.received, *(f"{self.file.received}.{suffix}" for suffix in self.beside)]
 
 
 def ingest_file(context: Context, work: Work) -> Commit | None:
     """Check one received file, rewrite it as a COG and make a scene of it."""
-    received = _waiting(context, work)
+    received = waiting_file(context, work)
     if received is None:
         return None
     file = received.file
     with context.database.read() as session:
         known = scene_by_sha256(session, file.sha256 or "")
     if known is not None:
-        return _ended(context, received, "duplicate", same_as(known), known.id)
-    with _folder(context, work) as folder:
+        return ended(context, received, "duplicate", same_as(known), known.id)
+    with work_folder(context, work) as folder:
         cog = folder / "scene.tif"
         try:
+            photo = _photo(context, work, received, folder)
+            if photo is not None:
+                return checked(context, received, photo)
             image = _ingested(context, work, received, folder, cog)
         except (ImageError, ObjectMissing) as error:
-            reason = _GONE if isinstance(error, ObjectMissing) else error.reason
-            return _ended(context, received, "failed", reason)
+            reason = GONE if isinstance(error, ObjectMissing) else error.reason
+            return ended(context, received, "failed", reason)
         if image.sha256 != file.sha256:
-            return _ended(context, received, "failed", _DAMAGED)
+            return ended(context, received, "failed", _DAMAGED)
         with context.database.read() as session:
-            fault, remark = _whereabouts(session, received.batch.area_code, image.footprint)
+            fault, remark = whereabouts(session, received.batch.area_code, image.footprint)
         if fault:
-            return _ended(context, received, "failed", fault)
+            return ended(context, received, "failed", fault)
         key = f"scenes/{image.object_sha256[:2]}/{image.object_sha256}.tif"
         context.objects.put(key, cog)
     remarks = Reason.all([*image.remarks, *([remark] if remark else [])])
@@ -92,7 +77,7 @@ def ingest_file(context: Context, work: Work) -> Commit | None:
 
 def ingest_zip(context: Context, work: Work) -> Commit | None:
     """Unpack a received zip file: each file in it becomes a file of the batch."""
-    received = _waiting(context, work)
+    received = waiting_file(context, work)
     if received is None:
         return None
     file, limits = received.file, context.settings.batch
@@ -107,45 +92,20 @@ def ingest_zip(context: Context, work: Work) -> Commit | None:
                 max_bytes=limits.max_unpacked_gib * GIB,
                 max_ratio=limits.max_ratio,
             ) as archive,
-            _folder(context, work) as folder,
+            work_folder(context, work) as folder,
         ):
             number = _unpack(desk, work, archive, file.name, folder)
     except (ImageError, ObjectMissing) as error:
-        reason = _GONE if isinstance(error, ObjectMissing) else error.reason
-        return _ended(context, received, "failed", reason)
+        reason = GONE if isinstance(error, ObjectMissing) else error.reason
+        return ended(context, received, "failed", reason)
     unpacked = Reason(f"unpacked: {number} {'file' if number == 1 else 'files'}", "zip.unpacked", number=number)
-    return _ended(context, received, "used", unpacked)
+    return ended(context, received, "used", unpacked)
 
 
-KINDS = (Kind("ingest.file", "ingest", ingest_file), Kind("ingest.zip", "ingest", ingest_zip))
+KINDS = (Kind("ingest.file", "ingest", ingest_file), Kind("ingest.zip", "ingest", ingest_zip), *OF_PHOTOS)
 
 
-def _waiting(context: Context, work: Work) -> _Received | None:
-    """The file of a job, unless it has its outcome already."""
-    with context.database.read() as session:
-        file = session.get(BatchFile, work.payload["file"])
-        batch = session.get(Batch, file.batch_id) if file else None
-    if file is None or batch is None or file.state != "waiting":
-        return None
-    date = work.payload["date"] and dt.date.fromisoformat(work.payload["date"])
-    return _Received(file, batch, date, tuple(work.payload["beside"]))
-
-
-@contextmanager
-def _folder(context: Context, work: Work) -> Iterator[Path]:
-    """A folder for this attempt; what an earlier one, that was killed, left behind is removed."""
-    above = context.settings.home.resolve() / "work"
-    for left in above.glob(f"ingest-{work.job_id}-*"):
-        shutil.rmtree(left, ignore_errors=True)
-    folder = above / f"ingest-{work.job_id}-{work.attempt}"
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _ingested(context: Context, work: Work, received: _Received, folder: Path, cog: Path) -> IngestedImage:
+def _ingested(context: Context, work: Work, received: Received, folder: Path, cog: Path) -> IngestedImage:
     file = received.file
     with context.objects.local(file.received) as path:
         if received.beside:
@@ -154,7 +114,7 @@ def _ingested(context: Context, work: Work, received: _Received, folder: Path, c
             path,
             file.name,
             cog,
-            limits=_limits(context.settings.limits),
+            limits=limits_of(context.settings.limits),
             today=context.today,
             workdir=folder,
             default_date=received.date,
@@ -162,7 +122,13 @@ def _ingested(context: Context, work: Work, received: _Received, folder: Path, c
         )
 
 
-def _laid(objects: Objects, received: _Received, path: Path, folder: Path) -> Path:
+def _photo(context: Context, work: Work, received: Received, folder: Path) -> Photo | None:
+    """The raw photo of a drone that the file is, if it is one."""
+    with context.objects.local(received.file.received) as path:
+        return as_photo(context, work, received, path, folder)
+
+
+def _laid(objects: Objects, received: Received, path: Path, folder: Path) -> Path:
     """The image under a name of ours with its world file and .prj beside it."""
     image = folder / "image"
     try:
@@ -174,42 +140,7 @@ def _laid(objects: Objects, received: _Received, path: Path, folder: Path) -> Pa
     return image
 
 
-def _limits(settings: LimitSettings) -> Limits:
-    """A process of its own is ended before the job is, so that its file gets an outcome."""
-    limits = Limits()
-    return replace(limits, rewrite_seconds=max(1, int(0.9 * 60 * settings.ingest_minutes)))
-
-
-def _whereabouts(session: Session, code: str, footprint: BaseGeometry) -> tuple[Reason, Reason]:
-    """Why an image cannot be of the area with that code ("": it can), and a remark for people."""
-    area = known_area(session, code)
-    if area is None:
-        return Reason(""), Reason("no area of its code is loaded, so its place was not checked", "area.unchecked")
-    ground = sound(footprint)
-    if overlap(ground, area.outline).of_smaller >= LEAST_SHARE:
-        return Reason(""), Reason("")
-    at = ground.representative_point()
-    here, there = (point.coords[0] for point in nearest_points(ground, area.outline))
-    distance = ELLIPSOID.inv(*here, *there)[2]
-    where = f"It lies at {at.x:.5f}, {at.y:.5f} (longitude, latitude)"
-    lies_in = smallest_area_at(session, at)
-    if lies_in is not None:
-        where += f" in {lies_in.code} {lies_in.name}"
-    far = f"{distance / 1000:,.1f} km from" if distance >= 100 else "at the edge of"
-    wanted = f"{code} {area.name}".strip()
-    fault = Reason(
-        f"{where}, {far} {wanted}. Give it with the code of its own area.",
-        "area.elsewhere",
-        lon=at.x,
-        lat=at.y,
-        lies_in=f"（{lies_in.code} {lies_in.name}）" if lies_in is not None else "",
-        area=wanted,
-        km=distance / 1000,
-    )
-    return fault, Reason("")
-
-
-def _placed(context: Context, received: _Received, image: IngestedImage, key: str, remarks: str) -> Commit:
+def _placed(context: Context, received: Received, image: IngestedImage, key: str, remarks: str) -> Commit:
     def commit(session: Session) -> None:
         now = context.clock()
         scene_id = add_scene(
@@ -222,40 +153,15 @@ def _placed(context: Context, received: _Received, image: IngestedImage, key: st
             now=now,
         )
         if scene_id is not None:
-            _end(context, session, received, "placed", remarks, scene_id)
+            end(context, session, received, "placed", remarks, scene_id)
             return
         known = scene_by_sha256(session, image.sha256)  # another file of the same content was faster
         assert known is not None
         if known.object_key != key:  # ours has another date in it
-            _delete_afterwards(context, session, [key])
-        _end(context, session, received, "duplicate", same_as(known), known.id)
+            delete_afterwards(context, session, [key])
+        end(context, session, received, "duplicate", same_as(known), known.id)
 
     return commit
-
-
-def _ended(context: Context, received: _Received, outcome: Outcome, reason: str, scene_id: int | None = None) -> Commit:
-    return lambda session: _end(context, session, received, outcome, reason, scene_id)
-
-
-def _end(
-    context: Context, session: Session, received: _Received, outcome: Outcome, reason: str, scene_id: int | None
-) -> None:
-    """Write down the outcome; what was received is removed once that stands."""
-    now = context.clock()
-    set_outcome(session, received.file.id, outcome, reason, now, scene_id)
-    close_batch_if_finished(session, received.batch.id, now)
-    _delete_afterwards(context, session, received.keys)
-
-
-def _delete_afterwards(context: Context, session: Session, keys: list[str]) -> None:
-    def delete(_: Session) -> None:
-        try:
-            for key in keys:
-                context.objects.delete(key)
-        except ObjectsUnavailable as error:
-            logger.warning("an object that is not needed any more could not be removed", error=str(error))
-
-    event.listen(session, "after_commit", delete, once=True)
 
 
 def _unpack(desk: Desk, work: Work, archive: Archive, zip_name: str, folder: Path) -> int:
