@@ -232,7 +232,7 @@ class GroundChange:
         in_frame: the same in the reference frame, (x, y), see :data:`Pixel`.
         kind: construction or ground, as far as a picture from the side tells.
         area_m2: ellipsoidal. What stands up is projected to the ground behind it, so this is an upper bound.
-        error: of the outline's position, at its worst corner.
+        error: of the position of the outline's middle.
         score: 0…1, how clearly the place differs from what it was.
         seen: in how many captures it persisted.
         first_seen, last_seen: the first and the last of these.
@@ -257,12 +257,14 @@ class Comparison:
 
     Attributes:
         changes: what persisted.
-        pending: how many places differ, but not yet in enough captures or over enough time.
+        pending: how many places differ, but not in enough captures or over enough time yet.
+        weak: how many differ for long enough, but neither clearly nor as works do.
         not_compared: English: why nothing could be compared, or ""; then "no change" is not said either.
         watched_m2: ground that was compared, in m².
     """
 
     changes: tuple[GroundChange, ...] = ()
     pending: int = 0
+    weak: int = 0
     not_compared: str = ""
     watched_m2: float = 0.0

@@ -33,15 +33,19 @@ class CompareSettings:
     """When a difference is a change.
 
     Attributes:
-        persist: captures of like light in which a place must differ.
+        persist: captures in which a place must differ from earlier ones of like light.
         persist_hours: that must lie between the first and the last of them.
-        references: earlier captures that the place is compared with.
+        references: earlier captures of like light that each is compared with at most.
+        threshold: difference (:func:`imagery.cameras.difference.difference`) from which a place is looked at.
+        sure: difference from which it counts also where the detector does not confirm it.
         min_area_m2: smallest ground that is reported.
-        threshold: of the difference, 0…1.
+        max_error_m: largest error of a corner's place, one standard deviation, that is reported.
     """
 
     persist: int = 3
     persist_hours: float = 24.0
     references: int = 3
+    threshold: float = 0.24
+    sure: float = 0.4
     min_area_m2: float = 30.0
-    threshold: float = 0.5
+    max_error_m: float = 40.0
