@@ -180,18 +180,19 @@ def fly(
     stations: list[Station],
     rng: np.random.Generator,
     *,
-    noise: tuple[float, float, float, float] = (3.0, 2.0, 3.0, 1.0),
+    noise: tuple[float, float, float] = (3.0, 2.0, 3.0),
     told: Told | None = None,
     begun: dt.datetime = dt.datetime(2025, 10, 26, 11, 20),  # noqa: DTZ001
 ) -> list[Path]:
-    """Write a flight; the sensors err by GPS, height (metres), yaw and tilt (degrees)."""
+    """Write a flight; the sensors err by position, height (metres) and yaw (degrees), and do not see any lean."""
     folder.mkdir(parents=True, exist_ok=True)
     to_degrees = Transformer.from_crs(crs, 4490, always_xy=True)
     paths = []
     for number, station in enumerate(stations):
         path = folder / f"DJI_{number:04d}.JPG"
         pixels = shoot(image, transform, camera, station)
-        seen = station.noisy(rng, *noise)
+        # the gimbal tells where it wanted to look; its error is the lean that ``leaning`` gave the camera
+        seen = replace(station, tilt_ahead=0.0, tilt_right=0.0).noisy(rng, *noise, 0.0)
         write_photo(path, pixels, seen, camera, to_degrees, begun + dt.timedelta(seconds=7 * number), told)
         paths.append(path)
     return paths
