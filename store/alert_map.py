@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import func, select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.alert_filter import AlertFilter, Box, touches
 from store.alert_order import whole
+from store.lead_board import Leads, Whole, all_leads
+from store.lead_counts import asked, theirs, touching
 from store.rights import Viewer, under
 from store.tables import Alert
 
 CELLS_IN_TILE = 8
 """A cluster for each 64 pixels of a vector map's tile of 512."""
+
+
+_MOST_CELLS = 100_000  # numbered one by one, empty ones included: beyond that, sorting the others takes less time
 
 
 @dataclass(frozen=True)
@@ -65,30 +71,6 @@ class AlertOutline:
     outline: BaseGeometry
 
 
-@dataclass
-class _Cell:
-    """What is summed up of a cell.
-
-    Attributes:
-        count: of leads.
-        lon, lat: sums of twice the middles.
-        number: of one of them.
-        gravest: score + 2 × legal weight, kind and state of the gravest.
-    """
-
-    count: int = 0
-    lon: float = 0.0
-    lat: float = 0.0
-    number: str = ""
-    gravest: tuple[float, str, str] = (-1.0, "", "")
-
-    def told(self) -> MapCluster | MapPoint:
-        lon, lat, (weight, kind, state) = self.lon / self.count / 2, self.lat / self.count / 2, self.gravest
-        if self.count == 1:
-            return MapPoint(lon, lat, self.number, kind, state, int(weight // 2))
-        return MapCluster(lon, lat, self.count, kind, state, int(weight // 2))
-
-
 def alerts_on_map(
     session: Session,
     viewer: Viewer,
@@ -107,40 +89,46 @@ def alerts_on_map(
         zoom: of the map, 0 the whole world in one tile.
         most: there are about so many cells at most; a larger map gets larger cells, so that no lead is left out.
     """
+    leads = all_leads(session)
+    shown = np.flatnonzero(theirs(leads, viewer) & touching(leads, bbox) & asked(leads, filter))
+    if not len(shown):
+        return []
     west, south, east, north = bbox
     smallest = math.sqrt((east - west) * (north - south) / most)
     size = max(360 / 2 ** min(zoom, 30) / CELLS_IN_TILE, smallest)
-    lon, lat = Alert.west + Alert.east, Alert.south + Alert.north  # twice the middle
+    lon, lat = (leads.west[shown] + leads.east[shown]) / 2, (leads.south[shown] + leads.north[shown]) / 2
     # cells hang on the world, not on the map's corner: they stay where they are when the map is moved
-    column, row = func.floor(lon * (0.5 / size)).label("x"), func.floor(lat * (0.5 / size)).label("y")
-    query = (
-        select(
-            column,
-            row,
-            Alert.kind,
-            Alert.state,
-            func.count().label("leads"),
-            func.sum(lon).label("lon"),
-            func.sum(lat).label("lat"),
-            func.min(Alert.number).label("number"),
-            func.max(Alert.score + 2 * Alert.legal_weight).label("gravest"),  # a score is at most 1
-        )
-        .where(under(Alert.grid_code, viewer), touches(session, bbox), *filter.conditions(session))
-        .group_by(column, row, Alert.kind, Alert.state)
-    )
-    if session.get_bind().dialect.name == "postgresql":
-        # it cannot know how few cells there are, and with its usual memory sorts all leads instead of summing them up
-        session.execute(text("SET LOCAL work_mem = '64MB'"))
-    cells: dict[tuple[float, float], _Cell] = {}
-    for found in session.execute(query):
-        cell = cells.setdefault((found.x, found.y), _Cell())
-        cell.count += found.leads
-        cell.lon += found.lon
-        cell.lat += found.lat
-        cell.number = found.number
-        cell.gravest = max(cell.gravest, (found.gravest, found.kind, found.state))
-    told = [cell.told() for cell in cells.values()]
+    of_cell = _numbered(np.floor(lon / size).astype(np.int64), np.floor(lat / size).astype(np.int64))
+    count, lons, lats = np.bincount(of_cell), np.bincount(of_cell, lon), np.bincount(of_cell, lat)
+    weight = leads.score[shown] + 2 * leads.legal_weight[shown]  # a score is at most 1
+    heaviest = np.zeros(len(count))
+    np.maximum.at(heaviest, of_cell, weight)
+    gravest = np.zeros(len(count), np.int64)
+    candidates = np.flatnonzero(weight == heaviest[of_cell])
+    gravest[of_cell[candidates]] = shown[candidates]
+    told = []
+    for cell in np.flatnonzero(count):
+        middle = float(lons[cell] / count[cell]), float(lats[cell] / count[cell])
+        told.append(_mark(leads, int(gravest[cell]), *middle, int(count[cell])))
     return sorted(told, key=lambda one: (-one.count, -one.legal_weight, one.lon, one.lat))
+
+
+def _numbered(column: Whole, row: Whole) -> Whole:
+    """A number for each cell, small enough to count by."""
+    column, row = column - column.min(), row - row.min()
+    rows = int(row.max()) + 1
+    if int(column.max()) * rows < _MOST_CELLS:
+        return column * rows + row
+    of_cell: Whole = np.unique(column * rows + row, return_inverse=True)[1]
+    return of_cell
+
+
+def _mark(leads: Leads, gravest: int, lon: float, lat: float, count: int) -> MapCluster | MapPoint:
+    kind, state = (leads.words[name].all[getattr(leads, name)[gravest]] for name in ("kind", "state"))
+    weight = int(leads.legal_weight[gravest])
+    if count == 1:
+        return MapPoint(lon, lat, leads.number[gravest], kind, state, weight)
+    return MapCluster(lon, lat, count, kind, state, weight)
 
 
 def alert_outlines(

@@ -11,13 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, false, func, or_, select
+import numpy as np
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.alert_filter import PARAMETERS, SORTS, AlertFilter, Box, Sort, bbox_of
 from store.alert_map import AlertOutline, MapCluster, MapPoint, alert_outlines, alerts_on_map
 from store.alert_order import ORDERS, beyond, cursor_of, place_of, whole
 from store.areas import area_names
+from store.lead_board import all_leads
+from store.lead_counts import asked, beside, keys_of, theirs
 from store.lead_locks import holders
 from store.rights import Viewer, may_see, under
 from store.tables import Alert
@@ -183,20 +186,25 @@ def search_alerts(
 
 def count_alerts(session: Session, viewer: Viewer, filter: AlertFilter, most: int = 10_000) -> int:  # noqa: A002
     """How many there are; ``most``: so many or more, as counting on would take long and tell nobody anything."""
-    return _count(session, [under(Alert.grid_code, viewer), *filter.conditions(session)], most)
+    leads = all_leads(session)
+    return min(most, int(np.count_nonzero(theirs(leads, viewer) & asked(leads, filter))))
 
 
 def facets(session: Session, viewer: Viewer, filter: AlertFilter) -> Facets:  # noqa: A002
     """How many leads there are of each state, whatever states the filter asks for, and likewise of each kind."""
-    where = [under(Alert.grid_code, viewer), *filter.conditions(session, leave_out=("states", "kinds"))]
-    query = select(Alert.state, Alert.kind, func.count()).where(*where).group_by(Alert.state, Alert.kind)
+    leads = all_leads(session)
+    found = theirs(leads, viewer) & asked(leads, filter, leave_out=("states", "kinds"))
+    all_states, all_kinds = leads.words["state"].all, leads.words["kind"].all
+    # one number for each pair of state and kind
+    counted = np.bincount(leads.state[found] * len(all_kinds) + leads.kind[found])
     states: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
-    for state, kind, number in session.execute(query):
+    for pair in np.flatnonzero(counted).tolist():
+        state, kind = all_states[pair // len(all_kinds)], all_kinds[pair % len(all_kinds)]
         if not filter.kinds or kind in filter.kinds:
-            states[state] += number
+            states[state] += int(counted[pair])
         if not filter.states or state in filter.states:
-            kinds[kind] += number
+            kinds[kind] += int(counted[pair])
     return Facets(dict(states), dict(kinds))
 
 
@@ -205,23 +213,15 @@ def neighbours(session: Session, viewer: Viewer, filter: AlertFilter, number: st
 
     The lead itself may be one that the filter does not ask for, or no longer: it has just been judged.
     """
-    keys = ORDERS[filter.sort]
-    own = select(*(key.column for key in keys)).where(Alert.number == number, under(Alert.grid_code, viewer))
-    place = session.execute(own).one_or_none()
-    if place is None:
+    own = session.scalar(select(Alert.id).where(Alert.number == number, under(Alert.grid_code, viewer)))
+    leads = all_leads(session)
+    place = np.flatnonzero(leads.id == own) if own is not None else np.empty(0, np.int64)
+    if not place.size:
         return Neighbours(None, None, None)
-    where = [under(Alert.grid_code, viewer), *filter.conditions(session)]
-    ends: list[str | None] = []
-    for backwards in (True, False):
-        nearest = None
-        for part in beyond(filter.sort, place, backwards):
-            query = select(Alert.number).where(*where, part.condition).order_by(*part.order).limit(1)
-            nearest = session.scalar(query)
-            if nearest is not None:
-                break
-        ends.append(nearest)
-    before = or_(false(), *(part.condition for part in beyond(filter.sort, place, backwards=True)))
-    return Neighbours(ends[0], ends[1], _count(session, [*where, before]) + 1)
+    among = theirs(leads, viewer) & asked(leads, filter)
+    before, after, so_many = beside(keys_of(leads, filter.sort), int(place[0]), among)
+    ends = [None if one is None else str(leads.number[one]) for one in (before, after)]
+    return Neighbours(ends[0], ends[1], so_many + 1)
 
 
 def row_of(session: Session, viewer: Viewer, number: str, now: dt.datetime) -> AlertRow | None:
@@ -234,13 +234,6 @@ def alert_by_number(session: Session, viewer: Viewer, number: str) -> Alert | No
     """The lead, with its outline; None: there is none, or it is not theirs."""
     alert = session.scalar(select(Alert).where(Alert.number == number))
     return alert if alert is not None and may_see(viewer, alert.grid_code) else None
-
-
-def _count(session: Session, where: Sequence[ColumnElement[bool]], most: int | None = None) -> int:
-    if most is None:
-        return session.scalar(select(func.count()).select_from(Alert).where(*where)) or 0
-    rows = select(Alert.id).where(*where).limit(most).subquery()
-    return session.scalar(select(func.count()).select_from(rows)) or 0
 
 
 def _rows(session: Session, found: Sequence[Any], now: dt.datetime) -> tuple[AlertRow, ...]:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
+import store.lead_stamps as _stamps  # noqa: F401  (every process that writes leads raises their revision)
 from errors import SettingsError
 
 BUSY_SECONDS = 60

@@ -6,9 +6,12 @@ import datetime as dt
 from itertools import pairwise
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+import numpy as np
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from store.lead_board import all_leads
+from store.lead_counts import theirs
 from store.rights import Viewer, under
 from store.tables import Alert, Transition
 
@@ -55,10 +58,13 @@ def figures_of_day(
         elif "undoes" in row.evidence:
             for sequence in range(row.evidence["undoes"], row.sequence):
                 judged.pop((row.alert_id, sequence), None)
-    left = select(func.count()).where(
-        under(Alert.grid_code, viewer), Alert.state.in_(TO_BE_JUDGED), Alert.over_cap.is_(False)
-    )
-    return DayFigures(len(judged), session.scalar(left) or 0, _per_hour(sorted(judged.values())))
+    return DayFigures(len(judged), _left(session, viewer), _per_hour(sorted(judged.values())))
+
+
+def _left(session: Session, viewer: Viewer) -> int:
+    leads = all_leads(session)
+    waiting = theirs(leads, viewer) & ~leads.over_cap & leads.such("state", TO_BE_JUDGED.__contains__)
+    return int(np.count_nonzero(waiting))
 
 
 def _per_hour(judged: list[tuple[str, dt.datetime]]) -> float:
