@@ -58,6 +58,7 @@ class LimitSettings(_Group):
     ingest_minutes: Annotated[float, Field(gt=0)] = 60
     scan_minutes: Annotated[float, Field(gt=0)] = 60
     deliver_minutes: Annotated[float, Field(gt=0)] = 5
+    capture_minutes: Annotated[float, Field(gt=0)] = 5
     kill_seconds: Annotated[float, Field(gt=0)] = 120
     memory_mib: Positive = 6000
     free_disk_mib: Annotated[int, Field(ge=0)] = 500
@@ -69,6 +70,27 @@ class BatchSettings(_Group):
     max_files: Positive = 20000
     max_unpacked_gib: Annotated[float, Field(gt=0)] = 200
     max_ratio: Annotated[float, Field(gt=1)] = 200
+
+
+class CameraSettings(_Group):
+    """Captures of fixed cameras, and when a difference between them is a change."""
+
+    frames: Positive = 9
+    seconds: Annotated[float, Field(ge=0)] = 8
+    limit_seconds: Annotated[float, Field(gt=0)] = 30
+    stale_hours: Annotated[float, Field(gt=0)] = 26
+    late_minutes: Annotated[float, Field(ge=0)] = 15
+    loopback: bool = False
+    folders: tuple[str, ...] = ()
+    key: SecretStr = SecretStr("")
+    history_days: Positive = 60
+    persist: Positive = 3
+    persist_hours: Annotated[float, Field(ge=0)] = 24
+    references: Positive = 3
+    min_area_m2: Annotated[float, Field(ge=0)] = 30
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.24
+    sure: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    max_error_m: Annotated[float, Field(gt=0)] = 40
 
 
 class AlertSettings(_Group):
@@ -111,7 +133,7 @@ class DeliverySettings(_Group):
     @field_validator("queue")
     @classmethod
     def _own_queue(cls, name: str) -> str:
-        if name in ("ingest", "scan", "deliver"):
+        if name in ("ingest", "scan", "deliver", "capture"):
             raise ValueError(f"{name!r} is a queue of jobs; expected another name")
         return name
 
@@ -194,6 +216,7 @@ class ServiceSettings(BaseSettings):
     jobs: JobSettings = JobSettings()
     limits: LimitSettings = LimitSettings()
     batch: BatchSettings = BatchSettings()
+    cameras: CameraSettings = CameraSettings()
     alerts: AlertSettings = AlertSettings()
     delivery: DeliverySettings = DeliverySettings()
     web: WebSettings = WebSettings()

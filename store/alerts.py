@@ -15,7 +15,7 @@ A rejected lead that is seen unchanged, and a closed one, get their observation 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import shapely
@@ -41,6 +41,7 @@ SYSTEM = "system"
 """Who does what no person does, and in which role."""
 
 _LEADS = "leads"
+_FROM_SIDE = "camera_"
 
 
 @dataclass
@@ -315,11 +316,15 @@ class _Book:
         if change.error is not None and alert.position_error is None:
             # seen from the side: it confirms a lead that was seen from above, and does not make its outline worse
             alert.kind, alert.changed_at = kind, self.now
+            alert.evidence = {**alert.evidence, **_from_side(change.evidence)}
             return
         for name, value in bounds_of(change.outline).items():
             setattr(alert, name, value)
         alert.kind, alert.score, alert.area_m2 = kind, change.score, change.area_m2
-        alert.detected, alert.evidence = dict(change.detected), dict(change.evidence)
+        kept = {name: key for name, key in alert.evidence.items() if name.startswith(_FROM_SIDE)}
+        if alert.position_error and change.error is None:  # seen from above for the first time
+            kept = _from_side(alert.evidence)
+        alert.detected, alert.evidence = dict(change.detected), {**kept, **change.evidence}
         alert.overlaps, alert.legal_weight = sighting.overlaps, sighting.legal_weight
         alert.position_error = kept_error(change.error)
         alert.changed_at = self.now
@@ -360,3 +365,8 @@ class _Book:
             on=self.after.date,
             settings=self.settings.alerts,
         )[0]
+
+
+def _from_side(evidence: Mapping[str, str]) -> dict[str, str]:
+    """Pictures of a camera, kept beside those from above under names of their own."""
+    return {f"{_FROM_SIDE}{when}": evidence[when] for when in ("before", "after") if when in evidence}

@@ -25,6 +25,7 @@ class CameraRow(Numbered, Base):
     state: Mapped[str] = mapped_column(String(20), default="new")  # new, ok, no_answer, locked, or a fault of the gate
     state_since: Mapped[dt.datetime | None]
     error: Mapped[str] = mapped_column(Text, default="")
+    why: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # the error for other languages: errors.Reason
     tried_at: Mapped[dt.datetime | None]
     created_by: Mapped[str] = mapped_column(String(100), default="")
     created_at: Mapped[dt.datetime]

@@ -15,7 +15,7 @@ from store.dead_scans import stop_scans, take_up
 from store.insert import insert_new
 from store.tables import Job
 
-QUEUES = ("ingest", "scan", "deliver")
+QUEUES = ("ingest", "scan", "deliver", "capture")
 
 
 class LeaseLost(Exception):  # noqa: N818  (what happened, not a malfunction: another worker has the job)
@@ -84,7 +84,7 @@ def add_job(
     Args:
         session: of a transaction that writes.
         kind: one of :mod:`workers.kinds`.
-        queue: ``ingest``, ``scan`` or ``deliver``.
+        queue: ``ingest``, ``scan``, ``deliver`` or ``capture``.
         payload: plain JSON.
         unique_key: says what the job is about; there is never a second job of one key, done ones included.
         now: this moment.

@@ -9,10 +9,11 @@ from typing import Any
 import shapely
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import ColumnElement, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from errors import Reason
+from store.camera_tables import CaptureRow
 from store.counters import hold
 from store.insert import insert_new
 from store.outlines import bounds_of, near
@@ -22,6 +23,8 @@ UNFINISHED = ("waiting", "scanning", "merging")
 """States of scans that have not ended."""
 
 _PLANS = "nights planned"
+
+_FROM_ABOVE = ~exists().where(CaptureRow.scene_id == SceneRow.id)  # captures of cameras are compared by themselves
 
 
 def plans_written(session: Session) -> int:
@@ -40,18 +43,22 @@ def begin_plan(session: Session) -> int:
 
 def area_codes(session: Session) -> list[str]:
     """Codes under which scenes came in."""
-    return list(session.scalars(select(SceneRow.area_code).distinct().order_by(SceneRow.area_code)))
+    return list(session.scalars(select(SceneRow.area_code).where(_FROM_ABOVE).distinct().order_by(SceneRow.area_code)))
 
 
 def scenes_in(session: Session, area_code: str) -> list[SceneRow]:
     """Scenes that came in under one code."""
-    return list(session.scalars(select(SceneRow).where(SceneRow.area_code == area_code).order_by(SceneRow.id)))
+    return list(
+        session.scalars(select(SceneRow).where(SceneRow.area_code == area_code, _FROM_ABOVE).order_by(SceneRow.id))
+    )
 
 
 def scenes_over(session: Session, scenes: Iterable[SceneRow]) -> list[SceneRow]:
     """Scenes of any code whose bounds touch the bounds of all of ``scenes`` together."""
     around = shapely.total_bounds([scene.outline for scene in scenes])
-    return list(session.scalars(select(SceneRow).where(near(SceneRow, box(*around))).order_by(SceneRow.id)))
+    return list(
+        session.scalars(select(SceneRow).where(near(SceneRow, box(*around)), _FROM_ABOVE).order_by(SceneRow.id))
+    )
 
 
 def scans_in(session: Session, area_code: str) -> dict[tuple[int, int], str]:

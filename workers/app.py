@@ -9,7 +9,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from configs.service import LimitSettings, ServiceSettings
-from workers.kinds import QUEUES, queue_name
+from workers.kinds import QUEUES, minutes_of, queue_name
 from workers.message_files import POLL_SECONDS, broker_folders
 
 TASK = "tuban.run"
@@ -64,7 +64,7 @@ def make_app(settings: ServiceSettings) -> Celery:
 
 def longest_seconds(limits: LimitSettings) -> float:
     """After how long the longest job is killed."""
-    return 60 * max(limits.ingest_minutes, limits.scan_minutes, limits.deliver_minutes) + limits.kill_seconds
+    return 60 * max(minutes_of(queue, limits) for queue in QUEUES) + limits.kill_seconds
 
 
 def _queue(settings: ServiceSettings, name: str) -> Queue:

@@ -10,8 +10,8 @@ from configs.service import LimitSettings
 from errors import SettingsError
 from workers.context import Handler
 
-Queue = Literal["ingest", "scan", "deliver"]
-QUEUES: tuple[Queue, ...] = ("ingest", "scan", "deliver")
+Queue = Literal["ingest", "scan", "deliver", "capture"]
+QUEUES: tuple[Queue, ...] = ("ingest", "scan", "deliver", "capture")
 
 
 def queue_name(queue: str) -> str:
@@ -44,10 +44,18 @@ class Kind:
 
 def minutes_of(queue: str, limits: LimitSettings) -> float:
     """How long a job of that queue may take."""
-    return {"ingest": limits.ingest_minutes, "scan": limits.scan_minutes, "deliver": limits.deliver_minutes}[queue]
+    minutes: float = getattr(limits, f"{queue}_minutes")
+    return minutes
 
 
-MODULES: tuple[str, ...] = ("workers.delivery", "workers.ingest", "workers.night", "workers.scans")
+MODULES: tuple[str, ...] = (
+    "workers.delivery",
+    "workers.captures",
+    "workers.ingest",
+    "workers.night",
+    "workers.scans",
+    "workers.camera_scans",
+)
 """Each has ``KINDS``, a tuple of its kinds. Imported in this order until the kind is found, those that import torch
 last, so that a delivery never does."""
 

@@ -1,4 +1,4 @@
-"""What happens by the clock: the night, the reaper, the watched folder. ``python -m workers.schedule``.
+"""What happens by the clock: the night, captures, the reaper, the watched folder. ``python -m workers.schedule``.
 
 Several schedulers may run: one leads, the others wait for it to be silent. Even if two believed to lead, each planned
 moment is taken once, in the transaction that adds its job.
@@ -19,10 +19,13 @@ import structlog
 from celery import beat
 
 from configs.service import ServiceSettings, read_service
+from store.cameras import all_cameras
 from store.lost_jobs import unpublished
 from store.processes import forget, forget_silent, say_alive
 from store.ticks import lead, resign, take
 from workers.app import make_app
+from workers.camera_clock import capture_due
+from workers.camera_jobs import add_capture_job
 from workers.context import Context
 from workers.night_clock import night_due
 from workers.process import begin, end_with_parent, name_of
@@ -51,6 +54,7 @@ class Rounds:
         self._reap_at: dt.datetime | None = None
         self._watch_at: dt.datetime | None = None
         self._night: dt.date | None = None
+        self._captures_at: dt.datetime | None = None
         self._watching: threading.Thread | None = None
 
     def once(self) -> bool:
@@ -59,6 +63,7 @@ class Rounds:
         self._guarded("staying alive", lambda: self._say_alive(now))
         if self._leads:
             self._guarded("the night", lambda: self._begin_night(now))
+            self._guarded("captures of cameras", lambda: self._capture(now))
             self._guarded("the reaper", lambda: self._reap(now))
             self._guarded("the watched folder", lambda: self._watch(now))
         return self._leads
@@ -98,6 +103,25 @@ class Rounds:
                 add_night_job(session, day, now)
                 logger.info("the night begins", day=day.isoformat())
         self._night = day
+
+    def _capture(self, now: dt.datetime) -> None:
+        """Have every camera captured whose time has come; looked at once a minute."""
+        if not _over(self._captures_at, now):
+            return
+        settings = self.context.settings
+        with self.context.database.read() as session:
+            due = [
+                (camera.id, slot)
+                for camera in all_cameras(session)
+                if camera.active
+                and (slot := capture_due(now, camera.times, settings.zone, settings.cameras.late_minutes))
+            ]
+        if due:
+            with publishing(self.context.database, settings) as session:
+                for camera_id, slot in due:
+                    if take(session, "capture", f"{camera_id}:{slot}", self.who, now):
+                        add_capture_job(session, camera_id, slot, now)
+        self._captures_at = now.replace(second=0, microsecond=0) + dt.timedelta(minutes=1)
 
     def _reap(self, now: dt.datetime) -> None:
         if not _over(self._reap_at, now):

@@ -37,6 +37,9 @@ KILL_SECONDS = GRACE_SECONDS + 15.0
 LIGHT_PROCESSES = 2
 """Children that ingest and deliver: a delivery need not wait for a large file."""
 
+CAPTURE_PROCESSES = 2
+"""Children that ask cameras: one that hangs holds up neither the other cameras nor anything else."""
+
 logger = structlog.get_logger("tuban.up")
 
 
@@ -60,8 +63,8 @@ class Part:
 def plan_parts(
     processes: int, *, work: bool = True, schedule: bool = True, pages: Sequence[str] | None = None
 ) -> list[Part]:
-    """Return what one `tuban up` runs: a worker for scans, one for all else, so that an upload never waits behind a
-    night's scan, a schedule, and the pages.
+    """Return what one `tuban up` runs: a worker for scans, one for cameras, one for all else, so that an upload never
+    waits behind a night's scan or a camera that hangs, a schedule, and the pages.
 
     Args:
         processes: children that scan.
@@ -76,6 +79,7 @@ def plan_parts(
         for name, queues, children in (
             ("light", ("ingest", "deliver"), LIGHT_PROCESSES),
             ("scan", ("scan",), processes),
+            ("cameras", ("capture",), CAPTURE_PROCESSES),
         ):
             given = ("--queues", ",".join(queues), "--processes", str(children))
             parts.append(Part(f"worker {name}", "worker", (*python, "workers.worker", *given), queues))

@@ -27,7 +27,7 @@ from workers.runner import run_job
 def main(arguments: list[str] | None = None) -> int:
     """Work until asked to stop; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m workers.worker", description=__doc__)
-    parser.add_argument("--queues", required=True, help="ingest, scan, deliver; several with commas")
+    parser.add_argument("--queues", required=True, help="ingest, scan, deliver, capture; several with commas")
     parser.add_argument("--processes", type=int, default=1, help="jobs done at once")
     parser.add_argument("--parent", type=int, default=0, help="end with this process")
     given = parser.parse_args(arguments)

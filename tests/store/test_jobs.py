@@ -295,7 +295,12 @@ def test_figures_tell_how_each_queue_stands(database: Database) -> None:
         finish(session, done, NOW)
     with database.read() as session:
         figures = {f.queue: (f.waiting, f.running, f.dead, f.oldest_seconds) for f in queue_figures(session, after(40))}
-    assert figures == {"ingest": (0, 0, 0, 0.0), "scan": (2, 1, 0, 40.0), "deliver": (0, 0, 1, 0.0)}
+    assert figures == {
+        "ingest": (0, 0, 0, 0.0),
+        "scan": (2, 1, 0, 40.0),
+        "deliver": (0, 0, 1, 0.0),
+        "capture": (0, 0, 0, 0.0),
+    }
 
 
 def test_jobs_are_listed_by_what_is_asked_for_the_newest_first(database: Database) -> None:

@@ -19,6 +19,7 @@ import pytest
 import redis
 
 from tests.services import RABBITMQ
+from workers.kinds import QUEUES
 
 BROKERS = ("files", "redis", "rabbitmq")
 
@@ -92,7 +93,7 @@ def own_virtual_host() -> Iterator[str]:
 def purge(address: str) -> None:
     """Remove the queues of the service."""
     with kombu.Connection(address) as connection:
-        for queue in ("ingest", "scan", "deliver"):
+        for queue in QUEUES:
             with connection.channel() as channel:
                 channel.queue_delete(f"tuban.{queue}")
 

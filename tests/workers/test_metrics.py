@@ -163,6 +163,7 @@ def test_figures_are_counted_on_each_database(each: Database) -> None:
         "ingest": (0, 0),
         "scan": (0, 0),
         "deliver": (1, 5),
+        "capture": (0, 0),
     }
     assert figures.jobs == {("deliver", "waiting"): 1}
     assert figures.alerts == {("new", "construction"): 1}

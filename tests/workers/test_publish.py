@@ -44,7 +44,7 @@ def take_all(context: Context, queue: str) -> list[dict[str, object]]:
 def test_a_message_is_json_and_holds_the_number_of_the_job(broker: str, tmp_path: Path) -> None:
     context = context_in(tmp_path, broker=broker)
     assert publish(context.settings, [(7, "scan"), (8, "scan"), (9, "ingest")]) == []
-    assert queue_lengths(context.settings) == {"ingest": 1, "scan": 2, "deliver": 0}
+    assert queue_lengths(context.settings) == {"ingest": 1, "scan": 2, "deliver": 0, "capture": 0}
     messages = take_all(context, "scan") + take_all(context, "ingest")
     assert [message["body"][0] for message in messages] == [[7], [8], [9]]  # type: ignore[index]
     assert {message["type"] for message in messages} == {"application/json"}

@@ -69,7 +69,7 @@ def test_jobs_that_a_result_adds_are_published(context: Context, monkeypatch: py
 
     use_kinds(monkeypatch, parent=handler)
     assert run_job(context, given_job(context, "parent")) == "done"
-    assert queue_lengths(context.settings) == {"ingest": 0, "scan": 1, "deliver": 1}
+    assert queue_lengths(context.settings) == {"ingest": 0, "scan": 1, "deliver": 1, "capture": 0}
 
 
 def test_a_handler_without_a_result_is_done_all_the_same(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,9 +77,10 @@ def test_an_upload_never_waits_behind_a_scan() -> None:
     assert [(part.name, part.queues) for part in parts] == [
         ("worker light", ("ingest", "deliver")),
         ("worker scan", ("scan",)),
+        ("worker cameras", ("capture",)),
         ("schedule", ()),
     ]
-    assert [part.name for part in plan_parts(3, schedule=False)] == ["worker light", "worker scan"]
+    assert [part.name for part in plan_parts(3, schedule=False)] == ["worker light", "worker scan", "worker cameras"]
     assert [part.name for part in plan_parts(3, work=False)] == ["schedule"]
 
 

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("state_since", Instant(), nullable=True),
         sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("why", sa.JSON(), nullable=False),
         sa.Column("tried_at", Instant(), nullable=True),
         sa.Column("created_by", sa.String(length=100), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
