@@ -1,0 +1,132 @@
+"""axe-core finds no serious fault on any page, in both languages and both colour schemes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from errors import Reason
+from store.batches import add_file
+from store.people import begin_session, invite, person_by_login
+from store.tables import Batch
+from tests.web.people import NOW, PEOPLE
+from tests.web.test_every_route import every_route
+from tests.web.two_villages import CODES, NUMBERS, settle
+from tests.web.upload_service import serving
+from web.app import make_app
+from web.front_end import PACKAGES
+from web.signed_in import cookie_name
+from workers.context import Context
+
+CHROMIUM = shutil.which("chromium")
+AXE = PACKAGES / "axe-core" / "axe.min.js"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian package chromium)"),
+    pytest.mark.skipif(not AXE.exists(), reason="no axe-core (npm ci in web/, development packages included)"),
+]
+LOOKS = os.environ.get("TUBAN_LOOKS", "")
+"""A folder for pictures of the pages, to be looked at."""
+
+LOOKED_AT = (("zh", "light"), ("en", "dark"))
+"""Names differ by language and contrasts by colour scheme, and neither by both."""
+
+RUN = """() => axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations
+  .filter((one) => ["serious", "critical"].includes(one.impact))
+  .map((one) => `${one.id}: ${one.nodes.map((node) => `${node.target} ${node.any.map((why) => why.message)}`)}`))"""
+
+
+@pytest.fixture
+def service_with_all(service: Context, tmp_path: Path) -> Context:
+    """Every page has something to show: images, leads, nights, batches with every outcome, people."""
+    settings = service.settings.model_copy(
+        update={"web": service.settings.web.model_copy(update={"secure_cookies": False})}
+    )
+    context = replace(service, settings=settings)
+    settle(context, tmp_path / "villages")
+    with context.database.write() as session:
+        for state in ("done", "working"):
+            given = {"area_code": CODES["a"], "origin": "upload", "created_by": "county", "created_at": NOW}
+            batch = Batch(name=f"飞行 {state}", state=state, finished_at=NOW if state == "done" else None, **given)
+            session.add(batch)
+            session.flush()
+            for outcome in ("failed", "used", "ignored", "duplicate", None):
+                why = Reason("it was not sent completely", "sent.not_whole")
+                add_file(session, batch.id, f"{outcome}.tif", size=9, now=NOW, outcome=outcome, reason=why)
+    return context
+
+
+def _pages(context: Context) -> dict[str, list[str]]:
+    """Addresses by the login of who opens them; those without a parameter are found by themselves."""
+    with context.database.write() as session:
+        link = invite(session, None, NOW)
+    skipped = ("/api/", "/openid", "/map/", "/health", "/packages", "/static", "/tiles", "/alerts/")  # for scripts
+    plain = [path for method, path in every_route(make_app(context)) if method == "GET" and "{" not in path]
+    own = [path for path in plain if path != "/" and not path.startswith(skipped)]
+    one = [
+        "/nights/2026-11-23",
+        f"/alerts/{NUMBERS['a']}",
+        "/alerts?kinds=demolition",
+        "/batches/1",
+        "/batches/3",
+        "/batches/4",
+    ]
+    return {
+        "county": [*own, *one, "/alerts/330199U2026119999"],
+        "village_b": ["/people"],
+        "": ["/sign-in", f"/welcome/{link}", "/welcome/used-up"],
+    }
+
+
+@pytest.fixture
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def test_no_page_has_a_serious_fault(service_with_all: Context, chromium: Any) -> None:
+    context = service_with_all
+    axe, faults, seen = AXE.read_text("utf-8"), [], set()
+    with serving(context) as address:
+        for login, paths in _pages(context).items():
+            for language, scheme in LOOKED_AT:
+                page = _window(chromium, context, address, login, language, scheme).new_page()
+                for path in paths:
+                    answer = page.goto(path)
+                    if not (answer and "text/html" in answer.headers.get("content-type", "")):
+                        continue
+                    if "/alerts/3" in path and answer.status == 200:
+                        page.wait_for_selector(".review[data-shown]")
+                    page.evaluate(axe)
+                    faults += [f"{path} ({language}, {scheme}) {fault}" for fault in page.evaluate(RUN)]
+                    seen.add((path, answer.status))
+                    if LOOKS:
+                        name = path.strip("/").replace("/", "_").replace("?", "_")[:30]
+                        page.screenshot(path=f"{LOOKS}/axe_{name}_{login or 'nobody'}_{language}_{scheme}.png")
+                page.context.close()
+    assert {status for _, status in seen} == {200, 403, 404}
+    assert {path for path, _ in seen} >= {"/alerts", "/map", "/nights", "/batches", "/people", "/log", "/account"}
+    assert faults == []
+
+
+def _window(chromium: Any, context: Context, address: str, login: str, language: str, scheme: str) -> Any:
+    window = chromium.new_context(viewport={"width": 1366, "height": 768}, base_url=address, color_scheme=scheme)
+    cookies = {"tuban_language": language}
+    if login:
+        assert login in PEOPLE
+        with context.database.write() as session:
+            person = person_by_login(session, login)
+            assert person is not None
+            cookies[cookie_name(context)] = begin_session(session, person, NOW, 12)
+    window.add_cookies([{"name": name, "value": value, "url": address} for name, value in cookies.items()])
+    return window
