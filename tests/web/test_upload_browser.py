@@ -1,10 +1,9 @@
-"""Upload in a real browser: the connection is cut in the middle, and every file still ends with its outcome."""
+"""Upload in a real browser, beside what tests/web/test_morning_browser.py does: a reload, a folder that is dropped."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from store.batches import batch_report
 from store.people import begin_session, person_by_login
 from store.tables import Batch
+from tests.web.slow_line import Line, arrived, offsets_asked, until
 from tests.workers.images import CODE, write_image
-from web.uploads import list_uploads
 from workers.context import Context
 from workers.work_off import work_off
 
@@ -63,83 +61,9 @@ def _images(folder: Path) -> list[Path]:
     return [write_image(folder / f"正射_2024050{n}.tif", n, east=1000.0 * n, size=1800, compress=None) for n in (1, 2)]
 
 
-class Line:
-    """A slow connection of a page, which can be cut."""
-
-    def __init__(self, page: Any, bytes_per_second: int) -> None:
-        self._page, self._speed = page, bytes_per_second
-        self._devtools = page.context.new_cdp_session(page)
-        self._devtools.send("Network.enable")
-        self.cut(False)
-
-    def cut(self, cut: bool) -> None:
-        """Playwright's own switch does not stop what another one slows down, so both are used."""
-        limits = {"offline": cut, "latency": 0, "downloadThroughput": -1, "uploadThroughput": self._speed}
-        self._devtools.send("Network.emulateNetworkConditions", limits)
-        self._page.context.set_offline(cut)
-
-
-def _until(page: Any, true: str) -> None:
-    """Playwright's own waiting evaluates words, which the content policy forbids."""
-    deadline = time.monotonic() + 60
-    while not page.evaluate(true):
-        assert time.monotonic() < deadline, true
-        page.wait_for_timeout(20)
-
-
-def _arrived(context: Context, batch: int) -> int:
-    return sum(upload.offset for upload in list_uploads(context.settings, batch))
-
-
 def _batch(context: Context) -> Batch:
     with context.database.read() as session:
         return session.scalars(select(Batch)).one()
-
-
-def test_two_images_arrive_although_the_connection_is_cut(context: Context, page: Any, tmp_path: Path) -> None:
-    images = _images(tmp_path)
-    page.goto("/batches")
-    page.locator("select[name=area]").select_option(CODE)
-    page.set_input_files("#files", images)
-    _look(page, "chosen_zh")
-    line = Line(page, 3_000_000)
-    page.click("#begin")
-    _until(page, "document.getElementById('all').value > 0.3")
-    batch = _batch(context).id
-    line.cut(True)
-    page.wait_for_selector(".sent-files .waiting", timeout=60_000)
-    before = _arrived(context, batch)
-    assert 0 < before < sum(image.stat().st_size for image in images)
-    _look(page, "cut_zh")
-    shown = page.evaluate("[...document.querySelectorAll('.sent-files progress')].map((one) => one.value)")
-    files = [image.stat().st_size for image in images]
-    assert sum(share * size for share, size in zip(shown, files, strict=True)) <= before + 1, "more is shown than came"
-    page.wait_for_timeout(1500)
-    asked: list[int] = []
-    page.on(
-        "request",
-        lambda request: asked.append(int(request.headers["upload-offset"])) if request.method == "PATCH" else None,
-    )
-    line.cut(False)
-    page.wait_for_url("**/batches/*", timeout=120_000)
-    assert min(asked) > 0, "a file was sent from its beginning again"
-    page.wait_for_selector(".batch-working", timeout=30_000)
-    work_off(context, batch)
-    page.wait_for_selector(".batch-done", timeout=30_000)
-    page.wait_for_selector("#batch-map[data-drawn='2']", timeout=30_000)
-    assert page.locator("td .file-placed").count() == 2
-    with context.database.read() as session:
-        report = batch_report(session, batch)
-    assert report is not None
-    assert [file.size for file in report.files] == [image.stat().st_size for image in images]
-    page.wait_for_timeout(300)
-    _look(page, "batch_zh")
-    page.get_by_role("button", name="English").click()
-    page.get_by_text("Where the images lie").wait_for()
-    page.wait_for_timeout(500)
-    _look(page, "batch_en")
-    page.goto("/batches")
-    _look(page, "list_en")
 
 
 def test_after_a_reload_the_same_files_go_on_where_they_stopped(context: Context, page: Any, tmp_path: Path) -> None:
@@ -149,19 +73,15 @@ def test_after_a_reload_the_same_files_go_on_where_they_stopped(context: Context
     page.set_input_files("#files", images)
     Line(page, 3_000_000)
     page.click("#begin")
-    _until(page, "document.getElementById('all').value > 0.4")
+    until(page, "document.getElementById('all').value > 0.4")
     page.click("#pause")
     batch = _batch(context).id
     page.wait_for_timeout(500)
-    before = _arrived(context, batch)
+    before = arrived(context, batch)
     page.reload()
     page.locator("#unfinished").wait_for()
     _look(page, "unfinished_zh")
-    asked: list[int] = []
-    page.on(
-        "request",
-        lambda request: asked.append(int(request.headers["upload-offset"])) if request.method == "PATCH" else None,
-    )
+    asked = offsets_asked(page)
     page.set_input_files("#files", images)
     page.wait_for_url("**/batches/*", timeout=120_000)
     assert before > 0

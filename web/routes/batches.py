@@ -85,7 +85,7 @@ def begin(request: Request, viewer: Person, context: Service, new: NewBatch) -> 
         )  # fmt: skip
         begin_batch(context.settings, batch.id, new.date)
         note(request, session, viewer, "began_upload", about=f"batch {batch.id}", code=new.area)
-        return BatchBegun(id=batch.id, state=batch.state)
+        return BatchBegun(id=batch.id, state="receiving")
 
 
 @router.post(
