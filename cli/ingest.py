@@ -107,7 +107,7 @@ def _receive(
             bars.update(task, completed=done, total=total)
 
         return receive(
-            context, paths, area, source, "command", _person(), name, tell, date=date, publish=publish
+            context, paths, area, source, "command", person(), name, tell, date=date, publish=publish
         )  # fmt: skip
 
 
@@ -153,7 +153,8 @@ def _why(file: FileReport) -> str:
     return f"job {file.job_id} is {file.job}" if file.state == "waiting" else file.reason
 
 
-def _person() -> str:
+def person() -> str:
+    """Who calls the command, by the machine."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

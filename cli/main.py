@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ingest": ("cli.ingest:ingest", "Take images into the service: files, folders, zip files."),
     "areas": ("cli.areas:areas_app", "Load and list villages, townships and counties."),
     "layers": ("cli.areas:layers_app", "Load and list approvals, farmland, plans."),
+    "camera": ("cli.camera:camera_app", "Add, list, try out and capture fixed cameras."),
     "night": ("cli.night:night", "Show the last nights, or run one at once."),
     "status": ("cli.status:status", "Show how the service stands."),
     "jobs": ("cli.jobs:jobs", "List what waits, runs and failed."),

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cli.jobs import ago
 from cli.service import service
+from store.cameras import NEEDS_A_PERSON
 from store.figures import Figures, read_figures
 from store.jobs import list_jobs
 from store.nights import last_nights, summary_of
@@ -51,6 +52,7 @@ def status(
             found = ", ".join(f"{count} {word}" for word, count in summary.get("leads", {}).items() if count)
             compared = f"{summary.get('scans', 0)} scans, {summary.get('looked_at_m2', 0) / 1e6:.2f} km²"
             words.print(f"Last night: {day}, {state}; {compared}" + (f"; leads: {found}." if found else "."))
+        _tell_cameras(words, figures)
         _tell_alerts(words, figures)
         for job in dead:
             words.print(
@@ -72,6 +74,11 @@ def _wrong(figures: Figures) -> list[str]:
     dead = sum(queue.dead for queue in figures.queues)
     if dead:
         lines.append(f"{dead} dead jobs: `tuban jobs --state dead` tells why, `tuban revive` lets them be tried again.")
+    lines += [
+        f"Camera {camera.name}, {camera.state} since {camera.since:%Y-%m-%d %H:%M} UTC: {camera.error}"
+        for camera in figures.cameras
+        if camera.state in NEEDS_A_PERSON
+    ]
     undelivered = sum(target.dead for target in figures.targets)
     if undelivered:
         lines.append(f"{undelivered} deliveries were given up: `tuban deliveries` tells which and why.")
@@ -104,6 +111,12 @@ def _tell_scans(words: Console, scans: list[RunningScan], figures: Figures, now:
     if lately.scans:
         rate = f"{lately.km2:.2f} km², {lately.km2_per_hour:.1f} km² per hour of scanning"
         words.print(f"Last {lately.hours:.0f} h: {lately.scans} scans, {rate}.")
+
+
+def _tell_cameras(words: Console, figures: Figures) -> None:
+    if figures.cameras:
+        told = ", ".join(f"{camera.name} {camera.state}" for camera in figures.cameras[:MOST_LINES])
+        words.print(f"Cameras: {told}{' …' if len(figures.cameras) > MOST_LINES else ''}.", markup=False)
 
 
 def _tell_alerts(words: Console, figures: Figures) -> None:

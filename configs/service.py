@@ -301,7 +301,14 @@ def _names(model: type[BaseModel], prefix: str = "TUBAN_") -> list[str]:
     return names
 
 
-_OTHERS = ("TUBAN_SERVICE", "TUBAN_CACHE", "TUBAN_RUNTIME", "TUBAN_REAL_IMAGERY", "TUBAN_DEMO_EXIT")
+_OTHERS = (
+    "TUBAN_SERVICE",
+    "TUBAN_CACHE",
+    "TUBAN_RUNTIME",
+    "TUBAN_REAL_IMAGERY",
+    "TUBAN_DEMO_EXIT",
+    "TUBAN_CAMERA_PASSWORD",
+)
 
 
 def _refuse_misspelt() -> None:

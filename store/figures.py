@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from store.cameras import all_cameras
+from store.captures import last_captures
 from store.jobs import QueueFigures, queue_figures
 from store.processes import processes
 from store.tables import Alert, BatchFile, Delivery, Job, Night, Scan
@@ -80,6 +82,17 @@ class NightFigures:
 
 
 @dataclass(frozen=True)
+class CameraFigures:
+    """How one camera is doing: its state since a moment, why, and when it was captured last."""
+
+    name: str
+    state: str
+    since: dt.datetime
+    error: str
+    captured_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
 class Figures:
     """Everything that is counted.
 
@@ -93,6 +106,7 @@ class Figures:
         targets: of deliveries.
         processes: seen lately, by part.
         night: the last one.
+        cameras: those that are in use, by name.
     """
 
     queues: tuple[QueueFigures, ...]
@@ -104,6 +118,7 @@ class Figures:
     targets: tuple[TargetFigures, ...]
     processes: dict[str, int]
     night: NightFigures | None
+    cameras: tuple[CameraFigures, ...] = ()
 
 
 def read_figures(session: Session, now: dt.datetime, alive_seconds: float = ALIVE_SECONDS) -> Figures:
@@ -134,6 +149,23 @@ def read_figures(session: Session, now: dt.datetime, alive_seconds: float = ALIV
         targets=target_figures(session, now),
         processes=Counter(row.part for row in processes(session, now - dt.timedelta(seconds=alive_seconds))),
         night=_last_night(session),
+        cameras=camera_figures(session),
+    )
+
+
+def camera_figures(session: Session) -> tuple[CameraFigures, ...]:
+    """How each camera is doing."""
+    cameras = [camera for camera in all_cameras(session) if camera.active]
+    last = last_captures(session, [camera.id for camera in cameras])
+    return tuple(
+        CameraFigures(
+            camera.name,
+            camera.state,
+            camera.state_since or camera.created_at,
+            camera.error,
+            last[camera.id].taken_at if camera.id in last else None,
+        )
+        for camera in cameras
     )
 
 

@@ -105,6 +105,18 @@ def as_metrics(figures: Figures) -> Iterable[Metric]:
         {(target.target,): target.oldest_seconds for target in figures.targets},
     )
     yield _gauge("tuban_processes", "Processes seen lately", ("part",), _single(figures.processes))
+    yield _gauge(
+        "tuban_camera",
+        "1 for the state that each camera is in",
+        ("camera", "state"),
+        {(camera.name, camera.state): 1 for camera in figures.cameras},
+    )
+    yield _gauge(
+        "tuban_camera_captured_timestamp_seconds",
+        "When each camera was captured last",
+        ("camera",),
+        {(camera.name,): camera.captured_at.timestamp() for camera in figures.cameras if camera.captured_at},
+    )
     if figures.night is not None:
         begun = figures.night.begun_at.timestamp()
         yield _gauge("tuban_night_begun_timestamp_seconds", "When the last night began", (), {(): begun})
