@@ -1,0 +1,196 @@
+"""A camera from its folder to the enforcement queue, and what keeps its password to itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import cv2
+import numpy as np
+import pytest
+from cryptography.fernet import Fernet
+from pyproj import Transformer
+from sqlalchemy import select
+
+from errors import CameraError, SettingsError
+from imagery.cameras.address import checked_stream
+from imagery.cameras.camera import ControlPoint, Stream
+from store.camera_presets import make_preset, set_calibration
+from store.camera_secrets import NAME, CameraKey, camera_key
+from store.camera_tables import CameraChange, CameraRow, CaptureRow
+from store.cameras import add_camera, checked_times, stream_of
+from store.tables import Alert, Job, Observation, Scan, SceneRow
+from tests.inference.scenes import ORIGIN, Image
+from tests.workers.embedded import clock_of
+from tests.workers.night_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
+from workers.camera_clock import capture_due, next_capture
+from workers.camera_jobs import add_capture_job
+from workers.runner import run_job
+
+WIDTH, HEIGHT = 640, 360
+SEEN = np.array([[0, 360], [640, 360], [640, 60], [0, 60]], np.float32)  # in the frame …
+ON_IMAGE = np.array([[150, 560], [550, 560], [690, 120], [10, 120]], np.float32)  # … and on the orthophoto
+TO_FRAME = cv2.getPerspectiveTransform(ON_IMAGE, SEEN)
+MORNING = dt.datetime(2026, 11, 1, 2, 0, tzinfo=dt.UTC)  # ten in Shanghai
+
+
+def view(image: Image, seed: int) -> Image:
+    """What the camera sees of the ground, with noise of its own."""
+    frame = cv2.warpPerspective(image, TO_FRAME, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT).astype(np.float32)
+    return np.clip(frame + np.random.default_rng(seed).normal(0, 3, frame.shape), 0, 255).astype(np.uint8)
+
+
+def points() -> list[ControlPoint]:
+    """Six points in the frame with their place, as a person clicks them."""
+    to_lonlat = Transformer.from_crs("EPSG:32650", "EPSG:4490", always_xy=True).transform
+    clicked = []
+    for x, y in ((20, 340), (620, 350), (600, 80), (40, 70), (320, 200), (200, 120)):
+        column, row = cv2.perspectiveTransform(np.array([[[x, y]]], np.float32), np.linalg.inv(TO_FRAME))[0, 0]
+        clicked.append(ControlPoint(x, y, *to_lonlat(ORIGIN[0] + column * 0.5, ORIGIN[1] - row * 0.5)))
+    return clicked
+
+
+def capture(service: Service, folder: Path, frame: Image, at: dt.datetime) -> None:
+    """Let the camera put an image there at a moment, and have it captured then."""
+    clock_of(service.context).now = at
+    path = folder / f"{at:%Y%m%dT%H%M}.png"
+    cv2.imwrite(str(path), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    os.utime(path, (at.timestamp(), at.timestamp()))
+    with service.context.database.write() as session:
+        job = add_capture_job(session, 1, at.isoformat(), at)
+    assert job is not None
+    assert run_job(service.context, job) == "done"
+
+
+def watch(service: Service, folder: Path) -> None:
+    """A camera over the place, captured once and calibrated on that."""
+    folder.mkdir()
+    with service.context.database.write() as session:
+        add_camera(
+            session,
+            name="ridge",
+            area_code=VILLAGE,
+            stream=Stream("folder", str(folder)),
+            times=["10:00"],
+            key=camera_key(service.context.settings),
+            who="test",
+            now=MORNING,
+        )
+    capture(service, folder, view(before_image(), 1), MORNING)
+    with service.context.database.write() as session:
+        first = session.scalars(select(CaptureRow)).one()
+        assert first.usable, first.quality
+        preset = make_preset(session, first, "north", (WIDTH, HEIGHT))
+        calibration = set_calibration(preset, points(), [], 400.0, area=None, who="test", now=MORNING)
+        assert calibration.rms_m < 0.2
+
+
+def test_what_a_camera_sees_persistently_is_a_second_source_of_the_lead_that_a_drone_saw(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    service.take_in(before_image(), SPRING)
+    service.take_in(after_image(), AUTUMN)
+    service.night()
+    from_above = {alert.kind: alert for alert in service.rows(Alert)}
+    watch(service, tmp_path / "frames")
+    changed = before_image()
+    changed[200:240, 300:360] = after_image()[200:240, 300:360]  # the house
+    for day, image in enumerate([before_image(), changed, changed, changed], 1):
+        capture(service, tmp_path / "frames", view(image, day + 1), MORNING + dt.timedelta(days=day))
+        service.work()
+    assert [row.usable for row in service.rows(CaptureRow)] == [True] * 5
+    [change] = service.rows(CameraChange)
+    house = next(alert for alert in service.rows(Alert) if alert.kind == "construction")
+    assert len(service.rows(Alert)) == len(from_above)
+    assert (house.seen, house.sources_seen) == (2, 2)
+    assert house.outline.equals(from_above["construction"].outline)
+    assert house.position_error is None  # the drone's place is the better one
+    assert {"before", "after", "camera_before", "camera_after"} == set(house.evidence)
+    assert all(service.context.objects.exists(key) for key in house.evidence.values())
+    sight = service.rows(Observation)[-1]
+    assert (sight.source, sight.position_error is not None, sight.scan_id) == ("camera", True, change.scan_id)
+
+    # one more capture shows the same: nothing is told again, and the night leaves the camera's scenes alone
+    capture(service, tmp_path / "frames", view(changed, 9), MORNING + dt.timedelta(days=5))
+    service.work()
+    scans = len(service.rows(Scan))
+    service.night(dt.date(2026, 11, 21))
+    assert (len(service.rows(CameraChange)), len(service.rows(Scan))) == (1, scans)
+    assert [scene.source for scene in service.rows(SceneRow)].count("camera") == 2
+
+
+def test_a_change_that_only_a_camera_saw_reaches_the_drop_folder_with_the_error_of_its_place(tmp_path: Path) -> None:
+    service = Service(tmp_path, delivery={"queue": "", "drop_folder": str(tmp_path / "drop")})
+    watch(service, tmp_path / "frames")
+    for day, image in enumerate([before_image(), after_image(), after_image(), after_image()], 1):
+        capture(service, tmp_path / "frames", view(image, day + 1), MORNING + dt.timedelta(days=day))
+        service.work()
+    alerts = service.rows(Alert)
+    assert alerts
+    assert {alert.source for alert in alerts} == {"camera"}
+    for job in service.rows(Job):
+        if job.queue == "deliver":
+            assert run_job(service.context, job.id) == "done"
+    told = [json.loads(path.read_text()) for path in (tmp_path / "drop").rglob("*.geojson")]
+    features = [feature for one in told for feature in one.get("features", [one])]
+    assert {feature["properties"]["number"] for feature in features} >= {alert.number for alert in alerts}
+    assert all(feature["properties"]["position_error"]["major_m"] > 0 for feature in features)
+
+
+def test_a_camera_that_does_not_answer_is_an_outcome_and_not_a_dead_job(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    watch(service, tmp_path / "frames")
+    for path in (tmp_path / "frames").iterdir():
+        path.unlink()
+    with service.context.database.write() as session:
+        job = add_capture_job(session, 1, "later", service.context.clock())
+    assert job is not None
+    assert run_job(service.context, job) == "done"
+    [camera] = service.rows(CameraRow)
+    assert (camera.state, "holds no image" in camera.error) == ("no_answer", True)
+    assert str(tmp_path) not in camera.error
+
+
+def test_the_password_is_kept_encrypted_and_shown_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    service = Service(tmp_path, cameras={"limit_seconds": 1, "loopback": True})
+    settings = service.context.settings
+    stream = checked_stream("mjpeg", "http://127.0.0.1:9/x?token=hidden-token", "viewer", "hidden-word")
+    with service.context.database.write() as session:
+        camera = add_camera(
+            session,
+            name="c",
+            area_code=VILLAGE,
+            stream=stream,
+            times=[],
+            key=camera_key(settings),
+            who="t",
+            now=MORNING,
+        )
+        job = add_capture_job(session, camera.id, "x", MORNING)
+    assert job is not None
+    assert run_job(service.context, job) == "done"
+    [row] = service.rows(CameraRow)
+    assert stream_of(row, camera_key(settings)) == stream
+    kept = b"".join(path.read_bytes() for path in settings.home.rglob("*") if path.is_file())
+    shown = "".join([repr(stream), repr(vars(row)), row.error, *capfd.readouterr()])
+    for secret in ("hidden-word", "hidden-token"):
+        assert secret.encode() not in kept
+        assert secret not in shown
+    assert (settings.home / NAME).stat().st_mode & 0o077 == 0
+    with pytest.raises(CameraError, match="another key"):
+        stream_of(row, CameraKey(Fernet.generate_key()))
+    with pytest.raises(SettingsError, match="32 bytes"):
+        CameraKey(b"short")
+
+
+def test_planned_moments_come_once_and_not_long_after() -> None:
+    zone = ZoneInfo("Asia/Shanghai")
+    times = checked_times("15:00, 09:00")
+    assert times == ["09:00", "15:00"]
+    assert capture_due(MORNING - dt.timedelta(minutes=50), times, zone, 15) == "2026-11-01T09:00"
+    assert capture_due(MORNING, times, zone, 15) is None
+    assert next_capture(MORNING, times, zone) == dt.datetime(2026, 11, 1, 7, 0, tzinfo=dt.UTC)
+    with pytest.raises(SettingsError, match="no time"):
+        checked_times("25:00")
