@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 
 from store.people import add_person, add_token, person_by_login
 from store.tables import Base
+from tests.web.cameras import watch
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
 from tests.web.two_villages import CODES, NUMBERS, program, settle
 from tests.web.upload_service import TUS, metadata
@@ -99,6 +100,13 @@ TABLE: dict[tuple[str, str], Ask] = {
     ("POST", "/people/{person_id}/link"): Ask(),
     ("POST", "/people/{person_id}/active"): Ask(form={"active": "false"}),
     ("POST", "/account/keys/{key_id}/revoke"): Ask(),
+    ("GET", "/api/cameras/{camera_id}"): Ask(),
+    ("POST", "/api/cameras/{camera_id}/views/{preset_id}/calibration"): Ask(json={"points": [], "save": True}),
+    ("GET", "/cameras/{camera_id}"): Ask(),
+    ("POST", "/cameras/{camera_id}/views"): Ask(form={"capture": "1", "name": "mine"}),
+    ("GET", "/cameras/{camera_id}/captures/{capture_id}/frame"): Ask(),
+    ("GET", "/cameras/{camera_id}/views/{preset_id}"): Ask(),
+    ("GET", "/cameras/{camera_id}/views/{preset_id}/frame"): Ask(),
     ("GET", "/nights/{day}"): Ask(shared=True),
     ("GET", "/map/layers/{layer_id}"): Ask(query=_WORLD, shared=True),
 }
@@ -186,7 +194,11 @@ def world(service: Context, sign_in: SignIn, tmp_path: Path) -> World:
     batch = of_b.post("/api/batches", json={"area": CODES["b"], "name": "flight b, receiving"}).json()["id"]
     announced = TUS | {"upload-length": "4"} | metadata(batch=batch, filename="b.tif")
     upload = of_b.post("/api/uploads", headers=announced).headers["location"].rpartition("/")[2]
+    watch(service, CODES["b"])
     named = {
+        "camera_id": "1",
+        "preset_id": "1",
+        "capture_id": "1",
         "number": NUMBERS["b"],
         "scene_id": str(villages.after["b"]),
         "batch_id": str(batch),

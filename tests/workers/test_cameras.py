@@ -40,7 +40,8 @@ MORNING = dt.datetime(2026, 11, 1, 2, 0, tzinfo=dt.UTC)  # ten in Shanghai
 def view(image: Image, seed: int) -> Image:
     """What the camera sees of the ground, with noise of its own."""
     frame = cv2.warpPerspective(image, TO_FRAME, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT).astype(np.float32)
-    return np.clip(frame + np.random.default_rng(seed).normal(0, 3, frame.shape), 0, 255).astype(np.uint8)
+    out: Image = np.clip(frame + np.random.default_rng(seed).normal(0, 3, frame.shape), 0, 255).astype(np.uint8)
+    return out
 
 
 def points() -> list[ControlPoint]:
