@@ -9,11 +9,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
 from errors import ImageError, Reason
 from errors.reason import chinese_reasons
+from imagery.cameras.camera import FaultCode
 from imagery.formats import recognise
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +34,7 @@ def _given() -> Iterator[tuple[str, set[str] | None]]:
                 continue
             name = node.func.id
             at = {"Reason": 1, "NoPlace": 2}.get(
-                name, 1 if name in ("ImageError", "NotComparable", "SettingsError") else 9
+                name, 1 if name in ("CameraError", "ImageError", "NotComparable", "SettingsError") else 9
             )
             code = node.args[at] if len(node.args) > at else None
             if isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)):
@@ -52,6 +54,7 @@ def test_every_code_has_a_text_whose_values_are_given_where_it_arises() -> None:
         assert _fields(texts[code]) <= (given or set()), code
         seen.add(code)
     computed = {"align.earlier_empty", "align.later_empty", "lead.again", "lead.again_within"}
+    computed |= {f"camera.{fault}" for fault in get_args(FaultCode)}
     assert set(texts) - seen <= computed, "nothing says these any more"
     assert all(CHINESE.search(text) for text in texts.values())
 
