@@ -8,9 +8,27 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.services import database, database_url, postgis_template, postgresql_url
+from tests.databases import (
+    database,
+    database_url,
+    each,
+    postgis_template,
+    postgresql,
+    postgresql_url,
+    postgresql_with_tables,
+    sqlite,
+)
 
-__all__ = ["database", "database_url", "postgis_template", "postgresql_url"]
+__all__ = [
+    "database",
+    "database_url",
+    "each",
+    "postgis_template",
+    "postgresql",
+    "postgresql_url",
+    "postgresql_with_tables",
+    "sqlite",
+]
 
 cv2.setNumThreads(1)
 

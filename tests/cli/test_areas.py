@@ -13,10 +13,8 @@ from typer.testing import CliRunner
 
 from cli.areas import SHOWN, areas_app, layers_app
 from cli.backup import backup, restore
-from configs.service import read_service
 from errors import SettingsError
-from store.database import Database
-from store.migrate import upgrade
+from tests.databases import embedded_database
 
 
 @pytest.fixture
@@ -24,9 +22,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of an embedded service with empty tables."""
     monkeypatch.setenv("TUBAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
-    database = Database(read_service().database_url)
-    upgrade(database)
-    database.close()
+    embedded_database(tmp_path / "home" / "tuban.db")
     return tmp_path / "home"
 
 

@@ -18,9 +18,9 @@ from configs.service import read_service
 from errors import SettingsError
 from store.database import Database
 from store.jobs import list_jobs
-from store.migrate import upgrade
 from store.outbox import announce, mark_failed
 from store.tables import Alert, Delivery
+from tests.databases import embedded_database
 from tests.services import REDIS
 from tests.store.sample_leads import NOW, lead_in
 from workers.broker import check_broker
@@ -33,8 +33,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
     monkeypatch.setenv("TUBAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
     check_broker(read_service())  # makes its folders, as `tuban up` does
-    database = Database(read_service().database_url)
-    upgrade(database)
+    database = embedded_database(tmp_path / "home" / "tuban.db")
     lead_in(database)
     with database.write() as session:
         for kind in ("tuban.alert.created", "tuban.alert.seen_again"):

@@ -15,10 +15,9 @@ from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from cli.ingest import ingest
-from configs.service import ServiceSettings
 from store.database import Database
-from store.migrate import upgrade
 from store.tables import Batch, BatchFile, Job, SceneRow
+from tests.databases import embedded_database
 from tests.workers.images import CODE, add_areas, write_image
 
 Tuban = Callable[..., Result]
@@ -29,9 +28,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     """That of a new home, with two areas."""
     monkeypatch.setenv("TUBAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TUBAN_LIMITS__FREE_DISK_MIB", "0")
-    (tmp_path / "home").mkdir()
-    database = Database(ServiceSettings(home=tmp_path / "home").database_url)
-    upgrade(database)
+    database = embedded_database(tmp_path / "home" / "tuban.db")
     add_areas(database)
     return database
 

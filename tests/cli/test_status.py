@@ -11,11 +11,10 @@ import pytest
 
 from cli.jobs import ago
 from cli.main import main
-from configs.service import read_service
 from store.database import Database
 from store.jobs import add_job, claim, fail
-from store.migrate import upgrade
 from store.processes import say_alive
+from tests.databases import embedded_database
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)
 
@@ -29,9 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def kept(home: Path) -> Database:
-    database = Database(read_service().database_url)
-    upgrade(database)
-    return database
+    return embedded_database(home / "tuban.db")
 
 
 def _tuban(*arguments: str) -> int:

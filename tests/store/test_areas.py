@@ -21,7 +21,7 @@ from store.areas import LoadedAreas, area_code, areas_touching, list_areas, load
 from store.database import Database
 from store.layers import features_touching, list_layers, load_layer
 from store.polygon_file import PolygonFileError, read_polygons
-from store.tables import Area, Base, Feature, Layer
+from store.tables import Area, Feature, Layer
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(days=30)
@@ -31,14 +31,6 @@ VILLAGE = box(114.02, 34.62, 114.04, 34.64)
 CODES = ["410122", "410122101", "410122101203"]
 NAMES = ["中牟县", "郑庵镇", "台前村"]
 DRIVERS = {".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJSON"}
-
-
-@pytest.fixture
-def sqlite(tmp_path: Path) -> Database:
-    """A database for what has nothing to do with which one it is."""
-    database = Database(f"sqlite:///{tmp_path / 'tuban.db'}")
-    Base.metadata.create_all(database.engine)
-    return database
 
 
 def write(

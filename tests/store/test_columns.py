@@ -14,7 +14,7 @@ from sqlalchemy.exc import StatementError
 
 from store.database import Database
 from store.outlines import bounds_of, near
-from store.tables import Area, Base, Counter, Tick
+from store.tables import Area, Counter, Tick
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=dt.UTC)
 
@@ -92,15 +92,12 @@ def test_an_outline_can_be_changed(database: Database) -> None:
         assert area.west == 115
 
 
-def test_postgis_knows_the_outline_as_cgcs2000(postgresql_url: str) -> None:
-    database = Database(postgresql_url)
-    Base.metadata.create_all(database.engine)
-    with database.write() as session:
+def test_postgis_knows_the_outline_as_cgcs2000(postgresql: Database) -> None:
+    with postgresql.write() as session:
         session.add(_area(box(113, 34, 114, 35)))
-    with database.read() as session:
+    with postgresql.read() as session:
         found = session.execute(text("SELECT ST_SRID(outline), ST_XMin(outline), ST_YMin(outline) FROM areas")).one()
     assert tuple(found) == (4490, 113, 34)
-    database.close()
 
 
 def test_rows_are_found_by_their_bounds(database: Database) -> None:

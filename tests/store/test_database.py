@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from errors import SettingsError
 from store.database import Database
 from store.outlines import bounds_of
-from store.tables import Base, Counter, Feature, Layer, Transition
+from store.tables import Counter, Feature, Layer, Transition
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
 
@@ -91,18 +91,16 @@ def test_the_features_of_a_removed_layer_go_with_it(database: Database) -> None:
         assert session.scalars(select(Feature)).all() == []
 
 
-def test_writers_on_sqlite_wait_for_each_other(tmp_path: Path) -> None:
+def test_writers_on_sqlite_wait_for_each_other(sqlite: Database) -> None:
     """Each reads before it writes, which is where two transactions of SQLite's default deadlock."""
-    database = Database(f"sqlite:///{tmp_path / 'tuban.db'}")
-    Base.metadata.create_all(database.engine)
-    with database.write() as session:
+    with sqlite.write() as session:
         session.add(Counter(name="leads", value=0))
     together = threading.Barrier(2)
 
     def count_up() -> None:
         together.wait()
         for _ in range(25):
-            with database.write() as session:
+            with sqlite.write() as session:
                 counter = session.get(Counter, "leads")
                 assert counter is not None
                 counter.value += 1
@@ -112,32 +110,26 @@ def test_writers_on_sqlite_wait_for_each_other(tmp_path: Path) -> None:
         writer.start()
     for writer in writers:
         writer.join()
-    assert _count(database, "leads") == 50
-    database.close()
+    assert _count(sqlite, "leads") == 50
 
 
-def test_a_reader_on_sqlite_does_not_wait_for_a_writer(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'tuban.db'}")
-    Base.metadata.create_all(database.engine)
-    with database.write() as session:
+def test_a_reader_on_sqlite_does_not_wait_for_a_writer(sqlite: Database) -> None:
+    with sqlite.write() as session:
         session.add(Counter(name="leads", value=1))
         session.flush()
-        assert _count(database, "leads") == 0
-    assert _count(database, "leads") == 1
-    database.close()
+        assert _count(sqlite, "leads") == 0
+    assert _count(sqlite, "leads") == 1
 
 
-def test_a_connection_that_the_server_cut_is_replaced(postgresql_url: str) -> None:
-    database = Database(postgresql_url)
-    other = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
-    with database.read() as session:
+def test_a_connection_that_the_server_cut_is_replaced(postgresql: Database) -> None:
+    other = create_engine(postgresql.url, isolation_level="AUTOCOMMIT")
+    with postgresql.read() as session:
         first = session.scalar(text("SELECT pg_backend_pid()"))
     with other.connect() as connection:
         assert connection.scalar(text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": first})
-    with database.write() as session:
+    with postgresql.write() as session:
         assert session.scalar(text("SELECT pg_backend_pid()")) != first
     other.dispose()
-    database.close()
 
 
 @pytest.mark.parametrize(

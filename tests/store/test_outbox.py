@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text
@@ -25,7 +23,6 @@ from store.outbox import (
     targets,
 )
 from store.tables import Alert, Delivery, Job
-from tests.services import with_tables
 from tests.store.sample_leads import NOW, add_alert, add_village, lead_in, see
 
 HOOKS = [{"url": f"https://hook.example/{name}", "secret": "s" * 16} for name in ("a", "b")]
@@ -35,15 +32,9 @@ BACKOFF = (5.0, 30.0)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """SQLite; :func:`each` is for what may differ on PostgreSQL."""
-    yield from with_tables(f"sqlite:///{tmp_path / 'tuban.db'}")
-
-
-@pytest.fixture
-def each(database_url: str) -> Iterator[Database]:
-    """A database of each sort."""
-    yield from with_tables(database_url)
+def database(sqlite: Database) -> Database:
+    """SQLite; :func:`tests.databases.each` is for what may differ on PostgreSQL."""
+    return sqlite
 
 
 def _announce(
@@ -318,11 +309,6 @@ def test_events_announced_at_once_get_sequences_of_their_own(each: Database) -> 
         rows = session.execute(select(Delivery.sequence, func.count()).group_by(Delivery.sequence).order_by("sequence"))
         assert [tuple(row) for row in rows] == [(sequence, len(targets(MANY))) for sequence in range(1, 7)]
     assert len(_jobs(each)) == len(targets(MANY))
-
-
-@pytest.fixture
-def postgresql(postgresql_url: str) -> Iterator[Database]:
-    yield from with_tables(postgresql_url)
 
 
 def test_whether_the_next_event_gets_a_job_is_never_decided_by_two_at_once(postgresql: Database) -> None:

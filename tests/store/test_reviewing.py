@@ -26,7 +26,6 @@ from store.reviewing import (
     take_lock,
 )
 from store.tables import Alert
-from tests.services import with_tables
 from tests.store.review_desk import Desk, later
 from tests.store.sample_leads import NOW
 
@@ -140,27 +139,26 @@ def test_of_two_people_at_once_the_second_looks_again(desk: Desk) -> None:
     assert desk.lead().state == "bad_imagery"
 
 
-def test_of_two_transactions_at_once_the_second_is_told(postgresql_url: str, tmp_path: Path) -> None:
-    for database in with_tables(postgresql_url):
-        desk = Desk.open(database, tmp_path)
-        desk.add(ONE)
-        loaded = threading.Event()
+def test_of_two_transactions_at_once_the_second_is_told(postgresql: Database, tmp_path: Path) -> None:
+    desk = Desk.open(postgresql, tmp_path)
+    desk.add(ONE)
+    loaded = threading.Event()
 
-        def second(desk: Desk = desk, loaded: threading.Event = loaded) -> None:
-            with desk.database.write() as session:
-                alert = session.scalars(select(Alert)).one()
-                loaded.set()
-                judge(session, alert, desk.viewer("zhao"), "true", settings=desk.settings, now=later(2))
+    def second() -> None:
+        with desk.database.write() as session:
+            alert = session.scalars(select(Alert)).one()
+            loaded.set()
+            judge(session, alert, desk.viewer("zhao"), "true", settings=desk.settings, now=later(2))
 
-        with ThreadPoolExecutor(1) as pool:
-            with database.write() as session:
-                alert = session.scalars(select(Alert)).one()
-                judge(session, alert, desk.viewer("li"), "false", reason="x", settings=desk.settings, now=later())
-                waiting = pool.submit(second)
-                assert loaded.wait(30)
-            with pytest.raises(Conflict, match="changed by somebody else"):
-                waiting.result(30)
-        assert desk.lead().state == "false_change"
+    with ThreadPoolExecutor(1) as pool:
+        with postgresql.write() as session:
+            alert = session.scalars(select(Alert)).one()
+            judge(session, alert, desk.viewer("li"), "false", reason="x", settings=desk.settings, now=later())
+            waiting = pool.submit(second)
+            assert loaded.wait(30)
+        with pytest.raises(Conflict, match="changed by somebody else"):
+            waiting.result(30)
+    assert desk.lead().state == "false_change"
 
 
 def test_a_judgement_of_two_steps_is_taken_back_as_one(desk: Desk) -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,17 +14,16 @@ from enforcement.chain import START
 from enforcement.states import NotAllowed
 from store.database import Database
 from store.outlines import bounds_of
-from store.tables import Alert, Base
+from store.tables import Alert
 from store.transitions import BrokenChain, Closing, append_transition, closings, verify_transitions
-from tests.services import with_tables
 
 NOON = dt.datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=dt.UTC)
 
 
 @pytest.fixture
-def embedded(tmp_path: Path) -> Iterator[Database]:
+def embedded(sqlite: Database) -> Database:
     """What holds on every database is tried on the one that is there at once."""
-    yield from with_tables(f"sqlite:///{tmp_path / 'tuban.db'}")
+    return sqlite
 
 
 def add_alert(session: Session, number: str = "130131U2026110001") -> Alert:
@@ -215,22 +212,17 @@ def test_evidence_is_kept_as_json_and_verifies(database: Database) -> None:
     assert broken(database) == []
 
 
-def test_two_processes_cannot_both_move_one_alert(postgresql_url: str) -> None:
-    database = Database(postgresql_url)
-    try:
-        Base.metadata.create_all(database.engine)
-        with database.write() as session:
-            alert = add_alert(session)
-        with database.write() as late:
-            seen = late.get_one(Alert, alert.id)
-            with database.write() as early:
-                step(early, early.get_one(Alert, alert.id), "triaged")
-            with pytest.raises((StaleDataError, IntegrityError)):
-                step(late, seen, "false_change", reason="shadow")
-            late.rollback()
-        assert broken(database) == []
-    finally:
-        database.close()
+def test_two_processes_cannot_both_move_one_alert(postgresql: Database) -> None:
+    with postgresql.write() as session:
+        alert = add_alert(session)
+    with postgresql.write() as late:
+        seen = late.get_one(Alert, alert.id)
+        with postgresql.write() as early:
+            step(early, early.get_one(Alert, alert.id), "triaged")
+        with pytest.raises((StaleDataError, IntegrityError)):
+            step(late, seen, "false_change", reason="shadow")
+        late.rollback()
+    assert broken(postgresql) == []
 
 
 def test_the_end_of_an_alert_is_told_by_its_local_date(database: Database) -> None:

@@ -9,9 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from configs.service import ServiceSettings
-from store.database import Database
-from store.migrate import upgrade
 from store.people import add_person, begin_session, person_by_login
+from tests.databases import embedded_database
 from tests.web.people import NOW, ORIGIN, PEOPLE
 from tests.web.two_villages import county, villages
 from tests.web.upload_service import address, context, li
@@ -35,8 +34,7 @@ def service(tmp_path: Path) -> Iterator[Context]:
     """Settings, database with people, and objects, as the embedded installation has them."""
     settings = ServiceSettings(home=tmp_path / "home")
     prepare_home(settings)
-    context = Context(settings, Database(settings.database_url), clock=lambda: NOW)
-    upgrade(context.database)
+    context = Context(settings, embedded_database(settings.home / "tuban.db"), clock=lambda: NOW)
     with context.database.write() as session:
         for login, (role, code, administrator) in PEOPLE.items():
             add_person(session, login=login, name=login, role=role, code=code, administrator=administrator, now=NOW)

@@ -15,10 +15,9 @@ import pytest
 from sqlalchemy import func, select
 
 from configs.service import ServiceSettings, WebSettings
-from store.database import Database
-from store.migrate import upgrade
 from store.people import add_person, begin_session, person_by_login
 from store.tables import Alert, AlertLock
+from tests.databases import embedded_database
 from tests.web.conftest import NOW, PEOPLE
 from tests.web.review_leads import add_leads
 from tests.web.upload_service import serving
@@ -42,8 +41,7 @@ def review(tmp_path: Path) -> Iterator[tuple[Context, str]]:
     prepare_home(settings)
     begun = time.monotonic()
     clock = lambda: NOW + dt.timedelta(seconds=time.monotonic() - begun)  # noqa: E731
-    context = Context(settings, Database(settings.database_url), clock=clock)
-    upgrade(context.database)
+    context = Context(settings, embedded_database(settings.home / "tuban.db"), clock=clock)
     with context.database.write() as session:
         for login, (role, code, administrator) in PEOPLE.items():
             add_person(session, login=login, name=login, role=role, code=code, administrator=administrator, now=NOW)

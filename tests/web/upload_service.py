@@ -15,9 +15,8 @@ import pytest
 import uvicorn
 
 from configs.service import ServiceSettings, WebSettings
-from store.database import Database
-from store.migrate import upgrade
 from store.people import add_person, add_token, person_by_login
+from tests.databases import embedded_database
 from tests.workers.images import CODE, NEIGHBOUR, add_areas
 from web.app import make_app
 from workers.broker import check_broker
@@ -36,8 +35,7 @@ def context_with_people(home: Path, **web: object) -> Iterator[Context]:
     settings = ServiceSettings(home=home, web=WebSettings.model_validate({"secure_cookies": False} | web))
     prepare_home(settings)
     check_broker(settings)
-    context = Context(settings, Database(settings.database_url))
-    upgrade(context.database)
+    context = Context(settings, embedded_database(home / "tuban.db"))
     add_areas(context.database)
     with context.database.write() as session:
         for login, code in PEOPLE.items():

@@ -15,7 +15,8 @@ import pytest
 from configs.service import ServiceSettings
 from store.database import Database
 from store.jobs import add_job
-from store.tables import Base, Counter, Job
+from store.tables import Counter, Job
+from tests.databases import embedded_database
 from workers import kinds
 from workers.broker import check_broker
 from workers.context import Commit, Context, Handler, Work
@@ -38,14 +39,12 @@ class Clock:
 
 
 def context_in(folder: Path, at: Database | None = None, **given: Any) -> Context:
-    """What a job works with: home, broker, and a database with all tables unless one is given."""
+    """What a job works with: home, broker, and an embedded database unless one with all tables is given."""
     limits = {"free_disk_mib": 0} | given.pop("limits", {})
     settings = ServiceSettings(home=folder / "home", limits=limits, **given)
     prepare_home(settings)
     check_broker(settings)
-    database = at or Database(settings.database_url)
-    Base.metadata.create_all(database.engine)
-    return Context(settings, database, clock=Clock())
+    return Context(settings, at or embedded_database(settings.home / "tuban.db"), clock=Clock())
 
 
 def clock_of(context: Context) -> Clock:

@@ -28,7 +28,7 @@ from store.database import Database
 from store.jobs import list_jobs
 from store.outbox import announce
 from store.tables import Alert, Delivery, Job
-from tests.services import RABBITMQ, REDIS, with_tables
+from tests.services import RABBITMQ, REDIS
 from tests.store.sample_leads import NOW, add_alert, lead_in
 from workers.context import Context, Work
 from workers.deliver_queue import read_queue, send_to_queue
@@ -82,8 +82,8 @@ def broker(request: pytest.FixtureRequest) -> ServiceSettings:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    yield from with_tables(f"sqlite:///{tmp_path / 'tuban.db'}")
+def database(sqlite: Database) -> Database:
+    return sqlite
 
 
 class Clock:

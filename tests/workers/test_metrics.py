@@ -23,7 +23,6 @@ from store.nights import open_night
 from store.outbox import announce, mark_delivered, mark_failed
 from store.processes import say_alive
 from store.tables import Alert, Scan
-from tests.services import with_tables
 from tests.store.sample_leads import NOW, lead_in
 from workers.context import Context
 from workers.metrics import MetricsServer, serve
@@ -32,15 +31,9 @@ HOOKS = [{"url": f"https://hook.example/in?key={key}", "secret": "s" * 16} for k
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """SQLite; :func:`each` is for what may differ on PostgreSQL."""
-    yield from with_tables(f"sqlite:///{tmp_path / 'tuban.db'}")
-
-
-@pytest.fixture
-def each(database_url: str) -> Iterator[Database]:
-    """A database of each sort."""
-    yield from with_tables(database_url)
+def database(sqlite: Database) -> Database:
+    """SQLite; :func:`tests.databases.each` is for what may differ on PostgreSQL."""
+    return sqlite
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from cli.night import night as night_command
 from model.detector import Detector
 from store.areas import load_areas
 from store.database import Database
-from store.migrate import upgrade
 from store.tables import Alert, Delivery, Job, Night, Observation, Scan, Uncompared
 from store.transitions import verify_transitions
+from tests.databases import embedded_database
 from tests.inference.scenes import textured
 from tests.workers.embedded import clock_of
 from tests.workers.night_service import (
@@ -187,8 +187,7 @@ def test_a_rendered_place_gives_leads_in_its_villages(embedded: Service, tmp_pat
 def test_the_command_plans_a_night_at_once_and_shows_the_last_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'home' / 'tuban.db'}")
-    upgrade(database)
+    database = embedded_database(tmp_path / "home" / "tuban.db")
     monkeypatch.setenv("TUBAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TUBAN_LIMITS__FREE_DISK_MIB", "0")
     app = typer.Typer()

@@ -262,9 +262,9 @@ def test_nothing_is_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_result_is_written_though_the_connection_was_cut(
-    postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgresql: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = context_in(tmp_path, database=postgresql_url)
+    context = context_in(tmp_path, postgresql)
     tries: list[Any] = []
 
     def handler(context: Context, work: Work) -> Commit:
@@ -280,4 +280,3 @@ def test_a_result_is_written_though_the_connection_was_cut(
     use_kinds(monkeypatch, cut=handler)
     assert run_job(context, given_job(context, "cut")) == "done"
     assert (len(tries), counted(context.database)) == (2, 1)
-    context.database.close()

@@ -1,0 +1,127 @@
+"""Databases for tests: with nothing in them, or with all tables, which migrations make once for each process."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from store.database import Database
+from store.migrate import upgrade
+from store.tables import Base
+from tests.services import POSTGRESQL
+
+_SERVER = POSTGRESQL.rsplit("/", 1)[0]
+
+
+def embedded_database(path: Path) -> Database:
+    """A new SQLite file with all tables: what :func:`store.migrate.upgrade` makes, without its work."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_migrated_file())
+    return Database(f"sqlite:///{path}")
+
+
+@cache
+def _migrated_file() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tuban.db"
+        database = Database(f"sqlite:///{path}")
+        upgrade(database)
+        database.close()  # which moves all from the log into the file
+        return path.read_bytes()
+
+
+def _execute(address: str, *statements: str) -> None:
+    engine = create_engine(address, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
+    try:
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+    except OperationalError as error:
+        pytest.skip(f"no PostgreSQL with PostGIS at {POSTGRESQL}: {str(error.orig).strip()}")
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgis_template() -> Iterator[str]:
+    """A database with PostGIS and nothing else in it, that others are copied from."""
+    name = f"tuban_template_{secrets.token_hex(4)}"
+    _execute(POSTGRESQL, f"CREATE DATABASE {name}")
+    _execute(f"{_SERVER}/{name}", "CREATE EXTENSION postgis")
+    yield name
+    _execute(POSTGRESQL, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgresql_url(postgis_template: str) -> Iterator[str]:
+    """An empty PostgreSQL database with PostGIS, this test's own; dear, so only for tests that make tables."""
+    name = f"tuban_test_{secrets.token_hex(6)}"
+    _execute(POSTGRESQL, f"CREATE DATABASE {name} TEMPLATE {postgis_template}")
+    yield f"{_SERVER}/{name}"
+    _execute(POSTGRESQL, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgresql_with_tables(postgis_template: str) -> Iterator[str]:
+    """The one database that :func:`postgresql` empties for each test."""
+    name = f"tuban_tables_{secrets.token_hex(4)}"
+    _execute(POSTGRESQL, f"CREATE DATABASE {name} TEMPLATE {postgis_template}")
+    database = Database(f"{_SERVER}/{name}")
+    upgrade(database)
+    database.close()
+    yield database.url
+    _execute(POSTGRESQL, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgresql(postgresql_with_tables: str) -> Iterator[Database]:
+    """A PostgreSQL database with all tables, no rows, and all numbers from 1."""
+    _execute(
+        postgresql_with_tables,
+        # what an earlier test left open would be waited for
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        "SET session_replication_role = replica",  # no looking for rows that point to what is deleted
+        "DO $$ BEGIN " + "".join(f"DELETE FROM {table.name}; " for table in Base.metadata.sorted_tables) + "END $$",
+        "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences "
+        "WHERE schemaname = 'public'",
+    )
+    database = Database(postgresql_with_tables)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    """An SQLite database with all tables and no rows."""
+    database = embedded_database(tmp_path / "tuban.db")
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each(request: pytest.FixtureRequest) -> Database:
+    """A database of each sort with all tables and no rows."""
+    database: Database = request.getfixturevalue(request.param)
+    return database
+
+
+@pytest.fixture
+def database(each: Database) -> Database:
+    """The same; a file of tests that are about SQLite alone has its own."""
+    return each
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each sort, this test's own."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'tuban.db'}"
+    return str(request.getfixturevalue("postgresql_url"))
