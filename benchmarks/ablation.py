@@ -69,7 +69,7 @@ VARIANTS: dict[str, tuple[str, Change]] = {
     "no-unchanged": ("without unchanged places", _without("unchanged")),
     "one-scale": ("coarse imagery not enlarged", _own_scale),
     "plain-look": ("dates differ as they do, nothing restyled", _set(appearance=dict.fromkeys(CALM, 0.0))),
-    "dense": (
+    "narrow": (
         "the fast layout, from random numbers",
         _set(network="fast", begin_with="", frozen_stages=0, encoder_rate=1.0),
     ),

@@ -33,7 +33,8 @@ class DeployedNetwork(nn.Module):
         n = before.shape[0]
         pair = normalise(pair)
         out = self.network(pair[:n], pair[n:])
-        return torch.cat([torch.sigmoid(out.change), torch.tanh(out.direction)], dim=1)
+        # tanh(x) = 2·sigmoid(2x) − 1, for which OpenVINO needs a fifth of the time
+        return torch.cat([torch.sigmoid(out.change), 2 * torch.sigmoid(2 * out.direction) - 1], dim=1)
 
     def predict(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Compare two dates in H×W×3 uint8 on the network's device; 3×H×W. CUDA computes in f16, with f32 sums."""

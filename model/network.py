@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (the name everyone knows)
 
-from model.encoders import InvertedEncoder, ResidualBlock, ResidualEncoder, conv_norm_relu
+from model.encoders import InvertedEncoder, ResidualBlock, conv_norm_relu
 from model.network_outputs import CHANGE_OUTPUTS
 from model.registry import NetworkLayout
 
@@ -49,7 +49,7 @@ class ChangeNetwork(nn.Module):
         self.layout = layout
         widths = layout.widths
         encoded = layout.encoder_widths
-        self.encoder = InvertedEncoder() if layout.encoder == "inverted" else ResidualEncoder(layout)
+        self.encoder = InvertedEncoder(layout.expansion)
         self.fuse = nn.ModuleList(
             nn.Sequential(nn.Conv2d(2 * e, w, 1, bias=False), nn.BatchNorm2d(w))
             for e, w in zip(encoded, widths, strict=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from errors import SettingsError
 
@@ -15,6 +14,9 @@ INVERTED_STAGES = (
 )
 """EfficientNet-Lite0 from its stem to stride 16; at each stride (blocks, kernel, stride, expansion, channels)."""
 
+PUBLISHED_EXPANSION = 6
+"""How many times wider its blocks are inside than outside, as published."""
+
 
 @dataclass(frozen=True)
 class NetworkLayout:
@@ -22,27 +24,24 @@ class NetworkLayout:
 
     Attributes:
         name: what settings and weights call it.
-        encoder: ``residual`` (dense convolutions, the fastest) or ``inverted`` (begins with ImageNet's numbers).
-        widths: channels at strides 2, 4, 8 and 16 after fusion, and of the residual encoder. Multiples of 16, so that
-            a dense 3×3 convolution fills the processor's matrix unit.
-        depths: residual blocks of the residual encoder at the same strides.
+        expansion: how many times wider the encoder's blocks are inside than outside, at most. Most of the network's time
+            is spent there.
+        widths: channels at strides 2, 4, 8 and 16 after fusion. Multiples of 16, so that a dense 3×3 convolution fills
+            the processor's matrix unit.
         fused_depths: residual blocks after fusion at the same strides.
         direction_width: channels of the signed branch.
     """
 
     name: str
-    encoder: Literal["residual", "inverted"]
-    widths: tuple[int, int, int, int]
-    depths: tuple[int, int, int, int]
-    fused_depths: tuple[int, int, int, int] = (0, 0, 0, 0)
+    expansion: int
+    fused_depths: tuple[int, int, int, int]
+    widths: tuple[int, int, int, int] = (16, 32, 64, 96)
     direction_width: int = 16
 
     @property
     def encoder_widths(self) -> tuple[int, ...]:
         """Channels that the encoder hands on at strides 2, 4, 8 and 16."""
-        if self.encoder == "inverted":
-            return tuple(groups[-1][-1] for groups in INVERTED_STAGES)
-        return self.widths
+        return tuple(groups[-1][-1] for groups in INVERTED_STAGES)
 
     @property
     def stride(self) -> int:
@@ -56,23 +55,14 @@ class NetworkLayout:
         Each k×k convolution at stride s reaches (k − 1)/2 · s pixels further; going back up by nearest neighbour adds
         the offset of a pixel inside its coarse cell. ``tests/model/test_network.py`` moves one input pixel to check.
         """
-        reach = self._inverted_reach() if self.encoder == "inverted" else self._residual_reach()
+        reach = self._encoder_reach()
         reach += sum(2 * depth * 2 ** (level + 1) for level, depth in enumerate(self.fused_depths))
         reach += 2 + 4 + 8  # one smoothing convolution per decoder level
         reach += 2  # head
         reach += self.stride - 1  # a pixel's place inside its coarsest cell
         return int(-(-reach // self.stride) * self.stride)
 
-    def _residual_reach(self) -> int:
-        reach = 2  # stem, at stride 2
-        for level, depth in enumerate(self.depths):
-            stride = 2 ** (level + 1)
-            if level:
-                reach += stride // 2  # the strided convolution reads at the finer level
-            reach += 2 * depth * stride
-        return reach
-
-    def _inverted_reach(self) -> int:
+    def _encoder_reach(self) -> int:
         reach, at = 1, 2  # stem
         for groups in INVERTED_STAGES:
             for count, kernel, stride, _, _ in groups:
@@ -85,8 +75,8 @@ class NetworkLayout:
 LAYOUTS: dict[str, NetworkLayout] = {
     layout.name: layout
     for layout in (
-        NetworkLayout("fast", "residual", widths=(16, 32, 64, 96), depths=(1, 2, 2, 1)),
-        NetworkLayout("accurate", "inverted", widths=(16, 32, 64, 96), depths=(0, 0, 0, 0), fused_depths=(0, 1, 1, 1)),
+        NetworkLayout("fast", expansion=3, fused_depths=(0, 0, 0, 1)),
+        NetworkLayout("accurate", expansion=PUBLISHED_EXPANSION, fused_depths=(0, 1, 1, 1)),
     )
 }
 

@@ -86,3 +86,17 @@ def imitation_loss(logits: Tensor, taught: Tensor, where: Tensor) -> Tensor:
     share = where.float()
     entropy = F.binary_cross_entropy_with_logits(logits, taught, reduction="none")
     return 2 * (entropy * share).sum() / share.sum().clamp(min=1)
+
+
+def feature_loss(features: list[Tensor], shown: list[Tensor]) -> Tensor:
+    """How far an encoder's features are from a teacher's, as a share of what these vary (Romero et al. 2015, FitNets).
+
+    Args:
+        features: N×C×H×W at each stride, finest first.
+        shown: the teacher's, of the same shapes.
+    """
+    parts = [
+        (own - taught).square().mean() / (taught.var(dim=(0, 2, 3)).mean() + 1e-6)
+        for own, taught in zip(features, shown, strict=True)
+    ]
+    return torch.stack(parts).mean()

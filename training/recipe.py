@@ -74,7 +74,8 @@ class Recipe(Strict):
         steps: batches to learn from.
         batch: pairs in each.
         learning_rate: the highest, of AdamW.
-        begin_with: ``imagenet`` (the encoder of the accurate network), or the name of weights that ship.
+        begin_with: ``imagenet`` (the encoder of the accurate network), or the name of weights that ship; those of a
+            wider network are narrowed (:mod:`training.narrowing`).
         frozen_stages: encoder stages that stay as they began.
         encoder_rate: factor on the learning rate of the encoder.
         standing_weight: weight of the auxiliary task (:mod:`training.standing`).
@@ -84,6 +85,7 @@ class Recipe(Strict):
         teacher_weight: weight of those answers.
         teacher_where: ``everywhere``, to make a small network as good as a large one; ``unanswered``, to keep what a
             network knows while it learns new labels.
+        teacher_features: weight of what the teacher's encoder says of each date.
         ema: how much of the average stays at each step.
         validate_every: steps between two looks at ``validation``; 0: never.
     """
@@ -97,6 +99,7 @@ class Recipe(Strict):
     teacher: str = ""
     teacher_weight: float = Field(1.0, gt=0)
     teacher_where: Literal["everywhere", "unanswered"] = "everywhere"
+    teacher_features: float = Field(0.0, ge=0)
     steps: int = Field(gt=0)
     batch: int = Field(gt=0)
     learning_rate: float = Field(gt=0)

@@ -16,15 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from errors import SettingsError
-from model.encoders import InvertedEncoder, normalise
+from model.encoders import normalise
 from model.network import ChangeNetwork
-from model.registry import find_layout
 from model.weights import find_weights, load_network
 from training.appearance import balance, restyle
 from training.batches import Batch, batches
+from training.beginning import first_network
 from training.journal import Journal
-from training.loss import change_loss, imitation_loss
-from training.pretrained import imagenet_state
+from training.loss import change_loss, feature_loss, imitation_loss
 from training.recipe import Recipe
 from training.samples import UNKNOWN
 from training.standing import StandingHead, standing_loss
@@ -74,19 +73,11 @@ def computes_in_bf16(device: torch.device) -> bool:
 class Run:
     """A network in training: everything that a checkpoint holds."""
 
-    def __init__(self, recipe: Recipe, device: torch.device, network: ChangeNetwork | None = None) -> None:
-        """Build it as ``recipe`` begins, or around a network that is given."""
-        torch.manual_seed(recipe.seed)
+    def __init__(self, recipe: Recipe, device: torch.device, network: ChangeNetwork) -> None:
+        """Build it around the network that it begins with."""
         self.recipe, self.device, self.step = recipe, device, 0
         self.appearance = recipe.appearance.settings()
         self.in_bf16 = computes_in_bf16(device)
-        network = network or ChangeNetwork(find_layout(recipe.network))
-        if recipe.begin_with == "imagenet":
-            if not isinstance(network.encoder, InvertedEncoder):
-                raise SettingsError(f"begin_with is 'imagenet'; the network {recipe.network!r} has no such encoder.")
-            network.encoder.load_imagenet(imagenet_state())
-        elif recipe.begin_with:
-            network.load_state_dict(load_network(find_weights(recipe.begin_with)).state_dict())
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.average = deepcopy(self.network).eval()
         self.standing = StandingHead(network.layout.encoder_widths).to(device)
@@ -106,7 +97,7 @@ class Run:
         encoder = self.network.encoder
         frozen = self.recipe.frozen_stages
         held: list[nn.Module] = list(encoder.stages[:frozen]) if frozen else []
-        if held and isinstance(encoder, InvertedEncoder):
+        if held:
             held.append(encoder.stem)
         for module in held:
             module.requires_grad_(False)
@@ -161,10 +152,14 @@ class Run:
                 loss = loss + recipe.standing_weight * standing_loss(self.standing, features, standing)
             if self.teacher is not None:
                 with torch.no_grad():
-                    taught = torch.sigmoid(self.teacher(pair[:n], pair[n:]).change)
+                    shown = self.teacher.encoder(pair)
+                    said = self.teacher.compare([f[:n] for f in shown], [f[n:] for f in shown])
+                    taught = torch.sigmoid(said.change)
                 # what a person answered, a rejected alert above all, is not to be taught back by who raised it
                 where = (answers == UNKNOWN) | (recipe.teacher_where == "everywhere")
                 loss = loss + recipe.teacher_weight * imitation_loss(out.change, taught, where)
+                if recipe.teacher_features:
+                    loss = loss + recipe.teacher_features * feature_loss(features, shown)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -225,7 +220,7 @@ def train(
         SettingsError: the checkpoint in ``run`` belongs to another network.
     """
     run.mkdir(parents=True, exist_ok=True)
-    state = Run(recipe, device or choose_device(), network)
+    state = Run(recipe, device or choose_device(), network or first_network(recipe, root))
     checkpoint = run / "checkpoint.pt"
     if checkpoint.exists():
         state.resume(checkpoint)

@@ -25,10 +25,10 @@ LAST_LOOKS = 8
 def what_it_is(facts: Facts) -> str:
     """Name, checksum, layout, what it began with, purpose."""
     layout, recipe = facts.weights.layout, facts.recipe
-    encoder = {
-        "residual": f"residual blocks, widths {layout.widths}, depths {layout.depths}",
-        "inverted": f"EfficientNet-Lite0 to stride 16, widths {layout.encoder_widths}",
-    }[layout.encoder]
+    encoder = (
+        f"EfficientNet-Lite0 to stride 16, widths {layout.encoder_widths}, inside its blocks up to {layout.expansion} "
+        "times wider"
+    )
     rows = [
         ("file", f"`{facts.weights.path.name}`, {facts.file_bytes / 1e6:.2f} MB"),
         ("sha256", f"`{facts.weights.sha256}`"),
