@@ -24,8 +24,8 @@ class NetworkLayout:
 
     Attributes:
         name: what settings and weights call it.
-        expansion: how many times wider the encoder's blocks are inside than outside, at most. Most of the network's time
-            is spent there.
+        expansion: how many times wider the encoder's blocks are inside than outside, at most. Most of the time of the
+            network is spent there.
         widths: channels at strides 2, 4, 8 and 16 after fusion. Multiples of 16, so that a dense 3×3 convolution fills
             the processor's matrix unit.
         fused_depths: residual blocks after fusion at the same strides.
