@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
+import numpy as np
 import shapely
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from enforcement.change_types import read_change_types
 from enforcement.states import read_states
@@ -63,31 +64,35 @@ def map_page(request: Request, context: Service, person: Person) -> HTMLResponse
 
 
 @router.get("/map/areas")
-def areas(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> dict[str, Any]:
+def areas(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> JSONResponse:
     """Areas as GeoJSON: counties from afar, villages near by."""
     levels = ["county", *(["township"] if zoom >= 9 else []), *(["village"] if zoom >= 11.5 else [])]
     with context.database.read() as session:
         shown = areas_on_map(session, person, read_box(bbox), levels, _tolerance(zoom))
-    return _collection(_feature(area.outline, zoom, code=area.code, name=area.name, level=area.level) for area in shown)
+    return JSONResponse(
+        _collection(_feature(area.outline, zoom, code=area.code, name=area.name, level=area.level) for area in shown)
+    )
 
 
 @router.get("/map/scenes")
-def scenes(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> dict[str, Any]:
+def scenes(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> JSONResponse:
     """Scenes with their footprints as GeoJSON, the latest first."""
     with context.database.read() as session:
         shown = scenes_in_box(session, person, read_box(bbox))
-    return _collection(
-        _feature(
-            shapely.simplify(scene.outline, _tolerance(zoom)),
-            zoom,
-            id=scene.id,
-            name=scene.name,
-            source=scene.source,
-            date=scene.date and scene.date.isoformat(),
-            gsd_m=round(scene.gsd_m, 3),
-            bounds=[scene.west, scene.south, scene.east, scene.north],
+    return JSONResponse(
+        _collection(
+            _feature(
+                shapely.simplify(scene.outline, _tolerance(zoom)),
+                zoom,
+                id=scene.id,
+                name=scene.name,
+                source=scene.source,
+                date=scene.date and scene.date.isoformat(),
+                gsd_m=round(scene.gsd_m, 3),
+                bounds=[scene.west, scene.south, scene.east, scene.north],
+            )
+            for scene in shown
         )
-        for scene in shown
     )
 
 
@@ -107,14 +112,14 @@ def scans(request: Request, context: Service, person: Person, bbox: Bbox) -> lis
 
 
 @router.get("/map/alerts")
-def alerts(request: Request, context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> dict[str, Any]:
+def alerts(request: Request, context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> JSONResponse:
     """Leads: clusters and points, and near by their outlines; filters are parameters of the review's list."""
     query = {name: request.query_params.getlist(name) for name in request.query_params if name != "bbox"}
     wanted, box = AlertFilter.from_query(query, context.settings.zone), read_box(bbox)
     with context.database.read() as session:
         marks = alerts_on_map(session, person, wanted, box, zoom, _MOST_ALERTS)
         near = alert_outlines(session, person, wanted, box, _MOST_OUTLINES) if zoom >= OUTLINES_FROM else []
-    return {
+    told = {
         "marks": [
             {
                 "lon": mark.lon,
@@ -141,6 +146,7 @@ def alerts(request: Request, context: Service, person: Person, bbox: Bbox, zoom:
             for one in near
         ),
     }
+    return JSONResponse(told)
 
 
 @router.get("/map/layers/{layer_id}")
@@ -195,18 +201,11 @@ def _feature(outline: Any, zoom: float, **properties: Any) -> dict[str, Any]:
     digits = min(8, max(3, math.ceil(zoom * 0.302) + 1))  # a tenth of a pixel
     return {
         "type": "Feature",
-        "geometry": _rounded(shapely.geometry.mapping(outline), digits),
+        "geometry": shapely.geometry.mapping(shapely.transform(outline, lambda places: np.round(places, digits))),
         "properties": properties,
     }
 
 
-def _rounded(value: Any, digits: int) -> Any:
-    if isinstance(value, float):
-        return round(value, digits)
-    if isinstance(value, dict):
-        return {key: _rounded(one, digits) for key, one in value.items()}
-    return [_rounded(one, digits) for one in value] if isinstance(value, list | tuple) else value
-
-
 def _collection(features: Any) -> dict[str, Any]:
+    """As JSON knows it: answered as it is, where a framework would first walk through each coordinate."""
     return {"type": "FeatureCollection", "features": list(features)}

@@ -116,11 +116,11 @@ def lead_page(request: Request, context: Service, viewer: Person, number: str) -
 
 
 @router.get("/data")
-def lead_data(request: Request, context: Service, viewer: Person, number: str) -> dict[str, Any]:
+def lead_data(request: Request, context: Service, viewer: Person, number: str) -> JSONResponse:
     """All that the page shows of one lead, and which come before and after it."""
     asked = wanted(request, context)
     with context.database.read() as session:
-        return LeadPage(request, context, session, viewer).data(_lead(session, viewer, number), asked)
+        return JSONResponse(LeadPage(request, context, session, viewer).data(_lead(session, viewer, number), asked))
 
 
 @router.post("/lock")
