@@ -87,8 +87,8 @@ class CameraSettings(_Group):
     persist: Positive = 3
     persist_hours: Annotated[float, Field(ge=0)] = 24
     references: Positive = 3
-    min_area_m2: Annotated[float, Field(ge=0)] = 30
-    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.24
+    min_area_m2: Annotated[float, Field(ge=0)] = 50
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.28
     sure: Annotated[float, Field(gt=0, lt=1)] = 0.4
     max_error_m: Annotated[float, Field(gt=0)] = 40
 

@@ -12,7 +12,7 @@ from imagery.cameras.camera import Frame, Light
 
 _WIDE = 480
 _DIRECTIONS = 8
-_LIKE = 1.6  # distance from which light is another
+_LIKE = 1.0  # distance from which light is another: five hours of the day alone, or a sixth of the brightness
 
 
 def measure_light(frame: Frame, taken_at: dt.datetime) -> Light:

@@ -45,7 +45,7 @@ class CompareSettings:
     persist: int = 3
     persist_hours: float = 24.0
     references: int = 3
-    threshold: float = 0.24
+    threshold: float = 0.28
     sure: float = 0.4
-    min_area_m2: float = 30.0
+    min_area_m2: float = 50.0
     max_error_m: float = 40.0

@@ -21,15 +21,13 @@ from imagery.cameras.camera import Calibration, Capture, Comparison, GroundChang
 from imagery.cameras.difference import CELL, WIDE
 from imagery.cameras.ground import area_m2, error_at, metres_per_pixel, projected, watched, worst_error
 from imagery.cameras.settings import CompareSettings
-from inference.cameras.persistence import Compared, Floats, compared, lasting, split
+from inference.cameras.persistence import Cells, Compared, Floats, compared, lasting, split
 from model.detector import Detector
 
-_GROW = 0.65  # of the threshold, to which a place reaches from where it is clear
+_GROW = 0.85  # of the threshold, to which a place reaches from where it is clear
 _LEAST_CELLS = 12
 _BRIDGE = np.ones((5, 5), np.uint8)  # cells: parts this close are one place
 _BUILT_SHARE = 0.15  # of a place that is building, from which it is a construction
-
-Cells = NDArray[np.bool_]
 
 
 def compare(
@@ -69,11 +67,12 @@ def compare(
         return Comparison(not_compared="No ground lies in the region and within the believed range of this view.")
     apart = lasting([pair.apart for pair in pairs], settings.persist)
     apart[~ground] = 0
-    known = _known(pairs[-settings.persist :], detector, scale, apart.shape) if detector else None
+    known = _known(pairs[-settings.persist :], apart >= settings.threshold, detector, scale) if detector else None
     changes: list[GroundChange] = []
     pending = weak = 0
     for outline, cells in _places(apart, settings.threshold, scale):
-        here = [pair for pair in pairs if float(np.median(pair.apart[cells])) >= settings.threshold * _GROW]
+        shown = settings.threshold * _GROW
+        here = [pair for pair in pairs if float(np.median(pair.apart[cells])) >= shown]
         on_map = projected(calibration, outline)
         if (
             area_m2(on_map) < settings.min_area_m2
@@ -100,7 +99,7 @@ def compare(
                 seen=len(here),
                 first_seen=here[0].capture.taken_at,
                 last_seen=here[-1].capture.taken_at,
-                compared_with=max(pair.reference.taken_at for pair in here),
+                compared_with=max(pair.latest_without(cells, shown).taken_at for pair in here),
             )
         )
     return Comparison(tuple(changes), pending, weak, watched_m2=_extent(calibration, ground, scale))
@@ -135,21 +134,21 @@ def _places(apart: Floats, threshold: float, scale: float) -> list[tuple[Polygon
     return found
 
 
-def _known(pairs: Sequence[Compared], detector: Detector, scale: float, shape_: tuple[int, ...]) -> Floats:
+def _known(pairs: Sequence[Compared], clear: Cells, detector: Detector, scale: float) -> Floats:
     """2×h×w: building and ground by the detector over its own thresholds, in most of the pairs."""
     seen = []
     for pair in pairs:
-        before, after = (_working(capture, scale) for capture in (pair.reference, pair.capture))
+        before, after = (_working(capture, scale) for capture in (pair.without(clear), pair.capture))
         rows, columns = before.shape[:2]
         stride = detector.stride
         fill = (0, -rows % stride, 0, -columns % stride, cv2.BORDER_REFLECT_101)
         said = detector.predict(cv2.copyMakeBorder(before, *fill), cv2.copyMakeBorder(after, *fill))
-        cut = said[:2, : shape_[0] * CELL, : shape_[1] * CELL]
+        cut = said[:2, : clear.shape[0] * CELL, : clear.shape[1] * CELL]
         thresholds = (detector.weights.threshold["building"], detector.weights.threshold["ground"])
         seen.append(
             np.stack(
                 [
-                    cv2.resize(band, (shape_[1], shape_[0]), interpolation=cv2.INTER_AREA) / np.float32(least)
+                    cv2.resize(band, (clear.shape[1], clear.shape[0]), interpolation=cv2.INTER_AREA) / np.float32(least)
                     for band, least in zip(cut, thresholds, strict=True)
                 ]
             )

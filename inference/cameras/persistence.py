@@ -15,6 +15,7 @@ from imagery.cameras.light import alike
 from imagery.cameras.settings import CompareSettings
 
 Floats = NDArray[np.float32]
+Cells = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +24,22 @@ class Compared:
 
     Attributes:
         capture: the later one.
-        reference: the earlier one that is most alike.
+        references: the earlier ones, each with how much the later one differs from it, h×w cells.
         apart: h×w cells, how much it differs from most of the earlier ones.
     """
 
     capture: Capture
-    reference: Capture
+    references: tuple[tuple[Capture, Floats], ...]
     apart: Floats
+
+    def without(self, cells: Cells) -> Capture:
+        """The earlier capture that shows least of what is new in some cells: others may show it already."""
+        return max(self.references, key=lambda one: float(one[1][cells].sum()))[0]
+
+    def latest_without(self, cells: Cells, threshold: float) -> Capture:
+        """The latest of the earlier captures that do not show it."""
+        clear = [one for one, apart in self.references if float(np.median(apart[cells])) >= threshold]
+        return max(clear, key=lambda one: one.taken_at) if clear else self.without(cells)
 
 
 def split(usable: Sequence[Capture], settings: CompareSettings) -> tuple[list[Capture], list[Capture]]:
@@ -63,9 +73,10 @@ def compared(earlier: Sequence[Capture], latest: Sequence[Capture], settings: Co
         for k in chosen:
             if k not in looks:
                 looks[k] = look_of(earlier[k].frame)
-        apart = np.sort([difference(own, looks[k]) for k in chosen], axis=0)
+        each = [difference(own, looks[k]) for k in chosen]
         # the lower middle: what was there once before is no news
-        made.append(Compared(capture, earlier[chosen[0]], apart[(len(chosen) - 1) // 2]))
+        apart = np.sort(each, axis=0)[(len(chosen) - 1) // 2]
+        made.append(Compared(capture, tuple(zip((earlier[k] for k in chosen), each, strict=True)), apart))
     return made
 
 

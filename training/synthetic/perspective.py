@@ -88,7 +88,7 @@ def _laid_out(mast: Mast, window: Window, ground: Floats, x: Floats, y: Floats, 
     for level in range(_LEVELS):
         columns = ((x - window.x0) / gsd - 0.5).astype(np.float32)
         rows = ((y - window.y0) / gsd - 0.5).astype(np.float32)
-        part = cv2.remap(image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        part = cv2.remap(image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         weight = np.clip(1 - np.abs(level_of - level), 0, 1).astype(np.float32)[..., None]
         view = part * weight if level == 0 else view + part * weight
         image, gsd = cv2.pyrDown(image), gsd * 2
