@@ -33,7 +33,7 @@ class CompareSettings:
     """When a difference is a change.
 
     Attributes:
-        persist: captures in which a place must differ from earlier ones of like light.
+        persist: captures in which a place must differ from earlier ones of like light; two thirds of the latest, too.
         persist_hours: that must lie between the first and the last of them.
         references: earlier captures of like light that each is compared with at most.
         threshold: difference (:func:`imagery.cameras.difference.difference`) from which a place is looked at.

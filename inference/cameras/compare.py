@@ -7,6 +7,7 @@ turned ground. What it does not confirm counts only where the difference is beyo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -25,6 +26,7 @@ from inference.cameras.persistence import Cells, Compared, Floats, compared, las
 from model.detector import Detector
 
 _GROW = 0.85  # of the threshold, to which a place reaches from where it is clear
+_MOST = 2 / 3  # of the latest captures that must show a place
 _LEAST_CELLS = 12
 _BRIDGE = np.ones((5, 5), np.uint8)  # cells: parts this close are one place
 _BUILT_SHARE = 0.15  # of a place that is building, from which it is a construction
@@ -65,7 +67,9 @@ def compare(
     ground = _cells(watched(calibration, preset), scale, pairs[0].apart.shape)
     if not ground.any():
         return Comparison(not_compared="No ground lies in the region and within the believed range of this view.")
-    apart = lasting([pair.apart for pair in pairs], settings.persist)
+    # a lorry or two parked at one place in some of them are no works
+    least = max(settings.persist, math.ceil(_MOST * len(pairs)))
+    apart = lasting([pair.apart for pair in pairs], least)
     apart[~ground] = 0
     known = _known(pairs[-settings.persist :], apart >= settings.threshold, detector, scale) if detector else None
     changes: list[GroundChange] = []
@@ -80,7 +84,7 @@ def compare(
             or not on_map.is_valid
         ):
             continue
-        if len(here) < settings.persist or _hours(here) < settings.persist_hours:
+        if len(here) < least or _hours(here) < settings.persist_hours:
             pending += 1
             continue
         sure = float(np.quantile(apart[cells], 0.75)) >= settings.sure
