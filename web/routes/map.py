@@ -150,7 +150,7 @@ def alerts(request: Request, context: Service, person: Person, bbox: Bbox, zoom:
 
 
 @router.get("/map/layers/{layer_id}")
-def layer(context: Service, person: Person, layer_id: int, bbox: Bbox, zoom: Zoom) -> dict[str, Any]:
+def layer(context: Service, person: Person, layer_id: int, bbox: Bbox, zoom: Zoom) -> JSONResponse:
     """Polygons of one of the bureau's layers, as GeoJSON."""
     with context.database.read() as session:
         if layer_by_id(session, layer_id) is None:
@@ -167,7 +167,7 @@ def layer(context: Service, person: Person, layer_id: int, bbox: Bbox, zoom: Zoo
             )
             for one, outline in shown
         )
-    return {**collection, "cut": len(shown) == _MOST_FEATURES}
+    return JSONResponse({**collection, "cut": len(shown) == _MOST_FEATURES})
 
 
 @router.get("/map/goto")
