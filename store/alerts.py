@@ -30,7 +30,7 @@ from enforcement.numbers import iso_week, lead_number
 from enforcement.states import read_states
 from errors import Reason
 from store.counters import hold, next_number
-from store.outbox import announce
+from store.outbox import announce_all
 from store.outlines import bounds_of, error_of, kept_error, near
 from store.sightings import Sighting, join_changes, place_changes
 from store.tables import Alert, Observation, Scan, SceneRow, Transition
@@ -225,15 +225,14 @@ class _Book:
 
     def announce(self) -> None:
         """Rank the weeks that changed, then tell what happened, each lead as it is at the end."""
-        for grid_code, week in sorted(self.ranked):
-            for alert in rank_leads(self.session, grid_code, week, self.settings.alerts.cap_per_grid_and_week):
-                self.events = [(told, kind) for told, kind in self.events if told is not alert]
-                self._event(alert, "tuban.alert.returned" if alert.state == "returned" else "tuban.alert.created")
-        for alert, kind in self.events:
-            if alert.over_cap:
-                self.recorded.over_cap += kind != "tuban.alert.seen_again"
-            else:
-                announce(self.session, alert, kind, self.settings, self.now)
+        for alert in rank_leads(self.session, self.ranked, self.settings.alerts.cap_per_grid_and_week):
+            self.events = [(told, kind) for told, kind in self.events if told is not alert]
+            self._event(alert, "tuban.alert.returned" if alert.state == "returned" else "tuban.alert.created")
+        self.recorded.over_cap += sum(
+            alert.over_cap and kind != "tuban.alert.seen_again" for alert, kind in self.events
+        )
+        told = [(alert, kind) for alert, kind in self.events if not alert.over_cap]
+        announce_all(self.session, told, self.settings, self.now)
 
     def _go_on(self, alert: Alert, sighting: Sighting, match: Match, latest: bool, news: bool) -> None:
         """A lead that is being worked on."""

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from enforcement.lead import Lead
 from store.alert_search import AlertFilter, search_alerts
-from store.leads import read_lead
+from store.leads import read_leads
 from store.rights import Viewer
 from store.tables import Alert
 
@@ -39,8 +39,7 @@ def filtered_leads(
         found = {
             alert.id: alert for alert in session.scalars(select(Alert).where(Alert.id.in_([r.id for r in page.rows])))
         }
-        for row in page.rows:
-            yield read_lead(session, found[row.id], public_url)
+        yield from read_leads(session, [found[row.id] for row in page.rows], public_url)
         session.expunge_all()
         after = page.after
         if after is None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from enforcement.states import NotAllowed
 from errors import TubanError
 from store.alerts import hold_leads
-from store.lead_locks import holders
+from store.lead_locks import Lock, holders
 from store.rights import Viewer, may_see
 from store.tables import Alert
 
@@ -55,7 +55,17 @@ def hold_for_review(
     for alert in alerts:
         if alert.id not in held or held[alert.id].version != known[alert.id]:
             raise Conflict(f"{alert.number} was changed by somebody else meanwhile. Look at it again.")
-    for alert_id, lock in holders(session, list(held), now).items():
-        if lock.person_id != viewer.person_id:
-            raise Conflict(f"{held[alert_id].number} is open with {lock.name or lock.login}. Try again later.")
+    locks = holders(session, list(held), now)
+    for alert in held.values():
+        check_open(alert, locks.get(alert.id), viewer)
     return [held[alert.id] for alert in alerts]
+
+
+def check_open(alert: Alert, lock: Lock | None, viewer: Viewer) -> None:
+    """Refuse to change a lead that somebody else has open.
+
+    Raises:
+        Conflict: ``lock`` is another person's.
+    """
+    if lock is not None and lock.person_id != viewer.person_id:
+        raise Conflict(f"{alert.number} is open with {lock.name or lock.login}. Try again later.")

@@ -14,7 +14,8 @@ from configs.service import ServiceSettings
 from enforcement.states import NotAllowed
 from errors import SettingsError
 from store.alerts import hold_leads
-from store.held_leads import Conflict, hold_for_review
+from store.held_leads import Conflict, check_open
+from store.lead_locks import holders
 from store.rights import Viewer, under
 from store.sitting import UNDO_WITHIN, Sitting, check_words
 from store.tables import Alert, Transition
@@ -114,13 +115,21 @@ def _each(
     if len(wanted) > MOST_AT_ONCE:
         raise SettingsError(f"{len(wanted)} leads were given; expected at most {MOST_AT_ONCE} at once.")
     hold_leads(session)
-    rows = session.scalars(select(Alert).where(Alert.number.in_(wanted), under(Alert.grid_code, viewer)))
+    rows = session.scalars(
+        select(Alert)
+        .where(Alert.number.in_(wanted), under(Alert.grid_code, viewer))
+        .order_by(Alert.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
     alerts = {alert.number: alert for alert in rows}
     skipped = {number: "there is no such lead" for number in wanted if number not in alerts}
+    locks = holders(session, [alert.id for alert in alerts.values()], now)
     done = []
-    for number in sorted(alerts, key=lambda number: alerts[number].id):
+    for number, alert in alerts.items():
         try:
-            act(*hold_for_review(session, [alerts[number]], viewer, now))
+            check_open(alert, locks.get(alert.id), viewer)
+            act(alert)
         except (NotAllowed, Conflict) as error:  # refused before anything was written
             skipped[number] = str(error)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from typing import NamedTuple
 
 from shapely.geometry import box
@@ -56,9 +57,16 @@ def last_pair(session: Session, alert_id: int) -> SeenPair | None:
 
     Whoever may see the lead may see these scenes where the lead is, and nowhere else: that is for the caller to keep.
     """
-    query = select(Scan).join(Observation, Observation.scan_id == Scan.id).where(Observation.alert_id == alert_id)
+    return last_pairs(session, [alert_id]).get(alert_id)
+
+
+def last_pairs(session: Session, alert_ids: Collection[int]) -> dict[int, SeenPair]:
+    """The same of several leads, by id; those that no scan saw are left out."""
+    query = select(Observation.alert_id, Observation.scan_id).where(Observation.alert_id.in_(alert_ids))
     from_above = Observation.position_error.is_(None)
-    scan = session.scalars(query.order_by(from_above.desc(), Observation.id.desc()).limit(1)).first()
-    if scan is None:
-        return None
-    return SeenPair(scan, session.get_one(SceneRow, scan.before_id), session.get_one(SceneRow, scan.after_id))
+    last = {alert: scan for alert, scan in session.execute(query.order_by(from_above, Observation.id))}  # noqa: C416
+    scans = {scan.id: scan for scan in session.scalars(select(Scan).where(Scan.id.in_(last.values())))}
+    both = {scene for scan in scans.values() for scene in (scan.before_id, scan.after_id)}
+    scenes = {scene.id: scene for scene in session.scalars(select(SceneRow).where(SceneRow.id.in_(both)))}
+    pairs = {scan.id: SeenPair(scan, scenes[scan.before_id], scenes[scan.after_id]) for scan in scans.values()}
+    return {alert: pairs[scan] for alert, scan in last.items()}

@@ -19,7 +19,7 @@ from enforcement.events import EventKind
 from enforcement.numbers import iso_week
 from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
-from store.outbox import announce
+from store.outbox import announce_all
 from store.rights import Viewer
 from store.tables import Alert
 from store.transitions import append_transition, steps_of, undo_transition
@@ -140,13 +140,12 @@ class Sitting:
 
     def end(self) -> None:
         """Rank the weeks that changed, then tell what happened, each lead as it is at the end."""
-        for grid_code, week in sorted(self._weeks):
-            for alert in rank_leads(self.session, grid_code, week, self.settings.alerts.cap_per_grid_and_week):
-                self._events = [(told, kind) for told, kind in self._events if told is not alert]
-                self._events.append((alert, _KINDS.get(alert.state, "tuban.alert.created")))
-        for alert, kind in self._events:
-            if not (alert.over_cap and kind in ("tuban.alert.created", "tuban.alert.returned")):
-                announce(self.session, alert, kind, self.settings, self.now)
+        for alert in rank_leads(self.session, self._weeks, self.settings.alerts.cap_per_grid_and_week):
+            self._events = [(told, kind) for told, kind in self._events if told is not alert]
+            self._events.append((alert, _KINDS.get(alert.state, "tuban.alert.created")))
+        silent = ("tuban.alert.created", "tuban.alert.returned")  # of one that exceeds the share nobody is told
+        told = [(alert, kind) for alert, kind in self._events if not (alert.over_cap and kind in silent)]
+        announce_all(self.session, told, self.settings, self.now)
         self._weeks.clear()
         self._events.clear()
 

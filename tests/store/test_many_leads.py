@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from errors import SettingsError
 from store.database import Database
@@ -97,3 +99,23 @@ def test_a_day_counts_what_was_judged_and_what_is_left(desk: Desk) -> None:
     assert figures(desk, "li", "li") == (1, 1, 0.0)
     desk.judge(ONE, "true", minutes=6)
     assert figures(desk, "li", "li").done == 2
+
+
+def test_each_further_lead_costs_few_statements(desk: Desk) -> None:
+    said: list[str] = []
+
+    def statements(first: int, many: int) -> int:
+        numbers = [desk.add(f"330106U2026120{n:03d}", week=f"2026-W{n:02d}") for n in range(first, first + many)]
+        li = desk.viewer("li")
+        said.clear()
+        with desk.database.write() as session:
+            assert reject_many(session, li, numbers, "shadow", NOW, desk.settings).done == tuple(numbers)
+        return len(said)
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement)
+
+    event.listen(desk.database.engine, "before_cursor_execute", note)
+    few, more = statements(10, 2), statements(20, 12)
+    event.remove(desk.database.engine, "before_cursor_execute", note)
+    assert more - few <= 10 * 8  # its log is read; a step, its state and a job are written
