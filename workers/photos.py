@@ -126,26 +126,28 @@ def lay_mosaics(context: Context, work: Work) -> Commit | None:
         }  # fmt: skip
         told = run_apart(PROGRAM, task, limits=limits, workdir=folder, most_bytes=limits.rewrite_file_bytes)
         if told is None:
-            reason = (
+            words = (
                 f"the {len(asked)} photos could not be laid into a mosaic within {limits.rewrite_seconds:,} s and "
                 f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory; give them in smaller batches"
             )
-            told = {"flights": [], "failed": [{"file": one["file"], "reason": reason} for one in asked]}
+            reason = Reason(words, "photo.too_many", photos=len(asked))
+            told = {"flights": [], "failed": [{"file": one["file"], "reason": [words, reason.told()]} for one in asked]}
         for flight in told["flights"]:
             flight["image"]["sha256"] = _checksum([file.sha256 or "" for file in files if file.id in _of(flight)])
             flight["key"] = _key(flight["image"]["object_sha256"])
             context.objects.put(flight["key"], Path(flight["cog"]))
-    failed = {one["file"]: one["reason"] for one in told["failed"]} | {file: str(GONE) for file in gone}
+    failed = {one["file"]: Reason.of(*one["reason"]) for one in told["failed"]} | dict.fromkeys(gone, GONE)
 
     def commit(session: Session) -> None:
         ends = []
         for number, flight in enumerate(told["flights"], start=1):
             name = batch.name if len(told["flights"]) == 1 else f"{batch.name} ({number})"
             ends += _write_down(context, session, flight, batch, name, received)
-        ends += [End(received[file], "failed", Reason(reason)) for file, reason in failed.items()]
+        ends += [End(received[file], "failed", reason) for file, reason in failed.items()]
         of_file = {one.received.file.id: one for one in ends}
         for file, first in same.items():
-            words = Reason(f"the same content as {received[first].file.name}")
+            name = received[first].file.name
+            words = Reason(f"the same content as {name}", "photo.twin", name=name)
             ends.append(End(received[file], "duplicate", words, of_file[first].scene_id))
         end_all(context, session, batch.id, ends)
 
@@ -226,14 +228,13 @@ def _write_down(
         outcome, scene_id = _scene(context, session, image, batch, name, flight["key"])
     ends = []
     for photo in flight["photos"]:
-        place_photo(
-            session, photo["file"], shapely.from_wkb(photo["outline"]), photo["tied"], photo["error_m"],
-            photo["residual_m"],
-        )  # fmt: skip
-        words = fault or Reason.all([photo["words"], *([remark] if remark else [])])
+        outline = shapely.from_wkb(photo["outline"])
+        if not outline.is_empty:
+            place_photo(session, photo["file"], outline, photo["tied"], photo["error_m"], photo["residual_m"])
+        words = fault or Reason.all([Reason.of(*photo["words"]), *([remark] if remark else [])])
         of_file = received[photo["file"]]
         ends.append(End(of_file, "failed", words) if photo["left_out"] else End(of_file, outcome, words, scene_id))
-    return ends + [End(received[one["file"]], "failed", Reason(one["reason"])) for one in flight["unplaced"]]
+    return ends + [End(received[one["file"]], "failed", Reason.of(*one["reason"])) for one in flight["unplaced"]]
 
 
 def _scene(

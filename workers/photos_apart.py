@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from errors import ImageError
     from imagery import Scene
     from imagery.drone.photo import Photo
     from imagery.drone.place import PlacedFlight
@@ -67,8 +68,15 @@ def mosaic(task: dict[str, Any], limits: Limits) -> dict[str, Any]:
     return {"flights": told, "failed": failed}
 
 
-def _told(file: int, error: Exception) -> dict[str, Any]:
-    return {"file": file, "reason": str(error)}
+def _told(file: int, error: ImageError) -> dict[str, Any]:
+    return {"file": file, "reason": _said(error.reason)}
+
+
+def _said(reason: str) -> list[Any]:
+    """A reason as plain data, for :meth:`errors.Reason.of`."""
+    from errors import Reason
+
+    return [str(reason), Reason.told_of(reason)]
 
 
 def _flight(
@@ -103,7 +111,7 @@ def _flight(
         {
             "file": files[one.photo.path],
             "left_out": one.left_out,
-            "words": in_words(one),
+            "words": _said(in_words(one)),
             "tied": one.tied,
             "error_m": one.error_m,
             "residual_m": one.residual_m,
@@ -116,7 +124,7 @@ def _flight(
         "date_source": source,
         "cog": str(cog),
         "photos": placed,
-        "unplaced": [{"file": files[photo.path], "reason": reason} for photo, reason in flight.unplaced],
+        "unplaced": [{"file": files[photo.path], "reason": _said(reason)} for photo, reason in flight.unplaced],
         "facts": flight_facts(flight),
     }
 

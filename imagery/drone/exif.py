@@ -14,12 +14,14 @@ import defusedxml
 from defusedxml.ElementTree import fromstring
 from PIL import Image, UnidentifiedImageError
 
+from errors import Reason
 from imagery.declared import broken
 from imagery.isolate import LocalFile
 
 _DJI = "{http://www.dji.com/drone-dji/1.0/}"
 _PANORAMA = "{http://ns.google.com/photos/1.0/panorama/}"
 _DESCRIPTION = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"
+_NO_NUMBER = Reason("its position is no number (a fraction with a zero denominator?)", "photo.no_number")
 _MOMENT = re.compile(r"^(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
 _DAY = re.compile(r"^(\d{4})[:-](\d\d)[:-](\d\d)")
 
@@ -128,11 +130,12 @@ def _position(gps: dict[int, Any], dji: dict[str, str]) -> tuple[float | None, f
         longitude = number(dji.get("GpsLongitude", dji.get("GpsLongtitude")))  # older drones write it so
     if latitude is None or longitude is None:
         there = _LAT in gps or _LON in gps
-        return None, None, "its position is no number (a fraction with a zero denominator?)" if there else ""
+        return None, None, _NO_NUMBER if there else ""
     if abs(latitude) > 89 or abs(longitude) > 180:
-        return None, None, f"its position {latitude:g}, {longitude:g} is no latitude and longitude"
+        words = f"its position {latitude:g}, {longitude:g} is no latitude and longitude"
+        return None, None, Reason(words, "photo.nowhere", latitude=latitude, longitude=longitude)
     if abs(latitude) < 1e-6 and abs(longitude) < 1e-6:
-        return None, None, "its position is 0, 0: the drone had no satellites yet"
+        return None, None, Reason("its position is 0, 0: the drone had no satellites yet", "photo.null_island")
     return latitude, longitude, ""
 
 

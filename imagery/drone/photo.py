@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
-from errors import ImageError
+from errors import ImageError, Reason
 from imagery.dates import acquisition_date
 from imagery.declared import Declared
 from imagery.drone.exif import Tags, number, read_tags
@@ -20,6 +20,7 @@ from imagery.isolate import LocalFile
 _FIRST_DRONES = 2010  # a clock that says an earlier year was never set
 _CLOCK_DAYS = 2  # by which a camera's day may differ from another: it runs in some time zone
 _LOWEST_M = 3.0  # over the take-off point; below that a photo shows no ground to speak of
+_NO_ATTITUDE = Reason("its attitude is not told: taken as looking straight down", "photo.no_attitude")
 _FULL_FRAME_MM = 36.0
 _RTK_FIXED = 50
 _RTK_LEAST_M = 0.03
@@ -80,6 +81,7 @@ class Photo:
             "lens": self.lens.__dict__,
             "taken": self.taken and self.taken.isoformat(),
             "date": self.date and self.date.isoformat(),
+            "remarks": [[str(remark), Reason.told_of(remark)] for remark in self.remarks],
         }
 
     @classmethod
@@ -94,7 +96,7 @@ class Photo:
                 "lens": Lens(**lens | {"distortion": tuple(lens["distortion"])}),
                 "taken": data["taken"] and dt.datetime.fromisoformat(data["taken"]),
                 "date": data["date"] and dt.date.fromisoformat(data["date"]),
-                "remarks": tuple(data["remarks"]),
+                "remarks": tuple(Reason.of(words, told) for words, told in data["remarks"]),
             }
         )
 
@@ -133,10 +135,13 @@ def read_photo(
     tags, name = read_tags(file), file.name
     _refuse_panorama(tags, declared, settings, name)
     if tags.latitude is None or tags.longitude is None:
-        why = tags.faulty or "it holds no position"
+        why = tags.faulty or Reason("it holds no position", "photo.none_told")
         raise ImageError(
             f"{name} cannot be placed: {why}. Take photos with the drone's satellite reception on, or make an "
-            "orthophoto of them and pass that."
+            "orthophoto of them and pass that.",
+            "photo.no_position",
+            name=name,
+            why=why,
         )
     told = "GimbalPitchDegree" in tags.dji
     noise = settings.sensors.dji if told else settings.sensors.exif
@@ -144,13 +149,21 @@ def read_photo(
     if abs(90 + pitch) > settings.max_off_nadir_deg:
         raise ImageError(
             f"{name} is oblique: the camera looked {abs(90 + pitch):.0f}° away from straight down, and up to "
-            f"{settings.max_off_nadir_deg:g}° are taken. Fly with the camera pointing straight down (gimbal −90°)."
+            f"{settings.max_off_nadir_deg:g}° are taken. Fly with the camera pointing straight down (gimbal −90°).",
+            "photo.oblique",
+            name=name,
+            angle=round(abs(90 + pitch)),
+            limit=settings.max_off_nadir_deg,
         )
     height = number(tags.dji.get("RelativeAltitude"))
     if height is not None and height < _LOWEST_M:
         raise ImageError(
             f"{name} was taken {height:g} m above the take-off point, and at least {_LOWEST_M:g} m are needed. "
-            "Leave out photos taken on the ground."
+            "Leave out photos taken on the ground.",
+            "photo.low",
+            name=name,
+            height=height,
+            least=_LOWEST_M,
         )
     date, date_source, doubts = _day(tags, name, today, default_date)
     return Photo(
@@ -180,14 +193,18 @@ def _refuse_panorama(tags: Tags, declared: Declared, settings: DroneSettings, na
         kind = "a vertical panorama" if declared.height > declared.width else "a panorama"
         raise ImageError(
             f"{name} is {kind} ({declared.width} × {declared.height} pixels), stitched from several views, and has no "
-            "one geometry. Pass the single photos, taken straight down."
+            "one geometry. Pass the single photos, taken straight down.",
+            "photo.panorama",
+            name=name,
+            width=declared.width,
+            height=declared.height,
         )
 
 
 def _attitude(tags: Tags, told: bool) -> tuple[float, float, float | None, list[str]]:
     """Pitch, roll and yaw in degrees, and remarks."""
     if not told:
-        return -90.0, 0.0, tags.heading_deg, ["its attitude is not told: taken as looking straight down"]
+        return -90.0, 0.0, tags.heading_deg, [_NO_ATTITUDE]
     pitch, roll, yaw = (number(tags.dji.get(f"Gimbal{part}Degree")) for part in ("Pitch", "Roll", "Yaw"))
     if yaw is None:
         yaw = number(tags.dji.get("FlightYawDegree"))
@@ -226,7 +243,10 @@ def _lens(tags: Tags, declared: Declared, settings: DroneSettings, name: str) ->
         return Lens(width, height, focal, noise.equivalent, source="35 mm equivalent")
     raise ImageError(
         f"{name} does not tell its focal length, and {tags.model or 'its camera'} is not in configs/drone.yaml. "
-        "Add the width of its sensor there, or pass photos with complete EXIF."
+        "Add the width of its sensor there, or pass photos with complete EXIF.",
+        "photo.no_focal",
+        name=name,
+        camera=tags.model,
     )
 
 
@@ -249,15 +269,18 @@ def _day(tags: Tags, name: str, today: dt.date, default: dt.date | None) -> tupl
     if satellites is not None and satellites <= today + dt.timedelta(days=1):
         if clock is None or abs((clock - satellites).days) <= _CLOCK_DAYS:
             return clock or satellites, "camera's clock", ()
-        return satellites, "satellites", (f"the camera's clock says {clock}, the satellites {satellites}",)
+        words = f"the camera's clock says {clock}, the satellites {satellites}"
+        return satellites, "satellites", (Reason(words, "photo.clock_satellites", clock=clock, satellites=satellites),)
     named = _named_day(name, today)
     other, source = (default, "given") if default is not None else (named, "file or folder name")
     if not believed:
-        wrong = (f"the camera's clock says {clock}, which cannot be",) if clock else ("the camera tells no time",)
+        said = Reason(f"the camera's clock says {clock}, which cannot be", "photo.clock_wrong", clock=clock)
+        wrong = (said,) if clock else (Reason("the camera tells no time", "photo.no_clock"),)
         return other, source if other else "unknown", wrong
     assert clock is not None
     if other is not None and abs((clock - other).days) > 300:
-        return other, source, (f"the camera's clock says {clock}, and {other} was {source}: is the clock right?",)
+        words = f"the camera's clock says {clock}, and {other} was {source}: is the clock right?"
+        return other, source, (Reason(words, "photo.clock_doubt", clock=clock, other=other),)
     return clock, "camera's clock", ()
 
 

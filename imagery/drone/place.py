@@ -13,7 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
-from errors import ImageError
+from errors import ImageError, Reason
 from imagery.drone.adjust import Adjusted, Observations, adjust
 from imagery.drone.collinearity import Pose, footprint, ground_sample_distance
 from imagery.drone.ground import Frame, Ground, read_ground
@@ -238,13 +238,17 @@ class _Flight:
                 error = float(np.hypot(np.hypot(*self.deviations[number, :2]), after or 0.0))
             left_out = ""
             if tied[number] == "nothing" and error > settings.coarse_limit_m:
-                left_out = (
+                left_out = Reason(
                     f"it shows nothing that another photo or the reference image shows, and by its sensors alone its "
-                    f"place is known to {error:.1f} m, above the limit of {settings.coarse_limit_m:g} m: not compared"
+                    f"place is known to {error:.1f} m, above the limit of {settings.coarse_limit_m:g} m: not compared",
+                    "photo.too_coarse",
+                    error=round(error, 1),
+                    limit=settings.coarse_limit_m,
                 )
             outline = footprint(adjusted.poses[number], photo.lens, self.ground)
             if not left_out and not (outline.is_valid and np.isfinite(outline.bounds).all()):
-                left_out, outline = "its outline on the ground is none: was it taken at a strong tilt?", Polygon()
+                words = "its outline on the ground is none: was it taken at a strong tilt?"
+                left_out, outline = Reason(words, "photo.no_outline"), Polygon()
             out.append(
                 PlacedPhoto(
                     photo, adjusted.poses[number], tied[number], error, after, before, outline,
@@ -323,4 +327,5 @@ def refuse_empty(flight: PlacedFlight) -> None:
     """Raise ImageError for a flight of which nothing can become a mosaic."""
     if not flight.used:
         reasons = [placed.left_out for placed in flight.photos] + [reason for _, reason in flight.unplaced]
-        raise ImageError(f"No photo of the flight can be placed: {reasons[0] if reasons else 'there is none'}.")
+        first = reasons[0] if reasons else "there is none"
+        raise ImageError(f"No photo of the flight can be placed: {first}.", "photo.none_placed", first=first)

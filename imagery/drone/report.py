@@ -9,6 +9,7 @@ import shapely
 from shapely.geometry import mapping
 from shapely.geometry.polygon import orient
 
+from errors import Reason
 from imagery.drone.place import PlacedFlight, PlacedPhoto, outline_in_degrees
 
 
@@ -51,16 +52,20 @@ def photo_facts(placed: PlacedPhoto, mosaic: str) -> dict[str, Any]:
     }
 
 
-def in_words(placed: PlacedPhoto) -> str:
+def in_words(placed: PlacedPhoto) -> Reason:
     """What a person should know of a photo in a mosaic, in one sentence without its full stop."""
     if placed.left_out:
-        return placed.left_out
+        return Reason.all([placed.left_out])
+    error = round(placed.error_m, 1)
+    about = f"error about {error} m"
     tied = {
-        "reference": "placed by the reference image",
-        "neighbours": "placed by its neighbours, all together by the satellites",
-        "nothing": "placed coarsely, by its sensors alone",
+        "reference": Reason(f"placed by the reference image: {about}", "photo.by_reference", error=error),
+        "neighbours": Reason(
+            f"placed by its neighbours, all together by the satellites: {about}", "photo.by_neighbours", error=error
+        ),
+        "nothing": Reason(f"placed coarsely, by its sensors alone: {about}", "photo.coarse", error=error),
     }[placed.tied]
-    return "; ".join([f"{tied}: error about {placed.error_m:.1f} m", *placed.photo.remarks])
+    return Reason.all([tied, *placed.photo.remarks])
 
 
 def flight_facts(flight: PlacedFlight) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from errors import Reason
 from imagery.drone.collinearity import Pose, gimbal_rotation, to_ground
 from imagery.drone.ground import Frame, Ground
 from imagery.drone.photo import Photo
@@ -71,7 +72,8 @@ def start_poses(photos: Sequence[Photo], at: Float64, ties: Sequence[Ties], fram
     """Place photos by what they say of themselves."""
     found = _from_neighbours(photos, at, ties)
     below = ground.elevation(at[:, 0], at[:, 1])
-    numbers, poses, deviations, unplaced = [], [], [], {}
+    numbers, poses, deviations = [], [], []
+    unplaced: dict[int, str] = {}
     for number, photo in enumerate(photos):
         noise = photo.noise
         heights, headings = found.get(number, ([], []))
@@ -82,7 +84,9 @@ def start_poses(photos: Sequence[Photo], at: Float64, ties: Sequence[Ties], fram
         if height is None and not ground.flat and photo.altitude_m is not None:
             height, height_deviation = photo.altitude_m - float(below[number]), 30.0
         if height is None or not _PLAUSIBLE_M[0] <= height <= _PLAUSIBLE_M[1]:
-            unplaced[number] = "its height above the ground is neither told nor found by its neighbours"
+            unplaced[number] = Reason(
+                "its height above the ground is neither told nor found by its neighbours", "photo.no_height"
+            )
             continue
         yaw, yaw_deviation = photo.yaw_deg, noise.yaw_deg
         if yaw is not None:
@@ -90,7 +94,7 @@ def start_poses(photos: Sequence[Photo], at: Float64, ties: Sequence[Ties], fram
         elif headings:
             yaw, yaw_deviation = _mean_heading(headings)
         else:
-            unplaced[number] = "its heading is neither told nor found by its neighbours"
+            unplaced[number] = Reason("its heading is neither told nor found by its neighbours", "photo.no_heading")
             continue
         # heights are told above the take-off point, those found are above the ground below the camera
         foot = float(below[0]) if photo.height_m is not None else float(below[number])

@@ -192,7 +192,13 @@ def test_a_batch_is_seen_by_whose_ground_it_is(context: Context, address: str, l
     assert li.post("/api/batches", json={"area": CODE + "001"}).status_code == 422  # no such area is loaded
     with client_of(address, token_of(context, "wang")) as wang:
         assert wang.get("/api/batches").json() == {"batches": []}
-        for path in ("/api/batches/{}", "/api/batches/{}/footprints", "/batches/{}", "/batches/{}/files"):
+        for path in (
+            "/api/batches/{}",
+            "/api/batches/{}/footprints",
+            "/api/batches/{}/photos",
+            "/batches/{}",
+            "/batches/{}/files",
+        ):
             assert wang.get(path.format(batch)).status_code == 404
 
 

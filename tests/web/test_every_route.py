@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,6 +90,7 @@ TABLE: dict[tuple[str, str], Ask] = {
     ("GET", "/tiles/alerts/{number}/{which}/{z}/{x}/{y}"): Ask(),
     ("GET", "/api/batches/{batch_id}"): Ask(),
     ("GET", "/api/batches/{batch_id}/footprints"): Ask(),
+    ("GET", "/api/batches/{batch_id}/photos"): Ask(),
     ("POST", "/api/batches/{batch_id}/complete"): Ask(query="leave_out=true"),
     ("GET", "/batches/{batch_id}"): Ask(),
     ("GET", "/batches/{batch_id}/files"): Ask(),
@@ -180,8 +180,8 @@ class World:
 
 
 @pytest.fixture
-def world(service: Context, sign_in: SignIn, tmp_path: Path) -> World:
-    villages = settle(service, tmp_path / "villages")
+def world(service: Context, sign_in: SignIn) -> World:
+    villages = settle(service)
     with service.database.write() as session:
         strong = add_person(
             session, login="strong_a", name="A", role="village", code=CODES["a"], administrator=True, now=NOW
