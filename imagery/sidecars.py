@@ -8,12 +8,14 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from errors import Reason
+from imagery.odm import recognise_odm
 
 _ALWAYS_HIDDEN = ("thumbs.db", "desktop.ini", "__macosx")
 _UNREAD = (".ovr", ".aux.xml", ".aux", ".rrd", ".msk")
 _WORLD = ("tfw", "tifw", "tiffw", "jgw", "jpgw", "jpegw", "pgw", "pngw", "j2w", "jp2w", "wpw", "webpw", "wld")
 
 NO_REASON = Reason("")
+SHOTS_SUFFIX = "odm"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Sorted:
         role: an image is whatever nothing else is known of.
         world: of an image: the name of its world file; None: there is none.
         prj: of an image: the name of the file with its coordinate system.
+        shots: of an orthophoto by OpenDroneMap: the name of the file that tells of its photos.
         reason: of a sidecar or an ignored file, for people.
     """
 
@@ -32,7 +35,14 @@ class Sorted:
     role: Literal["image", "zip", "sidecar", "ignored"]
     world: str | None = None
     prj: str | None = None
+    shots: str | None = None
     reason: Reason = NO_REASON
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """Of an image: the suffixes under which files are to lie beside it, and their names."""
+        found = {"wld": self.world, "prj": self.prj, SHOTS_SUFFIX: self.shots}
+        return {suffix: name for suffix, name in found.items() if name is not None}
 
 
 def hidden(name: str) -> bool:
@@ -43,6 +53,8 @@ def hidden(name: str) -> bool:
 
 def sort_out(names: Iterable[str]) -> list[Sorted]:
     """Match world files and .prj to images by their name without suffix, in the same folder.
+
+    Of an output of OpenDroneMap the orthophoto is an image.
 
     Args:
         names: paths with ``/`` between folders.
@@ -56,13 +68,26 @@ def sort_out(names: Iterable[str]) -> list[Sorted]:
         by_lower.setdefault(name.lower(), name)
     sidecars = [name for name in shown if _suffix(name) in (*_WORLD, "prj")]
     unread = {name for name in shown if name.lower().endswith(_UNREAD)}
-    images = [name for name in shown if name not in unread and _suffix(name) not in (*_WORLD, "prj", "zip")]
+    orthophotos, left = recognise_odm(shown)
+    shots = {told: name for name, told in orthophotos.items() if told is not None}
+    images = [
+        name
+        for name in shown
+        if name not in unread
+        and name not in shots
+        and name not in left
+        and _suffix(name) not in (*_WORLD, "prj", "zip")
+    ]
     found = {name: _of_image(name, by_lower) for name in images}
     used = {sidecar: image for image, both in found.items() for sidecar in both if sidecar is not None}
     sorted_out = []
     for name in shown:
         if name in found:
-            sorted_out.append(Sorted(name, "image", *found[name]))
+            sorted_out.append(Sorted(name, "image", *found[name], orthophotos.get(name)))
+        elif name in left:
+            sorted_out.append(Sorted(name, "ignored", reason=left[name]))
+        elif name in shots:
+            sorted_out.append(Sorted(name, "sidecar", reason=_read_with(shots[name])))
         elif name in unread:
             reason = Reason(
                 "what GDAL writes beside an image is not read: the image itself holds all that is needed",

@@ -91,7 +91,7 @@ def hand_over(context: Context, batch: int) -> bool:
                 _hand_in(desk, entry, whole)
             if entry.role in ("image", "zip"):  # a sidecar stays until its image has been handed in
                 whole[entry.name].part.unlink(missing_ok=True)
-        with context.database.write() as session:
+        with desk.writing() as session:
             end_receiving(session, batch, context.clock())
         forget_batch(context.settings, batch)
         return True
@@ -117,7 +117,7 @@ def _hand_in(desk: Desk, entry: Sorted, whole: dict[str, Upload]) -> None:
         sha256 = checksum(file, upload.name, lambda _: None)
         if upload.sha256 not in ("", sha256):
             raise ImageError(DAMAGED)
-        beside = {suffix: _sidecar(whole[name]) for suffix, name in (("wld", entry.world), ("prj", entry.prj)) if name}
+        beside = {suffix: _sidecar(whole[name]) for suffix, name in entry.beside.items()}
     except ImageError as error:
         desk.failed(upload.name, upload.size, error.reason)
         return

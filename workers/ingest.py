@@ -18,7 +18,8 @@ from imagery.archive import Archive, Member
 from imagery.drone.photo import Photo
 from imagery.ingest import IngestedImage, ingest_image
 from imagery.limits import GIB
-from imagery.sidecars import hidden, sort_out
+from imagery.odm import flight_day
+from imagery.sidecars import SHOTS_SUFFIX, hidden, sort_out
 from store.batches import file_names
 from store.objects import ObjectMissing, Objects
 from store.scenes import add_scene, scene_by_sha256
@@ -106,8 +107,11 @@ KINDS = (Kind("ingest.file", "ingest", ingest_file), Kind("ingest.zip", "ingest"
 
 
 def _ingested(context: Context, work: Work, received: Received, folder: Path, cog: Path) -> IngestedImage:
-    file = received.file
+    file, date = received.file, received.date
     with context.objects.local(file.received) as path:
+        if SHOTS_SUFFIX in received.beside:
+            shots = context.objects.read(f"{file.received}.{SHOTS_SUFFIX}")
+            date = flight_day(shots, context.settings.zone) or date
         if received.beside:
             path = _laid(context.objects, received, path, folder)
         return ingest_image(
@@ -117,7 +121,7 @@ def _ingested(context: Context, work: Work, received: Received, folder: Path, co
             limits=limits_of(context.settings.limits),
             today=context.today,
             workdir=folder,
-            default_date=received.date,
+            default_date=date,
             apart=work.attempt > 1,
         )
 
@@ -186,8 +190,8 @@ def _unpack(desk: Desk, work: Work, archive: Archive, zip_name: str, folder: Pat
         if entry.role != "image":
             desk.beside(entry, member.size)
             continue
-        beside = {"wld": entry.world, "prj": entry.prj}
-        _unpack_image(desk, archive, entry.name, member, {s: members[n] for s, n in beside.items() if n}, folder)
+        beside = {suffix: members[name] for suffix, name in entry.beside.items()}
+        _unpack_image(desk, archive, entry.name, member, beside, folder)
     return len(members)
 
 

@@ -95,7 +95,7 @@ def receive(
             _receive_one(desk, entry, where, told)
         else:
             told.add(entry.name, size_of(where[entry.name]))
-    with context.database.write() as session:
+    with desk.writing() as session:
         end_receiving(session, batch.id, context.clock())
     return batch.id
 
@@ -119,7 +119,7 @@ class Desk:
             path: the file.
             size: its bytes.
             sha256: of its content.
-            sidecars: content of what is to lie beside it, by suffix: ``wld``, ``prj``.
+            sidecars: content of what is to lie beside it, by suffix (see :attr:`imagery.sidecars.Sorted.beside`).
             kind: of the job.
         """
         with self.context.database.read() as session:
@@ -139,7 +139,7 @@ class Desk:
         self.context.objects.put(key, path)
         for suffix, content in sidecars.items():
             self.context.objects.put(f"{key}.{suffix}", content)
-        with self._writing() as session:
+        with self.writing() as session:
             now = self.context.clock()
             file_id = add_file(session, self.batch_id, name, size=size, now=now, sha256=sha256, received=key)
             if file_id is not None:
@@ -159,7 +159,8 @@ class Desk:
             now = self.context.clock()
             add_file(session, self.batch_id, entry.name, size=size, now=now, outcome=outcome, reason=entry.reason)
 
-    def _writing(self) -> AbstractContextManager[Session]:
+    def writing(self) -> AbstractContextManager[Session]:
+        """A transaction that writes; the workers are told of the jobs it adds, if they are to be."""
         database, settings = self.context.database, self.context.settings
         return publishing(database, settings) if self.publish else database.write()
 
@@ -214,9 +215,7 @@ def _receive_one(desk: Desk, entry: Sorted, where: Mapping[str, Path], told: _Pr
     try:
         file = regular_file(path, entry.name)
         sha256 = checksum(file, entry.name, lambda size: told.add(entry.name, size))
-        beside = {
-            suffix: read_sidecar(where[name]) for suffix, name in (("wld", entry.world), ("prj", entry.prj)) if name
-        }
+        beside = {suffix: read_sidecar(where[name]) for suffix, name in entry.beside.items()}
     except ImageError as error:
         desk.failed(entry.name, size_of(path), error.reason)
         return

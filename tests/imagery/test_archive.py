@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import stat
 import struct
@@ -13,6 +14,7 @@ import pytest
 
 from errors import ImageError
 from imagery.archive import Archive
+from imagery.odm import flight_day
 from imagery.sidecars import hidden, sort_out
 
 LIMITS: dict[str, Any] = {"max_files": 100, "max_bytes": 50e6, "max_ratio": 200.0}
@@ -197,3 +199,39 @@ def test_sidecars_go_with_the_image_of_their_name_in_their_folder() -> None:
         "y/a.prj": "ignored", "x/b.jgw": "ignored", "x/c.tif.aux.xml": "ignored", "d.ovr": "ignored",
     }  # fmt: skip
     assert "no image of this name" in by_name["y/a.prj"].reason
+
+
+def test_of_an_output_of_opendronemap_the_orthophoto_is_taken() -> None:
+    names = [
+        "task/odm_orthophoto/odm_orthophoto.tif",
+        "task/odm_orthophoto/odm_orthophoto.png",
+        "task/images.json",
+        "task/cameras.json",
+        "task/odm_dem/dsm.tif",
+        "task/opensfm/undistorted/images/a.tif",
+        "task/images/DJI_0001.JPG",
+        "task/another_20240501.tif",
+        "images.json",
+    ]
+    by_name = {entry.name: entry for entry in sort_out(names)}
+    assert [by_name[name].role for name in names] == [
+        "image", "ignored", "sidecar", "ignored", "ignored", "ignored", "ignored", "image", "image",
+    ]  # fmt: skip
+    assert by_name[names[0]].beside == {"odm": "task/images.json"}
+    assert by_name["task/odm_dem/dsm.tif"].reason == "part of an OpenDroneMap output, not an image of the ground"
+    assert "was made of it" in by_name["task/images/DJI_0001.JPG"].reason
+    assert by_name["task/another_20240501.tif"].beside == {}
+
+
+@pytest.mark.parametrize(
+    ("told", "day"),
+    [
+        (b'[{"filename": "a.jpg", "utc_time": 1714521600000.0, "x": 1}]', dt.date(2024, 5, 1)),
+        (b'[{"utc_time": 1714521600}]', dt.date(2024, 5, 1)),
+        (b'[{"utc_time": null}, {"utc_time": 1714521600000', None),  # cut: what it ends with is not believed
+        (b'[{"utc_time": 946684800}]', None),
+        (b"", None),
+    ],
+)
+def test_the_day_of_an_orthophoto_is_that_of_its_photos(told: bytes, day: dt.date | None) -> None:
+    assert flight_day(told, dt.UTC) == day

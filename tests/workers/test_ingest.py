@@ -444,3 +444,24 @@ def test_of_500_files_with_25_bad_ones_each_gets_its_outcome(context: Context, f
             assert any(part in files[name].reason for part in why.split("|")), files[name].reason
     assert len(scenes(context)) == 475
     assert len(list(context.objects.keys(""))) == 475
+
+
+def test_an_output_of_opendronemap_gives_its_orthophoto_with_its_day(context: Context, folder: Path) -> None:
+    write_image(folder / "task" / "odm_orthophoto" / "odm_orthophoto.tif", 1)
+    write_image(folder / "task" / "odm_dem" / "dsm.tif", 2)
+    (folder / "task" / "images.json").write_text('[{"filename": "a.jpg", "utc_time": 1714521600000.0}]')
+    packed = folder.with_name("all.zip")
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(folder.rglob("*.*")):
+            archive.write(path, path.relative_to(folder / "task"))
+    files = ingested(context, folder)
+    assert states(files) == {
+        "task/odm_orthophoto/odm_orthophoto.tif": "placed",
+        "task/odm_dem/dsm.tif": "ignored",
+        "task/images.json": "used",
+    }
+    [scene] = scenes(context)
+    assert (scene.date, scene.date_source) == (dt.date(2024, 5, 1), "given")
+    in_zip = states(ingested(context, packed))
+    assert in_zip["all.zip/odm_orthophoto/odm_orthophoto.tif"] == "duplicate"
+    assert in_zip["all.zip/odm_dem/dsm.tif"] == "ignored"

@@ -1,0 +1,75 @@
+"""The output of OpenDroneMap, known by its layout: the orthophoto is taken, with its day; the rest is no image of the
+ground, or what the orthophoto was made of.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from errors import Reason
+
+ORTHOPHOTO = "odm_orthophoto/odm_orthophoto.tif"
+SHOTS = "images.json"
+"""Beside the folder of the orthophoto: what OpenDroneMap knows of each photo."""
+
+PART = Reason("part of an OpenDroneMap output, not an image of the ground", "odm.part")
+PHOTO = Reason("the orthophoto of this OpenDroneMap output was made of it", "odm.photo")
+
+_FOLDERS = re.compile(
+    r"odm_\w+|opensfm|mve|entwine_pointcloud|3d_tiles|submodels|micmac|orthophoto_tiles|(dsm|dtm)_tiles"
+)
+_FILES = re.compile(
+    r"(images|cameras|log|options|img_list|shots|benchmark|task_output|reconstruction\.topocentric|proj|data)"
+    r"\.(json|txt|geojson|out)"
+)
+_TAKEN = re.compile(rb'"utc_time"\s*:\s*(\d{9,13})(?:\.\d*)?\s*[,}]')  # seconds or milliseconds since 1970
+
+
+def recognise_odm(names: Sequence[str]) -> tuple[dict[str, str | None], dict[str, Reason]]:
+    """Find outputs of OpenDroneMap among files.
+
+    Args:
+        names: paths with ``/`` between folders.
+
+    Returns:
+        orthophotos, each with the name of its :data:`SHOTS` if it is there; and what is not taken, with the reason.
+    """
+    known = set(names)
+    orthophotos: dict[str, str | None] = {}
+    left: dict[str, Reason] = {}
+    for name in names:
+        if name != ORTHOPHOTO and not name.endswith(f"/{ORTHOPHOTO}"):
+            continue
+        root = name.removesuffix(ORTHOPHOTO)
+        shots = root + SHOTS
+        orthophotos[name] = shots if shots in known else None
+        for other in names:
+            if other.startswith(root) and other not in (name, shots):
+                reason = _reason(PurePosixPath(other.removeprefix(root)).parts)
+                if reason is not None:
+                    left[other] = reason
+    return orthophotos, {name: reason for name, reason in left.items() if name not in orthophotos}
+
+
+def flight_day(shots: bytes, zone: dt.tzinfo) -> dt.date | None:
+    """Local day of the flight by :data:`SHOTS`, of which the beginning does; None: it does not tell."""
+    found = _TAKEN.search(shots)
+    if found is None:
+        return None
+    seconds = int(found[1])
+    if seconds > 100_000_000_000:
+        seconds //= 1000
+    day = dt.datetime.fromtimestamp(seconds, tz=zone).date()
+    return day if day.year >= 2010 else None
+
+
+def _reason(parts: tuple[str, ...]) -> Reason | None:
+    """Of a path below the root of an output; None: it does not belong to the output."""
+    if len(parts) == 1:
+        return PART if _FILES.fullmatch(parts[0].lower()) else None
+    if parts[0].lower() == "images":
+        return PHOTO
+    return PART if _FOLDERS.fullmatch(parts[0].lower()) else None
