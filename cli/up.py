@@ -16,7 +16,10 @@ from workers.broker import shown
 from workers.context import Context
 from workers.process import begin
 from workers.start import prepared
-from workers.supervisor import Part, Supervisor, plan_parts
+from workers.supervisor import Part, Supervisor, module_part, plan_parts
+
+BACKLOG = 512
+"""Connections that wait for a process that is being started."""
 
 
 def up(
@@ -45,10 +48,11 @@ def up(
     settings = read_service()
     begin(settings)
     port = port or settings.web.port
+    serve: list[Part] = []
     if pages:
         check_packages()
-        _check_port(settings.web.address, port)
-    serve = ("web.server", "--port", str(port)) if pages else None
+        listening = _listen(settings.web.address, port)
+        serve = _pages(listening.fileno(), settings.web_processes)
     parts = plan_parts(processes or settings.worker_processes, work=work, schedule=schedule, pages=serve)
     words = Console(stderr=True, highlight=False, soft_wrap=True)
     with prepared(settings, sorted({part.kind for part in parts})) as context:
@@ -60,16 +64,22 @@ def up(
     raise typer.Exit(code)
 
 
-def _check_port(address: str, port: int) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as trying:
-        trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trying.bind((address, port))
-        except (OSError, OverflowError) as error:
-            raise SettingsError(
-                f"The pages cannot be served on {address} port {port}: {error}. Name another port with --port or "
-                "TUBAN_WEB__PORT."
-            ) from error
+def _pages(listening: int, processes: int) -> list[Part]:
+    """The processes that serve the pages, all on one socket: whoever is free takes the next connection."""
+    names = ["pages"] if processes == 1 else [f"pages {number}" for number in range(1, processes + 1)]
+    given = ("web.server", "--listening", str(listening))
+    return [module_part(name, "web", *given, files=(listening,)) for name in names]
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return socket.create_server((address, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"The pages cannot be served on {address} port {port}: {error}. Name another port with --port or "
+            "TUBAN_WEB__PORT."
+        ) from error
 
 
 def _tell_pages(words: Console, settings: ServiceSettings, context: Context, port: int) -> None:

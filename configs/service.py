@@ -186,6 +186,7 @@ class WebSettings(_Group):
 
     address: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, lt=65536)] = 8000
+    processes: Annotated[int, Field(ge=0)] = 0
     secure_cookies: bool = True
     session_hours: Annotated[float, Field(gt=0)] = 12
     idle_minutes: Annotated[float, Field(gt=0)] = 120
@@ -282,6 +283,11 @@ class ServiceSettings(BaseSettings):
     def drop_folder(self) -> Path:
         """Where the drop folder's deliveries go."""
         return Path(self.delivery.drop_folder) if self.delivery.drop_folder else self.home.resolve() / "delivery"
+
+    @property
+    def web_processes(self) -> int:
+        """Processes that serve the pages. On SQLite one is enough: only one of them could write."""
+        return self.web.processes or (min(2, os.cpu_count() or 1) if self.database.startswith("postgresql") else 1)
 
     @property
     def worker_processes(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import threading
 
 import structlog
@@ -11,6 +12,7 @@ import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from configs.service import ServiceSettings, read_service
+from store.lead_board import all_leads
 from store.processes import say_alive
 from web.app import make_app
 from workers.context import Context
@@ -21,13 +23,14 @@ ALIVE_SECONDS = 10.0
 logger = structlog.get_logger("tuban.web")
 
 
-def serve(settings: ServiceSettings) -> None:
-    """Serve until asked to stop."""
+def serve(settings: ServiceSettings, listening: socket.socket | None = None) -> None:
+    """Serve until asked to stop; on a socket that listens already, which other processes may serve as well."""
     context = Context.of(settings)
     stop = threading.Event()
     threading.Thread(target=_say_alive, args=(context, stop), daemon=True).start()
+    threading.Thread(target=_know_leads, args=(context,), daemon=True).start()
     try:
-        uvicorn.run(
+        config = uvicorn.Config(
             make_app(context),
             host=settings.web.address,
             port=settings.web.port,
@@ -38,6 +41,10 @@ def serve(settings: ServiceSettings) -> None:
             server_header=False,
             timeout_graceful_shutdown=10,
         )
+        server = uvicorn.Server(config)
+        server.run(sockets=[listening] if listening is not None else None)
+        if not server.started:
+            raise SystemExit(3)
     finally:
         stop.set()
         context.database.close()
@@ -53,10 +60,20 @@ def _say_alive(context: Context, stop: threading.Event) -> None:
         stop.wait(ALIVE_SECONDS)
 
 
+def _know_leads(context: Context) -> None:
+    """Read the leads before the first person asks for their number: of a hundred thousand it takes a second or two."""
+    try:
+        with context.database.read() as session:
+            all_leads(session)
+    except SQLAlchemyError as error:
+        logger.warning("the database does not answer", error=str(error).splitlines()[0])
+
+
 def main() -> None:
     """Arguments in, until the end."""
     parser = argparse.ArgumentParser(description="Serve Tuban's pages and API.")
     parser.add_argument("--port", type=int, help="default: web.port of the settings")
+    parser.add_argument("--listening", type=int, help="number of an open socket that listens, instead of a port")
     parser.add_argument("--parent", type=int, help="process that this one ends with")
     given = parser.parse_args()
     settings = read_service()
@@ -65,7 +82,7 @@ def main() -> None:
     begin(settings)
     if given.parent is not None:
         end_with_parent(given.parent)
-    serve(settings)
+    serve(settings, socket.socket(fileno=given.listening) if given.listening is not None else None)
 
 
 if __name__ == "__main__":

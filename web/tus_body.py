@@ -7,9 +7,11 @@ an upload takes it over: the request that holds it ends, with what it has writte
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import secrets
+import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 from anyio.to_thread import run_sync
 from fastapi import Request
@@ -26,6 +28,8 @@ SILENT_SECONDS = 300.0
 _PIECE = 2**20
 _ROOM_EVERY = 64 * 2**20
 _TAKE_OVER_SECONDS = 20.0
+_LOOK_SECONDS = 0.2  # how often a request on which nothing comes sees whether another one asks
+_MARK_BYTES = 16
 
 
 class TooMuch(Refusal):
@@ -34,30 +38,59 @@ class TooMuch(Refusal):
     status = 413
 
 
-@dataclass
-class _Writer:
-    superseded: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+class _Turn:
+    """The right to write to an upload: held by one request of all the processes that serve the pages.
+
+    The file beside the upload is locked by who writes, and holds the mark of who asked last.
+    """
+
+    def __init__(self, upload: Upload) -> None:
+        """Ask for it. FileNotFoundError: the upload's folder is gone."""
+        self._mark = secrets.token_bytes(_MARK_BYTES)
+        self._file = os.open(upload.part.with_suffix(".turn"), os.O_RDWR | os.O_CREAT, 0o600)
+        os.pwrite(self._file, self._mark, 0)
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether another request asked for it after this one."""
+        return os.pread(self._file, _MARK_BYTES, 0) != self._mark
+
+    async def take(self) -> None:
+        """Wait until the request that has it has ended.
+
+        Raises:
+            Clash: it does not end.
+        """
+        latest = time.monotonic() + _TAKE_OVER_SECONDS
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > latest:
+                    raise Clash("upload.busy") from None
+                await asyncio.sleep(_LOOK_SECONDS / 4)
+            else:
+                return
+
+    def leave(self) -> None:
+        """Let go of it."""
+        os.close(self._file)
 
 
-_writers: dict[str, _Writer] = {}
-"""Requests of this process that write now, by the upload's id."""
-
-
-async def take_over(upload_id: str) -> None:
+async def take_over(upload: Upload) -> None:
     """End the request that writes to an upload, if there is one, and wait until it has.
 
     Raises:
         Clash: it does not end.
     """
-    writer = _writers.get(upload_id)
-    if writer is None:
-        return
-    writer.superseded.set()
     try:
-        await asyncio.wait_for(writer.ended.wait(), _TAKE_OVER_SECONDS)
-    except TimeoutError:
-        raise Clash("upload.busy") from None
+        turn = _Turn(upload)
+    except FileNotFoundError:  # handed over with its batch
+        return
+    try:
+        await turn.take()
+    finally:
+        turn.leave()
 
 
 async def write_body(request: Request, settings: ServiceSettings, upload: Upload, offset: int) -> int:
@@ -77,29 +110,32 @@ async def write_body(request: Request, settings: ServiceSettings, upload: Upload
         TooMuch: more than was announced; what belongs to the file is kept.
         OutputError: the disk is full.
     """
-    await take_over(upload.id)
-    writer = _writers[upload.id] = _Writer()
     try:
+        turn = _Turn(upload)
+    except FileNotFoundError:
+        if offset != upload.offset:
+            raise Clash("upload.offset") from None
+        return upload.size
+    try:
+        await turn.take()
         if offset != upload.offset:
             raise Clash("upload.offset")
         if not upload.part.exists():
             return upload.size
         file = await run_sync(os.open, upload.part, os.O_WRONLY)
         try:
-            return await _write(request, settings, upload, offset, file, writer)
+            return await _write(request, settings, upload, offset, file, turn)
         finally:
             await run_sync(_close, file)
     finally:
-        if _writers.get(upload.id) is writer:
-            del _writers[upload.id]
-        writer.ended.set()
+        turn.leave()
 
 
 async def _write(
-    request: Request, settings: ServiceSettings, upload: Upload, offset: int, file: int, writer: _Writer
+    request: Request, settings: ServiceSettings, upload: Upload, offset: int, file: int, turn: _Turn
 ) -> int:
     pending, checked = bytearray(), offset - _ROOM_EVERY
-    async for piece in _pieces(request, writer):
+    async for piece in _pieces(request, turn):
         room = upload.size - offset - len(pending)
         too_much = len(piece) > room
         pending += piece[:room]
@@ -114,21 +150,22 @@ async def _write(
     return offset + await run_sync(_put, file, bytes(pending), offset)
 
 
-async def _pieces(request: Request, writer: _Writer) -> AsyncIterator[bytes]:
+async def _pieces(request: Request, turn: _Turn) -> AsyncIterator[bytes]:
     """The body until it ends, is cut, is taken over by another request, or nothing comes any more."""
     stream = aiter(request.stream())
 
     async def following() -> bytes | None:
         return await anext(stream, None)
 
-    superseded = asyncio.ensure_future(writer.superseded.wait())
+    heard = time.monotonic()
+    coming = asyncio.ensure_future(following())
     try:
         while True:
-            coming = asyncio.ensure_future(following())
-            await asyncio.wait({coming, superseded}, timeout=SILENT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({coming}, timeout=_LOOK_SECONDS)
             if not coming.done():
-                coming.cancel()
-                return
+                if turn.is_asked_for or time.monotonic() - heard > SILENT_SECONDS:
+                    return
+                continue
             try:
                 piece = coming.result()
             except ClientDisconnect:
@@ -136,8 +173,10 @@ async def _pieces(request: Request, writer: _Writer) -> AsyncIterator[bytes]:
             if piece is None:
                 return
             yield piece
+            heard = time.monotonic()
+            coming = asyncio.ensure_future(following())
     finally:
-        superseded.cancel()
+        coming.cancel()
 
 
 def _put(file: int, data: bytes, offset: int) -> int:

@@ -1,8 +1,9 @@
 """Files while they are uploaded: ``home/uploads/BATCH/``, where each has its bytes and a note of what they are.
 
 ``KEY.part`` holds the bytes that came, so its length is how far the upload is: there is no second counter that a killed
-server could leave behind. ``KEY.json`` holds what the person said of it. What a person calls a file is never part of a
-path. ``batch.json`` keeps the day that was given, ``complete`` says that nothing more will come.
+server could leave behind. ``KEY.json`` holds what the person said of it, ``KEY.turn`` is locked by the request that
+writes. What a person calls a file is never part of a path. ``batch.json`` keeps the day that was given, ``complete``
+says that nothing more will come.
 """
 
 from __future__ import annotations
@@ -148,8 +149,8 @@ def count_uploads(settings: ServiceSettings, batch: int) -> int:
 
 def remove_upload(upload: Upload) -> None:
     """Forget an upload and its bytes."""
-    upload.part.with_suffix(".json").unlink(missing_ok=True)
-    upload.part.unlink(missing_ok=True)
+    for suffix in (".json", ".part", ".turn"):
+        upload.part.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def mark_complete(settings: ServiceSettings, batch: int) -> None:

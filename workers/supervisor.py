@@ -52,17 +52,17 @@ class Part:
         kind: ``worker``, ``schedule`` or ``web``.
         command: what to run, without ``--parent``.
         queues: what a worker works off.
+        files: open files that it is given, by their numbers: of processes that listen on one address.
     """
 
     name: str
     kind: str
     command: tuple[str, ...]
     queues: tuple[str, ...] = ()
+    files: tuple[int, ...] = ()
 
 
-def plan_parts(
-    processes: int, *, work: bool = True, schedule: bool = True, pages: Sequence[str] | None = None
-) -> list[Part]:
+def plan_parts(processes: int, *, work: bool = True, schedule: bool = True, pages: Sequence[Part] = ()) -> list[Part]:
     """Return what one `tuban up` runs: a worker for scans, one for cameras, one for all else, so that an upload never
     waits behind a night's scan or a camera that hangs, a schedule, and the pages.
 
@@ -70,10 +70,8 @@ def plan_parts(
         processes: children that scan.
         work: whether there are workers.
         schedule: whether there is a schedule.
-        pages: module and arguments of the process that serves the pages, which is told of as a command, because this
-            room knows nothing of it; None: there is none.
+        pages: processes that serve the pages: parts that this room knows nothing of (:func:`module_part`).
     """
-    python = (sys.executable, "-P", "-m")  # -P: not from the folder that this happens to be started in
     parts = []
     if work:
         for name, queues, children in (
@@ -82,12 +80,18 @@ def plan_parts(
             ("cameras", ("capture",), CAPTURE_PROCESSES),
         ):
             given = ("--queues", ",".join(queues), "--processes", str(children))
-            parts.append(Part(f"worker {name}", "worker", (*python, "workers.worker", *given), queues))
+            parts.append(module_part(f"worker {name}", "worker", "workers.worker", *given, queues=queues))
     if schedule:
-        parts.append(Part("schedule", "schedule", (*python, "workers.schedule")))
-    if pages is not None:
-        parts.append(Part("pages", "web", (*python, *pages)))
-    return parts
+        parts.append(module_part("schedule", "schedule", "workers.schedule"))
+    return [*parts, *pages]
+
+
+def module_part(
+    name: str, kind: str, module: str, *given: str, queues: tuple[str, ...] = (), files: tuple[int, ...] = ()
+) -> Part:
+    """A part that is a module of ours with arguments."""
+    # -P: not from the folder that this happens to be started in
+    return Part(name, kind, (sys.executable, "-P", "-m", module, *given), queues, files)
 
 
 @dataclass
@@ -167,6 +171,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 process_group=0,
                 env=environment,
+                pass_fds=running.part.files,
             )
         except OSError as error:  # no memory, too many processes: it may pass
             running.start_at = now + LONGEST_PAUSE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,12 @@ def test_a_misspelt_variable_is_told_and_a_foreign_one_is_not(monkeypatch: pytes
     monkeypatch.setenv("TUBAN_NIHGT__AT", "03:00")
     with pytest.raises(SettingsError, match="was TUBAN_NIGHT__AT meant"):
         read_service()
+
+
+def test_pages_are_served_by_several_processes_where_several_can_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = "postgresql+psycopg://tuban@db/tuban"
+    for cores, expected in ((1, 1), (2, 2), (16, 2)):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        assert read_service(database=database).web_processes == expected
+        assert read_service().web_processes == 1
+    assert read_service(web={"processes": 4}).web_processes == 4

@@ -137,7 +137,7 @@ def begin(
 @router.head("/{upload_id}", dependencies=[Depends(_of_version)])
 async def how_far(upload: OwnUpload) -> Response:
     """Where an upload stands; who asks goes on with it, so another connection that holds it ends."""
-    await take_over(upload.id)
+    await take_over(upload)
     offset = await run_sync(lambda: upload.offset)
     return _answer(200, upload_offset=offset, upload_length=upload.size)
 
@@ -160,7 +160,7 @@ async def go_on(
 @router.delete("/{upload_id}", status_code=204, dependencies=[Depends(_of_version)])
 async def leave_out(upload: OwnUpload) -> Response:
     """Give a file up."""
-    await take_over(upload.id)
+    await take_over(upload)
     await run_sync(remove_upload, upload)
     return _answer(204)
 
