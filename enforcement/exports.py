@@ -18,10 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 from shapely.geometry.base import BaseGeometry
 
 from enforcement.export_columns import COLUMNS, Column, Value, values_of
@@ -41,7 +39,6 @@ _STORED: dict[str, tuple[str, Any]] = {  # kind → type of its column, and what
     "whole": ("int32", 0),  # masked
     "date": ("datetime64[D]", np.datetime64("NaT")),
 }
-_GDAL_FAULTS = (DataSourceError, DataLayerError, FeatureError, GeometryError)
 
 
 @dataclass(frozen=True)
@@ -139,6 +136,11 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: it cannot be written.
     """
+    from pyogrio.errors import (  # here, as it brings pandas, which most processes never need
+        DataLayerError,
+        DataSourceError,
+    )
+
     folder = path.parent / f".writing-{secrets.token_hex(6)}"
     try:
         folder.mkdir()
@@ -146,7 +148,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         (folder / path.name).replace(path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
-    except _GDAL_FAULTS as error:
+    except (DataSourceError, DataLayerError) as error:
         raise OutputError(f"{path} cannot be written: {error}") from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -181,6 +183,8 @@ def _write(
     rows: Sequence[Sequence[Value]],
     names: Sequence[str],
 ) -> None:
+    import pyogrio  # here, as it brings pandas, which most processes never need
+
     package = layer is not None
     shapes: NDArray[Any] = np.empty(len(outlines), object)
     shapes[:] = [shapely.to_wkb(_multi(outline)) for outline in outlines]

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
@@ -166,6 +165,8 @@ def read_polygons(path: Path, table: str | None = None) -> PolygonFile:
 
 
 def _read_table(path: Path, table: str | None, kind: str) -> RawFeatures:
+    import pyogrio  # here, as it brings pandas, which most processes never need
+
     # the bytes of a Shapefile's texts as they are: what GDAL makes of them depends on marks that are often wrong
     encoding = "ISO-8859-1" if kind == "Shapefile" else None
     meta, _, shapes, columns = pyogrio.raw.read(path, layer=_only_table(path, table), encoding=encoding)
@@ -195,6 +196,8 @@ def _check_format(path: Path) -> str:
 
 
 def _only_table(path: Path, table: str | None) -> str:
+    import pyogrio
+
     tables = {str(name): str(sort) for name, sort in pyogrio.list_layers(path)}
     placed = [name for name, sort in tables.items() if sort != "None"]
     if table in tables:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyogrio
 import shapely
 from pyproj import Transformer
 
@@ -67,6 +66,8 @@ def _record(reviewed: ReviewedScan) -> dict[str, Any]:
 
 
 def _outlines(leads: Sequence[ReviewedLead], crs: str) -> bytes:
+    import pyogrio  # here, as it brings pandas, which most processes never need
+
     to_grid = Transformer.from_crs("EPSG:4490", crs, always_xy=True)
     outlines = [
         shapely.transform(lead.outline, lambda lonlat: np.column_stack(to_grid.transform(*lonlat.T))) for lead in leads

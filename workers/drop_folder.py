@@ -23,9 +23,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pyogrio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 
 from store.object_folder import sync
 from workers.not_taken import NotTaken
@@ -72,7 +70,6 @@ _NUMBERS: dict[str, tuple[str, ...]] = {
     "rank": ("rank",),
     "residual_m": ("registration_residual_m",),
 }
-_GDAL_FAULTS = (DataSourceError, DataLayerError, FeatureError, GeometryError)
 
 
 def drop_event(event: dict[str, Any], folder: Path, zone: ZoneInfo) -> None:
@@ -115,6 +112,11 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 def _add_to_day(path: Path, event: dict[str, Any]) -> None:
     """Add the event to its day's GeoPackage: a copy is added to and takes the other's place."""
+    from pyogrio.errors import (  # here, as it brings pandas, which most processes never need
+        DataLayerError,
+        DataSourceError,
+    )
+
     if path.exists() and _holds(path, event["id"]):
         return
     with _renamed(path) as temporary:
@@ -122,13 +124,15 @@ def _add_to_day(path: Path, event: dict[str, Any]) -> None:
             shutil.copyfile(path, temporary)
         try:
             _append(temporary, event)
-        except _GDAL_FAULTS as error:
+        except (DataSourceError, DataLayerError) as error:
             raise NotTaken(f"The GeoPackage {path} cannot be added to: {error}.") from error
         if not _holds(temporary, event["id"]):  # GDAL may learn of a full disk only when it closes the file
             raise NotTaken(f"The GeoPackage {path} cannot be written: is the disk full?")
 
 
 def _append(path: Path, event: dict[str, Any]) -> None:
+    import pyogrio  # here, as it brings pandas, which most processes never need
+
     properties = event["data"]["properties"]
     told = {
         "event_id": event["id"],
