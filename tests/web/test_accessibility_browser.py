@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,13 +42,13 @@ RUN = """() => axe.run(document, { resultTypes: ["violations"] }).then((found) =
 
 
 @pytest.fixture
-def service_with_all(service: Context, tmp_path: Path) -> Context:
+def service_with_all(service: Context) -> Context:
     """Every page has something to show: images, leads, nights, batches with every outcome, people."""
     settings = service.settings.model_copy(
         update={"web": service.settings.web.model_copy(update={"secure_cookies": False})}
     )
     context = replace(service, settings=settings)
-    settle(context, tmp_path / "villages")
+    settle(context)
     with context.database.write() as session:
         for state in ("done", "working"):
             given = {"area_code": CODES["a"], "origin": "upload", "created_by": "county", "created_at": NOW}

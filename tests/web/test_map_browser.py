@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,15 +32,15 @@ LEAD = "330199W2026110001"
 
 
 @pytest.fixture
-def address(service: Context, tmp_path: Path) -> Iterator[tuple[str, str]]:
+def address(service: Context) -> Iterator[tuple[str, str]]:
     """Where the service answers, and the secret of a signed-in person of the township."""
     settings = service.settings.model_copy(
         update={"web": service.settings.web.model_copy(update={"secure_cookies": False})}
     )
     context = replace(service, settings=settings)
     with service.database.write() as session:
-        before = put_scene(service, session, quadrants()[::-1].copy(), TOWN, dt.date(2026, 5, 1), tmp_path / "before")
-        after = put_scene(service, session, quadrants(), TOWN, dt.date(2026, 11, 1), tmp_path / "after")
+        before = put_scene(service, session, quadrants()[::-1].copy(), TOWN, dt.date(2026, 5, 1))
+        after = put_scene(service, session, quadrants(), TOWN, dt.date(2026, 11, 1))
         scan = add_scan(
             session, session.get_one(SceneRow, before), session.get_one(SceneRow, after), state="done", changes=1
         )

@@ -5,21 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 from shapely.geometry import box
 from sqlalchemy.orm import Session
 
 from imagery import open_scene
-from imagery.cog import write_cog
 from store.outlines import bounds_of
 from store.tables import Alert, Observation
 from tests.store.places import CRS, ORIGIN, add_scan, add_scene, ground
+from tests.web.cogs import cog_of
 from tests.web.conftest import NOW, Browser, SignIn
 from web.alert_pictures import alert_views, alert_window
 from web.tiles import TILE_PX, mercator, tile_bounds
@@ -44,19 +42,10 @@ def quadrants(dtype: str = "uint8", gain: int = 1) -> NDArray[np.generic]:
     return pixels
 
 
-def put_scene(
-    context: Context, session: Session, pixels: NDArray[np.generic], area_code: str, day: dt.date, workdir: Path
-) -> int:
+def put_scene(context: Context, session: Session, pixels: NDArray[np.generic], area_code: str, day: dt.date) -> int:
     """A scene whose COG is among the objects; its north-west corner is 500 m north of the origin of places."""
-    workdir.mkdir(parents=True, exist_ok=True)
-    raw, cog = workdir / "raw.tif", workdir / "cog.tif"
-    transform = rasterio.transform.from_origin(ORIGIN[0], ORIGIN[1] + SIDE, 0.5, 0.5)
-    profile = {"driver": "GTiff", "width": 1000, "height": 1000, "count": 3, "dtype": str(pixels.dtype), "crs": CRS}
-    with rasterio.open(raw, "w", transform=transform, photometric="RGB", **profile) as file:
-        file.write(np.moveaxis(pixels, 2, 0))
-    with open_scene(raw) as scene:
-        write_cog(scene, cog, workdir, day)
-    key = f"scenes/{hashlib.sha256(cog.read_bytes()).hexdigest()}.tif"
+    cog = cog_of(pixels, ORIGIN[0], ORIGIN[1] + SIDE, day)
+    key = f"scenes/{hashlib.sha256(cog).hexdigest()}.tif"
     context.objects.put(key, cog)
     row = add_scene(
         session,
@@ -108,13 +97,13 @@ def put_alert(session: Session, number: str, grid_code: str, west: float, south:
 
 
 @pytest.fixture
-def scenes(service: Context, tmp_path: Path) -> dict[str, int]:
+def scenes(service: Context) -> dict[str, int]:
     """A scene of village A, two of its township with a lead in A and one in B."""
     with service.database.write() as session:
         made = {
-            "a": put_scene(service, session, quadrants(), VILLAGE_A, dt.date(2026, 5, 1), tmp_path / "a"),
-            "old": put_scene(service, session, quadrants()[::-1], TOWN, dt.date(2026, 6, 1), tmp_path / "old"),
-            "new": put_scene(service, session, quadrants("uint16", 10), TOWN, dt.date(2026, 11, 1), tmp_path / "new"),
+            "a": put_scene(service, session, quadrants(), VILLAGE_A, dt.date(2026, 5, 1)),
+            "old": put_scene(service, session, quadrants()[::-1], TOWN, dt.date(2026, 6, 1)),
+            "new": put_scene(service, session, quadrants("uint16", 10), TOWN, dt.date(2026, 11, 1)),
         }
         from store.tables import SceneRow
 

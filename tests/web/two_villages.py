@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 from fastapi import FastAPI
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from imagery import open_scene
-from imagery.cog import write_cog
 from store.outlines import bounds_of
 from store.people import add_token, person_by_login
 from store.tables import Alert, Batch, BatchFile, Night, Observation, Scan, SceneRow, Uncompared
 from store.transitions import append_transition
 from tests.store.places import CRS, ORIGIN, add_area, add_scan, add_scene, ground
+from tests.web.cogs import cog_of
 from tests.web.people import NOW
 from tests.web.people import ORIGIN as HOST
 from web.app import make_app
@@ -43,7 +40,7 @@ class Villages:
     batch: dict[str, int] = field(default_factory=dict)
 
 
-def settle(context: Context, workdir: Path) -> Villages:
+def settle(context: Context) -> Villages:
     """Write the rows and objects of both villages."""
     made = Villages()
     with context.database.write() as session:
@@ -52,8 +49,8 @@ def settle(context: Context, workdir: Path) -> Villages:
         session.add(Night(id=1, day=dt.date(2026, 11, 23), state="done", begun_at=NOW, finished_at=NOW, summary={}))
         for name, code in CODES.items():
             add_area(session, code, ground(EAST[name] - 100, -100, EAST[name] + 600, 600))
-            made.before[name] = _scene(context, session, name, dt.date(2026, 5, 1), workdir)
-            made.after[name] = _scene(context, session, name, dt.date(2026, 11, 20), workdir)
+            made.before[name] = _scene(context, session, name, dt.date(2026, 5, 1))
+            made.after[name] = _scene(context, session, name, dt.date(2026, 11, 20))
             made.scan[name] = _scan(context, session, made, name)
             made.alert[name] = add_lead(session, NUMBERS[name], name, made.scan[name])
             batch = Batch(area_code=code, name=f"flight {name}", origin="upload", state="done", created_at=NOW)
@@ -120,19 +117,11 @@ def program(context: Context, app: FastAPI, login: str) -> TestClient:
     return TestClient(app, base_url=HOST, headers=headers, follow_redirects=False, raise_server_exceptions=False)
 
 
-def _scene(context: Context, session: Session, village: str, day: dt.date, workdir: Path) -> int:
-    workdir.mkdir(parents=True, exist_ok=True)
-    raw, cog = workdir / f"{village}-{day}.tif", workdir / f"{village}-{day}-cog.tif"
-    transform = rasterio.transform.from_origin(ORIGIN[0] + EAST[village], ORIGIN[1] + SIDE_M, 0.5, 0.5)
+def _scene(context: Context, session: Session, village: str, day: dt.date) -> int:
     side = 2 * SIDE_M
-    pixels = np.random.default_rng(day.toordinal()).integers(40, 200, (3, side, side), np.uint8)
-    profile = {"driver": "GTiff", "width": side, "height": side, "count": 3, "dtype": "uint8", "crs": CRS}
-    with rasterio.open(raw, "w", transform=transform, photometric="RGB", **profile) as file:
-        file.write(pixels)
-    with open_scene(raw) as scene:
-        write_cog(scene, cog, workdir, day)
+    pixels = np.random.default_rng(day.toordinal()).integers(40, 200, (side, side, 3), np.uint8)
     key = f"scenes/{village}-{day}.tif"
-    context.objects.put(key, cog)
+    context.objects.put(key, cog_of(pixels, ORIGIN[0] + EAST[village], ORIGIN[1] + SIDE_M, day))
     outline = ground(EAST[village], 0, EAST[village] + SIDE_M, SIDE_M)
     given = {"area_code": CODES[village], "object_key": key, "width": side, "height": side}
     return add_scene(session, day, outline, **given).id
@@ -157,9 +146,9 @@ def _scan(context: Context, session: Session, made: Villages, village: str) -> i
 
 
 @pytest.fixture
-def villages(service: Context, tmp_path: Path) -> Villages:
+def villages(service: Context) -> Villages:
     """Both villages, settled."""
-    return settle(service, tmp_path / "villages")
+    return settle(service)
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ import pytest
 from configs.service import ServiceSettings
 from store.database import Database
 from store.jobs import add_job
-from store.tables import Counter, Job
+from store.tables import Job
 from tests.databases import embedded_database
 from workers import kinds
 from workers.broker import check_broker
-from workers.context import Commit, Context, Handler, Work
+from workers.context import Context, Handler
 from workers.home import prepare_home
 
 NOW = dt.datetime(2026, 11, 20, 2, 30, tzinfo=dt.UTC)
@@ -58,25 +58,6 @@ def use_kinds(monkeypatch: pytest.MonkeyPatch, **handlers: Handler) -> None:
     module.KINDS = tuple(kinds.Kind(name, "scan", handler) for name, handler in handlers.items())  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(kinds, "MODULES", (module.__name__,))
-
-
-def counting(context: Context, work: Work) -> Commit:
-    """A handler whose result is one more in the counter ``done``."""
-    return lambda session: count(session)
-
-
-def count(session: Any) -> None:
-    """One more in the counter ``done``."""
-    counter = session.get(Counter, "done") or Counter(name="done", value=0)
-    counter.value += 1
-    session.add(counter)
-
-
-def counted(database: Database) -> int:
-    """What the counter ``done`` shows."""
-    with database.read() as session:
-        counter = session.get(Counter, "done")
-    return counter.value if counter else 0
 
 
 def given_job(context: Context, kind: str, key: str = "one", queue: str = "scan", **payload: Any) -> int:

@@ -6,7 +6,7 @@ import time
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from tests.workers.embedded import counting
+from tests.workers.counting import counting
 from workers.context import Commit, Context, Work
 from workers.kinds import GiveBack, Kind
 

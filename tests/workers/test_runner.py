@@ -15,17 +15,8 @@ from sqlalchemy.orm import Session
 from errors import OutputError, TubanError
 from store.database import Database
 from store.jobs import add_job, claim
-from tests.workers.embedded import (
-    clock_of,
-    context_in,
-    count,
-    counted,
-    counting,
-    given_job,
-    job_of,
-    until,
-    use_kinds,
-)
+from tests.workers.counting import count, counted, counting
+from tests.workers.embedded import clock_of, context_in, given_job, job_of, until, use_kinds
 from workers import stopping
 from workers.broker import queue_lengths
 from workers.context import Commit, Context, Work

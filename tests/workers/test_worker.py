@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from store.jobs import add_job
-from tests.workers.embedded import context_in, counted, job_of, until
+from tests.workers.counting import counted
+from tests.workers.embedded import context_in, job_of, until
 from tests.workers.own_process import OwnProcess, alive, environment_of
 from workers.context import Context
 from workers.publish import publishing

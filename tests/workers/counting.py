@@ -1,0 +1,28 @@
+"""A job whose effect can be counted."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from store.database import Database
+from store.tables import Counter
+from workers.context import Commit, Context, Work
+
+
+def counting(context: Context, work: Work) -> Commit:
+    """A handler whose result is one more in the counter ``done``."""
+    return count
+
+
+def count(session: Session) -> None:
+    """One more in the counter ``done``."""
+    counter = session.get(Counter, "done") or Counter(name="done", value=0)
+    counter.value += 1
+    session.add(counter)
+
+
+def counted(database: Database) -> int:
+    """What the counter ``done`` shows."""
+    with database.read() as session:
+        counter = session.get(Counter, "done")
+    return counter.value if counter else 0
