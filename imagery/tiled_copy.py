@@ -64,7 +64,7 @@ def _write(source: str, driver: str, destination: str, overviews: bool) -> None:
         row_bytes = image.width * count * np.dtype(profile["dtype"]).itemsize
         step = max(_BLOCK, _PIECE_BYTES // max(row_bytes, 1) // _BLOCK * _BLOCK)
         with (
-            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, GDAL_CACHEMAX=256),
+            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
             rasterio.open(destination, "w", **profile) as copy,
         ):
             copy.colorinterp = _colours(image, palette)

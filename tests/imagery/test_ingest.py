@@ -15,12 +15,14 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from rasterio._env import get_gdal_config
 from rasterio.enums import ColorInterp
 
 from errors import ImageError, OutputError
 from imagery import Limits, Scene, open_scene
 from imagery.ingest import IngestedImage, ingest_image
 from imagery.ingest_apart import ingest_apart
+from imagery.tiled_copy import write_tiled_copy
 from tests.store.conftest import small_disk
 
 __all__ = ["small_disk"]
@@ -340,3 +342,20 @@ def test_the_file_itself_is_not_touched(save: Save, ingest: Ingest, utm50: dict[
     ingest(path)
     after = path.stat()
     assert (before.st_size, before.st_mtime_ns, before.st_ino) == (after.st_size, after.st_mtime_ns, after.st_ino)
+
+
+def test_a_rewrite_leaves_the_memory_for_tiles_of_the_process_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "strips.tif"
+    with rasterio.open(source, "w", driver="GTiff", width=300, height=300, count=3, dtype="uint8") as image:
+        image.write(np.full((3, 300, 300), 90, np.uint8))
+    usual, seen, real_open = get_gdal_config("GDAL_CACHEMAX"), [], rasterio.open
+
+    def noting(*arguments: Any, **options: Any) -> Any:
+        seen.append(get_gdal_config("GDAL_CACHEMAX"))
+        return real_open(*arguments, **options)
+
+    monkeypatch.setattr(rasterio, "open", noting)
+    write_tiled_copy(str(source), "GTiff", str(tmp_path / "tiled.tif"), overviews=True)
+    assert set(seen) == {usual}  # it is one for all threads: who sets it for a while takes it from the others
