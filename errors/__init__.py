@@ -81,7 +81,7 @@ class ControlPointError(SettingsError):
         point: number, from 0, of the one at fault; None: all together.
     """
 
-    def __init__(self, words: str, point: int | None = None) -> None:
+    def __init__(self, words: str, point: int | None = None, code: str = "", **facts: Any) -> None:
         """Say what is wrong, and with which point."""
-        super().__init__(words)
+        super().__init__(words, code, **facts)
         self.point = point

@@ -116,7 +116,12 @@ def set_calibration(
         SettingsError: the region or the range cannot.
     """
     if len(points) > MOST_POINTS:
-        raise SettingsError(f"There are {len(points)} control points; {MOST_POINTS} are enough.")
+        raise SettingsError(
+            f"There are {len(points)} control points; {MOST_POINTS} are enough.",
+            "camera.points",
+            count=len(points),
+            most=MOST_POINTS,
+        )
     if not 10 <= range_m <= LONGEST_RANGE_M:
         raise SettingsError(
             f"The range is {range_m:g} m; expected 10 to {LONGEST_RANGE_M:g} m.", "camera.range", most=LONGEST_RANGE_M

@@ -37,7 +37,12 @@ def checked_times(text: str) -> list[str]:
         if not _TIME.fullmatch(time):
             raise SettingsError(f"{time[:20]!r} is no time; expected hours and minutes like 08:30.", "camera.time")
     if len(given) > _MOST_TIMES:
-        raise SettingsError(f"There are {len(given)} capture times; at most {_MOST_TIMES} a day are possible.")
+        raise SettingsError(
+            f"There are {len(given)} capture times; at most {_MOST_TIMES} a day are possible.",
+            "camera.times",
+            count=len(given),
+            most=_MOST_TIMES,
+        )
     return sorted(set(given))
 
 

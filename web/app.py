@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 import web.routes
 from errors import OutputError, SettingsError, TubanError
 from web.front_end import check_packages
-from web.page import page, words
+from web.page import language_of, page, words
 from web.refusals import NotSignedIn, Refusal
 from web.security_headers import SecurityHeaders
 from workers.context import Context
@@ -81,10 +81,12 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TubanError)
+    said = error.reason.said(language_of(request))
     if isinstance(error, OutputError):
         logger.error("cannot be written", path=request.url.path, error=str(error))
-        return answer(request, 503, str(error))
-    return answer(request, 422 if isinstance(error, SettingsError) else 409, str(error))
+        return answer(request, 503, said)
+    return answer(request, 422 if isinstance(error, SettingsError) else 409, said)
 
 
 async def _not_valid(request: Request, error: Exception) -> Response:

@@ -21,7 +21,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from configs.service import CameraSettings
-from errors import ControlPointError
+from errors import ControlPointError, Reason
 from imagery.cameras.camera import Calibration, Capture, Comparison, GroundChange, Preset
 from imagery.cameras.light import alike
 from imagery.cameras.rectified import write_rectified
@@ -85,7 +85,7 @@ def compare_capture(context: Context, work: Work) -> Commit | None:
     try:
         calibration = calibration_of(row, area)
     except ControlPointError as error:
-        return partial(_note, latest.id, Comparison(not_compared=str(error)), 0)
+        return partial(_note, latest.id, Comparison(not_compared=error.reason), 0)
     history = [(one, capture_data(one, frame, context.settings.zone)) for one, frame in _loaded(context, rows)]
     view = _View(camera, row, preset_data(row), calibration, history)
     settings = compare_settings(context.settings.cameras)
@@ -261,7 +261,8 @@ def _note(capture_id: int, told: Comparison, reported: int, session: Session) ->
             "changes": len(told.changes),
             "reported": reported,
             "pending": told.pending,
-            "not_compared": told.not_compared,
+            "not_compared": str(told.not_compared),
+            "why": Reason.told_of(told.not_compared),
             "watched_m2": round(told.watched_m2, 1),
         }
 

@@ -153,7 +153,7 @@ def keep(session: Session, camera_id: int, judged: Judged, key: str, now: dt.dat
 
 
 def _health(faults: Sequence[Fault]) -> tuple[str, str]:
-    return (faults[0].code, Reason(faults[0].words, f"camera.{faults[0].code}")) if faults else ("ok", "")
+    return (faults[0].code, faults[0].reason) if faults else ("ok", "")
 
 
 def _note_silent(session: Session, camera_id: int, said: Reason, now: dt.datetime) -> None:

@@ -34,17 +34,21 @@ def checked_stream(
     address = address.strip()
     if not address or len(address) > _LONGEST or not address.isprintable():
         raise SettingsError(
-            f"The camera's address is empty, longer than {_LONGEST} characters or holds one that cannot be printed."
+            f"The camera's address is empty, longer than {_LONGEST} characters or holds one that cannot be printed.",
+            "camera.address",
+            most=_LONGEST,
         )
     if kind == "folder":
         return Stream(kind, str(_checked_folder(address, folders)))
     if kind not in _SCHEMES:
-        raise SettingsError("A camera is of the kind rtsp, mjpeg, still or folder. Choose one.")
+        raise SettingsError("A camera is of the kind rtsp, mjpeg, still or folder. Choose one.", "camera.kind")
     parts = _split(address)
     expected = " or ".join(f"{scheme}://" for scheme in _SCHEMES[kind])
     if parts is None or parts.scheme not in _SCHEMES[kind] or not parts.hostname or " " in address:
         raise SettingsError(
-            f"The address of a camera of the kind {kind} begins with {expected} and a host. Correct it."
+            f"The address of a camera of the kind {kind} begins with {expected} and a host. Correct it.",
+            "camera.scheme",
+            expected=expected.replace(" or ", " / "),
         )
     username, password = username or unquote(parts.username or ""), password or unquote(parts.password or "")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -65,11 +69,19 @@ def check_host(stream: Stream, loopback: bool) -> None:
     try:
         found = socket.getaddrinfo(parts.hostname, parts.port or _PORTS[parts.scheme], type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise CameraError(f"The name {stream.host} is not known here. Check it, or give the number.") from None
+        raise CameraError(
+            f"The name {stream.host} is not known here. Check it, or give the number.",
+            "stream.unknown_host",
+            host=stream.host,
+        ) from None
     for *_, place in found:
         ip = ipaddress.ip_address(str(place[0]).partition("%")[0])
         if ip.is_multicast or ip.is_unspecified or (ip.is_loopback and not loopback):
-            raise CameraError(f"{stream.host} is this machine itself or no single one. Give the camera's address.")
+            raise CameraError(
+                f"{stream.host} is this machine itself or no single one. Give the camera's address.",
+                "stream.not_one",
+                host=stream.host,
+            )
 
 
 def with_credentials(stream: Stream) -> str:
@@ -93,10 +105,21 @@ def _split(address: str) -> SplitResult | None:
 def _checked_folder(address: str, folders: Sequence[Path] | None) -> Path:
     path = Path(address)
     if "://" in address or not path.is_absolute():
-        raise SettingsError("A camera's folder is given by its whole path on this machine, like /data/cameras/valley.")
+        raise SettingsError(
+            "A camera's folder is given by its whole path on this machine, like /data/cameras/valley.",
+            "camera.folder_path",
+        )
     path = path.resolve()
     if folders is not None and not any(path.is_relative_to(folder.resolve()) for folder in folders):
-        raise SettingsError("That folder lies outside of those that cameras may put images into. Choose one in them.")
+        raise SettingsError(
+            "That folder lies outside of those that cameras may put images into (setting cameras.folders). Choose one "
+            "in them.",
+            "camera.folder_outside",
+        )
     if not path.is_dir():
-        raise SettingsError(f"There is no folder {path.name} there. Create it, or correct the path.")
+        raise SettingsError(
+            f"There is no folder {path.name} there. Create it, or correct the path.",
+            "camera.folder_missing",
+            name=path.name,
+        )
     return path

@@ -9,7 +9,7 @@ import shapely
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
-from errors import ControlPointError
+from errors import ControlPointError, Reason
 from imagery.cameras.camera import Calibration, ControlPoint, Residual
 from imagery.cameras.plane import Floats, Plane, apply, fit
 
@@ -55,6 +55,8 @@ def calibrate(
             + (f", and point {suspect[0] + 1} fits the others worst" if suspect else "")
             + ". Compare each point in the frame with its place on the map.",
             suspect[0] if suspect else None,
+            "point.not_seen",
+            worst=Reason(f"point {suspect[0] + 1}", "point.worst", number=suspect[0] + 1) if suspect else "",
         )
     lengths = np.hypot(*plane.residuals.T)
     return Calibration(
@@ -74,17 +76,27 @@ def _check_numbers(points: Sequence[ControlPoint], frame_size: tuple[int, int]) 
     width, height = frame_size
     for k, p in enumerate(points):
         if not np.isfinite([p.x, p.y, p.lon, p.lat]).all():
-            raise ControlPointError(f"Point {k + 1} has a value that is no number. Set it again.", k)
+            words = f"Point {k + 1} has a value that is no number. Set it again."
+            raise ControlPointError(words, k, "point.no_number", number=k + 1)
         if not (0 <= p.x <= width and 0 <= p.y <= height):
             raise ControlPointError(
                 f"Point {k + 1} lies at {p.x:.0f}, {p.y:.0f}, outside of the frame of {width} × {height} pixels. "
                 "Click it in the frame again.",
                 k,
+                "point.outside_frame",
+                number=k + 1,
+                x=p.x,
+                y=p.y,
+                width=width,
+                height=height,
             )
     if len(points) < 4:
         raise ControlPointError(
             f"There are {len(points)} control points, and at least four are needed, better six, all over the ground "
-            "that is watched. Add some."
+            "that is watched. Add some.",
+            None,
+            "point.too_few",
+            count=len(points),
         )
 
 
@@ -104,30 +116,57 @@ def _check_place(points: Sequence[ControlPoint], area: BaseGeometry | None) -> N
                 f"Longitude and latitude of point {k + 1} are exchanged: longitude {p.lon:g}, latitude {p.lat:g} lies "
                 "outside, and the other way round it fits. Exchange them.",
                 k,
+                "point.exchanged",
+                number=k + 1,
+                lon=p.lon,
+                lat=p.lat,
             )
-        where = "the area that this installation watches" if reach is not None else "China"
+        where = (
+            Reason("the area that this installation watches", "point.area")
+            if reach is not None
+            else Reason("China", "point.china")
+        )
         raise ControlPointError(
-            f"Point {k + 1} at longitude {p.lon:g}, latitude {p.lat:g} lies outside of {where}. Correct it.", k
+            f"Point {k + 1} at longitude {p.lon:g}, latitude {p.lat:g} lies outside of {where}. Correct it.",
+            k,
+            "point.outside",
+            number=k + 1,
+            lon=p.lon,
+            lat=p.lat,
+            where=where,
         )
 
 
 def _check_arrangement(pixels: Floats, ground: Floats) -> None:
-    for points, least, where in ((pixels, _SAME_PX, "in the frame"), (ground, _SAME_M, "on the map")):
+    in_frame, on_map = Reason("in the frame", "point.in_frame"), Reason("on the map", "point.on_map")
+    for points, least, where in ((pixels, _SAME_PX, in_frame), (ground, _SAME_M, on_map)):
         apart = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1)) + np.eye(len(points)) * 1e9
         if apart.min() < least:
             one, other = sorted(np.unravel_index(apart.argmin(), apart.shape))
             raise ControlPointError(
-                f"Points {one + 1} and {other + 1} are the same {where}. Move or remove one of them.", int(other)
+                f"Points {one + 1} and {other + 1} are the same {where}. Move or remove one of them.",
+                int(other),
+                "point.same",
+                one=int(one) + 1,
+                other=int(other) + 1,
+                where=where,
             )
         if _on_one_line(points):
             raise ControlPointError(
                 f"All points lie on one line {where}, so they tell nothing of what lies beside it. Add points on both "
-                "sides of it."
+                "sides of it.",
+                None,
+                "point.on_line",
+                where=where,
             )
         lone = [k for k in range(len(points)) if _on_one_line(np.delete(points, k, axis=0))]
         if lone:
             raise ControlPointError(
-                f"All points but number {lone[0] + 1} lie on one line {where}. Add another one off that line."
+                f"All points but number {lone[0] + 1} lie on one line {where}. Add another one off that line.",
+                None,
+                "point.all_but_one",
+                number=lone[0] + 1,
+                where=where,
             )
 
 
@@ -160,18 +199,26 @@ def _outlier(plane: Plane, pixels: Floats, ground: Floats, sigma_px: float) -> t
 
 def _warnings(
     plane: Plane, suspect: tuple[int, float] | None, pixels: Floats, frame_size: tuple[int, int]
-) -> list[str]:
-    told = []
+) -> list[Reason]:
+    told: list[Reason] = []
     if suspect:
-        told.append(f"Point {suspect[0] + 1} lies {suspect[1]:.0f} m from where the others put it. Check it first.")
+        number, off = suspect[0] + 1, suspect[1]
+        words = f"Point {number} lies {off:.0f} m from where the others put it. Check it first."
+        told.append(Reason(words, "point.far", number=number, metres=off))
     elif plane.misfit > _GROSS:
-        told.append("The points contradict each other: one is wrong, or the ground is far from flat. Check each.")
+        words = "The points contradict each other: one is wrong, or the ground is far from flat. Check each."
+        told.append(Reason(words, "point.contradict"))
     if len(pixels) == 4:
-        told.append("Four points fit always, also wrong ones. Add a fifth and a sixth, so that a mistake shows.")
+        words = "Four points fit always, also wrong ones. Add a fifth and a sixth, so that a mistake shows."
+        told.append(Reason(words, "point.four"))
     covered = shapely.MultiPoint(pixels).convex_hull.area / (frame_size[0] * frame_size[1])
     if covered < 0.05:
         told.append(
-            f"The points span {covered:.0%} of the frame, and far from them the error grows fast. Spread them out."
+            Reason(
+                f"The points span {covered:.0%} of the frame, and far from them the error grows fast. Spread them out.",
+                "point.narrow",
+                share=covered,
+            )
         )
     return told
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
+from errors import Reason
 from imagery.error_ellipse import ErrorEllipse
 
 StreamKind = Literal["rtsp", "mjpeg", "still", "folder"]
@@ -107,12 +109,19 @@ class Fault:
     """One reason why a capture is not compared.
 
     Attributes:
-        code: for programs, and for the words of the pages in their language.
+        code: for programs.
         words: English: what was found, what was expected, what to do.
+        facts: the numbers in it.
     """
 
     code: FaultCode
     words: str
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> Reason:
+        """The same for the pages, in their language."""
+        return Reason(self.words, f"camera.{self.code}", **self.facts)
 
 
 @dataclass(frozen=True)
@@ -208,8 +217,7 @@ class Calibration:
         sigma_px: standard deviation of a pixel that a person or the outline points at.
         near: easting, northing relative to origin of the ground at the middle of the frame's lower edge: the range is
             measured from there.
-        warnings: for the person who calibrates, English: a point far off from where the others put it, a lopsided
-            arrangement.
+        warnings: for the person who calibrates: a point far off from where the others put it, a lopsided arrangement.
     """
 
     homography: tuple[float, ...]
@@ -220,7 +228,7 @@ class Calibration:
     covariance: tuple[float, ...]
     sigma_px: float
     near: tuple[float, float]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -259,7 +267,7 @@ class Comparison:
         changes: what persisted.
         pending: how many places differ, but not in enough captures or over enough time yet.
         weak: how many differ for long enough, but neither clearly nor as works do.
-        not_compared: English: why nothing could be compared, or ""; then "no change" is not said either.
+        not_compared: why nothing could be compared, or ""; then "no change" is not said either.
         watched_m2: ground that was compared, in m².
     """
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from errors import CameraError
+from errors import CameraError, Reason
 from imagery.cameras.camera import Capture, Fault, Quality, Stream
 from imagery.cameras.settings import CaptureSettings
 from imagery.gdal_environment import ENVIRONMENT
@@ -84,7 +84,9 @@ def _apart(task: dict[str, object], folder: Path, settings: CaptureSettings, nam
     try:
         answer = json.loads(told)
     except ValueError:
-        raise CameraError(f"{name} sent nothing usable in time, or what brings down its reader. Check it.") from None
+        raise CameraError(
+            f"{name} sent nothing usable in time, or what brings down its reader. Check it.", "stream.hangs", host=name
+        ) from None
     if child.returncode != 0:
-        raise CameraError(str(answer))
+        raise CameraError(Reason.of(answer["words"], answer["told"]))
     return dict(answer)

@@ -44,7 +44,7 @@ def main() -> int:
         answer: Any = _capture(task)
         code = 0
     except CameraError as error:
-        answer, code = str(error), _REFUSED
+        answer, code = {"words": str(error), "told": error.reason.told()}, _REFUSED
     json.dump(answer, sys.stdout)
     return code
 
@@ -81,7 +81,12 @@ def _capture(task: dict[str, Any]) -> dict[str, Any]:
             source = rtsp if stream.kind == "rtsp" else mjpeg
             frames = _spread(source(stream, settings), settings.frames, settings.seconds)
             if len(frames) < min(_LEAST, settings.frames):
-                raise CameraError(f"{stream.host} broke off after {len(frames)} frames. Check the line to it.")
+                raise CameraError(
+                    f"{stream.host} broke off after {len(frames)} frames. Check the line to it.",
+                    "stream.broke_off",
+                    host=stream.host,
+                    frames=len(frames),
+                )
     frames = [frame for frame in frames if frame.shape == frames[0].shape]
     frame = median(frames)
     np.save(task["out"], frame)

@@ -27,15 +27,29 @@ def newest(stream: Stream, settings: CaptureSettings) -> tuple[list[Frame], dt.d
         dated = []
         for number, path in enumerate(Path(stream.address).iterdir()):
             if number >= _MOST_FILES:
-                raise CameraError(f"The folder {stream.host} holds more than {_MOST_FILES:,} files. Clear it out.")
+                raise CameraError(
+                    f"The folder {stream.host} holds more than {_MOST_FILES:,} files. Clear it out.",
+                    "stream.full_folder",
+                    host=stream.host,
+                    most=_MOST_FILES,
+                )
             if path.suffix.lower() in _SUFFIXES:
                 status = path.lstat()
                 if stat.S_ISREG(status.st_mode):  # links are not followed
                     dated.append((status.st_mtime, path))
     except OSError as error:
-        raise CameraError(f"The folder {stream.host} cannot be read: {error.strerror}.") from None
+        raise CameraError(
+            f"The folder {stream.host} cannot be read: {error.strerror}.",
+            "stream.closed_folder",
+            host=stream.host,
+            why=error.strerror,
+        ) from None
     if not dated:
-        raise CameraError(f"The folder {stream.host} holds no image (.jpg, .png or .webp). Check the camera's upload.")
+        raise CameraError(
+            f"The folder {stream.host} holds no image (.jpg, .png or .webp). Check the camera's upload.",
+            "stream.empty_folder",
+            host=stream.host,
+        )
     dated.sort(reverse=True)
     frames: list[Frame] = []
     taken = 0.0
@@ -45,14 +59,27 @@ def newest(stream: Stream, settings: CaptureSettings) -> tuple[list[Frame], dt.d
             break
         try:
             if path.stat().st_size > settings.max_bytes:
-                raise CameraError(f"The newest image of {stream.host} is larger than {settings.max_bytes:,} bytes.")
+                raise _too_long(stream, settings)
             frames.append(decoded(path.read_bytes(), settings.max_pixels, stream.host))
         except (OSError, CameraError) as error:
             if wrong is not None:
                 break
-            wrong = error if isinstance(error, CameraError) else CameraError(f"{stream.host} cannot be read.")
+            wrong = error if isinstance(error, CameraError) else _unread(stream)
             continue
         taken = max(taken, when)
     if not frames:
-        raise wrong or CameraError(f"{stream.host} cannot be read.")
+        raise wrong or _unread(stream)
     return frames, dt.datetime.fromtimestamp(taken, dt.UTC)
+
+
+def _unread(stream: Stream) -> CameraError:
+    return CameraError(f"The newest image of {stream.host} cannot be read.", "stream.unread", host=stream.host)
+
+
+def _too_long(stream: Stream, settings: CaptureSettings) -> CameraError:
+    return CameraError(
+        f"The newest image of {stream.host} is larger than {settings.max_bytes:,} bytes.",
+        "stream.too_long",
+        host=stream.host,
+        most=settings.max_bytes,
+    )

@@ -54,6 +54,12 @@ def judge(capture: Capture, reference: Frame | None, previous_sha256: str = "") 
                 "size",
                 f"The frame has {frame.shape[1]} × {frame.shape[0]} pixels and the reference frame "
                 f"{reference.shape[1]} × {reference.shape[0]}. Set the camera back, or calibrate this view again.",
+                {
+                    "width": frame.shape[1],
+                    "height": frame.shape[0],
+                    "reference_width": reference.shape[1],
+                    "reference_height": reference.shape[0],
+                },
             )
         )
         reference = None
@@ -96,7 +102,8 @@ def _exposure(grey: Grey) -> Fault | None:
         return Fault("dark", "The frame is too dark to be compared. Nothing is to be done at night; by day check it.")
     share = float(np.mean(grey >= _GLARE))
     if share > _GLARE_SHARE:
-        return Fault("overexposed", f"{share:.0%} of the frame are white. Check the camera's exposure.")
+        words = f"{share:.0%} of the frame are white. Check the camera's exposure."
+        return Fault("overexposed", words, {"share": share})
     return None
 
 
@@ -117,7 +124,9 @@ def _obstruction(grey: Grey, before: Grey | None) -> Fault | None:
     faded = float(np.mean(cells[textured] < _FADED * was[textured]))
     if share > _BLOCKED_SHARE and _largest(dead) > 0.5 * dead.sum() and kept.sum() > 0.15 * textured.sum():
         return Fault(
-            "blocked", f"{share:.0%} of the view are covered. Clean the lens, or remove what stands before it."
+            "blocked",
+            f"{share:.0%} of the view are covered. Clean the lens, or remove what stands before it.",
+            {"share": share},
         )
     if faded > _FOG_SHARE:
         return Fault("fogged", f"{faded:.0%} of the view have lost their contrast: fog, rain or a clouded lens.")
@@ -126,7 +135,8 @@ def _obstruction(grey: Grey, before: Grey | None) -> Fault | None:
 
 def _blur(sharpness: float) -> Fault | None:
     if sharpness < _BLURRED:
-        return Fault("blurred", f"The frame has {sharpness:.0%} of the usual sharpness. Check focus and lens.")
+        words = f"The frame has {sharpness:.0%} of the usual sharpness. Check focus and lens."
+        return Fault("blurred", words, {"sharpness": float(sharpness)})
     return None
 
 

@@ -13,17 +13,13 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from errors import CameraError
+from imagery.cameras.answers import refusal, silent, unreachable
 from imagery.cameras.camera import Frame, Stream
 from imagery.cameras.multipart import boundary_of, parts
 from imagery.cameras.pictures import decoded
 from imagery.cameras.settings import CaptureSettings
 
 _REDIRECTS = 3
-_ANSWERS = {
-    401: "refuses the user name and password",
-    403: "forbids it to this user",
-    404: "has nothing at that address",
-}
 
 
 def mjpeg(stream: Stream, settings: CaptureSettings) -> Iterator[Frame]:
@@ -56,12 +52,20 @@ def still(stream: Stream, settings: CaptureSettings) -> Iterator[tuple[Frame, bo
                 for chunk in _chunks(response, stream, deadline):
                     held += chunk
                     if len(held) > settings.max_bytes:
-                        raise CameraError(f"{stream.host} sent an image longer than {settings.max_bytes:,} bytes.")
+                        raise CameraError(
+                            f"{stream.host} sent an image longer than {settings.max_bytes:,} bytes.",
+                            "stream.too_long",
+                            host=stream.host,
+                            most=settings.max_bytes,
+                        )
                 stale = _age(response) > dt.timedelta(hours=settings.stale_hours)
-            if response.headers.get("content-type", "").lower().startswith(("multipart/", "text/")):
+            kind = response.headers.get("content-type", "").partition(";")[0][:60]
+            if kind.lower().startswith(("multipart/", "text/")):
                 raise CameraError(
-                    f"{stream.host} sent no image but {response.headers['content-type'].partition(';')[0][:60]}. "
-                    "A stream is a camera of the kind mjpeg; a page is none."
+                    f"{stream.host} sent no image but {kind}. A stream is a camera of the kind mjpeg; a page is none.",
+                    "stream.no_image",
+                    host=stream.host,
+                    kind=kind,
                 )
             yield decoded(bytes(held), settings.max_pixels, stream.host), stale
 
@@ -92,19 +96,28 @@ def _answer(client: httpx.Client, stream: Stream, deadline: float) -> Iterator[h
                     address = _followed(stream, address, response.headers.get("location", ""))
                     continue
                 if response.status_code != 200:
-                    told = _ANSWERS.get(response.status_code, f"answers {response.status_code}")
-                    raise CameraError(f"{stream.host} {told}. Check the camera's address, user name and password.")
+                    raise refusal(stream, response.status_code)
                 yield response
                 return
-        raise CameraError(f"{stream.host} leads from one address to another without an end.")
+        raise CameraError(
+            f"{stream.host} leads from one address to another without an end.", "stream.circles", host=stream.host
+        )
     except httpx.TimeoutException:
-        raise CameraError(f"{stream.host} did not answer in time. Check that it is on and reachable.") from None
+        raise silent(stream) from None
     except httpx.ConnectError as error:
-        trust = "CERTIFICATE" in str(error).upper()
-        why = "its certificate is not trusted here: add it to the system's" if trust else "check that it is on"
-        raise CameraError(f"{stream.host} cannot be reached; {why}.") from None
+        if "CERTIFICATE" in str(error).upper():
+            raise CameraError(
+                f"{stream.host} cannot be reached; its certificate is not trusted here: add it to the system's.",
+                "stream.certificate",
+                host=stream.host,
+            ) from None
+        raise unreachable(stream) from None
     except (httpx.HTTPError, httpx.InvalidURL):
-        raise CameraError(f"{stream.host} broke off or does not speak HTTP. Check its address and port.") from None
+        raise CameraError(
+            f"{stream.host} broke off or does not speak HTTP. Check its address and port.",
+            "stream.no_http",
+            host=stream.host,
+        ) from None
 
 
 def _auth(stream: Stream, challenges: list[str]) -> httpx.Auth:
@@ -115,7 +128,11 @@ def _auth(stream: Stream, challenges: list[str]) -> httpx.Auth:
         return httpx.DigestAuth(username, password)
     if "basic" in asked:
         return httpx.BasicAuth(username, password)
-    raise CameraError(f"{stream.host} asks for a way to sign in other than basic and digest, which are known here.")
+    raise CameraError(
+        f"{stream.host} asks for a way to sign in other than basic and digest, which are known here.",
+        "stream.sign_in",
+        host=stream.host,
+    )
 
 
 def _followed(stream: Stream, address: str, location: str) -> str:
@@ -123,7 +140,9 @@ def _followed(stream: Stream, address: str, location: str) -> str:
     one, other = urlsplit(address), urlsplit(there)
     if (one.scheme, one.netloc) != (other.scheme, other.netloc):
         raise CameraError(
-            f"{stream.host} leads to another host or port, and that is not followed. Give the address it leads to."
+            f"{stream.host} leads to another host or port, and that is not followed. Give the address it leads to.",
+            "stream.elsewhere",
+            host=stream.host,
         )
     return there
 
@@ -132,7 +151,11 @@ def _chunks(response: httpx.Response, stream: Stream, deadline: float) -> Iterat
     for chunk in response.iter_raw():
         yield chunk
         if time.monotonic() > deadline:
-            raise CameraError(f"{stream.host} sends too slowly to be read in time. Check the line to it.")
+            raise CameraError(
+                f"{stream.host} sends too slowly to be read in time. Check the line to it.",
+                "stream.slow",
+                host=stream.host,
+            )
 
 
 def _age(response: httpx.Response) -> dt.timedelta:

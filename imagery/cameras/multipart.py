@@ -19,14 +19,21 @@ def boundary_of(content_type: str, name: str) -> bytes:
     if not kind.strip().lower().startswith("multipart/"):
         raise CameraError(
             f"{name} sent {kind.strip()[:60] or 'nothing'}, and a stream of images (multipart) was expected. A single "
-            "image is a camera of the kind still."
+            "image is a camera of the kind still.",
+            "stream.no_stream",
+            host=name,
+            kind=kind.strip()[:60] or "–",
         )
     for option in options.split(";"):
         key, _, value = option.strip().partition("=")
         if key.lower() == "boundary" and value.strip('" '):
             # some cameras write the dashes into the header, some do not
             return b"--" + value.strip('" ').lstrip("-").encode("latin-1", "replace")
-    raise CameraError(f"{name} does not tell where one image of its stream ends. Check its settings for MJPEG.")
+    raise CameraError(
+        f"{name} does not tell where one image of its stream ends. Check its settings for MJPEG.",
+        "stream.no_boundary",
+        host=name,
+    )
 
 
 def parts(chunks: Iterable[bytes], boundary: bytes, most_bytes: int, name: str) -> Iterator[bytes]:
@@ -46,7 +53,12 @@ def parts(chunks: Iterable[bytes], boundary: bytes, most_bytes: int, name: str) 
 
     def more(most: int, what: str) -> bool:
         if len(held) > most:
-            raise CameraError(f"{name} sent {what} longer than {most:,} bytes. Check its settings for MJPEG.")
+            raise CameraError(
+                f"{name} sent {what} longer than {most:,} bytes. Check its settings for MJPEG.",
+                "stream.too_long",
+                host=name,
+                most=most,
+            )
         chunk = next(arriving, None)
         held.extend(chunk or b"")
         return chunk is not None
@@ -65,7 +77,12 @@ def parts(chunks: Iterable[bytes], boundary: bytes, most_bytes: int, name: str) 
                     return
         else:
             if size > most_bytes:
-                raise CameraError(f"{name} announces an image of {size:,} bytes, above the limit of {most_bytes:,}.")
+                raise CameraError(
+                    f"{name} announces an image of {size:,} bytes, above the limit of {most_bytes:,}.",
+                    "stream.too_long",
+                    host=name,
+                    most=most_bytes,
+                )
             while len(held) < size:
                 if not more(most_bytes, "an image"):
                     return

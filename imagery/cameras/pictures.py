@@ -31,15 +31,20 @@ def decoded(data: bytes, max_pixels: int, name: str) -> Frame:
     try:
         found = recognise(data[:HEAD_BYTES], name)
         if found not in (JPEG, PNG, WEBP):
-            raise ImageError(f"{name} sent {found.name}, and JPEG, PNG or WebP was expected.")
+            raise ImageError(
+                f"{name} sent {found.name}, and JPEG, PNG or WebP was expected.",
+                "stream.format",
+                host=name,
+                found=found.name,
+            )
         check_declared(read_declared(io.BytesIO(data), found, name), len(data), name, Limits(max_pixels=max_pixels))
     except ImageError as error:
-        raise CameraError(str(error)) from None
+        raise CameraError(error.reason) from None
     if found == JPEG and b"\xff\xd9" not in data[-1024:]:
-        raise CameraError(f"An image of {name} was cut off. Check the line to the camera.")
+        raise CameraError(f"An image of {name} was cut off. Check the line to the camera.", "stream.cut_off", host=name)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     if image is None:
-        raise CameraError(f"An image of {name} is damaged and cannot be decoded.")
+        raise CameraError(f"An image of {name} is damaged and cannot be decoded.", "stream.damaged", host=name)
     return np.asarray(image, np.uint8)
 
 

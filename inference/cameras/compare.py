@@ -18,6 +18,7 @@ from rasterio import Affine
 from rasterio.features import geometry_mask, shapes
 from shapely.geometry import Polygon, shape
 
+from errors import Reason
 from imagery.cameras.camera import Calibration, Capture, Comparison, GroundChange, Preset
 from imagery.cameras.difference import CELL, WIDE
 from imagery.cameras.ground import area_m2, error_at, metres_per_pixel, projected, watched, worst_error
@@ -57,16 +58,23 @@ def compare(
     earlier, latest = split(usable, settings)
     if not earlier:
         return Comparison(
-            not_compared=f"{len(usable)} usable captures are too few or lie too close together: {settings.persist} "
-            f"over {settings.persist_hours:g} hours and earlier ones are needed."
+            not_compared=Reason(
+                f"{len(usable)} usable captures are too few or lie too close together: {settings.persist} "
+                f"over {settings.persist_hours:g} hours and earlier ones are needed.",
+                "watch.few",
+                found=len(usable),
+                persist=settings.persist,
+                hours=settings.persist_hours,
+            )
         )
     pairs = compared(earlier, latest, settings)
     if len(pairs) < settings.persist:
-        return Comparison(not_compared="There are too few earlier captures of like light.")
+        return Comparison(not_compared=Reason("There are too few earlier captures of like light.", "watch.light"))
     scale = min(1.0, WIDE / preset.frame_size[0])
     ground = _cells(watched(calibration, preset), scale, pairs[0].apart.shape)
     if not ground.any():
-        return Comparison(not_compared="No ground lies in the region and within the believed range of this view.")
+        words = "No ground lies in the region and within the believed range of this view."
+        return Comparison(not_compared=Reason(words, "watch.no_ground"))
     # a lorry or two parked at one place in some of them are no works
     least = max(settings.persist, math.ceil(_MOST * len(pairs)))
     apart = lasting([pair.apart for pair in pairs], least)

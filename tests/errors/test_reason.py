@@ -33,7 +33,7 @@ def _given() -> Iterator[tuple[str, set[str] | None]]:
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
             name = node.func.id
-            at = {"Reason": 1, "NoPlace": 2}.get(
+            at = {"Reason": 1, "NoPlace": 2, "ControlPointError": 2}.get(
                 name, 1 if name in ("CameraError", "ImageError", "NotComparable", "SettingsError") else 9
             )
             code = node.args[at] if len(node.args) > at else None

@@ -74,7 +74,7 @@ def calibration(
     return CalibrationAnswer(
         residuals_m=[round(residual.metres, 2) for residual in made.residuals],
         rms_m=round(made.rms_m, 2),
-        warnings=list(made.warnings),
+        warnings=[warning.said(language_of(request)) for warning in made.warnings],
         fault="",
         point=None,
         saved=sent.save,
