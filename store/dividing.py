@@ -1,12 +1,14 @@
 """One lead that is several places, several that are one: new leads are made, and outlines joined.
 
-The leads that this was done to stay, in the state ``split`` or ``merged``, and tell where they live on.
+The leads that this was done to stay, in the state ``split`` or ``merged``, and tell where they live on. Both are taken
+back by :func:`store.taking_back.undo`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import shapely
 from shapely import LineString, Polygon
@@ -33,6 +35,12 @@ LEAST_COVERED = 0.95
 """Share of a lead that its parts must cover together."""
 
 MOST_PARTS = 50
+
+INTO_WAS = "into_was"
+"""In the evidence of a merged lead's step: the lead that stayed as it was before, with one of those that ended."""
+
+_KEPT = ("area_m2", "score", "overlaps", "legal_weight", "rank", "over_cap")
+_KEPT_DAYS = ("first_date", "last_date")
 
 _TOLERANCE = 5e-6
 """Degrees, half a metre: so far a part may reach out of its lead."""
@@ -141,8 +149,10 @@ def merge(
     if into.state not in read_states().open:
         raise NotAllowed(f"Nothing can be merged into {into.number}, which is {into.state}: nobody works on it.")
     sitting = Sitting(session, viewer, settings, now)
-    for alert in others:
-        sitting.step(alert, ["merged"], why.strip(), {"into": into.number})
+    was = _as_it_is(into)
+    for number, alert in enumerate(others):
+        evidence = {"into": into.number} | ({INTO_WAS: was} if number == 0 else {})
+        sitting.step(alert, ["merged"], why.strip(), evidence)
     outline = shapely.union_all([sound(alert.outline) for alert in (into, *others)])
     [sighting] = place_changes(
         session,
@@ -165,6 +175,18 @@ def merge(
         sitting.tell(into)
     sitting.end()
     return into
+
+
+def _as_it_is(alert: Alert) -> dict[str, Any]:
+    """What merging changes of the lead that stays, as JSON."""
+    days = {name: day.isoformat() if (day := getattr(alert, name)) is not None else None for name in _KEPT_DAYS}
+    return {"outline": alert.outline.wkb_hex, **{name: getattr(alert, name) for name in _KEPT}, **days}
+
+
+def as_it_was(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of the lead that stayed, from what a step keeps under :data:`INTO_WAS`."""
+    days = {name: dt.date.fromisoformat(kept[name]) if kept[name] else None for name in _KEPT_DAYS}
+    return {**bounds_of(shapely.from_wkb(kept["outline"])), **{name: kept[name] for name in _KEPT}, **days}
 
 
 def _polygons(outline: BaseGeometry) -> list[Polygon]:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
-from enforcement.states import NotAllowed
+from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
 from store.alerts import hold_leads
 from store.held_leads import Conflict, check_open
@@ -102,7 +102,13 @@ def undo_many(
     """
     numbers = _rejected_together(session, viewer, which, now) if isinstance(which, str) else which
     sitting = Sitting(session, viewer, settings, now)
-    done, skipped = _each(session, viewer, numbers, now, sitting.undo)
+
+    def take_back(alert: Alert) -> None:
+        if read_states().means(alert.state) == "gone":
+            raise NotAllowed(f"{alert.number} lives on in other leads; take that back by itself.")
+        sitting.undo(alert)
+
+    done, skipped = _each(session, viewer, numbers, now, take_back)
     sitting.end()
     return Undone(done, skipped)
 

@@ -26,6 +26,7 @@ from store.review_figures import DayFigures, figures_of_day
 from store.rights import Viewer
 from store.sitting import UNDO_WITHIN, Sitting, check_words
 from store.tables import Alert
+from store.taking_back import undo
 
 __all__ = [
     "UNDO_WITHIN",
@@ -136,21 +137,6 @@ def move(
     [alert] = hold_for_review(session, [alert], viewer, now, version)
     sitting = Sitting(session, viewer, settings, now)
     sitting.step(alert, [to_state], why.strip(), evidence or {})
-    sitting.end()
-    return alert
-
-
-def undo(session: Session, alert: Alert, viewer: Viewer, now: dt.datetime, settings: ServiceSettings) -> Alert:
-    """Take back the last decision on a lead, if it is this person's and not older than :data:`UNDO_WITHIN`.
-
-    A judgement that took two steps is taken back as one. The lead gets the place back that it had in its week.
-
-    Raises:
-        TubanError: as :func:`judge`.
-    """
-    [alert] = hold_for_review(session, [alert], viewer, now)
-    sitting = Sitting(session, viewer, settings, now)
-    sitting.undo(alert)
     sitting.end()
     return alert
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from configs.service import ServiceSettings
 from enforcement.events import EventKind
 from enforcement.numbers import iso_week
-from enforcement.states import NotAllowed, read_states
+from enforcement.states import read_states
 from errors import SettingsError
 from store.outbox import announce_all
 from store.rights import Viewer
@@ -103,8 +103,7 @@ class Sitting:
         """Take back the person's last decision on a lead, all of its steps.
 
         Raises:
-            TubanError: :class:`enforcement.states.NotAllowed`: it is another person's, too old, taken back already, or
-                made other leads of this one.
+            TubanError: :class:`enforcement.states.NotAllowed`: it is another person's, too old, or taken back already.
         """
         log = steps_of(self.session, alert)[::-1]
         steps = 1
@@ -114,8 +113,6 @@ class Sitting:
             if "place" in row.evidence:  # the first step of a decision
                 steps = number
                 break
-        if read_states().means(alert.state) == "gone":
-            raise NotAllowed(f"{alert.number} lives on in other leads; that cannot be taken back.")
         told = not alert.over_cap
         undo_transition(
             self.session,

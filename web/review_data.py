@@ -18,7 +18,7 @@ from errors import Reason
 from store.alert_search import AlertFilter, neighbours
 from store.areas import area_names
 from store.lead_view import LeadSight, SeenImage, areas_around, colleagues, names_of, sights_of
-from store.reviewing import Lock, lock_holder, split_at_gaps
+from store.reviewing import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.rights import Viewer
 from store.tables import Alert, Transition
 from store.transitions import WHY, steps_of
@@ -108,7 +108,7 @@ class LeadPage:
                 for a in areas_around(self.session, self.viewer, alert)
             ],
             "steps": self._steps(states, alert),
-            "can": self._can(states, alert),
+            "can": self._can(states, alert) | {"undo": self._may_take_back(steps)},
             "lock": self.lock(lock),
             "previous": beside.previous,
             "next": beside.next,
@@ -176,7 +176,14 @@ class LeadPage:
             "from": self._name(states.states, step.from_state) if step.from_state else "",
             "to": self._name(states.states, step.to_state),
             "why": text("review.taken_back", self.language) if undoes else self._why(step),
+            "leads": _numbers(step.evidence),
         }
+
+    def _may_take_back(self, steps: list[Transition]) -> bool:
+        """Whether the newest step is theirs, and not older than may be; the rest is found when it is tried."""
+        if not steps or "undoes" in steps[-1].evidence or not (steps[-1].from_state or "from" in steps[-1].evidence):
+            return False
+        return steps[-1].who == self.viewer.login and self.now - steps[-1].at <= UNDO_WITHIN
 
     def _why(self, step: Transition) -> str:
         told = step.evidence.get(WHY)
@@ -220,6 +227,12 @@ def picture_address(number: str, evidence: Mapping[str, Any], when: str) -> str 
     if not isinstance(key, str):
         return None
     return f"/alerts/{quote(number, safe='')}/evidence/{when}?key={evidence_mark(key)}"
+
+
+def _numbers(evidence: Mapping[str, Any]) -> list[str]:
+    """Leads that a step made, that it came from, or in which it lives on."""
+    told = evidence.get("into") or evidence.get("from") or []
+    return [told] if isinstance(told, str) else [str(number) for number in told] if isinstance(told, list) else []
 
 
 def _day(day: dt.date | None) -> str | None:

@@ -20,6 +20,7 @@ from imagery.formats import recognise
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("imagery", "inference", "enforcement", "store", "workers", "web")
+REASONED = ("Reason", "NotComparable", "NotAllowed", "Conflict")
 CODE = re.compile(r"[a-z]+\.[a-z_]+")
 CHINESE = re.compile(r"[一-鿿]")
 
@@ -33,9 +34,7 @@ def _given() -> Iterator[tuple[str, set[str] | None]]:
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
             name = node.func.id
-            at = {"Reason": 1, "NoPlace": 2, "ControlPointError": 2}.get(
-                name, 1 if name in ("CameraError", "ImageError", "NotComparable", "SettingsError") else 9
-            )
+            at = {"NoPlace": 2, "ControlPointError": 2}.get(name, 1 if name.endswith("Error") or name in REASONED else 9)
             code = node.args[at] if len(node.args) > at else None
             if isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)):
                 names = {word.arg for word in node.keywords if word.arg}

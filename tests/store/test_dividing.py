@@ -161,13 +161,52 @@ def test_who_may_not_split_makes_no_leads(desk: Desk) -> None:
     assert list(desk.leads()) == [ONE]
 
 
-def test_a_split_is_not_taken_back(desk: Desk) -> None:
+@pytest.mark.parametrize("on", [ONE, FIRST])
+def test_a_split_is_taken_back_on_the_lead_or_on_a_part(desk: Desk, on: str) -> None:
+    desk.add(ONE, rank=1, state="published")
+    desk.add(TWO, rank=2)
+    divide(desk, [WEST, EAST])
+    desk.judge(FIRST, "true", minutes=2)
+    with pytest.raises(NotAllowed, match=f"{FIRST} was worked on"):
+        desk.undo(ONE)
+    desk.undo(FIRST)  # the judgement
+    with pytest.raises(NotAllowed, match="only they can take it back"):
+        desk.undo(on, by="zhao")
+    assert desk.undo(on).number == ONE
+    leads = desk.leads()
+    assert {number: lead.state for number, lead in leads.items()} == {
+        ONE: "published",
+        TWO: "new",
+        FIRST: "merged",
+        SECOND: "merged",
+    }
+    assert (leads[ONE].rank, leads[TWO].rank, leads[FIRST].rank) == (1, 2, None)
+    assert desk.log(ONE) == [("split", "li"), ("published", "li")]
+    assert desk.told()[-3:] == [
+        (ONE, "state_changed", "published"),
+        (FIRST, "state_changed", "merged"),
+        (SECOND, "state_changed", "merged"),
+    ]
+    for number in (ONE, SECOND):
+        with pytest.raises(NotAllowed, match="taken back already"):
+            desk.undo(number)
+    assert [part.number for part in divide(desk, [WEST, EAST])] == ["330106U2026120003", "330106U2026120004"]
+
+
+def test_a_split_of_which_a_part_was_seen_again_stays(desk: Desk) -> None:
     desk.add(ONE)
     divide(desk, [WEST, EAST])
-    with pytest.raises(NotAllowed, match="lives on in other leads"):
+
+    def seen(session: Any) -> None:
+        see(session, session.scalars(select(Alert).where(Alert.number == SECOND)).one(), NOW.date(), "drone", 9.0)
+        session.scalars(select(Observation).order_by(Observation.id.desc())).first().created_at = later(2)
+
+    desk.change(seen)
+    with pytest.raises(NotAllowed, match=f"{SECOND} was worked on or seen again"):
         desk.undo(ONE)
-    with pytest.raises(NotAllowed, match="no step"):
-        desk.undo(FIRST)
+    divide(desk, [WEST, EAST], number=desk.add(TWO))
+    with pytest.raises(NotAllowed, match="older than 10 minutes"):
+        desk.undo(TWO, minutes=12)
 
 
 def test_an_outline_in_pieces_is_split_at_its_gaps() -> None:
@@ -206,6 +245,30 @@ def test_the_place_in_the_week_goes_on_with_the_lead(desk: Desk) -> None:
     assert desk.lead(ONE).rank is None
     assert not any(over for _, over in desk.week().values())
     assert desk.told()[-1] == (THREE, "created", "new")
+
+
+@pytest.mark.parametrize("on", [ONE, THREE])
+def test_merging_is_taken_back_on_the_lead_that_stayed_or_on_one_that_ended(desk: Desk, on: str) -> None:
+    desk.add(ONE, rank=1, score=0.9, state="published", **bounds_of(WEST))
+    desk.add(TWO, rank=2, last_date=dt.date(2026, 12, 1), **bounds_of(box(120.011, 30.01, 120.012, 30.011)))
+    desk.add(THREE, rank=3, over_cap=True, score=0.1, first_date=dt.date(2026, 11, 30), **bounds_of(EAST))
+    before = desk.leads()
+    join(desk, [ONE, TWO], THREE)
+    desk.judge(THREE, "true", minutes=2)
+    with pytest.raises(NotAllowed, match=f"{THREE} was worked on"):
+        desk.undo(ONE)
+    desk.undo(THREE)  # the judgement
+    with pytest.raises(NotAllowed):
+        desk.undo(on, by="zhao")
+    assert desk.undo(on).number == on
+    assert (THREE, "state_changed", "new") in desk.told()[-3:]
+    same = ("state", "area_m2", "score", "rank", "over_cap", "first_date", "last_date", "overlaps", "legal_weight")
+    for number, lead in desk.leads().items():
+        assert lead.outline.equals(before[number].outline)
+        assert [getattr(lead, name) for name in same] == [getattr(before[number], name) for name in same], number
+    with pytest.raises(NotAllowed):
+        desk.undo(on)
+    assert join(desk, [ONE], TWO).state == "new"
 
 
 def test_leads_are_merged_into_one_that_is_worked_on(desk: Desk) -> None:

@@ -186,6 +186,46 @@ def test_the_views_of_a_lead_and_its_help(chromium: Any, review: tuple[Context, 
     assert page.faults == []
 
 
+def test_a_lead_is_split_and_that_taken_back_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
+    context, address = review
+    page = _page(chromium, context, address, "county", "zh")
+    page.goto("/alerts")
+    page.click(".begin")
+    number = _shown(page)
+    page.keyboard.press("s")  # two pieces: it is asked whether at the gap or along a line
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#cut-hint:not([hidden])")
+    page.keyboard.press("1")  # means nothing meanwhile
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#cut-hint")
+    page.keyboard.press("s")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#cut-hint:not([hidden])")
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowUp", "Shift+ArrowUp", "ArrowDown", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    _look(page, "cut")
+    page.keyboard.press("Enter")
+    part = _shown(page, number)
+    _until(lambda: _states(context) == {"new": LEADS - 1 + 4, "split": 1})  # the cut goes through both pieces
+    with context.database.read() as session:
+        parts = session.scalars(select(Alert).order_by(Alert.id.desc()).limit(4)).all()
+        assert len({round(lead.area_m2) for lead in parts}) == 4  # moved from the middle, and turned
+    assert page.inner_text("[data-part=log] a") == number
+    page.keyboard.press("u")
+    assert _shown(page, part) == number
+    _until(lambda: _states(context) == {"new": LEADS, "merged": 4})
+    page.keyboard.press("s")
+    page.keyboard.press("Enter")  # at the gap
+    part = _shown(page, number)
+    page.click("text=撤销这一步")  # in the list of steps of a part
+    assert _shown(page, part) == number
+    _until(lambda: _states(context) == {"new": LEADS, "merged": 6})
+    _look(page, "split_taken_back")
+    assert page.faults == []
+
+
 def test_a_lead_that_somebody_has_open_can_only_be_looked_at(chromium: Any, review: tuple[Context, str]) -> None:
     context, address = review
     first = _page(chromium, context, address, "county")

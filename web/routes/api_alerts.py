@@ -12,6 +12,7 @@ from enforcement.lead import lead_feature
 from enforcement.states import read_states
 from enforcement.units import mu
 from store.alert_search import AlertRow, search_alerts
+from store.dividing import INTO_WAS
 from store.leads import read_lead
 from store.reviewing import move
 from store.sitting import LONGEST_WHY
@@ -36,7 +37,7 @@ from web.theirs import lead_of
 router = APIRouter(prefix="/api/alerts", tags=["alerts"], responses=REFUSED)
 
 _MOST_EVIDENCE = 65_536  # bytes
-_OURS = ("undoes", "place")
+_OURS = ("undoes", "place", INTO_WAS)
 """Names in the evidence of a step by which the service knows what can be taken back."""
 
 

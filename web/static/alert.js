@@ -13,7 +13,7 @@ const buttons = Object.fromEntries([...document.querySelectorAll("[data-act]")].
 const query = given.query;
 const maps = new Maps(document.getElementById("viewer"), "map-before", "map-after", document.getElementById("swipe"));
 const whereabouts = new Whereabouts("map-context");
-const panel = new Panel(t);
+const panel = new Panel(t, () => undo(lead.number));
 const decided = []; // numbers, the last one is taken back first
 
 let lead = given;
@@ -151,20 +151,24 @@ async function judge(verdict) {
   notice(t.end, "good");
 }
 
-async function undo() {
+/** Take back the last decision on a lead: the one of this sitting, else that on the lead that is shown. */
+async function undo(chosen) {
   await saving;
-  const number = decided.pop() ?? lead.number;
-  const address = number === lead.number ? lead : { address: `/alerts/${encodeURIComponent(number)}` };
+  const number = chosen ?? decided.at(-1) ?? lead.number;
+  if (decided.at(-1) === number) decided.pop();
   try {
-    const data = await send(address, "undo");
-    stock.keep(data);
-    notice(fill(t.undone, { number }), "good");
-    if (number === lead.number) {
-      renew(data);
-      open();
-    } else {
-      await go(number);
+    const data = await send({ address: `/alerts/${encodeURIComponent(number)}` }, "undo");
+    notice(fill(t.undone, { number: data.number }), "good");
+    if (data.number !== lead.number) {
+      stock.keep(data);
+      return await go(data.number);
     }
+    if (JSON.stringify(data.outline) === JSON.stringify(lead.outline)) renew(data);
+    else {
+      stock.keep(data);
+      show(data);
+    }
+    open();
   } catch (error) {
     notice(error.message);
   }
@@ -196,18 +200,19 @@ async function take(step) {
 
 async function divide() {
   if (!lead.can.split || !free()) return notice(t.not_here, "warn");
-  const how = await askSplit(lead, t);
-  if (how === null) return;
-  const body = { as_of: lead.as_of };
+  const divided = lead;
+  const how = divided.parts > 1 ? await askSplit(divided, t) : "line";
+  if (how === null || lead.number !== divided.number) return;
+  const body = { as_of: divided.as_of };
   if (how === "line") {
     setMode("side");
-    notice(t.split_draw, "warn");
-    body.line = await maps.line();
+    body.line = await maps.line(document.getElementById("cut-hint"));
     if (body.line === null) return;
   }
   try {
-    const { into } = await send(lead, "split", body);
-    stock.forget(lead.number);
+    const { into } = await send(divided, "split", body);
+    stock.forget(divided.number);
+    decided.push(divided.number);
     notice(fill(t.split_done, { list: into.join(", ") }), "good");
     go(into[0], { judged: true });
   } catch (error) {
@@ -233,7 +238,7 @@ const acts = {
   bad_imagery: () => judge("bad_imagery"),
   assign,
   split: divide,
-  undo,
+  undo: () => undo(),
   next: () => beside("next"),
   previous: () => beside("previous"),
   side: () => setMode("side"),

@@ -1,4 +1,5 @@
 // The two images of a lead: beside each other, or one over the other to be swiped, blinked or subtracted.
+import { askCut } from "/static/alert_cut.js";
 import { picture } from "/static/alert_stock.js";
 import { deepestZoom } from "/static/tuban.js";
 
@@ -64,6 +65,7 @@ export class Maps {
   }
 
   show(lead) {
+    this.cutting?.leave();
     this.lead = lead;
     const source = this.outlines.getSource();
     source.clear();
@@ -140,22 +142,17 @@ export class Maps {
     this.blinking = setInterval(calm.matches ? () => {} : change, BLINK_MS);
   }
 
-  /** A line drawn by the person, as longitudes and latitudes; null when they gave it up. */
-  line() {
-    const { map } = this.maps.after;
-    return new Promise((done) => {
-      const draw = new ol.interaction.Draw({ type: "LineString", source: new ol.source.Vector() });
-      const end = (found) => {
-        map.removeInteraction(draw);
-        removeEventListener("keydown", give, true);
-        done(found);
-      };
-      const give = (event) => event.key === "Escape" && end(null);
-      addEventListener("keydown", give, true);
-      draw.on("drawend", ({ feature }) => end(feature.getGeometry().getCoordinates().map((point) => ol.proj.toLonLat(point))));
-      map.addInteraction(draw);
-      this.maps.after.target.focus();
-    });
+  /** A line through the lead's outline, as longitudes and latitudes; null when they gave it up. */
+  async line(hint) {
+    this.fit();
+    const { map, target } = this.maps.after;
+    this.cutting = askCut(flat(this.lead.outline), map, [map, this.maps.before.map], hint);
+    this.viewer.dataset.cutting = "";
+    target.focus({ preventScroll: true });
+    const line = await this.cutting.done;
+    delete this.viewer.dataset.cutting;
+    this.cutting = undefined;
+    return line;
   }
 }
 

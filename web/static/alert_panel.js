@@ -15,8 +15,10 @@ export function make(name, attributes = {}, ...children) {
 const fixed = (number, digits) => (number === null || number === undefined ? "–" : number.toFixed(digits));
 
 export class Panel {
-  constructor(texts) {
+  /** `undo`: takes back the newest step of the lead that is shown. */
+  constructor(texts, undo) {
     this.t = texts;
+    this.undo = undo;
     this.places = Object.fromEntries([...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
   }
 
@@ -109,10 +111,15 @@ export class Panel {
   }
 
   log(lead) {
-    const rows = [...lead.log].reverse().map(({ at, who, role, from, to, why }) =>
-      make("li", {}, make("span", { class: "muted" }, at), ` ${from ? `${from} → ` : ""}${to}`, make("br"), make("span", { class: "muted" }, `${who}（${role}）${why ? ` · ${why}` : ""}`)),
+    const link = (number) => make("a", { href: `/alerts/${encodeURIComponent(number)}` }, number);
+    const rows = [...lead.log].reverse().map(({ at, who, role, from, to, why, leads }) =>
+      make("li", {}, make("span", { class: "muted" }, at), ` ${from ? `${from} → ` : ""}${to}`, ...leads.flatMap((number) => [" ", link(number)]), make("br"), make("span", { class: "muted" }, `${who}（${role}）${why ? ` · ${why}` : ""}`)),
     );
     this.places.log.replaceChildren(...rows);
+    if (!lead.can.undo) return;
+    const button = make("button", { type: "button", class: "quiet small" }, this.t.undo_step);
+    button.addEventListener("click", () => this.undo());
+    rows[0].append(" ", button);
   }
 
   pictures(lead) {
