@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import typer
@@ -20,7 +20,7 @@ from store.actions import note_action
 from store.camera_presets import presets_of
 from store.camera_secrets import camera_key
 from store.camera_tables import CameraRow
-from store.cameras import add_camera, all_cameras, camera_by_name, checked_times
+from store.cameras import add_camera, all_cameras, camera_by_name, change_camera, checked_times
 from store.captures import last_captures
 from store.tables import Job
 from workers.camera_clock import next_capture
@@ -83,19 +83,15 @@ def add(
         prepare_home(context.settings)
         check_area(context, area)
         key = camera_key(context.settings)
+        given: dict[str, Any] = {"area_code": area, "times": checked_times(times), "stream": stream, "key": key}
         with context.database.write() as session:
             now = context.clock()
-            camera = add_camera(
-                session,
-                name=name,
-                area_code=area,
-                stream=stream,
-                times=checked_times(times),
-                key=key,
-                who=person(),
-                now=now,
-                replace=replace,
-            )
+            if replace:
+                camera = _camera(camera_by_name(session, name), name)
+                change_camera(session, camera, name=name, now=now, **given)
+                camera.active = True
+            else:
+                camera = add_camera(session, name=name, who=person(), now=now, **given)
             what = "replaced_camera" if replace else "added_camera"
             note_action(session, who="command", what=what, about=camera.name, code=area, now=now)
     typer.echo(f'{name}: {kind} at {stream.host}. Next: tuban camera test "{name}"')
@@ -111,14 +107,20 @@ def list_cameras() -> None:
         last = last_captures(session, [camera.id for camera in cameras])
         for camera in cameras:
             seen = last[camera.id].taken_at if camera.id in last else None
-            coming = next_capture(now, camera.times, zone)
+            coming = next_capture(now, camera.times, zone) if camera.active else None
             ready = sum(preset.calibrated_at is not None for preset in presets_of(session, camera.id))
             moments = [
                 "" if moment is None else f"{moment.astimezone(zone):%m-%d %H:%M}"
                 for moment in (camera.state_since, seen, coming)
             ]
             table.add_row(
-                camera.name, camera.area_code, camera.kind, camera.host, camera.state, *moments, f"{ready} views"
+                camera.name,
+                camera.area_code,
+                camera.kind,
+                camera.host,
+                camera.state if camera.active else "off",
+                *moments,
+                f"{ready} views",
             )
     Console(highlight=False).print(table)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from configs import faults_in, read_yaml
@@ -84,6 +84,7 @@ class CameraSettings(_Group):
     folders: tuple[str, ...] = ()
     key: SecretStr = SecretStr("")
     history_days: Positive = 60
+    keep_days: Positive = 180
     persist: Positive = 3
     persist_hours: Annotated[float, Field(ge=0)] = 24
     references: Positive = 3
@@ -91,6 +92,15 @@ class CameraSettings(_Group):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.28
     sure: Annotated[float, Field(gt=0, lt=1)] = 0.4
     max_error_m: Annotated[float, Field(gt=0)] = 40
+
+    @model_validator(mode="after")
+    def _kept_while_compared(self) -> CameraSettings:
+        if self.keep_days <= self.history_days:
+            raise ValueError(
+                f"keep_days is {self.keep_days} and history_days {self.history_days}: captures are compared for as "
+                "long as history_days, so they must be kept for longer"
+            )
+        return self
 
 
 class AlertSettings(_Group):

@@ -53,7 +53,7 @@ class CameraKey:
         except (InvalidToken, ValueError):
             raise CameraError(
                 "The camera's address and password were encrypted with another key. Bring that key back, or enter them "
-                "again: tuban camera add --replace.",
+                "again, on the camera's page or by tuban camera add --replace.",
                 "camera.locked",
             ) from None
         return Stream(kind, kept["address"], Credentials(*kept["credentials"]) if kept["credentials"] else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,8 +13,9 @@ from sqlalchemy.orm import Session
 from errors import Reason, SettingsError
 from imagery.cameras.camera import Stream, StreamKind
 from store.camera_secrets import CameraKey
-from store.camera_tables import CameraRow
+from store.camera_tables import CameraChange, CameraRow, CaptureRow, PresetRow
 from store.insert import insert_new
+from store.old_captures import needed_keys
 from store.rights import Viewer, under
 
 NEEDS_A_PERSON = ("no_answer", "locked", "frozen", "moved", "blocked", "size")
@@ -56,9 +58,8 @@ def add_camera(
     key: CameraKey,
     who: str,
     now: dt.datetime,
-    replace: bool = False,
 ) -> CameraRow:
-    """Add a camera, or give one that is there another stream and other times.
+    """Add a camera.
 
     Args:
         session: of a transaction that writes.
@@ -69,43 +70,99 @@ def add_camera(
         key: encrypts what reaches it.
         who: adds it.
         now: this moment.
-        replace: whether one of that name may be there; it keeps its views and its captures.
 
     Raises:
-        SettingsError: the name cannot be used, is taken, or not there to be replaced.
+        SettingsError: the name cannot be used or is taken.
     """
+    values = {
+        "name": _checked_name(name),
+        "area_code": area_code,
+        "times": list(times),
+        "active": True,
+        **_reached_by(stream, key, now),
+        "created_by": who[:100],
+        "created_at": now,
+    }
+    made = insert_new(session, CameraRow, values, CameraRow.id)
+    if made is None:
+        raise _taken(name)
+    return session.get_one(CameraRow, made)
+
+
+def change_camera(
+    session: Session,
+    camera: CameraRow,
+    *,
+    name: str,
+    area_code: str,
+    times: Sequence[str],
+    stream: Stream | None,
+    key: CameraKey,
+    now: dt.datetime,
+) -> None:
+    """Change a camera, which keeps its views and its captures.
+
+    Args:
+        session: of a transaction that writes.
+        camera: of it.
+        name, area_code, times, key, now: as of :func:`add_camera`.
+        stream: another one; None: it stays.
+
+    Raises:
+        SettingsError: the name cannot be used or is taken.
+    """
+    holder = camera_by_name(session, _checked_name(name))
+    if holder is not None and holder.id != camera.id:
+        raise _taken(name)
+    camera.name, camera.area_code, camera.times = name, area_code, list(times)
+    if stream is not None:
+        for column, value in _reached_by(stream, key, now).items():
+            setattr(camera, column, value)
+    session.flush()
+
+
+def remove_camera(session: Session, camera: CameraRow) -> list[str]:
+    """Remove a camera with its views and captures; returns the objects that nothing else needs, to be deleted.
+
+    Raises:
+        SettingsError: something that it saw was reported, and is evidence.
+    """
+    reported = select(CameraChange.id).join(PresetRow).where(PresetRow.camera_id == camera.id).limit(1)
+    if session.scalar(reported) is not None:
+        raise SettingsError(
+            "Leads refer to what this camera saw, so it stays with its captures. Switch it off instead.",
+            "camera.evidence",
+        )
+    captures = select(CaptureRow.object_key).where(CaptureRow.camera_id == camera.id)
+    frames = select(PresetRow.reference_key).where(PresetRow.camera_id == camera.id)
+    keys = set(session.scalars(captures)) | set(session.scalars(frames))
+    session.delete(camera)
+    session.flush()
+    return sorted(keys - needed_keys(session, keys))
+
+
+def _checked_name(name: str) -> str:
     if not (0 < len(name) <= 100) or name != name.strip() or not name.isprintable():
         raise SettingsError("A camera's name has 1 to 100 letters, without spaces around.", "camera.name")
-    values = {
-        "area_code": area_code,
+    return name
+
+
+def _taken(name: str) -> SettingsError:
+    words = f"There is a camera {name!r} already. Choose another name, or change that camera."
+    return SettingsError(words, "camera.taken", name=name)
+
+
+def _reached_by(stream: Stream, key: CameraKey, now: dt.datetime) -> dict[str, Any]:
+    """What is kept of a stream that was not asked yet."""
+    return {
         "kind": stream.kind,
         "host": stream.host[:300],
         "secret": key.sealed(stream),
-        "times": list(times),
-        "active": True,
         "state": "new",
         "state_since": now,
         "error": "",
         "why": {},
     }
-    camera = camera_by_name(session, name)
-    if replace:
-        if camera is None:
-            raise SettingsError(f"There is no camera {name!r} to be replaced.", "camera.unknown", name=name)
-        for column, value in values.items():
-            setattr(camera, column, value)
-        session.flush()
-        return camera
-    made = insert_new(
-        session, CameraRow, {"name": name, **values, "created_by": who[:100], "created_at": now}, CameraRow.id
-    )
-    if made is None:
-        raise SettingsError(
-            f"There is a camera {name!r} already. Choose another name, or replace its address: --replace.",
-            "camera.taken",
-            name=name,
-        )
-    return session.get_one(CameraRow, made)
 
 
 def stream_of(camera: CameraRow, key: CameraKey) -> Stream:

@@ -34,6 +34,7 @@ class CameraAnswer(BaseModel):
     area_code: str
     kind: Literal["rtsp", "mjpeg", "still", "folder"]
     host: Annotated[str, Field(description="Host and port, or the name of the folder.")]
+    active: Annotated[bool, Field(description="False: it was switched off.")]
     state: State
     state_since: dt.datetime | None
     error: str

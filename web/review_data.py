@@ -17,6 +17,7 @@ from enforcement.units import mu
 from errors import Reason
 from store.alert_search import AlertFilter, neighbours
 from store.areas import area_names
+from store.camera_sights import CameraSight, camera_sights
 from store.lead_view import LeadSight, SeenImage, areas_around, colleagues, names_of, sights_of
 from store.reviewing import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.rights import Viewer
@@ -101,6 +102,7 @@ class LeadPage:
             "overlaps": [self._overlap(overlap) for overlap in alert.overlaps],
             "images": self._images(alert, address, sights),
             "residual": self._residual(sights),
+            "cameras": [self._camera(sight, address) for sight in camera_sights(self.session, alert)],
             "sights": [self._sight(sight) for sight in sights],
             "log": [self._step(step, names) for step in steps],
             "areas": [
@@ -155,6 +157,17 @@ class LeadPage:
     def _residual(sights: list[LeadSight]) -> dict[str, float | None] | None:
         latest = sights[-1] if sights else None
         return None if latest is None else {"metres": latest.residual_m, "pixels": latest.residual_px}
+
+    def _camera(self, sight: CameraSight, address: str) -> dict[str, Any]:
+        frames = {
+            when: {
+                "at": f"{frame.taken_at.astimezone(self.zone):%Y-%m-%d %H:%M}",
+                "address": f"{address}/frames/{frame.capture_id}",
+            }
+            for when, frame in (("before", sight.before), ("after", sight.after))
+        }
+        outlines = [[[round(x, 1), round(y, 1)] for x, y in one.exterior.coords] for one in sight.outlines]
+        return {"camera": sight.camera, "view": sight.view, "size": sight.size, "outlines": outlines, **frames}
 
     def _sight(self, sight: LeadSight) -> dict[str, Any]:
         return {

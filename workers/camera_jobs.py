@@ -23,6 +23,12 @@ def add_capture_job(session: Session, camera_id: int, slot: str, now: dt.datetim
     return add_job(session, kind="camera.capture", queue="capture", payload=payload, unique_key=key, now=now)
 
 
+def add_forget_job(session: Session, day: dt.date, now: dt.datetime) -> int | None:
+    """Have old captures deleted, once a day."""
+    key = f"camera:forget:{day}"
+    return add_job(session, kind="camera.forget", queue="capture", payload={}, unique_key=key, now=now)
+
+
 def add_compare_job(session: Session, capture_id: int, now: dt.datetime) -> int | None:
     """Have a capture compared with earlier ones of its view."""
     key = f"camera:compare:{capture_id}"

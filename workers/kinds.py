@@ -51,6 +51,7 @@ def minutes_of(queue: str, limits: LimitSettings) -> float:
 MODULES: tuple[str, ...] = (
     "workers.delivery",
     "workers.captures",
+    "workers.old_captures",
     "workers.ingest",
     "workers.night",
     "workers.scans",

@@ -173,7 +173,9 @@ def check_area(context: Context, code: str) -> None:
     """
     if not (code.isascii() and code.isdigit() and len(code) in (6, 9, 12)):
         raise SettingsError(
-            f"{code!r} is no administrative code; expected 6 digits (county), 9 (township) or 12 (village)."
+            f"{code!r} is no administrative code; expected 6 digits (county), 9 (township) or 12 (village).",
+            "area.digits",
+            given=code[:20],
         )
     with context.database.read() as session:
         if known_area(session, code) is not None or not any_area(session):
@@ -181,7 +183,10 @@ def check_area(context: Context, code: str) -> None:
         like = codes_like(session, code)
     hint = ", ".join(f"{other} {name}" for other, name in like)
     raise SettingsError(
-        f"No area that is loaded has the code {code}" + (f"; there are {hint}." if hint else ".") + " Load it first."
+        f"No area that is loaded has the code {code}" + (f"; there are {hint}." if hint else ".") + " Load it first.",
+        "area.unknown",
+        given=code,
+        like=hint or "–",
     )
 
 

@@ -25,7 +25,7 @@ from store.processes import forget, forget_silent, say_alive
 from store.ticks import lead, resign, take
 from workers.app import make_app
 from workers.camera_clock import capture_due
-from workers.camera_jobs import add_capture_job
+from workers.camera_jobs import add_capture_job, add_forget_job
 from workers.context import Context
 from workers.night_clock import night_due
 from workers.process import begin, end_with_parent, name_of
@@ -55,6 +55,7 @@ class Rounds:
         self._watch_at: dt.datetime | None = None
         self._night: dt.date | None = None
         self._captures_at: dt.datetime | None = None
+        self._forgotten: dt.date | None = None
         self._watching: threading.Thread | None = None
 
     def once(self) -> bool:
@@ -110,18 +111,30 @@ class Rounds:
             return
         settings = self.context.settings
         with self.context.database.read() as session:
+            cameras = all_cameras(session)
             due = [
                 (camera.id, slot)
-                for camera in all_cameras(session)
+                for camera in cameras
                 if camera.active
                 and (slot := capture_due(now, camera.times, settings.zone, settings.cameras.late_minutes))
             ]
+        if cameras:
+            self._forget_captures(now)
         if due:
             with publishing(self.context.database, settings) as session:
                 for camera_id, slot in due:
                     if take(session, "capture", f"{camera_id}:{slot}", self.who, now):
                         add_capture_job(session, camera_id, slot, now)
         self._captures_at = now.replace(second=0, microsecond=0) + dt.timedelta(minutes=1)
+
+    def _forget_captures(self, now: dt.datetime) -> None:
+        day = now.astimezone(self.context.settings.zone).date()
+        if day == self._forgotten:
+            return
+        with publishing(self.context.database, self.context.settings) as session:
+            if take(session, "old captures", day.isoformat(), self.who, now):
+                add_forget_job(session, day, now)
+        self._forgotten = day
 
     def _reap(self, now: dt.datetime) -> None:
         if not _over(self._reap_at, now):

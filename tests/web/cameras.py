@@ -17,8 +17,8 @@ from workers.context import Context
 NAME = "ridge over flight b"
 
 
-def watch(service: Context, code: str, state: str = "ok") -> None:
-    """A camera of that area."""
+def watch(service: Context, code: str, state: str = "ok", scene_id: int | None = None) -> None:
+    """A camera of that area; its capture is the scene, which leads were seen on."""
     frame = np.full((72, 128, 3), 120, np.uint8)
     key = store_frame(service, frame)
     with service.database.write() as session:
@@ -30,5 +30,6 @@ def watch(service: Context, code: str, state: str = "ok") -> None:
         light = Light(9.0, 120.0, 30.0, 0.0, (0.125,) * 8)
         made = Capture(frame, NOW, Quality(), light, 9, "0" * 64)
         capture = session.get_one(CaptureRow, add_capture(session, camera.id, None, made, key, NOW))
+        capture.scene_id = scene_id
         make_preset(session, capture, "north", (128, 72))
         note_state(camera, state, "", NOW)

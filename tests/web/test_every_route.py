@@ -62,6 +62,7 @@ class Ask:
 
 
 _BYTES = TUS | {"content-type": "application/offset+octet-stream", "upload-offset": "0"}
+_CAMERA = {"name": "mine", "kind": "mjpeg", "address": "http://10.0.0.2/x", "times": "09:00"}
 _WORLD = "bbox=100,20,130,50&zoom=18"
 
 TABLE: dict[tuple[str, str], Ask] = {
@@ -103,7 +104,12 @@ TABLE: dict[tuple[str, str], Ask] = {
     ("GET", "/api/cameras/{camera_id}"): Ask(),
     ("POST", "/api/cameras/{camera_id}/views/{preset_id}/calibration"): Ask(json={"points": [], "save": True}),
     ("GET", "/cameras/{camera_id}"): Ask(),
+    ("POST", "/cameras/{camera_id}"): Ask(form=_CAMERA | {"area_code": CODES["a"]}),
+    ("POST", "/cameras/{camera_id}/test"): Ask(form=_CAMERA),
+    ("POST", "/cameras/{camera_id}/active"): Ask(form={"active": "false"}),
+    ("POST", "/cameras/{camera_id}/remove"): Ask(),
     ("POST", "/cameras/{camera_id}/views"): Ask(form={"capture": "1", "name": "mine"}),
+    ("GET", "/alerts/{number}/frames/{capture_id}"): Ask(),
     ("GET", "/cameras/{camera_id}/captures/{capture_id}/frame"): Ask(),
     ("GET", "/cameras/{camera_id}/views/{preset_id}"): Ask(),
     ("GET", "/cameras/{camera_id}/views/{preset_id}/frame"): Ask(),
@@ -122,6 +128,7 @@ NAMED: dict[tuple[str, str], Ask] = {
     ("GET", "/api/alerts/export"): Ask(query="format=geojson"),
     ("POST", "/alerts/reject"): Ask(json={"numbers": [NUMBERS["b"]], "reason": "shadow"}),
     ("POST", "/api/batches"): Ask(json={"area": CODES["b"], "name": "mine now"}),
+    ("POST", "/cameras"): Ask(form=_CAMERA | {"area_code": CODES["b"]}),
     ("POST", "/people"): Ask(form={"login": "spy", "role": "village", "name": "x", "code": CODES["b"]}),
 }
 """Routes without anything in their path, where village B can be named otherwise."""
@@ -194,7 +201,7 @@ def world(service: Context, sign_in: SignIn) -> World:
     batch = of_b.post("/api/batches", json={"area": CODES["b"], "name": "flight b, receiving"}).json()["id"]
     announced = TUS | {"upload-length": "4"} | metadata(batch=batch, filename="b.tif")
     upload = of_b.post("/api/uploads", headers=announced).headers["location"].rpartition("/")[2]
-    watch(service, CODES["b"])
+    watch(service, CODES["b"], scene_id=villages.after["b"])
     named = {
         "camera_id": "1",
         "preset_id": "1",

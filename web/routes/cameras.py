@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import datetime as dt
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
@@ -10,19 +11,22 @@ from sqlalchemy.orm import Session
 
 from errors import ControlPointError
 from imagery.cameras.calibrate import calibrate
+from store.areas import list_areas
 from store.camera_presets import make_preset, preset_of, presets_of, set_calibration, watched_area
+from store.camera_sights import lead_capture
 from store.camera_tables import CameraRow, CaptureRow, PresetRow
 from store.cameras import NEEDS_A_PERSON, camera_seen, cameras_seen
 from store.captures import capture_of, captures_of, last_captures
 from store.objects import ObjectMissing
 from store.rights import Viewer
 from web.api_answers import FORBIDDEN, NOT_THEIRS, REFUSED
-from web.api_parameters import Id
+from web.api_parameters import Id, Number
 from web.camera_answers import CalibrationAnswer, CalibrationSent, CameraAnswer, CameraList
 from web.noting import note
 from web.page import language_of, page
 from web.refusals import NotFound
 from web.signed_in import Person, Service
+from web.theirs import lead_of
 from workers.camera_clock import next_capture
 from workers.captures import read_frame
 from workers.context import Context
@@ -88,11 +92,11 @@ def cameras_page(request: Request, context: Service, viewer: Person) -> HTMLResp
         cameras = cameras_seen(session, viewer)
         last = last_captures(session, [camera.id for camera in cameras])
         views = {camera.id: presets_of(session, camera.id) for camera in cameras}
-    now, zone = context.clock(), context.settings.zone
-    coming = {camera.id: next_capture(now, camera.times, zone) for camera in cameras}
+    coming = {camera.id: _coming(context, camera) for camera in cameras}
     return page(
         request,
         "cameras.html",
+        **_form(context, viewer),
         cameras=cameras,
         last=last,
         views=views,
@@ -107,10 +111,11 @@ def camera_page(request: Request, context: Service, viewer: Person, camera_id: I
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
         captures, views = captures_of(session, camera.id, _CAPTURES), presets_of(session, camera.id)
-    coming = next_capture(context.clock(), camera.times, context.settings.zone)
+    coming = _coming(context, camera)
     return page(
         request,
         "camera.html",
+        **_form(context, viewer),
         camera=camera,
         captures=captures,
         views=views,
@@ -125,6 +130,16 @@ def frame(context: Service, viewer: Person, camera_id: Id, capture_id: Id) -> Re
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
         capture = capture_of(session, camera.id, capture_id)
+    if capture is None:
+        raise NotFound
+    return _picture(context, capture.object_key)
+
+
+@router.get("/alerts/{number}/frames/{capture_id}", include_in_schema=False)
+def lead_frame(context: Service, viewer: Person, number: Number, capture_id: Id) -> Response:
+    """The whole frame of a capture by which a lead was seen, for whoever may see the lead."""
+    with context.database.read() as session:
+        capture = lead_capture(session, lead_of(session, viewer, number), capture_id)
     if capture is None:
         raise NotFound
     return _picture(context, capture.object_key)
@@ -203,9 +218,22 @@ def _picture(context: Context, key: str) -> Response:
     return Response(data, media_type="image/webp", headers={"cache-control": "private, max-age=86400"})
 
 
+def _coming(context: Context, camera: CameraRow) -> dt.datetime | None:
+    return next_capture(context.clock(), camera.times, context.settings.zone) if camera.active else None
+
+
+def _form(context: Context, viewer: Viewer) -> dict[str, Any]:
+    """What an administrator may choose in the form of a camera."""
+    if not viewer.administrator:
+        return {}
+    with context.database.read() as session:
+        areas = list_areas(session, under=viewer.code)
+    return {"areas": areas, "folders": context.settings.cameras.folders}
+
+
 def _told(context: Context, camera: CameraRow, last: CaptureRow | None) -> CameraAnswer:
-    names = ("id", "name", "area_code", "kind", "host", "state", "state_since", "error", "times")
+    names = ("id", "name", "area_code", "kind", "host", "active", "state", "state_since", "error", "times")
     told = {name: getattr(camera, name) for name in names}
     told["captured_at"] = last.taken_at if last is not None else None
-    told["next_capture"] = next_capture(context.clock(), camera.times, context.settings.zone)
+    told["next_capture"] = _coming(context, camera)
     return CameraAnswer.model_validate(told)

@@ -40,6 +40,7 @@ export class Panel {
     this.facts(lead);
     this.overlaps(lead);
     this.history(lead);
+    this.cameras(lead);
     this.log(lead);
     this.pictures(lead);
     this.places.sheet.href = `${lead.address}/sheet.pdf?language=${document.documentElement.lang.slice(0, 2)}`;
@@ -108,6 +109,33 @@ export class Panel {
     });
     const rows = [...lead.sights].reverse().map((sight) => make("li", {}, `${sight.before ?? "?"} → ${sight.after ?? "?"} · ${sight.source} · ${sight.kind_name} · ${fixed(sight.mu, 2)} ${this.t.mu} · ${Math.round(sight.score * 100)} %`));
     this.places.history.replaceChildren(chart, make("ul", { class: "plain small" }, ...rows));
+  }
+
+  /** The whole frames in which cameras saw it, the outline drawn over them. */
+  cameras(lead) {
+    const space = "http://www.w3.org/2000/svg";
+    const outlined = ({ size, outlines }) => {
+      const drawn = document.createElementNS(space, "svg");
+      drawn.setAttribute("viewBox", `0 0 ${size.join(" ")}`);
+      drawn.setAttribute("aria-hidden", "true");
+      for (const corners of outlines) {
+        const ring = document.createElementNS(space, "polygon");
+        ring.setAttribute("points", corners.join(" "));
+        drawn.append(ring);
+      }
+      return drawn;
+    };
+    const shown = lead.cameras.map((sight) => {
+      const name = `${sight.camera} · ${sight.view}`;
+      const frames = ["before", "after"].map((when) => {
+        const words = `${this.t[when]} · ${sight[when].at}`;
+        const [width, height] = sight.size;
+        const link = make("a", { href: sight[when].address, target: "_blank", rel: "noopener" }, make("img", { src: sight[when].address, alt: `${name} · ${words}`, loading: "lazy", width, height }), outlined(sight));
+        return make("figure", { class: "camera-sight" }, link, make("figcaption", { class: "muted small" }, words));
+      });
+      return make("section", {}, make("h2", {}, `${this.t.camera} ${name}`), ...frames);
+    });
+    this.places.cameras.replaceChildren(...shown);
   }
 
   log(lead) {
