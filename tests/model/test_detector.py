@@ -33,9 +33,14 @@ def test_runtimes_agree(detector: Detector) -> None:
     other = Detector("fast", runtime="torch-cpu")
     before, after = _pair()
     mine, theirs = detector.predict(before, after), other.predict(before, after)
-    tolerance = 1e-4 if detector.precision == "f32" else 0.03
     assert mine.shape == theirs.shape == (3, 256, 256)
-    assert np.abs(mine - theirs).max() < tolerance
+    apart = np.abs(mine - theirs)
+    if detector.precision == "f32":
+        assert apart.max() < 1e-4
+    else:  # bf16 has eight bits: single pixels of this noise are further apart, and no answer leans to one side
+        assert apart.mean() < 0.01
+        assert np.quantile(apart, 0.999) < 0.1
+        assert abs((mine - theirs).mean()) < 0.003
     assert mine[:2].std() > 0.001, "two blank answers would agree too"
 
 
