@@ -1,25 +1,34 @@
-"""A camera with one capture and a view of it, for tests of pages."""
+"""A camera with captures and a view, for tests of pages."""
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
+import shapely
 
 from imagery.cameras.camera import Capture, Light, Quality, Stream
 from store.camera_presets import make_preset
 from store.camera_secrets import camera_key
-from store.camera_tables import CaptureRow
+from store.camera_tables import CameraChange, CaptureRow
 from store.cameras import add_camera, note_state
 from store.captures import add_capture
+from store.outlines import bounds_of
+from store.tables import Alert
 from tests.web.conftest import NOW
+from tests.web.two_villages import Villages
 from workers.captures import store_frame
 from workers.context import Context
 
 NAME = "ridge over flight b"
+SIZE = (128, 72)
 
 
-def watch(service: Context, code: str, state: str = "ok", scene_id: int | None = None) -> None:
+def watch(
+    service: Context, code: str, state: str = "ok", scene_id: int | None = None, size: tuple[int, int] = SIZE
+) -> None:
     """A camera of that area; its capture is the scene, which leads were seen on."""
-    frame = np.full((72, 128, 3), 120, np.uint8)
+    frame = np.random.default_rng(1).integers(60, 200, (size[1], size[0], 3), dtype=np.uint8)
     key = store_frame(service, frame)
     with service.database.write() as session:
         stream = Stream("mjpeg", "http://10.0.0.1/secret-path")
@@ -31,5 +40,28 @@ def watch(service: Context, code: str, state: str = "ok", scene_id: int | None =
         made = Capture(frame, NOW, Quality(), light, 9, "0" * 64)
         capture = session.get_one(CaptureRow, add_capture(session, camera.id, None, made, key, NOW))
         capture.scene_id = scene_id
-        make_preset(session, capture, "north", (128, 72))
+        make_preset(session, capture, "north", size)
         note_state(camera, state, "", NOW)
+
+
+def report(service: Context, villages: Villages, village: str) -> None:
+    """Let the lead of a village be what that camera showed: a square in its frame, a day after another capture."""
+    earlier = np.random.default_rng(2).integers(60, 200, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    key = store_frame(service, earlier)
+    with service.database.write() as session:
+        made = Capture(earlier, NOW - dt.timedelta(days=1), Quality(), None, 9, "1" * 64)
+        capture = session.get_one(CaptureRow, add_capture(session, 1, 1, made, key, NOW))
+        capture.scene_id = villages.before[village]
+        change = CameraChange(
+            preset_id=1,
+            scan_id=villages.scan[village],
+            kind="construction",
+            in_frame=shapely.to_wkt(shapely.box(30, 20, 60, 50)),
+            area_m2=1600.0,
+            score=0.9,
+            first_seen=NOW,
+            last_seen=NOW,
+            created_at=NOW,
+            **bounds_of(session.get_one(Alert, villages.alert[village]).outline),
+        )
+        session.add(change)

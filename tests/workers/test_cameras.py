@@ -11,15 +11,18 @@ from zoneinfo import ZoneInfo
 import cv2
 import numpy as np
 import pytest
+import shapely
 from cryptography.fernet import Fernet
 from pyproj import Transformer
 from sqlalchemy import select
 
+from configs.service import read_service
 from errors import CameraError, SettingsError
 from imagery.cameras.address import checked_stream
 from imagery.cameras.camera import ControlPoint, Stream
 from store.camera_presets import make_preset, set_calibration
 from store.camera_secrets import NAME, CameraKey, camera_key
+from store.camera_sights import camera_sights, lead_capture
 from store.camera_tables import CameraChange, CameraRow, CaptureRow
 from store.cameras import add_camera, checked_times, stream_of
 from store.tables import Alert, Job, Observation, Scan, SceneRow
@@ -29,6 +32,7 @@ from tests.workers.night_service import AUTUMN, SPRING, VILLAGE, Service, after_
 from workers.camera_clock import capture_due, next_capture
 from workers.camera_jobs import add_capture_job
 from workers.runner import run_job
+from workers.schedule import Rounds
 
 WIDTH, HEIGHT = 640, 360
 SEEN = np.array([[0, 360], [640, 360], [640, 60], [0, 60]], np.float32)  # in the frame …
@@ -112,6 +116,12 @@ def test_what_a_camera_sees_persistently_is_a_second_source_of_the_lead_that_a_d
     assert all(service.context.objects.exists(key) for key in house.evidence.values())
     sight = service.rows(Observation)[-1]
     assert (sight.source, sight.position_error is not None, sight.scan_id) == ("camera", True, change.scan_id)
+    with service.context.database.read() as session:
+        [shown] = camera_sights(session, session.get_one(Alert, house.id))
+        captures = service.rows(CaptureRow)
+        assert (shown.before.capture_id, shown.after.capture_id) == (captures[1].id, captures[-1].id)
+        assert [outline.wkt for outline in shown.outlines] == [shapely.from_wkt(change.in_frame).wkt]
+        assert lead_capture(session, house, captures[0].id) is None  # it shows the place, but is no evidence
 
     # one more capture shows the same: nothing is told again, and the night leaves the camera's scenes alone
     capture(service, tmp_path / "frames", view(changed, 9), MORNING + dt.timedelta(days=5))
@@ -138,6 +148,39 @@ def test_a_change_that_only_a_camera_saw_reaches_the_drop_folder_with_the_error_
     features = [feature for one in told for feature in one.get("features", [one])]
     assert {feature["properties"]["number"] for feature in features} >= {alert.number for alert in alerts}
     assert all(feature["properties"]["position_error"]["major_m"] > 0 for feature in features)
+
+
+def test_old_captures_are_deleted_once_a_day_except_evidence_and_the_last_one(tmp_path: Path) -> None:
+    service = Service(tmp_path, cameras={"history_days": 5, "keep_days": 10})
+    context = service.context
+    watch(service, tmp_path / "frames")
+    for day in range(1, 4):
+        capture(service, tmp_path / "frames", view(before_image(), day + 1), MORNING + dt.timedelta(days=day))
+    scene = service.take_in(before_image(), SPRING)
+    with context.database.write() as session:
+        session.get_one(CaptureRow, 3).scene_id = scene
+    frames = {row.id: row.object_key for row in service.rows(CaptureRow)}
+    clock_of(context).now = MORNING + dt.timedelta(days=10, hours=1)
+    for job in _forgetting(service):
+        assert run_job(context, job) == "done"
+    assert [row.id for row in service.rows(CaptureRow)] == [2, 3, 4]  # the first is older than ten days
+    clock_of(context).now = MORNING + dt.timedelta(days=40)
+    [again] = _forgetting(service)
+    assert run_job(context, again) == "done"
+    assert [row.id for row in service.rows(CaptureRow)] == [3, 4]
+    kept = {number: context.objects.exists(key) for number, key in frames.items()}
+    assert kept == {1: True, 2: False, 3: True, 4: True}  # the view is measured in the first one's frame
+    with pytest.raises(SettingsError, match="kept for longer"):
+        read_service(cameras={"history_days": 60, "keep_days": 60})
+
+
+def _forgetting(service: Service) -> list[int]:
+    """Jobs that wait after two looks at the clock."""
+    rounds = Rounds(service.context, "here:1:schedule")
+    rounds.once()
+    Rounds(service.context, "here:2:schedule")._forget_captures(service.context.clock())
+    rounds.close()
+    return [job.id for job in service.rows(Job) if job.kind == "camera.forget" and job.state == "waiting"]
 
 
 def test_a_camera_that_does_not_answer_is_an_outcome_and_not_a_dead_job(tmp_path: Path) -> None:

@@ -186,7 +186,10 @@ def _tried(
         raise Clash("cameras.busy")
     cameras = context.settings.cameras
     settings = replace(
-        capture_settings(cameras), frames=_TRY_FRAMES, seconds=_TRY_S, limit_s=min(_TRY_LIMIT_S, cameras.limit_seconds)
+        capture_settings(cameras),
+        frames=_TRY_FRAMES,
+        seconds=min(_TRY_S, cameras.seconds),
+        limit_s=min(_TRY_LIMIT_S, cameras.limit_seconds),
     )
     try:
         found = stream()

@@ -5,12 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import socket
-import subprocess
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from subprocess import PIPE
 
 import cv2
 import numpy as np
@@ -25,44 +21,11 @@ from imagery.cameras.http_source import mjpeg, still
 from imagery.cameras.multipart import parts
 from imagery.cameras.pictures import median
 from imagery.cameras.settings import CaptureSettings
-from tests.imagery.cameras.http_cameras import PASSWORD, USER, cameras, jpeg, picture
+from tests.imagery.cameras.http_cameras import PASSWORD, USER, jpeg, picture
+from tests.imagery.cameras.servers import rtsp_server
 
 SETTINGS = CaptureSettings(frames=6, seconds=0.0, limit_s=8.0, max_bytes=1_000_000, loopback=True)
 NOW = dt.datetime(2026, 5, 4, 9, 30, tzinfo=dt.UTC)
-SYSTEM_PYTHON = "/usr/bin/python3"
-
-
-@pytest.fixture(scope="module")
-def http() -> Iterator[str]:
-    server = cameras()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def rtsp_server() -> subprocess.Popen[str]:
-    """Start one, or skip the test with the reason."""
-    script = Path(__file__).with_name("rtsp_server.py")
-    server = subprocess.Popen([SYSTEM_PYTHON, script], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
-    assert server.stdout is not None
-    ports = server.stdout.readline().split()
-    if len(ports) != 2:
-        _, said = server.communicate()
-        pytest.skip(f"no GStreamer RTSP server for {SYSTEM_PYTHON} (see .ci/run): {said.strip().splitlines()[-1:]}")
-    server.args = ports
-    return server
-
-
-@pytest.fixture(scope="module")
-def rtsp() -> Iterator[list[str]]:
-    if not Path(SYSTEM_PYTHON).exists():
-        pytest.skip(f"no {SYSTEM_PYTHON} to run a GStreamer RTSP server with")
-    server = rtsp_server()
-    yield list(server.args)  # type: ignore[arg-type]
-    server.communicate()
 
 
 def at(kind: str, address: str, username: str = "", password: str = "") -> Stream:
