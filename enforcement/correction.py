@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from errors import Reason
+
 
 @dataclass(frozen=True)
 class Correction:
@@ -47,7 +49,7 @@ def correction_of(evidence: Mapping[str, Any]) -> Correction | None:
     return Correction(*numbers)
 
 
-def why_not_closed(correction: Correction, *, agreed: bool, reviewer: str, checker: str | None) -> str | None:
+def why_not_closed(correction: Correction, *, agreed: bool, reviewer: str, checker: str | None) -> Reason | None:
     """Why a corrected lead cannot be closed yet; None: it can.
 
     Args:
@@ -58,11 +60,13 @@ def why_not_closed(correction: Correction, *, agreed: bool, reviewer: str, check
     """
     left = correction.left_m2
     if left > 0:
-        return f"{left:g} m² of {correction.total_m2:g} m² are not corrected yet"
+        words = f"{left:g} m² of {correction.total_m2:g} m² are not corrected yet"
+        return Reason(words, "closing.left", left=left, total=correction.total_m2)
     if left < 0:
-        return f"{-left:g} m² more are told as corrected than the {correction.total_m2:g} m² there were"
+        words = f"{-left:g} m² more are told as corrected than the {correction.total_m2:g} m² there were"
+        return Reason(words, "closing.more", more=-left, total=correction.total_m2)
     if not agreed:
-        return "the reviewer did not agree"
+        return Reason("the reviewer did not agree", "closing.not_agreed")
     if checker is not None and reviewer == checker:
-        return f"{reviewer} checked it: another person must review"
+        return Reason(f"{reviewer} checked it: another person must review", "closing.same_person", who=reviewer)
     return None

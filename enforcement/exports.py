@@ -110,7 +110,9 @@ def write_shapefile(
     if local_zone and outlines:
         zone, counted = zone_of_most(float(outline.centroid.x) for outline in outlines)
         if zone is None:
-            raise SettingsError("No lead lies in a zone of three degrees (25 to 45): export in degrees instead.")
+            raise SettingsError(
+                "No lead lies in a zone of three degrees (25 to 45): export in degrees instead.", "export.zone"
+            )
         code = zone.code
         outlines = [zone.project(outline) for outline in outlines]
         remarks.append(f"Coordinates are metres of {zone.name} ({zone.code}), easting with the zone's number.")

@@ -153,25 +153,48 @@ class StateTable(Strict):
         if step is None or role not in step.by:
             ways = self.ways_out(from_state, role)
             can = f"; {role} can make it {', '.join(ways)}" if ways else ", nor anything else"
-            raise NotAllowed(f"A lead that is {from_state} cannot be made {to_state} by {role}{can}.")
+            raise NotAllowed(
+                f"A lead that is {from_state} cannot be made {to_state} by {role}{can}.",
+                "step.not_listed",
+                state=self._said(from_state),
+                to=self._said(to_state),
+                role=self.roles[role].zh,
+                ways="、".join(map(self._said, ways)) or "无",
+            )
         given = evidence or {}
         if missing := [name for name in step.evidence if given.get(name) in (None, "", [], {}, ())]:
-            raise NotAllowed(f"{from_state} → {to_state} needs evidence that was not given: {', '.join(missing)}.")
+            raise NotAllowed(
+                f"{from_state} → {to_state} needs evidence that was not given: {', '.join(missing)}.",
+                "step.evidence",
+                to=self._said(to_state),
+            )
         before = next((person for state, person in reversed(history) if state == step.not_by), None)
         if step.balanced:
             self._check_balance(f"{from_state} → {to_state}", given, who, before)
         if before is not None and before == who:
-            raise NotAllowed(f"{who} made this lead {step.not_by}: {from_state} → {to_state} needs another person.")
+            raise NotAllowed(
+                f"{who} made this lead {step.not_by}: {from_state} → {to_state} needs another person.",
+                "step.another_person",
+                who=who,
+                before=self._said(step.not_by or ""),
+                to=self._said(to_state),
+            )
         return step
+
+    def _said(self, state: str) -> str:
+        """Its Chinese name, for a message in that language."""
+        return self.states[state].zh if state in self.states else state
 
     @staticmethod
     def _check_balance(step: str, given: Mapping[str, Any], who: str, checker: str | None) -> None:
         correction = correction_of(given)
         if correction is None:
-            raise NotAllowed(f"{step} needs the areas total_m2, demolished_m2 and regularised_m2, none below 0.")
+            raise NotAllowed(
+                f"{step} needs the areas total_m2, demolished_m2 and regularised_m2, none below 0.", "step.areas"
+            )
         reason = why_not_closed(correction, agreed=given.get("agreed") is True, reviewer=who, checker=checker)
         if reason is not None:
-            raise NotAllowed(f"{step} is not possible: {reason}.")
+            raise NotAllowed(f"{step} is not possible: {reason}.", "step.not_closed", reason=reason)
 
 
 @cache

@@ -69,7 +69,11 @@ def rewrite(
 def undecodable(name: str, reason: str) -> ImageError:
     """The error for pixels that a decoder gave up on."""
     line = reason.splitlines()[0][:200].rstrip(". ") if reason else "no reason given"
-    return ImageError(f"{name} cannot be decoded ({line}): it is truncated or damaged. Copy it again or convert it.")
+    return ImageError(
+        f"{name} cannot be decoded ({line}): it is truncated or damaged. Copy it again or convert it.",
+        "file.broken_off",
+        name=name,
+    )
 
 
 def _rewrite_in_child(source: Path, file_format: Format, destination: Path, name: str, limits: Limits) -> None:
@@ -109,5 +113,8 @@ def _rewrite_in_child(source: Path, file_format: Format, destination: Path, name
 def _over_limits(name: str, limits: Limits) -> ImageError:
     return ImageError(
         f"{name} could not be decoded within {limits.rewrite_seconds:,} s and "
-        f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory. Convert it with `gdal_translate IN OUT.tif -of COG`."
+        f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory. Convert it with `gdal_translate IN OUT.tif -of COG`.",
+        "file.undecodable",
+        name=name,
+        seconds=limits.rewrite_seconds,
     )

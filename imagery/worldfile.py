@@ -84,5 +84,10 @@ def _text(path: Path, most: int) -> str:
     except OSError as error:
         raise ImageError(f"{path.name} cannot be read: {error.strerror}. Mend its permissions or remove it.") from None
     if len(data) > most:
-        raise ImageError(f"{path.name} is longer than {most:,} bytes, which such a file never is. Mend or remove it.")
+        raise ImageError(
+            f"{path.name} is longer than {most:,} bytes, which such a file never is. Mend or remove it.",
+            "beside.too_long",
+            name=path.name,
+            most=most,
+        )
     return data.decode("utf-8-sig", errors="replace")

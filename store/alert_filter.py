@@ -87,10 +87,17 @@ class AlertFilter:
                 try:
                     given[name] = read(text)
                 except ValueError as error:
-                    raise SettingsError(f"{name} is {text[:80]!r}; expected {error}.") from None
+                    raise SettingsError(
+                        f"{name} is {text[:80]!r}; expected {error}.", "filter.value", name=name, value=text[:80]
+                    ) from None
         for low, high in (("since", "until"), ("created_since", "created_until"), ("min_area_m2", "max_area_m2")):
             if low in given and high in given and given[low] > given[high]:
-                raise SettingsError(f"{low} is {given[low]}; expected at most {high}, which is {given[high]}.")
+                raise SettingsError(
+                    f"{low} is {given[low]}; expected at most {high}, which is {given[high]}.",
+                    "filter.order",
+                    low=given[low],
+                    high=given[high],
+                )
         return cls(**given, zone=zone)
 
     def to_query(self) -> dict[str, str]:

@@ -60,7 +60,9 @@ def split_by_line(outline: BaseGeometry, line: LineString) -> list[Polygon]:
     whole = _polygons(sound(outline))
     parts = [part for polygon in whole for part in _polygons(cut(polygon, line))]
     if len(parts) == len(whole):
-        raise SettingsError("The line does not divide the outline; draw it from outside across to the other side.")
+        raise SettingsError(
+            "The line does not divide the outline; draw it from outside across to the other side.", "split.line"
+        )
     return parts
 
 
@@ -196,10 +198,19 @@ def _polygons(outline: BaseGeometry) -> list[Polygon]:
 def _check_parts(outline: BaseGeometry, parts: Sequence[BaseGeometry]) -> None:
     whole = sound(outline)
     if not 2 <= len(parts) <= MOST_PARTS:
-        raise SettingsError(f"{len(parts)} parts were given; expected 2 to {MOST_PARTS}.")
+        raise SettingsError(
+            f"{len(parts)} parts were given; expected 2 to {MOST_PARTS}.",
+            "split.parts",
+            parts=len(parts),
+            most=MOST_PARTS,
+        )
     for number, part in enumerate(parts, 1):
         if part.geom_type not in ("Polygon", "MultiPolygon") or part.is_empty or not part.is_valid or part.area <= 0:
-            raise SettingsError(f"Part {number} is no sound polygon; expected one whose edges do not cross.")
+            raise SettingsError(
+                f"Part {number} is no sound polygon; expected one whose edges do not cross.",
+                "split.unsound",
+                part=number,
+            )
         if not whole.buffer(_TOLERANCE).covers(part):
             raise SettingsError(f"Part {number} reaches out of the lead; expected parts within its outline.")
     together = shapely.union_all(list(parts))

@@ -54,7 +54,11 @@ def hold_for_review(
     held = {alert.id: alert for alert in rows}
     for alert in alerts:
         if alert.id not in held or held[alert.id].version != known[alert.id]:
-            raise Conflict(f"{alert.number} was changed by somebody else meanwhile. Look at it again.")
+            raise Conflict(
+                f"{alert.number} was changed by somebody else meanwhile. Look at it again.",
+                "lead.changed",
+                lead=alert.number,
+            )
     locks = holders(session, list(held), now)
     for alert in held.values():
         check_open(alert, locks.get(alert.id), viewer)
@@ -68,4 +72,9 @@ def check_open(alert: Alert, lock: Lock | None, viewer: Viewer) -> None:
         Conflict: ``lock`` is another person's.
     """
     if lock is not None and lock.person_id != viewer.person_id:
-        raise Conflict(f"{alert.number} is open with {lock.name or lock.login}. Try again later.")
+        raise Conflict(
+            f"{alert.number} is open with {lock.name or lock.login}. Try again later.",
+            "lead.open_with",
+            lead=alert.number,
+            who=lock.name or lock.login,
+        )

@@ -119,7 +119,12 @@ def _each(
     """Do something with each lead that is theirs; numbers of those that it was done with, and why not with others."""
     wanted = list(dict.fromkeys(numbers))
     if len(wanted) > MOST_AT_ONCE:
-        raise SettingsError(f"{len(wanted)} leads were given; expected at most {MOST_AT_ONCE} at once.")
+        raise SettingsError(
+            f"{len(wanted)} leads were given; expected at most {MOST_AT_ONCE} at once.",
+            "many.too_many",
+            leads=len(wanted),
+            most=MOST_AT_ONCE,
+        )
     hold_leads(session)
     rows = session.scalars(
         select(Alert)
@@ -153,5 +158,9 @@ def _rejected_together(session: Session, viewer: Viewer, token: str, now: dt.dat
     numbers = [number for number, evidence in rows if token and evidence.get("together") == token]
     if not numbers:
         minutes = int(UNDO_WITHIN.total_seconds() // 60)
-        raise SettingsError(f"token is {token[:40]!r}, under which you rejected nothing within {minutes} minutes.")
+        raise SettingsError(
+            f"token is {token[:40]!r}, under which you rejected nothing within {minutes} minutes.",
+            "many.nothing",
+            minutes=minutes,
+        )
     return numbers

@@ -39,16 +39,30 @@ def check_person(login: str, role: str, code: str) -> None:
     """
     if not (0 < len(login) <= 100) or login != login.strip() or not login.isprintable() or login == "system":
         raise SettingsError(
-            f"The sign-in name {login!r} cannot be used; expected 1 to 100 letters without spaces around."
+            f"The sign-in name {login!r} cannot be used; expected 1 to 100 letters without spaces around.",
+            "person.login",
+            login=login,
         )
     roles = [name for name in read_states().roles if name != "system"]
     if role not in roles:
-        raise SettingsError(f"The role {role!r} is unknown; expected one of {', '.join(roles)}.")
+        raise SettingsError(
+            f"The role {role!r} is unknown; expected one of {', '.join(roles)}.", "person.role", given=role
+        )
     if code and not (code.isascii() and code.isdigit() and len(code) in (2, 4, 6, 9, 12)):
-        raise SettingsError(f"{code!r} is no administrative code; expected 2, 4, 6, 9 or 12 digits, or none for all.")
+        raise SettingsError(
+            f"{code!r} is no administrative code; expected 2, 4, 6, 9 or 12 digits, or none for all.",
+            "person.code",
+            given=code,
+        )
     expected = CODE_DIGITS.get(role)
     if expected is not None and len(code) != expected:
-        raise SettingsError(f"A person of the role {role} needs a code of {expected} digits; {code!r} was given.")
+        raise SettingsError(
+            f"A person of the role {role} needs a code of {expected} digits; {code!r} was given.",
+            "person.digits",
+            role=read_states().roles[role].zh,
+            digits=expected,
+            given=code,
+        )
 
 
 def add_person(
@@ -81,7 +95,7 @@ def add_person(
     """
     check_person(login, role, code)
     if session.scalar(select(Person.id).where(func.lower(Person.login) == login.lower())) is not None:
-        raise SettingsError(f"The sign-in name {login!r} is taken.")
+        raise SettingsError(f"The sign-in name {login!r} is taken.", "person.taken", login=login)
     person = Person(
         login=login,
         name=name[:200],

@@ -154,7 +154,10 @@ def assign(session: Session, alert: Alert, viewer: Viewer, login: str, now: dt.d
         if code is None or not alert.grid_code.startswith(code):
             raise NotAllowed(
                 f"{alert.number} cannot be given to {login!r}: expected an active person under whose code "
-                f"{alert.grid_code or 'all ground'} lies."
+                f"{alert.grid_code or 'all ground'} lies.",
+                "lead.not_theirs",
+                lead=alert.number,
+                who=login,
             )
     alert.assignee = login
     session.flush()
@@ -184,11 +187,16 @@ def set_kind_type(
     if change_type and words.find(change_type).kind != kind:
         raise SettingsError(
             f"{change_type} is a type of {words.find(change_type).kind}, not of {kind}; "
-            f"expected one of {', '.join(words.of_kind(kind)) or 'none'}, or set the kind as well."
+            f"expected one of {', '.join(words.of_kind(kind)) or 'none'}, or set the kind as well.",
+            "type.other_kind",
+            type=words.find(change_type).zh,
+            kind=words.kinds[kind].zh,
         )
     [alert] = hold_for_review(session, [alert], viewer, now)
     if read_states().means(alert.state) == "gone":
-        raise NotAllowed(f"{alert.number} lives on in other leads; set the type of those.")
+        raise NotAllowed(
+            f"{alert.number} lives on in other leads; set the type of those.", "lead.lives_on", lead=alert.number
+        )
     alert.kind, alert.change_type = kind, change_type
     session.flush()
     return alert

@@ -160,5 +160,8 @@ def check_words(text: str) -> None:
     """
     if len(text) > LONGEST_WHY or "\x00" in text:
         raise SettingsError(
-            f"The reason has {len(text)} letters; expected at most {LONGEST_WHY}, and none of them null."
+            f"The reason has {len(text)} letters; expected at most {LONGEST_WHY}, and none of them null.",
+            "why.too_long",
+            letters=len(text),
+            most=LONGEST_WHY,
         )

@@ -141,14 +141,24 @@ def undo_transition(
     last = log[-1] if log else None
     first = log[-steps] if 0 < steps <= len(log) else None
     if last is None or first is None or not first.from_state:
-        raise NotAllowed(f"{alert.number} has no step that could be taken back.")
+        raise NotAllowed(f"{alert.number} has no step that could be taken back.", "undo.nothing", lead=alert.number)
     if any(step.who != who for step in log[-steps:]):
-        raise NotAllowed(f"The last step of {alert.number} was taken by {last.who}; only they can take it back.")
+        raise NotAllowed(
+            f"The last step of {alert.number} was taken by {last.who}; only they can take it back.",
+            "undo.anothers",
+            lead=alert.number,
+            who=last.who,
+        )
     if any("undoes" in step.evidence for step in log[-steps:]):
-        raise NotAllowed(f"The last step of {alert.number} was taken back already.")
+        raise NotAllowed(f"The last step of {alert.number} was taken back already.", "undo.already", lead=alert.number)
     if at - last.at > within:
         minutes = int(within.total_seconds() // 60)
-        raise NotAllowed(f"The last step of {alert.number} is older than {minutes} minutes; move the lead on instead.")
+        raise NotAllowed(
+            f"The last step of {alert.number} is older than {minutes} minutes; move the lead on instead.",
+            "undo.too_old",
+            lead=alert.number,
+            minutes=minutes,
+        )
     row = _append(
         session,
         alert,

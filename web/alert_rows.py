@@ -12,6 +12,7 @@ from fastapi import Request
 
 from enforcement.states import read_states
 from enforcement.units import MU_M2
+from errors import Reason
 from store.alert_search import AlertFilter, AlertPage, AlertRow, Facets
 from store.people_tables import Person
 from store.review_figures import TO_BE_JUDGED
@@ -162,7 +163,8 @@ def asked_for(request: Request, context: Context) -> AlertFilter:
             try:
                 read[name] = float(value)
             except ValueError:
-                raise Invalid(f"{name} is {value[:40]!r}; expected a number.") from None
+                words = f"{name} is {value[:40]!r}; expected a number."
+                raise Invalid(Reason(words, "filter.number", value=value[:40])) from None
     text = {name: str(value) for name, value in asked.to_query().items()}
     if "min_mu" in read:
         text["min_area_m2"] = f"{read['min_mu'] * MU_M2:.2f}"

@@ -59,14 +59,15 @@ def in_language(why: str, language: str) -> str:
 def refusal(request: Request, error: TubanError, key: str = "review.not_allowed") -> Refusal:
     """The refusal for an error of ``store``, in the language of who asks; other errors are raised again.
 
+    In Chinese the error's own words where they have a code, else what it means here.
+
     Args:
         request: whose.
         error: what was raised.
         key: what :class:`enforcement.states.NotAllowed` means here, in the catalogue.
     """
-    language = language_of(request)
-    if isinstance(error, Conflict):
-        return Clash(str(error) if language == "en" else text("review.conflict", language))
-    if isinstance(error, NotAllowed):
-        return Clash(str(error) if language == "en" else text(key, language))
-    raise error
+    if not isinstance(error, Conflict | NotAllowed):
+        raise error
+    if error.reason.code or language_of(request) == "en":
+        return Clash(error.reason)
+    return Clash("review.conflict" if isinstance(error, Conflict) else key)

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 import web.routes
-from errors import OutputError, SettingsError, TubanError
+from errors import OutputError, Reason, SettingsError, TubanError
 from web.front_end import check_packages
 from web.page import language_of, page, words
 from web.refusals import NotSignedIn, Refusal
@@ -91,8 +91,11 @@ async def _failed(request: Request, error: Exception) -> Response:
 
 async def _not_valid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-    return answer(request, 422, faults)
+    faults = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
+    told = "; ".join(f"{place}: {fault}" for place, fault in faults)
+    if not _is_program(request):  # programs are told everything, in English
+        told = Reason(told, "form.values", names=", ".join(place for place, _ in faults))
+    return answer(request, 422, told)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

@@ -59,7 +59,9 @@ def named(table: Mapping[str, Any], key: str, language: str) -> str:
 
 
 def words(request: Request, message: str) -> str:
-    """A message of the catalogue, or the words themselves."""
+    """A message of the catalogue, a reason in the language of who asks, or the words themselves."""
+    if isinstance(message, Reason):
+        return message.said(language_of(request))
     return text(message, language_of(request)) if message in catalogue() else message
 
 

@@ -1,4 +1,4 @@
-"""What a request is refused for. Messages for people are keys of the catalogue or words as they are."""
+"""What a request is refused for. Messages for people are keys of the catalogue, reasons, or words as they are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a malfunction)
     status = 400
 
     def __init__(self, message: str = "") -> None:
-        """``message``: a key of the catalogue, or words."""
+        """``message``: a key of the catalogue, a reason, or words."""
         super().__init__(message)
         self.message = message
 

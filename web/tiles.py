@@ -233,4 +233,6 @@ def _faults(scene: SceneRow) -> Iterator[None]:
     try:
         yield
     except rasterio.errors.RasterioError as error:
-        raise ImageError(f"The stored image of {scene.name} cannot be read: {str(error)[:200]}") from error
+        raise ImageError(
+            f"The stored image of {scene.name} cannot be read: {str(error)[:200]}", "file.stored", name=scene.name
+        ) from error

@@ -34,7 +34,8 @@ def _given() -> Iterator[tuple[str, set[str] | None]]:
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
             name = node.func.id
-            at = {"NoPlace": 2, "ControlPointError": 2}.get(name, 1 if name.endswith("Error") or name in REASONED else 9)
+            given = 1 if name.endswith("Error") or name in REASONED else 9
+            at = {"NoPlace": 2, "ControlPointError": 2}.get(name, given)
             code = node.args[at] if len(node.args) > at else None
             if isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)):
                 names = {word.arg for word in node.keywords if word.arg}

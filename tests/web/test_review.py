@@ -86,6 +86,23 @@ def test_who_may_not_judge_is_told_so_and_has_no_buttons(sign_in: SignIn, number
     assert "village" in str(told["error"])
 
 
+def test_what_is_refused_is_said_in_chinese_on_chinese_pages(sign_in: SignIn, numbers: list[str]) -> None:
+    def told(who: str, what: str, body: object) -> str:
+        return str(_send(sign_in(who), numbers[0], what, body, language="zh")[1]["error"])
+
+    assert told("village_a", "/judge", JUDGED).startswith("“新线索”的线索不能由“村”改为“伪变化”")
+    assert told("county", "/undo", {}) == f"{numbers[0]} 没有可以撤销的操作。"
+    assert told("county", "/split", {"line": [[120.0, 30.0], [120.0, 30.0001]]}).startswith("这条线没有把图斑分开")
+    assert told("county", "/move", {"to": "suppressed"}) == "“已有批文，暂不推送”所需的材料未填全。"
+    assert told("county", "/split", {"line": "x"}) == "所填内容不符合要求：body.line。"
+    _send(sign_in("admin"), numbers[0], "/lock", {})
+    assert told("county", "/judge", JUDGED) == f"admin 正在查看 {numbers[0]}，请稍后再试。"
+    county = sign_in("county")
+    county.cookies.set("tuban_language", "zh")
+    assert "起始值 2026-11-02 大于截止值 2026-11-01" in county.get("/alerts?since=2026-11-02&until=2026-11-01").text
+    assert "“many”不是数字" in county.get("/alerts?min_mu=many").text
+
+
 def test_a_reason_is_kept_in_chinese_and_read_in_ones_own_language(sign_in: SignIn, numbers: list[str]) -> None:
     county = sign_in("county")
     assert _send(county, numbers[0], "/judge", {**JUDGED, "words": "高楼"})[1]["state"] == "false_change"

@@ -17,6 +17,7 @@ from starlette.background import BackgroundTask
 
 from enforcement.export_table import write_table
 from enforcement.exports import Exported, write_geojson, write_geopackage, write_shapefile
+from errors import Reason
 from store.alert_search import count_alerts
 from store.filtered_leads import filtered_leads
 from store.reviewed_scans import reviewed_scans
@@ -74,7 +75,8 @@ def export(
     try:
         with context.database.read() as session:
             if count_alerts(session, viewer, filter, MOST_LEADS + 1) > MOST_LEADS:
-                raise Invalid(f"The filter asks for more than {MOST_LEADS} leads; narrow it by place, date or state.")
+                words = f"The filter asks for more than {MOST_LEADS} leads; narrow it by place, date or state."
+                raise Invalid(Reason(words, "export.too_many", most=MOST_LEADS))
             leads = filtered_leads(session, viewer, filter, base_of(request, context), now)
             written: Exported
             if format == "geojson":

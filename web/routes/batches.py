@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from errors import SettingsError
+from errors import Reason, SettingsError
 from store.areas import area_names, list_areas
 from store.batches import BatchReport, create_batch
 from store.rights import Viewer, may_see
@@ -113,7 +113,8 @@ def complete(
         uploads = list_uploads(context.settings, batch_id)
         missing = [upload.name for upload in uploads if not upload.whole]
         if missing and not leave_out:
-            raise Clash(f"{len(missing)} of {len(uploads)} files are not whole: {', '.join(missing[:5])}.")
+            words = f"{len(missing)} of {len(uploads)} files are not whole: {', '.join(missing[:5])}."
+            raise Clash(Reason(words, "sent.some_not_whole", missing=len(missing), all=len(uploads), names=missing[:5]))
         mark_complete(context.settings, batch_id)
         with context.database.write() as session:
             note(

@@ -13,6 +13,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import Response
 
+from errors import Reason
 from imagery.limits import GIB
 from store.rights import Viewer
 from store.uploads import uploaded_batch
@@ -121,7 +122,9 @@ def begin(
     own_batch(context, viewer, batch)
     settings = context.settings
     if upload_length > settings.web.max_upload_gib * GIB:
-        raise TooMuch(f"The file has {upload_length / GIB:.1f} GiB; at most {settings.web.max_upload_gib:g} are taken.")
+        given, most = upload_length / GIB, settings.web.max_upload_gib
+        words = f"The file has {given:.1f} GiB; at most {most:g} are taken."
+        raise TooMuch(Reason(words, "sent.too_large", gib=given, most=most))
     name = clean_name(said.get("filename", ""))
     if not name:
         raise Invalid("upload.no_name")
@@ -129,7 +132,8 @@ def begin(
     if sha256 and not (len(sha256) == 64 and set(sha256) <= set("0123456789abcdef")):
         raise Invalid("upload.no_checksum")
     if count_uploads(settings, batch) >= settings.batch.max_files:
-        raise Invalid(f"A batch holds at most {settings.batch.max_files:,} files. Divide them.")
+        words = f"A batch holds at most {settings.batch.max_files:,} files. Divide them."
+        raise Invalid(Reason(words, "sent.too_many", most=settings.batch.max_files))
     upload = begin_upload(settings, batch, name, upload_length, sha256, said.get("modified", ""))
     return _answer(201, location=f"{router.prefix}/{upload.id}", upload_offset=0)
 
