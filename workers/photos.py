@@ -70,7 +70,11 @@ def as_photo(context: Context, work: Work, received: Received, path: Path, folde
         )  # fmt: skip
     told = run_apart(PROGRAM, asked | {"what": "check"}, limits=limits, workdir=folder, most_bytes=64 * MIB)
     if told is None:
-        raise ImageError(f"{file.name} could not be decoded within the limits. Save it again as JPEG.")
+        raise ImageError(
+            f"{file.name} could not be decoded within the limits. Save it again as JPEG.",
+            "photo.undecodable",
+            name=file.name,
+        )
     return Photo.from_json(told)
 
 

@@ -92,7 +92,7 @@ def _flight(
     from imagery.drone.flights import flight_date
     from imagery.drone.mosaic import usual_gsd, write_mosaic
     from imagery.drone.place import outline_in_degrees, place_flight, refuse_empty
-    from imagery.drone.report import flight_facts, in_words
+    from imagery.drone.report import in_words
     from imagery.drone.settings import drone_settings
     from imagery.ingest import ingest_here
     from inference.align_photo import register_photo
@@ -125,7 +125,6 @@ def _flight(
         "cog": str(cog),
         "photos": placed,
         "unplaced": [{"file": files[photo.path], "reason": _said(reason)} for photo, reason in flight.unplaced],
-        "facts": flight_facts(flight),
     }
 
 

@@ -1,9 +1,11 @@
 """All photos of a flight placed together: what they show both must meet on the ground.
 
-Least squares over position, height, yaw and tilt of every photo and one focal length, in units of what their sensors
-are believed to (so the sensors themselves are observations of weight one), with Cauchy's weights against what is no
-ground (roofs lean away from the camera's centre). Gauss-Newton; its normal equations are never formed but solved by
-conjugate gradients, so that memory grows with the number of ties, not with the square of the number of photos.
+Least squares over position, height, yaw and tilt of every photo, one focal length and, where the ground is taken for a
+plane, its slope; in units of what their sensors are believed to (so the sensors themselves are observations of weight
+one), with Cauchy's weights against what is no ground (roofs lean away from the camera's centre). Without the slope, all
+cameras of a flight over a hillside would be tilted in its place. Gauss-Newton; its normal equations are never formed
+but solved by conjugate gradients, so that memory grows with the number of ties, not with the square of the number of
+photos.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ _CAUCHY = 2.0  # deviations at which a tie weighs half
 _SETTLED = 1e-4  # deviations: a step below that is none
 _SOLVER_ROUNDS = 400
 _STEP = 1e-3  # of a deviation, for derivatives
+_COMMON = 3  # unknowns of the flight: the focal length, the ground's rise to the east and to the north
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,22 @@ class Adjusted:
     Attributes:
         poses: of all photos.
         focal_scale: factor of the focal length.
+        ground: with the slope that was found.
         before_m, after_m: N, distance on the ground between what must agree, by the sensors alone and now.
         weight: N, 0…1, how much each observation was believed in the end.
     """
 
     poses: list[Pose]
     focal_scale: float
+    ground: Ground
     before_m: Float64
     after_m: Float64
     weight: Float64
 
 
-def adjust(poses: list[Pose], deviations: Float64, focal_noise: float, seen: Observations, ground: Ground) -> Adjusted:
+def adjust(
+    poses: list[Pose], deviations: Float64, focal_noise: float, seen: Observations, ground: Ground, rise_noise: float
+) -> Adjusted:
     """Place photos together.
 
     Args:
@@ -77,10 +84,11 @@ def adjust(poses: list[Pose], deviations: Float64, focal_noise: float, seen: Obs
         deviations: n×6 of easting, northing, height (metres), yaw, tilt about the camera's x and y (radians).
         focal_noise: of the focal length, as a share of it.
         seen: what must agree.
-        ground: what the photos show.
+        ground: what the photos show; a plane is level below the first photo's camera.
+        rise_noise: of its slope, where it is a plane.
     """
-    state = _State(poses, deviations, focal_noise, seen, ground)
-    unknown = np.zeros(6 * len(poses) + 1)
+    state = _State(poses, deviations, np.array([focal_noise, rise_noise, rise_noise]), seen, ground)
+    unknown = np.zeros(6 * len(poses) + _COMMON)
     misfit = state.misfit(unknown)
     before = np.hypot(misfit[:, 0], misfit[:, 1])
     for _ in range(_ROUNDS):
@@ -92,8 +100,8 @@ def adjust(poses: list[Pose], deviations: Float64, focal_noise: float, seen: Obs
             break
     after = np.hypot(misfit[:, 0], misfit[:, 1])
     final = [state.pose(number, unknown) for number in range(len(poses))]
-    scale = float(np.exp(unknown[-1] * focal_noise))
-    return Adjusted(final, scale, before, after, _weight(misfit / seen.deviation_m[:, None]))
+    focal, tilted = state.common(unknown)
+    return Adjusted(final, float(np.exp(focal)), tilted, before, after, _weight(misfit / seen.deviation_m[:, None]))
 
 
 def _weight(misfit: Float64) -> Float64:
@@ -101,14 +109,14 @@ def _weight(misfit: Float64) -> Float64:
 
 
 class _State:
-    """Unknowns: six for each photo and the logarithm of the focal length, all in deviations from the sensors."""
+    """Unknowns: six for each photo, the logarithm of the focal length and the ground's rise, all in deviations."""
 
     def __init__(
-        self, poses: list[Pose], deviations: Float64, focal_noise: float, seen: Observations, ground: Ground
+        self, poses: list[Pose], deviations: Float64, noise: Float64, seen: Observations, ground: Ground
     ) -> None:
         self.centres = np.array([pose.centre for pose in poses])
         self.rotations = np.array([pose.rotation for pose in poses])
-        self.deviations, self.focal_noise = deviations, focal_noise
+        self.deviations, self.noise = deviations, noise
         self.seen, self.ground = seen, ground
         self.pair = seen.second >= 0
 
@@ -117,41 +125,46 @@ class _State:
         rotation = turned(float(moved[3])) @ self.rotations[number] @ _tilted(moved[None, 4], moved[None, 5])[0]
         return Pose(self.centres[number] + moved[:3], rotation)
 
-    def _met(self, photo: Int64, directions: Float64, moved: Float64, log_focal: float) -> Float64:
+    def common(self, unknown: Float64) -> tuple[float, Ground]:
+        """The logarithm of the focal length's factor, and the ground."""
+        found = unknown[-_COMMON:] * self.noise
+        return float(found[0]), self.ground.tilted(found[1:], self.centres[0, :2])
+
+    def _met(self, photo: Int64, directions: Float64, moved: Float64, common: tuple[float, Ground]) -> Float64:
         """Where directions of photos, each moved by its own six numbers (metres, radians), meet the ground."""
-        rays = np.column_stack([directions * np.exp(-log_focal), np.ones(len(directions))])
+        rays = np.column_stack([directions * np.exp(-common[0]), np.ones(len(directions))])
         rays = np.einsum("nij,nj->ni", _tilted(moved[:, 4], moved[:, 5]), rays)
         rays = np.einsum("nij,nj->ni", self.rotations[photo], rays)
         c, s = np.cos(moved[:, 3]), np.sin(moved[:, 3])
         rays = np.column_stack([c * rays[:, 0] + s * rays[:, 1], c * rays[:, 1] - s * rays[:, 0], rays[:, 2]])
-        met = meet_ground(self.centres[photo] + moved[:, :3], rays, self.ground)
+        met = meet_ground(self.centres[photo] + moved[:, :3], rays, common[1])
         return np.nan_to_num(met, nan=1e6)  # far away: it gets no weight
 
-    def _both(self, unknown: Float64) -> tuple[Float64, Float64, float]:
-        moved = unknown[:-1].reshape(-1, 6) * self.deviations
-        return moved[self.seen.first], moved[np.maximum(self.seen.second, 0)], float(unknown[-1] * self.focal_noise)
+    def _both(self, unknown: Float64) -> tuple[Float64, Float64]:
+        moved = unknown[:-_COMMON].reshape(-1, 6) * self.deviations
+        return moved[self.seen.first], moved[np.maximum(self.seen.second, 0)]
 
     def misfit(self, unknown: Float64) -> Float64:
         """N×2 metres: first minus second, or minus the reference."""
-        first, second, focal = self._both(unknown)
-        seen, pair = self.seen, self.pair
+        first, second = self._both(unknown)
+        seen, pair, common = self.seen, self.pair, self.common(unknown)
         there = seen.place.copy()
-        there[pair] = self._met(seen.second[pair], seen.at_second[pair], second[pair], focal)
-        return self._met(seen.first, seen.at_first, first, focal) - there
+        there[pair] = self._met(seen.second[pair], seen.at_second[pair], second[pair], common)
+        return self._met(seen.first, seen.at_first, first, common) - there
 
     def step(self, unknown: Float64, misfit: Float64, weight: Float64) -> Float64:
         """One step of Gauss and Newton."""
         seen, pair = self.seen, self.pair
         root = (np.sqrt(weight) / seen.deviation_m)[:, None]
-        of_first, of_second, of_focal = self._derivatives(unknown)
+        of_first, of_second, of_common = self._derivatives(unknown)
         of_first, of_second = of_first * root[..., None], of_second * root[pair][..., None]
-        of_focal, left = of_focal * root, misfit * root
+        of_common, left = of_common * root[..., None], misfit * root
         second = seen.second[pair]
         count = len(self.centres)
 
         def forward(x: Float64) -> Float64:
-            parts = x[:-1].reshape(count, 6)
-            out = np.einsum("nij,nj->ni", of_first, parts[seen.first]) + of_focal * x[-1]
+            parts = x[:-_COMMON].reshape(count, 6)
+            out = np.einsum("nij,nj->ni", of_first, parts[seen.first]) + of_common @ x[-_COMMON:]
             out[pair] += np.einsum("nij,nj->ni", of_second, parts[second])
             return np.asarray(out)
 
@@ -159,38 +172,44 @@ class _State:
             parts = np.zeros((count, 6))
             np.add.at(parts, seen.first, np.einsum("nij,ni->nj", of_first, y))
             np.add.at(parts, second, np.einsum("nij,ni->nj", of_second, y[pair]))
-            return np.append(parts.ravel(), float((of_focal * y).sum()))
+            return np.append(parts.ravel(), np.einsum("nij,ni->j", of_common, y))
 
         blocks = np.tile(np.eye(6), (count, 1, 1))
         np.add.at(blocks, seen.first, np.einsum("nki,nkj->nij", of_first, of_first))
         np.add.at(blocks, second, np.einsum("nki,nkj->nij", of_second, of_second))
-        inverses, last = np.linalg.inv(blocks), 1.0 / (1.0 + float((of_focal**2).sum()))
+        inverses = np.linalg.inv(blocks)
+        last = np.linalg.inv(np.eye(_COMMON) + np.einsum("nki,nkj->ij", of_common, of_common))
 
         def nearly(x: Float64) -> Float64:
-            parts = np.einsum("nij,nj->ni", inverses, x[:-1].reshape(count, 6))
-            return np.append(parts.ravel(), x[-1] * last)
+            parts = np.einsum("nij,nj->ni", inverses, x[:-_COMMON].reshape(count, 6))
+            return np.append(parts.ravel(), last @ x[-_COMMON:])
 
         return _conjugate_gradients(lambda x: backward(forward(x)) + x, -backward(left) - unknown, nearly)
 
     def _derivatives(self, unknown: Float64) -> tuple[Float64, Float64, Float64]:
-        """N×2×6 of the first photo, M×2×6 of the second one of pairs (with its sign), N×2 of the focal length."""
-        first, second, focal = self._both(unknown)
-        seen, pair = self.seen, self.pair
-        here = self._met(seen.first, seen.at_first, first, focal)
-        there = self._met(seen.second[pair], seen.at_second[pair], second[pair], focal)
+        """N×2×6 of the first photo, M×2×6 of the second one of pairs (with its sign), N×2×3 of what is common."""
+        first, second = self._both(unknown)
+        seen, pair, common = self.seen, self.pair, self.common(unknown)
+        here = self._met(seen.first, seen.at_first, first, common)
+        there = self._met(seen.second[pair], seen.at_second[pair], second[pair], common)
         of_first, of_second = np.empty((len(here), 2, 6)), np.empty((len(there), 2, 6))
         for number in range(6):
             ahead = np.zeros(6)
             ahead[number] = _STEP
             of_first[..., number] = (
-                self._met(seen.first, seen.at_first, first + ahead * self.deviations[seen.first], focal) - here
+                self._met(seen.first, seen.at_first, first + ahead * self.deviations[seen.first], common) - here
             ) / _STEP
             moved = second[pair] + ahead * self.deviations[seen.second[pair]]
-            of_second[..., number] = (there - self._met(seen.second[pair], seen.at_second[pair], moved, focal)) / _STEP
-        longer = focal + _STEP * self.focal_noise
-        of_focal = (self._met(seen.first, seen.at_first, first, longer) - here) / _STEP
-        of_focal[pair] -= (self._met(seen.second[pair], seen.at_second[pair], second[pair], longer) - there) / _STEP
-        return of_first, of_second, of_focal
+            of_second[..., number] = (there - self._met(seen.second[pair], seen.at_second[pair], moved, common)) / _STEP
+        of_common = np.empty((len(here), 2, _COMMON))
+        for number in range(_COMMON):
+            ahead = unknown.copy()
+            ahead[number - _COMMON] += _STEP
+            other = self.common(ahead)
+            of_common[..., number] = (self._met(seen.first, seen.at_first, first, other) - here) / _STEP
+            met = self._met(seen.second[pair], seen.at_second[pair], second[pair], other)
+            of_common[pair, :, number] -= (met - there) / _STEP
+        return of_first, of_second, of_common
 
 
 def _tilted(about_x: Float64, about_y: Float64) -> Float64:

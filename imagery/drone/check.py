@@ -46,7 +46,9 @@ def check_photo(
     if not is_photo(file, file_format):
         raise ImageError(
             f"{name} is {file_format.name} without the tags of a camera, and photos of drones are placed by them. "
-            "Pass the photos as the drone wrote them."
+            "Pass the photos as the drone wrote them.",
+            "photo.no_tags",
+            name=name,
         )
     photo = read_photo(file, declared, settings, today=today, default_date=default_date, sha256=sha256)
     decode(photo, _REDUCTION)

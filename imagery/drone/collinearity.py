@@ -64,9 +64,11 @@ def meet_ground(centres: Float64, rays: Float64, ground: Ground) -> Float64:
     """
     down = np.where(rays[:, 2] < -0.05, rays[:, 2], np.nan)
     slope = rays[:, :2] / down[:, None]
-    height = ground.level - centres[:, 2]
-    met = centres[:, :2] + slope * height[:, None]
-    if not ground.flat:
+    if ground.plane:
+        height = ground.elevation(centres[:, 0], centres[:, 1]) - centres[:, 2]
+        met = centres[:, :2] + slope * (height / np.maximum(1 - slope @ ground.rise, 0.05))[:, None]
+    else:
+        met = centres[:, :2] + slope * (ground.level - centres[:, 2])[:, None]
         for _ in range(_STEPS):
             height = ground.elevation(met[:, 0], met[:, 1]) - centres[:, 2]
             met = centres[:, :2] + slope * height[:, None]

@@ -70,23 +70,37 @@ class Frame:
 
 
 class Ground:
-    """Elevation above the datum of the frame, in metres, for every place: a plane, or a grid read from a file."""
+    """Elevation above the datum of the frame, in metres, for every place: a plane, or a grid read from a file.
+
+    Attributes:
+        level: of the plane.
+        rise: of the plane to the east and to the north, as a share; 0 for a grid.
+    """
 
     def __init__(self, level: float, heights: NDArray[np.float32] | None = None, grid: Affine | None = None) -> None:
         """A plane at ``level``; or ``heights`` (rows×columns) at the centres of the cells of ``grid``."""
         self.level = level
+        self.rise, self._foot = np.zeros(2), np.zeros(2)
         self._heights = heights
         self._to_cells = ~grid if grid is not None else None
 
     @property
-    def flat(self) -> bool:
-        """Whether it is a plane."""
+    def plane(self) -> bool:
+        """Whether it is one."""
         return self._heights is None
+
+    def tilted(self, rise: Float64, foot: Float64) -> Ground:
+        """The plane with another rise, and ``level`` at the easting and northing ``foot``; a grid as it is."""
+        if not self.plane:
+            return self
+        out = Ground(self.level)
+        out.rise, out._foot = rise, foot
+        return out
 
     def elevation(self, x: Float64, y: Float64) -> Float64:
         """At eastings and northings of any shape; beyond the grid that of its edge."""
         if self._heights is None or self._to_cells is None:
-            return np.full(np.shape(x), self.level)
+            return np.asarray(self.level + self.rise[0] * (x - self._foot[0]) + self.rise[1] * (y - self._foot[1]))
         column, row = self._to_cells @ (np.asarray(x, float), np.asarray(y, float))
         shape = np.shape(column)
         where = [np.nan_to_num(np.atleast_1d(part).ravel() - 0.5).astype(np.float32) for part in (column, row)]
@@ -119,7 +133,12 @@ def read_ground(path: Path, frame: Frame, bounds: tuple[float, float, float, flo
     file = local_file(path)
     file_format, _ = examine(file, Limits())
     if file_format != TIFF:
-        raise ImageError(f"{file.name} is {file_format.name}, and an elevation model must be a GeoTIFF.")
+        raise ImageError(
+            f"{file.name} is {file_format.name}, and an elevation model must be a GeoTIFF.",
+            "elevation.format",
+            name=file.name,
+            format=file_format.name,
+        )
     alone = lay_alone(file, workdir, ".tif")
     west, south, east, north = bounds
     try:
@@ -127,7 +146,11 @@ def read_ground(path: Path, frame: Frame, bounds: tuple[float, float, float, flo
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(alone, driver="GTiff", sharing=False) as image:
                 if image.crs is None:
-                    raise ImageError(f"{file.name} has no coordinates. Save the elevation model with its system.")
+                    raise ImageError(
+                        f"{file.name} has no coordinates. Save the elevation model with its system.",
+                        "elevation.no_place",
+                        name=file.name,
+                    )
                 cell = max(0.2, (east - west) / _MOST_CELLS, (north - south) / _MOST_CELLS)
                 columns, rows = (max(2, math.ceil(side / cell)) for side in (east - west, north - south))
                 grid = Affine(cell, 0, west, 0, -cell, north)
@@ -137,12 +160,19 @@ def read_ground(path: Path, frame: Frame, bounds: tuple[float, float, float, flo
                 ) as warped:  # fmt: skip
                     heights = warped.read(1)
     except RasterioError as error:
-        raise ImageError(f"{file.name} cannot be read as an elevation model ({str(error)[:150]}).") from None
+        raise ImageError(
+            f"{file.name} cannot be read as an elevation model ({str(error)[:150]}).",
+            "elevation.unread",
+            name=file.name,
+        ) from None
     known = np.isfinite(heights)
     if known.mean() < 0.5:
         raise ImageError(
             f"{file.name} covers {known.mean():.0%} of the ground that the photos show. Give an elevation model of "
-            "this place, or none."
+            "this place, or none.",
+            "elevation.elsewhere",
+            name=file.name,
+            share=float(known.mean()),
         )
     level = float(np.median(heights[known]))
     heights[~known] = level

@@ -106,7 +106,11 @@ def _grid(flight: PlacedFlight, photos: Sequence[PlacedPhoto], gsd_m: float) -> 
     if columns * rows > _MOST_PIXELS:
         raise ImageError(
             f"The mosaic would have {columns:,} × {rows:,} pixels of {gsd_m:g} m. Give a coarser resolution (--gsd), "
-            "or pass flights of one place."
+            "or pass flights of one place.",
+            "photo.mosaic_large",
+            width=columns,
+            height=rows,
+            gsd_m=gsd_m,
         )
     return GeoBox((max(2, rows), max(2, columns)), Affine(gsd_m, 0, west, 0, -gsd_m, north), flight.frame.crs.to_wkt())
 

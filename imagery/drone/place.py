@@ -119,14 +119,15 @@ def place_flight(
     unplaced = [(photos[number], reason) for number, reason in start.unplaced.items()]
     if not start.numbers:
         return PlacedFlight(frame, ground, [], unplaced, [])
-    flight = _Flight([photos[number] for number in start.numbers], start.poses, start.deviations, frame, ground)
+    kept = [photos[number] for number in start.numbers]
+    flight = _Flight(kept, start.poses, start.deviations, frame, ground, settings)
     seen = flight.observed(_renumbered(ties, start.numbers))
     adjusted = flight.adjust(seen)
     remarks = []
     if reference is not None:
-        adjusted, seen, told = _against(flight, adjusted, seen, reference, settings, register, progress)
+        adjusted, seen, told = _against(flight, adjusted, seen, reference, register, progress)
         remarks.append(told)
-    return PlacedFlight(frame, ground, flight.judged(adjusted, seen, settings), unplaced, remarks)
+    return PlacedFlight(frame, adjusted.ground, flight.judged(adjusted, seen), unplaced, remarks)
 
 
 def _ground(photos: Sequence[Photo], at: Float64, elevation: Path | None, frame: Frame, folder: Path) -> Ground:
@@ -152,18 +153,17 @@ def _against(
     adjusted: Adjusted,
     seen: Observations,
     reference: Scene,
-    settings: DroneSettings,
     register: Register | None,
     progress: Progress,
 ) -> tuple[Adjusted, Observations, str]:
     """Compare with the reference: from where the sensors say, and again from where that has led."""
-    which = anchors(np.array([pose.centre[:2] for pose in adjusted.poses]), settings.anchors)
+    which = anchors(np.array([pose.centre[:2] for pose in adjusted.poses]), flight.settings.anchors)
     search = _SEARCH * float(flight.deviations[:, 0].max())
     rough = nothing()
     for attempt in range(2):
         lens_of = flight.lenses(adjusted.focal_scale)
         found = compare(
-            lens_of, adjusted.poses, which, reference, flight.frame, flight.ground,
+            lens_of, adjusted.poses, which, reference, flight.frame, adjusted.ground,
             search if attempt == 0 else search / 3, register, attempt == 0, progress,
         )  # fmt: skip
         found = flight.in_own_lens(found, adjusted.focal_scale)
@@ -183,16 +183,23 @@ class _Flight:
     """The photos of a flight that can be placed, with what their sensors say."""
 
     def __init__(
-        self, photos: list[Photo], poses: list[Pose], deviations: Float64, frame: Frame, ground: Ground
+        self,
+        photos: list[Photo],
+        poses: list[Pose],
+        deviations: Float64,
+        frame: Frame,
+        ground: Ground,
+        settings: DroneSettings,
     ) -> None:
         self.photos, self.poses, self.deviations = photos, poses, deviations
-        self.frame, self.ground = frame, ground
+        self.frame, self.ground, self.settings = frame, ground, settings
         self.gsd = np.array(
             [ground_sample_distance(pose, photo.lens, ground) for photo, pose in zip(photos, poses, strict=True)]
         )
 
     def adjust(self, seen: Observations) -> Adjusted:
-        return adjust(self.poses, self.deviations, self.photos[0].lens.focal_noise, seen, self.ground)
+        focal, rise = self.photos[0].lens.focal_noise, self.settings.ground_rise
+        return adjust(self.poses, self.deviations, focal, seen, self.ground, rise)
 
     def lenses(self, scale: float) -> list[Photo]:
         """The photos with the focal length that was found."""
@@ -221,13 +228,14 @@ class _Flight:
         names = ("first", "second", "at_first", "at_second", "place", "deviation_m")
         return Observations(*(np.concatenate([getattr(part, name) for part in out]) for name in names))
 
-    def judged(self, adjusted: Adjusted, seen: Observations, settings: DroneSettings) -> list[PlacedPhoto]:
+    def judged(self, adjusted: Adjusted, seen: Observations) -> list[PlacedPhoto]:
         """Say of each photo what it is tied to and how well its place is known."""
         tied = _tied_to(len(self.photos), seen)
         at_reference = seen.second < 0
         absolute = float(np.median(adjusted.after_m[at_reference])) if at_reference.any() else 0.0
-        out = []
+        out, limit = [], self.settings.coarse_limit_m
         for number, photo in enumerate(self.lenses(adjusted.focal_scale)):
+            pose = adjusted.poses[number]
             own = (seen.first == number) | (seen.second == number)
             after = float(np.median(adjusted.after_m[own])) if own.any() else None
             before = float(np.median(adjusted.before_m[own])) if own.any() else None
@@ -237,22 +245,22 @@ class _Flight:
             elif tied[number] == "neighbours":
                 error = float(np.hypot(np.hypot(*self.deviations[number, :2]), after or 0.0))
             left_out = ""
-            if tied[number] == "nothing" and error > settings.coarse_limit_m:
+            if tied[number] == "nothing" and error > limit:
                 left_out = Reason(
                     f"it shows nothing that another photo or the reference image shows, and by its sensors alone its "
-                    f"place is known to {error:.1f} m, above the limit of {settings.coarse_limit_m:g} m: not compared",
+                    f"place is known to {error:.1f} m, above the limit of {limit:g} m: not compared",
                     "photo.too_coarse",
                     error=round(error, 1),
-                    limit=settings.coarse_limit_m,
+                    limit=limit,
                 )
-            outline = footprint(adjusted.poses[number], photo.lens, self.ground)
+            outline = footprint(pose, photo.lens, adjusted.ground)
             if not left_out and not (outline.is_valid and np.isfinite(outline.bounds).all()):
                 words = "its outline on the ground is none: was it taken at a strong tilt?"
                 left_out, outline = Reason(words, "photo.no_outline"), Polygon()
             out.append(
                 PlacedPhoto(
-                    photo, adjusted.poses[number], tied[number], error, after, before, outline,
-                    float(self.gsd[number] / adjusted.focal_scale), left_out,
+                    photo, pose, tied[number], error, after, before, outline,
+                    ground_sample_distance(pose, photo.lens, adjusted.ground), left_out,
                 )
             )  # fmt: skip
         return out
@@ -318,8 +326,8 @@ def by_sensors(photo: Photo) -> tuple[Polygon, float]:
         return shapely.transform(
             circle, lambda xy: np.column_stack(frame.to_degrees.transform(*xy.T))
         ), _TYPICAL_HEIGHT_M
-    flight = _Flight([photo], start.poses, start.deviations, frame, ground)
-    placed = flight.judged(flight.adjust(nothing()), nothing(), drone_settings())[0]
+    flight = _Flight([photo], start.poses, start.deviations, frame, ground, drone_settings())
+    placed = flight.judged(flight.adjust(nothing()), nothing())[0]
     return outline_in_degrees(placed, frame), placed.error_m
 
 

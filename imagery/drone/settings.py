@@ -58,6 +58,7 @@ class DroneSettings(_Strict):
     coarse_limit_m: float = Field(gt=0)
     anchors: int = Field(ge=1)
     neighbours: int = Field(ge=1)
+    ground_rise: float = Field(ge=0)
     sensors: Sensors
     cameras: dict[str, CameraFacts]
 

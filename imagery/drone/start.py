@@ -81,7 +81,7 @@ def start_poses(photos: Sequence[Photo], at: Float64, ties: Sequence[Ties], fram
         if height is None and heights:
             height = float(np.median(heights))
             height_deviation = _LEAST_HEIGHT * height
-        if height is None and not ground.flat and photo.altitude_m is not None:
+        if height is None and not ground.plane and photo.altitude_m is not None:
             height, height_deviation = photo.altitude_m - float(below[number]), 30.0
         if height is None or not _PLAUSIBLE_M[0] <= height <= _PLAUSIBLE_M[1]:
             unplaced[number] = Reason(

@@ -15,7 +15,7 @@ import pytest
 import rasterio
 
 from tests.imagery.drone.conftest import CAMERA, SPEC
-from tests.imagery.drone.flights import fly, lawnmower
+from training.synthetic.flight import fly, lawnmower
 
 
 @pytest.fixture(scope="module")

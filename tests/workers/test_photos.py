@@ -18,9 +18,9 @@ from store.jobs import list_jobs
 from store.photo_view import photos_of_batch
 from store.rights import Viewer
 from store.tables import PhotoRow, SceneRow
-from tests.imagery.drone.flights import Camera, Station, Told, fly, lawnmower, shoot, write_photo
 from tests.workers.embedded import clock_of, context_in
 from tests.workers.images import CODE, NORTH, WEST, add_areas
+from training.synthetic.flight import Camera, Station, Told, fly, lawnmower, shoot, write_photo
 from workers.context import Context
 from workers.receive import receive
 from workers.runner import run_job

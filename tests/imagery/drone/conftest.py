@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.imagery.drone.flights import Camera, Station, fly, lawnmower, leaning
 from training.synthetic import SceneSpec, render_scene, write_scene
+from training.synthetic.flight import Camera, Station, fly, lawnmower, leaning
 
 SPEC = SceneSpec(seed=5, width=480, height=480, gsd_m=0.25, misregistration_px=0.0)
 CAMERA = Camera(240, 180, 200.0)

@@ -18,7 +18,7 @@ from imagery.drone.check import check_photo
 from imagery.drone.flights import flight_date, group_flights
 from imagery.drone.photo import Photo
 from imagery.drone.settings import drone_settings
-from tests.imagery.drone.flights import Camera, Station, Told, write_photo
+from training.synthetic.flight import Camera, Station, Told, write_photo
 
 TODAY = dt.date(2026, 11, 20)
 TAKEN = dt.datetime(2026, 11, 18, 10, 0)  # noqa: DTZ001  (by the camera's clock)

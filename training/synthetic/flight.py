@@ -1,6 +1,6 @@
 """Flights rendered over a known image: JPEG photos with EXIF and XMP as drones write them, and where each truly was.
 
-The camera model is written out here once more, by the angles and not by the code under test.
+The camera model is written out here once more, by the angles and not by the code that places photos.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from PIL.TiffImagePlugin import IFDRational
 from pyproj import Transformer
 
 Float64 = NDArray[np.float64]
+Plane = tuple[float, float, float]
+"""Height of the ground in metres: rise to the east, rise to the north, and height at the grid's origin."""
 
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:drone-dji="http://www.dji.com/drone-dji/1.0/" {values}/></rdf:RDF></x:xmpmeta>"""
@@ -73,10 +75,12 @@ class Camera:
         north = ahead * np.cos(yaw) - right * np.sin(yaw)
         return np.column_stack([east, north, -down])
 
-    def ground(self, station: Station, pixels: Float64) -> Float64:
-        """N×2 easting, northing of pixels on the plane at height 0."""
+    def ground(self, station: Station, pixels: Float64, plane: Plane = (0.0, 0.0, 0.0)) -> Float64:
+        """N×2 easting, northing of pixels on the ground."""
         rays = self.rays(station, pixels)
-        return np.array([station.x, station.y]) + rays[:, :2] * (station.height / -rays[:, 2:])
+        above = station.height - (plane[0] * station.x + plane[1] * station.y + plane[2])
+        length = above / (rays[:, :2] @ plane[:2] - rays[:, 2])
+        return np.array([station.x, station.y]) + rays[:, :2] * length[:, None]
 
     def probes(self) -> Float64:
         """N×2 pixels all over the photo."""
@@ -84,11 +88,13 @@ class Camera:
         return np.column_stack([x.ravel(), y.ravel()])
 
 
-def shoot(image: NDArray[np.uint8], transform: Affine, camera: Camera, station: Station) -> NDArray[np.uint8]:
-    """What the camera sees of an image that lies on the plane."""
+def shoot(
+    image: NDArray[np.uint8], transform: Affine, camera: Camera, station: Station, plane: Plane = (0.0, 0.0, 0.0)
+) -> NDArray[np.uint8]:
+    """What the camera sees of an image that lies on the ground."""
     fine = 2  # rendered finer and averaged, as a sensor does
     x, y = np.meshgrid((np.arange(camera.width * fine) + 0.5) / fine, (np.arange(camera.height * fine) + 0.5) / fine)
-    places = camera.ground(station, np.column_stack([x.ravel(), y.ravel()]))
+    places = camera.ground(station, np.column_stack([x.ravel(), y.ravel()]), plane)
     column, row = ~transform @ (places[:, 0], places[:, 1])
     at = [np.asarray(part - 0.5, np.float32).reshape(x.shape) for part in (column, row)]
     seen = cv2.remap(image, at[0], at[1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
@@ -182,15 +188,19 @@ def fly(
     *,
     noise: tuple[float, float, float] = (3.0, 2.0, 3.0),
     told: Told | None = None,
+    plane: Plane = (0.0, 0.0, 0.0),
     begun: dt.datetime = dt.datetime(2025, 10, 26, 11, 20),  # noqa: DTZ001
 ) -> list[Path]:
-    """Write a flight; the sensors err by position, height (metres) and yaw (degrees), and do not see any lean."""
+    """Write a flight; the sensors err by position, height (metres) and yaw (degrees), and do not see any lean.
+
+    Heights are told above the grid's level 0, where the ground of the first photo should lie.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     to_degrees = Transformer.from_crs(crs, 4490, always_xy=True)
     paths = []
     for number, station in enumerate(stations):
         path = folder / f"DJI_{number:04d}.JPG"
-        pixels = shoot(image, transform, camera, station)
+        pixels = shoot(image, transform, camera, station, plane)
         # the gimbal tells where it wanted to look; its error is the lean that ``leaning`` gave the camera
         seen = replace(station, tilt_ahead=0.0, tilt_right=0.0).noisy(rng, *noise, 0.0)
         write_photo(path, pixels, seen, camera, to_degrees, begun + dt.timedelta(seconds=7 * number), told)
