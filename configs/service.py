@@ -176,6 +176,7 @@ class MapSettings(_Group):
     """A background map of the intranet, as WMTS; none is fetched from anywhere else."""
 
     wmts_url: str = ""
+    max_zoom: Annotated[int, Field(ge=1, le=30)] = 18
     layer: str = ""
     matrix_set: str = ""
     format: str = "image/png"

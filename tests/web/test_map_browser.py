@@ -5,24 +5,23 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 from pyproj import Geod
 
+from configs.service import WebSettings
 from store.people import begin_session, person_by_login
 from store.tables import SceneRow
 from tests.store.places import add_area, add_scan, ground
 from tests.web.conftest import NOW
 from tests.web.test_tiles import BLUE, RED, TOWN, VILLAGE_A, lonlat, put_alert, put_scene, quadrants
-from web.app import make_app
+from tests.web.tile_server import DEEPEST, EAST, NORTH, WEST, tile_server
+from tests.web.upload_service import serving
 from workers.context import Context
 
 CHROMIUM = shutil.which("chromium")
@@ -31,13 +30,11 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the 
 LEAD = "330199W2026110001"
 
 
-@pytest.fixture
-def address(service: Context) -> Iterator[tuple[str, str]]:
+@contextmanager
+def map_of(service: Context, **basemap: object) -> Iterator[tuple[str, str]]:
     """Where the service answers, and the secret of a signed-in person of the township."""
-    settings = service.settings.model_copy(
-        update={"web": service.settings.web.model_copy(update={"secure_cookies": False})}
-    )
-    context = replace(service, settings=settings)
+    web = service.settings.web.model_dump() | {"secure_cookies": False, "map": basemap}
+    settings = service.settings.model_copy(update={"web": WebSettings.model_validate(web)})
     with service.database.write() as session:
         before = put_scene(service, session, quadrants()[::-1].copy(), TOWN, dt.date(2026, 5, 1))
         after = put_scene(service, session, quadrants(), TOWN, dt.date(2026, 11, 1))
@@ -49,16 +46,14 @@ def address(service: Context) -> Iterator[tuple[str, str]]:
         person = person_by_login(session, "town")
         assert person is not None
         secret = begin_session(session, person, NOW, 12)
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(make_app(context), log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}", secret
-    server.should_exit = True
-    thread.join(10)
+    with serving(replace(service, settings=settings)) as base:
+        yield base, secret
+
+
+@pytest.fixture
+def address(service: Context) -> Iterator[tuple[str, str]]:
+    with map_of(service) as told:
+        yield told
 
 
 @pytest.fixture(scope="module")
@@ -69,20 +64,28 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(chromium: Browser, address: tuple[str, str]) -> Iterator[Page]:
+@contextmanager
+def opened(chromium: Browser, address: tuple[str, str], refused: str = "") -> Iterator[Page]:
+    """A page of that person, in English. At the end nothing failed, and only ``refused`` was against its policy."""
     base, secret = address
-    opened = chromium.new_context(viewport={"width": 1366, "height": 768}, base_url=base, reduced_motion="reduce")
-    opened.add_cookies(
+    window = chromium.new_context(viewport={"width": 1366, "height": 768}, base_url=base, reduced_motion="reduce")
+    window.add_cookies(
         [{"name": "tuban", "value": secret, "url": base}, {"name": "tuban_language", "value": "en", "url": base}]
     )
-    page = opened.new_page()
+    page = window.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
     yield page
-    opened.close()
+    faults = [fault for fault in faults if not refused or refused not in fault]
+    window.close()
     assert faults == []
+
+
+@pytest.fixture
+def page(chromium: Browser, address: tuple[str, str]) -> Iterator[Page]:
+    with opened(chromium, address) as page:
+        yield page
 
 
 def view(east: float, north: float, zoom: float = 17.0, more: str = "") -> str:
@@ -241,3 +244,34 @@ def test_areas_and_lengths_are_those_of_the_ellipsoid(page: Page, scale: float, 
     # an edge drawn on the map is straight there, and over kilometres not quite a geodesic
     assert area == pytest.approx(abs(geod.polygon_area_perimeter(lons, lats)[0]), rel=within)
     assert length == pytest.approx(geod.line_length(lons, lats), rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("sent", "matrix_set"), [("{z}/{y}/{x}.png", ""), ("capabilities.xml", "w"), ("capabilities.xml", "c")]
+)
+def test_a_map_of_the_intranet_lies_under_our_images(
+    service: Context, chromium: Browser, sent: str, matrix_set: str
+) -> None:
+    """By address; by capabilities in the web's square metres, and in China's degrees (EPSG:4490)."""
+    basemap = {"layer": "map", "matrix_set": matrix_set, "attribution": "© 样例县", "max_zoom": DEEPEST}
+    with tile_server(lonlat(600, 600)) as theirs, tile_server() as strange:
+        with (
+            map_of(service, wmts_url=f"{theirs.address}/{sent}", **basemap) as address,
+            opened(chromium, address, strange.address) as page,
+        ):
+            show(page, view(250, 250, 16, more="base"))
+            assert alike(colour(page, 200, 460), RED)
+            for place, there in (((640, 560), EAST), ((560, 560), WEST), ((640, 640), NORTH), ((-300, 250), WEST)):
+                assert alike(colour(page, *place), there), place  # around our images
+            assert "样例县" in page.inner_text(".ol-attribution")
+            asked = [int(path.split("/")[-3]) for path in theirs.asked if path.endswith(".png")]
+            assert max(asked) == DEEPEST  # what lies deeper is enlarged
+            page.uncheck("[data-shown=base]")
+            page.wait_for_timeout(300)
+            assert not alike(colour(page, 640, 560), EAST)
+            policy = page.request.get("/map").headers["content-security-policy"]
+            assert re.findall(r"https?://[^ ;]+", policy) == [theirs.address] * 2  # pictures, and capabilities
+            loads = "(address) => new Promise((done) => { const image = new Image(); image.src = address;"
+            page.evaluate(f"{loads} image.onload = image.onerror = () => done(); }})", f"{strange.address}/0/0/0.png")
+            page.evaluate("(address) => fetch(address).catch(() => 0)", strange.address)
+        assert strange.asked == []

@@ -1,5 +1,6 @@
 // The map page. What it shows stands behind the # of its address, so that a link shares the view.
 import { ask, fill, notice, pageTexts } from "/static/tuban.js";
+import { background } from "/static/map_base.js";
 import { areaStyle, footprintStyle, layerStyle, markStyle, outlineStyle, statesOf } from "/static/map_marks.js";
 import { Images } from "/static/map_images.js";
 import { Measure } from "/static/map_measure.js";
@@ -243,27 +244,6 @@ element("goto").addEventListener("submit", async (event) => {
   }
 });
 
-// The intranet's own map, if there is one
-
-async function background({ wmts_url: address, layer, matrix_set: matrixSet, format, attribution }) {
-  const named = { TileMatrix: "z", TileRow: "y", TileCol: "x" };
-  let url = address;
-  for (const [name, letter] of Object.entries(named)) url = url.replaceAll(`{${name}}`, `{${letter}}`);
-  let source;
-  if (url.includes("{z}")) source = new ol.source.XYZ({ url, attributions: attribution });
-  else {
-    const answer = await fetch(url);
-    const options = ol.source.WMTS.optionsFromCapabilities(new ol.format.WMTSCapabilities().read(await answer.text()), { layer, matrixSet, format });
-    if (!options) throw new Error(texts.base_unknown);
-    source = new ol.source.WMTS({ ...options, attributions: attribution });
-  }
-  const base = new ol.layer.Tile({ source, zIndex: 0 });
-  map.addLayer(base);
-  const box = document.querySelector("[data-shown=base]");
-  base.setVisible(box.checked);
-  box.addEventListener("change", () => base.setVisible(box.checked));
-}
-
 for (const control of boxes("[name=kind], [data-layer], [data-shown], #states")) {
   control.addEventListener("change", () => {
     write();
@@ -274,7 +254,7 @@ element("home").addEventListener("click", () => fit(settings.extent));
 window.addEventListener("hashchange", () => location.reload()); // only by hand: our own writing does not tell of itself
 new ResizeObserver(() => map.updateSize()).observe(element("map"));
 open();
-if (settings.wmts) background(settings.wmts).catch(() => notice(texts.base_unknown));
+if (settings.wmts) background(map, settings.wmts, document.querySelector("[data-shown=base]")).catch(() => notice(texts.base_unknown));
 map.on("moveend", () => {
   write();
   load();
