@@ -14,6 +14,7 @@ from errors import Reason
 from store.batches import add_file
 from store.people import begin_session, invite, person_by_login
 from store.tables import Batch
+from tests.web.cameras import report, watch
 from tests.web.people import NOW, PEOPLE
 from tests.web.test_every_route import every_route
 from tests.web.two_villages import CODES, NUMBERS, settle
@@ -48,7 +49,9 @@ def service_with_all(service: Context) -> Context:
         update={"web": service.settings.web.model_copy(update={"secure_cookies": False})}
     )
     context = replace(service, settings=settings)
-    settle(context)
+    villages = settle(context)
+    watch(context, CODES["a"], scene_id=villages.after["a"])
+    report(context, villages, "a")
     with context.database.write() as session:
         for state in ("done", "working"):
             given = {"area_code": CODES["a"], "origin": "upload", "created_by": "county", "created_at": NOW}
@@ -72,6 +75,8 @@ def _pages(context: Context) -> dict[str, list[str]]:
         "/nights/2026-11-23",
         f"/alerts/{NUMBERS['a']}",
         "/alerts?kinds=demolition",
+        "/cameras/1",
+        "/cameras/1/views/1",
         "/batches/1",
         "/batches/3",
         "/batches/4",

@@ -8,8 +8,8 @@ const [width, height] = size;
 const points = kept.map(([x, y, lon, lat]) => ({ x, y, lon, lat }));
 let region = keptRegion;
 let residuals = [];
+let drawing = false;
 let fault = null;
-
 
 const mark = (feature) =>
   new ol.style.Style({
@@ -17,18 +17,26 @@ const mark = (feature) =>
     text: new ol.style.Text({ text: String(feature.get("number") + 1), font: "bold 12px system-ui, sans-serif", fill: new ol.style.Fill({ color: "#101010" }) }),
   });
 const layer = (style) => new ol.layer.Vector({ source: new ol.source.Vector(), style, zIndex: 900 });
-const shown = { frame: layer(mark), ground: layer(mark), region: layer(new ol.style.Style({ stroke: new ol.style.Stroke({ color: "#37e0ff", width: 3 }), fill: new ol.style.Fill({ color: "#37e0ff22" }) })) };
+const edge = new ol.style.Stroke({ color: "#37e0ff", width: 3 });
+const outlined = new ol.style.Style({ stroke: edge, fill: new ol.style.Fill({ color: "#37e0ff22" }), image: new ol.style.Circle({ radius: 4, fill: new ol.style.Fill({ color: "#101010" }), stroke: edge }) });
+const shown = { frame: layer(mark), ground: layer(mark), region: layer(outlined) };
+
+// By keyboard: arrows move a pane under its crosshair, with Shift by a pixel, and Enter is a click there
+const { noModifierKeys, shiftKeyOnly } = ol.events.condition;
+const steps = () => [[noModifierKeys, 32], [shiftKeyOnly, 1]].map(([condition, pixelDelta]) => new ol.interaction.KeyboardPan({ condition, pixelDelta, duration: 0 }));
+const interactions = () => ol.interaction.defaults.defaults({ keyboard: false }).extend([...steps(), new ol.interaction.KeyboardZoom({ duration: 0 })]);
 
 // The frame: y runs upwards in OpenLayers, downwards in pixels
 const projection = new ol.proj.Projection({ code: "frame", units: "pixels", extent: [0, 0, width, height] });
 const frame = new ol.Map({
   target: "frame",
+  interactions: interactions(),
   layers: [new ol.layer.Image({ source: new ol.source.ImageStatic({ url: `/cameras/${camera}/views/${view}/frame`, projection, imageExtent: [0, 0, width, height] }) }), shown.region, shown.frame],
   view: new ol.View({ projection, center: [width / 2, height / 2], extent: [-width, -height, 2 * width, 2 * height], zoom: 1, maxZoom: 8 }),
 });
 frame.getView().fit([0, 0, width, height]);
 const scenes = new ol.layer.Group({ layers: [] });
-const ground = new ol.Map({ target: "ground", layers: [scenes, shown.ground], view: new ol.View({ maxZoom: 23 }) });
+const ground = new ol.Map({ target: "ground", interactions: interactions(), layers: [scenes, shown.ground], view: new ol.View({ maxZoom: 23 }) });
 const placed = points.filter(({ lon }) => Number.isFinite(lon)).map(({ lon, lat }) => ol.proj.fromLonLat([lon, lat]));
 ground.getView().fit(placed.length ? ol.extent.buffer(ol.extent.boundingExtent(placed), 60) : ol.proj.transformExtent(extent, "EPSG:4326", "EPSG:3857"), { maxZoom: 19 });
 
@@ -43,7 +51,9 @@ async function images() {
     scenes.getLayers().push(new ol.layer.Tile({ source, extent: ol.proj.transformExtent(bounds, "EPSG:4326", "EPSG:3857") }));
   }
 }
-ground.on("moveend", () => images().catch((error) => notice(error.message)));
+const renewed = () => images().catch((error) => notice(error.message));
+ground.on("moveend", renewed); // which does not come before a second frame is drawn
+renewed();
 
 const whole = () => points.filter((point) => ["x", "y", "lon", "lat"].every((name) => Number.isFinite(point[name])));
 
@@ -58,7 +68,9 @@ function draw() {
   put(shown.frame, ({ x, y }) => [x, height - y]);
   put(shown.ground, ({ lon, lat }) => (Number.isFinite(lon) && Number.isFinite(lat) && Math.abs(lat) < 85 ? ol.proj.fromLonLat([lon, lat]) : [NaN, NaN]));
   shown.region.getSource().clear();
-  if (region.length > 1) shown.region.getSource().addFeature(new ol.Feature(new ol.geom.Polygon([region.map(([x, y]) => [x, height - y])])));
+  const corners = region.map(([x, y]) => [x, height - y]);
+  if (corners.length > 1) shown.region.getSource().addFeature(new ol.Feature(new ol.geom.Polygon([corners])));
+  if (drawing) shown.region.getSource().addFeature(new ol.Feature(new ol.geom.MultiPoint(corners)));
 }
 
 function table() {
@@ -125,23 +137,36 @@ function clicked(names, values) {
   names.forEach((name, index) => { point[name] = values[index]; });
   changed();
 }
-let drawing = false;
-frame.on("singleclick", ({ coordinate: [x, y] }) => {
+function inFrame([x, y]) {
   const at = [Number(x.toFixed(1)), Number((height - y).toFixed(1))];
   if (at[0] < 0 || at[1] < 0 || at[0] > width || at[1] > height) return;
-  if (!drawing) return clicked(["x", "y"], at);
-  region.push(at);
-  draw();
+  if (drawing) corners([...region, at]);
+  else clicked(["x", "y"], at);
+}
+const onMap = (coordinate) => clicked(["lon", "lat"], ol.proj.toLonLat(coordinate).map((degrees) => Number(degrees.toFixed(7))));
+for (const [map, act] of [[frame, inFrame], [ground, onMap]]) {
+  map.on("singleclick", ({ coordinate }) => act(coordinate));
+  map.getTargetElement().addEventListener("keydown", ({ key }) => key === "Enter" && act(map.getView().getCenter()));
+}
+element("frame").addEventListener("keydown", ({ key }) => {
+  if (drawing && key === "Backspace") corners(region.slice(0, -1));
+  if (drawing && key === "Escape") element("region").click();
 });
-ground.on("singleclick", ({ coordinate }) => clicked(["lon", "lat"], ol.proj.toLonLat(coordinate).map((degrees) => Number(degrees.toFixed(7)))));
+
+function corners(set) {
+  region = set;
+  say(fill(texts.corners, { count: region.length }), region.length < 3 ? "warn" : "good");
+  draw();
+}
 element("add").addEventListener("click", () => { points.push({ x: NaN, y: NaN, lon: NaN, lat: NaN }); changed(); });
 element("region").addEventListener("click", () => {
   drawing = !drawing;
-  if (drawing) region = [];
   element("region").setAttribute("aria-pressed", String(drawing));
   element("region").textContent = drawing ? texts.region_done : texts.region;
-  draw();
+  element(drawing ? "frame" : "region").focus();
+  if (drawing) corners([]);
+  else changed(false);
 });
-element("clear").addEventListener("click", () => { region = []; draw(); });
+element("clear").addEventListener("click", () => corners([]));
 element("save").addEventListener("click", () => tried(true));
 changed();
