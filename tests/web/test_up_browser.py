@@ -1,4 +1,4 @@
-"""`tuban up` in an empty folder, as a person meets it: the printed link, images by the page, leads of the real network."""
+"""`tuban up` in an empty folder, as a person meets it: the printed link, images by the page, leads, the end."""
 
 from __future__ import annotations
 
