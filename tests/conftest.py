@@ -18,6 +18,7 @@ from tests.databases import (
     postgresql_with_tables,
     sqlite,
 )
+from tests.s3_server import s3_endpoint, s3_server
 
 __all__ = [
     "database",
@@ -27,6 +28,8 @@ __all__ = [
     "postgresql",
     "postgresql_url",
     "postgresql_with_tables",
+    "s3_endpoint",
+    "s3_server",
     "sqlite",
 ]
 
