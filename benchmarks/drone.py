@@ -31,7 +31,7 @@ from inference.align_photo import register_photo
 from training.synthetic import SceneSpec, render_scene, write_scene
 from training.synthetic.flight import Camera, Told, fly, lawnmower, leaning
 
-SEEDS = (201, 202, 203)
+SEEDS = (201, 202)
 SIDE_M, GSD_M = 330.0, 0.1
 CAMERA = Camera(1280, 960, 1067.0)
 HEIGHT_M, STRIPS, PHOTOS = 107.0, 4, 7
@@ -122,7 +122,7 @@ def run(seed: int, folder: Path) -> None:
     for day, gsd_m in ((SPRING, 0.1), (SPRING, 0.5), (WINTER, 0.1), (WINTER, 0.5), (WINTER, 1.0)):
         image, what = flown.image(gsd_m, day), f"{day}, {gsd_m:g} m"
         flown.place(what, [photos], image)
-        if gsd_m >= 0.5:
+        if (day, gsd_m) in ((SPRING, 0.5), (WINTER, 1.0)):
             flown.place(f"{what}, each alone", [[photo] for photo in photos], image)
         if (day, gsd_m) == (WINTER, 0.5):
             flown.place(f"{what}, EXIF only", [exif], image)

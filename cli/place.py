@@ -128,7 +128,8 @@ def place(
         Path | None, typer.Option(help="An earlier image of the area with coordinates; photos are laid on it.")
     ] = None,
     elevation: Annotated[
-        Path | None, typer.Option(help="Height of the ground as GeoTIFF; without it, the plane of the take-off point.")
+        Path | None,
+        typer.Option(help="Height of the ground as GeoTIFF; without it, a plane whose slope the photos tell."),
     ] = None,
     gsd: Annotated[
         float | None,
@@ -143,10 +144,13 @@ def place(
 
     Each photo is placed by its satellite position, height and gimbal, then all together by what neighbouring photos
     show both and, with --reference, by what an earlier image of the area shows. Fly straight down (gimbal −90°), with
-    neighbours overlapping by half or more; photos of several flights become several mosaics.
+    neighbours overlapping by half or more; photos of several flights become several mosaics. Without a reference, a
+    flight as a whole lies where the satellites say, some metres off. Hilly ground wants --elevation.
 
     Writes to the folder of --out: mosaic.tif (COG, to be given to `tuban scan` or `tuban ingest`), photos.geojson (the
-    ground of each photo with its error), report.json and preview.png.
+    ground of each photo with its error), report.json and preview.png. A photo that cannot be placed is told with the
+    reason and stops no other. The service needs no such step: `tuban ingest` and the page Images take photos as they
+    are, and the newest fitting image that it has is their reference.
 
     Example: tuban place DCIM/100MEDIA --out flight --reference ortho_2023.tif
 

@@ -100,7 +100,7 @@ def place_flight(
         settings: of drones.
         workdir: a folder for temporary files.
         reference: an earlier image of the area; None: photos are placed against each other only.
-        elevation: GeoTIFF of the ground's height; None: the plane of the take-off point.
+        elevation: GeoTIFF of the ground's height; None: a plane, level at the first photo, whose slope is found.
         register: the registration of scans, see :data:`imagery.drone.reference.Register`.
         progress: is told the part of the work and how far it is.
 

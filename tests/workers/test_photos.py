@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import rasterio
+from PIL.TiffImagePlugin import IFDRational
 from pyproj import Transformer
 from sqlalchemy import select
 
@@ -68,12 +69,14 @@ def add_bad(folder: Path, image: Any) -> dict[str, str]:
         write_photo(folder / name, pixels, station, CAMERA, degrees, TAKEN, told)
 
     write("no_position.jpg", told=Told(position=False))
+    write("no_number.jpg", told=Told(latitude=(IFDRational(30), IFDRational(0, 0), IFDRational(1))))
     write("oblique.jpg", Station(at.x, at.y, 50.0, 0.0, tilt_ahead=60.0))
     write("panorama.jpg", pixels=np.ascontiguousarray(pixels[:, :60]))
     write("elsewhere.jpg", Station(WEST + 15_000, at.y, 50.0, 0.0))
     (folder / "DJI_0099.MP4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(64))
     return {
         "no_position.jpg": "no position",
+        "no_number.jpg": "zero denominator",
         "oblique.jpg": "is oblique",
         "panorama.jpg": "vertical panorama",
         "elsewhere.jpg": "Give it with the code of its own area",
@@ -89,9 +92,9 @@ def test_photos_become_one_scene_and_what_is_none_is_told(context: Context, tmp_
     ingested(context, earlier)
     photos = flight(tmp_path / "flight", image)
     bad = add_bad(tmp_path / "flight", image)
-    far = Station(WEST + 5000, NORTH - 5000, 50.0, 0.0)  # another flight of the same afternoon
-    degrees = Transformer.from_crs(CRS, 4490, always_xy=True)
-    write_photo(tmp_path / "flight" / "far.jpg", shoot(image, PLACE, CAMERA, far), far, CAMERA, degrees, TAKEN)
+    far = Station(WEST + 5000, NORTH - 5000, 50.0, 0.0)  # another flight, of a drone whose clock was never set
+    degrees, never = Transformer.from_crs(CRS, 4490, always_xy=True), TAKEN.replace(year=1980)
+    write_photo(tmp_path / "flight" / "far.jpg", shoot(image, PLACE, CAMERA, far), far, CAMERA, degrees, never)
 
     report = ingested(context, tmp_path / "flight")
 
@@ -100,11 +103,14 @@ def test_photos_become_one_scene_and_what_is_none_is_told(context: Context, tmp_
     for name, why in bad.items():
         assert files[name].state == "failed"
         assert why in files[name].reason
+        assert files[name].reason.said("zh") != files[name].reason, "it is said in Chinese, too"
     of_flight = [files[path.name] for path in photos]
     assert {file.state for file in of_flight} == {"placed"}
     assert all("placed by the reference image" in file.reason for file in of_flight)
     assert files["far.jpg"].state == "placed"
     assert "placed coarsely" in files["far.jpg"].reason
+    assert "clock says 1980-11-10, which cannot be" in files["far.jpg"].reason
+    assert "相机时钟为 1980-11-10，不可能" in files["far.jpg"].reason.said("zh")
     [scene_id] = {file.scene_id for file in of_flight}
     assert files["far.jpg"].scene_id != scene_id
     with context.database.read() as session:
