@@ -172,7 +172,10 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _foreign_tables(connection: Connection) -> list[str]:
-    return sorted(set(inspect(connection).get_table_names()) - {"spatial_ref_sys", "alembic_version"})
+    """Of the schema where ours are made; those of PostGIS' further extensions lie in others and are seen as well."""
+    inspector = inspect(connection)
+    names = inspector.get_table_names(schema=inspector.default_schema_name)
+    return sorted(set(names) - {"spatial_ref_sys", "alembic_version"})
 
 
 def _make_folder(database: Database) -> None:

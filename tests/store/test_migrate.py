@@ -211,6 +211,20 @@ def test_a_database_of_something_else_is_left_alone(empty: Database) -> None:
     assert "areas" not in _tables(empty)
 
 
+def test_what_postgis_own_image_puts_into_a_database_is_nothing_of_something_else(postgresql_url: str) -> None:
+    server = sa.create_engine(postgresql_url)
+    with server.begin() as connection:  # further extensions, with tables in schemas that are searched as well
+        connection.execute(text("CREATE EXTENSION postgis_topology"))
+        connection.execute(text("CREATE EXTENSION postgis_tiger_geocoder CASCADE"))
+    server.dispose()
+    database = Database(postgresql_url)
+    assert {"topology", "county"} < _tables(database)
+    upgrade(database)
+    assert {*Base.metadata.tables} < _tables(database)
+    check_current(database)
+    database.close()
+
+
 def test_foreign_keys_are_kept_after_a_migration_on_the_same_connection(empty: Database) -> None:
     upgrade(empty)
     with pytest.raises(sa.exc.IntegrityError), empty.write() as session:
