@@ -56,7 +56,7 @@ def in_words(placed: PlacedPhoto) -> Reason:
     """What a person should know of a photo in a mosaic, in one sentence without its full stop."""
     if placed.left_out:
         return Reason.all([placed.left_out])
-    error = round(placed.error_m, 1)
+    error = max(0.1, round(placed.error_m, 1))
     about = f"error about {error} m"
     tied = {
         "reference": Reason(f"placed by the reference image: {about}", "photo.by_reference", error=error),

@@ -40,7 +40,7 @@ const photos = new ol.layer.Vector({
     return new ol.style.Style({
       stroke: new ol.style.Stroke({ color: colour(line.colour), width: 1.5, lineDash: line.dash }),
       text: new ol.style.Text({
-        text: off === null ? "" : `±${off < 10 ? off.toFixed(1) : Math.round(off)} m`,
+        text: off === null ? "" : `±${off < 10 ? Math.max(0.1, off).toFixed(1) : Math.round(off)} m`,
         overflow: true,
         textBaseline: "top",
         offsetY: 8,
