@@ -28,7 +28,9 @@ export function forget(number) {
 export function picture(address) {
   let known = pictures.get(address);
   if (known === undefined) {
-    known = fetch(address, { credentials: "same-origin" })
+    const get = () => fetch(address, { credentials: "same-origin" });
+    known = get()
+      .catch(get) // a line that was lost for a moment is no missing image
       .then((answer) => (answer.ok ? answer.blob() : null))
       .then(async (blob) => {
         if (blob === null) return null;
