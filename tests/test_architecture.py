@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,10 @@ def test_versions_are_pinned_without_addresses() -> None:
     lines = (ROOT / "constraints.txt").read_text().split()
     assert lines
     assert all("==" in line and "//" not in line and "@" not in line for line in lines)
+
+
+def test_the_image_is_given_every_room_and_nothing_else() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    given = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    rooms = {package.partition(".")[0] for package in project["tool"]["setuptools"]["packages"]}
+    assert given == rooms | {"LICENSE", "README.md", "constraints.txt", "pyproject.toml"}
