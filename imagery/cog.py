@@ -18,12 +18,14 @@ import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from pyproj import CRS
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
 from errors import OutputError
 from imagery.scene import Scene
+from imagery.tiff_layout import check_written
 
 TILE = 512
 DATE_TAG = "ACQUISITIONDATE"  # one of those that imagery.dates believes first
@@ -65,6 +67,7 @@ def write_cog(scene: Scene, out: Path, workdir: Path, date: dt.date | None) -> C
     stage = workdir / "stage.tif"
     try:
         coverage = _write_stage(scene, stage, date)
+        check_written(stage)
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
             rasterio.shutil.copy(
                 stage,
@@ -77,7 +80,11 @@ def write_cog(scene: Scene, out: Path, workdir: Path, date: dt.date | None) -> C
                 bigtiff="IF_SAFER",
                 num_threads=_THREADS,
             )
-    except (RasterioError, OSError) as error:
+        check_written(out)
+    except OutputError:
+        out.unlink(missing_ok=True)
+        raise
+    except (RasterioError, CPLE_BaseError, OSError) as error:
         out.unlink(missing_ok=True)
         line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise OutputError(f"{scene.name} could not be rewritten in {workdir} ({line}). Is there room?") from error

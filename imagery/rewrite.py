@@ -10,12 +10,13 @@ from pathlib import Path
 
 import rasterio
 
-from errors import ImageError
+from errors import ImageError, OutputError
 from imagery.declared import Declared
 from imagery.formats import JPEG2000, TIFF, Format
 from imagery.gdal_environment import ENVIRONMENT
 from imagery.limits import GIB, Limits
-from imagery.tiled_copy import write_tiled_copy
+from imagery.tiff_layout import check_written
+from imagery.tiled_copy import NOT_DECODED, NOT_WRITTEN, CopyError, write_tiled_copy
 
 _FAR_BELOW_NATIVE = 4.0  # pixels of the image per pixel wanted, from where a copy with overviews pays
 
@@ -47,6 +48,7 @@ def rewrite(
 
     Raises:
         ImageError: the image cannot be decoded, or not within the limits.
+        OutputError: there was no room for the whole copy.
     """
     pixels = declared.width * declared.height
     if pixels > limits.max_rewrite_pixels:
@@ -62,8 +64,13 @@ def rewrite(
             write_tiled_copy(str(source), file_format.driver, str(destination), overviews=False)
         except rasterio.errors.RasterioError as error:
             raise undecodable(name, str(error)) from None
-        return
-    _rewrite_in_child(source, file_format, destination, name, limits)
+        except CopyError as error:
+            raise _no_room(name, destination) from error
+    else:
+        _rewrite_in_child(source, file_format, destination, name, limits)
+        if destination.stat().st_size >= limits.rewrite_file_bytes:
+            raise _over_limits(name, limits)
+    check_written(destination)
 
 
 def undecodable(name: str, reason: str) -> ImageError:
@@ -104,10 +111,16 @@ def _rewrite_in_child(source: Path, file_format: Format, destination: Path, name
         )
     except subprocess.TimeoutExpired:
         raise _over_limits(name, limits) from None
-    if done.returncode == 3:
+    if done.returncode == NOT_WRITTEN:
+        raise _no_room(name, destination)
+    if done.returncode == NOT_DECODED:
         raise undecodable(name, done.stderr.strip().rpartition("\n")[2])
     if done.returncode != 0:
         raise _over_limits(name, limits)
+
+
+def _no_room(name: str, destination: Path) -> OutputError:
+    return OutputError(f"{name} could not be rewritten in {destination.parent}. Is there room?")
 
 
 def _over_limits(name: str, limits: Limits) -> ImageError:

@@ -9,13 +9,15 @@ Source: TIFF 6.0 (Adobe, 1992); BigTIFF, https://www.awaresystems.be/imaging/tif
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import ImageError
+from errors import ImageError, OutputError
 from imagery.declared import Declared, broken, check_declared
 from imagery.limits import MIB, Limits
 
@@ -68,22 +70,9 @@ def read_tiff_layout(handle: BinaryIO, size: int, name: str, limits: Limits) -> 
         ImageError: the file is truncated, declares more than is allowed, contradicts itself, or holds something
             other than a picture of 8, 16 or 32 bits.
     """
-    handle.seek(0)
-    head = handle.read(16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = head[2:4] in (b"+\0", b"\0+")
-    tiff = _Tiff(handle, size, name, order, big)
-    if len(head) < (16 if big else 8):
-        raise broken(name, "its TIFF header is incomplete")
-    offset = struct.unpack(order + "Q", head[8:16])[0] if big else struct.unpack(order + "I", head[4:8])[0]
-    seen: list[int] = []
     first: Declared | None = None
     overviews = 0
-    while offset and len(seen) < _MAX_DIRECTORIES:
-        if offset in seen:
-            raise broken(name, "its directories form a circle")
-        seen.append(offset)
-        entries, offset = _directory(tiff, offset)
+    for tiff, entries in _directories(handle, size, name):
         if first is None:
             first = _declared(tiff, entries)
             check_declared(first, size, name, limits)
@@ -101,6 +90,41 @@ def read_tiff_layout(handle: BinaryIO, size: int, name: str, limits: Limits) -> 
     if first is None:
         raise broken(name, "it holds no image")
     return Declared(**{**first.__dict__, "overviews": overviews})
+
+
+def check_written(path: Path) -> None:
+    """Make sure that all of a TIFF of ours is there: GDAL tells nobody what it could not write while it closed a file.
+
+    Raises:
+        OutputError: blocks are missing, or the directories.
+    """
+    try:
+        with path.open("rb") as handle:
+            for tiff, entries in _directories(handle, path.stat().st_size, path.name):
+                _check_blocks(tiff, entries, _declared(tiff, entries))
+                tag = _TILE_COUNTS if _TILE_COUNTS in entries else _STRIP_COUNTS
+                if not _numbers(tiff, entries, tag).all():
+                    raise broken(path.name, "blocks of it are missing")
+    except (ImageError, OSError) as error:
+        raise OutputError(f"{path.name} was not written to its end in {path.parent}. Is there room?") from error
+
+
+def _directories(handle: BinaryIO, size: int, name: str) -> Iterator[tuple[_Tiff, _Entries]]:
+    handle.seek(0)
+    head = handle.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = head[2:4] in (b"+\0", b"\0+")
+    tiff = _Tiff(handle, size, name, order, big)
+    if len(head) < (16 if big else 8):
+        raise broken(name, "its TIFF header is incomplete")
+    offset = struct.unpack(order + "Q", head[8:16])[0] if big else struct.unpack(order + "I", head[4:8])[0]
+    seen: list[int] = []
+    while offset and len(seen) < _MAX_DIRECTORIES:
+        if offset in seen:
+            raise broken(name, "its directories form a circle")
+        seen.append(offset)
+        entries, offset = _directory(tiff, offset)
+        yield tiff, entries
 
 
 def _directory(tiff: _Tiff, offset: int) -> tuple[_Entries, int]:

@@ -21,6 +21,13 @@ from rasterio.windows import Window
 _BLOCK = 256
 _PIECE_BYTES = 64 * 1024 * 1024
 
+NOT_DECODED, NOT_WRITTEN = 3, 4
+"""What :func:`main` ends with where the image is at fault, and where the disk is."""
+
+
+class CopyError(Exception):
+    """The copy cannot be written: nothing that the image could help."""
+
 
 def write_tiled_copy(source: str, driver: str, destination: str, overviews: bool) -> None:
     """Copy pixels, mask, alpha, nodata and colours; a palette becomes red, green, blue and alpha.
@@ -33,6 +40,7 @@ def write_tiled_copy(source: str, driver: str, destination: str, overviews: bool
 
     Raises:
         rasterio.errors.RasterioError: the source cannot be decoded.
+        CopyError: for lack of room, most often. What GDAL only finds while it closes the file is not told.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -71,11 +79,16 @@ def _write(source: str, driver: str, destination: str, overviews: bool) -> None:
             for row in range(0, image.height, step):
                 window = Window(0, row, image.width, min(step, image.height - row))
                 if palette is not None:
-                    copy.write(np.moveaxis(palette[image.read(1, window=window)], -1, 0), window=window)
+                    values = np.moveaxis(palette[image.read(1, window=window)], -1, 0)
                 else:
-                    copy.write(image.read(window=window), window=window)
-                if masked:
-                    copy.write_mask(image.read_masks(1, window=window), window=window)
+                    values = image.read(window=window)
+                mask = image.read_masks(1, window=window) if masked else None
+                try:
+                    copy.write(values, window=window)
+                    if mask is not None:
+                        copy.write_mask(mask, window=window)
+                except rasterio.errors.RasterioError as error:
+                    raise CopyError(str(error)) from error
     if overviews:
         largest = max(profile["width"], profile["height"])
         factors = [2**level for level in range(1, 20) if largest // 2**level >= _BLOCK]
@@ -106,7 +119,7 @@ def _colours(image: Any, palette: Any) -> list[ColorInterp]:
 
 
 def main() -> int:
-    """Rewrite one image under limits. 0: done; 3: it cannot be decoded, and standard error says why."""
+    """Rewrite one image under limits. 0: done; else as above, and standard error says why."""
     import resource
 
     task = json.load(sys.stdin)
@@ -122,7 +135,7 @@ def main() -> int:
     except Exception as error:  # whatever the decoder says, the parent puts it in one sentence
         Path(task["destination"]).unlink(missing_ok=True)
         print(str(error).splitlines()[0][:300] if str(error) else type(error).__name__, file=sys.stderr)
-        return 3
+        return NOT_WRITTEN if isinstance(error, CopyError) else NOT_DECODED
     return 0
 
 

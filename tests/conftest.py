@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+import imagery  # noqa: F401  (before any test's rasterio: what GDAL may open is said once)
 from tests.databases import (
     database,
     database_url,

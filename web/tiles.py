@@ -206,7 +206,8 @@ def _warped(reader: Any, bounds: tuple[float, float, float, float], crs: str, si
     """The scene laid onto a grid, read from the overview that fits it.
 
     The grid is given to the last number: where rio-tiler chooses one it asks GDAL for the size of the whole scene in
-    that system, by a driver that follows links and is switched off here.
+    that system, by a driver that follows links and is switched off here. Warping itself registers that driver again,
+    which harms nobody in a process that opens nothing but our own COGs, by the driver that wrote them.
     """
     from rasterio.enums import Resampling
     from rasterio.transform import from_bounds

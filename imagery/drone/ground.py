@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.vrt import WarpedVRT
+from rasterio.warp import reproject
 
 from errors import ImageError
 from imagery.formats import TIFF
@@ -154,11 +154,12 @@ def read_ground(path: Path, frame: Frame, bounds: tuple[float, float, float, flo
                 cell = max(0.2, (east - west) / _MOST_CELLS, (north - south) / _MOST_CELLS)
                 columns, rows = (max(2, math.ceil(side / cell)) for side in (east - west, north - south))
                 grid = Affine(cell, 0, west, 0, -cell, north)
-                with WarpedVRT(
-                    image, crs=rasterio.CRS.from_wkt(frame.crs.to_wkt()), transform=grid, width=columns, height=rows,
-                    resampling=Resampling.bilinear, dtype="float32", nodata=np.nan,
-                ) as warped:  # fmt: skip
-                    heights = warped.read(1)
+                # no WarpedVRT: that brings back the driver that follows links, for all of this process
+                heights = np.full((rows, columns), np.nan, np.float32)
+                reproject(
+                    rasterio.band(image, 1), heights, src_nodata=image.nodata, dst_nodata=np.nan, dst_transform=grid,
+                    dst_crs=rasterio.CRS.from_wkt(frame.crs.to_wkt()), resampling=Resampling.bilinear,
+                )  # fmt: skip
     except RasterioError as error:
         raise ImageError(
             f"{file.name} cannot be read as an elevation model ({str(error)[:150]}).",

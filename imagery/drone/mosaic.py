@@ -22,6 +22,7 @@ from imagery.cog import DATE_TAG, TILE
 from imagery.drone.pixels import PhotoPixels, Progress
 from imagery.drone.place import PlacedFlight, PlacedPhoto, refuse_empty
 from imagery.drone.seams import Labels, choose_photos, look, part_of
+from imagery.tiff_layout import check_written
 
 BLOCK = 2 * TILE
 _MOST_PIXELS = 2_000_000_000
@@ -85,6 +86,10 @@ def write_mosaic(
                     window = Window(left, top, valid.shape[1], valid.shape[0])
                     image.write(np.moveaxis(colours, -1, 0), window=window)
                     image.write_mask(valid, window=window)
+        check_written(out)
+    except OutputError:
+        out.unlink(missing_ok=True)
+        raise
     except (RasterioError, OSError) as error:
         out.unlink(missing_ok=True)
         raise OutputError(

@@ -20,8 +20,12 @@ from rasterio.enums import ColorInterp
 
 from errors import ImageError, OutputError
 from imagery import Limits, Scene, open_scene
+from imagery.declared import Declared
+from imagery.formats import TIFF
 from imagery.ingest import IngestedImage, ingest_image
 from imagery.ingest_apart import ingest_apart
+from imagery.rewrite import rewrite
+from imagery.tiff_layout import check_written
 from imagery.tiled_copy import write_tiled_copy
 from tests.store.conftest import small_disk
 
@@ -288,6 +292,23 @@ def test_a_full_disk_is_not_the_fault_of_the_image(
     with pytest.raises(OutputError, match="room"):
         ingest_image(path, "a.tif", small_disk / "out.tif", limits=Limits(), today=TODAY, workdir=small_disk)
     assert not list(small_disk.iterdir())
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("rows", [512, 700, 1500])
+def test_a_copy_is_whole_or_it_is_said_that_there_is_no_room(
+    save: Save, utm50: dict[str, Any], small_disk: Path, rows: int, apart: bool
+) -> None:
+    path = save("a.tif", np.random.default_rng(0).integers(0, 255, (3, rows, 512), np.uint8), **utm50)
+    limits = Limits(in_process_pixels=0) if apart else Limits()
+    declared = Declared(512, rows, 3, 8, 512, 1, tiled=False)
+    copy = small_disk / "tiled.tif"  # on a disk of a mebibyte
+    if rows == 512 and not apart:
+        rewrite(path, TIFF, declared, copy, "a.tif", limits)
+        check_written(copy)
+    elif rows > 512:
+        with pytest.raises(OutputError, match="room"):
+            rewrite(path, TIFF, declared, copy, "a.tif", limits)
 
 
 @pytest.mark.parametrize("apart", [False, True])

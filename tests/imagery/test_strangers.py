@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import socket
 import struct
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ from imagery import open_scene
 from tests.imagery.conftest import message_of
 
 Save = Callable[..., Path]
+HOUSE = Path(__file__).parents[2]
 
 
 class Listener:
@@ -138,15 +141,41 @@ def test_a_vrt_in_place_of_overviews_is_not_read(
     assert (coarse.rgb != 222).any()
 
 
+_OPEN_EACH = """
+import sys, imagery, rasterio
+for path in sys.argv[1:]:
+    try:
+        rasterio.open(path).close()
+        print("opened", path)
+    except rasterio.errors.RasterioIOError:
+        pass
+"""
+
+
 def test_the_walls_behind_the_first_hold_alone(tmp_path: Path, secret: Path, listener: Listener) -> None:
     """Even a library call without Tuban's care reaches neither the file nor the server once imagery is imported."""
-    for target in (str(secret), f"/vsicurl/{listener.address}/inner.tif"):
-        bait = tmp_path / "ortho.tif"
+    remote = f"/vsicurl/{listener.address}/inner.tif"
+    baits = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    for bait, target in zip(baits, (str(secret), remote), strict=True):
         bait.write_bytes(vrt_of(target))
-        with pytest.raises(rasterio.errors.RasterioIOError):
-            rasterio.open(bait)
-    with pytest.raises(rasterio.errors.RasterioIOError):
-        rasterio.open(f"/vsicurl/{listener.address}/inner.tif", driver="GTiff")
+    # in a process of its own: a map's tile is warped by a part of GDAL that registers the driver of VRT again
+    done = subprocess.run(
+        [sys.executable, "-c", _OPEN_EACH, *baits, remote], capture_output=True, text=True, check=True, cwd=HOUSE
+    )
+    assert done.stdout == ""
+
+
+def test_no_room_starts_gdal_before_it_is_told_what_it_may_open() -> None:
+    """GDAL registers its drivers once, when the first part of it is imported."""
+    starts = re.compile(r"^(?:import|from) (?:rasterio|pyogrio|rio_tiler)", re.MULTILINE)
+    rooms = {
+        path.relative_to(HOUSE).parts[0] for path in HOUSE.glob("[a-z]*/**/*.py") if starts.search(path.read_text())
+    }
+    files = [path for path in HOUSE.glob("[a-z]*/**/*.py") if starts.search(path.read_text())]
+    rooms = {path.relative_to(HOUSE).parts[0] for path in files}
+    assert {"imagery", "inference"} <= rooms
+    for room in rooms - {"imagery", "tests"}:
+        assert "import imagery" in (HOUSE / room / "__init__.py").read_text(), room
 
 
 def tiff(width: int, height: int, tile: int = 256, *, blocks: int = 1, bits: int = 8, bands: int = 1) -> bytes:
