@@ -18,7 +18,7 @@ class Refused(BaseModel):
 REFUSED: dict[int | str, dict[str, Any]] = {
     401: {
         "model": Refused,
-        "description": "Nobody that is known asks: give `Authorization: Bearer KEY`.",
+        "description": "Nobody known asks: give `Authorization: Bearer KEY`, or `Basic` with it as password to read.",
         "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
     },
     422: {"model": Refused, "description": "A parameter or the body cannot be used; says what was expected."},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -75,20 +76,39 @@ def asking(request: Request, context: Service) -> Asking:
     return known
 
 
+def _key_given(request: Request) -> str | None:
+    """The key that a program sends; "": something else in its place.
+
+    As ``Bearer``, or as the password of ``Basic``, which is all that some GIS programs can send. That only to read: a
+    browser that was once made to keep such a password would send it along with another site's request.
+    """
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if not given:
+        return None
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() == "basic" and request.method in SAFE_METHODS:
+        try:
+            return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+        except ValueError:
+            pass
+    return ""
+
+
 def _by_key(request: Request, context: Context) -> Asking | None:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if not key:
+    key = _key_given(request)
+    if key is None:
         return None
     now = context.clock()
     with context.database.read() as session:
-        found = person_of_token(session, key.strip(), now) if scheme.lower() == "bearer" else None
+        found = person_of_token(session, key, now) if key else None
         if found is None:
             raise NotSignedIn
         person, token = found
         stale = token.used_at is None or (now - token.used_at).total_seconds() > 60
     if stale:
         with context.database.write() as session:
-            again = person_of_token(session, key.strip(), now)
+            again = person_of_token(session, key, now)
             if again is not None:
                 again[1].used_at = now
     return Asking(viewer_of(person), person.language, "")

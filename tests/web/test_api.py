@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -36,6 +38,18 @@ def test_strangers_are_told_how_to_show_who_they_are(stranger: Browser) -> None:
         assert answer.json()["status"] == 401
     assert stranger.get("/api/alerts", headers={"authorization": "Bearer wrong"}).status_code == 401
     assert stranger.get("/api/alerts", headers={"authorization": "Basic dGVzdDp0ZXN0"}).status_code == 401
+
+
+def test_a_gis_program_that_knows_only_basic_reads_with_the_key_as_its_password(
+    stranger: Browser, village_a: TestClient
+) -> None:
+    key = village_a.headers["authorization"].removeprefix("Bearer ")
+    basic = {"authorization": "Basic " + base64.b64encode(f"anyone:{key}".encode()).decode()}
+    address = "/api/ogc/collections/alerts/items"
+    assert stranger.get(address, headers=basic).json()["features"] == village_a.get(address).json()["features"] != []
+    assert stranger.post("/api/batches", json={"area": "330199"}, headers=basic).status_code == 401
+    for wrong in ("", "bm8gY29sb24=", "////", "nonsense"):
+        assert stranger.get(address, headers={"authorization": f"Basic {wrong}"}).status_code == 401
 
 
 def test_leads_come_page_by_page_each_once(service: Context, county: TestClient, villages: Villages) -> None:

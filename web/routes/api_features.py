@@ -1,7 +1,7 @@
 """Leads as OGC API - Features, Part 1 (OGC 17-069r4): what QGIS and other GIS programs connect to.
 
-In QGIS: layer, add WFS / OGC API - Features layer, address ``https://…/api/ogc``, authentication "API header" with
-``Authorization`` = ``Bearer KEY``.
+In QGIS: layer, add WFS / OGC API - Features layer, address ``https://…/api/ogc``, authentication "Basic" with any user
+name and a key as the password, or "API header" with ``Authorization`` = ``Bearer KEY``.
 """
 
 from __future__ import annotations
