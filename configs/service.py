@@ -72,6 +72,12 @@ class BatchSettings(_Group):
     max_ratio: Annotated[float, Field(gt=1)] = 200
 
 
+class PhotoSettings(_Group):
+    """How raw photos of drones are placed."""
+
+    elevation: str = ""
+
+
 class CameraSettings(_Group):
     """Captures of fixed cameras, and when a difference between them is a change."""
 
@@ -228,6 +234,7 @@ class ServiceSettings(BaseSettings):
     jobs: JobSettings = JobSettings()
     limits: LimitSettings = LimitSettings()
     batch: BatchSettings = BatchSettings()
+    photos: PhotoSettings = PhotoSettings()
     cameras: CameraSettings = CameraSettings()
     alerts: AlertSettings = AlertSettings()
     delivery: DeliverySettings = DeliverySettings()

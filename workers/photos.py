@@ -126,7 +126,7 @@ def lay_mosaics(context: Context, work: Work) -> Commit | None:
         reference = _reference(context, [photos[one["file"]].outline for one in asked], opened)
         task = {
             "what": "mosaic", "photos": asked, "reference": reference, "workdir": str(folder), "name": batch.name,
-            "today": context.today.isoformat(),
+            "today": context.today.isoformat(), "elevation": context.settings.photos.elevation,
         }  # fmt: skip
         told = run_apart(PROGRAM, task, limits=limits, workdir=folder, most_bytes=limits.rewrite_file_bytes)
         if told is None:

@@ -9,6 +9,7 @@ import datetime as dt
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +41,8 @@ def mosaic(task: dict[str, Any], limits: Limits) -> dict[str, Any]:
     """Place photos flight by flight, and write a COG for each flight.
 
     The task: ``photos`` (as :func:`check` is told of them, each with its ``file``), ``reference`` (path and name, or
-    None), ``workdir`` and ``name`` of the mosaics. The answer: ``flights``, each with its image and photos, and
-    ``failed``, photos and why.
+    None), ``elevation`` (path, or ""), ``workdir`` and ``name`` of the mosaics. The answer: ``flights``, each with its
+    image and photos, and ``failed``, photos and why.
     """
     from errors import ImageError
     from imagery.drone.flights import group_flights
@@ -89,6 +90,7 @@ def _flight(
 ) -> dict[str, Any]:
     import shapely
 
+    from errors import ImageError, Reason
     from imagery.drone.flights import flight_date
     from imagery.drone.mosaic import usual_gsd, write_mosaic
     from imagery.drone.place import outline_in_degrees, place_flight, refuse_empty
@@ -98,7 +100,17 @@ def _flight(
     from inference.align_photo import register_photo
 
     settings, workdir = drone_settings(), Path(task["workdir"])
-    flight: PlacedFlight = place_flight(photos, settings, workdir, reference=reference, register=register_photo)
+    place = partial(place_flight, photos, settings, workdir, reference=reference, register=register_photo)
+    elevation, unused = Path(task["elevation"]), None
+    try:
+        if task["elevation"] and not elevation.is_file():
+            raise ImageError(f"The elevation model {elevation} is not there.", "elevation.missing", path=str(elevation))
+        flight: PlacedFlight = place(elevation=elevation if task["elevation"] else None)
+    except ImageError as error:
+        if not error.reason.code.startswith("elevation."):
+            raise
+        unused = error.reason  # told with each photo, and no reason to place none of them
+        flight = place()
     refuse_empty(flight)
     date, source = flight_date([placed.photo for placed in flight.used])
     raw, cog = workdir / "flight.tif", workdir / f"mosaic_{number}.tif"
@@ -111,7 +123,7 @@ def _flight(
         {
             "file": files[one.photo.path],
             "left_out": one.left_out,
-            "words": _said(in_words(one)),
+            "words": _said(Reason.all([in_words(one), unused] if unused else [in_words(one)])),
             "tied": one.tied,
             "error_m": one.error_m,
             "residual_m": one.residual_m,

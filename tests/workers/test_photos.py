@@ -14,6 +14,7 @@ from PIL.TiffImagePlugin import IFDRational
 from pyproj import Transformer
 from sqlalchemy import select
 
+from configs.service import PhotoSettings
 from store.batches import BatchReport, FileReport, batch_report
 from store.jobs import list_jobs
 from store.photo_view import photos_of_batch
@@ -96,6 +97,14 @@ def test_photos_become_one_scene_and_what_is_none_is_told(context: Context, tmp_
     degrees, never = Transformer.from_crs(CRS, 4490, always_xy=True), TAKEN.replace(year=1980)
     write_photo(tmp_path / "flight" / "far.jpg", shoot(image, PLACE, CAMERA, far), far, CAMERA, degrees, never)
 
+    heights = tmp_path / "heights.tif"  # of the first flight's ground, not of the other's
+    grid = rasterio.Affine(5, 0, WEST + 900, 0, -5, NORTH - 900)
+    with rasterio.open(
+        heights, "w", driver="GTiff", width=60, height=60, count=1, dtype="float32", crs=CRS, transform=grid
+    ) as written:
+        written.write(np.full((1, 60, 60), 12.5, np.float32))
+    context.__dict__["settings"] = context.settings.model_copy(update={"photos": PhotoSettings(elevation=str(heights))})
+
     report = ingested(context, tmp_path / "flight")
 
     assert report.state == "done"
@@ -109,6 +118,8 @@ def test_photos_become_one_scene_and_what_is_none_is_told(context: Context, tmp_
     assert all("placed by the reference image" in file.reason for file in of_flight)
     assert files["far.jpg"].state == "placed"
     assert "placed coarsely" in files["far.jpg"].reason
+    assert "heights.tif covers 0% of the ground" in files["far.jpg"].reason
+    assert not any("heights.tif" in file.reason for file in of_flight)
     assert "clock says 1980-11-10, which cannot be" in files["far.jpg"].reason
     assert "相机时钟为 1980-11-10，不可能" in files["far.jpg"].reason.said("zh")
     [scene_id] = {file.scene_id for file in of_flight}
