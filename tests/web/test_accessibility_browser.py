@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,6 +14,7 @@ from store.batches import add_file
 from store.people import begin_session, invite, person_by_login
 from store.tables import Batch
 from tests.web.cameras import report, watch
+from tests.web.chromium import launched, needs_chromium
 from tests.web.people import NOW, PEOPLE
 from tests.web.test_every_route import every_route
 from tests.web.two_villages import CODES, NUMBERS, settle
@@ -24,11 +24,10 @@ from web.front_end import PACKAGES
 from web.signed_in import cookie_name
 from workers.context import Context
 
-CHROMIUM = shutil.which("chromium")
 AXE = PACKAGES / "axe-core" / "axe.min.js"
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian package chromium)"),
+    needs_chromium,
     pytest.mark.skipif(not AXE.exists(), reason="no axe-core (npm ci in web/, development packages included)"),
 ]
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
@@ -90,12 +89,8 @@ def _pages(context: Context) -> dict[str, list[str]]:
 
 @pytest.fixture
 def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 def test_no_page_has_a_serious_fault(service_with_all: Context, chromium: Any) -> None:

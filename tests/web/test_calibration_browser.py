@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +13,16 @@ import pytest
 from store.camera_tables import PresetRow
 from store.people import begin_session, person_by_login
 from tests.web.cameras import watch
+from tests.web.chromium import faultless, launched, needs_chromium
 from tests.web.conftest import NOW
 from tests.web.two_villages import CODES, settle
 from tests.web.upload_service import serving
 from web.signed_in import cookie_name
 from workers.context import Context
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian package chromium)"),
+    needs_chromium,
 ]
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
 """A folder for pictures of the pages, to be looked at."""
@@ -36,8 +35,6 @@ CLICKED = [((0.3, 0.8), (0.35, 0.7)), ((0.7, 0.8), (0.65, 0.7)), ((0.62, 0.4), (
 @pytest.fixture
 def calibrating(service: Context) -> Iterator[tuple[Context, Any]]:
     """The service, and the page of a view that is not calibrated yet."""
-    from playwright.sync_api import sync_playwright
-
     web = service.settings.web.model_copy(update={"secure_cookies": False})
     context = replace(service, settings=service.settings.model_copy(update={"web": web}))
     settle(context)
@@ -46,20 +43,16 @@ def calibrating(service: Context) -> Iterator[tuple[Context, Any]]:
         person = person_by_login(session, "village_a")
         assert person is not None
         secret = begin_session(session, person, NOW, 12)
-    with serving(context) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with serving(context) as address, launched() as browser:
         window = browser.new_context(viewport={"width": 1366, "height": 900}, base_url=address)
         cookies = {cookie_name(context): secret, "tuban_language": "en"}
         window.add_cookies([{"name": name, "value": value, "url": address} for name, value in cookies.items()])
         page = window.new_page()
         page.set_default_timeout(15000)
-        page.faults = []
-        page.on("pageerror", lambda error: page.faults.append(str(error)))
-        with page.expect_response("**/tiles/scenes/**"):  # the ground is there before anybody moves the map
-            page.goto("/cameras/1/views/1")
-        yield context, page
-        assert page.faults == []
-        browser.close()
+        with faultless(page):
+            with page.expect_response("**/tiles/scenes/**"):  # the ground is there before anybody moves the map
+                page.goto("/cameras/1/views/1")
+            yield context, page
 
 
 def _click(page: Any, pane: str, at: tuple[float, float]) -> None:

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pyproj import Geod
 
 from configs.service import WebSettings
 from store.people import begin_session, person_by_login
 from store.tables import SceneRow
 from tests.store.places import add_area, add_scan, ground
+from tests.web.chromium import faultless, launched, needs_chromium
 from tests.web.conftest import NOW
 from tests.web.test_tiles import BLUE, RED, TOWN, VILLAGE_A, lonlat, put_alert, put_scene, quadrants
 from tests.web.tile_server import DEEPEST, EAST, NORTH, WEST, tile_server
 from tests.web.upload_service import serving
 from workers.context import Context
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the path")
+pytestmark = needs_chromium
 
 LEAD = "330199W2026110001"
 
@@ -58,10 +57,8 @@ def address(service: Context) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @contextmanager
@@ -72,14 +69,9 @@ def opened(chromium: Browser, address: tuple[str, str], refused: str = "") -> It
     window.add_cookies(
         [{"name": "tuban", "value": secret, "url": base}, {"name": "tuban_language", "value": "en", "url": base}]
     )
-    page = window.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
-    yield page
-    faults = [fault for fault in faults if not refused or refused not in fault]
+    with faultless(window.new_page(), refused) as page:
+        yield page
     window.close()
-    assert faults == []
 
 
 @pytest.fixture

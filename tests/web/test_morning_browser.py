@@ -19,6 +19,7 @@ from store.people import add_person
 from store.tables import Alert, Batch, Job, Transition
 from tests.inference.scenes import ORIGIN, DifferenceDetector, write_image
 from tests.store.places import add_area
+from tests.web.chromium import faultless, launched, needs_chromium
 from tests.web.slow_line import Line, arrived, offsets_asked, until
 from tests.web.upload_service import serving
 from tests.workers.embedded import context_in
@@ -29,10 +30,10 @@ from workers.runner import run_job
 from workers.scan_jobs import add_night_job
 from workers.work_off import work_off
 
-CHROMIUM, PDFTOTEXT = shutil.which("chromium"), shutil.which("pdftotext")
+PDFTOTEXT = shutil.which("pdftotext")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian package chromium)"),
+    needs_chromium,
     pytest.mark.skipif(PDFTOTEXT is None, reason="pdftotext of poppler-utils is not installed"),
 ]
 PASSWORD = "correct horse battery"
@@ -59,19 +60,12 @@ def context(tmp_path: Path) -> Iterator[Context]:
 @pytest.fixture
 def page(context: Context) -> Iterator[Any]:
     """A window of a browser that nobody has signed in with; no script of it fails."""
-    from playwright.sync_api import sync_playwright
-
-    with serving(context) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with serving(context) as address, launched() as browser:
         window = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN", base_url=address)
         page = window.new_page()
         page.set_default_timeout(60_000)
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
-        yield page
-        browser.close()
-        assert faults == []
+        with faultless(page):
+            yield page
 
 
 def test_from_signing_in_to_signing_out(context: Context, page: Any, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,16 +17,16 @@ from configs.service import ServiceSettings, WebSettings
 from store.people import add_person, begin_session, person_by_login
 from store.tables import Alert, AlertLock
 from tests.databases import embedded_database
+from tests.web.chromium import launched, needs_chromium
 from tests.web.conftest import NOW, PEOPLE
 from tests.web.review_leads import add_leads
 from tests.web.upload_service import serving
 from workers.context import Context
 from workers.home import prepare_home
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian package chromium)"),
+    needs_chromium,
 ]
 LEADS = 51
 NEXT = "fetch(location.pathname + '/data' + location.search).then(answer => answer.json()).then(lead => lead.next)"
@@ -53,12 +52,8 @@ def review(tmp_path: Path) -> Iterator[tuple[Context, str]]:
 
 @pytest.fixture
 def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 def _page(chromium: Any, context: Context, address: str, login: str, language: str = "en") -> Any:

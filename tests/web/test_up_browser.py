@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,15 +17,15 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.web.chromium import faultless, launched, needs_chromium
 from tests.workers.own_process import ROOT, alive
 from training.sample_areas import TOWNSHIP, write_sample_areas
 from training.sample_scene import render_sample_scene
 from training.synthetic import SceneSpec
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian package chromium)"),
+    needs_chromium,
 ]
 SCENE = SceneSpec(seed=5, width=640, height=640, gsd_m=0.5)
 PASSWORD = "correct horse battery"
@@ -76,18 +75,11 @@ def _up(home: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture
 def page() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
         page.set_default_timeout(60_000)
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
-        yield page
-        browser.close()
-        assert faults == []
+        with faultless(page):
+            yield page
 
 
 def test_from_an_empty_folder_to_leads_and_to_the_end(tmp_path: Path, page: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ from sqlalchemy import select
 
 from store.people import begin_session, person_by_login
 from store.tables import Batch
+from tests.web.chromium import faultless, launched, needs_chromium
 from tests.web.slow_line import Line, arrived, offsets_asked, until
 from tests.workers.images import CODE, write_image
 from workers.context import Context
 from workers.work_off import work_off
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (Debian package chromium)")
+pytestmark = needs_chromium
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
 """A folder for pictures of the pages, to be looked at."""
 
@@ -27,23 +26,16 @@ LOOKS = os.environ.get("TUBAN_LOOKS", "")
 @pytest.fixture
 def page(context: Context, address: str) -> Iterator[Any]:
     """A page of Li's browser."""
-    from playwright.sync_api import sync_playwright
-
     with context.database.write() as session:
         person = person_by_login(session, "li")
         assert person is not None
         secret = begin_session(session, person, context.clock(), 12)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched() as browser:
         window = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN", base_url=address)
         window.add_cookies([{"name": "tuban", "value": secret, "url": address}])
         page = window.new_page()
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
-        yield page
-        browser.close()
-        assert faults == []
+        with faultless(page):
+            yield page
 
 
 def _look(page: Any, name: str) -> None:
