@@ -81,9 +81,6 @@ def write_cog(scene: Scene, out: Path, workdir: Path, date: dt.date | None) -> C
                 num_threads=_THREADS,
             )
         check_written(out)
-    except OutputError:
-        out.unlink(missing_ok=True)
-        raise
     except (RasterioError, CPLE_BaseError, OSError) as error:
         out.unlink(missing_ok=True)
         line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

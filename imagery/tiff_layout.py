@@ -96,7 +96,7 @@ def check_written(path: Path) -> None:
     """Make sure that all of a TIFF of ours is there: GDAL tells nobody what it could not write while it closed a file.
 
     Raises:
-        OutputError: blocks are missing, or the directories.
+        OutputError: blocks are missing, or the directories; the file is removed.
     """
     try:
         with path.open("rb") as handle:
@@ -106,6 +106,7 @@ def check_written(path: Path) -> None:
                 if not _numbers(tiff, entries, tag).all():
                     raise broken(path.name, "blocks of it are missing")
     except (ImageError, OSError) as error:
+        path.unlink(missing_ok=True)
         raise OutputError(f"{path.name} was not written to its end in {path.parent}. Is there room?") from error
 
 

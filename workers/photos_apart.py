@@ -101,11 +101,11 @@ def _flight(
 
     settings, workdir = drone_settings(), Path(task["workdir"])
     place = partial(place_flight, photos, settings, workdir, reference=reference, register=register_photo)
-    elevation, unused = Path(task["elevation"]), None
+    elevation, unused = Path(task["elevation"]) if task["elevation"] else None, None
     try:
-        if task["elevation"] and not elevation.is_file():
+        if elevation is not None and not elevation.is_file():
             raise ImageError(f"The elevation model {elevation} is not there.", "elevation.missing", path=str(elevation))
-        flight: PlacedFlight = place(elevation=elevation if task["elevation"] else None)
+        flight: PlacedFlight = place(elevation=elevation)
     except ImageError as error:
         if not error.reason.code.startswith("elevation."):
             raise

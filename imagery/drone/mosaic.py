@@ -87,9 +87,6 @@ def write_mosaic(
                     image.write(np.moveaxis(colours, -1, 0), window=window)
                     image.write_mask(valid, window=window)
         check_written(out)
-    except OutputError:
-        out.unlink(missing_ok=True)
-        raise
     except (RasterioError, OSError) as error:
         out.unlink(missing_ok=True)
         raise OutputError(

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 from fastapi import APIRouter, Form, Request
@@ -82,20 +82,9 @@ Asked = Annotated[Sent, Form()]
 @router.post("/cameras")
 def add(request: Request, context: Service, viewer: Administrator, sent: Asked) -> Response:
     """Add a camera, and go on to its page."""
-    _check_ground(context, viewer, sent.area_code)
-    stream, times, key = sent.stream(context, None), checked_times(sent.times), camera_key(context.settings)
-    assert stream is not None  # there is none that could stay
+    given = _given(context, viewer, sent, None)
     with context.database.write() as session:
-        camera = add_camera(
-            session,
-            name=sent.name.strip(),
-            area_code=sent.area_code,
-            stream=stream,
-            times=times,
-            key=key,
-            who=viewer.login,
-            now=context.clock(),
-        )
+        camera = add_camera(session, **given, who=viewer.login)
         note(request, session, viewer, "added_camera", about=camera.name, code=camera.area_code)
     return Response(headers={"hx-redirect": f"/cameras/{camera.id}"})
 
@@ -121,21 +110,11 @@ def change(request: Request, context: Service, viewer: Administrator, camera_id:
     """Change a camera's name, area, times and, where it is given, its stream."""
     with context.database.read() as session:
         kept = _theirs(session, viewer, camera_id)
-    _check_ground(context, viewer, sent.area_code)
-    stream, times, key = sent.stream(context, kept), checked_times(sent.times), camera_key(context.settings)
+    given = _given(context, viewer, sent, kept)
     with context.database.write() as session:
         camera = _theirs(session, viewer, camera_id)
-        change_camera(
-            session,
-            camera,
-            name=sent.name.strip(),
-            area_code=sent.area_code,
-            times=times,
-            stream=stream,
-            key=key,
-            now=context.clock(),
-        )
-        detail = {"stream": stream is not None}
+        change_camera(session, camera, **given)
+        detail = {"stream": given["stream"] is not None}
         note(request, session, viewer, "changed_camera", about=camera.name, code=camera.area_code, detail=detail)
     return Response(headers={"hx-refresh": "true"})
 
@@ -172,10 +151,19 @@ def _theirs(session: Session, viewer: Viewer, camera_id: int) -> CameraRow:
     return camera
 
 
-def _check_ground(context: Context, viewer: Viewer, code: str) -> None:
-    if not may_see(viewer, code):
+def _given(context: Context, viewer: Viewer, sent: Sent, kept: CameraRow | None) -> dict[str, Any]:
+    """What the form says of a camera, checked, for :func:`add_camera` and :func:`change_camera`."""
+    if not may_see(viewer, sent.area_code):
         raise Forbidden
-    check_area(context, code)
+    check_area(context, sent.area_code)
+    return {
+        "name": sent.name.strip(),
+        "area_code": sent.area_code,
+        "stream": sent.stream(context, kept),
+        "times": checked_times(sent.times),
+        "key": camera_key(context.settings),
+        "now": context.clock(),
+    }
 
 
 def _tried(
