@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.balance import LARGEST_GAIN, TARGET_MEAN, TARGET_SPREAD
-from training.draws import Draws
+from training.draws import Draws, sent
 from training.sensor import add_noise, coarsen, compress, hue_and_saturation, mixed, refocus
 from training.weather import cast_clouds, haze_over, move_sun, turn_season
 
@@ -166,7 +166,7 @@ def _others(images: Tensor, chosen: list[int]) -> list[int]:
 def _vary(images: Tensor, chosen: list[int], effect: Callable[[Tensor], Tensor]) -> None:
     """Replace the chosen images of a batch; the others cost nothing."""
     if chosen:
-        index = torch.tensor(chosen, device=images.device)
+        index = sent(chosen, images.device)
         images.index_copy_(0, index, effect(images.index_select(0, index)))
 
 
@@ -196,7 +196,7 @@ def restyle(images: Tensor, generator: torch.Generator, settings: AppearanceSett
         _vary(out, draws.chosen(count, settings.season), lambda some: turn_season(some, draws))
         _vary(out, draws.chosen(count, settings.sun), lambda some: move_sun(some, draws, settings.shadow_shift_px))
         if clouded := draws.chosen(count, settings.cloud):
-            index = torch.tensor(clouded, device=images.device)
+            index = sent(clouded, images.device)
             below, over = cast_clouds(out.index_select(0, index), draws)
             out.index_copy_(0, index, below)
             opacity.index_copy_(0, index, over)

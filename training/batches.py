@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from training.augment import augment
 from training.recipe import Mixture, Recipe
-from training.samples import UNKNOWN
+from training.samples import UNKNOWN, read_rgb
+
+IMAGES = frozenset({".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+MASKS = frozenset({"label", "masks"})
 
 
 class Batch(NamedTuple):
@@ -48,7 +52,7 @@ class _Samples(Dataset[Batch]):
         self.settings = recipe.augment.settings()
 
     def __len__(self) -> int:
-        return self.recipe.steps * self.recipe.batch - self.first
+        return max(0, self.recipe.steps * self.recipe.batch - self.first)
 
     def __getitem__(self, index: int) -> Batch:
         rng = np.random.default_rng((self.recipe.seed, self.first + index))
@@ -67,11 +71,21 @@ class _Samples(Dataset[Batch]):
         )
 
 
+def _decode(recipe: Recipe, root: Path) -> None:
+    """Decode all images of a recipe's sources: processes that part from this one then share them."""
+    folders = {root / folder for source in recipe.sources for folder in source.all_folders}
+    files = {file for folder in folders for file in folder.rglob("*") if file.parent.name not in MASKS}
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(read_rgb, sorted(file for file in files if file.suffix in IMAGES)))
+
+
 def batches(recipe: Recipe, root: Path, step: int, workers: int) -> Iterator[Batch]:
     """All batches of a run from ``step`` on."""
     # before the first use: a loader's process that inherits OpenCV's threads waits for them for ever; and threads
     # within each of many processes only take the cores from the network
     cv2.setNumThreads(1)
+    if workers > 1:
+        _decode(recipe, root)
     samples = _Samples(recipe, root, step * recipe.batch)
     loader = DataLoader(
         samples,

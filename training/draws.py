@@ -5,8 +5,15 @@ So a run is the same run on any device. Only what is drawn per pixel comes from 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+
+
+def sent(numbers: Any, device: torch.device) -> Tensor:
+    """Numbers of the processor on another device, without waiting for what that still has to do."""
+    return torch.as_tensor(numbers).to(device, non_blocking=True)
 
 
 class Draws:
@@ -24,21 +31,20 @@ class Draws:
     def uniform(self, count: int, low: float, high: float, bands: int = 1) -> Tensor:
         """Evenly between ``low`` and ``high``: count×bands×1×1."""
         drawn = torch.rand((count, bands, 1, 1), generator=self.generator)
-        return (drawn * (high - low) + low).to(self.device)
+        return sent(drawn * (high - low) + low, self.device)
 
     def normal(self, count: int, spread: float, bands: int = 1) -> Tensor:
         """Around 0 with this standard deviation: count×bands×1×1."""
-        return (torch.randn((count, bands, 1, 1), generator=self.generator) * spread).to(self.device)
+        return sent(torch.randn((count, bands, 1, 1), generator=self.generator) * spread, self.device)
 
     def happens(self, count: int, probability: float) -> Tensor:
         """1 with this probability, else 0: count×1×1×1, to multiply by."""
-        return (torch.rand((count, 1, 1, 1), generator=self.generator) < probability).float().to(self.device)
+        return sent((torch.rand((count, 1, 1, 1), generator=self.generator) < probability).float(), self.device)
 
     def one_of(self, count: int, weights: tuple[float, ...]) -> Tensor:
         """Numbers of alternatives, drawn by weight: count."""
-        return torch.multinomial(torch.tensor(weights), count, replacement=True, generator=self.generator).to(
-            self.device
-        )
+        drawn = torch.multinomial(torch.tensor(weights), count, replacement=True, generator=self.generator)
+        return sent(drawn, self.device)
 
     def numbers(self, count: int, low: float, high: float) -> list[float]:
         """As :meth:`uniform`, but for whoever needs plain numbers (a size, not a factor)."""
@@ -46,7 +52,7 @@ class Draws:
 
     def knots(self, count: int, height: int, width: int) -> Tensor:
         """Standard normal numbers on a small grid: count×height×width."""
-        return torch.randn((count, height, width), generator=self.generator).to(self.device)
+        return sent(torch.randn((count, height, width), generator=self.generator), self.device)
 
     def pixels(self, shape: tuple[int, ...]) -> Tensor:
         """Standard normal numbers for every pixel, drawn on the device by a generator of its own."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.samples import Sample
 from training.synthetic import random_spec, render_scene
@@ -13,6 +16,12 @@ FIRST_SEED = 10_000
 """Training scenes have seeds from here on; the demo's and the tests' scenes lie below and are never trained on."""
 
 _KEYS = ("before", "after", "building", "ground", "direction")
+
+
+@cache  # opened again for the narrowing of a network, and by tests
+def _unpacked(path: Path) -> dict[str, NDArray[Any]]:
+    with np.load(path) as arrays:
+        return {key: arrays[key] for key in _KEYS}
 
 
 class RenderedScenes:
@@ -37,11 +46,12 @@ class RenderedScenes:
                 fresh = path.with_suffix(".part.npz")
                 np.savez(fresh, **{key: getattr(pair, key) for key in _KEYS})
                 fresh.replace(path)
+        # unpacking a scene costs more than all the rest of a sample
+        self.unpacked = [_unpacked(path) for path in self.paths]
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """Return a window of one scene; every second one shows a change, where the scene has any."""
-        with np.load(self.paths[rng.integers(len(self.paths))]) as arrays:
-            scene = {key: arrays[key] for key in _KEYS}
+        scene = self.unpacked[rng.integers(len(self.unpacked))]
         height, width = scene["building"].shape
         y, x = int(rng.integers(height - self.crop + 1)), int(rng.integers(width - self.crop + 1))
         if rng.random() < 0.5:

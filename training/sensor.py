@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the name everyone knows)
 
-from training.draws import Draws
+from training.draws import Draws, sent
 
 # Quantisation tables K.1 and K.2 of ITU-T T.81 (1992), Annex K: luminance and chrominance at quality 50
 LUMINANCE_STEPS = (
@@ -47,7 +47,7 @@ def hue_and_saturation(turn: Tensor, saturation: Tensor) -> Tensor:
     third = turn.new_full((3, 3), 1 / 3)
     one = torch.eye(3, device=turn.device)
     # the cross product with the unit vector along grey (Rodrigues' rotation)
-    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=turn.device) / math.sqrt(3)
+    cross = sent([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], turn.device) / math.sqrt(3)
     turn, saturation = turn[:, None, None], saturation[:, None, None]
     return third + saturation * (turn.cos() * (one - third) + turn.sin() * cross)
 
@@ -99,7 +99,7 @@ def add_noise(images: Tensor, draws: Draws, levels: tuple[float, float]) -> Tens
     spread = draws.uniform(count, low, high).exp()
     grains = draws.chosen(count, 0.4)
     if grains:
-        index = torch.tensor(grains, device=images.device)
+        index = sent(grains, images.device)
         # the mean of 2×2 has half the spread
         soft = 2 * F.avg_pool2d(F.pad(noise[index], (1, 0, 1, 0), mode="replicate"), 2, stride=1)
         noise.index_copy_(0, index, soft)
@@ -110,7 +110,7 @@ def add_noise(images: Tensor, draws: Draws, levels: tuple[float, float]) -> Tens
 
 def _steps(quality: Tensor, table: tuple[tuple[int, ...], ...]) -> Tensor:
     """Quantisation steps at N qualities by the formula of the Independent JPEG Group: N×8×8."""
-    base = torch.tensor(table, device=quality.device, dtype=torch.float32)
+    base = sent(table, quality.device).float()
     percent = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None, None]
     return ((base * percent + 50) / 100).floor().clamp(1, 255)
 
@@ -148,8 +148,8 @@ def compress(images: Tensor, quality: Tensor, halve_colour: bool) -> Tensor:
     unit = 16 if halve_colour else 8
     padded = F.pad(images.clamp(0, 255).round(), (0, -width % unit, 0, -height % unit), mode="replicate")
     count = len(images)
-    to = torch.tensor(YCBCR_OF_RGB, device=images.device).expand(count, 3, 3)
-    back = torch.tensor(RGB_OF_YCBCR, device=images.device).expand(count, 3, 3)
+    to = sent(YCBCR_OF_RGB, images.device).expand(count, 3, 3)
+    back = sent(RGB_OF_YCBCR, images.device).expand(count, 3, 3)
     planes = mixed(padded, to).round_()
     luminance = _quantised(planes[:, :1] - 128, _steps(quality, LUMINANCE_STEPS)) + 128
     colour = F.avg_pool2d(planes[:, 1:], 2) if halve_colour else planes[:, 1:]

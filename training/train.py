@@ -29,15 +29,18 @@ from training.samples import UNKNOWN
 from training.standing import StandingHead, standing_loss
 from training.validation import validate
 
+READ_EVERY = {"cpu": 1, "cuda": 16}
+"""Steps after which their losses are read. Each reading lets a GPU run out of work."""
+
 
 @dataclass(frozen=True)
 class Progress:
-    """What is told after each step.
+    """What is told of each step.
 
     Attributes:
         step: steps done.
         loss: of the batch.
-        rate: pairs per second since the step before, waiting included.
+        rate: pairs per second since losses were read before, waiting included.
         waited: share of that time for which the network waited for samples.
         validation: figure by validation folder, when this step was followed by one.
     """
@@ -89,8 +92,15 @@ class Run:
         inside = {id(parameter) for parameter in network.encoder.parameters()}
         rest = [p for p in (*network.parameters(), *self.standing.parameters()) if id(p) not in inside]
         self.optimiser = torch.optim.AdamW(
-            [{"params": rest, "factor": 1.0}, {"params": encoder, "factor": recipe.encoder_rate}], weight_decay=0.01
+            [{"params": rest, "factor": 1.0}, {"params": encoder, "factor": recipe.encoder_rate}],
+            weight_decay=0.01,
+            fused=device.type == "cuda",
         )
+        pairs = list(zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True))
+        self.averaged = [pair for pair in pairs if pair[0].dtype.is_floating_point]
+        self.copied = [pair for pair in pairs if not pair[0].dtype.is_floating_point]
+        if device.type == "cuda":
+            torch.backends.cudnn.benchmark = True
 
     def _trained_encoder(self) -> list[nn.Parameter]:
         """The encoder's parameters that learn; the first stages stay as they began when the recipe says so."""
@@ -137,8 +147,8 @@ class Run:
             os.fsync(file.fileno())
         fresh.replace(checkpoint)
 
-    def learn(self, batch: Batch) -> float:
-        """One step; returns the loss."""
+    def learn(self, batch: Batch) -> Tensor:
+        """One step; returns the loss, which on a GPU is still being computed."""
         recipe = self.recipe
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(recipe, self.step) * group["factor"]
@@ -167,7 +177,11 @@ class Run:
         # the average follows faster while there is little to average
         self._follow(min(recipe.ema, (1 + self.step) / (10 + self.step)))
         self.step += 1
-        return float(loss.item())
+        return loss.detach()
+
+    def idle(self) -> bool:
+        """Whether everything that was asked of the device is done."""
+        return self.device.type != "cuda" or torch.cuda.current_stream(self.device).query()
 
     def _seen(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Both dates as the network sees them (2N×3×H×W), with answers, direction and buildings (2N×H×W)."""
@@ -183,13 +197,12 @@ class Run:
         standing = torch.cat([batch.standing[:, 0], batch.standing[:, 1]]).masked_fill(hidden, UNKNOWN)
         return pair, answers, batch.direction.masked_fill(either, 0), standing
 
+    @torch.no_grad()
     def _follow(self, decay: float) -> None:
-        with torch.no_grad():
-            for kept, now in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-                if kept.dtype.is_floating_point:
-                    kept.lerp_(now, 1 - decay)
-                else:
-                    kept.copy_(now)
+        kept, now = zip(*self.averaged, strict=True)
+        torch._foreach_lerp_(kept, now, 1 - decay)
+        for to, counted in self.copied:
+            to.copy_(counted)
 
 
 def train(
@@ -211,7 +224,7 @@ def train(
         workers: processes that prepare samples.
         device: where to compute; None: the first GPU, else the processor.
         network: what to train instead of the recipe's layout, to compare.
-        report: called after each step.
+        report: called for each step, on a GPU for some at once.
 
     Returns:
         the averaged network (EMA of the weights), in evaluation mode, on the processor.
@@ -227,22 +240,33 @@ def train(
     state.network.train()
     with Journal(run, state.step) as journal:
         source = batches(recipe, root, state.step, workers)
-        while state.step < recipe.steps:
-            began = time.perf_counter()
-            batch = next(source)
-            waited = time.perf_counter() - began
-            loss = state.learn(batch)
+        batch = next(source, None)
+        losses: list[Tensor] = []
+        began, waited = time.perf_counter(), 0.0
+        while batch is not None:
+            losses.append(state.learn(batch))
+            asked = time.perf_counter()
+            batch = next(source, None)
+            if state.idle():  # a GPU that still computes does not wait for samples
+                waited += time.perf_counter() - asked
+            step, last = state.step, state.step == recipe.steps
+            look = recipe.validate_every and (step % recipe.validate_every == 0 or last)
+            keep = step % recipe.save_every == 0 or last
+            if len(losses) < READ_EVERY[state.device.type] and not look and not keep:
+                continue
+            values = torch.stack(losses).tolist()
             took = time.perf_counter() - began
-            step, scores = state.step, None
-            last = step == recipe.steps
-            if recipe.validate_every and (step % recipe.validate_every == 0 or last):
-                scores = validate(state.average, recipe.validation, root)
-            told = Progress(step, loss, recipe.batch / took, waited / took, scores)
-            journal.write(told, learning_rate(recipe, step))
-            if report is not None:
-                report(told)
-            if step % recipe.save_every == 0 or last:
+            scores = validate(state.average, recipe.validation, root) if look else None
+            for done, loss in enumerate(values, step - len(values) + 1):
+                rate = recipe.batch * len(values) / took
+                told = Progress(done, loss, rate, waited / took, scores if done == step else None)
+                journal.write(told, learning_rate(recipe, done))
+                if report is not None:
+                    report(told)
+            if keep:
                 journal.flush()
                 state.save(checkpoint)
+            losses.clear()
+            began, waited = time.perf_counter(), 0.0
     state.average.cpu().eval()
     return state.average

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (the name everyone knows)
 
-from training.draws import Draws
+from training.draws import Draws, sent
 
 SPLINE_SPREAD = 151 / 315
 """Standard deviation of a cubic B-spline surface over knots of standard deviation 1."""
@@ -103,12 +103,12 @@ def turn_season(images: Tensor, draws: Draws) -> Tensor:
     turn = draws.one_of(count, (0.4, 0.2, 0.15, 0.12, 0.13))
     acts_on = torch.stack([grassy, grassy, grassy, bare, bright], dim=1)
     mask = acts_on.gather(1, turn[:, None, None, None].expand(-1, 1, *small.shape[2:]))
-    colours = torch.tensor([DRY, WINTER, LUSH, LUSH, SNOW], device=device)[turn][..., None, None]
-    lowest, highest = torch.tensor([(0.85, 1.3), (0.8, 1.2), (0.7, 0.95), (0.65, 0.95), (0.9, 1.1)], device=device)[
-        turn
-    ].T[..., None, None, None]
+    colours = sent([DRY, WINTER, LUSH, LUSH, SNOW], device)[turn][..., None, None]
+    lowest, highest = sent([(0.85, 1.3), (0.8, 1.2), (0.7, 0.95), (0.65, 0.95), (0.9, 1.1)], device)[turn].T[
+        ..., None, None, None
+    ]
     brightness = lowest + (highest - lowest) * draws.uniform(count, 0, 1)
-    most = torch.tensor([1.0, 1.0, 0.9, 0.8, 0.6], device=device)[turn][:, None, None, None]
+    most = sent([1.0, 1.0, 0.9, 0.8, 0.6], device)[turn][:, None, None, None]
 
     fields = SmoothNoise(draws, count, (images.shape[2], images.shape[3]), (90.0, 30.0)).seen()
     degree = most * draws.uniform(count, 0.5, 1.0) * torch.sigmoid(2.5 * fields + draws.uniform(count, 0.0, 4.0))
@@ -170,7 +170,7 @@ def move_sun(images: Tensor, draws: Draws, shadow_shift_px: float) -> Tensor:
     )
     gain = _enlarged(gain.clamp(0.4, 2.5), images)
     # what loses the sun keeps the blue of the sky
-    blue = torch.tensor([0.06, 0.0, -0.06], device=images.device)[None, :, None, None]
+    blue = sent([0.06, 0.0, -0.06], images.device)[None, :, None, None]
     return images * (gain + (gain - 1).clamp(max=0) * blue)
 
 
@@ -203,5 +203,5 @@ def haze_over(images: Tensor, draws: Draws, amount: tuple[float, float]) -> Tens
     x = torch.linspace(-1, 1, width, device=images.device)
     lean = (x * bearing.cos() + y * bearing.sin()) * draws.uniform(count, 0.2, 0.5) * draws.happens(count, 0.5)
     haze = draws.uniform(count, *amount) * (1 + lean)
-    bluish = torch.tensor([-1.0, 0.0, 1.0], device=images.device)[None, :, None, None] * draws.uniform(count, -3, 12)
+    bluish = sent([-1.0, 0.0, 1.0], images.device)[None, :, None, None] * draws.uniform(count, -3, 12)
     return torch.lerp(images, (draws.uniform(count, 150, 235) + bluish).expand_as(images), haze)
