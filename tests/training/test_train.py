@@ -17,6 +17,7 @@ from model.registry import find_layout
 from model.weights import save_weights
 from tests.inference.scenes import textured
 from training.augment import AugmentSettings, augment
+from training.batches import batches
 from training.card.facts import ValidationFolder
 from training.export import export_run
 from training.loss import gaps, imitation_loss, question_loss
@@ -27,7 +28,7 @@ from training.samples import UNKNOWN, LabelledPairs, Sample, Unchanged
 from training.source_recipes import PairsRecipe
 from training.standing import StandingHead, standing_loss
 from training.synthetic import SceneSpec
-from training.train import Progress, learning_rate, train
+from training.train import READ_EVERY, Progress, learning_rate, train
 
 
 def _write(path: Path, image: np.ndarray) -> None:
@@ -52,6 +53,27 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(data: Path, recipe: Rec
     assert seen == [3, 4]
     for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_each_step_is_told_where_losses_are_read_together(
+    data: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_by_one: list[Progress] = []
+    train(recipe, data, tmp_path / "single", workers=0, report=one_by_one.append)
+    monkeypatch.setitem(READ_EVERY, "cpu", 3)
+    together: list[Progress] = []
+    train(recipe.model_copy(update={"save_every": 100}), data, tmp_path / "many", workers=0, report=together.append)
+    assert [told.step for told in together] == [1, 2, 3, 4]
+    assert [told.loss for told in together] == pytest.approx([told.loss for told in one_by_one], abs=1e-4)
+    assert len((tmp_path / "many" / "log.csv").read_text("utf-8").splitlines()) == 5
+    assert (tmp_path / "many" / "checkpoint.pt").exists()
+
+
+def test_samples_do_not_depend_on_who_makes_them(data: Path, recipe: Recipe) -> None:
+    alone, shared = (list(batches(recipe, data, 1, workers)) for workers in (0, 2))
+    assert len(alone) == len(shared) == 3
+    for one, other in zip(alone, shared, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_a_run_of_another_network_is_not_taken_over(data: Path, recipe: Recipe, tmp_path: Path) -> None:
