@@ -43,7 +43,7 @@ def load_run(run: Path) -> tuple[ChangeNetwork, int]:
 
 
 def choose_thresholds(recipe: Recipe, root: Path, detector: Detector, tell: Progress) -> dict[str, ChosenThreshold]:
-    """For each output the threshold of the highest F1 on pairs of the *training* folders that were held back.
+    """For each output the threshold (:meth:`PixelScores.best_threshold`) on pairs held back from *training* folders.
 
     Where a recipe holds nothing back, on those it trained on.
     """

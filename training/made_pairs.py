@@ -36,10 +36,11 @@ class MaskedFolder:
         ]
 
 
-class _Places:
+class Places:
     """Windows of masked images of many folders, brought to one size and about one ground resolution."""
 
     def __init__(self, folders: Sequence[MaskedFolder], size: int, target_m: tuple[float, float]) -> None:
+        """List the images of all ``folders``; a window is ``size``² pixels of ``target_m`` metres, from and to."""
         self.size, self.target_m = size, target_m
         self.by_folder = [folder.images() for folder in folders]
         # a folder counts by the root of its images: a suburb with many does not drown ten cities with one each
@@ -69,7 +70,7 @@ class CrossPairs:
         self, folders: Sequence[MaskedFolder], size: int = 320, target_m: tuple[float, float] = (0.25, 1.0)
     ) -> None:
         """List the images of all ``folders``; each is shown at a ground resolution of ``target_m`` metres."""
-        self.places = _Places(folders, size, target_m)
+        self.places = Places(folders, size, target_m)
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """Return two unrelated places as one pair."""
@@ -99,7 +100,7 @@ class PastedBuildings:
         self, folders: Sequence[MaskedFolder], size: int = 320, target_m: tuple[float, float] = (0.25, 1.0)
     ) -> None:
         """List the images of all ``folders``; see :class:`CrossPairs`."""
-        self.places = _Places(folders, size, target_m)
+        self.places = Places(folders, size, target_m)
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """Return one place with buildings added to, or taken from, its later date."""

@@ -115,7 +115,7 @@ class Recipe(Strict):
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read and check a recipe; ``sources_from`` names a file of ``configs/`` that holds its sources.
+    """Read and check a recipe; ``sources_from`` names a file of ``configs/`` whose sources are added to its own.
 
     ``optional_sources_from`` names one whose sources are added as optional ones. Its rendered scenes are left away:
     nobody lacks them, so a recipe says its own.
@@ -125,7 +125,8 @@ def read_recipe(path: Path) -> Recipe:
     """
     content = read_yaml(path)
     if "sources_from" in content:
-        content |= read_yaml(Path(str(content.pop("sources_from"))))
+        others = read_yaml(Path(str(content.pop("sources_from")))).get("sources", [])
+        content["sources"] = [*content.get("sources", []), *others]
     if "optional_sources_from" in content:
         others = read_yaml(Path(str(content.pop("optional_sources_from")))).get("sources", [])
         added = [source | {"optional": True} for source in others if source.get("kind") != "rendered"]

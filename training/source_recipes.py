@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training.leaning import LeaningBuildings
 from training.made_pairs import CrossPairs, MaskedFolder, PastedBuildings, PastedWorks
 from training.rendered import RenderedScenes
 from training.samples import LabelledPairs, Source, Unchanged
@@ -125,6 +126,17 @@ class PastedRecipe(_MaskedRecipe):
         return PastedBuildings(self.masked(root))
 
 
+class LeaningRecipe(_MaskedRecipe):
+    """Single-date images whose buildings are made towers, seen from another side on each date."""
+
+    kind: Literal["leaning"]
+    question: ClassVar[str] = "both"
+
+    def open(self, root: Path) -> Source:
+        """List the files under ``root``."""
+        return LeaningBuildings(self.masked(root))
+
+
 class UnchangedRecipe(_SourceRecipe):
     """Images against themselves."""
 
@@ -189,6 +201,6 @@ class RenderedRecipe(_SourceRecipe):
 
 
 SourceRecipe = Annotated[
-    PairsRecipe | CrossedRecipe | PastedRecipe | WorksRecipe | UnchangedRecipe | RenderedRecipe,
+    PairsRecipe | CrossedRecipe | PastedRecipe | LeaningRecipe | WorksRecipe | UnchangedRecipe | RenderedRecipe,
     Field(discriminator="kind"),
 ]

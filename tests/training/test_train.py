@@ -20,6 +20,7 @@ from training.augment import AugmentSettings, augment
 from training.batches import batches
 from training.card.facts import ValidationFolder
 from training.export import export_run
+from training.leaning import LeaningBuildings
 from training.loss import gaps, imitation_loss, question_loss
 from training.made_pairs import CrossPairs, MaskedFolder, PastedBuildings, PastedWorks
 from training.measure import BINS, PixelScores, measure_pairs, predict_image
@@ -192,6 +193,20 @@ def test_scores_follow_from_counted_pixels() -> None:
     assert 0.8 < PixelScores(1, changed, unchanged).best_threshold() <= 0.9
 
 
+def test_of_thresholds_that_are_as_good_the_highest_is_taken() -> None:
+    changed, unchanged = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)
+    changed[[80, 190]] = 6, 1000  # probabilities 0.4 and 0.95
+    unchanged[[10, 150]] = 9000, 100
+    # up to 0.4: 1006 hits; up to 0.75: 6 of them lost; above, the false alarms are lost and it is best of all
+    assert PixelScores(1, changed, unchanged).best_threshold() == 190 / BINS
+    unchanged[150], unchanged[190] = 0, 100
+    # now 0.4 is best, and 0.95 falls short by a third of a percent
+    assert PixelScores(1, changed, unchanged).at(0.4)["f1"] > PixelScores(1, changed, unchanged).at(0.95)["f1"]
+    assert PixelScores(1, changed, unchanged).best_threshold() == 190 / BINS
+    changed[80] = 60
+    assert PixelScores(1, changed, unchanged).best_threshold() == 80 / BINS
+
+
 def test_whole_images_of_any_size_are_compared(tmp_path: Path) -> None:
     save_weights(ChangeNetwork(find_layout("fast")), "new", {"building": 0.5, "ground": 0.5}, tmp_path)
     detector = Detector("new", runtime="torch-cpu", folder=tmp_path)
@@ -255,6 +270,23 @@ def test_pasted_works_change_the_ground_where_the_label_says_so(data: Path) -> N
     whole = [sample for sample in samples if sample.ground.sum() > 500]
     changed = [np.abs(s.after.astype(int) - s.before)[s.ground == 1].mean() for s in whole]
     assert np.median(changed) > 5  # a white house may be set onto a white house
+
+
+def test_a_tower_leans_another_way_on_each_date_and_nothing_changed(data: Path) -> None:
+    source = LeaningBuildings([MaskedFolder(data / "single", 0.5)], size=96, target_m=(0.5, 0.5))
+    for seed in range(6):
+        sample = source.draw(np.random.default_rng(seed))
+        assert sample.building is not None
+        assert sample.ground is not None
+        assert not sample.building.any()
+        assert not sample.ground.any()
+        for image, roofs in ((sample.before, sample.stood), (sample.after, sample.stands)):
+            assert roofs is not None
+            # the house is white and the ground is not: its roof has moved as a whole, and walls are asked of nobody
+            assert image[roofs == 1].mean() > 230
+            assert image[roofs == 0].mean() < 200
+            assert (roofs == UNKNOWN).any()
+        assert (sample.stood != sample.stands).any(), "both dates show it from the same side"
 
 
 def test_a_gap_is_what_lies_between_buildings() -> None:

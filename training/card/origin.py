@@ -8,8 +8,16 @@ from pathlib import Path
 from training.card.facts import Facts
 from training.card.markdown import figure, paragraphs, table
 from training.card.run_log import RunLog
+from training.measure import AS_GOOD
 from training.recipe import Recipe
-from training.source_recipes import CrossedRecipe, PairsRecipe, PastedRecipe, RenderedRecipe, SourceRecipe
+from training.source_recipes import (
+    CrossedRecipe,
+    LeaningRecipe,
+    PairsRecipe,
+    PastedRecipe,
+    RenderedRecipe,
+    SourceRecipe,
+)
 
 PURPOSE = """\
 **Purpose.** Leads for an inspector: suspected new buildings and ground works between two dates, to be checked on the
@@ -91,7 +99,7 @@ def _range(values: Sequence[float]) -> str:
 def _gsd(source: SourceRecipe) -> str:
     if isinstance(source, RenderedRecipe):
         return _range(source.gsd_m)
-    if isinstance(source, CrossedRecipe | PastedRecipe) and source.folders:
+    if isinstance(source, CrossedRecipe | LeaningRecipe | PastedRecipe) and source.folders:
         return _range([entry.gsd_m for entry in source.folders])
     if isinstance(source, PairsRecipe) and source.gsd_m is not None:
         return f"{source.gsd_m:g}"
@@ -203,8 +211,8 @@ def thresholds(facts: Facts) -> str:
             kept = f", kept from `{begun}`" if begun not in ("", "imagenet") else ""
             rows.append((output, f"{chosen.value:.3f}", f"no pairs of the recipe decide it{kept}", "–", "–"))
     told = (
-        "Chosen on pairs of the training folders only, never on the folders scored below: the probability of the "
-        "highest pixel F1 there. Precision and recall are those of the same pairs."
+        "Chosen on pairs of the training folders only, never on the folders scored below: the highest probability "
+        f"whose pixel F1 there is within {AS_GOOD:.1%} of the best. Precision and recall are those of the same pairs."
     )
     heads = ("output", "threshold", "chosen on", "precision there", "recall there")
     return paragraphs("## Thresholds", told, table(heads, rows))
