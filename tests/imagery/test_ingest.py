@@ -310,6 +310,17 @@ def test_a_copy_is_whole_or_it_is_said_that_there_is_no_room(
             rewrite(path, TIFF, declared, copy, "a.tif", limits)
 
 
+def test_no_room_for_the_overviews_is_not_the_fault_of_the_image(
+    save: Save, utm50: dict[str, Any], small_disk: Path
+) -> None:
+    path = save("a.tif", np.random.default_rng(0).integers(0, 255, (3, 1100, 300), np.uint8), **utm50)
+    copy = small_disk / "tiled.tif"
+    write_tiled_copy(str(path), "GTiff", str(copy), overviews=True)  # what GDAL lacks at the end it tells nobody
+    with pytest.raises(OutputError, match="room"):
+        check_written(copy)
+    assert not copy.exists()
+
+
 @pytest.mark.parametrize("apart", [False, True])
 def test_in_a_process_of_its_own_all_is_the_same(
     save: Save, ingest: Ingest, utm50: dict[str, Any], apart: bool
