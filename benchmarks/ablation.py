@@ -65,6 +65,7 @@ VARIANTS: dict[str, tuple[str, Change]] = {
     "no-standing": ("without the auxiliary task", _set(standing_weight=0.0)),
     "no-gaps": ("gaps between buildings count like the rest", _set(gap_weight=0.0)),
     "no-single-date": ("without cross-pairs and pasted buildings", _without("crossed", "pasted")),
+    "no-leaning": ("without towers that lean another way on each date", _without("leaning")),
     "no-works": ("without works set into other places", _without("works")),
     "no-rendered": ("without rendered scenes", _without("rendered")),
     "no-unchanged": ("without unchanged places", _without("unchanged")),
@@ -124,6 +125,8 @@ def average_precision(scores: PixelScores) -> float:
 def run(
     names: Annotated[list[str] | None, typer.Argument(help=f"Of: {', '.join(VARIANTS)}; default: all.")] = None,
     steps: Annotated[int, typer.Option(help="Steps of each training.")] = 500,
+    batch: Annotated[int, typer.Option(help="Pairs in each step.")] = 8,
+    rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 0.0012,
     recipe: Annotated[Path, typer.Option(help="The recipe that is varied.")] = Path("training/accurate.yaml"),
     out: Annotated[Path, typer.Option(help="Folder for the runs and ablation.csv.")] = Path("runs/ablation"),
     data: Annotated[Path, typer.Option(envvar="TUBAN_REAL_IMAGERY")] = Path("../shared/imagery"),
@@ -135,6 +138,7 @@ def run(
         what, change = VARIANTS[name]
         content = base.model_dump(mode="json") | {"begin_with": "imagenet", "teacher": "", "steps": steps}
         content |= {"warmup_steps": steps // 10, "validate_every": 0, "save_every": 50}
+        content |= {"batch": batch, "learning_rate": rate, "ema": 0.998}
         change(content)
         varied = Recipe.model_validate(content)
         rates: list[float] = []
@@ -150,10 +154,10 @@ def run(
         for folder, question in (("val/levir", "building"), ("val/dsifn", "ground")):
             scores = measure_pairs(DeployedNetwork(trained), LabelledPairs(data / folder, question))
             cells += [f"{scores.at(0.5)['f1']:.3f}", f"{average_precision(scores):.3f}"]
-        rate = f"{np.median(rates):.1f}" if rates else "–"
-        table.add_row(name, what, *cells, rate)
+        speed = f"{np.median(rates):.1f}" if rates else "–"
+        table.add_row(name, what, *cells, speed)
         with (out / "ablation.csv").open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow([name, steps, *cells, rate])
+            csv.writer(file).writerow([name, steps, *cells, speed])
     words.print(table)
 
 

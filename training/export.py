@@ -31,14 +31,19 @@ CURVE_PAIRS = 8
 """Pairs of each folder, at most, for robustness and restyled copies: each is compared some thirty times."""
 
 
-def load_run(run: Path) -> tuple[ChangeNetwork, int]:
-    """The averaged network of a run's last checkpoint, and the step it was made at."""
+def load_run(run: Path, begin_share: float = 0.0) -> tuple[ChangeNetwork, int]:
+    """The averaged network of a run's last checkpoint, with its share of the beginning, and the step it was made at."""
     checkpoint = run / "checkpoint.pt"
     if not checkpoint.exists():
         raise SettingsError(f"{run} holds no checkpoint.pt; give the folder of a training run.")
     state = torch.load(checkpoint, weights_only=True)
     network = ChangeNetwork(find_layout(state["network_name"]))
-    network.load_state_dict(state["average"])
+    shown = state["average"]
+    if begin_share:
+        shown = {
+            name: torch.lerp(now.float(), state["begun"][name].float(), begin_share) for name, now in shown.items()
+        }
+    network.load_state_dict(shown)
     return network.eval(), int(state["step"])
 
 
@@ -127,7 +132,7 @@ def export_run(
         the weights, and what their card says.
     """
     tell = progress or (lambda _part, _done: None)
-    network, step = load_run(run)
+    network, step = load_run(run, recipe.begin_share)
     begun_with = recipe.begin_with not in ("", "imagenet") and find_weights(recipe.begin_with)
     save_weights(network, name, begun_with.threshold if begun_with else dict.fromkeys(CHANGE_OUTPUTS, 0.5), folder)
     thresholds = choose_thresholds(recipe, root, Detector(name, runtime="openvino", folder=folder), tell)

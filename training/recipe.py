@@ -76,6 +76,9 @@ class Recipe(Strict):
         learning_rate: the highest, of AdamW.
         begin_with: ``imagenet`` (the encoder of the accurate network), or the name of weights that ship; those of a
             wider network are narrowed (:mod:`training.narrowing`).
+        begin_share: how much of what the run began with is mixed into what ships, number by number: a short run that
+            teaches one thing more loses a little of the rest, and half way between both most of the one and of the
+            other is kept (Wortsman et al. 2022, robust fine-tuning).
         frozen_stages: encoder stages that stay as they began.
         encoder_rate: factor on the learning rate of the encoder.
         standing_weight: weight of the auxiliary task (:mod:`training.standing`).
@@ -92,6 +95,7 @@ class Recipe(Strict):
 
     network: str
     begin_with: str = ""
+    begin_share: float = Field(0.0, ge=0, lt=1)
     frozen_stages: int = Field(0, ge=0, le=4)
     encoder_rate: float = Field(1.0, gt=0)
     standing_weight: float = Field(0.0, ge=0)

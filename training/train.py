@@ -83,6 +83,7 @@ class Run:
         self.in_bf16 = computes_in_bf16(device)
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.average = deepcopy(self.network).eval()
+        self.begun = deepcopy(self.network.state_dict()) if recipe.begin_share else {}
         self.standing = StandingHead(network.layout.encoder_widths).to(device)
         self.teacher: ChangeNetwork | None = None
         if recipe.teacher:
@@ -124,6 +125,7 @@ class Run:
             raise SettingsError(f"{checkpoint} was made for network {state['network_name']!r}; choose another folder.")
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
+        self.begun = state.get("begun", {})
         self.standing.load_state_dict(state["standing"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = int(state["step"])
@@ -137,6 +139,7 @@ class Run:
                     "network_name": self.recipe.network,
                     "network": self.network.state_dict(),
                     "average": self.average.state_dict(),
+                    "begun": self.begun,
                     "standing": self.standing.state_dict(),
                     "optimiser": self.optimiser.state_dict(),
                     "step": self.step,

@@ -8,7 +8,6 @@ from pathlib import Path
 from training.card.facts import Facts
 from training.card.markdown import figure, paragraphs, table
 from training.card.run_log import RunLog
-from training.measure import AS_GOOD
 from training.recipe import Recipe
 from training.source_recipes import (
     CrossedRecipe,
@@ -47,6 +46,12 @@ def what_it_is(facts: Facts) -> str:
         ("teacher", _teacher(recipe)),
     ]
     return paragraphs(f"# Weights `{facts.weights.name}`", PURPOSE, table(("", ""), rows))
+
+
+def _shipped(recipe: Recipe) -> str:
+    if not recipe.begin_share:
+        return "the average is what ships"
+    return f"what ships is {1 - recipe.begin_share:.0%} of the average and {recipe.begin_share:.0%} of the beginning"
 
 
 def _begins_with(recipe: Recipe) -> str:
@@ -165,7 +170,7 @@ def training(facts: Facts) -> str:
             f"{recipe.learning_rate:g} after {recipe.warmup_steps} steps, falling by half a cosine to nothing",
         ),
         ("encoder", f"{recipe.encoder_rate:g} of that rate; stages that stay as they began: {recipe.frozen_stages}"),
-        ("average of the weights", f"decay {recipe.ema:g}; the average is what ships"),
+        ("average of the weights", f"decay {recipe.ema:g}; {_shipped(recipe)}"),
         ("auxiliary task", f"buildings of each date, weight {recipe.standing_weight:g}"),
         (
             "augmentation",
@@ -211,8 +216,8 @@ def thresholds(facts: Facts) -> str:
             kept = f", kept from `{begun}`" if begun not in ("", "imagenet") else ""
             rows.append((output, f"{chosen.value:.3f}", f"no pairs of the recipe decide it{kept}", "–", "–"))
     told = (
-        "Chosen on pairs of the training folders only, never on the folders scored below: the highest probability "
-        f"whose pixel F1 there is within {AS_GOOD:.1%} of the best. Precision and recall are those of the same pairs."
+        "Chosen on pairs of the training folders only, never on the folders scored below: the probability of the "
+        "highest pixel F1 there. Precision and recall are those of the same pairs."
     )
     heads = ("output", "threshold", "chosen on", "precision there", "recall there")
     return paragraphs("## Thresholds", told, table(heads, rows))
