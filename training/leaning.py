@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.made_pairs import MaskedFolder, Places
+from training.made_pairs import MadeOfPlaces
 from training.samples import UNKNOWN, Image, Sample
 
 LONGEST_PX = 22.0
@@ -96,14 +96,8 @@ def _seen(place: Image, by_height: Sequence[tuple[float, Image]], view: _View) -
     return out, standing
 
 
-class LeaningBuildings:
+class LeaningBuildings(MadeOfPlaces):
     """One place against itself, its buildings made towers that are seen and lit from another side on each date."""
-
-    def __init__(
-        self, folders: Sequence[MaskedFolder], size: int = 320, target_m: tuple[float, float] = (0.25, 1.0)
-    ) -> None:
-        """List the images of all ``folders``; each is shown at a ground resolution of ``target_m`` metres."""
-        self.places = Places(folders, size, target_m)
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """Return one place on two dates between which nothing changed."""

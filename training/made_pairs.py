@@ -36,7 +36,7 @@ class MaskedFolder:
         ]
 
 
-class Places:
+class _Places:
     """Windows of masked images of many folders, brought to one size and about one ground resolution."""
 
     def __init__(self, folders: Sequence[MaskedFolder], size: int, target_m: tuple[float, float]) -> None:
@@ -63,14 +63,18 @@ class Places:
         return np.asarray(small, dtype=np.uint8), (stands > 0.5).astype(np.uint8)
 
 
-class CrossPairs:
-    """Two single-date images with building masks shown as two dates: changed is mask XOR mask (STAR, Zheng 2021)."""
+class MadeOfPlaces:
+    """What pairs made of masked single-date images have in common."""
 
     def __init__(
         self, folders: Sequence[MaskedFolder], size: int = 320, target_m: tuple[float, float] = (0.25, 1.0)
     ) -> None:
         """List the images of all ``folders``; each is shown at a ground resolution of ``target_m`` metres."""
-        self.places = Places(folders, size, target_m)
+        self.places = _Places(folders, size, target_m)
+
+
+class CrossPairs(MadeOfPlaces):
+    """Two single-date images with building masks shown as two dates: changed is mask XOR mask (STAR, Zheng 2021)."""
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """Return two unrelated places as one pair."""
@@ -88,19 +92,13 @@ class CrossPairs:
         )
 
 
-class PastedBuildings:
+class PastedBuildings(MadeOfPlaces):
     """One place against itself with buildings of another place set into the later date.
 
     Unlike a cross-pair all the rest of the place stays, as it does on real ground. So that a seam alone is not taken
     for a change, pieces without any building (trees, roads, fields) are set in too, and are no change. Learned from
     Zheng et al. 2021 (STAR) and Ghiasi et al. 2021 (copy and paste).
     """
-
-    def __init__(
-        self, folders: Sequence[MaskedFolder], size: int = 320, target_m: tuple[float, float] = (0.25, 1.0)
-    ) -> None:
-        """List the images of all ``folders``; see :class:`CrossPairs`."""
-        self.places = Places(folders, size, target_m)
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """Return one place with buildings added to, or taken from, its later date."""

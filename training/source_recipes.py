@@ -92,7 +92,9 @@ class MaskedFolderRecipe(Strict):
     building: int = 255
 
 
-class _MaskedRecipe(_SourceRecipe):
+class MaskedRecipe(_SourceRecipe):
+    """Single-date images with building masks, of which pairs are made."""
+
     folders: tuple[MaskedFolderRecipe, ...]
     question: ClassVar[str] = "building"
 
@@ -106,7 +108,7 @@ class _MaskedRecipe(_SourceRecipe):
         return [MaskedFolder(root / entry.folder, entry.gsd_m, entry.building) for entry in self.folders]
 
 
-class CrossedRecipe(_MaskedRecipe):
+class CrossedRecipe(MaskedRecipe):
     """Single-date images with building masks, shown as two dates."""
 
     kind: Literal["crossed"]
@@ -116,7 +118,7 @@ class CrossedRecipe(_MaskedRecipe):
         return CrossPairs(self.masked(root))
 
 
-class PastedRecipe(_MaskedRecipe):
+class PastedRecipe(MaskedRecipe):
     """Buildings of one single-date image set into another."""
 
     kind: Literal["pasted"]
@@ -126,7 +128,7 @@ class PastedRecipe(_MaskedRecipe):
         return PastedBuildings(self.masked(root))
 
 
-class LeaningRecipe(_MaskedRecipe):
+class LeaningRecipe(MaskedRecipe):
     """Single-date images whose buildings are made towers, seen from another side on each date."""
 
     kind: Literal["leaning"]

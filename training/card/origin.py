@@ -9,14 +9,7 @@ from training.card.facts import Facts
 from training.card.markdown import figure, paragraphs, table
 from training.card.run_log import RunLog
 from training.recipe import Recipe
-from training.source_recipes import (
-    CrossedRecipe,
-    LeaningRecipe,
-    PairsRecipe,
-    PastedRecipe,
-    RenderedRecipe,
-    SourceRecipe,
-)
+from training.source_recipes import MaskedRecipe, PairsRecipe, RenderedRecipe, SourceRecipe
 
 PURPOSE = """\
 **Purpose.** Leads for an inspector: suspected new buildings and ground works between two dates, to be checked on the
@@ -104,7 +97,7 @@ def _range(values: Sequence[float]) -> str:
 def _gsd(source: SourceRecipe) -> str:
     if isinstance(source, RenderedRecipe):
         return _range(source.gsd_m)
-    if isinstance(source, CrossedRecipe | LeaningRecipe | PastedRecipe) and source.folders:
+    if isinstance(source, MaskedRecipe) and source.folders:
         return _range([entry.gsd_m for entry in source.folders])
     if isinstance(source, PairsRecipe) and source.gsd_m is not None:
         return f"{source.gsd_m:g}"
