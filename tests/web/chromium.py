@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,3 +34,11 @@ def faultless(page: Any, refused: str = "") -> Iterator[Any]:
     page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
     yield page
     assert [fault for fault in faults if not refused or refused not in fault] == []
+
+
+def come_about(true: Callable[[], bool]) -> None:
+    """Wait for what a page has told the server without waiting for it itself, a minute at most."""
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline, "that did not come about within a minute"
+        time.sleep(0.05)

@@ -87,9 +87,23 @@ def view(east: float, north: float, zoom: float = 17.0, more: str = "") -> str:
 
 def show(page: Page, address: str) -> None:
     page.goto(address)
-    page.wait_for_selector("#map[data-loaded]")
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(300)
+    settled(page)
+
+
+def settled(page: Page) -> None:
+    """Wait until the view stands still, what lies in it has been told, and all of its tiles are drawn."""
+    page.evaluate(
+        """async () => {
+          const map = window.tubanMap;
+          const moving = () => map.getView().getAnimating() || map.getView().getInteracting();
+          const loaded = () => map.getTargetElement().dataset.loaded;
+          for (let before = null; before === null || moving() || before !== loaded(); ) {
+            while (moving() || !loaded()) await new Promise(requestAnimationFrame);
+            before = loaded();
+            await new Promise((done) => { map.once("rendercomplete", done); map.render(); });
+          }
+        }"""
+    )
 
 
 def colour(page: Page, east: float, north: float) -> tuple[int, int, int]:
@@ -136,11 +150,11 @@ def test_two_dates_are_parted_by_a_bar_that_keys_move(page: Page) -> None:
     assert alike(colour(page, 200, 460), BLUE)  # left of the middle the earlier date, which has south in the north
     bar.focus()
     page.keyboard.press("Home")
-    page.wait_for_timeout(300)
+    settled(page)
     assert bar.get_attribute("aria-valuenow") == "0"
     assert alike(colour(page, 200, 460), RED)
     page.keyboard.press("End")
-    page.wait_for_timeout(300)
+    settled(page)
     assert alike(colour(page, 200, 460), BLUE)
 
 
@@ -148,7 +162,7 @@ def test_a_comparison_of_the_list_opens_the_swipe(page: Page) -> None:
     show(page, view(250, 250))
     page.click("#scans-box summary")
     page.click("#scans button")
-    page.wait_for_timeout(600)
+    settled(page)
     assert (page.input_value("#image"), page.input_value("#compare")) == ("2026-11-01", "2026-05-01")
     assert "compare=2026-05-01" in page.url
 
@@ -170,7 +184,7 @@ def test_the_address_shares_the_view(page: Page) -> None:
     show(page, view(250, 250))
     page.uncheck("[name=kind][value=ground]")
     page.select_option("#states", "all")
-    page.wait_for_timeout(400)
+    settled(page)
     shared = page.url
     page.goto("about:blank")
     show(page, shared)
@@ -209,7 +223,7 @@ def test_a_length_is_measured_by_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Enter")
     page.focus("#map")
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(600)
+    settled(page)
     end = page.evaluate("() => ol.proj.toLonLat(window.tubanMap.getView().getCenter())")
     page.focus("#measure-point")
     page.keyboard.press("Enter")
@@ -259,7 +273,7 @@ def test_a_map_of_the_intranet_lies_under_our_images(
             asked = [int(path.split("/")[-3]) for path in theirs.asked if path.endswith(".png")]
             assert max(asked) == DEEPEST  # what lies deeper is enlarged
             page.uncheck("[data-shown=base]")
-            page.wait_for_timeout(300)
+            settled(page)
             assert not alike(colour(page, 640, 560), EAST)
             policy = page.request.get("/map").headers["content-security-policy"]
             assert re.findall(r"https?://[^ ;]+", policy) == [theirs.address] * 2  # pictures, and capabilities

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -17,7 +17,7 @@ from configs.service import ServiceSettings, WebSettings
 from store.people import add_person, begin_session, person_by_login
 from store.tables import Alert, AlertLock
 from tests.databases import embedded_database
-from tests.web.chromium import launched, needs_chromium
+from tests.web.chromium import come_about, launched, needs_chromium
 from tests.web.conftest import NOW, PEOPLE
 from tests.web.review_leads import add_leads
 from tests.web.upload_service import serving
@@ -92,14 +92,6 @@ def _locks(context: Context) -> int:
         return session.scalar(select(func.count()).select_from(AlertLock)) or 0
 
 
-def _until(true: Callable[[], bool]) -> None:
-    for _ in range(1200):  # it ends as soon as what is waited for is there
-        if true():
-            return
-        time.sleep(0.05)
-    raise AssertionError("that did not come about within a minute")
-
-
 def _look(page: Any, name: str) -> None:
     if LOOKS:
         page.screenshot(path=str(Path(LOOKS) / f"{name}.png"))
@@ -135,7 +127,7 @@ def test_fifty_leads_by_keyboard_alone(chromium: Any, review: tuple[Context, str
         assert shown in page.url
     print(f"\nmoving on took {mean(waited):.0f} ms in the mean of {len(waited)}, {max(waited):.0f} ms at most")
     assert mean(waited) < 500
-    _until(lambda: _states(context).get("new") == 1)
+    come_about(lambda: _states(context).get("new") == 1)
     assert _states(context) == {"published": 30, "false_change": 10, "bad_imagery": 10, "new": 1}
     assert first != shown
     page.keyboard.press("u")
@@ -203,20 +195,20 @@ def test_a_lead_is_split_and_that_taken_back_by_keyboard_alone(chromium: Any, re
     _look(page, "cut")
     page.keyboard.press("Enter")
     part = _shown(page, number)
-    _until(lambda: _states(context) == {"new": LEADS - 1 + 4, "split": 1})  # the cut goes through both pieces
+    come_about(lambda: _states(context) == {"new": LEADS - 1 + 4, "split": 1})  # the cut goes through both pieces
     with context.database.read() as session:
         parts = session.scalars(select(Alert).order_by(Alert.id.desc()).limit(4)).all()
         assert len({round(lead.area_m2) for lead in parts}) == 4  # moved from the middle, and turned
     assert page.inner_text("[data-part=log] a") == number
     page.keyboard.press("u")
     assert _shown(page, part) == number
-    _until(lambda: _states(context) == {"new": LEADS, "merged": 4})
+    come_about(lambda: _states(context) == {"new": LEADS, "merged": 4})
     page.keyboard.press("s")
     page.keyboard.press("Enter")  # at the gap
     part = _shown(page, number)
     page.click("text=撤销这一步")  # in the list of steps of a part
     assert _shown(page, part) == number
-    _until(lambda: _states(context) == {"new": LEADS, "merged": 6})
+    come_about(lambda: _states(context) == {"new": LEADS, "merged": 6})
     _look(page, "split_taken_back")
     assert page.faults == []
 
@@ -227,7 +219,7 @@ def test_a_lead_that_somebody_has_open_can_only_be_looked_at(chromium: Any, revi
     first.goto("/alerts")
     first.click(".begin")
     number = _shown(first)
-    _until(lambda: _locks(context) == 1)
+    come_about(lambda: _locks(context) == 1)
     second = _page(chromium, context, address, "admin")
     second.goto(f"/alerts/{number}")
     second.wait_for_selector("[data-part=locked]:not([hidden])")
@@ -236,7 +228,7 @@ def test_a_lead_that_somebody_has_open_can_only_be_looked_at(chromium: Any, revi
     second.keyboard.press("1")
     assert _states(context) == {"new": LEADS}
     first.goto("/alerts?sort=newest")  # leaving lets go of it
-    _until(lambda: _locks(context) == 0)
+    come_about(lambda: _locks(context) == 0)
 
 
 def test_several_are_rejected_with_a_confirmation_and_taken_back(chromium: Any, review: tuple[Context, str]) -> None:

@@ -100,6 +100,7 @@ function put(layer, found) {
 let round = 0;
 async function load() {
   const mine = ++round;
+  delete element("map").dataset.loaded;
   const asked = `bbox=${bbox()}&zoom=${view.getZoom().toFixed(2)}`;
   const isShown = (name) => boxes(`[data-shown=${name}]`).some(({ checked }) => checked);
   const part = async (address, use) => {
