@@ -24,7 +24,7 @@ from inference.align import Alignment, AlignSettings, measure_alignment
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 SIDE = 1024
-IMAGES = range(1, 21, 2)  # ten of the twenty validation images
+IMAGES = range(1, 21, 4)  # five of the twenty validation images
 KINDS = ("shift", "rotation", "scale", "local", "all")
 
 
@@ -140,7 +140,7 @@ def test_known_warps_of_the_later_date_are_undone_as_well_as_the_pair_itself(
         left.append(lengths(alignment.field.at(at) - whole, inside))
     report(f"two dates, {kind}", was, left)
     print(f"   refused: {refused}", end="")
-    assert len(refused) <= 2
+    assert len(refused) <= 1
     assert np.median(left, axis=0)[0] < 1.0
     assert max(median for median, _ in left) < 3.0
 
