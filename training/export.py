@@ -40,9 +40,12 @@ def load_run(run: Path, begin_share: float = 0.0) -> tuple[ChangeNetwork, int]:
     network = ChangeNetwork(find_layout(state["network_name"]))
     shown = state["average"]
     if begin_share:
-        shown = {
-            name: torch.lerp(now.float(), state["begun"][name].float(), begin_share) for name, now in shown.items()
-        }
+        begun = state.get("begun")
+        if not begun:
+            raise SettingsError(
+                f"{run} was trained without begin_share, so what it began with is not kept; train it anew with it."
+            )
+        shown = {name: torch.lerp(now.float(), begun[name].float(), begin_share) for name, now in shown.items()}
     network.load_state_dict(shown)
     return network.eval(), int(state["step"])
 

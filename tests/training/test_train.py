@@ -68,6 +68,12 @@ def test_a_share_of_the_beginning_ships(data: Path, recipe: Recipe, tmp_path: Pa
         assert torch.allclose(number.float(), expected, atol=1e-5) or not number.is_floating_point()
 
 
+def test_a_run_that_did_not_keep_its_beginning_has_no_share_of_it(data: Path, recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe.model_copy(update={"steps": 1}), data, tmp_path, workers=0)
+    with pytest.raises(SettingsError, match="trained without begin_share"):
+        load_run(tmp_path, 0.5)
+
+
 def test_each_step_is_told_where_losses_are_read_together(
     data: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
