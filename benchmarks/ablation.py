@@ -22,13 +22,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from model.deployed import DeployedNetwork
+from model.inference_wrapper import DeployedNetwork
 from model.network import ChangeLogits, ChangeNetwork
 from model.network_outputs import CHANGE_OUTPUTS
 from model.registry import find_layout
-from training.measure import PixelScores, measure_pairs
+from training.pixel_scores import PixelScores, measure_pairs
 from training.recipe import Recipe, read_recipe
-from training.samples import LabelledPairs
+from training.sources.samples import LabelledPairs
 from training.train import Progress, train
 
 Change = Callable[[dict[str, Any]], None]

@@ -14,10 +14,10 @@ from dataclasses import replace
 import numpy as np
 from shapely.ops import unary_union
 
-from imagery.cameras.calibrate import calibrate
+from imagery.cameras.calibration import calibrate
 from imagery.cameras.camera import Calibration, Capture, Comparison, ControlPoint, Preset
-from imagery.cameras.gate import judge
-from imagery.cameras.ground import watched
+from imagery.cameras.georeferencing import watched
+from imagery.cameras.quality_check import judge
 from imagery.cameras.settings import CompareSettings
 from inference.cameras.compare import compare
 from model.detector import Detector

@@ -20,14 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagery import Limits, open_scene
-from imagery.drone.check import check_photo
 from imagery.drone.collinearity import Pose, to_ground
-from imagery.drone.ground import Frame, Ground
+from imagery.drone.initial_poses import positions, start_poses
+from imagery.drone.orientation import place_flight
 from imagery.drone.photo import Photo
-from imagery.drone.place import place_flight
+from imagery.drone.photo_check import check_photo
 from imagery.drone.settings import drone_settings
-from imagery.drone.start import positions, start_poses
-from inference.align_photo import register_photo
+from imagery.drone.terrain import Frame, Ground
+from inference.registration.photo_registration import register_photo
 from training.synthetic import SceneSpec, render_scene, write_scene
 from training.synthetic.flight import Camera, Told, fly, lawnmower, leaning
 

@@ -32,12 +32,12 @@ from shapely.geometry import box
 from sqlalchemy import insert, text
 
 from configs.service import ServiceSettings
-from store.database import Database
-from store.migrate import upgrade
-from store.outlines import bounds_of
-from store.people import add_person, begin_session
-from store.tables import Alert, Area, Observation, Scan, SceneRow
-from workers.home import prepare_home
+from service.home import prepare_home
+from store.access.users import add_person, begin_session
+from store.schema.database import Database
+from store.schema.migrate import upgrade
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert, Area, Observation, Scan, SceneRow
 
 WEST, SOUTH, SIDE = 119.0, 30.0, 0.02  # a county of 10 × 20 villages of two kilometres
 TOWNSHIPS, VILLAGES = 10, 20

@@ -8,7 +8,7 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
-from enforcement.shares import covered, sound
+from enforcement.overlap_ratio import covered, sound
 
 LEVELS = {"county": 6, "township": 9, "village": 12}
 """Levels from above, with the digits of their codes."""

@@ -27,7 +27,7 @@ def cloud_event(
     """Wrap a lead's feature into an event.
 
     Args:
-        feature: as :func:`enforcement.lead.lead_feature` returns it.
+        feature: as :func:`enforcement.alert.lead_feature` returns it.
         event_id: stays the same however often the event is sent, so that a receiver can drop repetitions.
         kind: one of :data:`EVENT_KINDS`.
         at: when it happened; aware.

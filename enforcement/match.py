@@ -31,8 +31,8 @@ from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from configs.service import AlertSettings
-from enforcement.position import brought_together, reach
-from enforcement.shares import Overlap, overlap, sound
+from enforcement.overlap_ratio import Overlap, overlap, sound
+from enforcement.position_uncertainty import brought_together, reach
 from enforcement.states import Means, StateTable, read_states
 from errors import Reason
 from imagery.error_ellipse import ErrorEllipse

@@ -9,8 +9,8 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
+from enforcement.overlap_ratio import covered, sound
 from enforcement.settings import LegalWeight
-from enforcement.shares import covered, sound
 from errors import Reason
 
 APPROVAL = "approval"

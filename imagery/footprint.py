@@ -14,7 +14,7 @@ from shapely.geometry import MultiPolygon, Polygon, shape
 from shapely.geometry.base import BaseGeometry
 
 from errors import ImageError
-from imagery.cog import Coverage
+from imagery.conversion.cog import Coverage
 
 _SMALLEST = 0.0005  # parts and holes below this share of the scene are left out
 _SPECKLED = 200  # above so many parts and holes validity is looked at on larger cells
@@ -26,7 +26,7 @@ def footprint(coverage: Coverage, geobox: GeoBox, name: str) -> BaseGeometry:
     """Outline of the valid pixels, to about a cell of ``coverage``; specks and small holes are left out.
 
     Args:
-        coverage: from :func:`imagery.cog.write_cog`.
+        coverage: from :func:`imagery.conversion.cog.write_cog`.
         geobox: the scene's grid.
         name: for messages.
 

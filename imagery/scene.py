@@ -21,19 +21,19 @@ from odc.geo.geobox import GeoBox
 
 from errors import ImageError
 from imagery.bands import choose_bands
+from imagery.conversion.rewrite import must_be_rewritten, rewrite, undecodable
 from imagery.dates import acquisition_date
-from imagery.declared import Declared, check_declared, read_declared
-from imagery.formats import TIFF, Format, recognise
-from imagery.header import Header, read_header
-from imagery.isolate import LocalFile, lay_alone, local_file
-from imagery.limits import Limits
-from imagery.place import NoPlace, check_transform, crs_from_argument, ground_sample_distance, usable_crs
+from imagery.files.formats import TIFF, Format, recognise
+from imagery.files.header_limits import Declared, check_declared, read_declared
+from imagery.files.limits import Limits
+from imagery.files.safe_file import LocalFile, lay_alone, local_file
+from imagery.files.tiff_layout import read_tiff_layout
+from imagery.files.world_file import prj_crs, world_file_transform
+from imagery.georeference import NoPlace, check_transform, crs_from_argument, ground_sample_distance, usable_crs
+from imagery.metadata import Header, read_header
 from imagery.pyramid import Pyramid
+from imagery.radiometry import Stretch, measure_stretch
 from imagery.resample import interpolate, positions, window_for
-from imagery.rewrite import must_be_rewritten, rewrite, undecodable
-from imagery.stretch import Stretch, measure_stretch
-from imagery.tiff_layout import read_tiff_layout
-from imagery.worldfile import prj_crs, world_file_transform
 
 _TILE = 2048  # a larger request is answered in parts, so that memory stays bounded
 _SAMPLE_SIDE = 1024  # pixels on the longer side of what the stretch is measured on

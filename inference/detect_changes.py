@@ -3,7 +3,7 @@
 On one machine :func:`detect_changes` does it all. A cluster calls its parts: :func:`prepare` once, then
 :func:`inference.blocks.plan_blocks`, :func:`scan_block` or :func:`scan_blocks` for some blocks on any machine, and
 :func:`join_findings` over everything that was found. What travels between the machines is written by
-:mod:`inference.prepared_file` and :mod:`inference.findings_file`.
+:mod:`inference.scan_plan_file` and :mod:`inference.block_results`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from errors import NotComparable
 from imagery import Scene
-from inference.align import Alignment, AlignSettings, measure_alignment
 from inference.blocks import Block, plan_blocks
 from inference.changes import Change
 from inference.fragments import BlockFindings, find_fragments
 from inference.merge import merge_changes
 from inference.pair import Exposure, Pair, common_pair, measure_exposure
 from inference.pair_reader import PairPatch, PairReader
+from inference.registration.measure import Alignment, AlignSettings, measure_alignment
 from inference.scan_result import NetworkFacts, ScanResult, SceneFacts
 from inference.settings import ScanSettings
 from model.detector import Detector

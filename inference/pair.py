@@ -15,9 +15,9 @@ from shapely.geometry import Polygon
 
 from errors import NotComparable, SettingsError
 from imagery import Patch, Scene
-from inference.readable import Readable
+from inference.raster_source import Readable
 from inference.settings import ScanSettings
-from model.balance import Table, balance_table
+from model.radiometric_normalization import Table, balance_table
 
 LONLAT = CRS.from_epsg(4326)
 ELLIPSOID = Geod(ellps="WGS84")
@@ -223,7 +223,7 @@ def overview_of(grid: GeoBox, side: int) -> GeoBox:
 
 @dataclass(frozen=True)
 class Exposure:
-    """The tables that bring both dates to one standard (:mod:`model.balance`)."""
+    """The tables that bring both dates to one standard (:mod:`model.radiometric_normalization`)."""
 
     before: Table
     after: Table

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.align import Alignment
 from inference.pair import Exposure, Pair
-from model.balance import apply_table
+from inference.registration.measure import Alignment
+from model.radiometric_normalization import apply_table
 
 TILE = 512
 """Side of a tile in pixels of the grid."""

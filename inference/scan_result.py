@@ -7,8 +7,8 @@ from datetime import date
 
 from odc.geo.geobox import GeoBox
 
-from inference.align import Alignment
 from inference.changes import Change
+from inference.registration.measure import Alignment
 from inference.settings import ScanSettings
 
 

@@ -62,7 +62,7 @@ class _Torch:
     def __init__(self, weights: Weights, device: str, threads: int | None) -> None:
         import torch
 
-        from model.deployed import DeployedNetwork
+        from model.inference_wrapper import DeployedNetwork
 
         if device == "cuda" and not torch.cuda.is_available():
             raise SettingsError("The runtime torch-cuda needs a CUDA device and none was found; use openvino.")

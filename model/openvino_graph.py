@@ -35,7 +35,7 @@ def cache_folder() -> Path:
 def _convert(weights: Weights) -> Any:
     import torch
 
-    from model.deployed import DeployedNetwork
+    from model.inference_wrapper import DeployedNetwork
 
     side = 8 * weights.layout.stride
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)

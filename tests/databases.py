@@ -12,16 +12,16 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from store.database import Database
-from store.migrate import upgrade
-from store.tables import Base
+from store.schema.database import Database
+from store.schema.migrate import upgrade
+from store.schema.tables import Base
 from tests.services import POSTGRESQL
 
 _SERVER = POSTGRESQL.rsplit("/", 1)[0]
 
 
 def embedded_database(path: Path) -> Database:
-    """A new SQLite file with all tables: what :func:`store.migrate.upgrade` makes, without its work."""
+    """A new SQLite file with all tables: what :func:`store.schema.migrate.upgrade` makes, without its work."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(_migrated_file())
     return Database(f"sqlite:///{path}")

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from training.augment import augment
+from training.augmentation.geometry import augment
 from training.recipe import Mixture, Recipe
-from training.samples import UNKNOWN, read_rgb
+from training.sources.samples import UNKNOWN, read_rgb
 
 IMAGES = frozenset({".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 MASKS = frozenset({"label", "masks"})

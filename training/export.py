@@ -16,12 +16,12 @@ from model.weights import FOLDER, Weights, find_weights, save_weights
 from training.card.facts import ChosenThreshold, Facts, FolderScores, ValidationFolder
 from training.card.origin import source_name
 from training.card.rendered import SCENES, measure_rendered
-from training.card.run_log import read_run_log
+from training.card.run_figures import read_run_log
 from training.card.write import write_card
 from training.evaluation.evaluate import Progress, evaluate_folder
-from training.measure import measure_pairs
+from training.pixel_scores import measure_pairs
 from training.recipe import Recipe
-from training.source_recipes import PairsRecipe
+from training.sources.source_recipes import PairsRecipe
 from training.synthetic import SceneSpec
 
 THRESHOLD_PAIRS = 200

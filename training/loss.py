@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from model.network import ChangeLogits
-from training.samples import UNKNOWN
+from training.sources.samples import UNKNOWN
 
 DIRECTION_WEIGHT = 0.2
 """The sign is learned from few pixels and is easy: it must not outweigh the question whether anything changed."""
@@ -39,7 +39,7 @@ def question_loss(logits: Tensor, answer: Tensor, more: Tensor | None = None) ->
 
     Args:
         logits: any shape.
-        answer: the same shape, uint8: 0, 1 or :data:`training.samples.UNKNOWN`.
+        answer: the same shape, uint8: 0, 1 or :data:`training.sources.samples.UNKNOWN`.
         more: the same shape, what is added to the weight 1 of each pixel in the cross-entropy.
     """
     known = answer != UNKNOWN

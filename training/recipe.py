@@ -12,18 +12,18 @@ from pydantic import Field, ValidationError
 
 from configs import faults_in, read_yaml
 from errors import SettingsError
-from training.appearance import AppearanceSettings
-from training.augment import AugmentSettings
-from training.reviews import review_folders
-from training.samples import LabelledPairs, Sample
-from training.source_recipes import PairsRecipe, RenderedRecipe, SourceRecipe, Strict
+from training.augmentation.appearance import AppearanceSettings
+from training.augmentation.geometry import AugmentSettings
+from training.reviews.labelled_pairs import review_folders
+from training.sources.samples import LabelledPairs, Sample
+from training.sources.source_recipes import PairsRecipe, RenderedRecipe, SourceRecipe, Strict
 
 RECIPE = "recipe.yaml"
 """In the folder of a run: what it was trained with, reviews in it and sources that were not there left out."""
 
 
 class AugmentRecipe(Strict):
-    """What of :class:`training.augment.AugmentSettings` a recipe may set."""
+    """What of :class:`training.augmentation.geometry.AugmentSettings` a recipe may set."""
 
     scale: tuple[float, float] = (0.7, 1.7)
     shift_px: float = 0.8
@@ -41,7 +41,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class AppearanceRecipe(Strict):
-    """What of :class:`training.appearance.AppearanceSettings` a recipe may set."""
+    """What of :class:`training.augmentation.appearance.AppearanceSettings` a recipe may set."""
 
     strength: Annotated[float, Field(ge=0)] = 1.0
     season: Probability = 0.08
@@ -75,13 +75,13 @@ class Recipe(Strict):
         batch: pairs in each.
         learning_rate: the highest, of AdamW.
         begin_with: ``imagenet`` (the encoder of the accurate network), or the name of weights that ship; those of a
-            wider network are narrowed (:mod:`training.narrowing`).
+            wider network are narrowed (:mod:`training.channel_pruning`).
         begin_share: how much of what the run began with is mixed into what ships, number by number: a short run that
             teaches one thing more loses a little of the rest, and half way between both most of the one and of the
             other is kept (Wortsman et al. 2022, robust fine-tuning).
         frozen_stages: encoder stages that stay as they began.
         encoder_rate: factor on the learning rate of the encoder.
-        standing_weight: weight of the auxiliary task (:mod:`training.standing`).
+        standing_weight: weight of the auxiliary task (:mod:`training.building_presence`).
         gap_weight: how much more unchanged ground between neighbouring buildings counts: it is a small share of the
             pixels, and where it is missed neighbours melt into one.
         teacher: weights that ship whose answers to both questions are learned beside the labels.
@@ -173,11 +173,11 @@ def present(recipe: Recipe, root: Path) -> Recipe:
 
 
 def with_reviews(recipe: Recipe, folders: Sequence[Path], share: float) -> Recipe:
-    """The recipe with folders of reviews (:mod:`training.reviews`) as further sources.
+    """The recipe with folders of reviews (:mod:`training.reviews.labelled_pairs`) as further sources.
 
     Args:
         recipe: the base data, without sources that are not there (:func:`present`): they would take part of the rest.
-        folders: each holds what :func:`training.reviews.review_folders` finds in it.
+        folders: each holds what :func:`training.reviews.labelled_pairs.review_folders` finds in it.
         share: of all samples; divided over the labelled folders by their windows and the weights of their manifests.
 
     Raises:

@@ -19,14 +19,14 @@ from errors import SettingsError
 from model.encoders import normalise
 from model.network import ChangeNetwork
 from model.weights import find_weights, load_network
-from training.appearance import balance, restyle
+from training.augmentation.appearance import balance, restyle
 from training.batches import Batch, batches
-from training.beginning import first_network
-from training.journal import Journal
+from training.building_presence import StandingHead, standing_loss
+from training.initialization import first_network
 from training.loss import change_loss, feature_loss, imitation_loss
 from training.recipe import Recipe
-from training.samples import UNKNOWN
-from training.standing import StandingHead, standing_loss
+from training.run_log import Journal
+from training.sources.samples import UNKNOWN
 from training.validation import validate
 
 READ_EVERY = {"cpu": 1, "cuda": 16}

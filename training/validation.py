@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.deployed import DeployedNetwork
+from model.inference_wrapper import DeployedNetwork
 from model.network import ChangeNetwork
-from training.measure import measure_pairs
+from training.pixel_scores import measure_pairs
 from training.recipe import ValidationRecipe
-from training.samples import LabelledPairs
+from training.sources.samples import LabelledPairs
 
 
 def validate(network: ChangeNetwork, folders: Sequence[ValidationRecipe], root: Path) -> dict[str, float]:

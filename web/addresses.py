@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from workers.context import Context
+from service.context import Context
 
 
 def base_of(request: Request, context: Context) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -14,15 +13,40 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-import web.routes
 from errors import OutputError, Reason, SettingsError, TubanError
+from service.context import Context
 from web.front_end import check_packages
+from web.http_errors import NotSignedIn, Refusal
 from web.page import language_of, page, words
-from web.refusals import NotSignedIn, Refusal
 from web.security_headers import SecurityHeaders
-from workers.context import Context
 
 HERE = Path(__file__).parent
+
+ROUTES = (
+    "web.review.export_routes",
+    "web.review.alert_list_routes",
+    "web.api.alert_routes",
+    "web.api.document_routes",
+    "web.api.feature_routes",
+    "web.api.scene_routes",
+    "web.api.stac_routes",
+    "web.uploads.batch_routes",
+    "web.cameras.camera_admin_routes",
+    "web.cameras.camera_routes",
+    "web.review.evidence_routes",
+    "web.health_routes",
+    "web.maps.map_routes",
+    "web.review.night_routes",
+    "web.auth.openid_routes",
+    "web.package_routes",
+    "web.auth.user_routes",
+    "web.uploads.photo_routes",
+    "web.review.alert_routes",
+    "web.auth.sign_in_routes",
+    "web.maps.tile_routes",
+    "web.uploads.tus_routes",
+)
+"""Modules with a ``router``, included in this order: of two routes that match an address the first one answers."""
 
 logger = structlog.get_logger("tuban.web")
 
@@ -36,8 +60,8 @@ def make_app(context: Context) -> FastAPI:
     check_packages()
     app = FastAPI(title="Tuban", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.context = context
-    for module in pkgutil.iter_modules(web.routes.__path__):
-        app.include_router(import_module(f"web.routes.{module.name}").router)
+    for module in ROUTES:
+        app.include_router(import_module(module).router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), "static")
     wmts = urlsplit(context.settings.web.map.wmts_url)
     app.add_middleware(

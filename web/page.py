@@ -16,7 +16,7 @@ from enforcement.change_types import read_change_types
 from enforcement.states import read_states
 from enforcement.units import mu
 from errors import Reason
-from web.signed_in import Asking, csrf_token
+from web.auth.authentication import Asking, csrf_token
 from web.texts import LANGUAGE_NAMES, LANGUAGES, catalogue, text, texts_under
 
 LANGUAGE_COOKIE = "tuban_language"

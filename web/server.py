@@ -9,14 +9,14 @@ import threading
 
 import structlog
 import uvicorn
-from sqlalchemy.exc import SQLAlchemyError
 
 from configs.service import ServiceSettings, read_service
-from store.lead_board import all_leads
-from store.processes import say_alive
+from service.context import Context
+from service.process import begin, end_with_parent, name_of
+from store.alerts.alert_columns import all_leads
+from store.jobs.processes import say_alive
+from store.schema.database_errors import DatabaseError
 from web.app import make_app
-from workers.context import Context
-from workers.process import begin, end_with_parent, name_of
 
 ALIVE_SECONDS = 10.0
 
@@ -55,7 +55,7 @@ def _say_alive(context: Context, stop: threading.Event) -> None:
         try:
             with context.database.write() as session:
                 say_alive(session, f"{name_of(os.getpid())}:web", "web", context.clock())
-        except SQLAlchemyError as error:
+        except DatabaseError as error:
             logger.warning("the database does not answer", error=str(error).splitlines()[0])
         stop.wait(ALIVE_SECONDS)
 
@@ -65,7 +65,7 @@ def _know_leads(context: Context) -> None:
     try:
         with context.database.read() as session:
             all_leads(session)
-    except SQLAlchemyError as error:
+    except DatabaseError as error:
         logger.warning("the database does not answer", error=str(error).splitlines()[0])
 
 

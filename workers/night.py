@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy.orm import Session
-
 from configs.service import NightSettings
-from enforcement.shares import sound
+from enforcement.overlap_ratio import sound
+from inference.planning import Image, Plan, plan_scans
 from inference.settings import ScanConfig, read_config
-from store.nights import (
+from service.context import Commit, Context, Work
+from service.job_registry import Kind
+from service.scan_jobs import QUEUE, add_prepare_job
+from store.scans.nights import (
     add_uncompared,
     area_codes,
     begin_plan,
@@ -21,12 +23,9 @@ from store.nights import (
     settle_night,
     told_in,
 )
-from store.scans import add_scan
-from store.tables import SceneRow
-from workers.context import Commit, Context, Work
-from workers.kinds import Kind
-from workers.planning import Image, Plan, plan_scans
-from workers.scan_jobs import QUEUE, add_prepare_job
+from store.scans.scans import add_scan
+from store.schema.database import Session
+from store.schema.tables import SceneRow
 
 
 def plan_night(context: Context, work: Work) -> Commit:

@@ -14,31 +14,31 @@ from functools import partial
 from typing import Any
 
 import shapely
-from sqlalchemy.orm import Session
 
 from errors import ImageError, NotComparable, SettingsError, TubanError, WeightsError
 from imagery import Scene, open_scene
+from inference.block_results import read_findings, write_findings
 from inference.blocks import plan_blocks
 from inference.changes import Change
 from inference.detect_changes import Prepared, gather_result, join_findings, network_facts, prepare, scan_blocks
-from inference.evidence import close_up, look
-from inference.findings_file import read_findings, write_findings
 from inference.fragments import BlockFindings
-from inference.outputs import thumbnail_name
-from inference.prepared_file import read_prepared, write_prepared
-from inference.scan_json import compared_record, record_bytes
+from inference.outputs.crop_evidence import close_up, look
+from inference.outputs.scan_json import compared_record, record_bytes
+from inference.outputs.thumbnails import SIDE_PX, thumbnail
+from inference.outputs.wording import crs_code
+from inference.outputs.write import thumbnail_name
+from inference.scan_plan_file import read_prepared, write_prepared
 from inference.scan_result import NetworkFacts, ScanResult, SceneFacts
 from inference.settings import AUTO, ScanSettings, read_config, settings_for
-from inference.thumbnails import SIDE_PX, thumbnail
-from inference.wording import crs_code
-from store.alerts import record_changes
-from store.nights import settle_night
-from store.scans import ScanTask, begin_parts, end_part, end_scan, end_uncompared, read_task
-from store.sightings import SeenChange, Sighting, place_changes
-from store.tables import SceneRow
-from workers.context import Commit, Context, Work
-from workers.kinds import GiveBack, Kind
-from workers.scan_jobs import QUEUE, add_blocks_job, add_merge_job
+from service.context import Commit, Context, Work
+from service.job_registry import GiveBack, Kind
+from service.scan_jobs import QUEUE, add_blocks_job, add_merge_job
+from store.alerts.recording import record_changes
+from store.alerts.sightings import SeenChange, Sighting, place_changes
+from store.scans.nights import settle_night
+from store.scans.scans import ScanTask, begin_parts, end_part, end_scan, end_uncompared, read_task
+from store.schema.database import Session
+from store.schema.tables import SceneRow
 
 
 def prepare_scan(context: Context, work: Work) -> Commit | None:

@@ -172,7 +172,7 @@ class Capture:
     """What was seen at one time.
 
     Attributes:
-        frame: temporal median of several frames, H×W×3 uint8; after :func:`imagery.cameras.gate.judge` as the
+        frame: temporal median of several frames, H×W×3 uint8; after :func:`imagery.cameras.quality_check.judge` as the
             reference frame lies, black where it does not reach.
         taken_at: with its time zone.
         quality: None before it was judged, except that a frozen stream is a fault at once.

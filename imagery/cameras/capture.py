@@ -1,6 +1,6 @@
 """One capture of a camera: several frames over some seconds, and their temporal median.
 
-It is made by a process of its own (:mod:`imagery.cameras.capture_here`): what a stream does to that process, or to the
+It is made by a process of its own (:mod:`imagery.cameras.capture_process`): what a stream does to that process, or to the
 library that reads it, is an answer and not an accident, and one that hangs is ended.
 """
 
@@ -63,7 +63,7 @@ def _apart(task: dict[str, object], folder: Path, settings: CaptureSettings, nam
     # nothing of the parent's environment; what is secret goes by standard input, which no other process sees
     environment = ENVIRONMENT | {"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8", "TMPDIR": str(folder)}
     child = subprocess.Popen(
-        [sys.executable, "-I", str(Path(__file__).with_name("capture_here.py"))],
+        [sys.executable, "-I", str(Path(__file__).with_name("capture_process.py"))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # FFmpeg prints whole addresses

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from errors import CameraError
 from imagery.cameras.camera import Frame, Stream
-from imagery.cameras.pictures import decoded
+from imagery.cameras.frames import decoded
 from imagery.cameras.settings import CaptureSettings
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}

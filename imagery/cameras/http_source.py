@@ -13,10 +13,10 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from errors import CameraError
-from imagery.cameras.answers import refusal, silent, unreachable
 from imagery.cameras.camera import Frame, Stream
+from imagery.cameras.camera_errors import refusal, silent, unreachable
+from imagery.cameras.frames import decoded
 from imagery.cameras.multipart import boundary_of, parts
-from imagery.cameras.pictures import decoded
 from imagery.cameras.settings import CaptureSettings
 
 _REDIRECTS = 3

@@ -14,8 +14,8 @@ import cv2
 
 from errors import CameraError
 from imagery.cameras.address import with_credentials
-from imagery.cameras.answers import refusal, silent, unreachable
 from imagery.cameras.camera import Frame, Stream
+from imagery.cameras.camera_errors import refusal, silent, unreachable
 from imagery.cameras.settings import CaptureSettings
 
 _ASK_S = 5.0

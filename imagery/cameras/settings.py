@@ -36,7 +36,7 @@ class CompareSettings:
         persist: captures in which a place must differ from earlier ones of like light; two thirds of the latest, too.
         persist_hours: that must lie between the first and the last of them.
         references: earlier captures of like light that each is compared with at most.
-        threshold: difference (:func:`imagery.cameras.difference.difference`) from which a place is looked at.
+        threshold: difference (:func:`imagery.cameras.frame_difference.difference`) from which a place is looked at.
         sure: difference from which it counts also where the detector does not confirm it.
         min_area_m2: smallest ground that is reported.
         max_error_m: largest error of a corner's place, one standard deviation, that is reported.

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
-from imagery.drone.ground import Ground
 from imagery.drone.lens import Lens
+from imagery.drone.terrain import Ground
 
 Float64 = NDArray[np.float64]
 

@@ -15,8 +15,8 @@ from defusedxml.ElementTree import fromstring
 from PIL import Image, UnidentifiedImageError
 
 from errors import Reason
-from imagery.declared import broken
-from imagery.isolate import LocalFile
+from imagery.files.header_limits import broken
+from imagery.files.safe_file import LocalFile
 
 _DJI = "{http://www.dji.com/drone-dji/1.0/}"
 _PANORAMA = "{http://ns.google.com/photos/1.0/panorama/}"

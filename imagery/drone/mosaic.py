@@ -18,11 +18,11 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from errors import ImageError, OutputError
-from imagery.cog import DATE_TAG, TILE
-from imagery.drone.pixels import PhotoPixels, Progress
-from imagery.drone.place import PlacedFlight, PlacedPhoto, refuse_empty
-from imagery.drone.seams import Labels, choose_photos, look, part_of
-from imagery.tiff_layout import check_written
+from imagery.conversion.cog import DATE_TAG, TILE
+from imagery.drone.orientation import PlacedFlight, PlacedPhoto, refuse_empty
+from imagery.drone.photo_pixels import PhotoPixels, Progress
+from imagery.drone.seamlines import Labels, choose_photos, look, part_of
+from imagery.files.tiff_layout import check_written
 
 BLOCK = 2 * TILE
 _MOST_PIXELS = 2_000_000_000
@@ -53,7 +53,7 @@ def write_mosaic(
 
     Args:
         flight: placed.
-        out: the file to write; to be rewritten as COG by :mod:`imagery.ingest`.
+        out: the file to write; to be rewritten as COG by :mod:`imagery.conversion.ingest`.
         gsd_m: metres per pixel.
         date: day it was taken.
         progress: is told how far it is.

@@ -10,12 +10,12 @@ from typing import Any, Self
 
 from errors import ImageError, Reason
 from imagery.dates import acquisition_date
-from imagery.declared import Declared
 from imagery.drone.exif import Tags, number, read_tags
 from imagery.drone.lens import Lens
 from imagery.drone.settings import DroneSettings, Noise
-from imagery.formats import JPEG, Format
-from imagery.isolate import LocalFile
+from imagery.files.formats import JPEG, Format
+from imagery.files.header_limits import Declared
+from imagery.files.safe_file import LocalFile
 
 _FIRST_DRONES = 2010  # a clock that says an earlier year was never set
 _CLOCK_DAYS = 2  # by which a camera's day may differ from another: it runs in some time zone

@@ -10,7 +10,7 @@ from shapely.geometry import mapping
 from shapely.geometry.polygon import orient
 
 from errors import Reason
-from imagery.drone.place import PlacedFlight, PlacedPhoto, outline_in_degrees
+from imagery.drone.orientation import PlacedFlight, PlacedPhoto, outline_in_degrees
 
 
 def photo_feature(placed: PlacedPhoto, flight: PlacedFlight, mosaic: str) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from shapely.geometry import Polygon, shape
 
 from errors import Reason
 from imagery.cameras.camera import Calibration, Capture, Comparison, GroundChange, Preset
-from imagery.cameras.difference import CELL, WIDE
-from imagery.cameras.ground import area_m2, error_at, metres_per_pixel, projected, watched, worst_error
+from imagery.cameras.frame_difference import CELL, WIDE
+from imagery.cameras.georeferencing import area_m2, error_at, metres_per_pixel, projected, watched, worst_error
 from imagery.cameras.settings import CompareSettings
 from inference.cameras.persistence import Cells, Compared, Floats, compared, lasting, split
 from model.detector import Detector
@@ -44,7 +44,7 @@ def compare(
 
     Args:
         history: judged captures of one preset, any order; those that are not usable are left out. Load what
-            :func:`imagery.cameras.light.alike` names, not years.
+            :func:`imagery.cameras.illumination.alike` names, not years.
         preset: its region and range.
         calibration: of this preset.
         settings: how often and how long a change must persist.

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagery.cameras.camera import Capture
-from imagery.cameras.difference import Look, difference, look_of
-from imagery.cameras.light import alike
+from imagery.cameras.frame_difference import Look, difference, look_of
+from imagery.cameras.illumination import alike
 from imagery.cameras.settings import CompareSettings
 
 Floats = NDArray[np.float32]

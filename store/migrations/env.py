@@ -1,10 +1,10 @@
-"""What alembic runs for each migration, on the connection that :mod:`store.migrate` gives: within its transaction."""
+"""What alembic runs for each migration, on the connection that :mod:`store.schema.migrate` gives: within its transaction."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from store.tables import Base
+from store.schema.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

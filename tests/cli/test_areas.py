@@ -11,8 +11,8 @@ from shapely import box
 from shapely.geometry import mapping
 from typer.testing import CliRunner
 
-from cli.areas import SHOWN, areas_app, layers_app
-from cli.backup import backup, restore
+from cli.administration.areas import SHOWN, areas_app, layers_app
+from cli.administration.backup import backup, restore
 from errors import SettingsError
 from tests.databases import embedded_database
 

@@ -13,18 +13,18 @@ import redis
 import typer
 from typer.testing import CliRunner
 
-from cli.deliveries import deliveries, queue
+from cli.administration.deliveries import deliveries, queue
 from configs.service import read_service
 from errors import SettingsError
-from store.database import Database
-from store.jobs import list_jobs
-from store.outbox import announce, mark_failed
-from store.tables import Alert, Delivery
+from service.broker import check_broker
+from store.alerts.outbox import announce, mark_failed
+from store.jobs.queue import list_jobs
+from store.schema.database import Database
+from store.schema.tables import Alert, Delivery
 from tests.databases import embedded_database
 from tests.services import REDIS
 from tests.store.sample_leads import NOW, lead_in
-from workers.broker import check_broker
-from workers.deliver_queue import send_to_queue
+from workers.delivery.alert_queue import send_to_queue
 
 
 @pytest.fixture

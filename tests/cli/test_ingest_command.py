@@ -14,9 +14,9 @@ import typer
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
-from cli.ingest import ingest
-from store.database import Database
-from store.tables import Batch, BatchFile, Job, SceneRow
+from cli.administration.ingest import ingest
+from store.schema.database import Database
+from store.schema.tables import Batch, BatchFile, Job, SceneRow
 from tests.databases import embedded_database
 from tests.workers.images import CODE, add_areas, write_image
 
@@ -105,14 +105,14 @@ def test_ctrl_c_keeps_what_was_taken_in_and_the_same_command_goes_on(
     write_image(folder / "b_20240501.tif", 2)
     program = f"""
 import os, signal, sys, typer
-import workers.ingest
-from cli.ingest import ingest
-whole = workers.ingest.ingest_image
+import workers.ingest.images
+from cli.administration.ingest import ingest
+whole = workers.ingest.images.ingest_image
 def interrupted(path, name, *given, **named):
     if name.startswith("b"):
         os.kill(os.getpid(), signal.SIGINT)
     return whole(path, name, *given, **named)
-workers.ingest.ingest_image = interrupted
+workers.ingest.images.ingest_image = interrupted
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(ingest)
 app([{str(folder)!r}, "--area", {CODE!r}], standalone_mode=False)

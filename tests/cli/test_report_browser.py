@@ -11,7 +11,7 @@ import pytest
 
 from imagery import open_scene
 from inference.detect_changes import detect_changes
-from inference.outputs import write_outputs
+from inference.outputs.write import write_outputs
 from inference.settings import read_config, settings_for
 from tests.inference.scenes import DifferenceDetector, textured, write_image
 

@@ -15,13 +15,13 @@ import rasterio
 from cli.main import main
 from imagery import open_scene
 from inference.detect_changes import detect_changes
-from inference.outputs import write_not_comparable, write_outputs
+from inference.outputs.scan_folder import read_scan_folder
+from inference.outputs.write import write_not_comparable, write_outputs
 from inference.pair import common_pair
-from inference.scan_folder import read_scan_folder
 from inference.settings import read_config, settings_for
 from tests.inference.scenes import DifferenceDetector, textured, write_image
-from training.manifest import read_manifest
 from training.recipe import Recipe, read_recipe
+from training.sources.manifest import read_manifest
 
 BOXES = {1: (60, 100, 100, 150), 2: (200, 240, 300, 360), 3: (300, 360, 60, 130)}
 """Rows from, to, columns from, to of two houses and a pit, by their number in the scan."""
@@ -174,7 +174,7 @@ def test_an_interrupt_leaves_nothing(scanned: Path, refused: object, monkeypatch
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("training.reviews._write_manifest", interrupted)
+    monkeypatch.setattr("training.reviews.labelled_pairs._write_manifest", interrupted)
     refused(130, "interrupted; nothing was written")
 
 

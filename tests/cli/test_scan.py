@@ -19,7 +19,7 @@ import rasterio
 
 from model.weights import FOLDER
 from tests.inference.scenes import textured, write_image
-from training.sample_scene import render_sample_scene
+from training.sample.scene import render_sample_scene
 from training.synthetic import SceneSpec
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.jobs import ago
+from cli.administration.jobs import ago
 from cli.main import main
-from store.database import Database
-from store.jobs import add_job, claim, fail
-from store.processes import say_alive
+from store.jobs.processes import say_alive
+from store.jobs.queue import add_job, claim, fail
+from store.schema.database import Database
 from tests.databases import embedded_database
 
 NOW = dt.datetime(2026, 11, 23, 12, 0, tzinfo=dt.UTC)

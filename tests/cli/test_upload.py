@@ -15,13 +15,13 @@ import pytest
 from sqlalchemy import select
 
 from cli import main
-from store.batches import batch_report
-from store.tables import Batch
+from service.context import Context
+from store.scenes.batches import batch_report
+from store.schema.tables import Batch
 from tests.web.upload_service import client_of, context_with_people, serving, token_of
 from tests.workers.images import CODE, NEIGHBOUR, write_image
-from web.uploads import list_uploads
-from workers.context import Context
-from workers.work_off import work_off
+from web.uploads.upload_files import list_uploads
+from workers.runtime.run_batch import work_off
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cli.verify import verify
-from enforcement.bundle import Bundle, write_bundle
-from enforcement.signing_key import fingerprint, public_pem
+from cli.detection.verify import verify
+from enforcement.evidence.bundle import Bundle, write_bundle
+from enforcement.evidence.signing_key import fingerprint, public_pem
 from errors import SettingsError
 from tests.enforcement.test_bundle import log
 from tests.enforcement.test_evidence_sheet import LEAD

@@ -19,10 +19,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
-from enforcement.bundle import SEALS, Bundle, write_bundle
-from enforcement.bundle_check import BundleReport, verify_bundle
-from enforcement.chain import START, Row, link
-from enforcement.signing_key import fingerprint, public_pem
+from enforcement.evidence.bundle import SEALS, Bundle, write_bundle
+from enforcement.evidence.bundle_check import BundleReport, verify_bundle
+from enforcement.evidence.signing_key import fingerprint, public_pem
+from enforcement.hash_chain import START, Row, link
 from errors import OutputError, SettingsError
 from tests.enforcement.test_evidence_sheet import LEAD
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from enforcement.cap import Ranked, rank_week
+from enforcement.weekly_quota import Ranked, rank_week
 
 
 def test_the_graver_goes_before_the_surer_before_the_larger_before_the_older() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from enforcement.chain import START, Row, canonical, link, verify
+from enforcement.hash_chain import START, Row, canonical, link, verify
 
 MOMENT = dt.datetime(2026, 11, 25, 1, 2, 3, 4, tzinfo=dt.UTC)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from enforcement.clocks import Calendar, answers, deadline, overdue, read_calendar
+from enforcement.deadlines import Calendar, answers, deadline, overdue, read_calendar
 from enforcement.states import read_states
 from errors import SettingsError
 

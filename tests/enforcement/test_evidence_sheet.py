@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
+from enforcement.alert import Lead, LeadArea, LeadImage, Sight
 from enforcement.areas import NamedArea
-from enforcement.chain import START, Row, link
-from enforcement.evidence_sheet import EvidenceSheet, evidence_sheet
-from enforcement.lead import Lead, LeadArea, LeadImage, Sight
-from enforcement.sheet_drawing import PicturePair, SheetPicture
+from enforcement.evidence.sheet import EvidenceSheet, evidence_sheet
+from enforcement.evidence.sheet_drawing import PicturePair, SheetPicture
+from enforcement.hash_chain import START, Row, link
 from enforcement.units import round_length
 from errors import TubanError
 

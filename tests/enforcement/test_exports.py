@@ -16,10 +16,10 @@ import pytest
 import shapely
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from enforcement.export_columns import COLUMNS
-from enforcement.export_table import write_table
-from enforcement.exports import Exported, geojson_lines, write_geojson, write_geopackage, write_shapefile
-from enforcement.lead import Lead, LeadArea, lead_feature
+from enforcement.alert import Lead, LeadArea, lead_feature
+from enforcement.exports.columns import COLUMNS
+from enforcement.exports.spreadsheet import write_table
+from enforcement.exports.vector_files import Exported, geojson_lines, write_geojson, write_geopackage, write_shapefile
 from errors import OutputError, SettingsError
 from tests.enforcement.test_evidence_sheet import LEAD, OUTLINE
 

@@ -12,7 +12,7 @@ import shapely
 from pyproj import Geod
 from shapely.geometry import MultiPolygon, Point, Polygon, box, shape
 
-from enforcement.lead import Evidence, Lead, LeadArea, LeadImage, Sight, lead_feature
+from enforcement.alert import Evidence, Lead, LeadArea, LeadImage, Sight, lead_feature
 from imagery.error_ellipse import ErrorEllipse
 
 SQUARE = box(120.0123456789, 30.0, 120.0133456789, 30.001)

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from enforcement.numbers import iso_week, lead_number
+from enforcement.alert_number import iso_week, lead_number
 from enforcement.settings import read_enforcement
 from errors import SettingsError
 

@@ -5,9 +5,9 @@ import datetime as dt
 import pytest
 from shapely.geometry import Polygon, box
 
+from enforcement.overlap_ratio import area_m2
 from enforcement.overlaps import KnownFeature, KnownLayer, approval_covers, legal_weight, overlaps_with
 from enforcement.settings import read_enforcement
-from enforcement.shares import area_m2
 
 LEAD = box(116, 40, 116.001, 40.001)
 DAY = dt.date(2026, 11, 25)

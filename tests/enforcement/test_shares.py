@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from enforcement.shares import area_m2, covered, overlap, sound
+from enforcement.overlap_ratio import area_m2, covered, overlap, sound
 
 
 def test_the_overlap_is_told_of_the_smaller_polygon_whichever_comes_first() -> None:

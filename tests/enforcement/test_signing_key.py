@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from enforcement.signing_key import NAME, fingerprint, fingerprint_given, load_or_make_signing_key, public_pem
+from enforcement.evidence.signing_key import NAME, fingerprint, fingerprint_given, load_or_make_signing_key, public_pem
 from errors import SettingsError
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)

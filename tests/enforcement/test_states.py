@@ -9,7 +9,7 @@ import yaml
 from configs import read_yaml
 from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
-from store.tables import Alert, Transition
+from store.schema.tables import Alert, Transition
 
 TABLE = read_states()
 BALANCED = {"total_m2": 500, "demolished_m2": 300, "regularised_m2": 200, "agreed": True}

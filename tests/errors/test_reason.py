@@ -16,7 +16,7 @@ import pytest
 from errors import ImageError, Reason
 from errors.reason import chinese_reasons
 from imagery.cameras.camera import FaultCode
-from imagery.formats import recognise
+from imagery.files.formats import recognise
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("imagery", "inference", "enforcement", "store", "workers", "web")

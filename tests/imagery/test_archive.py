@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from errors import ImageError
-from imagery.archive import Archive
-from imagery.odm import flight_day
-from imagery.sidecars import hidden, sort_out
+from imagery.files.file_roles import hidden, sort_out
+from imagery.files.odm import flight_day
+from imagery.files.zip_archive import Archive
 
 LIMITS: dict[str, Any] = {"max_files": 100, "max_bytes": 50e6, "max_ratio": 200.0}
 

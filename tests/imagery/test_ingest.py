@@ -20,13 +20,13 @@ from rasterio.enums import ColorInterp
 
 from errors import ImageError, OutputError
 from imagery import Limits, Scene, open_scene
-from imagery.declared import Declared
-from imagery.formats import TIFF
-from imagery.ingest import IngestedImage, ingest_image
-from imagery.ingest_apart import ingest_apart
-from imagery.rewrite import rewrite
-from imagery.tiff_layout import check_written
-from imagery.tiled_copy import write_tiled_copy
+from imagery.conversion.ingest import IngestedImage, ingest_image
+from imagery.conversion.ingest_sandboxed import ingest_apart
+from imagery.conversion.rewrite import rewrite
+from imagery.conversion.tiled_copy import write_tiled_copy
+from imagery.files.formats import TIFF
+from imagery.files.header_limits import Declared
+from imagery.files.tiff_layout import check_written
 from tests.store.conftest import small_disk
 
 __all__ = ["small_disk"]
@@ -343,7 +343,7 @@ def test_large_images_and_jpeg_2000_get_a_process_of_their_own(
         asked.append(path.name)
         return ingest_apart(path, *given, **named)
 
-    monkeypatch.setattr("imagery.ingest_apart.ingest_apart", told)
+    monkeypatch.setattr("imagery.conversion.ingest_sandboxed.ingest_apart", told)
     small = save("small.tif", bands(3, "uint8"), **utm50)
     ingest(small)
     ingest(small, limits=replace(Limits(), in_process_pixels=128 * 96 - 1))

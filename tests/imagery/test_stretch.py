@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from imagery import Stretch, open_scene
-from imagery.stretch import measure_stretch
+from imagery.radiometry import measure_stretch
 
 Save = Callable[..., Path]
 

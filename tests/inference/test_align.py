@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from imagery import Patch
-from inference.align import Alignment, AlignSettings, measure_alignment
+from inference.registration.measure import Alignment, AlignSettings, measure_alignment
 
 SIDE = 512
 SETTINGS = AlignSettings()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference.align_field import Lattice, ShiftField, cubic_taps, identity_field
+from inference.registration.shift_field import Lattice, ShiftField, cubic_taps, identity_field
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference.align_field import Lattice, ShiftField, identity_field
-from inference.align_fit import agreed_offset, refine_field
+from inference.registration.field_fitting import agreed_offset, refine_field
+from inference.registration.shift_field import Lattice, ShiftField, identity_field
 
 LATTICE = Lattice(64.0, 64.0, 128.0, 128.0, 8, 8)
 POINTS = LATTICE.points()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference.align_match import box_energy, decide, describe, energy, peaks, share, surface
-from inference.align_vote import allowance, hypotheses, vote
+from inference.registration.coarse_registration import allowance, hypotheses, vote
+from inference.registration.window_matching import box_energy, decide, describe, energy, peaks, share, surface
 
 REACH = 8
 

@@ -10,6 +10,7 @@ import pytest
 
 from errors import TubanError
 from imagery import open_scene
+from inference.block_results import read_findings, write_findings
 from inference.blocks import plan_blocks
 from inference.detect_changes import (
     detect_changes,
@@ -20,8 +21,7 @@ from inference.detect_changes import (
     scan_blocks,
     scene_facts,
 )
-from inference.findings_file import read_findings, write_findings
-from inference.prepared_file import read_prepared, write_prepared
+from inference.scan_plan_file import read_prepared, write_prepared
 from inference.settings import ScanSettings, read_config, settings_for
 from tests.inference.scenes import DifferenceDetector, textured, write_image
 

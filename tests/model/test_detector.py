@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from errors import SettingsError, WeightsError
-from model.balance import apply_table, balance_table
 from model.detector import Detector
+from model.radiometric_normalization import apply_table, balance_table
 from model.weights import FOLDER, find_weights
 
 

@@ -10,7 +10,7 @@ from model.encoders import InvertedEncoder
 from model.network import ChangeNetwork
 from model.registry import LAYOUTS, find_layout
 from training.loss import change_loss
-from training.samples import UNKNOWN
+from training.sources.samples import UNKNOWN
 
 
 @pytest.fixture(params=sorted(LAYOUTS))

@@ -19,7 +19,7 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from imagery import Scene, open_scene
-from inference.align import Alignment, AlignSettings, measure_alignment
+from inference.registration.measure import Alignment, AlignSettings, measure_alignment
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

@@ -15,8 +15,8 @@ from inference.scan_result import ScanResult
 from inference.settings import read_config, settings_for
 from model.detector import Detector
 from tests.inference.scenes import write_image
-from training.measure import measure_pairs
-from training.samples import LabelledPairs, read_rgb
+from training.pixel_scores import measure_pairs
+from training.sources.samples import LabelledPairs, read_rgb
 
 pytestmark = pytest.mark.real
 

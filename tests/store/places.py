@@ -11,10 +11,10 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
-from enforcement.shares import area_m2
-from store.outlines import bounds_of
-from store.sightings import SeenChange
-from store.tables import Area, Feature, Layer, Scan, SceneRow
+from enforcement.overlap_ratio import area_m2
+from store.alerts.sightings import SeenChange
+from store.schema.outlines import bounds_of
+from store.schema.tables import Area, Feature, Layer, Scan, SceneRow
 
 NOW = dt.datetime(2026, 11, 23, 18, 0, tzinfo=dt.UTC)  # two in the morning of the 24th in Shanghai
 VILLAGE = "130131001002"

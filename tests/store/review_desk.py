@@ -12,12 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings, read_service
-from store.database import Database
-from store.people_tables import Person
-from store.reviewing import judge, undo
-from store.rights import Viewer
-from store.tables import Alert, Delivery, Transition
-from store.transitions import verify_transitions
+from store.access.rights import Viewer
+from store.alerts.transitions import verify_transitions
+from store.review.decisions import judge, undo
+from store.schema.database import Database
+from store.schema.tables import Alert, Delivery, Transition
+from store.schema.user_tables import Person
 from tests.store.sample_leads import NOW, add_alert, add_village
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from shapely.geometry import Polygon, box
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.database import Database
-from store.outlines import bounds_of
-from store.tables import Alert, Area, Observation, Scan, SceneRow
+from store.schema.database import Database
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert, Area, Observation, Scan, SceneRow
 
 NOW = dt.datetime(2026, 12, 1, 18, 30, tzinfo=dt.UTC)  # in Shanghai it is the second of December
 VILLAGE = box(120.0, 30.0, 120.1, 30.1)

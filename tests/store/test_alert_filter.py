@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from errors import SettingsError
-from store.alert_search import AlertFilter
+from store.search.alert_search import AlertFilter
 
 FULL = AlertFilter(
     place="330106",

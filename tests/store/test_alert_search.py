@@ -12,7 +12,12 @@ from sqlalchemy import event, insert
 from sqlalchemy.orm import Session
 
 from errors import SettingsError
-from store.alert_search import (
+from store.access.rights import Viewer
+from store.schema.database import Database
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert, AlertLock, Area
+from store.schema.user_tables import Person
+from store.search.alert_search import (
     SORTS,
     AlertFilter,
     MapCluster,
@@ -26,11 +31,6 @@ from store.alert_search import (
     neighbours,
     search_alerts,
 )
-from store.database import Database
-from store.outlines import bounds_of
-from store.people_tables import Person
-from store.rights import Viewer
-from store.tables import Alert, AlertLock, Area
 
 NOW = dt.datetime(2026, 12, 1, 4, 0, tzinfo=dt.UTC)
 TODAY = dt.date(2026, 12, 1)

@@ -14,11 +14,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings, read_service
-from store.alerts import Recorded, record_changes
-from store.database import Database
-from store.sightings import SeenChange, place_changes
-from store.tables import Alert, Area, Delivery, Feature, Observation, Scan, SceneRow, Transition
-from store.transitions import append_transition, verify_transitions
+from store.alerts.recording import Recorded, record_changes
+from store.alerts.sightings import SeenChange, place_changes
+from store.alerts.transitions import append_transition, verify_transitions
+from store.schema.database import Database
+from store.schema.tables import Alert, Area, Delivery, Feature, Observation, Scan, SceneRow, Transition
 from tests.store.places import NOW, VILLAGE, add_approval, add_area, add_scan, add_scene, change, ground
 
 SPRING, AUTUMN, WINTER = dt.date(2026, 3, 1), dt.date(2026, 10, 20), dt.date(2026, 12, 5)

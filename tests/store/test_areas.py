@@ -17,11 +17,11 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 
 from errors import SettingsError
-from store.areas import LoadedAreas, area_code, areas_touching, list_areas, load_areas
-from store.database import Database
-from store.layers import features_touching, list_layers, load_layer
-from store.polygon_file import PolygonFileError, read_polygons
-from store.tables import Area, Feature, Layer
+from store.areas.areas import LoadedAreas, area_code, areas_touching, list_areas, load_areas
+from store.areas.layers import features_touching, list_layers, load_layer
+from store.areas.polygon_file import PolygonFileError, read_polygons
+from store.schema.database import Database
+from store.schema.tables import Area, Feature, Layer
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(days=30)

@@ -17,14 +17,14 @@ from sqlalchemy import create_engine, select, text
 
 from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
-from store.archive import ArchiveError, verify
-from store.backup import SILENT_SECONDS, backup, restore
-from store.database import Database
-from store.migrate import check_current, downgrade, head, upgrade
-from store.objects import open_objects
-from store.outlines import bounds_of
-from store.processes import say_alive
-from store.tables import Area, Base, Counter, Feature, Job, Layer
+from store.backup.archive import ArchiveError, verify
+from store.backup.backup import SILENT_SECONDS, backup, restore
+from store.jobs.processes import say_alive
+from store.objects.object_store import open_objects
+from store.schema.database import Database
+from store.schema.migrate import check_current, downgrade, head, upgrade
+from store.schema.outlines import bounds_of
+from store.schema.tables import Area, Base, Counter, Feature, Job, Layer
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=dt.UTC)
 FILES = {"scenes/ab/abc.tif": bytes(range(256)) * 5000, "evidence/1/before.png": b"before", "received/x": b""}

@@ -10,8 +10,9 @@ import shapely
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from imagery.ingest import IngestedImage
-from store.batches import (
+from imagery.conversion.ingest import IngestedImage
+from store.jobs.queue import add_job
+from store.scenes.batches import (
     CALL_KEY,
     add_file,
     batch_report,
@@ -24,10 +25,9 @@ from store.batches import (
     open_jobs,
     set_outcome,
 )
-from store.database import Database
-from store.jobs import add_job
-from store.scenes import add_scene, codes_like, known_area, scene_by_sha256, smallest_area_at
-from store.tables import Batch, BatchFile, Job, SceneRow
+from store.scenes.scenes import add_scene, codes_like, known_area, scene_by_sha256, smallest_area_at
+from store.schema.database import Database
+from store.schema.tables import Batch, BatchFile, Job, SceneRow
 from tests.store.places import add_area
 
 NOW = dt.datetime(2026, 11, 23, 18, 0, tzinfo=dt.UTC)

@@ -12,9 +12,9 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select, text
 from sqlalchemy.exc import StatementError
 
-from store.database import Database
-from store.outlines import bounds_of, near
-from store.tables import Area, Counter, Tick
+from store.schema.database import Database
+from store.schema.outlines import bounds_of, near
+from store.schema.tables import Area, Counter, Tick
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=dt.UTC)
 

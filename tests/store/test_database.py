@@ -13,9 +13,9 @@ from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from errors import SettingsError
-from store.database import Database
-from store.outlines import bounds_of
-from store.tables import Counter, Feature, Layer, Transition
+from store.schema.database import Database
+from store.schema.outlines import bounds_of
+from store.schema.tables import Counter, Feature, Layer, Transition
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
 

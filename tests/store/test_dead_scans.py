@@ -7,13 +7,13 @@ import datetime as dt
 import pytest
 from sqlalchemy import select
 
-from store.database import Database
-from store.dead_scans import job_key
-from store.jobs import add_job, claim, fail, revive
-from store.lost_jobs import due
-from store.nights import open_night, settle_night
-from store.scans import begin_parts, end_part
-from store.tables import Job, Night, Scan, Uncompared
+from store.jobs.queue import add_job, claim, fail, revive
+from store.jobs.recovery import due
+from store.scans.failed_scans import job_key
+from store.scans.nights import open_night, settle_night
+from store.scans.scans import begin_parts, end_part
+from store.schema.database import Database
+from store.schema.tables import Job, Night, Scan, Uncompared
 from tests.store.places import NOW, add_scan, add_scene, ground
 
 DAY = dt.date(2026, 11, 24)

@@ -10,14 +10,14 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 
-from enforcement.shares import area_m2
+from enforcement.overlap_ratio import area_m2
 from enforcement.states import NotAllowed
 from errors import SettingsError
-from store.database import Database
-from store.layers import features_touching
-from store.outlines import bounds_of
-from store.reviewing import Conflict, merge, split, split_at_gaps, split_by_line, take_lock
-from store.tables import Alert, Feature, Layer, Observation, Transition
+from store.areas.layers import features_touching
+from store.review.decisions import Conflict, merge, split, split_at_gaps, split_by_line, take_lock
+from store.schema.database import Database
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert, Feature, Layer, Observation, Transition
 from tests.store.review_desk import Desk, later
 from tests.store.sample_leads import NOW, PLACE, see
 

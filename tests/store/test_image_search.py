@@ -6,9 +6,15 @@ import datetime as dt
 
 from sqlalchemy.orm import Session
 
-from store.alert_search import row_of
-from store.database import Database
-from store.image_search import (
+from store.access.rights import Viewer
+from store.alerts.alert_geometry import areas_around, outlines_of
+from store.alerts.transitions import append_transition, log_of
+from store.review.reviewed_scans import reviewed_scans
+from store.schema.database import Database
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert, Night, Observation, Uncompared
+from store.search.alert_search import row_of
+from store.search.image_search import (
     SceneFilter,
     count_scenes,
     extent_of_scenes,
@@ -17,12 +23,6 @@ from store.image_search import (
     search_scans,
     search_scenes,
 )
-from store.lead_log import areas_around, outlines_of
-from store.outlines import bounds_of
-from store.reviewed_scans import reviewed_scans
-from store.rights import Viewer
-from store.tables import Alert, Night, Observation, Uncompared
-from store.transitions import append_transition, log_of
 from tests.store.places import NOW, add_area, add_scan, add_scene, ground
 
 A, B = "330199101001", "330199101002"

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from store.database import Database
-from store.jobs import (
+from store.jobs.queue import (
     Claimed,
     LeaseLost,
     add_job,
@@ -26,8 +25,9 @@ from store.jobs import (
     revive,
     to_publish,
 )
-from store.lost_jobs import DIED, due, end_leases, mark_published, unpublished
-from store.tables import Job
+from store.jobs.recovery import DIED, due, end_leases, mark_published, unpublished
+from store.schema.database import Database
+from store.schema.tables import Job
 
 NOW = dt.datetime(2026, 11, 20, 2, 30, tzinfo=dt.UTC)
 LEASE = 60.0

@@ -14,7 +14,12 @@ from shapely.geometry import box
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from store.alert_search import (
+from store.access.rights import Viewer
+from store.alerts.alert_columns import all_leads
+from store.schema.database import Database
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert
+from store.search.alert_search import (
     SORTS,
     AlertFilter,
     alerts_on_map,
@@ -23,11 +28,6 @@ from store.alert_search import (
     neighbours,
     search_alerts,
 )
-from store.database import Database
-from store.lead_board import all_leads
-from store.outlines import bounds_of
-from store.rights import Viewer
-from store.tables import Alert
 from tests.store.test_alert_search import ALL, EVERYWHERE, NOW, TODAY, add, lead, viewer
 
 CODES = ("", "330106", "330106005", "330106005201", "330106005202", "330106006001", "33010700", "330107")
@@ -192,8 +192,8 @@ def test_what_is_not_committed_is_counted_by_its_own_transaction_alone(several: 
 WORKER = """
 import sys
 from sqlalchemy import select
-from store.database import Database
-from store.tables import Alert
+from store.schema.database import Database
+from store.schema.tables import Alert
 
 with Database(sys.argv[1]).write() as session:
     for alert in session.scalars(select(Alert)):

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import event
 
 from errors import SettingsError
-from store.database import Database
-from store.reviewing import DayFigures, figures_of_day, reject_many, take_lock, undo, undo_many
+from store.review.decisions import DayFigures, figures_of_day, reject_many, take_lock, undo, undo_many
+from store.schema.database import Database
 from tests.store.review_desk import Desk, later
 from tests.store.sample_leads import NOW
 

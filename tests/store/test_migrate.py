@@ -22,16 +22,18 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 
 from errors import SettingsError
-from store import migrate
-from store.database import Database
-from store.migrate import check_current, current, downgrade, head, upgrade
-from store.outlines import bounds_of
-from store.tables import Area, Base, Counter, Job
+from store.schema import migrate
+from store.schema.database import Database
+from store.schema.migrate import check_current, current, downgrade, head, upgrade
+from store.schema.outlines import bounds_of
+from store.schema.tables import Area, Base, Counter, Job
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
 REVISIONS = [
     script.revision
-    for script in reversed(list(ScriptDirectory(str(Path(migrate.__file__).parent / "migrations")).walk_revisions()))
+    for script in reversed(
+        list(ScriptDirectory(str(Path(migrate.__file__).parents[1] / "migrations")).walk_revisions())
+    )
 ]
 
 

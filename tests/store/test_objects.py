@@ -12,9 +12,9 @@ import pytest
 
 from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
-from store.object_folder import LEFT_OVER_SECONDS
-from store.object_s3 import S3Objects
-from store.objects import BadKey, ObjectMissing, Objects, ObjectsUnavailable, open_objects
+from store.objects.folder import LEFT_OVER_SECONDS
+from store.objects.object_store import BadKey, ObjectMissing, Objects, ObjectsUnavailable, open_objects
+from store.objects.s3 import S3Objects
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -125,7 +125,7 @@ def test_an_address_that_is_no_place_is_refused(address: str) -> None:
 KILLED_WHILE_WRITING = """
 import signal, sys
 from pathlib import Path
-import store.object_folder as folder
+import store.objects.folder as folder
 
 def stop(path):
     print("written", flush=True)

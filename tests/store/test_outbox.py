@@ -10,9 +10,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
 from configs.service import ServiceSettings, read_service
-from store.database import Database
-from store.leads import read_lead
-from store.outbox import (
+from store.alerts.alert_data import read_lead
+from store.alerts.outbox import (
     announce,
     drop,
     list_deliveries,
@@ -22,7 +21,8 @@ from store.outbox import (
     revive,
     targets,
 )
-from store.tables import Alert, Delivery, Job
+from store.schema.database import Database
+from store.schema.tables import Alert, Delivery, Job
 from tests.store.sample_leads import NOW, add_alert, add_village, lead_in, see
 
 HOOKS = [{"url": f"https://hook.example/{name}", "secret": "s" * 16} for name in ("a", "b")]

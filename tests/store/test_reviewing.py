@@ -11,9 +11,7 @@ from sqlalchemy import select
 
 from enforcement.states import NotAllowed
 from errors import SettingsError
-from store.database import Database
-from store.people_tables import Person
-from store.reviewing import (
+from store.review.decisions import (
     Conflict,
     assign,
     judge,
@@ -25,7 +23,9 @@ from store.reviewing import (
     set_kind_type,
     take_lock,
 )
-from store.tables import Alert
+from store.schema.database import Database
+from store.schema.tables import Alert
+from store.schema.user_tables import Person
 from tests.store.review_desk import Desk, later
 from tests.store.sample_leads import NOW
 

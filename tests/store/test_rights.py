@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, text
 
-from store.database import Database
-from store.outlines import near
-from store.rights import Viewer, areas_seen, begins, features_seen, ground_of, may_see, under
-from store.tables import Area, Feature
+from store.access.rights import Viewer, areas_seen, begins, features_seen, ground_of, may_see, under
+from store.schema.database import Database
+from store.schema.outlines import near
+from store.schema.tables import Area, Feature
 from tests.store.places import add_approval, add_area, ground
 
 COUNTY, TOWNSHIP, VILLAGE, NEIGHBOUR = "130131", "130131001", "130131001002", "130131001003"

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
-from store.database import Database
-from store.nights import open_night, settle_night, summary_of, uncompared_ground
-from store.scans import begin_parts, end_part, end_scan, end_uncompared, read_task, running_scans
-from store.tables import Night, Scan, Uncompared
+from store.scans.nights import open_night, settle_night, summary_of, uncompared_ground
+from store.scans.scans import begin_parts, end_part, end_scan, end_uncompared, read_task, running_scans
+from store.schema.database import Database
+from store.schema.tables import Night, Scan, Uncompared
 from tests.store.places import NOW, add_scan, add_scene, ground
 
 DAY = dt.date(2026, 11, 24)

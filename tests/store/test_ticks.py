@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from store.database import Database
-from store.processes import forget, forget_silent, last_active, processes, say_alive
-from store.ticks import lead, resign, take
+from store.jobs.processes import forget, forget_silent, last_active, processes, say_alive
+from store.jobs.schedule_slots import lead, resign, take
+from store.schema.database import Database
 
 NOW = dt.datetime(2026, 11, 20, 2, 30, tzinfo=dt.UTC)
 

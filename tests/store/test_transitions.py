@@ -10,12 +10,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from enforcement.chain import START
+from enforcement.hash_chain import START
 from enforcement.states import NotAllowed
-from store.database import Database
-from store.outlines import bounds_of
-from store.tables import Alert
-from store.transitions import BrokenChain, Closing, append_transition, closings, verify_transitions
+from store.alerts.transitions import BrokenChain, Closing, append_transition, closings, verify_transitions
+from store.schema.database import Database
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert
 
 NOON = dt.datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=dt.UTC)
 

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.balance import apply_table, balance_table
-from training.appearance import AppearanceSettings, balance, restyle, restyle_image
-from training.draws import Draws
-from training.sensor import compress, hue_and_saturation
-from training.weather import move_sun, turn_season
+from model.radiometric_normalization import apply_table, balance_table
+from training.augmentation.appearance import AppearanceSettings, balance, restyle, restyle_image
+from training.augmentation.random_numbers import Draws
+from training.augmentation.sensor import compress, hue_and_saturation
+from training.augmentation.weather import move_sun, turn_season
 
 EFFECTS = ("season", "sun", "cloud", "haze", "colour", "sharpness", "noise", "compression")
 NOTHING = replace(AppearanceSettings(), **dict.fromkeys(EFFECTS, 0.0))

@@ -22,8 +22,8 @@ from training.card.write import make_card, write_card
 from training.evaluation.pictures import FALSE, HIT, MISSED
 from training.export import export_run
 from training.recipe import Recipe, read_recipe
-from training.rendered import FIRST_SEED
-from training.sample_scene import SAMPLE_SCENE
+from training.sample.scene import SAMPLE_SCENE
+from training.sources.rendered_scenes import FIRST_SEED
 from training.synthetic import SceneSpec
 
 SCENE = SceneSpec(seed=102, width=220, height=220, gsd_m=1.0)

@@ -14,7 +14,7 @@ from tests.inference.scenes import textured
 from tests.training.labelled import StarkDetector, box_mask, write_pair, write_picture
 from training.evaluation.evaluate import evaluate_folder
 from training.evaluation.pictures import FALSE, HIT, MISSED, overlay
-from training.manifest import Manifest, read_manifest
+from training.sources.manifest import Manifest, read_manifest
 
 pytestmark = pytest.mark.usefixtures("plain_exposure")
 

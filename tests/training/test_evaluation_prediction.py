@@ -19,7 +19,7 @@ from training.evaluation.prediction import LARGEST, lay_spans, predict_pair
 from training.evaluation.questions import Asked
 from training.evaluation.reading import LabelledPair
 from training.evaluation.resolution import HeldImage, look_at
-from training.measure import predict_image
+from training.pixel_scores import predict_image
 
 OWN_PIXELS = look_at(read_config(), None)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import training.appearance
+import training.augmentation.appearance
 from tests.training.labelled import StarkDetector, write_pair
 from training.evaluation.evaluate import evaluate_folder
 from training.evaluation.reading import list_pairs, read_pair
@@ -95,7 +95,7 @@ def test_identical_copies_raise_no_alarm(folder: Path, monkeypatch: pytest.Monke
         seeds.append(seed)
         return image.copy()
 
-    monkeypatch.setattr(training.appearance, "restyle_image", same)
+    monkeypatch.setattr(training.augmentation.appearance, "restyle_image", same)
     found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, restyled=True).restyled
     assert seeds == [0, 1, 2, 3]
     assert found["images"] == 4
@@ -110,7 +110,7 @@ def test_what_a_restyled_copy_shows_more_is_a_false_alarm(folder: Path, monkeypa
         out[5:9, 5:9] = 250
         return out
 
-    monkeypatch.setattr(training.appearance, "restyle_image", spotted)
+    monkeypatch.setattr(training.augmentation.appearance, "restyle_image", spotted)
     found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, restyled=True)
     area_km2 = 4 * 192 * 180 * 0.25e-6
     assert found.restyled["false_alarms_per_km2"] == pytest.approx(4 / area_km2), "4 m² is below the mapping unit"

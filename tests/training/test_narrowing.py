@@ -9,7 +9,7 @@ from errors import SettingsError
 from model.encoders import InvertedResidual
 from model.network import ChangeNetwork
 from model.registry import find_layout
-from training.narrowing import narrow
+from training.channel_pruning import narrow
 
 
 def _wide_with_idle_channels() -> ChangeNetwork:

@@ -15,16 +15,16 @@ from errors import OutputError, SettingsError
 from imagery import open_scene
 from inference.changes import Kind
 from inference.detect_changes import lay_over
+from inference.outputs.scan_folder import FoundChange, ScanFolder
 from inference.pair_reader import PairReader
-from inference.scan_folder import FoundChange, ScanFolder
 from inference.settings import read_config, settings_for
 from tests.inference.scenes import ORIGIN, textured, write_image
-from training.manifest import read_manifest
 from training.recipe import Mixture, Recipe, present, read_recipe, with_reviews, write_recipe
-from training.reviews import ReviewedChange, review_folders, window_around, write_reviewed
-from training.sample_verdicts import read_truth, true_verdicts
-from training.samples import UNKNOWN, LabelledPairs
-from training.source_recipes import PairsRecipe
+from training.reviews.labelled_pairs import ReviewedChange, review_folders, window_around, write_reviewed
+from training.sample.verdicts import read_truth, true_verdicts
+from training.sources.manifest import read_manifest
+from training.sources.samples import UNKNOWN, LabelledPairs
+from training.sources.source_recipes import PairsRecipe
 from training.synthetic import SceneSpec, TrueChange, render_scene, write_scene
 
 HOUSE = (300, 240, 340, 300)

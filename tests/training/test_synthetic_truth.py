@@ -12,7 +12,7 @@ from rasterio.features import rasterize
 
 from errors import SettingsError
 from training.synthetic import RenderedPair, SceneSpec, render, render_scene
-from training.synthetic.world import build_world
+from training.synthetic.landscape.world import build_world
 
 STILL = {"misregistration_px": 0.0, "disturbance": 0.0}
 

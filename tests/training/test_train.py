@@ -16,18 +16,18 @@ from model.network import ChangeNetwork
 from model.registry import find_layout
 from model.weights import find_weights, load_network, save_weights
 from tests.inference.scenes import textured
-from training.augment import AugmentSettings, augment
+from training.augmentation.geometry import AugmentSettings, augment
 from training.batches import batches
+from training.building_presence import StandingHead, standing_loss
 from training.card.facts import ValidationFolder
 from training.export import export_run, load_run
-from training.leaning import LeaningBuildings
 from training.loss import gaps, imitation_loss, question_loss
-from training.made_pairs import CrossPairs, MaskedFolder, PastedBuildings, PastedWorks
-from training.measure import BINS, PixelScores, measure_pairs, predict_image
+from training.pixel_scores import BINS, PixelScores, measure_pairs, predict_image
 from training.recipe import Mixture, Recipe, read_recipe
-from training.samples import UNKNOWN, LabelledPairs, Sample, Unchanged
-from training.source_recipes import PairsRecipe
-from training.standing import StandingHead, standing_loss
+from training.sources.cross_pairs import CrossPairs, MaskedFolder, PastedBuildings, PastedWorks
+from training.sources.relief_displacement import LeaningBuildings
+from training.sources.samples import UNKNOWN, LabelledPairs, Sample, Unchanged
+from training.sources.source_recipes import PairsRecipe
 from training.synthetic import SceneSpec
 from training.train import READ_EVERY, Progress, learning_rate, train
 

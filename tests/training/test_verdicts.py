@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from errors import SettingsError
-from training.verdicts import read_verdicts
+from training.reviews.verdicts import read_verdicts
 
 
 def _file(tmp_path: Path, content: str | bytes) -> Path:

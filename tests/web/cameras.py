@@ -8,17 +8,17 @@ import numpy as np
 import shapely
 
 from imagery.cameras.camera import Capture, Light, Quality, Stream
-from store.camera_presets import make_preset
-from store.camera_secrets import camera_key
-from store.camera_tables import CameraChange, CaptureRow
-from store.cameras import add_camera, note_state
-from store.captures import add_capture
-from store.outlines import bounds_of
-from store.tables import Alert
+from service.camera_captures import store_frame
+from service.context import Context
+from store.cameras.cameras import add_camera, note_state
+from store.cameras.captures import add_capture
+from store.cameras.presets import make_preset
+from store.cameras.secrets import camera_key
+from store.schema.camera_tables import CameraChange, CaptureRow
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert
 from tests.web.conftest import NOW
 from tests.web.two_villages import Villages
-from workers.captures import store_frame
-from workers.context import Context
 
 NAME = "ridge over flight b"
 SIZE = (128, 72)

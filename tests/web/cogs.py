@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagery import open_scene
-from imagery.cog import write_cog
+from imagery.conversion.cog import write_cog
 from tests.store.places import CRS
 
 import rasterio  # isort: skip  (settings of GDAL first)

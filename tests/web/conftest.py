@@ -9,16 +9,16 @@ import pytest
 from starlette.testclient import TestClient
 
 from configs.service import ServiceSettings
-from store.people import add_person, begin_session, person_by_login
+from service.context import Context
+from service.home import prepare_home
+from store.access.users import add_person, begin_session, person_by_login
 from tests.databases import embedded_database
 from tests.imagery.cameras.servers import http_cameras, rtsp_cameras
 from tests.web.people import NOW, ORIGIN, PEOPLE
 from tests.web.two_villages import county, villages
 from tests.web.upload_service import address, context, li
 from web.app import make_app
-from web.signed_in import cookie_name, csrf_token
-from workers.context import Context
-from workers.home import prepare_home
+from web.auth.authentication import cookie_name, csrf_token
 
 __all__ = ["NOW", "ORIGIN", "PEOPLE", "address", "context", "county", "http_cameras", "li", "rtsp_cameras", "villages"]
 

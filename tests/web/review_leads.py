@@ -7,9 +7,9 @@ from typing import Any
 
 from shapely.geometry import MultiPolygon, box
 
-from store.outlines import bounds_of
-from store.tables import Alert, Area, Observation, Scan, SceneRow
-from workers.context import Context
+from service.context import Context
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert, Area, Observation, Scan, SceneRow
 
 VILLAGES = {"330199101001": (120.0, "上河村"), "330199101002": (120.05, "石桥村")}
 A, B = "330199U2026110001", "330199U2026119001"

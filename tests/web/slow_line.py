@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from web.uploads import list_uploads
-from workers.context import Context
+from service.context import Context
+from web.uploads.upload_files import list_uploads
 
 
 class Line:

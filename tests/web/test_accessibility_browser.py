@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from errors import Reason
-from store.batches import add_file
-from store.people import begin_session, invite, person_by_login
-from store.tables import Batch
+from service.context import Context
+from store.access.users import begin_session, invite, person_by_login
+from store.scenes.batches import add_file
+from store.schema.tables import Batch
 from tests.web.cameras import report, watch
 from tests.web.chromium import launched, needs_chromium
 from tests.web.people import NOW, PEOPLE
@@ -20,9 +21,8 @@ from tests.web.test_every_route import every_route
 from tests.web.two_villages import CODES, NUMBERS, settle
 from tests.web.upload_service import serving
 from web.app import make_app
+from web.auth.authentication import cookie_name
 from web.front_end import PACKAGES
-from web.signed_in import cookie_name
-from workers.context import Context
 
 AXE = PACKAGES / "axe-core" / "axe.min.js"
 pytestmark = [

@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from service.context import Context
 from tests.web.conftest import Browser, SignIn
 from tests.web.review_leads import B, add_leads
-from web.routes import alerts as alert_routes
-from workers.context import Context
+from web.review import alert_list_routes as alert_routes
 
 
 def _shown(page: str) -> list[str]:

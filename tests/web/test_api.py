@@ -8,11 +8,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from store.transitions import verify_transitions
+from service.context import Context
+from store.alerts.transitions import verify_transitions
 from tests.web.conftest import Browser, SignIn
 from tests.web.two_villages import CODES, NUMBERS, Villages, add_lead, program
 from web.app import make_app
-from workers.context import Context
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ from pyproj import CRS
 from sqlalchemy import select
 
 from errors import Reason
-from store.batches import add_file, end_receiving, file_names, set_outcome
-from store.tables import BatchFile
+from service.batch_intake import Desk
+from service.context import Context
+from store.scenes.batches import add_file, end_receiving, file_names, set_outcome
+from store.schema.tables import BatchFile
 from tests.imagery.test_strangers import vrt_of
 from tests.web.upload_service import (
     BYTES,
@@ -29,11 +31,9 @@ from tests.web.upload_service import (
     token_of,
 )
 from tests.workers.images import CODE, NEIGHBOUR, write_image
-from web.handing_over import NOT_WHOLE, OLD, hand_over, look_after_old_ones
-from web.uploads import begin_upload, folder_of, mark_complete
-from workers.context import Context
-from workers.receive import Desk
-from workers.work_off import work_off
+from web.uploads.batch_submission import NOT_WHOLE, OLD, hand_over, look_after_old_ones
+from web.uploads.upload_files import begin_upload, folder_of, mark_complete
+from workers.runtime.run_batch import work_off
 
 
 def _outcomes(context: Context, client: httpx.Client, batch: int) -> dict[str, tuple[str, str]]:

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from store.camera_tables import PresetRow
-from store.people import begin_session, person_by_login
+from service.context import Context
+from store.access.users import begin_session, person_by_login
+from store.schema.camera_tables import PresetRow
 from tests.web.cameras import watch
 from tests.web.chromium import faultless, launched, needs_chromium
 from tests.web.conftest import NOW
 from tests.web.two_villages import CODES, settle
 from tests.web.upload_service import serving
-from web.signed_in import cookie_name
-from workers.context import Context
+from web.auth.authentication import cookie_name
 
 pytestmark = [
     pytest.mark.slow,

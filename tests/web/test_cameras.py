@@ -13,17 +13,17 @@ from sqlalchemy import select
 
 from configs.service import CameraSettings
 from imagery.cameras.camera import ControlPoint
-from store.backup import backup
-from store.camera_tables import CameraRow, CaptureRow
-from store.people_tables import Action
+from service.camera_jobs import add_capture_job
+from service.context import Context
+from store.backup.backup import backup
+from store.schema.camera_tables import CameraRow, CaptureRow
+from store.schema.user_tables import Action
 from tests.imagery.cameras.http_cameras import PASSWORD, USER
 from tests.imagery.cameras.view import SIZE, SPREAD, point
 from tests.web.cameras import report, watch
 from tests.web.conftest import NOW, SignIn
 from tests.web.two_villages import CODES, NUMBERS, settle
-from workers.camera_jobs import add_capture_job
-from workers.context import Context
-from workers.runner import run_job
+from workers.runtime.job_runner import run_job
 
 TOKEN = "hidden-token"
 FORM = {"name": "ridge", "area_code": "330199", "kind": "mjpeg", "times": "09:00 15:00"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from web.coordinates import NotCoordinates, in_zone, read_place
+from web.maps.coordinates import NotCoordinates, in_zone, read_place
 
 LON, LAT = 113.896405, 30.934372
 CODE, EAST, NORTH = in_zone(LON, LAT) or ("", 0.0, 0.0)

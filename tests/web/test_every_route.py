@@ -17,14 +17,14 @@ from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from store.people import add_person, add_token, person_by_login
-from store.tables import Base
+from service.context import Context
+from store.access.users import add_person, add_token, person_by_login
+from store.schema.tables import Base
 from tests.web.cameras import watch
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
 from tests.web.two_villages import CODES, NUMBERS, program, settle
 from tests.web.upload_service import TUS, metadata
 from web.app import make_app
-from workers.context import Context
 
 OPEN = {
     "/",

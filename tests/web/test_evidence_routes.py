@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from enforcement.bundle_check import verify_bundle
-from enforcement.signing_key import fingerprint, load_or_make_signing_key
-from store.people_tables import Action
+from enforcement.evidence.bundle_check import verify_bundle
+from enforcement.evidence.signing_key import fingerprint, load_or_make_signing_key
+from service.context import Context
+from store.schema.user_tables import Action
 from tests.web.conftest import Browser, SignIn
 from tests.web.two_villages import NUMBERS, Villages, program
 from web.app import make_app
-from workers.context import Context
 
 WHERE = f"/alerts/{NUMBERS['a']}"
 

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from store.people_tables import Action
+from service.context import Context
+from store.schema.user_tables import Action
 from tests.web.two_villages import CODES, NUMBERS, Villages, program
 from web.app import make_app
-from workers.context import Context
 
 EXPORT = "/api/alerts/export"
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from store.outlines import bounds_of
-from store.tables import Alert, Feature, Layer, Night
+from service.context import Context
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert, Feature, Layer, Night
 from tests.store.places import add_approval, add_area, add_scan, add_scene, ground
 from tests.web.conftest import NOW, Browser, SignIn
 from tests.web.test_tiles import TOWN, VILLAGE_A, VILLAGE_B, put_alert
 from web.texts import catalogue
-from workers.context import Context
 
 OWN, OTHER = "330199W2026110001", "330199W2026110002"
 
@@ -46,7 +46,7 @@ def county(service: Context) -> dict[str, Any]:
 
 
 def _village(session: Session, night_id: int, code: str, west: float) -> dict[str, int]:
-    from store.nights import add_uncompared
+    from store.scans.nights import add_uncompared
 
     outline = ground(west, 0, west + 480, 1000)
     before = add_scene(session, dt.date(2026, 5, 1), outline, area_code=code)

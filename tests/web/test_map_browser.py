@@ -14,15 +14,15 @@ from playwright.sync_api import Browser, Page
 from pyproj import Geod
 
 from configs.service import WebSettings
-from store.people import begin_session, person_by_login
-from store.tables import SceneRow
+from service.context import Context
+from store.access.users import begin_session, person_by_login
+from store.schema.tables import SceneRow
 from tests.store.places import add_area, add_scan, ground
 from tests.web.chromium import faultless, launched, needs_chromium
 from tests.web.conftest import NOW
 from tests.web.test_tiles import BLUE, RED, TOWN, VILLAGE_A, lonlat, put_alert, put_scene, quadrants
 from tests.web.tile_server import DEEPEST, EAST, NORTH, WEST, tile_server
 from tests.web.upload_service import serving
-from workers.context import Context
 
 pytestmark = needs_chromium
 

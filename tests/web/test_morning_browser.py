@@ -15,8 +15,10 @@ from shapely import box, transform
 from sqlalchemy import func, select
 
 from configs.service import WebSettings
-from store.people import add_person
-from store.tables import Alert, Batch, Job, Transition
+from service.context import Context
+from service.scan_jobs import add_night_job
+from store.access.users import add_person
+from store.schema.tables import Alert, Batch, Job, Transition
 from tests.inference.scenes import ORIGIN, DifferenceDetector, write_image
 from tests.store.places import add_area
 from tests.web.chromium import come_about, faultless, launched, needs_chromium
@@ -24,11 +26,9 @@ from tests.web.slow_line import Line, arrived, offsets_asked, until
 from tests.web.upload_service import serving
 from tests.workers.embedded import context_in
 from tests.workers.night_service import DAY, VILLAGE, after_image, before_image
-from web.passwords import hash_password
-from workers.context import Context
-from workers.runner import run_job
-from workers.scan_jobs import add_night_job
-from workers.work_off import work_off
+from web.auth.passwords import hash_password
+from workers.runtime.job_runner import run_job
+from workers.runtime.run_batch import work_off
 
 PDFTOTEXT = shutil.which("pdftotext")
 pytestmark = [

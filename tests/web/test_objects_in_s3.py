@@ -13,17 +13,17 @@ from affine import Affine
 from PIL import Image
 
 from configs.service import ServiceSettings
-from store.backup import backup, restore
-from store.objects import open_objects
-from store.people import add_person
-from store.tables import Alert, SceneRow
+from service.batch_intake import receive
+from store.access.users import add_person
+from store.backup.backup import backup, restore
+from store.objects.object_store import open_objects
+from store.schema.tables import Alert, SceneRow
 from tests.inference.scenes import ORIGIN, write_image
 from tests.web.two_villages import program
 from tests.workers.night_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
 from training.synthetic.flight import Camera, fly, lawnmower
 from web.app import make_app
-from workers.receive import receive
-from workers.work_off import work_off
+from workers.runtime.run_batch import work_off
 
 CRS = "EPSG:32650"
 

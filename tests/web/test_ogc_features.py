@@ -9,8 +9,8 @@ import pytest
 from shapely.geometry import shape
 from starlette.testclient import TestClient
 
+from service.context import Context
 from tests.web.two_villages import CODES, NUMBERS, Villages, add_lead
-from workers.context import Context
 
 ITEMS = "/api/ogc/collections/alerts/items"
 

@@ -17,9 +17,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from configs.service import OpenIdSettings
+from service.context import Context
 from tests.web.conftest import ORIGIN, Browser
 from web.app import make_app
-from workers.context import Context
 
 
 class Server(ThreadingHTTPServer):

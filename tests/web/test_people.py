@@ -6,10 +6,10 @@ import re
 
 from sqlalchemy import select
 
-from store.people import invite, person_by_login
-from store.people_tables import Action, Invitation, Person
+from service.context import Context
+from store.access.users import invite, person_by_login
+from store.schema.user_tables import Action, Invitation, Person
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
-from workers.context import Context
 
 
 def _id(service: Context, login: str) -> int:

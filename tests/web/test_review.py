@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from store.people_tables import Action
+from service.context import Context
+from store.schema.user_tables import Action
 from tests.web.conftest import Browser, SignIn
 from tests.web.review_leads import B, add_leads
-from workers.context import Context
 
 JUDGED = {"verdict": "false", "reason": "shadow"}
 ROUTES = [
@@ -65,7 +65,7 @@ def test_a_stranger_is_asked_to_sign_in(stranger: Browser, method: str, what: st
 
 
 def test_every_route_of_a_lead_is_in_the_table() -> None:
-    from web.routes.review import router
+    from web.review.alert_routes import router
 
     told = {(method, route.path) for route in router.routes for method in route.methods}  # type: ignore[attr-defined]
     listed = {(method, "/alerts/{number}" + what.partition("?")[0]) for method, what, _ in ROUTES}

@@ -14,15 +14,15 @@ import pytest
 from sqlalchemy import func, select
 
 from configs.service import ServiceSettings, WebSettings
-from store.people import add_person, begin_session, person_by_login
-from store.tables import Alert, AlertLock
+from service.context import Context
+from service.home import prepare_home
+from store.access.users import add_person, begin_session, person_by_login
+from store.schema.tables import Alert, AlertLock
 from tests.databases import embedded_database
 from tests.web.chromium import come_about, launched, needs_chromium
 from tests.web.conftest import NOW, PEOPLE
 from tests.web.review_leads import add_leads
 from tests.web.upload_service import serving
-from workers.context import Context
-from workers.home import prepare_home
 
 pytestmark = [
     pytest.mark.slow,

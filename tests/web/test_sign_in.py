@@ -7,11 +7,11 @@ import re
 import pytest
 from sqlalchemy import select
 
-from store.people import any_administrator, invite, person_by_login
-from store.people_tables import Action, Person
+from service.context import Context
+from store.access.users import any_administrator, invite, person_by_login
+from store.schema.user_tables import Action, Person
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
-from web.passwords import hash_password
-from workers.context import Context
+from web.auth.passwords import hash_password
 
 PASSWORD = "long enough 密码"
 

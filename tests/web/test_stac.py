@@ -7,9 +7,9 @@ from typing import Any
 import pystac
 from starlette.testclient import TestClient
 
+from service.context import Context
 from tests.web.two_villages import Villages, program
 from web.app import make_app
-from workers.context import Context
 
 ITEMS = "/api/stac/collections/scenes/items"
 

@@ -14,14 +14,14 @@ from shapely.geometry import box
 from sqlalchemy.orm import Session
 
 from imagery import open_scene
-from store.outlines import bounds_of
-from store.tables import Alert, Observation
+from service.context import Context
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert, Observation
 from tests.store.places import CRS, ORIGIN, add_scan, add_scene, ground
 from tests.web.cogs import cog_of
 from tests.web.conftest import NOW, Browser, SignIn
-from web.alert_pictures import alert_views, alert_window
-from web.tiles import TILE_PX, mercator, tile_bounds
-from workers.context import Context
+from web.maps.tiles import TILE_PX, mercator, tile_bounds
+from web.review.alert_pictures import alert_views, alert_window
 
 RED, GREEN, BLUE, YELLOW = (200, 40, 40), (40, 160, 40), (40, 40, 200), (200, 200, 40)
 VILLAGE_A, VILLAGE_B, TOWN = "330199101001", "330199101002", "330199101"
@@ -105,7 +105,7 @@ def scenes(service: Context) -> dict[str, int]:
             "old": put_scene(service, session, quadrants()[::-1], TOWN, dt.date(2026, 6, 1)),
             "new": put_scene(service, session, quadrants("uint16", 10), TOWN, dt.date(2026, 11, 1)),
         }
-        from store.tables import SceneRow
+        from store.schema.tables import SceneRow
 
         scan = add_scan(session, session.get_one(SceneRow, made["old"]), session.get_one(SceneRow, made["new"]))
         service.objects.put(f"scans/{scan.id}/0001_before.jpg", b"\xff\xd8 a picture")
@@ -167,7 +167,7 @@ def test_outside_of_the_scene_tiles_are_transparent(scenes: dict[str, int], sign
 def test_raw_values_are_stretched_as_the_network_sees_them(
     service: Context, scenes: dict[str, int], sign_in: SignIn
 ) -> None:
-    from store.tables import SceneRow
+    from store.schema.tables import SceneRow
 
     with service.database.read() as session:
         key = session.get_one(SceneRow, scenes["new"]).object_key
@@ -210,8 +210,8 @@ def test_a_lead_is_shown_only_to_who_may_see_it(scenes: dict[str, int], sign_in:
 
 def test_the_earlier_image_moves_onto_the_later_one(service: Context, scenes: dict[str, int], sign_in: SignIn) -> None:
     from inference.array_file import pack
-    from inference.prepared_file import SCHEMA
-    from store.tables import Scan
+    from inference.scan_plan_file import SCHEMA
+    from store.schema.tables import Scan
 
     with service.database.write() as session:
         scan = session.query(Scan).one()

@@ -13,22 +13,22 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from cli.reviewed import run_reviewed
+from cli.learning.reviewed import run_reviewed
 from imagery import open_scene
-from imagery.cog import write_cog
+from imagery.conversion.cog import write_cog
 from inference.detect_changes import detect_changes
-from inference.scan_json import compared_record
+from inference.outputs.scan_json import compared_record
 from inference.settings import read_config, settings_for
-from store.outlines import bounds_of
-from store.reviewing import judge
-from store.rights import Viewer
-from store.tables import Alert, Observation
+from service.context import Context
+from store.access.rights import Viewer
+from store.review.decisions import judge
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert, Observation
 from tests.inference.scenes import DifferenceDetector, textured, write_image
 from tests.store.places import add_scan, add_scene
 from tests.web.conftest import NOW
 from tests.web.two_villages import program
 from web.app import make_app
-from workers.context import Context
 
 BOXES = ((60, 100, 100, 150), (200, 240, 300, 360), (300, 360, 60, 130))
 """Rows from, to, columns from, to of what is new."""

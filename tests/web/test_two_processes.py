@@ -14,14 +14,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from store.people import begin_session, person_by_login
+from service.context import Context
+from store.access.users import begin_session, person_by_login
 from tests.web.review_leads import add_leads
 from tests.web.upload_service import BYTES, begin_batch, begin_file, client_of, context_with_people, offset_of, token_of
 from tests.workers.images import NEIGHBOUR
-from web.routes.sign_in import FREE_BY_LOGIN
-from web.signed_in import csrf_token
-from web.uploads import find_upload
-from workers.context import Context
+from web.auth.authentication import csrf_token
+from web.auth.sign_in_routes import FREE_BY_LOGIN
+from web.uploads.upload_files import find_upload
 
 WAIT = 120.0  # seconds; it ends as soon as what is waited for is there
 

@@ -19,8 +19,8 @@ import pytest
 
 from tests.web.chromium import faultless, launched, needs_chromium
 from tests.workers.own_process import ROOT, alive
-from training.sample_areas import TOWNSHIP, write_sample_areas
-from training.sample_scene import render_sample_scene
+from training.sample.areas import TOWNSHIP, write_sample_areas
+from training.sample.scene import render_sample_scene
 from training.synthetic import SceneSpec
 
 pytestmark = [

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from store.people import begin_session, person_by_login
-from store.tables import Batch
+from service.context import Context
+from store.access.users import begin_session, person_by_login
+from store.schema.tables import Batch
 from tests.web.chromium import faultless, launched, needs_chromium
 from tests.web.slow_line import Line, arrived, offsets_asked, until
 from tests.workers.images import CODE, write_image
-from workers.context import Context
-from workers.work_off import work_off
+from workers.runtime.run_batch import work_off
 
 pytestmark = needs_chromium
 LOOKS = os.environ.get("TUBAN_LOOKS", "")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from service.context import Context
 from tests.web.conftest import SignIn
 from tests.web.upload_service import (
     BYTES,
@@ -25,8 +26,7 @@ from tests.web.upload_service import (
     serving,
     token_of,
 )
-from web.uploads import find_upload
-from workers.context import Context
+from web.uploads.upload_files import find_upload
 
 
 def _half_a_request(client: httpx.Client, upload: str, data: bytes, promised: int, offset: int = 0) -> socket.socket:

@@ -11,16 +11,16 @@ from fastapi import FastAPI
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from store.outlines import bounds_of
-from store.people import add_token, person_by_login
-from store.tables import Alert, Batch, BatchFile, Night, Observation, Scan, SceneRow, Uncompared
-from store.transitions import append_transition
+from service.context import Context
+from store.access.users import add_token, person_by_login
+from store.alerts.transitions import append_transition
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert, Batch, BatchFile, Night, Observation, Scan, SceneRow, Uncompared
 from tests.store.places import CRS, ORIGIN, add_area, add_scan, add_scene, ground
 from tests.web.cogs import cog_of
 from tests.web.people import NOW
 from tests.web.people import ORIGIN as HOST
 from web.app import make_app
-from workers.context import Context
 
 CODES = {"a": "330199101001", "b": "330199101002"}
 NUMBERS = {"a": "330199U2026110001", "b": "330199U2026110002"}

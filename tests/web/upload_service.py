@@ -15,13 +15,13 @@ import pytest
 import uvicorn
 
 from configs.service import ServiceSettings, WebSettings
-from store.people import add_person, add_token, person_by_login
+from service.broker import check_broker
+from service.context import Context
+from service.home import prepare_home
+from store.access.users import add_person, add_token, person_by_login
 from tests.databases import embedded_database
 from tests.workers.images import CODE, NEIGHBOUR, add_areas
 from web.app import make_app
-from workers.broker import check_broker
-from workers.context import Context
-from workers.home import prepare_home
 
 TUS = {"tus-resumable": "1.0.0"}
 BYTES = TUS | {"content-type": "application/offset+octet-stream"}

@@ -18,8 +18,8 @@ import kombu
 import pytest
 import redis
 
+from service.job_registry import QUEUES
 from tests.services import RABBITMQ
-from workers.kinds import QUEUES
 
 BROKERS = ("files", "redis", "rabbitmq")
 

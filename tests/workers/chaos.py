@@ -22,16 +22,16 @@ from typing import Any
 from sqlalchemy import create_engine, func, select, text
 
 from configs.service import DeliverySettings, JobSettings, LimitSettings, NightSettings, ServiceSettings
-from store.jobs import add_job
-from store.migrate import upgrade
-from store.tables import Alert, Delivery, Job, Transition
-from store.transitions import verify_transitions
+from service.broker import check_broker
+from service.context import Context
+from service.home import prepare_home
+from service.publishing import publishing
+from store.alerts.transitions import verify_transitions
+from store.jobs.queue import add_job
+from store.schema.migrate import upgrade
+from store.schema.tables import Alert, Delivery, Job, Transition
 from tests.workers.brokers import OwnRedis, own_virtual_host, rabbitmqctl
 from tests.workers.own_process import OwnProcess, environment_of
-from workers.broker import check_broker
-from workers.context import Context
-from workers.home import prepare_home
-from workers.publish import publishing
 
 WORKERS = 3
 _QUEUES = ("--queues", "scan,deliver", "--processes", "1")
@@ -97,7 +97,7 @@ def run(chaos: Run) -> None:
         workers = [
             stack.enter_context(OwnProcess(environment, "tests.workers.own_worker", _QUEUES)) for _ in range(WORKERS)
         ]
-        stack.enter_context(OwnProcess(environment, "workers.schedule", ()))
+        stack.enter_context(OwnProcess(environment, "workers.runtime.schedule", ()))
         _add(chaos)
         plan = {chaos.all() // 3: _restart_broker, 2 * chaos.all() // 3: _drop_connections}
         next_kill, last = chaos.kill_every, time.monotonic() + chaos.seconds

@@ -8,14 +8,14 @@ from typing import Any
 import shapely
 from sqlalchemy.orm import Session
 
-from store.counters import next_number
-from store.jobs import add_job
-from store.outbox import announce
-from store.outlines import bounds_of
-from store.tables import Alert
-from store.transitions import append_transition
-from workers.context import Commit, Context, Work
-from workers.kinds import Kind
+from service.context import Commit, Context, Work
+from service.job_registry import Kind
+from store.alerts.outbox import announce
+from store.alerts.transitions import append_transition
+from store.jobs.queue import add_job
+from store.schema.counters import next_number
+from store.schema.outlines import bounds_of
+from store.schema.tables import Alert
 
 FAILS_FIRST = 7  # every so many-th job fails on its first attempt
 TAKES_LONG = 9  # every so many-th job takes longer than a lease

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from store.database import Database
-from store.tables import Counter
-from workers.context import Commit, Context, Work
+from service.context import Commit, Context, Work
+from store.schema.database import Database
+from store.schema.tables import Counter
 
 
 def counting(context: Context, work: Work) -> Commit:

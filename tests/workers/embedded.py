@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from configs.service import ServiceSettings
-from store.database import Database
-from store.jobs import add_job
-from store.tables import Job
+from service import job_registry as kinds
+from service.broker import check_broker
+from service.context import Context, Handler
+from service.home import prepare_home
+from store.jobs.queue import add_job
+from store.schema.database import Database
+from store.schema.tables import Job
 from tests.databases import embedded_database
-from workers import kinds
-from workers.broker import check_broker
-from workers.context import Context, Handler
-from workers.home import prepare_home
 
 NOW = dt.datetime(2026, 11, 20, 2, 30, tzinfo=dt.UTC)
 

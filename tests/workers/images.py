@@ -12,9 +12,9 @@ import rasterio
 import shapely
 from pyproj import Transformer
 
-from store.database import Database
-from store.outlines import bounds_of
-from store.tables import Area
+from store.schema.database import Database
+from store.schema.outlines import bounds_of
+from store.schema.tables import Area
 from tests.workers.embedded import NOW
 
 CODE, NEIGHBOUR = "330102", "330106"

@@ -9,11 +9,14 @@ from typing import Any
 
 from sqlalchemy import select
 
-from imagery.ingest import ingest_image
-from imagery.limits import Limits
-from store.database import Database
-from store.scenes import add_scene
-from store.tables import (
+from imagery.conversion.ingest import ingest_image
+from imagery.files.limits import Limits
+from service.context import Commit, Context, Work
+from service.job_registry import find_kind
+from service.scan_jobs import add_night_job
+from store.scenes.scenes import add_scene
+from store.schema.database import Database
+from store.schema.tables import (
     Alert,
     Base,
     Delivery,
@@ -27,10 +30,7 @@ from store.tables import (
 )
 from tests.inference.scenes import DifferenceDetector, Image, textured, write_image
 from tests.workers.embedded import context_in
-from workers.context import Commit, Context, Work
-from workers.kinds import find_kind
-from workers.runner import run_job
-from workers.scan_jobs import add_night_job
+from workers.runtime.job_runner import run_job
 
 VILLAGE = "330199101201"
 SPRING, AUTUMN, WINTER = dt.date(2026, 3, 1), dt.date(2026, 10, 20), dt.date(2026, 11, 18)

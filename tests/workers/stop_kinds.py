@@ -6,9 +6,9 @@ import time
 
 from celery.exceptions import SoftTimeLimitExceeded
 
+from service.context import Commit, Context, Work
+from service.job_registry import GiveBack, Kind
 from tests.workers.counting import counting
-from workers.context import Commit, Context, Work
-from workers.kinds import GiveBack, Kind
 
 
 def patient(context: Context, work: Work) -> None:

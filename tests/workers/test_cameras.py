@@ -20,19 +20,19 @@ from configs.service import read_service
 from errors import CameraError, SettingsError
 from imagery.cameras.address import checked_stream
 from imagery.cameras.camera import ControlPoint, Stream
-from store.camera_presets import make_preset, set_calibration
-from store.camera_secrets import NAME, CameraKey, camera_key
-from store.camera_sights import camera_sights, lead_capture
-from store.camera_tables import CameraChange, CameraRow, CaptureRow
-from store.cameras import add_camera, checked_times, stream_of
-from store.tables import Alert, Job, Observation, Scan, SceneRow
+from service.camera_jobs import add_capture_job
+from service.capture_schedule import capture_due, next_capture
+from store.cameras.cameras import add_camera, checked_times, stream_of
+from store.cameras.presets import make_preset, set_calibration
+from store.cameras.secrets import NAME, CameraKey, camera_key
+from store.cameras.sightings import camera_sights, lead_capture
+from store.schema.camera_tables import CameraChange, CameraRow, CaptureRow
+from store.schema.tables import Alert, Job, Observation, Scan, SceneRow
 from tests.inference.scenes import ORIGIN, Image
 from tests.workers.embedded import clock_of
 from tests.workers.night_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
-from workers.camera_clock import capture_due, next_capture
-from workers.camera_jobs import add_capture_job
-from workers.runner import run_job
-from workers.schedule import Rounds
+from workers.runtime.job_runner import run_job
+from workers.runtime.schedule import Rounds
 
 WIDTH, HEIGHT = 640, 360
 SEEN = np.array([[0, 360], [640, 360], [640, 60], [0, 60]], np.float32)  # in the frame …

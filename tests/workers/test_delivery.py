@@ -24,16 +24,16 @@ from sqlalchemy import select
 
 from configs.service import ServiceSettings, read_service
 from errors import SettingsError
-from store.database import Database
-from store.jobs import list_jobs
-from store.outbox import announce
-from store.tables import Alert, Delivery, Job
+from service.context import Context, Work
+from store.alerts.outbox import announce
+from store.jobs.queue import list_jobs
+from store.schema.database import Database
+from store.schema.tables import Alert, Delivery, Job
 from tests.services import RABBITMQ, REDIS
 from tests.store.sample_leads import NOW, add_alert, lead_in
-from workers.context import Context, Work
-from workers.deliver_queue import read_queue, send_to_queue
-from workers.delivery import KINDS, deliver
-from workers.not_taken import NotTaken
+from workers.delivery.alert_queue import read_queue, send_to_queue
+from workers.delivery.deliver import KINDS, deliver
+from workers.delivery.delivery_errors import NotTaken
 
 READER = Path(__file__).parents[2] / "examples" / "read_queue.py"
 EVENT = {"id": "1", "type": "tuban.alert.created", "data": {"properties": {"number": "线索"}}}

@@ -18,8 +18,8 @@ import pytest
 import shapely
 from shapely.geometry import box, mapping
 
-from workers.drop_folder import drop_event
-from workers.not_taken import NotTaken
+from workers.delivery.delivery_errors import NotTaken
+from workers.delivery.drop_folder import drop_event
 
 ZONE = ZoneInfo("Asia/Shanghai")
 PLACE = box(120.01, 30.01, 120.011, 30.011)
@@ -144,8 +144,8 @@ def test_nothing_half_written_is_left_where_there_is_no_room(tmp_path: Path) -> 
 import json, resource, signal, sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
-from workers.drop_folder import drop_event
-from workers.not_taken import NotTaken
+from workers.delivery.drop_folder import drop_event
+from workers.delivery.delivery_errors import NotTaken
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
 try:

@@ -20,8 +20,8 @@ import pytest
 
 from configs.service import HookSettings, read_service
 from errors import SettingsError
-from workers.hooks import may_go_to, post_to_hook, sign
-from workers.not_taken import NotTaken
+from workers.delivery.delivery_errors import NotTaken
+from workers.delivery.web_hooks import may_go_to, post_to_hook, sign
 
 NOW = dt.datetime(2026, 12, 1, 18, 30, tzinfo=dt.UTC)
 SECRET = "a secret of some length"

@@ -21,20 +21,20 @@ from sqlalchemy import select
 
 from errors import OutputError, SettingsError
 from imagery import open_scene
-from imagery.ingest import ingest_image
-from store.batches import BatchReport, FileReport, batch_report, open_jobs
-from store.database import Database
-from store.jobs import list_jobs
-from store.objects import ObjectsUnavailable
-from store.tables import Batch, SceneRow
+from imagery.conversion.ingest import ingest_image
+from service.batch_intake import receive
+from service.context import Context, Work
+from service.job_registry import GiveBack
+from store.jobs.queue import list_jobs
+from store.objects.object_store import ObjectsUnavailable
+from store.scenes.batches import BatchReport, FileReport, batch_report, open_jobs
+from store.schema.database import Database
+from store.schema.tables import Batch, SceneRow
 from tests.workers.embedded import clock_of, context_in
 from tests.workers.images import CODE, NORTH, WEST, add_areas, ground, write_image
-from workers.context import Context, Work
-from workers.ingest import ingest_file, ingest_zip
-from workers.kinds import GiveBack
-from workers.receive import receive
-from workers.runner import run_job
-from workers.work_off import work_off
+from workers.ingest.images import ingest_file, ingest_zip
+from workers.runtime.job_runner import run_job
+from workers.runtime.run_batch import work_off
 
 HANDLERS = {"ingest.file": ingest_file, "ingest.zip": ingest_zip}
 
@@ -327,7 +327,7 @@ def test_without_room_a_job_waits_and_is_tried_again(
         raise OutputError("No room.")
 
     with monkeypatch.context() as broken:
-        broken.setattr("workers.ingest.ingest_image", full)
+        broken.setattr("workers.ingest.images.ingest_image", full)
         assert run_job(context, job) == "waiting"
     clock_of(context).forward(600)
     assert run_job(context, job) == "done"
@@ -353,7 +353,7 @@ def test_a_second_attempt_is_made_in_a_process_of_its_own(
             raise RuntimeError("as a killed process")
         return ingest_image(*given, **named)
 
-    monkeypatch.setattr("workers.ingest.ingest_image", spied)
+    monkeypatch.setattr("workers.ingest.images.ingest_image", spied)
     assert run_job(context, job) == "waiting"
     clock_of(context).forward(600)
     assert run_job(context, job) == "done"
@@ -377,15 +377,15 @@ def test_a_worker_killed_in_the_middle_leaves_nothing_behind(context: Context, f
     program = f"""
         import os, signal
         from pathlib import Path
-        import workers.ingest
+        import workers.ingest.images
         from configs.service import ServiceSettings
-        from store.database import Database
-        from workers.context import Context
-        from workers.runner import run_job
+        from store.schema.database import Database
+        from service.context import Context
+        from workers.runtime.job_runner import run_job
         def killed(*_, **named):
             (named["workdir"] / "stage.tif").write_bytes(b"half")
             os.kill(os.getpid(), signal.SIGKILL)
-        workers.ingest.ingest_image = killed
+        workers.ingest.images.ingest_image = killed
         settings = ServiceSettings(home=Path({str(context.settings.home)!r}), limits={{"free_disk_mib": 0}})
         context = Context(settings, Database(settings.database_url), clock=lambda: __import__("datetime").datetime(
             2026, 11, 20, 2, 30, tzinfo=__import__("datetime").UTC))

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from configs.service import read_service
-from workers.journal import about, begin_journal
+from service.logs import about, begin_journal
 
 SECRET = "a secret of some length"
 

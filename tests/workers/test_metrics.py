@@ -16,16 +16,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from configs.service import read_service
 from errors import SettingsError
-from store.database import Database
-from store.figures import read_figures, shown_target
-from store.jobs import add_job, claim
-from store.nights import open_night
-from store.outbox import announce, mark_delivered, mark_failed
-from store.processes import say_alive
-from store.tables import Alert, Scan
+from service.context import Context
+from service.metrics import MetricsServer, serve
+from store.alerts.outbox import announce, mark_delivered, mark_failed
+from store.jobs.processes import say_alive
+from store.jobs.queue import add_job, claim
+from store.scans.nights import open_night
+from store.schema.database import Database
+from store.schema.tables import Alert, Scan
+from store.views.statistics import read_figures, shown_target
 from tests.store.sample_leads import NOW, lead_in
-from workers.context import Context
-from workers.metrics import MetricsServer, serve
 
 HOOKS = [{"url": f"https://hook.example/in?key={key}", "secret": "s" * 16} for key in ("one", "two")]
 

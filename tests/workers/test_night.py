@@ -12,12 +12,12 @@ import typer
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from cli.night import night as night_command
+from cli.administration.night import night as night_command
 from model.detector import Detector
-from store.areas import load_areas
-from store.database import Database
-from store.tables import Alert, Delivery, Job, Night, Observation, Scan, Uncompared
-from store.transitions import verify_transitions
+from store.alerts.transitions import verify_transitions
+from store.areas.areas import load_areas
+from store.schema.database import Database
+from store.schema.tables import Alert, Delivery, Job, Night, Observation, Scan, Uncompared
 from tests.databases import embedded_database
 from tests.inference.scenes import textured
 from tests.workers.embedded import clock_of
@@ -32,9 +32,9 @@ from tests.workers.night_service import (
     after_image,
     before_image,
 )
-from training.sample_areas import TOWNSHIP, VILLAGES, write_sample_areas
+from training.sample.areas import TOWNSHIP, VILLAGES, write_sample_areas
 from training.synthetic import SceneSpec, render_scene, write_scene
-from workers.runner import run_job
+from workers.runtime.job_runner import run_job
 
 
 @pytest.fixture

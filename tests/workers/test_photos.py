@@ -15,18 +15,18 @@ from pyproj import Transformer
 from sqlalchemy import select
 
 from configs.service import PhotoSettings
-from store.batches import BatchReport, FileReport, batch_report
-from store.jobs import list_jobs
-from store.photo_view import photos_of_batch
-from store.rights import Viewer
-from store.tables import PhotoRow, SceneRow
+from service.batch_intake import receive
+from service.context import Context
+from store.access.rights import Viewer
+from store.jobs.queue import list_jobs
+from store.scenes.batches import BatchReport, FileReport, batch_report
+from store.schema.tables import PhotoRow, SceneRow
+from store.views.photo_view import photos_of_batch
 from tests.workers.embedded import clock_of, context_in
 from tests.workers.images import CODE, NORTH, WEST, add_areas
 from training.synthetic.flight import Camera, Station, Told, fly, lawnmower, shoot, write_photo
-from workers.context import Context
-from workers.receive import receive
-from workers.runner import run_job
-from workers.work_off import work_off
+from workers.runtime.job_runner import run_job
+from workers.runtime.run_batch import work_off
 
 CRS = "EPSG:4547"
 PLACE = rasterio.Affine(0.25, 0, WEST + 1000, 0, -0.25, NORTH - 1000)

@@ -13,8 +13,8 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from configs.service import NightSettings
+from inference.planning import Image, Plan, plan_scans
 from inference.settings import read_config
-from workers.planning import Image, Plan, plan_scans
 
 NIGHT = NightSettings()
 CONFIG = read_config()

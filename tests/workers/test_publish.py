@@ -11,15 +11,15 @@ import kombu
 import pytest
 
 from errors import SettingsError
-from store.jobs import add_job
+from service.broker import check_broker, queue_lengths, shown
+from service.context import Context
+from service.job_registry import queue_name
+from service.message_files import broker_folders
+from service.publishing import TASK, publish, publishing
+from store.jobs.queue import add_job
 from tests.workers.embedded import NOW, clock_of, context_in, given_job, job_of
-from workers.app import TASK, make_app
-from workers.broker import check_broker, queue_lengths, shown
-from workers.context import Context
-from workers.kinds import queue_name
-from workers.message_files import broker_folders
-from workers.publish import publish, publishing
-from workers.upkeep import reap
+from workers.runtime.celery_app import make_app
+from workers.runtime.reaper import reap
 
 
 @pytest.fixture

@@ -13,15 +13,15 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from errors import OutputError, TubanError
-from store.database import Database
-from store.jobs import add_job, claim
+from service.broker import queue_lengths
+from service.context import Commit, Context, Work
+from service.job_registry import GiveBack
+from store.jobs.queue import add_job, claim
+from store.schema.database import Database
 from tests.workers.counting import count, counted, counting
 from tests.workers.embedded import clock_of, context_in, given_job, job_of, until, use_kinds
-from workers import stopping
-from workers.broker import queue_lengths
-from workers.context import Commit, Context, Work
-from workers.kinds import GiveBack
-from workers.runner import run_job
+from workers.runtime import stopping
+from workers.runtime.job_runner import run_job
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from imagery import open_scene
 from inference.detect_changes import detect_changes
 from inference.scan_result import ScanResult
 from inference.settings import read_config, settings_for
-from store.jobs import revive
-from store.tables import Alert, Job, Observation, Scan, Uncompared
+from service.context import Context
+from service.job_registry import GiveBack
+from store.jobs.queue import revive
+from store.schema.tables import Alert, Job, Observation, Scan, Uncompared
 from tests.inference.scenes import DifferenceDetector, textured
 from tests.workers.night_service import AUTUMN, SPRING, Service, after_image, before_image
-from workers.context import Context
-from workers.kinds import GiveBack
 
 
 @pytest.fixture

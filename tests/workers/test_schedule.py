@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from store.database import Database
-from store.jobs import claim, fail, list_jobs
-from store.processes import processes
+from service.broker import queue_lengths
+from service.context import Context
+from service.night_schedule import night_due, night_moment
+from store.jobs.processes import processes
+from store.jobs.queue import claim, fail, list_jobs
+from store.schema.database import Database
 from tests.workers.embedded import clock_of, context_in, given_job
-from workers.broker import queue_lengths
-from workers.context import Context
-from workers.night_clock import night_due, night_moment
-from workers.schedule import Rounds
+from workers.runtime.schedule import Rounds
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -17,19 +17,19 @@ import pytest
 
 from configs.service import LimitSettings, NightSettings, ServiceSettings
 from errors import SettingsError
-from store.database import Database
-from store.jobs import add_job, claim
-from store.lost_jobs import end_leases
-from store.migrate import upgrade
-from store.processes import processes, say_alive
-from store.tables import Job
+from service.context import Context
+from service.process import name_of
+from service.publishing import publish, publishing
+from store.jobs.processes import processes, say_alive
+from store.jobs.queue import add_job, claim
+from store.jobs.recovery import end_leases
+from store.schema.database import Database
+from store.schema.migrate import upgrade
+from store.schema.tables import Job
 from tests.workers.embedded import clock_of, context_in, given_job, job_of, until
 from tests.workers.own_process import ROOT, alive, environment_of
-from workers.context import Context
-from workers.process import name_of
-from workers.publish import publish, publishing
-from workers.start import prepared
-from workers.supervisor import KILL_SECONDS, Part, Supervisor, plan_parts
+from workers.runtime.startup_checks import prepared
+from workers.runtime.supervisor import KILL_SECONDS, Part, Supervisor, plan_parts
 
 WAIT = 240.0  # seconds; it ends as soon as what is waited for is there
 
@@ -243,7 +243,13 @@ def tuban_up(settings: ServiceSettings, log: Path) -> Iterator[subprocess.Popen[
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    command = [sys.executable, "-c", "import typer; from cli.up import up; typer.run(up)", "--port", port]
+    command = [
+        sys.executable,
+        "-c",
+        "import typer; from cli.administration.up import up; typer.run(up)",
+        "--port",
+        port,
+    ]
     with (
         log.open("wb") as written,
         subprocess.Popen(command, env=environment_of(settings), cwd=ROOT, stderr=written, process_group=0) as process,

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from errors import SettingsError
-from store.batches import BatchReport, batch_report
+from service.context import Context
+from store.scenes.batches import BatchReport, batch_report
 from tests.workers.embedded import clock_of, context_in
 from tests.workers.images import CODE, NEIGHBOUR, add_areas, write_image
-from workers.context import Context
-from workers.watch import look
-from workers.work_off import work_off
+from workers.ingest.watched_folder import look
+from workers.runtime.run_batch import work_off
 
 
 def report_of(context: Context, batch: int) -> BatchReport:

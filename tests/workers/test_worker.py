@@ -13,13 +13,13 @@ from typing import Any
 import psutil
 import pytest
 
-from store.jobs import add_job
+from service.context import Context
+from service.publishing import publishing
+from store.jobs.queue import add_job
 from tests.workers.counting import counted
 from tests.workers.embedded import context_in, job_of, until
 from tests.workers.own_process import OwnProcess, alive, environment_of
-from workers.context import Context
-from workers.publish import publishing
-from workers.upkeep import reap
+from workers.runtime.reaper import reap
 
 pytestmark = pytest.mark.slow
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model.weights import Weights
-from training.card.run_log import RunLog
+from training.card.run_figures import RunLog
 from training.evaluation.evaluate import Evaluation
-from training.manifest import Question
 from training.recipe import Recipe
+from training.sources.manifest import Question
 
 
 @dataclass(frozen=True)

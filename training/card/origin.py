@@ -7,9 +7,9 @@ from pathlib import Path
 
 from training.card.facts import Facts
 from training.card.markdown import figure, paragraphs, table
-from training.card.run_log import RunLog
+from training.card.run_figures import RunLog
 from training.recipe import Recipe
-from training.source_recipes import MaskedRecipe, PairsRecipe, RenderedRecipe, SourceRecipe
+from training.sources.source_recipes import MaskedRecipe, PairsRecipe, RenderedRecipe, SourceRecipe
 
 PURPOSE = """\
 **Purpose.** Leads for an inspector: suspected new buildings and ground works between two dates, to be checked on the

@@ -13,11 +13,11 @@ from model.detector import Detector
 from model.network_outputs import CHANGE_OUTPUTS
 from training.card.facts import FolderScores, Picture
 from training.evaluation.evaluate import Progress, evaluate_folder
-from training.manifest import Question
+from training.sources.manifest import Question
 from training.synthetic import RenderedPair, SceneSpec, render_scene
 
 SCENES = tuple(SceneSpec(seed=seed, width=700, height=700, gsd_m=0.5) for seed in (101, 102))
-"""Seeds are below those of :mod:`training.rendered`, and not the demo's."""
+"""Seeds are below those of :mod:`training.sources.rendered_scenes`, and not the demo's."""
 
 QUESTIONS: tuple[Question, ...] = ("building", "ground")
 WIDEST_PX = 1200

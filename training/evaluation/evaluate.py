@@ -21,7 +21,7 @@ from training.evaluation.resolution import look_at
 from training.evaluation.restyled import measure_restyled
 from training.evaluation.robustness import measure_robustness, variations
 from training.evaluation.run import FolderRun
-from training.manifest import Manifest, Question, read_manifest
+from training.sources.manifest import Manifest, Question, read_manifest
 
 ROBUSTNESS_PAIRS = 20
 """Pairs that the curves are measured on, unless a limit is given: each is compared some thirty times."""

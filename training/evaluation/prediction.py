@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.align import Alignment
 from inference.blocks import MARGIN
 from inference.pair_reader import PairReader
+from inference.registration.measure import Alignment
 from model.detector import Detector
 from training.evaluation.reading import LabelledPair
 from training.evaluation.resolution import Look, open_pair

@@ -10,7 +10,7 @@ import numpy as np
 from training.evaluation.prediction import LARGEST, ROUND_TO
 from training.evaluation.reading import Listing
 from training.evaluation.run import FolderRun
-from training.manifest import Manifest
+from training.sources.manifest import Manifest
 
 SCALING = (
     "images reduced by averaging or enlarged bicubically as in a scan; probabilities brought back to the label's grid "

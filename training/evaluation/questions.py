@@ -12,7 +12,7 @@ from inference.settings import MinimumAreas
 from model.network_outputs import CHANGE_OUTPUTS
 from training.evaluation.objects import Components, components
 from training.evaluation.prediction import Prediction
-from training.manifest import Question
+from training.sources.manifest import Question
 
 Floats = NDArray[np.float32]
 

@@ -13,10 +13,10 @@ from odc.geo.geobox import GeoBox
 from imagery import Patch
 from imagery.pyramid import Box, Level, Pyramid
 from imagery.resample import interpolate, positions, window_for
-from inference.align import Alignment, AlignSettings, measure_alignment
-from inference.align_field import identity_field
 from inference.pair import ENLARGED_AT_MOST, Pair, measure_exposure
 from inference.pair_reader import PairReader
+from inference.registration.measure import Alignment, AlignSettings, measure_alignment
+from inference.registration.shift_field import identity_field
 from inference.settings import AUTO, ScanConfig, ScanSettings, settings_for
 
 
@@ -35,7 +35,7 @@ class _HeldPixels(Pyramid):
 
 
 class HeldImage:
-    """An image in memory, read as :class:`imagery.Scene` reads a file: :class:`inference.readable.Readable`."""
+    """An image in memory, read as :class:`imagery.Scene` reads a file: :class:`inference.raster_source.Readable`."""
 
     def __init__(self, image: Patch) -> None:
         """Hold ``image`` on its own pixels."""

@@ -42,7 +42,7 @@ def measure_restyled(
         False alarms, and the share of pixels above the threshold. The seed of image k (A of the first pair, its B, A of
         the second …) is k.
     """
-    from training.appearance import restyle_image
+    from training.augmentation.appearance import restyle_image
 
     tally = ObjectTally(pixel_m2)
     above = scored = images = 0

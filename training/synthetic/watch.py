@@ -17,17 +17,17 @@ from pyproj import Transformer
 from shapely.geometry import Polygon
 
 from training.synthetic import camera as lens
-from training.synthetic.contents import Contents, Crane
+from training.synthetic.landscape.contents import Contents, Crane
+from training.synthetic.landscape.settlement import traffic
+from training.synthetic.landscape.sites import Site
+from training.synthetic.landscape.world import World, build_world
 from training.synthetic.light import sun_at
-from training.synthetic.mast import Mast
-from training.synthetic.perspective import look, rain
-from training.synthetic.render import ground_light
+from training.synthetic.rendering.mast import Mast
+from training.synthetic.rendering.perspective import look, rain
+from training.synthetic.rendering.render import ground_light
 from training.synthetic.season import Season
-from training.synthetic.settlement import traffic
-from training.synthetic.sites import Site
 from training.synthetic.spec import SceneSpec
 from training.synthetic.window import Window
-from training.synthetic.world import World, build_world
 
 _HEIGHT_M = 34.0
 _FIELD_OF_VIEW = np.radians(62)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from store.columns import Instant, Outline
+from store.schema.column_types import Instant, Outline
 
 revision = "0001"
 down_revision = None

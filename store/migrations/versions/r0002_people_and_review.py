@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from store.columns import Instant
+from store.schema.column_types import Instant
 
 revision = "0002"
 down_revision = "0001"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from store.columns import Outline
+from store.schema.column_types import Outline
 
 revision = "0003"
 down_revision = "0002"

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from store.columns import Instant, Outline
+from store.schema.column_types import Instant, Outline
 
 revision = "0004"
 down_revision = "0003"

@@ -9,9 +9,9 @@ import pytest
 from shapely.geometry import Polygon, box
 
 from errors import ControlPointError
-from imagery.cameras.calibrate import calibrate
+from imagery.cameras.calibration import calibrate
 from imagery.cameras.camera import Calibration, Preset
-from imagery.cameras.ground import area_m2, error_at, lonlat, projected, watched, worst_error
+from imagery.cameras.georeferencing import area_m2, error_at, lonlat, projected, watched, worst_error
 from tests.imagery.cameras.view import SIZE, SPREAD, degrees_of, metres_of, pixel_of, point
 
 PRESET = Preset("valley", (), (), 400.0, SIZE)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from imagery.cameras.camera import Capture, Frame, Quality
 from imagery.cameras.capture import FROZEN
-from imagery.cameras.difference import difference, look_of
-from imagery.cameras.gate import judge
-from imagery.cameras.light import alike, measure_light
+from imagery.cameras.frame_difference import difference, look_of
+from imagery.cameras.illumination import alike, measure_light
+from imagery.cameras.quality_check import judge
 
 AT = dt.datetime(2026, 5, 4, 12, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 ROWS, COLUMNS = 270, 480

@@ -17,9 +17,9 @@ from imagery.cameras.address import check_host, checked_stream, with_credentials
 from imagery.cameras.camera import Stream
 from imagery.cameras.capture import capture
 from imagery.cameras.folder_source import newest
+from imagery.cameras.frames import median
 from imagery.cameras.http_source import mjpeg, still
 from imagery.cameras.multipart import parts
-from imagery.cameras.pictures import median
 from imagery.cameras.settings import CaptureSettings
 from tests.imagery.cameras.http_cameras import PASSWORD, USER, jpeg, picture
 from tests.imagery.cameras.servers import rtsp_server

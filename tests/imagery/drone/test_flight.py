@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from errors import ImageError
 from imagery import Limits, open_scene
-from imagery.drone.check import check_photo
 from imagery.drone.collinearity import Pose, to_ground
-from imagery.drone.ground import Frame, Ground
+from imagery.drone.initial_poses import positions, start_poses
 from imagery.drone.mosaic import write_mosaic
+from imagery.drone.orientation import PlacedFlight, place_flight
 from imagery.drone.photo import Photo
-from imagery.drone.place import PlacedFlight, place_flight
+from imagery.drone.photo_check import check_photo
 from imagery.drone.settings import drone_settings
-from imagery.drone.start import positions, start_poses
-from inference.align_photo import register_photo
+from imagery.drone.terrain import Frame, Ground
+from inference.registration.photo_registration import register_photo
 from tests.imagery.drone.conftest import CAMERA, SPEC, Flown
 from training.synthetic.flight import Plane, Station, Told, fly
 

@@ -14,9 +14,9 @@ from pyproj import Transformer
 
 from errors import ImageError
 from imagery import Limits
-from imagery.drone.check import check_photo
 from imagery.drone.flights import flight_date, group_flights
 from imagery.drone.photo import Photo
+from imagery.drone.photo_check import check_photo
 from imagery.drone.settings import drone_settings
 from training.synthetic.flight import Camera, Station, Told, write_photo
 

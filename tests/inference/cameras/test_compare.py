@@ -12,10 +12,10 @@ import pytest
 from shapely.ops import unary_union
 
 from benchmarks.cameras import calibrated
-from imagery.cameras.calibrate import calibrate
+from imagery.cameras.calibration import calibrate
 from imagery.cameras.camera import Calibration, Capture, Comparison, Frame, Preset
-from imagery.cameras.gate import judge
-from imagery.cameras.light import measure_light
+from imagery.cameras.illumination import measure_light
+from imagery.cameras.quality_check import judge
 from imagery.cameras.settings import CompareSettings
 from inference.cameras.compare import compare
 from tests.imagery.cameras.test_gate import COLUMNS, REFERENCE, ROWS, SCENE, shot

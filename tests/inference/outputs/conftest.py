@@ -17,9 +17,9 @@ from pyproj import Transformer
 from shapely.geometry import Polygon
 
 from enforcement.units import mu
-from inference.align import Alignment
-from inference.align_field import ShiftField
 from inference.changes import Change, Kind
+from inference.registration.measure import Alignment
+from inference.registration.shift_field import ShiftField
 from inference.scan_result import ScanResult, SceneFacts
 from inference.settings import MinimumAreas, Profile, ScanSettings
 

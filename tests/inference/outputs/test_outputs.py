@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from errors import OutputError
-from inference.outputs import write_not_comparable, write_outputs
-from inference.report import MOST_PICTURES, PICTURES_BYTES, Report
-from inference.wording import printable
+from inference.outputs.report import MOST_PICTURES, PICTURES_BYTES, Report
+from inference.outputs.wording import printable
+from inference.outputs.write import write_not_comparable, write_outputs
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}\u202egnp\udcff.tif"""
 

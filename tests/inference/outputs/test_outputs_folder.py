@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from errors import OutputError
-from inference.output_folder import check_output, finished_folder
+from inference.outputs.output_folder import check_output, finished_folder
 
 RECORD = '{"schema": "tuban-scan/1"}'
 
@@ -45,7 +45,7 @@ def test_an_earlier_scan_is_replaced_as_a_whole(tmp_path):
 
 
 def test_an_earlier_scan_is_replaced_where_names_cannot_be_swapped(tmp_path, monkeypatch):
-    monkeypatch.setattr("inference.output_folder._exchange", lambda one, other: False)
+    monkeypatch.setattr("inference.outputs.output_folder._exchange", lambda one, other: False)
     _write(tmp_path / "out", "old")
     _write(tmp_path / "out")
     assert (tmp_path / "out" / "report.html").read_text() == "new"
@@ -140,7 +140,7 @@ def test_an_interruption_leaves_the_earlier_scan_and_nothing_else(stop, tmp_path
 KILLED = """
 import os, sys, signal
 from pathlib import Path
-from inference.output_folder import finished_folder
+from inference.outputs.output_folder import finished_folder
 with finished_folder(Path(sys.argv[1])) as folder:
     (folder / "report.html").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -13,10 +13,10 @@ from odc.geo.geobox import GeoBox
 from PIL import Image
 from shapely.geometry import box
 
-from inference.align_field import Lattice, ShiftField
-from inference.evidence import NOTHING, View, close_up, look, overview, shift_on
-from inference.report_map import Mark, lay_marks
-from inference.thumbnails import COLOURS, jpeg_within, thumbnail, with_outline
+from inference.outputs.crop_evidence import NOTHING, View, close_up, look, overview, shift_on
+from inference.outputs.report_labels import Mark, lay_marks
+from inference.outputs.thumbnails import COLOURS, jpeg_within, thumbnail, with_outline
+from inference.registration.shift_field import Lattice, ShiftField
 
 
 def _dot(picture: NDArray[np.uint8]) -> tuple[float, float]:

@@ -14,7 +14,7 @@ import shapely
 from pyproj import Transformer
 from shapely.geometry import Polygon
 
-from inference.vector_outputs import attributes, centre, write_geojson, write_geopackage
+from inference.outputs.vector_files import attributes, centre, write_geojson, write_geopackage
 
 MERIDIANS = {"EPSG:32650": 117.0, "EPSG:4547": 114.0}
 

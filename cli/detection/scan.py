@@ -1,0 +1,191 @@
+"""``tuban scan``: two images in, changes on the map out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli.detection.progress import scan_progress
+from errors import NotComparable, SettingsError
+from imagery import open_scene
+from inference.detect_changes import detect_changes, scene_facts
+from inference.outputs.probability_raster import ProbabilityRaster
+from inference.outputs.write import check_output, write_not_comparable, write_outputs
+from inference.pair import common_pair
+from inference.scan_result import ScanResult
+from inference.settings import AUTO, read_config, settings_for
+from model.detector import Detector
+
+
+class Runtime(StrEnum):
+    """What computes."""
+
+    openvino = "openvino"
+    torch_cpu = "torch-cpu"
+    torch_cuda = "torch-cuda"
+
+
+Day = Annotated[
+    dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of acquisition, if the file lacks it.")
+]
+
+
+def band_numbers(text: str | None) -> tuple[int, int, int] | None:
+    """Bands of red, green and blue from what was given as --bands."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
+        raise SettingsError(f"--bands is {text!r}; expected three band numbers from 1 as red,green,blue: 3,2,1.")
+    red, green, blue = (int(part) for part in parts)
+    return red, green, blue
+
+
+def run_scan(
+    before: Path,
+    after: Path,
+    out: Path,
+    *,
+    profile: str = AUTO,
+    gsd: float | None = None,
+    bands: str | None = None,
+    crs: str | None = None,
+    dates: tuple[dt.date | None, dt.date | None] = (None, None),
+    weights: str | None = None,
+    weights_folder: Path | None = None,
+    runtime: str | None = None,
+    threads: int | None = None,
+    block: int | None = None,
+    probability: bool = False,
+    config: Path = Path("profiles.yaml"),
+) -> ScanResult:
+    """Scan a pair and write everything to ``out``; see :func:`scan` for the arguments."""
+    check_output(out)
+    settings_file = read_config(config)
+    rgb = band_numbers(bands)
+    where = {} if weights_folder is None else {"folder": weights_folder}
+    # what is much finer than any profile looks at is given overviews once, not read in full for every piece
+    finest = min(known.resolution_m for known in settings_file.profiles.values())
+    # opened before the weights are loaded: a broken file is told at once
+    with (
+        open_scene(before, gsd=gsd, bands=rgb, crs=crs, date=dates[0], resolution=finest) as earlier,
+        open_scene(after, gsd=gsd, bands=rgb, crs=crs, date=dates[1], resolution=finest) as later,
+    ):
+        settings = settings_for(
+            settings_file, profile, max(earlier.gsd_m, later.gsd_m), **({} if block is None else {"block_px": block})
+        )
+        detector = Detector(weights or settings_file.weights, runtime=runtime, threads=threads, **where)
+        raster = ProbabilityRaster(out) if probability else None
+        try:
+            with scan_progress() as progress:
+                result = detect_changes(earlier, later, detector, settings, progress, raster.open if raster else None)
+            pair = common_pair(earlier, later, settings)
+            cog = raster.finish() if raster else None
+            write_outputs(result, pair.before, pair.after, out, probability=cog)
+        except NotComparable as outcome:
+            write_not_comparable(out, str(outcome), scene_facts(earlier), scene_facts(later), settings=settings)
+            raise
+        finally:
+            if raster is not None:
+                raster.discard()
+        return result
+
+
+def tell_result(result: ScanResult, earlier: Path, later: Path, out: Path) -> None:
+    """Say in a few lines what a scan found and where the report lies."""
+    words = Console(highlight=False, soft_wrap=True)
+    kinds = {"construction": "construction", "ground": "excavation and ground works", "demolition": "demolition"}
+    alignment = result.alignment
+    if earlier.resolve() != later.resolve() and result.before.sha256 == result.after.sha256:
+        words.print("Note: both files have the same content, byte for byte. Was the right one given?", style="yellow")
+    if not result.placed:
+        words.print("The images have no coordinates: outlines are in pixels of the later image.", style="yellow")
+    if alignment.residual_px is not None:
+        words.print(
+            f"Registered to {alignment.residual_px:.2f} px ({alignment.residual_px * result.resolution_m:.2f} m), "
+            f"before: {alignment.residual_before_px:.2f} px."
+        )
+    elif alignment.reason:
+        words.print(f"Registration: {alignment.reason}.", style="yellow")
+    missing = sum(result.not_looked_at_m2.values())
+    words.print(
+        f"Compared {result.looked_at_m2 / 1e6:.3f} km² at {result.resolution_m:.3g} m per pixel"
+        + (f"; {missing / 1e6:.3f} km² could not be compared." if missing else ".")
+    )
+    if not result.changes:
+        words.print("No change found in what was compared.")
+    for kind, label in kinds.items():
+        found = [change for change in result.changes if change.kind == kind]
+        if found:
+            area = sum(change.area_m2 for change in found)
+            words.print(f"  {len(found):>4}  {label}: {area / 10_000 * 15:.1f} mu ({area:,.0f} m²)")
+    words.print(f"Suspected changes, to be checked on the ground: {out / 'report.html'}")
+
+
+def scan(
+    before: Annotated[Path, typer.Argument(help="The earlier image: GeoTIFF, JPEG, PNG, JPEG 2000 or WebP.")],
+    after: Annotated[Path, typer.Argument(help="The later image of the same place.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the results; an earlier scan in it is replaced.")
+    ],
+    profile: Annotated[
+        str, typer.Option(help="Kind of imagery: drone, aerial, satellite, medium; auto chooses by resolution.")
+    ] = AUTO,
+    gsd: Annotated[
+        float | None,
+        typer.Option(help="Metres per pixel, for images without coordinates; outlines are then in pixels."),
+    ] = None,
+    bands: Annotated[
+        str | None, typer.Option(help="Bands of red, green and blue, from 1, if not found: 3,2,1.")
+    ] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="Coordinate system of images that have coordinates without naming it: EPSG:4547.")
+    ] = None,
+    before_date: Day = None,
+    after_date: Day = None,
+    json: Annotated[bool, typer.Option("--json", help="Print scan.json on standard output.")] = False,
+    probability: Annotated[bool, typer.Option("--probability", help="Also write probability.tif (COG).")] = False,
+    weights: Annotated[str | None, typer.Option(help="Name of the network's weights.")] = None,
+    weights_folder: Annotated[Path | None, typer.Option(help="Folder with weights of your own.")] = None,
+    runtime: Annotated[Runtime | None, typer.Option(help="What computes; default: what suits the machine.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads to compute with; default: all cores.")] = None,
+    block: Annotated[
+        int | None, typer.Option(min=64, help="Side of a block in pixels; smaller needs less memory.")
+    ] = None,
+    config: Annotated[Path, typer.Option(help="Settings file instead of the one that ships.")] = Path("profiles.yaml"),
+) -> None:
+    """Compare two dates of one place and write what changed.
+
+    Writes changes.geojson, changes.gpkg, thumbnails/, report.html and scan.json to the folder of --out.
+
+    Example: tuban scan village_2023.tif village_2024.tif --out results
+
+    Exit codes: 0 compared, 2 wrong arguments, 3 an image cannot be used, 4 the images cannot be compared,
+    5 the results cannot be written, 6 the weights cannot be used, 130 interrupted.
+    """
+    result = run_scan(
+        before,
+        after,
+        out,
+        profile=profile,
+        gsd=gsd,
+        bands=bands,
+        crs=crs,
+        dates=(before_date and before_date.date(), after_date and after_date.date()),
+        weights=weights,
+        weights_folder=weights_folder,
+        runtime=runtime and runtime.value,
+        threads=threads,
+        block=block,
+        probability=probability,
+        config=config,
+    )
+    if json:
+        typer.echo((out / "scan.json").read_text(encoding="utf-8"), nl=False)
+    else:
+        tell_result(result, before, after, out)

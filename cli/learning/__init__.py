@@ -1,0 +1,1 @@
+"""Commands for training and evaluation."""

@@ -1,0 +1,1 @@
+"""Alerts as GeoJSON, GeoPackage, Shapefile and spreadsheet."""

@@ -1,0 +1,1 @@
+"""Rewrite received images as our own cloud-optimised GeoTIFFs."""

@@ -1,0 +1,169 @@
+"""A scene rewritten as a cloud-optimised GeoTIFF (COG) of ours: what a scan reads of a file, and nothing else of it.
+
+That is red, green and blue (or one grey band) in the numbers they came in, which pixels are valid, the place, and the
+day. Lossless; with averaged overviews, so that it can be read at any scale in pieces.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from pyproj import CRS
+from rasterio._err import CPLE_BaseError
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from errors import OutputError
+from imagery.files.tiff_layout import check_written
+from imagery.scene import Scene
+
+TILE = 512
+DATE_TAG = "ACQUISITIONDATE"  # one of those that imagery.dates believes first
+
+_PIECE_BYTES = 96 * 1024 * 1024  # of values held at once; some copies of them are made
+_CELLS = 1024  # validity is counted on a grid of so many cells along the longer side
+
+_THREADS = 2  # that compress
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which of a scene's pixels are valid, counted in square cells.
+
+    Attributes:
+        cell: pixels along the side of a cell; those at the right and lower end may be cut.
+        shares: float32 rows×columns, share of each cell's pixels that is valid, 0…1.
+        valid_share: the same of the whole scene.
+    """
+
+    cell: int
+    shares: NDArray[np.float32]
+    valid_share: float
+
+
+def write_cog(scene: Scene, out: Path, workdir: Path, date: dt.date | None) -> Coverage:
+    """Write ``scene`` to ``out``. Memory is bounded however large it is.
+
+    Args:
+        scene: opened, with a place.
+        out: the file to write.
+        workdir: a folder for an intermediate file of about the same size.
+        date: day of acquisition; written as a tag.
+
+    Raises:
+        ImageError: pixels that cannot be decoded.
+        OutputError: the files cannot be written, for lack of room for example.
+    """
+    stage = workdir / "stage.tif"
+    try:
+        coverage = _write_stage(scene, stage, date)
+        check_written(stage)
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+            rasterio.shutil.copy(
+                stage,
+                out,
+                driver="COG",
+                compress="DEFLATE",
+                predictor="YES",
+                blocksize=TILE,
+                overview_resampling="AVERAGE",  # of valid pixels only
+                bigtiff="IF_SAFER",
+                num_threads=_THREADS,
+            )
+        check_written(out)
+    except (RasterioError, CPLE_BaseError, OSError) as error:
+        out.unlink(missing_ok=True)
+        line = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise OutputError(f"{scene.name} could not be rewritten in {workdir} ({line}). Is there room?") from error
+    finally:
+        stage.unlink(missing_ok=True)
+    return coverage
+
+
+def _write_stage(scene: Scene, stage: Path, date: dt.date | None) -> Coverage:
+    """A tiled file with all that the COG holds, from which GDAL can make it."""
+    cell = max(1, -(-max(scene.width, scene.height) // _CELLS))
+    counts = np.zeros((-(-scene.height // cell), -(-scene.width // cell)), np.int64)
+    masked = scene.mask_source != "none" or scene.dtype == "float32"
+    profile: dict[str, Any] = {
+        "driver": "GTiff",
+        "width": scene.width,
+        "height": scene.height,
+        "count": 1 if scene.grey else 3,
+        "dtype": scene.dtype,
+        "crs": rasterio_crs(scene),
+        "transform": scene.geobox.affine,
+        "tiled": True,
+        "blockxsize": TILE,
+        "blockysize": TILE,
+        "interleave": "pixel",
+        "compress": "zstd",
+        "zstd_level": 1,
+        "predictor": 3 if scene.dtype == "float32" else 2,
+        "photometric": "MINISBLACK" if scene.grey else "RGB",
+        "bigtiff": "IF_SAFER",
+    }
+    with warnings.catch_warnings(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(stage, "w", **profile) as copy:
+            if not scene.grey:
+                copy.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
+            if date is not None:
+                copy.update_tags(**{DATE_TAG: date.isoformat()})
+            for rows, columns in _pieces(scene):
+                values, valid = scene.raw(rows, columns)
+                if not valid.all():
+                    values[~valid] = 0  # compresses well, and no NaN is left to be averaged
+                window = Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
+                for band in range(profile["count"]):
+                    copy.write(values[..., band], band + 1, window=window)
+                if masked:
+                    copy.write_mask(valid, window=window)
+                _count(counts, valid, rows.start, columns.start, cell)
+    return _coverage(scene, counts, cell)
+
+
+def _pieces(scene: Scene) -> Iterator[tuple[slice, slice]]:
+    """Rows of tiles, as wide as memory allows: a file stored in lines is then decoded only once."""
+    bytes_per_column = TILE * 3 * np.dtype(scene.dtype).itemsize
+    step = max(TILE, _PIECE_BYTES // bytes_per_column // TILE * TILE)
+    for top in range(0, scene.height, TILE):
+        for left in range(0, scene.width, step):
+            yield slice(top, min(top + TILE, scene.height)), slice(left, min(left + step, scene.width))
+
+
+def _count(counts: NDArray[np.int64], valid: NDArray[np.bool_], top: int, left: int, cell: int) -> None:
+    """Add the valid pixels of a piece to the cells they lie in."""
+    rows, columns = _starts(top, valid.shape[0], cell), _starts(left, valid.shape[1], cell)
+    sums = np.add.reduceat(np.add.reduceat(valid, rows, axis=0, dtype=np.int64), columns, axis=1)
+    first_row, first_column = top // cell, left // cell
+    counts[first_row : first_row + len(rows), first_column : first_column + len(columns)] += sums
+
+
+def _starts(offset: int, length: int, cell: int) -> NDArray[np.int64]:
+    """Where within a piece, which begins ``offset`` pixels into the scene, each cell begins."""
+    return np.unique(np.maximum(np.arange(offset // cell * cell, offset + length, cell) - offset, 0))
+
+
+def _coverage(scene: Scene, counts: NDArray[np.int64], cell: int) -> Coverage:
+    heights = np.minimum(cell, scene.height - cell * np.arange(counts.shape[0]))
+    widths = np.minimum(cell, scene.width - cell * np.arange(counts.shape[1]))
+    shares = (counts / np.outer(heights, widths)).astype(np.float32)
+    return Coverage(cell, shares, float(counts.sum()) / (scene.width * scene.height))
+
+
+def rasterio_crs(scene: Scene) -> rasterio.CRS:
+    """The scene's coordinate system for rasterio, by its code where it has one."""
+    crs = CRS.from_wkt(scene.geobox.crs.to_wkt())
+    code = crs.to_epsg(min_confidence=100)
+    return rasterio.CRS.from_epsg(code) if code else rasterio.CRS.from_wkt(crs.to_wkt())

@@ -1,0 +1,1 @@
+"""Untrusted files: format, header limits, safe copies, archives and sidecar files."""

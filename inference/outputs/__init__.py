@@ -1,0 +1,1 @@
+"""Write a scan's results: vector files, thumbnails, report and record."""

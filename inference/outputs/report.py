@@ -1,0 +1,202 @@
+"""``report.html``: a scan on one page, in one file that needs nothing else, for a person who decides what to check."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from shapely.geometry import Polygon
+
+from enforcement.units import mu
+from inference.changes import Change, Kind
+from inference.outputs.crop_evidence import Evidence, View, look, overview
+from inference.outputs.report_labels import Mark, lay_marks
+from inference.outputs.thumbnails import COLOURS, jpeg_within
+from inference.outputs.vector_files import attributes
+from inference.outputs.wording import DATE_SOURCES, KINDS, OUTPUTS, STATEMENT, crs_label, printable, reason_words
+from inference.raster_source import Readable
+from inference.scan_result import ScanResult, SceneFacts
+
+OVERVIEW_PX = 1600
+OVERVIEW_BYTES = 900_000
+PICTURES_BYTES = 8_500_000
+"""All embedded thumbnails together; as base64 a third more, so a report stays below 15 MB."""
+
+MOST_PICTURES = 400
+"""Changes with pictures in the report, the largest ones; those of all others are in ``thumbnails/``."""
+
+_SIDES = ((80, 400), (160, 320), (MOST_PICTURES, 256))  # up to so many changes: side of a picture in pixels
+_MOST_PICTURE_BYTES = 60_000
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the list shows of one change: JPEG of both dates, the outline as an SVG path, the scale bar."""
+
+    before: bytes
+    after: bytes
+    side: int
+    path: str
+    bar_px: int
+    bar_label: str
+
+
+class Report:
+    """Takes the pictures of one change after the other, then writes the page."""
+
+    def __init__(self, result: ScanResult) -> None:
+        """Decide how large each picture may be."""
+        self._result = result
+        largest = sorted(result.changes, key=lambda change: (-change.area_m2, change.number))[:MOST_PICTURES]
+        self._shown = {change.number for change in largest}
+        self._side = next(side for most, side in _SIDES if len(largest) <= most)
+        self._most_bytes = min(_MOST_PICTURE_BYTES, PICTURES_BYTES // max(1, 2 * len(largest)))
+        self._pictures: dict[int, Pictures] = {}
+
+    def add(self, change: Change, seen: Evidence) -> None:
+        """Keep the pictures of a change, made small."""
+        if change.number not in self._shown:
+            return
+        before, after = (jpeg_within(picture, self._side, self._most_bytes) for picture in (seen.before, seen.after))
+        bar = seen.view.bar(seen.view.width / 3.5)
+        self._pictures[change.number] = Pictures(
+            before, after, seen.view.width, svg_path(seen.view, change.polygon), *bar
+        )
+
+    def write(self, before: Readable, after: Readable, path: Path) -> None:
+        """Read the overview of both dates and write the page."""
+        view = overview(self._result, OVERVIEW_PX)
+        page = render(self._result, look(self._result, before, after, view), self._pictures)
+        path.write_text(page, encoding="utf-8", newline="\n")
+
+
+def render(result: ScanResult, whole: Evidence, pictures: dict[int, Pictures]) -> str:
+    """The page as text. File names are strangers' text: everything is escaped, and only its own script may run."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "percent": lambda share: f"{100 * share:.1f}%"}
+    script = environment.get_template("report.js.j2").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("report.html.j2").render(
+        **_context(result, whole, pictures),
+        script=Markup(script),  # our own file
+        script_hash=digest,
+    )
+
+
+def svg_path(view: View, polygon: Polygon) -> str:
+    """An outline as SVG path data in the pixels of a view."""
+    parts = []
+    for ring in view.rings(polygon):
+        points = [f"{x:.1f} {y:.1f}" for x, y in ring[:-1]]
+        parts.append(f"M{points[0]}L{' '.join(points[1:])}Z")
+    return "".join(parts)
+
+
+def _context(result: ScanResult, whole: Evidence, pictures: dict[int, Pictures]) -> dict[str, Any]:
+    missed = sum(result.not_looked_at_m2.values())
+    return {
+        "result": result,
+        "statement": STATEMENT,
+        "kinds": [_kind(result, kind, *names) for kind, names in KINDS.items()],
+        "total": _area(sum(change.area_m2 for change in result.changes)),
+        "looked": _area(result.looked_at_m2),
+        "missed": _area(missed),
+        "share": result.looked_at_m2 / (result.looked_at_m2 + missed) if result.looked_at_m2 + missed else 0.0,
+        "reasons": [
+            {"zh": printable(reason_words(reason)[0]), "en": printable(reason_words(reason)[1]), **_area(area)}
+            for reason, area in sorted(result.not_looked_at_m2.items(), key=lambda item: -item[1])
+        ],
+        "images": [_image(facts) for facts in (result.before, result.after)],
+        "map": _map(result, whole),
+        "rows": [_row(change, result, pictures.get(change.number)) for change in result.changes],
+        "crs": crs_label(result.grid.crs) if result.placed else None,
+        "outputs": [(OUTPUTS.get(name, name), name, value) for name, value in sorted(result.threshold.items())],
+        "registration": _registration(result),
+    }
+
+
+def _kind(result: ScanResult, kind: Kind, zh: str, en: str) -> dict[str, Any]:
+    areas = [change.area_m2 for change in result.changes if change.kind == kind]
+    least = getattr(result.settings.profile.min_area_m2, kind)
+    colour = "#{:02x}{:02x}{:02x}".format(*COLOURS[kind])
+    told = {"kind": kind, "zh": zh, "en": en, "colour": colour, "count": len(areas), "least": least}
+    return told | _area(sum(areas))
+
+
+def _area(area_m2: float) -> dict[str, float]:
+    return {"m2": area_m2, "mu": mu(area_m2)}
+
+
+def _image(facts: SceneFacts) -> dict[str, Any]:
+    source = printable(facts.date_source)
+    return {
+        "name": printable(facts.name),
+        "date": facts.date.isoformat() if facts.date else None,
+        "source_zh": DATE_SOURCES.get(source, source),
+        "source_en": source,
+        "gsd": f"{facts.gsd_m:.4g}",
+        "size": f"{facts.width:,} × {facts.height:,}",
+        "crs": crs_label(facts.crs) if facts.crs else None,
+        "sha256": facts.sha256,
+    }
+
+
+def _map(result: ScanResult, whole: Evidence) -> dict[str, Any]:
+    view = whole.view
+    marks = lay_marks(
+        [Mark(change.number, change.kind, view.rings(change.polygon)[0], change.area_m2) for change in result.changes],
+        view.width,
+        view.height,
+    )
+    paths = [svg_path(view, change.polygon) for change in result.changes]
+    length, label = view.bar(max(view.width, view.height) / 6)
+    return {
+        "width": view.width,
+        "height": view.height,
+        "before": _uri(jpeg_within(whole.before, OVERVIEW_PX, OVERVIEW_BYTES)),
+        "after": _uri(jpeg_within(whole.after, OVERVIEW_PX, OVERVIEW_BYTES)),
+        "marks": list(zip(marks, paths, strict=True)),
+        "bar_px": length,
+        "bar_label": label,
+        "complete": whole.complete,
+    }
+
+
+def _row(change: Change, result: ScanResult, pictures: Pictures | None) -> dict[str, Any]:
+    known = attributes(change, result)
+    lon, lat = known["lon"], known["lat"]
+    place = None
+    if lon is not None:
+        place = f"{abs(lon):.6f}°{'E' if lon >= 0 else 'W'}, {abs(lat):.6f}°{'N' if lat >= 0 else 'S'}"
+    shown = None
+    if pictures is not None:
+        shown = {**vars(pictures), "before": _uri(pictures.before), "after": _uri(pictures.after)}
+    return {**known, "kind_en": KINDS[change.kind][1], "place": place, "pictures": shown}
+
+
+def _registration(result: ScanResult) -> dict[str, Any]:
+    found = result.alignment
+    lengths = {"before": found.residual_before_px, "after": found.residual_px, "p90": found.residual_p90_px}
+    told: dict[str, Any] = {
+        name: None if px is None else f"{px:.2f} px ({px * result.resolution_m:.2f} m)" for name, px in lengths.items()
+    }
+    return {**told, "used": found.windows_used, "tried": found.windows_tried, "reason": printable(found.reason or "")}
+
+
+def _number(value: float, decimals: int = 0) -> str:
+    return f"{value:,.{decimals}f}"
+
+
+def _uri(data: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()

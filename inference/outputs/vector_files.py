@@ -1,0 +1,193 @@
+"""Changes as vector files: GeoJSON by RFC 7946 and GeoPackage, with the same attributes, repeatable to the byte."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry import Point, Polygon
+from shapely.geometry.polygon import orient
+
+from inference.changes import Change
+from inference.outputs.wording import KINDS, STATEMENT, crs_code, printable
+from inference.scan_result import ScanResult
+
+DECIMALS = 7  # of a degree: a centimetre (RFC 7946 section 11.2 advises against more)
+
+CGCS2000 = "EPSG:4490"
+
+_PIXELS = (
+    "The images have no coordinates: positions are pixels of the later image, x to the right and y downwards from its "
+    "upper left corner, and this file is therefore no RFC 7946 GeoJSON."
+)
+
+
+def centre(polygon: Polygon) -> Point:
+    """A point to go to: the centroid, or where that lies outside (an L, a ring) a point well inside."""
+    middle = polygon.centroid
+    return middle if polygon.contains(middle) else polygon.representative_point()
+
+
+def attributes(change: Change, result: ScanResult) -> dict[str, Any]:
+    """What GeoJSON and GeoPackage tell of one change.
+
+    ``x`` and ``y`` are the centre in the CRS of the scan (pixels without one); ``lon``, ``lat`` the same point in
+    degrees; ``west`` to ``north`` the corners of the box around the change in degrees. Absent values are None.
+    """
+    lon = lat = west = south = east = north = None
+    middle = centre(change.polygon)
+    if change.lonlat is not None:
+        place = centre(change.lonlat)
+        lon, lat = (round(value, DECIMALS) for value in (place.x, place.y))
+        west, south, east, north = (round(value, DECIMALS) for value in change.lonlat.bounds)
+    return {
+        "number": change.number,
+        "kind": change.kind,
+        "kind_zh": KINDS[change.kind][0],
+        "score": round(change.score, 4),
+        "area_m2": round(change.area_m2, 2),
+        "area_mu": round(change.area_mu, 4),
+        "lon": lon,
+        "lat": lat,
+        "x": round(middle.x, 3),
+        "y": round(middle.y, 3),
+        "west": west,
+        "south": south,
+        "east": east,
+        "north": north,
+        "before_date": _day(result.before.date),
+        "after_date": _day(result.after.date),
+        "before_image": printable(result.before.name),
+        "after_image": printable(result.after.name),
+        "before_sha256": result.before.sha256,
+        "after_sha256": result.after.sha256,
+    }
+
+
+_NUMBERS = ("score", "area_m2", "area_mu", "lon", "lat", "x", "y", "west", "south", "east", "north")
+_TEXTS = ("before_image", "after_image", "before_sha256", "after_sha256")
+_FIELDS: dict[str, str] = {  # as in attributes(); written down because an empty layer has them too
+    "number": "int32",
+    "kind": "object",
+    "kind_zh": "object",
+    **dict.fromkeys(_NUMBERS, "float64"),
+    **dict.fromkeys(("before_date", "after_date"), "datetime64[D]"),
+    **dict.fromkeys(_TEXTS, "object"),
+}
+
+
+def _day(day: Any) -> str | None:
+    return None if day is None else str(day.isoformat())
+
+
+def write_geojson(result: ScanResult, path: Path) -> None:
+    """Write ``changes.geojson``: longitude and latitude, or, told in a member of its own, pixels."""
+    collection: dict[str, Any] = {
+        "type": "FeatureCollection",
+        "title": "疑似变化图斑 Suspected changes",
+        "statement": {"zh": STATEMENT[0], "en": STATEMENT[1]},
+    }
+    if not result.placed:
+        collection["coordinates_are"] = {"unit": "pixel", "of": printable(result.after.name), "note": _PIXELS}
+    collection["detected_in"] = crs_code(result.grid.crs) if result.placed else None
+    for date, facts in (("before", result.before), ("after", result.after)):
+        collection[date] = {"name": printable(facts.name), "date": _day(facts.date), "sha256": facts.sha256}
+    collection["weights"] = {"name": result.weights_name, "sha256": result.weights_sha256}
+    collection["settings_sha256"] = result.settings.sha256
+    outlines = [change.lonlat if result.placed else change.polygon for change in result.changes]
+    decimals = DECIMALS if result.placed else 2
+    features = [
+        _feature(change, outline, result, decimals)
+        for change, outline in zip(result.changes, outlines, strict=True)
+        if outline is not None
+    ]
+    if features:
+        boxes = np.array([feature["bbox"] for feature in features])
+        collection["bbox"] = [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()]
+    head = json.dumps(collection, ensure_ascii=False, allow_nan=False)
+    lines = [json.dumps(feature, ensure_ascii=False, allow_nan=False) for feature in features]
+    # one feature a line: still one JSON text, and two scans can be compared line by line
+    body = head[:-1] + ', "features": [\n' + ",\n".join(lines) + "\n]}\n"
+    path.write_text(body, encoding="utf-8", newline="\n")
+
+
+def _feature(change: Change, outline: Polygon, result: ScanResult, decimals: int) -> dict[str, Any]:
+    turned = orient(outline, 1.0)  # RFC 7946 section 3.1.6: outer ring counter-clockwise
+    rings = [_ring(ring.coords, decimals) for ring in (turned.exterior, *turned.interiors)]
+    corners = np.array(rings[0])
+    return {
+        "type": "Feature",
+        "id": change.number,
+        "bbox": [*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()],
+        "properties": attributes(change, result),
+        "geometry": {"type": "Polygon", "coordinates": [ring for ring in rings if len(ring) > 3]},
+    }
+
+
+def _ring(coordinates: Any, decimals: int) -> list[list[float]]:
+    """Rounded positions, without those that rounding made equal to the one before."""
+    positions: list[list[float]] = []
+    for x, y, *_ in coordinates:
+        position = [round(x, decimals), round(y, decimals)]
+        if not positions or position != positions[-1]:
+            positions.append(position)
+    return positions
+
+
+def write_geopackage(result: ScanResult, path: Path) -> None:
+    """Write ``changes.gpkg``: layer ``changes`` as detected, and ``changes_4490`` in CGCS2000 degrees.
+
+    A scan in pixels has the first only, with an undefined CRS.
+    """
+    rows = [attributes(change, result) for change in result.changes]
+    system = crs_code(result.grid.crs) if result.placed else None
+    # GeoPackage notes when a layer was changed; taken from the images, the same input gives the same bytes
+    day = result.after.date or result.before.date
+    stamp = f"{day.isoformat() if day else '1970-01-01'}T00:00:00.000Z"
+    earlier = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": stamp})
+    try:
+        _write_layer(path, "changes", system, [change.polygon for change in result.changes], rows)
+        if result.placed:
+            _write_layer(path, "changes_4490", CGCS2000, [change.lonlat for change in result.changes], rows)
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": earlier})
+
+
+def _write_layer(
+    path: Path, layer: str, system: str | None, outlines: list[Polygon | None], rows: list[dict[str, Any]]
+) -> None:
+    names = [*_FIELDS]
+    shapes: NDArray[Any] = np.empty(len(outlines), object)
+    shapes[:] = [None if outline is None else shapely.to_wkb(orient(outline, 1.0)) for outline in outlines]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="'crs' was not provided")  # that a scan is in pixels is meant
+        pyogrio.raw.write(
+            path,
+            geometry=shapes,
+            field_data=[_column(name, [row[name] for row in rows]) for name in names],
+            fields=np.array(names, object),
+            geometry_type="Polygon",
+            crs=system,
+            driver="GPKG",
+            layer=layer,
+            dataset_options={"VERSION": "1.2"} if not path.exists() else None,  # what older programs read as well
+            layer_options={"GEOMETRY_NAME": "geom"},
+        )
+
+
+def _column(name: str, values: list[Any]) -> NDArray[Any]:
+    dtype = _FIELDS[name]
+    if dtype == "float64":
+        values = [np.nan if value is None else value for value in values]
+    elif dtype.startswith("datetime64"):
+        values = [np.datetime64("NaT") if value is None else np.datetime64(value) for value in values]
+    column: NDArray[Any] = np.empty(len(values), dtype)
+    column[:] = values
+    return column

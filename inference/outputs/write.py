@@ -1,0 +1,82 @@
+"""What a scan leaves behind: a folder with the changes on the map, their pictures, a report and a record."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from inference.outputs.crop_evidence import close_up, look
+from inference.outputs.output_folder import check_output, finished_folder
+from inference.outputs.report import Report
+from inference.outputs.scan_json import compared_record, not_comparable_record, write_record
+from inference.outputs.thumbnails import SIDE_PX, thumbnail
+from inference.outputs.vector_files import write_geojson, write_geopackage
+from inference.raster_source import Readable
+from inference.registration.measure import Alignment
+from inference.scan_result import ScanResult, SceneFacts
+from inference.settings import ScanSettings
+
+__all__ = ["check_output", "write_not_comparable", "write_outputs"]
+
+
+def write_outputs(
+    result: ScanResult, before: Readable, after: Readable, out: Path, *, probability: Path | None = None
+) -> None:
+    """Write all results of a scan as the folder ``out``, complete or not at all.
+
+    ``changes.geojson``, ``changes.gpkg``, ``thumbnails/0001_before.jpg`` and ``_after.jpg`` …, ``report.html``,
+    ``scan.json`` and, where given, ``probability.tif``. The same input gives the same bytes, but for the timings in
+    ``scan.json``.
+
+    Args:
+        result: what the scan found.
+        before: the earlier image, to read pictures from; for a scan in pixels one that is addressed in pixels of the
+            later image (:class:`inference.pair.Pair` has it).
+        after: the later image.
+        out: a folder that is missing, empty or holds an earlier scan, which is replaced in one step at the end.
+        probability: a finished raster of probabilities, which is moved into the folder.
+
+    Raises:
+        OutputError: ``out`` holds other things or cannot be written.
+        ImageError: pixels cannot be read.
+    """
+    with finished_folder(out) as folder:
+        write_geojson(result, folder / "changes.geojson")
+        write_geopackage(result, folder / "changes.gpkg")
+        (folder / "thumbnails").mkdir()
+        report = Report(result)
+        for change in result.changes:
+            seen = look(result, before, after, close_up(result, change, SIDE_PX))
+            for when, picture, facts in (("before", seen.before, result.before), ("after", seen.after, result.after)):
+                drawn = thumbnail(picture, seen.view, change.polygon, change.kind, change.number, when, facts.date)
+                (folder / "thumbnails" / thumbnail_name(change.number, when)).write_bytes(drawn)
+            report.add(change, seen)
+        report.write(before, after, folder / "report.html")
+        if probability is not None:
+            shutil.move(probability, folder / "probability.tif")
+        write_record(compared_record(result), folder / "scan.json")
+
+
+def write_not_comparable(
+    out: Path,
+    reason: str,
+    before: SceneFacts,
+    after: SceneFacts,
+    *,
+    settings: ScanSettings | None = None,
+    alignment: Alignment | None = None,
+    timings_s: dict[str, float] | None = None,
+) -> None:
+    """Write the folder ``out`` with ``scan.json`` alone, which says that, and why, two images could not be compared.
+
+    Raises:
+        OutputError: as :func:`write_outputs`.
+    """
+    record = not_comparable_record(reason, before, after, settings, alignment, timings_s)
+    with finished_folder(out) as folder:
+        write_record(record, folder / "scan.json")
+
+
+def thumbnail_name(number: int, when: str) -> str:
+    """File name of a change's picture on one date (``before`` or ``after``)."""
+    return f"{number:04d}_{when}.jpg"

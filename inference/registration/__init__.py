@@ -1,0 +1,1 @@
+"""Registration of two dates: coarse to fine, robust, local."""

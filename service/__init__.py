@@ -1,0 +1,1 @@
+"""What pages, commands and workers share: context, home, file intake, job registry and publishing."""

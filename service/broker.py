@@ -1,0 +1,127 @@
+"""Connections to the message broker: its address, queues and options, whether it answers, how many messages wait."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from amqp.exceptions import AMQPError, PreconditionFailed
+from kombu import Connection, Exchange, Queue
+from kombu.exceptions import KombuError, OperationalError
+from redis.exceptions import RedisError
+
+from configs.service import ServiceSettings
+from errors import SettingsError
+from service.job_registry import QUEUES, longest_seconds, queue_name
+from service.message_files import POLL_SECONDS, broker_folders, make_broker_folders
+
+UNREACHABLE = (OperationalError, KombuError, AMQPError, RedisError, OSError)
+"""What is raised when a broker does not answer, or cannot write its files."""
+
+CONNECT_SECONDS = 5.0
+HEARTBEAT_SECONDS = 30
+
+ACKNOWLEDGE_MARGIN_SECONDS = 600
+"""Brokers wait this much longer for an acknowledgement than the longest job may take."""
+
+CONSUMER_TIMEOUT_MS = 24 * 3600 * 1000
+"""RabbitMQ redelivers a message after 30 minutes without acknowledgement unless the queue says otherwise (from 3.12
+on). Where it does so all the same the worker reconnects and the job continues: its lease is in the database."""
+
+STALE_SECONDS = 3600.0
+"""A message file that was half written so long ago was left by a process that died."""
+
+
+def broker_options(settings: ServiceSettings) -> dict[str, Any]:
+    """Return the arguments of :class:`kombu.Connection` for the broker: ``hostname``, ``transport_options`` and so on."""
+    if settings.embedded_broker:
+        return {
+            "hostname": "filesystem://localhost",
+            "transport": "service.message_files:Transport",
+            "transport_options": {**broker_folders(settings.home), "polling_interval": POLL_SECONDS},
+        }
+    if settings.broker.startswith("redis"):
+        options: dict[str, Any] = {
+            "visibility_timeout": int(longest_seconds(settings.limits) + ACKNOWLEDGE_MARGIN_SECONDS),
+            "socket_connect_timeout": CONNECT_SECONDS,
+            "socket_timeout": 30.0,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "retry_on_timeout": True,
+        }
+        return {"hostname": settings.broker, "transport_options": options}
+    return {"hostname": settings.broker, "transport_options": {"confirm_publish": True}}
+
+
+def broker_queues(settings: ServiceSettings) -> list[Queue]:
+    """Return the queues of all kinds of jobs, as the broker is to have them."""
+    return [broker_queue(settings, name) for name in QUEUES]
+
+
+def broker_queue(settings: ServiceSettings, name: str) -> Queue:
+    """Return one queue by the name that job rows have for it, like ``scan``."""
+    full_name = queue_name(name)
+    arguments = {"x-consumer-timeout": CONSUMER_TIMEOUT_MS} if settings.broker.startswith("amqp") else None
+    exchange = Exchange("tuban", type="direct")
+    return Queue(full_name, exchange=exchange, routing_key=full_name, durable=True, queue_arguments=arguments)
+
+
+def connect(settings: ServiceSettings) -> Connection:
+    """Return a connection that is opened when it is first used."""
+    return Connection(**broker_options(settings), connect_timeout=CONNECT_SECONDS, heartbeat=HEARTBEAT_SECONDS)
+
+
+def check_broker(settings: ServiceSettings) -> None:
+    """Connect to the broker once and declare its queues; the folders of the embedded one are made.
+
+    Raises:
+        SettingsError: it does not answer, has other queues of these names, or its folders cannot be written.
+    """
+    try:
+        if settings.embedded_broker:
+            make_broker_folders(settings.home, older_than=time.time() - STALE_SECONDS)
+        with connect(settings) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=10)
+            for queue in broker_queues(settings):
+                with connection.channel() as channel:
+                    queue.bind(channel).declare()
+    except PreconditionFailed as error:
+        raise SettingsError(
+            f"The broker {shown(settings)} has a queue that another version made: {error.reply_text}. Delete it there; "
+            "its jobs are in the database and are published again."
+        ) from error
+    except UNREACHABLE as error:
+        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise SettingsError(f"The broker {shown(settings)} cannot be reached: {cause}.") from error
+
+
+def queue_lengths(settings: ServiceSettings) -> dict[str, int]:
+    """Return how many messages wait in each queue, without those already sent to a worker.
+
+    Raises:
+        One of :data:`UNREACHABLE`: the broker does not answer.
+    """
+    lengths: dict[str, int] = {}
+    with connect(settings) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=10)
+        for queue in QUEUES:
+            channel = connection.channel()
+            try:
+                lengths[queue] = channel.queue_declare(queue=queue_name(queue), passive=True).message_count
+            except (*connection.channel_errors, KombuError):  # not used yet
+                lengths[queue] = 0
+            finally:
+                channel.close()
+    return lengths
+
+
+def shown(settings: ServiceSettings) -> str:
+    """The broker's address without its password."""
+    if settings.embedded_broker:
+        return str(settings.home.resolve() / "broker")
+    parts = urlsplit(settings.broker)
+    if parts.password is None:
+        return settings.broker
+    host = parts.netloc.rsplit("@", 1)[1]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))

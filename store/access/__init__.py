@@ -1,0 +1,1 @@
+"""Users, their rights, and the log of their actions."""

@@ -1,0 +1,1 @@
+"""The life of an alert: recording, transitions, outbox, quota and locks."""

@@ -1,0 +1,134 @@
+"""A lead as plain data, put together from its alert, what was observed, and the areas that answer for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from urllib.parse import quote
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from enforcement.alert import Evidence, Lead, LeadArea, LeadImage, Sight
+from enforcement.change_types import read_change_types
+from store.areas.areas import area_names
+from store.schema.outlines import error_of
+from store.schema.tables import Alert, Observation, SceneRow, Transition
+from store.views.map_scenes import SeenPair, last_pairs
+
+
+def read_lead(session: Session, alert: Alert, public_url: str = "") -> Lead:
+    """Return everything that is told of ``alert``.
+
+    Args:
+        session: a transaction.
+        alert: one that has its number and its id.
+        public_url: where people reach the pages; "": evidence is named by the keys of its objects.
+    """
+    return read_leads(session, [alert], public_url)[0]
+
+
+def read_leads(session: Session, alerts: Sequence[Alert], public_url: str = "") -> list[Lead]:
+    """The same of several, in their order and in few statements."""
+    ids = {alert.id for alert in alerts}
+    sights, pairs, works = _sights(session, ids), last_pairs(session, ids), _works(session, ids)
+    names = area_names(session, {code for alert in alerts for code in _codes(alert)})
+    return [
+        _lead(alert, sights.get(alert.id, []), pairs.get(alert.id), works.get(alert.id), names, public_url)
+        for alert in alerts
+    ]
+
+
+def _lead(
+    alert: Alert,
+    sights: Sequence[Sight],
+    pair: SeenPair | None,
+    works: str | None,
+    names: Mapping[str, str],
+    public_url: str,
+) -> Lead:
+    scan = pair.scan if pair else None
+    alignment = (scan.result.get("alignment") or {}) if scan else {}
+    # the areas that answer for it, by the length of their code: 6 county, 9 township, 12 village
+    areas = {len(code): LeadArea(code, names.get(code, "")) for code in _codes(alert)}
+    words = read_change_types()
+    kind, change_type = words.kinds.get(alert.kind), words.types.get(alert.change_type)
+    page = f"{public_url.rstrip('/')}/alerts/{quote(alert.number, safe='')}" if public_url else ""
+    return Lead(
+        number=alert.number,
+        source=alert.source,
+        kind=alert.kind,
+        kind_names=(kind.zh, kind.en) if kind else (alert.kind, alert.kind),
+        change_type=alert.change_type,
+        change_type_names=(change_type.zh, change_type.en) if change_type else None,
+        state=alert.state,
+        state_reason=alert.state_reason,
+        works=works,
+        outline=alert.outline,
+        detected=alert.detected,
+        area_m2=alert.area_m2,
+        score=alert.score,
+        earlier=_image(pair.before) if pair else None,
+        later=_image(pair.after) if pair else None,
+        village=areas.get(12),
+        township=areas.get(9),
+        county=areas.get(6),
+        also_in=tuple(alert.also_in),
+        overlaps=tuple(alert.overlaps),
+        sights=tuple(sights),
+        week=alert.week,
+        rank=alert.rank,
+        over_cap=alert.over_cap,
+        legal_weight=alert.legal_weight,
+        weights_sha256=scan.weights_sha256 if scan else "",
+        settings_sha256=scan.settings_sha256 if scan else "",
+        residual_px=alignment.get("residual_px"),
+        residual_m=alignment.get("residual_m"),
+        evidence=tuple(
+            Evidence(name, f"{page}/evidence/{quote(name, safe='')}" if page else str(key))
+            for name, key in alert.evidence.items()
+        ),
+        page=page,
+        error=error_of(alert.position_error),
+    )
+
+
+def gravest_first(session: Session) -> list[Alert]:
+    """All alerts: farmland first, then by score."""
+    return list(session.scalars(select(Alert).order_by(Alert.legal_weight.desc(), Alert.score.desc(), Alert.id)))
+
+
+def _codes(alert: Alert) -> list[str]:
+    return [code for code in (alert.county_code, alert.township_code, alert.grid_code) if code]
+
+
+def _sights(session: Session, alert_ids: Collection[int]) -> dict[int, list[Sight]]:
+    rows = session.execute(
+        select(
+            Observation.alert_id,
+            Observation.after_date,
+            Observation.source,
+            Observation.area_m2,
+            Observation.score,
+            Observation.position_error,
+        )
+        .where(Observation.alert_id.in_(alert_ids))
+        .order_by(Observation.after_date, Observation.id)
+    )
+    sights: dict[int, list[Sight]] = {}
+    for alert_id, day, source, area, score, error in rows:
+        sights.setdefault(alert_id, []).append(Sight(day, source, area, score, error_of(error)))
+    return sights
+
+
+def _image(scene: SceneRow) -> LeadImage:
+    return LeadImage(scene.date, scene.source, scene.gsd_m, scene.sha256)
+
+
+def _works(session: Session, alert_ids: Collection[int]) -> dict[int, str]:
+    """The states of works that were last told with a step in the leads' lives."""
+    told = session.execute(
+        select(Transition.alert_id, Transition.evidence)
+        .where(Transition.alert_id.in_(alert_ids))
+        .order_by(Transition.sequence)
+    )
+    return {alert_id: str(evidence["works"]) for alert_id, evidence in told if evidence.get("works")}

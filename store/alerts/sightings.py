@@ -1,0 +1,151 @@
+"""What a scan saw, with what the bureau's own areas and layers say about the place."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from configs.service import AlertSettings
+from enforcement.areas import LEVELS, NamedArea, Placement, place_in_areas
+from enforcement.overlap_ratio import sound
+from enforcement.overlaps import KnownFeature, KnownLayer, approval_covers, legal_weight, overlaps_with
+from enforcement.settings import read_enforcement
+from imagery.error_ellipse import ErrorEllipse
+from store.areas.areas import areas_touching, features_touching
+from store.schema.tables import Area, Layer
+
+
+@dataclass(frozen=True)
+class SeenChange:
+    """One change of a scan.
+
+    Attributes:
+        number: of the change in its scan.
+        kind: construction, ground or demolition.
+        score: mean probability, 0…1.
+        area_m2: ellipsoidal m².
+        outline: longitude, latitude.
+        detected: the outline as detected, ``{"crs": …, "wkt": …}``.
+        evidence: keys of its pictures, ``{"before": …, "after": …}``.
+        error: of its position; None: as good as an orthophoto's.
+    """
+
+    number: int
+    kind: str
+    score: float
+    area_m2: float
+    outline: BaseGeometry
+    detected: Mapping[str, Any]
+    evidence: Mapping[str, str]
+    error: ErrorEllipse | None = None
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A change and its place.
+
+    Attributes:
+        change: what was seen.
+        placement: who answers for it.
+        overlaps: with the layers of the bureau, as :func:`enforcement.overlaps.overlaps_with` lists them.
+        approval: why approvals cover it; None: they do not.
+        legal_weight: larger is graver.
+    """
+
+    change: SeenChange
+    placement: Placement
+    overlaps: list[dict[str, Any]]
+    approval: str | None
+    legal_weight: int
+
+
+def place_changes(
+    session: Session,
+    changes: Sequence[SeenChange],
+    *,
+    area_code: str,
+    on: dt.date | None,
+    settings: AlertSettings,
+) -> list[Sighting]:
+    """Look up who answers for each change and what land it lies on. Reads only.
+
+    Args:
+        session: any.
+        changes: of one scan.
+        area_code: that the images came in for; stands in where areas are not loaded down to its level.
+        on: date of the later image.
+        settings: what share under approvals is enough.
+    """
+    layers = [KnownLayer(layer.name, layer.kind, layer.dated) for layer in session.scalars(select(Layer))]
+    weights = read_enforcement().legal_weight
+    prefixes = [area_code[:digits] for digits in LEVELS.values()]
+    loaded = set(session.scalars(select(Area.code).where(Area.code.in_(prefixes))))
+    sightings = []
+    for change in changes:
+        areas = [NamedArea(a.code, a.name, a.level, a.outline) for a in areas_touching(session, change.outline)]
+        features = [
+            KnownFeature(
+                layer.name,
+                layer.kind,
+                layer.dated,
+                feature.number,
+                feature.valid_from,
+                feature.valid_to,
+                feature.outline,
+            )
+            for layer, feature in features_touching(session, change.outline)
+        ]
+        overlaps = overlaps_with(change.outline, features, on, layers)
+        sightings.append(
+            Sighting(
+                change,
+                _down_to(place_in_areas(change.outline, areas), area_code, loaded),
+                overlaps,
+                approval_covers(change.outline, features, on, settings.approved_share),
+                legal_weight(overlaps, weights),
+            )
+        )
+    return sightings
+
+
+def join_changes(changes: Sequence[SeenChange]) -> SeenChange:
+    """Several changes of one scan that are one place, as one: number, kind and pictures of the largest."""
+    if len(changes) == 1:
+        return changes[0]
+    largest = max(changes, key=lambda change: change.area_m2)
+    area = sum(change.area_m2 for change in changes)
+    detected = [shapely.from_wkt(change.detected["wkt"]) for change in changes]
+    return SeenChange(
+        largest.number,
+        largest.kind,
+        round(sum(change.score * change.area_m2 for change in changes) / area, 4),
+        area,
+        shapely.union_all([sound(change.outline) for change in changes]),
+        {**largest.detected, "wkt": shapely.to_wkt(shapely.union_all(detected), rounding_precision=3)},
+        largest.evidence,
+        max((change.error for change in changes if change.error), key=lambda error: error.major_m, default=None),
+    )
+
+
+def _down_to(placement: Placement, area_code: str, loaded: Collection[str]) -> Placement:
+    """Where areas are not loaded, the code that the images came in for answers; where they are, the map does."""
+    grid = placement.grid_code or area_code[: LEVELS["county"]]
+    for digits in LEVELS.values():
+        if len(grid) < digits:
+            code = area_code[:digits]
+            if len(code) < digits or not code.startswith(grid) or code in loaded:
+                break
+            grid = code
+    return Placement(
+        county_code=grid[: LEVELS["county"]],
+        township_code=grid[: LEVELS["township"]] if len(grid) >= LEVELS["township"] else "",
+        grid_code=grid,
+        also_in=placement.also_in,
+    )

@@ -1,0 +1,1 @@
+"""Administrative areas and layers, and the files they are loaded from."""

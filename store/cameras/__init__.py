@@ -1,0 +1,1 @@
+"""Fixed cameras: presets, captures, changes and credentials."""

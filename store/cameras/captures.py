@@ -1,0 +1,114 @@
+"""Captures of cameras: kept with what the gate found, and found again to be compared."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from imagery.cameras.camera import Capture, Fault, Frame, Light, Quality
+from store.schema.camera_tables import CaptureRow
+from store.schema.insert import insert_new
+
+
+def add_capture(
+    session: Session,
+    camera_id: int,
+    preset_id: int | None,
+    capture: Capture,
+    object_key: str,
+    now: dt.datetime,
+) -> int | None:
+    """Keep a judged capture.
+
+    Args:
+        session: of a transaction that writes.
+        camera_id: whose.
+        preset_id: the view that it shows; None: none yet, or the camera has moved.
+        capture: after :func:`imagery.cameras.quality_check.judge`.
+        object_key: of its frame.
+        now: this moment.
+
+    Returns:
+        its id; None: one of that moment is there already, as where a folder got no new image.
+    """
+    assert capture.quality is not None  # it was judged
+    return insert_new(
+        session,
+        CaptureRow,
+        {
+            "camera_id": camera_id,
+            "preset_id": preset_id,
+            "taken_at": capture.taken_at,
+            "object_key": object_key,
+            "sha256": capture.sha256,
+            "frames": capture.frames,
+            "usable": capture.quality.usable,
+            "quality": asdict(capture.quality),
+            "light": asdict(capture.light) if capture.light else {},
+            "comparison": {},
+            "created_at": now,
+        },
+        CaptureRow.id,
+    )
+
+
+def captures_of(session: Session, camera_id: int, limit: int, before: dt.datetime | None = None) -> list[CaptureRow]:
+    """The last captures of a camera, the newest first; ``before``: only earlier ones."""
+    query = select(CaptureRow).where(CaptureRow.camera_id == camera_id)
+    if before is not None:
+        query = query.where(CaptureRow.taken_at < before)
+    return list(session.scalars(query.order_by(CaptureRow.taken_at.desc()).limit(limit)))
+
+
+def capture_of(session: Session, camera_id: int, capture_id: int) -> CaptureRow | None:
+    """A capture of that camera."""
+    return session.scalar(select(CaptureRow).where(CaptureRow.id == capture_id, CaptureRow.camera_id == camera_id))
+
+
+def last_captures(session: Session, cameras: Collection[int]) -> dict[int, CaptureRow]:
+    """The last capture of each camera that has one, by the camera's id."""
+    latest = (
+        select(CaptureRow.camera_id, func.max(CaptureRow.taken_at).label("taken_at"))
+        .where(CaptureRow.camera_id.in_(cameras))
+        .group_by(CaptureRow.camera_id)
+        .subquery()
+    )
+    rows = session.scalars(
+        select(CaptureRow).join(
+            latest, (latest.c.camera_id == CaptureRow.camera_id) & (latest.c.taken_at == CaptureRow.taken_at)
+        )
+    )
+    return {row.camera_id: row for row in rows}
+
+
+def usable_since(session: Session, preset_id: int, since: dt.datetime, until: dt.datetime) -> list[CaptureRow]:
+    """The usable captures of a view from ``since`` to ``until``, the newest first."""
+    query = select(CaptureRow).where(
+        CaptureRow.preset_id == preset_id,
+        CaptureRow.usable,
+        CaptureRow.taken_at >= since,
+        CaptureRow.taken_at <= until,
+    )
+    return list(session.scalars(query.order_by(CaptureRow.taken_at.desc())))
+
+
+def light_of(row: CaptureRow) -> Light:
+    """The light of a usable capture."""
+    return Light(**{**row.light, "direction": tuple(row.light["direction"])})
+
+
+def capture_data(row: CaptureRow, frame: Frame, zone: dt.tzinfo) -> Capture:
+    """A capture as plain data, in local time."""
+    light = light_of(row) if row.light else None
+    taken_at = row.taken_at.astimezone(zone)
+    return Capture(frame, taken_at, quality_of(row.quality), light, row.frames, row.sha256)
+
+
+def quality_of(kept: Mapping[str, Any]) -> Quality:
+    """What the gate found."""
+    return Quality(**{**kept, "faults": tuple(Fault(**fault) for fault in kept["faults"])})

@@ -1,0 +1,1 @@
+"""Job rows: queue, leases, recovery, schedule slots and live processes."""

@@ -1,0 +1,1 @@
+"""Object files in a folder or in an S3-compatible store."""

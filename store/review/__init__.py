@@ -1,0 +1,1 @@
+"""Decisions on alerts: judge, assign, split, merge and undo."""

@@ -1,0 +1,75 @@
+"""How a day of reviewing went: leads judged, leads left, and how fast."""
+
+from __future__ import annotations
+
+import datetime as dt
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from store.access.rights import Viewer, under
+from store.alerts.alert_columns import all_leads
+from store.schema.tables import Alert, Transition
+from store.search.alert_counts import theirs
+
+TO_BE_JUDGED = ("new", "returned", "triaged")
+"""States of leads that wait for a look at the screen."""
+
+PAUSE = dt.timedelta(minutes=5)
+"""Who judged nothing for so long did something else."""
+
+
+class DayFigures(NamedTuple):
+    """Leads judged on the day, what was taken back left out; leads that wait; judged per hour at work, 0: not known."""
+
+    done: int
+    left: int
+    per_hour: float
+
+
+def figures_of_day(
+    session: Session, viewer: Viewer, login: str | None, day: dt.date, zone: dt.tzinfo = dt.UTC
+) -> DayFigures:
+    """Count the judgements of a local day.
+
+    Args:
+        session: reads.
+        viewer: who asks: leads of their ground are counted.
+        login: of the person whose judgements are counted; None: of everybody.
+        day: local.
+        zone: in which the day is told.
+    """
+    begin, end = (dt.datetime.combine(d, dt.time(), zone) for d in (day, day + dt.timedelta(days=1)))
+    query = (
+        select(Transition.alert_id, Transition.sequence, Transition.at, Transition.who, Transition.evidence)
+        .join(Alert, Alert.id == Transition.alert_id)
+        .where(Transition.at >= begin, Transition.at < end, under(Alert.grid_code, viewer))
+        .order_by(Transition.at, Transition.id)
+    )
+    if login is not None:
+        query = query.where(Transition.who == login)
+    judged: dict[tuple[int, int], tuple[str, dt.datetime]] = {}
+    for row in session.execute(query):
+        if "verdict" in row.evidence:
+            judged[row.alert_id, row.sequence] = (row.who, row.at)
+        elif "undoes" in row.evidence:
+            for sequence in range(row.evidence["undoes"], row.sequence):
+                judged.pop((row.alert_id, sequence), None)
+    return DayFigures(len(judged), _left(session, viewer), _per_hour(sorted(judged.values())))
+
+
+def _left(session: Session, viewer: Viewer) -> int:
+    leads = all_leads(session)
+    waiting = theirs(leads, viewer) & ~leads.over_cap & leads.such("state", TO_BE_JUDGED.__contains__)
+    return int(np.count_nonzero(waiting))
+
+
+def _per_hour(judged: list[tuple[str, dt.datetime]]) -> float:
+    """Judgements over the time at work: from one to the next of the same person, pauses left out."""
+    gaps = [later - earlier for (who, earlier), (same, later) in pairwise(judged) if who == same]
+    worked = [gap for gap in gaps if gap < PAUSE]
+    hours = sum(worked, dt.timedelta()).total_seconds() / 3600
+    return len(worked) / hours if hours > 0 else 0.0

@@ -1,0 +1,139 @@
+"""The last decision on a lead taken back, whatever it was: a judgement, a step, a division, leads merged.
+
+Nothing is removed. A lead that was split, or merged into another, goes back to where it was by one more step; parts of
+a split that is taken back live on in the lead that they were made of.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from configs.service import ServiceSettings
+from enforcement.states import NotAllowed
+from errors import Reason
+from store.access.rights import Viewer
+from store.alerts.transitions import steps_of
+from store.review.review_guard import hold_for_review
+from store.review.review_transaction import UNDO_WITHIN, Sitting
+from store.review.split_merge import INTO_WAS, as_it_was
+from store.schema.tables import Alert, Observation, Transition
+
+
+def undo(session: Session, alert: Alert, viewer: Viewer, now: dt.datetime, settings: ServiceSettings) -> Alert:
+    """Take back the last decision on a lead, if it is this person's and not older than :data:`UNDO_WITHIN`.
+
+    A judgement that took two steps is taken back as one. The lead gets the place back that it had in its week.
+    A split is taken back on the lead or on one of its parts, as long as nothing was done with any of them; merging on
+    the lead that stayed or on one that ended, as long as nothing was done with the one that stayed.
+
+    Args:
+        session: a transaction that writes.
+        alert: the lead.
+        viewer: who takes it back.
+        now: the moment.
+        settings: cap, targets of events, time zone.
+
+    Returns:
+        the lead; of a part, the one that it was made of.
+
+    Raises:
+        TubanError: :class:`enforcement.states.NotAllowed`, :class:`store.review.review_guard.Conflict`.
+    """
+    [alert] = hold_for_review(session, [alert], viewer, now)
+    sitting = Sitting(session, viewer, settings, now)
+    standing = _standing(steps_of(session, alert))
+    last = standing[-1] if standing else None
+    merged = _merged_into(session, alert, viewer, now)
+    if last is not None and last.to_state == alert.state == "split":
+        _unsplit(sitting, alert, last)
+    elif last is not None and last.to_state == alert.state == "merged":
+        [into] = _leads(session, [last.evidence["into"]])
+        _unmerge(sitting, into, last)
+        [alert] = _leads(session, [alert.number])
+    elif len(standing) == 1 and last is not None and not last.from_state and "from" in last.evidence:
+        [alert] = _leads(session, [last.evidence["from"]])
+        _unsplit(sitting, alert, _standing(steps_of(session, alert))[-1])
+    elif merged is not None and (last is None or last.at < merged.at):
+        _unmerge(sitting, alert, merged)
+    else:
+        sitting.undo(alert)
+    sitting.end()
+    return alert
+
+
+def _unsplit(sitting: Sitting, alert: Alert, step: Transition) -> None:
+    session = sitting.session
+    parts = _leads(session, step.evidence["into"])
+    alert, *parts = hold_for_review(session, [alert, *parts], sitting.viewer, sitting.now)
+    for part in parts:
+        _check_untouched(session, part, step)
+    sitting.undo(alert)
+    why = Reason(f"the split of {alert.number} was taken back", "lead.split_taken_back", lead=alert.number)
+    for part in parts:
+        sitting.step(part, ["merged"], why, {"into": alert.number, "undoes": 1})
+
+
+def _unmerge(sitting: Sitting, into: Alert, step: Transition) -> None:
+    session = sitting.session
+    ended = _steps_into(session, into.number, Transition.at == step.at, Transition.who == step.who)
+    into, *others = hold_for_review(session, [into, *(alert for alert, _ in ended)], sitting.viewer, sitting.now)
+    _check_untouched(session, into, step)
+    was = next((row.evidence[INTO_WAS] for _, row in ended if INTO_WAS in row.evidence), None)
+    if was is None:
+        raise NotAllowed(f"How {into.number} was before the merging was not kept.", "lead.not_kept", lead=into.number)
+    for other in others:
+        sitting.undo(other)
+    sitting.tell(into)  # to who was told of it as it is now, even if it exceeds the share of its week again
+    for name, value in as_it_was(was).items():
+        setattr(into, name, value)
+    into.changed_at = sitting.now
+
+
+def _merged_into(session: Session, into: Alert, viewer: Viewer, now: dt.datetime) -> Transition | None:
+    """The last step by which this person let another lead live on in this one, if they may still take it back."""
+    recent = (Transition.at >= now - UNDO_WITHIN, Transition.who == viewer.login)
+    return max((row for _, row in _steps_into(session, into.number, *recent)), key=lambda row: row.id, default=None)
+
+
+def _steps_into(session: Session, number: str, *such: ColumnElement[bool]) -> list[tuple[Alert, Transition]]:
+    """Leads that are merged into one, each with the step that did it, of those steps that are ``such``."""
+    rows = session.execute(
+        select(Alert, Transition)
+        .join(Transition, Transition.alert_id == Alert.id)
+        .where(Alert.state == "merged", Transition.to_state == "merged", *such)
+        .order_by(Transition.id)
+    )
+    wanted = [(alert, row) for alert, row in rows if row.evidence.get("into") == number]
+    return [(alert, row) for alert, row in wanted if "undoes" not in row.evidence]
+
+
+def _leads(session: Session, numbers: Sequence[str]) -> list[Alert]:
+    """In the order of their numbers."""
+    return list(session.scalars(select(Alert).where(Alert.number.in_(numbers)).order_by(Alert.number)))
+
+
+def _standing(log: Sequence[Transition]) -> list[Transition]:
+    """The steps that were not taken back, oldest first."""
+    standing: list[Transition] = []
+    for step in log:
+        if "undoes" in step.evidence:
+            standing = [kept for kept in standing if kept.sequence < step.evidence["undoes"]]
+        else:
+            standing.append(step)
+    return standing
+
+
+def _check_untouched(session: Session, alert: Alert, since: Transition) -> None:
+    """Refuse when something was done with a lead, or it was seen again, after a division."""
+    later = [step for step in _standing(steps_of(session, alert)) if step.id > since.id and step.from_state]
+    seen = select(Observation.id).where(Observation.alert_id == alert.id, Observation.created_at > since.at).limit(1)
+    if later or session.scalar(seen) is not None:
+        raise NotAllowed(
+            f"{alert.number} was worked on or seen again since; take that back first, if it is yours.",
+            "lead.worked_on",
+            lead=alert.number,
+        )

@@ -1,0 +1,1 @@
+"""Scans and nights: what was compared, and what could not be."""

@@ -1,0 +1,1 @@
+"""Batches of received files and the scenes and photos made from them."""

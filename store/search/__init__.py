@@ -1,0 +1,1 @@
+"""Search alerts and images by filter, page by page."""

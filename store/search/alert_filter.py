@@ -1,0 +1,291 @@
+"""Which leads are asked for: what the filter of the pages, and the parameters of the API, can say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy.orm import Session
+
+from enforcement.change_types import KINDS, read_change_types
+from enforcement.states import read_states
+from errors import SettingsError
+from store.access.rights import begins
+from store.schema.column_types import SRID
+from store.schema.tables import Alert
+
+_SMALL = 0.25  # degrees
+Box = tuple[float, float, float, float]
+"""West, south, east, north in degrees."""
+
+Sort = Literal["gravest", "newest", "largest", "overdue"]
+SORTS: tuple[Sort, ...] = get_args(Sort)
+
+ZONE = ZoneInfo("Asia/Shanghai")
+"""Where days are told when nothing else is said, as in ``configs/service.yaml``."""
+
+
+@dataclass(frozen=True)
+class AlertFilter:
+    """Leads that are asked for, and their order. What is left at its default asks for nothing.
+
+    Attributes:
+        place: how the code of the answering area begins.
+        kinds, types, states: any of these.
+        min_score: 0…1.
+        min_area_m2, max_area_m2: both included.
+        since, until: days of the latest image, both included.
+        created_since, created_until: local days on which the lead was made, both included.
+        overdue_on: due before this day, and not at its end.
+        sources_at_least: seen by so many different sources.
+        assignee: login of the person who has it.
+        over_cap: whether it exceeds the share of its week.
+        bbox: touched by the lead's bounds.
+        text: found anywhere in the number, capitals or not.
+        sort: ``gravest`` first (farmland, then by score), ``newest``, ``largest``, ``overdue`` longest.
+        zone: in which ``created_…`` are told; not among the parameters.
+    """
+
+    place: str = ""
+    kinds: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    min_score: float | None = None
+    min_area_m2: float | None = None
+    max_area_m2: float | None = None
+    since: dt.date | None = None
+    until: dt.date | None = None
+    created_since: dt.date | None = None
+    created_until: dt.date | None = None
+    overdue_on: dt.date | None = None
+    sources_at_least: int | None = None
+    assignee: str = ""
+    over_cap: bool | None = None
+    bbox: Box | None = None
+    text: str = ""
+    sort: Sort = "gravest"
+    zone: dt.tzinfo = ZONE
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str | Sequence[str]], zone: dt.tzinfo = ZONE) -> AlertFilter:
+        """Read parameters of a URL, called like the attributes; lists are parted by commas or given several times.
+
+        An empty value is none. Names that are not in :data:`PARAMETERS` are left to the caller.
+
+        Raises:
+            SettingsError: a value cannot be used; names the parameter, what was found and what was expected.
+        """
+        given: dict[str, Any] = {}
+        for name, read in _READERS.items():
+            text = _text_of(query, name)
+            if text:
+                try:
+                    given[name] = read(text)
+                except ValueError as error:
+                    raise SettingsError(
+                        f"{name} is {text[:80]!r}; expected {error}.", "filter.value", name=name, value=text[:80]
+                    ) from None
+        for low, high in (("since", "until"), ("created_since", "created_until"), ("min_area_m2", "max_area_m2")):
+            if low in given and high in given and given[low] > given[high]:
+                raise SettingsError(
+                    f"{low} is {given[low]}; expected at most {high}, which is {given[high]}.",
+                    "filter.order",
+                    low=given[low],
+                    high=given[high],
+                )
+        return cls(**given, zone=zone)
+
+    def to_query(self) -> dict[str, str]:
+        """The parameters that :meth:`from_query` reads; without those that ask for nothing."""
+        told = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in _READERS and value != field.default:
+                told[field.name] = _told(value)
+        return told
+
+    def conditions(self, session: Session, leave_out: Collection[str] = ()) -> list[ColumnElement[bool]]:
+        """As conditions on :class:`store.schema.tables.Alert`, without those of the attributes in ``leave_out``."""
+        made = {name: make(getattr(self, name)) for name, make in _PLAIN.items() if _asks(getattr(self, name))}
+        if self.created_since is not None:
+            made["created_since"] = Alert.created_at >= self._midnight(self.created_since)
+        if self.created_until is not None:
+            made["created_until"] = Alert.created_at < self._midnight(self.created_until + dt.timedelta(days=1))
+        if self.bbox is not None:
+            made["bbox"] = touches(session, self.bbox)
+        return [condition for name, condition in made.items() if name not in leave_out]
+
+    def _midnight(self, day: dt.date) -> dt.datetime:
+        return dt.datetime.combine(day, dt.time(), self.zone)
+
+
+def touches(session: Session, bbox: Box) -> ColumnElement[bool]:
+    """Condition: the bounds of the lead touch ``bbox``.
+
+    A small box is found by PostGIS' index over outlines. For a large one the columns of an index are read, which hold
+    all that a map from afar needs; outlines are not among them.
+    """
+    west, south, east, north = bbox
+    within = and_(Alert.west <= east, Alert.east >= west, Alert.south <= north, Alert.north >= south)
+    if session.get_bind().dialect.name != "postgresql" or max(east - west, north - south) > _SMALL:
+        return within
+    return and_(Alert.__table__.c.outline.op("&&")(func.ST_MakeEnvelope(west, south, east, north, SRID)), within)
+
+
+def _asks(value: Any) -> bool:
+    return value is not None and value not in ("", ())
+
+
+_PLAIN: dict[str, Callable[[Any], ColumnElement[bool]]] = {
+    "place": lambda code: begins(Alert.grid_code, code),
+    "kinds": lambda kinds: Alert.kind.in_(kinds),
+    "types": lambda types: Alert.change_type.in_(types),
+    "states": lambda states: Alert.state.in_(states),
+    "min_score": lambda score: Alert.score >= score,
+    "min_area_m2": lambda area: Alert.area_m2 >= area,
+    "max_area_m2": lambda area: Alert.area_m2 <= area,
+    "since": lambda day: Alert.last_date >= day,
+    "until": lambda day: Alert.last_date <= day,
+    "overdue_on": lambda day: and_(Alert.due_on < day, Alert.state.in_(sorted(read_states().open))),
+    "sources_at_least": lambda number: Alert.sources_seen >= number,
+    "assignee": lambda login: Alert.assignee == login,
+    "over_cap": lambda over: Alert.over_cap.is_(over),
+    "text": lambda text: Alert.number.contains(text.upper(), autoescape=True),  # numbers have capitals only
+}
+
+
+def _text_of(query: Mapping[str, str | Sequence[str]], name: str) -> str:
+    several = getattr(query, "getlist", None)  # of a web framework's parameters, which show only the last one
+    value = several(name) if several is not None else query.get(name, "")
+    return value.strip() if isinstance(value, str) else ",".join(one.strip() for one in value if one.strip())
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(_told(one) for one in value)
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _code(text: str) -> str:
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise ValueError("the beginning of an administrative code, 1 to 12 digits")
+    return text
+
+
+def _any_of(known: Callable[[], Collection[str]]) -> Callable[[str], tuple[str, ...]]:
+    def read(text: str) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+        if not names or not set(names) <= set(known()):
+            raise ValueError(f"one or more of {', '.join(known())}, parted by commas")
+        return names
+
+    return read
+
+
+def _number(least: float, most: float = math.inf) -> Callable[[str], float]:
+    expected = f"a number from {least:g} to {most:g}" if most < math.inf else f"a number not below {least:g}"
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(expected) from None
+        if not (math.isfinite(value) and least <= value <= most):
+            raise ValueError(expected)
+        return value
+
+    return read
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1 and len(text) < 9):
+        raise ValueError("a whole number from 1")
+    return int(text)
+
+
+def day_of(text: str) -> dt.date:
+    """Read a day like ``2026-11-20``.
+
+    Raises:
+        ValueError: it is none that a database takes; says what was expected.
+    """
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("a day like 2026-11-20") from None
+    if not 1900 <= day.year <= 2200:  # a database cannot take every day that Python has
+        raise ValueError("a day between 1900 and 2200, like 2026-11-20")
+    return day
+
+
+def _yes_or_no(text: str) -> bool:
+    known = {"1": True, "true": True, "0": False, "false": False}
+    if text.lower() not in known:
+        raise ValueError("1 or 0")
+    return known[text.lower()]
+
+
+def bbox_of(text: str) -> Box:
+    """Read ``west,south,east,north`` in degrees.
+
+    Raises:
+        ValueError: it is none; says what was expected.
+    """
+    expected = "west,south,east,north in degrees, west before east and south before north"
+    try:
+        west, south, east, north = (float(value) for value in text.split(","))
+    except ValueError:
+        raise ValueError(expected) from None
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise ValueError(expected)
+    return west, south, east, north
+
+
+def _short(length: int) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if len(text) > length or not text.isprintable():
+            raise ValueError(f"at most {length} letters")
+        return text
+
+    return read
+
+
+def _sort(text: str) -> Sort:
+    for sort in SORTS:
+        if sort == text:
+            return sort
+    raise ValueError(f"one of {', '.join(SORTS)}")
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "place": _code,
+    "kinds": _any_of(lambda: KINDS),
+    "types": _any_of(lambda: read_change_types().types),
+    "states": _any_of(lambda: read_states().states),
+    "min_score": _number(0, 1),
+    "min_area_m2": _number(0),
+    "max_area_m2": _number(0),
+    "since": day_of,
+    "until": day_of,
+    "created_since": day_of,
+    "created_until": day_of,
+    "overdue_on": day_of,
+    "sources_at_least": _whole,
+    "assignee": _short(100),
+    "over_cap": _yes_or_no,
+    "bbox": bbox_of,
+    "text": _short(40),
+    "sort": _sort,
+}
+
+PARAMETERS = tuple(_READERS)
+"""Names of the parameters of a URL."""

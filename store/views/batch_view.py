@@ -1,0 +1,97 @@
+"""Batches as a person sees them: those of their ground, with the scenes that came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from errors import Reason
+from store.access.rights import Viewer, may_see, under
+from store.scenes.batches import BatchReport, batch_report, count_files, open_jobs
+from store.schema.tables import Batch, BatchFile, SceneRow
+
+FOREIGN = Reason("the same content as an image of another area", "duplicate.foreign")
+"""Said of a file that equals a scene which is not the viewer's to see."""
+
+
+class BatchProgress(NamedTuple):
+    """State of a batch, number of its files by state, and how many of those that wait need a person."""
+
+    state: str
+    counts: dict[str, int]
+    dead: int
+
+    @property
+    def mark(self) -> str:
+        """Changes whenever an outcome came: no file ever goes back."""
+        return "-".join(
+            [self.state, *(f"{state}{number}" for state, number in sorted(self.counts.items())), str(self.dead)]
+        )
+
+
+def batches_seen(
+    session: Session, viewer: Viewer, *, before_id: int | None = None, limit: int = 50
+) -> list[tuple[Batch, dict[str, int]]]:
+    """Batches of the viewer's ground, the newest first, each with how many of its files are in which state.
+
+    Args:
+        session: reads.
+        viewer: who asks.
+        before_id: only what came before this one: the next page.
+        limit: how many at most.
+    """
+    wanted = select(Batch).where(under(Batch.area_code, viewer)).order_by(Batch.id.desc()).limit(limit)
+    if before_id is not None:
+        wanted = wanted.where(Batch.id < before_id)
+    batches = list(session.scalars(wanted))
+    counts = count_files(session, [batch.id for batch in batches])
+    return [(batch, counts[batch.id]) for batch in batches]
+
+
+def batch_seen(
+    session: Session, viewer: Viewer, batch_id: int, *, state: str = "", skip: int = 0, limit: int | None = None
+) -> BatchReport | None:
+    """How a batch stands; None: there is none, or it is not the viewer's. Of another area's scene nothing is told.
+
+    ``state``, ``skip``, ``limit``: as of :func:`store.scenes.batches.batch_report`.
+    """
+    report = batch_report(session, batch_id, state=state, skip=skip, limit=limit)
+    if report is None or not may_see(viewer, report.area_code):
+        return None
+    named = {file.scene_id for file in report.files if file.scene_id is not None}
+    own = set(session.scalars(select(SceneRow.id).where(SceneRow.id.in_(named), under(SceneRow.area_code, viewer))))
+    files = tuple(
+        file
+        if file.scene_id is None or file.scene_id in own
+        else replace(file, scene_id=None, date=None, reason=FOREIGN)
+        for file in report.files
+    )
+    return replace(report, files=files)
+
+
+def batch_progress(session: Session, viewer: Viewer, batch_id: int) -> BatchProgress | None:
+    """How far a batch is; None: there is none, or it is not the viewer's."""
+    batch = session.get(Batch, batch_id)
+    if batch is None or not may_see(viewer, batch.area_code):
+        return None
+    dead = sum(job.state == "dead" for job in open_jobs(session, batch_id)) if batch.state != "done" else 0
+    return BatchProgress(batch.state, count_files(session, [batch_id])[batch_id], dead)
+
+
+def scenes_of_batch(session: Session, viewer: Viewer, batch_id: int) -> Sequence[SceneRow]:
+    """Scenes of the viewer's ground that a batch's files became, or equal; by id, each once."""
+    ids = select(BatchFile.scene_id).where(BatchFile.batch_id == batch_id, BatchFile.scene_id.is_not(None))
+    query = select(SceneRow).where(SceneRow.id.in_(ids), under(SceneRow.area_code, viewer)).order_by(SceneRow.id)
+    return session.scalars(query).all()
+
+
+def uploaded_batch(session: Session, viewer: Viewer, batch_id: int) -> Batch | None:
+    """A batch that this very person uploads and may still add to; None: there is none."""
+    batch = session.get(Batch, batch_id)
+    if batch is None or batch.origin != "upload" or batch.created_by != viewer.login:
+        return None
+    return batch if may_see(viewer, batch.area_code) else None

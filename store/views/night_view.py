@@ -1,0 +1,94 @@
+"""Nights as a person may see them: what was compared under their code, and what could not be, and why."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from errors import Reason
+from store.access.rights import Viewer, under
+from store.scans.nights import last_nights, summary_of, summary_of_part
+from store.schema.tables import Night, Scan, SceneRow, Uncompared
+
+
+class SeenNight(NamedTuple):
+    """A night with its summary, as :func:`store.scans.nights.summary_of` tells it, of the viewer's own ground."""
+
+    night: Night
+    summary: dict[str, Any]
+
+
+class SeenGap(NamedTuple):
+    """Ground that was not compared."""
+
+    scene_id: int
+    scene: str
+    date: dt.date | None
+    area_m2: float
+    reason: Reason
+    bounds: tuple[float, float, float, float]
+
+
+class SeenScan(NamedTuple):
+    """A scan of a night."""
+
+    scan: Scan
+    before: SceneRow
+    after: SceneRow
+
+
+def nights_seen(session: Session, viewer: Viewer, limit: int) -> list[SeenNight]:
+    """The last nights, the newest first, each with what it came to under the viewer's code."""
+    nights = last_nights(session, limit)
+    return [SeenNight(night, _summary(session, viewer, night)) for night in nights]
+
+
+def night_of(session: Session, viewer: Viewer, day: dt.date) -> SeenNight | None:
+    """The night of a local day; None: none was planned."""
+    night = session.scalar(select(Night).where(Night.day == day))
+    return SeenNight(night, _summary(session, viewer, night)) if night is not None else None
+
+
+def gaps_of(session: Session, viewer: Viewer, night_id: int, limit: int) -> list[SeenGap]:
+    """Ground of theirs that a night could not compare, the largest first."""
+    query = (
+        select(Uncompared, SceneRow.name, SceneRow.date)
+        .join(SceneRow, SceneRow.id == Uncompared.scene_id)
+        .where(Uncompared.night_id == night_id, under(Uncompared.area_code, viewer))
+        .order_by(Uncompared.area_m2.desc(), Uncompared.id)
+        .limit(limit)
+    )
+    return [
+        SeenGap(
+            gap.scene_id,
+            name,
+            date,
+            gap.area_m2,
+            Reason.of(gap.reason, gap.why),
+            (gap.west, gap.south, gap.east, gap.north),
+        )
+        for gap, name, date in session.execute(query)
+    ]
+
+
+def scans_of(session: Session, viewer: Viewer, night_id: int, limit: int) -> list[SeenScan]:
+    """Scans of theirs of a night, in the order in which they were planned."""
+    before, after = aliased(SceneRow), aliased(SceneRow)
+    query = (
+        select(Scan, before, after)
+        .join(before, before.id == Scan.before_id)
+        .join(after, after.id == Scan.after_id)
+        .where(Scan.night_id == night_id, under(Scan.area_code, viewer))
+        .order_by(Scan.id)
+        .limit(limit)
+    )
+    return [SeenScan(*row) for row in session.execute(query)]
+
+
+def _summary(session: Session, viewer: Viewer, night: Night) -> dict[str, Any]:
+    if not viewer.code:
+        return summary_of(session, night)
+    return summary_of_part(session, night, under(Scan.area_code, viewer), under(Uncompared.area_code, viewer))

@@ -1,0 +1,245 @@
+"""How the service stands, counted in the database: for ``tuban status`` and for the metrics."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from store.cameras.cameras import all_cameras
+from store.cameras.captures import last_captures
+from store.jobs.processes import processes
+from store.jobs.queue import QueueFigures, queue_figures
+from store.schema.tables import Alert, BatchFile, Delivery, Job, Night, Scan
+
+RATE_HOURS = 24
+"""Scans that ended within so many hours tell the rate."""
+
+ALIVE_SECONDS = 60
+"""A process that was not seen for so long is not counted."""
+
+
+@dataclass(frozen=True)
+class ScanFigures:
+    """What was scanned lately.
+
+    Attributes:
+        hours: the time that is looked at.
+        scans: how many comparisons ended well in it.
+        km2: ground that was compared.
+        megapixels: the same in megapixels of the resolution it was compared at.
+        busy_hours: from begin to end of each of these scans, those at once counted once; waiting included.
+    """
+
+    hours: float
+    scans: int
+    km2: float
+    megapixels: float
+    busy_hours: float
+
+    @property
+    def km2_per_hour(self) -> float:
+        """Rate while there was something to scan."""
+        return self.km2 / self.busy_hours if self.busy_hours else 0.0
+
+    @property
+    def megapixels_per_hour(self) -> float:
+        """Rate while there was something to scan."""
+        return self.megapixels / self.busy_hours if self.busy_hours else 0.0
+
+
+@dataclass(frozen=True)
+class TargetFigures:
+    """How deliveries to one target stand.
+
+    Attributes:
+        target: ``queue``, ``drop``, or a hook without its query, which may hold a key.
+        waiting: not yet delivered.
+        dead: given up until a person looks.
+        delivered: all of them.
+        oldest_seconds: age of the oldest that waits or is dead.
+    """
+
+    target: str
+    waiting: int
+    dead: int
+    delivered: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True)
+class NightFigures:
+    """The last night: its local day, its state (planning, scanning, done) and when it began and ended."""
+
+    day: dt.date
+    state: str
+    begun_at: dt.datetime
+    finished_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class CameraFigures:
+    """How one camera is doing: its state since a moment, why, and when it was captured last."""
+
+    name: str
+    state: str
+    since: dt.datetime
+    error: str
+    captured_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that is counted.
+
+    Attributes:
+        queues: waiting, running and dead jobs of each queue, and the age of the oldest.
+        jobs: by kind and state.
+        scans: by state.
+        lately: rate of scanning.
+        files: of batches, by state.
+        alerts: by state and kind.
+        targets: of deliveries.
+        processes: seen lately, by part.
+        night: the last one.
+        cameras: those that are in use, by name.
+    """
+
+    queues: tuple[QueueFigures, ...]
+    jobs: dict[tuple[str, str], int]
+    scans: dict[str, int]
+    lately: ScanFigures
+    files: dict[str, int]
+    alerts: dict[tuple[str, str], int]
+    targets: tuple[TargetFigures, ...]
+    processes: dict[str, int]
+    night: NightFigures | None
+    cameras: tuple[CameraFigures, ...] = ()
+
+
+def read_figures(session: Session, now: dt.datetime, alive_seconds: float = ALIVE_SECONDS) -> Figures:
+    """Count everything.
+
+    Args:
+        session: a transaction that reads.
+        now: the moment.
+        alive_seconds: a process that was not seen for so long is not counted.
+    """
+    return Figures(
+        queues=tuple(queue_figures(session, now)),
+        jobs={
+            (kind, state): count
+            for kind, state, count in session.execute(
+                select(Job.kind, Job.state, func.count()).group_by(Job.kind, Job.state).order_by(Job.kind, Job.state)
+            )
+        },
+        scans=_by_state(session, Scan.state),
+        lately=scan_figures(session, now),
+        files=_by_state(session, BatchFile.state),
+        alerts={
+            (state, kind): count
+            for state, kind, count in session.execute(
+                select(Alert.state, Alert.kind, func.count()).group_by(Alert.state, Alert.kind)
+            )
+        },
+        targets=target_figures(session, now),
+        processes=Counter(row.part for row in processes(session, now - dt.timedelta(seconds=alive_seconds))),
+        night=_last_night(session),
+        cameras=camera_figures(session),
+    )
+
+
+def camera_figures(session: Session) -> tuple[CameraFigures, ...]:
+    """How each camera is doing."""
+    cameras = [camera for camera in all_cameras(session) if camera.active]
+    last = last_captures(session, [camera.id for camera in cameras])
+    return tuple(
+        CameraFigures(
+            camera.name,
+            camera.state,
+            camera.state_since or camera.created_at,
+            camera.error,
+            last[camera.id].taken_at if camera.id in last else None,
+        )
+        for camera in cameras
+    )
+
+
+def scan_figures(session: Session, now: dt.datetime, hours: float = RATE_HOURS) -> ScanFigures:
+    """Count what was compared in the last ``hours``."""
+    rows = session.execute(
+        select(Scan.result, Scan.started_at, Scan.finished_at, Scan.created_at)
+        .where(Scan.state == "done", Scan.finished_at > now - dt.timedelta(hours=hours))
+        .order_by(Scan.finished_at)
+    ).all()
+    area_m2 = pixels = 0.0
+    spans: list[tuple[dt.datetime, dt.datetime]] = []
+    for result, started, finished, created in rows:
+        compared = float((result.get("looked_at") or {}).get("area_m2") or 0)
+        resolution = (result.get("grid") or {}).get("resolution_m")
+        area_m2 += compared
+        pixels += compared / float(resolution) ** 2 if resolution else 0
+        if finished is not None:
+            spans.append((started or created, finished))
+    return ScanFigures(hours, len(rows), area_m2 / 1e6, pixels / 1e6, _covered_seconds(spans) / 3600)
+
+
+def target_figures(session: Session, now: dt.datetime) -> tuple[TargetFigures, ...]:
+    """Count deliveries by target, in the order of their names."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    since: dict[str, dt.datetime] = {}
+    rows = session.execute(
+        select(Delivery.target, Delivery.state, func.count(), func.min(Delivery.created_at)).group_by(
+            Delivery.target, Delivery.state
+        )
+    )
+    for target, state, count, oldest in rows:
+        shown = shown_target(target)
+        counts[shown][state] += count
+        if state in ("waiting", "dead"):
+            since[shown] = min(since.get(shown, oldest), oldest)
+    return tuple(
+        TargetFigures(
+            target,
+            counted["waiting"],
+            counted["dead"],
+            counted["delivered"],
+            max((now - since[target]).total_seconds(), 0.0) if target in since else 0.0,
+        )
+        for target, counted in sorted(counts.items())
+    )
+
+
+def shown_target(target: str) -> str:
+    """A delivery's target for people: a hook without its query, which may hold a key."""
+    if not target.startswith("hook:"):
+        return target
+    parts = urlsplit(target.removeprefix("hook:"))
+    return f"hook:{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def _by_state(session: Session, state: InstrumentedAttribute[str]) -> dict[str, int]:
+    rows = session.execute(select(state, func.count()).group_by(state).order_by(state))
+    return {name: count for name, count in rows}  # noqa: C416  (rows are no pairs to a type checker)
+
+
+def _last_night(session: Session) -> NightFigures | None:
+    night = session.scalar(select(Night).order_by(Night.day.desc()).limit(1))
+    return None if night is None else NightFigures(night.day, night.state, night.begun_at, night.finished_at)
+
+
+def _covered_seconds(spans: list[tuple[dt.datetime, dt.datetime]]) -> float:
+    """Length of the union of spans of time."""
+    covered, until = 0.0, None
+    for begin, end in sorted(spans):
+        if until is None or begin > until:
+            covered += (end - begin).total_seconds()
+            until = end
+        elif end > until:
+            covered += (end - until).total_seconds()
+            until = end
+    return covered

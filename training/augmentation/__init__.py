@@ -1,0 +1,1 @@
+"""Augmentation: geometry, appearance, sensor and weather."""

@@ -1,0 +1,53 @@
+"""What the journal of a run (:mod:`training.run_log`) says in a few figures."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """A run in a few figures.
+
+    Attributes:
+        rate: median of the pairs per second, waiting included.
+        waited: share of the time that the network waited for samples.
+        hours: of all steps together; looks at the validation folders are not in it.
+        validation: step → folder → F1 at probability 0.5.
+    """
+
+    rate: float
+    waited: float
+    hours: float
+    validation: dict[int, dict[str, float]]
+
+
+def _rows(path: Path, step: int) -> list[dict[str, str]]:
+    """Rows up to ``step``: an interrupted run wrote some after its last checkpoint."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["step"].isdigit() and int(row["step"]) <= step]
+
+
+def read_run_log(run: Path, batch: int, step: int) -> RunLog | None:
+    """Read ``log.csv`` and ``validation.csv`` of a run; None where there is no log.
+
+    Args:
+        run: its folder.
+        batch: pairs of each step.
+        step: of the checkpoint.
+    """
+    steps = _rows(run / "log.csv", step)
+    if not steps:
+        return None
+    rates = [float(row["pairs_per_second"]) for row in steps]
+    seconds = [batch / rate if rate else 0.0 for rate in rates]
+    waited = sum(float(row["waited"]) * took for row, took in zip(steps, seconds, strict=True))
+    validation: dict[int, dict[str, float]] = {}
+    for row in _rows(run / "validation.csv", step):
+        validation.setdefault(int(row["step"]), {})[row["folder"]] = float(row["f1"])
+    return RunLog(median(rates), waited / (sum(seconds) or 1.0), sum(seconds) / 3600, validation)

@@ -1,0 +1,1 @@
+"""Reviewed alerts as labelled training pairs."""

@@ -1,0 +1,1 @@
+"""The rendered sample scene with areas, verdicts and truth, for demo and tests."""

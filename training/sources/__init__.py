@@ -1,0 +1,1 @@
+"""Sources of training samples and the manifests that describe them."""

@@ -1,0 +1,1 @@
+"""What a rendered scene contains: terrain, settlements, roads and sites."""

@@ -1,0 +1,1 @@
+"""The API for programs: alerts, scenes, OGC API - Features and STAC."""

@@ -1,0 +1,1 @@
+"""Authentication, users, and authorised access to rows."""

@@ -1,0 +1,239 @@
+"""Cameras: how each is doing, what it saw, and its calibration; as API and as pages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, Response
+
+from errors import ControlPointError
+from imagery.cameras.calibration import calibrate
+from service.camera_captures import read_frame
+from service.capture_schedule import next_capture
+from service.context import Context
+from store.access.rights import Viewer
+from store.areas.areas import list_areas
+from store.cameras.cameras import NEEDS_A_PERSON, camera_seen, cameras_seen
+from store.cameras.captures import capture_of, captures_of, last_captures
+from store.cameras.presets import make_preset, preset_of, presets_of, set_calibration, watched_area
+from store.cameras.sightings import lead_capture
+from store.objects.object_store import ObjectMissing
+from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
+from store.schema.database import Session
+from web.api.camera_schemas import CalibrationAnswer, CalibrationSent, CameraAnswer, CameraList
+from web.api.parameters import Id, Number
+from web.api.schemas import FORBIDDEN, NOT_THEIRS, REFUSED
+from web.auth.audit_log import note
+from web.auth.authentication import Person, Service
+from web.auth.authorized_lookup import lead_of
+from web.http_errors import NotFound
+from web.page import language_of, page
+
+router = APIRouter()
+
+_CAPTURES = 40
+_THEIRS = REFUSED | NOT_THEIRS
+
+
+@router.get("/api/cameras", tags=["cameras"], responses=REFUSED)
+def list_cameras(context: Service, viewer: Person) -> CameraList:
+    """List the person's cameras."""
+    with context.database.read() as session:
+        cameras = cameras_seen(session, viewer)
+        last = last_captures(session, [camera.id for camera in cameras])
+    return CameraList(cameras=[_told(context, camera, last.get(camera.id)) for camera in cameras])
+
+
+@router.get("/api/cameras/{camera_id}", tags=["cameras"], responses=_THEIRS)
+def one_camera(context: Service, viewer: Person, camera_id: Id) -> CameraAnswer:
+    """Tell how a camera is doing."""
+    with context.database.read() as session:
+        camera = _camera(session, viewer, camera_id)
+        last = last_captures(session, [camera.id]).get(camera.id)
+    return _told(context, camera, last)
+
+
+@router.post("/api/cameras/{camera_id}/views/{preset_id}/calibration", tags=["cameras"], responses=_THEIRS | FORBIDDEN)
+def calibration(
+    request: Request, context: Service, viewer: Person, camera_id: Id, preset_id: Id, sent: CalibrationSent
+) -> CalibrationAnswer:
+    """Try or keep control points of a view; answers with the residual of each in metres."""
+    points = [one.point() for one in sent.points]
+    with context.database.read() as session:
+        camera, preset = _view(session, viewer, camera_id, preset_id)
+        area = watched_area(session, camera)
+    try:
+        made = calibrate(points, (preset.width, preset.height), area)
+    except ControlPointError as fault:
+        said = fault.reason.said(language_of(request))
+        return CalibrationAnswer(residuals_m=[], rms_m=None, warnings=[], fault=said, point=fault.point, saved=False)
+    if sent.save:
+        with context.database.write() as session:
+            camera, row = _view(session, viewer, camera_id, preset_id)
+            set_calibration(row, points, sent.region, sent.range_m, area=area, who=viewer.login, now=context.clock())
+            about = f"{camera.name}, {row.name}"
+            note(request, session, viewer, "calibrated_camera", about=about, code=camera.area_code)
+    return CalibrationAnswer(
+        residuals_m=[round(residual.metres, 2) for residual in made.residuals],
+        rms_m=round(made.rms_m, 2),
+        warnings=[warning.said(language_of(request)) for warning in made.warnings],
+        fault="",
+        point=None,
+        saved=sent.save,
+    )
+
+
+@router.get("/cameras", include_in_schema=False)
+def cameras_page(request: Request, context: Service, viewer: Person) -> HTMLResponse:
+    """All of the person's cameras."""
+    with context.database.read() as session:
+        cameras = cameras_seen(session, viewer)
+        last = last_captures(session, [camera.id for camera in cameras])
+        views = {camera.id: presets_of(session, camera.id) for camera in cameras}
+    coming = {camera.id: _coming(context, camera) for camera in cameras}
+    return page(
+        request,
+        "cameras.html",
+        **_form(context, viewer),
+        cameras=cameras,
+        last=last,
+        views=views,
+        coming=coming,
+        needs=NEEDS_A_PERSON,
+    )
+
+
+@router.get("/cameras/{camera_id}", include_in_schema=False)
+def camera_page(request: Request, context: Service, viewer: Person, camera_id: Id) -> HTMLResponse:
+    """One camera with its views and its last captures."""
+    with context.database.read() as session:
+        camera = _camera(session, viewer, camera_id)
+        captures, views = captures_of(session, camera.id, _CAPTURES), presets_of(session, camera.id)
+    coming = _coming(context, camera)
+    return page(
+        request,
+        "camera.html",
+        **_form(context, viewer),
+        camera=camera,
+        captures=captures,
+        views=views,
+        coming=coming,
+        needs=NEEDS_A_PERSON,
+    )
+
+
+@router.get("/cameras/{camera_id}/captures/{capture_id}/frame", include_in_schema=False)
+def frame(context: Service, viewer: Person, camera_id: Id, capture_id: Id) -> Response:
+    """The frame of a capture."""
+    with context.database.read() as session:
+        camera = _camera(session, viewer, camera_id)
+        capture = capture_of(session, camera.id, capture_id)
+    if capture is None:
+        raise NotFound
+    return _picture(context, capture.object_key)
+
+
+@router.get("/alerts/{number}/frames/{capture_id}", include_in_schema=False)
+def lead_frame(context: Service, viewer: Person, number: Number, capture_id: Id) -> Response:
+    """The whole frame of a capture by which a lead was seen, for whoever may see the lead."""
+    with context.database.read() as session:
+        capture = lead_capture(session, lead_of(session, viewer, number), capture_id)
+    if capture is None:
+        raise NotFound
+    return _picture(context, capture.object_key)
+
+
+@router.post("/cameras/{camera_id}/views", include_in_schema=False)
+def add_view(
+    request: Request,
+    context: Service,
+    viewer: Person,
+    camera_id: Id,
+    capture: Annotated[int, Form(ge=1, le=2**53)],
+    name: Annotated[str, Form(max_length=100)],
+) -> Response:
+    """Let a capture be the frame of a new view, and go on to its calibration."""
+    with context.database.read() as session:
+        camera = _camera(session, viewer, camera_id)
+        chosen = capture_of(session, camera.id, capture)
+    if chosen is None:
+        raise NotFound
+    height, width = read_frame(context, chosen.object_key).shape[:2]
+    with context.database.write() as session:
+        row = session.get_one(CaptureRow, chosen.id)
+        made = make_preset(session, row, name.strip(), (width, height))
+        about = f"{camera.name}, {made.name}"
+        note(request, session, viewer, "added_view", about=about, code=camera.area_code)
+    return Response(headers={"hx-redirect": f"/cameras/{camera.id}/views/{made.id}"})
+
+
+@router.get("/cameras/{camera_id}/views/{preset_id}", include_in_schema=False)
+def view_page(request: Request, context: Service, viewer: Person, camera_id: Id, preset_id: Id) -> HTMLResponse:
+    """The calibration of a view."""
+    with context.database.read() as session:
+        camera, preset = _view(session, viewer, camera_id, preset_id)
+        area = watched_area(session, camera)
+    settings = {
+        "camera": camera.id,
+        "view": preset.id,
+        "size": [preset.width, preset.height],
+        "points": preset.control_points,
+        "region": preset.region,
+        "range_m": preset.range_m,
+        "extent": list(area.bounds) if area is not None else [73.5, 18.0, 135.0, 53.5],
+    }
+    return page(request, "calibration.html", camera=camera, preset=preset, settings=settings)
+
+
+@router.get("/cameras/{camera_id}/views/{preset_id}/frame", include_in_schema=False)
+def reference(context: Service, viewer: Person, camera_id: Id, preset_id: Id) -> Response:
+    """The frame that a view is measured in."""
+    with context.database.read() as session:
+        _, preset = _view(session, viewer, camera_id, preset_id)
+    return _picture(context, preset.reference_key)
+
+
+def _camera(session: Session, viewer: Viewer, camera_id: int) -> CameraRow:
+    camera = camera_seen(session, viewer, camera_id)
+    if camera is None:
+        raise NotFound
+    return camera
+
+
+def _view(session: Session, viewer: Viewer, camera_id: int, preset_id: int) -> tuple[CameraRow, PresetRow]:
+    camera = _camera(session, viewer, camera_id)
+    preset = preset_of(session, camera.id, preset_id)
+    if preset is None:
+        raise NotFound
+    return camera, preset
+
+
+def _picture(context: Context, key: str) -> Response:
+    try:
+        data = context.objects.read(key)
+    except ObjectMissing:
+        raise NotFound from None
+    return Response(data, media_type="image/webp", headers={"cache-control": "private, max-age=86400"})
+
+
+def _coming(context: Context, camera: CameraRow) -> dt.datetime | None:
+    return next_capture(context.clock(), camera.times, context.settings.zone) if camera.active else None
+
+
+def _form(context: Context, viewer: Viewer) -> dict[str, Any]:
+    """What an administrator may choose in the form of a camera."""
+    if not viewer.administrator:
+        return {}
+    with context.database.read() as session:
+        areas = list_areas(session, under=viewer.code)
+    return {"areas": areas, "folders": context.settings.cameras.folders}
+
+
+def _told(context: Context, camera: CameraRow, last: CaptureRow | None) -> CameraAnswer:
+    names = ("id", "name", "area_code", "kind", "host", "active", "state", "state_since", "error", "times")
+    told = {name: getattr(camera, name) for name in names}
+    told["captured_at"] = last.taken_at if last is not None else None
+    told["next_capture"] = _coming(context, camera)
+    return CameraAnswer.model_validate(told)

@@ -1,0 +1,1 @@
+"""The map, its tiles and typed coordinates."""

@@ -1,0 +1,125 @@
+"""Images by the id of what they show: tiles of scenes and of the ground around leads, evidence pictures, overviews."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from store.objects.object_store import ObjectMissing
+from store.views.map_scenes import last_pair
+from web.auth.authentication import Person, Service
+from web.auth.authorized_lookup import lead_of, scene_of
+from web.http_errors import NotFound
+from web.maps.tiles import MERCATOR, is_tile, overlap, read_preview, read_tile, tile_bounds, webp
+from web.review.alert_pictures import alert_tile, alert_window, before_shift
+
+router = APIRouter(include_in_schema=False)
+
+_DAY = "private, max-age=86400"
+_FOREVER = "private, max-age=31536000, immutable"
+_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+_PREVIEW_PX = 512
+
+Which = Literal["before", "after"]
+
+
+@router.get("/tiles/scenes/{scene_id}/{z}/{x}/{y}")
+def scene_tile(request: Request, context: Service, person: Person, scene_id: int, z: int, x: int, y: int) -> Response:
+    """A tile of a scene, 256 pixels of Web Mercator; transparent where the scene shows nothing."""
+    if not is_tile(z, x, y):
+        raise NotFound
+    with context.database.read() as session:
+        scene = scene_of(session, person, scene_id)
+    mark = _mark(scene.object_sha256, z, x, y)
+    if _is_known(request, mark):
+        return _unchanged(mark, _DAY)
+    return _image(webp(read_tile(context, scene, tile_bounds(z, x, y))), mark, _DAY)
+
+
+@router.get("/tiles/alerts/{number}/{which}/{z}/{x}/{y}")
+def lead_tile(
+    request: Request, context: Service, person: Person, number: str, which: Which, z: int, x: int, y: int
+) -> Response:
+    """A tile of the earlier or later image of a lead: the ground around the lead, and transparent elsewhere."""
+    if not is_tile(z, x, y):
+        raise NotFound
+    bounds = tile_bounds(z, x, y)
+    with context.database.read() as session:
+        alert = lead_of(session, person, number)
+        pair = last_pair(session, alert.id)
+    if pair is None:
+        raise NotFound
+    scene = pair.before if which == "before" else pair.after
+    window = alert_window(alert)
+    mark = _mark(scene.object_sha256, pair.scan.id, which, *(round(side, 2) for side in window), z, x, y)
+    if _is_known(request, mark):
+        return _unchanged(mark, _DAY)
+    if not overlap(bounds, window):
+        return _image(webp(None), mark, _DAY)
+    shift = before_shift(context, alert, pair, MERCATOR) if which == "before" else (0.0, 0.0)
+    return _image(webp(alert_tile(context, alert, scene, bounds, shift)), mark, _DAY)
+
+
+@router.get("/alerts/{number}/evidence/{name}")
+def evidence(
+    request: Request, context: Service, person: Person, number: str, name: str, key: str | None = None
+) -> Response:
+    """A stored picture of a lead, by the name it has in the lead.
+
+    The lead's next sight brings other pictures under the same name. With ``key``, the mark of the very picture
+    (:func:`evidence_mark`), the answer never changes and is kept for ever; without, browsers ask whether it is new.
+    """
+    with context.database.read() as session:
+        alert = lead_of(session, person, number)
+    stored = alert.evidence.get(name)
+    if not isinstance(stored, str):
+        raise NotFound
+    kind = _TYPES.get(stored.rpartition(".")[2].lower())
+    mark = evidence_mark(stored)
+    if kind is None or (key is not None and key != mark):
+        raise NotFound
+    kept = _FOREVER if key else "private, no-cache"
+    if _is_known(request, mark):
+        return _unchanged(mark, kept)
+    try:
+        return _image(context.objects.read(stored), mark, kept, kind)
+    except ObjectMissing:
+        raise NotFound from None
+
+
+@router.get("/scenes/{scene_id}/preview")
+def preview(request: Request, context: Service, person: Person, scene_id: int) -> Response:
+    """All of a scene, small, on its own grid."""
+    with context.database.read() as session:
+        scene = scene_of(session, person, scene_id)
+    mark = _mark(scene.object_sha256, "preview")
+    if _is_known(request, mark):
+        return _unchanged(mark, _DAY)
+    try:
+        return _image(webp(read_preview(context, scene, _PREVIEW_PX)), mark, _DAY)
+    except ObjectMissing:
+        raise NotFound from None
+
+
+def evidence_mark(key: str) -> str:
+    """What tells one stored picture from another, to be put into the address of ``evidence``."""
+    return _mark(key)
+
+
+def _mark(*parts: object) -> str:
+    return hashlib.sha256("/".join(map(str, ("1", *parts))).encode()).hexdigest()[:24]
+
+
+def _is_known(request: Request, mark: str) -> bool:
+    return f'"{mark}"' in request.headers.get("if-none-match", "")
+
+
+def _unchanged(mark: str, kept: str) -> Response:
+    return Response(status_code=304, headers={"etag": f'"{mark}"', "cache-control": kept})
+
+
+def _image(content: bytes, mark: str, kept: str, kind: str = "image/webp") -> Response:
+    return Response(content, media_type=kind, headers={"etag": f'"{mark}"', "cache-control": kept})

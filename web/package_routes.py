@@ -1,0 +1,19 @@
+"""Front-end packages, by the names that pages load them by."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+
+from web.front_end import PACKAGES, SERVED
+from web.http_errors import NotFound
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/packages/{name}")
+def package(name: str) -> FileResponse:
+    """One file of a front-end package; open to all."""
+    if name not in SERVED:
+        raise NotFound
+    return FileResponse(PACKAGES / SERVED[name], headers={"cache-control": "public, max-age=86400"})

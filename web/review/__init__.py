@@ -1,0 +1,1 @@
+"""Pages to review alerts, their evidence and exports."""

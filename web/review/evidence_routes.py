@@ -1,0 +1,57 @@
+"""The evidence of a lead to take along: the sheet as PDF, and the signed bundle that is checked without the server."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from enforcement.evidence.bundle import write_bundle
+from enforcement.evidence.sheet import EvidenceSheet, evidence_sheet
+from enforcement.evidence.signing_key import load_or_make_signing_key
+from service.context import Context
+from store.access.rights import Viewer
+from web.addresses import base_of
+from web.api.parameters import Number
+from web.api.schemas import NOT_THEIRS, REFUSED
+from web.auth.audit_log import note
+from web.auth.authentication import Person, Service
+from web.auth.authorized_lookup import lead_of
+from web.page import chosen_language
+from web.review.evidence_data import bundle_of, gather_sheet
+
+router = APIRouter(prefix="/alerts/{number}", tags=["evidence"], responses=REFUSED | NOT_THEIRS)
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+@router.get("/sheet.pdf", response_class=Response, responses={200: {"content": {"application/pdf": _BINARY}}})
+def sheet(
+    request: Request, context: Service, viewer: Person, number: Number, language: Literal["zh", "en", ""] = ""
+) -> Response:
+    """Make the evidence sheet (PDF, A4), in the person's language unless another is given."""
+    chosen = chosen_language(request, language)
+    gathered = _gathered(request, context, viewer, number, "made_sheet")
+    name = f"{number}_{chosen}.pdf"
+    headers = {"content-disposition": f'inline; filename="{name}"'}
+    return Response(evidence_sheet(gathered, chosen), media_type="application/pdf", headers=headers)
+
+
+@router.get("/bundle.zip", response_class=Response, responses={200: {"content": {"application/zip": _BINARY}}})
+def bundle(request: Request, context: Service, viewer: Person, number: Number) -> Response:
+    """Make the signed evidence bundle; `tuban verify` checks it anywhere."""
+    gathered = _gathered(request, context, viewer, number, "made_bundle")
+    key = load_or_make_signing_key(context.settings.home)
+    headers = {"content-disposition": f'attachment; filename="{number}.zip"'}
+    return Response(write_bundle(bundle_of(gathered), key), media_type="application/zip", headers=headers)
+
+
+def _gathered(request: Request, context: Context, viewer: Viewer, number: str, what: str) -> EvidenceSheet:
+    with context.database.read() as session:
+        alert = lead_of(session, viewer, number)
+        gathered = gather_sheet(context, session, viewer, alert, base_of(request, context))
+        code = alert.grid_code
+    with context.database.write() as session:
+        note(request, session, viewer, what, about=number, code=code)
+    return gathered

@@ -1,0 +1,261 @@
+"""One lead as the review shows it: everything its page needs, as JSON, in the language of who looks."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+from fastapi import Request
+from shapely.geometry import mapping
+
+from enforcement.change_types import read_change_types
+from enforcement.states import StateTable, read_states
+from enforcement.units import mu
+from errors import Reason
+from service.context import Context
+from store.access.rights import Viewer
+from store.alerts.transitions import WHY, steps_of
+from store.areas.areas import area_names
+from store.cameras.sightings import CameraSight, camera_sights
+from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
+from store.schema.database import Session
+from store.schema.tables import Alert, Transition
+from store.search.alert_search import AlertFilter, neighbours
+from store.views.alert_view import LeadSight, SeenImage, areas_around, colleagues, names_of, sights_of
+from web.maps.tile_routes import evidence_mark
+from web.page import language_of, named
+from web.review.alert_words import in_language
+from web.texts import catalogue, text
+
+JUDGED_BY_KEY = ("triaged", "false_change", "bad_imagery")
+"""Steps that have buttons of their own."""
+
+
+class LeadPage:
+    """What is told of leads to one person, in one request."""
+
+    def __init__(self, request: Request, context: Context, session: Session, viewer: Viewer) -> None:
+        """``session``: reads, or writes."""
+        self.session, self.viewer, self.context = session, viewer, context
+        self.language = language_of(request)
+        self.now = context.clock()
+        self.zone = context.settings.zone
+
+    def _name(self, table: Mapping[str, Any], key: str) -> str:
+        return named(table, key, self.language)
+
+    def _word(self, prefix: str, key: str) -> str:
+        return text(f"{prefix}.{key}", self.language) if f"{prefix}.{key}" in catalogue() else key
+
+    def data(self, alert: Alert, asked: AlertFilter) -> dict[str, Any]:
+        """Everything, with the leads before and after it in the order of ``asked``."""
+        states, types = read_states(), read_change_types()
+        sights, steps = sights_of(self.session, alert), steps_of(self.session, alert)
+        people = colleagues(self.session, alert)
+        names = names_of(self.session, {step.who for step in steps} | {alert.assignee})
+        lock = lock_holder(self.session, alert, self.now)
+        beside = neighbours(self.session, self.viewer, asked, alert.number)
+        today = self.now.astimezone(self.zone).date()
+        address = f"/alerts/{quote(alert.number, safe='')}"
+        return {
+            "number": alert.number,
+            "as_of": alert.changed_at.isoformat(),
+            "address": address,
+            "query": urlencode(asked.to_query()),
+            "kind": alert.kind,
+            "kind_name": self._name(types.kinds, alert.kind),
+            "type": alert.change_type,
+            "kinds": [
+                {
+                    "name": kind,
+                    "words": self._name(types.kinds, kind),
+                    "types": [{"name": n, "words": self._name(types.types, n)} for n in types.of_kind(kind)],
+                }
+                for kind in types.kinds
+            ],
+            "state": alert.state,
+            "state_name": self._name(states.states, alert.state),
+            # what the software says of its own step is for the log
+            "why": in_language(alert.state_reason, self.language) if steps and steps[-1].who != "system" else "",
+            "score": alert.score,
+            "area_m2": round(alert.area_m2, 1),
+            "mu": round(mu(alert.area_m2), 2),
+            "place": self._place(alert),
+            "also_in": [str(area.get("name") or area.get("code")) for area in alert.also_in],
+            "centre": [round((alert.west + alert.east) / 2, 7), round((alert.south + alert.north) / 2, 7)],
+            "outline": mapping(alert.outline),
+            "parts": len(split_at_gaps(alert)),
+            "first_date": _day(alert.first_date),
+            "last_date": _day(alert.last_date),
+            "due_on": _day(alert.due_on),
+            "overdue": bool(alert.due_on and alert.due_on < today and alert.state in states.open),
+            "assignee": alert.assignee,
+            "assignee_name": names.get(alert.assignee, alert.assignee),
+            "people": [{"login": p.login, "name": p.name, "role": self._name(states.roles, p.role)} for p in people],
+            "over_cap": alert.over_cap,
+            "week": alert.week,
+            "rank": alert.rank,
+            "seen": alert.seen,
+            "sources_seen": alert.sources_seen,
+            "overlaps": [self._overlap(overlap) for overlap in alert.overlaps],
+            "images": self._images(alert, address, sights),
+            "residual": self._residual(sights),
+            "cameras": [self._camera(sight, address) for sight in camera_sights(self.session, alert)],
+            "sights": [self._sight(sight) for sight in sights],
+            "log": [self._step(step, names) for step in steps],
+            "areas": [
+                {"code": a.code, "name": a.name, "level": a.level, "outline": mapping(a.outline)}
+                for a in areas_around(self.session, self.viewer, alert)
+            ],
+            "steps": self._steps(states, alert),
+            "can": self._can(states, alert) | {"undo": self._may_take_back(steps)},
+            "lock": self.lock(lock),
+            "previous": beside.previous,
+            "next": beside.next,
+            "position": beside.position,
+        }
+
+    def lock(self, lock: Lock | None) -> dict[str, Any]:
+        """Who has it open, as the page is told."""
+        mine = lock is not None and lock.person_id == self.viewer.person_id
+        return {"mine": mine, "by": "" if lock is None or mine else lock.name or lock.login}
+
+    def _place(self, alert: Alert) -> list[dict[str, str]]:
+        codes = dict.fromkeys(code for code in (alert.county_code, alert.township_code, alert.grid_code) if code)
+        known = area_names(self.session, codes)
+        return [{"code": code, "name": known.get(code, "")} for code in codes]
+
+    def _overlap(self, overlap: dict[str, Any]) -> dict[str, Any]:
+        kind = str(overlap.get("kind", ""))
+        return {
+            "layer": str(overlap.get("layer", "")),
+            "kind": kind,
+            "kind_name": self._word("review.layer", kind),
+            "dated": overlap.get("dated"),
+            "share": overlap.get("share"),
+            "number": str(overlap.get("number") or ""),
+        }
+
+    def _images(self, alert: Alert, address: str, sights: list[LeadSight]) -> dict[str, Any]:
+        latest = sights[-1] if sights else None
+        told = {}
+        for when in ("before", "after"):
+            image: SeenImage | None = getattr(latest, when) if latest else None
+            told[when] = {
+                "date": _day(image.date) if image else None,
+                "source": self._word("review.source", image.source) if image else "",
+                "gsd_m": image.gsd_m if image else None,
+                "name": image.name if image else "",
+                "picture": picture_address(alert.number, alert.evidence, when),
+                "tiles": f"/tiles{address}/{when}" if image else None,
+            }
+        return told
+
+    @staticmethod
+    def _residual(sights: list[LeadSight]) -> dict[str, float | None] | None:
+        latest = sights[-1] if sights else None
+        return None if latest is None else {"metres": latest.residual_m, "pixels": latest.residual_px}
+
+    def _camera(self, sight: CameraSight, address: str) -> dict[str, Any]:
+        frames = {
+            when: {
+                "at": f"{frame.taken_at.astimezone(self.zone):%Y-%m-%d %H:%M}",
+                "address": f"{address}/frames/{frame.capture_id}",
+            }
+            for when, frame in (("before", sight.before), ("after", sight.after))
+        }
+        outlines = [[[round(x, 1), round(y, 1)] for x, y in one.exterior.coords] for one in sight.outlines]
+        return {"camera": sight.camera, "view": sight.view, "size": sight.size, "outlines": outlines, **frames}
+
+    def _sight(self, sight: LeadSight) -> dict[str, Any]:
+        return {
+            "before": _day(sight.before.date),
+            "after": _day(sight.after.date),
+            "source": self._word("review.source", sight.after.source),
+            "kind_name": self._name(read_change_types().kinds, sight.kind),
+            "score": sight.score,
+            "mu": round(mu(sight.area_m2), 2),
+        }
+
+    def _step(self, step: Transition, names: dict[str, str]) -> dict[str, Any]:
+        states = read_states()
+        undoes = "undoes" in step.evidence
+        return {
+            "at": f"{step.at.astimezone(self.zone):%Y-%m-%d %H:%M}",
+            "who": self._word("review.who", step.who) if step.who == "system" else names.get(step.who, step.who),
+            "role": self._name(states.roles, step.role),
+            "from": self._name(states.states, step.from_state) if step.from_state else "",
+            "to": self._name(states.states, step.to_state),
+            "why": text("review.taken_back", self.language) if undoes else self._why(step),
+            "leads": _numbers(step.evidence),
+        }
+
+    def _may_take_back(self, steps: list[Transition]) -> bool:
+        """Whether the newest step is theirs, and not older than may be; the rest is found when it is tried."""
+        if not steps or "undoes" in steps[-1].evidence or not (steps[-1].from_state or "from" in steps[-1].evidence):
+            return False
+        return steps[-1].who == self.viewer.login and self.now - steps[-1].at <= UNDO_WITHIN
+
+    def _why(self, step: Transition) -> str:
+        told = step.evidence.get(WHY)
+        return Reason.of(step.why, told).said(self.language) if told else in_language(step.why, self.language)
+
+    def _steps(self, states: StateTable, alert: Alert) -> list[dict[str, Any]]:
+        """Steps that the table has for the person's role, those with buttons of their own left out."""
+        told = []
+        for to in states.ways_out(alert.state, self.viewer.role):
+            if states.means(to) == "gone" or (to in JUDGED_BY_KEY and alert.state != "disputed"):
+                continue
+            step = next(s for s in states.transitions if alert.state in s.come_from and s.to == to)
+            told.append(
+                {
+                    "to": to,
+                    "words": self._name(states.states, to),
+                    "evidence": [
+                        {"name": name, "words": self._word("review.evidence", name)} for name in step.evidence
+                    ],
+                    "balanced": step.balanced,
+                }
+            )
+        return told
+
+    def _can(self, states: StateTable, alert: Alert) -> dict[str, bool]:
+        ways = set(states.ways_out(alert.state, self.viewer.role))
+        gone = states.means(alert.state) == "gone"
+        return {
+            "true": "triaged" in ways or (alert.state == "triaged" and "published" in ways),
+            "false": "false_change" in ways,
+            "bad_imagery": "bad_imagery" in ways,
+            "split": "split" in ways,
+            "type": not gone,
+            "assign": not gone,
+        }
+
+
+def picture_address(number: str, evidence: Mapping[str, Any], when: str) -> str | None:
+    """Where a picture that was kept of a lead is read from; browsers keep it, as this address never shows another."""
+    key = evidence.get(when)
+    if not isinstance(key, str):
+        return None
+    return f"/alerts/{quote(number, safe='')}/evidence/{when}?key={evidence_mark(key)}"
+
+
+def _numbers(evidence: Mapping[str, Any]) -> list[str]:
+    """Leads that a step made, that it came from, or in which it lives on."""
+    told = evidence.get("into") or evidence.get("from") or []
+    return [told] if isinstance(told, str) else [str(number) for number in told] if isinstance(told, list) else []
+
+
+def _day(day: dt.date | None) -> str | None:
+    return day.isoformat() if day is not None else None
+
+
+def wanted(request: Request, context: Context) -> AlertFilter:
+    """The filter of a request's address.
+
+    Raises:
+        SettingsError: a value cannot be used.
+    """
+    return AlertFilter.from_query(cast(Any, request.query_params), context.settings.zone)

@@ -1,0 +1,1 @@
+"""Jobs that capture and compare fixed cameras."""

@@ -1,0 +1,1 @@
+"""Deliver alerts to the enforcement queue, web hooks and the drop folder."""

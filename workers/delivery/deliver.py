@@ -1,0 +1,80 @@
+"""Delivery: one job sends one event to one target, and writes down how it ended.
+
+An event is noted as delivered after it was sent. A process that dies between the two sends it again, with the same id.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from enforcement.events import event_json
+from service.context import Commit, Context, Work
+from service.job_registry import Kind
+from store.alerts.outbox import KIND, Sending, mark_delivered, mark_failed, next_sending
+from store.schema.database import Session
+from workers.delivery.alert_queue import send_to_queue
+from workers.delivery.delivery_errors import NotTaken
+from workers.delivery.drop_folder import drop_event
+from workers.delivery.web_hooks import post_to_hook
+
+log = structlog.get_logger(__name__)
+
+
+def deliver(context: Context, work: Work) -> Commit | None:
+    """Send what the job's ``delivery_id`` names, if its turn has come and nobody settled it."""
+    with context.database.read() as session:
+        sending = next_sending(session, int(work.payload["delivery_id"]))
+    if sending is None:
+        return None
+    told = log.bind(alert=sending.event["subject"], event_id=sending.event_id, sequence=sending.sequence)
+    try:
+        send(context, sending)
+    except NotTaken as error:
+        told.warning("event not taken", attempt=sending.attempts + 1, reason=str(error))
+        return _failed(context, sending, error)
+    told.info("event delivered", target=sending.target.partition(":")[0])
+    return lambda session: mark_delivered(session, sending.delivery_id, context.clock())
+
+
+def send(context: Context, sending: Sending) -> None:
+    """Send one event to its target.
+
+    Raises:
+        NotTaken: it did not take it, or the settings name it no more.
+    """
+    settings = context.settings
+    if sending.target == "queue":
+        send_to_queue(sending.event, settings)
+    elif sending.target == "drop":
+        drop_event(sending.event, settings.drop_folder, settings.zone)
+    else:
+        hook = next((h for h in settings.delivery.hooks if f"hook:{h.url}" == sending.target), None)
+        if hook is None:
+            raise NotTaken("The settings name this hook no more: `tuban deliveries --drop` gives its events up.")
+        post_to_hook(
+            event_json(sending.event),
+            hook,
+            allowed_hosts=settings.delivery.allowed_hosts,
+            timeout_seconds=settings.delivery.timeout_seconds,
+            now=context.clock(),
+        )
+
+
+def _failed(context: Context, sending: Sending, error: NotTaken) -> Commit:
+    delivery = context.settings.delivery
+
+    def commit(session: Session) -> None:
+        mark_failed(
+            session,
+            sending.delivery_id,
+            str(error),
+            context.clock(),
+            attempts=delivery.attempts,
+            backoff_seconds=delivery.backoff_seconds,
+            not_before_seconds=error.wait_seconds,
+        )
+
+    return commit
+
+
+KINDS = (Kind(KIND, "deliver", deliver),)

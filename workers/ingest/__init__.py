@@ -1,0 +1,1 @@
+"""Jobs that take in images and photos, and the watched folder."""

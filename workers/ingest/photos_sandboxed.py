@@ -1,0 +1,181 @@
+"""The program that checks and lays photos of drones into mosaics, in a process of its own with limits.
+
+Started by :func:`imagery.sandbox.run_apart`; it sees files, and nothing of the database or the service.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from errors import ImageError
+    from imagery import Scene
+    from imagery.drone.orientation import PlacedFlight
+    from imagery.drone.photo import Photo
+    from imagery.files.limits import Limits
+
+
+def check(task: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Read one photo; see :func:`imagery.drone.photo_check.check_photo`."""
+    from imagery.drone.photo_check import check_photo
+    from imagery.drone.settings import drone_settings
+
+    return check_photo(
+        Path(task["path"]),
+        task["name"],
+        drone_settings(),
+        limits=limits,
+        today=_day(task["today"]) or dt.date.max,
+        default_date=_day(task["default_date"]),
+        sha256=task["sha256"],
+    ).to_json()
+
+
+def mosaic(task: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """Place photos flight by flight, and write a COG for each flight.
+
+    The task: ``photos`` (as :func:`check` is told of them, each with its ``file``), ``reference`` (path and name, or
+    None), ``elevation`` (path, or ""), ``workdir`` and ``name`` of the mosaics. The answer: ``flights``, each with its
+    image and photos, and ``failed``, photos and why.
+    """
+    from errors import ImageError
+    from imagery.drone.flights import group_flights
+    from imagery.drone.photo import Photo
+    from imagery.drone.settings import drone_settings
+
+    photos, failed, files = [], [], {}
+    for asked in task["photos"]:
+        try:
+            photo = Photo.from_json(check(asked, limits))
+        except ImageError as error:
+            failed.append(_told(asked["file"], error))
+            continue
+        photos.append(photo)
+        files[photo.path] = asked["file"]
+    told = []
+    flights = group_flights(photos, drone_settings()) if photos else []
+    for number, flight in enumerate(flights):
+        with _reference(task["reference"], limits, task["workdir"]) as scene:
+            try:
+                told.append(_flight(flight, number, files, scene, task, limits))
+            except ImageError as error:
+                failed += [_told(files[photo.path], error) for photo in flight]
+    return {"flights": told, "failed": failed}
+
+
+def _told(file: int, error: ImageError) -> dict[str, Any]:
+    return {"file": file, "reason": _said(error.reason)}
+
+
+def _said(reason: str) -> list[Any]:
+    """A reason as plain data, for :meth:`errors.Reason.of`."""
+    from errors import Reason
+
+    return [str(reason), Reason.told_of(reason)]
+
+
+def _flight(
+    photos: list[Photo],
+    number: int,
+    files: dict[Path, int],
+    reference: Scene | None,
+    task: dict[str, Any],
+    limits: Limits,
+) -> dict[str, Any]:
+    import shapely
+
+    from errors import ImageError, Reason
+    from imagery.conversion.ingest import ingest_here
+    from imagery.drone.flights import flight_date
+    from imagery.drone.mosaic import usual_gsd, write_mosaic
+    from imagery.drone.orientation import outline_in_degrees, place_flight, refuse_empty
+    from imagery.drone.report import in_words
+    from imagery.drone.settings import drone_settings
+    from inference.registration.photo_registration import register_photo
+
+    settings, workdir = drone_settings(), Path(task["workdir"])
+    place = partial(place_flight, photos, settings, workdir, reference=reference, register=register_photo)
+    elevation, unused = Path(task["elevation"]) if task["elevation"] else None, None
+    try:
+        if elevation is not None and not elevation.is_file():
+            raise ImageError(f"The elevation model {elevation} is not there.", "elevation.missing", path=str(elevation))
+        flight: PlacedFlight = place(elevation=elevation)
+    except ImageError as error:
+        if not error.reason.code.startswith("elevation."):
+            raise
+        unused = error.reason  # told with each photo, and no reason to place none of them
+        flight = place()
+    refuse_empty(flight)
+    date, source = flight_date([placed.photo for placed in flight.used])
+    raw, cog = workdir / "flight.tif", workdir / f"mosaic_{number}.tif"
+    write_mosaic(flight, raw, usual_gsd(flight.used, settings.finest_gsd_m), date)
+    image = ingest_here(
+        raw, task["name"], cog, limits=limits, today=_day(task["today"]) or dt.date.max, workdir=workdir
+    )
+    raw.unlink()
+    placed = [
+        {
+            "file": files[one.photo.path],
+            "left_out": one.left_out,
+            "words": _said(Reason.all([in_words(one), unused] if unused else [in_words(one)])),
+            "tied": one.tied,
+            "error_m": one.error_m,
+            "residual_m": one.residual_m,
+            "outline": shapely.to_wkb(outline_in_degrees(one, flight.frame), hex=True),
+        }
+        for one in flight.photos
+    ]
+    return {
+        "image": image.to_json(),
+        "date_source": source,
+        "cog": str(cog),
+        "photos": placed,
+        "unplaced": [{"file": files[photo.path], "reason": _said(reason)} for photo, reason in flight.unplaced],
+    }
+
+
+@contextmanager
+def _reference(told: dict[str, str] | None, limits: Limits, workdir: str) -> Iterator[Scene | None]:
+    """The reference image; without it where it cannot be read."""
+    from errors import ImageError
+    from imagery import open_scene
+
+    scene = None
+    if told is not None:
+        try:
+            scene = open_scene(told["path"], limits=limits, workdir=workdir, name=told["name"])
+        except ImageError:
+            scene = None
+    try:
+        yield scene
+    finally:
+        if scene is not None:
+            scene.close()
+
+
+def _day(text: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(text) if text else None
+
+
+def _work(task: dict[str, Any], limits: dict[str, Any]) -> Any:
+    from dataclasses import replace
+
+    from imagery.files.limits import Limits
+
+    known = Limits(**limits)
+    # this process has its limits: no other one is started, and a file stored in lines is read line by line
+    own = replace(known, in_process_pixels=known.max_pixels)
+    return {"check": check, "mosaic": mosaic}[task["what"]](task, own)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from imagery.sandbox import serve
+
+    sys.exit(serve(_work))

@@ -1,0 +1,1 @@
+"""Processes that run jobs: Celery app, worker, schedule, reaper and supervisor."""
