@@ -1,6 +1,6 @@
-"""How fast the pages answer with many leads: 20 inspectors at once over PostGIS, and the same over SQLite.
+"""How fast the pages answer with many alerts: 20 inspectors at once over PostGIS, and the same over SQLite.
 
-    .venv/bin/python -m benchmarks.pages                                    # SQLite, 5,000 leads, 500 scenes
+    .venv/bin/python -m benchmarks.pages                                    # SQLite, 5,000 alerts, 500 scenes
     .venv/bin/python -m benchmarks.pages --alerts 100000 --scenes 10000 \\
         --database postgresql+psycopg://postgres@127.0.0.1/EMPTY_DATABASE
 
@@ -37,7 +37,7 @@ from store.access.users import add_person, begin_session
 from store.schema.database import Database
 from store.schema.migrate import upgrade
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert, Area, Observation, Scan, SceneRow
+from store.schema.tables import AlertRow, Area, Observation, Scan, SceneRow
 
 WEST, SOUTH, SIDE = 119.0, 30.0, 0.02  # a county of 10 × 20 villages of two kilometres
 TOWNSHIPS, VILLAGES = 10, 20
@@ -49,8 +49,8 @@ def _village(number: int) -> tuple[str, float, float]:
     return f"330199{town + 1:03d}{village + 1:03d}", WEST + SIDE * village, SOUTH + SIDE * town
 
 
-def fill(database: Database, alerts: int, scenes: int, now: dt.datetime) -> str:
-    """Make up a county; returns the number of a lead in its middle."""
+def fill(database: Database, count: int, scenes: int, now: dt.datetime) -> str:
+    """Make up a county; returns the number of an alert in its middle."""
     chance = random.Random(1)
     areas = [("330199", "county", box(WEST, SOUTH, WEST + SIDE * VILLAGES, SOUTH + SIDE * TOWNSHIPS))]
     for town in range(TOWNSHIPS):
@@ -88,9 +88,9 @@ def fill(database: Database, alerts: int, scenes: int, now: dt.datetime) -> str:
         }  # fmt: skip
         session.execute(insert(Scan), [scan])
     kinds, states = ("construction", "ground", "demolition"), ("new",) * 6 + ("published", "dispatched", "false_change")
-    for start in range(0, alerts, ROWS_AT_ONCE):
-        leads, sights = [], []
-        for number in range(start, min(alerts, start + ROWS_AT_ONCE)):
+    for start in range(0, count, ROWS_AT_ONCE):
+        alerts, sights = [], []
+        for number in range(start, min(count, start + ROWS_AT_ONCE)):
             code, west, south = _village(chance.randrange(TOWNSHIPS * VILLAGES))
             x, y = west + chance.random() * SIDE * 0.98, south + chance.random() * SIDE * 0.98
             outline = bounds_of(box(x, y, x + 0.0003, y + 0.0003))
@@ -101,7 +101,7 @@ def fill(database: Database, alerts: int, scenes: int, now: dt.datetime) -> str:
                 "area_m2": chance.uniform(200, 9000),
             }
             shared |= {"source": "drone", "evidence": {}} | outline
-            leads.append(
+            alerts.append(
                 shared
                 | {
                     "id": number + 1, "number": f"330199D202611{number:06d}", "change_type": "",
@@ -118,15 +118,15 @@ def fill(database: Database, alerts: int, scenes: int, now: dt.datetime) -> str:
                    "created_at": now}
             )  # fmt: skip
         with database.write() as session:
-            session.execute(insert(Alert), leads)
+            session.execute(insert(AlertRow), alerts)
             session.execute(insert(Observation), sights)
     if not database.sqlite:
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))
-    return f"330199D202611{alerts // 2:06d}"
+    return f"330199D202611{count // 2:06d}"
 
 
-def _addresses(lead: str) -> dict[str, list[str]]:
+def _addresses(alert: str) -> dict[str, list[str]]:
     """What is measured → addresses, of which each request takes one by chance."""
     middle = f"{WEST},{SOUTH},{WEST + SIDE * VILLAGES},{SOUTH + SIDE * TOWNSHIPS}"
     close = f"{WEST + 0.05},{SOUTH + 0.05},{WEST + 0.07},{SOUTH + 0.07}"
@@ -137,7 +137,7 @@ def _addresses(lead: str) -> dict[str, list[str]]:
             "/alerts?place=330199003&sort=largest",
             "/alerts?sort=overdue&min_area_m2=1000",
         ],
-        "lead": [f"/alerts/{lead}/data"],
+        "alert": [f"/alerts/{alert}/data"],
         "map, whole county": [f"/map/alerts?bbox={middle}&zoom=11"],
         "map, close": [f"/map/alerts?bbox={close}&zoom=16"],
         "map, scenes": [f"/map/scenes?bbox={middle}&zoom=11"],
@@ -145,7 +145,7 @@ def _addresses(lead: str) -> dict[str, list[str]]:
     }
 
 
-def measure(base: str, cookie: str, lead: str, inspectors: int, seconds: float) -> dict[str, list[float]]:
+def measure(base: str, cookie: str, alert: str, inspectors: int, seconds: float) -> dict[str, list[float]]:
     """Milliseconds of each request, while that many people ask one after the other."""
     found: dict[str, list[float]] = defaultdict(list)
     wrong: set[str] = set()
@@ -155,7 +155,7 @@ def measure(base: str, cookie: str, lead: str, inspectors: int, seconds: float) 
         chance = random.Random(number)
         with httpx.Client(base_url=base, cookies={"tuban": cookie}, timeout=60) as client:
             while time.monotonic() < until:
-                for what, addresses in _addresses(lead).items():
+                for what, addresses in _addresses(alert).items():
                     address = chance.choice(addresses)
                     begun = time.perf_counter()
                     answer = client.get(address)
@@ -180,7 +180,7 @@ def run(
     database: Annotated[
         str, typer.Option(help="Address of an empty database; default: SQLite in a fresh folder.")
     ] = "",
-    alerts: Annotated[int, typer.Option(help="Leads.")] = 5000,
+    alerts: Annotated[int, typer.Option(help="Alerts.")] = 5000,
     scenes: Annotated[int, typer.Option(help="Images.")] = 500,
     inspectors: Annotated[int, typer.Option(help="People at once.")] = 20,
     seconds: Annotated[float, typer.Option(help="For how long.")] = 30,
@@ -193,7 +193,7 @@ def run(
         base = Database(settings.database_url)
         upgrade(base)
         now = dt.datetime.now(dt.UTC)
-        lead = fill(base, alerts, scenes, now)
+        alert = fill(base, alerts, scenes, now)
         with base.write() as session:
             person = add_person(session, login="bench", name="bench", role="county", code="330199", now=now)
             cookie = begin_session(session, person, now, 12)
@@ -216,13 +216,13 @@ def run(
                         break
                 except httpx.TransportError:
                     time.sleep(0.2)
-            measure(address, cookie, lead, 2, 3)  # warm
-            found = measure(address, cookie, lead, inspectors, seconds)
+            measure(address, cookie, alert, 2, 3)  # warm
+            found = measure(address, cookie, alert, inspectors, seconds)
         finally:
             server.terminate()
             server.wait()
             base.close()
-    title = f"{alerts:,} leads, {scenes:,} scenes, {inspectors} people, {'SQLite' if not database else 'PostgreSQL'}"
+    title = f"{alerts:,} alerts, {scenes:,} scenes, {inspectors} people, {'SQLite' if not database else 'PostgreSQL'}"
     table = Table("what", "requests", "median ms", "95 % ms", "worst ms", title=title)
     for what, took in found.items():
         table.add_row(what, str(len(took)), *(f"{np.percentile(took, p):.0f}" for p in (50, 95, 100)))

@@ -110,7 +110,7 @@ class CameraSettings(_Group):
 
 
 class AlertSettings(_Group):
-    """When two polygons are one place, and how many leads a village gets."""
+    """When two polygons are one place, and how many alerts a village gets."""
 
     overlap: Annotated[float, Field(gt=0, le=1)] = 0.3
     grown: Annotated[float, Field(gt=1)] = 1.5

@@ -1,4 +1,4 @@
-"""A lead as others receive it: a GeoJSON feature with everything that is known of it.
+"""An alert as others receive it: a GeoJSON feature with everything that is known of it.
 
 The words keep to what a comparison of images can know: a suspected change, to be checked on the ground.
 """
@@ -18,14 +18,14 @@ from enforcement.units import mu
 from imagery.error_ellipse import ErrorEllipse
 
 STATEMENT = ("疑似变化线索，须经实地核查", "Suspected change, to be checked on the ground")
-"""What a lead is, in Chinese and in English."""
+"""What an alert is, in Chinese and in English."""
 
 DECIMALS = 8  # of a degree: a millimetre, so that areas computed again agree
 CRS = "EPSG:4490"
 
 
 @dataclass(frozen=True)
-class LeadImage:
+class AlertImage:
     """One of the two images that were compared.
 
     Attributes:
@@ -42,7 +42,7 @@ class LeadImage:
 
 
 @dataclass(frozen=True)
-class LeadArea:
+class AlertArea:
     """A village, township or county: administrative code and name ("" when its area is not loaded)."""
 
     code: str
@@ -65,18 +65,18 @@ class Sight:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A picture of the lead: what it shows (``before``, ``after``) and where it is, a link or an object's key."""
+    """A picture of the alert: what it shows (``before``, ``after``) and where it is, a link or an object's key."""
 
     name: str
     place: str
 
 
 @dataclass(frozen=True)
-class Lead:
-    """All that is told of a lead, as plain data.
+class Alert:
+    """All that is told of an alert, as plain data.
 
     Attributes:
-        number: of the lead, as people cite it.
+        number: of the alert, as people cite it.
         source: of the first sight: drone, satellite, camera, patrol, hotline, report.
         kind: construction, ground, demolition; ``kind_names`` are its names in Chinese and English.
         change_type: the official one, once a person has set it; ``change_type_names`` likewise.
@@ -91,11 +91,11 @@ class Lead:
         also_in: other areas that it reaches into, ``{"code", "name", "share"}``.
         overlaps: with the layers that the bureau loaded, each with the layer's date.
         sights: all sights, oldest first.
-        week, rank, over_cap, legal_weight: its place among the leads of its grid and ISO week.
+        week, rank, over_cap, legal_weight: its place among the alerts of its grid and ISO week.
         weights_sha256, settings_sha256: of the network and the settings of the latest sight.
         residual_px, residual_m: median remaining shift between the two images.
         evidence: pictures.
-        page: link to the lead's page, or "".
+        page: link to the alert's page, or "".
         error: of the outline's position; None: as good as an orthophoto's.
     """
 
@@ -112,11 +112,11 @@ class Lead:
     detected: Mapping[str, Any]
     area_m2: float
     score: float
-    earlier: LeadImage | None
-    later: LeadImage | None
-    village: LeadArea | None
-    township: LeadArea | None
-    county: LeadArea | None
+    earlier: AlertImage | None
+    later: AlertImage | None
+    village: AlertArea | None
+    township: AlertArea | None
+    county: AlertArea | None
     also_in: Sequence[Mapping[str, Any]]
     overlaps: Sequence[Mapping[str, Any]]
     sights: Sequence[Sight]
@@ -133,55 +133,55 @@ class Lead:
     error: ErrorEllipse | None = None
 
 
-def lead_feature(lead: Lead) -> dict[str, Any]:
-    """Return the lead as a GeoJSON feature (RFC 7946), ready for JSON.
+def alert_feature(alert: Alert) -> dict[str, Any]:
+    """Return the alert as a GeoJSON feature (RFC 7946), ready for JSON.
 
     Positions are longitude and latitude to eight decimals, outer rings counter-clockwise; areas are m² and mu, lengths
     metres, dates ISO 8601. What is not known is null, never left out.
     """
-    outline = _rounded(lead.outline)
+    outline = _rounded(alert.outline)
     middle = _centre(outline)
     return {
         "type": "Feature",
-        "id": lead.number,
+        "id": alert.number,
         "bbox": [round(float(value), DECIMALS) for value in outline.bounds],
         "geometry": {"type": outline.geom_type, "coordinates": _positions(mapping(outline)["coordinates"])},
         "properties": {
-            "number": lead.number,
+            "number": alert.number,
             "statement": _both(STATEMENT),
-            "source": lead.source,
-            "kind": lead.kind,
-            "kind_name": _both(lead.kind_names),
-            "type": lead.change_type or None,
-            "type_name": _both(lead.change_type_names) if lead.change_type_names else None,
-            "state": lead.state,
-            "state_reason": lead.state_reason,
-            "state_of_works": lead.works,
-            "score": round(lead.score, 4),
-            "area_m2": round(lead.area_m2, 2),
-            "area_mu": round(mu(lead.area_m2), 4),
+            "source": alert.source,
+            "kind": alert.kind,
+            "kind_name": _both(alert.kind_names),
+            "type": alert.change_type or None,
+            "type_name": _both(alert.change_type_names) if alert.change_type_names else None,
+            "state": alert.state,
+            "state_reason": alert.state_reason,
+            "state_of_works": alert.works,
+            "score": round(alert.score, 4),
+            "area_m2": round(alert.area_m2, 2),
+            "area_mu": round(mu(alert.area_m2), 4),
             "crs": CRS,
             "centre": {"lon": round(middle.x, DECIMALS), "lat": round(middle.y, DECIMALS)},
-            "position_error": asdict(lead.error) if lead.error else None,
-            "detected": dict(lead.detected),
-            "earlier_image": _image(lead.earlier),
-            "later_image": _image(lead.later),
-            "village": _area(lead.village),
-            "township": _area(lead.township),
-            "county": _area(lead.county),
-            "also_in": [dict(area) for area in lead.also_in],
-            "overlaps": [dict(overlap) for overlap in lead.overlaps],
-            "legal_weight": lead.legal_weight,
-            "week": lead.week or None,
-            "rank": lead.rank,
-            "over_cap": lead.over_cap,
-            **_seen(lead.sights),
-            "model_sha256": lead.weights_sha256,
-            "settings_sha256": lead.settings_sha256,
-            "registration_residual_px": lead.residual_px,
-            "registration_residual_m": lead.residual_m,
-            "evidence": {picture.name: picture.place for picture in lead.evidence},
-            "page": lead.page or None,
+            "position_error": asdict(alert.error) if alert.error else None,
+            "detected": dict(alert.detected),
+            "earlier_image": _image(alert.earlier),
+            "later_image": _image(alert.later),
+            "village": _area(alert.village),
+            "township": _area(alert.township),
+            "county": _area(alert.county),
+            "also_in": [dict(area) for area in alert.also_in],
+            "overlaps": [dict(overlap) for overlap in alert.overlaps],
+            "legal_weight": alert.legal_weight,
+            "week": alert.week or None,
+            "rank": alert.rank,
+            "over_cap": alert.over_cap,
+            **_seen(alert.sights),
+            "model_sha256": alert.weights_sha256,
+            "settings_sha256": alert.settings_sha256,
+            "registration_residual_px": alert.residual_px,
+            "registration_residual_m": alert.residual_m,
+            "evidence": {picture.name: picture.place for picture in alert.evidence},
+            "page": alert.page or None,
         },
     }
 
@@ -208,13 +208,13 @@ def _seen(sights: Sequence[Sight]) -> dict[str, Any]:
     }
 
 
-def _image(image: LeadImage | None) -> dict[str, Any] | None:
+def _image(image: AlertImage | None) -> dict[str, Any] | None:
     if image is None:
         return None
     return {"date": _day(image.date), "source": image.source, "gsd_m": image.gsd_m, "sha256": image.sha256}
 
 
-def _area(area: LeadArea | None) -> dict[str, str] | None:
+def _area(area: AlertArea | None) -> dict[str, str] | None:
     return None if area is None else {"code": area.code, "name": area.name}
 
 

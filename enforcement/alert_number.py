@@ -1,4 +1,4 @@
-"""Numbers of leads and names of weeks."""
+"""Numbers of alerts and names of weeks."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from errors import SettingsError
 COUNTY_DIGITS = 6
 
 
-def lead_number(
+def alert_number(
     county_code: str, source: str, when: dt.date, running: int, sources: Mapping[str, Source] | None = None
 ) -> str:
-    """A lead's number: county code, letter of the source, year and month, running number.
+    """An alert's number: county code, letter of the source, year and month, running number.
 
-    >>> lead_number("130131", "drone", dt.date(2026, 11, 25), 7)
+    >>> alert_number("130131", "drone", dt.date(2026, 11, 25), 7)
     '130131U2026110007'
 
     Args:
         county_code: 6 digits (GB/T 2260); of a longer code its county, a shorter one is filled with 0.
         source: a name of ``sources``.
-        when: local date on which the lead was made.
-        running: counts the leads of one county, source and month from 1; four digits or more.
+        when: local date on which the alert was made.
+        running: counts the alerts of one county, source and month from 1; four digits or more.
         sources: those of ``configs/enforcement.yaml``, if None.
 
     Raises:
@@ -34,10 +34,10 @@ def lead_number(
         raise SettingsError(f"{county_code!r} is no administrative code: expected six digits, like 130131.")
     if source not in known:
         raise SettingsError(
-            f"No source of leads is called {source!r}; configs/enforcement.yaml has {', '.join(known)}."
+            f"No source of alerts is called {source!r}; configs/enforcement.yaml has {', '.join(known)}."
         )
     if running < 1:
-        raise SettingsError(f"{running} is no running number of a lead: they begin with 1.")
+        raise SettingsError(f"{running} is no running number of an alert: they begin with 1.")
     county = county_code[:COUNTY_DIGITS].ljust(COUNTY_DIGITS, "0")
     return f"{county}{known[source].letter}{when:%Y%m}{running:04d}"
 

@@ -50,7 +50,7 @@ def correction_of(evidence: Mapping[str, Any]) -> Correction | None:
 
 
 def why_not_closed(correction: Correction, *, agreed: bool, reviewer: str, checker: str | None) -> Reason | None:
-    """Why a corrected lead cannot be closed yet; None: it can.
+    """Why a corrected alert cannot be closed yet; None: it can.
 
     Args:
         correction: its areas.

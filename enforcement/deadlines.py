@@ -88,7 +88,7 @@ def overdue(due: dt.date, today: dt.date, calendar: Calendar) -> int:
 
 
 def answers(role: str, late: int, table: StateTable) -> tuple[str, ...]:
-    """Who sees a lead that is late: ``role`` and, when it is overdue, the one level above it."""
+    """Who sees an alert that is late: ``role`` and, when it is overdue, the one level above it."""
     above = table.roles[role].escalates if late > 0 else None
     return (role,) if above is None else (role, above)
 

@@ -1,4 +1,4 @@
-"""What is told to others when something happens to a lead: CloudEvents 1.0, structured JSON."""
+"""What is told to others when something happens to an alert: CloudEvents 1.0, structured JSON."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ DATA_TYPE = "application/geo+json"
 def cloud_event(
     feature: dict[str, Any], *, event_id: str, kind: str, at: dt.datetime, source: str, sequence: int
 ) -> dict[str, Any]:
-    """Wrap a lead's feature into an event.
+    """Wrap an alert's feature into an event.
 
     Args:
-        feature: as :func:`enforcement.alert.lead_feature` returns it.
+        feature: as :func:`enforcement.alert.alert_feature` returns it.
         event_id: stays the same however often the event is sent, so that a receiver can drop repetitions.
         kind: one of :data:`EVENT_KINDS`.
         at: when it happened; aware.
         source: URI reference of this installation.
-        sequence: 1, 2, 3 … among the events of this lead (the ``sequence`` extension of CloudEvents).
+        sequence: 1, 2, 3 … among the events of this alert (the ``sequence`` extension of CloudEvents).
 
     Raises:
         ValueError: ``kind`` is none, or ``at`` has no time zone.

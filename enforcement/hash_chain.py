@@ -60,7 +60,7 @@ def verify(rows: Iterable[Row]) -> int | None:
     """Return the sequence of the first row that is missing or not as it was written; None: the chain is whole.
 
     Args:
-        rows: of one chain, by sequence. A chain cut off at its end is whole: what it leads to must be compared
+        rows: of one chain, by sequence. A chain cut off at its end is whole: its last hash must be compared
             elsewhere.
     """
     previous = START

@@ -1,7 +1,7 @@
 """How much of one polygon lies in another.
 
 Areas are compared in degrees as they stand. A local equal-area map would stretch longitudes by the cosine of the
-latitude, but the same factor stands above and below the line of a share and cancels; inside a lead one kilometre tall
+latitude, but the same factor stands above and below the line of a share and cancels; inside an alert one kilometre tall
 it changes by less than 0.0002.
 """
 

@@ -114,10 +114,10 @@ def _entry(layer: KnownLayer, number: str, valid: bool | None, share: float, are
 def approval_covers(
     outline: BaseGeometry, features: Sequence[KnownFeature], on: dt.date | None, share: float
 ) -> Reason | None:
-    """Why approvals suppress a lead; None: they do not.
+    """Why approvals suppress an alert; None: they do not.
 
     An approval counts when it is valid on the date of the later image. Where that date is not known, only approvals
-    without dates count: a lead is rather shown once too often.
+    without dates count: an alert is rather shown once too often.
 
     Args:
         outline: longitude, latitude.
@@ -137,7 +137,7 @@ def approval_covers(
     day = f"valid on {on.isoformat()}" if on is not None else "valid without limit"
     return Reason(
         f"{together:.0%} of the polygon lie under approvals {day}: {', '.join(names)}",
-        "lead.approved",
+        "alert.approved",
         share=together,
         on=on or "–",
         names="、".join(names),
@@ -145,7 +145,7 @@ def approval_covers(
 
 
 def legal_weight(overlaps: Sequence[Mapping[str, Any]], config: LegalWeight) -> int:
-    """How grave a lead is by where it lies: the weight of the gravest land that enough of it lies on.
+    """How grave an alert is by where it lies: the weight of the gravest land that enough of it lies on.
 
     Args:
         overlaps: as :func:`overlaps_with` lists them.

@@ -46,7 +46,7 @@ def read_checked(path: Path, model: type[Settings]) -> Settings:
 
 
 class Weights(Strict):
-    """Weight of each land a lead can lie on; larger is graver."""
+    """Weight of each land an alert can lie on; larger is graver."""
 
     basic_farmland: int
     cultivated: int
@@ -65,7 +65,7 @@ class LegalWeight(Strict):
 
 
 class Source(Named):
-    """Where leads come from."""
+    """Where alerts come from."""
 
     letter: Annotated[str, Field(pattern="^[A-Z]$")]
 
@@ -80,7 +80,7 @@ class EnforcementConfig(Strict):
     def _letters_differ(self) -> EnforcementConfig:
         letters = [source.letter for source in self.sources.values()]
         if len(set(letters)) < len(letters):
-            raise ValueError("two sources have one letter: their leads' numbers would collide")
+            raise ValueError("two sources have one letter: their alerts' numbers would collide")
         return self
 
 

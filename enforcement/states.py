@@ -1,4 +1,4 @@
-"""The life of a lead as a table: what may follow what, by whom, with which evidence, by when."""
+"""The life of an alert as a table: what may follow what, by whom, with which evidence, by when."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from enforcement.settings import Named, Strict, read_checked
 from errors import SettingsError, TubanError
 
 Means = Literal["open", "correcting", "suppressed", "closed", "rejected", "gone"]
-"""How a lead in a state is treated; told in ``configs/states.yaml``."""
+"""How an alert in a state is treated; told in ``configs/states.yaml``."""
 
 NAME = Field(pattern="^[a-z][a-z_]*$", max_length=20)
 
 
 class NotAllowed(TubanError):  # noqa: N818  (an answer to the person who asked for the step)
-    """A lead may not go from this state to that one, by this person, with this evidence."""
+    """An alert may not go from this state to that one, by this person, with this evidence."""
 
 
 class Role(Named):
-    """Who acts; ``escalates`` is the role that an overdue lead is shown to as well."""
+    """Who acts; ``escalates`` is the role that an overdue alert is shown to as well."""
 
     escalates: str | None = None
 
@@ -79,7 +79,7 @@ class StateTable(Strict):
             raise ValueError(f"listed twice: {', '.join(' → '.join(pair) for pair in twice)}")
         reached = {self.initial} | {to for _, to in pairs}
         if lost := sorted(set(self.states) - reached):
-            raise ValueError(f"no transition leads to {', '.join(lost)}")
+            raise ValueError(f"no transition points to {', '.join(lost)}")
         return self
 
     @cached_property
@@ -88,7 +88,7 @@ class StateTable(Strict):
 
     @cached_property
     def open(self) -> frozenset[str]:
-        """States of leads that somebody has to work on."""
+        """States of alerts that somebody has to work on."""
         return frozenset(name for name, state in self.states.items() if state.means in ("open", "correcting"))
 
     @cached_property
@@ -97,15 +97,15 @@ class StateTable(Strict):
         return frozenset(self.states) - self.open
 
     def means(self, state: str) -> Means:
-        """How a lead in ``state`` is treated.
+        """How an alert in ``state`` is treated.
 
         Raises:
             SettingsError: the table has no such state.
         """
         if state not in self.states:
             raise SettingsError(
-                f"A lead is in the state {state!r}, which configs/states.yaml does not have: it lists "
-                f"{', '.join(self.states)}. Put the state back, or move the lead with the table that had it."
+                f"An alert is in the state {state!r}, which configs/states.yaml does not have: it lists "
+                f"{', '.join(self.states)}. Put the state back, or move the alert with the table that had it."
             )
         return self.states[state].means
 
@@ -114,12 +114,12 @@ class StateTable(Strict):
         return self.means(state) == "rejected"
 
     def within(self, state: str) -> int | None:
-        """Working days that a lead may stay in ``state``: the shortest of the ways out; None: no limit."""
+        """Working days that an alert may stay in ``state``: the shortest of the ways out; None: no limit."""
         days = [step.within for (start, _), step in self._steps.items() if start == state and step.within is not None]
         return min(days, default=None)
 
     def ways_out(self, state: str, role: str) -> list[str]:
-        """States to which ``role`` may move a lead that is in ``state``, in the table's order."""
+        """States to which ``role`` may move an alert that is in ``state``, in the table's order."""
         return [to for (start, to), step in self._steps.items() if start == state and role in step.by]
 
     def step(
@@ -135,7 +135,7 @@ class StateTable(Strict):
         """Return the table's line for a step, if it may be taken.
 
         Args:
-            from_state: where the lead is; "" for one that has no state yet: any role may bring it into the initial one.
+            from_state: where the alert is; "" for one that has no state yet: any role may bring it into the initial one.
             to_state: where it is to go.
             role: role of the person, or ``system``.
             evidence: what is given with the step; a name counts as given when its value is not None, "" or empty.
@@ -154,7 +154,7 @@ class StateTable(Strict):
             ways = self.ways_out(from_state, role)
             can = f"; {role} can make it {', '.join(ways)}" if ways else ", nor anything else"
             raise NotAllowed(
-                f"A lead that is {from_state} cannot be made {to_state} by {role}{can}.",
+                f"An alert that is {from_state} cannot be made {to_state} by {role}{can}.",
                 "step.not_listed",
                 state=self._said(from_state),
                 to=self._said(to_state),
@@ -173,7 +173,7 @@ class StateTable(Strict):
             self._check_balance(f"{from_state} → {to_state}", given, who, before)
         if before is not None and before == who:
             raise NotAllowed(
-                f"{who} made this lead {step.not_by}: {from_state} → {to_state} needs another person.",
+                f"{who} made this alert {step.not_by}: {from_state} → {to_state} needs another person.",
                 "step.another_person",
                 who=who,
                 before=self._said(step.not_by or ""),

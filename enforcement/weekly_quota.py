@@ -1,4 +1,4 @@
-"""The cap per village and week: leads are ranked, and what exceeds the cap is marked, not dropped."""
+"""The cap per village and week: alerts are ranked, and what exceeds the cap is marked, not dropped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Ranked:
-    """What the rank of a lead depends on.
+    """What the rank of an alert depends on.
 
     Attributes:
         id: of its row.
@@ -25,26 +25,26 @@ class Ranked:
     given: bool = False
 
 
-def rank_week(leads: Sequence[Ranked], cap: int) -> list[tuple[int, int, bool]]:
-    """Rank the leads of one village and one ISO week.
+def rank_week(alerts: Sequence[Ranked], cap: int) -> list[tuple[int, int, bool]]:
+    """Rank the alerts of one village and one ISO week.
 
-    The graver goes first, then the surer, then the larger, then the older. Leads that were given out already take
+    The graver goes first, then the surer, then the larger, then the older. Alerts that were given out already take
     places under the cap and are never taken back; the other places go by rank.
 
     Args:
-        leads: all of that village and week, in any order.
+        alerts: all of that village and week, in any order.
         cap: how many the village gets.
 
     Returns:
         (id, rank from 1, over the cap) of each, by rank.
     """
-    order = sorted(leads, key=lambda lead: (-lead.legal_weight, -lead.score, -lead.area_m2, lead.id))
-    places = cap - sum(lead.given for lead in order)
+    order = sorted(alerts, key=lambda alert: (-alert.legal_weight, -alert.score, -alert.area_m2, alert.id))
+    places = cap - sum(alert.given for alert in order)
     ranked: list[tuple[int, int, bool]] = []
-    for rank, lead in enumerate(order, 1):
+    for rank, alert in enumerate(order, 1):
         over = False
-        if not lead.given:
+        if not alert.given:
             over = places <= 0
             places -= 1
-        ranked.append((lead.id, rank, over))
+        ranked.append((alert.id, rank, over))
     return ranked

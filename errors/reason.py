@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 _ALL = "all"
+_FORMER = {"lead": "alert"}
+"""Names in codes and facts that earlier versions stored, some of them in rows whose hash forbids to rewrite them."""
 
 
 class Reason(str):
@@ -74,10 +76,12 @@ def _plain(value: Any) -> Any:
 
 
 def _chinese(words: str, told: Mapping[str, Any]) -> str:
-    given = {name: _inner(value) for name, value in told.items() if name not in ("code", "words")}
-    if told.get("code") == _ALL:
+    given = {_FORMER.get(name, name): _inner(value) for name, value in told.items() if name not in ("code", "words")}
+    code = str(told.get("code", ""))
+    if code == _ALL:
         return str(given["reasons"])
-    text = chinese_reasons().get(told.get("code", ""))
+    group, dot, rest = code.partition(".")
+    text = chinese_reasons().get(_FORMER.get(group, group) + dot + rest)
     try:
         return words if text is None else text.format(**given)
     except (KeyError, ValueError):  # stored by another version

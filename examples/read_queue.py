@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 def handle(event):
     """What you do with an event. Here: one line."""
-    lead = event["data"]["properties"]
-    print(event["id"], event["type"], lead["number"], lead["kind"], f"{lead['area_mu']:.2f} mu", flush=True)
+    alert = event["data"]["properties"]
+    print(event["id"], event["type"], alert["number"], alert["kind"], f"{alert['area_mu']:.2f} mu", flush=True)
 
 
 def read_amqp(url, queue):

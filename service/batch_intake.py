@@ -64,7 +64,7 @@ def receive(
         the id of the batch. Files that cannot be read are in it, with the reason.
 
     Raises:
-        SettingsError: the area or the source is unknown, a path leads to nothing, or there are too many files.
+        SettingsError: the area or the source is unknown, a path points to nothing, or there are too many files.
         OutputError: the object store cannot take them now; the same call continues.
     """
     check_area(context, area_code)

@@ -36,7 +36,7 @@ def list_files(paths: Sequence[Path], most: int) -> list[Brought]:
         most: files that a batch may hold.
 
     Raises:
-        SettingsError: a path leads to nothing, there is no file at all, or there are too many.
+        SettingsError: a path points to nothing, there is no file at all, or there are too many.
     """
     found: list[tuple[str, Path]] = []
     for path in paths:
@@ -115,7 +115,7 @@ def regular_file(path: Path, name: str) -> LocalFile:
     """
     if path.is_symlink():
         raise ImageError(
-            f"{name} is a link, which is not followed. Pass the file that it leads to.", "file.link", name=name
+            f"{name} is a link, which is not followed. Pass the file that it points to.", "file.link", name=name
         )
     return local_file(path)
 

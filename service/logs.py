@@ -1,6 +1,6 @@
 """The journal: what the processes tell, on standard error, as text or as one JSON object a line.
 
-Whatever is logged, by Tuban or by a library, goes through the same formatter, with the job, scan and lead it belongs
+Whatever is logged, by Tuban or by a library, goes through the same formatter, with the job, scan and alert it belongs
 to. Passwords and secrets of the settings never leave it.
 """
 

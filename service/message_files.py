@@ -38,7 +38,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
     """Puts and gets messages."""
 
     def get_table(self, exchange: str) -> list[Any]:
-        """Which queue each routing key leads to; nothing is kept in files for that."""
+        """Which queue each routing key points to; nothing is kept in files for that."""
         named = [queue_name(queue) for queue in QUEUES]
         return [filesystem.exchange_queue_t(name, "", name) for name in named]
 

@@ -87,7 +87,7 @@ def as_metrics(figures: Figures) -> Iterable[Metric]:
         {(): lately.megapixels_per_hour},
     )
     yield _gauge("tuban_files", "Files of batches by what became of them", ("state",), _single(figures.files))
-    yield _gauge("tuban_alerts", "Leads in each state", ("state", "kind"), figures.alerts)
+    yield _gauge("tuban_alerts", "Alerts in each state", ("state", "kind"), figures.alerts)
     yield _gauge(
         "tuban_deliveries",
         "Deliveries that wait, are dead, were delivered",

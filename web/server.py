@@ -13,7 +13,7 @@ import uvicorn
 from configs.service import ServiceSettings, read_service
 from service.context import Context
 from service.process import begin, end_with_parent, name_of
-from store.alerts.alert_columns import all_leads
+from store.alerts.alert_columns import all_alerts
 from store.jobs.processes import say_alive
 from store.schema.database_errors import DatabaseError
 from web.app import make_app
@@ -28,7 +28,7 @@ def serve(settings: ServiceSettings, listening: socket.socket | None = None) -> 
     context = Context.of(settings)
     stop = threading.Event()
     threading.Thread(target=_say_alive, args=(context, stop), daemon=True).start()
-    threading.Thread(target=_know_leads, args=(context,), daemon=True).start()
+    threading.Thread(target=_know_alerts, args=(context,), daemon=True).start()
     try:
         config = uvicorn.Config(
             make_app(context),
@@ -60,11 +60,11 @@ def _say_alive(context: Context, stop: threading.Event) -> None:
         stop.wait(ALIVE_SECONDS)
 
 
-def _know_leads(context: Context) -> None:
-    """Read the leads before the first person asks for their number: of a hundred thousand it takes a second or two."""
+def _know_alerts(context: Context) -> None:
+    """Read the alerts before the first person asks for their number: of a hundred thousand it takes a second or two."""
     try:
         with context.database.read() as session:
-            all_leads(session)
+            all_alerts(session)
     except DatabaseError as error:
         logger.warning("the database does not answer", error=str(error).splitlines()[0])
 

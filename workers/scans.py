@@ -1,7 +1,7 @@
-"""Scans as jobs: prepared once, compared in parts by any worker, joined once into leads.
+"""Scans as jobs: prepared once, compared in parts by any worker, joined once into alerts.
 
 ``scan.prepare`` lays both scenes onto each other and cuts the grid; ``scan.blocks`` compares some blocks; the last one
-of them adds ``scan.merge``, which joins what was found, makes the pictures and writes the leads. What goes from one to
+of them adds ``scan.merge``, which joins what was found, makes the pictures and writes the alerts. What goes from one to
 the next are objects under ``scans/ID/``. A job that is done again writes the same objects and changes no row.
 """
 
@@ -115,7 +115,7 @@ def compare_blocks(context: Context, work: Work) -> Commit | None:
 
 
 def merge_scan(context: Context, work: Work) -> Commit | None:
-    """Join what all blocks found, make the pictures, and write the leads."""
+    """Join what all blocks found, make the pictures, and write the alerts."""
     task = _read(context, work)
     scan_id = task.scan.id
     if task.scan.state != "merging":
@@ -139,10 +139,10 @@ def merge_scan(context: Context, work: Work) -> Commit | None:
         sightings = place_changes(
             session, seen, area_code=task.scan.area_code, on=task.after.date, settings=context.settings.alerts
         )
-    return partial(_write_leads, context, scan_id, record, sightings)
+    return partial(_write_alerts, context, scan_id, record, sightings)
 
 
-def _write_leads(
+def _write_alerts(
     context: Context, scan_id: int, record: dict[str, Any], sightings: list[Sighting], session: Session
 ) -> None:
     now = context.clock()
@@ -150,7 +150,7 @@ def _write_leads(
     if scan is None:
         return
     recorded = record_changes(session, scan, sightings, context.settings, now)
-    scan.result = {**record, "leads": recorded.counts()}
+    scan.result = {**record, "alerts": recorded.counts()}
     if scan.night_id is not None:
         settle_night(session, scan.night_id, now)
 

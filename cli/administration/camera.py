@@ -38,7 +38,7 @@ _KINDS: dict[str, StreamKind] = {"rtsp": "rtsp", "mjpeg": "mjpeg", "still": "sti
 camera_app = typer.Typer(
     name="camera",
     help="Fixed cameras: on a mast over a valley, say. Each looks at the ground at set times; what has changed "
-    "persistently becomes a lead like any other.\n\nFirst add one, then test it, capture once, and calibrate it on its "
+    "persistently becomes an alert like any other.\n\nFirst add one, then test it, capture once, and calibrate it on its "
     "page (four or more points, each clicked in the frame and on the map).",
     no_args_is_help=True,
     add_completion=False,

@@ -41,14 +41,14 @@ def deliveries(
     ] = None,
     again: Annotated[bool, typer.Option("--revive", help="Send dead ones again, at once.")] = False,
     gone: Annotated[
-        bool, typer.Option("--drop", help="Give them up, so that later events of the same lead go on.")
+        bool, typer.Option("--drop", help="Give them up, so that later events of the same alert go on.")
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="With --revive: every dead delivery.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="List at most this many, the oldest first.")] = 50,
 ) -> None:
     """List deliveries that wait or are dead; revive or drop them.
 
-    Events of one lead reach a target in their order, so those after a dead one wait until it is revived or dropped.
+    Events of one alert reach a target in their order, so those after a dead one wait until it is revived or dropped.
     """
     if again and gone:
         raise SettingsError("Give --revive or --drop, not both.")
@@ -81,7 +81,7 @@ def _list(numbers: list[int] | None, limit: int) -> None:
         now = context.clock()
         with context.database.read() as session:
             found = list_deliveries(session, limit=limit if numbers is None else 1_000_000)
-    table = Table("delivery", "lead", "event", "target", "state", "attempts", "next", "error")
+    table = Table("delivery", "alert", "event", "target", "state", "attempts", "next", "error")
     for delivery, number in found:
         if numbers is not None and delivery.id not in numbers:
             continue

@@ -19,7 +19,7 @@ from store.schema.tables import Job, Night
 from workers.runtime.job_runner import run_job
 
 LONGEST_LIST = 20
-LEADS = {
+ALERTS = {
     "new": "new",
     "again": "seen again",
     "returned": "came back",
@@ -67,11 +67,13 @@ def _show(session: Session, shown: list[Night], context: Context) -> None:
     if not shown:
         words.print("No night was planned yet. The schedule of `tuban up` does it, or `tuban night --now`.")
         return
-    table = Table("night", "state", "scans", "compared", "changes", "leads", "could not be compared")
+    table = Table("night", "state", "scans", "compared", "changes", "alerts", "could not be compared")
     for one in shown:
         summary = summary_of(session, one)
         states = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in summary["states"].items())
-        leads = ", ".join(f"{summary['leads'][key]} {text}" for key, text in LEADS.items() if key in summary["leads"])
+        alerts = ", ".join(
+            f"{summary['alerts'][key]} {text}" for key, text in ALERTS.items() if key in summary["alerts"]
+        )
         lost = sum(ground["area_m2"] for ground in summary["uncompared"])
         table.add_row(
             one.day.isoformat(),
@@ -79,7 +81,7 @@ def _show(session: Session, shown: list[Night], context: Context) -> None:
             states or "nothing new",
             f"{summary['looked_at_m2'] / 1e6:.3f} km²",
             str(summary["changes"]),
-            leads,
+            alerts,
             f"{mu(lost):.1f} mu" if lost else "",
         )
     words.print(table)

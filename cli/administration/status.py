@@ -49,9 +49,9 @@ def status(
         _tell_queues(words, figures, now)
         _tell_scans(words, scans, figures, now)
         for day, state, summary in nights:
-            found = ", ".join(f"{count} {word}" for word, count in summary.get("leads", {}).items() if count)
+            found = ", ".join(f"{count} {word}" for word, count in summary.get("alerts", {}).items() if count)
             compared = f"{summary.get('scans', 0)} scans, {summary.get('looked_at_m2', 0) / 1e6:.2f} km²"
-            words.print(f"Last night: {day}, {state}; {compared}" + (f"; leads: {found}." if found else "."))
+            words.print(f"Last night: {day}, {state}; {compared}" + (f"; alerts: {found}." if found else "."))
         _tell_cameras(words, figures)
         _tell_alerts(words, figures)
         for job in dead:
@@ -124,7 +124,7 @@ def _tell_alerts(words: Console, figures: Figures) -> None:
     for (state, _), count in figures.alerts.items():
         by_state[state] = by_state.get(state, 0) + count
     if by_state:
-        words.print("Leads: " + ", ".join(f"{count} {state}" for state, count in sorted(by_state.items())) + ".")
+        words.print("Alerts: " + ", ".join(f"{count} {state}" for state, count in sorted(by_state.items())) + ".")
     for target in figures.targets:
         words.print(
             f"Deliveries to {target.target}: {target.delivered} delivered, {target.waiting} waiting, "

@@ -123,7 +123,7 @@ class Sender:
         """Look what there is.
 
         Raises:
-            SettingsError: a path leads to nothing, or there are too many files.
+            SettingsError: a path points to nothing, or there are too many files.
         """
         self._remote = remote
         self.files: list[Brought] = list_files(paths, most)

@@ -35,8 +35,8 @@ def demo(
     """Do the main job on a rendered scene with known truth, or on your own images.
 
     Renders a village on two dates, scans it and tells what was found against what is truly there; then does the same
-    by the service: a batch is ingested, Celery workers scan a night, and the leads reach the enforcement queue. In the
-    end the inspectors' pages show the leads, until Ctrl-C.
+    by the service: a batch is ingested, Celery workers scan a night, and the alerts reach the enforcement queue. In the
+    end the inspectors' pages show the alerts, until Ctrl-C.
     """
     words = Console(highlight=False, soft_wrap=True)
     if (before is None) != (after is None):

@@ -1,4 +1,4 @@
-"""The demo's second half: the same two images through the service, from a batch to leads in the enforcement queue."""
+"""The demo's second half: the same two images through the service, from a batch to alerts in the enforcement queue."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FIRST_PORT = 8000
 
 
 def run_service(out: Path, images: Sequence[Path], areas: SampleAreas, port: int | None = None) -> None:
-    """Start `tuban up` in ``out/home``, hand in the images, let a night run, and tell which leads came out.
+    """Start `tuban up` in ``out/home``, hand in the images, let a night run, and tell which alerts came out.
 
     Then the pages are served until Ctrl-C, unless ``TUBAN_DEMO_EXIT`` is set.
 
@@ -75,7 +75,7 @@ def run_service(out: Path, images: Sequence[Path], areas: SampleAreas, port: int
             report = _ingest(context, images, bars)
             _night(context, bars)
             _delivered(context, bars)
-        _tell_leads(words, context)
+        _tell_alerts(words, context)
         words.print(
             f"{report.count('placed')} images ingested and compared by Celery workers. The enforcement queue of this "
             f"home, a GeoJSON file for each event: {settings.drop_folder}"
@@ -99,7 +99,7 @@ def _serve(words: Console, context: Context, port: int, running: subprocess.Pope
     """Keep the pages there until Ctrl-C."""
     with context.database.write() as session:
         secret = invite(session, None, context.clock())
-    words.print("\nThe pages of the inspectors show these leads. Open this link, choose a name and a password:")
+    words.print("\nThe pages of the inspectors show these alerts. Open this link, choose a name and a password:")
     words.print(f"  http://127.0.0.1:{port}/welcome/{secret}", style="bold", markup=False)
     words.print("Ctrl-C ends the demo.")
     try:
@@ -209,14 +209,14 @@ def _delivered(context: Context, bars: Progress) -> None:
         waiting, sent = sum(t.waiting for t in targets), sum(t.delivered for t in targets)
         return 1.0 if not waiting else min(0.99, sent / (sent + waiting))
 
-    _follow(context, bars, "Delivering the leads", done)
+    _follow(context, bars, "Delivering the alerts", done)
 
 
-def _tell_leads(words: Console, context: Context) -> None:
+def _tell_alerts(words: Console, context: Context) -> None:
     with context.database.read() as session:
         alerts = gravest_first(session)
         names = {area.code: area.name for area in list_areas(session)}
-    table = Table("lead", "kind", "village", "mu", "score", "state", title="Leads, the gravest first")
+    table = Table("alert", "kind", "village", "mu", "score", "state", title="Alerts, the gravest first")
     for alert in alerts[:SHOWN]:
         where = names.get(alert.grid_code, alert.grid_code)
         state = alert.state + (f": {alert.state_reason}" if alert.state == "suppressed" else "")
@@ -225,7 +225,7 @@ def _tell_leads(words: Console, context: Context) -> None:
     states = Counter(alert.state for alert in alerts)
     words.print(
         (f"… and {len(alerts) - SHOWN} more. " if len(alerts) > SHOWN else "")
-        + f"{len(alerts)} leads: "
+        + f"{len(alerts)} alerts: "
         + ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         + "."
     )

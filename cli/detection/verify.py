@@ -27,7 +27,7 @@ def verify(
     """Check that an evidence bundle is as it was signed: nothing changed, missing or added, the log unbroken.
 
     Without --key any signer is taken, and told: compare the fingerprint with one that you have from the bureau itself,
-    not from the bundle. Nothing is unpacked. What the images show is a lead, to be checked on the ground; a signature
+    not from the bundle. Nothing is unpacked. What the images show is an alert, to be checked on the ground; a signature
     does not make it more.
 
     Exit code 0: all is as it was signed. 1: something is wrong. 2: the bundle or the key cannot be read.
@@ -49,8 +49,8 @@ def _tell(bundle: Path, report: BundleReport) -> None:
         wrong = ", ".join(check.name for check in report.checks if check.good is False)
         words.print(f"{bundle.name} is NOT as it was signed, or not by whom it should be: {wrong}.", style="red")
     elif report.trusted:
-        words.print(f"{bundle.name}, lead {report.lead}, is as the holder of the trusted key signed it.")
+        words.print(f"{bundle.name}, alert {report.alert}, is as the holder of the trusted key signed it.")
     else:
         words.print(
-            f"{bundle.name}, lead {report.lead}, is as it was signed. By whom is open: name the key with --key.",
+            f"{bundle.name}, alert {report.alert}, is as it was signed. By whom is open: name the key with --key.",
         )

@@ -1,11 +1,11 @@
-"""The evidence bundle: one lead in one signed zip that anybody can check without a server.
+"""The evidence bundle: one alert in one signed zip that anybody can check without a server.
 
 ::
 
-    manifest.json    names, sizes and SHA-256 of all other files, the lead's number, who made it and when
+    manifest.json    names, sizes and SHA-256 of all other files, the alert's number, who made it and when
     manifest.sig     Ed25519 over the bytes of manifest.json
     public_key.pem   by which the signature can be checked; who holds its private half is for people to know
-    lead.geojson     the lead (RFC 7946)
+    alert.geojson     the alert (RFC 7946)
     log.json         its steps, each with the hash of the one before
     sheet_zh.pdf …   evidence sheets
     before.png …     pictures
@@ -30,16 +30,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 from PIL import Image
 
-from enforcement.alert import STATEMENT, Lead, lead_feature
+from enforcement.alert import STATEMENT, Alert, alert_feature
 from enforcement.evidence.safe_zip import MOST_BYTES, MOST_FILE_BYTES, MOST_FILES, is_plain_name
 from enforcement.evidence.signing_key import fingerprint, public_pem
 from enforcement.hash_chain import START, Row, canonical
 from errors import OutputError
 
 FORMAT = "tuban-evidence-bundle"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST, SIGNATURE, PUBLIC_KEY = "manifest.json", "manifest.sig", "public_key.pem"
-LEAD, LOG = "lead.geojson", "log.json"
+ALERT, LOG = "alert.geojson", "log.json"
+ALERT_V1 = "lead.geojson"
+"""Name of the alert's file in bundles of format version 1, which are still checked."""
 SEALS = (MANIFEST, SIGNATURE, PUBLIC_KEY)
 """Files that the manifest does not list: itself, and what it is checked by."""
 
@@ -49,7 +51,7 @@ class Bundle:
     """What goes into a bundle.
 
     Attributes:
-        lead: the lead.
+        alert: the alert.
         log: its whole log, oldest first; ``fields`` exactly as they were hashed.
         created_at: aware moment.
         sheets: evidence sheets, PDF, by language: ``zh``, ``en``.
@@ -57,7 +59,7 @@ class Bundle:
         tool_version: of the software; the installed one, if "".
     """
 
-    lead: Lead
+    alert: Alert
     log: Sequence[Row]
     created_at: dt.datetime
     sheets: Mapping[str, bytes] = field(default_factory=dict)
@@ -82,7 +84,7 @@ def write_bundle(bundle: Bundle, key: Ed25519PrivateKey) -> bytes:
             "format_version": FORMAT_VERSION,
             "tool": "tuban",
             "tool_version": bundle.tool_version or _installed(),
-            "lead": bundle.lead.number,
+            "alert": bundle.alert.number,
             "statement": {"zh": STATEMENT[0], "en": STATEMENT[1]},
             "created_at": bundle.created_at.astimezone(dt.UTC).isoformat(timespec="seconds"),
             "signed_by": fingerprint(key.public_key()),
@@ -108,8 +110,8 @@ def _files(bundle: Bundle) -> dict[str, bytes]:
     ]
     last = bundle.log[-1].hash if bundle.log else START
     files = {
-        LEAD: _json(lead_feature(bundle.lead)),
-        LOG: _json({"lead": bundle.lead.number, "last_hash": last, "rows": rows}),
+        ALERT: _json(alert_feature(bundle.alert)),
+        LOG: _json({"alert": bundle.alert.number, "last_hash": last, "rows": rows}),
     }
     for language, sheet in sorted(bundle.sheets.items()):
         files[f"sheet_{language}.pdf"] = sheet

@@ -11,9 +11,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cryptography.exceptions import InvalidSignature
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from enforcement.evidence.bundle import FORMAT, FORMAT_VERSION, LEAD, LOG, MANIFEST, PUBLIC_KEY, SEALS, SIGNATURE
+from enforcement.evidence.bundle import (
+    ALERT,
+    ALERT_V1,
+    FORMAT,
+    FORMAT_VERSION,
+    LOG,
+    MANIFEST,
+    PUBLIC_KEY,
+    SEALS,
+    SIGNATURE,
+)
 from enforcement.evidence.safe_zip import HostileZip, read_sealed_zip
 from enforcement.evidence.signing_key import fingerprint, read_public_key
 from enforcement.hash_chain import START, Row, verify
@@ -23,6 +33,8 @@ _MOST_TEXT = 200
 _MOST_WORDS = 1000  # of one check
 Checksum = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=_MOST_TEXT)]
+AlertNumber = Annotated[Text, Field(validation_alias=AliasChoices("alert", "lead"))]
+"""Format version 1 called an alert a "lead"."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,7 @@ class Check:
     """One thing that was looked at.
 
     Attributes:
-        name: archive, manifest, signature, signer, files, lead, log.
+        name: archive, manifest, signature, signer, files, alert, log.
         good: whether it is as it should be; None: could not be told, or was not asked for.
         words: for people.
     """
@@ -45,7 +57,7 @@ class BundleReport:
     """What came of checking a bundle.
 
     Attributes:
-        lead: number of the lead; "" when the manifest cannot be read.
+        alert: number of the alert; "" when the manifest cannot be read.
         created_at: ISO 8601, as the manifest says.
         tool_version: as the manifest says.
         signer: fingerprint of the key whose signature is good; "" when none is.
@@ -54,7 +66,7 @@ class BundleReport:
         checks: in the order in which they were made.
     """
 
-    lead: str
+    alert: str
     created_at: str
     tool_version: str
     signer: str
@@ -83,7 +95,7 @@ class _Manifest(_Strict):
     format_version: int
     tool: Text
     tool_version: Text
-    lead: Text
+    alert: AlertNumber
     statement: dict[str, str]
     created_at: Text
     signed_by: Checksum
@@ -98,7 +110,7 @@ class _LogRow(_Strict):
 
 
 class _Log(_Strict):
-    lead: Text
+    alert: AlertNumber
     last_hash: Checksum
     rows: list[_LogRow]
 
@@ -108,7 +120,7 @@ class _Wrong(Exception):  # noqa: N818  (an answer within this file)
 
 
 def verify_bundle(path: Path, trusted_key: str | None = None) -> BundleReport:
-    """Check a bundle: archive, manifest, signature, signer, every file, the lead, the log.
+    """Check a bundle: archive, manifest, signature, signer, every file, the alert, the log.
 
     Nothing is unpacked to the disk. What is wrong is told in the report, not raised.
 
@@ -137,13 +149,13 @@ def verify_bundle(path: Path, trusted_key: str | None = None) -> BundleReport:
         Check(
             "manifest",
             True,
-            f"lead {manifest.lead}, made {manifest.created_at} by {manifest.tool} {manifest.tool_version}",
+            f"alert {manifest.alert}, made {manifest.created_at} by {manifest.tool} {manifest.tool_version}",
         )
     )
     signer = _tell(checks, "signature", lambda: _signature(files, manifest))
     checks.append(_signer(signer, trusted_key))
     _tell(checks, "files", lambda: _listed(files, manifest))
-    _tell(checks, "lead", lambda: _lead(files, manifest))
+    _tell(checks, "alert", lambda: _alert(files, manifest))
     last_hash = _tell(checks, "log", lambda: _log(files, manifest))
     trusted = None if trusted_key is None else signer == trusted_key
     return _report(manifest, checks, signer, trusted, last_hash)
@@ -152,10 +164,10 @@ def verify_bundle(path: Path, trusted_key: str | None = None) -> BundleReport:
 def _report(
     manifest: _Manifest | None, checks: list[Check], signer: str, trusted: bool | None, last_hash: str
 ) -> BundleReport:
-    told = (manifest.lead, manifest.created_at, manifest.tool_version) if manifest else ("", "", "")
+    told = (manifest.alert, manifest.created_at, manifest.tool_version) if manifest else ("", "", "")
     shown = tuple(Check(check.name, check.good, _shown(check.words)) for check in checks)
-    lead, created_at, tool_version = map(_shown, told)
-    return BundleReport(lead, created_at, tool_version, signer, trusted, last_hash, shown)
+    alert, created_at, tool_version = map(_shown, told)
+    return BundleReport(alert, created_at, tool_version, signer, trusted, last_hash, shown)
 
 
 def _shown(text: str) -> str:
@@ -178,7 +190,7 @@ def _manifest(files: Mapping[str, bytes]) -> _Manifest:
     if missing := [name for name in SEALS if name not in files]:
         raise _Wrong(f"{', '.join(missing)} is missing: this is no evidence bundle, or not all of it")
     manifest: _Manifest = _parsed(files, MANIFEST, _Manifest)
-    if (manifest.format, manifest.format_version) != (FORMAT, FORMAT_VERSION):
+    if manifest.format != FORMAT or not 1 <= manifest.format_version <= FORMAT_VERSION:
         raise _Wrong(
             f"the format is {manifest.format} {manifest.format_version}; this version checks {FORMAT} {FORMAT_VERSION}"
         )
@@ -225,17 +237,18 @@ def _listed(files: Mapping[str, bytes], manifest: _Manifest) -> tuple[str, str]:
     return "", f"all {len(listed)} are as the manifest lists them (size, SHA-256), none missing, none besides"
 
 
-def _lead(files: Mapping[str, bytes], manifest: _Manifest) -> tuple[str, str]:
-    feature = _json(files, LEAD)
-    if not isinstance(feature, dict) or feature.get("type") != "Feature" or feature.get("id") != manifest.lead:
-        raise _Wrong(f"{LEAD} is not the lead {manifest.lead}")
-    return "", f"{LEAD} is the lead that the manifest names"
+def _alert(files: Mapping[str, bytes], manifest: _Manifest) -> tuple[str, str]:
+    name = ALERT_V1 if manifest.format_version == 1 else ALERT
+    feature = _json(files, name)
+    if not isinstance(feature, dict) or feature.get("type") != "Feature" or feature.get("id") != manifest.alert:
+        raise _Wrong(f"{name} is not the alert {manifest.alert}")
+    return "", f"{name} is the alert that the manifest names"
 
 
 def _log(files: Mapping[str, bytes], manifest: _Manifest) -> tuple[str, str]:
     log = _parsed(files, LOG, _Log)
-    if log.lead != manifest.lead:
-        raise _Wrong(f"{LOG} is of the lead {log.lead}, not {manifest.lead}")
+    if log.alert != manifest.alert:
+        raise _Wrong(f"{LOG} is of the alert {log.alert}, not {manifest.alert}")
     rows = [Row(row.sequence, row.fields, row.previous_hash, row.hash) for row in log.rows]
     try:
         bad = verify(rows)
@@ -244,8 +257,8 @@ def _log(files: Mapping[str, bytes], manifest: _Manifest) -> tuple[str, str]:
     if bad is not None:
         raise _Wrong(f"step {bad} is missing or is not as it was written")
     for row in rows:
-        if row.fields.get("alert", manifest.lead) != manifest.lead:
-            raise _Wrong(f"step {row.sequence} is of the lead {row.fields['alert']!r}")
+        if row.fields.get("alert", manifest.alert) != manifest.alert:
+            raise _Wrong(f"step {row.sequence} is of the alert {row.fields['alert']!r}")
     for before, row in pairwise(rows):
         if row.fields.get("from_state") != before.fields.get("to_state"):
             raise _Wrong(f"step {row.sequence} does not begin where step {before.sequence} ended")

@@ -1,4 +1,4 @@
-"""The corners of a lead's outline, few enough to be printed and staked out."""
+"""The corners of an alert's outline, few enough to be printed and staked out."""
 
 from __future__ import annotations
 

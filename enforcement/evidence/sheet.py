@@ -1,4 +1,4 @@
-"""The evidence sheet: one lead on A4, to be printed, carried to the place and signed.
+"""The evidence sheet: one alert on A4, to be printed, carried to the place and signed.
 
 It repeats what is known and never more: a suspected change, to be checked on the ground. Equal input gives equal bytes.
 """
@@ -20,7 +20,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-from enforcement.alert import STATEMENT, Lead
+from enforcement.alert import STATEMENT, Alert
 from enforcement.areas import NamedArea
 from enforcement.evidence.sheet_drawing import GREY, RED, PicturePair, SheetPicture
 from enforcement.evidence.sheet_fonts import draw_text, markup, register_fonts
@@ -52,16 +52,16 @@ class EvidenceSheet:
     """What a sheet is made from.
 
     Attributes:
-        lead: with its overlaps, sights and page.
+        alert: with its overlaps, sights and page.
         before, after: the pictures; None where there is none.
-        log: the steps of the lead, oldest first, whose fields are those of ``store.alerts.transitions``: at, who, role,
+        log: the steps of the alert, oldest first, whose fields are those of ``store.alerts.transitions``: at, who, role,
             from_state, to_state, why, evidence; ``at`` as an aware moment or its ISO text.
         areas: boundaries for the location map, longitude and latitude.
         zone: in which moments are told.
         generated_at: aware moment.
     """
 
-    lead: Lead
+    alert: Alert
     before: SheetPicture | None
     after: SheetPicture | None
     log: Sequence[Row]
@@ -71,7 +71,7 @@ class EvidenceSheet:
 
 
 def evidence_sheet(sheet: EvidenceSheet, language: Language) -> bytes:
-    """Make the PDF of a lead, A4, in Chinese (``zh``) or English (``en``).
+    """Make the PDF of an alert, A4, in Chinese (``zh``) or English (``en``).
 
     Raises:
         TubanError: ``generated_at`` has no time zone.
@@ -90,7 +90,7 @@ def evidence_sheet(sheet: EvidenceSheet, language: Language) -> bytes:
         topMargin=14 * mm,
         bottomMargin=16 * mm,
         invariant=1,
-        title=f"{words('title')} {sheet.lead.number}",
+        title=f"{words('title')} {sheet.alert.number}",
         subject=words.pair(STATEMENT),
         author="",
         creator="Tuban",
@@ -98,7 +98,7 @@ def evidence_sheet(sheet: EvidenceSheet, language: Language) -> bytes:
     )
 
     def canvas(*arguments: Any, **named: Any) -> Canvas:
-        return _NumberedCanvas(words, sheet.lead.number, foot, *arguments, **named)
+        return _NumberedCanvas(words, sheet.alert.number, foot, *arguments, **named)
 
     document.build(_content(sheet, words), canvasmaker=canvas)
     return held.getvalue()
@@ -135,38 +135,38 @@ class _NumberedCanvas(Canvas):  # type: ignore[misc]  # reportlab has no types
 
 
 def _content(sheet: EvidenceSheet, words: Words) -> list[Flowable]:
-    lead = sheet.lead
-    codes = [area.code for area in (lead.county, lead.township, lead.village) if area is not None]
+    alert = sheet.alert
+    codes = [area.code for area in (alert.county, alert.township, alert.village) if area is not None]
     return [
-        _head(lead, words),
+        _head(alert, words),
         Spacer(0, 5),
-        fact_section(lead, sheet.log, words),
+        fact_section(alert, sheet.log, words),
         heading(words("pictures")),
         *_pictures(sheet, words),
         heading(words("location")),
-        LocationMap(lead.outline, sheet.areas, codes, (PAGE_WIDTH, _MAP_HEIGHT), _GAP, words("north")),
+        LocationMap(alert.outline, sheet.areas, codes, (PAGE_WIDTH, _MAP_HEIGHT), _GAP, words("north")),
         *([] if sheet.areas else [Paragraph(markup(words("no_areas")), SMALL)]),
-        *corner_section(lead, words),
-        *overlap_section(lead, words),
-        *sight_section(lead, words),
-        *origin_section(lead, words),
+        *corner_section(alert, words),
+        *overlap_section(alert, words),
+        *sight_section(alert, words),
+        *origin_section(alert, words),
         *log_section(sheet.log, sheet.zone, words),
         _signatures(words),
     ]
 
 
-def _head(lead: Lead, words: Words) -> Flowable:
-    """Title, number and statement, and beside them the way to the lead's page."""
+def _head(alert: Alert, words: Words) -> Flowable:
+    """Title, number and statement, and beside them the way to the alert's page."""
     said = [
         Paragraph(markup(words("title")), _TITLE),
-        Paragraph(markup(f"{words('number')}  ") + markup(lead.number, bold=True), BODY),
+        Paragraph(markup(f"{words('number')}  ") + markup(alert.number, bold=True), BODY),
         Spacer(0, 4),
         Paragraph(markup(words.pair(STATEMENT), bold=True), _STATEMENT),
     ]
-    if not lead.page or len(lead.page) > _LONGEST_LINK:
+    if not alert.page or len(alert.page) > _LONGEST_LINK:
         return Table([[said]], [PAGE_WIDTH], style=_FLUSH)
     side = _QR + 2 * mm
-    code = QrCodeWidget(lead.page, barWidth=_QR, barHeight=_QR, barBorder=0, barLevel="M")
+    code = QrCodeWidget(alert.page, barWidth=_QR, barHeight=_QR, barBorder=0, barLevel="M")
     drawing = Drawing(_QR, _QR)
     drawing.add(code)
     caption = Paragraph(markup(words("page_link")), ParagraphStyle("qr", parent=SMALL, fontSize=6.5, alignment=1))

@@ -16,7 +16,7 @@ from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
 from reportlab.platypus import Flowable
 
-from enforcement.alert import LeadImage
+from enforcement.alert import AlertImage
 from enforcement.evidence.sheet_fonts import draw_text, width
 from enforcement.units import length_words, round_length
 from errors import TubanError
@@ -43,7 +43,7 @@ class SheetPicture:
     pixels: NDArray[np.uint8]
     metre_px: float
     rings: Sequence[NDArray[np.float64]]
-    image: LeadImage | None
+    image: AlertImage | None
 
     def __post_init__(self) -> None:
         """Refuse what could not be drawn to scale.

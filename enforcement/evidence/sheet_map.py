@@ -50,7 +50,7 @@ class _Panel:
 
 
 class LocationMap(Flowable):  # type: ignore[misc]  # reportlab has no types
-    """Where a lead lies: in the largest and in the smallest area that answer for it, as far as they are loaded."""
+    """Where an alert lies: in the largest and in the smallest area that answer for it, as far as they are loaded."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class LocationMap(Flowable):  # type: ignore[misc]  # reportlab has no types
         """Prepare the map.
 
         Args:
-            outline: of the lead, longitude, latitude.
+            outline: of the alert, longitude, latitude.
             areas: those that are drawn.
-            codes: administrative codes that answer for the lead.
+            codes: administrative codes that answer for the alert.
             size: width and height of the whole map, points.
             gap: between two panels, points.
             north: word at the arrow.
@@ -106,7 +106,7 @@ class LocationMap(Flowable):  # type: ignore[misc]  # reportlab has no types
             canvas.setLineWidth(line)
             for points in _lines(panel.cut(shape.boundary)):
                 _stroke(canvas, points)
-        x, y = self._draw_lead(panel)
+        x, y = self._draw_alert(panel)
         taken = [(x - 7, y - 7, x + 7, y + 7), (panel.left, 0, panel.left + 60, 24)]
         taken.append((panel.left + panel.width - 24, panel.height - 32, panel.left + panel.width, panel.height))
         if shown is not None:
@@ -135,7 +135,7 @@ class LocationMap(Flowable):  # type: ignore[misc]  # reportlab has no types
                     found.append((area, shape))
         return found
 
-    def _draw_lead(self, panel: _Panel) -> tuple[float, float]:
+    def _draw_alert(self, panel: _Panel) -> tuple[float, float]:
         canvas, outline = self.canv, panel.place(self._outline)
         canvas.setFillColor(RED)
         canvas.setStrokeColor(RED)
@@ -150,7 +150,7 @@ class LocationMap(Flowable):  # type: ignore[misc]  # reportlab has no types
 
 
 def _around(shown: NamedArea | None, outline: BaseGeometry, left: float, wide: float, tall: float) -> _Panel:
-    """A panel that shows an area and the lead, or the lead's surroundings only."""
+    """A panel that shows an area and the alert, or the alert's surroundings only."""
     west, south, east, north = (
         shapely.union(shown.outline.envelope, outline.envelope).bounds if shown else outline.bounds
     )

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from reportlab.platypus import Flowable
 
-from enforcement.alert import Lead, lead_feature
+from enforcement.alert import Alert, alert_feature
 from enforcement.evidence.corners import corners_of
 from enforcement.evidence.sheet_tables import CODE, facts, heading, line, table
 from enforcement.evidence.sheet_texts import Words
@@ -20,25 +20,25 @@ from errors import Reason
 _HASH_LETTERS = 10
 
 
-def fact_section(lead: Lead, log: Sequence[Row], words: Words) -> Flowable:
+def fact_section(alert: Alert, log: Sequence[Row], words: Words) -> Flowable:
     """What a reader wants first."""
-    told = lead_feature(lead)["properties"]
-    areas = [area for area in (lead.county, lead.township, lead.village) if area is not None]
+    told = alert_feature(alert)["properties"]
+    areas = [area for area in (alert.county, alert.township, alert.village) if area is not None]
     place = " · ".join(area.name or area.code for area in areas) + (f" ({areas[-1].code})" if areas else "")
-    others = "; ".join(f"{area['name'] or area['code']} {area['share']:.0%}" for area in lead.also_in)
-    by_last_step = bool(log) and log[-1].fields["why"] == lead.state_reason
-    why = _why(log[-1], words) if by_last_step else lead.state_reason
+    others = "; ".join(f"{area['name'] or area['code']} {area['share']:.0%}" for area in alert.also_in)
+    by_last_step = bool(log) and log[-1].fields["why"] == alert.state_reason
+    why = _why(log[-1], words) if by_last_step else alert.state_reason
     pairs = [
-        (words("kind_found"), words.pair(lead.kind_names)),
-        (words("type"), words.pair(lead.change_type_names) if lead.change_type_names else words("not_set")),
-        (words("area"), words.area(lead.area_m2)),
+        (words("kind_found"), words.pair(alert.kind_names)),
+        (words("type"), words.pair(alert.change_type_names) if alert.change_type_names else words("not_set")),
+        (words("area"), words.area(alert.area_m2)),
         (words("place"), place or words("unknown")),
         (words("centre"), f"{told['centre']['lon']:.7f}°, {told['centre']['lat']:.7f}°"),
-        (words("source"), words.source(lead.source)),
-        (words("state"), words.state(lead.state) + (f": {why}" if why else "")),
-        (words("works"), words.works(lead.works) if lead.works else words("unknown")),
+        (words("source"), words.source(alert.source)),
+        (words("state"), words.state(alert.state) + (f": {why}" if why else "")),
+        (words("works"), words.works(alert.works) if alert.works else words("unknown")),
         (words("seen"), _seen(told, words)),
-        (words("score"), f"{lead.score:.2f}"),
+        (words("score"), f"{alert.score:.2f}"),
     ]
     if others:
         pairs.insert(4, (words("also_in"), others))
@@ -50,9 +50,9 @@ def _seen(told: dict[str, Any], words: Words) -> str:
     return words("seen_value", times=told["times_seen"], sources=told["sources_seen"], first=first, last=last)
 
 
-def corner_section(lead: Lead, words: Words) -> list[Flowable]:
+def corner_section(alert: Alert, words: Words) -> list[Flowable]:
     """Corner coordinates in degrees and in the local zone."""
-    corners = corners_of(lead.outline)
+    corners = corners_of(alert.outline)
     zone = corners.zone
     count = "corners_few" if corners.simplified else "corners_all"
     lines = [words(count, total=corners.total, listed=len(corners.listed))]
@@ -72,13 +72,13 @@ def corner_section(lead: Lead, words: Words) -> list[Flowable]:
     return [heading(words("corners")), *map(line, lines), table(head, rows, widths, range(2, len(head)))]
 
 
-def overlap_section(lead: Lead, words: Words) -> list[Flowable]:
+def overlap_section(alert: Alert, words: Words) -> list[Flowable]:
     """Each layer that was asked, those without overlap too."""
-    if not lead.overlaps:
+    if not alert.overlaps:
         return [heading(words("overlaps")), line(words("no_overlaps"))]
     names = ("layer", "layer_kind", "dated", "approval", "valid", "overlap", "share")
     rows = []
-    for entry in lead.overlaps:
+    for entry in alert.overlaps:
         share = entry.get("share") or 0.0
         valid = entry.get("valid")
         meets = share > 0
@@ -89,7 +89,7 @@ def overlap_section(lead: Lead, words: Words) -> list[Flowable]:
                 str(entry.get("dated") or words("unknown")),
                 str(entry.get("number") or ""),
                 (words("unknown") if valid is None else words("yes" if valid else "no")) if meets else "",
-                words.area(float(entry.get("area_m2") or share * lead.area_m2)) if meets else words("none"),
+                words.area(float(entry.get("area_m2") or share * alert.area_m2)) if meets else words("none"),
                 f"{share:.1%}",
             ]
         )
@@ -97,11 +97,11 @@ def overlap_section(lead: Lead, words: Words) -> list[Flowable]:
     return [heading(words("overlaps")), table([words(name) for name in names], rows, widths, (5, 6))]
 
 
-def sight_section(lead: Lead, words: Words) -> list[Flowable]:
+def sight_section(alert: Alert, words: Words) -> list[Flowable]:
     """How often it was seen, and how its area grew."""
-    if not lead.sights:
+    if not alert.sights:
         return []
-    first = lead.sights[0].area_m2
+    first = alert.sights[0].area_m2
     rows = [
         [
             words.day(sight.date),
@@ -110,27 +110,29 @@ def sight_section(lead: Lead, words: Words) -> list[Flowable]:
             f"{sight.area_m2 - first:+,.1f} m² ({mu(sight.area_m2 - first):+,.2f})" if index else "",
             f"{sight.score:.2f}",
         ]
-        for index, sight in enumerate(lead.sights)
+        for index, sight in enumerate(alert.sights)
     ]
     head = [words(name) for name in ("date", "source", "area", "growth", "score")]
     return [heading(words("sights")), table(head, rows, (1.5, 1.5, 2.5, 2.5, 1), (2, 3, 4))]
 
 
-def origin_section(lead: Lead, words: Words) -> list[Flowable]:
+def origin_section(alert: Alert, words: Words) -> list[Flowable]:
     """By which the result can be computed again."""
     pairs = [
-        (words("sha_before"), (lead.earlier.sha256 if lead.earlier else "") or "-"),
-        (words("sha_after"), (lead.later.sha256 if lead.later else "") or "-"),
-        (words("sha_weights"), lead.weights_sha256 or "-"),
-        (words("sha_settings"), lead.settings_sha256 or "-"),
-        (words("residual"), _residual(lead)),
+        (words("sha_before"), (alert.earlier.sha256 if alert.earlier else "") or "-"),
+        (words("sha_after"), (alert.later.sha256 if alert.later else "") or "-"),
+        (words("sha_weights"), alert.weights_sha256 or "-"),
+        (words("sha_settings"), alert.settings_sha256 or "-"),
+        (words("residual"), _residual(alert)),
     ]
     return [heading(words("origin")), facts(pairs, code=True)]
 
 
-def _residual(lead: Lead) -> str:
+def _residual(alert: Alert) -> str:
     told = [
-        f"{value:.2f} {unit}" for value, unit in ((lead.residual_px, "px"), (lead.residual_m, "m")) if value is not None
+        f"{value:.2f} {unit}"
+        for value, unit in ((alert.residual_px, "px"), (alert.residual_m, "m"))
+        if value is not None
     ]
     return " = ".join(told) or "-"
 

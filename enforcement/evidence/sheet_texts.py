@@ -14,7 +14,7 @@ Language = Literal["zh", "en"]
 
 _WORDS = {
     "title": ("疑似变化线索证据单", "Evidence sheet of a suspected change"),
-    "number": ("线索编号", "Lead number"),
+    "number": ("线索编号", "Alert number"),
     "kind": ("变化类型", "Kind of change"),
     "kind_found": ("影像判读类别", "Kind by the images"),
     "type": ("核定类型", "Official type"),
@@ -33,7 +33,7 @@ _WORDS = {
     "score": ("置信度", "Score"),
     "not_set": ("未核定", "not set"),
     "unknown": ("不详", "not known"),
-    "page_link": ("扫码查看线索页面", "The lead's page"),
+    "page_link": ("扫码查看线索页面", "The alert's page"),
     "pictures": ("前后影像（同一比例尺）", "Before and after, at one scale"),
     "before": ("前时相", "Before"),
     "after": ("后时相", "After"),
@@ -47,8 +47,8 @@ _WORDS = {
     "corners": ("界址点坐标", "Corner coordinates"),
     "corners_all": ("共 {total} 个界址点，全部列出。", "All {total} corners are listed."),
     "corners_few": (
-        "界线经简化，列出 {total} 个界址点中的 {listed} 个；完整界线见随附的 lead.geojson。",
-        "Simplified to {listed} of {total} corners; the whole outline is in lead.geojson.",
+        "界线经简化，列出 {total} 个界址点中的 {listed} 个；完整界线见随附的 alert.geojson。",
+        "Simplified to {listed} of {total} corners; the whole outline is in alert.geojson.",
     ),
     "corners_holes": ("内环自以下点起：{labels}。", "Holes begin at: {labels}."),
     "corners_system": (
@@ -149,7 +149,7 @@ class Words:
         return self.pair((role.zh, role.en)) if role else name
 
     def source(self, name: str) -> str:
-        """A source of leads as people call it."""
+        """A source of alerts as people call it."""
         source = read_enforcement().sources.get(name)
         return self.pair((source.zh, source.en)) if source else name
 

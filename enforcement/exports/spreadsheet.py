@@ -1,4 +1,4 @@
-"""Leads as a spreadsheet (xlsx): one row each, headings that stay, dates as dates, numbers as numbers."""
+"""Alerts as a spreadsheet (xlsx): one row each, headings that stay, dates as dates, numbers as numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
-from enforcement.alert import CRS, STATEMENT, Lead
+from enforcement.alert import CRS, STATEMENT, Alert
 from enforcement.evidence.sheet_texts import Language, Words
 from enforcement.exports.columns import COLUMNS, Value, values_of
 from enforcement.exports.vector_files import Exported, written_whole
@@ -23,12 +23,12 @@ LONGEST_TEXT = 32_767
 MOST_ROWS = 1_048_575
 """Of a sheet, without its heading."""
 
-_TITLES = (("线索", "说明"), ("Leads", "About"))
+_TITLES = (("线索", "说明"), ("Alerts", "About"))
 _ABOUT = (
     ("坐标系", "Coordinates"),
     ("面积", "Areas"),
     ("椭球面积；1 亩 = 10000/15 平方米", "Ellipsoidal; 1 mu = 10,000/15 m²"),
-    ("条数", "Leads"),
+    ("条数", "Alerts"),
 )
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -37,8 +37,8 @@ _MOST_GROUPED = 4  # decimals
 _FORMATS = {"text": "@", "whole": "0", "date": "yyyy-mm-dd"}
 
 
-def write_table(leads: Iterable[Lead], path: Path, language: Language = "zh") -> Exported:
-    """Write a workbook: the leads, and a sheet that tells what they are. Rows are written as they come.
+def write_table(alerts: Iterable[Alert], path: Path, language: Language = "zh") -> Exported:
+    """Write a workbook: the alerts, and a sheet that tells what they are. Rows are written as they come.
 
     Texts stay texts: one that begins like a formula is marked so that no program takes it for one.
 
@@ -54,15 +54,15 @@ def write_table(leads: Iterable[Lead], path: Path, language: Language = "zh") ->
         try:
             sheet = _sheet(book, words, index)
             row = _Row(sheet)
-            for lead in leads:
+            for alert in alerts:
                 if count == MOST_ROWS:
-                    remarks = (f"A sheet holds {MOST_ROWS:,} leads; the others were left out.",)
+                    remarks = (f"A sheet holds {MOST_ROWS:,} alerts; the others were left out.",)
                     break
-                sheet.append(row.cells(values_of(lead, words)))
+                sheet.append(row.cells(values_of(alert, words)))
                 count += 1
             sheet.auto_filter.ref = f"A1:{get_column_letter(len(COLUMNS))}{count + 1}"
             _tell_about(book, words, index, count)
-        finally:  # also when a lead fails: only saving removes what openpyxl keeps in temporary files
+        finally:  # also when an alert fails: only saving removes what openpyxl keeps in temporary files
             book.save(beside)
     return Exported(count, remarks)
 
@@ -85,11 +85,11 @@ def _sheet(book: Any, words: Words, index: int) -> Any:
 def _tell_about(book: Any, words: Words, index: int, count: int) -> None:
     about = book.create_sheet(_TITLES[index][1])
     about.column_dimensions["A"].width, about.column_dimensions["B"].width = 14, 60
-    system, areas, how, leads = (pair[index] for pair in _ABOUT)
+    system, areas, how, alerts = (pair[index] for pair in _ABOUT)
     about.append([words.pair(STATEMENT)])
     about.append([system, f"CGCS2000, {CRS}"])
     about.append([areas, how])
-    about.append([leads, count])
+    about.append([alerts, count])
 
 
 def _heading(sheet: Any, text: str) -> Any:

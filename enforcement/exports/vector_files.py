@@ -1,4 +1,4 @@
-"""Leads as files for map programs: GeoJSON, GeoPackage, Shapefile.
+"""Alerts as files for map programs: GeoJSON, GeoPackage, Shapefile.
 
 Coordinates are longitude and latitude in EPSG:4490, or, in a Shapefile that is asked for so, easting and northing of
 the local zone of three degrees. Each file is there whole or not at all. ``export_table`` writes the spreadsheet.
@@ -22,13 +22,13 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from enforcement.alert import CRS, STATEMENT, Lead, lead_feature
+from enforcement.alert import CRS, STATEMENT, Alert, alert_feature
 from enforcement.evidence.sheet_texts import Language, Words
 from enforcement.exports.columns import COLUMNS, Column, Value, values_of
 from enforcement.projection_zones import zone_of_most
 from errors import OutputError, SettingsError
 
-LAYER = "leads"
+LAYER = "alerts"
 SHAPEFILE = "tuban"
 LONGEST_TEXT = 254
 """Bytes of a Shapefile's text field."""
@@ -46,72 +46,72 @@ class Exported:
     """What was written.
 
     Attributes:
-        leads: how many.
+        alerts: how many.
         remarks: what the reader should know: in which zone, what was shortened.
     """
 
-    leads: int
+    alerts: int
     remarks: tuple[str, ...] = ()
 
 
-def geojson_lines(leads: Iterable[Lead]) -> Iterator[str]:
+def geojson_lines(alerts: Iterable[Alert]) -> Iterator[str]:
     """A FeatureCollection (RFC 7946) in pieces, one feature a line, so that it can be sent while it is made."""
     head = {"type": "FeatureCollection", "statement": {"zh": STATEMENT[0], "en": STATEMENT[1]}}
     yield json.dumps(head, ensure_ascii=False)[:-1] + ', "features": ['
-    for index, lead in enumerate(leads):
-        yield ("," if index else "") + "\n" + json.dumps(lead_feature(lead), ensure_ascii=False, allow_nan=False)
+    for index, alert in enumerate(alerts):
+        yield ("," if index else "") + "\n" + json.dumps(alert_feature(alert), ensure_ascii=False, allow_nan=False)
     yield "\n]}\n"
 
 
-def write_geojson(leads: Iterable[Lead], path: Path) -> Exported:
-    """Write a FeatureCollection; never more than one lead is held.
+def write_geojson(alerts: Iterable[Alert], path: Path) -> Exported:
+    """Write a FeatureCollection; never more than one alert is held.
 
     Raises:
         OutputError: it cannot be written.
     """
     count = -2  # head and end are pieces too
     with written_whole(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
-        for piece in geojson_lines(leads):
+        for piece in geojson_lines(alerts):
             file.write(piece)
             count += 1
     return Exported(count)
 
 
-def write_geopackage(leads: Iterable[Lead], path: Path, language: Language = "zh") -> Exported:
-    """Write a GeoPackage with the layer ``leads``, EPSG:4490; names of fields are English, values of ``language``.
+def write_geopackage(alerts: Iterable[Alert], path: Path, language: Language = "zh") -> Exported:
+    """Write a GeoPackage with the layer ``alerts``, EPSG:4490; names of fields are English, values of ``language``.
 
     Raises:
         OutputError: it cannot be written.
     """
-    outlines, rows = _gathered(leads, language)
+    outlines, rows = _gathered(alerts, language)
     with written_whole(path) as beside:
         _write(beside, LAYER, CRS, outlines, rows, [column.name for column in COLUMNS])
     return Exported(len(rows))
 
 
 def write_shapefile(
-    leads: Iterable[Lead], path: Path, language: Language = "zh", *, local_zone: bool = False
+    alerts: Iterable[Alert], path: Path, language: Language = "zh", *, local_zone: bool = False
 ) -> Exported:
-    """Write a zip with one Shapefile: fields of at most ten letters, UTF-8, several parts of a lead in one feature.
+    """Write a zip with one Shapefile: fields of at most ten letters, UTF-8, several parts of an alert in one feature.
 
     Args:
-        leads: those to be written.
+        alerts: those to be written.
         path: of the zip.
         language: of the values.
-        local_zone: metres of the zone of three degrees that most leads lie in (EPSG:4513 to 4533), instead of degrees.
+        local_zone: metres of the zone of three degrees that most alerts lie in (EPSG:4513 to 4533), instead of degrees.
 
     Raises:
-        SettingsError: a zone is asked for and no lead lies in one.
+        SettingsError: a zone is asked for and no alert lies in one.
         OutputError: it cannot be written.
     """
-    outlines, rows = _gathered(leads, language)
+    outlines, rows = _gathered(alerts, language)
     remarks: list[str] = []
     code = CRS
     if local_zone and outlines:
         zone, counted = zone_of_most(float(outline.centroid.x) for outline in outlines)
         if zone is None:
             raise SettingsError(
-                "No lead lies in a zone of three degrees (25 to 45): export in degrees instead.", "export.zone"
+                "No alert lies in a zone of three degrees (25 to 45): export in degrees instead.", "export.zone"
             )
         code = zone.code
         outlines = [zone.project(outline) for outline in outlines]
@@ -119,9 +119,9 @@ def write_shapefile(
         if others := len(rows) - counted[zone.number]:
             del counted[zone.number]
             listed = ", ".join(f"{number or 'none'}: {count}" for number, count in sorted(counted.items()))
-            remarks.append(f"{others} of {len(rows)} leads lie in other zones ({listed}) and are written in this one.")
+            remarks.append(f"{others} of {len(rows)} alerts lie in other zones ({listed}) and are written in this one.")
     elif local_zone:
-        remarks.append("There are no leads: the empty file is in EPSG:4490.")
+        remarks.append("There are no alerts: the empty file is in EPSG:4490.")
     remarks += _shorten(rows)
     with written_whole(path) as beside, tempfile.TemporaryDirectory(dir=beside.parent) as folder:
         _write(Path(folder) / f"{SHAPEFILE}.shp", None, code, outlines, rows, [column.short for column in COLUMNS])
@@ -156,13 +156,13 @@ def written_whole(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _gathered(leads: Iterable[Lead], language: Language) -> tuple[list[BaseGeometry], list[list[Value]]]:
-    """Outlines and values; of each lead no more is held than what is written."""
+def _gathered(alerts: Iterable[Alert], language: Language) -> tuple[list[BaseGeometry], list[list[Value]]]:
+    """Outlines and values; of each alert no more is held than what is written."""
     words = Words(language)
     outlines, rows = [], []
-    for lead in leads:
-        outlines.append(shapely.force_2d(lead.outline))
-        rows.append(values_of(lead, words))
+    for alert in alerts:
+        outlines.append(shapely.force_2d(alert.outline))
+        rows.append(values_of(alert, words))
     return outlines, rows
 
 
@@ -174,7 +174,7 @@ def _shorten(rows: list[list[Value]]) -> list[str]:
             if isinstance(value, str) and len(data := value.encode()) > LONGEST_TEXT:
                 row[index] = data[:LONGEST_TEXT].decode(errors="ignore")
                 cut[COLUMNS[index].short] = cut.get(COLUMNS[index].short, 0) + 1
-    return [f"{name} was cut to {LONGEST_TEXT} bytes in {count} leads." for name, count in cut.items()]
+    return [f"{name} was cut to {LONGEST_TEXT} bytes in {count} alerts." for name, count in cut.items()]
 
 
 def _write(

@@ -63,7 +63,7 @@ def check_host(stream: Stream, loopback: bool) -> None:
     Private ranges are where cameras live.
 
     Raises:
-        CameraError: the name is not known, or leads to a refused address.
+        CameraError: the name is not known, or points to a refused address.
     """
     parts = urlsplit(stream.address)
     try:

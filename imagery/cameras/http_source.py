@@ -100,7 +100,7 @@ def _answer(client: httpx.Client, stream: Stream, deadline: float) -> Iterator[h
                 yield response
                 return
         raise CameraError(
-            f"{stream.host} leads from one address to another without an end.", "stream.circles", host=stream.host
+            f"{stream.host} redirects from one address to another without an end.", "stream.circles", host=stream.host
         )
     except httpx.TimeoutException:
         raise silent(stream) from None
@@ -140,7 +140,7 @@ def _followed(stream: Stream, address: str, location: str) -> str:
     one, other = urlsplit(address), urlsplit(there)
     if (one.scheme, one.netloc) != (other.scheme, other.netloc):
         raise CameraError(
-            f"{stream.host} leads to another host or port, and that is not followed. Give the address it leads to.",
+            f"{stream.host} redirects to another host or port, which is not followed. Give the address it redirects to.",
             "stream.elsewhere",
             host=stream.host,
         )

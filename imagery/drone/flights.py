@@ -49,7 +49,7 @@ def _paused(earlier: Photo, later: Photo, minutes: float) -> bool:
 
 
 def _places(photos: Sequence[Photo], gap_m: float) -> list[list[Photo]]:
-    """Photos by place: two are of one place if steps of at most ``gap_m`` lead from one to the other."""
+    """Photos by place: two are of one place if steps of at most ``gap_m`` go from one to the other."""
     latitude = np.radians([photo.latitude for photo in photos])
     east = _DEGREE_M * np.array([photo.longitude for photo in photos]) * np.cos(latitude)
     north = _DEGREE_M * np.degrees(latitude)

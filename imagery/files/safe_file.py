@@ -41,7 +41,7 @@ class LocalFile:
     head: bytes
 
     def check_unchanged(self) -> None:
-        """Raise ImageError when the path no longer leads to the very bytes that were examined."""
+        """Raise ImageError when the path no longer points to the very bytes that were examined."""
         try:
             same = _identity(self.path.stat()) == self.identity
         except OSError:
@@ -58,7 +58,7 @@ def local_file(path: str | os.PathLike[str]) -> LocalFile:
     """Look at a file without interpreting its name.
 
     Args:
-        path: absolute or relative; a leading ``~`` is the home folder.
+        path: absolute or relative; an leading ``~`` is the home folder.
 
     Raises:
         ImageError: for an address, a virtual path of GDAL, a folder, device or pipe, and a file that cannot be read.

@@ -158,7 +158,7 @@ def _fault(info: zipfile.ZipInfo, name: str, max_ratio: float) -> Reason:
         return Reason("it is a link or a device, and only files are unpacked", "zip.link")
     if name.startswith("/") or name[1:2] == ":" or ".." in name.split("/"):
         return Reason(
-            "its path leads out of the archive; pack the files again with paths below one folder", "zip.outside"
+            "its path alerts out of the archive; pack the files again with paths below one folder", "zip.outside"
         )
     if info.flag_bits & _ENCRYPTED:
         return Reason("it is encrypted; pack the files again without a password", "zip.encrypted")

@@ -114,7 +114,7 @@ def peaks(surfaces: Float32) -> tuple[Float64, Float64]:
     true match may then lie outside.
     """
     side = surfaces.shape[-1]
-    lead = surfaces.shape[:-2]
+    alert = surfaces.shape[:-2]
     flat = surfaces.reshape(-1, side, side).astype(np.float64)
     best = flat.reshape(len(flat), -1).argmax(axis=1)
     py, px = best // side, best % side
@@ -126,7 +126,7 @@ def peaks(surfaces: Float32) -> tuple[Float64, Float64]:
     spread = flat.std(axis=(1, 2)) + 1e-9
     clear = np.where(inside & (centre > 1e-4), centre / spread, 0.0)
     offset = np.stack([cx + sx - side // 2, cy + sy - side // 2], axis=1)
-    return offset.reshape(*lead, 2), clear.reshape(lead)
+    return offset.reshape(*alert, 2), clear.reshape(alert)
 
 
 def share(surfaces: Float32, use: NDArray[np.bool_]) -> Float32:

@@ -31,7 +31,7 @@ def note_action(
         who: login.
         what: a verb in the past, like ``signed_in``.
         now: this moment.
-        about: what it concerns: a lead's number, a batch, a person.
+        about: what it concerns: an alert's number, a batch, a person.
         code: administrative code of the ground that it concerns; decides who may read it.
         detail: more, as JSON.
         address: of the browser.

@@ -1,6 +1,6 @@
 """What a person may see: whatever lies under their administrative code.
 
-Leads go by ``grid_code``; scenes, batches, scans and what was not compared by ``area_code``; areas by ``code``.
+Alerts go by ``grid_code``; scenes, batches, scans and what was not compared by ``area_code``; areas by ``code``.
 Polygons of layers have no code: they go by place.
 """
 

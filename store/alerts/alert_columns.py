@@ -1,6 +1,6 @@
-"""All leads as columns in memory, as of their last revision: counted, and put in order, without reading their rows.
+"""All alerts as columns in memory, as of their last revision: counted, and put in order, without reading their rows.
 
-A county has a hundred thousand leads, and each page tells how many there are of each state, how many are left, and
+A county has a hundred thousand alerts, and each page tells how many there are of each state, how many are left, and
 where in the list one stands. Asked of the database that is a tenth of a second each time, of these columns one or two
 milliseconds.
 They are never stale: each transaction asks for the revision first, and grids that were written since are read again.
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from store.alerts.alert_revision import ALL, grids_since, revision_of, wrote_leads
-from store.schema.tables import Alert
+from store.alerts.alert_revision import ALL, grids_since, revision_of, wrote_alerts
+from store.schema.tables import AlertRow
 
 NO_DAY = -1
 """Stands in columns of days where there is none."""
 
 GRIDS_AT_ONCE = 500
-"""More grids than this are not asked for by name: all leads are read again."""
+"""More grids than this are not asked for by name: all alerts are read again."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -59,8 +59,8 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Leads:
-    """Columns of :class:`store.schema.tables.Alert`, all of one length (n,), in no order. Never changed.
+class AlertColumns:
+    """Columns of :class:`store.schema.tables.AlertRow`, all of one length (n,), in no order. Never changed.
 
     Attributes:
         revision: as of which they are, or later.
@@ -91,31 +91,31 @@ class Leads:
     north: Real
 
     def such(self, column: str, wanted: Callable[[str], bool]) -> Mask:
-        """Leads whose word in a column is wanted."""
+        """AlertColumns whose word in a column is wanted."""
         known = self.words[column].such(wanted)
         return known[getattr(self, column)] if len(known) else np.zeros(len(self.id), np.bool_)
 
 
 _WORDS = ("kind", "state", "change_type", "grid_code", "assignee")
-_COLUMNS = tuple(field.name for field in fields(Leads) if field.name not in ("revision", "words"))
+_COLUMNS = tuple(field.name for field in fields(AlertColumns) if field.name not in ("revision", "words"))
 _DAYS = ("last_date", "due_on")
 _REALS = ("score", "area_m2", "west", "south", "east", "north")
 
 
 def micros(moment: dt.datetime) -> int:
-    """A moment as columns of leads tell it."""
+    """A moment as columns of alerts tell it."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 class _Board:
-    """What one process knows of the leads of one database."""
+    """What one process knows of the alerts of one database."""
 
     def __init__(self) -> None:
         self.words = {name: Words() for name in _WORDS}
         self.turn = threading.Lock()
-        self.latest: Leads | None = None
+        self.latest: AlertColumns | None = None
 
-    def read(self, session: Session) -> Leads:
+    def read(self, session: Session) -> AlertColumns:
         revision = revision_of(session)
         kept = self.latest
         if kept is not None and kept.revision >= revision:
@@ -124,24 +124,26 @@ class _Board:
             kept = self.latest
             if kept is not None and kept.revision >= revision:
                 return kept
-            leads = self._read_again(session, kept, revision)
-            if not wrote_leads(session):  # what is not committed is told to nobody else
-                self.latest = leads
-            return leads
+            alerts = self._read_again(session, kept, revision)
+            if not wrote_alerts(session):  # what is not committed is told to nobody else
+                self.latest = alerts
+            return alerts
 
-    def _read_again(self, session: Session, kept: Leads | None, revision: int) -> Leads:
+    def _read_again(self, session: Session, kept: AlertColumns | None, revision: int) -> AlertColumns:
         grids = grids_since(session, kept.revision) if kept is not None else {ALL}
-        query = select(*(getattr(Alert, name) for name in _COLUMNS))
+        query = select(*(getattr(AlertRow, name) for name in _COLUMNS))
         if kept is None or ALL in grids or len(grids) > GRIDS_AT_ONCE:
             return self._columns(session.execute(query), revision)
-        read = self._columns(session.execute(query.where(Alert.grid_code.in_(grids))), revision)
+        read = self._columns(session.execute(query.where(AlertRow.grid_code.in_(grids))), revision)
         stays = kept.such("grid_code", lambda code: code not in grids)
         joined = {name: np.concatenate([getattr(kept, name)[stays], getattr(read, name)]) for name in _COLUMNS}
-        return Leads(revision, self.words, **joined)
+        return AlertColumns(revision, self.words, **joined)
 
-    def _columns(self, rows: Iterable[Any], revision: int) -> Leads:
+    def _columns(self, rows: Iterable[Any], revision: int) -> AlertColumns:
         columns = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=False)) or dict.fromkeys(_COLUMNS, ())
-        return Leads(revision, self.words, **{name: self._column(name, column) for name, column in columns.items()})
+        return AlertColumns(
+            revision, self.words, **{name: self._column(name, column) for name, column in columns.items()}
+        )
 
     def _column(self, name: str, column: Sequence[Any]) -> Any:
         if name in _WORDS:
@@ -159,8 +161,8 @@ _boards: WeakKeyDictionary[Engine, _Board] = WeakKeyDictionary()
 _making = threading.Lock()
 
 
-def all_leads(session: Session) -> Leads:
-    """The leads as this transaction sees them, or later ones. The first time all of them are read."""
+def all_alerts(session: Session) -> AlertColumns:
+    """The alerts as this transaction sees them, or later ones. The first time all of them are read."""
     engine = session.get_bind().engine
     with _making:
         board = _boards.setdefault(engine, _Board())

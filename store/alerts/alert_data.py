@@ -1,4 +1,4 @@
-"""A lead as plain data, put together from its alert, what was observed, and the areas that answer for it."""
+"""An alert as plain data, put together from its alert, what was observed, and the areas that answer for it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from urllib.parse import quote
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.alert import Evidence, Lead, LeadArea, LeadImage, Sight
+from enforcement.alert import Alert, AlertArea, AlertImage, Evidence, Sight
 from enforcement.change_types import read_change_types
 from store.areas.areas import area_names
 from store.schema.outlines import error_of
-from store.schema.tables import Alert, Observation, SceneRow, Transition
+from store.schema.tables import AlertRow, Observation, SceneRow, Transition
 from store.views.map_scenes import SeenPair, last_pairs
 
 
-def read_lead(session: Session, alert: Alert, public_url: str = "") -> Lead:
+def read_alert(session: Session, alert: AlertRow, public_url: str = "") -> Alert:
     """Return everything that is told of ``alert``.
 
     Args:
@@ -24,36 +24,36 @@ def read_lead(session: Session, alert: Alert, public_url: str = "") -> Lead:
         alert: one that has its number and its id.
         public_url: where people reach the pages; "": evidence is named by the keys of its objects.
     """
-    return read_leads(session, [alert], public_url)[0]
+    return read_alerts(session, [alert], public_url)[0]
 
 
-def read_leads(session: Session, alerts: Sequence[Alert], public_url: str = "") -> list[Lead]:
+def read_alerts(session: Session, alerts: Sequence[AlertRow], public_url: str = "") -> list[Alert]:
     """The same of several, in their order and in few statements."""
     ids = {alert.id for alert in alerts}
     sights, pairs, works = _sights(session, ids), last_pairs(session, ids), _works(session, ids)
     names = area_names(session, {code for alert in alerts for code in _codes(alert)})
     return [
-        _lead(alert, sights.get(alert.id, []), pairs.get(alert.id), works.get(alert.id), names, public_url)
+        _alert(alert, sights.get(alert.id, []), pairs.get(alert.id), works.get(alert.id), names, public_url)
         for alert in alerts
     ]
 
 
-def _lead(
-    alert: Alert,
+def _alert(
+    alert: AlertRow,
     sights: Sequence[Sight],
     pair: SeenPair | None,
     works: str | None,
     names: Mapping[str, str],
     public_url: str,
-) -> Lead:
+) -> Alert:
     scan = pair.scan if pair else None
     alignment = (scan.result.get("alignment") or {}) if scan else {}
     # the areas that answer for it, by the length of their code: 6 county, 9 township, 12 village
-    areas = {len(code): LeadArea(code, names.get(code, "")) for code in _codes(alert)}
+    areas = {len(code): AlertArea(code, names.get(code, "")) for code in _codes(alert)}
     words = read_change_types()
     kind, change_type = words.kinds.get(alert.kind), words.types.get(alert.change_type)
     page = f"{public_url.rstrip('/')}/alerts/{quote(alert.number, safe='')}" if public_url else ""
-    return Lead(
+    return Alert(
         number=alert.number,
         source=alert.source,
         kind=alert.kind,
@@ -92,12 +92,14 @@ def _lead(
     )
 
 
-def gravest_first(session: Session) -> list[Alert]:
+def gravest_first(session: Session) -> list[AlertRow]:
     """All alerts: farmland first, then by score."""
-    return list(session.scalars(select(Alert).order_by(Alert.legal_weight.desc(), Alert.score.desc(), Alert.id)))
+    return list(
+        session.scalars(select(AlertRow).order_by(AlertRow.legal_weight.desc(), AlertRow.score.desc(), AlertRow.id))
+    )
 
 
-def _codes(alert: Alert) -> list[str]:
+def _codes(alert: AlertRow) -> list[str]:
     return [code for code in (alert.county_code, alert.township_code, alert.grid_code) if code]
 
 
@@ -120,12 +122,12 @@ def _sights(session: Session, alert_ids: Collection[int]) -> dict[int, list[Sigh
     return sights
 
 
-def _image(scene: SceneRow) -> LeadImage:
-    return LeadImage(scene.date, scene.source, scene.gsd_m, scene.sha256)
+def _image(scene: SceneRow) -> AlertImage:
+    return AlertImage(scene.date, scene.source, scene.gsd_m, scene.sha256)
 
 
 def _works(session: Session, alert_ids: Collection[int]) -> dict[int, str]:
-    """The states of works that were last told with a step in the leads' lives."""
+    """The states of works that were last told with a step in the alerts' lives."""
     told = session.execute(
         select(Transition.alert_id, Transition.evidence)
         .where(Transition.alert_id.in_(alert_ids))

@@ -1,4 +1,4 @@
-"""Where leads are: their outlines, and the boundaries around one."""
+"""Where alerts are: their outlines, and the boundaries around one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from enforcement.areas import NamedArea
 from store.access.rights import Viewer, may_see
 from store.schema.outlines import near
-from store.schema.tables import Alert, Area
+from store.schema.tables import AlertRow, Area
 
 _AROUND = 0.02  # degrees, two kilometres: a location map shows no more
 
 
-def areas_around(session: Session, viewer: Viewer, alert: Alert) -> list[NamedArea]:
-    """Areas whose bounds lie on or near a lead, by code: the viewer's, and those that these and the lead lie in."""
+def areas_around(session: Session, viewer: Viewer, alert: AlertRow) -> list[NamedArea]:
+    """Areas whose bounds lie on or near an alert, by code: the viewer's, and those that these and the alert lie in."""
     around = box(alert.west - _AROUND, alert.south - _AROUND, alert.east + _AROUND, alert.north + _AROUND)
     rows = session.scalars(select(Area).where(near(Area, around)).order_by(Area.code))
     return [
@@ -29,6 +29,6 @@ def areas_around(session: Session, viewer: Viewer, alert: Alert) -> list[NamedAr
 
 
 def outlines_of(session: Session, alert_ids: Collection[int]) -> dict[int, BaseGeometry]:
-    """Outlines of leads by id; longitude, latitude."""
-    rows = session.execute(select(Alert.id, Alert.outline).where(Alert.id.in_(alert_ids)))
+    """Outlines of alerts by id; longitude, latitude."""
+    rows = session.execute(select(AlertRow.id, AlertRow.outline).where(AlertRow.id.in_(alert_ids)))
     return {alert_id: outline for alert_id, outline in rows}  # noqa: C416  (rows are no pairs to a type checker)

@@ -1,4 +1,4 @@
-"""Who has a lead open: one person at a time, until they let go of it or their time is up."""
+"""Who has an alert open: one person at a time, until they let go of it or their time is up."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from sqlalchemy.orm import Session
 from enforcement.states import NotAllowed
 from store.access.rights import Viewer, may_see
 from store.schema.insert import insert_new
-from store.schema.tables import Alert, AlertLock
+from store.schema.tables import AlertLock, AlertRow
 from store.schema.user_tables import Person
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A lead that a person has open.
+    """An alert that a person has open.
 
     Attributes:
-        alert_id: of the lead.
+        alert_id: of the alert.
         person_id, login, name: of the person.
         until: when it ends by itself.
     """
@@ -33,12 +33,12 @@ class Lock:
     until: dt.datetime
 
 
-def take_lock(session: Session, alert: Alert, viewer: Viewer, now: dt.datetime, seconds: float) -> Lock | None:
-    """Open a lead; who has it open already has it for longer.
+def take_lock(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetime, seconds: float) -> Lock | None:
+    """Open an alert; who has it open already has it for longer.
 
     Args:
         session: a transaction that writes.
-        alert: the lead.
+        alert: the alert.
         viewer: who opens it.
         now: the moment.
         seconds: until it ends by itself.
@@ -47,7 +47,7 @@ def take_lock(session: Session, alert: Alert, viewer: Viewer, now: dt.datetime, 
         None: somebody else has it open (:func:`lock_holder` says who).
 
     Raises:
-        errors.TubanError: :class:`enforcement.states.NotAllowed`: the lead is not theirs.
+        errors.TubanError: :class:`enforcement.states.NotAllowed`: the alert is not theirs.
     """
     if not may_see(viewer, alert.grid_code):
         raise NotAllowed(f"{alert.number} does not lie under {viewer.code}, the code of {viewer.login}.")
@@ -60,7 +60,7 @@ def take_lock(session: Session, alert: Alert, viewer: Viewer, now: dt.datetime, 
     return Lock(alert.id, viewer.person_id, viewer.login, viewer.name, until)
 
 
-def renew_lock(session: Session, alert: Alert, viewer: Viewer, now: dt.datetime, seconds: float) -> Lock | None:
+def renew_lock(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetime, seconds: float) -> Lock | None:
     """Have it open for longer; None: they have it open no longer, and should take it anew."""
     until = now + dt.timedelta(seconds=seconds)
     own = (AlertLock.person_id == viewer.person_id) & (AlertLock.until > now)
@@ -69,19 +69,19 @@ def renew_lock(session: Session, alert: Alert, viewer: Viewer, now: dt.datetime,
     return Lock(alert.id, viewer.person_id, viewer.login, viewer.name, until)
 
 
-def release_lock(session: Session, alert: Alert, viewer: Viewer) -> bool:
-    """Let go of a lead; whether they had it."""
+def release_lock(session: Session, alert: AlertRow, viewer: Viewer) -> bool:
+    """Let go of an alert; whether they had it."""
     own = delete(AlertLock).where(AlertLock.alert_id == alert.id, AlertLock.person_id == viewer.person_id)
     return session.scalar(own.returning(AlertLock.alert_id)) is not None
 
 
-def lock_holder(session: Session, alert: Alert, now: dt.datetime) -> Lock | None:
+def lock_holder(session: Session, alert: AlertRow, now: dt.datetime) -> Lock | None:
     """Who has it open at this moment; None: nobody."""
     return holders(session, [alert.id], now).get(alert.id)
 
 
 def holders(session: Session, alert_ids: Collection[int], now: dt.datetime) -> dict[int, Lock]:
-    """The same of several leads, by id; those that nobody has open are left out."""
+    """The same of several alerts, by id; those that nobody has open are left out."""
     rows = session.execute(
         select(AlertLock.alert_id, Person.id, Person.login, Person.name, AlertLock.until)
         .join(Person, Person.id == AlertLock.person_id)
@@ -90,7 +90,9 @@ def holders(session: Session, alert_ids: Collection[int], now: dt.datetime) -> d
     return {row[0]: Lock(*row) for row in rows}
 
 
-def _change(session: Session, alert: Alert, condition: ColumnElement[bool], viewer: Viewer, until: dt.datetime) -> bool:
+def _change(
+    session: Session, alert: AlertRow, condition: ColumnElement[bool], viewer: Viewer, until: dt.datetime
+) -> bool:
     # one statement: of two that find it free at once, the second one finds it taken
     taken = (
         update(AlertLock)

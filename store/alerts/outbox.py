@@ -1,6 +1,6 @@
-"""The outbox: what happened to a lead is written down for each target in the transaction in which it happens.
+"""The outbox: what happened to an alert is written down for each target in the transaction in which it happens.
 
-For each lead and target, events are sent one after the other. Only the first that is not yet settled has a job; when
+For each alert and target, events are sent one after the other. Only the first that is not yet settled has a job; when
 it is delivered, or a person drops it, the next one gets its own. Whoever changes this row of events holds the alert's
 row, so that two never decide at once.
 """
@@ -19,18 +19,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
-from enforcement.alert import lead_feature
+from enforcement.alert import alert_feature
 from enforcement.events import cloud_event
-from store.alerts.alert_data import read_leads
+from store.alerts.alert_data import read_alerts
 from store.jobs.queue import add_job
 from store.jobs.queue import revive as revive_job
-from store.schema.tables import Alert, Delivery, Job
+from store.schema.tables import AlertRow, Delivery, Job
 
 KIND = "deliver"
 """Kind and queue of the jobs that send."""
 
 UNSETTLED = ("waiting", "dead")
-"""States of a delivery behind which later ones of the same lead and target wait."""
+"""States of a delivery behind which later ones of the same alert and target wait."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def targets(settings: ServiceSettings) -> tuple[str, ...]:
     return (*named, *(f"hook:{hook.url}" for hook in settings.delivery.hooks))
 
 
-def announce(session: Session, alert: Alert, kind: str, settings: ServiceSettings, now: dt.datetime) -> None:
+def announce(session: Session, alert: AlertRow, kind: str, settings: ServiceSettings, now: dt.datetime) -> None:
     """Write down, for each target, that something happened to ``alert``; it is sent after the transaction.
 
     Call it last, when the alert, its observations and transitions are as they shall be told.
@@ -74,11 +74,11 @@ def announce(session: Session, alert: Alert, kind: str, settings: ServiceSetting
 
 
 def announce_all(
-    session: Session, events: Sequence[tuple[Alert, str]], settings: ServiceSettings, now: dt.datetime
+    session: Session, events: Sequence[tuple[AlertRow, str]], settings: ServiceSettings, now: dt.datetime
 ) -> None:
-    """The same of several leads, in few statements: each with what happened, in the order in which it is told."""
+    """The same of several alerts, in few statements: each with what happened, in the order in which it is told."""
     session.flush()
-    ids = sorted({alert.id for alert, _ in events})
+    ids = sorted({row.id for row, _ in events})
     _hold(session, ids)
     of_these = Delivery.alert_id.in_(ids)
     lasts = session.execute(
@@ -87,18 +87,18 @@ def announce_all(
     sequences = Counter({alert_id: last for alert_id, last in lasts})  # noqa: C416  (rows are no pairs to a type checker)
     waits = select(Delivery.alert_id, Delivery.target).where(of_these, Delivery.state.in_(UNSETTLED))
     waiting = {(alert_id, target) for alert_id, target in session.execute(waits)}
-    leads = read_leads(session, [alert for alert, _ in events], settings.public_url)
+    alerts = read_alerts(session, [row for row, _ in events], settings.public_url)
     first: list[Delivery] = []
-    for (alert, kind), lead in zip(events, leads, strict=True):
-        sequences[alert.id] += 1
-        sequence, event_id = sequences[alert.id], str(uuid.uuid4())
-        source = settings.public_url.rstrip("/") or f"/tuban/{alert.county_code}".rstrip("/")
-        feature = lead_feature(lead)
+    for (row, kind), alert in zip(events, alerts, strict=True):
+        sequences[row.id] += 1
+        sequence, event_id = sequences[row.id], str(uuid.uuid4())
+        source = settings.public_url.rstrip("/") or f"/tuban/{row.county_code}".rstrip("/")
+        feature = alert_feature(alert)
         event = cloud_event(feature, event_id=event_id, kind=kind, at=now, source=source, sequence=sequence)
         for target in targets(settings):
             delivery = Delivery(
                 event_id=event_id,
-                alert_id=alert.id,
+                alert_id=row.id,
                 sequence=sequence,
                 target=target,
                 event=event,
@@ -108,8 +108,8 @@ def announce_all(
                 created_at=now,
             )
             session.add(delivery)
-            if (alert.id, target) not in waiting:
-                waiting.add((alert.id, target))
+            if (row.id, target) not in waiting:
+                waiting.add((row.id, target))
                 first.append(delivery)
     session.flush()
     for delivery in first:
@@ -130,7 +130,7 @@ def next_sending(session: Session, delivery_id: int) -> Sending | None:
 
 
 def mark_delivered(session: Session, delivery_id: int, now: dt.datetime) -> None:
-    """The target has it; the next event of the same lead gets its job."""
+    """The target has it; the next event of the same alert gets its job."""
     delivery = _held(session, delivery_id)
     if delivery.state not in UNSETTLED:
         return
@@ -193,7 +193,7 @@ def revive(session: Session, delivery_id: int, now: dt.datetime) -> bool:
 
 
 def drop(session: Session, delivery_id: int, now: dt.datetime) -> bool:
-    """Give a delivery up, so that the later ones of its lead go on; whether it was still to be sent."""
+    """Give a delivery up, so that the later ones of its alert go on; whether it was still to be sent."""
     delivery = _held(session, delivery_id)
     if delivery.state not in UNSETTLED:
         return False
@@ -207,10 +207,10 @@ def drop(session: Session, delivery_id: int, now: dt.datetime) -> bool:
 def list_deliveries(
     session: Session, *, states: Sequence[str] = UNSETTLED, limit: int = 50
 ) -> list[tuple[Delivery, str]]:
-    """Deliveries in any of ``states``, oldest first, each with the number of its lead."""
+    """Deliveries in any of ``states``, oldest first, each with the number of its alert."""
     rows = session.execute(
-        select(Delivery, Alert.number)
-        .join(Alert, Alert.id == Delivery.alert_id)
+        select(Delivery, AlertRow.number)
+        .join(AlertRow, AlertRow.id == Delivery.alert_id)
         .where(Delivery.state.in_(states))
         .order_by(Delivery.id)
         .limit(limit)
@@ -225,7 +225,7 @@ def find_deliveries(session: Session, *, states: Sequence[str]) -> list[int]:
 
 def _hold(session: Session, alert_ids: Sequence[int]) -> None:
     # "no key": rows that point to the alert may be added meanwhile. On SQLite a writing transaction is alone anyway
-    held = select(Alert.id).where(Alert.id.in_(alert_ids)).order_by(Alert.id).with_for_update(key_share=True)
+    held = select(AlertRow.id).where(AlertRow.id.in_(alert_ids)).order_by(AlertRow.id).with_for_update(key_share=True)
     session.execute(held)
 
 

@@ -1,15 +1,15 @@
-"""Alerts: what scans saw becomes leads, each there once however often its place is seen.
+"""Alerts: what scans saw becomes alerts, each there once however often its place is seen.
 
 What is announced to the enforcement queue, in the same transaction:
 
-- a new lead that no approval covers, as *created*, if it comes under the cap of its grid and week. One that exceeds the
-  cap is kept, ranked and visible, but not announced: flooding the townships with leads is itself a fault. It is
-  announced as *created* when a place becomes free, because another lead of that week is suppressed;
-- a lead that an approval covers, as *suppressed*, with the reason;
-- a later image of a lead that is being worked on, as *seen again*; the same image compared once more is no news;
-- a rejected lead that has grown or changed, and a suppressed one that its approval covers no longer, as *returned*.
+- a new alert that no approval covers, as *created*, if it comes under the cap of its grid and week. One that exceeds the
+  cap is kept, ranked and visible, but not announced: flooding the townships with alerts is itself a fault. It is
+  announced as *created* when a place becomes free, because another alert of that week is suppressed;
+- an alert that an approval covers, as *suppressed*, with the reason;
+- a later image of an alert that is being worked on, as *seen again*; the same image compared once more is no news;
+- a rejected alert that has grown or changed, and a suppressed one that its approval covers no longer, as *returned*.
 
-A rejected lead that is seen unchanged, and a closed one, get their observation and no event.
+A rejected alert that is seen unchanged, and a closed one, get their observation and no event.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
-from enforcement.alert_number import iso_week, lead_number
+from enforcement.alert_number import alert_number, iso_week
 from enforcement.events import EventKind
 from enforcement.match import Found, Known, Match, match_changes
 from enforcement.states import read_states
@@ -32,21 +32,21 @@ from errors import Reason
 from store.alerts.outbox import announce_all
 from store.alerts.sightings import Sighting, join_changes, place_changes
 from store.alerts.transitions import append_transition, closings
-from store.alerts.weekly_quota import rank_leads
+from store.alerts.weekly_quota import rank_alerts
 from store.schema.counters import hold, next_number
 from store.schema.outlines import bounds_of, error_of, kept_error, near
-from store.schema.tables import Alert, Observation, Scan, SceneRow, Transition
+from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transition
 
 SYSTEM = "system"
 """Who does what no person does, and in which role."""
 
-_LEADS = "leads"
+_ALERTS = "alerts"
 _FROM_SIDE = "camera_"
 
 
 @dataclass
 class Recorded:
-    """What became of the changes of a scan: number of leads by verdict, and how many events are told of."""
+    """What became of the changes of a scan: number of alerts by verdict, and how many events are told of."""
 
     new: int = 0
     again: int = 0
@@ -60,19 +60,19 @@ class Recorded:
         return {verdict: number for verdict, number in asdict(self).items() if number}
 
 
-def hold_leads(session: Session) -> None:
-    """Let no other transaction add leads or rank them until this one ends.
+def hold_alerts(session: Session) -> None:
+    """Let no other transaction add alerts or rank them until this one ends.
 
     One for all areas: scans of neighbouring areas overlap, and the transactions are short. Take it before the row of
     any alert is changed.
     """
-    hold(session, _LEADS)
+    hold(session, _ALERTS)
 
 
 def record_changes(
     session: Session, scan: Scan, sightings: Sequence[Sighting], settings: ServiceSettings, now: dt.datetime
 ) -> Recorded:
-    """Write down what a scan saw: new leads, further observations of known ones, events for the queue.
+    """Write down what a scan saw: new alerts, further observations of known ones, events for the queue.
 
     Args:
         session: of the transaction that ends the scan: so it happens once.
@@ -81,7 +81,7 @@ def record_changes(
         settings: overlap, growth, cap, targets of events.
         now: this moment.
     """
-    hold_leads(session)
+    hold_alerts(session)
     after = session.get(SceneRow, scan.after_id)
     before = session.get(SceneRow, scan.before_id)
     assert after is not None  # foreign keys
@@ -103,7 +103,7 @@ def record_changes(
 
 @dataclass
 class _Book:
-    """The leads while one scan is written into them."""
+    """The alerts while one scan is written into them."""
 
     session: Session
     scan: Scan
@@ -112,7 +112,7 @@ class _Book:
     settings: ServiceSettings
     now: dt.datetime
     recorded: Recorded = field(default_factory=Recorded)
-    events: list[tuple[Alert, EventKind]] = field(default_factory=list)
+    events: list[tuple[AlertRow, EventKind]] = field(default_factory=list)
     ranked: set[tuple[str, str]] = field(default_factory=set)
 
     @property
@@ -128,15 +128,15 @@ class _Book:
         ]
 
     def known(self, sightings: Sequence[Sighting]) -> list[Known]:
-        """Leads that may be the same places."""
+        """Alerts that may be the same places."""
         if not sightings:
             return []
         around = box(*shapely.total_bounds([sighting.change.outline for sighting in sightings]))
         alerts = list(
             self.session.scalars(
-                select(Alert)
-                .where(near(Alert, around))
-                .order_by(Alert.id)
+                select(AlertRow)
+                .where(near(AlertRow, around))
+                .order_by(AlertRow.id)
                 .with_for_update(key_share=True)  # nobody moves one between being matched and being written
                 .execution_options(populate_existing=True)
             )
@@ -159,12 +159,12 @@ class _Book:
         ]
 
     def add(self, sighting: Sighting, match: Match) -> None:
-        """A new lead."""
+        """A new alert."""
         change, place = sighting.change, sighting.placement
         source = self.after.source
-        running = next_number(self.session, f"lead:{place.county_code}:{source}:{self.today:%Y%m}")
-        alert = Alert(
-            number=lead_number(place.county_code, source, self.today, running),
+        running = next_number(self.session, f"alert:{place.county_code}:{source}:{self.today:%Y%m}")
+        alert = AlertRow(
+            number=alert_number(place.county_code, source, self.today, running),
             kind=match.kind,
             state=read_states().initial,
             score=change.score,
@@ -188,7 +188,7 @@ class _Book:
         self.session.add(alert)
         why = Reason(
             f"scan {self.scan.id}, change {change.number}: {match.why}",
-            "lead.found",
+            "alert.found",
             scan=self.scan.id,
             change=change.number,
             why=match.why,
@@ -203,8 +203,8 @@ class _Book:
             self._event(alert, "tuban.alert.created")
 
     def see_again(self, alert_id: int, sightings: Sequence[Sighting], matches: Sequence[Match]) -> None:
-        """One more observation of a lead; several changes on it are one."""
-        alert = self.session.get_one(Alert, alert_id)
+        """One more observation of an alert; several changes on it are one."""
+        alert = self.session.get_one(AlertRow, alert_id)
         sighting = sightings[0] if len(sightings) == 1 else self._joined(sightings)
         means = read_states().means(alert.state)
         returned = next((match for match in matches if match.verdict == "returned"), None)
@@ -224,8 +224,8 @@ class _Book:
             self.recorded.again += 1
 
     def announce(self) -> None:
-        """Rank the weeks that changed, then tell what happened, each lead as it is at the end."""
-        for alert in rank_leads(self.session, self.ranked, self.settings.alerts.cap_per_grid_and_week):
+        """Rank the weeks that changed, then tell what happened, each alert as it is at the end."""
+        for alert in rank_alerts(self.session, self.ranked, self.settings.alerts.cap_per_grid_and_week):
             self.events = [(told, kind) for told, kind in self.events if told is not alert]
             self._event(alert, "tuban.alert.returned" if alert.state == "returned" else "tuban.alert.created")
         self.recorded.over_cap += sum(
@@ -234,8 +234,8 @@ class _Book:
         told = [(alert, kind) for alert, kind in self.events if not alert.over_cap]
         announce_all(self.session, told, self.settings, self.now)
 
-    def _go_on(self, alert: Alert, sighting: Sighting, match: Match, latest: bool, news: bool) -> None:
-        """A lead that is being worked on."""
+    def _go_on(self, alert: AlertRow, sighting: Sighting, match: Match, latest: bool, news: bool) -> None:
+        """An alert that is being worked on."""
         removal = sighting.change.kind == "demolition" and alert.kind != "demolition"
         if latest and not removal:  # what is gone does not become the outline of what was built
             self._update(alert, sighting, match.kind)
@@ -247,31 +247,31 @@ class _Book:
         if news:
             self._event(alert, "tuban.alert.seen_again")
 
-    def _look_at_approval_again(self, alert: Alert, sighting: Sighting, latest: bool) -> None:
-        """A lead that an approval covered."""
+    def _look_at_approval_again(self, alert: AlertRow, sighting: Sighting, latest: bool) -> None:
+        """An alert that an approval covered."""
         if latest:
             self._update(alert, sighting, alert.kind)
         if sighting.approval or not self._by_system(alert):
             self.recorded.again += 1
         else:
             words = "the approvals that covered it do not cover it as it is seen now"
-            self._return(alert, Reason(words, "lead.not_approved"))
+            self._return(alert, Reason(words, "alert.not_approved"))
 
-    def _return(self, alert: Alert, why: str) -> None:
+    def _return(self, alert: AlertRow, why: str) -> None:
         self.recorded.returned += 1
         self._step(alert, "returned", why, {"reason": why, "scan": self.scan.id})
-        # it takes a place among the leads of the week in which it comes back
+        # it takes a place among the alerts of the week in which it comes back
         alert.week, alert.rank, alert.over_cap = iso_week(self.today), None, False
         self.ranked.add((alert.grid_code, alert.week))
         self._event(alert, "tuban.alert.returned")
 
-    def _suppress(self, alert: Alert, approval: str) -> None:
+    def _suppress(self, alert: AlertRow, approval: str) -> None:
         self.recorded.suppressed += 1
         self._step(alert, "suppressed", approval, {"approval": approval, "scan": self.scan.id})
         self.ranked.add((alert.grid_code, alert.week))
         self._event(alert, "tuban.alert.suppressed")
 
-    def _step(self, alert: Alert, state: str, why: str, evidence: dict[str, object]) -> None:
+    def _step(self, alert: AlertRow, state: str, why: str, evidence: dict[str, object]) -> None:
         append_transition(
             self.session,
             alert,
@@ -284,36 +284,36 @@ class _Book:
             zone=self.settings.zone,
         )
 
-    def _event(self, alert: Alert, kind: EventKind) -> None:
+    def _event(self, alert: AlertRow, kind: EventKind) -> None:
         self.events.append((alert, kind))
 
-    def _by_system(self, alert: Alert) -> bool:
-        """Whether no person brought the lead into its state: what a person decided, a scan does not undo."""
+    def _by_system(self, alert: AlertRow) -> bool:
+        """Whether no person brought the alert into its state: what a person decided, a scan does not undo."""
         last = self.session.scalars(
             select(Transition.role).where(Transition.alert_id == alert.id).order_by(Transition.sequence.desc()).limit(1)
         ).first()
         return last == SYSTEM
 
-    def _is_news(self, alert: Alert) -> bool:
-        """Whether this later image has not shown the lead yet."""
+    def _is_news(self, alert: AlertRow) -> bool:
+        """Whether this later image has not shown the alert yet."""
         shown = select(Observation.id).join(Scan, Scan.id == Observation.scan_id)
         return (
             self.session.scalar(shown.where(Observation.alert_id == alert.id, Scan.after_id == self.after.id).limit(1))
             is None
         )
 
-    def _is_latest(self, alert: Alert, sighting: Sighting) -> bool:
-        """Whether this is the latest sight of the lead; of two of one day, the one that shows more of it."""
+    def _is_latest(self, alert: AlertRow, sighting: Sighting) -> bool:
+        """Whether this is the latest sight of the alert; of two of one day, the one that shows more of it."""
         if self.after.date is None or alert.last_date is None:
             return alert.last_date is None
         if self.after.date == alert.last_date:
             return sighting.change.area_m2 > alert.area_m2
         return self.after.date > alert.last_date
 
-    def _update(self, alert: Alert, sighting: Sighting, kind: str) -> None:
+    def _update(self, alert: AlertRow, sighting: Sighting, kind: str) -> None:
         change = sighting.change
         if change.error is not None and alert.position_error is None:
-            # seen from the side: it confirms a lead that was seen from above, and does not make its outline worse
+            # seen from the side: it confirms an alert that was seen from above, and does not make its outline worse
             alert.kind, alert.changed_at = kind, self.now
             alert.evidence = {**alert.evidence, **_from_side(change.evidence)}
             return
@@ -328,7 +328,7 @@ class _Book:
         alert.position_error = kept_error(change.error)
         alert.changed_at = self.now
 
-    def _observe(self, alert: Alert, sighting: Sighting) -> None:
+    def _observe(self, alert: AlertRow, sighting: Sighting) -> None:
         change = sighting.change
         self.session.add(
             Observation(

@@ -18,7 +18,7 @@ from enforcement.deadlines import deadline, read_calendar
 from enforcement.hash_chain import START, Row, canonical, link, verify
 from enforcement.states import NotAllowed, StateTable, read_states
 from errors import Reason
-from store.schema.tables import Alert, Transition
+from store.schema.tables import AlertRow, Transition
 
 WHY = "why"
 """In a step's evidence: the words of the software for other languages, as :class:`errors.Reason` tells them."""
@@ -30,7 +30,7 @@ class BrokenChain:
 
     Attributes:
         alert_id: of its row.
-        number: of the lead.
+        number: of the alert.
         sequence: the first transition that is missing or changed.
         reason: for people.
     """
@@ -56,7 +56,7 @@ class Closing:
 
 def append_transition(
     session: Session,
-    alert: Alert,
+    alert: AlertRow,
     to_state: str,
     *,
     who: str,
@@ -69,7 +69,7 @@ def append_transition(
 ) -> Transition:
     """Move an alert to another state, and write that down, in the caller's transaction.
 
-    The first step of an alert may lead into the initial state: it tells who found it.
+    The first step of an alert may enter the initial state: it tells who found it.
 
     Two processes that move one alert at once cannot both succeed: the second gets SQLAlchemy's ``StaleDataError`` or
     ``IntegrityError``, and does its transaction again on what is there then.
@@ -108,7 +108,7 @@ def append_transition(
 
 def undo_transition(
     session: Session,
-    alert: Alert,
+    alert: AlertRow,
     *,
     who: str,
     role: str,
@@ -141,22 +141,22 @@ def undo_transition(
     last = log[-1] if log else None
     first = log[-steps] if 0 < steps <= len(log) else None
     if last is None or first is None or not first.from_state:
-        raise NotAllowed(f"{alert.number} has no step that could be taken back.", "undo.nothing", lead=alert.number)
+        raise NotAllowed(f"{alert.number} has no step that could be taken back.", "undo.nothing", alert=alert.number)
     if any(step.who != who for step in log[-steps:]):
         raise NotAllowed(
             f"The last step of {alert.number} was taken by {last.who}; only they can take it back.",
             "undo.anothers",
-            lead=alert.number,
+            alert=alert.number,
             who=last.who,
         )
     if any("undoes" in step.evidence for step in log[-steps:]):
-        raise NotAllowed(f"The last step of {alert.number} was taken back already.", "undo.already", lead=alert.number)
+        raise NotAllowed(f"The last step of {alert.number} was taken back already.", "undo.already", alert=alert.number)
     if at - last.at > within:
         minutes = int(within.total_seconds() // 60)
         raise NotAllowed(
-            f"The last step of {alert.number} is older than {minutes} minutes; move the lead on instead.",
+            f"The last step of {alert.number} is older than {minutes} minutes; move the alert on instead.",
             "undo.too_old",
-            lead=alert.number,
+            alert=alert.number,
             minutes=minutes,
         )
     row = _append(
@@ -168,7 +168,7 @@ def undo_transition(
         role=role,
         why=Reason(
             f"takes back step {first.sequence}" + (f" to {last.sequence}" if first is not last else ""),
-            "lead.taken_back",
+            "alert.taken_back",
             first=first.sequence,
             last=last.sequence,
         ),
@@ -182,25 +182,25 @@ def undo_transition(
 
 
 def due_on(state: str, entered: dt.date, table: StateTable) -> dt.date | None:
-    """Last local day on which the next step is in time, for a lead that came into ``state`` on ``entered``."""
+    """Last local day on which the next step is in time, for an alert that came into ``state`` on ``entered``."""
     days = table.within(state)
     return None if days is None else deadline(entered, days, read_calendar())
 
 
-def steps_of(session: Session, alert: Alert) -> list[Transition]:
+def steps_of(session: Session, alert: AlertRow) -> list[Transition]:
     """The steps of an alert, oldest first."""
     log = select(Transition).where(Transition.alert_id == alert.id).order_by(Transition.sequence)
     return list(session.scalars(log))
 
 
-def log_of(session: Session, alert: Alert) -> list[Row]:
+def log_of(session: Session, alert: AlertRow) -> list[Row]:
     """The same as the chain that they are, with what was hashed of each."""
     return [_chained(alert.number, step) for step in steps_of(session, alert)]
 
 
 def _append(
     session: Session,
-    alert: Alert,
+    alert: AlertRow,
     log: list[Transition],
     to_state: str,
     *,
@@ -247,9 +247,9 @@ def verify_transitions(session: Session, table: StateTable | None = None) -> lis
     initial = (table or read_states()).initial
     # columns, not objects: what the database holds, whatever this session has loaded before
     rows = session.execute(
-        select(Alert.id, Alert.number, Alert.state, *Transition.__table__.columns)
-        .outerjoin(Transition, Transition.alert_id == Alert.id)
-        .order_by(Alert.id, Transition.sequence)
+        select(AlertRow.id, AlertRow.number, AlertRow.state, *Transition.__table__.columns)
+        .outerjoin(Transition, Transition.alert_id == AlertRow.id)
+        .order_by(AlertRow.id, Transition.sequence)
         .execution_options(yield_per=1000)
     )
     broken: list[BrokenChain] = []
@@ -280,15 +280,15 @@ def closings(
 
     Args:
         session: reads.
-        alert_ids: those asked for; leads that are open are left out of the answer.
+        alert_ids: those asked for; alerts that are open are left out of the answer.
         zone: in which the date is told.
         table: which states are ends; ``configs/states.yaml``, if None.
     """
     ends = (table or read_states()).closed
     rows = session.execute(
         select(Transition.alert_id, Transition.at, Transition.evidence)
-        .join(Alert, Alert.id == Transition.alert_id)
-        .where(Alert.id.in_(alert_ids), Alert.state.in_(ends), Transition.to_state == Alert.state)
+        .join(AlertRow, AlertRow.id == Transition.alert_id)
+        .where(AlertRow.id.in_(alert_ids), AlertRow.state.in_(ends), Transition.to_state == AlertRow.state)
         .order_by(Transition.alert_id, Transition.sequence)
     )
     found: dict[int, Closing] = {}

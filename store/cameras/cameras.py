@@ -130,7 +130,7 @@ def remove_camera(session: Session, camera: CameraRow) -> list[str]:
     reported = select(CameraChange.id).join(PresetRow).where(PresetRow.camera_id == camera.id).limit(1)
     if session.scalar(reported) is not None:
         raise SettingsError(
-            "Leads refer to what this camera saw, so it stays with its captures. Switch it off instead.",
+            "Alerts refer to what this camera saw, so it stays with its captures. Switch it off instead.",
             "camera.evidence",
         )
     captures = select(CaptureRow.object_key).where(CaptureRow.camera_id == camera.id)

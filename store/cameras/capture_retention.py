@@ -31,7 +31,7 @@ class OldCaptures:
 def old_captures(session: Session, before: dt.datetime) -> OldCaptures:
     """Captures from before a moment, the oldest first, at most :data:`AT_ONCE`.
 
-    Left out are those that are evidence of a lead, and the last one of each camera; the frames that views are measured
+    Left out are those that are evidence of an alert, and the last one of each camera; the frames that views are measured
     in stay.
     """
     last = select(func.max(CaptureRow.taken_at)).group_by(CaptureRow.camera_id)

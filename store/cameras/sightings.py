@@ -1,4 +1,4 @@
-"""What cameras showed of a lead: the whole frames before and after, with the outline in them."""
+"""What cameras showed of an alert: the whole frames before and after, with the outline in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from store.schema.camera_tables import CameraChange, CameraRow, CaptureRow, PresetRow
-from store.schema.tables import Alert, Observation, Scan
+from store.schema.tables import AlertRow, Observation, Scan
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class SeenFrame:
 
 @dataclass(frozen=True)
 class CameraSight:
-    """The last time that a view of a camera showed a lead.
+    """The last time that a view of a camera showed an alert.
 
     Attributes:
         camera, view: their names.
@@ -42,8 +42,8 @@ class CameraSight:
     outlines: Sequence[Polygon]
 
 
-def camera_sights(session: Session, alert: Alert) -> list[CameraSight]:
-    """The last sight of each view that showed the lead, in the order in which they were first reported."""
+def camera_sights(session: Session, alert: AlertRow) -> list[CameraSight]:
+    """The last sight of each view that showed the alert, in the order in which they were first reported."""
     rows = session.execute(
         select(Observation, Scan, CameraChange, PresetRow, CameraRow.name)
         .join(Scan, Scan.id == Observation.scan_id)
@@ -69,8 +69,8 @@ def camera_sights(session: Session, alert: Alert) -> list[CameraSight]:
     return sights
 
 
-def lead_capture(session: Session, alert: Alert, capture_id: int) -> CaptureRow | None:
-    """A capture by its id, if the lead was seen by it."""
+def alert_capture(session: Session, alert: AlertRow, capture_id: int) -> CaptureRow | None:
+    """A capture by its id, if the alert was seen by it."""
     return session.scalar(
         select(CaptureRow)
         .join(Scan, or_(Scan.before_id == CaptureRow.scene_id, Scan.after_id == CaptureRow.scene_id))

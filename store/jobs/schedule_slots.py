@@ -22,7 +22,7 @@ def take(session: Session, name: str, slot: str, who: str, now: dt.datetime) -> 
     return insert_new(session, Tick, values, Tick.name) is not None
 
 
-def lead(session: Session, who: str, now: dt.datetime, seconds: float) -> bool:
+def become_leader(session: Session, who: str, now: dt.datetime, seconds: float) -> bool:
     """Become or stay the scheduler that acts. False: another one does, and said so within ``seconds``."""
     if take(session, LEADER, "", who, now):
         return True
@@ -38,7 +38,7 @@ def lead(session: Session, who: str, now: dt.datetime, seconds: float) -> bool:
 
 
 def resign(session: Session, who: str) -> None:
-    """Let another scheduler lead at once; nothing happens when ``who`` does not lead."""
+    """Let another scheduler alert at once; nothing happens when ``who`` does not alert."""
     leader = session.get(Tick, (LEADER, ""))
     if leader is not None and leader.taken_by == who:
         session.delete(leader)

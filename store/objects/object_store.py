@@ -29,7 +29,7 @@ class ObjectsUnavailable(OutputError):  # noqa: N818  (as above)
 
 
 class BadKey(TubanError):  # noqa: N818  (as above)
-    """This is no key: it could lead out of the folder."""
+    """This is no key: it could alert out of the folder."""
 
 
 class Objects(Protocol):

@@ -1,4 +1,4 @@
-"""Many leads rejected with one reason, and that taken back."""
+"""Many alerts rejected with one reason, and that taken back."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
 from store.access.rights import Viewer, under
 from store.alerts.locks import holders
-from store.alerts.recording import hold_leads
+from store.alerts.recording import hold_alerts
 from store.review.review_guard import Conflict, check_open
 from store.review.review_transaction import UNDO_WITHIN, Sitting, check_words
-from store.schema.tables import Alert, Transition
+from store.schema.tables import AlertRow, Transition
 
 MOST_AT_ONCE = 200
-"""Leads that are rejected in one transaction: others wait while it goes on."""
+"""Alerts that are rejected in one transaction: others wait while it goes on."""
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """What became of leads that were to be rejected.
+    """What became of alerts that were to be rejected.
 
     Attributes:
         done: numbers of those that were.
@@ -41,7 +41,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Undone:
-    """Numbers of leads whose last decision was taken back, and of the others, with the reason."""
+    """Numbers of alerts whose last decision was taken back, and of the others, with the reason."""
 
     done: tuple[str, ...]
     skipped: dict[str, str]
@@ -55,12 +55,12 @@ def reject_many(
     now: dt.datetime,
     settings: ServiceSettings,
 ) -> Rejected:
-    """Say of many leads that nothing changed there; those of which that cannot be said are skipped.
+    """Say of many alerts that nothing changed there; those of which that cannot be said are skipped.
 
     Args:
         session: a transaction that writes.
         viewer: who says so.
-        numbers: of the leads, at most :data:`MOST_AT_ONCE`.
+        numbers: of the alerts, at most :data:`MOST_AT_ONCE`.
         reason: one for all; needed.
         now: the moment.
         settings: cap, targets of events, time zone.
@@ -76,7 +76,7 @@ def reject_many(
     sitting = Sitting(session, viewer, settings, now)
     evidence = {"verdict": "false", "reason": reason, "together": token}
 
-    def reject(alert: Alert) -> None:
+    def reject(alert: AlertRow) -> None:
         sitting.step(alert, ["false_change"], reason, evidence)
 
     done, skipped = _each(session, viewer, numbers, now, reject)
@@ -87,25 +87,25 @@ def reject_many(
 def undo_many(
     session: Session, viewer: Viewer, which: str | Sequence[str], now: dt.datetime, settings: ServiceSettings
 ) -> Undone:
-    """Take back the person's last decision on many leads.
+    """Take back the person's last decision on many alerts.
 
     Args:
         session: a transaction that writes.
         viewer: who takes it back.
-        which: :attr:`Rejected.token`, or numbers of leads.
+        which: :attr:`Rejected.token`, or numbers of alerts.
         now: the moment.
         settings: cap, targets of events, time zone.
 
     Raises:
-        SettingsError: too many numbers, or no leads were rejected under that token within
+        SettingsError: too many numbers, or no alerts were rejected under that token within
             :data:`store.review.review_transaction.UNDO_WITHIN`.
     """
     numbers = _rejected_together(session, viewer, which, now) if isinstance(which, str) else which
     sitting = Sitting(session, viewer, settings, now)
 
-    def take_back(alert: Alert) -> None:
+    def take_back(alert: AlertRow) -> None:
         if read_states().means(alert.state) == "gone":
-            raise NotAllowed(f"{alert.number} lives on in other leads; take that back by itself.")
+            raise NotAllowed(f"{alert.number} lives on in other alerts; take that back by itself.")
         sitting.undo(alert)
 
     done, skipped = _each(session, viewer, numbers, now, take_back)
@@ -114,27 +114,27 @@ def undo_many(
 
 
 def _each(
-    session: Session, viewer: Viewer, numbers: Sequence[str], now: dt.datetime, act: Callable[[Alert], None]
+    session: Session, viewer: Viewer, numbers: Sequence[str], now: dt.datetime, act: Callable[[AlertRow], None]
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Do something with each lead that is theirs; numbers of those that it was done with, and why not with others."""
+    """Do something with each alert that is theirs; numbers of those that it was done with, and why not with others."""
     wanted = list(dict.fromkeys(numbers))
     if len(wanted) > MOST_AT_ONCE:
         raise SettingsError(
-            f"{len(wanted)} leads were given; expected at most {MOST_AT_ONCE} at once.",
+            f"{len(wanted)} alerts were given; expected at most {MOST_AT_ONCE} at once.",
             "many.too_many",
-            leads=len(wanted),
+            alerts=len(wanted),
             most=MOST_AT_ONCE,
         )
-    hold_leads(session)
+    hold_alerts(session)
     rows = session.scalars(
-        select(Alert)
-        .where(Alert.number.in_(wanted), under(Alert.grid_code, viewer))
-        .order_by(Alert.id)
+        select(AlertRow)
+        .where(AlertRow.number.in_(wanted), under(AlertRow.grid_code, viewer))
+        .order_by(AlertRow.id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     alerts = {alert.number: alert for alert in rows}
-    skipped = {number: "there is no such lead" for number in wanted if number not in alerts}
+    skipped = {number: "there is no such alert" for number in wanted if number not in alerts}
     locks = holders(session, [alert.id for alert in alerts.values()], now)
     done = []
     for number, alert in alerts.items():
@@ -150,8 +150,8 @@ def _each(
 
 def _rejected_together(session: Session, viewer: Viewer, token: str, now: dt.datetime) -> list[str]:
     rows = session.execute(
-        select(Alert.number, Transition.evidence)
-        .join(Transition, Transition.alert_id == Alert.id)
+        select(AlertRow.number, Transition.evidence)
+        .join(Transition, Transition.alert_id == AlertRow.id)
         .where(Transition.at >= now - UNDO_WITHIN, Transition.who == viewer.login)
         .order_by(Transition.id)
     )

@@ -1,6 +1,6 @@
-"""What a person does with a lead: open it, judge it, move it on, take that back, give it to somebody.
+"""What a person does with an alert: open it, judge it, move it on, take that back, give it to somebody.
 
-All of it is refused for leads that are not under the person's code, or that somebody else has open, and where the table
+All of it is refused for alerts that are not under the person's code, or that somebody else has open, and where the table
 ``configs/states.yaml`` does not allow it. Each function belongs into one transaction that writes.
 """
 
@@ -25,7 +25,7 @@ from store.review.review_statistics import DayFigures, figures_of_day
 from store.review.review_transaction import UNDO_WITHIN, Sitting, check_words
 from store.review.split_merge import merge, split, split_at_gaps, split_by_line
 from store.review.undo import undo
-from store.schema.tables import Alert
+from store.schema.tables import AlertRow
 from store.schema.user_tables import Person
 
 __all__ = [
@@ -57,12 +57,12 @@ __all__ = [
 
 Verdict = Literal["true", "false", "bad_imagery"]
 
-_LEADS_TO = {"true": ("triaged", "published"), "false": ("false_change",), "bad_imagery": ("bad_imagery",)}
+_STATES_AFTER = {"true": ("triaged", "published"), "false": ("false_change",), "bad_imagery": ("bad_imagery",)}
 
 
 def judge(
     session: Session,
-    alert: Alert,
+    alert: AlertRow,
     viewer: Viewer,
     verdict: Verdict,
     *,
@@ -71,12 +71,12 @@ def judge(
     settings: ServiceSettings,
     now: dt.datetime,
     version: int | None = None,
-) -> Alert:
+) -> AlertRow:
     """Say what is seen on the two images.
 
     Args:
         session: a transaction that writes.
-        alert: the lead.
+        alert: the alert.
         viewer: who judges.
         verdict: ``true``: something changed, it goes on to be checked on the ground, as far as the table lets their
             role take it; ``false``: a false change; ``bad_imagery``: the images are too poor to judge.
@@ -84,18 +84,18 @@ def judge(
         works: state of the works, if it can be seen: levelled, partly built, built.
         settings: cap, targets of events, time zone.
         now: the moment.
-        version: of the lead, as the person saw it; None: whatever it is now.
+        version: of the alert, as the person saw it; None: whatever it is now.
 
     Returns:
-        the lead as it is then.
+        the alert as it is then.
 
     Raises:
         TubanError: :class:`enforcement.states.NotAllowed`, :class:`Conflict`, :class:`errors.SettingsError`.
     """
-    if verdict not in _LEADS_TO:
-        raise SettingsError(f"verdict is {verdict!r}; expected one of {', '.join(_LEADS_TO)}.")
+    if verdict not in _STATES_AFTER:
+        raise SettingsError(f"verdict is {verdict!r}; expected one of {', '.join(_STATES_AFTER)}.")
     [alert] = hold_for_review(session, [alert], viewer, now, version)
-    states = list(_LEADS_TO[verdict])
+    states = list(_STATES_AFTER[verdict])
     if verdict == "true":
         if alert.state == "triaged":
             states.remove("triaged")
@@ -115,7 +115,7 @@ def judge(
 
 def move(
     session: Session,
-    alert: Alert,
+    alert: AlertRow,
     viewer: Viewer,
     to_state: str,
     evidence: Mapping[str, Any] | None = None,
@@ -124,16 +124,16 @@ def move(
     settings: ServiceSettings,
     now: dt.datetime,
     version: int | None = None,
-) -> Alert:
+) -> AlertRow:
     """Take any step of the table, with the evidence that it needs.
 
     Raises:
         TubanError: as :func:`judge`; :class:`enforcement.states.NotAllowed` also for merging and splitting, which have
-            functions of their own, as they make leads.
+            functions of their own, as they make alerts.
     """
     states = read_states()
     if to_state in states.states and states.means(to_state) == "gone":
-        raise NotAllowed(f"A lead becomes {to_state} by saying into which others; use merge or split.")
+        raise NotAllowed(f"An alert becomes {to_state} by saying into which others; use merge or split.")
     [alert] = hold_for_review(session, [alert], viewer, now, version)
     sitting = Sitting(session, viewer, settings, now)
     sitting.step(alert, [to_state], why.strip(), evidence or {})
@@ -141,12 +141,12 @@ def move(
     return alert
 
 
-def assign(session: Session, alert: Alert, viewer: Viewer, login: str, now: dt.datetime) -> Alert:
-    """Give a lead to a person; "": to nobody.
+def assign(session: Session, alert: AlertRow, viewer: Viewer, login: str, now: dt.datetime) -> AlertRow:
+    """Give an alert to a person; "": to nobody.
 
     Raises:
         TubanError: as :func:`judge`; :class:`enforcement.states.NotAllowed` also when there is no such active person,
-            or the lead does not lie under their code.
+            or the alert does not lie under their code.
     """
     [alert] = hold_for_review(session, [alert], viewer, now)
     if login:
@@ -155,8 +155,8 @@ def assign(session: Session, alert: Alert, viewer: Viewer, login: str, now: dt.d
             raise NotAllowed(
                 f"{alert.number} cannot be given to {login!r}: expected an active person under whose code "
                 f"{alert.grid_code or 'all ground'} lies.",
-                "lead.not_theirs",
-                lead=alert.number,
+                "alert.not_theirs",
+                alert=alert.number,
                 who=login,
             )
     alert.assignee = login
@@ -164,8 +164,8 @@ def assign(session: Session, alert: Alert, viewer: Viewer, login: str, now: dt.d
     return alert
 
 
-def set_change_type(session: Session, alert: Alert, viewer: Viewer, change_type: str, now: dt.datetime) -> Alert:
-    """Set the official type of a lead, one of its kind; "": none.
+def set_change_type(session: Session, alert: AlertRow, viewer: Viewer, change_type: str, now: dt.datetime) -> AlertRow:
+    """Set the official type of an alert, one of its kind; "": none.
 
     Raises:
         TubanError: as :func:`judge`; :class:`errors.SettingsError` when there is no such type, or of another kind.
@@ -174,9 +174,9 @@ def set_change_type(session: Session, alert: Alert, viewer: Viewer, change_type:
 
 
 def set_kind_type(
-    session: Session, alert: Alert, viewer: Viewer, kind: str, change_type: str, now: dt.datetime
-) -> Alert:
-    """Set kind and official type of a lead together, when the scan took it for something else.
+    session: Session, alert: AlertRow, viewer: Viewer, kind: str, change_type: str, now: dt.datetime
+) -> AlertRow:
+    """Set kind and official type of an alert together, when the scan took it for something else.
 
     Raises:
         TubanError: as :func:`set_change_type`.
@@ -195,7 +195,7 @@ def set_kind_type(
     [alert] = hold_for_review(session, [alert], viewer, now)
     if read_states().means(alert.state) == "gone":
         raise NotAllowed(
-            f"{alert.number} lives on in other leads; set the type of those.", "lead.lives_on", lead=alert.number
+            f"{alert.number} lives on in other alerts; set the type of those.", "alert.lives_on", alert=alert.number
         )
     alert.kind, alert.change_type = kind, change_type
     session.flush()

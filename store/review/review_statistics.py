@@ -1,4 +1,4 @@
-"""How a day of reviewing went: leads judged, leads left, and how fast."""
+"""How a day of reviewing went: alerts judged, alerts left, and how fast."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer, under
-from store.alerts.alert_columns import all_leads
-from store.schema.tables import Alert, Transition
+from store.alerts.alert_columns import all_alerts
+from store.schema.tables import AlertRow, Transition
 from store.search.alert_counts import theirs
 
 TO_BE_JUDGED = ("new", "returned", "triaged")
-"""States of leads that wait for a look at the screen."""
+"""States of alerts that wait for a look at the screen."""
 
 PAUSE = dt.timedelta(minutes=5)
 """Who judged nothing for so long did something else."""
 
 
 class DayFigures(NamedTuple):
-    """Leads judged on the day, what was taken back left out; leads that wait; judged per hour at work, 0: not known."""
+    """Alerts judged on the day, what was taken back left out; alerts that wait; judged per hour at work, 0: not known."""
 
     done: int
     left: int
@@ -37,7 +37,7 @@ def figures_of_day(
 
     Args:
         session: reads.
-        viewer: who asks: leads of their ground are counted.
+        viewer: who asks: alerts of their ground are counted.
         login: of the person whose judgements are counted; None: of everybody.
         day: local.
         zone: in which the day is told.
@@ -45,8 +45,8 @@ def figures_of_day(
     begin, end = (dt.datetime.combine(d, dt.time(), zone) for d in (day, day + dt.timedelta(days=1)))
     query = (
         select(Transition.alert_id, Transition.sequence, Transition.at, Transition.who, Transition.evidence)
-        .join(Alert, Alert.id == Transition.alert_id)
-        .where(Transition.at >= begin, Transition.at < end, under(Alert.grid_code, viewer))
+        .join(AlertRow, AlertRow.id == Transition.alert_id)
+        .where(Transition.at >= begin, Transition.at < end, under(AlertRow.grid_code, viewer))
         .order_by(Transition.at, Transition.id)
     )
     if login is not None:
@@ -62,8 +62,8 @@ def figures_of_day(
 
 
 def _left(session: Session, viewer: Viewer) -> int:
-    leads = all_leads(session)
-    waiting = theirs(leads, viewer) & ~leads.over_cap & leads.such("state", TO_BE_JUDGED.__contains__)
+    alerts = all_alerts(session)
+    waiting = theirs(alerts, viewer) & ~alerts.over_cap & alerts.such("state", TO_BE_JUDGED.__contains__)
     return int(np.count_nonzero(waiting))
 
 

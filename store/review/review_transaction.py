@@ -1,7 +1,7 @@
-"""What one person decides in one transaction: steps of leads, then their weeks ranked anew, then what is told of it.
+"""What one person decides in one transaction: steps of alerts, then their weeks ranked anew, then what is told of it.
 
-A lead that exceeds the share of its week was told to nobody; so nobody is told when it is rejected. One that a person
-publishes nevertheless is given out from then on. Where a rejected lead gives its place free, the next one of that week
+An alert that exceeds the share of its week was told to nobody; so nobody is told when it is rejected. One that a person
+publishes nevertheless is given out from then on. Where a rejected alert gives its place free, the next one of that week
 gets it, and is announced as it would have been.
 """
 
@@ -22,8 +22,8 @@ from errors import SettingsError
 from store.access.rights import Viewer
 from store.alerts.outbox import announce_all
 from store.alerts.transitions import append_transition, steps_of, undo_transition
-from store.alerts.weekly_quota import rank_leads
-from store.schema.tables import Alert
+from store.alerts.weekly_quota import rank_alerts
+from store.schema.tables import AlertRow
 
 UNDO_WITHIN = dt.timedelta(minutes=10)
 """How long a person may take back what they decided last."""
@@ -37,7 +37,7 @@ _CHANGED: EventKind = "tuban.alert.state_changed"
 
 @dataclass
 class Sitting:
-    """Decisions of one transaction on leads that are held (:func:`store.review.review_guard.hold_for_review`). End it last.
+    """Decisions of one transaction on alerts that are held (:func:`store.review.review_guard.hold_for_review`). End it last.
 
     Attributes:
         session: a transaction that writes.
@@ -51,7 +51,7 @@ class Sitting:
     settings: ServiceSettings
     now: dt.datetime
     _weeks: set[tuple[str, str]] = field(default_factory=set)
-    _events: list[tuple[Alert, EventKind]] = field(default_factory=list)
+    _events: list[tuple[AlertRow, EventKind]] = field(default_factory=list)
 
     @property
     def today(self) -> dt.date:
@@ -60,13 +60,13 @@ class Sitting:
 
     def step(
         self,
-        alert: Alert,
+        alert: AlertRow,
         states: Sequence[str],
         why: str,
         evidence: Mapping[str, Any],
         kind: EventKind | None = None,
     ) -> None:
-        """Move a lead on, through several states when they are one decision; evidence is given with the last.
+        """Move an alert on, through several states when they are one decision; evidence is given with the last.
 
         Told is ``kind``; None: what follows from the state.
 
@@ -77,7 +77,7 @@ class Sitting:
         check_words(why)
         told = not alert.over_cap
         over = read_states().means(alert.state) not in ("open", "correcting")
-        # where it was among the leads of its week, to be put back there
+        # where it was among the alerts of its week, to be put back there
         place = {"place": {"week": alert.week, "rank": alert.rank, "over_cap": alert.over_cap}}
         for number, state in enumerate(states):
             given = (dict(evidence) if state == states[-1] else {}) | (place if number == 0 else {})
@@ -93,14 +93,14 @@ class Sitting:
                 zone=self.settings.zone,
             )
         self._weeks.add((alert.grid_code, alert.week))
-        if over and alert.state == "returned":  # takes a place among the leads of the week in which it comes back
+        if over and alert.state == "returned":  # takes a place among the alerts of the week in which it comes back
             alert.week, alert.rank, alert.over_cap = iso_week(self.today), None, False
         elif alert.state in _GIVEN_OUT:
             alert.over_cap = False
         self._settle(alert, told or alert.state in _GIVEN_OUT, kind)
 
-    def undo(self, alert: Alert) -> None:
-        """Take back the person's last decision on a lead, all of its steps.
+    def undo(self, alert: AlertRow) -> None:
+        """Take back the person's last decision on an alert, all of its steps.
 
         Raises:
             TubanError: :class:`enforcement.states.NotAllowed`: it is another person's, too old, or taken back already.
@@ -131,13 +131,13 @@ class Sitting:
         given_out = any(row.to_state in _GIVEN_OUT for row in log[:steps])
         self._settle(alert, given_out or (told and not alert.over_cap))
 
-    def tell(self, alert: Alert, kind: EventKind = _CHANGED) -> None:
-        """Announce something else of a lead, unless it exceeds the share of its week; rank that week as well."""
+    def tell(self, alert: AlertRow, kind: EventKind = _CHANGED) -> None:
+        """Announce something else of an alert, unless it exceeds the share of its week; rank that week as well."""
         self._settle(alert, not alert.over_cap, kind)
 
     def end(self) -> None:
-        """Rank the weeks that changed, then tell what happened, each lead as it is at the end."""
-        for alert in rank_leads(self.session, self._weeks, self.settings.alerts.cap_per_grid_and_week):
+        """Rank the weeks that changed, then tell what happened, each alert as it is at the end."""
+        for alert in rank_alerts(self.session, self._weeks, self.settings.alerts.cap_per_grid_and_week):
             self._events = [(told, kind) for told, kind in self._events if told is not alert]
             self._events.append((alert, _KINDS.get(alert.state, "tuban.alert.created")))
         silent = ("tuban.alert.created", "tuban.alert.returned")  # of one that exceeds the share nobody is told
@@ -146,7 +146,7 @@ class Sitting:
         self._weeks.clear()
         self._events.clear()
 
-    def _settle(self, alert: Alert, told: bool, kind: EventKind | None = None) -> None:
+    def _settle(self, alert: AlertRow, told: bool, kind: EventKind | None = None) -> None:
         self._weeks.add((alert.grid_code, alert.week))
         if told:
             self._events.append((alert, kind or _KINDS.get(alert.state, _CHANGED)))

@@ -1,6 +1,6 @@
-"""One lead that is several places, several that are one: new leads are made, and outlines joined.
+"""One alert that is several places, several that are one: new alerts are made, and outlines joined.
 
-The leads that this was done to stay, in the state ``split`` or ``merged``, and tell where they live on. Both are taken
+The alerts that this was done to stay, in the state ``split`` or ``merged``, and tell where they live on. Both are taken
 back by :func:`store.review.undo.undo`.
 """
 
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
 from enforcement.alert import CRS
-from enforcement.alert_number import COUNTY_DIGITS, lead_number
+from enforcement.alert_number import COUNTY_DIGITS, alert_number
 from enforcement.overlap_ratio import area_m2, sound
 from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
@@ -29,25 +29,25 @@ from store.review.review_guard import hold_for_review
 from store.review.review_transaction import Sitting
 from store.schema.counters import next_number
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert, Observation
+from store.schema.tables import AlertRow, Observation
 
 LEAST_COVERED = 0.95
-"""Share of a lead that its parts must cover together."""
+"""Share of an alert that its parts must cover together."""
 
 MOST_PARTS = 50
 
 INTO_WAS = "into_was"
-"""In the evidence of a merged lead's step: the lead that stayed as it was before, with one of those that ended."""
+"""In the evidence of a merged alert's step: the alert that stayed as it was before, with one of those that ended."""
 
 _KEPT = ("area_m2", "score", "overlaps", "legal_weight", "rank", "over_cap")
 _KEPT_DAYS = ("first_date", "last_date")
 
 _TOLERANCE = 5e-6
-"""Degrees, half a metre: so far a part may reach out of its lead."""
+"""Degrees, half a metre: so far a part may reach out of its alert."""
 
 
-def split_at_gaps(alert: Alert) -> list[Polygon]:
-    """The polygons of a lead's outline: its parts when it is split where nothing lies between; longitude, latitude."""
+def split_at_gaps(alert: AlertRow) -> list[Polygon]:
+    """The polygons of an alert's outline: its parts when it is split where nothing lies between; longitude, latitude."""
     return _polygons(sound(alert.outline))
 
 
@@ -68,7 +68,7 @@ def split_by_line(outline: BaseGeometry, line: LineString) -> list[Polygon]:
 
 def split(
     session: Session,
-    alert: Alert,
+    alert: AlertRow,
     viewer: Viewer,
     parts: Sequence[BaseGeometry],
     why: str,
@@ -76,25 +76,25 @@ def split(
     settings: ServiceSettings,
     now: dt.datetime,
     version: int | None = None,
-) -> list[Alert]:
-    """Make several leads of one. Each part keeps what was seen of it, the pictures, and the place in the week.
+) -> list[AlertRow]:
+    """Make several alerts of one. Each part keeps what was seen of it, the pictures, and the place in the week.
 
     Args:
         session: a transaction that writes.
-        alert: the lead.
+        alert: the alert.
         viewer: who splits it.
-        parts: polygons in longitude and latitude, within the lead's outline, beside each other, together the lead.
+        parts: polygons in longitude and latitude, within the alert's outline, beside each other, together the alert.
         why: for people.
         settings: cap, targets of events, time zone.
         now: the moment.
-        version: of the lead, as the person saw it; None: whatever it is now.
+        version: of the alert, as the person saw it; None: whatever it is now.
 
     Returns:
-        the new leads, in the order of ``parts``.
+        the new alerts, in the order of ``parts``.
 
     Raises:
         TubanError: :class:`enforcement.states.NotAllowed`, :class:`store.review.review_guard.Conflict`;
-            :class:`errors.SettingsError` when the parts are not those of the lead.
+            :class:`errors.SettingsError` when the parts are not those of the alert.
     """
     [alert] = hold_for_review(session, [alert], viewer, now, version)
     _check_parts(alert.outline, parts)
@@ -106,7 +106,7 @@ def split(
         on=alert.last_date,
         settings=settings.alerts,
     )
-    # the numbers come first: the step of the lead that is split names them
+    # the numbers come first: the step of the alert that is split names them
     made = [_part_of(session, alert, sighting, sitting) for sighting in placed]
     _hand_on(session, alert, made)
     sitting.step(alert, ["split"], why.strip(), {"into": [part.number for part in made]})
@@ -119,15 +119,15 @@ def split(
 
 def merge(
     session: Session,
-    alerts: Sequence[Alert],
-    into: Alert,
+    alerts: Sequence[AlertRow],
+    into: AlertRow,
     viewer: Viewer,
     why: str = "",
     *,
     settings: ServiceSettings,
     now: dt.datetime,
-) -> Alert:
-    """Let several leads live on in one, whose outline becomes that of all.
+) -> AlertRow:
+    """Let several alerts live on in one, whose outline becomes that of all.
 
     Args:
         session: a transaction that writes.
@@ -139,14 +139,14 @@ def merge(
         now: the moment.
 
     Returns:
-        the lead that stays.
+        the alert that stays.
 
     Raises:
         TubanError: as :func:`split`.
     """
     others = list({alert.id: alert for alert in alerts if alert.id != into.id}.values())
     if not others:
-        raise SettingsError(f"No lead was given that could be merged into {into.number}.")
+        raise SettingsError(f"No alert was given that could be merged into {into.number}.")
     into, *others = hold_for_review(session, [into, *others], viewer, now)
     if into.state not in read_states().open:
         raise NotAllowed(f"Nothing can be merged into {into.number}, which is {into.state}: nobody works on it.")
@@ -171,7 +171,7 @@ def merge(
     into.last_date = max((a.last_date for a in (into, *others) if a.last_date is not None), default=None)
     into.changed_at = now
     if into.over_cap and any(alert.rank is not None and not alert.over_cap for alert in others):
-        into.rank, into.over_cap = 0, False  # the place in the week goes on with the lead; its rank is made at the end
+        into.rank, into.over_cap = 0, False  # the place in the week goes on with the alert; its rank is made at the end
         sitting.tell(into, "tuban.alert.created")
     else:
         sitting.tell(into)
@@ -179,14 +179,14 @@ def merge(
     return into
 
 
-def _as_it_is(alert: Alert) -> dict[str, Any]:
-    """What merging changes of the lead that stays, as JSON."""
+def _as_it_is(alert: AlertRow) -> dict[str, Any]:
+    """What merging changes of the alert that stays, as JSON."""
     days = {name: day.isoformat() if (day := getattr(alert, name)) is not None else None for name in _KEPT_DAYS}
     return {"outline": alert.outline.wkb_hex, **{name: getattr(alert, name) for name in _KEPT}, **days}
 
 
 def as_it_was(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns of the lead that stayed, from what a step keeps under :data:`INTO_WAS`."""
+    """Columns of the alert that stayed, from what a step keeps under :data:`INTO_WAS`."""
     days = {name: dt.date.fromisoformat(kept[name]) if kept[name] else None for name in _KEPT_DAYS}
     return {**bounds_of(shapely.from_wkb(kept["outline"])), **{name: kept[name] for name in _KEPT}, **days}
 
@@ -212,30 +212,30 @@ def _check_parts(outline: BaseGeometry, parts: Sequence[BaseGeometry]) -> None:
                 part=number,
             )
         if not whole.buffer(_TOLERANCE).covers(part):
-            raise SettingsError(f"Part {number} reaches out of the lead; expected parts within its outline.")
+            raise SettingsError(f"Part {number} reaches out of the alert; expected parts within its outline.")
     together = shapely.union_all(list(parts))
     if sum(part.area for part in parts) - together.area > 0.01 * whole.area:
         raise SettingsError("The parts lie on each other; expected parts beside each other.")
     share = together.intersection(whole).area / whole.area
     if share < LEAST_COVERED:
         raise SettingsError(
-            f"The parts cover {share:.0%} of the lead; expected {LEAST_COVERED:.0%} or more, so that nothing is lost."
+            f"The parts cover {share:.0%} of the alert; expected {LEAST_COVERED:.0%} or more, so that nothing is lost."
         )
 
 
-def _as_change(alert: Alert, number: int, outline: BaseGeometry) -> SeenChange:
+def _as_change(alert: AlertRow, number: int, outline: BaseGeometry) -> SeenChange:
     """An outline that a person drew, to be placed as if a scan had seen it."""
     detected = {"crs": CRS, "wkt": shapely.to_wkt(outline, rounding_precision=8)}
     area = round(area_m2(outline), 2)
     return SeenChange(number, alert.kind, alert.score, area, outline, detected, dict(alert.evidence))
 
 
-def _part_of(session: Session, alert: Alert, sighting: Sighting, sitting: Sitting) -> Alert:
+def _part_of(session: Session, alert: AlertRow, sighting: Sighting, sitting: Sitting) -> AlertRow:
     change, place = sighting.change, sighting.placement
     county = place.county_code or alert.number[:COUNTY_DIGITS]
-    running = next_number(session, f"lead:{county}:{alert.source}:{sitting.today:%Y%m}")
-    part = Alert(
-        number=lead_number(county, alert.source, sitting.today, running),
+    running = next_number(session, f"alert:{county}:{alert.source}:{sitting.today:%Y%m}")
+    part = AlertRow(
+        number=alert_number(county, alert.source, sitting.today, running),
         kind=alert.kind,
         change_type=alert.change_type,
         state=read_states().initial,
@@ -264,7 +264,7 @@ def _part_of(session: Session, alert: Alert, sighting: Sighting, sitting: Sittin
     return part
 
 
-def _hand_on(session: Session, alert: Alert, parts: Sequence[Alert]) -> None:
+def _hand_on(session: Session, alert: AlertRow, parts: Sequence[AlertRow]) -> None:
     """Each part was seen by the scans that saw it; by the latest one in any case, whose outline was cut."""
     seen = list(
         session.scalars(select(Observation).where(Observation.alert_id == alert.id).order_by(Observation.id.desc()))
@@ -288,7 +288,7 @@ def _within(seen: BaseGeometry, part: BaseGeometry) -> BaseGeometry | None:
     return None if not pieces else pieces[0] if len(pieces) == 1 else shapely.MultiPolygon(pieces)
 
 
-def _sight_of(part: Alert, sight: Observation, outline: BaseGeometry) -> Observation:
+def _sight_of(part: AlertRow, sight: Observation, outline: BaseGeometry) -> Observation:
     return Observation(
         alert_id=part.id,
         scan_id=sight.scan_id,

@@ -150,7 +150,7 @@ def summary_of(session: Session, night: Night) -> dict[str, Any]:
     """What a night has come to so far.
 
     Returns:
-        ``scans``; their number by state, ``states``; ``looked_at_m2``; ``changes``; ``leads`` by what they were to the
+        ``scans``; their number by state, ``states``; ``looked_at_m2``; ``changes``; ``alerts`` by what they were to the
         alerts (see :class:`store.alerts.recording.Recorded`); ``uncompared``: ``{"reason", "why", "pieces", "area_m2"}`` of each
         reason.
     """
@@ -206,12 +206,12 @@ def _summary(
 ) -> dict[str, Any]:
     done = select(Scan.changes, Scan.result).where(Scan.night_id == night_id, Scan.state == "done", _or_all(scans))
     results = session.execute(done)
-    changes, looked_at, leads = 0, 0.0, dict[str, int]()
+    changes, looked_at, alerts = 0, 0.0, dict[str, int]()
     for found, result in results:
         changes += found
         looked_at += result.get("looked_at", {}).get("area_m2", 0.0)
-        for verdict, number in result.get("leads", {}).items():
-            leads[verdict] = leads.get(verdict, 0) + number
+        for verdict, number in result.get("alerts", {}).items():
+            alerts[verdict] = alerts.get(verdict, 0) + number
     missed = session.execute(
         select(Uncompared.reason, func.count(), func.sum(Uncompared.area_m2), func.min(Uncompared.id))
         .where(Uncompared.night_id == night_id, _or_all(ground))
@@ -225,7 +225,7 @@ def _summary(
         "states": dict(sorted(counted.items())),
         "looked_at_m2": round(looked_at, 2),
         "changes": changes,
-        "leads": dict(sorted(leads.items())),
+        "alerts": dict(sorted(alerts.items())),
         "uncompared": [
             {"reason": reason, "why": whys[one], "pieces": pieces, "area_m2": round(float(area), 2)}
             for reason, pieces, area, one in missed

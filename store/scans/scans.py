@@ -182,7 +182,7 @@ def end_scan(
 ) -> Scan | None:
     """Note that a scan is done; the scan, or None when it had ended before.
 
-    Its night is to be settled after this (:func:`store.scans.nights.settle_night`), when its leads are written.
+    Its night is to be settled after this (:func:`store.scans.nights.settle_night`), when its alerts are written.
 
     Args:
         session: of a transaction that writes.

@@ -1,6 +1,6 @@
 """What is kept. Moments are aware and in UTC; outlines are longitude and latitude (EPSG:4490); areas are m².
 
-States are words, listed beside their column; what leads from one to another for alerts stands in
+States are words, listed beside their column; the transitions between them for alerts stands in
 ``configs/states.yaml``.
 """
 
@@ -193,8 +193,8 @@ class Job(Numbered, Base):
     )
 
 
-class Alert(Numbered, Bounded, Base):
-    """A lead: one place that is suspected to have changed, however often it was seen."""
+class AlertRow(Numbered, Bounded, Base):
+    """An alert: one place that is suspected to have changed, however often it was seen."""
 
     __tablename__ = "alerts"
     number: Mapped[str] = mapped_column(String(40), unique=True)
@@ -235,7 +235,7 @@ class Alert(Numbered, Bounded, Base):
     def __table_args__(cls) -> tuple[Any, ...]:
         """By place; in the order of the review, the gravest first; and by area, with all that a map from afar needs.
 
-        Leads are wide rows: a hundred thousand of them are counted and drawn from the last index alone.
+        Alerts are wide rows: a hundred thousand of them are counted and drawn from the last index alone.
         """
         shown = ("state", "kind", "over_cap", "legal_weight", "score", "west", "south", "east", "north", "number")
         return (

@@ -1,4 +1,4 @@
-"""Which leads are asked for: what the filter of the pages, and the parameters of the API, can say."""
+"""Which alerts are asked for: what the filter of the pages, and the parameters of the API, can say."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from enforcement.states import read_states
 from errors import SettingsError
 from store.access.rights import begins
 from store.schema.column_types import SRID
-from store.schema.tables import Alert
+from store.schema.tables import AlertRow
 
 _SMALL = 0.25  # degrees
 Box = tuple[float, float, float, float]
@@ -32,7 +32,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 
 @dataclass(frozen=True)
 class AlertFilter:
-    """Leads that are asked for, and their order. What is left at its default asks for nothing.
+    """Alerts that are asked for, and their order. What is left at its default asks for nothing.
 
     Attributes:
         place: how the code of the answering area begins.
@@ -40,12 +40,12 @@ class AlertFilter:
         min_score: 0…1.
         min_area_m2, max_area_m2: both included.
         since, until: days of the latest image, both included.
-        created_since, created_until: local days on which the lead was made, both included.
+        created_since, created_until: local days on which the alert was made, both included.
         overdue_on: due before this day, and not at its end.
         sources_at_least: seen by so many different sources.
         assignee: login of the person who has it.
         over_cap: whether it exceeds the share of its week.
-        bbox: touched by the lead's bounds.
+        bbox: touched by the alert's bounds.
         text: found anywhere in the number, capitals or not.
         sort: ``gravest`` first (farmland, then by score), ``newest``, ``largest``, ``overdue`` longest.
         zone: in which ``created_…`` are told; not among the parameters.
@@ -110,12 +110,12 @@ class AlertFilter:
         return told
 
     def conditions(self, session: Session, leave_out: Collection[str] = ()) -> list[ColumnElement[bool]]:
-        """As conditions on :class:`store.schema.tables.Alert`, without those of the attributes in ``leave_out``."""
+        """As conditions on :class:`store.schema.tables.AlertRow`, without those of the attributes in ``leave_out``."""
         made = {name: make(getattr(self, name)) for name, make in _PLAIN.items() if _asks(getattr(self, name))}
         if self.created_since is not None:
-            made["created_since"] = Alert.created_at >= self._midnight(self.created_since)
+            made["created_since"] = AlertRow.created_at >= self._midnight(self.created_since)
         if self.created_until is not None:
-            made["created_until"] = Alert.created_at < self._midnight(self.created_until + dt.timedelta(days=1))
+            made["created_until"] = AlertRow.created_at < self._midnight(self.created_until + dt.timedelta(days=1))
         if self.bbox is not None:
             made["bbox"] = touches(session, self.bbox)
         return [condition for name, condition in made.items() if name not in leave_out]
@@ -125,16 +125,16 @@ class AlertFilter:
 
 
 def touches(session: Session, bbox: Box) -> ColumnElement[bool]:
-    """Condition: the bounds of the lead touch ``bbox``.
+    """Condition: the bounds of the alert touch ``bbox``.
 
     A small box is found by PostGIS' index over outlines. For a large one the columns of an index are read, which hold
     all that a map from afar needs; outlines are not among them.
     """
     west, south, east, north = bbox
-    within = and_(Alert.west <= east, Alert.east >= west, Alert.south <= north, Alert.north >= south)
+    within = and_(AlertRow.west <= east, AlertRow.east >= west, AlertRow.south <= north, AlertRow.north >= south)
     if session.get_bind().dialect.name != "postgresql" or max(east - west, north - south) > _SMALL:
         return within
-    return and_(Alert.__table__.c.outline.op("&&")(func.ST_MakeEnvelope(west, south, east, north, SRID)), within)
+    return and_(AlertRow.__table__.c.outline.op("&&")(func.ST_MakeEnvelope(west, south, east, north, SRID)), within)
 
 
 def _asks(value: Any) -> bool:
@@ -142,20 +142,20 @@ def _asks(value: Any) -> bool:
 
 
 _PLAIN: dict[str, Callable[[Any], ColumnElement[bool]]] = {
-    "place": lambda code: begins(Alert.grid_code, code),
-    "kinds": lambda kinds: Alert.kind.in_(kinds),
-    "types": lambda types: Alert.change_type.in_(types),
-    "states": lambda states: Alert.state.in_(states),
-    "min_score": lambda score: Alert.score >= score,
-    "min_area_m2": lambda area: Alert.area_m2 >= area,
-    "max_area_m2": lambda area: Alert.area_m2 <= area,
-    "since": lambda day: Alert.last_date >= day,
-    "until": lambda day: Alert.last_date <= day,
-    "overdue_on": lambda day: and_(Alert.due_on < day, Alert.state.in_(sorted(read_states().open))),
-    "sources_at_least": lambda number: Alert.sources_seen >= number,
-    "assignee": lambda login: Alert.assignee == login,
-    "over_cap": lambda over: Alert.over_cap.is_(over),
-    "text": lambda text: Alert.number.contains(text.upper(), autoescape=True),  # numbers have capitals only
+    "place": lambda code: begins(AlertRow.grid_code, code),
+    "kinds": lambda kinds: AlertRow.kind.in_(kinds),
+    "types": lambda types: AlertRow.change_type.in_(types),
+    "states": lambda states: AlertRow.state.in_(states),
+    "min_score": lambda score: AlertRow.score >= score,
+    "min_area_m2": lambda area: AlertRow.area_m2 >= area,
+    "max_area_m2": lambda area: AlertRow.area_m2 <= area,
+    "since": lambda day: AlertRow.last_date >= day,
+    "until": lambda day: AlertRow.last_date <= day,
+    "overdue_on": lambda day: and_(AlertRow.due_on < day, AlertRow.state.in_(sorted(read_states().open))),
+    "sources_at_least": lambda number: AlertRow.sources_seen >= number,
+    "assignee": lambda login: AlertRow.assignee == login,
+    "over_cap": lambda over: AlertRow.over_cap.is_(over),
+    "text": lambda text: AlertRow.number.contains(text.upper(), autoescape=True),  # numbers have capitals only
 }
 
 

@@ -1,4 +1,4 @@
-"""Leads on a map: from afar as clusters, near by as points and outlines."""
+"""Alerts on a map: from afar as clusters, near by as points and outlines."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer, under
-from store.alerts.alert_columns import Leads, Whole, all_leads
-from store.schema.tables import Alert
+from store.alerts.alert_columns import AlertColumns, Whole, all_alerts
+from store.schema.tables import AlertRow
 from store.search.alert_counts import asked, theirs, touching
 from store.search.alert_filter import AlertFilter, Box, touches
 from store.search.alert_order import whole
@@ -26,7 +26,7 @@ _MOST_CELLS = 100_000  # numbered one by one, empty ones included: beyond that, 
 
 @dataclass(frozen=True)
 class MapCluster:
-    """Several leads that lie close together as the map is seen.
+    """Several alerts that lie close together as the map is seen.
 
     Attributes:
         lon, lat: mean of their middles.
@@ -45,7 +45,7 @@ class MapCluster:
 
 @dataclass(frozen=True)
 class MapPoint:
-    """One lead: its middle and what a list shows first."""
+    """One alert: its middle and what a list shows first."""
 
     lon: float
     lat: float
@@ -58,7 +58,7 @@ class MapPoint:
 
 @dataclass(frozen=True)
 class AlertOutline:
-    """One lead with its outline: longitude, latitude."""
+    """One alert with its outline: longitude, latitude."""
 
     number: str
     kind: str
@@ -84,23 +84,23 @@ def alerts_on_map(
     Args:
         session: reads.
         viewer: who asks.
-        filter: which leads.
+        filter: which alerts.
         bbox: of the map; west, south, east, north in degrees.
         zoom: of the map, 0 the whole world in one tile.
-        most: there are about so many cells at most; a larger map gets larger cells, so that no lead is left out.
+        most: there are about so many cells at most; a larger map gets larger cells, so that no alert is left out.
     """
-    leads = all_leads(session)
-    shown = np.flatnonzero(theirs(leads, viewer) & touching(leads, bbox) & asked(leads, filter))
+    alerts = all_alerts(session)
+    shown = np.flatnonzero(theirs(alerts, viewer) & touching(alerts, bbox) & asked(alerts, filter))
     if not len(shown):
         return []
     west, south, east, north = bbox
     smallest = math.sqrt((east - west) * (north - south) / most)
     size = max(360 / 2 ** min(zoom, 30) / CELLS_IN_TILE, smallest)
-    lon, lat = (leads.west[shown] + leads.east[shown]) / 2, (leads.south[shown] + leads.north[shown]) / 2
+    lon, lat = (alerts.west[shown] + alerts.east[shown]) / 2, (alerts.south[shown] + alerts.north[shown]) / 2
     # cells hang on the world, not on the map's corner: they stay where they are when the map is moved
     of_cell = _numbered(np.floor(lon / size).astype(np.int64), np.floor(lat / size).astype(np.int64))
     count, lons, lats = np.bincount(of_cell), np.bincount(of_cell, lon), np.bincount(of_cell, lat)
-    weight = leads.score[shown] + 2 * leads.legal_weight[shown]  # a score is at most 1
+    weight = alerts.score[shown] + 2 * alerts.legal_weight[shown]  # a score is at most 1
     heaviest = np.zeros(len(count))
     np.maximum.at(heaviest, of_cell, weight)
     gravest = np.zeros(len(count), np.int64)
@@ -109,7 +109,7 @@ def alerts_on_map(
     told = []
     for cell in np.flatnonzero(count):
         middle = float(lons[cell] / count[cell]), float(lats[cell] / count[cell])
-        told.append(_mark(leads, int(gravest[cell]), *middle, int(count[cell])))
+        told.append(_mark(alerts, int(gravest[cell]), *middle, int(count[cell])))
     return sorted(told, key=lambda one: (-one.count, -one.legal_weight, one.lon, one.lat))
 
 
@@ -123,11 +123,11 @@ def _numbered(column: Whole, row: Whole) -> Whole:
     return of_cell
 
 
-def _mark(leads: Leads, gravest: int, lon: float, lat: float, count: int) -> MapCluster | MapPoint:
-    kind, state = (leads.words[name].all[getattr(leads, name)[gravest]] for name in ("kind", "state"))
-    weight = int(leads.legal_weight[gravest])
+def _mark(alerts: AlertColumns, gravest: int, lon: float, lat: float, count: int) -> MapCluster | MapPoint:
+    kind, state = (alerts.words[name].all[getattr(alerts, name)[gravest]] for name in ("kind", "state"))
+    weight = int(alerts.legal_weight[gravest])
     if count == 1:
-        return MapPoint(lon, lat, leads.number[gravest], kind, state, weight)
+        return MapPoint(lon, lat, alerts.number[gravest], kind, state, weight)
     return MapCluster(lon, lat, count, kind, state, weight)
 
 
@@ -138,28 +138,28 @@ def alert_outlines(
     bbox: Box,
     limit: int = 500,
 ) -> list[AlertOutline]:
-    """Leads that touch ``bbox`` (west, south, east, north in degrees), with outlines, in the filter's order.
+    """Alerts that touch ``bbox`` (west, south, east, north in degrees), with outlines, in the filter's order.
 
     Args:
         session: reads.
         viewer: who asks.
-        filter: which leads.
+        filter: which alerts.
         bbox: of the map.
         limit: not more than so many.
     """
     query = (
         select(
-            Alert.number,
-            Alert.kind,
-            Alert.change_type,
-            Alert.state,
-            Alert.score,
-            Alert.area_m2,
-            Alert.legal_weight,
-            Alert.over_cap,
-            Alert.outline,
+            AlertRow.number,
+            AlertRow.kind,
+            AlertRow.change_type,
+            AlertRow.state,
+            AlertRow.score,
+            AlertRow.area_m2,
+            AlertRow.legal_weight,
+            AlertRow.over_cap,
+            AlertRow.outline,
         )
-        .where(under(Alert.grid_code, viewer), touches(session, bbox), *filter.conditions(session))
+        .where(under(AlertRow.grid_code, viewer), touches(session, bbox), *filter.conditions(session))
         .order_by(*whole(filter.sort).order)
         .limit(limit)
     )

@@ -1,7 +1,7 @@
-"""The orders in which leads are listed, and a place in such an order, from which the list goes on.
+"""The orders in which alerts are listed, and a place in such an order, from which the list goes on.
 
 A list is read from where it was left (a keyset), not by counting rows from its beginning: its thousandth page takes no
-longer than its first, and leads that came meanwhile shift nothing.
+longer than its first, and alerts that came meanwhile shift nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from errors import SettingsError
-from store.schema.tables import Alert
+from store.schema.tables import AlertRow
 from store.search.alert_filter import Sort
 
 
@@ -27,7 +27,7 @@ class Key:
     """One column of an order.
 
     Attributes:
-        column: of :class:`store.schema.tables.Alert`.
+        column: of :class:`store.schema.tables.AlertRow`.
         kind: of its values.
         down: whether the largest comes first.
         nullable: whether it may be empty; empty ones come last. Only of an ascending one.
@@ -59,13 +59,13 @@ class Key:
             yield self.column.is_(None)
 
 
-_GRAVEST = (Key(Alert.legal_weight, int, down=True), Key(Alert.score, float, down=True), Key(Alert.id, int))
+_GRAVEST = (Key(AlertRow.legal_weight, int, down=True), Key(AlertRow.score, float, down=True), Key(AlertRow.id, int))
 
 ORDERS: dict[Sort, tuple[Key, ...]] = {
     "gravest": _GRAVEST,
-    "newest": (Key(Alert.created_at, dt.datetime, down=True), Key(Alert.id, int, down=True)),
-    "largest": (Key(Alert.area_m2, float, down=True), Key(Alert.id, int)),
-    "overdue": (Key(Alert.due_on, dt.date, nullable=True), *_GRAVEST),
+    "newest": (Key(AlertRow.created_at, dt.datetime, down=True), Key(AlertRow.id, int, down=True)),
+    "largest": (Key(AlertRow.area_m2, float, down=True), Key(AlertRow.id, int)),
+    "overdue": (Key(AlertRow.due_on, dt.date, nullable=True), *_GRAVEST),
 }
 
 

@@ -1,4 +1,4 @@
-"""Leads found by a filter: page by page, counted, and one after the other. Outlines are not loaded.
+"""Alerts found by a filter: page by page, counted, and one after the other. Outlines are not loaded.
 
 What a person may not see is not there: every question takes the viewer, and adds the condition on their code.
 """
@@ -16,10 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer, may_see, under
-from store.alerts.alert_columns import all_leads
+from store.alerts.alert_columns import all_alerts
 from store.alerts.locks import holders
 from store.areas.areas import area_names
-from store.schema.tables import Alert
+from store.schema.tables import AlertRow
 from store.search.alert_counts import asked, beside, keys_of, theirs
 from store.search.alert_filter import PARAMETERS, SORTS, AlertFilter, Box, Sort, bbox_of
 from store.search.alert_map import AlertOutline, MapCluster, MapPoint, alert_outlines, alerts_on_map
@@ -29,9 +29,9 @@ __all__ = [
     "PARAMETERS",
     "SORTS",
     "AlertFilter",
+    "AlertListItem",
     "AlertOutline",
     "AlertPage",
-    "AlertRow",
     "Box",
     "Facets",
     "MapCluster",
@@ -50,38 +50,38 @@ __all__ = [
 ]
 
 _FIELDS = (
-    Alert.id,
-    Alert.number,
-    Alert.kind,
-    Alert.change_type,
-    Alert.state,
-    Alert.score,
-    Alert.area_m2,
-    Alert.grid_code,
-    Alert.township_code,
-    Alert.county_code,
-    Alert.legal_weight,
-    Alert.rank,
-    Alert.seen,
-    Alert.sources_seen,
-    Alert.first_date,
-    Alert.last_date,
-    Alert.due_on,
-    Alert.assignee,
-    Alert.over_cap,
-    Alert.overlaps,
-    Alert.west,
-    Alert.south,
-    Alert.east,
-    Alert.north,
-    Alert.evidence,
-    Alert.created_at,
+    AlertRow.id,
+    AlertRow.number,
+    AlertRow.kind,
+    AlertRow.change_type,
+    AlertRow.state,
+    AlertRow.score,
+    AlertRow.area_m2,
+    AlertRow.grid_code,
+    AlertRow.township_code,
+    AlertRow.county_code,
+    AlertRow.legal_weight,
+    AlertRow.rank,
+    AlertRow.seen,
+    AlertRow.sources_seen,
+    AlertRow.first_date,
+    AlertRow.last_date,
+    AlertRow.due_on,
+    AlertRow.assignee,
+    AlertRow.over_cap,
+    AlertRow.overlaps,
+    AlertRow.west,
+    AlertRow.south,
+    AlertRow.east,
+    AlertRow.north,
+    AlertRow.evidence,
+    AlertRow.created_at,
 )
 
 
 @dataclass(frozen=True)
-class AlertRow:
-    """A lead as a list shows it. Called as the columns of :class:`store.schema.tables.Alert`, besides:
+class AlertListItem:
+    """An alert as a list shows it. Called as the columns of :class:`store.schema.tables.AlertRow`, besides:
 
     Attributes:
         grid_name: of the smallest area that answers for it; "" where none is known.
@@ -130,19 +130,19 @@ class AlertRow:
 class AlertPage:
     """Part of a list; ``after`` is where the next page begins, None on the last one."""
 
-    rows: tuple[AlertRow, ...]
+    rows: tuple[AlertListItem, ...]
     after: str | None
 
 
 class Facets(NamedTuple):
-    """How many leads there are of each state and each kind; names without any are left out."""
+    """How many alerts there are of each state and each kind; names without any are left out."""
 
     states: dict[str, int]
     kinds: dict[str, int]
 
 
 class Neighbours(NamedTuple):
-    """Numbers of the leads before and after one, None at the ends; its place from 1, None: no such lead."""
+    """Numbers of the alerts before and after one, None at the ends; its place from 1, None: no such alert."""
 
     previous: str | None
     next: str | None
@@ -158,7 +158,7 @@ def search_alerts(
     after: str | None = None,
     now: dt.datetime | None = None,
 ) -> AlertPage:
-    """Return a page of leads in the filter's order.
+    """Return a page of alerts in the filter's order.
 
     Args:
         session: reads.
@@ -171,7 +171,7 @@ def search_alerts(
     Raises:
         SettingsError: ``after`` is not of a list in this order.
     """
-    where = [under(Alert.grid_code, viewer), *filter.conditions(session)]
+    where = [under(AlertRow.grid_code, viewer), *filter.conditions(session)]
     found: list[Any] = []
     for part in beyond(filter.sort, place_of(filter.sort, after)) if after else [whole(filter.sort)]:
         query = select(*_FIELDS).where(*where, part.condition).order_by(*part.order)
@@ -186,17 +186,17 @@ def search_alerts(
 
 def count_alerts(session: Session, viewer: Viewer, filter: AlertFilter, most: int = 10_000) -> int:  # noqa: A002
     """How many there are; ``most``: so many or more, as counting on would take long and tell nobody anything."""
-    leads = all_leads(session)
-    return min(most, int(np.count_nonzero(theirs(leads, viewer) & asked(leads, filter))))
+    alerts = all_alerts(session)
+    return min(most, int(np.count_nonzero(theirs(alerts, viewer) & asked(alerts, filter))))
 
 
 def facets(session: Session, viewer: Viewer, filter: AlertFilter) -> Facets:  # noqa: A002
-    """How many leads there are of each state, whatever states the filter asks for, and likewise of each kind."""
-    leads = all_leads(session)
-    found = theirs(leads, viewer) & asked(leads, filter, leave_out=("states", "kinds"))
-    all_states, all_kinds = leads.words["state"].all, leads.words["kind"].all
+    """How many alerts there are of each state, whatever states the filter asks for, and likewise of each kind."""
+    alerts = all_alerts(session)
+    found = theirs(alerts, viewer) & asked(alerts, filter, leave_out=("states", "kinds"))
+    all_states, all_kinds = alerts.words["state"].all, alerts.words["kind"].all
     # one number for each pair of state and kind
-    counted = np.bincount(leads.state[found] * len(all_kinds) + leads.kind[found])
+    counted = np.bincount(alerts.state[found] * len(all_kinds) + alerts.kind[found])
     states: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     for pair in np.flatnonzero(counted).tolist():
@@ -209,35 +209,35 @@ def facets(session: Session, viewer: Viewer, filter: AlertFilter) -> Facets:  # 
 
 
 def neighbours(session: Session, viewer: Viewer, filter: AlertFilter, number: str) -> Neighbours:  # noqa: A002
-    """The leads before and after one in the filter's order.
+    """The alerts before and after one in the filter's order.
 
-    The lead itself may be one that the filter does not ask for, or no longer: it has just been judged.
+    The alert itself may be one that the filter does not ask for, or no longer: it has just been judged.
     """
-    own = session.scalar(select(Alert.id).where(Alert.number == number, under(Alert.grid_code, viewer)))
-    leads = all_leads(session)
-    place = np.flatnonzero(leads.id == own) if own is not None else np.empty(0, np.int64)
+    own = session.scalar(select(AlertRow.id).where(AlertRow.number == number, under(AlertRow.grid_code, viewer)))
+    alerts = all_alerts(session)
+    place = np.flatnonzero(alerts.id == own) if own is not None else np.empty(0, np.int64)
     if not place.size:
         return Neighbours(None, None, None)
-    among = theirs(leads, viewer) & asked(leads, filter)
-    before, after, so_many = beside(keys_of(leads, filter.sort), int(place[0]), among)
-    ends = [None if one is None else str(leads.number[one]) for one in (before, after)]
+    among = theirs(alerts, viewer) & asked(alerts, filter)
+    before, after, so_many = beside(keys_of(alerts, filter.sort), int(place[0]), among)
+    ends = [None if one is None else str(alerts.number[one]) for one in (before, after)]
     return Neighbours(ends[0], ends[1], so_many + 1)
 
 
-def row_of(session: Session, viewer: Viewer, number: str, now: dt.datetime) -> AlertRow | None:
-    """One lead as a list shows it; None: there is none, or it is not theirs."""
-    own = select(*_FIELDS).where(Alert.number == number, under(Alert.grid_code, viewer))
+def row_of(session: Session, viewer: Viewer, number: str, now: dt.datetime) -> AlertListItem | None:
+    """One alert as a list shows it; None: there is none, or it is not theirs."""
+    own = select(*_FIELDS).where(AlertRow.number == number, under(AlertRow.grid_code, viewer))
     return next(iter(_rows(session, session.execute(own).all(), now)), None)
 
 
-def alert_by_number(session: Session, viewer: Viewer, number: str) -> Alert | None:
-    """The lead, with its outline; None: there is none, or it is not theirs."""
-    alert = session.scalar(select(Alert).where(Alert.number == number))
+def alert_by_number(session: Session, viewer: Viewer, number: str) -> AlertRow | None:
+    """The alert, with its outline; None: there is none, or it is not theirs."""
+    alert = session.scalar(select(AlertRow).where(AlertRow.number == number))
     return alert if alert is not None and may_see(viewer, alert.grid_code) else None
 
 
-def _rows(session: Session, found: Sequence[Any], now: dt.datetime) -> tuple[AlertRow, ...]:
-    # names and locks for the page alone: joined, they would be looked up for all leads that the order passes by
+def _rows(session: Session, found: Sequence[Any], now: dt.datetime) -> tuple[AlertListItem, ...]:
+    # names and locks for the page alone: joined, they would be looked up for all alerts that the order passes by
     names = area_names(session, {row.grid_code for row in found})
     locks = holders(session, [row.id for row in found], now)
     rows = []
@@ -247,5 +247,7 @@ def _rows(session: Session, found: Sequence[Any], now: dt.datetime) -> tuple[Ale
             dict.fromkeys(str(overlap["kind"]) for overlap in row.overlaps if overlap.get("share"))
         )
         lock = locks.get(row.id)
-        rows.append(AlertRow(**values, grid_name=names.get(row.grid_code, ""), locked_by=lock.login if lock else ""))
+        rows.append(
+            AlertListItem(**values, grid_name=names.get(row.grid_code, ""), locked_by=lock.login if lock else "")
+        )
     return tuple(rows)

@@ -1,4 +1,4 @@
-"""What the review shows of a lead besides its row and its log: what was seen of it, areas around, who could have it."""
+"""What the review shows of an alert besides its row and its log: what was seen of it, areas around, who could have it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from store.access.rights import Viewer, under
 from store.schema.outlines import near
-from store.schema.tables import Alert, Area, Observation, Scan, SceneRow
+from store.schema.tables import AlertRow, Area, Observation, Scan, SceneRow
 from store.schema.user_tables import Person
 
 MOST_AREAS = 40
@@ -32,7 +32,7 @@ class SeenImage:
 
 
 @dataclass(frozen=True)
-class LeadSight:
+class AlertSight:
     """One time that the place was seen changed.
 
     Attributes:
@@ -62,15 +62,15 @@ class AreaShape:
 
 @dataclass(frozen=True)
 class Colleague:
-    """Somebody under whose code a lead lies."""
+    """Somebody under whose code an alert lies."""
 
     login: str
     name: str
     role: str
 
 
-def sights_of(session: Session, alert: Alert) -> list[LeadSight]:
-    """Everything that was seen of a lead, in the order in which it was found."""
+def sights_of(session: Session, alert: AlertRow) -> list[AlertSight]:
+    """Everything that was seen of an alert, in the order in which it was found."""
     earlier, later = aliased(SceneRow), aliased(SceneRow)
     image = [(scene.date, scene.source, scene.gsd_m, scene.name) for scene in (earlier, later)]
     rows = session.execute(
@@ -85,12 +85,12 @@ def sights_of(session: Session, alert: Alert) -> list[LeadSight]:
     for kind, score, area_m2, result, *images in rows:
         alignment = result.get("alignment") or {}
         residual = alignment.get("residual_m"), alignment.get("residual_px")
-        sights.append(LeadSight(SeenImage(*images[:4]), SeenImage(*images[4:]), kind, score, area_m2, *residual))
+        sights.append(AlertSight(SeenImage(*images[:4]), SeenImage(*images[4:]), kind, score, area_m2, *residual))
     return sights
 
 
-def areas_around(session: Session, viewer: Viewer, alert: Alert) -> list[AreaShape]:
-    """The areas of the viewer around a lead's own, and those that they lie in; no others. The lead's own come first."""
+def areas_around(session: Session, viewer: Viewer, alert: AlertRow) -> list[AreaShape]:
+    """The areas of the viewer around an alert's own, and those that they lie in; no others. The alert's own come first."""
     own = {code for code in (alert.grid_code, alert.township_code, alert.county_code) if code}
     rows = list(session.scalars(select(Area).where(Area.code.in_(own)).order_by(Area.code.desc())))
     around = rows[0].outline if rows else alert.outline
@@ -99,8 +99,8 @@ def areas_around(session: Session, viewer: Viewer, alert: Alert) -> list[AreaSha
     return [AreaShape(row.code, row.name, row.level, row.outline.simplify(_EXACT)) for row in rows]
 
 
-def colleagues(session: Session, alert: Alert) -> list[Colleague]:
-    """Who a lead can be given to: active people under whose code it lies, those nearest to the ground first."""
+def colleagues(session: Session, alert: AlertRow) -> list[Colleague]:
+    """Who an alert can be given to: active people under whose code it lies, those nearest to the ground first."""
     reached = [alert.grid_code[:digits] for digits in range(len(alert.grid_code) + 1)]
     rows = session.execute(
         select(Person.login, Person.name, Person.role, Person.code).where(Person.active, Person.code.in_(reached))

@@ -1,4 +1,4 @@
-"""What lies under the leads of a map: areas, layers of the bureau, scans. Simplified to what a screen can show."""
+"""What lies under the alerts of a map: areas, layers of the bureau, scans. Simplified to what a screen can show."""
 
 from __future__ import annotations
 

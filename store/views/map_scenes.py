@@ -1,4 +1,4 @@
-"""Scenes on a map: in a box, the latest first; and the two that a lead was seen on last."""
+"""Scenes on a map: in a box, the latest first; and the two that an alert was seen on last."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from store.search.alert_filter import Box
 
 
 class SeenPair(NamedTuple):
-    """The scan that saw a lead last, and its scenes."""
+    """The scan that saw an alert last, and its scenes."""
 
     scan: Scan
     before: SceneRow
@@ -53,15 +53,15 @@ def scenes_in_box(
 
 
 def last_pair(session: Session, alert_id: int) -> SeenPair | None:
-    """What a lead was seen on last, from above if it ever was; None: it was never seen by a scan.
+    """What an alert was seen on last, from above if it ever was; None: it was never seen by a scan.
 
-    Whoever may see the lead may see these scenes where the lead is, and nowhere else: that is for the caller to keep.
+    Whoever may see the alert may see these scenes where the alert is, and nowhere else: that is for the caller to keep.
     """
     return last_pairs(session, [alert_id]).get(alert_id)
 
 
 def last_pairs(session: Session, alert_ids: Collection[int]) -> dict[int, SeenPair]:
-    """The same of several leads, by id; those that no scan saw are left out."""
+    """The same of several alerts, by id; those that no scan saw are left out."""
     query = select(Observation.alert_id, Observation.scan_id).where(Observation.alert_id.in_(alert_ids))
     from_above = Observation.position_error.is_(None)
     last = {alert: scan for alert, scan in session.execute(query.order_by(from_above, Observation.id))}  # noqa: C416

@@ -14,7 +14,7 @@ from store.cameras.cameras import all_cameras
 from store.cameras.captures import last_captures
 from store.jobs.processes import processes
 from store.jobs.queue import QueueFigures, queue_figures
-from store.schema.tables import Alert, BatchFile, Delivery, Job, Night, Scan
+from store.schema.tables import AlertRow, BatchFile, Delivery, Job, Night, Scan
 
 RATE_HOURS = 24
 """Scans that ended within so many hours tell the rate."""
@@ -143,7 +143,7 @@ def read_figures(session: Session, now: dt.datetime, alive_seconds: float = ALIV
         alerts={
             (state, kind): count
             for state, kind, count in session.execute(
-                select(Alert.state, Alert.kind, func.count()).group_by(Alert.state, Alert.kind)
+                select(AlertRow.state, AlertRow.kind, func.count()).group_by(AlertRow.state, AlertRow.kind)
             )
         },
         targets=target_figures(session, now),

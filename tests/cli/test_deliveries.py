@@ -20,24 +20,24 @@ from service.broker import check_broker
 from store.alerts.outbox import announce, mark_failed
 from store.jobs.queue import list_jobs
 from store.schema.database import Database
-from store.schema.tables import Alert, Delivery
+from store.schema.tables import AlertRow, Delivery
 from tests.databases import embedded_database
 from tests.services import REDIS
-from tests.store.sample_leads import NOW, lead_in
+from tests.store.sample_alerts import NOW, alert_in
 from workers.delivery.alert_queue import send_to_queue
 
 
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An embedded service with a dead delivery and one of the same lead behind it."""
+    """An embedded service with a dead delivery and one of the same alert behind it."""
     monkeypatch.setenv("TUBAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
     check_broker(read_service())  # makes its folders, as `tuban up` does
     database = embedded_database(tmp_path / "home" / "tuban.db")
-    lead_in(database)
+    alert_in(database)
     with database.write() as session:
         for kind in ("tuban.alert.created", "tuban.alert.seen_again"):
-            announce(session, session.get_one(Alert, 1), kind, read_service(), NOW)
+            announce(session, session.get_one(AlertRow, 1), kind, read_service(), NOW)
         mark_failed(session, 1, "no [bold]room", NOW, attempts=1, backoff_seconds=())
     yield database
     database.close()

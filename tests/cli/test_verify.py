@@ -15,15 +15,15 @@ from enforcement.evidence.bundle import Bundle, write_bundle
 from enforcement.evidence.signing_key import fingerprint, public_pem
 from errors import SettingsError
 from tests.enforcement.test_bundle import log
-from tests.enforcement.test_evidence_sheet import LEAD
+from tests.enforcement.test_evidence_sheet import ALERT
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    path = tmp_path / "lead.zip"
-    path.write_bytes(write_bundle(Bundle(LEAD, log(), dt.datetime(2026, 11, 24, tzinfo=dt.UTC)), KEY))
+    path = tmp_path / "alert.zip"
+    path.write_bytes(write_bundle(Bundle(ALERT, log(), dt.datetime(2026, 11, 24, tzinfo=dt.UTC)), KEY))
     return path
 
 
@@ -64,7 +64,7 @@ def test_a_damaged_bundle_leaves_with_1_and_says_what_is_wrong(
 def test_as_json_it_is_one_object(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of(bundle, json=True) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["good"], told["lead"], told["trusted"]) == (True, LEAD.number, None)
+    assert (told["good"], told["alert"], told["trusted"]) == (True, ALERT.number, None)
     assert "signer" in [check["name"] for check in told["checks"]]
 
 

@@ -46,8 +46,8 @@ def test_a_place_over_the_county_border_names_the_other_county() -> None:
 
 
 def test_in_any_order_of_the_areas_the_answer_is_the_same() -> None:
-    lead = box(4, 4, 11, 6)
-    answers = {str(place_in_areas(lead, order)) for order in list(permutations(ALL))[::97]}
+    alert = box(4, 4, 11, 6)
+    answers = {str(place_in_areas(alert, order)) for order in list(permutations(ALL))[::97]}
     assert len(answers) == 1
 
 

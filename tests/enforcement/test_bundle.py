@@ -24,7 +24,7 @@ from enforcement.evidence.bundle_check import BundleReport, verify_bundle
 from enforcement.evidence.signing_key import fingerprint, public_pem
 from enforcement.hash_chain import START, Row, link
 from errors import OutputError, SettingsError
-from tests.enforcement.test_evidence_sheet import LEAD
+from tests.enforcement.test_evidence_sheet import ALERT
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 SIGNER = fingerprint(KEY.public_key())
@@ -38,7 +38,7 @@ def log() -> list[Row]:
     rows: list[Row] = []
     for sequence, (before, after) in enumerate(pairwise(STATES), 1):
         fields = {
-            "alert": LEAD.number,
+            "alert": ALERT.number,
             "sequence": sequence,
             "at": dt.datetime(2026, 11, 21, sequence, tzinfo=dt.UTC),
             "who": "李工",
@@ -55,7 +55,7 @@ def log() -> list[Row]:
 
 def made(**other: Any) -> bytes:
     bundle = Bundle(
-        lead=LEAD,
+        alert=ALERT,
         log=log(),
         created_at=dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC),
         sheets={"zh": b"%PDF-1.4 zh", "en": b"%PDF-1.4 en"},
@@ -104,7 +104,7 @@ def test_a_bundle_as_it_was_written_is_good(tmp_path: Path) -> None:
     report = checked(tmp_path, made(), SIGNER)
     assert wrong(report) == {}
     assert report.good
-    assert (report.lead, report.tool_version, report.trusted) == (LEAD.number, "1.2.3", True)
+    assert (report.alert, report.tool_version, report.trusted) == (ALERT.number, "1.2.3", True)
     assert report.last_hash == log()[-1].hash
 
 
@@ -117,18 +117,18 @@ def test_who_signed_is_told_and_that_no_key_was_named(tmp_path: Path) -> None:
 def test_it_holds_what_it_promises() -> None:
     files = unzipped(made())
     assert sorted(files) == [
-        "after.png", "before.png", "lead.geojson", "log.json", "manifest.json", "manifest.sig", "public_key.pem",
+        "after.png", "before.png", "alert.geojson", "log.json", "manifest.json", "manifest.sig", "public_key.pem",
         "sheet_en.pdf", "sheet_zh.pdf",
     ]  # fmt: skip
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(files["before.png"]))), PIXELS)
-    assert json.loads(files["lead.geojson"])["id"] == LEAD.number
+    assert json.loads(files["alert.geojson"])["id"] == ALERT.number
 
 
-def test_the_same_lead_and_moment_make_the_same_bytes() -> None:
+def test_the_same_alert_and_moment_make_the_same_bytes() -> None:
     assert made() == made()
 
 
-def test_a_lead_without_steps_and_pictures_is_good(tmp_path: Path) -> None:
+def test_an_alert_without_steps_and_pictures_is_good(tmp_path: Path) -> None:
     assert checked(tmp_path, made(log=(), sheets={}, pictures={})).good
 
 
@@ -138,7 +138,7 @@ def test_a_log_cut_off_at_its_end_is_good_only_with_another_last_hash(tmp_path: 
     assert report.last_hash != log()[-1].hash
 
 
-@pytest.mark.parametrize("name", ["lead.geojson", "log.json", "before.png", "sheet_zh.pdf"])
+@pytest.mark.parametrize("name", ["alert.geojson", "log.json", "before.png", "sheet_zh.pdf"])
 def test_a_changed_file_is_found(tmp_path: Path, name: str) -> None:
     files = unzipped(made())
     files[name] = files[name].replace(b"1", b"2", 1) if b"1" in files[name] else files[name] + b" "
@@ -219,17 +219,29 @@ def test_a_broken_log_is_found_even_when_all_is_signed_again(tmp_path: Path, tam
     assert list(wrong(checked(tmp_path, signed(files)))) == ["log"]
 
 
-def test_the_log_of_another_lead_is_found(tmp_path: Path) -> None:
-    files = unzipped(made()) | {"log.json": unzipped(made(lead=dataclasses.replace(LEAD, number="X1")))["log.json"]}
-    assert "of the lead X1" in wrong(checked(tmp_path, signed(files)))["log"]
+def test_the_log_of_another_alert_is_found(tmp_path: Path) -> None:
+    files = unzipped(made()) | {"log.json": unzipped(made(alert=dataclasses.replace(ALERT, number="X1")))["log.json"]}
+    assert "of the alert X1" in wrong(checked(tmp_path, signed(files)))["log"]
 
 
-def test_another_lead_than_the_manifest_names_is_found(tmp_path: Path) -> None:
-    assert list(wrong(checked(tmp_path, signed(unzipped(made()), lead="X1")))) == ["lead", "log"]
+def test_another_alert_than_the_manifest_names_is_found(tmp_path: Path) -> None:
+    assert list(wrong(checked(tmp_path, signed(unzipped(made()), alert="X1")))) == ["alert", "log"]
+
+
+def test_a_bundle_of_the_first_format_is_still_checked(tmp_path: Path) -> None:
+    files = unzipped(made())
+    files["lead.geojson"] = files.pop("alert.geojson")
+    told = json.loads(files["log.json"])
+    files["log.json"] = json.dumps({"lead": told.pop("alert"), **told}).encode()
+    manifest = json.loads(files["manifest.json"])
+    files["manifest.json"] = json.dumps({"lead": manifest.pop("alert"), **manifest}).encode()
+    report = checked(tmp_path, signed(files, format_version=1))
+    assert wrong(report) == {}
+    assert report.alert == ALERT.number
 
 
 def test_a_later_format_is_refused_with_its_number(tmp_path: Path) -> None:
-    assert "tuban-evidence-bundle 2" in wrong(checked(tmp_path, signed(unzipped(made()), format_version=2)))["manifest"]
+    assert "tuban-evidence-bundle 3" in wrong(checked(tmp_path, signed(unzipped(made()), format_version=3)))["manifest"]
 
 
 @pytest.mark.parametrize("text", [b"{", b"[]", b'{"a": 1, "a": 2}', b'{"a": NaN}', b"\xff", b"[" * 100_000])
@@ -238,8 +250,8 @@ def test_a_manifest_that_is_none_is_told(tmp_path: Path, text: bytes) -> None:
 
 
 def test_words_of_strangers_cannot_move_the_cursor(tmp_path: Path) -> None:
-    report = checked(tmp_path, signed(unzipped(made()), lead="\x1b[2J\u202e"))
-    assert "\x1b" not in report.lead + "".join(check.words for check in report.checks)
+    report = checked(tmp_path, signed(unzipped(made()), alert="\x1b[2J\u202e"))
+    assert "\x1b" not in report.alert + "".join(check.words for check in report.checks)
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "a/b", "C:\\x", "x\x00y", ".hidden", "folder/", "图.png"])

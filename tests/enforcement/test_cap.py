@@ -8,14 +8,14 @@ from enforcement.weekly_quota import Ranked, rank_week
 
 
 def test_the_graver_goes_before_the_surer_before_the_larger_before_the_older() -> None:
-    leads = [
+    alerts = [
         Ranked(5, 10, 0.9, 900),
         Ranked(4, 10, 0.9, 900),
         Ranked(3, 10, 0.9, 999),
         Ranked(2, 10, 0.95, 100),
         Ranked(1, 50, 0.5, 100),
     ]
-    assert [lead_id for lead_id, _, _ in rank_week(leads, 10)] == [1, 2, 3, 4, 5]
+    assert [alert_id for alert_id, _, _ in rank_week(alerts, 10)] == [1, 2, 3, 4, 5]
 
 
 def test_what_exceeds_the_cap_is_kept_and_marked() -> None:
@@ -27,25 +27,25 @@ def test_what_exceeds_the_cap_is_kept_and_marked() -> None:
 
 
 def test_what_a_village_has_already_is_not_taken_back_and_takes_its_place() -> None:
-    leads = [Ranked(1, 50, 0.9, 100), Ranked(2, 40, 0.9, 100), Ranked(3, 10, 0.9, 100, given=True)]
-    assert rank_week(leads, 2) == [(1, 1, False), (2, 2, True), (3, 3, False)]
+    alerts = [Ranked(1, 50, 0.9, 100), Ranked(2, 40, 0.9, 100), Ranked(3, 10, 0.9, 100, given=True)]
+    assert rank_week(alerts, 2) == [(1, 1, False), (2, 2, True), (3, 3, False)]
 
 
-def test_no_leads_no_ranks() -> None:
+def test_no_alerts_no_ranks() -> None:
     assert rank_week([], 30) == []
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_lead_is_ranked_once_and_the_cap_holds(seed: int) -> None:
+def test_every_alert_is_ranked_once_and_the_cap_holds(seed: int) -> None:
     rng = random.Random(seed)
-    leads = [
+    alerts = [
         Ranked(n, rng.choice([10, 20, 50]), rng.choice([0.5, 0.9]), rng.choice([100, 200]), rng.random() < 0.2)
         for n in range(rng.randrange(40))
     ]
     cap = rng.randrange(30)
-    ranked = rank_week(leads, cap)
-    assert sorted(lead_id for lead_id, _, _ in ranked) == [lead.id for lead in leads]
-    assert [rank for _, rank, _ in ranked] == list(range(1, len(leads) + 1))
-    given = sum(lead.given for lead in leads)
-    assert sum(not over for _, _, over in ranked) == max(given, min(cap, len(leads)))
-    assert ranked == rank_week(rng.sample(leads, len(leads)), cap)
+    ranked = rank_week(alerts, cap)
+    assert sorted(alert_id for alert_id, _, _ in ranked) == [alert.id for alert in alerts]
+    assert [rank for _, rank, _ in ranked] == list(range(1, len(alerts) + 1))
+    given = sum(alert.given for alert in alerts)
+    assert sum(not over for _, _, over in ranked) == max(given, min(cap, len(alerts)))
+    assert ranked == rank_week(rng.sample(alerts, len(alerts)), cap)

@@ -63,7 +63,7 @@ def test_a_deadline_is_a_working_day_with_just_as_many_before_it(calendar: Calen
     ("today", "late"),
     [("2026-11-26", 0), ("2026-11-27", 0), ("2026-11-28", 0), ("2026-11-29", 0), ("2026-11-30", 1), ("2026-12-01", 2)],
 )
-def test_a_lead_is_late_from_the_first_working_day_after_its_deadline(today: str, late: int) -> None:
+def test_an_alert_is_late_from_the_first_working_day_after_its_deadline(today: str, late: int) -> None:
     assert overdue(day("2026-11-27"), day(today), WEEKENDS) == late
 
 

@@ -27,7 +27,7 @@ def test_a_balanced_correction_that_another_person_agrees_to_can_be_closed() -> 
         (Correction(1000, 600, 400), True, "li", "another person"),
     ],
 )
-def test_why_a_lead_is_not_closed(correction: Correction, agreed: bool, checker: str, why: str) -> None:
+def test_why_an_alert_is_not_closed(correction: Correction, agreed: bool, checker: str, why: str) -> None:
     reason = why_not_closed(correction, agreed=agreed, reviewer="li", checker=checker)
     assert reason is not None
     assert why in reason

@@ -1,4 +1,4 @@
-"""Events about leads are CloudEvents 1.0."""
+"""Events about alerts are CloudEvents 1.0."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
-from enforcement.alert import Lead, LeadArea, LeadImage, Sight
+from enforcement.alert import Alert, AlertArea, AlertImage, Sight
 from enforcement.areas import NamedArea
 from enforcement.evidence.sheet import EvidenceSheet, evidence_sheet
 from enforcement.evidence.sheet_drawing import PicturePair, SheetPicture
@@ -25,8 +25,8 @@ from enforcement.hash_chain import START, Row, link
 from enforcement.units import round_length
 from errors import TubanError
 
-EARLIER = LeadImage(dt.date(2026, 5, 1), "satellite", 0.5, "a1" * 32)
-LATER = LeadImage(dt.date(2026, 11, 20), "drone", 0.05, "b2" * 32)
+EARLIER = AlertImage(dt.date(2026, 5, 1), "satellite", 0.5, "a1" * 32)
+LATER = AlertImage(dt.date(2026, 11, 20), "drone", 0.05, "b2" * 32)
 OUTLINE = box(120.07, 30.21, 120.0703, 30.2102)
 AREAS = (
     NamedArea("330106", "西湖区", "county", box(120.0, 30.1, 120.2, 30.3)),
@@ -34,7 +34,7 @@ AREAS = (
     NamedArea("330106006", "转塘街道", "township", box(120.1, 30.15, 120.2, 30.25)),
     NamedArea("330106005201", "东穆坞村", "village", box(120.05, 30.2, 120.09, 30.24)),
 )
-LEAD = Lead(
+ALERT = Alert(
     number="330106W2026110001",
     source="drone",
     kind="construction",
@@ -50,9 +50,9 @@ LEAD = Lead(
     score=0.876,
     earlier=EARLIER,
     later=LATER,
-    village=LeadArea("330106005201", "东穆坞村"),
-    township=LeadArea("330106005", "留下街道"),
-    county=LeadArea("330106", "西湖区"),
+    village=AlertArea("330106005201", "东穆坞村"),
+    township=AlertArea("330106005", "留下街道"),
+    county=AlertArea("330106", "西湖区"),
     also_in=(),
     overlaps=(
         {"layer": "耕地2025", "kind": "cultivated", "dated": "2025-12-31", "number": "", "valid": True, "share": 0.8,
@@ -74,7 +74,7 @@ LEAD = Lead(
 )  # fmt: skip
 
 
-def picture(side: int, metre_px: float, image: LeadImage | None = EARLIER) -> SheetPicture:
+def picture(side: int, metre_px: float, image: AlertImage | None = EARLIER) -> SheetPicture:
     ring = np.array([(0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6), (0.4, 0.4)]) * side
     return SheetPicture(np.full((side, side, 3), 128, np.uint8), metre_px, [ring], image)
 
@@ -92,7 +92,7 @@ def log(steps: int, why: str = "派发核查") -> list[Row]:
 def sheet(**other: Any) -> EvidenceSheet:
     made = dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC)
     plain = EvidenceSheet(
-        LEAD, picture(64, 1.0), picture(128, 0.5, LATER), log(3), AREAS, ZoneInfo("Asia/Shanghai"), made
+        ALERT, picture(64, 1.0), picture(128, 0.5, LATER), log(3), AREAS, ZoneInfo("Asia/Shanghai"), made
     )
     return dataclasses.replace(plain, **other)
 
@@ -129,8 +129,8 @@ def told(language: Any = "en", **other: Any) -> str:
     return text_of(evidence_sheet(sheet(**other), language))
 
 
-def about(lead: dict[str, Any], language: Any = "en") -> str:
-    return told(language, lead=dataclasses.replace(LEAD, **lead))
+def about(alert: dict[str, Any], language: Any = "en") -> str:
+    return told(language, alert=dataclasses.replace(ALERT, **alert))
 
 
 @pytest.mark.parametrize(
@@ -213,16 +213,16 @@ def test_text_of_strangers_is_shown_and_not_obeyed() -> None:
 
 def test_what_is_missing_is_said_and_stops_nothing() -> None:
     bare = dataclasses.replace(
-        LEAD, earlier=None, later=None, village=None, township=None, county=None, overlaps=(), sights=(), page="",
+        ALERT, earlier=None, later=None, village=None, township=None, county=None, overlaps=(), sights=(), page="",
         works=None, residual_px=None, residual_m=None, weights_sha256="", settings_sha256="",
     )  # fmt: skip
-    text = told(lead=bare, before=None, after=None, log=(), areas=())
+    text = told(alert=bare, before=None, after=None, log=(), areas=())
     assert text.count("Nopicture") == 2
     assert "Noboundariesofareasareloaded." in text
     assert "Nostepwastakenyet." in text
 
 
-def test_the_same_lead_makes_the_same_bytes() -> None:
+def test_the_same_alert_makes_the_same_bytes() -> None:
     assert evidence_sheet(sheet(), "zh") == evidence_sheet(sheet(), "zh")
 
 

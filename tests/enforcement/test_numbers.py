@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from enforcement.alert_number import iso_week, lead_number
+from enforcement.alert_number import alert_number, iso_week
 from enforcement.settings import read_enforcement
 from errors import SettingsError
 
@@ -12,19 +12,19 @@ DAY = dt.date(2026, 11, 25)
 
 
 def test_a_number_tells_county_source_month_and_count() -> None:
-    assert lead_number("130131", "drone", DAY, 7) == "130131U2026110007"
+    assert alert_number("130131", "drone", DAY, 7) == "130131U2026110007"
 
 
 def test_the_code_of_a_village_gives_its_county() -> None:
-    assert lead_number("130131100201", "satellite", DAY, 1) == "130131W2026110001"
+    assert alert_number("130131100201", "satellite", DAY, 1) == "130131W2026110001"
 
 
 def test_the_code_of_a_city_is_filled() -> None:
-    assert lead_number("1301", "camera", DAY, 1).startswith("130100C")
+    assert alert_number("1301", "camera", DAY, 1).startswith("130100C")
 
 
-def test_the_ten_thousandth_lead_has_five_digits() -> None:
-    assert lead_number("130131", "drone", DAY, 10_000) == "130131U20261110000"
+def test_the_ten_thousandth_alert_has_five_digits() -> None:
+    assert alert_number("130131", "drone", DAY, 10_000) == "130131U20261110000"
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_ten_thousandth_lead_has_five_digits() -> None:
 )
 def test_what_makes_no_number_is_refused(code: str, source: str, running: int) -> None:
     with pytest.raises(SettingsError):
-        lead_number(code, source, DAY, running)
+        alert_number(code, source, DAY, running)
 
 
 def test_every_source_of_scenes_and_people_has_a_letter_of_its_own() -> None:

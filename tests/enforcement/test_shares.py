@@ -26,10 +26,10 @@ def test_what_several_cover_counts_once() -> None:
 
 
 def test_shares_are_those_of_an_equal_area_map() -> None:
-    # a lead of two kilometres at 40° north, half of it by height: degrees and the ellipsoid agree to a thousandth
-    lead, south = box(116, 40, 116.02, 40.02), box(115, 39, 117, 40.01)
-    share, m2 = covered(lead, [south])
-    assert share == pytest.approx(m2 / area_m2(lead), abs=2e-4)
+    # an alert of two kilometres at 40° north, half of it by height: degrees and the ellipsoid agree to a thousandth
+    alert, south = box(116, 40, 116.02, 40.02), box(115, 39, 117, 40.01)
+    share, m2 = covered(alert, [south])
+    assert share == pytest.approx(m2 / area_m2(alert), abs=2e-4)
 
 
 def test_a_hole_and_a_second_part_are_counted() -> None:

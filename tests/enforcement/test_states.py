@@ -9,13 +9,13 @@ import yaml
 from configs import read_yaml
 from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
-from store.schema.tables import Alert, Transition
+from store.schema.tables import AlertRow, Transition
 
 TABLE = read_states()
 BALANCED = {"total_m2": 500, "demolished_m2": 300, "regularised_m2": 200, "agreed": True}
 
 
-def test_the_way_of_a_lead_that_is_corrected() -> None:
+def test_the_way_of_an_alert_that_is_corrected() -> None:
     way = [
         ("triaged", "system", {}),
         ("published", "system", {}),
@@ -91,7 +91,7 @@ def test_a_correction_is_not_closed_by_who_checked_it() -> None:
         TABLE.step("rechecked", "closed", "county", BALANCED, who="wang", history=[("rechecked", "wang")])
 
 
-def test_every_role_may_find_a_lead() -> None:
+def test_every_role_may_find_an_alert() -> None:
     assert all(TABLE.step("", "new", role).to == "new" for role in TABLE.roles)
 
 
@@ -100,7 +100,7 @@ def test_an_unknown_role_is_refused() -> None:
         TABLE.step("new", "triaged", "king")
 
 
-def test_every_open_lead_can_come_to_an_end() -> None:
+def test_every_open_alert_can_come_to_an_end() -> None:
     ends = set(TABLE.closed)
     for _ in TABLE.states:
         ends |= {s for step in TABLE.transitions if step.to in ends for s in step.come_from}
@@ -117,7 +117,7 @@ def test_only_what_a_person_rejected_is_rejected() -> None:
 
 
 def test_names_fit_their_columns() -> None:
-    columns = [Alert.__table__.c.state, Transition.__table__.c.from_state, Transition.__table__.c.to_state]
+    columns = [AlertRow.__table__.c.state, Transition.__table__.c.from_state, Transition.__table__.c.to_state]
     assert max(map(len, TABLE.states)) <= min(column.type.length for column in columns)
     assert max(map(len, TABLE.roles)) <= Transition.__table__.c.role.type.length
 
@@ -142,7 +142,7 @@ def test_ways_out_are_those_of_the_role() -> None:
     assert TABLE.ways_out("rechecked", "village") == []
 
 
-def test_no_word_calls_a_lead_illegal() -> None:
+def test_no_word_calls_an_alert_illegal() -> None:
     words = " ".join(f"{s.zh} {s.en}" for s in TABLE.states.values())
     assert "违法" not in words
     assert "illegal" not in words.lower()
@@ -169,7 +169,7 @@ def test_a_table_that_does_not_fit_together_is_refused(tmp_path: Path, transitio
         read_states(path)
 
 
-def test_a_state_that_nothing_leads_to_is_refused(tmp_path: Path) -> None:
+def test_a_state_that_nothing_points_to_is_refused(tmp_path: Path) -> None:
     content = read_yaml(Path("states.yaml"))
     content["states"]["limbo"] = {"zh": "悬", "en": "Limbo", "means": "open"}
     path = tmp_path / "states.yaml"

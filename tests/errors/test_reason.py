@@ -19,7 +19,7 @@ from imagery.cameras.camera import FaultCode
 from imagery.files.formats import recognise
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("imagery", "inference", "enforcement", "store", "workers", "web")
+ROOMS = ("imagery", "inference", "enforcement", "store", "service", "workers", "web")
 REASONED = ("Reason", "NotComparable", "NotAllowed", "Conflict")
 CODE = re.compile(r"[a-z]+\.[a-z_]+")
 CHINESE = re.compile(r"[一-鿿]")
@@ -53,7 +53,7 @@ def test_every_code_has_a_text_whose_values_are_given_where_it_arises() -> None:
         given = names if code not in ("plan.close", "plan.old") else {"least", "oldest"}  # filled in later
         assert _fields(texts[code]) <= (given or set()), code
         seen.add(code)
-    computed = {"align.earlier_empty", "align.later_empty", "lead.again", "lead.again_within"}
+    computed = {"align.earlier_empty", "align.later_empty", "alert.again", "alert.again_within"}
     computed |= {f"camera.{fault}" for fault in get_args(FaultCode)}
     assert set(texts) - seen <= computed, "nothing says these any more"
     assert all(CHINESE.search(text) for text in texts.values())
@@ -86,3 +86,9 @@ def test_several_reasons_are_said_one_after_the_other_and_unknown_ones_as_they_a
     assert Reason.of(both, both.told()).said("zh") == "拍摄日期不详；something new"
     assert Reason.of("of another version", {"code": "file.truncated", "name": "x"}).said("zh") == "of another version"
     assert Reason.all([]).said("zh") == ""
+
+
+def test_reasons_stored_under_the_former_noun_are_still_said_in_chinese() -> None:
+    stored = {"code": "lead.again", "lead": "330106W2026110001", "share": 0.8}
+    now = Reason("the same", "alert.again", alert="330106W2026110001", share=0.8)
+    assert Reason.of("the same", stored).said("zh") == now.said("zh") != "the same"

@@ -88,7 +88,7 @@ def test_nodata_is_not_counted(save: Save, utm50: dict[str, Any]) -> None:
         assert max(scene.stretch.hi) < 910
 
 
-def test_overviews_and_scattered_windows_lead_to_the_same_stretch(
+def test_overviews_and_scattered_windows_give_the_same_stretch(
     save: Save, utm50: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("imagery.scene._SAMPLE_SIDE", 64)  # so that a small image counts as a large one

@@ -206,7 +206,7 @@ def test_another_place_is_not_called_unchanged(tmp_path: Path) -> None:
         _scan(*paths)
 
 
-def test_the_lead_may_be_read_in_another_system(tmp_path: Path) -> None:
+def test_the_alert_may_be_read_in_another_system(tmp_path: Path) -> None:
     """A hand-computed point: the corner of a house in Gauss-Krüger, its longitude and latitude by hand."""
     image = textured(700, 900)
     after = image.copy()

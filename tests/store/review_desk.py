@@ -1,4 +1,4 @@
-"""A county that reviews the leads of its village: people, leads, and what is told of them."""
+"""A county that reviews the alerts of its village: people, alerts, and what is told of them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from store.access.rights import Viewer
 from store.alerts.transitions import verify_transitions
 from store.review.decisions import judge, undo
 from store.schema.database import Database
-from store.schema.tables import Alert, Delivery, Transition
+from store.schema.tables import AlertRow, Delivery, Transition
 from store.schema.user_tables import Person
-from tests.store.sample_leads import NOW, add_alert, add_village
+from tests.store.sample_alerts import NOW, add_alert, add_village
 
 T = TypeVar("T")
 PEOPLE = {
@@ -63,43 +63,45 @@ class Desk:
                 setattr(alert, name, value)
         return number
 
-    def lead(self, number: str = "330106U2026110001") -> Alert:
+    def alert(self, number: str = "330106U2026110001") -> AlertRow:
         with self.database.read() as session:
-            return session.scalars(select(Alert).where(Alert.number == number)).one()
+            return session.scalars(select(AlertRow).where(AlertRow.number == number)).one()
 
-    def leads(self) -> dict[str, Alert]:
+    def alerts(self) -> dict[str, AlertRow]:
         with self.database.read() as session:
-            return {alert.number: alert for alert in session.scalars(select(Alert).order_by(Alert.id))}
+            return {alert.number: alert for alert in session.scalars(select(AlertRow).order_by(AlertRow.id))}
 
     def change(self, act: Callable[[Session], T]) -> T:
-        """In a transaction that is then there, with logs that are still whole; a lead put into a state has none."""
+        """In a transaction that is then there, with logs that are still whole; an alert put into a state has none."""
         with self.database.write() as session:
             done = act(session)
         with self.database.read() as session:
             assert [chain for chain in verify_transitions(session) if chain.sequence > 1] == []
         return done
 
-    def judge(self, number: str, verdict: Any, by: str = "li", minutes: float = 1, **given: Any) -> Alert:
+    def judge(self, number: str, verdict: Any, by: str = "li", minutes: float = 1, **given: Any) -> AlertRow:
         viewer, now = self.viewer(by), later(minutes)
         return self.change(
-            lambda session: judge(session, self.lead(number), viewer, verdict, settings=self.settings, now=now, **given)
+            lambda session: judge(
+                session, self.alert(number), viewer, verdict, settings=self.settings, now=now, **given
+            )
         )
 
-    def undo(self, number: str, by: str = "li", minutes: float = 5) -> Alert:
+    def undo(self, number: str, by: str = "li", minutes: float = 5) -> AlertRow:
         viewer, now = self.viewer(by), later(minutes)
-        return self.change(lambda session: undo(session, self.lead(number), viewer, now, self.settings))
+        return self.change(lambda session: undo(session, self.alert(number), viewer, now, self.settings))
 
     def week(self) -> dict[str, tuple[int | None, bool]]:
-        """Rank and over the cap, of each lead."""
-        return {number: (alert.rank, alert.over_cap) for number, alert in self.leads().items()}
+        """Rank and over the cap, of each alert."""
+        return {number: (alert.rank, alert.over_cap) for number, alert in self.alerts().items()}
 
     def log(self, number: str = "330106U2026110001") -> list[tuple[str, str]]:
         """(state entered, who), oldest first."""
         with self.database.read() as session:
             rows = session.execute(
                 select(Transition.to_state, Transition.who)
-                .join(Alert, Alert.id == Transition.alert_id)
-                .where(Alert.number == number)
+                .join(AlertRow, AlertRow.id == Transition.alert_id)
+                .where(AlertRow.number == number)
                 .order_by(Transition.sequence)
             )
             return [(row[0], row[1]) for row in rows]

@@ -15,7 +15,7 @@ from errors import SettingsError
 from store.access.rights import Viewer
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert, AlertLock, Area
+from store.schema.tables import AlertLock, AlertRow, Area
 from store.schema.user_tables import Person
 from store.search.alert_search import (
     SORTS,
@@ -42,8 +42,8 @@ def viewer(code: str) -> Viewer:
     return replace(ALL, code=code)
 
 
-def lead(number: str, **given: Any) -> dict[str, Any]:
-    """A row of a lead; ``at`` is its corner in degrees."""
+def alert(number: str, **given: Any) -> dict[str, Any]:
+    """A row of an alert; ``at`` is its corner in degrees."""
     lon, lat = given.pop("at", (120.0, 30.0))
     values: dict[str, Any] = {
         "number": number,
@@ -83,7 +83,7 @@ def lead(number: str, **given: Any) -> dict[str, Any]:
 def add(database: Database, *rows: dict[str, Any]) -> None:
     with database.write() as session:
         for row in rows:  # one by one: so that ids go by the order given
-            session.execute(insert(Alert).values(**row))
+            session.execute(insert(AlertRow).values(**row))
 
 
 def found(database: Database, asked: AlertFilter, code: str = "") -> list[str]:
@@ -92,12 +92,14 @@ def found(database: Database, asked: AlertFilter, code: str = "") -> list[str]:
 
 
 MIXED = [
-    lead("A1", legal_weight=2, score=0.6, area_m2=100.0, due_on=dt.date(2026, 11, 20), grid_code="330106005201"),
-    lead("A2", legal_weight=2, score=0.9, area_m2=900.0, kind="ground", grid_code="330106005202"),
-    lead("A3", legal_weight=0, score=0.95, area_m2=400.0, state="closed", due_on=dt.date(2026, 11, 10)),
-    lead("A4", legal_weight=0, score=0.95, area_m2=400.0, due_on=dt.date(2026, 12, 1), grid_code="330106006"),
-    lead("A5", legal_weight=1, score=0.7, area_m2=50.0, due_on=dt.date(2026, 11, 20), created_at=NOW + dt.timedelta(1)),
-    lead("A6", legal_weight=0, score=0.5, area_m2=5000.0, grid_code="", state="false_change"),
+    alert("A1", legal_weight=2, score=0.6, area_m2=100.0, due_on=dt.date(2026, 11, 20), grid_code="330106005201"),
+    alert("A2", legal_weight=2, score=0.9, area_m2=900.0, kind="ground", grid_code="330106005202"),
+    alert("A3", legal_weight=0, score=0.95, area_m2=400.0, state="closed", due_on=dt.date(2026, 11, 10)),
+    alert("A4", legal_weight=0, score=0.95, area_m2=400.0, due_on=dt.date(2026, 12, 1), grid_code="330106006"),
+    alert(
+        "A5", legal_weight=1, score=0.7, area_m2=50.0, due_on=dt.date(2026, 11, 20), created_at=NOW + dt.timedelta(1)
+    ),
+    alert("A6", legal_weight=0, score=0.5, area_m2=5000.0, grid_code="", state="false_change"),
 ]
 IN_ORDER: dict[Sort, list[str]] = {
     "gravest": ["A2", "A1", "A5", "A3", "A4", "A6"],
@@ -114,7 +116,7 @@ def mixed(database: Database) -> Database:
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_leads_come_in_the_order_asked_for(mixed: Database, sort: Sort) -> None:
+def test_alerts_come_in_the_order_asked_for(mixed: Database, sort: Sort) -> None:
     assert found(mixed, AlertFilter(sort=sort)) == IN_ORDER[sort]
 
 
@@ -134,10 +136,10 @@ def test_pages_together_are_the_whole_list(mixed: Database, sort: Sort, limit: i
     assert after is None
 
 
-def test_leads_that_come_meanwhile_shift_no_page(mixed: Database) -> None:
+def test_alerts_that_come_meanwhile_shift_no_page(mixed: Database) -> None:
     with mixed.read() as session:
         after = search_alerts(session, ALL, AlertFilter(), limit=2).after
-    add(mixed, lead("A0", legal_weight=3))
+    add(mixed, alert("A0", legal_weight=3))
     with mixed.read() as session:
         page = search_alerts(session, ALL, AlertFilter(), limit=2, after=after)
     assert [row.number for row in page.rows] == ["A5", "A3"]
@@ -176,8 +178,8 @@ def test_a_filter_leaves_what_it_asks_for(mixed: Database, asked: AlertFilter, e
 def test_further_filters(database: Database) -> None:
     add(
         database,
-        lead("B1", change_type="solar_panels", sources_seen=2, assignee="wang", last_date=dt.date(2026, 11, 5)),
-        lead("B2", over_cap=True, last_date=dt.date(2026, 11, 6), at=(121.0, 30.0)),
+        alert("B1", change_type="solar_panels", sources_seen=2, assignee="wang", last_date=dt.date(2026, 11, 5)),
+        alert("B2", over_cap=True, last_date=dt.date(2026, 11, 6), at=(121.0, 30.0)),
     )
     for asked in (
         AlertFilter(types=("solar_panels",)),
@@ -195,7 +197,7 @@ def test_further_filters(database: Database) -> None:
 
 def test_days_of_making_are_local_days(database: Database) -> None:
     evening = dt.datetime(2026, 11, 30, 16, 30, tzinfo=dt.UTC)  # half past midnight of the first in Shanghai
-    add(database, lead("C1", created_at=evening))
+    add(database, alert("C1", created_at=evening))
     assert found(database, AlertFilter(created_since=TODAY, created_until=TODAY)) == ["C1"]
     assert found(database, AlertFilter(created_until=dt.date(2026, 11, 30))) == []
     assert found(database, AlertFilter(created_since=TODAY, zone=ZoneInfo("UTC"))) == []
@@ -213,7 +215,7 @@ def test_a_person_finds_what_lies_under_their_code(mixed: Database) -> None:
         assert len(alert_outlines(session, everywhere, AlertFilter(), EVERYWHERE)) == 1
 
 
-def test_a_lead_of_others_is_as_if_it_were_not_there(mixed: Database) -> None:
+def test_an_alert_of_others_is_as_if_it_were_not_there(mixed: Database) -> None:
     with mixed.read() as session:
         own = alert_by_number(session, viewer("330106005"), "A1")
         assert own is not None
@@ -226,7 +228,7 @@ def test_a_lead_of_others_is_as_if_it_were_not_there(mixed: Database) -> None:
 def test_a_row_tells_what_a_list_shows(database: Database) -> None:
     under = (("a", "cultivated", 0.5), ("b", "plan", 0.2), ("c", "plan", 0.1), ("d", "protected", 0.0))  # d: looked at
     overlaps = [{"layer": name, "kind": kind, "share": share} for name, kind, share in under]
-    add(database, lead("D1", overlaps=overlaps, evidence={"before": "e/before.jpg"}), lead("D2", grid_code="3301"))
+    add(database, alert("D1", overlaps=overlaps, evidence={"before": "e/before.jpg"}), alert("D2", grid_code="3301"))
     with database.write() as session:
         outline = bounds_of(box(119, 29, 121, 31))
         session.add(Area(code="330106005201", name="东穆坞村", level="village", loaded_at=NOW, **outline))
@@ -289,7 +291,7 @@ def test_neighbours_are_those_of_the_list(mixed: Database, sort: Sort) -> None:
             assert neighbours(session, ALL, AlertFilter(sort=sort), number) == expected
 
 
-def test_a_lead_that_was_just_judged_still_has_neighbours(mixed: Database) -> None:
+def test_an_alert_that_was_just_judged_still_has_neighbours(mixed: Database) -> None:
     with mixed.read() as session:
         assert neighbours(session, ALL, AlertFilter(states=("new",)), "A3") == ("A5", "A4", 4)
 
@@ -299,12 +301,12 @@ def clustered(session: Session, zoom: float, asked: AlertFilter | None = None) -
     return alerts_on_map(session, ALL, asked or AlertFilter(), bbox, zoom)
 
 
-def test_leads_close_together_are_one_cluster_from_afar(database: Database) -> None:
+def test_alerts_close_together_are_one_cluster_from_afar(database: Database) -> None:
     add(
         database,
-        lead("E1", at=(120.01, 30.01), score=1.0),
-        lead("E2", at=(120.03, 30.01), legal_weight=1, kind="ground", score=0.5, state="published"),
-        lead("E3", at=(125.0, 35.0), state="returned"),
+        alert("E1", at=(120.01, 30.01), score=1.0),
+        alert("E2", at=(120.03, 30.01), legal_weight=1, kind="ground", score=0.5, state="published"),
+        alert("E3", at=(125.0, 35.0), state="returned"),
     )
     with database.read() as session:
         cluster, point = clustered(session, 6)
@@ -320,7 +322,7 @@ def test_leads_close_together_are_one_cluster_from_afar(database: Database) -> N
 
 
 def test_clusters_do_not_jump_when_the_map_is_moved(database: Database) -> None:
-    add(database, *(lead(f"F{n}", at=(120 + n / 100, 30.0)) for n in range(20)))
+    add(database, *(alert(f"F{n}", at=(120 + n / 100, 30.0)) for n in range(20)))
     with database.read() as session:
         one, other = (
             {(c.lon, c.lat, c.count) for c in alerts_on_map(session, ALL, AlertFilter(), (west, 29, 121, 31), 9)}
@@ -330,8 +332,8 @@ def test_clusters_do_not_jump_when_the_map_is_moved(database: Database) -> None:
     assert len(one) > 1
 
 
-def test_a_map_of_everything_at_a_close_zoom_leaves_no_lead_out(database: Database) -> None:
-    add(database, *(lead(f"G{n:02d}", at=(110 + n % 7, 25 + n // 7)) for n in range(49)))
+def test_a_map_of_everything_at_a_close_zoom_leaves_no_alert_out(database: Database) -> None:
+    add(database, *(alert(f"G{n:02d}", at=(110 + n % 7, 25 + n // 7)) for n in range(49)))
     with database.read() as session:
         drawn = alerts_on_map(session, ALL, AlertFilter(), (109, 24, 118, 33), 18, most=9)
     assert sum(one.count for one in drawn) == 49

@@ -1,4 +1,4 @@
-"""What scans see becomes leads, each there once: further sights, rejections, approvals, the cap, and what is told."""
+"""What scans see becomes alerts, each there once: further sights, rejections, approvals, the cap, and what is told."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from store.alerts.recording import Recorded, record_changes
 from store.alerts.sightings import SeenChange, place_changes
 from store.alerts.transitions import append_transition, verify_transitions
 from store.schema.database import Database
-from store.schema.tables import Alert, Area, Delivery, Feature, Observation, Scan, SceneRow, Transition
+from store.schema.tables import AlertRow, Area, Delivery, Feature, Observation, Scan, SceneRow, Transition
 from tests.store.places import NOW, VILLAGE, add_approval, add_area, add_scan, add_scene, change, ground
 
 SPRING, AUTUMN, WINTER = dt.date(2026, 3, 1), dt.date(2026, 10, 20), dt.date(2026, 12, 5)
@@ -52,11 +52,11 @@ class Place:
         found = session.scalars(select(SceneRow).where(SceneRow.date == date)).first()
         return found or add_scene(session, date, **given)
 
-    def alerts(self) -> list[Alert]:
+    def alerts(self) -> list[AlertRow]:
         with self.database.read() as session:
-            return list(session.scalars(select(Alert).order_by(Alert.id)))
+            return list(session.scalars(select(AlertRow).order_by(AlertRow.id)))
 
-    def alert(self) -> Alert:
+    def alert(self) -> AlertRow:
         [alert] = self.alerts()
         return alert
 
@@ -74,9 +74,9 @@ class Place:
         return [kind for _, kind in self.told()]
 
     def move(self, state: str, role: str, **evidence: Any) -> None:
-        """A person, or the system, moves the one lead."""
+        """A person, or the system, moves the one alert."""
         with self.database.write() as session:
-            alert = session.scalars(select(Alert)).one()
+            alert = session.scalars(select(AlertRow)).one()
             append_transition(
                 session, alert, state, who=f"a {role}", role=role, why="for the test", at=NOW, evidence=evidence
             )
@@ -92,7 +92,7 @@ def place(database: Database, tmp_path: Path) -> Place:
     return Place(database, read_service(home=tmp_path, alerts={"cap_per_grid_and_week": 3}))
 
 
-def test_a_new_change_becomes_a_numbered_lead_of_its_village_and_is_announced(place: Place) -> None:
+def test_a_new_change_becomes_a_numbered_alert_of_its_village_and_is_announced(place: Place) -> None:
     recorded = place.scan([change(1, 560, 100, 60, score=0.9)])
     alert = place.alert()
     assert recorded.counts() == {"new": 1}
@@ -137,7 +137,7 @@ def test_where_the_map_is_not_loaded_the_code_of_the_batch_answers(place: Place)
     assert (no_villages_loaded.township_code, no_villages_loaded.grid_code) == (VILLAGE[:9], VILLAGE)
 
 
-def test_a_place_seen_again_is_one_more_observation_and_no_new_lead(place: Place) -> None:
+def test_a_place_seen_again_is_one_more_observation_and_no_new_alert(place: Place) -> None:
     place.scan([change(1, 100, 100, 40)])
     recorded = place.scan([change(7, 100, 100, 60, score=0.95)], after=WINTER)
     alert = place.alert()
@@ -149,7 +149,7 @@ def test_a_place_seen_again_is_one_more_observation_and_no_new_lead(place: Place
     assert place.kinds_told() == ["created", "seen_again"]
 
 
-def test_ground_works_on_which_a_building_rises_stay_one_lead_of_the_new_kind(place: Place) -> None:
+def test_ground_works_on_which_a_building_rises_stay_one_alert_of_the_new_kind(place: Place) -> None:
     place.scan([change(1, 100, 100, 60, kind="ground")])
     place.scan([change(1, 110, 110, 40, kind="construction")], after=WINTER)
     assert place.alert().kind == "construction"
@@ -163,7 +163,7 @@ def test_the_same_image_compared_with_another_earlier_one_is_no_news(place: Plac
     assert place.kinds_told() == ["created"]
 
 
-def test_an_older_image_that_comes_in_late_does_not_change_how_the_lead_looks(place: Place) -> None:
+def test_an_older_image_that_comes_in_late_does_not_change_how_the_alert_looks(place: Place) -> None:
     place.scan([change(1, 100, 100, 40)])
     place.scan([change(1, 100, 100, 25)], before=dt.date(2025, 1, 1), after=dt.date(2026, 5, 1))
     alert = place.alert()
@@ -171,7 +171,7 @@ def test_an_older_image_that_comes_in_late_does_not_change_how_the_lead_looks(pl
     assert alert.area_m2 == pytest.approx(1600, rel=0.01)
 
 
-def test_two_changes_on_one_lead_are_one_observation_of_their_whole_area(place: Place) -> None:
+def test_two_changes_on_one_alert_are_one_observation_of_their_whole_area(place: Place) -> None:
     place.scan([change(1, 100, 100, 100)])
     place.scan([change(1, 100, 100, 40), change(2, 150, 150, 50, score=0.9)], after=WINTER)
     alert = place.alert()
@@ -200,7 +200,7 @@ def test_what_a_person_rejected_stays_away_until_it_has_grown(place: Place) -> N
         assert verify_transitions(session) == []
 
 
-def test_a_lead_under_an_approval_is_suppressed_with_the_reason(place: Place) -> None:
+def test_an_alert_under_an_approval_is_suppressed_with_the_reason(place: Place) -> None:
     with place.database.write() as session:
         add_approval(session, ground(90, 90, 150, 150), dt.date(2026, 1, 1), dt.date(2026, 11, 30))
     recorded = place.scan([change(1, 100, 100, 40)])
@@ -219,7 +219,7 @@ def test_a_lead_under_an_approval_is_suppressed_with_the_reason(place: Place) ->
     assert place.kinds_told() == ["suppressed", "returned"]
 
 
-def test_an_approval_that_is_loaded_later_suppresses_a_lead_only_while_no_person_has_it(place: Place) -> None:
+def test_an_approval_that_is_loaded_later_suppresses_an_alert_only_while_no_person_has_it(place: Place) -> None:
     place.scan([change(1, 100, 100, 40)])
     with place.database.write() as session:
         add_approval(session, ground(90, 90, 150, 150))
@@ -237,10 +237,10 @@ def test_what_a_person_suppressed_is_not_brought_back_by_a_scan(place: Place) ->
     assert place.alert().state == "suppressed"
 
 
-def test_a_demolition_on_a_lead_that_is_to_be_corrected_is_its_evidence_and_not_its_outline(place: Place) -> None:
+def test_a_demolition_on_an_alert_that_is_to_be_corrected_is_its_evidence_and_not_its_outline(place: Place) -> None:
     place.scan([change(1, 100, 100, 40)])
     with place.database.write() as session:
-        alert = session.scalars(select(Alert)).one()
+        alert = session.scalars(select(AlertRow)).one()
         for state, who, role, evidence in (
             ("triaged", "a", "county", {}),
             ("published", "a", "county", {}),
@@ -285,14 +285,14 @@ def test_what_was_given_keeps_its_place_and_a_free_place_goes_to_the_next(place:
     assert place.told()[3:] == [(place.alerts()[0].number, "suppressed"), (surer.number, "created")]
 
 
-def test_over_cap_leads_seen_again_are_not_announced_either(place: Place) -> None:
+def test_over_cap_alerts_seen_again_are_not_announced_either(place: Place) -> None:
     place.scan([change(n, 50 * n, 100, 30, score=0.5 + n / 20) for n in (1, 2, 3, 4)])
     place.scan([change(1, 50, 100, 30)], after=WINTER)
     assert place.alerts()[0].seen == 2
     assert place.kinds_told() == ["created"] * 3
 
 
-def test_two_scans_that_end_at_once_make_one_lead_of_one_place(place: Place) -> None:
+def test_two_scans_that_end_at_once_make_one_alert_of_one_place(place: Place) -> None:
     barrier = threading.Barrier(2)
     failed: list[BaseException] = []
 
@@ -327,7 +327,7 @@ def test_two_scans_that_end_at_once_make_one_lead_of_one_place(place: Place) -> 
     assert place.kinds_told() == ["created"]
 
 
-def test_a_transaction_that_fails_leaves_neither_leads_nor_numbers(place: Place) -> None:
+def test_a_transaction_that_fails_leaves_neither_alerts_nor_numbers(place: Place) -> None:
     place.scan([])
     with place.database.read() as session:
         scan_id = session.scalars(select(Scan.id)).one()

@@ -42,7 +42,7 @@ def keep(settings: ServiceSettings) -> None:
         session.flush()
         session.add(Feature(layer_id=1, attributes={"面积": 1.5}, valid_to=None, **bounds_of(box(113, 34, 114, 35))))
         session.add(Job(kind="a", queue="scan", payload={"n": [1]}, unique_key="a", run_after=NOW, created_at=NOW))
-        session.add(Counter(name="leads", value=2**40))
+        session.add(Counter(name="alerts", value=2**40))
     database.close()
     objects = open_objects(settings)
     for key, content in FILES.items():

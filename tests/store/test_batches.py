@@ -108,7 +108,7 @@ def test_a_name_is_in_a_batch_once(database: Database) -> None:
         assert file_names(session, batch.id) == {"a.tif"}
 
 
-def test_a_key_leads_to_the_batch_that_has_it(database: Database) -> None:
+def test_a_key_points_to_the_batch_that_has_it(database: Database) -> None:
     with database.write() as session:
         first = begun(session, "watch:1")
         end_receiving(session, first.id, NOW)

@@ -29,16 +29,16 @@ def _count(database: Database, name: str) -> int:
 def counted(database: Database) -> Database:
     """A database with one counter at 0."""
     with database.write() as session:
-        session.add(Counter(name="leads", value=0))
+        session.add(Counter(name="alerts", value=0))
     return database
 
 
 def test_what_is_written_stays(counted: Database) -> None:
     with counted.write() as session:
-        counter = session.get(Counter, "leads")
+        counter = session.get(Counter, "alerts")
         assert counter is not None
         counter.value = 7
-    assert _count(counted, "leads") == 7
+    assert _count(counted, "alerts") == 7
 
 
 def test_a_failed_transaction_leaves_nothing(counted: Database) -> None:
@@ -53,7 +53,7 @@ def test_a_failed_transaction_leaves_nothing(counted: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         fail("another")
     with pytest.raises(IntegrityError):
-        fail("leads")  # is there already
+        fail("alerts")  # is there already
     assert _count(counted, "other") == 0
 
 
@@ -94,14 +94,14 @@ def test_the_features_of_a_removed_layer_go_with_it(database: Database) -> None:
 def test_writers_on_sqlite_wait_for_each_other(sqlite: Database) -> None:
     """Each reads before it writes, which is where two transactions of SQLite's default deadlock."""
     with sqlite.write() as session:
-        session.add(Counter(name="leads", value=0))
+        session.add(Counter(name="alerts", value=0))
     together = threading.Barrier(2)
 
     def count_up() -> None:
         together.wait()
         for _ in range(25):
             with sqlite.write() as session:
-                counter = session.get(Counter, "leads")
+                counter = session.get(Counter, "alerts")
                 assert counter is not None
                 counter.value += 1
 
@@ -110,15 +110,15 @@ def test_writers_on_sqlite_wait_for_each_other(sqlite: Database) -> None:
         writer.start()
     for writer in writers:
         writer.join()
-    assert _count(sqlite, "leads") == 50
+    assert _count(sqlite, "alerts") == 50
 
 
 def test_a_reader_on_sqlite_does_not_wait_for_a_writer(sqlite: Database) -> None:
     with sqlite.write() as session:
-        session.add(Counter(name="leads", value=1))
+        session.add(Counter(name="alerts", value=1))
         session.flush()
-        assert _count(sqlite, "leads") == 0
-    assert _count(sqlite, "leads") == 1
+        assert _count(sqlite, "alerts") == 0
+    assert _count(sqlite, "alerts") == 1
 
 
 def test_a_connection_that_the_server_cut_is_replaced(postgresql: Database) -> None:

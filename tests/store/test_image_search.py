@@ -1,4 +1,4 @@
-"""Scenes, scans, nights and reviewed leads as a person may see them, on every database."""
+"""Scenes, scans, nights and reviewed alerts as a person may see them, on every database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store.alerts.transitions import append_transition, log_of
 from store.review.reviewed_scans import reviewed_scans
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert, Night, Observation, Uncompared
+from store.schema.tables import AlertRow, Night, Observation, Uncompared
 from store.search.alert_search import row_of
 from store.search.image_search import (
     SceneFilter,
@@ -31,9 +31,9 @@ OF_A = Viewer("a", "", "village", A, False, 2)
 
 
 def settle(session: Session) -> dict[str, int]:
-    """Two scenes and a scan of each village, in one night; each has a lead that was judged true on the screen."""
+    """Two scenes and a scan of each village, in one night; each has an alert that was judged true on the screen."""
     session.add(Night(id=1, day=dt.date(2026, 11, 23), state="done", begun_at=NOW, summary={}))
-    leads = {}
+    alerts = {}
     for east, code in ((0, A), (1500, B)):
         outline = ground(east, 0, east + 1000, 1000)
         add_area(session, code, outline)
@@ -45,7 +45,7 @@ def settle(session: Session) -> dict[str, int]:
         )
         place = bounds_of(ground(east + 10, 10, east + 50, 50))
         common = {"kind": "construction", "score": 0.5, "area_m2": 1600.0, "created_at": NOW}
-        alert = Alert(
+        alert = AlertRow(
             number=f"N{code}",
             state="new",
             detected={},
@@ -61,8 +61,8 @@ def settle(session: Session) -> dict[str, int]:
         for state, role in (("new", "system"), ("triaged", "county")):
             evidence = {"verdict": "true"} if role == "county" else {}
             append_transition(session, alert, state, who=role, role=role, why="", at=NOW, evidence=evidence)
-        leads[code] = alert.id
-    return leads
+        alerts[code] = alert.id
+    return alerts
 
 
 def test_each_list_is_of_the_viewers_ground(database: Database) -> None:
@@ -100,34 +100,34 @@ def test_scenes_come_page_by_page_and_by_place(database: Database) -> None:
         assert count_scenes(session, CITY, SceneFilter(bbox=bounds)) == 2
 
 
-def test_a_leads_row_outline_log_and_map_are_found(database: Database) -> None:
+def test_an_alerts_row_outline_log_and_map_are_found(database: Database) -> None:
     with database.write() as session:
-        leads = settle(session)
+        alerts = settle(session)
     with database.read() as session:
         row = row_of(session, OF_A, f"N{A}", NOW)
         assert row is not None
-        assert row.id == leads[A]
+        assert row.id == alerts[A]
         assert row_of(session, OF_A, f"N{B}", NOW) is None
-        assert outlines_of(session, [leads[A]])[leads[A]].area > 0
-        alert = session.get_one(Alert, leads[A])
+        assert outlines_of(session, [alerts[A]])[alerts[A]].area > 0
+        alert = session.get_one(AlertRow, alerts[A])
         assert [step.fields["to_state"] for step in log_of(session, alert)] == ["new", "triaged"]
         assert [area.code for area in areas_around(session, OF_A, alert)] == [A]
         assert [area.code for area in areas_around(session, CITY, alert)] == [A, B]
 
 
-def test_reviewed_leads_go_by_their_last_scan_and_state(database: Database) -> None:
+def test_reviewed_alerts_go_by_their_last_scan_and_state(database: Database) -> None:
     with database.write() as session:
-        leads = settle(session)
-        session.get_one(Alert, leads[B]).state = "false_change"
+        alerts = settle(session)
+        session.get_one(AlertRow, alerts[B]).state = "false_change"
     with database.read() as session:
         found, left_out = reviewed_scans(session, CITY)
-        assert [(lead.lead, lead.confirmed) for scan in found for lead in scan.leads] == [
+        assert [(alert.alert, alert.confirmed) for scan in found for alert in scan.alerts] == [
             (f"N{A}", True),
             (f"N{B}", False),
         ]
         assert left_out == 0
-        assert [lead.lead for scan in reviewed_scans(session, OF_A)[0] for lead in scan.leads] == [f"N{A}"]
+        assert [alert.alert for scan in reviewed_scans(session, OF_A)[0] for alert in scan.alerts] == [f"N{A}"]
     with database.write() as session:
-        session.get_one(Alert, leads[A]).state = "returned"
+        session.get_one(AlertRow, alerts[A]).state = "returned"
     with database.read() as session:
         assert reviewed_scans(session, OF_A) == ([], 0)

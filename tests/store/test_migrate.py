@@ -106,7 +106,7 @@ def test_an_empty_database_migrates_up_and_down_and_up_again(empty: Database) ->
 def test_what_is_current_stays_as_it_is(empty: Database) -> None:
     upgrade(empty)
     with empty.write() as session:
-        session.add(Counter(name="leads", value=3))
+        session.add(Counter(name="alerts", value=3))
     upgrade(empty)
     with empty.read() as session:
         assert session.scalars(select(Counter.value)).one() == 3
@@ -155,6 +155,21 @@ def test_migrated_tables_take_and_give_what_the_program_keeps(empty: Database) -
     with empty.read() as session:
         assert session.scalars(select(Area)).one().outline.equals(outline)
         assert session.scalars(select(Job)).one().payload == {"a": [1]}
+
+
+def test_counters_and_summaries_say_alert_after_the_migration_and_keep_their_values(empty: Database) -> None:
+    upgrade(empty)
+    downgrade(empty, "0005")
+    former = {"leads": 4, "lead:330106:W:202611": 7, "night plans": 2}
+    with empty.write() as session:
+        counters = _reflect(session.connection()).tables["counters"]
+        session.execute(counters.insert(), [{"name": name, "value": value} for name, value in former.items()])
+        session.add(Night(day=NOW.date(), state="done", begun_at=NOW, summary={"changes": 1, "leads": {"new": 3}}))
+    upgrade(empty)
+    with empty.read() as session:
+        kept = {row.name: row.value for row in session.scalars(select(Counter))}
+        assert kept == {"alerts": 4, "alert:330106:W:202611": 7, "night plans": 2}
+        assert session.scalars(select(Night.summary)).one() == {"changes": 1, "alerts": {"new": 3}}
 
 
 def test_qgis_finds_the_outlines_and_their_reference_system(postgresql_url: str) -> None:

@@ -99,7 +99,7 @@ def test_keys_are_listed_in_order_by_how_they_begin(objects: Objects) -> None:
     assert list(objects.keys("nothing/")) == []
 
 
-def test_a_key_that_could_lead_elsewhere_is_refused(objects: Objects) -> None:
+def test_a_key_that_could_alert_elsewhere_is_refused(objects: Objects) -> None:
     outside = ["/etc/passwd", "../a", "a/../../b", "a/..", "a//b", "a/", ".hidden", "a/.b"]
     for key in ["", *outside, "a b", "图.tif", "a\\b", "a\n", "a" * 401]:
         for ask in (objects.read, objects.size, objects.exists, objects.delete):

@@ -1,4 +1,4 @@
-"""The outbox: written with what it tells of, sent in order, for each lead and target."""
+"""The outbox: written with what it tells of, sent in order, for each alert and target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 
 from configs.service import ServiceSettings, read_service
-from store.alerts.alert_data import read_lead
+from store.alerts.alert_data import read_alert
 from store.alerts.outbox import (
     announce,
     drop,
@@ -22,8 +22,8 @@ from store.alerts.outbox import (
     targets,
 )
 from store.schema.database import Database
-from store.schema.tables import Alert, Delivery, Job
-from tests.store.sample_leads import NOW, add_alert, add_village, lead_in, see
+from store.schema.tables import AlertRow, Delivery, Job
+from tests.store.sample_alerts import NOW, add_alert, add_village, alert_in, see
 
 HOOKS = [{"url": f"https://hook.example/{name}", "secret": "s" * 16} for name in ("a", "b")]
 SETTINGS = read_service()  # embedded: the drop folder alone
@@ -41,7 +41,7 @@ def _announce(
     database: Database, kind: str = "tuban.alert.created", settings: ServiceSettings = SETTINGS, alert_id: int = 1
 ) -> None:
     with database.write() as session:
-        alert = session.get(Alert, alert_id)
+        alert = session.get(AlertRow, alert_id)
         assert alert is not None
         announce(session, alert, kind, settings, NOW)
 
@@ -90,7 +90,7 @@ def test_targets_are_those_of_the_settings(given: dict[str, object], expected: t
 
 
 def test_every_target_gets_the_same_event_and_a_job_of_its_own(each: Database) -> None:
-    lead_in(each)
+    alert_in(each)
     _announce(each, settings=MANY)
     with each.read() as session:
         rows = [delivery for delivery, _ in list_deliveries(session)]
@@ -102,8 +102,8 @@ def test_every_target_gets_the_same_event_and_a_job_of_its_own(each: Database) -
     assert {(job.kind, job.queue) for job in jobs} == {("deliver", "deliver")}
 
 
-def test_an_event_holds_the_lead_with_its_areas_images_and_sights(each: Database) -> None:
-    lead_in(each)
+def test_an_event_holds_the_alert_with_its_areas_images_and_sights(each: Database) -> None:
+    alert_in(each)
     _announce(each)
     with each.read() as session:
         event = session.scalars(select(Delivery.event)).one()
@@ -122,7 +122,7 @@ def test_an_event_holds_the_lead_with_its_areas_images_and_sights(each: Database
 
 
 def test_evidence_is_a_link_where_there_are_pages(database: Database) -> None:
-    lead_in(database)
+    alert_in(database)
     _announce(database, settings=read_service(public_url="https://tuban.example/"))
     with database.read() as session:
         event = session.scalars(select(Delivery.event)).one()
@@ -135,26 +135,26 @@ def test_evidence_is_a_link_where_there_are_pages(database: Database) -> None:
 def test_sights_are_told_oldest_first(each: Database) -> None:
     with each.write() as session:
         add_village(session)
-        alert = add_alert(session)
-        see(session, alert, dt.date(2026, 9, 1), "satellite", 800.0)
-        lead = read_lead(session, alert)
-    assert [(sight.date, sight.area_m2) for sight in lead.sights] == [
+        row = add_alert(session)
+        see(session, row, dt.date(2026, 9, 1), "satellite", 800.0)
+        alert = read_alert(session, row)
+    assert [(sight.date, sight.area_m2) for sight in alert.sights] == [
         (dt.date(2026, 9, 1), 800.0),
         (dt.date(2026, 11, 30), 1234.5),
     ]
 
 
 def test_a_transaction_that_is_rolled_back_tells_nothing(database: Database) -> None:
-    lead_in(database)
+    alert_in(database)
     with database.read() as session:
-        announce(session, session.get_one(Alert, 1), "tuban.alert.created", SETTINGS, NOW)
+        announce(session, session.get_one(AlertRow, 1), "tuban.alert.created", SETTINGS, NOW)
         session.rollback()
     assert _states(database) == []
     assert _jobs(database) == []
 
 
-def test_events_of_one_lead_have_a_job_one_after_the_other(each: Database) -> None:
-    lead_in(each)
+def test_events_of_one_alert_have_a_job_one_after_the_other(each: Database) -> None:
+    alert_in(each)
     for kind in ("tuban.alert.created", "tuban.alert.seen_again", "tuban.alert.state_changed"):
         _announce(each, kind)
     assert _jobs(each) == [1]
@@ -168,7 +168,7 @@ def test_events_of_one_lead_have_a_job_one_after_the_other(each: Database) -> No
 
 
 def test_a_delivery_is_not_sent_before_the_one_in_front_of_it(database: Database) -> None:
-    lead_in(database)
+    alert_in(database)
     _announce(database)
     _announce(database, "tuban.alert.seen_again")
     with database.read() as session:
@@ -178,8 +178,8 @@ def test_a_delivery_is_not_sent_before_the_one_in_front_of_it(database: Database
     assert first.event["type"] == "tuban.alert.created"
 
 
-def test_leads_and_targets_do_not_wait_for_each_other(database: Database) -> None:
-    lead_in(database)
+def test_alerts_and_targets_do_not_wait_for_each_other(database: Database) -> None:
+    alert_in(database)
     with database.write() as session:
         add_alert(session, "330106W2026110002")
     _announce(database, settings=MANY)
@@ -188,7 +188,7 @@ def test_leads_and_targets_do_not_wait_for_each_other(database: Database) -> Non
 
 
 def test_a_delivered_event_is_not_sent_again(database: Database) -> None:
-    lead_in(database)
+    alert_in(database)
     _announce(database)
     _deliver(database, 1)
     _deliver(database, 1)
@@ -198,7 +198,7 @@ def test_a_delivered_event_is_not_sent_again(database: Database) -> None:
 
 
 def test_a_failed_delivery_waits_longer_each_time_and_is_dead_in_the_end(each: Database) -> None:
-    lead_in(each)
+    alert_in(each)
     _announce(each)
     pauses = []
     for _ in range(3):
@@ -215,7 +215,7 @@ def test_a_failed_delivery_waits_longer_each_time_and_is_dead_in_the_end(each: D
 
 
 def test_a_target_may_ask_for_a_longer_pause(database: Database) -> None:
-    lead_in(database)
+    alert_in(database)
     _announce(database)
     _fail(database, 1, wait=600)
     with database.read() as session:
@@ -223,7 +223,7 @@ def test_a_target_may_ask_for_a_longer_pause(database: Database) -> None:
 
 
 def _dead_with_one_behind(database: Database) -> None:
-    lead_in(database)
+    alert_in(database)
     _announce(database)
     _announce(database, "tuban.alert.seen_again")
     assert _fail(database, 1, attempts=1) == "dead"
@@ -266,7 +266,7 @@ def test_dropping_one_that_waits_in_the_middle_starts_nothing(database: Database
 
 
 def test_only_what_is_dead_is_revived(database: Database) -> None:
-    lead_in(database)
+    alert_in(database)
     _announce(database)
     with database.write() as session:
         assert not revive(session, 1, NOW)
@@ -276,7 +276,7 @@ def test_only_what_is_dead_is_revived(database: Database) -> None:
 
 
 def test_a_delivery_whose_job_died_with_its_processes_is_revived_by_its_job(database: Database) -> None:
-    lead_in(database)
+    alert_in(database)
     _announce(database)
     with database.write() as session:
         session.get_one(Job, 1).state = "dead"
@@ -287,13 +287,13 @@ def test_a_delivery_whose_job_died_with_its_processes_is_revived_by_its_job(data
 
 
 def test_an_unknown_kind_of_event_is_refused(database: Database) -> None:
-    lead_in(database)
+    alert_in(database)
     with pytest.raises(ValueError, match="kind of event"):
         _announce(database, "tuban.alert.exploded")
 
 
 def test_events_announced_at_once_get_sequences_of_their_own(each: Database) -> None:
-    lead_in(each)
+    alert_in(each)
     together = threading.Barrier(6)
 
     def tell() -> None:
@@ -312,10 +312,10 @@ def test_events_announced_at_once_get_sequences_of_their_own(each: Database) -> 
 
 
 def test_whether_the_next_event_gets_a_job_is_never_decided_by_two_at_once(postgresql: Database) -> None:
-    lead_in(postgresql)
+    alert_in(postgresql)
     _announce(postgresql)
     with postgresql.write() as telling:
-        announce(telling, telling.get_one(Alert, 1), "tuban.alert.seen_again", SETTINGS, NOW)
+        announce(telling, telling.get_one(AlertRow, 1), "tuban.alert.seen_again", SETTINGS, NOW)
         with postgresql.read() as delivering:
             delivering.execute(text("SET LOCAL lock_timeout = '50ms'"))
             with pytest.raises(OperationalError, match="lock timeout"):

@@ -1,11 +1,11 @@
-"""Planned moments are taken once; of several schedulers one leads; processes say that they live."""
+"""Planned moments are taken once; of several schedulers one alerts; processes say that they live."""
 
 from __future__ import annotations
 
 import datetime as dt
 
 from store.jobs.processes import forget, forget_silent, last_active, processes, say_alive
-from store.jobs.schedule_slots import lead, resign, take
+from store.jobs.schedule_slots import become_leader, resign, take
 from store.schema.database import Database
 
 NOW = dt.datetime(2026, 11, 20, 2, 30, tzinfo=dt.UTC)
@@ -23,23 +23,23 @@ def test_a_moment_is_taken_once(database: Database) -> None:
         assert take(session, "night", "2026-11-21", "b", NOW)
 
 
-def test_one_scheduler_leads_until_it_is_silent(database: Database) -> None:
+def test_one_scheduler_is_leader_until_it_is_silent(database: Database) -> None:
     with database.write() as session:
-        assert lead(session, "a", NOW, 60)
-        assert not lead(session, "b", after(10), 60)
-        assert lead(session, "a", after(50), 60)
-        assert not lead(session, "b", after(110), 60)
-        assert lead(session, "b", after(111), 60)
-        assert not lead(session, "a", after(112), 60)
+        assert become_leader(session, "a", NOW, 60)
+        assert not become_leader(session, "b", after(10), 60)
+        assert become_leader(session, "a", after(50), 60)
+        assert not become_leader(session, "b", after(110), 60)
+        assert become_leader(session, "b", after(111), 60)
+        assert not become_leader(session, "a", after(112), 60)
 
 
 def test_who_resigns_is_followed_at_once(database: Database) -> None:
     with database.write() as session:
-        lead(session, "a", NOW, 60)
+        become_leader(session, "a", NOW, 60)
         resign(session, "b")
-        assert not lead(session, "b", after(1), 60)
+        assert not become_leader(session, "b", after(1), 60)
         resign(session, "a")
-        assert lead(session, "b", after(2), 60)
+        assert become_leader(session, "b", after(2), 60)
 
 
 def test_processes_are_known_while_they_say_that_they_live(database: Database) -> None:

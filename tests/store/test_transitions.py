@@ -15,7 +15,7 @@ from enforcement.states import NotAllowed
 from store.alerts.transitions import BrokenChain, Closing, append_transition, closings, verify_transitions
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert
+from store.schema.tables import AlertRow
 
 NOON = dt.datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=dt.UTC)
 
@@ -26,8 +26,8 @@ def embedded(sqlite: Database) -> Database:
     return sqlite
 
 
-def add_alert(session: Session, number: str = "130131U2026110001") -> Alert:
-    alert = Alert(
+def add_alert(session: Session, number: str = "130131U2026110001") -> AlertRow:
+    alert = AlertRow(
         number=number,
         kind="construction",
         state="new",
@@ -43,7 +43,7 @@ def add_alert(session: Session, number: str = "130131U2026110001") -> Alert:
     return alert
 
 
-def step(session: Session, alert: Alert, to: str, role: str = "county", who: str = "li", **evidence: object) -> None:
+def step(session: Session, alert: AlertRow, to: str, role: str = "county", who: str = "li", **evidence: object) -> None:
     later = alert.changed_at + dt.timedelta(minutes=1)
     append_transition(session, alert, to, who=who, role=role, why=f"因为 {to}", at=later, evidence=evidence)
 
@@ -76,7 +76,7 @@ def test_a_step_is_written_with_the_hash_of_the_one_before(database: Database) -
         assert first.previous_hash == START
         assert second.previous_hash == first.hash
     with database.read() as session:
-        kept = session.get(Alert, alert.id)
+        kept = session.get(AlertRow, alert.id)
         assert kept is not None
         assert (kept.state, kept.state_reason, kept.changed_at) == ("published", "", NOON)
 
@@ -216,9 +216,9 @@ def test_two_processes_cannot_both_move_one_alert(postgresql: Database) -> None:
     with postgresql.write() as session:
         alert = add_alert(session)
     with postgresql.write() as late:
-        seen = late.get_one(Alert, alert.id)
+        seen = late.get_one(AlertRow, alert.id)
         with postgresql.write() as early:
-            step(early, early.get_one(Alert, alert.id), "triaged")
+            step(early, early.get_one(AlertRow, alert.id), "triaged")
         with pytest.raises((StaleDataError, IntegrityError)):
             step(late, seen, "false_change", reason="shadow")
         late.rollback()

@@ -16,7 +16,7 @@ from store.cameras.presets import make_preset
 from store.cameras.secrets import camera_key
 from store.schema.camera_tables import CameraChange, CaptureRow
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert
+from store.schema.tables import AlertRow
 from tests.web.conftest import NOW
 from tests.web.two_villages import Villages
 
@@ -27,7 +27,7 @@ SIZE = (128, 72)
 def watch(
     service: Context, code: str, state: str = "ok", scene_id: int | None = None, size: tuple[int, int] = SIZE
 ) -> None:
-    """A camera of that area; its capture is the scene, which leads were seen on."""
+    """A camera of that area; its capture is the scene, which alerts were seen on."""
     frame = np.random.default_rng(1).integers(60, 200, (size[1], size[0], 3), dtype=np.uint8)
     key = store_frame(service, frame)
     with service.database.write() as session:
@@ -45,7 +45,7 @@ def watch(
 
 
 def report(service: Context, villages: Villages, village: str) -> None:
-    """Let the lead of a village be what that camera showed: a square in its frame, a day after another capture."""
+    """Let the alert of a village be what that camera showed: a square in its frame, a day after another capture."""
     earlier = np.random.default_rng(2).integers(60, 200, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
     key = store_frame(service, earlier)
     with service.database.write() as session:
@@ -62,6 +62,6 @@ def report(service: Context, villages: Villages, village: str) -> None:
             first_seen=NOW,
             last_seen=NOW,
             created_at=NOW,
-            **bounds_of(session.get_one(Alert, villages.alert[village]).outline),
+            **bounds_of(session.get_one(AlertRow, villages.alert[village]).outline),
         )
         session.add(change)

@@ -43,7 +43,7 @@ RUN = """() => axe.run(document, { resultTypes: ["violations"] }).then((found) =
 
 @pytest.fixture
 def service_with_all(service: Context) -> Context:
-    """Every page has something to show: images, leads, nights, batches with every outcome, people."""
+    """Every page has something to show: images, alerts, nights, batches with every outcome, people."""
     settings = service.settings.model_copy(
         update={"web": service.settings.web.model_copy(update={"secure_cookies": False})}
     )

@@ -1,4 +1,4 @@
-"""The grid: whose leads, which of them, in what order, page by page; several rejected at once, and taken back."""
+"""The grid: whose alerts, which of them, in what order, page by page; several rejected at once, and taken back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from service.context import Context
 from tests.web.conftest import Browser, SignIn
-from tests.web.review_leads import B, add_leads
+from tests.web.review_alerts import B, add_alerts
 from web.review import alert_list_routes as alert_routes
 
 
@@ -19,7 +19,7 @@ def _shown(page: str) -> list[str]:
 
 @pytest.fixture
 def numbers(service: Context) -> list[str]:
-    return add_leads(service, 7)
+    return add_alerts(service, 7)
 
 
 def test_the_bare_address_becomes_that_of_what_is_to_be_judged(sign_in: SignIn, numbers: list[str]) -> None:
@@ -29,7 +29,7 @@ def test_the_bare_address_becomes_that_of_what_is_to_be_judged(sign_in: SignIn, 
     assert _shown(county.get(to).text) == [*numbers, B]
 
 
-def test_a_village_sees_its_own_leads_only(sign_in: SignIn, numbers: list[str]) -> None:
+def test_a_village_sees_its_own_alerts_only(sign_in: SignIn, numbers: list[str]) -> None:
     assert set(_shown(sign_in("village_a").get("/alerts?sort=newest").text)) == set(numbers)
     assert _shown(sign_in("village_b").get("/alerts?sort=newest").text) == [B]
     assert _shown(sign_in("village_b").get("/alerts/cards?place=330199101001").text) == []
@@ -112,7 +112,7 @@ def test_rejecting_needs_a_known_reason_and_words_for_another(sign_in: SignIn, n
 def test_a_village_rejects_nothing_of_another(sign_in: SignIn, numbers: list[str]) -> None:
     told = _reject(sign_in("village_b"), [numbers[0], B])
     assert told["done"] == []
-    assert told["skipped"][numbers[0]] == "there is no such lead"  # type: ignore[index]
+    assert told["skipped"][numbers[0]] == "there is no such alert"  # type: ignore[index]
 
 
 def test_taking_back_is_for_who_rejected(sign_in: SignIn, numbers: list[str]) -> None:

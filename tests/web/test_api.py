@@ -1,4 +1,4 @@
-"""What programs get: leads page by page and in full, steps by the table, images, areas, scans, nights."""
+"""What programs get: alerts page by page and in full, steps by the table, images, areas, scans, nights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from service.context import Context
 from store.alerts.transitions import verify_transitions
 from tests.web.conftest import Browser, SignIn
-from tests.web.two_villages import CODES, NUMBERS, Villages, add_lead, program
+from tests.web.two_villages import CODES, NUMBERS, Villages, add_alert, program
 from web.app import make_app
 
 
@@ -52,10 +52,10 @@ def test_a_gis_program_that_knows_only_basic_reads_with_the_key_as_its_password(
         assert stranger.get(address, headers={"authorization": f"Basic {wrong}"}).status_code == 401
 
 
-def test_leads_come_page_by_page_each_once(service: Context, county: TestClient, villages: Villages) -> None:
+def test_alerts_come_page_by_page_each_once(service: Context, county: TestClient, villages: Villages) -> None:
     with service.database.write() as session:
         for index in range(5):
-            add_lead(session, f"330199U20261200{index:02d}", "a", villages.scan["a"], east=index * 20)
+            add_alert(session, f"330199U20261200{index:02d}", "a", villages.scan["a"], east=index * 20)
     seen: list[str] = []
     address: str | None = "/api/alerts?limit=3&sort=newest"
     while address:
@@ -83,11 +83,11 @@ def test_what_cannot_be_used_is_refused_with_what_was_expected(county: TestClien
     assert query.partition("=")[0] in answer.json()["error"]
 
 
-def test_a_lead_is_told_in_full(county: TestClient) -> None:
-    lead = county.get(f"/api/alerts/{NUMBERS['a']}").json()
-    assert lead["properties"]["statement"]["zh"] == "疑似变化线索，须经实地核查"
-    assert lead["properties"]["village"]["code"] == CODES["a"]
-    assert lead["properties"]["later_image"]["date"] == "2026-11-20"
+def test_an_alert_is_told_in_full(county: TestClient) -> None:
+    alert = county.get(f"/api/alerts/{NUMBERS['a']}").json()
+    assert alert["properties"]["statement"]["zh"] == "疑似变化线索，须经实地核查"
+    assert alert["properties"]["village"]["code"] == CODES["a"]
+    assert alert["properties"]["later_image"]["date"] == "2026-11-20"
     assert county.get("/api/alerts/330199U2026119999").status_code == 404
 
 

@@ -202,7 +202,7 @@ def test_faults_of_control_points_are_said_in_chinese(service: Context, sign_in:
     assert told([*good, replace(good[0], lon=2.35, lat=48.9)])[0].endswith("不在中国范围内，请修正。")
 
 
-def test_a_lead_shows_the_frames_of_the_camera_that_saw_it_to_whoever_may_see_the_lead(
+def test_an_alert_shows_the_frames_of_the_camera_that_saw_it_to_whoever_may_see_the_alert(
     service: Context, sign_in: SignIn
 ) -> None:
     villages = settle(service)
@@ -215,9 +215,9 @@ def test_a_lead_shows_the_frames_of_the_camera_that_saw_it_to_whoever_may_see_th
     assert [sight[when]["at"] for when in ("before", "after")] == ["2026-11-23 09:00", "2026-11-24 09:00"]
     frames = [sight[when]["address"] for when in ("before", "after")]
     assert [person.get(address).headers["content-type"] for address in frames] == ["image/webp"] * 2
-    assert person.get("/cameras/1/captures/1/frame").status_code == 404  # by the lead only
+    assert person.get("/cameras/1/captures/1/frame").status_code == 404  # by the alert only
     other = sign_in("village_b")
     assert {other.get(address).status_code for address in frames} == {404}
-    assert other.get(f"/alerts/{NUMBERS['b']}/frames/1").status_code == 404  # not of that lead
+    assert other.get(f"/alerts/{NUMBERS['b']}/frames/1").status_code == 404  # not of that alert
     assert other.get(f"/alerts/{NUMBERS['b']}/data").json()["cameras"] == []
     assert sign_in("admin").post("/cameras/1/remove").status_code == 422  # it is evidence

@@ -58,7 +58,7 @@ def test_a_zone_that_is_not_told_is_that_of_the_map_and_said_to_be() -> None:
     assert refused.value.key == "map.goto_no_zone"
 
 
-def test_every_zone_of_china_leads_back_to_its_place() -> None:
+def test_every_zone_of_china_goes_back_to_its_place() -> None:
     for number in range(25, 46):
         lon = number * 3 + 0.4
         _, east, north = in_zone(lon, 31.0) or ("", 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""The sheet and the bundle of a lead, as they are taken from the service."""
+"""The sheet and the bundle of an alert, as they are taken from the service."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_bundle_is_signed_and_can_be_verified(service: Context, village_a: T
     assert answer.headers["content-disposition"] == f'attachment; filename="{NUMBERS["a"]}.zip"'
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         names = set(archive.namelist())
-    assert {"lead.geojson", "log.json", "sheet_zh.pdf", "sheet_en.pdf", "before.png", "after.png"} <= names
+    assert {"alert.geojson", "log.json", "sheet_zh.pdf", "sheet_en.pdf", "before.png", "after.png"} <= names
     place = tmp_path / "bundle.zip"
     place.write_bytes(answer.content)
     signer = fingerprint(load_or_make_signing_key(service.settings.home).public_key())

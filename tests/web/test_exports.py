@@ -1,4 +1,4 @@
-"""Files of leads: what the filter asks for, in each format, and nothing of others."""
+"""Files of alerts: what the filter asks for, in each format, and nothing of others."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from web.app import make_app
 EXPORT = "/api/alerts/export"
 
 
-def test_each_format_holds_the_leads_that_the_filter_asks_for(county: TestClient, tmp_path: Path) -> None:
+def test_each_format_holds_the_alerts_that_the_filter_asks_for(county: TestClient, tmp_path: Path) -> None:
     told = county.get(EXPORT, params={"format": "geojson", "place": CODES["b"]}).json()
     assert [feature["id"] for feature in told["features"]] == [NUMBERS["b"]]
 
-    package = tmp_path / "leads.gpkg"
+    package = tmp_path / "alerts.gpkg"
     package.write_bytes(county.get(EXPORT, params={"format": "gpkg"}).content)
     assert pyogrio.read_info(package)["features"] == 2
 
@@ -49,14 +49,14 @@ def test_what_is_not_offered_is_refused(county: TestClient, query: str) -> None:
     assert county.get(f"{EXPORT}{query}").status_code == 422
 
 
-def test_a_village_gets_its_own_leads_and_the_log_tells_of_it(service: Context, villages: Villages) -> None:
+def test_a_village_gets_its_own_alerts_and_the_log_tells_of_it(service: Context, villages: Villages) -> None:
     village = program(service, make_app(service), "village_a")
     told = village.get(EXPORT, params={"format": "geojson"}).json()
     assert [feature["id"] for feature in told["features"]] == [NUMBERS["a"]]
     assert village.get(EXPORT, params={"format": "geojson", "place": CODES["b"]}).json()["features"] == []
     with service.database.read() as session:
         noted = session.scalars(select(Action).order_by(Action.id)).all()
-    assert [(action.what, action.who, action.code, action.detail["leads"]) for action in noted] == [
+    assert [(action.what, action.who, action.code, action.detail["alerts"]) for action in noted] == [
         ("exported", "village_a", CODES["a"], 1),
         ("exported", "village_a", CODES["a"], 0),
     ]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.context import Context
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert, Feature, Layer, Night
+from store.schema.tables import AlertRow, Feature, Layer, Night
 from tests.store.places import add_approval, add_area, add_scan, add_scene, ground
 from tests.web.conftest import NOW, Browser, SignIn
 from tests.web.test_tiles import TOWN, VILLAGE_A, VILLAGE_B, put_alert
@@ -23,7 +23,7 @@ OWN, OTHER = "330199W2026110001", "330199W2026110002"
 
 @pytest.fixture
 def county(service: Context) -> dict[str, Any]:
-    """Two villages side by side, each with a scene, a scan, a lead, a gap of the last night, and a polygon."""
+    """Two villages side by side, each with a scene, a scan, an alert, a gap of the last night, and a polygon."""
     with service.database.write() as session:
         add_area(session, "330199", ground(0, 0, 1000, 1000))
         add_area(session, TOWN, ground(0, 0, 1000, 1000))
@@ -51,7 +51,7 @@ def _village(session: Session, night_id: int, code: str, west: float) -> dict[st
     outline = ground(west, 0, west + 480, 1000)
     before = add_scene(session, dt.date(2026, 5, 1), outline, area_code=code)
     after = add_scene(session, dt.date(2026, 11, 20), outline, area_code=code)
-    result = {"looked_at": {"area_m2": 480_000.0}, "leads": {"new": 1}}
+    result = {"looked_at": {"area_m2": 480_000.0}, "alerts": {"new": 1}}
     scan = add_scan(session, before, after, state="done", night_id=night_id, changes=1, result=result)
     reason = "no usable earlier image: the other images of this ground are newer"
     add_uncompared(
@@ -66,13 +66,13 @@ def told(browser: Browser, address: str) -> Any:
     return answer.json()
 
 
-def test_a_village_is_told_of_its_own_leads_scenes_scans_areas_and_polygons(
+def test_a_village_is_told_of_its_own_alerts_scenes_scans_areas_and_polygons(
     county: dict[str, Any], sign_in: SignIn
 ) -> None:
     browser, asked = sign_in("village_a"), f"bbox={county['bbox']}&zoom=16"
-    leads = told(browser, f"/map/alerts?{asked}")
-    assert [mark["number"] for mark in leads["marks"]] == [OWN]
-    assert [one["properties"]["number"] for one in leads["outlines"]["features"]] == [OWN]
+    alerts = told(browser, f"/map/alerts?{asked}")
+    assert [mark["number"] for mark in alerts["marks"]] == [OWN]
+    assert [one["properties"]["number"] for one in alerts["outlines"]["features"]] == [OWN]
     scenes = told(browser, f"/map/scenes?{asked}")["features"]
     assert [one["properties"]["id"] for one in scenes] == [county["a"]["after"], county["a"]["before"]]
     assert [scan["id"] for scan in told(browser, f"/map/scans?{asked}")] == [county["a"]["scan"]]
@@ -92,15 +92,15 @@ def test_the_county_is_told_of_everything_in_view_and_nothing_beyond(county: dic
     assert len(told(browser, f"/map/layers/{county['layer']}?{near}")["features"]) == 1
 
 
-def test_from_afar_leads_are_clusters_without_outlines(county: dict[str, Any], sign_in: SignIn) -> None:
+def test_from_afar_alerts_are_clusters_without_outlines(county: dict[str, Any], sign_in: SignIn) -> None:
     answer = told(sign_in("county"), f"/map/alerts?bbox={county['bbox']}&zoom=9")
     assert [mark["count"] for mark in answer["marks"]] == [2]
     assert answer["outlines"]["features"] == []
 
 
-def test_leads_are_filtered_as_in_the_review(county: dict[str, Any], sign_in: SignIn, service: Context) -> None:
+def test_alerts_are_filtered_as_in_the_review(county: dict[str, Any], sign_in: SignIn, service: Context) -> None:
     with service.database.write() as session:
-        session.query(Alert).filter_by(number=OTHER).one().state = "closed"
+        session.query(AlertRow).filter_by(number=OTHER).one().state = "closed"
     browser, asked = sign_in("county"), f"bbox={county['bbox']}&zoom=16"
     assert [mark["number"] for mark in told(browser, f"/map/alerts?{asked}&states=closed")["marks"]] == [OTHER]
     assert told(browser, f"/map/alerts?{asked}&kinds=demolition")["marks"] == []

@@ -26,7 +26,7 @@ from tests.web.upload_service import serving
 
 pytestmark = needs_chromium
 
-LEAD = "330199W2026110001"
+ALERT = "330199W2026110001"
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def map_of(service: Context, **basemap: object) -> Iterator[tuple[str, str]]:
             session, session.get_one(SceneRow, before), session.get_one(SceneRow, after), state="done", changes=1
         )
         add_area(session, TOWN, ground(-50, -50, 550, 550))
-        put_alert(session, LEAD, VILLAGE_A, 100, 350, scan.id)
+        put_alert(session, ALERT, VILLAGE_A, 100, 350, scan.id)
         person = person_by_login(session, "town")
         assert person is not None
         secret = begin_session(session, person, NOW, 12)
@@ -193,23 +193,23 @@ def test_the_address_shares_the_view(page: Page) -> None:
     assert page.url == shared
 
 
-def test_leads_in_view_are_a_list_of_links(page: Page) -> None:
+def test_alerts_in_view_are_a_list_of_links(page: Page) -> None:
     show(page, view(250, 250))
     link = page.locator("#list a")
     assert link.count() == 1
-    assert link.get_attribute("href") == f"/alerts/{LEAD}"
+    assert link.get_attribute("href") == f"/alerts/{ALERT}"
     assert "New construction · New" in link.inner_text()
-    assert page.inner_text("#leads-told") == "1 leads in view"
+    assert page.inner_text("#alerts-told") == "1 alerts in view"
 
 
-def test_a_lead_that_is_clicked_tells_of_itself(page: Page) -> None:
+def test_an_alert_that_is_clicked_tells_of_itself(page: Page) -> None:
     show(page, view(120, 370))
     box = page.locator("#map").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_selector("#popup:not([hidden])")
-    assert page.inner_text("#popup-title") == LEAD
-    assert page.get_attribute("#popup-link", "href") == f"/alerts/{LEAD}"
+    assert page.inner_text("#popup-title") == ALERT
+    assert page.get_attribute("#popup-link", "href") == f"/alerts/{ALERT}"
     page.keyboard.press("Escape")
     assert page.is_hidden("#popup")
 

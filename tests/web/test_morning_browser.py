@@ -18,7 +18,7 @@ from configs.service import WebSettings
 from service.context import Context
 from service.scan_jobs import add_night_job
 from store.access.users import add_person
-from store.schema.tables import Alert, Batch, Job, Transition
+from store.schema.tables import AlertRow, Batch, Job, Transition
 from tests.inference.scenes import ORIGIN, DifferenceDetector, write_image
 from tests.store.places import add_area
 from tests.web.chromium import come_about, faultless, launched, needs_chromium
@@ -172,8 +172,8 @@ def _review_by_keyboard(context: Context, page: Any) -> str:
 
 
 def _told(context: Context) -> dict[str, tuple[str, int]]:
-    """Number of a lead -> its state, and how many steps led there."""
-    states = select(Alert.number, Alert.state, func.count(Transition.id)).join(Transition).group_by(Alert.id)
+    """Number of an alert -> its state, and how many steps led there."""
+    states = select(AlertRow.number, AlertRow.state, func.count(Transition.id)).join(Transition).group_by(AlertRow.id)
     with context.database.read() as session:
         return {number: (state, steps) for number, state, steps in session.execute(states)}
 
@@ -196,7 +196,7 @@ def _read_the_sheet(page: Any, number: str, folder: Path) -> None:
 
 
 def _sign_out(page: Any) -> None:
-    """After that the pages behind are closed, also to the button that leads back."""
+    """After that the pages behind are closed, also to the button that alerts back."""
     behind = page.url
     page.get_by_role("button", name="退出").press("Enter")
     page.wait_for_url("**/sign-in")

@@ -17,7 +17,7 @@ from service.batch_intake import receive
 from store.access.users import add_person
 from store.backup.backup import backup, restore
 from store.objects.object_store import open_objects
-from store.schema.tables import Alert, SceneRow
+from store.schema.tables import AlertRow, SceneRow
 from tests.inference.scenes import ORIGIN, write_image
 from tests.web.two_villages import program
 from tests.workers.night_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
@@ -53,7 +53,7 @@ def test_a_batch_is_ingested_scanned_and_read_without_a_folder(tmp_path: Path, s
     kept = set(context.objects.keys(""))
     assert {key.partition("/")[0] for key in kept} >= {"scenes", "scans"}
     assert not [key for key in kept if key.startswith("received/")]
-    [alert, *_] = service.rows(Alert)
+    [alert, *_] = service.rows(AlertRow)
     [scene] = [row for row in service.rows(SceneRow) if row.date == AUTUMN]
 
     with context.database.write() as session:

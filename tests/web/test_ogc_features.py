@@ -1,4 +1,4 @@
-"""Leads as QGIS asks for them: from the landing page by its links to the last page of items."""
+"""Alerts as QGIS asks for them: from the landing page by its links to the last page of items."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shapely.geometry import shape
 from starlette.testclient import TestClient
 
 from service.context import Context
-from tests.web.two_villages import CODES, NUMBERS, Villages, add_lead
+from tests.web.two_villages import CODES, NUMBERS, Villages, add_alert
 
 ITEMS = "/api/ogc/collections/alerts/items"
 
@@ -27,7 +27,7 @@ def follow(client: TestClient, told: dict[str, Any], rel: str) -> Any:
     return answer.json()
 
 
-def test_the_links_lead_from_the_landing_page_to_the_leads(county: TestClient) -> None:
+def test_the_links_go_from_the_landing_page_to_the_alerts(county: TestClient) -> None:
     landing = county.get("/api/ogc").json()
     assert (
         "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core"
@@ -45,12 +45,12 @@ def test_the_links_lead_from_the_landing_page_to_the_leads(county: TestClient) -
     assert county.get(f"{ITEMS}/330199U2026119999").status_code == 404
 
 
-def test_pages_follow_each_other_until_all_leads_were_told_once(
+def test_pages_follow_each_other_until_all_alerts_were_told_once(
     service: Context, county: TestClient, villages: Villages
 ) -> None:
     with service.database.write() as session:
         for index in range(5):
-            add_lead(session, f"330199U20261200{index:02d}", "b", villages.scan["b"], east=index * 20)
+            add_alert(session, f"330199U20261200{index:02d}", "b", villages.scan["b"], east=index * 20)
     page = county.get(ITEMS, params={"limit": 3}).json()
     assert (page["numberMatched"], page["numberReturned"]) == (7, 3)
     seen = [feature["id"] for feature in page["features"]]

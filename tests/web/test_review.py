@@ -1,4 +1,4 @@
-"""One lead: who may see and change it, judging, taking back, splitting, and two people at the same time."""
+"""One alert: who may see and change it, judging, taking back, splitting, and two people at the same time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import select
 from service.context import Context
 from store.schema.user_tables import Action
 from tests.web.conftest import Browser, SignIn
-from tests.web.review_leads import B, add_leads
+from tests.web.review_alerts import B, add_alerts
 
 JUDGED = {"verdict": "false", "reason": "shadow"}
 ROUTES = [
@@ -33,7 +33,7 @@ ROUTES = [
 
 @pytest.fixture
 def numbers(service: Context) -> list[str]:
-    return add_leads(service, 3)
+    return add_alerts(service, 3)
 
 
 def _send(
@@ -52,7 +52,7 @@ def _data(browser: Browser, number: str, query: str = "") -> dict[str, Any]:
 
 @pytest.mark.parametrize(("method", "what", "body"), ROUTES)
 @pytest.mark.usefixtures("numbers")
-def test_a_lead_of_another_village_is_not_there(sign_in: SignIn, method: str, what: str, body: object) -> None:
+def test_an_alert_of_another_village_is_not_there(sign_in: SignIn, method: str, what: str, body: object) -> None:
     assert _send(sign_in("village_a"), B, what, body, method)[0] == 404
     assert _send(sign_in("village_a"), "330199U2026110000", what, body, method)[0] == 404
     assert _data(sign_in("county"), B)["state"] == "new"
@@ -64,7 +64,7 @@ def test_a_stranger_is_asked_to_sign_in(stranger: Browser, method: str, what: st
     assert _send(stranger, B, what, body, method)[0] == 401
 
 
-def test_every_route_of_a_lead_is_in_the_table() -> None:
+def test_every_route_of_an_alert_is_in_the_table() -> None:
     from web.review.alert_routes import router
 
     told = {(method, route.path) for route in router.routes for method in route.methods}  # type: ignore[attr-defined]
@@ -129,7 +129,7 @@ def test_a_decision_is_taken_back_by_who_made_it(sign_in: SignIn, numbers: list[
     assert told["log"][-1]["why"] == "taken back"
 
 
-def test_two_people_and_one_lead(sign_in: SignIn, numbers: list[str]) -> None:
+def test_two_people_and_one_alert(sign_in: SignIn, numbers: list[str]) -> None:
     first, second = sign_in("county"), sign_in("admin")
     told = _send(first, numbers[0], "/lock", {})[1]
     assert told["lock"] == {"mine": True, "by": ""}
@@ -139,7 +139,7 @@ def test_two_people_and_one_lead(sign_in: SignIn, numbers: list[str]) -> None:
     assert _send(second, numbers[0], "/judge", JUDGED)[0] == 200
 
 
-def test_judging_lets_go_of_the_lead(sign_in: SignIn, numbers: list[str]) -> None:
+def test_judging_lets_go_of_the_alert(sign_in: SignIn, numbers: list[str]) -> None:
     first, second = sign_in("county"), sign_in("admin")
     _send(first, numbers[0], "/lock", {})
     _send(first, numbers[0], "/judge", JUDGED)
@@ -164,7 +164,7 @@ def test_what_was_decided_on_an_older_look_is_refused(sign_in: SignIn, service: 
     assert "changed it meanwhile" in str(told["error"])
 
 
-def test_a_colleagues_decision_on_another_lead_of_the_week_does_not_stand_in_the_way(
+def test_a_colleagues_decision_on_another_alert_of_the_week_does_not_stand_in_the_way(
     sign_in: SignIn, numbers: list[str]
 ) -> None:
     seen = _data(sign_in("county"), numbers[1])["as_of"]
@@ -183,7 +183,7 @@ def test_assigning_and_typing_are_in_the_log_of_actions(sign_in: SignIn, service
     assert list(done) == ["assigned", "set_type"]
 
 
-def test_a_lead_is_split_at_its_gap_or_along_a_line(sign_in: SignIn, numbers: list[str]) -> None:
+def test_an_alert_is_split_at_its_gap_or_along_a_line(sign_in: SignIn, numbers: list[str]) -> None:
     county = sign_in("county")
     assert _data(county, numbers[0])["parts"] == 2
     code, told = _send(county, numbers[0], "/split", {})
@@ -224,6 +224,6 @@ def test_the_data_tells_all_that_the_page_shows(sign_in: SignIn, numbers: list[s
 def test_the_page_is_sound(sign_in: SignIn, numbers: list[str]) -> None:
     page = sign_in("county").get(f"/alerts/{numbers[0]}?states=new").text
     assert not re.search(r'<script(?![^>]*(\bsrc=|application/json))|\son\w+="|\sstyle=', page)
-    found = re.search(r'<script type="application/json" id="lead">(.+?)</script>', page)
+    found = re.search(r'<script type="application/json" id="alert">(.+?)</script>', page)
     assert found is not None
     assert json.loads(found[1])["number"] == numbers[0]

@@ -1,4 +1,4 @@
-"""The inspector's morning in a real browser: fifty leads by keyboard alone, one taken back, no waiting."""
+"""The inspector's morning in a real browser: fifty alerts by keyboard alone, one taken back, no waiting."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from configs.service import ServiceSettings, WebSettings
 from service.context import Context
 from service.home import prepare_home
 from store.access.users import add_person, begin_session, person_by_login
-from store.schema.tables import Alert, AlertLock
+from store.schema.tables import AlertLock, AlertRow
 from tests.databases import embedded_database
 from tests.web.chromium import come_about, launched, needs_chromium
 from tests.web.conftest import NOW, PEOPLE
-from tests.web.review_leads import add_leads
+from tests.web.review_alerts import add_alerts
 from tests.web.upload_service import serving
 
 pytestmark = [
     pytest.mark.slow,
     needs_chromium,
 ]
-LEADS = 51
-NEXT = "fetch(location.pathname + '/data' + location.search).then(answer => answer.json()).then(lead => lead.next)"
+ALERTS = 51
+NEXT = "fetch(location.pathname + '/data' + location.search).then(answer => answer.json()).then(alert => alert.next)"
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
 """A folder for pictures of the pages, to be looked at."""
 
@@ -44,7 +44,7 @@ def review(tmp_path: Path) -> Iterator[tuple[Context, str]]:
     with context.database.write() as session:
         for login, (role, code, administrator) in PEOPLE.items():
             add_person(session, login=login, name=login, role=role, code=code, administrator=administrator, now=NOW)
-    add_leads(context, LEADS - 1)
+    add_alerts(context, ALERTS - 1)
     with serving(context) as address:
         yield context, address
     context.database.close()
@@ -77,12 +77,12 @@ def _page(chromium: Any, context: Context, address: str, login: str, language: s
 
 def _states(context: Context) -> dict[str, int]:
     with context.database.read() as session:
-        rows = session.execute(select(Alert.state, func.count()).group_by(Alert.state))
+        rows = session.execute(select(AlertRow.state, func.count()).group_by(AlertRow.state))
         return {state: number for state, number in rows}  # noqa: C416
 
 
 def _shown(page: Any, number: str = "") -> str:
-    """Wait until a lead is drawn, another one than ``number``; its number."""
+    """Wait until an alert is drawn, another one than ``number``; its number."""
     page.wait_for_selector(f".review[data-shown]:not([data-shown='{number}'])")
     return str(page.evaluate("document.querySelector('.review').dataset.shown"))
 
@@ -97,7 +97,7 @@ def _look(page: Any, name: str) -> None:
         page.screenshot(path=str(Path(LOOKS) / f"{name}.png"))
 
 
-def test_fifty_leads_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
+def test_fifty_alerts_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
     context, address = review
     page = _page(chromium, context, address, "county")
     page.goto("/alerts")
@@ -109,7 +109,7 @@ def test_fifty_leads_by_keyboard_alone(chromium: Any, review: tuple[Context, str
     page.keyboard.press("Enter")
     shown, waited = _shown(page), []
     first = shown
-    for index in range(LEADS - 1):
+    for index in range(ALERTS - 1):
         page.wait_for_selector(f".review[data-ready='{page.evaluate(NEXT)}']")
         page.evaluate("delete document.querySelector('.review').dataset.moved")
         if index % 5 == 3:
@@ -139,7 +139,7 @@ def test_fifty_leads_by_keyboard_alone(chromium: Any, review: tuple[Context, str
     assert page.faults == []
 
 
-def test_the_views_of_a_lead_and_its_help(chromium: Any, review: tuple[Context, str]) -> None:
+def test_the_views_of_an_alert_and_its_help(chromium: Any, review: tuple[Context, str]) -> None:
     context, address = review
     page = _page(chromium, context, address, "county")
     page.goto("/alerts")
@@ -169,11 +169,11 @@ def test_the_views_of_a_lead_and_its_help(chromium: Any, review: tuple[Context, 
     second = _shown(page, number)
     page.go_back()
     assert _shown(page, second) == number
-    assert _states(context) == {"new": LEADS}
+    assert _states(context) == {"new": ALERTS}
     assert page.faults == []
 
 
-def test_a_lead_is_split_and_that_taken_back_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
+def test_an_alert_is_split_and_that_taken_back_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
     context, address = review
     page = _page(chromium, context, address, "county", "zh")
     page.goto("/alerts")
@@ -195,25 +195,25 @@ def test_a_lead_is_split_and_that_taken_back_by_keyboard_alone(chromium: Any, re
     _look(page, "cut")
     page.keyboard.press("Enter")
     part = _shown(page, number)
-    come_about(lambda: _states(context) == {"new": LEADS - 1 + 4, "split": 1})  # the cut goes through both pieces
+    come_about(lambda: _states(context) == {"new": ALERTS - 1 + 4, "split": 1})  # the cut goes through both pieces
     with context.database.read() as session:
-        parts = session.scalars(select(Alert).order_by(Alert.id.desc()).limit(4)).all()
-        assert len({round(lead.area_m2) for lead in parts}) == 4  # moved from the middle, and turned
+        parts = session.scalars(select(AlertRow).order_by(AlertRow.id.desc()).limit(4)).all()
+        assert len({round(alert.area_m2) for alert in parts}) == 4  # moved from the middle, and turned
     assert page.inner_text("[data-part=log] a") == number
     page.keyboard.press("u")
     assert _shown(page, part) == number
-    come_about(lambda: _states(context) == {"new": LEADS, "merged": 4})
+    come_about(lambda: _states(context) == {"new": ALERTS, "merged": 4})
     page.keyboard.press("s")
     page.keyboard.press("Enter")  # at the gap
     part = _shown(page, number)
     page.click("text=撤销这一步")  # in the list of steps of a part
     assert _shown(page, part) == number
-    come_about(lambda: _states(context) == {"new": LEADS, "merged": 6})
+    come_about(lambda: _states(context) == {"new": ALERTS, "merged": 6})
     _look(page, "split_taken_back")
     assert page.faults == []
 
 
-def test_a_lead_that_somebody_has_open_can_only_be_looked_at(chromium: Any, review: tuple[Context, str]) -> None:
+def test_an_alert_that_somebody_has_open_can_only_be_looked_at(chromium: Any, review: tuple[Context, str]) -> None:
     context, address = review
     first = _page(chromium, context, address, "county")
     first.goto("/alerts")
@@ -223,10 +223,10 @@ def test_a_lead_that_somebody_has_open_can_only_be_looked_at(chromium: Any, revi
     second = _page(chromium, context, address, "admin")
     second.goto(f"/alerts/{number}")
     second.wait_for_selector("[data-part=locked]:not([hidden])")
-    assert "county has this lead open" in second.inner_text("[data-part=locked]")
+    assert "county has this alert open" in second.inner_text("[data-part=locked]")
     assert second.is_disabled("[data-act=true]")
     second.keyboard.press("1")
-    assert _states(context) == {"new": LEADS}
+    assert _states(context) == {"new": ALERTS}
     first.goto("/alerts?sort=newest")  # leaving lets go of it
     come_about(lambda: _locks(context) == 0)
 
@@ -236,19 +236,19 @@ def test_several_are_rejected_with_a_confirmation_and_taken_back(chromium: Any, 
     page = _page(chromium, context, address, "county", "zh")
     page.goto("/alerts")
     page.locator("button.more").scroll_into_view_if_needed()  # that is enough: the rest comes by itself
-    page.locator("#leads .lead").nth(LEADS - 1).wait_for()
-    for box in page.locator("#leads input[name=number]").all()[:3]:
+    page.locator("#alerts .alert").nth(ALERTS - 1).wait_for()
+    for box in page.locator("#alerts input[name=number]").all()[:3]:
         box.check()
     page.click("#reject")
     assert "3" in page.inner_text("#reject-title")
     page.check("input[value=film]")
     page.click("#confirm")
     page.wait_for_selector("#notices .good")
-    assert _states(context) == {"new": LEADS - 3, "false_change": 3}
-    assert page.locator("#leads .lead:visible").count() >= 45
+    assert _states(context) == {"new": ALERTS - 3, "false_change": 3}
+    assert page.locator("#alerts .alert:visible").count() >= 45
     page.click("#notices .good button")
     page.wait_for_selector("text=已恢复 3 条")
-    assert _states(context) == {"new": LEADS}
+    assert _states(context) == {"new": ALERTS}
     assert page.faults == []
 
 
@@ -265,5 +265,5 @@ def test_changing_the_filter_changes_the_address_and_keeps_the_focus(
     assert page.evaluate("document.activeElement.id") == "f-sort"
     page.check("#f-kind-ground")
     page.wait_for_url("**kinds=ground**")
-    assert page.locator("#leads .lead").count() == 17
+    assert page.locator("#alerts .alert").count() == 17
     assert page.faults == []

@@ -44,7 +44,7 @@ def test_the_right_password_signs_in_with_a_cookie_that_only_the_server_reads(st
 
 @pytest.mark.usefixtures("li")
 @pytest.mark.parametrize("to", ["https://evil.test/", "//evil.test", "/\\evil.test", "javascript:alert(1)"])
-def test_signing_in_never_leads_to_another_site(stranger: Browser, to: str) -> None:
+def test_signing_in_never_points_to_another_site(stranger: Browser, to: str) -> None:
     data = {"login": "village_a", "password": PASSWORD, "next": to}
     assert stranger.post("/sign-in", data=data, headers={"origin": ORIGIN}).headers["location"] == "/alerts"
 

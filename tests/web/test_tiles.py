@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from imagery import open_scene
 from service.context import Context
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert, Observation
+from store.schema.tables import AlertRow, Observation
 from tests.store.places import CRS, ORIGIN, add_scan, add_scene, ground
 from tests.web.cogs import cog_of
 from tests.web.conftest import NOW, Browser, SignIn
@@ -61,9 +61,9 @@ def put_scene(context: Context, session: Session, pixels: NDArray[np.generic], a
 
 
 def put_alert(session: Session, number: str, grid_code: str, west: float, south: float, scan_id: int) -> None:
-    """A lead, 40 m wide, its corner given in metres from the origin."""
+    """An alert, 40 m wide, its corner given in metres from the origin."""
     outline = ground(west, south, west + 40, south + 40)
-    alert = Alert(
+    alert = AlertRow(
         number=number,
         kind="construction",
         state="new",
@@ -98,7 +98,7 @@ def put_alert(session: Session, number: str, grid_code: str, west: float, south:
 
 @pytest.fixture
 def scenes(service: Context) -> dict[str, int]:
-    """A scene of village A, two of its township with a lead in A and one in B."""
+    """A scene of village A, two of its township with an alert in A and one in B."""
     with service.database.write() as session:
         made = {
             "a": put_scene(service, session, quadrants(), VILLAGE_A, dt.date(2026, 5, 1)),
@@ -188,7 +188,7 @@ def test_a_scene_is_seen_only_under_its_code(scenes: dict[str, int], sign_in: Si
     assert stranger.get(f"/tiles/scenes/{scenes['a']}/{tile}", headers={"accept": "image/webp"}).status_code == 401
 
 
-def test_a_village_sees_the_ground_of_its_lead_and_nothing_around(scenes: dict[str, int], sign_in: SignIn) -> None:
+def test_a_village_sees_the_ground_of_its_alert_and_nothing_around(scenes: dict[str, int], sign_in: SignIn) -> None:
     browser, address = sign_in("village_a"), "/tiles/alerts/330199W2026110001/before"
     assert near_colour(colour_at(browser, address, 120, 370), BLUE)  # the earlier image has south in the north
     assert near_colour(colour_at(browser, address, 120 + 70, 370), BLUE)  # the window is 150 m wide
@@ -200,7 +200,7 @@ def test_a_village_sees_the_ground_of_its_lead_and_nothing_around(scenes: dict[s
 @pytest.mark.parametrize(
     "route", ["tiles/alerts/{}/before/17/1/1", "tiles/alerts/{}/after/17/1/1", "alerts/{}/evidence/before"]
 )
-def test_a_lead_is_shown_only_to_who_may_see_it(scenes: dict[str, int], sign_in: SignIn, route: str) -> None:
+def test_an_alert_is_shown_only_to_who_may_see_it(scenes: dict[str, int], sign_in: SignIn, route: str) -> None:
     own, other = "/" + route.format("330199W2026110001"), "/" + route.format("330199W2026110002")
     assert sign_in("village_a").get(own).status_code == 200
     assert sign_in("village_b").get(other).status_code == 200
@@ -278,20 +278,20 @@ def test_the_overview_is_small_and_upright(scenes: dict[str, int], sign_in: Sign
 
 def test_both_views_of_a_sheet_lie_on_one_grid(service: Context, scenes: dict[str, int]) -> None:
     with service.database.read() as session:
-        alert = session.query(Alert).filter_by(number="330199W2026110001").one()
+        alert = session.query(AlertRow).filter_by(number="330199W2026110001").one()
         views = alert_views(service, session, alert, 300)
     assert views.before is not None
     assert views.after is not None
     assert views.before.shape == views.after.shape == (300, 300, 3)
     assert np.abs(views.before[150, 150].astype(int) - BLUE).max() < 10
     sides = np.ptp(views.rings[0], axis=0) * views.metre_px
-    assert np.abs(sides - 40).max() < 0.5  # the lead is 40 m wide in the sheet's scale
+    assert np.abs(sides - 40).max() < 0.5  # the alert is 40 m wide in the sheet's scale
     assert np.abs(views.rings[0].mean(axis=0) - 150).max() < 20
 
 
-def test_the_window_of_a_large_lead_is_three_times_its_size() -> None:
+def test_the_window_of_a_large_alert_is_three_times_its_size() -> None:
     west, south, east, north = box(120, 30, 120.01, 30.01).bounds
-    window = alert_window(Alert(west=west, south=south, east=east, north=north))
+    window = alert_window(AlertRow(west=west, south=south, east=east, north=north))
     assert window[2] - window[0] == pytest.approx(3 * 0.01 * 111319.49, rel=1e-3)
 
 

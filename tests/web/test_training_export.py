@@ -1,4 +1,4 @@
-"""Reviewed leads go from the service to labelled pairs, by the commands that are in the zip."""
+"""Reviewed alerts go from the service to labelled pairs, by the commands that are in the zip."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from service.context import Context
 from store.access.rights import Viewer
 from store.review.decisions import judge
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert, Observation
+from store.schema.tables import AlertRow, Observation
 from tests.inference.scenes import DifferenceDetector, textured, write_image
 from tests.store.places import add_scan, add_scene
 from tests.web.conftest import NOW
@@ -38,7 +38,7 @@ COUNTY = Viewer("county", "county", "county", "330199", True, 2)
 
 @pytest.fixture
 def reviewed_service(service: Context, tmp_path: Path) -> Context:
-    """A scan of two scenes with three leads: judged true, false, and not at all."""
+    """A scan of two scenes with three alerts: judged true, false, and not at all."""
     image = textured(400, 450)
     after = image.copy()
     for top, bottom, left, right in BOXES:
@@ -63,7 +63,7 @@ def reviewed_service(service: Context, tmp_path: Path) -> Context:
         scan = add_scan(session, *rows, state="done", result=compared_record(found))
         for change in found.changes:
             common = {"kind": change.kind, "score": change.score, "area_m2": change.area_m2, "created_at": NOW}
-            alert = Alert(
+            alert = AlertRow(
                 number=f"330199U202611000{change.number}", state="new", detected={}, source="drone",
                 county_code="330199", grid_code="330199", changed_at=NOW, **common, **bounds_of(change.lonlat),
             )  # fmt: skip
@@ -105,7 +105,7 @@ def test_what_was_judged_becomes_labelled_pairs(reviewed_service: Context, tmp_p
     fetched(county, folder)
     rows = list(csv.reader((folder / "scan-1" / "verdicts.csv").open()))
     assert rows == [
-        ["number", "verdict", "lead"],
+        ["number", "verdict", "alert"],
         ["1", "true", "330199U2026110001"],
         ["2", "false", "330199U2026110002"],
     ]
@@ -120,9 +120,9 @@ def test_what_was_judged_becomes_labelled_pairs(reviewed_service: Context, tmp_p
 
 def test_who_may_not_take_the_images_is_told_what_is_left_out(reviewed_service: Context) -> None:
     with reviewed_service.database.write() as session:
-        for alert in session.query(Alert):
+        for alert in session.query(AlertRow):
             alert.grid_code = "330199101001"
     village = program(reviewed_service, make_app(reviewed_service), "village_a")
     answer = village.get("/api/alerts/training.zip")
-    assert "2 leads are left out" in answer.headers["x-remarks"]
+    assert "2 alerts are left out" in answer.headers["x-remarks"]
     assert zipfile.ZipFile(io.BytesIO(answer.content)).namelist() == ["reviewed.sh"]

@@ -16,7 +16,7 @@ import pytest
 
 from service.context import Context
 from store.access.users import begin_session, person_by_login
-from tests.web.review_leads import add_leads
+from tests.web.review_alerts import add_alerts
 from tests.web.upload_service import BYTES, begin_batch, begin_file, client_of, context_with_people, offset_of, token_of
 from tests.workers.images import NEIGHBOUR
 from web.auth.authentication import csrf_token
@@ -30,7 +30,7 @@ WAIT = 120.0  # seconds; it ends as soon as what is waited for is there
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     home: Path = tmp_path_factory.mktemp("two") / "home"
     with context_with_people(home) as context:
-        add_leads(context, 4)
+        add_alerts(context, 4)
         with context.database.write() as session:
             li = person_by_login(session, "li")
             assert li is not None
@@ -79,7 +79,7 @@ def browsers(service: Context, both: list[str]) -> Iterator[list[httpx.Client]]:
 
 
 def told(browser: httpx.Client, number: str) -> tuple[int, int, str | None]:
-    """Leads left; of the clusters on the map; the next one of those that are new."""
+    """Alerts left; of the clusters on the map; the next one of those that are new."""
     left = browser.get("/alerts/figures").json()["left"]
     bbox = {"bbox": "120,30,120.1,30.05", "zoom": "3", "states": "new"}
     drawn = sum(mark["count"] for mark in browser.get("/map/alerts", params=bbox).json()["marks"])
@@ -97,7 +97,7 @@ def test_a_decision_is_counted_by_the_next_request_of_either(browsers: list[http
     assert [told(browser, first) for browser in browsers] == [(4, 4, third)] * 2
 
 
-def test_a_lead_that_is_open_at_one_is_locked_at_the_other(
+def test_an_alert_that_is_open_at_one_is_locked_at_the_other(
     service: Context, both: list[str], browsers: list[httpx.Client]
 ) -> None:
     number = "330199U20261100001"

@@ -1,4 +1,4 @@
-"""`tuban up` in an empty folder, as a person meets it: the printed link, images by the page, leads, the end."""
+"""`tuban up` in an empty folder, as a person meets it: the printed link, images by the page, alerts, the end."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def page() -> Iterator[Any]:
             yield page
 
 
-def test_from_an_empty_folder_to_leads_and_to_the_end(tmp_path: Path, page: Any) -> None:
+def test_from_an_empty_folder_to_alerts_and_to_the_end(tmp_path: Path, page: Any) -> None:
     home, log = tmp_path / "home", tmp_path / "log"
     home.mkdir()
     before, after, truth = render_sample_scene(tmp_path / "scene", SCENE)
@@ -92,7 +92,7 @@ def test_from_an_empty_folder_to_leads_and_to_the_end(tmp_path: Path, page: Any)
         _become_administrator(page, link)
         _upload(page, [before, after])
         _call(home, "night", "--now")
-        _see_leads(page)
+        _see_alerts(page)
         _look(page, "grid")
         family = psutil.Process(running.pid).children(recursive=True)
         assert len(family) >= 4  # pages, workers, schedule
@@ -129,15 +129,15 @@ def _upload(page: Any, images: list[Path]) -> None:
     assert page.locator("td .file-placed").count() == 2
 
 
-def _see_leads(page: Any) -> None:
+def _see_alerts(page: Any) -> None:
     base = page.url.partition("/batches")[0]
 
-    def leads() -> int:
+    def alerts() -> int:
         page.goto(f"{base}/alerts")
-        return int(page.locator("#leads .lead").count())
+        return int(page.locator("#alerts .alert").count())
 
-    assert _until(leads) >= 1
-    drawn = "[...document.querySelectorAll('#leads .lead img')].every((one) => one.complete && one.naturalWidth > 0)"
+    assert _until(alerts) >= 1
+    drawn = "[...document.querySelectorAll('#alerts .alert img')].every((one) => one.complete && one.naturalWidth > 0)"
     page.wait_for_function(drawn)
     page.goto(f"{base}/nights")
     assert page.locator("tbody tr").count() == 1

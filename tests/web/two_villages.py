@@ -1,4 +1,4 @@
-"""Two villages of one township, each with images, a scan and a lead: what one sees, the other does not."""
+"""Two villages of one township, each with images, a scan and an alert: what one sees, the other does not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.context import Context
 from store.access.users import add_token, person_by_login
 from store.alerts.transitions import append_transition
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert, Batch, BatchFile, Night, Observation, Scan, SceneRow, Uncompared
+from store.schema.tables import AlertRow, Batch, BatchFile, Night, Observation, Scan, SceneRow, Uncompared
 from tests.store.places import CRS, ORIGIN, add_area, add_scan, add_scene, ground
 from tests.web.cogs import cog_of
 from tests.web.people import NOW
@@ -52,7 +52,7 @@ def settle(context: Context) -> Villages:
             made.before[name] = _scene(context, session, name, dt.date(2026, 5, 1))
             made.after[name] = _scene(context, session, name, dt.date(2026, 11, 20))
             made.scan[name] = _scan(context, session, made, name)
-            made.alert[name] = add_lead(session, NUMBERS[name], name, made.scan[name])
+            made.alert[name] = add_alert(session, NUMBERS[name], name, made.scan[name])
             batch = Batch(area_code=code, name=f"flight {name}", origin="upload", state="done", created_at=NOW)
             session.add(batch)
             session.flush()
@@ -61,11 +61,11 @@ def settle(context: Context) -> Villages:
     return made
 
 
-def add_lead(session: Session, number: str, village: str, scan_id: int, east: float = 60) -> int:
-    """A lead of 40 m by 40 m, with its first step; its id."""
+def add_alert(session: Session, number: str, village: str, scan_id: int, east: float = 60) -> int:
+    """An alert of 40 m by 40 m, with its first step; its id."""
     left = EAST[village] + east
     outline = ground(left, 60, left + 40, 100)
-    alert = Alert(
+    alert = AlertRow(
         number=number,
         kind="construction",
         state="new",

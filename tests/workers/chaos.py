@@ -29,7 +29,7 @@ from service.publishing import publishing
 from store.alerts.transitions import verify_transitions
 from store.jobs.queue import add_job
 from store.schema.migrate import upgrade
-from store.schema.tables import Alert, Delivery, Job, Transition
+from store.schema.tables import AlertRow, Delivery, Job, Transition
 from tests.workers.brokers import OwnRedis, own_virtual_host, rabbitmqctl
 from tests.workers.own_process import OwnProcess, environment_of
 
@@ -42,7 +42,7 @@ class Run:
     """One run of it.
 
     Attributes:
-        jobs: how many leads are made; each takes two jobs and two deliveries.
+        jobs: how many alerts are made; each takes two jobs and two deliveries.
         kill_every: jobs done between two kills.
         seed: of the kills.
         seconds: after so long it has failed.
@@ -134,7 +134,7 @@ def _verify(run: Run) -> None:
     with run.context.database.read() as session:
         states = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
         assert states == {"done": run.all()}, (states, _left(run))
-        seen = Counter(session.scalars(select(Alert.grid_code)))
+        seen = Counter(session.scalars(select(AlertRow.grid_code)))
         assert seen == {str(number): 1 for number in range(run.jobs)}
         assert session.scalar(select(func.count()).select_from(Transition)) == 2 * run.jobs
         assert verify_transitions(session) == []

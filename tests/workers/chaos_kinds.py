@@ -15,21 +15,21 @@ from store.alerts.transitions import append_transition
 from store.jobs.queue import add_job
 from store.schema.counters import next_number
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert
+from store.schema.tables import AlertRow
 
 FAILS_FIRST = 7  # every so many-th job fails on its first attempt
 TAKES_LONG = 9  # every so many-th job takes longer than a lease
 
 
 def see(context: Context, work: Work) -> Commit:
-    """Make a lead, as a scan does: the alert, its first step, its event, and a job that goes on with it."""
+    """Make an alert, as a scan does: the alert, its first step, its event, and a job that goes on with it."""
     number = int(work.payload["number"])
     _work(context, work, number)
 
     def commit(session: Session) -> None:
         now = context.clock()
         # of running numbers, so that a second effect of this job is a second alert and not an error
-        alert = Alert(
+        alert = AlertRow(
             number=f"CHAOS{next_number(session, 'chaos'):06d}",
             kind="construction",
             state="new",
@@ -58,11 +58,11 @@ def see(context: Context, work: Work) -> Commit:
 
 
 def sort_out(context: Context, work: Work) -> Commit:
-    """Move a lead on."""
+    """Move an alert on."""
     _work(context, work, int(work.payload["number"]))
 
     def commit(session: Session) -> None:
-        alert = session.get_one(Alert, int(work.payload["alert_id"]))
+        alert = session.get_one(AlertRow, int(work.payload["alert_id"]))
         append_transition(session, alert, "triaged", who="system", role="system", why="sorted", at=context.clock())
         announce(session, alert, "tuban.alert.state_changed", context.settings, context.clock())
 

@@ -17,7 +17,7 @@ from service.scan_jobs import add_night_job
 from store.scenes.scenes import add_scene
 from store.schema.database import Database
 from store.schema.tables import (
-    Alert,
+    AlertRow,
     Base,
     Delivery,
     Job,
@@ -36,7 +36,7 @@ VILLAGE = "330199101201"
 SPRING, AUTUMN, WINTER = dt.date(2026, 3, 1), dt.date(2026, 10, 20), dt.date(2026, 11, 18)
 DAY = dt.date(2026, 11, 20)
 WHITE, RED = (235, 235, 235), (235, 110, 20)
-WRITTEN = (Alert, Observation, Transition, Delivery, Scan, Uncompared, Night, Job)
+WRITTEN = (AlertRow, Observation, Transition, Delivery, Scan, Uncompared, Night, Job)
 
 
 def before_image() -> Image:

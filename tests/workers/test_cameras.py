@@ -25,9 +25,9 @@ from service.capture_schedule import capture_due, next_capture
 from store.cameras.cameras import add_camera, checked_times, stream_of
 from store.cameras.presets import make_preset, set_calibration
 from store.cameras.secrets import NAME, CameraKey, camera_key
-from store.cameras.sightings import camera_sights, lead_capture
+from store.cameras.sightings import alert_capture, camera_sights
 from store.schema.camera_tables import CameraChange, CameraRow, CaptureRow
-from store.schema.tables import Alert, Job, Observation, Scan, SceneRow
+from store.schema.tables import AlertRow, Job, Observation, Scan, SceneRow
 from tests.inference.scenes import ORIGIN, Image
 from tests.workers.embedded import clock_of
 from tests.workers.night_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
@@ -93,12 +93,12 @@ def watch(service: Service, folder: Path) -> None:
         assert calibration.rms_m < 0.2
 
 
-def test_what_a_camera_sees_persistently_is_a_second_source_of_the_lead_that_a_drone_saw(tmp_path: Path) -> None:
+def test_what_a_camera_sees_persistently_is_a_second_source_of_the_alert_that_a_drone_saw(tmp_path: Path) -> None:
     service = Service(tmp_path)
     service.take_in(before_image(), SPRING)
     service.take_in(after_image(), AUTUMN)
     service.night()
-    from_above = {alert.kind: alert for alert in service.rows(Alert)}
+    from_above = {alert.kind: alert for alert in service.rows(AlertRow)}
     watch(service, tmp_path / "frames")
     changed = before_image()
     changed[200:240, 300:360] = after_image()[200:240, 300:360]  # the house
@@ -107,8 +107,8 @@ def test_what_a_camera_sees_persistently_is_a_second_source_of_the_lead_that_a_d
         service.work()
     assert [row.usable for row in service.rows(CaptureRow)] == [True] * 5
     [change] = service.rows(CameraChange)
-    house = next(alert for alert in service.rows(Alert) if alert.kind == "construction")
-    assert len(service.rows(Alert)) == len(from_above)
+    house = next(alert for alert in service.rows(AlertRow) if alert.kind == "construction")
+    assert len(service.rows(AlertRow)) == len(from_above)
     assert (house.seen, house.sources_seen) == (2, 2)
     assert house.outline.equals(from_above["construction"].outline)
     assert house.position_error is None  # the drone's place is the better one
@@ -117,11 +117,11 @@ def test_what_a_camera_sees_persistently_is_a_second_source_of_the_lead_that_a_d
     sight = service.rows(Observation)[-1]
     assert (sight.source, sight.position_error is not None, sight.scan_id) == ("camera", True, change.scan_id)
     with service.context.database.read() as session:
-        [shown] = camera_sights(session, session.get_one(Alert, house.id))
+        [shown] = camera_sights(session, session.get_one(AlertRow, house.id))
         captures = service.rows(CaptureRow)
         assert (shown.before.capture_id, shown.after.capture_id) == (captures[1].id, captures[-1].id)
         assert [outline.wkt for outline in shown.outlines] == [shapely.from_wkt(change.in_frame).wkt]
-        assert lead_capture(session, house, captures[0].id) is None  # it shows the place, but is no evidence
+        assert alert_capture(session, house, captures[0].id) is None  # it shows the place, but is no evidence
 
     # one more capture shows the same: nothing is told again, and the night leaves the camera's scenes alone
     capture(service, tmp_path / "frames", view(changed, 9), MORNING + dt.timedelta(days=5))
@@ -138,7 +138,7 @@ def test_a_change_that_only_a_camera_saw_reaches_the_drop_folder_with_the_error_
     for day, image in enumerate([before_image(), after_image(), after_image(), after_image()], 1):
         capture(service, tmp_path / "frames", view(image, day + 1), MORNING + dt.timedelta(days=day))
         service.work()
-    alerts = service.rows(Alert)
+    alerts = service.rows(AlertRow)
     assert alerts
     assert {alert.source for alert in alerts} == {"camera"}
     for job in service.rows(Job):

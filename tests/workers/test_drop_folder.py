@@ -62,7 +62,7 @@ def _event(index: int = 1, time: str = "2026-12-01T18:30:00.000Z", **other: Any)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    meta, _, shapes, columns = pyogrio.raw.read(path, layer="leads")
+    meta, _, shapes, columns = pyogrio.raw.read(path, layer="alerts")
     assert meta["crs"] == "EPSG:4490"
     names = [str(name) for name in meta["fields"]]
     return [
@@ -71,7 +71,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     ]
 
 
-def test_an_event_is_one_geojson_file_named_after_its_lead_and_local_month(tmp_path: Path) -> None:
+def test_an_event_is_one_geojson_file_named_after_its_alert_and_local_month(tmp_path: Path) -> None:
     drop_event(_event(2), tmp_path, ZONE)
     (path,) = tmp_path.glob("*/*")
     assert path.relative_to(tmp_path).as_posix() == "202612/330106W2026110001_2_00000002.geojson"
@@ -174,7 +174,7 @@ def test_a_damaged_geopackage_is_told_and_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / DAY).read_bytes() == b"no database" * 100
 
 
-def test_a_name_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+def test_a_name_cannot_alert_out_of_the_folder(tmp_path: Path) -> None:
     drop_event(_event(subject="../../etc/x"), tmp_path / "drop", ZONE)
     assert [path.name for path in tmp_path.iterdir()] == ["drop"]
     assert (tmp_path / "drop/202612/------etc-x_1_00000001.geojson").exists()

@@ -159,7 +159,7 @@ def test_an_address_that_is_not_public_is_refused_before_anything_is_sent(receiv
     assert receiver.got == []
 
 
-def test_a_name_that_leads_to_a_private_address_is_refused(receiver: Receiver) -> None:
+def test_a_name_that_points_to_a_private_address_is_refused(receiver: Receiver) -> None:
     with pytest.raises(NotTaken, match=r"10\.1\.2\.3, which is not public"):
         _post(receiver.hook(host="hook.example"), to="10.1.2.3")
 

@@ -23,9 +23,9 @@ from store.jobs.processes import say_alive
 from store.jobs.queue import add_job, claim
 from store.scans.nights import open_night
 from store.schema.database import Database
-from store.schema.tables import Alert, Scan
+from store.schema.tables import AlertRow, Scan
 from store.views.statistics import read_figures, shown_target
-from tests.store.sample_leads import NOW, lead_in
+from tests.store.sample_alerts import NOW, alert_in
 
 HOOKS = [{"url": f"https://hook.example/in?key={key}", "secret": "s" * 16} for key in ("one", "two")]
 
@@ -68,9 +68,9 @@ def _metrics(server: MetricsServer) -> dict[tuple[str, ...], float]:
 
 
 def _announced(context: Context) -> None:
-    lead_in(context.database)
+    alert_in(context.database)
     with context.database.write() as session:
-        announce(session, session.get_one(Alert, 1), "tuban.alert.created", context.settings, NOW)
+        announce(session, session.get_one(AlertRow, 1), "tuban.alert.created", context.settings, NOW)
 
 
 def test_queues_are_counted_with_the_age_of_the_oldest_job(context: Context, server: MetricsServer) -> None:
@@ -87,7 +87,7 @@ def test_queues_are_counted_with_the_age_of_the_oldest_job(context: Context, ser
     assert told["tuban_jobs", "scan.blocks", "running"] == 1
 
 
-def test_leads_and_deliveries_are_counted(context: Context, server: MetricsServer) -> None:
+def test_alerts_and_deliveries_are_counted(context: Context, server: MetricsServer) -> None:
     _announced(context)
     with context.database.write() as session:
         mark_delivered(session, 1, NOW)
@@ -106,7 +106,7 @@ def test_a_hooks_key_is_not_told(context: Context, server: MetricsServer) -> Non
 
 
 def test_the_rate_of_scanning_is_that_of_the_time_in_which_scans_ran(context: Context, server: MetricsServer) -> None:
-    lead_in(context.database)  # 2 km² at 0.5 m in half an hour
+    alert_in(context.database)  # 2 km² at 0.5 m in half an hour
     told = _metrics(server)
     assert told["tuban_scan_km2_per_hour",] == pytest.approx(4.0)
     assert told["tuban_scan_megapixels_per_hour",] == pytest.approx(16.0)
@@ -114,7 +114,7 @@ def test_the_rate_of_scanning_is_that_of_the_time_in_which_scans_ran(context: Co
 
 
 def test_scans_that_ran_at_once_count_their_time_once(context: Context) -> None:
-    lead_in(context.database)
+    alert_in(context.database)
     with context.database.write() as session:
         first = session.get_one(Scan, 1)
         columns = [column.name for column in Scan.__table__.columns if column.name not in ("id", "unique_key")]
@@ -125,7 +125,7 @@ def test_scans_that_ran_at_once_count_their_time_once(context: Context) -> None:
 
 
 def test_scans_of_long_ago_say_nothing_of_the_rate(context: Context) -> None:
-    lead_in(context.database)
+    alert_in(context.database)
     with context.database.read() as session:
         lately = read_figures(session, NOW + dt.timedelta(days=2)).lately
     assert (lately.scans, lately.km2_per_hour) == (0, 0.0)
@@ -145,9 +145,9 @@ def test_figures_tell_the_last_night_and_who_lives(context: Context) -> None:
 
 
 def test_figures_are_counted_on_each_database(each: Database) -> None:
-    lead_in(each)
+    alert_in(each)
     with each.write() as session:
-        announce(session, session.get_one(Alert, 1), "tuban.alert.created", read_service(), NOW)
+        announce(session, session.get_one(AlertRow, 1), "tuban.alert.created", read_service(), NOW)
         open_night(session, dt.date(2026, 12, 1), NOW)
         say_alive(session, "host:1:light", "worker", NOW)
     with each.read() as session:

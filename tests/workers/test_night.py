@@ -1,4 +1,4 @@
-"""The night: all new ground is compared once with its best earlier image, and becomes leads once."""
+"""The night: all new ground is compared once with its best earlier image, and becomes alerts once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from model.detector import Detector
 from store.alerts.transitions import verify_transitions
 from store.areas.areas import load_areas
 from store.schema.database import Database
-from store.schema.tables import Alert, Delivery, Job, Night, Observation, Scan, Uncompared
+from store.schema.tables import AlertRow, Delivery, Job, Night, Observation, Scan, Uncompared
 from tests.databases import embedded_database
 from tests.inference.scenes import textured
 from tests.workers.embedded import clock_of
@@ -47,12 +47,12 @@ def embedded(tmp_path: Path) -> Service:
     return Service(tmp_path)
 
 
-def test_new_scenes_become_leads_in_the_enforcement_queue_once(service: Service) -> None:
+def test_new_scenes_become_alerts_in_the_enforcement_queue_once(service: Service) -> None:
     service.take_in(before_image(), SPRING)
     service.take_in(after_image(), AUTUMN)
     night = service.night()
-    assert (night.state, night.summary["states"], night.summary["leads"]) == ("done", {"done": 1}, {"new": 2})
-    alerts = service.rows(Alert)
+    assert (night.state, night.summary["states"], night.summary["alerts"]) == ("done", {"done": 1}, {"new": 2})
+    alerts = service.rows(AlertRow)
     assert sorted(alert.number for alert in alerts) == ["330199U2026110001", "330199U2026110002"]
     assert {(alert.grid_code, alert.first_date) for alert in alerts} == {(VILLAGE, AUTUMN)}
     assert sorted(alert.kind for alert in alerts) == ["construction", "ground"]
@@ -79,14 +79,14 @@ def test_a_later_image_is_compared_with_one_that_shows_the_first_works_and_adds_
     image[60:110, 500:560] = RED  # another pit
     embedded.take_in(image, WINTER)
     night = embedded.night(DAY + dt.timedelta(days=1))
-    assert night.summary["leads"] == {"new": 1}
+    assert night.summary["alerts"] == {"new": 1}
     # both earlier images would do; the one of the like season is taken
     [scan] = [scan for scan in embedded.rows(Scan) if scan.night_id == night.id]
     assert scan.before_id == embedded.scenes()[f"{AUTUMN}.tif"].id
-    assert [alert.seen for alert in embedded.rows(Alert)] == [1, 1, 1]
+    assert [alert.seen for alert in embedded.rows(AlertRow)] == [1, 1, 1]
 
 
-def test_works_seen_again_from_the_same_earlier_image_are_the_same_leads(embedded: Service) -> None:
+def test_works_seen_again_from_the_same_earlier_image_are_the_same_alerts(embedded: Service) -> None:
     embedded.take_in(before_image(), SPRING)
     embedded.take_in(after_image(), AUTUMN)
     embedded.night()
@@ -95,8 +95,8 @@ def test_works_seen_again_from_the_same_earlier_image_are_the_same_leads(embedde
     # the earlier image of its season shows none of the works
     embedded.take_in(before_image(), dt.date(2025, 11, 18), "last year.tif", compress="deflate")
     embedded.take_in(image, WINTER, "winter.tif")
-    assert embedded.night(DAY + dt.timedelta(days=1)).summary["leads"] == {"again": 2}
-    house, pit = sorted(embedded.rows(Alert), key=lambda alert: alert.kind)
+    assert embedded.night(DAY + dt.timedelta(days=1)).summary["alerts"] == {"again": 2}
+    house, pit = sorted(embedded.rows(AlertRow), key=lambda alert: alert.kind)
     assert (house.seen, pit.seen) == (2, 2)
     assert pit.area_m2 == pytest.approx(100 * 100 / 4, rel=0.1)
     first, _ = [sight for sight in embedded.rows(Observation) if sight.alert_id == pit.id]
@@ -159,7 +159,7 @@ def test_ground_without_an_earlier_image_is_told_once_with_its_reason(embedded: 
 
 
 @pytest.mark.slow
-def test_a_rendered_place_gives_leads_in_its_villages(embedded: Service, tmp_path: Path) -> None:
+def test_a_rendered_place_gives_alerts_in_its_villages(embedded: Service, tmp_path: Path) -> None:
     spec = SceneSpec(seed=3, width=512, height=512, changes=4)
     pair = render_scene(spec)
     before, after, _ = write_scene(pair, tmp_path / "rendered")
@@ -170,7 +170,7 @@ def test_a_rendered_place_gives_leads_in_its_villages(embedded: Service, tmp_pat
     embedded.take_in(before, spec.dates[0], area_code=TOWNSHIP)
     embedded.take_in(after, spec.dates[1], area_code=TOWNSHIP)
     night = embedded.night()
-    alerts = embedded.rows(Alert)
+    alerts = embedded.rows(AlertRow)
     assert night.summary["states"] == {"done": 1}
     assert len(alerts) >= 3
     assert {alert.grid_code for alert in alerts} <= {code for code, _ in VILLAGES}

@@ -21,7 +21,7 @@ from inference.settings import read_config, settings_for
 from service.context import Context
 from service.job_registry import GiveBack
 from store.jobs.queue import revive
-from store.schema.tables import Alert, Job, Observation, Scan, Uncompared
+from store.schema.tables import AlertRow, Job, Observation, Scan, Uncompared
 from tests.inference.scenes import DifferenceDetector, textured
 from tests.workers.night_service import AUTUMN, SPRING, Service, after_image, before_image
 
@@ -63,14 +63,14 @@ def test_a_scan_in_jobs_gives_what_the_scan_in_one_gives(service: Service) -> No
     assert all(s.outline.equals_exact(c.lonlat, 1e-12) for s, c in zip(sights, whole.changes, strict=True))
     assert scan.result["looked_at"]["area_m2"] == pytest.approx(whole.looked_at_m2, abs=0.01)
     assert scan.result["inputs"]["after"]["name"] == f"{AUTUMN}.tif"
-    assert scan.result["leads"] == {"new": 2}
+    assert scan.result["alerts"] == {"new": 2}
     assert (scan.weights_sha256, scan.settings_sha256) == (whole.weights_sha256, whole.settings.sha256)
-    assert b'"leads"' not in service.context.objects.read(f"scans/{scan.id}/scan.json")
+    assert b'"alerts"' not in service.context.objects.read(f"scans/{scan.id}/scan.json")
 
 
 def test_each_change_has_its_pictures(service: Service) -> None:
     service.work()
-    for alert in service.rows(Alert):
+    for alert in service.rows(AlertRow):
         before, after = (
             np.asarray(Pictures.open(io.BytesIO(service.context.objects.read(alert.evidence[when]))))
             for when in ("before", "after")
@@ -94,7 +94,7 @@ def test_every_job_done_twice_changes_nothing(service: Service) -> None:
         assert service.written() == once
 
     service.work(twice)
-    assert [alert.seen for alert in service.rows(Alert)] == [1, 1]
+    assert [alert.seen for alert in service.rows(AlertRow)] == [1, 1]
     before = service.written()
     for job in service.rows(Job):
         if job.queue == "scan":
@@ -114,7 +114,7 @@ def test_two_processes_at_one_job_at_once_write_its_result_once(service: Service
         assert service.written() == once
 
     service.work(by_two)
-    assert [alert.seen for alert in service.rows(Alert)] == [1, 1]
+    assert [alert.seen for alert in service.rows(AlertRow)] == [1, 1]
 
 
 def test_a_worker_that_is_asked_to_stop_gives_its_blocks_back(service: Service) -> None:

@@ -134,7 +134,7 @@ def test_a_missed_night_is_caught_up_with_unless_the_next_is_near(
     assert nights(context) == [*planned, "2026-11-21"]
 
 
-def test_the_next_scheduler_leads_at_once_when_one_stops(context: Context) -> None:
+def test_the_next_scheduler_is_leader_at_once_when_one_stops(context: Context) -> None:
     one, other = Rounds(context, "here:1:schedule"), Rounds(context, "there:1:schedule")
     assert [one.once(), other.once()] == [True, False]
     one.close()

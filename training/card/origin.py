@@ -12,7 +12,7 @@ from training.recipe import Recipe
 from training.sources.source_recipes import MaskedRecipe, PairsRecipe, RenderedRecipe, SourceRecipe
 
 PURPOSE = """\
-**Purpose.** Leads for an inspector: suspected new buildings and ground works between two dates, to be checked on the
+**Purpose.** Alerts for an inspector: suspected new buildings and ground works between two dates, to be checked on the
 ground. Not evidence, and no statement about legality."""
 
 RESEARCH_SETS = {"LEVIR-CD": "LEVIR-CD", "DSIFN": "DSIFN", "OSCD": "OSCD", "student": "small student sets"}

@@ -39,7 +39,7 @@ def write_sample_areas(folder: Path, spec: SceneSpec, truth: Iterable[TrueChange
     """Write a county with one township of four villages, one approval and a piece of basic farmland as GeoJSON.
 
     The villages meet in the middle of the scene along bent borders; the township reaches 200 m beyond it. The approval
-    covers the largest true building site, so that one lead is suppressed.
+    covers the largest true building site, so that one alert is suppressed.
     """
     west, north = spec.origin
     east, south = west + spec.width * spec.gsd_m, north - spec.height * spec.gsd_m

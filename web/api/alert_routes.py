@@ -1,4 +1,4 @@
-"""Leads for programs: listed by the grid's filter, told in full, and moved on by the table of states."""
+"""Alerts for programs: listed by the grid's filter, told in full, and moved on by the table of states."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
-from enforcement.alert import lead_feature
+from enforcement.alert import alert_feature
 from enforcement.states import read_states
 from enforcement.units import mu
-from store.alerts.alert_data import read_lead
+from store.alerts.alert_data import read_alert
 from store.alerts.transitions import log_of
 from store.review.decisions import move
 from store.review.review_transaction import LONGEST_WHY
 from store.review.split_merge import INTO_WAS
-from store.search.alert_search import AlertRow, search_alerts
+from store.search.alert_search import AlertListItem, search_alerts
 from web.addresses import next_page
 from web.api.parameters import Filter, Limit, Number
 from web.api.schemas import (
@@ -24,15 +24,15 @@ from web.api.schemas import (
     FORBIDDEN,
     NOT_THEIRS,
     REFUSED,
+    AlertFeature,
     AlertList,
     AlertSummary,
-    LeadFeature,
     LonLat,
     TransitionAnswer,
     TransitionList,
 )
 from web.auth.authentication import Person, Service
-from web.auth.authorized_lookup import lead_of
+from web.auth.authorized_lookup import alert_of
 
 router = APIRouter(prefix="/api/alerts", tags=["alerts"], responses=REFUSED)
 
@@ -55,7 +55,7 @@ def _evidence(value: Any) -> Any:
 
 
 class StepAsked(BaseModel):
-    """A step of a lead."""
+    """A step of an alert."""
 
     to: Annotated[str, Field(description="State, as `ways_out` lists them.", max_length=20, examples=["triaged"])]
     why: Annotated[str, Field(max_length=LONGEST_WHY)] = ""
@@ -63,7 +63,7 @@ class StepAsked(BaseModel):
         dict[str, Any], BeforeValidator(_evidence), Field(description="What the table asks for, by name.")
     ] = {}
     version: Annotated[
-        int | None, Field(description="Of the lead, as it was seen; left out: whatever it is now.", ge=1, le=2**31 - 1)
+        int | None, Field(description="Of the alert, as it was seen; left out: whatever it is now.", ge=1, le=2**31 - 1)
     ] = None
 
 
@@ -76,7 +76,7 @@ def list_alerts(
     limit: Limit = 50,
     after: Annotated[str, Query(description="As the `next` of the page before gives it.", max_length=400)] = "",
 ) -> AlertList:
-    """List leads, in the order of the review unless `sort` says otherwise."""
+    """List alerts, in the order of the review unless `sort` says otherwise."""
     with context.database.read() as session:
         found = search_alerts(session, viewer, filter, limit=limit, after=after, now=context.clock())
     return AlertList(
@@ -85,18 +85,18 @@ def list_alerts(
 
 
 @router.get("/{number}", responses=NOT_THEIRS)
-def one_alert(context: Service, viewer: Person, number: Number) -> LeadFeature:
-    """Tell everything that is known of a lead, as the GeoJSON feature that the enforcement queue gets."""
+def one_alert(context: Service, viewer: Person, number: Number) -> AlertFeature:
+    """Tell everything that is known of an alert, as the GeoJSON feature that the enforcement queue gets."""
     with context.database.read() as session:
-        alert = lead_of(session, viewer, number)
-        return LeadFeature.model_validate(lead_feature(read_lead(session, alert, context.settings.public_url)))
+        alert = alert_of(session, viewer, number)
+        return AlertFeature.model_validate(alert_feature(read_alert(session, alert, context.settings.public_url)))
 
 
 @router.get("/{number}/transitions", responses=NOT_THEIRS)
 def list_transitions(context: Service, viewer: Person, number: Number) -> TransitionList:
-    """List the steps of a lead, each with the hash that holds it to the one before."""
+    """List the steps of an alert, each with the hash that holds it to the one before."""
     with context.database.read() as session:
-        alert = lead_of(session, viewer, number)
+        alert = alert_of(session, viewer, number)
         steps = log_of(session, alert)
     return TransitionList(
         number=alert.number,
@@ -111,10 +111,10 @@ def list_transitions(context: Service, viewer: Person, number: Number) -> Transi
 
 
 @router.post("/{number}/transitions", responses=NOT_THEIRS | CLASH | FORBIDDEN)
-def take_step(context: Service, viewer: Person, number: Number, asked: StepAsked) -> LeadFeature:
-    """Move a lead to another state, if `configs/states.yaml` lets the person's role do it with this evidence."""
+def take_step(context: Service, viewer: Person, number: Number, asked: StepAsked) -> AlertFeature:
+    """Move an alert to another state, if `configs/states.yaml` lets the person's role do it with this evidence."""
     with context.database.write() as session:
-        alert = lead_of(session, viewer, number)
+        alert = alert_of(session, viewer, number)
         moved = move(
             session,
             alert,
@@ -126,10 +126,10 @@ def take_step(context: Service, viewer: Person, number: Number, asked: StepAsked
             now=context.clock(),
             version=asked.version,
         )
-        return LeadFeature.model_validate(lead_feature(read_lead(session, moved, context.settings.public_url)))
+        return AlertFeature.model_validate(alert_feature(read_alert(session, moved, context.settings.public_url)))
 
 
-def _summary(row: AlertRow) -> AlertSummary:
+def _summary(row: AlertListItem) -> AlertSummary:
     lon, lat = row.centre
     return AlertSummary(
         number=row.number,

@@ -14,7 +14,7 @@ from web.auth.authentication import Person, context_of, cookie_name
 router = APIRouter(prefix="/api", tags=["document"], responses=REFUSED)
 
 _ABOUT = (
-    "Leads, images and scans of Tuban. A lead is a suspected change, to be checked on the ground. Every answer is "
+    "Alerts, images and scans of Tuban. An alert is a suspected change, to be checked on the ground. Every answer is "
     "limited to what lies under the administrative code of the person for whom a key was made. Positions are longitude "
     "and latitude (EPSG:4490), areas m² and mu, moments ISO 8601 in UTC."
 )

@@ -1,4 +1,4 @@
-"""Leads as OGC API - Features, Part 1 (OGC 17-069r4): what QGIS and other GIS programs connect to.
+"""Alerts as OGC API - Features, Part 1 (OGC 17-069r4): what QGIS and other GIS programs connect to.
 
 In QGIS: layer, add WFS / OGC API - Features layer, address ``https://…/api/ogc``, authentication "Basic" with any user
 name and a key as the password, or "API header" with ``Authorization`` = ``Bearer KEY``.
@@ -21,7 +21,7 @@ from enforcement.states import read_states
 from enforcement.units import mu
 from errors import SettingsError
 from store.alerts.alert_geometry import outlines_of
-from store.search.alert_search import PARAMETERS, AlertFilter, AlertRow, count_alerts, row_of, search_alerts
+from store.search.alert_search import PARAMETERS, AlertFilter, AlertListItem, count_alerts, row_of, search_alerts
 from web.addresses import base_of, next_page
 from web.api.links import GEOJSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, link, links_of_items
 from web.api.ogc_parameters import BBox, ItemLimit, When, box_asked, days_asked
@@ -76,7 +76,7 @@ class Collections(BaseModel):
 
 
 class AlertItem(BaseModel):
-    """A lead with what a table of attributes can show."""
+    """An alert with what a table of attributes can show."""
 
     type: str
     id: str
@@ -87,7 +87,7 @@ class AlertItem(BaseModel):
 
 
 class AlertItems(BaseModel):
-    """A page of leads."""
+    """A page of alerts."""
 
     type: str
     features: list[AlertItem]
@@ -126,18 +126,18 @@ def collections(request: Request, context: Service, viewer: Person) -> Collectio
 
 @router.get("/collections/alerts", response_model_exclude_none=True)
 def alerts_collection(request: Request, context: Service, viewer: Person) -> Collection:
-    """Describe the leads."""
+    """Describe the alerts."""
     return _collection(f"{base_of(request, context)}/api/ogc/collections")
 
 
 def _collection(here: str) -> Collection:
     links = [
         link("self", f"{here}/alerts"),
-        link("items", f"{here}/alerts/items", GEOJSON, "leads"),
+        link("items", f"{here}/alerts/items", GEOJSON, "alerts"),
     ]
     return Collection(
         id="alerts",
-        title="线索 Leads",
+        title="线索 Alerts",
         description=f"{_TITLE}. `datetime` is the day of the latest image.",
         crs=[CRS84],
         links=[Link(**one) for one in links],
@@ -159,7 +159,7 @@ def alert_items(
     limit: ItemLimit = 100,
     after: Annotated[str, Query(description="Of the `next` link.", max_length=400)] = "",
 ) -> dict[str, Any]:
-    """List leads, the newest first. Further parameters are those of `/api/alerts`, like `states` and `kinds`."""
+    """List alerts, the newest first. Further parameters are those of `/api/alerts`, like `states` and `kinds`."""
     asked = _filter(request, bbox, when, context.settings.zone)
     base = base_of(request, context)
     with context.database.read() as session:
@@ -189,7 +189,7 @@ def alert_items(
     responses=NOT_THEIRS,
 )
 def alert_item(request: Request, context: Service, viewer: Person, number: Number) -> dict[str, Any]:
-    """Tell one lead."""
+    """Tell one alert."""
     base = base_of(request, context)
     with context.database.read() as session:
         row = row_of(session, viewer, number, context.clock())
@@ -214,7 +214,7 @@ def _filter(request: Request, bbox: str, when: str, zone: dt.tzinfo) -> AlertFil
     return replace(asked, bbox=box_asked(bbox), since=first, until=last, sort="newest")
 
 
-def _feature(row: AlertRow, outline: BaseGeometry, base: str) -> dict[str, Any]:
+def _feature(row: AlertListItem, outline: BaseGeometry, base: str) -> dict[str, Any]:
     """Flat properties: a table of attributes shows no nested ones."""
     words, states = read_change_types(), read_states().states
     kind, change_type, state = words.kinds.get(row.kind), words.types.get(row.change_type), states.get(row.state)

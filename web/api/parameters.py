@@ -33,7 +33,7 @@ BeforeId = Annotated[int | None, Query(description="As the `next` of the page be
 Number = Annotated[
     str,
     Path(
-        description="Of the lead, as people cite it.", pattern=r"^[A-Za-z0-9_-]{1,40}$", examples=["330106W2026110001"]
+        description="Of the alert, as people cite it.", pattern=r"^[A-Za-z0-9_-]{1,40}$", examples=["330106W2026110001"]
     ),
 ]
 

@@ -56,7 +56,7 @@ class Geometry(BaseModel):
 
 
 class AlertSummary(BaseModel):
-    """A lead as a list tells it."""
+    """An alert as a list tells it."""
 
     number: str
     kind: str
@@ -86,13 +86,13 @@ class AlertSummary(BaseModel):
 
 
 class AlertList(BaseModel):
-    """A page of leads; ``next`` is the address of the following one, null on the last."""
+    """A page of alerts; ``next`` is the address of the following one, null on the last."""
 
     alerts: list[AlertSummary]
     next: str | None
 
 
-class LeadImage(BaseModel):
+class AlertImage(BaseModel):
     """One of the two images that were compared."""
 
     date: dt.date | None
@@ -101,7 +101,7 @@ class LeadImage(BaseModel):
     sha256: str
 
 
-class LeadArea(BaseModel):
+class AlertArea(BaseModel):
     """A village, township or county; the name is empty when it is not loaded."""
 
     code: str
@@ -117,8 +117,8 @@ class Sight(BaseModel):
     score: float
 
 
-class LeadProperties(BaseModel):
-    """Everything that is known of a lead; what is not known is null."""
+class AlertProperties(BaseModel):
+    """Everything that is known of an alert; what is not known is null."""
 
     number: str
     statement: Both
@@ -136,11 +136,11 @@ class LeadProperties(BaseModel):
     crs: str
     centre: LonLat
     detected: Annotated[dict[str, Any], Field(description="The polygon as detected: crs and wkt.")]
-    earlier_image: LeadImage | None
-    later_image: LeadImage | None
-    village: LeadArea | None
-    township: LeadArea | None
-    county: LeadArea | None
+    earlier_image: AlertImage | None
+    later_image: AlertImage | None
+    village: AlertArea | None
+    township: AlertArea | None
+    county: AlertArea | None
     also_in: list[dict[str, Any]]
     position_error: dict[str, float] | None = None
     overlaps: list[dict[str, Any]]
@@ -162,19 +162,19 @@ class LeadProperties(BaseModel):
     page: str | None
 
 
-class LeadFeature(BaseModel):
-    """A lead as a GeoJSON feature, as the enforcement queue gets it."""
+class AlertFeature(BaseModel):
+    """An alert as a GeoJSON feature, as the enforcement queue gets it."""
 
-    model_config = ConfigDict(title="Lead")
+    model_config = ConfigDict(title="Alert")
     type: str
     id: str
     bbox: list[float]
     geometry: Geometry
-    properties: LeadProperties
+    properties: AlertProperties
 
 
 class TransitionAnswer(BaseModel):
-    """One step in the life of a lead."""
+    """One step in the life of an alert."""
 
     sequence: int
     at: dt.datetime
@@ -189,7 +189,7 @@ class TransitionAnswer(BaseModel):
 
 
 class TransitionList(BaseModel):
-    """All steps of a lead, oldest first, and where it may go from here."""
+    """All steps of an alert, oldest first, and where it may go from here."""
 
     number: str
     state: str

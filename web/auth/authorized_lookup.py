@@ -1,17 +1,17 @@
-"""Leads and scenes that a person asks for: theirs, or answered as if they were not there."""
+"""Alerts and scenes that a person asks for: theirs, or answered as if they were not there."""
 
 from __future__ import annotations
 
 from store.access.rights import Viewer
 from store.schema.database import Session
-from store.schema.tables import Alert, SceneRow
+from store.schema.tables import AlertRow, SceneRow
 from store.search.alert_search import alert_by_number
 from store.search.image_search import scene_seen
 from web.http_errors import NotFound
 
 
-def lead_of(session: Session, viewer: Viewer, number: str) -> Alert:
-    """The lead of that number.
+def alert_of(session: Session, viewer: Viewer, number: str) -> AlertRow:
+    """The alert of that number.
 
     Raises:
         NotFound: there is none, or it is not theirs.

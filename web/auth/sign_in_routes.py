@@ -44,7 +44,7 @@ def inside(address: str) -> str:
 
 
 def begin_for(request: Request, context: Service, person: PersonRow, to: str) -> Response:
-    """Sign the browser in as that person, and lead it to a page of ours."""
+    """Sign the browser in as that person, and alert it to a page of ours."""
     with context.database.write() as session:
         row = session.get_one(PersonRow, person.id)
         secret = begin_session(session, row, context.clock(), context.settings.web.session_hours)

@@ -134,7 +134,7 @@ def set_active(
 
 @router.post("/cameras/{camera_id}/remove")
 def remove(request: Request, context: Service, viewer: Administrator, camera_id: Id) -> Response:
-    """Remove a camera of which no lead came, with everything that it showed."""
+    """Remove a camera of which no alert came, with everything that it showed."""
     with context.database.write() as session:
         camera = _theirs(session, viewer, camera_id)
         note(request, session, viewer, "removed_camera", about=camera.name, code=camera.area_code)

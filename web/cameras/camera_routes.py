@@ -18,7 +18,7 @@ from store.areas.areas import list_areas
 from store.cameras.cameras import NEEDS_A_PERSON, camera_seen, cameras_seen
 from store.cameras.captures import capture_of, captures_of, last_captures
 from store.cameras.presets import make_preset, preset_of, presets_of, set_calibration, watched_area
-from store.cameras.sightings import lead_capture
+from store.cameras.sightings import alert_capture
 from store.objects.object_store import ObjectMissing
 from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
 from store.schema.database import Session
@@ -27,7 +27,7 @@ from web.api.parameters import Id, Number
 from web.api.schemas import FORBIDDEN, NOT_THEIRS, REFUSED
 from web.auth.audit_log import note
 from web.auth.authentication import Person, Service
-from web.auth.authorized_lookup import lead_of
+from web.auth.authorized_lookup import alert_of
 from web.http_errors import NotFound
 from web.page import language_of, page
 
@@ -136,10 +136,10 @@ def frame(context: Service, viewer: Person, camera_id: Id, capture_id: Id) -> Re
 
 
 @router.get("/alerts/{number}/frames/{capture_id}", include_in_schema=False)
-def lead_frame(context: Service, viewer: Person, number: Number, capture_id: Id) -> Response:
-    """The whole frame of a capture by which a lead was seen, for whoever may see the lead."""
+def alert_frame(context: Service, viewer: Person, number: Number, capture_id: Id) -> Response:
+    """The whole frame of a capture by which an alert was seen, for whoever may see the alert."""
     with context.database.read() as session:
-        capture = lead_capture(session, lead_of(session, viewer, number), capture_id)
+        capture = alert_capture(session, alert_of(session, viewer, number), capture_id)
     if capture is None:
         raise NotFound
     return _picture(context, capture.object_key)

@@ -1,4 +1,4 @@
-"""The map: areas, scenes by date, scans, leads, layers of the bureau, and going to coordinates."""
+"""The map: areas, scenes by date, scans, alerts, layers of the bureau, and going to coordinates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ router = APIRouter(include_in_schema=False)
 
 CHINA: Box = (73.5, 18.0, 135.0, 53.5)
 OUTLINES_FROM = 15.0
-"""Zoom from which leads are drawn with their outlines."""
+"""Zoom from which alerts are drawn with their outlines."""
 
 _PIXELS = 1.0  # of an outline's simplification
 _MOST_ALERTS, _MOST_OUTLINES, _MOST_FEATURES = 600, 300, 1500
@@ -113,7 +113,7 @@ def scans(request: Request, context: Service, person: Person, bbox: Bbox) -> lis
 
 @router.get("/map/alerts")
 def alerts(request: Request, context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> JSONResponse:
-    """Leads: clusters and points, and near by their outlines; filters are parameters of the review's list."""
+    """Alerts: clusters and points, and near by their outlines; filters are parameters of the review's list."""
     query = {name: request.query_params.getlist(name) for name in request.query_params if name != "bbox"}
     wanted, box = AlertFilter.from_query(query, context.settings.zone), read_box(bbox)
     with context.database.read() as session:

@@ -1,4 +1,4 @@
-"""Images by the id of what they show: tiles of scenes and of the ground around leads, evidence pictures, overviews."""
+"""Images by the id of what they show: tiles of scenes and of the ground around alerts, evidence pictures, overviews."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fastapi.responses import Response
 from store.objects.object_store import ObjectMissing
 from store.views.map_scenes import last_pair
 from web.auth.authentication import Person, Service
-from web.auth.authorized_lookup import lead_of, scene_of
+from web.auth.authorized_lookup import alert_of, scene_of
 from web.http_errors import NotFound
 from web.maps.tiles import MERCATOR, is_tile, overlap, read_preview, read_tile, tile_bounds, webp
-from web.review.alert_pictures import alert_tile, alert_window, before_shift
+from web.review.alert_pictures import read_alert_tile, alert_window, before_shift
 
 router = APIRouter(include_in_schema=False)
 
@@ -40,15 +40,15 @@ def scene_tile(request: Request, context: Service, person: Person, scene_id: int
 
 
 @router.get("/tiles/alerts/{number}/{which}/{z}/{x}/{y}")
-def lead_tile(
+def alert_tile(
     request: Request, context: Service, person: Person, number: str, which: Which, z: int, x: int, y: int
 ) -> Response:
-    """A tile of the earlier or later image of a lead: the ground around the lead, and transparent elsewhere."""
+    """A tile of the earlier or later image of an alert: the ground around the alert, and transparent elsewhere."""
     if not is_tile(z, x, y):
         raise NotFound
     bounds = tile_bounds(z, x, y)
     with context.database.read() as session:
-        alert = lead_of(session, person, number)
+        alert = alert_of(session, person, number)
         pair = last_pair(session, alert.id)
     if pair is None:
         raise NotFound
@@ -60,20 +60,20 @@ def lead_tile(
     if not overlap(bounds, window):
         return _image(webp(None), mark, _DAY)
     shift = before_shift(context, alert, pair, MERCATOR) if which == "before" else (0.0, 0.0)
-    return _image(webp(alert_tile(context, alert, scene, bounds, shift)), mark, _DAY)
+    return _image(webp(read_alert_tile(context, alert, scene, bounds, shift)), mark, _DAY)
 
 
 @router.get("/alerts/{number}/evidence/{name}")
 def evidence(
     request: Request, context: Service, person: Person, number: str, name: str, key: str | None = None
 ) -> Response:
-    """A stored picture of a lead, by the name it has in the lead.
+    """A stored picture of an alert, by the name it has in the alert.
 
-    The lead's next sight brings other pictures under the same name. With ``key``, the mark of the very picture
+    The alert's next sight brings other pictures under the same name. With ``key``, the mark of the very picture
     (:func:`evidence_mark`), the answer never changes and is kept for ever; without, browsers ask whether it is new.
     """
     with context.database.read() as session:
-        alert = lead_of(session, person, number)
+        alert = alert_of(session, person, number)
     stored = alert.evidence.get(name)
     if not isinstance(stored, str):
         raise NotFound

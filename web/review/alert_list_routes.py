@@ -1,4 +1,4 @@
-"""The grid of leads: filtered by its address, page by page, and several at once only for rejecting."""
+"""The grid of alerts: filtered by its address, page by page, and several at once only for rejecting."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from web.review.review_data import wanted
 router = APIRouter(prefix="/alerts", include_in_schema=False)
 
 PAGE = 48
-"""Leads of one page of the grid: divides by 2, 3 and 4 columns."""
+"""Alerts of one page of the grid: divides by 2, 3 and 4 columns."""
 
 
 class Rejection(BaseModel):
-    """Leads to be rejected with one reason, of :data:`web.review.alert_words.REASONS`."""
+    """Alerts to be rejected with one reason, of :data:`web.review.alert_words.REASONS`."""
 
     model_config = ConfigDict(extra="forbid")
 

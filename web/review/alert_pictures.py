@@ -1,4 +1,4 @@
-"""What a lead looks like on both dates: the ground around it that whoever may see the lead may see."""
+"""What an alert looks like on both dates: the ground around it that whoever may see the alert may see."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from enforcement.projection_zones import zone_at
 from service.context import Context
 from store.schema.database import Session
-from store.schema.tables import Alert, SceneRow
+from store.schema.tables import AlertRow, SceneRow
 from store.views.map_scenes import SeenPair, last_pair
 from web.maps.tiles import MercatorBox, Picture, mercator, read_box, read_tile
 from web.review.registration_cache import shift_at
 
 GROWN = 3.0
-"""Side of the window around a lead over that of its bounds."""
+"""Side of the window around an alert over that of its bounds."""
 
 LEAST_M = 150.0
 """The window's least side, metres on the ground."""
 
 _NOTHING = (226, 228, 230)  # grey where an image shows nothing, as in the evidence pictures of a scan
-_MARGIN = 1.8  # side of a sheet's picture over the longer side of the lead, as in a scan's close-ups
+_MARGIN = 1.8  # side of a sheet's picture over the longer side of the alert, as in a scan's close-ups
 _LEAST_SHEET_M = 36.0
 
 
@@ -42,8 +42,8 @@ class AlertViews(NamedTuple):
     metre_px: float
 
 
-def alert_window(alert: Alert) -> MercatorBox:
-    """The ground around a lead that is shown with it: its bounds grown, in metres of Web Mercator."""
+def alert_window(alert: AlertRow) -> MercatorBox:
+    """The ground around an alert that is shown with it: its bounds grown, in metres of Web Mercator."""
     west, south = mercator(alert.west, alert.south)
     east, north = mercator(alert.east, alert.north)
     least = LEAST_M / math.cos(math.radians((alert.south + alert.north) / 2))  # Mercator stretches
@@ -52,14 +52,14 @@ def alert_window(alert: Alert) -> MercatorBox:
     return x - across, y - along, x + across, y + along
 
 
-def alert_tile(
-    context: Context, alert: Alert, scene: SceneRow, bounds: MercatorBox, shift: tuple[float, float] = (0.0, 0.0)
+def read_alert_tile(
+    context: Context, alert: AlertRow, scene: SceneRow, bounds: MercatorBox, shift: tuple[float, float] = (0.0, 0.0)
 ) -> Picture | None:
-    """A square of Web Mercator of one of the lead's scenes, as far as it lies in the lead's window.
+    """A square of Web Mercator of one of the alert's scenes, as far as it lies in the alert's window.
 
     Args:
         context: where objects are.
-        alert: the lead.
+        alert: the alert.
         scene: one of its scenes.
         bounds: of the square.
         shift: metres of Web Mercator; the ground at a place is read so far from it (:func:`before_shift`).
@@ -73,8 +73,8 @@ def alert_tile(
     return cut if cut.valid.any() else None
 
 
-def before_shift(context: Context, alert: Alert, pair: SeenPair, crs: str) -> tuple[float, float]:
-    """How far from its place the earlier image shows the ground of the lead, in metres of ``crs``: (east, north).
+def before_shift(context: Context, alert: AlertRow, pair: SeenPair, crs: str) -> tuple[float, float]:
+    """How far from its place the earlier image shows the ground of the alert, in metres of ``crs``: (east, north).
 
     From the registration that the scan measured; one shift for the whole window. (0, 0) where nothing was kept.
     """
@@ -82,8 +82,8 @@ def before_shift(context: Context, alert: Alert, pair: SeenPair, crs: str) -> tu
     return shift_at(context, pair.scan, middle, crs)
 
 
-def alert_views(context: Context, session: Session, alert: Alert, side_px: int) -> AlertViews:
-    """Cut both pictures of a lead for its evidence sheet.
+def alert_views(context: Context, session: Session, alert: AlertRow, side_px: int) -> AlertViews:
+    """Cut both pictures of an alert for its evidence sheet.
 
     They are squares on the local zone of three degrees (Web Mercator's own where China has no zone), the earlier one
     moved onto the later one as the scan registered them.
@@ -91,7 +91,7 @@ def alert_views(context: Context, session: Session, alert: Alert, side_px: int) 
     Args:
         context: where objects are.
         session: reads.
-        alert: the lead.
+        alert: the alert.
         side_px: side of the pictures in pixels.
 
     Raises:

@@ -1,4 +1,4 @@
-"""One lead large, and what a person does with it: judge, move on, assign, split, take back; open for one at a time."""
+"""One alert large, and what a person does with it: judge, move on, assign, split, take back; open for one at a time."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from store.review.decisions import (
 )
 from store.schema.database import Session
 from store.schema.database_errors import CONCURRENT_CHANGE
-from store.schema.tables import Alert
+from store.schema.tables import AlertRow
 from web.auth.audit_log import note
 from web.auth.authentication import Person, Service
-from web.auth.authorized_lookup import lead_of
+from web.auth.authorized_lookup import alert_of
 from web.http_errors import Clash, Invalid
 from web.page import language_of, page
 from web.review.alert_words import REASONS, reason_in_words, reasons, refusal
-from web.review.review_data import LeadPage, wanted
+from web.review.review_data import AlertDetail, wanted
 
 router = APIRouter(prefix="/alerts/{number}", include_in_schema=False)
 
@@ -45,7 +45,7 @@ Words = Annotated[str, Field(max_length=1800)]
 
 
 class _Said(BaseModel):
-    """``as_of``: the lead's last change that the person has seen; None: whatever it is now.
+    """``as_of``: the alert's last change that the person has seen; None: whatever it is now.
 
     Not the row's version: that changes as well when a colleague's decision moves the ranks of the week.
     """
@@ -91,44 +91,44 @@ class Division(_Said):
     why: Words = ""
 
 
-def _lead(session: Session, viewer: Viewer, number: str, as_of: dt.datetime | None = None) -> Alert:
-    alert = lead_of(session, viewer, number)
+def _alert(session: Session, viewer: Viewer, number: str, as_of: dt.datetime | None = None) -> AlertRow:
+    alert = alert_of(session, viewer, number)
     if as_of is not None and alert.changed_at != as_of:
         raise Clash("review.conflict")
     return alert
 
 
 @router.get("")
-def lead_page(request: Request, context: Service, viewer: Person, number: str) -> Response:
-    """The page of one lead; it moves from lead to lead without being loaded again."""
+def alert_page(request: Request, context: Service, viewer: Person, number: str) -> Response:
+    """The page of one alert; it moves from alert to alert without being loaded again."""
     asked = wanted(request, context)
     with context.database.read() as session:
-        lead = LeadPage(request, context, session, viewer).data(_lead(session, viewer, number), asked)
+        alert = AlertDetail(request, context, session, viewer).data(_alert(session, viewer, number), asked)
     language = language_of(request)
     return page(
         request,
         "alert.html",
-        lead=lead,
+        alert=alert,
         reasons={verdict: reasons(verdict, language) for verdict in REASONS},
         lock_seconds=context.settings.web.lock_seconds,
     )
 
 
 @router.get("/data")
-def lead_data(request: Request, context: Service, viewer: Person, number: str) -> JSONResponse:
-    """All that the page shows of one lead, and which come before and after it."""
+def alert_data(request: Request, context: Service, viewer: Person, number: str) -> JSONResponse:
+    """All that the page shows of one alert, and which come before and after it."""
     asked = wanted(request, context)
     with context.database.read() as session:
-        return JSONResponse(LeadPage(request, context, session, viewer).data(_lead(session, viewer, number), asked))
+        return JSONResponse(AlertDetail(request, context, session, viewer).data(_alert(session, viewer, number), asked))
 
 
 @router.post("/lock")
-def open_lead(request: Request, context: Service, viewer: Person, number: str, renew: bool = False) -> dict[str, Any]:
-    """Have a lead open, or keep it so; answers the lead as it is now, or with ``renew`` only who has it."""
+def open_alert(request: Request, context: Service, viewer: Person, number: str, renew: bool = False) -> dict[str, Any]:
+    """Have an alert open, or keep it so; answers the alert as it is now, or with ``renew`` only who has it."""
     asked, now = wanted(request, context), context.clock()
     with context.database.write() as session:
-        alert = _lead(session, viewer, number)
-        told, seconds = LeadPage(request, context, session, viewer), context.settings.web.lock_seconds
+        alert = _alert(session, viewer, number)
+        told, seconds = AlertDetail(request, context, session, viewer), context.settings.web.lock_seconds
         if not (renew and renew_lock(session, alert, viewer, now, seconds)):
             take_lock(session, alert, viewer, now, seconds)
         if renew:
@@ -137,14 +137,14 @@ def open_lead(request: Request, context: Service, viewer: Person, number: str, r
 
 
 @router.delete("/lock")
-def leave_lead(context: Service, viewer: Person, number: str) -> Response:
-    """Let go of a lead."""
+def leave_alert(context: Service, viewer: Person, number: str) -> Response:
+    """Let go of an alert."""
     with context.database.write() as session:
-        release_lock(session, _lead(session, viewer, number), viewer)
+        release_lock(session, _alert(session, viewer, number), viewer)
     return Response(status_code=204)
 
 
-Act = Callable[[Session, Alert, dt.datetime], Alert]
+Act = Callable[[Session, AlertRow, dt.datetime], AlertRow]
 
 
 def _change(
@@ -157,12 +157,12 @@ def _change(
     as_of: dt.datetime | None = None,
     key: str = "review.not_allowed",
 ) -> dict[str, Any]:
-    """Do something in one transaction; answers the lead as it is then."""
+    """Do something in one transaction; answers the alert as it is then."""
     asked, now = wanted(request, context), context.clock()
     try:
         with context.database.write() as session:
-            alert = act(session, _lead(session, viewer, number, as_of), now)
-            return LeadPage(request, context, session, viewer).data(alert, asked)
+            alert = act(session, _alert(session, viewer, number, as_of), now)
+            return AlertDetail(request, context, session, viewer).data(alert, asked)
     except TubanError as error:
         raise refusal(request, error, key) from error
     except CONCURRENT_CHANGE as error:
@@ -170,11 +170,11 @@ def _change(
 
 
 @router.post("/judge")
-def judge_lead(request: Request, context: Service, viewer: Person, number: str, said: Judgement) -> dict[str, Any]:
-    """Say what is seen; the lead is let go of, as the page moves on."""
+def judge_alert(request: Request, context: Service, viewer: Person, number: str, said: Judgement) -> dict[str, Any]:
+    """Say what is seen; the alert is let go of, as the page moves on."""
     reason = "" if said.verdict == "true" else reason_in_words(said.verdict, said.reason, said.words)
 
-    def act(session: Session, alert: Alert, now: dt.datetime) -> Alert:
+    def act(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
         settings = context.settings
         alert = judge(session, alert, viewer, said.verdict, reason=reason, settings=settings, now=now)
         release_lock(session, alert, viewer)
@@ -184,10 +184,10 @@ def judge_lead(request: Request, context: Service, viewer: Person, number: str, 
 
 
 @router.post("/move")
-def move_lead(request: Request, context: Service, viewer: Person, number: str, said: Move) -> dict[str, Any]:
+def move_alert(request: Request, context: Service, viewer: Person, number: str, said: Move) -> dict[str, Any]:
     """Take a step of the table."""
 
-    def act(session: Session, alert: Alert, now: dt.datetime) -> Alert:
+    def act(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
         settings = context.settings
         return move(session, alert, viewer, said.to, said.evidence, said.why, settings=settings, now=now)
 
@@ -195,20 +195,20 @@ def move_lead(request: Request, context: Service, viewer: Person, number: str, s
 
 
 @router.post("/undo")
-def undo_lead(request: Request, context: Service, viewer: Person, number: str) -> dict[str, Any]:
+def undo_alert(request: Request, context: Service, viewer: Person, number: str) -> dict[str, Any]:
     """Take back one's own last decision."""
 
-    def act(session: Session, alert: Alert, now: dt.datetime) -> Alert:
+    def act(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
         return undo(session, alert, viewer, now, context.settings)
 
     return _change(request, context, viewer, number, act, key="review.not_undone")
 
 
 @router.post("/assign")
-def assign_lead(request: Request, context: Service, viewer: Person, number: str, said: Assignment) -> dict[str, Any]:
+def assign_alert(request: Request, context: Service, viewer: Person, number: str, said: Assignment) -> dict[str, Any]:
     """Give it to a person."""
 
-    def act(session: Session, alert: Alert, now: dt.datetime) -> Alert:
+    def act(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
         alert = assign(session, alert, viewer, said.login, now)
         note(request, session, viewer, "assigned", about=alert.number, code=alert.grid_code, detail={"to": said.login})
         return alert
@@ -217,10 +217,10 @@ def assign_lead(request: Request, context: Service, viewer: Person, number: str,
 
 
 @router.post("/type")
-def type_lead(request: Request, context: Service, viewer: Person, number: str, said: TypeChoice) -> dict[str, Any]:
+def type_alert(request: Request, context: Service, viewer: Person, number: str, said: TypeChoice) -> dict[str, Any]:
     """Set kind and official type."""
 
-    def act(session: Session, alert: Alert, now: dt.datetime) -> Alert:
+    def act(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
         before = {"kind": alert.kind, "type": alert.change_type}
         alert = set_kind_type(session, alert, viewer, said.kind, said.change_type, now)
         told = {"from": before, "to": {"kind": alert.kind, "type": alert.change_type}}
@@ -231,14 +231,14 @@ def type_lead(request: Request, context: Service, viewer: Person, number: str, s
 
 
 @router.post("/split")
-def split_lead(request: Request, context: Service, viewer: Person, number: str, said: Division) -> Response:
-    """Make several leads of one; answers their numbers."""
+def split_alert(request: Request, context: Service, viewer: Person, number: str, said: Division) -> Response:
+    """Make several alerts of one; answers their numbers."""
     if said.line is not None and len(said.line) < 2:
         raise Invalid("review.line_needed")
     now = context.clock()
     try:
         with context.database.write() as session:
-            alert = _lead(session, viewer, number, said.as_of)
+            alert = _alert(session, viewer, number, said.as_of)
             if said.line is not None:
                 parts = split_by_line(alert.outline, LineString(said.line))
             else:

@@ -17,7 +17,7 @@ from service.context import Context
 from store.review.review_statistics import TO_BE_JUDGED
 from store.schema.tables import Area
 from store.schema.user_tables import Person
-from store.search.alert_search import AlertFilter, AlertPage, AlertRow, Facets
+from store.search.alert_search import AlertFilter, AlertListItem, AlertPage, Facets
 from web.http_errors import Invalid
 from web.review.review_data import picture_address, wanted
 
@@ -38,16 +38,16 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Card:
-    """A lead of the grid.
+    """An alert of the grid.
 
     Attributes:
-        row: the lead.
+        row: the alert.
         pictures: addresses of before and after; None: not kept.
         rejectable: whether the person may reject it.
         overdue: whether it waits for too long.
     """
 
-    row: AlertRow
+    row: AlertListItem
     pictures: dict[str, str | None]
     rejectable: bool
     overdue: bool
@@ -55,7 +55,7 @@ class Card:
 
 @dataclass(frozen=True)
 class StateGroup:
-    """A choice above the grid: name in the catalogue, its address, how many leads, whether it is the one shown."""
+    """A choice above the grid: name in the catalogue, its address, how many alerts, whether it is the one shown."""
 
     name: str
     query: str
@@ -64,7 +64,7 @@ class StateGroup:
 
 
 def cards(found: AlertPage, role: str, today: dt.date) -> list[Card]:
-    """The leads of a page."""
+    """The alerts of a page."""
     states = read_states()
     return [
         Card(
@@ -78,7 +78,7 @@ def cards(found: AlertPage, role: str, today: dt.date) -> list[Card]:
 
 
 def waiting_for(role: str) -> tuple[str, ...]:
-    """States of leads in which somebody of that role has something to do: to judge, for those who may."""
+    """States of alerts in which somebody of that role has something to do: to judge, for those who may."""
     states = read_states()
     if "false_change" in states.ways_out(states.initial, role):
         return TO_BE_JUDGED

@@ -1,4 +1,4 @@
-"""What an evidence sheet and an evidence bundle are made from, gathered of one lead."""
+"""What an evidence sheet and an evidence bundle are made from, gathered of one alert."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from enforcement.evidence.sheet_texts import Language
 from errors import ImageError
 from service.context import Context
 from store.access.rights import Viewer
-from store.alerts.alert_data import read_lead
+from store.alerts.alert_data import read_alert
 from store.alerts.alert_geometry import areas_around
 from store.alerts.transitions import log_of
 from store.objects.object_store import ObjectMissing
 from store.schema.database import Session
-from store.schema.tables import Alert
+from store.schema.tables import AlertRow
 from web.review.alert_pictures import AlertViews, alert_views
 
 SIDE_PX = 1024
@@ -25,8 +25,8 @@ SIDE_PX = 1024
 logger = structlog.get_logger("tuban.web")
 
 
-def gather_sheet(context: Context, session: Session, viewer: Viewer, alert: Alert, base: str) -> EvidenceSheet:
-    """Gather what the sheet of a lead is made from.
+def gather_sheet(context: Context, session: Session, viewer: Viewer, row: AlertRow, base: str) -> EvidenceSheet:
+    """Gather what the sheet of an alert is made from.
 
     An image that is gone or broken leaves its place empty, and the sheet says so: the rest is still evidence.
 
@@ -34,23 +34,23 @@ def gather_sheet(context: Context, session: Session, viewer: Viewer, alert: Aler
         context: where objects are.
         session: reads.
         viewer: who asks; boundaries of areas that are not theirs are left out of the map.
-        alert: the lead, one of theirs.
+        row: the alert, one of theirs.
         base: where people reach the pages; goes into the QR code.
     """
-    lead = read_lead(session, alert, base)
-    views = _views(context, session, alert)
+    alert = read_alert(session, row, base)
+    views = _views(context, session, row)
 
     def picture(which: str) -> SheetPicture | None:
         pixels = getattr(views, which)
-        image = lead.earlier if which == "before" else lead.later
+        image = alert.earlier if which == "before" else alert.later
         return None if pixels is None or views is None else SheetPicture(pixels, views.metre_px, views.rings, image)
 
     return EvidenceSheet(
-        lead=lead,
+        alert=alert,
         before=picture("before") if views else None,
         after=picture("after") if views else None,
-        log=log_of(session, alert),
-        areas=areas_around(session, viewer, alert),
+        log=log_of(session, row),
+        areas=areas_around(session, viewer, row),
         zone=context.settings.zone,
         generated_at=context.clock(),
     )
@@ -61,7 +61,7 @@ def bundle_of(sheet: EvidenceSheet) -> Bundle:
     languages: tuple[Language, ...] = ("zh", "en")
     pictures = {"before": sheet.before, "after": sheet.after}
     return Bundle(
-        lead=sheet.lead,
+        alert=sheet.alert,
         log=sheet.log,
         created_at=sheet.generated_at,
         sheets={language: evidence_sheet(sheet, language) for language in languages},
@@ -69,9 +69,9 @@ def bundle_of(sheet: EvidenceSheet) -> Bundle:
     )
 
 
-def _views(context: Context, session: Session, alert: Alert) -> AlertViews | None:
+def _views(context: Context, session: Session, alert: AlertRow) -> AlertViews | None:
     try:
         return alert_views(context, session, alert, SIDE_PX)
     except (ObjectMissing, ImageError) as fault:
-        logger.warning("a sheet without pictures", lead=alert.number, error=str(fault))
+        logger.warning("a sheet without pictures", alert=alert.number, error=str(fault))
         return None

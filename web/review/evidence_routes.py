@@ -1,4 +1,4 @@
-"""The evidence of a lead to take along: the sheet as PDF, and the signed bundle that is checked without the server."""
+"""The evidence of an alert to take along: the sheet as PDF, and the signed bundle that is checked without the server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from web.api.parameters import Number
 from web.api.schemas import NOT_THEIRS, REFUSED
 from web.auth.audit_log import note
 from web.auth.authentication import Person, Service
-from web.auth.authorized_lookup import lead_of
+from web.auth.authorized_lookup import alert_of
 from web.page import chosen_language
 from web.review.evidence_data import bundle_of, gather_sheet
 
@@ -49,7 +49,7 @@ def bundle(request: Request, context: Service, viewer: Person, number: Number) -
 
 def _gathered(request: Request, context: Context, viewer: Viewer, number: str, what: str) -> EvidenceSheet:
     with context.database.read() as session:
-        alert = lead_of(session, viewer, number)
+        alert = alert_of(session, viewer, number)
         gathered = gather_sheet(context, session, viewer, alert, base_of(request, context))
         code = alert.grid_code
     with context.database.write() as session:

@@ -1,7 +1,7 @@
-"""Leads as files: what the filter of the grid asks for, as GeoJSON, GeoPackage, Shapefile or spreadsheet.
+"""Alerts as files: what the filter of the grid asks for, as GeoJSON, GeoPackage, Shapefile or spreadsheet.
 
 Routes of this file are found before those of ``api_alerts``, whose ``/api/alerts/{number}`` would take their names for
-numbers of leads: routers are put together by the names of their files.
+numbers of alerts: routers are put together by the names of their files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from enforcement.exports.vector_files import Exported, write_geojson, write_geop
 from errors import Reason
 from store.review.reviewed_scans import reviewed_scans
 from store.search.alert_search import count_alerts
-from store.views.filtered_alerts import filtered_leads
+from store.views.filtered_alerts import filtered_alerts
 from web.addresses import base_of
 from web.api.parameters import Filter
 from web.api.schemas import REFUSED
@@ -32,16 +32,16 @@ from web.review.training_folder import write_training_zip
 
 router = APIRouter(prefix="/api/alerts", tags=["exports"], responses=REFUSED)
 
-MOST_LEADS = 20_000
+MOST_ALERTS = 20_000
 """Of one file: more is not looked through by anybody, and takes a server's thread for minutes."""
 
 Format = Literal["geojson", "gpkg", "shp", "xlsx"]
 
 _TYPES: dict[Format, tuple[str, str]] = {
-    "geojson": ("leads.geojson", "application/geo+json"),
-    "gpkg": ("leads.gpkg", "application/geopackage+sqlite3"),
-    "shp": ("leads.zip", "application/zip"),
-    "xlsx": ("leads.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "geojson": ("alerts.geojson", "application/geo+json"),
+    "gpkg": ("alerts.gpkg", "application/geopackage+sqlite3"),
+    "shp": ("alerts.zip", "application/zip"),
+    "xlsx": ("alerts.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
 }
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -60,7 +60,7 @@ def export(
     crs: Literal["4490", "zone"] = "4490",
     language: Literal["zh", "en", ""] = "",
 ) -> FileResponse:
-    """Write the leads that the filter asks for as one file.
+    """Write the alerts that the filter asks for as one file.
 
     `crs` is `4490` (degrees) or, in a Shapefile, `zone`: metres of the Gauss-Krüger zone of three degrees. What the
     reader of the file should know stands in the header `X-Remarks`.
@@ -74,19 +74,19 @@ def export(
     path = folder / name
     try:
         with context.database.read() as session:
-            if count_alerts(session, viewer, filter, MOST_LEADS + 1) > MOST_LEADS:
-                words = f"The filter asks for more than {MOST_LEADS} leads; narrow it by place, date or state."
-                raise Invalid(Reason(words, "export.too_many", most=MOST_LEADS))
-            leads = filtered_leads(session, viewer, filter, base_of(request, context), now)
+            if count_alerts(session, viewer, filter, MOST_ALERTS + 1) > MOST_ALERTS:
+                words = f"The filter asks for more than {MOST_ALERTS} alerts; narrow it by place, date or state."
+                raise Invalid(Reason(words, "export.too_many", most=MOST_ALERTS))
+            alerts = filtered_alerts(session, viewer, filter, base_of(request, context), now)
             written: Exported
             if format == "geojson":
-                written = write_geojson(leads, path)
+                written = write_geojson(alerts, path)
             elif format == "gpkg":
-                written = write_geopackage(leads, path, chosen)
+                written = write_geopackage(alerts, path, chosen)
             elif format == "shp":
-                written = write_shapefile(leads, path, chosen, local_zone=crs == "zone")
+                written = write_shapefile(alerts, path, chosen, local_zone=crs == "zone")
             else:
-                written = write_table(leads, path, chosen)
+                written = write_table(alerts, path, chosen)
         with context.database.write() as session:
             note(
                 request,
@@ -94,7 +94,7 @@ def export(
                 viewer,
                 "exported",
                 about=format,
-                detail={"leads": written.leads, "filter": filter.to_query()},
+                detail={"alerts": written.alerts, "filter": filter.to_query()},
             )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -104,7 +104,7 @@ def export(
 
 @router.get("/training.zip", response_class=FileResponse, responses={200: {"content": {"application/zip": _BINARY}}})
 def training(request: Request, context: Service, viewer: Person) -> FileResponse:
-    """Write the reviewed leads as folders for `tuban reviewed`, one for each scan that saw them last.
+    """Write the reviewed alerts as folders for `tuban reviewed`, one for each scan that saw them last.
 
     The images are not in it; its `reviewed.sh` fetches them with a key and makes labelled pairs for `tuban train`.
     """
@@ -113,13 +113,13 @@ def training(request: Request, context: Service, viewer: Person) -> FileResponse
     try:
         with context.database.read() as session:
             scans, left_out = reviewed_scans(session, viewer)
-        leads = write_training_zip(scans, base_of(request, context), path)
+        alerts = write_training_zip(scans, base_of(request, context), path)
         with context.database.write() as session:
-            note(request, session, viewer, "exported", about="training", detail={"leads": leads})
+            note(request, session, viewer, "exported", about="training", detail={"alerts": alerts})
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    missing = f"{left_out} leads are left out: their images are of a larger area than yours." if left_out else ""
+    missing = f"{left_out} alerts are left out: their images are of a larger area than yours." if left_out else ""
     return _sent(path, "application/zip", missing)
 
 

@@ -1,4 +1,4 @@
-"""One lead as the review shows it: everything its page needs, as JSON, in the language of who looks."""
+"""One alert as the review shows it: everything its page needs, as JSON, in the language of who looks."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from store.areas.areas import area_names
 from store.cameras.sightings import CameraSight, camera_sights
 from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.schema.database import Session
-from store.schema.tables import Alert, Transition
+from store.schema.tables import AlertRow, Transition
 from store.search.alert_search import AlertFilter, neighbours
-from store.views.alert_view import LeadSight, SeenImage, areas_around, colleagues, names_of, sights_of
+from store.views.alert_view import AlertSight, SeenImage, areas_around, colleagues, names_of, sights_of
 from web.maps.tile_routes import evidence_mark
 from web.page import language_of, named
 from web.review.alert_words import in_language
@@ -33,8 +33,8 @@ JUDGED_BY_KEY = ("triaged", "false_change", "bad_imagery")
 """Steps that have buttons of their own."""
 
 
-class LeadPage:
-    """What is told of leads to one person, in one request."""
+class AlertDetail:
+    """What is told of points to one person, in one request."""
 
     def __init__(self, request: Request, context: Context, session: Session, viewer: Viewer) -> None:
         """``session``: reads, or writes."""
@@ -49,8 +49,8 @@ class LeadPage:
     def _word(self, prefix: str, key: str) -> str:
         return text(f"{prefix}.{key}", self.language) if f"{prefix}.{key}" in catalogue() else key
 
-    def data(self, alert: Alert, asked: AlertFilter) -> dict[str, Any]:
-        """Everything, with the leads before and after it in the order of ``asked``."""
+    def data(self, alert: AlertRow, asked: AlertFilter) -> dict[str, Any]:
+        """Everything, with the alerts before and after it in the order of ``asked``."""
         states, types = read_states(), read_change_types()
         sights, steps = sights_of(self.session, alert), steps_of(self.session, alert)
         people = colleagues(self.session, alert)
@@ -122,7 +122,7 @@ class LeadPage:
         mine = lock is not None and lock.person_id == self.viewer.person_id
         return {"mine": mine, "by": "" if lock is None or mine else lock.name or lock.login}
 
-    def _place(self, alert: Alert) -> list[dict[str, str]]:
+    def _place(self, alert: AlertRow) -> list[dict[str, str]]:
         codes = dict.fromkeys(code for code in (alert.county_code, alert.township_code, alert.grid_code) if code)
         known = area_names(self.session, codes)
         return [{"code": code, "name": known.get(code, "")} for code in codes]
@@ -138,7 +138,7 @@ class LeadPage:
             "number": str(overlap.get("number") or ""),
         }
 
-    def _images(self, alert: Alert, address: str, sights: list[LeadSight]) -> dict[str, Any]:
+    def _images(self, alert: AlertRow, address: str, sights: list[AlertSight]) -> dict[str, Any]:
         latest = sights[-1] if sights else None
         told = {}
         for when in ("before", "after"):
@@ -154,7 +154,7 @@ class LeadPage:
         return told
 
     @staticmethod
-    def _residual(sights: list[LeadSight]) -> dict[str, float | None] | None:
+    def _residual(sights: list[AlertSight]) -> dict[str, float | None] | None:
         latest = sights[-1] if sights else None
         return None if latest is None else {"metres": latest.residual_m, "pixels": latest.residual_px}
 
@@ -169,7 +169,7 @@ class LeadPage:
         outlines = [[[round(x, 1), round(y, 1)] for x, y in one.exterior.coords] for one in sight.outlines]
         return {"camera": sight.camera, "view": sight.view, "size": sight.size, "outlines": outlines, **frames}
 
-    def _sight(self, sight: LeadSight) -> dict[str, Any]:
+    def _sight(self, sight: AlertSight) -> dict[str, Any]:
         return {
             "before": _day(sight.before.date),
             "after": _day(sight.after.date),
@@ -189,7 +189,7 @@ class LeadPage:
             "from": self._name(states.states, step.from_state) if step.from_state else "",
             "to": self._name(states.states, step.to_state),
             "why": text("review.taken_back", self.language) if undoes else self._why(step),
-            "leads": _numbers(step.evidence),
+            "alerts": _numbers(step.evidence),
         }
 
     def _may_take_back(self, steps: list[Transition]) -> bool:
@@ -202,7 +202,7 @@ class LeadPage:
         told = step.evidence.get(WHY)
         return Reason.of(step.why, told).said(self.language) if told else in_language(step.why, self.language)
 
-    def _steps(self, states: StateTable, alert: Alert) -> list[dict[str, Any]]:
+    def _steps(self, states: StateTable, alert: AlertRow) -> list[dict[str, Any]]:
         """Steps that the table has for the person's role, those with buttons of their own left out."""
         told = []
         for to in states.ways_out(alert.state, self.viewer.role):
@@ -221,7 +221,7 @@ class LeadPage:
             )
         return told
 
-    def _can(self, states: StateTable, alert: Alert) -> dict[str, bool]:
+    def _can(self, states: StateTable, alert: AlertRow) -> dict[str, bool]:
         ways = set(states.ways_out(alert.state, self.viewer.role))
         gone = states.means(alert.state) == "gone"
         return {
@@ -235,7 +235,7 @@ class LeadPage:
 
 
 def picture_address(number: str, evidence: Mapping[str, Any], when: str) -> str | None:
-    """Where a picture that was kept of a lead is read from; browsers keep it, as this address never shows another."""
+    """Where a picture that was kept of an alert is read from; browsers keep it, as this address never shows another."""
     key = evidence.get(when)
     if not isinstance(key, str):
         return None
@@ -243,7 +243,7 @@ def picture_address(number: str, evidence: Mapping[str, Any], when: str) -> str 
 
 
 def _numbers(evidence: Mapping[str, Any]) -> list[str]:
-    """Leads that a step made, that it came from, or in which it lives on."""
+    """Alerts that a step made, that it came from, or in which it lives on."""
     told = evidence.get("into") or evidence.get("from") or []
     return [told] if isinstance(told, str) else [str(number) for number in told] if isinstance(told, list) else []
 

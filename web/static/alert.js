@@ -1,4 +1,4 @@
-// One lead after the other: shown at once, because the next was fetched ahead; judged by keys; open for one person.
+// One alert after the other: shown at once, because the next was fetched ahead; judged by keys; open for one person.
 import { askEvidence, askPerson, askReason, askSplit } from "/static/alert_dialogs.js";
 import { Maps, Whereabouts } from "/static/alert_maps.js";
 import { Panel, make } from "/static/alert_panel.js";
@@ -6,31 +6,31 @@ import * as stock from "/static/alert_stock.js";
 import { ask, fill, notice, pageTexts, send as post } from "/static/tuban.js";
 
 const t = pageTexts();
-const given = JSON.parse(document.getElementById("lead").textContent);
+const given = JSON.parse(document.getElementById("alert").textContent);
 const reasons = JSON.parse(document.getElementById("reasons").textContent);
 const page = document.querySelector(".review");
 const buttons = Object.fromEntries([...document.querySelectorAll("[data-act]")].map((button) => [button.dataset.act, button]));
 const query = given.query;
 const maps = new Maps(document.getElementById("viewer"), "map-before", "map-after", document.getElementById("swipe"));
 const whereabouts = new Whereabouts("map-context");
-const panel = new Panel(t, () => undo(lead.number));
+const panel = new Panel(t, () => undo(alert.number));
 const decided = []; // numbers, the last one is taken back first
 
-let lead = given;
+let alert = given;
 let saving = Promise.resolve(); // the decision that is on its way
-let opened = Promise.resolve(); // the lead that is shown is being taken
+let opened = Promise.resolve(); // the alert that is shown is being taken
 let active = Date.now();
 let outline = true;
 
 const send = (data, what, body) => post(`${data.address}/${what}${query ? `?${query}` : ""}`, body);
-const free = () => !lead.lock.by;
+const free = () => !alert.lock.by;
 
 function actions() {
-  for (const act of ["true", "false", "bad_imagery", "split", "assign"]) buttons[act].disabled = !(lead.can[act] && free());
-  panel.places.type.disabled = !(lead.can.type && free());
-  buttons.previous.disabled = !lead.previous;
-  buttons.next.disabled = !lead.next;
-  const steps = lead.steps.map((step) => {
+  for (const act of ["true", "false", "bad_imagery", "split", "assign"]) buttons[act].disabled = !(alert.can[act] && free());
+  panel.places.type.disabled = !(alert.can.type && free());
+  buttons.previous.disabled = !alert.previous;
+  buttons.next.disabled = !alert.next;
+  const steps = alert.steps.map((step) => {
     const button = make("button", { type: "button", disabled: !free() }, step.words);
     button.addEventListener("click", () => take(step));
     return button;
@@ -40,48 +40,48 @@ function actions() {
 
 function fallback(when) {
   const place = panel.places[`${when}-fallback`];
-  const kept = lead.images[when].picture;
+  const kept = alert.images[when].picture;
   place.replaceChildren(make("p", { class: "muted" }, kept ? t.no_imagery : t.no_picture), kept ? make("img", { src: kept, alt: t[when] }) : "");
   place.hidden = false;
 }
 
 function show(data) {
-  lead = data;
+  alert = data;
   for (const when of ["before", "after"]) {
     panel.places[`${when}-fallback`].hidden = true;
-    if (!lead.images[when].tiles) fallback(when);
+    if (!alert.images[when].tiles) fallback(when);
   }
-  maps.show(lead);
-  whereabouts.show(lead);
-  panel.show(lead);
+  maps.show(alert);
+  whereabouts.show(alert);
+  panel.show(alert);
   actions();
-  panel.places.spoken.textContent = `${lead.number} ${lead.kind_name} ${lead.state_name}`;
+  panel.places.spoken.textContent = `${alert.number} ${alert.kind_name} ${alert.state_name}`;
 }
 
-/** Newer facts of the lead that is shown: the images stay as the person has moved them. */
+/** Newer facts of the alert that is shown: the images stay as the person has moved them. */
 function renew(data) {
   stock.keep(data);
-  if (data.number !== lead.number || JSON.stringify(data) === JSON.stringify(lead)) return;
-  lead = data;
-  panel.show(lead);
+  if (data.number !== alert.number || JSON.stringify(data) === JSON.stringify(alert)) return;
+  alert = data;
+  panel.show(alert);
   actions();
 }
 
 const leave = (data) => fetch(`${data.address}/lock`, { method: "DELETE", keepalive: true, headers: { "X-CSRF-Token": document.body.dataset.csrf } }).catch(() => {});
 
-/** Take the lead that is shown, once the decision before it is kept, then fetch its neighbours. */
+/** Take the alert that is shown, once the decision before it is kept, then fetch its neighbours. */
 function open() {
-  const { number } = lead;
+  const { number } = alert;
   opened = saving.then(() => have(number));
   return opened.then(() => ahead(number));
 }
 
 async function have(number) {
-  if (lead.number !== number) return; // they have moved on already
-  const asked = lead;
+  if (alert.number !== number) return; // they have moved on already
+  const asked = alert;
   try {
     const data = await send(asked, "lock");
-    if (lead.number === number) renew(data);
+    if (alert.number === number) renew(data);
     else leave(asked);
   } catch (error) {
     notice(error.message);
@@ -90,23 +90,23 @@ async function have(number) {
 
 async function ahead(number) {
   for (const which of ["next", "previous"]) {
-    if (lead.number !== number) return;
-    const beside = lead[which];
-    const data = beside && (await stock.lead(beside, query).catch(() => null));
+    if (alert.number !== number) return;
+    const beside = alert[which];
+    const data = beside && (await stock.alert(beside, query).catch(() => null));
     if (!data) continue;
     for (const when of ["before", "after"]) if (data.images[when].picture) new Image().src = data.images[when].picture;
     await maps.prepare(data);
-    if (which === "next" && lead.number === number) page.dataset.ready = beside;
+    if (which === "next" && alert.number === number) page.dataset.ready = beside;
   }
 }
 
-/** Show another lead; `judged`: the one before was let go of with its decision. */
+/** Show another alert; `judged`: the one before was let go of with its decision. */
 async function go(number, { judged = false, push = true } = {}) {
   const begun = performance.now();
-  const before = lead;
+  const before = alert;
   let data;
   try {
-    data = await stock.lead(number, query);
+    data = await stock.alert(number, query);
   } catch (error) {
     return notice(error.message);
   }
@@ -122,16 +122,16 @@ async function go(number, { judged = false, push = true } = {}) {
 }
 
 function beside(which) {
-  if (lead[which]) go(lead[which]);
+  if (alert[which]) go(alert[which]);
   else notice(which === "next" ? t.end : t.first, "good");
 }
 
 async function judge(verdict) {
-  const judged = lead;
+  const judged = alert;
   if (!judged.can[verdict] || !free()) return notice(judged.lock.by ? fill(t.locked, { name: judged.lock.by }) : t.not_here, "warn");
   const reason = verdict === "true" ? {} : await askReason(t[`reason_${verdict}`], reasons[verdict], t);
-  if (reason === null || lead.number !== judged.number) return;
-  // one after the other: whoever judges fast does not overtake the opening of the lead
+  if (reason === null || alert.number !== judged.number) return;
+  // one after the other: whoever judges fast does not overtake the opening of the alert
   const saved = opened.then(() => send(judged, "judge", { verdict, as_of: judged.as_of, ...reason }));
   saving = saved.then(
     (data) => {
@@ -151,19 +151,19 @@ async function judge(verdict) {
   notice(t.end, "good");
 }
 
-/** Take back the last decision on a lead: the one of this sitting, else that on the lead that is shown. */
+/** Take back the last decision on an alert: the one of this sitting, else that on the alert that is shown. */
 async function undo(chosen) {
   await saving;
-  const number = chosen ?? decided.at(-1) ?? lead.number;
+  const number = chosen ?? decided.at(-1) ?? alert.number;
   if (decided.at(-1) === number) decided.pop();
   try {
     const data = await send({ address: `/alerts/${encodeURIComponent(number)}` }, "undo");
     notice(fill(t.undone, { number: data.number }), "good");
-    if (data.number !== lead.number) {
+    if (data.number !== alert.number) {
       stock.keep(data);
       return await go(data.number);
     }
-    if (JSON.stringify(data.outline) === JSON.stringify(lead.outline)) renew(data);
+    if (JSON.stringify(data.outline) === JSON.stringify(alert.outline)) renew(data);
     else {
       stock.keep(data);
       show(data);
@@ -176,33 +176,33 @@ async function undo(chosen) {
 
 async function change(what, body, words) {
   try {
-    const data = await send(lead, what, body);
+    const data = await send(alert, what, body);
     if (what === "move") decided.push(data.number);
     renew(data);
     notice(words, "good");
   } catch (error) {
     notice(error.message);
-    stock.forget(lead.number);
-    stock.lead(lead.number, query).then(renew);
+    stock.forget(alert.number);
+    stock.alert(alert.number, query).then(renew);
   }
 }
 
 async function assign() {
-  const chosen = lead.can.assign && free() ? await askPerson(lead, t) : null;
-  if (chosen) change("assign", { ...chosen, as_of: lead.as_of }, t.assigned);
+  const chosen = alert.can.assign && free() ? await askPerson(alert, t) : null;
+  if (chosen) change("assign", { ...chosen, as_of: alert.as_of }, t.assigned);
 }
 
 async function take(step) {
   const told = await askEvidence(step, t);
   if (!told) return;
-  change("move", { to: step.to, as_of: lead.as_of, ...told }, fill(t.step_done, { state: step.words }));
+  change("move", { to: step.to, as_of: alert.as_of, ...told }, fill(t.step_done, { state: step.words }));
 }
 
 async function divide() {
-  if (!lead.can.split || !free()) return notice(t.not_here, "warn");
-  const divided = lead;
+  if (!alert.can.split || !free()) return notice(t.not_here, "warn");
+  const divided = alert;
   const how = divided.parts > 1 ? await askSplit(divided, t) : "line";
-  if (how === null || lead.number !== divided.number) return;
+  if (how === null || alert.number !== divided.number) return;
   const body = { as_of: divided.as_of };
   if (how === "line") {
     setMode("side");
@@ -280,28 +280,28 @@ addEventListener("keydown", (event) => {
 addEventListener("keyup", (event) => event.key === " " && maps.blink(false));
 addEventListener("blur", () => maps.blink(false));
 addEventListener("pointermove", () => (active = Date.now()), { passive: true });
-addEventListener("pagehide", () => lead.lock.mine && leave(lead));
+addEventListener("pagehide", () => alert.lock.mine && leave(alert));
 addEventListener("pageshow", (event) => event.persisted && open());
 addEventListener("popstate", () => go(decodeURIComponent(location.pathname.split("/").at(-1)), { push: false }));
 
 panel.places.type.addEventListener("change", () => {
   const [kind, change_type] = panel.places.type.value.split("/");
-  change("type", { kind, change_type, as_of: lead.as_of }, t.typed);
+  change("type", { kind, change_type, as_of: alert.as_of }, t.typed);
 });
 
 const seconds = Number(page.dataset.lockSeconds);
 setInterval(async () => {
   if (Date.now() - active > 5 * 60 * 1000) return; // nobody is there: it is released by itself
-  const { number, as_of } = lead;
-  const told = await ask(`${lead.address}/lock?renew=true`, { method: "POST" }).catch(() => null);
-  if (!told || lead.number !== number) return;
+  const { number, as_of } = alert;
+  const told = await ask(`${alert.address}/lock?renew=true`, { method: "POST" }).catch(() => null);
+  if (!told || alert.number !== number) return;
   if (told.as_of !== as_of) return open();
-  if (told.lock.by !== lead.lock.by || told.lock.mine !== lead.lock.mine) renew({ ...lead, lock: told.lock });
+  if (told.lock.by !== alert.lock.by || told.lock.mine !== alert.lock.mine) renew({ ...alert, lock: told.lock });
 }, (seconds * 1000) / 3);
 
-maps.missing = (number, when) => number === lead.number && fallback(when);
+maps.missing = (number, when) => number === alert.number && fallback(when);
 setMode("side");
 setOutline(true);
-show(lead);
-maps.drawn().then(() => (page.dataset.shown = lead.number));
+show(alert);
+maps.drawn().then(() => (page.dataset.shown = alert.number));
 open();

@@ -43,16 +43,16 @@ export function askReason(title, list, t) {
   });
 }
 
-export function askPerson(lead, t) {
-  const options = [make("option", { value: "" }, t.nobody), ...lead.people.map(({ login, name, role }) => make("option", { value: login, selected: login === lead.assignee }, `${name}（${role}）`))];
+export function askPerson(alert, t) {
+  const options = [make("option", { value: "" }, t.nobody), ...alert.people.map(({ login, name, role }) => make("option", { value: login, selected: login === alert.assignee }, `${name}（${role}）`))];
   const select = make("select", { name: "login" }, ...options);
   return put(t.assign, [make("label", {}, t.assignee, select)], t, (form) => ({ login: form.elements.login.value }), () => select.focus());
 }
 
 /** "gaps" or "line". */
-export function askSplit(lead, t) {
-  const choice = (value, words, off) => make("label", { class: "tick" }, make("input", { type: "radio", name: "how", value, required: true, disabled: off, checked: !off && (value === "gaps" || lead.parts < 2) }), ` ${words}`);
-  const fields = make("fieldset", { class: "bare" }, choice("gaps", t.split_gaps.replace("{count}", lead.parts), lead.parts < 2), choice("line", t.split_line));
+export function askSplit(alert, t) {
+  const choice = (value, words, off) => make("label", { class: "tick" }, make("input", { type: "radio", name: "how", value, required: true, disabled: off, checked: !off && (value === "gaps" || alert.parts < 2) }), ` ${words}`);
+  const fields = make("fieldset", { class: "bare" }, choice("gaps", t.split_gaps.replace("{count}", alert.parts), alert.parts < 2), choice("line", t.split_line));
   return put(t.split_title, [fields], t, (form) => form.elements.how.value);
 }
 

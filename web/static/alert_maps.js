@@ -1,4 +1,4 @@
-// The two images of a lead: beside each other, or one over the other to be swiped, blinked or subtracted.
+// The two images of an alert: beside each other, or one over the other to be swiped, blinked or subtracted.
 import { askCut } from "/static/alert_cut.js";
 import { picture } from "/static/alert_stock.js";
 import { deepestZoom } from "/static/tuban.js";
@@ -42,56 +42,56 @@ export class Maps {
     this.cut();
   }
 
-  source(lead, when) {
-    const image = lead.images[when];
+  source(alert, when) {
+    const image = alert.images[when];
     if (!image.tiles) return null;
-    const maxZoom = deepestZoom(image.gsd_m || 0.5, lead.centre[1], 10);
+    const maxZoom = deepestZoom(image.gsd_m || 0.5, alert.centre[1], 10);
     const source = new ol.source.XYZ({ url: `${image.tiles}/{z}/{x}/{y}`, maxZoom, transition: 0, interpolate: true });
     source.setTileLoadFunction(async (tile, address) => {
       const held = await picture(address);
-      if (held === null) this.missing?.(lead.number, when);
+      if (held === null) this.missing?.(alert.number, when);
       tile.getImage().src = held ?? NOTHING;
     });
     return source;
   }
 
-  /** The ground that is looked at first: the lead with surroundings, at least 60 metres. */
-  extent(lead) {
-    const [left, bottom, right, top] = flat(lead.outline).getExtent();
-    const least = 60 / Math.cos((lead.centre[1] * Math.PI) / 180);
+  /** The ground that is looked at first: the alert with surroundings, at least 60 metres. */
+  extent(alert) {
+    const [left, bottom, right, top] = flat(alert.outline).getExtent();
+    const least = 60 / Math.cos((alert.centre[1] * Math.PI) / 180);
     const side = Math.max(1.8 * (right - left), 1.8 * (top - bottom), least) / 2;
     const [x, y] = [(left + right) / 2, (bottom + top) / 2];
     return [x - side, y - side, x + side, y + side];
   }
 
-  show(lead) {
+  show(alert) {
     this.cutting?.leave();
-    this.lead = lead;
+    this.alert = alert;
     const source = this.outlines.getSource();
     source.clear();
-    source.addFeature(new ol.Feature(flat(lead.outline)));
+    source.addFeature(new ol.Feature(flat(alert.outline)));
     for (const [when, { layer, outline }] of Object.entries(this.maps)) {
-      outline.setStyle(strokes(COLOURS[lead.kind], 2.5));
-      layer.setSource(this.source(lead, when));
+      outline.setStyle(strokes(COLOURS[alert.kind], 2.5));
+      layer.setSource(this.source(alert, when));
     }
     this.fit();
   }
 
   fit() {
-    this.view.fit(this.extent(this.lead), { size: this.maps.after.map.getSize() });
+    this.view.fit(this.extent(this.alert), { size: this.maps.after.map.getSize() });
   }
 
   /** Fetch the tiles that will be seen first. */
-  prepare(lead) {
+  prepare(alert) {
     const size = this.maps.after.map.getSize();
     if (!size) return Promise.resolve();
-    const extent = this.extent(lead);
+    const extent = this.extent(alert);
     const resolution = this.view.getResolutionForExtent(extent, size);
     const [x, y] = [(extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2];
     const [w, h] = [(size[0] * resolution) / 2, (size[1] * resolution) / 2];
     const fetched = [];
     for (const when of ["before", "after"]) {
-      const source = this.source(lead, when);
+      const source = this.source(alert, when);
       if (!source) continue;
       const tiles = source.getTileGrid();
       const place = source.getTileUrlFunction();
@@ -142,11 +142,11 @@ export class Maps {
     this.blinking = setInterval(calm.matches ? () => {} : change, BLINK_MS);
   }
 
-  /** A line through the lead's outline, as longitudes and latitudes; null when they gave it up. */
+  /** A line through the alert's outline, as longitudes and latitudes; null when they gave it up. */
   async line(hint) {
     this.fit();
     const { map, target } = this.maps.after;
-    this.cutting = askCut(flat(this.lead.outline), map, [map, this.maps.before.map], hint);
+    this.cutting = askCut(flat(this.alert.outline), map, [map, this.maps.before.map], hint);
     this.viewer.dataset.cutting = "";
     target.focus({ preventScroll: true });
     const line = await this.cutting.done;
@@ -156,7 +156,7 @@ export class Maps {
   }
 }
 
-/** The small map: outlines of the villages and where the lead is. */
+/** The small map: outlines of the villages and where the alert is. */
 export class Whereabouts {
   constructor(target) {
     this.areas = new ol.source.Vector();
@@ -172,14 +172,14 @@ export class Whereabouts {
     this.map = new ol.Map({ target, controls: [], interactions: [], layers, view: new ol.View({ enableRotation: false }) });
   }
 
-  show(lead) {
-    const own = lead.place.at(-1)?.code;
+  show(alert) {
+    const own = alert.place.at(-1)?.code;
     this.areas.clear();
-    this.areas.addFeatures(lead.areas.map((area) => new ol.Feature({ geometry: flat(area.outline), name: area.name, level: area.level, own: area.code === own })));
+    this.areas.addFeatures(alert.areas.map((area) => new ol.Feature({ geometry: flat(area.outline), name: area.name, level: area.level, own: area.code === own })));
     this.place.clear();
-    this.place.addFeature(new ol.Feature(new ol.geom.Point(ol.proj.fromLonLat(lead.centre))));
-    const village = lead.areas.find((area) => area.code === own);
-    const around = village ? flat(village.outline).getExtent() : flat(lead.outline).getExtent();
+    this.place.addFeature(new ol.Feature(new ol.geom.Point(ol.proj.fromLonLat(alert.centre))));
+    const village = alert.areas.find((area) => area.code === own);
+    const around = village ? flat(village.outline).getExtent() : flat(alert.outline).getExtent();
     this.map.updateSize();
     this.map.getView().fit(around, { size: this.map.getSize(), padding: [12, 12, 12, 12], maxZoom: 16 });
   }

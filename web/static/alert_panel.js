@@ -1,4 +1,4 @@
-// The facts of a lead beside its images.
+// The facts of an alert beside its images.
 import { fill } from "/static/tuban.js";
 
 export function make(name, attributes = {}, ...children) {
@@ -15,77 +15,77 @@ export function make(name, attributes = {}, ...children) {
 const fixed = (number, digits) => (number === null || number === undefined ? "–" : number.toFixed(digits));
 
 export class Panel {
-  /** `undo`: takes back the newest step of the lead that is shown. */
+  /** `undo`: takes back the newest step of the alert that is shown. */
   constructor(texts, undo) {
     this.t = texts;
     this.undo = undo;
     this.places = Object.fromEntries([...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
   }
 
-  show(lead) {
-    this.lead = lead;
-    document.title = `${lead.number} · ${document.title.split(" · ").at(-1)}`;
-    this.places.number.textContent = lead.number;
+  show(alert) {
+    this.alert = alert;
+    document.title = `${alert.number} · ${document.title.split(" · ").at(-1)}`;
+    this.places.number.textContent = alert.number;
     this.places.badges.replaceChildren(
-      make("span", { class: `badge ${lead.kind}` }, lead.kind_name),
-      make("span", { class: "badge" }, lead.state_name),
-      lead.over_cap ? make("span", { class: "badge" }, this.t.over_cap) : "",
-      lead.overdue ? make("span", { class: "badge late" }, this.t.overdue) : "",
+      make("span", { class: `badge ${alert.kind}` }, alert.kind_name),
+      make("span", { class: "badge" }, alert.state_name),
+      alert.over_cap ? make("span", { class: "badge" }, this.t.over_cap) : "",
+      alert.overdue ? make("span", { class: "badge late" }, this.t.overdue) : "",
     );
-    this.places.position.textContent = lead.position ? fill(this.t.position, { position: lead.position }) : "";
+    this.places.position.textContent = alert.position ? fill(this.t.position, { position: alert.position }) : "";
     for (const when of ["before", "after"]) {
-      const { date, source, gsd_m } = lead.images[when];
+      const { date, source, gsd_m } = alert.images[when];
       this.places[`${when}-caption`].textContent = [this.t[when], date ?? this.t.unknown, source, gsd_m ? `${Number(gsd_m.toPrecision(2))} m` : ""].filter(Boolean).join(" · ");
     }
-    this.facts(lead);
-    this.overlaps(lead);
-    this.history(lead);
-    this.cameras(lead);
-    this.log(lead);
-    this.pictures(lead);
-    this.places.sheet.href = `${lead.address}/sheet.pdf?language=${document.documentElement.lang.slice(0, 2)}`;
-    this.places.bundle.href = `${lead.address}/bundle.zip`;
-    const by = lead.lock.by;
+    this.facts(alert);
+    this.overlaps(alert);
+    this.history(alert);
+    this.cameras(alert);
+    this.log(alert);
+    this.pictures(alert);
+    this.places.sheet.href = `${alert.address}/sheet.pdf?language=${document.documentElement.lang.slice(0, 2)}`;
+    this.places.bundle.href = `${alert.address}/bundle.zip`;
+    const by = alert.lock.by;
     this.places.locked.hidden = !by;
     this.places.locked.textContent = by ? fill(this.t.locked, { name: by }) : "";
   }
 
-  facts(lead) {
+  facts(alert) {
     const { t } = this;
-    const residual = lead.residual;
+    const residual = alert.residual;
     const rows = [
-      [t.area, [make("b", {}, `${fixed(lead.mu, 2)} ${t.mu}`), ` ${Math.round(lead.area_m2).toLocaleString("en").replaceAll(",", " ")} m²`]],
-      [t.score, [`${Math.round(lead.score * 100)} %`]],
-      [t.sources, [fill(t.times, { times: lead.seen, sources: lead.sources_seen })]],
-      [t.place, [lead.place.map(({ name, code }) => name || code).join(" ") || "–"]],
-      lead.also_in.length ? [t.also_in, [lead.also_in.join("、")]] : null,
-      [t.state, [lead.state_name + (lead.why ? ` · ${lead.why}` : "")]],
-      [t.assignee, [lead.assignee_name || t.nobody]],
-      lead.due_on ? [t.due, [lead.due_on]] : null,
-      lead.rank ? [t.rank, [`${lead.week} · ${lead.rank}`]] : null,
+      [t.area, [make("b", {}, `${fixed(alert.mu, 2)} ${t.mu}`), ` ${Math.round(alert.area_m2).toLocaleString("en").replaceAll(",", " ")} m²`]],
+      [t.score, [`${Math.round(alert.score * 100)} %`]],
+      [t.sources, [fill(t.times, { times: alert.seen, sources: alert.sources_seen })]],
+      [t.place, [alert.place.map(({ name, code }) => name || code).join(" ") || "–"]],
+      alert.also_in.length ? [t.also_in, [alert.also_in.join("、")]] : null,
+      [t.state, [alert.state_name + (alert.why ? ` · ${alert.why}` : "")]],
+      [t.assignee, [alert.assignee_name || t.nobody]],
+      alert.due_on ? [t.due, [alert.due_on]] : null,
+      alert.rank ? [t.rank, [`${alert.week} · ${alert.rank}`]] : null,
       [t.residual, [residual && residual.metres !== null ? `${fixed(residual.metres, 2)} m · ${fixed(residual.pixels, 1)} ${t.pixels}` : "–"]],
-      [t.centre, [`${lead.centre[0].toFixed(6)}, ${lead.centre[1].toFixed(6)}`]],
+      [t.centre, [`${alert.centre[0].toFixed(6)}, ${alert.centre[1].toFixed(6)}`]],
     ];
     this.places.facts.replaceChildren(...rows.filter(Boolean).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, ...value)]));
     const type = this.places.type;
     type.replaceChildren(
-      ...lead.kinds.map((kind) =>
+      ...alert.kinds.map((kind) =>
         make("optgroup", { label: kind.words }, make("option", { value: `${kind.name}/` }, `${kind.words} · ${t.no_type}`), ...kind.types.map(({ name, words }) => make("option", { value: `${kind.name}/${name}` }, words))),
       ),
     );
-    type.value = `${lead.kind}/${lead.type}`;
+    type.value = `${alert.kind}/${alert.type}`;
   }
 
-  overlaps(lead) {
+  overlaps(alert) {
     const told = (share) => (share ? `${share < 0.01 ? "< 1" : Math.round(share * 100)} %` : this.t.beside);
-    const rows = lead.overlaps.map(({ kind, kind_name, layer, dated, share, number }) =>
+    const rows = alert.overlaps.map(({ kind, kind_name, layer, dated, share, number }) =>
       make("li", { class: share ? null : "muted" }, make("span", { class: `badge layer ${share ? kind : "none"}` }, kind_name), ` ${layer}${number ? ` ${number}` : ""} · ${told(share)}`, dated ? make("span", { class: "muted" }, ` · ${this.t.dated} ${dated}`) : ""),
     );
     this.places.overlaps.replaceChildren(...(rows.length ? rows : [make("li", { class: "muted" }, this.t.no_overlaps)]));
   }
 
   /** Bars of the area at each sight; the same as a list for who does not see them. */
-  history(lead) {
+  history(alert) {
     const space = "http://www.w3.org/2000/svg";
     const draw = (name, attributes, words) => {
       const element = document.createElementNS(space, name);
@@ -93,7 +93,7 @@ export class Panel {
       if (words) element.textContent = words;
       return element;
     };
-    const shown = lead.sights.slice(-8);
+    const shown = alert.sights.slice(-8);
     const most = Math.max(...shown.map((sight) => sight.mu), 0.01);
     const wide = 320 / Math.max(shown.length, 4);
     const list = shown.map((sight) => `${sight.after ?? this.t.unknown}: ${fixed(sight.mu, 2)} ${this.t.mu}`).join(", ");
@@ -107,12 +107,12 @@ export class Panel {
         draw("text", { x: middle, y: 90, class: "day" }, sight.after?.slice(2) ?? "–"),
       );
     });
-    const rows = [...lead.sights].reverse().map((sight) => make("li", {}, `${sight.before ?? "?"} → ${sight.after ?? "?"} · ${sight.source} · ${sight.kind_name} · ${fixed(sight.mu, 2)} ${this.t.mu} · ${Math.round(sight.score * 100)} %`));
+    const rows = [...alert.sights].reverse().map((sight) => make("li", {}, `${sight.before ?? "?"} → ${sight.after ?? "?"} · ${sight.source} · ${sight.kind_name} · ${fixed(sight.mu, 2)} ${this.t.mu} · ${Math.round(sight.score * 100)} %`));
     this.places.history.replaceChildren(chart, make("ul", { class: "plain small" }, ...rows));
   }
 
   /** The whole frames in which cameras saw it, the outline drawn over them. */
-  cameras(lead) {
+  cameras(alert) {
     const space = "http://www.w3.org/2000/svg";
     const outlined = ({ size, outlines }) => {
       const drawn = document.createElementNS(space, "svg");
@@ -125,7 +125,7 @@ export class Panel {
       }
       return drawn;
     };
-    const shown = lead.cameras.map((sight) => {
+    const shown = alert.cameras.map((sight) => {
       const name = `${sight.camera} · ${sight.view}`;
       const frames = ["before", "after"].map((when) => {
         const words = `${this.t[when]} · ${sight[when].at}`;
@@ -138,20 +138,20 @@ export class Panel {
     this.places.cameras.replaceChildren(...shown);
   }
 
-  log(lead) {
+  log(alert) {
     const link = (number) => make("a", { href: `/alerts/${encodeURIComponent(number)}` }, number);
-    const rows = [...lead.log].reverse().map(({ at, who, role, from, to, why, leads }) =>
-      make("li", {}, make("span", { class: "muted" }, at), ` ${from ? `${from} → ` : ""}${to}`, ...leads.flatMap((number) => [" ", link(number)]), make("br"), make("span", { class: "muted" }, `${who}（${role}）${why ? ` · ${why}` : ""}`)),
+    const rows = [...alert.log].reverse().map(({ at, who, role, from, to, why, alerts }) =>
+      make("li", {}, make("span", { class: "muted" }, at), ` ${from ? `${from} → ` : ""}${to}`, ...alerts.flatMap((number) => [" ", link(number)]), make("br"), make("span", { class: "muted" }, `${who}（${role}）${why ? ` · ${why}` : ""}`)),
     );
     this.places.log.replaceChildren(...rows);
-    if (!lead.can.undo) return;
+    if (!alert.can.undo) return;
     const button = make("button", { type: "button", class: "quiet small" }, this.t.undo_step);
     button.addEventListener("click", () => this.undo());
     rows[0].append(" ", button);
   }
 
-  pictures(lead) {
-    const kept = ["before", "after"].filter((when) => lead.images[when].picture);
-    this.places.pictures.replaceChildren(...kept.map((when) => make("img", { src: lead.images[when].picture, alt: this.t[when], loading: "lazy", width: 240 })));
+  pictures(alert) {
+    const kept = ["before", "after"].filter((when) => alert.images[when].picture);
+    this.places.pictures.replaceChildren(...kept.map((when) => make("img", { src: alert.images[when].picture, alt: this.t[when], loading: "lazy", width: 240 })));
   }
 }

@@ -1,27 +1,27 @@
-// What was fetched ahead: data of leads, and pictures of the ground, so that moving on waits for nothing.
+// What was fetched ahead: data of alerts, and pictures of the ground, so that moving on waits for nothing.
 import { ask } from "/static/tuban.js";
 
-const MOST = 900; // tiles and pictures in memory: about ten leads on a large screen
-const leads = new Map();
+const MOST = 900; // tiles and pictures in memory: about ten alerts on a large screen
+const alerts = new Map();
 const pictures = new Map();
 
-/** The data of a lead, fetched once; `keep` puts newer data in its place. */
-export function lead(number, query) {
-  if (!leads.has(number)) {
+/** The data of an alert, fetched once; `keep` puts newer data in its place. */
+export function alert(number, query) {
+  if (!alerts.has(number)) {
     const asked = ask(`/alerts/${encodeURIComponent(number)}/data${query ? `?${query}` : ""}`);
-    asked.catch(() => leads.delete(number));
-    leads.set(number, asked);
-    if (leads.size > 12) leads.delete(leads.keys().next().value);
+    asked.catch(() => alerts.delete(number));
+    alerts.set(number, asked);
+    if (alerts.size > 12) alerts.delete(alerts.keys().next().value);
   }
-  return leads.get(number);
+  return alerts.get(number);
 }
 
 export function keep(data) {
-  leads.set(data.number, Promise.resolve(data));
+  alerts.set(data.number, Promise.resolve(data));
 }
 
 export function forget(number) {
-  leads.delete(number);
+  alerts.delete(number);
 }
 
 /** An address in memory for a picture; null where there is none. */

@@ -1,17 +1,17 @@
-// The grid: several leads are chosen only to be rejected, and that can be taken back.
+// The grid: several alerts are chosen only to be rejected, and that can be taken back.
 import { ask, fill, notice, pageTexts, send } from "/static/tuban.js";
 
 const texts = pageTexts();
 const say = (key, values = {}) => fill(texts[key], values);
 const bar = document.getElementById("chosen");
 const dialog = document.getElementById("reject-dialog");
-const chosen = () => [...document.querySelectorAll('#leads input[name="number"]:checked')].map((box) => box.value);
+const chosen = () => [...document.querySelectorAll('#alerts input[name="number"]:checked')].map((box) => box.value);
 
 function count() {
   const number = chosen().length;
   bar.hidden = number === 0;
   document.getElementById("chosen-count").textContent = say("selected", { count: number });
-  for (const lead of document.querySelectorAll("#leads .lead")) lead.classList.toggle("chosen", lead.querySelector("input:checked") !== null);
+  for (const alert of document.querySelectorAll("#alerts .alert")) alert.classList.toggle("chosen", alert.querySelector("input:checked") !== null);
 }
 
 async function figures() {
@@ -43,16 +43,16 @@ function offer(words, token) {
   setTimeout(() => box.remove(), 60000);
 }
 
-const find = (number) => document.querySelector(`#leads .lead[data-number="${CSS.escape(number)}"]`);
+const find = (number) => document.querySelector(`#alerts .alert[data-number="${CSS.escape(number)}"]`);
 
 async function reject(numbers, form) {
   try {
     const { reason, words } = form.elements;
     const told = await send("/alerts/reject", { numbers, reason: reason.value, words: words.value });
     for (const number of told.done) {
-      const lead = find(number);
-      lead.querySelector("input").checked = false;
-      lead.hidden = true;
+      const alert = find(number);
+      alert.querySelector("input").checked = false;
+      alert.hidden = true;
     }
     const skipped = Object.keys(told.skipped).length;
     if (skipped) notice(say("skipped", { count: skipped }), "warn");
@@ -67,7 +67,7 @@ async function reject(numbers, form) {
 document.addEventListener("change", (event) => event.target.name === "number" && count());
 document.addEventListener("htmx:afterSettle", count);
 document.getElementById("clear").addEventListener("click", () => {
-  for (const box of document.querySelectorAll('#leads input[name="number"]:checked')) box.checked = false;
+  for (const box of document.querySelectorAll('#alerts input[name="number"]:checked')) box.checked = false;
   count();
 });
 document.getElementById("cancel").addEventListener("click", () => dialog.close(""));

@@ -108,7 +108,7 @@ async function load() {
     if (mine === round) use(told);
   };
   const parts = [
-    part(leadsAddress(asked), leads),
+    part(alertsAddress(asked), alerts),
     part(`/map/scenes?${asked}`, (told) => {
       images.take(told.features);
       put(shown.footprints, isShown("footprints") ? features(told) : []);
@@ -125,22 +125,22 @@ async function load() {
   if (mine === round) element("map").dataset.loaded = String(mine);
 }
 
-function leadsAddress(asked) {
+function alertsAddress(asked) {
   const kinds = boxes("[name=kind]:checked").map(({ value }) => value);
   if (!kinds.length) return `/map/alerts?${asked}&max_area_m2=0`;
   const states = statesOf(element("states").value, settings.states);
   return `/map/alerts?${asked}&kinds=${kinds}${states.length ? `&states=${states}` : ""}`;
 }
 
-function leads({ marks, outlines }) {
+function alerts({ marks, outlines }) {
   put(shown.outlines, features(outlines));
   put(shown.marks, marks.map((mark) => new ol.Feature({ geometry: new ol.geom.Point(ol.proj.fromLonLat([mark.lon, mark.lat])), ...mark })));
   const sum = marks.reduce((count, mark) => count + mark.count, 0);
   element("list-count").textContent = sum;
-  element("leads-told").textContent = fill(texts.leads_told, { count: sum });
+  element("alerts-told").textContent = fill(texts.alerts_told, { count: sum });
   const areas = new Map(outlines.features.map(({ properties }) => [properties.number, properties.area_m2]));
   element("list").replaceChildren(...marks.slice(0, LISTED).map((mark) => row(mark, areas.get(mark.number))));
-  if (!marks.length) element("list").append(Object.assign(document.createElement("li"), { className: "muted", textContent: texts.no_leads }));
+  if (!marks.length) element("list").append(Object.assign(document.createElement("li"), { className: "muted", textContent: texts.no_alerts }));
 }
 
 function row(mark, area) {
@@ -180,7 +180,7 @@ function scans(list) {
   }));
 }
 
-// One lead
+// One alert
 
 function popup(mark, area) {
   element("popup-title").textContent = mark.number;
@@ -191,7 +191,7 @@ function popup(mark, area) {
     line(`${settings.kinds[mark.kind] ?? mark.kind} · ${settings.states[mark.state]?.name ?? mark.state}`),
     ...(area ? [line(saidArea(area, texts.mu))] : []),
     picture,
-    line(texts.lead_only),
+    line(texts.alert_only),
   );
   element("popup-link").href = `/alerts/${encodeURIComponent(mark.number)}`;
   element("popup").hidden = false;

@@ -1,4 +1,4 @@
-// How leads, areas, scenes and layers are drawn: colour for the kind, shape for the kind too, filling for the state.
+// How alerts, areas, scenes and layers are drawn: colour for the kind, shape for the kind too, filling for the state.
 
 const KIND = { construction: ["#ff5a3c", 4, Math.PI / 4], ground: ["#ffd23f", 3, 0], demolition: ["#5cc8ff", 4, 0] };
 const INK = "#1b1b1b";

@@ -1,4 +1,4 @@
-"""Old captures as a job: once a day they are deleted, except those that a lead refers to."""
+"""Old captures as a job: once a day they are deleted, except those that an alert refers to."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A capture compared with earlier ones of its view; what persists becomes leads like any other change.
+"""A capture compared with earlier ones of its view; what persists becomes alerts like any other change.
 
-Both captures of a change become scenes, laid onto the ground, and their comparison a scan, so that a lead, its
-pictures, the map and the reports are the same as of two orthophotos. Only its place is known less well, and the lead
+Both captures of a change become scenes, laid onto the ground, and their comparison a scan, so that an alert, its
+pictures, the map and the reports are the same as of two orthophotos. Only its place is known less well, and the alert
 says so.
 """
 
@@ -195,7 +195,7 @@ def _write(
     found: list[_Found],
     session: Session,
 ) -> None:
-    """Scenes, scan and leads of what is new, in the transaction that ends the job."""
+    """Scenes, scan and alerts of what is new, in the transaction that ends the job."""
     now = context.clock()
     reported = 0
     known: list[Reported] = reported_of(session, view.row.id)  # another worker may have been faster
@@ -227,7 +227,7 @@ def _write(
             continue
         kept = [sighting for change, sighting in zip(one.changes, one.sightings, strict=True) if change in fresh]
         recorded = record_changes(session, scan, kept, context.settings, now)
-        scan.result = {**scan.result, "leads": recorded.counts()}
+        scan.result = {**scan.result, "alerts": recorded.counts()}
         for change in fresh:
             note_reported(session, view.row.id, scan.id, change, now)
         reported += len(fresh)

@@ -2,8 +2,8 @@
 
 A file is there whole or not at all, and an event that is dropped again changes nothing. Names::
 
-    202612/3301062026120001_2_1f0c9a7e.geojson    lead, sequence, beginning of the event's id
-    20261204.gpkg                                  layer "leads": one row for each event of that local day
+    202612/3301062026120001_2_1f0c9a7e.geojson    alert, sequence, beginning of the event's id
+    20261204.gpkg                                  layer "alerts": one row for each event of that local day
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import shapely
 from store.objects.folder import sync
 from workers.delivery.delivery_errors import NotTaken
 
-LAYER = "leads"
+LAYER = "alerts"
 CRS = "EPSG:4490"
 TEMPORARY = ".writing-"
 
@@ -76,7 +76,7 @@ def drop_event(event: dict[str, Any], folder: Path, zone: ZoneInfo) -> None:
     """Write an event into the drop folder.
 
     Args:
-        event: a CloudEvent with a lead's feature.
+        event: a CloudEvent with an alert's feature.
         folder: the drop folder; made if it is not there.
         zone: whose days and months the names tell.
 

@@ -60,7 +60,7 @@ def may_go_to(address: Address, allowed_hosts: Sequence[str]) -> bool:
     if any(address in ip_network(network) for network in allowed_hosts):
         return True
     if isinstance(address, IPv6Address) and (address.sixtofour or address.teredo or address in _TRANSLATED):
-        return False  # leads to an IPv4 address that this machine does not see
+        return False  # points to an IPv4 address that this machine does not see
     return address.is_global and not address.is_multicast
 
 
@@ -139,7 +139,7 @@ def _connect(
     if not permitted:
         found = ", ".join(map(str, addresses)) or "no address"
         raise NotTaken(
-            f"{shown} leads to {found}, which is not public. If that is meant, list it in delivery.allowed_hosts."
+            f"{shown} points to {found}, which is not public. If that is meant, list it in delivery.allowed_hosts."
         )
     failed: Exception | None = None
     for address in permitted:

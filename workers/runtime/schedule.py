@@ -1,6 +1,6 @@
 """What happens by the clock: the night, captures, the reaper, the watched folder. ``python -m workers.runtime.schedule``.
 
-Several schedulers may run: one leads, the others wait for it to be silent. Even if two believed to lead, each planned
+Several schedulers may run: one is the leader, the others wait for it to be silent. Even if two believed to be the leader, each planned
 moment is taken once, in the transaction that adds its job.
 """
 
@@ -29,7 +29,7 @@ from service.scan_jobs import add_night_job
 from store.cameras.cameras import all_cameras
 from store.jobs.processes import forget, forget_silent, say_alive
 from store.jobs.recovery import unpublished
-from store.jobs.schedule_slots import lead, resign, take
+from store.jobs.schedule_slots import become_leader, resign, take
 from workers.runtime.celery_app import make_app
 from workers.runtime.reaper import BATCH, reap
 
@@ -49,7 +49,7 @@ class Rounds:
         """``who``: this process, as ``host:process:schedule``."""
         self.context = context
         self.who = who
-        self._leads = False
+        self._alerts = False
         self._alive_at: dt.datetime | None = None
         self._reap_at: dt.datetime | None = None
         self._watch_at: dt.datetime | None = None
@@ -59,18 +59,18 @@ class Rounds:
         self._watching: threading.Thread | None = None
 
     def once(self) -> bool:
-        """Do what is due now; what fails is logged and tried in the next round. True: this scheduler leads."""
+        """Do what is due now; what fails is logged and tried in the next round. True: this scheduler alerts."""
         now = self.context.clock()
         self._guarded("staying alive", lambda: self._say_alive(now))
-        if self._leads:
+        if self._alerts:
             self._guarded("the night", lambda: self._begin_night(now))
             self._guarded("captures of cameras", lambda: self._capture(now))
             self._guarded("the reaper", lambda: self._reap(now))
             self._guarded("the watched folder", lambda: self._watch(now))
-        return self._leads
+        return self._alerts
 
     def close(self) -> None:
-        """Let another scheduler lead at once."""
+        """Let another scheduler alert at once."""
         self._guarded("resigning", self._resign)
 
     def _resign(self) -> None:
@@ -87,11 +87,11 @@ class Rounds:
     def _say_alive(self, now: dt.datetime) -> None:
         if not _over(self._alive_at, now):
             return
-        self._leads = False
+        self._alerts = False
         with self.context.database.write() as session:
             say_alive(session, self.who, "schedule", now)
             forget_silent(session, now - KEEP_PROCESSES)
-            self._leads = lead(session, self.who, now, LEADER_SECONDS)
+            self._alerts = become_leader(session, self.who, now, LEADER_SECONDS)
         self._alive_at = now + dt.timedelta(seconds=ALIVE_SECONDS)
 
     def _begin_night(self, now: dt.datetime) -> None:

@@ -132,8 +132,8 @@ def test_http_signs_in(http: str, path: str) -> None:
     ("kind", "path", "says"),
     [
         ("still", "nowhere", "has nothing at that address"),
-        ("still", "elsewhere", "leads to another host"),
-        ("still", "to_a_file", "leads to another host"),
+        ("still", "elsewhere", "redirects to another host"),
+        ("still", "to_a_file", "redirects to another host"),
         ("still", "in_circles", "without an end"),
         ("still", "page", "sent no image but text/html"),
         ("still", "cut", "cut off"),

@@ -15,10 +15,10 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer
-from store.alerts.alert_columns import all_leads
+from store.alerts.alert_columns import all_alerts
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert
+from store.schema.tables import AlertRow
 from store.search.alert_search import (
     SORTS,
     AlertFilter,
@@ -28,7 +28,7 @@ from store.search.alert_search import (
     neighbours,
     search_alerts,
 )
-from tests.store.test_alert_search import ALL, EVERYWHERE, NOW, TODAY, add, lead, viewer
+from tests.store.test_alert_search import ALL, EVERYWHERE, NOW, TODAY, add, alert, viewer
 
 CODES = ("", "330106", "330106005", "330106005201", "330106005202", "330106006001", "33010700", "330107")
 MANY = 60
@@ -54,14 +54,14 @@ FILTERS = (
 
 @pytest.fixture
 def several(database: Database) -> Database:
-    """Leads of every sort, many of them alike in what they are ordered by."""
+    """Alerts of every sort, many of them alike in what they are ordered by."""
     chance = random.Random(3)
 
     def day() -> dt.date | None:
         return chance.choice((None, TODAY - dt.timedelta(days=chance.randrange(9))))
 
     rows = [
-        lead(
+        alert(
             f"R{number}",
             kind=chance.choice(("construction", "ground", "demolition")),
             change_type=chance.choice(("", "solar_panels")),
@@ -137,7 +137,7 @@ def new_ones(database: Database, code: str = "") -> int:
 
 
 def change(session: Session, number: str, **given: object) -> None:
-    alert = session.scalars(select(Alert).where(Alert.number == number)).one()
+    alert = session.scalars(select(AlertRow).where(AlertRow.number == number)).one()
     for name, value in given.items():
         setattr(alert, name, value)
 
@@ -151,22 +151,22 @@ def test_what_one_process_writes_the_next_request_of_another_counts(several: Dat
         assert new_ones(other) == new_ones(several) == listed_new
 
 
-def test_a_lead_that_moves_is_counted_once_where_it_is(several: Database, other: Database) -> None:
+def test_an_alert_that_moves_is_counted_once_where_it_is(several: Database, other: Database) -> None:
     for code in ("330199001", "330199002"):
         with other.write() as session:
             change(session, "R7", grid_code=code, state="new")
         assert new_ones(several, code) == 1
     assert new_ones(several, "330199001") == 0
     with several.read() as session:
-        assert len(all_leads(session).id) == MANY
+        assert len(all_alerts(session).id) == MANY
 
 
-def test_leads_that_a_statement_adds_are_counted(several: Database, other: Database) -> None:
+def test_alerts_that_a_statement_adds_are_counted(several: Database, other: Database) -> None:
     with several.write() as session:
-        session.execute(insert(Alert).values(**lead("R900", grid_code="330108")))
+        session.execute(insert(AlertRow).values(**alert("R900", grid_code="330108")))
     assert new_ones(other, "330108") == 1
     with other.write() as session:
-        session.add(Alert(**lead("R901", grid_code="330108") | bounds_of(box(120, 30, 121, 31))))
+        session.add(AlertRow(**alert("R901", grid_code="330108") | bounds_of(box(120, 30, 121, 31))))
     assert new_ones(several, "330108") == new_ones(other, "330108") == 2
 
 
@@ -175,7 +175,7 @@ def test_what_is_not_committed_is_counted_by_its_own_transaction_alone(several: 
 
     def fail() -> None:
         with several.write() as session:
-            session.add(Alert(**lead("R902", grid_code="330108")))
+            session.add(AlertRow(**alert("R902", grid_code="330108")))
             session.flush()
             assert facets(session, ALL, AlertFilter()).states["new"] == before + 1
             assert new_ones(several) == new_ones(other) == before
@@ -185,7 +185,7 @@ def test_what_is_not_committed_is_counted_by_its_own_transaction_alone(several: 
         fail()
     assert new_ones(several) == new_ones(other) == before
     with several.write() as session:  # takes the revision that was given back
-        session.add(Alert(**lead("R903", grid_code="330109")))
+        session.add(AlertRow(**alert("R903", grid_code="330109")))
     assert (new_ones(several), new_ones(several, "330108")) == (before + 1, 0)
 
 
@@ -193,10 +193,10 @@ WORKER = """
 import sys
 from sqlalchemy import select
 from store.schema.database import Database
-from store.schema.tables import Alert
+from store.schema.tables import AlertRow
 
 with Database(sys.argv[1]).write() as session:
-    for alert in session.scalars(select(Alert)):
+    for alert in session.scalars(select(AlertRow)):
         alert.state = "published"
 """
 

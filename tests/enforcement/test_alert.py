@@ -1,4 +1,4 @@
-"""A lead as others receive it."""
+"""An alert as others receive it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import shapely
 from pyproj import Geod
 from shapely.geometry import MultiPolygon, Point, Polygon, box, shape
 
-from enforcement.alert import Evidence, Lead, LeadArea, LeadImage, Sight, lead_feature
+from enforcement.alert import Alert, AlertArea, AlertImage, Evidence, Sight, alert_feature
 from imagery.error_ellipse import ErrorEllipse
 
 SQUARE = box(120.0123456789, 30.0, 120.0133456789, 30.001)
 
 
-def _lead(**other: Any) -> Lead:
-    lead = Lead(
+def _alert(**other: Any) -> Alert:
+    alert = Alert(
         number="330106W2026110001",
         source="drone",
         kind="construction",
@@ -33,11 +33,11 @@ def _lead(**other: Any) -> Lead:
         detected={"crs": "EPSG:4547", "wkt": "POLYGON ((0 0, 1 0, 1 1, 0 0))"},
         area_m2=2000.0,
         score=0.87654321,
-        earlier=LeadImage(dt.date(2026, 5, 1), "satellite", 0.5, "a" * 64),
-        later=LeadImage(dt.date(2026, 11, 30), "drone", 0.05, "b" * 64),
-        village=LeadArea("330106005201", "东穆坞村"),
-        township=LeadArea("330106005", "留下街道"),
-        county=LeadArea("330106", "西湖区"),
+        earlier=AlertImage(dt.date(2026, 5, 1), "satellite", 0.5, "a" * 64),
+        later=AlertImage(dt.date(2026, 11, 30), "drone", 0.05, "b" * 64),
+        village=AlertArea("330106005201", "东穆坞村"),
+        township=AlertArea("330106005", "留下街道"),
+        county=AlertArea("330106", "西湖区"),
         also_in=(),
         overlaps=({"layer": "耕地2025", "kind": "cultivated", "dated": "2025-12-31", "share": 0.8, "number": ""},),
         sights=(
@@ -55,22 +55,22 @@ def _lead(**other: Any) -> Lead:
         residual_m=0.305,
         evidence=(Evidence("before", "evidence/1/before.jpg"), Evidence("after", "evidence/1/after.jpg")),
     )
-    return dataclasses.replace(lead, **other)
+    return dataclasses.replace(alert, **other)
 
 
 def _properties(**other: Any) -> dict[str, Any]:
-    properties: dict[str, Any] = lead_feature(_lead(**other))["properties"]
+    properties: dict[str, Any] = alert_feature(_alert(**other))["properties"]
     return properties
 
 
-def test_a_lead_says_that_it_is_a_suspicion_and_never_more() -> None:
-    text = json.dumps(lead_feature(_lead()), ensure_ascii=False)
+def test_an_alert_says_that_it_is_a_suspicion_and_never_more() -> None:
+    text = json.dumps(alert_feature(_alert()), ensure_ascii=False)
     assert "疑似变化" in text
     assert "to be checked on the ground" in text
     assert not [word for word in ("illegal", "unlawful", "violation", "违法", "违建") if word in text.lower()]
 
 
-def test_a_lead_carries_what_the_field_asks_for() -> None:
+def test_an_alert_carries_what_the_field_asks_for() -> None:
     told = _properties()
     asked = (
         "number source kind type earlier_image later_image centre area_m2 area_mu overlaps village township county "
@@ -86,7 +86,7 @@ def test_areas_are_told_in_both_units() -> None:
 
 
 def test_positions_are_longitude_and_latitude_to_eight_decimals() -> None:
-    feature = lead_feature(_lead())
+    feature = alert_feature(_alert())
     ring = feature["geometry"]["coordinates"][0]
     assert ring[0] == ring[-1]
     assert {lon for lon, _ in ring} == {120.01234568, 120.01334568}
@@ -96,7 +96,7 @@ def test_positions_are_longitude_and_latitude_to_eight_decimals() -> None:
 
 def test_rings_turn_as_rfc_7946_says() -> None:
     holed = Polygon(SQUARE.exterior.coords[::-1], [box(120.0126, 30.0004, 120.0130, 30.0006).exterior.coords])
-    turned = shape(lead_feature(_lead(outline=holed))["geometry"])
+    turned = shape(alert_feature(_alert(outline=holed))["geometry"])
     assert turned.exterior.is_ccw
     assert [ring.is_ccw for ring in turned.interiors] == [False]
 
@@ -105,13 +105,13 @@ def test_rounding_keeps_the_area() -> None:
     place = Point(120.01, 30.01).buffer(0.0005)
     geod = Geod(ellps="GRS80")
     exact, _ = geod.geometry_area_perimeter(place)
-    told, _ = geod.geometry_area_perimeter(shape(lead_feature(_lead(outline=place))["geometry"]))
+    told, _ = geod.geometry_area_perimeter(shape(alert_feature(_alert(outline=place))["geometry"]))
     assert abs(told) == pytest.approx(abs(exact), rel=1e-4)
 
 
-def test_a_place_of_two_parts_stays_one_lead() -> None:
+def test_a_place_of_two_parts_stays_one_alert() -> None:
     parts = MultiPolygon([box(120, 30, 120.001, 30.001), box(120.002, 30, 120.003, 30.001)])
-    told = shape(lead_feature(_lead(outline=parts))["geometry"])
+    told = shape(alert_feature(_alert(outline=parts))["geometry"])
     assert told.geom_type == "MultiPolygon"
     assert len(told.geoms) == 2
 

@@ -11,7 +11,7 @@ from errors import SettingsError
 from store.review.decisions import DayFigures, figures_of_day, reject_many, take_lock, undo, undo_many
 from store.schema.database import Database
 from tests.store.review_desk import Desk, later
-from tests.store.sample_leads import NOW
+from tests.store.sample_alerts import NOW
 
 ONE, TWO, THREE, FOUR = (f"330106U202611000{n}" for n in (1, 2, 3, 4))
 DAY = dt.date(2026, 12, 2)  # of NOW, in Shanghai
@@ -22,35 +22,35 @@ def desk(database: Database, tmp_path: Path) -> Desk:
     return Desk.open(database, tmp_path)
 
 
-def test_many_leads_are_rejected_with_one_reason_and_the_others_told_why_not(desk: Desk) -> None:
+def test_many_alerts_are_rejected_with_one_reason_and_the_others_told_why_not(desk: Desk) -> None:
     desk.add(ONE)
     desk.add(TWO, state="closed")
     desk.add(THREE)
     desk.add(FOUR, grid_code="330108001001")
     li, zhao = desk.viewer("li"), desk.viewer("zhao")
-    desk.change(lambda s: take_lock(s, desk.lead(THREE), zhao, NOW, 600))
+    desk.change(lambda s: take_lock(s, desk.alert(THREE), zhao, NOW, 600))
     done = desk.change(
         lambda s: reject_many(s, li, [TWO, ONE, THREE, FOUR, "330106U1", ONE], "蔬菜大棚", later(), desk.settings)
     )
     assert done.done == (ONE,)
     assert list(done.skipped) == [FOUR, "330106U1", TWO, THREE]
-    assert done.skipped[FOUR] == done.skipped["330106U1"] == "there is no such lead"
+    assert done.skipped[FOUR] == done.skipped["330106U1"] == "there is no such alert"
     assert "closed cannot be made false_change" in done.skipped[TWO]
     assert "open with Zhao" in done.skipped[THREE]
-    assert desk.lead(ONE).state_reason == "蔬菜大棚"
+    assert desk.alert(ONE).state_reason == "蔬菜大棚"
 
 
-def test_leads_rejected_together_are_taken_back_together(desk: Desk) -> None:
+def test_alerts_rejected_together_are_taken_back_together(desk: Desk) -> None:
     for number in (ONE, TWO, THREE):
         desk.add(number)
     li = desk.viewer("li")
     done = desk.change(lambda s: reject_many(s, li, [ONE, TWO], "shadow", later(), desk.settings))
     desk.judge(THREE, "false", reason="shadow")
-    desk.change(lambda s: undo(s, desk.lead(TWO), li, later(2), desk.settings))
+    desk.change(lambda s: undo(s, desk.alert(TWO), li, later(2), desk.settings))
     back = desk.change(lambda s: undo_many(s, li, done.token, later(3), desk.settings))
     assert back.done == (ONE,)
     assert "taken back already" in back.skipped[TWO]
-    assert {number: alert.state for number, alert in desk.leads().items()} == {
+    assert {number: alert.state for number, alert in desk.alerts().items()} == {
         ONE: "new",
         TWO: "new",
         THREE: "false_change",
@@ -70,7 +70,7 @@ def test_a_token_is_ones_own_and_not_old(desk: Desk) -> None:
             )
 
 
-def test_too_many_leads_or_no_reason_are_refused(desk: Desk) -> None:
+def test_too_many_alerts_or_no_reason_are_refused(desk: Desk) -> None:
     li = desk.viewer("li")
     with pytest.raises(SettingsError, match="at most 200"):
         desk.change(lambda s: reject_many(s, li, [str(n) for n in range(201)], "shadow", NOW, desk.settings))
@@ -101,7 +101,7 @@ def test_a_day_counts_what_was_judged_and_what_is_left(desk: Desk) -> None:
     assert figures(desk, "li", "li").done == 2
 
 
-def test_each_further_lead_costs_few_statements(desk: Desk) -> None:
+def test_each_further_alert_costs_few_statements(desk: Desk) -> None:
     said: list[str] = []
 
     def statements(first: int, many: int) -> int:

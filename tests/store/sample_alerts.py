@@ -1,4 +1,4 @@
-"""A village with one lead in it, as the scan of two scenes leaves it in the database."""
+"""A village with one alert in it, as the scan of two scenes leaves it in the database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert, Area, Observation, Scan, SceneRow
+from store.schema.tables import AlertRow, Area, Observation, Scan, SceneRow
 
 NOW = dt.datetime(2026, 12, 1, 18, 30, tzinfo=dt.UTC)  # in Shanghai it is the second of December
 VILLAGE = box(120.0, 30.0, 120.1, 30.1)
@@ -67,9 +67,9 @@ def add_village(session: Session) -> None:
     session.flush()
 
 
-def add_alert(session: Session, number: str = "330106W2026110001") -> Alert:
-    """A lead in that village, seen once."""
-    alert = Alert(
+def add_alert(session: Session, number: str = "330106W2026110001") -> AlertRow:
+    """An alert in that village, seen once."""
+    alert = AlertRow(
         number=number,
         kind="construction",
         state="new",
@@ -93,8 +93,8 @@ def add_alert(session: Session, number: str = "330106W2026110001") -> Alert:
     return alert
 
 
-def see(session: Session, alert: Alert, day: dt.date, source: str, area_m2: float) -> None:
-    """One more observation of a lead."""
+def see(session: Session, alert: AlertRow, day: dt.date, source: str, area_m2: float) -> None:
+    """One more observation of an alert."""
     scan = session.scalars(select(Scan.id).order_by(Scan.id)).first()
     assert scan is not None
     session.add(
@@ -115,8 +115,8 @@ def see(session: Session, alert: Alert, day: dt.date, source: str, area_m2: floa
     session.flush()
 
 
-def lead_in(database: Database, number: str = "330106W2026110001") -> int:
-    """A village with a lead; its id."""
+def alert_in(database: Database, number: str = "330106W2026110001") -> int:
+    """A village with an alert; its id."""
     with database.write() as session:
         add_village(session)
         return add_alert(session, number).id

@@ -1,4 +1,4 @@
-"""A county with two villages and leads in them, for the pages of the review."""
+"""A county with two villages and alerts in them, for the pages of the review."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from shapely.geometry import MultiPolygon, box
 
 from service.context import Context
 from store.schema.outlines import bounds_of
-from store.schema.tables import Alert, Area, Observation, Scan, SceneRow
+from store.schema.tables import AlertRow, Area, Observation, Scan, SceneRow
 
 VILLAGES = {"330199101001": (120.0, "上河村"), "330199101002": (120.05, "石桥村")}
 A, B = "330199U2026110001", "330199U2026119001"
-"""A lead of village A, and one of village B."""
+"""An alert of village A, and one of village B."""
 
 
-def add_leads(context: Context, number: int = 1) -> list[str]:
-    """Areas, a scan ``number`` leads in village A, each less likely than the one before, then one in B."""
+def add_alerts(context: Context, number: int = 1) -> list[str]:
+    """Areas, a scan ``number`` alerts in village A, each less likely than the one before, then one in B."""
     now = context.clock()
     with context.database.write() as session:
         ground = box(120.0, 30.0, 120.1, 30.05)
@@ -61,18 +61,18 @@ def add_leads(context: Context, number: int = 1) -> list[str]:
         session.flush()
         numbers = [f"330199U20261{100001 + index}" for index in range(number)]
         wanted = [(numbers[index], "330199101001", 120.001, index) for index in range(number)]
-        for lead, code, west, index in [*wanted, (B, "330199101002", 120.051, 99)]:
+        for alert, code, west, index in [*wanted, (B, "330199101002", 120.051, 99)]:
             left, bottom = west + 0.002 * (index % 20), 30.001 + 0.002 * (index // 20)
             pieces = (
                 box(left, bottom, left + 0.0004, bottom + 0.001),
                 box(left + 0.0006, bottom, left + 0.001, bottom + 0.001),
             )
-            _add(session, scan.id, lead, code, MultiPolygon(pieces), index, now)
+            _add(session, scan.id, alert, code, MultiPolygon(pieces), index, now)
     return numbers
 
 
 def _add(session: Any, scan: int, number: str, code: str, outline: MultiPolygon, index: int, now: dt.datetime) -> None:
-    alert = Alert(
+    alert = AlertRow(
         number=number,
         kind=("construction", "ground", "demolition")[index % 3],
         state="new",
