@@ -9,6 +9,7 @@ import cv2
 import pytest
 
 import imagery  # noqa: F401  (before any test's rasterio: what GDAL may open is said once)
+from tests.brokers import broker, rabbitmq_url, redis_server
 from tests.databases import (
     database,
     database_url,
@@ -22,6 +23,7 @@ from tests.databases import (
 from tests.s3_server import s3_endpoint, s3_server
 
 __all__ = [
+    "broker",
     "database",
     "database_url",
     "each",
@@ -29,6 +31,8 @@ __all__ = [
     "postgresql",
     "postgresql_url",
     "postgresql_with_tables",
+    "rabbitmq_url",
+    "redis_server",
     "s3_endpoint",
     "s3_server",
     "sqlite",

@@ -16,7 +16,7 @@ from tests.databases import embedded_database
 from tests.imagery.cameras.servers import http_cameras, rtsp_cameras
 from tests.web.people import NOW, ORIGIN, PEOPLE
 from tests.web.two_villages import county, villages
-from tests.web.upload_service import address, context, li
+from tests.web.uploads.upload_service import address, context, li
 from web.app import make_app
 from web.auth.authentication import cookie_name, csrf_token
 

@@ -14,12 +14,12 @@ from service.context import Context
 from store.access.users import begin_session, invite, person_by_login
 from store.scenes.batches import add_file
 from store.schema.tables import Batch
-from tests.web.cameras import report, watch
+from tests.web.cameras.camera_service import report, watch
 from tests.web.chromium import launched, needs_chromium
 from tests.web.people import NOW, PEOPLE
 from tests.web.test_every_route import every_route
 from tests.web.two_villages import CODES, NUMBERS, settle
-from tests.web.upload_service import serving
+from tests.web.uploads.upload_service import serving
 from web.app import make_app
 from web.auth.authentication import cookie_name
 from web.front_end import PACKAGES

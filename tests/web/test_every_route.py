@@ -20,10 +20,10 @@ from starlette.testclient import TestClient
 from service.context import Context
 from store.access.users import add_person, add_token, person_by_login
 from store.schema.tables import Base
-from tests.web.cameras import watch
+from tests.web.cameras.camera_service import watch
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
 from tests.web.two_villages import CODES, NUMBERS, program, settle
-from tests.web.upload_service import TUS, metadata
+from tests.web.uploads.upload_service import TUS, metadata
 from web.app import make_app
 
 OPEN = {

@@ -16,9 +16,17 @@ import pytest
 
 from service.context import Context
 from store.access.users import begin_session, person_by_login
-from tests.web.review_alerts import add_alerts
-from tests.web.upload_service import BYTES, begin_batch, begin_file, client_of, context_with_people, offset_of, token_of
-from tests.workers.images import NEIGHBOUR
+from tests.web.review.review_alerts import add_alerts
+from tests.web.uploads.upload_service import (
+    BYTES,
+    begin_batch,
+    begin_file,
+    client_of,
+    context_with_people,
+    offset_of,
+    token_of,
+)
+from tests.workers.ingest.images import NEIGHBOUR
 from web.auth.authentication import csrf_token
 from web.auth.sign_in_routes import FREE_BY_LOGIN
 from web.uploads.upload_files import find_upload

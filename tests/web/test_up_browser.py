@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from tests.web.chromium import faultless, launched, needs_chromium
-from tests.workers.own_process import ROOT, alive
+from tests.workers.runtime.own_process import ROOT, alive
 from training.sample.areas import TOWNSHIP, write_sample_areas
 from training.sample.scene import render_sample_scene
 from training.synthetic import SceneSpec

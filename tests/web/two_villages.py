@@ -17,7 +17,7 @@ from store.alerts.transitions import append_transition
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Batch, BatchFile, Night, Observation, Scan, SceneRow, Uncompared
 from tests.store.places import CRS, ORIGIN, add_area, add_scan, add_scene, ground
-from tests.web.cogs import cog_of
+from tests.web.maps.cogs import cog_of
 from tests.web.people import NOW
 from tests.web.people import ORIGIN as HOST
 from web.app import make_app

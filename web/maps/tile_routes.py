@@ -14,7 +14,7 @@ from web.auth.authentication import Person, Service
 from web.auth.authorized_lookup import alert_of, scene_of
 from web.http_errors import NotFound
 from web.maps.tiles import MERCATOR, is_tile, overlap, read_preview, read_tile, tile_bounds, webp
-from web.review.alert_pictures import read_alert_tile, alert_window, before_shift
+from web.review.alert_pictures import alert_window, before_shift, read_alert_tile
 
 router = APIRouter(include_in_schema=False)
 

@@ -1,0 +1,228 @@
+"""Exports tell the same of each alert to map programs and spreadsheets, and come back as they went out."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pyogrio
+import pytest
+import shapely
+from shapely.geometry import MultiPolygon, Polygon, box
+
+from enforcement.alert import Alert, AlertArea, alert_feature
+from enforcement.exports.columns import COLUMNS
+from enforcement.exports.spreadsheet import write_table
+from enforcement.exports.vector_files import Exported, geojson_lines, write_geojson, write_geopackage, write_shapefile
+from errors import OutputError, SettingsError
+from tests.enforcement.evidence.test_sheet import ALERT, OUTLINE
+
+TWO_PARTS = MultiPolygon(
+    [
+        Polygon(OUTLINE.exterior.coords, [box(120.0701, 30.21005, 120.0702, 30.2101).exterior.coords]),
+        box(120.071, 30.21, 120.0712, 30.2102),
+    ]
+)
+
+
+def alert(**other: Any) -> Alert:
+    return dataclasses.replace(ALERT, **other)
+
+
+def at(longitude: float, number: str = "X") -> Alert:
+    return alert(number=number, outline=box(longitude, 30.0, longitude + 0.001, 30.001))
+
+
+def rows_of(source: Any) -> tuple[list[dict[str, Any]], list[Any], dict[str, Any]]:
+    meta, _, shapes, columns = pyogrio.raw.read(source)
+    names = list(meta["fields"])
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return rows, [shapely.from_wkb(shape) for shape in shapes], meta
+
+
+def shapefile(alerts: list[Alert], tmp_path: Path, **how: Any) -> tuple[list[dict[str, Any]], list[Any], Any, Exported]:
+    path = tmp_path / "alerts.zip"
+    told = write_shapefile(alerts, path, **how)
+    return *rows_of(f"/vsizip/{path}/tuban.shp"), told
+
+
+def cells_of(alerts: list[Alert], tmp_path: Path, language: Any = "zh") -> Any:
+    write_table(alerts, tmp_path / "alerts.xlsx", language)
+    return openpyxl.load_workbook(tmp_path / "alerts.xlsx")
+
+
+def column(name: str) -> int:
+    return [c.name for c in COLUMNS].index(name) + 1
+
+
+def test_geojson_is_the_features_of_the_alerts(tmp_path: Path) -> None:
+    alerts = [alert(), alert(number="二", outline=TWO_PARTS)]
+    assert write_geojson(alerts, tmp_path / "alerts.geojson") == Exported(2)
+    told = json.loads((tmp_path / "alerts.geojson").read_text())
+    assert told["features"] == json.loads(json.dumps([alert_feature(one) for one in alerts]))
+    assert told["type"] == "FeatureCollection"
+
+
+def test_no_alerts_are_an_empty_collection() -> None:
+    assert json.loads("".join(geojson_lines([])))["features"] == []
+
+
+def test_geojson_takes_alerts_as_they_come() -> None:
+    pieces = geojson_lines(alert() for _ in iter(int, 1))  # without an end
+    assert [len(next(pieces)) > 0 for _ in range(3)] == [True] * 3
+
+
+def test_a_geopackage_comes_back_as_it_went_out(tmp_path: Path) -> None:
+    write_geopackage([alert(), alert(number="X2", outline=TWO_PARTS)], tmp_path / "alerts.gpkg")
+    rows, shapes, meta = rows_of(tmp_path / "alerts.gpkg")
+    assert (meta["crs"], meta["geometry_type"]) == ("EPSG:4490", "MultiPolygon")
+    assert shapes[0].geoms[0].equals(OUTLINE)
+    assert shapes[1].equals(TWO_PARTS)
+    wanted = {
+        "number": ALERT.number,
+        "area_code": "330106005201",
+        "village": "东穆坞村",
+        "area_m2": 2000.0,
+        "area_mu": 3.0,
+    }
+    wanted |= {"later": np.datetime64("2026-11-20"), "cultivated_m2": 1600.0, "rank": 1, "state": "已上报"}
+    assert {name: rows[0][name] for name in wanted} == wanted
+
+
+def test_what_is_not_known_is_null_and_not_nothing(tmp_path: Path) -> None:
+    write_geopackage([alert(rank=None, residual_m=None, overlaps=())], tmp_path / "alerts.gpkg")
+    told = rows_of(tmp_path / "alerts.gpkg")[0][0]
+    assert all(np.isnan(float(told[name])) for name in ("rank", "residual_m", "cultivated_m2"))
+
+
+def test_a_geopackage_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    write_geopackage([alert(), alert(number="X2")], tmp_path / "alerts.gpkg")
+    write_geopackage([alert()], tmp_path / "alerts.gpkg")
+    assert len(rows_of(tmp_path / "alerts.gpkg")[0]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["alerts.gpkg"]
+
+
+def test_a_shapefile_keeps_chinese_dates_and_parts(tmp_path: Path) -> None:
+    rows, shapes, meta, told = shapefile([alert(outline=TWO_PARTS)], tmp_path)
+    assert meta["crs"] == "EPSG:4490"
+    assert shapes[0].equals(TWO_PARTS)
+    wanted = {"TBBH": ALERT.number, "XZQDM": "330106005201", "CMC": "东穆坞村", "TBLX": "新增建筑/建设", "JCMJ": 2000.0}
+    wanted |= {"QSX": np.datetime64("2026-05-01"), "HSX": np.datetime64("2026-11-20"), "JCMJM": 3.0}
+    assert {name: rows[0][name] for name in wanted} == wanted
+    assert told.remarks == ()
+
+
+def test_a_shapefile_says_that_it_is_utf8(tmp_path: Path) -> None:
+    write_shapefile([alert()], tmp_path / "alerts.zip")
+    with zipfile.ZipFile(tmp_path / "alerts.zip") as archive:
+        assert archive.read("tuban.cpg") == b"UTF-8"
+        assert sorted(archive.namelist()) == [f"tuban.{end}" for end in ("cpg", "dbf", "prj", "shp", "shx")]
+
+
+def test_field_names_have_at_most_ten_letters_and_differ() -> None:
+    shorts = [c.short for c in COLUMNS]
+    assert max(map(len, shorts)) <= 10
+    assert len(set(shorts)) == len(shorts)
+
+
+def test_a_text_too_long_for_a_shapefile_is_cut_between_letters_and_told(tmp_path: Path) -> None:
+    overlaps = ({"layer": "永久基本农田" * 40, "kind": "basic_farmland", "dated": None, "share": 0.5, "area_m2": 1.0},)
+    rows, _, _, told = shapefile([alert(overlaps=overlaps)], tmp_path)
+    assert rows[0]["THQK"] == ("永久基本农田" * 40)[:84]
+    assert told.remarks == ("THQK was cut to 254 bytes in 1 alerts.",)
+
+
+def test_the_local_zone_is_metres_with_easting_first(tmp_path: Path) -> None:
+    _, shapes, meta, told = shapefile([alert()], tmp_path, local_zone=True)
+    west, south, _, _ = shapes[0].bounds
+    assert meta["crs"] == "EPSG:4528"
+    assert (west // 1e6, south // 1e6) == (40, 3)
+    assert shapes[0].area == pytest.approx(28.9 * 22.2, rel=0.01)
+    assert "EPSG:4528" in told.remarks[0]
+
+
+def test_alerts_of_several_zones_are_written_in_that_of_most(tmp_path: Path) -> None:
+    alerts = [at(120.1), at(121.4), at(121.6), at(118.0)]
+    _, shapes, meta, told = shapefile(alerts, tmp_path, local_zone=True)
+    assert meta["crs"] == "EPSG:4528"
+    assert all(shape.bounds[0] // 1e6 == 40 for shape in shapes)
+    assert "2 of 4 alerts lie in other zones (39: 1, 41: 1)" in told.remarks[1]
+
+
+def test_a_zone_where_there_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="export in degrees"):
+        write_shapefile([at(10.0)], tmp_path / "alerts.zip", local_zone=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("local_zone", [True, False])
+def test_no_alerts_are_an_empty_shapefile(tmp_path: Path, local_zone: bool) -> None:
+    rows, _, meta, _ = shapefile([], tmp_path, local_zone=local_zone)
+    assert rows == []
+    assert "TBBH" in meta["fields"]
+
+
+@pytest.mark.parametrize(("language", "heading"), [("zh", "图斑编号"), ("en", "Alert number")])
+def test_a_spreadsheet_has_headings_that_stay(tmp_path: Path, language: Any, heading: str) -> None:
+    sheet = cells_of([alert()], tmp_path, language).worksheets[0]
+    assert sheet["A1"].value == heading
+    assert sheet.freeze_panes == "B2"
+    assert sheet.auto_filter.ref.startswith("A1:")
+
+
+def test_dates_are_dates_and_areas_are_numbers_in_both_units(tmp_path: Path) -> None:
+    sheet = cells_of([alert()], tmp_path).worksheets[0]
+    later = sheet.cell(2, column("later"))
+    assert (later.value, later.is_date) == (dt.datetime(2026, 11, 20), True)  # noqa: DTZ001  (as Excel knows them)
+    assert [sheet.cell(2, column(name)).value for name in ("area_m2", "area_mu")] == [2000, 3]
+
+
+def test_codes_stay_texts(tmp_path: Path) -> None:
+    cell = cells_of([alert()], tmp_path).worksheets[0].cell(2, column("area_code"))
+    assert (cell.value, cell.data_type) == ("330106005201", "s")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x","y")', "=cmd|' /C calc'!A0"])
+def test_a_text_that_looks_like_a_formula_stays_a_text(tmp_path: Path, text: str) -> None:
+    cell = cells_of([alert(village=AlertArea("330106005201", text))], tmp_path).worksheets[0].cell(2, column("village"))
+    assert (cell.value, cell.data_type, cell.quotePrefix) == (text, "s", True)
+
+
+def test_letters_that_no_spreadsheet_takes_are_replaced(tmp_path: Path) -> None:
+    book = cells_of([alert(village=AlertArea("330106005201", "a\x00\ud800b"))], tmp_path)
+    assert book.worksheets[0].cell(2, column("village")).value == "a��b"
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_export_says_that_it_is_a_suspicion(tmp_path: Path, language: Any) -> None:
+    book = cells_of([alert()], tmp_path, language)
+    words = {"zh": "疑似变化线索，须经实地核查", "en": "Suspected change, to be checked on the ground"}[language]
+    assert book.worksheets[0].cell(2, column("statement")).value == words
+    assert book.worksheets[1]["A1"].value == words
+
+
+@pytest.mark.parametrize("write", [write_geojson, write_geopackage, write_shapefile, write_table])
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path, write: Any) -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        write([alert()], tmp_path / "no" / "file")
+
+
+def test_an_alert_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "alerts.geojson").write_text("older")
+    with pytest.raises(ValueError, match="JSON"):
+        write_geojson([alert(), alert(residual_m=float("nan"))], tmp_path / "alerts.geojson")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["older"]
+
+
+def test_each_row_has_its_own_values(tmp_path: Path) -> None:
+    alerts = [alert(number="A", rank=1), alert(number="=B", rank=None, earlier=None), alert(number="C", rank=3)]
+    rows = list(cells_of(alerts, tmp_path).worksheets[0].iter_rows(min_row=2, values_only=True))
+    assert [row[column("number") - 1] for row in rows] == ["A", "=B", "C"]
+    assert [row[column("rank") - 1] for row in rows] == [1, None, 3]
+    assert [row[column("earlier") - 1] is None for row in rows] == [False, True, False]

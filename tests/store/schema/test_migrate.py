@@ -1,0 +1,314 @@
+"""An empty database migrates up, down and up again; one with data keeps its data; and QGIS finds the outlines."""
+
+from __future__ import annotations
+
+import datetime as dt
+import multiprocessing
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shapely
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, select, text
+
+from errors import SettingsError
+from store.schema import migrate
+from store.schema.database import Database
+from store.schema.migrate import check_current, current, downgrade, head, upgrade
+from store.schema.outlines import bounds_of
+from store.schema.tables import Area, Base, Counter, Job, Night
+
+NOW = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
+REVISIONS = [
+    script.revision
+    for script in reversed(
+        list(ScriptDirectory(str(Path(migrate.__file__).parents[1] / "migrations")).walk_revisions())
+    )
+]
+
+
+@pytest.fixture
+def empty(database_url: str) -> Iterator[Database]:
+    """A database of each sort without tables."""
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+def _tables(database: Database) -> set[str]:
+    return set(inspect(database.engine).get_table_names()) - {"spatial_ref_sys"}
+
+
+def _reflect(connection: sa.Connection) -> sa.MetaData:
+    found = sa.MetaData()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sa.exc.SAWarning)  # SQLAlchemy does not know PostGIS' type
+        found.reflect(connection, only=lambda name, _: name not in ("spatial_ref_sys", "alembic_version"))
+    return found
+
+
+def _value(column: sa.Column[Any], number: int, dialect: str) -> Any:
+    """Something that fits into a column, whatever the revision is that made it."""
+    if column.foreign_keys:
+        key = next(iter(column.foreign_keys)).column
+        return sa.select(sa.func.max(key)).select_from(key.table).scalar_subquery()
+    if column.name == "outline":
+        outline = shapely.to_wkb(shapely.box(113, 34, 114, 35 + number))
+        return sa.func.ST_GeomFromWKB(outline, 4490) if dialect == "postgresql" else outline
+    fitting: tuple[tuple[type, Any], ...] = (
+        (sa.Boolean, True),
+        (sa.Integer, number),
+        (sa.Float, number + 0.5),
+        (sa.String, str(number)),
+        (sa.JSON, {"number": number}),
+        (sa.DateTime, NOW if dialect == "postgresql" else NOW.replace(tzinfo=None)),
+        (sa.Date, NOW.date() + dt.timedelta(days=number)),
+    )
+    return next(value for sort, value in fitting if isinstance(column.type, sort))
+
+
+def _fill(database: Database, number: int) -> None:
+    """Add one row to every table as it is in the database's present revision."""
+    with database.write() as session:
+        dialect = session.connection().dialect.name
+        for table in _reflect(session.connection()).sorted_tables:
+            session.execute(table.insert().values({c.name: _value(c, number, dialect) for c in table.columns}))
+
+
+def _rows(database: Database) -> dict[str, int]:
+    with database.read() as session:
+        tables = _reflect(session.connection()).tables
+        return {name: session.scalar(select(sa.func.count()).select_from(table)) or 0 for name, table in tables.items()}
+
+
+def test_an_empty_database_migrates_up_and_down_and_up_again(empty: Database) -> None:
+    assert current(empty) is None
+    upgrade(empty)
+    assert current(empty) == head()
+    assert _tables(empty) == {*Base.metadata.tables, "alembic_version"}
+    downgrade(empty, "base")
+    assert current(empty) is None
+    assert _tables(empty) == {"alembic_version"}
+    upgrade(empty)
+    assert _tables(empty) == {*Base.metadata.tables, "alembic_version"}
+
+
+def test_what_is_current_stays_as_it_is(empty: Database) -> None:
+    upgrade(empty)
+    with empty.write() as session:
+        session.add(Counter(name="alerts", value=3))
+    upgrade(empty)
+    with empty.read() as session:
+        assert session.scalars(select(Counter.value)).one() == 3
+
+
+def test_migrated_tables_are_those_that_the_program_declares(empty: Database) -> None:
+    """If this fails, tables.py was changed without a revision, or a revision does other than tables.py says."""
+    upgrade(empty)
+    with empty.engine.connect() as connection, warnings.catch_warnings():
+        warnings.simplefilter("ignore", sa.exc.SAWarning)
+        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    ours = [
+        d
+        for d in differences
+        if not (d[0] == "remove_table" and d[1].name == "spatial_ref_sys")
+        and not (d[0] == "remove_index" and d[1].name == f"ix_{d[1].table.name}_outline")  # GiST, PostgreSQL's alone
+    ]
+    assert ours == []
+
+
+def test_a_database_with_data_keeps_it_through_every_revision(empty: Database) -> None:
+    """A revision that drops or renames a table on purpose has to say so here."""
+    for number, revision in enumerate(REVISIONS, 1):
+        before = _rows(empty)  # none the first time
+        upgrade(empty, revision)
+        after = _rows(empty)
+        assert {table: after.get(table) for table in before} == before
+        _fill(empty, number)
+        if number == 1:
+            first = set(_rows(empty))
+    filled = _rows(empty)
+    assert set(filled) == set(Base.metadata.tables)
+    assert min(filled.values()) >= 1
+    downgrade(empty, REVISIONS[0])
+    upgrade(empty)
+    kept = _rows(empty)
+    assert {table: kept[table] for table in first} == {table: filled[table] for table in first}
+
+
+def test_migrated_tables_take_and_give_what_the_program_keeps(empty: Database) -> None:
+    upgrade(empty)
+    outline = shapely.box(113, 34, 114, 35)
+    with empty.write() as session:
+        session.add(Area(code="410122", name="中牟县", level="county", loaded_at=NOW, **bounds_of(outline)))
+        session.add(Job(kind="scan", queue="scan", payload={"a": [1]}, unique_key="x", run_after=NOW, created_at=NOW))
+    with empty.read() as session:
+        assert session.scalars(select(Area)).one().outline.equals(outline)
+        assert session.scalars(select(Job)).one().payload == {"a": [1]}
+
+
+def test_counters_and_summaries_say_alert_after_the_migration_and_keep_their_values(empty: Database) -> None:
+    upgrade(empty)
+    downgrade(empty, "0005")
+    former = {"leads": 4, "lead:330106:W:202611": 7, "night plans": 2}
+    with empty.write() as session:
+        counters = _reflect(session.connection()).tables["counters"]
+        session.execute(counters.insert(), [{"name": name, "value": value} for name, value in former.items()])
+        session.add(Night(day=NOW.date(), state="done", begun_at=NOW, summary={"changes": 1, "leads": {"new": 3}}))
+    upgrade(empty)
+    with empty.read() as session:
+        kept = {row.name: row.value for row in session.scalars(select(Counter))}
+        assert kept == {"alerts": 4, "alert:330106:W:202611": 7, "night plans": 2}
+        assert session.scalars(select(Night.summary)).one() == {"changes": 1, "alerts": {"new": 3}}
+
+
+def test_qgis_finds_the_outlines_and_their_reference_system(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    upgrade(database)
+    with database.read() as session:
+        listed = session.execute(
+            text("SELECT f_table_name, f_geometry_column, coord_dimension, srid FROM geometry_columns")
+        ).all()
+        keys = {table: inspect(session.connection()).get_pk_constraint(table) for table, *_ in listed}
+        plan = session.execute(text("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'ix_%_outline'")).scalars()
+        gist = {line.split(" ON public.")[1].split(" ")[0] for line in plan if "USING gist (outline)" in line}
+    database.close()
+    placed = {name for name, table in Base.metadata.tables.items() if "outline" in table.columns}
+    assert {tuple(row) for row in listed} == {(name, "outline", 2, 4490) for name in placed}
+    assert all(key["constrained_columns"] == ["id"] for key in keys.values())  # QGIS wants one whole number
+    assert gist == placed
+
+
+def _upgrade_together(url: str, together: Barrier) -> None:
+    database = Database(url)
+    migrate._known()  # what is slow to import is imported before the start
+    together.wait()
+    upgrade(database)
+    check_current(database)
+    database.close()
+
+
+def test_two_processes_that_migrate_at_once_do_not_break(database_url: str) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    together = spawn.Barrier(2)
+    processes = [spawn.Process(target=_upgrade_together, args=(database_url, together)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+
+
+def test_a_migration_that_fails_changes_nothing(empty: Database) -> None:
+    with empty.engine.connect().execution_options(tuban_write=True) as connection, connection.begin():
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text("CREATE TABLE uncompared (other INTEGER)"))  # the last table of the first revision
+    tables = _tables(empty)
+    with pytest.raises(SettingsError, match="uncompared") as told:
+        upgrade(empty)
+    assert "\n" not in str(told.value)
+    assert _tables(empty) == tables
+
+
+def test_a_database_of_something_else_is_left_alone(empty: Database) -> None:
+    with empty.write() as session:
+        session.execute(text("CREATE TABLE payroll (id INTEGER)"))
+    with pytest.raises(SettingsError, match=r"did not make \(payroll\); name an empty database"):
+        upgrade(empty)
+    assert "areas" not in _tables(empty)
+
+
+def test_what_postgis_own_image_puts_into_a_database_is_nothing_of_something_else(postgresql_url: str) -> None:
+    server = sa.create_engine(postgresql_url)
+    with server.begin() as connection:  # further extensions, with tables in schemas that are searched as well
+        connection.execute(text("CREATE EXTENSION postgis_topology"))
+        connection.execute(text("CREATE EXTENSION postgis_tiger_geocoder CASCADE"))
+    server.dispose()
+    database = Database(postgresql_url)
+    assert {"topology", "county"} < _tables(database)
+    upgrade(database)
+    assert {*Base.metadata.tables} < _tables(database)
+    check_current(database)
+    database.close()
+
+
+def test_foreign_keys_are_kept_after_a_migration_on_the_same_connection(empty: Database) -> None:
+    upgrade(empty)
+    with pytest.raises(sa.exc.IntegrityError), empty.write() as session:
+        session.execute(
+            text(
+                "INSERT INTO batch_files (batch_id, name, size, received, state, reason) "
+                "VALUES (99, 'a', 1, '', 'waiting', '')"
+            )
+        )
+
+
+def test_tables_of_another_version_are_told_with_what_to_do(empty: Database) -> None:
+    with pytest.raises(SettingsError, match="has no tables of Tuban yet; `tuban up` or `tuban migrate`"):
+        check_current(empty)
+    upgrade(empty)
+    check_current(empty)
+    with empty.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SettingsError, match=r"revision 9999, which this version of Tuban does not know"):
+        check_current(empty)
+    with pytest.raises(SettingsError, match="cannot be migrated to 'head'"):
+        upgrade(empty)
+
+
+def test_asking_for_a_sqlite_file_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'home' / 'tuban.db'}")
+    with pytest.raises(SettingsError, match="has no tables of Tuban yet"):
+        check_current(database)
+    assert not (tmp_path / "home").exists()
+    upgrade(database)
+    check_current(database)
+    database.close()
+
+
+def test_a_revision_that_does_not_exist_is_told(empty: Database) -> None:
+    with pytest.raises(SettingsError, match="'nonsense'"):
+        upgrade(empty, "nonsense")
+
+
+def test_postgresql_without_postgis_says_what_to_do(postgresql_url: str) -> None:
+    administrator = sa.create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+    name = administrator.url.database
+    with administrator.connect() as connection:
+        connection.execute(text("DROP EXTENSION postgis"))
+        connection.execute(text(f"CREATE ROLE {name} LOGIN PASSWORD 'secret'"))
+        connection.execute(text(f"GRANT ALL ON SCHEMA public TO {name}"))
+    url = administrator.url.set(username=name, password="secret").render_as_string(hide_password=False)
+    database = Database(url)
+    try:
+        with pytest.raises(SettingsError, match=f"psql -d {name} -c 'CREATE EXTENSION postgis'") as told:
+            upgrade(database)
+        assert "\n" not in str(told.value)
+        assert _tables(database) == set()
+    finally:
+        database.close()
+        with administrator.connect() as connection:
+            connection.execute(text(f"DROP OWNED BY {name}"))
+            connection.execute(text(f"DROP ROLE {name}"))
+        administrator.dispose()
+
+
+def test_migrations_work_where_the_working_folder_is_another(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / '100% home' / 'tuban.db'}"
+    subprocess.run(
+        [sys.executable, "-c", f"from store import migrate, database as d; migrate.upgrade(d.Database({url!r}))"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        check=True,
+    )
+    check_current(Database(url))

@@ -1,0 +1,207 @@
+"""What is counted in memory is what the database holds, whoever wrote it, and as soon as it is written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from shapely.geometry import box
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from store.access.rights import Viewer
+from store.alerts.alert_columns import all_alerts
+from store.schema.database import Database
+from store.schema.outlines import bounds_of
+from store.schema.tables import AlertRow
+from store.search.alert_search import (
+    SORTS,
+    AlertFilter,
+    alerts_on_map,
+    count_alerts,
+    facets,
+    neighbours,
+    search_alerts,
+)
+from tests.store.search.test_alert_search import ALL, EVERYWHERE, NOW, TODAY, add, alert, viewer
+
+CODES = ("", "330106", "330106005", "330106005201", "330106005202", "330106006001", "33010700", "330107")
+MANY = 60
+FILTERS = (
+    AlertFilter(),
+    AlertFilter(place="330106005"),
+    AlertFilter(place="33010700"),
+    AlertFilter(kinds=("ground", "demolition"), states=("new",)),
+    AlertFilter(types=("solar_panels",)),
+    AlertFilter(min_score=0.5, min_area_m2=300, max_area_m2=600),
+    AlertFilter(since=TODAY - dt.timedelta(days=6), until=TODAY - dt.timedelta(days=2)),
+    AlertFilter(until=TODAY),
+    AlertFilter(created_since=TODAY, created_until=TODAY),
+    AlertFilter(created_until=TODAY - dt.timedelta(days=1)),
+    AlertFilter(overdue_on=TODAY),
+    AlertFilter(sources_at_least=2, assignee="wang"),
+    AlertFilter(over_cap=True),
+    AlertFilter(over_cap=False, bbox=(120.0, 30.0, 120.2, 30.1)),
+    AlertFilter(text="r1"),
+    AlertFilter(text="_"),
+)
+
+
+@pytest.fixture
+def several(database: Database) -> Database:
+    """Alerts of every sort, many of them alike in what they are ordered by."""
+    chance = random.Random(3)
+
+    def day() -> dt.date | None:
+        return chance.choice((None, TODAY - dt.timedelta(days=chance.randrange(9))))
+
+    rows = [
+        alert(
+            f"R{number}",
+            kind=chance.choice(("construction", "ground", "demolition")),
+            change_type=chance.choice(("", "solar_panels")),
+            state=chance.choice(("new", "new", "published", "closed")),
+            score=chance.choice((0.4, 0.5, 0.9)),
+            area_m2=chance.choice((200.0, 300.0, 650.5)),
+            grid_code=chance.choice(CODES),
+            legal_weight=chance.randrange(3),
+            sources_seen=chance.randrange(1, 4),
+            over_cap=chance.random() < 0.3,
+            due_on=day(),
+            last_date=day(),
+            assignee=chance.choice(("", "wang")),
+            created_at=NOW - dt.timedelta(hours=chance.randrange(60)),
+            at=(120 + chance.random() / 2, 30 + chance.random() / 2),
+        )
+        for number in range(MANY)
+    ]
+    add(database, *rows)
+    return database
+
+
+def listed(session: Session, who: Viewer, asked: AlertFilter) -> list[str]:
+    """Numbers in the order of the list, which the database finds."""
+    return [row.number for row in search_alerts(session, who, asked, limit=MANY).rows]
+
+
+def test_counts_are_those_of_the_list(several: Database) -> None:
+    sizes = set()
+    with several.read() as session:
+        for asked in FILTERS:
+            for code in ("", "330106", "330106005201", "33010"):
+                who = viewer(code)
+                rows = search_alerts(session, who, asked, limit=MANY).rows
+                sizes.add(len(rows))
+                assert count_alerts(session, who, asked) == len(rows), (asked, code)
+                drawn = alerts_on_map(session, who, asked, EVERYWHERE, 9)
+                assert sum(mark.count for mark in drawn) == len(rows), (asked, code)
+                told = facets(session, who, asked)
+                if not asked.states and not asked.kinds:
+                    assert told.states == Counter(row.state for row in rows)
+                    assert told.kinds == Counter(row.kind for row in rows)
+    assert len(sizes) > 8  # the filters are told apart
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_neighbours_are_those_of_the_list_whatever_it_leaves_out(several: Database, sort: str) -> None:
+    with several.read() as session:
+        whole = listed(session, ALL, AlertFilter(sort=sort))  # type: ignore[arg-type]
+        asked = AlertFilter(states=("new",), sort=sort)  # type: ignore[arg-type]
+        shown = listed(session, ALL, asked)
+        assert 0 < len(shown) < len(whole)
+        for number in whole:
+            place = whole.index(number)
+            before = [one for one in whole[:place] if one in shown]
+            after = [one for one in whole[place + 1 :] if one in shown]
+            expected = (before[-1] if before else None, after[0] if after else None, len(before) + 1)
+            assert neighbours(session, ALL, asked, number) == expected
+
+
+@pytest.fixture
+def other(several: Database) -> Iterator[Database]:
+    """The same database as another process knows it, which has counted already."""
+    other = Database(several.url)
+    assert new_ones(other) == new_ones(several)
+    yield other
+    other.close()
+
+
+def new_ones(database: Database, code: str = "") -> int:
+    with database.read() as session:
+        return facets(session, viewer(code), AlertFilter()).states.get("new", 0)
+
+
+def change(session: Session, number: str, **given: object) -> None:
+    alert = session.scalars(select(AlertRow).where(AlertRow.number == number)).one()
+    for name, value in given.items():
+        setattr(alert, name, value)
+
+
+def test_what_one_process_writes_the_next_request_of_another_counts(several: Database, other: Database) -> None:
+    for state in ("new", "false_change", "new"):
+        with several.write() as session:
+            change(session, "R5", state=state)
+        with several.read() as session:
+            listed_new = len(listed(session, ALL, AlertFilter(states=("new",))))
+        assert new_ones(other) == new_ones(several) == listed_new
+
+
+def test_an_alert_that_moves_is_counted_once_where_it_is(several: Database, other: Database) -> None:
+    for code in ("330199001", "330199002"):
+        with other.write() as session:
+            change(session, "R7", grid_code=code, state="new")
+        assert new_ones(several, code) == 1
+    assert new_ones(several, "330199001") == 0
+    with several.read() as session:
+        assert len(all_alerts(session).id) == MANY
+
+
+def test_alerts_that_a_statement_adds_are_counted(several: Database, other: Database) -> None:
+    with several.write() as session:
+        session.execute(insert(AlertRow).values(**alert("R900", grid_code="330108")))
+    assert new_ones(other, "330108") == 1
+    with other.write() as session:
+        session.add(AlertRow(**alert("R901", grid_code="330108") | bounds_of(box(120, 30, 121, 31))))
+    assert new_ones(several, "330108") == new_ones(other, "330108") == 2
+
+
+def test_what_is_not_committed_is_counted_by_its_own_transaction_alone(several: Database, other: Database) -> None:
+    before = new_ones(several)
+
+    def fail() -> None:
+        with several.write() as session:
+            session.add(AlertRow(**alert("R902", grid_code="330108")))
+            session.flush()
+            assert facets(session, ALL, AlertFilter()).states["new"] == before + 1
+            assert new_ones(several) == new_ones(other) == before
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert new_ones(several) == new_ones(other) == before
+    with several.write() as session:  # takes the revision that was given back
+        session.add(AlertRow(**alert("R903", grid_code="330109")))
+    assert (new_ones(several), new_ones(several, "330108")) == (before + 1, 0)
+
+
+WORKER = """
+import sys
+from sqlalchemy import select
+from store.schema.database import Database
+from store.schema.tables import AlertRow
+
+with Database(sys.argv[1]).write() as session:
+    for alert in session.scalars(select(AlertRow)):
+        alert.state = "published"
+"""
+
+
+def test_what_a_process_writes_that_counts_nothing_itself_is_counted(several: Database) -> None:
+    assert new_ones(several) > 0
+    subprocess.run([sys.executable, "-c", WORKER, several.url], check=True)
+    assert new_ones(several) == 0

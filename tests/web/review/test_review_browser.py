@@ -1,0 +1,269 @@
+"""The inspector's morning in a real browser: fifty alerts by keyboard alone, one taken back, no waiting."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from configs.service import ServiceSettings, WebSettings
+from service.context import Context
+from service.home import prepare_home
+from store.access.users import add_person, begin_session, person_by_login
+from store.schema.tables import AlertLock, AlertRow
+from tests.databases import embedded_database
+from tests.web.chromium import come_about, launched, needs_chromium
+from tests.web.conftest import NOW, PEOPLE
+from tests.web.review.review_alerts import add_alerts
+from tests.web.uploads.upload_service import serving
+
+pytestmark = [
+    pytest.mark.slow,
+    needs_chromium,
+]
+ALERTS = 51
+NEXT = "fetch(location.pathname + '/data' + location.search).then(answer => answer.json()).then(alert => alert.next)"
+LOOKS = os.environ.get("TUBAN_LOOKS", "")
+"""A folder for pictures of the pages, to be looked at."""
+
+
+@pytest.fixture
+def review(tmp_path: Path) -> Iterator[tuple[Context, str]]:
+    settings = ServiceSettings(home=tmp_path / "home", web=WebSettings(secure_cookies=False))
+    prepare_home(settings)
+    begun = time.monotonic()
+    clock = lambda: NOW + dt.timedelta(seconds=time.monotonic() - begun)  # noqa: E731
+    context = Context(settings, embedded_database(settings.home / "tuban.db"), clock=clock)
+    with context.database.write() as session:
+        for login, (role, code, administrator) in PEOPLE.items():
+            add_person(session, login=login, name=login, role=role, code=code, administrator=administrator, now=NOW)
+    add_alerts(context, ALERTS - 1)
+    with serving(context) as address:
+        yield context, address
+    context.database.close()
+
+
+@pytest.fixture
+def chromium() -> Iterator[Any]:
+    with launched() as browser:
+        yield browser
+
+
+def _page(chromium: Any, context: Context, address: str, login: str, language: str = "en") -> Any:
+    with context.database.write() as session:
+        person = person_by_login(session, login)
+        assert person is not None
+        secret = begin_session(session, person, context.clock(), 12)
+    window = chromium.new_context(viewport={"width": 1366, "height": 768}, base_url=address)
+    window.add_cookies(
+        [
+            {"name": "tuban", "value": secret, "url": address},
+            {"name": "tuban_language", "value": language, "url": address},
+        ]
+    )
+    page = window.new_page()
+    page.set_default_timeout(15000)
+    page.faults = []
+    page.on("pageerror", lambda error: page.faults.append(str(error)))
+    return page
+
+
+def _states(context: Context) -> dict[str, int]:
+    with context.database.read() as session:
+        rows = session.execute(select(AlertRow.state, func.count()).group_by(AlertRow.state))
+        return {state: number for state, number in rows}  # noqa: C416
+
+
+def _shown(page: Any, number: str = "") -> str:
+    """Wait until an alert is drawn, another one than ``number``; its number."""
+    page.wait_for_selector(f".review[data-shown]:not([data-shown='{number}'])")
+    return str(page.evaluate("document.querySelector('.review').dataset.shown"))
+
+
+def _locks(context: Context) -> int:
+    with context.database.read() as session:
+        return session.scalar(select(func.count()).select_from(AlertLock)) or 0
+
+
+def _look(page: Any, name: str) -> None:
+    if LOOKS:
+        page.screenshot(path=str(Path(LOOKS) / f"{name}.png"))
+
+
+def test_fifty_alerts_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
+    context, address = review
+    page = _page(chromium, context, address, "county")
+    page.goto("/alerts")
+    for _ in range(60):  # by the keyboard from the beginning: skip the frame, to the first button of the content
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.classList.contains('begin')"):
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", "focus is not seen"
+    page.keyboard.press("Enter")
+    shown, waited = _shown(page), []
+    first = shown
+    for index in range(ALERTS - 1):
+        page.wait_for_selector(f".review[data-ready='{page.evaluate(NEXT)}']")
+        page.evaluate("delete document.querySelector('.review').dataset.moved")
+        if index % 5 == 3:
+            page.keyboard.press("2")
+            page.keyboard.press("2")  # shadow
+        elif index % 5 == 4:
+            page.keyboard.press("3")
+            page.keyboard.press("1")  # cloud
+        else:
+            page.keyboard.press("1")
+        before, shown = shown, _shown(page, shown)
+        assert shown != before
+        page.wait_for_selector(".review[data-moved]")
+        waited.append(float(page.evaluate("document.querySelector('.review').dataset.moved")))
+        assert shown in page.url
+    print(f"\nmoving on took {mean(waited):.0f} ms in the mean of {len(waited)}, {max(waited):.0f} ms at most")
+    assert mean(waited) < 500
+    come_about(lambda: _states(context).get("new") == 1)
+    assert _states(context) == {"published": 30, "false_change": 10, "bad_imagery": 10, "new": 1}
+    assert first != shown
+    page.keyboard.press("u")
+    page.wait_for_selector(f".review[data-shown='{before}']")
+    assert _states(context) == {"published": 30, "false_change": 10, "bad_imagery": 9, "new": 2}
+    page.goto("/alerts")
+    assert page.inner_text("[data-figure=done]") == "49"
+    assert page.inner_text("[data-figure=left]") == "2"
+    assert page.faults == []
+
+
+def test_the_views_of_an_alert_and_its_help(chromium: Any, review: tuple[Context, str]) -> None:
+    context, address = review
+    page = _page(chromium, context, address, "county")
+    page.goto("/alerts")
+    page.click(".begin")
+    number = _shown(page)
+    viewer = page.locator("#viewer")
+    page.keyboard.press("w")
+    assert viewer.get_attribute("data-mode") == "swipe"
+    page.keyboard.press("d")
+    assert viewer.get_attribute("data-mode") == "difference"
+    page.keyboard.press("d")
+    page.keyboard.down(" ")
+    assert viewer.get_attribute("data-blink") == "before"
+    page.wait_for_selector("#viewer[data-blink=after]", timeout=3000)
+    page.keyboard.up(" ")
+    assert (viewer.get_attribute("data-blink"), viewer.get_attribute("data-mode")) == (None, "side")
+    page.keyboard.press("o")
+    assert page.get_attribute("[data-act=outline]", "aria-pressed") == "false"
+    page.keyboard.press("?")
+    assert "undo your last decision" in page.inner_text("#help")
+    page.keyboard.press("1")  # not while the help is open
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    page.keyboard.press("Escape")  # given up
+    assert _shown(page) == number
+    page.keyboard.press("j")
+    second = _shown(page, number)
+    page.go_back()
+    assert _shown(page, second) == number
+    assert _states(context) == {"new": ALERTS}
+    assert page.faults == []
+
+
+def test_an_alert_is_split_and_that_taken_back_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
+    context, address = review
+    page = _page(chromium, context, address, "county", "zh")
+    page.goto("/alerts")
+    page.click(".begin")
+    number = _shown(page)
+    page.keyboard.press("s")  # two pieces: it is asked whether at the gap or along a line
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#cut-hint:not([hidden])")
+    page.keyboard.press("1")  # means nothing meanwhile
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#cut-hint")
+    page.keyboard.press("s")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#cut-hint:not([hidden])")
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowUp", "Shift+ArrowUp", "ArrowDown", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    _look(page, "cut")
+    page.keyboard.press("Enter")
+    part = _shown(page, number)
+    come_about(lambda: _states(context) == {"new": ALERTS - 1 + 4, "split": 1})  # the cut goes through both pieces
+    with context.database.read() as session:
+        parts = session.scalars(select(AlertRow).order_by(AlertRow.id.desc()).limit(4)).all()
+        assert len({round(alert.area_m2) for alert in parts}) == 4  # moved from the middle, and turned
+    assert page.inner_text("[data-part=log] a") == number
+    page.keyboard.press("u")
+    assert _shown(page, part) == number
+    come_about(lambda: _states(context) == {"new": ALERTS, "merged": 4})
+    page.keyboard.press("s")
+    page.keyboard.press("Enter")  # at the gap
+    part = _shown(page, number)
+    page.click("text=撤销这一步")  # in the list of steps of a part
+    assert _shown(page, part) == number
+    come_about(lambda: _states(context) == {"new": ALERTS, "merged": 6})
+    _look(page, "split_taken_back")
+    assert page.faults == []
+
+
+def test_an_alert_that_somebody_has_open_can_only_be_looked_at(chromium: Any, review: tuple[Context, str]) -> None:
+    context, address = review
+    first = _page(chromium, context, address, "county")
+    first.goto("/alerts")
+    first.click(".begin")
+    number = _shown(first)
+    come_about(lambda: _locks(context) == 1)
+    second = _page(chromium, context, address, "admin")
+    second.goto(f"/alerts/{number}")
+    second.wait_for_selector("[data-part=locked]:not([hidden])")
+    assert "county has this alert open" in second.inner_text("[data-part=locked]")
+    assert second.is_disabled("[data-act=true]")
+    second.keyboard.press("1")
+    assert _states(context) == {"new": ALERTS}
+    first.goto("/alerts?sort=newest")  # leaving lets go of it
+    come_about(lambda: _locks(context) == 0)
+
+
+def test_several_are_rejected_with_a_confirmation_and_taken_back(chromium: Any, review: tuple[Context, str]) -> None:
+    context, address = review
+    page = _page(chromium, context, address, "county", "zh")
+    page.goto("/alerts")
+    page.locator("button.more").scroll_into_view_if_needed()  # that is enough: the rest comes by itself
+    page.locator("#alerts .alert").nth(ALERTS - 1).wait_for()
+    for box in page.locator("#alerts input[name=number]").all()[:3]:
+        box.check()
+    page.click("#reject")
+    assert "3" in page.inner_text("#reject-title")
+    page.check("input[value=film]")
+    page.click("#confirm")
+    page.wait_for_selector("#notices .good")
+    assert _states(context) == {"new": ALERTS - 3, "false_change": 3}
+    assert page.locator("#alerts .alert:visible").count() >= 45
+    page.click("#notices .good button")
+    page.wait_for_selector("text=已恢复 3 条")
+    assert _states(context) == {"new": ALERTS}
+    assert page.faults == []
+
+
+def test_changing_the_filter_changes_the_address_and_keeps_the_focus(
+    chromium: Any, review: tuple[Context, str]
+) -> None:
+    context, address = review
+    page = _page(chromium, context, address, "county")
+    page.goto("/alerts")
+    page.focus("#f-sort")
+    page.select_option("#f-sort", "largest")
+    page.wait_for_url("**sort=largest**")
+    page.wait_for_selector("#f-sort")
+    assert page.evaluate("document.activeElement.id") == "f-sort"
+    page.check("#f-kind-ground")
+    page.wait_for_url("**kinds=ground**")
+    assert page.locator("#alerts .alert").count() == 17
+    assert page.faults == []

@@ -1,0 +1,348 @@
+"""Events reach the queue, hooks and the drop folder: at least once, in order, and are read without Celery."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import amqp
+import pytest
+import redis
+from sqlalchemy import select
+
+from configs.service import ServiceSettings, read_service
+from errors import SettingsError
+from service.context import Context, Work
+from store.alerts.outbox import announce
+from store.jobs.queue import list_jobs
+from store.schema.database import Database
+from store.schema.tables import AlertRow, Delivery, Job
+from tests.services import RABBITMQ, REDIS
+from tests.store.sample_alerts import NOW, add_alert, alert_in
+from workers.delivery.alert_queue import read_queue, send_to_queue
+from workers.delivery.deliver import KINDS, deliver
+from workers.delivery.delivery_errors import NotTaken
+
+READER = Path(__file__).parents[3] / "examples" / "read_queue.py"
+EVENT = {"id": "1", "type": "tuban.alert.created", "data": {"properties": {"number": "线索"}}}
+
+
+def _amqp_connection() -> amqp.Connection:
+    place = urlsplit(RABBITMQ)
+    return amqp.Connection(f"{place.hostname}:{place.port or 5672}", place.username, place.password)
+
+
+@pytest.fixture
+def name() -> str:
+    return f"enforcement_{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def rabbitmq(name: str) -> Iterator[ServiceSettings]:
+    """RabbitMQ, with a queue of this test's own that is not there yet."""
+    try:
+        connection = _amqp_connection()
+        connection.connect()
+    except OSError as error:
+        pytest.skip(f"no RabbitMQ at {RABBITMQ}: {error}")
+    yield read_service(broker=RABBITMQ, delivery={"queue": name})
+    connection.channel().queue_delete(name)
+    connection.close()
+
+
+@pytest.fixture
+def redis_server(name: str) -> Iterator[ServiceSettings]:
+    """Redis, with a list of this test's own that is not there yet."""
+    with closing(redis.Redis.from_url(REDIS)) as client:
+        try:
+            client.ping()
+        except redis.ConnectionError as error:
+            pytest.skip(f"no Redis at {REDIS}: {error}")
+        yield read_service(broker=REDIS, delivery={"queue": name})
+        client.delete(name, f"{name}:taken")
+
+
+@pytest.fixture(params=["rabbitmq", "redis_server"])
+def broker(request: pytest.FixtureRequest) -> ServiceSettings:
+    """Each broker with a queue."""
+    settings: ServiceSettings = request.getfixturevalue(request.param)
+    return settings
+
+
+@pytest.fixture
+def database(sqlite: Database) -> Database:
+    return sqlite
+
+
+class Clock:
+    """Goes on by itself by nothing."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+
+def _context(settings: ServiceSettings, database: Database) -> Context:
+    return Context(settings, database, Clock())
+
+
+def _announce(context: Context, *kinds: str) -> None:
+    for kind in kinds or ("tuban.alert.created",):
+        with context.database.write() as session:
+            announce(session, session.get_one(AlertRow, 1), kind, context.settings, context.clock())
+
+
+def _work(delivery_id: int) -> Work:
+    return Work(1, {"delivery_id": delivery_id}, 1, lambda _: None, lambda: False)
+
+
+def _run(context: Context, delivery_id: int) -> str:
+    """Do a delivery's job; the delivery's state after it."""
+    commit = deliver(context, _work(delivery_id))
+    with context.database.write() as session:
+        if commit is not None:
+            commit(session)
+    with context.database.read() as session:
+        return session.get_one(Delivery, delivery_id).state
+
+
+def test_there_is_one_kind_of_job_in_the_queue_for_deliveries() -> None:
+    assert [(kind.name, kind.queue) for kind in KINDS] == [("deliver", "deliver")]
+
+
+def test_an_event_reaches_a_queue_that_was_not_there_before(broker: ServiceSettings, database: Database) -> None:
+    alert_in(database)
+    context = _context(broker, database)
+    _announce(context)
+    assert _run(context, 1) == "delivered"
+    (message,) = read_queue(broker, take=False, limit=5)
+    with database.read() as session:
+        assert json.loads(message) == session.get_one(Delivery, 1).event
+
+
+def test_a_reader_that_is_not_celery_reads_the_queue(broker: ServiceSettings, database: Database) -> None:
+    alert_in(database)
+    context = _context(broker, database)
+    _announce(context, "tuban.alert.created", "tuban.alert.seen_again")
+    assert [_run(context, delivery_id) for delivery_id in (1, 2)] == ["delivered", "delivered"]
+    read = subprocess.run(
+        [sys.executable, READER, broker.broker, broker.delivery.queue],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+    )
+    told = [line.split()[1:4] for line in read.stdout.splitlines()]
+    assert told == [
+        ["tuban.alert.created", "330106W2026110001", "construction"],
+        ["tuban.alert.seen_again", "330106W2026110001", "construction"],
+    ]
+    assert list(read_queue(broker, take=False, limit=5)) == []
+
+
+def test_over_amqp_a_message_survives_a_restart_of_the_broker(rabbitmq: ServiceSettings, name: str) -> None:
+    send_to_queue(EVENT, rabbitmq)
+    with _amqp_connection() as connection:
+        channel = connection.channel()
+        message = channel.basic_get(name, no_ack=True)
+        assert message.properties["delivery_mode"] == 2
+        assert message.properties["content_type"] == "application/cloudevents+json"
+        assert message.properties["message_id"] == "1"
+        channel.queue_declare(name, durable=True, auto_delete=False)  # refused by the broker if it were otherwise
+
+
+def test_over_amqp_a_queue_that_others_made_is_taken_as_it_is(rabbitmq: ServiceSettings, name: str) -> None:
+    with _amqp_connection() as connection:
+        connection.channel().queue_declare(name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+    send_to_queue(EVENT, rabbitmq)
+    assert [json.loads(message) for message in read_queue(rabbitmq, take=True, limit=5)] == [EVENT]
+
+
+def test_over_amqp_a_message_that_the_queue_refuses_is_not_taken(rabbitmq: ServiceSettings, name: str) -> None:
+    with _amqp_connection() as connection:
+        connection.channel().queue_declare(
+            name, durable=True, auto_delete=False, arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
+        )
+    send_to_queue(EVENT, rabbitmq)
+    with pytest.raises(NotTaken, match="did not take"):
+        send_to_queue(EVENT, rabbitmq)
+
+
+def test_over_redis_a_key_that_is_no_list_is_not_taken(redis_server: ServiceSettings, name: str) -> None:
+    with closing(redis.Redis.from_url(REDIS)) as client:
+        client.set(name, "something else")
+    with pytest.raises(NotTaken, match="WRONGTYPE"):
+        send_to_queue(EVENT, redis_server)
+
+
+def test_peeking_leaves_messages_in_their_order(broker: ServiceSettings) -> None:
+    for index in range(3):
+        send_to_queue(EVENT | {"id": str(index)}, broker)
+    for _ in range(2):
+        assert [json.loads(message)["id"] for message in read_queue(broker, take=False, limit=2)] == ["0", "1"]
+
+
+def test_a_message_is_taken_only_when_the_next_one_is_asked_for(broker: ServiceSettings) -> None:
+    for index in range(2):
+        send_to_queue(EVENT | {"id": str(index)}, broker)
+    reading = read_queue(broker, take=True, limit=5)
+    assert isinstance(next(reading), bytes)
+    next(reading)
+    reading.close()  # the reader ended while it had the second one in hand
+    assert [json.loads(message)["id"] for message in read_queue(broker, take=False, limit=5)] == ["1"]
+
+
+@pytest.mark.parametrize("scheme", ["amqp", "redis"])
+def test_a_broker_that_is_not_there_means_not_taken_and_later_again(scheme: str, database: Database) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    settings = read_service(broker=f"{scheme}://user:hidden@127.0.0.1:{port}/")
+    alert_in(database)
+    context = _context(settings, database)
+    _announce(context)
+    assert _run(context, 1) == "waiting"
+    with database.read() as session:
+        delivery = session.get_one(Delivery, 1)
+        assert delivery.next_at == NOW + dt.timedelta(seconds=settings.delivery.backoff_seconds[0])
+        assert "refused" in delivery.error
+        assert "hidden" not in delivery.error
+        assert [job.run_after for job in session.scalars(select(Job).order_by(Job.id))] == [NOW, delivery.next_at]
+
+
+def test_without_a_broker_there_is_no_queue_to_read() -> None:
+    with pytest.raises(SettingsError, match="go to the folder"):
+        list(read_queue(read_service(), take=False, limit=1))
+
+
+def test_without_a_broker_events_go_to_the_drop_folder(database: Database, tmp_path: Path) -> None:
+    alert_in(database)
+    context = _context(read_service(home=tmp_path), database)
+    _announce(context)
+    assert _run(context, 1) == "delivered"
+    (dropped,) = (tmp_path / "delivery").glob("*/*.geojson")
+    with database.read() as session:
+        event_id = session.get_one(Delivery, 1).event_id
+    assert json.loads(dropped.read_text("utf-8"))["properties"]["event_id"] == event_id
+
+
+def test_a_process_that_dies_after_sending_sends_again_with_the_same_id(
+    redis_server: ServiceSettings, database: Database
+) -> None:
+    alert_in(database)
+    context = _context(redis_server, database)
+    _announce(context)
+    deliver(context, _work(1))  # and dies before it could write that down
+    assert _run(context, 1) == "delivered"
+    ids = [json.loads(message)["id"] for message in read_queue(redis_server, take=True, limit=5)]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+
+
+def test_a_second_event_is_not_sent_before_the_first(redis_server: ServiceSettings, database: Database) -> None:
+    alert_in(database)
+    context = _context(redis_server, database)
+    _announce(context, "tuban.alert.created", "tuban.alert.seen_again")
+    assert _run(context, 2) == "waiting"
+    assert list(read_queue(redis_server, take=False, limit=5)) == []
+
+
+def test_a_delivered_event_is_not_sent_again(redis_server: ServiceSettings, database: Database) -> None:
+    alert_in(database)
+    context = _context(redis_server, database)
+    _announce(context)
+    _run(context, 1)
+    assert deliver(context, _work(1)) is None
+    assert len(list(read_queue(redis_server, take=False, limit=5))) == 1
+
+
+def test_events_wait_while_the_settings_name_their_hook_no_more(database: Database, tmp_path: Path) -> None:
+    alert_in(database)
+    hooks = [{"url": "https://hook.example/", "secret": "s" * 16}]
+    _announce(_context(read_service(broker=REDIS, delivery={"queue": "", "hooks": hooks}), database))
+    assert _run(_context(read_service(home=tmp_path), database), 1) == "waiting"
+    with database.read() as session:
+        assert "name this hook no more" in session.get_one(Delivery, 1).error
+
+
+def test_after_the_last_attempt_a_delivery_is_dead(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    settings: Any = read_service(delivery={"drop_folder": str(tmp_path / "file"), "attempts": 2})
+    alert_in(database)
+    context = _context(settings, database)
+    _announce(context)
+    assert [_run(context, 1), _run(context, 1)] == ["waiting", "dead"]
+    with database.read() as session:
+        assert "cannot be written" in session.get_one(Delivery, 1).error
+
+
+def test_whatever_fails_and_dies_events_of_an_alert_arrive_in_their_order(database: Database, tmp_path: Path) -> None:
+    """Jobs are done in any order; of each target some attempts fail, and some processes die after sending."""
+    chance = random.Random(4)
+    received: list[tuple[str, int]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            taken = chance.random() < 0.7
+            if taken:
+                received.append((event["subject"], int(event["sequence"])))
+            self.send_response(204 if taken else 503)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    hooks = [{"url": f"http://127.0.0.1:{server.server_address[1]}/", "secret": "s" * 16}]
+    delivery = {"hooks": hooks, "allowed_hosts": ["127.0.0.1"], "backoff_seconds": [0], "attempts": 100}
+    context = _context(read_service(home=tmp_path, broker=REDIS, delivery={"queue": "", **delivery}), database)
+    numbers = ("330106W2026110001", "330106W2026110002")
+    alert_in(database, numbers[0])
+    with database.write() as session:
+        add_alert(session, numbers[1])
+    for _ in range(5):
+        for alert_id in (1, 2):
+            with database.write() as session:
+                alert = session.get_one(AlertRow, alert_id)
+                announce(session, alert, "tuban.alert.seen_again", context.settings, NOW)
+    try:
+        while waiting := _waiting(database):
+            job_id, delivery_id = chance.choice(waiting)
+            commit = deliver(context, _work(delivery_id))
+            if chance.random() < 0.2:
+                continue  # the process died before it could write down what happened
+            with database.write() as session:
+                session.get_one(Job, job_id).state = "done"
+                if commit is not None:
+                    commit(session)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    for number in numbers:
+        sequences = [sequence for subject, sequence in received if subject == number]
+        assert sequences == sorted(sequences)
+        assert set(sequences) == {1, 2, 3, 4, 5}
+    assert len(received) > 10  # some were sent twice
+
+
+def _waiting(database: Database) -> list[tuple[int, int]]:
+    """Jobs that wait, each with its delivery."""
+    with database.read() as session:
+        return [(job.id, job.payload["delivery_id"]) for job in list_jobs(session, state="waiting")]
