@@ -16,7 +16,7 @@ from model.weights import FOLDER, Weights, find_weights, save_weights
 from training.card.facts import ChosenThreshold, Facts, FolderScores, ValidationFolder
 from training.card.origin import source_name
 from training.card.rendered import SCENES, measure_rendered
-from training.card.run_figures import read_run_log
+from training.card.run_figures import read_run_figures
 from training.card.write import write_card
 from training.evaluation.evaluate import Progress, evaluate_folder
 from training.pixel_scores import measure_pairs
@@ -149,7 +149,7 @@ def export_run(
         file_bytes=weights.path.stat().st_size,
         recipe=recipe,
         step=step,
-        log=read_run_log(run, recipe.batch, step),
+        log=read_run_figures(run, recipe.batch, step),
         thresholds=thresholds,
         folders=folders,
         rendered=rendered,

@@ -23,7 +23,7 @@ def _kept(path: Path, step: int) -> list[list[str]]:
     return [row for row in rows if len(row) > 1 and row[0].isdigit() and int(row[0]) <= step]
 
 
-class Journal:
+class RunLog:
     """``log.csv``, ``validation.csv``, ``events.out.tfevents…`` and ``curves.png`` in the folder of a run."""
 
     def __init__(self, run: Path, step: int) -> None:
@@ -40,7 +40,7 @@ class Journal:
         self._rows.writerows(self.steps)
         self._board = SummaryWriter(str(run), purge_step=step + 1)
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> RunLog:
         """Return itself."""
         return self
 

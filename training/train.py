@@ -25,7 +25,7 @@ from training.building_presence import StandingHead, standing_loss
 from training.initialization import first_network
 from training.loss import change_loss, feature_loss, imitation_loss
 from training.recipe import Recipe
-from training.run_log import Journal
+from training.run_log import RunLog
 from training.sources.samples import UNKNOWN
 from training.validation import validate
 
@@ -241,7 +241,7 @@ def train(
     if checkpoint.exists():
         state.resume(checkpoint)
     state.network.train()
-    with Journal(run, state.step) as journal:
+    with RunLog(run, state.step) as journal:
         source = batches(recipe, root, state.step, workers)
         batch = next(source, None)
         losses: list[Tensor] = []

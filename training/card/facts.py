@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from model.weights import Weights
-from training.card.run_figures import RunLog
+from training.card.run_figures import RunFigures
 from training.evaluation.evaluate import Evaluation
 from training.recipe import Recipe
 from training.sources.manifest import Question
@@ -99,7 +99,7 @@ class Facts:
     file_bytes: int
     recipe: Recipe
     step: int
-    log: RunLog | None
+    log: RunFigures | None
     thresholds: dict[str, ChosenThreshold]
     folders: tuple[FolderScores, ...]
     rendered: tuple[FolderScores, ...]

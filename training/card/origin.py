@@ -7,7 +7,7 @@ from pathlib import Path
 
 from training.card.facts import Facts
 from training.card.markdown import figure, paragraphs, table
-from training.card.run_figures import RunLog
+from training.card.run_figures import RunFigures
 from training.recipe import Recipe
 from training.sources.source_recipes import MaskedRecipe, PairsRecipe, RenderedRecipe, SourceRecipe
 
@@ -186,7 +186,7 @@ def training(facts: Facts) -> str:
     return paragraphs("## Recipe", table(("", ""), rows), _validation(facts.log))
 
 
-def _validation(log: RunLog | None) -> str:
+def _validation(log: RunFigures | None) -> str:
     if log is None or not log.validation:
         return ""
     steps = sorted(log.validation)[-LAST_LOOKS:]

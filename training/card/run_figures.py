@@ -9,7 +9,7 @@ from statistics import median
 
 
 @dataclass(frozen=True)
-class RunLog:
+class RunFigures:
     """A run in a few figures.
 
     Attributes:
@@ -33,7 +33,7 @@ def _rows(path: Path, step: int) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if row["step"].isdigit() and int(row["step"]) <= step]
 
 
-def read_run_log(run: Path, batch: int, step: int) -> RunLog | None:
+def read_run_figures(run: Path, batch: int, step: int) -> RunFigures | None:
     """Read ``log.csv`` and ``validation.csv`` of a run; None where there is no log.
 
     Args:
@@ -50,4 +50,4 @@ def read_run_log(run: Path, batch: int, step: int) -> RunLog | None:
     validation: dict[int, dict[str, float]] = {}
     for row in _rows(run / "validation.csv", step):
         validation.setdefault(int(row["step"]), {})[row["folder"]] = float(row["f1"])
-    return RunLog(median(rates), waited / (sum(seconds) or 1.0), sum(seconds) / 3600, validation)
+    return RunFigures(median(rates), waited / (sum(seconds) or 1.0), sum(seconds) / 3600, validation)
