@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from configs.service import ServiceSettings
-from store.objects.object_store import Objects, open_objects
+from store.objects.factory import open_objects
+from store.objects.object_store import Objects
 from store.schema.database import Database, Session
 
 if TYPE_CHECKING:

@@ -21,8 +21,9 @@ from errors import OutputError, SettingsError
 from store.backup.archive import DATABASE, OBJECTS, ArchiveWriter, Manifest, extract, verify
 from store.backup.database_dump import check_tools, load_database, save_database, tables
 from store.jobs.processes import processes
+from store.objects.factory import open_objects
 from store.objects.folder import make_folder, sync
-from store.objects.object_store import ObjectMissing, Objects, open_objects
+from store.objects.object_store import ObjectMissing, Objects
 from store.schema.database import Database
 from store.schema.migrate import current, head, is_known
 

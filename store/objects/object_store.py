@@ -12,11 +12,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from configs.service import ServiceSettings
-from errors import OutputError, SettingsError, TubanError
+from errors import OutputError, TubanError
 
 _PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"  # never begins with a dot: no "..", and hidden names are ours
-_KEY = re.compile(rf"{_PART}(?:/{_PART})*")
+KEY = re.compile(rf"{_PART}(?:/{_PART})*")
 LONGEST_KEY = 400
 
 
@@ -29,7 +28,7 @@ class ObjectsUnavailable(OutputError):  # noqa: N818  (as above)
 
 
 class BadKey(TubanError):  # noqa: N818  (as above)
-    """This is no key: it could alert out of the folder."""
+    """This is no key: it could point outside the folder."""
 
 
 class Objects(Protocol):
@@ -93,28 +92,6 @@ def check_key(key: str) -> str:
         BadKey: it holds other than letters, digits, ``._-`` and ``/``, a part that is empty or begins with a dot, or is
             too long.
     """
-    if len(key) > LONGEST_KEY or not _KEY.fullmatch(key):
+    if len(key) > LONGEST_KEY or not KEY.fullmatch(key):
         raise BadKey(f"{key[:80]!r} is no key of an object; expected letters, digits, . _ - and / between names.")
     return key
-
-
-def open_objects(settings: ServiceSettings) -> Objects:
-    """Return the place for objects that ``settings.objects`` names; nothing is written or connected yet.
-
-    Raises:
-        SettingsError: it names neither a folder nor ``s3://bucket/prefix``.
-    """
-    address = settings.objects_url
-    if address.startswith("s3://"):
-        from store.objects.s3 import S3Objects  # boto3 takes half a second to import: only where it is used
-
-        bucket, _, prefix = address.removeprefix("s3://").partition("/")
-        prefix = prefix.strip("/")
-        if not bucket or (prefix and not _KEY.fullmatch(prefix)):
-            raise SettingsError(f"TUBAN_OBJECTS is {address!r}; expected s3://bucket or s3://bucket/prefix.")
-        return S3Objects(bucket, prefix, endpoint=settings.s3_endpoint, cache=settings.home.resolve() / "cache")
-    if "://" in address:
-        raise SettingsError(f"TUBAN_OBJECTS is {address!r}; expected a folder or s3://bucket/prefix.")
-    from store.objects.folder import FolderObjects
-
-    return FolderObjects(Path(address).resolve())

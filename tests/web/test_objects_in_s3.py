@@ -16,12 +16,12 @@ from configs.service import ServiceSettings
 from service.batch_intake import receive
 from store.access.users import add_person
 from store.backup.backup import backup, restore
-from store.objects.object_store import open_objects
+from store.objects.factory import open_objects
 from store.schema.tables import AlertRow, SceneRow
 from tests.inference.scenes import ORIGIN, write_image
 from tests.web.two_villages import program
 from tests.workers.night_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
-from training.synthetic.flight import Camera, fly, lawnmower
+from training.synthetic.drone_flight import Camera, write_flight, lawnmower
 from web.app import make_app
 from workers.runtime.run_batch import work_off
 
@@ -41,7 +41,7 @@ def test_a_batch_is_ingested_scanned_and_read_without_a_folder(tmp_path: Path, s
     place = Affine(0.5, 0, ORIGIN[0], 0, -0.5, ORIGIN[1])
     stations = lawnmower(ORIGIN[0] + 150, ORIGIN[1] - 120, 1, 3, 0.0, 40.0, 100.0)
     rng = np.random.default_rng(5)
-    photos = fly(tmp_path / "DCIM", after_image(), place, CRS, Camera(240, 180, 200.0), stations, rng)
+    photos = write_flight(tmp_path / "DCIM", after_image(), place, CRS, Camera(240, 180, 200.0), stations, rng)
 
     for paths, states in (([tmp_path / "brought.zip"], {"placed", "used"}), (photos, {"placed"})):
         report = work_off(context, receive(context, paths, VILLAGE, "drone", "command", "wang", "autumn"))

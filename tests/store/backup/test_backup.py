@@ -20,7 +20,7 @@ from errors import OutputError, SettingsError
 from store.backup.archive import ArchiveError, verify
 from store.backup.backup import SILENT_SECONDS, backup, restore
 from store.jobs.processes import say_alive
-from store.objects.object_store import open_objects
+from store.objects.factory import open_objects
 from store.schema.database import Database
 from store.schema.migrate import check_current, downgrade, head, upgrade
 from store.schema.outlines import bounds_of

@@ -12,8 +12,9 @@ import pytest
 
 from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
+from store.objects.factory import open_objects
 from store.objects.folder import LEFT_OVER_SECONDS
-from store.objects.object_store import BadKey, ObjectMissing, Objects, ObjectsUnavailable, open_objects
+from store.objects.object_store import BadKey, ObjectMissing, Objects, ObjectsUnavailable
 from store.objects.s3 import S3Objects
 
 

@@ -10,7 +10,7 @@ import shapely
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from imagery.conversion.ingest import IngestedImage
+from imagery.conversion.ingested_image import IngestedImage
 from store.jobs.queue import add_job
 from store.scenes.batches import (
     CALL_KEY,

@@ -1,0 +1,30 @@
+"""Choose the object store that the settings name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from configs.service import ServiceSettings
+from errors import SettingsError
+from store.objects.folder import FolderObjects
+from store.objects.object_store import KEY, Objects
+
+
+def open_objects(settings: ServiceSettings) -> Objects:
+    """Return the object store that ``settings.objects`` names; nothing is written or connected yet.
+
+    Raises:
+        SettingsError: it names neither a folder nor ``s3://bucket/prefix``.
+    """
+    address = settings.objects_url
+    if address.startswith("s3://"):
+        from store.objects.s3 import S3Objects  # boto3 takes half a second to import
+
+        bucket, _, prefix = address.removeprefix("s3://").partition("/")
+        prefix = prefix.strip("/")
+        if not bucket or (prefix and not KEY.fullmatch(prefix)):
+            raise SettingsError(f"TUBAN_OBJECTS is {address!r}; expected s3://bucket or s3://bucket/prefix.")
+        return S3Objects(bucket, prefix, endpoint=settings.s3_endpoint, cache=settings.home.resolve() / "cache")
+    if "://" in address:
+        raise SettingsError(f"TUBAN_OBJECTS is {address!r}; expected a folder or s3://bucket/prefix.")
+    return FolderObjects(Path(address).resolve())
