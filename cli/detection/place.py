@@ -18,7 +18,7 @@ from cli.administration.ingest import SOME_FAILED
 from configs.service import BatchSettings
 from errors import ImageError
 from imagery import Limits, Scene, open_scene
-from imagery.conversion.ingest import ingest_here
+from imagery.conversion.ingest_in_process import ingest_in_process
 from imagery.drone.flights import flight_date, group_flights
 from imagery.drone.mosaic import usual_gsd, write_mosaic, write_preview
 from imagery.drone.orientation import place_flight, refuse_empty
@@ -26,7 +26,7 @@ from imagery.drone.photo import Photo
 from imagery.drone.photo_check import check_photo
 from imagery.drone.report import flight_facts, photo_feature
 from imagery.drone.settings import DroneSettings, drone_settings
-from inference.outputs.output_folder import Results, check_output, finished_folder
+from inference.outputs.output_folder import Results, check_output, atomic_folder
 from inference.registration.photo_registration import register_photo
 from service.file_discovery import Brought, list_files
 
@@ -94,7 +94,7 @@ class _Placing:
             date, date_source = flight_date([placed.photo for placed in flight.used])
             stage = folder / "flight.tif"
             mosaic = write_mosaic(flight, stage, gsd, date, told)
-            image = ingest_here(stage, name, folder / name, limits=Limits(), today=self.today, workdir=folder)
+            image = ingest_in_process(stage, name, folder / name, limits=Limits(), today=self.today, workdir=folder)
             stage.unlink()
         except ImageError as error:
             self.failed.append({"name": f"flight {number} of {of}, {len(photos)} photos", "reason": str(error)})
@@ -169,7 +169,7 @@ def place(
             flights = group_flights(found, settings) if found else []
             if not flights:
                 raise ImageError(_none(placing))
-            with finished_folder(out, _results(max(len(flights), _flights_in(out)))) as folder:
+            with atomic_folder(out, _results(max(len(flights), _flights_in(out)))) as folder:
                 for number, flight in enumerate(flights, start=1):
                     placing.place(flight, number, len(flights), folder, told)
                 if not placing.flights:

@@ -10,16 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+import tuban
 from cli.detection.progress import scan_progress
-from errors import NotComparable, SettingsError
-from imagery import open_scene
-from inference.detect_changes import detect_changes, scene_facts
-from inference.outputs.probability_raster import ProbabilityRaster
-from inference.outputs.write import check_output, write_not_comparable, write_outputs
-from inference.pair import common_pair
-from inference.scan_result import ScanResult
-from inference.settings import AUTO, read_config, settings_for
-from model.detector import Detector
+from errors import SettingsError
+from inference.settings import AUTO
 
 
 class Runtime(StrEnum):
@@ -63,41 +57,34 @@ def run_scan(
     block: int | None = None,
     probability: bool = False,
     config: Path = Path("profiles.yaml"),
-) -> ScanResult:
+) -> tuban.ScanResult:
     """Scan a pair and write everything to ``out``; see :func:`scan` for the arguments."""
-    check_output(out)
-    settings_file = read_config(config)
+    tuban.check_output(out)
     rgb = band_numbers(bands)
-    where = {} if weights_folder is None else {"folder": weights_folder}
-    # what is much finer than any profile looks at is given overviews once, not read in full for every piece
-    finest = min(known.resolution_m for known in settings_file.profiles.values())
-    # opened before the weights are loaded: a broken file is told at once
     with (
-        open_scene(before, gsd=gsd, bands=rgb, crs=crs, date=dates[0], resolution=finest) as earlier,
-        open_scene(after, gsd=gsd, bands=rgb, crs=crs, date=dates[1], resolution=finest) as later,
+        tuban.open_scene(before, gsd=gsd, bands=rgb, crs=crs, date=dates[0], config=config) as earlier,
+        tuban.open_scene(after, gsd=gsd, bands=rgb, crs=crs, date=dates[1], config=config) as later,
+        scan_progress() as progress,
     ):
-        settings = settings_for(
-            settings_file, profile, max(earlier.gsd_m, later.gsd_m), **({} if block is None else {"block_px": block})
+        return tuban.scan_to_folder(
+            earlier,
+            later,
+            out,
+            weights=weights,
+            profile=profile,
+            weights_folder=weights_folder,
+            runtime=runtime,
+            threads=threads,
+            block_px=block,
+            keep_probability=probability,
+            config=config,
+            progress=progress,
         )
-        detector = Detector(weights or settings_file.weights, runtime=runtime, threads=threads, **where)
-        raster = ProbabilityRaster(out) if probability else None
-        try:
-            with scan_progress() as progress:
-                result = detect_changes(earlier, later, detector, settings, progress, raster.open if raster else None)
-            pair = common_pair(earlier, later, settings)
-            cog = raster.finish() if raster else None
-            write_outputs(result, pair.before, pair.after, out, probability=cog)
-        except NotComparable as outcome:
-            write_not_comparable(out, str(outcome), scene_facts(earlier), scene_facts(later), settings=settings)
-            raise
-        finally:
-            if raster is not None:
-                raster.discard()
-        return result
 
 
-def tell_result(result: ScanResult, earlier: Path, later: Path, out: Path) -> None:
+def print_result(scanned: tuban.ScanResult, earlier: Path, later: Path, out: Path) -> None:
     """Say in a few lines what a scan found and where the report lies."""
+    result = scanned.details
     words = Console(highlight=False, soft_wrap=True)
     kinds = {"construction": "construction", "ground": "excavation and ground works", "demolition": "demolition"}
     alignment = result.alignment
@@ -188,4 +175,4 @@ def scan(
     if json:
         typer.echo((out / "scan.json").read_text(encoding="utf-8"), nl=False)
     else:
-        tell_result(result, before, after, out)
+        print_result(result, before, after, out)
