@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from errors import ImageError, SettingsError
-from imagery.files.file_roles import hidden
-from imagery.files.safe_file import LocalFile, local_file
+from imagery.files.file_roles import is_hidden
+from imagery.files.safe_file import SafeFile, check_regular_file
 from store.scenes.batches import LONGEST_NAME
 
 SIDECAR_BYTES = 65_537
@@ -62,9 +62,9 @@ def _below(folder: Path) -> list[str]:
         raise SettingsError(f"The folder {error.filename} cannot be read: {error.strerror}.") from error
 
     for where, folders, files in os.walk(folder, onerror=cannot):
-        folders[:] = sorted(name for name in folders if not hidden(name))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         here = Path(where).relative_to(folder)
-        names += [(here / name).as_posix() for name in files if not hidden(name)]
+        names += [(here / name).as_posix() for name in files if not is_hidden(name)]
     return sorted(names)
 
 
@@ -107,7 +107,7 @@ def read_sidecar(path: Path) -> bytes:
         raise ImageError(f"{file.name} cannot be read: {error.strerror}.", "file.unread", name=file.name) from None
 
 
-def regular_file(path: Path, name: str) -> LocalFile:
+def regular_file(path: Path, name: str) -> SafeFile:
     """Look at a file that lies in somebody's folder.
 
     Raises:
@@ -117,10 +117,10 @@ def regular_file(path: Path, name: str) -> LocalFile:
         raise ImageError(
             f"{name} is a link, which is not followed. Pass the file that it points to.", "file.link", name=name
         )
-    return local_file(path)
+    return check_regular_file(path)
 
 
-def checksum(file: LocalFile, name: str, read: Callable[[int], None]) -> str:
+def checksum(file: SafeFile, name: str, read: Callable[[int], None]) -> str:
     """SHA-256 of a file that nobody is writing to, in hexadecimal.
 
     Args:

@@ -21,7 +21,7 @@ from store.schema.tables import AlertRow, SceneRow
 from tests.inference.scenes import ORIGIN, write_image
 from tests.web.two_villages import program
 from tests.workers.night_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
-from training.synthetic.drone_flight import Camera, write_flight, lawnmower
+from training.synthetic.drone_flight import Camera, lawnmower, write_flight
 from web.app import make_app
 from workers.runtime.run_batch import work_off
 

@@ -61,7 +61,7 @@ def test_a_scan_in_jobs_gives_what_the_scan_in_one_gives(service: Service) -> No
     sights = service.rows(Observation)
     assert [(s.kind, s.score, s.area_m2) for s in sights] == [(c.kind, c.score, c.area_m2) for c in whole.changes]
     assert all(s.outline.equals_exact(c.lonlat, 1e-12) for s, c in zip(sights, whole.changes, strict=True))
-    assert scan.result["looked_at"]["area_m2"] == pytest.approx(whole.looked_at_m2, abs=0.01)
+    assert scan.result["looked_at"]["area_m2"] == pytest.approx(whole.compared_area_m2, abs=0.01)
     assert scan.result["inputs"]["after"]["name"] == f"{AUTUMN}.tif"
     assert scan.result["alerts"] == {"new": 2}
     assert (scan.weights_sha256, scan.settings_sha256) == (whole.weights_sha256, whole.settings.sha256)

@@ -30,7 +30,7 @@ from web.auth.audit_log import note
 from web.auth.authentication import Person, Service
 from web.http_errors import Clash, Invalid, NotFound
 from web.page import page
-from web.uploads.batch_submission import begin_handing_over, look_after_old_ones
+from web.uploads.batch_submission import resume_submissions, start_submission
 from web.uploads.tus_routes import own_batch
 from web.uploads.upload_files import begin_batch, is_complete, list_uploads, mark_complete, told
 
@@ -47,7 +47,7 @@ Before = Annotated[int | None, Query(ge=1, le=_LARGEST_ID)]
 @asynccontextmanager
 async def _from_the_beginning(app: FastAPI) -> AsyncIterator[None]:
     """A server that was killed goes on with what it was handing over."""
-    await run_sync(look_after_old_ones, app.state.context)
+    await run_sync(resume_submissions, app.state.context)
     yield
 
 
@@ -73,7 +73,7 @@ def begin(request: Request, viewer: Person, context: Service, new: NewBatch) -> 
     except SettingsError:  # its words name areas that are like it, which may be others'
         raise Invalid("upload.no_area") from None
     require_room(context.settings)
-    look_after_old_ones(context)
+    resume_submissions(context)
     name = (
         shown(new.name.strip()) or f"{viewer.name} {context.clock().astimezone(context.settings.zone):%Y-%m-%d %H:%M}"
     )
@@ -127,7 +127,7 @@ def complete(
                 detail={"files": len(uploads), "left_out": len(missing)},
             )
     if state == "receiving":
-        begin_handing_over(context, batch_id)
+        start_submission(context, batch_id)
     return _told(_report(context, viewer, batch_id))
 
 
@@ -272,7 +272,7 @@ def _report(context: Context, viewer: Viewer, batch_id: int) -> BatchReport:
 def _go_on(context: Context, report: BatchReport) -> None:
     """If the disk was full when a batch was handed over, it is tried again."""
     if report.state == "receiving" and report.origin == "upload" and is_complete(context.settings, report.id):
-        begin_handing_over(context, report.id)
+        start_submission(context, report.id)
 
 
 def _of_batch(batch: Batch | BatchReport) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from configs.service import ServiceSettings
-from imagery.files.file_roles import hidden
+from imagery.files.file_roles import is_hidden
 from service.file_discovery import shown
 from service.home import NoRoom, require_room
 from store.objects.folder import write_whole
@@ -86,7 +86,7 @@ def clean_name(name: str) -> str:
     """A name as it is kept: ``/`` between folders, none of them going up. "": nothing is left, or it is hidden."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     cleaned = shown("/".join(parts))
-    return "" if hidden(cleaned) else cleaned
+    return "" if is_hidden(cleaned) else cleaned
 
 
 def begin_batch(settings: ServiceSettings, batch: int, date: dt.date | None) -> None:

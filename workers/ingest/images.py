@@ -12,13 +12,14 @@ import shutil
 from pathlib import Path
 
 from errors import ImageError, Reason
-from imagery.conversion.ingest import IngestedImage, ingest_image
+from imagery.conversion.ingest import ingest_image
+from imagery.conversion.ingested_image import IngestedImage
 from imagery.drone.photo import Photo
-from imagery.files.file_roles import SHOTS_SUFFIX, hidden, sort_out
+from imagery.files.file_roles import SHOTS_SUFFIX, assign_file_roles, is_hidden
 from imagery.files.limits import GIB
 from imagery.files.odm import flight_day
 from imagery.files.zip_archive import Archive, Member
-from service.batch_intake import Desk, same_as
+from service.batch_writer import BatchWriter, same_as
 from service.context import Commit, Context, Work
 from service.file_discovery import distinct, read_sidecar
 from service.job_registry import GiveBack, Kind
@@ -81,7 +82,7 @@ def ingest_zip(context: Context, work: Work) -> Commit | None:
     if received is None:
         return None
     file, limits = received.file, context.settings.batch
-    desk = Desk(context, received.batch.id, received.date)
+    writer = BatchWriter(context, received.batch.id, received.date)
     try:
         with (
             context.objects.local(file.received) as path,
@@ -94,7 +95,7 @@ def ingest_zip(context: Context, work: Work) -> Commit | None:
             ) as archive,
             work_folder(context, work) as folder,
         ):
-            number = _unpack(desk, work, archive, file.name, folder)
+            number = _unpack(writer, work, archive, file.name, folder)
     except (ImageError, ObjectMissing) as error:
         reason = GONE if isinstance(error, ObjectMissing) else error.reason
         return ended(context, received, "failed", reason)
@@ -121,7 +122,7 @@ def _ingested(context: Context, work: Work, received: Received, folder: Path, co
             today=context.today,
             workdir=folder,
             default_date=date,
-            apart=work.attempt > 1,
+            sandboxed=work.attempt > 1,
         )
 
 
@@ -167,18 +168,18 @@ def _placed(context: Context, received: Received, image: IngestedImage, key: str
     return commit
 
 
-def _unpack(desk: Desk, work: Work, archive: Archive, zip_name: str, folder: Path) -> int:
+def _unpack(writer: BatchWriter, work: Work, archive: Archive, zip_name: str, folder: Path) -> int:
     """Hand in every member; returns how many files there are, refused ones included."""
-    with desk.context.database.read() as session:
-        have = file_names(session, desk.batch_id)
-    shown_members = [member for member in archive.members if not hidden(member.name)]
+    with writer.context.database.read() as session:
+        have = file_names(session, writer.batch_id)
+    shown_members = [member for member in archive.members if not is_hidden(member.name)]
     names = distinct(f"{zip_name}/{member.name.lstrip('/')}" for member in shown_members)
     members = dict(zip(names, shown_members, strict=True))
-    entries = sort_out(name for name, member in members.items() if not member.fault)
+    entries = assign_file_roles(name for name, member in members.items() if not member.fault)
     for name, member in members.items():
         if member.fault and name not in have:
             fault = Reason.of(f"{member.fault[0].upper()}{member.fault[1:]}.", member.fault.told())
-            desk.failed(name, member.size, fault)
+            writer.add_failed(name, member.size, fault)
     for done, entry in enumerate(entries):
         work.progress(done / len(entries))
         if work.stopping():
@@ -187,15 +188,15 @@ def _unpack(desk: Desk, work: Work, archive: Archive, zip_name: str, folder: Pat
         if entry.name in have:
             continue
         if entry.role != "image":
-            desk.beside(entry, member.size)
+            writer.add_other(entry, member.size)
             continue
-        beside = {suffix: members[name] for suffix, name in entry.beside.items()}
-        _unpack_image(desk, archive, entry.name, member, beside, folder)
+        beside = {suffix: members[name] for suffix, name in entry.sidecars.items()}
+        _unpack_image(writer, archive, entry.name, member, beside, folder)
     return len(members)
 
 
 def _unpack_image(
-    desk: Desk, archive: Archive, name: str, member: Member, beside: dict[str, Member], folder: Path
+    writer: BatchWriter, archive: Archive, name: str, member: Member, beside: dict[str, Member], folder: Path
 ) -> None:
     at = folder / "member"
     try:
@@ -205,7 +206,7 @@ def _unpack_image(
             sidecars[suffix] = read_sidecar(at)
         sha256 = archive.extract(member, at)
     except ImageError as error:
-        desk.failed(name, member.size, error.reason)
+        writer.add_failed(name, member.size, error.reason)
         return
-    desk.image(name, at, member.size, sha256, sidecars)
+    writer.add_image(name, at, member.size, sha256, sidecars)
     at.unlink()

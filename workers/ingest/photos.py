@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,17 @@ from shapely.geometry.base import BaseGeometry
 
 from enforcement.overlap_ratio import sound
 from errors import ImageError, Reason
-from imagery.conversion.ingest import IngestedImage
+from imagery.conversion.ingested_image import IngestedImage
 from imagery.drone.orientation import by_sensors
 from imagery.drone.photo import Photo, is_photo
 from imagery.drone.photo_check import check_photo
 from imagery.drone.settings import drone_settings
 from imagery.files.formats import JPEG
+from imagery.files.inspection import inspect_file
 from imagery.files.limits import GIB, MIB
-from imagery.files.safe_file import local_file
-from imagery.sandbox import run_apart
-from imagery.scene import examine
-from service.batch_intake import same_as
+from imagery.files.safe_file import check_regular_file
+from imagery.sandbox import SandboxError, decoding_limits, run_sandboxed
+from service.batch_writer import same_as
 from service.context import Commit, Context, Work
 from service.job_registry import Kind
 from store.objects.object_store import ObjectMissing
@@ -50,7 +50,7 @@ from workers.ingest.intake_outcome import (
     work_folder,
 )
 
-PROGRAM = Path(__file__).with_name("photos_sandboxed.py")
+_TASK = "workers.ingest.photos_sandboxed:run_task"
 CHECKED = Reason("checked; waits for the other files of its batch", "photo.checked")
 COARSEST_REFERENCE_M = 1.0
 """Metres per pixel up to which an image of the ground may serve to place photos."""
@@ -65,11 +65,11 @@ def as_photo(context: Context, work: Work, received: Received, path: Path, folde
     Raises:
         ImageError: it is a photo that cannot be placed.
     """
-    file = replace(local_file(path), name=received.file.name)
+    file = replace(check_regular_file(path), name=received.file.name)
     if received.batch.source != "drone" or received.beside or not file.head.startswith(b"\xff\xd8\xff"):
         return None
     limits = limits_of(context.settings.limits)
-    file_format, declared = examine(file, limits)
+    file_format, declared = inspect_file(file, limits)
     if file_format != JPEG or not is_photo(file, file_format):
         return None
     asked = _asked(context, received.file, received.date, path)
@@ -78,14 +78,17 @@ def as_photo(context: Context, work: Work, received: Received, path: Path, folde
             path, asked["name"], drone_settings(), limits=limits, today=context.today,
             default_date=received.date, sha256=asked["sha256"],
         )  # fmt: skip
-    told = run_apart(PROGRAM, asked | {"what": "check"}, limits=limits, workdir=folder, most_bytes=64 * MIB)
-    if told is None:
+    task = asked | {"what": "check", "limits": asdict(limits)}
+    try:
+        return Photo.from_json(
+            run_sandboxed(_TASK, task, limits=decoding_limits(limits, file_bytes=64 * MIB), workdir=folder)
+        )
+    except SandboxError:
         raise ImageError(
             f"{file.name} could not be decoded within the limits. Save it again as JPEG.",
             "photo.undecodable",
             name=file.name,
-        )
-    return Photo.from_json(told)
+        ) from None
 
 
 def checked(context: Context, received: Received, photo: Photo) -> Commit:
@@ -137,9 +140,12 @@ def lay_mosaics(context: Context, work: Work) -> Commit | None:
         task = {
             "what": "mosaic", "photos": asked, "reference": reference, "workdir": str(folder), "name": batch.name,
             "today": context.today.isoformat(), "elevation": context.settings.photos.elevation,
+            "limits": asdict(limits),
         }  # fmt: skip
-        told = run_apart(PROGRAM, task, limits=limits, workdir=folder, most_bytes=limits.rewrite_file_bytes)
-        if told is None:
+        process_limits = decoding_limits(limits, file_bytes=limits.rewrite_file_bytes)
+        try:
+            told = run_sandboxed(_TASK, task, limits=process_limits, workdir=folder)
+        except SandboxError:
             words = (
                 f"the {len(asked)} photos could not be laid into a mosaic within {limits.rewrite_seconds:,} s and "
                 f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory; give them in smaller batches"

@@ -1,31 +1,36 @@
-"""The program that checks and lays photos of drones into mosaics, in a process of its own with limits.
+"""Check photos of drones and place them in mosaics, in a sandboxed process.
 
-Started by :func:`imagery.sandbox.run_apart`; it sees files, and nothing of the database or the service.
+Run by :func:`imagery.sandbox.run_sandboxed`; it reads files and has no access to the database or the service.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from errors import ImageError
-    from imagery import Scene
-    from imagery.drone.orientation import PlacedFlight
-    from imagery.drone.photo import Photo
-    from imagery.files.limits import Limits
+import shapely
+
+from errors import ImageError, Reason
+from imagery import Scene, open_scene
+from imagery.conversion.ingest_in_process import ingest_in_process
+from imagery.drone.flights import flight_date, group_flights
+from imagery.drone.mosaic import usual_gsd, write_mosaic
+from imagery.drone.orientation import PlacedFlight, outline_in_degrees, place_flight, refuse_empty
+from imagery.drone.photo import Photo
+from imagery.drone.photo_check import check_photo
+from imagery.drone.report import in_words
+from imagery.drone.settings import drone_settings
+from imagery.files.limits import Limits
+from inference.registration.photo_registration import register_photo
 
 
 def check(task: dict[str, Any], limits: Limits) -> dict[str, Any]:
     """Read one photo; see :func:`imagery.drone.photo_check.check_photo`."""
-    from imagery.drone.photo_check import check_photo
-    from imagery.drone.settings import drone_settings
-
     return check_photo(
         Path(task["path"]),
         task["name"],
@@ -44,11 +49,6 @@ def mosaic(task: dict[str, Any], limits: Limits) -> dict[str, Any]:
     None), ``elevation`` (path, or ""), ``workdir`` and ``name`` of the mosaics. The answer: ``flights``, each with its
     image and photos, and ``failed``, photos and why.
     """
-    from errors import ImageError
-    from imagery.drone.flights import group_flights
-    from imagery.drone.photo import Photo
-    from imagery.drone.settings import drone_settings
-
     photos, failed, files = [], [], {}
     for asked in task["photos"]:
         try:
@@ -75,8 +75,6 @@ def _told(file: int, error: ImageError) -> dict[str, Any]:
 
 def _said(reason: str) -> list[Any]:
     """A reason as plain data, for :meth:`errors.Reason.of`."""
-    from errors import Reason
-
     return [str(reason), Reason.told_of(reason)]
 
 
@@ -88,17 +86,6 @@ def _flight(
     task: dict[str, Any],
     limits: Limits,
 ) -> dict[str, Any]:
-    import shapely
-
-    from errors import ImageError, Reason
-    from imagery.conversion.ingest import ingest_here
-    from imagery.drone.flights import flight_date
-    from imagery.drone.mosaic import usual_gsd, write_mosaic
-    from imagery.drone.orientation import outline_in_degrees, place_flight, refuse_empty
-    from imagery.drone.report import in_words
-    from imagery.drone.settings import drone_settings
-    from inference.registration.photo_registration import register_photo
-
     settings, workdir = drone_settings(), Path(task["workdir"])
     place = partial(place_flight, photos, settings, workdir, reference=reference, register=register_photo)
     elevation, unused = Path(task["elevation"]) if task["elevation"] else None, None
@@ -115,7 +102,7 @@ def _flight(
     date, source = flight_date([placed.photo for placed in flight.used])
     raw, cog = workdir / "flight.tif", workdir / f"mosaic_{number}.tif"
     write_mosaic(flight, raw, usual_gsd(flight.used, settings.finest_gsd_m), date)
-    image = ingest_here(
+    image = ingest_in_process(
         raw, task["name"], cog, limits=limits, today=_day(task["today"]) or dt.date.max, workdir=workdir
     )
     raw.unlink()
@@ -143,9 +130,6 @@ def _flight(
 @contextmanager
 def _reference(told: dict[str, str] | None, limits: Limits, workdir: str) -> Iterator[Scene | None]:
     """The reference image; without it where it cannot be read."""
-    from errors import ImageError
-    from imagery import open_scene
-
     scene = None
     if told is not None:
         try:
@@ -163,19 +147,9 @@ def _day(text: str | None) -> dt.date | None:
     return dt.date.fromisoformat(text) if text else None
 
 
-def _work(task: dict[str, Any], limits: dict[str, Any]) -> Any:
-    from dataclasses import replace
-
-    from imagery.files.limits import Limits
-
-    known = Limits(**limits)
-    # this process has its limits: no other one is started, and a file stored in lines is read line by line
-    own = replace(known, in_process_pixels=known.max_pixels)
-    return {"check": check, "mosaic": mosaic}[task["what"]](task, own)
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    from imagery.sandbox import serve
-
-    sys.exit(serve(_work))
+def run_task(task: dict[str, Any]) -> Any:
+    """Run :func:`check` or :func:`mosaic`, whichever ``task["what"]`` names, with ``task["limits"]``."""
+    limits = Limits(**task["limits"])
+    # this process is sandboxed already: read a file stored in strips strip by strip instead of copying it first
+    limits = replace(limits, in_process_pixels=limits.max_pixels)
+    return {"check": check, "mosaic": mosaic}[task["what"]](task, limits)

@@ -23,7 +23,7 @@ from pathlib import Path
 import structlog
 
 from errors import SettingsError, TubanError
-from imagery.files.file_roles import hidden
+from imagery.files.file_roles import is_hidden
 from service.batch_intake import SOURCES, check_area, receive
 from service.context import Context
 from store.objects.folder import write_whole
@@ -69,7 +69,7 @@ def look(context: Context) -> list[int]:
     after: _Look = {}
     batches = []
     for area in sorted(root.iterdir()):
-        if hidden(area.name) or area.is_symlink() or not area.is_dir():
+        if is_hidden(area.name) or area.is_symlink() or not area.is_dir():
             continue
         try:
             check_area(context, area.name)
@@ -100,9 +100,9 @@ def _look_into(root: Path, area: Path, before: _Look, now: dt.datetime) -> _Look
 
 def _files(area: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(area):
-        folders[:] = sorted(name for name in folders if not hidden(name))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         for name in sorted(files):
-            if not (hidden(name) or name.startswith("~") or name.lower().endswith(_HALF_WRITTEN)):
+            if not (is_hidden(name) or name.startswith("~") or name.lower().endswith(_HALF_WRITTEN)):
                 yield Path(where) / name
 
 

@@ -196,7 +196,7 @@ def _read_the_sheet(page: Any, number: str, folder: Path) -> None:
 
 
 def _sign_out(page: Any) -> None:
-    """After that the pages behind are closed, also to the button that alerts back."""
+    """After that the pages behind are closed, also to the back button."""
     behind = page.url
     page.get_by_role("button", name="退出").press("Enter")
     page.wait_for_url("**/sign-in")

@@ -15,7 +15,7 @@ from pyproj import CRS
 from sqlalchemy import select
 
 from errors import Reason
-from service.batch_intake import Desk
+from service.batch_writer import BatchWriter
 from service.context import Context
 from store.scenes.batches import add_file, end_receiving, file_names, set_outcome
 from store.schema.tables import BatchFile
@@ -31,7 +31,7 @@ from tests.web.uploads.upload_service import (
     token_of,
 )
 from tests.workers.ingest.images import CODE, NEIGHBOUR, write_image
-from web.uploads.batch_submission import NOT_WHOLE, OLD, hand_over, look_after_old_ones
+from web.uploads.batch_submission import NOT_WHOLE, OLD, resume_submissions, submit_batch
 from web.uploads.upload_files import begin_upload, folder_of, mark_complete
 from workers.runtime.run_batch import work_off
 
@@ -146,19 +146,19 @@ def test_a_server_killed_while_handing_over_goes_on_when_it_is_started_again(
         for image in images:
             send(li, batch, image.name, image.read_bytes())
     mark_complete(context.settings, batch)
-    real = Desk.image
+    real = BatchWriter.add_image
     taken: list[str] = []
 
-    def killed_after_two(self: Desk, name: str, *rest: object) -> None:
+    def killed_after_two(self: BatchWriter, name: str, *rest: object) -> None:
         if len(taken) == 2:
             raise KeyboardInterrupt
         taken.append(name)
         real(self, name, *rest)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(Desk, "image", killed_after_two)
+        patched.setattr(BatchWriter, "add_image", killed_after_two)
         with pytest.raises(KeyboardInterrupt):
-            hand_over(context, batch)
+            submit_batch(context, batch)
     with context.database.read() as session:
         assert len(file_names(session, batch)) == 2
     with serving(context) as address, client_of(address, token_of(context, "li")) as li:
@@ -176,10 +176,10 @@ def test_what_nobody_goes_on_with_is_closed_and_its_half_files_removed(
     begin_upload(context.settings, batch, "half.tif", 100)
     before = context.clock
     context.clock = lambda: before() + OLD / 2
-    look_after_old_ones(context)
+    resume_submissions(context)
     assert not (folder_of(context.settings, batch) / "complete").exists()
     context.clock = lambda: before() + OLD * 1.1
-    look_after_old_ones(context)
+    resume_submissions(context)
     files = handed_over(li, batch)
     assert {name: file["state"] for name, file in files.items()} == {image.name: "waiting", "half.tif": "failed"}
     assert not folder_of(context.settings, batch).exists()

@@ -348,7 +348,7 @@ def test_a_second_attempt_is_made_in_a_process_of_its_own(
     asked: list[bool] = []
 
     def spied(*given: Any, **named: Any) -> Any:
-        asked.append(named["apart"])
+        asked.append(named["sandboxed"])
         if len(asked) == 1:
             raise RuntimeError("as a killed process")
         return ingest_image(*given, **named)

@@ -24,7 +24,15 @@ from store.schema.tables import PhotoRow, SceneRow
 from store.views.photo_view import photos_of_batch
 from tests.workers.embedded import clock_of, context_in
 from tests.workers.ingest.images import CODE, NORTH, WEST, add_areas
-from training.synthetic.flight import Camera, Station, Told, fly, lawnmower, shoot, write_photo
+from training.synthetic.drone_flight import (
+    Camera,
+    PhotoMetadata,
+    Station,
+    lawnmower,
+    render_photo,
+    write_flight,
+    write_photo,
+)
 from workers.runtime.job_runner import run_job
 from workers.runtime.run_batch import work_off
 
@@ -57,20 +65,20 @@ def ingested(context: Context, *paths: Path) -> BatchReport:
 
 def flight(folder: Path, image: Any) -> list[Path]:
     stations = lawnmower(WEST + 1040, NORTH - 1035, 1, 3, 0.0, 20.0, 50.0)
-    return fly(folder, image, PLACE, CRS, CAMERA, stations, np.random.default_rng(5), begun=TAKEN)
+    return write_flight(folder, image, PLACE, CRS, CAMERA, stations, np.random.default_rng(5), started=TAKEN)
 
 
 def add_bad(folder: Path, image: Any) -> dict[str, str]:
     """What comes along in a batch; file → what its reason says."""
     degrees = Transformer.from_crs(CRS, 4490, always_xy=True)
     at = Station(WEST + 1050, NORTH - 1050, 50.0, 0.0)
-    pixels = shoot(image, PLACE, CAMERA, at)
+    pixels = render_photo(image, PLACE, CAMERA, at)
 
-    def write(name: str, station: Station = at, told: Told | None = None, pixels: Any = pixels) -> None:
+    def write(name: str, station: Station = at, told: PhotoMetadata | None = None, pixels: Any = pixels) -> None:
         write_photo(folder / name, pixels, station, CAMERA, degrees, TAKEN, told)
 
-    write("no_position.jpg", told=Told(position=False))
-    write("no_number.jpg", told=Told(latitude=(IFDRational(30), IFDRational(0, 0), IFDRational(1))))
+    write("no_position.jpg", told=PhotoMetadata(position=False))
+    write("no_number.jpg", told=PhotoMetadata(latitude=(IFDRational(30), IFDRational(0, 0), IFDRational(1))))
     write("oblique.jpg", Station(at.x, at.y, 50.0, 0.0, tilt_ahead=60.0))
     write("panorama.jpg", pixels=np.ascontiguousarray(pixels[:, :60]))
     write("elsewhere.jpg", Station(WEST + 15_000, at.y, 50.0, 0.0))
@@ -95,7 +103,7 @@ def test_photos_become_one_scene_and_what_is_none_is_told(context: Context, tmp_
     bad = add_bad(tmp_path / "flight", image)
     far = Station(WEST + 5000, NORTH - 5000, 50.0, 0.0)  # another flight, of a drone whose clock was never set
     degrees, never = Transformer.from_crs(CRS, 4490, always_xy=True), TAKEN.replace(year=1980)
-    write_photo(tmp_path / "flight" / "far.jpg", shoot(image, PLACE, CAMERA, far), far, CAMERA, degrees, never)
+    write_photo(tmp_path / "flight" / "far.jpg", render_photo(image, PLACE, CAMERA, far), far, CAMERA, degrees, never)
 
     heights = tmp_path / "heights.tif"  # of the first flight's ground, not of the other's
     grid = rasterio.Affine(5, 0, WEST + 900, 0, -5, NORTH - 900)

@@ -57,7 +57,7 @@ def see(context: Context, work: Work) -> Commit:
     return commit
 
 
-def sort_out(context: Context, work: Work) -> Commit:
+def assign_file_roles(context: Context, work: Work) -> Commit:
     """Move an alert on."""
     _work(context, work, int(work.payload["number"]))
 
@@ -84,4 +84,4 @@ def _outline(number: int) -> Any:
     return bounds_of(shapely.box(west, 30.0, west + 0.0005, 30.0005))
 
 
-KINDS = (Kind("chaos.see", "scan", see), Kind("chaos.sort", "scan", sort_out))
+KINDS = (Kind("chaos.see", "scan", see), Kind("chaos.sort", "scan", assign_file_roles))

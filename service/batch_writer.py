@@ -1,0 +1,187 @@
+"""Write received files into a batch: their content into the object store, their rows and jobs into the database."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from errors import ImageError, Reason
+from imagery.files.file_roles import FileRole, assign_file_roles
+from service.context import Context
+from service.file_discovery import checksum, read_sidecar, regular_file
+from service.home import require_room
+from service.publishing import publishing
+from store.jobs.queue import add_job
+from store.scenes.batches import Outcome, add_file, file_names, job_key
+from store.scenes.scenes import scene_by_sha256
+from store.schema.database import Session
+from store.schema.tables import SceneRow
+
+DAMAGED = Reason(
+    "it was damaged on the way: its content is not that of the checksum that came with it; send it again",
+    "sent.damaged",
+)
+
+
+@dataclass(frozen=True)
+class SubmittedFile:
+    """A file on this machine that belongs into a batch.
+
+    Attributes:
+        name: as the person calls it, folders included.
+        path: where its bytes are.
+        size: bytes.
+        sha256: checksum that its sender gave, in hexadecimal; "": none.
+    """
+
+    name: str
+    path: Path
+    size: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class BatchWriter:
+    """Adds files to one batch, whether they come from a folder, an upload or a zip file.
+
+    Attributes:
+        context: of this process.
+        batch_id: the batch.
+        date: day of acquisition for images that have none.
+        publish: notify the workers of each file at once.
+    """
+
+    context: Context
+    batch_id: int
+    date: dt.date | None
+    publish: bool = True
+
+    def add_image(
+        self, name: str, path: Path, size: int, sha256: str, sidecars: Mapping[str, bytes], kind: str = "ingest.file"
+    ) -> None:
+        """Store a file until a worker takes it; one that equals a known scene gets its outcome at once.
+
+        Args:
+            name: as the person calls it.
+            path: the file.
+            size: bytes.
+            sha256: of its content.
+            sidecars: content of its sidecar files by suffix (:attr:`imagery.files.file_roles.FileRole.sidecars`).
+            kind: of the job.
+        """
+        with self.context.database.read() as session:
+            known = scene_by_sha256(session, sha256)
+        if known is not None:
+            reason = same_as(known)
+            with self.context.database.write() as session:
+                now = self.context.clock()
+                add_file(
+                    session, self.batch_id, name, size=size, now=now, sha256=sha256,
+                    outcome="duplicate", reason=reason, scene_id=known.id,
+                )  # fmt: skip
+            return
+        require_room(self.context.settings)
+        # derived from the name: after a crash the same object is written again
+        key = f"received/{self.batch_id}/{hashlib.sha256(name.encode()).hexdigest()[:24]}"
+        self.context.objects.put(key, path)
+        for suffix, content in sidecars.items():
+            self.context.objects.put(f"{key}.{suffix}", content)
+        with self.writing() as session:
+            now = self.context.clock()
+            file_id = add_file(session, self.batch_id, name, size=size, now=now, sha256=sha256, received=key)
+            if file_id is not None:
+                payload = {"file": file_id, "date": self.date and self.date.isoformat(), "beside": list(sidecars)}
+                add_job(session, kind=kind, queue="ingest", payload=payload, unique_key=job_key(file_id), now=now)
+
+    def add_failed(self, name: str, size: int, reason: str) -> None:
+        """Record a file that cannot be used, with the reason."""
+        with self.context.database.write() as session:
+            now = self.context.clock()
+            add_file(session, self.batch_id, name, size=size, now=now, outcome="failed", reason=reason)
+
+    def add_other(self, role: FileRole, size: int) -> None:
+        """Record a sidecar or an ignored file."""
+        outcome: Outcome = "used" if role.role == "sidecar" else "ignored"
+        with self.context.database.write() as session:
+            now = self.context.clock()
+            add_file(session, self.batch_id, role.name, size=size, now=now, outcome=outcome, reason=role.reason)
+
+    def writing(self) -> AbstractContextManager[Session]:
+        """Open a write transaction; the jobs it adds are published after it, if ``publish`` is set."""
+        database, settings = self.context.database, self.context.settings
+        return publishing(database, settings) if self.publish else database.write()
+
+
+def submit_files(
+    writer: BatchWriter,
+    files: Mapping[str, SubmittedFile],
+    *,
+    progress: Callable[[str, int], None] = lambda name, size: None,
+    submitted: Callable[[FileRole], None] = lambda role: None,
+) -> None:
+    """Add files to a batch. Files that the batch has already are skipped, so an interrupted call can be repeated.
+
+    Args:
+        writer: of the batch.
+        files: by name.
+        progress: called with a file's name and the bytes of it that were read since the last call.
+        submitted: called when the batch has a file.
+
+    Raises:
+        OutputError: the object store cannot take the files now; the same call continues later.
+    """
+    with writer.context.database.read() as session:
+        present = file_names(session, writer.batch_id)
+    for role in assign_file_roles(files):
+        file = files[role.name]
+        if role.name in present:
+            progress(role.name, file.size)
+        else:
+            _submit(writer, role, files, progress)
+        submitted(role)
+
+
+def same_as(scene: SceneRow) -> Reason:
+    """Return the reason of a file that equals a scene."""
+    return Reason(
+        f"the same content as {scene.name} of {scene.date or 'unknown date'} (scene {scene.id})",
+        "duplicate.known",
+        name=scene.name,
+        date=scene.date or "–",
+        scene=scene.id,
+    )
+
+
+def _submit(
+    writer: BatchWriter, role: FileRole, files: Mapping[str, SubmittedFile], progress: Callable[[str, int], None]
+) -> None:
+    file = files[role.name]
+    if role.role in ("sidecar", "ignored"):
+        writer.add_other(role, file.size)
+        progress(role.name, file.size)
+        return
+    try:
+        regular = regular_file(file.path, file.name)
+        sha256 = checksum(regular, file.name, lambda size: progress(role.name, size))
+        if file.sha256 not in ("", sha256):
+            raise ImageError(DAMAGED)
+        sidecars = {suffix: _read_sidecar(files[name]) for suffix, name in role.sidecars.items()}
+    except ImageError as error:
+        writer.add_failed(file.name, file.size, error.reason)
+        return
+    kind = "ingest.zip" if role.role == "zip" else "ingest.file"
+    writer.add_image(file.name, regular.path, regular.size, sha256, sidecars, kind)
+
+
+def _read_sidecar(file: SubmittedFile) -> bytes:
+    if file.sha256 and checksum(regular_file(file.path, file.name), file.name, lambda size: None) != file.sha256:
+        raise ImageError(
+            f"its sidecar file {file.name} was damaged on the way; send both again",
+            "sent.damaged_beside",
+            name=file.name,
+        )
+    return read_sidecar(file.path)
