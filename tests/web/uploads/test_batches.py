@@ -19,7 +19,7 @@ from service.batch_writer import BatchWriter
 from service.context import Context
 from store.scenes.batches import add_file, end_receiving, file_names, set_outcome
 from store.schema.tables import BatchFile
-from tests.imagery.test_strangers import vrt_of
+from tests.imagery.test_untrusted_files import vrt_of
 from tests.web.uploads.upload_service import (
     BYTES,
     begin_batch,
@@ -31,7 +31,7 @@ from tests.web.uploads.upload_service import (
     token_of,
 )
 from tests.workers.ingest.images import CODE, NEIGHBOUR, write_image
-from web.uploads.batch_submission import NOT_WHOLE, OLD, resume_submissions, submit_batch
+from web.uploads.batch_submission import INCOMPLETE, OLD, resume_submissions, submit_batch
 from web.uploads.upload_files import begin_upload, folder_of, mark_complete
 from workers.runtime.run_batch import work_off
 
@@ -125,7 +125,7 @@ def test_what_is_not_whole_keeps_a_batch_open_unless_it_is_left_out(context: Con
     assert (answer.status_code, "b.tif" in answer.json()["error"]) == (409, True)
     files = handed_over(li, batch, leave_out=True)
     assert files["a.tif"]["state"] == "waiting"
-    assert (files["b.tif"]["state"], files["b.tif"]["reason"]) == ("failed", NOT_WHOLE)
+    assert (files["b.tif"]["state"], files["b.tif"]["reason"]) == ("failed", INCOMPLETE)
 
 
 def test_a_batch_that_was_handed_over_takes_no_more(li: httpx.Client) -> None:
