@@ -20,16 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagery import Limits, open_scene
-from imagery.drone.collinearity import Pose, to_ground
-from imagery.drone.initial_poses import positions, start_poses
-from imagery.drone.orientation import place_flight
+from imagery.drone.collinearity import Pose, pixels_to_ground
+from imagery.drone.initial_poses import camera_positions, estimate_initial_poses
+from imagery.drone.orientation import orient_flight
 from imagery.drone.photo import Photo
 from imagery.drone.photo_check import check_photo
 from imagery.drone.settings import drone_settings
-from imagery.drone.terrain import Frame, Ground
+from imagery.drone.terrain import Ground, LocalFrame
 from inference.registration.photo_registration import register_photo
 from training.synthetic import SceneSpec, render_scene, write_scene
-from training.synthetic.flight import Camera, Told, fly, lawnmower, leaning
+from training.synthetic.drone_flight import Camera, PhotoMetadata, lawnmower, with_random_tilts, write_flight
 
 SEEDS = (201, 202)
 SIDE_M, GSD_M = 330.0, 0.1
@@ -39,7 +39,7 @@ ACROSS_M, ALONG_M = 51.2, 28.8
 LEAN_DEG, RISE = 1.0, 0.15
 FLOWN = dt.date(2025, 10, 26)
 SPRING, WINTER = dt.date(2025, 3, 2), dt.date(2023, 1, 15)
-EXIF_ONLY = Told(attitude=False, relative_height=False)
+EXIF_ONLY = PhotoMetadata(attitude=False, relative_height=False)
 
 
 def spec(seed: int, gsd_m: float = GSD_M, earlier: dt.date = SPRING) -> SceneSpec:
@@ -58,20 +58,20 @@ class Flown:
         rng = np.random.default_rng(seed)
         west = place.origin[0] + (SIDE_M - (STRIPS - 1) * ACROSS_M) / 2
         north = place.origin[1] - (SIDE_M - (PHOTOS - 1) * ALONG_M) / 2
-        stations = leaning(lawnmower(west, north, STRIPS, PHOTOS, ACROSS_M, ALONG_M, HEIGHT_M), rng, LEAN_DEG)
+        stations = with_random_tilts(lawnmower(west, north, STRIPS, PHOTOS, ACROSS_M, ALONG_M, HEIGHT_M), rng, LEAN_DEG)
         image = render_scene(place).after
         first = stations[0]
         self.photos, self.truth = dict[str, list[Photo]](), dict[Path, NDArray[np.float64]]()
         for name, told, rise in (("level", None, 0.0), ("EXIF only", EXIF_ONLY, 0.0), ("hillside", None, RISE)):
             rng, plane = np.random.default_rng(seed), (rise, 0.0, -rise * first.x)
-            paths = fly(
-                folder / name, image, place.transform, place.crs, CAMERA, stations, rng, told=told, plane=plane
+            paths = write_flight(
+                folder / name, image, place.transform, place.crs, CAMERA, stations, rng, metadata=told, plane=plane
             )  # fmt: skip
             self.photos[name] = [
                 check_photo(path, path.name, drone_settings(), limits=Limits(), today=FLOWN) for path in paths
             ]
             for photo, station in zip(self.photos[name], stations, strict=True):
-                self.truth[photo.path] = CAMERA.ground(station, CAMERA.probes(), plane)
+                self.truth[photo.path] = CAMERA.to_ground(station, CAMERA.sample_pixels(), plane)
 
     def image(self, gsd_m: float, day: dt.date) -> Path:
         """The file of another day."""
@@ -83,11 +83,11 @@ class Flown:
         with ExitStack() as opened:
             scene = opened.enter_context(open_scene(reference)) if reference else None
             for photos in flights:
-                flight = place_flight(
+                flight = orient_flight(
                     photos, drone_settings(), self.folder, reference=scene, register=register_photo
                 )  # fmt: skip
                 for one in flight.photos:
-                    if one.tied != "nothing":
+                    if one.tied_to != "nothing":
                         off.append(self.off(one.photo, one.pose, flight.ground))
                         told.append(one.error_m)
         said = f"told {np.median(told):.2f} m, " if told else ""
@@ -95,13 +95,13 @@ class Flown:
 
     def by_sensors(self, how: str, photos: list[Photo]) -> None:
         """The line of photos as their sensors place them."""
-        frame, ground = Frame.at(photos[0].longitude, photos[0].latitude), Ground(0.0)
-        poses = start_poses(photos, positions(photos, frame), [], frame, ground).poses
+        frame, ground = LocalFrame.at(photos[0].longitude, photos[0].latitude), Ground(0.0)
+        poses = estimate_initial_poses(photos, camera_positions(photos, frame), [], frame, ground).poses
         self.tell(how, [self.off(photo, pose, ground) for photo, pose in zip(photos, poses, strict=True)])
 
     def off(self, photo: Photo, pose: Pose, ground: Ground) -> NDArray[np.float64]:
         """Metres."""
-        there = to_ground(pose, photo.lens, CAMERA.probes(), ground) - self.truth[photo.path]
+        there = pixels_to_ground(pose, photo.lens, CAMERA.sample_pixels(), ground) - self.truth[photo.path]
         return np.asarray(np.hypot(*there.T))
 
     def tell(self, how: str, off: list[NDArray[np.float64]], remark: str = "") -> None:

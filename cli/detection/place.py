@@ -20,13 +20,14 @@ from errors import ImageError
 from imagery import Limits, Scene, open_scene
 from imagery.conversion.ingest_in_process import ingest_in_process
 from imagery.drone.flights import flight_date, group_flights
-from imagery.drone.mosaic import usual_gsd, write_mosaic, write_preview
-from imagery.drone.orientation import place_flight, refuse_empty
+from imagery.drone.mosaic import default_gsd, write_mosaic, write_preview
+from imagery.drone.orientation import orient_flight
+from imagery.drone.oriented_flight import require_used_photos
 from imagery.drone.photo import Photo
 from imagery.drone.photo_check import check_photo
-from imagery.drone.report import flight_facts, photo_feature
+from imagery.drone.report import flight_summary, photo_feature
 from imagery.drone.settings import DroneSettings, drone_settings
-from inference.outputs.output_folder import Results, check_output, atomic_folder
+from inference.outputs.output_folder import Results, atomic_folder, check_output
 from inference.registration.photo_registration import register_photo
 from service.file_discovery import Brought, list_files
 
@@ -84,13 +85,13 @@ class _Placing:
         """One flight: its mosaic, and what became of its photos. A flight that fails does not stop the others."""
         name = f"mosaic{_numbered(number, of)}.tif"
         try:
-            flight = place_flight(
+            flight = orient_flight(
                 photos, self.settings, folder, reference=self.reference, elevation=self.elevation,
                 register=register_photo, progress=told,
             )  # fmt: skip
-            self.failed += [{"name": photo.name, "reason": reason} for photo, reason in flight.unplaced]
-            refuse_empty(flight)
-            gsd = self.gsd or usual_gsd(flight.used, self.settings.finest_gsd_m)
+            self.failed += [{"name": photo.name, "reason": reason} for photo, reason in flight.failed]
+            require_used_photos(flight)
+            gsd = self.gsd or default_gsd(flight.used, self.settings.finest_gsd_m)
             date, date_source = flight_date([placed.photo for placed in flight.used])
             stage = folder / "flight.tif"
             mosaic = write_mosaic(flight, stage, gsd, date, told)
@@ -101,13 +102,13 @@ class _Placing:
             return
         write_preview(mosaic, folder / f"preview{_numbered(number, of)}.png")
         self.features += [
-            photo_feature(placed, flight, name) for placed in flight.photos if not placed.outline.is_empty
+            photo_feature(placed, flight, name) for placed in flight.photos if not placed.footprint.is_empty
         ]
         facts = {
             "mosaic": name, "gsd_m": image.gsd_m, "width": image.width, "height": image.height,
             "date": date and date.isoformat(), "date_source": date_source, "sha256": image.object_sha256,
         }  # fmt: skip
-        self.flights.append(facts | flight_facts(flight))
+        self.flights.append(facts | flight_summary(flight))
 
     def record(self) -> dict[str, Any]:
         """``report.json``."""

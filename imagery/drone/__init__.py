@@ -1,1 +1,1 @@
-"""Raw photos of drones → one scene: placed by their sensors, refined by what they show, laid into one mosaic."""
+"""Drone photos to orthomosaics: orientation by sensors, tie points and bundle adjustment, then mosaicking."""

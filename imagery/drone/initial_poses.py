@@ -1,4 +1,4 @@
-"""Where photos are by their sensors alone; heading and height that were not told, from how neighbours overlap."""
+"""Initial poses by the sensors alone; missing headings and heights are estimated from tie points between neighbours."""
 
 from __future__ import annotations
 
@@ -10,28 +10,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import Reason
-from imagery.drone.collinearity import Pose, gimbal_rotation, to_ground
+from imagery.drone.collinearity import Pose, gimbal_rotation, pixels_to_ground
 from imagery.drone.photo import Photo
-from imagery.drone.terrain import Frame, Ground
-from imagery.drone.tie_points import Nearby, OnGround, Ties
+from imagery.drone.terrain import Ground, LocalFrame
+from imagery.drone.tie_points import GroundPrediction, GroundPredictor, TiePoints
 
 Float64 = NDArray[np.float64]
 
-_SHORTEST_BASE_M = 5.0  # between two photos, from which the direction between them says something
-_TYPICAL_HEIGHT_M = 120.0  # to choose neighbours by, where no height is told
-_LEAST_YAW_DEG, _LEAST_HEIGHT = 4.0, 0.08  # deviations of a heading and (as a share) a height found by neighbours
-_OFF = 0.3  # share of the half diagonal by which footprints of neighbours overlap at least
-_SURE = 1.5  # times the sum of both photos' deviations, within which a feature is looked for
-_PLAUSIBLE_M = (5.0, 1500.0)  # heights above the ground
+_MIN_BASELINE_M = 5.0  # between two photos, below which their direction says nothing
+_TYPICAL_HEIGHT_M = 120.0  # to select neighbours by, where a photo has no height
+_MIN_YAW_SIGMA_DEG, _MIN_HEIGHT_SIGMA = 4.0, 0.08  # of a heading and (relative) a height estimated from neighbours
+_BASELINE_SIGMA_M = 5.0
+_MIN_OVERLAP = 0.3  # of the half diagonal, by which footprints of neighbours overlap at least
+_SEARCH_FACTOR = 1.5  # times the sum of both photos' standard deviations, within which a feature is searched
+_PLAUSIBLE_HEIGHTS_M = (5.0, 1500.0)  # above the ground
+_DEM_HEIGHT_SIGMA_M = 30.0  # of an altitude above sea level minus the elevation model
+_MIN_PARALLAX = 0.02  # distance of the other photo's centre, as a fraction of the height
 
 
-def positions(photos: Sequence[Photo], frame: Frame) -> Float64:
+@dataclass(frozen=True)
+class InitialPoses:
+    """Poses by the sensors.
+
+    Attributes:
+        indices: of the photos that have a pose.
+        poses: of these photos.
+        sigmas: n×6 standard deviations of easting, northing, height (metres), yaw and both tilts (radians).
+        failed: index of a photo → why it has no pose.
+    """
+
+    indices: list[int]
+    poses: list[Pose]
+    sigmas: Float64
+    failed: dict[int, str]
+
+
+def camera_positions(photos: Sequence[Photo], frame: LocalFrame) -> Float64:
     """N×2 easting and northing of the cameras."""
-    return np.array([frame.place(photo.longitude, photo.latitude) for photo in photos]).reshape(-1, 2)
+    return np.array([frame.project(photo.longitude, photo.latitude) for photo in photos]).reshape(-1, 2)
 
 
-def neighbours(photos: Sequence[Photo], at: Float64, most: int) -> list[tuple[int, int]]:
-    """Pairs of photos that probably show the same ground: for each photo the ``most`` nearest."""
+def neighbour_pairs(photos: Sequence[Photo], positions: Float64, max_neighbours: int) -> list[tuple[int, int]]:
+    """Pairs of photos that probably overlap: each photo with its ``max_neighbours`` nearest."""
     reach = np.array(
         [
             (photo.height_m or _TYPICAL_HEIGHT_M)
@@ -42,130 +62,129 @@ def neighbours(photos: Sequence[Photo], at: Float64, most: int) -> list[tuple[in
         ]
     )
     pairs = set()
-    for number in range(len(photos)):
-        distance = np.hypot(*(at - at[number]).T)
-        distance[number] = np.inf
-        for other in np.argsort(distance, kind="stable")[:most].tolist():
-            if distance[other] < (reach[number] + reach[other]) * (1 - _OFF):
-                pairs.add((min(number, other), max(number, other)))
+    for index in range(len(photos)):
+        distance = np.hypot(*(positions - positions[index]).T)
+        distance[index] = np.inf
+        for other in np.argsort(distance, kind="stable")[:max_neighbours].tolist():
+            if distance[other] < (reach[index] + reach[other]) * (1 - _MIN_OVERLAP):
+                pairs.add((min(index, other), max(index, other)))
     return sorted(pairs)
 
 
-@dataclass(frozen=True)
-class Start:
-    """Poses by the sensors.
+def estimate_initial_poses(
+    photos: Sequence[Photo],
+    positions: Float64,
+    tie_points: Sequence[TiePoints],
+    frame: LocalFrame,
+    ground: Ground,
+) -> InitialPoses:
+    """Compute the poses of photos from their tags.
 
-    Attributes:
-        numbers: of the photos that have one, of those given.
-        poses: of these.
-        deviations: n×6 of easting, northing, height (metres), yaw and both tilts (radians).
-        unplaced: number of a photo → why it has none.
+    Args:
+        photos: of a flight.
+        positions: N×2, of :func:`camera_positions`.
+        tie_points: between neighbours; give missing headings and heights.
+        frame, ground: of the flight.
     """
-
-    numbers: list[int]
-    poses: list[Pose]
-    deviations: Float64
-    unplaced: dict[int, str]
-
-
-def start_poses(photos: Sequence[Photo], at: Float64, ties: Sequence[Ties], frame: Frame, ground: Ground) -> Start:
-    """Place photos by what they say of themselves."""
-    found = _from_neighbours(photos, at, ties)
-    below = ground.elevation(at[:, 0], at[:, 1])
-    numbers, poses, deviations = [], [], []
-    unplaced: dict[int, str] = {}
-    for number, photo in enumerate(photos):
+    estimated = _heights_and_headings(photos, positions, tie_points)
+    elevations = ground.elevation(positions[:, 0], positions[:, 1])
+    indices, poses, sigmas = [], [], []
+    failed: dict[int, str] = {}
+    for index, photo in enumerate(photos):
         noise = photo.noise
-        heights, headings = found.get(number, ([], []))
-        height, height_deviation = photo.height_m, noise.height_m
+        heights, headings = estimated.get(index, ([], []))
+        height, height_sigma = photo.height_m, noise.height_m
         if height is None and heights:
             height = float(np.median(heights))
-            height_deviation = _LEAST_HEIGHT * height
-        if height is None and not ground.plane and photo.altitude_m is not None:
-            height, height_deviation = photo.altitude_m - float(below[number]), 30.0
-        if height is None or not _PLAUSIBLE_M[0] <= height <= _PLAUSIBLE_M[1]:
-            unplaced[number] = Reason(
-                "its height above the ground is neither told nor found by its neighbours", "photo.no_height"
+            height_sigma = _MIN_HEIGHT_SIGMA * height
+        if height is None and not ground.is_plane and photo.altitude_m is not None:
+            height, height_sigma = photo.altitude_m - float(elevations[index]), _DEM_HEIGHT_SIGMA_M
+        if height is None or not _PLAUSIBLE_HEIGHTS_M[0] <= height <= _PLAUSIBLE_HEIGHTS_M[1]:
+            failed[index] = Reason(
+                "its height above the ground is not in its tags and cannot be estimated from its neighbours",
+                "photo.no_height",
             )
             continue
-        yaw, yaw_deviation = photo.yaw_deg, noise.yaw_deg
+        yaw, yaw_sigma = photo.yaw_deg, noise.yaw_deg
         if yaw is not None:
             yaw += frame.true_north_deg(photo.longitude, photo.latitude)
         elif headings:
-            yaw, yaw_deviation = _mean_heading(headings)
+            yaw, yaw_sigma = _mean_heading(headings)
         else:
-            unplaced[number] = Reason("its heading is neither told nor found by its neighbours", "photo.no_heading")
+            failed[index] = Reason(
+                "its heading is not in its tags and cannot be estimated from its neighbours", "photo.no_heading"
+            )
             continue
-        # heights are told above the take-off point, those found are above the ground below the camera
-        foot = float(below[0]) if photo.height_m is not None else float(below[number])
-        centre = np.array([at[number, 0], at[number, 1], foot + height])
-        numbers.append(number)
+        # heights in tags count from the take-off point, estimated ones from the ground below the camera
+        base = float(elevations[0]) if photo.height_m is not None else float(elevations[index])
+        centre = np.array([positions[index, 0], positions[index, 1], base + height])
+        indices.append(index)
         poses.append(Pose(centre, gimbal_rotation(yaw, photo.pitch_deg, photo.roll_deg)))
-        tilt, turn = np.radians(noise.tilt_deg), np.radians(yaw_deviation)
-        deviations.append([noise.position_m, noise.position_m, height_deviation, turn, tilt, tilt])
-    return Start(numbers, poses, np.array(deviations).reshape(-1, 6), unplaced)
+        tilt_sigma, yaw_sigma_rad = np.radians(noise.tilt_deg), np.radians(yaw_sigma)
+        sigmas.append([noise.position_m, noise.position_m, height_sigma, yaw_sigma_rad, tilt_sigma, tilt_sigma])
+    return InitialPoses(indices, poses, np.array(sigmas).reshape(-1, 6), failed)
 
 
-def guess_on_ground(photos: Sequence[Photo], start: Start, ground: Ground) -> OnGround:
-    """Where pixels of photos lie, as far as their sensors say, and how far that may be off."""
-    known = {number: at for at, number in enumerate(start.numbers)}
+def ground_predictor(photos: Sequence[Photo], initial: InitialPoses, ground: Ground) -> GroundPredictor:
+    """Return a function that predicts, by the sensors, where pixels of two photos lie and how uncertain that is."""
+    row_of = {index: row for row, index in enumerate(initial.indices)}
 
-    def guess(first: int, of_first: Float64, second: int, of_second: Float64) -> Nearby | None:
-        if first not in known or second not in known:
+    def predict(first: int, first_pixels: Float64, second: int, second_pixels: Float64) -> GroundPrediction | None:
+        if first not in row_of or second not in row_of:
             return None
-        within, placed = 0.0, []
-        for number, pixels in ((first, of_first), (second, of_second)):
-            pose, deviation = start.poses[known[number]], start.deviations[known[number]]
-            lens = photos[number].lens
-            placed.append(to_ground(pose, lens, pixels, ground))
+        uncertainty, points = 0.0, []
+        for index, pixels in ((first, first_pixels), (second, second_pixels)):
+            pose, sigma = initial.poses[row_of[index]], initial.sigmas[row_of[index]]
+            lens = photos[index].lens
+            points.append(pixels_to_ground(pose, lens, pixels, ground))
             height = pose.centre[2] - float(ground.elevation(*pose.centre[:2]))
             arm = height * np.hypot(lens.width, lens.height) / 2 / lens.focal_px
-            within += float(
-                deviation[:2].sum() / 2
-                + height * deviation[4:].sum() / 2
-                + arm * (deviation[3] + deviation[2] / height)
+            uncertainty += float(
+                sigma[:2].sum() / 2 + height * sigma[4:].sum() / 2 + arm * (sigma[3] + sigma[2] / height)
             )
-        return Nearby(placed[0], placed[1], _SURE * within)
+        return GroundPrediction(points[0], points[1], _SEARCH_FACTOR * uncertainty)
 
-    return guess
+    return predict
 
 
-def _from_neighbours(
-    photos: Sequence[Photo], at: Float64, ties: Sequence[Ties]
+def _heights_and_headings(
+    photos: Sequence[Photo], positions: Float64, tie_points: Sequence[TiePoints]
 ) -> dict[int, tuple[list[float], list[tuple[float, float]]]]:
-    """Heights in metres, and headings (degrees in the grid, base in metres), that pairs of photos say.
+    """Estimate heights in metres, and headings as (degrees from grid north, baseline in metres), from pairs of photos.
 
-    Of two photos that look straight down, one sees the other's centre at t: what lies between the cameras by satellite
-    is height × t, turned by the heading. In complex numbers, east + i north.
+    One of two photos that look straight down sees the other's centre at direction t. The baseline between the cameras
+    by satellite positions is height × t, rotated by the heading; in complex numbers, east + i north.
     """
-    found: dict[int, tuple[list[float], list[tuple[float, float]]]] = {}
-    for tie in ties:
-        seen = [
-            photos[number].lens.directions(points)
-            for number, points in ((tie.first, tie.at_first), (tie.second, tie.at_second))
-        ]
-        for own, other, here, there in (
-            (tie.first, tie.second, seen[0], seen[1]),
-            (tie.second, tie.first, seen[1], seen[0]),
+    estimated: dict[int, tuple[list[float], list[tuple[float, float]]]] = {}
+    for tie in tie_points:
+        first_directions, second_directions = (
+            photos[index].lens.directions(pixels)
+            for index, pixels in ((tie.first, tie.first_pixels), (tie.second, tie.second_pixels))
+        )
+        for own, other, own_directions, other_directions in (
+            (tie.first, tie.second, first_directions, second_directions),
+            (tie.second, tie.first, second_directions, first_directions),
         ):
             if photos[own].height_m is not None and photos[own].yaw_deg is not None:
                 continue
-            similar, _ = cv2.estimateAffinePartial2D(there, here, method=cv2.RANSAC, ransacReprojThreshold=0.01)
-            base = complex(*(at[other] - at[own]))
-            if similar is None or abs(base) < _SHORTEST_BASE_M:
+            similarity, _ = cv2.estimateAffinePartial2D(
+                other_directions, own_directions, method=cv2.RANSAC, ransacReprojThreshold=0.01
+            )
+            baseline = complex(*(positions[other] - positions[own]))
+            if similarity is None or abs(baseline) < _MIN_BASELINE_M:
                 continue
-            seen_at = complex(similar[0, 2], -similar[1, 2])
-            if abs(seen_at) < 0.02:
+            other_centre = complex(similarity[0, 2], -similarity[1, 2])
+            if abs(other_centre) < _MIN_PARALLAX:
                 continue
-            heights, headings = found.setdefault(own, ([], []))
-            heights.append(abs(base) / abs(seen_at))
-            headings.append((float(np.degrees(np.angle(seen_at) - np.angle(base))), abs(base)))
-    return found
+            heights, headings = estimated.setdefault(own, ([], []))
+            heights.append(abs(baseline) / abs(other_centre))
+            headings.append((float(np.degrees(np.angle(other_centre) - np.angle(baseline))), abs(baseline)))
+    return estimated
 
 
 def _mean_heading(headings: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Heading and its deviation in degrees; a longer base says it better."""
-    angles, bases = np.radians([heading for heading, _ in headings]), np.array([base for _, base in headings])
-    mean = np.sum(bases**2 * np.exp(1j * angles))
-    spread = np.degrees(np.arctan2(5.0, bases.max()))
-    return float(np.degrees(np.angle(mean))), max(_LEAST_YAW_DEG, float(spread))
+    """Mean heading and its standard deviation in degrees, weighted by the squared baseline."""
+    angles, baselines = np.radians([heading for heading, _ in headings]), np.array([base for _, base in headings])
+    mean = np.sum(baselines**2 * np.exp(1j * angles))
+    sigma = np.degrees(np.arctan2(_BASELINE_SIGMA_M, baselines.max()))
+    return float(np.degrees(np.angle(mean))), max(_MIN_YAW_SIGMA_DEG, float(sigma))

@@ -1,6 +1,6 @@
-"""A camera's inner geometry: from pixels to the directions they look in, and back.
+"""Interior orientation of a camera: pixels to viewing directions and back.
 
-Brown's model of distortion (Brown 1971), with the numbers and their order as OpenCV has them.
+Brown's distortion model (Brown 1971), with OpenCV's coefficients in OpenCV's order.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 
 Float64 = NDArray[np.float64]
 
-_STEPS = 8  # of the iteration that takes the distortion away: below a hundredth of a pixel for drone lenses
+_UNDISTORT_ITERATIONS = 8  # leave less than a hundredth of a pixel for drone lenses
 
 
 @dataclass(frozen=True)
 class Lens:
-    """Inner orientation. Directions are (x, y) at distance 1 before the camera: x to the right, y down.
+    """Interior orientation. Directions are (x, y) at distance 1 in front of the camera: x to the right, y down.
 
     Attributes:
         width, height: pixels of a photo.
         focal_px: focal length in pixels.
-        focal_noise: its standard deviation, as a share of it.
-        centre_x, centre_y: principal point from the photo's centre, in pixels.
+        focal_noise: its standard deviation, as a fraction of it.
+        centre_x, centre_y: principal point relative to the photo's centre, in pixels.
         distortion: k1, k2, p1, p2, k3.
-        source: where the focal length comes from, for people.
+        source: origin of the focal length, for people.
     """
 
     width: int
@@ -38,27 +38,27 @@ class Lens:
     source: str = ""
 
     def directions(self, pixels: Float64) -> Float64:
-        """N×2 pixels (column, row; corners at whole numbers) → N×2 directions, free of distortion."""
-        seen = (pixels - self._centre()) / self.focal_px
+        """N×2 pixels (column, row; corners at whole numbers) → N×2 undistorted directions."""
+        distorted = (pixels - self._principal_point()) / self.focal_px
         if not any(self.distortion):
-            return seen
-        straight = seen.copy()
-        for _ in range(_STEPS):
-            straight += seen - self._distorted(straight)
-        return straight
+            return distorted
+        undistorted = distorted.copy()
+        for _ in range(_UNDISTORT_ITERATIONS):
+            undistorted += distorted - self._distort(undistorted)
+        return undistorted
 
     def pixels(self, directions: Float64) -> Float64:
-        """…×2 directions → …×2 pixels. A direction far outside of the photo, where the model folds, becomes NaN."""
-        seen = self._distorted(directions) if any(self.distortion) else directions
-        out = np.asarray(seen * self.focal_px + self._centre(), np.float64)
+        """…×2 directions → …×2 pixels. A direction far outside the photo, where the model folds, becomes NaN."""
+        distorted = self._distort(directions) if any(self.distortion) else directions
+        out = np.asarray(distorted * self.focal_px + self._principal_point(), np.float64)
         far = 1.15 * np.hypot(self.width, self.height) / 2 / self.focal_px
         out[np.hypot(directions[..., 0], directions[..., 1]) > far * 1.3] = np.nan
         return out
 
-    def _centre(self) -> Float64:
+    def _principal_point(self) -> Float64:
         return np.array([self.width / 2 + self.centre_x, self.height / 2 + self.centre_y])
 
-    def _distorted(self, directions: Float64) -> Float64:
+    def _distort(self, directions: Float64) -> Float64:
         k1, k2, p1, p2, k3 = self.distortion
         x, y = directions[..., 0], directions[..., 1]
         r2 = x * x + y * y

@@ -1,4 +1,4 @@
-"""A received file checked as the photo of a drone: its tags, its limits, and whether it can be decoded to its end."""
+"""Check an uploaded file as a drone photo: its tags, its limits, and whether it decodes completely."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from errors import ImageError
 from imagery.drone.photo import Photo, is_photo, read_photo
-from imagery.drone.photo_pixels import decode
+from imagery.drone.photo_pixels import decode_photo
 from imagery.drone.settings import DroneSettings
+from imagery.files.inspection import inspect_file
 from imagery.files.limits import Limits
-from imagery.files.safe_file import local_file
-from imagery.scene import examine
+from imagery.files.safe_file import check_regular_file
 
-_REDUCTION = 8  # the whole file is read, and little is computed
+_REDUCTION = 8  # reads the complete file at little computational cost
 
 
 def check_photo(
@@ -27,30 +27,30 @@ def check_photo(
     default_date: dt.date | None = None,
     sha256: str = "",
 ) -> Photo:
-    """Read a file that may come from a stranger, and may be a photo.
+    """Check an untrusted file, and read it as a photo.
 
     Args:
         path: the file.
-        name: as the person calls it, folders included.
-        settings: of drones.
-        limits: what a header may ask for.
-        today: later days are not believed.
+        name: display name, folders included.
+        settings: of ``configs/drone.yaml``.
+        limits: on what its header declares.
+        today: later dates are rejected.
         default_date: see :func:`imagery.drone.photo.read_photo`.
-        sha256: of the file, if it is known.
+        sha256: of the file, if known.
 
     Raises:
-        ImageError: it is no photo, or cannot be placed: what was found, what was expected and what to do.
+        ImageError: it is not a photo, or cannot be oriented; says what was found, what was expected and what to do.
     """
-    file = replace(local_file(path), name=name)
-    file_format, declared = examine(file, limits)
+    file = replace(check_regular_file(path), name=name)
+    file_format, declared = inspect_file(file, limits)
     if not is_photo(file, file_format):
         raise ImageError(
-            f"{name} is {file_format.name} without the tags of a camera, and photos of drones are placed by them. "
+            f"{name} is {file_format.name} without the tags of a camera, which are needed to place drone photos. "
             "Pass the photos as the drone wrote them.",
             "photo.no_tags",
             name=name,
         )
     photo = read_photo(file, declared, settings, today=today, default_date=default_date, sha256=sha256)
-    decode(photo, _REDUCTION)
+    decode_photo(photo, _REDUCTION)
     file.check_unchanged()
     return photo

@@ -1,4 +1,4 @@
-"""Pixels of photos, decoded at the scale that is needed, a few of them kept."""
+"""Decode photos at reduced resolution, cache them, and sample them at arbitrary positions."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ from imagery.conversion.rewrite import undecodable
 from imagery.drone.photo import Photo
 from imagery.files.limits import MIB
 
-_KEPT_BYTES = 256 * MIB
+Progress = Callable[[str, float], None]
+"""Called with the name of the step, and the fraction of it that is done, 0…1."""
+
+_CACHE_BYTES = 256 * MIB
 
 
-class PhotoPixels:
-    """Reads photos reduced by 1, 2, 4 or 8, which JPEG does while it decodes; keeps what was used last."""
+class PhotoReader:
+    """Reader of photos reduced by 1, 2, 4 or 8 (by the JPEG decoder), with a cache of the last used ones."""
 
     def __init__(self) -> None:
-        """Nothing is read yet."""
-        self._kept: OrderedDict[tuple[str, int], NDArray[np.uint8]] = OrderedDict()
+        """Start with an empty cache."""
+        self._cache: OrderedDict[tuple[str, int], NDArray[np.uint8]] = OrderedDict()
 
     def read(self, photo: Photo, reduction: int) -> NDArray[np.uint8]:
-        """Red, green, blue H×W×3 of a photo, reduced by 1, 2, 4 or 8 along each side.
+        """Read a photo as RGB, H×W×3, reduced by 1, 2, 4 or 8 along each side.
 
         Raises:
             ImageError: it cannot be decoded.
         """
         key = str(photo.path), reduction
-        found = self._kept.pop(key, None)
-        if found is None:
-            found = decode(photo, reduction)
-        self._kept[key] = found
-        while len(self._kept) > 1 and sum(pixels.nbytes for pixels in self._kept.values()) > _KEPT_BYTES:
-            self._kept.popitem(last=False)
-        return found
+        pixels = self._cache.pop(key, None)
+        if pixels is None:
+            pixels = decode_photo(photo, reduction)
+        self._cache[key] = pixels
+        while len(self._cache) > 1 and sum(cached.nbytes for cached in self._cache.values()) > _CACHE_BYTES:
+            self._cache.popitem(last=False)
+        return pixels
 
 
-def decode(photo: Photo, reduction: int) -> NDArray[np.uint8]:
-    """The same, read anew.
+def decode_photo(photo: Photo, reduction: int) -> NDArray[np.uint8]:
+    """Decode a photo to RGB, H×W×3, reduced by 1, 2, 4 or 8 along each side.
 
     Raises:
         ImageError: it cannot be decoded.
@@ -52,44 +55,40 @@ def decode(photo: Photo, reduction: int) -> NDArray[np.uint8]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(photo.path, formats=("JPEG",)) as image:
-                image.draft("RGB", size)  # as it lies in the file: the orientation tag is about showing it
+                image.draft("RGB", size)  # orientation as stored: the EXIF orientation is for display
                 pixels = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise undecodable(photo.name, str(error)) from None
-    if pixels.shape[:2] != (size[1], size[0]):  # a sort of JPEG that is decoded in full only
+    if pixels.shape[:2] != (size[1], size[0]):  # a kind of JPEG that decodes at full size only
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     return pixels
 
 
-def reduction_for(gsd_m: float, wanted_m: float) -> int:
-    """By how much a photo of ``gsd_m`` is reduced so that little more than ``wanted_m`` is left to average."""
-    return next((by for by in (8, 4, 2) if gsd_m * by <= wanted_m * 1.1), 1)
+def reduction_for(gsd_m: float, target_gsd_m: float) -> int:
+    """Largest reduction of a photo of ``gsd_m`` whose pixels are at most about ``target_gsd_m`` wide."""
+    return next((reduction for reduction in (8, 4, 2) if gsd_m * reduction <= target_gsd_m * 1.1), 1)
 
 
-def sample(
-    pixels: NDArray[np.uint8], at: NDArray[np.float64], reduction: int, margin: float = 1.0
+def sample_bilinear(
+    pixels: NDArray[np.uint8], positions: NDArray[np.float64], reduction: int, margin: float = 1.0
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Bilinear colours at positions in the full photo.
+    """Interpolate colours at positions in the full-size photo.
 
     Args:
         pixels: the photo reduced by ``reduction``.
-        at: H×W×2 column and row, corners at whole numbers; NaN: nowhere.
+        positions: H×W×2 column and row, corners at whole numbers; NaN: outside.
         reduction: of ``pixels``.
-        margin: pixels at the photo's edge that do not count.
+        margin: pixels at the photo's edge that count as invalid.
 
     Returns:
-        H×W×3 colours, 0 where there are none, and which are valid.
+        H×W×3 colours, 0 where invalid, and H×W whether they are valid.
     """
-    where = np.asarray(at / reduction - 0.5, np.float32)
+    scaled = np.asarray(positions / reduction - 0.5, np.float32)
     height, width = pixels.shape[:2]
-    x, y = where[..., 0], where[..., 1]
+    x, y = scaled[..., 0], scaled[..., 1]
     with np.errstate(invalid="ignore"):
-        inside = (x >= margin) & (y >= margin) & (x <= width - 1 - margin) & (y <= height - 1 - margin)
-    x, y = np.where(inside, x, -1), np.where(inside, y, -1)
+        valid = (x >= margin) & (y >= margin) & (x <= width - 1 - margin) & (y <= height - 1 - margin)
+    x, y = np.where(valid, x, -1), np.where(valid, y, -1)
     colours = np.asarray(cv2.remap(pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
-    colours[~inside] = 0
-    return colours, inside
-
-
-Progress = Callable[[str, float], None]
-"""Told the part of the work, and how much of it is done, 0…1."""
+    colours[~valid] = 0
+    return colours, valid

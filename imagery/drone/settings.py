@@ -1,4 +1,4 @@
-"""``configs/drone.yaml``: when photos are taken, how well their sensors are believed, and what their cameras are."""
+"""``configs/drone.yaml``: acceptance limits for photos, accuracy of drone sensors, and camera models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Strict(BaseModel):
 
 
 class Noise(_Strict):
-    """Standard deviations of what a drone says of itself; tilt is that of the camera's axis, in two directions."""
+    """Standard deviations of a drone's sensors; tilt is that of the camera's axis, in each of two directions."""
 
     position_m: float = Field(gt=0)
     height_m: float = Field(gt=0)
@@ -25,7 +25,7 @@ class Noise(_Strict):
 
 
 class FocalNoise(_Strict):
-    """Standard deviations of a focal length, as a share of it, by where it comes from."""
+    """Standard deviations of a focal length, as a fraction of it, by its source."""
 
     calibrated: float = Field(gt=0)
     table: float = Field(gt=0)
@@ -33,22 +33,22 @@ class FocalNoise(_Strict):
 
 
 class Sensors(_Strict):
-    """Noise of drones that tell their attitude, of those that do not, and of focal lengths."""
+    """Noise of photos with attitude (DJI), of photos with EXIF only, and of focal lengths."""
 
     dji: Noise
     exif: Noise
     focal: FocalNoise
 
 
-class CameraFacts(_Strict):
-    """What is known of a camera model."""
+class CameraModel(_Strict):
+    """Sensor width and lens distortion of a camera model."""
 
     sensor_width_mm: float = Field(gt=0)
     distortion: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class DroneSettings(_Strict):
-    """The whole file; each value is told in it."""
+    """The complete file; each value is documented there."""
 
     max_off_nadir_deg: float = Field(gt=0, lt=80)
     max_aspect: float = Field(gt=1)
@@ -60,15 +60,15 @@ class DroneSettings(_Strict):
     neighbours: int = Field(ge=1)
     ground_rise: float = Field(ge=0)
     sensors: Sensors
-    cameras: dict[str, CameraFacts]
+    cameras: dict[str, CameraModel]
 
 
 @cache
 def drone_settings(path: Path = Path("drone.yaml")) -> DroneSettings:
-    """Read and check the file.
+    """Read and validate the file.
 
     Raises:
-        SettingsError: a name or a value is not what the file has; the message lists each.
+        SettingsError: names or values in it are invalid; the message lists each.
     """
     try:
         return DroneSettings.model_validate(read_yaml(path))

@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from enforcement.overlap_ratio import sound
 from errors import ImageError, Reason
 from imagery.conversion.ingested_image import IngestedImage
-from imagery.drone.orientation import by_sensors
+from imagery.drone.orientation import sensor_footprint
 from imagery.drone.photo import Photo, is_photo
 from imagery.drone.photo_check import check_photo
 from imagery.drone.settings import drone_settings
@@ -93,7 +93,7 @@ def as_photo(context: Context, work: Work, received: Received, path: Path, folde
 
 def checked(context: Context, received: Received, photo: Photo) -> Commit:
     """How to write down that a file is a photo that can be placed."""
-    outline, error_m = by_sensors(photo)
+    outline, error_m = sensor_footprint(photo)
     with context.database.read() as session:
         known = scene_of_photo(session, received.file.sha256 or "")
         fault, _ = whereabouts(session, received.batch.area_code, outline)

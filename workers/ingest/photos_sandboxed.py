@@ -19,11 +19,12 @@ from errors import ImageError, Reason
 from imagery import Scene, open_scene
 from imagery.conversion.ingest_in_process import ingest_in_process
 from imagery.drone.flights import flight_date, group_flights
-from imagery.drone.mosaic import usual_gsd, write_mosaic
-from imagery.drone.orientation import PlacedFlight, outline_in_degrees, place_flight, refuse_empty
+from imagery.drone.mosaic import default_gsd, write_mosaic
+from imagery.drone.orientation import orient_flight
+from imagery.drone.oriented_flight import OrientedFlight, footprint_in_degrees, require_used_photos
 from imagery.drone.photo import Photo
 from imagery.drone.photo_check import check_photo
-from imagery.drone.report import in_words
+from imagery.drone.report import describe_photo
 from imagery.drone.settings import drone_settings
 from imagery.files.limits import Limits
 from inference.registration.photo_registration import register_photo
@@ -87,21 +88,21 @@ def _flight(
     limits: Limits,
 ) -> dict[str, Any]:
     settings, workdir = drone_settings(), Path(task["workdir"])
-    place = partial(place_flight, photos, settings, workdir, reference=reference, register=register_photo)
+    place = partial(orient_flight, photos, settings, workdir, reference=reference, register=register_photo)
     elevation, unused = Path(task["elevation"]) if task["elevation"] else None, None
     try:
         if elevation is not None and not elevation.is_file():
             raise ImageError(f"The elevation model {elevation} is not there.", "elevation.missing", path=str(elevation))
-        flight: PlacedFlight = place(elevation=elevation)
+        flight: OrientedFlight = place(elevation=elevation)
     except ImageError as error:
         if not error.reason.code.startswith("elevation."):
             raise
         unused = error.reason  # told with each photo, and no reason to place none of them
         flight = place()
-    refuse_empty(flight)
+    require_used_photos(flight)
     date, source = flight_date([placed.photo for placed in flight.used])
     raw, cog = workdir / "flight.tif", workdir / f"mosaic_{number}.tif"
-    write_mosaic(flight, raw, usual_gsd(flight.used, settings.finest_gsd_m), date)
+    write_mosaic(flight, raw, default_gsd(flight.used, settings.finest_gsd_m), date)
     image = ingest_in_process(
         raw, task["name"], cog, limits=limits, today=_day(task["today"]) or dt.date.max, workdir=workdir
     )
@@ -109,12 +110,12 @@ def _flight(
     placed = [
         {
             "file": files[one.photo.path],
-            "left_out": one.left_out,
-            "words": _said(Reason.all([in_words(one), unused] if unused else [in_words(one)])),
-            "tied": one.tied,
+            "left_out": one.exclusion,
+            "words": _said(Reason.all([describe_photo(one), unused] if unused else [describe_photo(one)])),
+            "tied": one.tied_to,
             "error_m": one.error_m,
             "residual_m": one.residual_m,
-            "outline": shapely.to_wkb(outline_in_degrees(one, flight.frame), hex=True),
+            "outline": shapely.to_wkb(footprint_in_degrees(one, flight.frame), hex=True),
         }
         for one in flight.photos
     ]
@@ -123,7 +124,7 @@ def _flight(
         "date_source": source,
         "cog": str(cog),
         "photos": placed,
-        "unplaced": [{"file": files[photo.path], "reason": _said(reason)} for photo, reason in flight.unplaced],
+        "unplaced": [{"file": files[photo.path], "reason": _said(reason)} for photo, reason in flight.failed],
     }
 
 

@@ -1,4 +1,4 @@
-"""What photos say of themselves is believed as far as it deserves, and what cannot be placed is told why."""
+"""Tags of photos are read and validated; photos that cannot be oriented are rejected with a reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from imagery.drone.flights import flight_date, group_flights
 from imagery.drone.photo import Photo
 from imagery.drone.photo_check import check_photo
 from imagery.drone.settings import drone_settings
-from training.synthetic.flight import Camera, Station, Told, write_photo
+from training.synthetic.drone_flight import Camera, PhotoMetadata, Station, write_photo
 
 TODAY = dt.date(2026, 11, 20)
 TAKEN = dt.datetime(2026, 11, 18, 10, 0)  # noqa: DTZ001  (by the camera's clock)
@@ -27,102 +27,116 @@ AT = Station(489_700.0, 3_424_100.0, 60.0, 30.0)
 
 
 def photo(
-    folder: Path, told: Told | None = None, name: str = "DJI_0001.JPG", taken: dt.datetime = TAKEN, **given: Any
+    folder: Path,
+    metadata: PhotoMetadata | None = None,
+    name: str = "DJI_0001.JPG",
+    taken: dt.datetime = TAKEN,
+    **given: Any,
 ) -> Photo:
-    """A small photo, written and read."""
+    """Write a small photo and read it."""
     size: tuple[int, int] = given.pop("size", (64, 48))
     path = folder / name.replace("/", "_")
     pixels = np.random.default_rng(1).integers(0, 255, (size[1], size[0], 3), np.uint8)
-    write_photo(path, pixels, given.pop("at", AT), Camera(size[0], size[1], 60.0), DEGREES, taken, told)
+    write_photo(path, pixels, given.pop("at", AT), Camera(size[0], size[1], 60.0), DEGREES, taken, metadata)
     return check_photo(path, name, drone_settings(), limits=Limits(), today=TODAY, **given)
 
 
-def test_position_height_view_lens_and_day_are_read(tmp_path: Path) -> None:
-    seen = photo(tmp_path)
-    assert DEGREES.transform(AT.x, AT.y) == pytest.approx((seen.longitude, seen.latitude), abs=1e-8)
-    assert (seen.height_m, seen.off_nadir_deg, seen.date) == (60.0, 0.0, TAKEN.date())
-    assert seen.yaw_deg == pytest.approx(30.0, abs=0.3)  # the grid's north is not quite the true one
-    assert seen.lens.focal_px == pytest.approx(60.0, rel=1e-3)
-    assert seen.lens.source == "camera table"
-    assert Photo.from_json(seen.to_json()) == seen
+def test_position_height_attitude_lens_and_date_are_read(tmp_path: Path) -> None:
+    read = photo(tmp_path)
+    assert DEGREES.transform(AT.x, AT.y) == pytest.approx((read.longitude, read.latitude), abs=1e-8)
+    assert (read.height_m, read.off_nadir_deg, read.date) == (60.0, 0.0, TAKEN.date())
+    assert read.yaw_deg == pytest.approx(30.0, abs=0.3)  # grid north differs slightly from true north
+    assert read.lens.focal_px == pytest.approx(60.0, rel=1e-3)
+    assert read.lens.source == "camera table"
+    assert Photo.from_json(read.to_json()) == read
 
 
-def test_the_drones_own_calibration_is_used_unless_it_straightened_the_photo(tmp_path: Path) -> None:
+def test_calibration_in_tags_is_used_unless_the_photo_is_undistorted(tmp_path: Path) -> None:
     data = ' drone-dji:DewarpData="2018-09-04;61.0,61.2,0.5,-0.4,-0.26,0.10,0.0001,-0.0003,-0.03"'
-    raw = photo(tmp_path, Told(extra=data)).lens
+    raw = photo(tmp_path, PhotoMetadata(extra=data)).lens
     assert raw.focal_px == pytest.approx(61.1, abs=0.01)
     assert (raw.centre_x, raw.distortion[0]) == (0.5, -0.26)
     corner = np.array([[2.0, 3.0]])
     assert np.allclose(raw.pixels(raw.directions(corner)), corner, atol=1e-3)
-    assert photo(tmp_path, Told(extra=data + ' drone-dji:DewarpFlag="1"')).lens.distortion == (0, 0, 0, 0, 0)
+    assert photo(tmp_path, PhotoMetadata(extra=data + ' drone-dji:DewarpFlag="1"')).lens.distortion == (0, 0, 0, 0, 0)
 
 
-def test_a_photo_without_attitude_is_taken_as_looking_down_and_believed_less(tmp_path: Path) -> None:
-    plain = photo(tmp_path, Told(attitude=False, relative_height=False, model="FC9999"))
+def test_photo_without_attitude_is_assumed_to_look_down_with_larger_noise(tmp_path: Path) -> None:
+    plain = photo(tmp_path, PhotoMetadata(attitude=False, relative_height=False, model="FC9999"))
     assert (plain.pitch_deg, plain.yaw_deg, plain.height_m) == (-90.0, None, None)
     assert plain.noise == drone_settings().sensors.exif
     assert plain.lens.source == "35 mm equivalent"
-    assert "looking straight down" in plain.remarks[0]
+    assert "assumed to look straight down" in plain.remarks[0]
 
 
 @pytest.mark.parametrize(
-    ("told", "given", "why"),
+    ("metadata", "given", "reason"),
     [
-        (Told(position=False), {}, "it holds no position"),
-        (Told(latitude=(IFDRational(30), IFDRational(0, 0), IFDRational(1))), {}, "zero denominator"),
-        (Told(latitude=(IFDRational(95), IFDRational(0), IFDRational(0))), {}, "no latitude and longitude"),
+        (PhotoMetadata(position=False), {}, "it holds no position"),
+        (PhotoMetadata(latitude=(IFDRational(30), IFDRational(0, 0), IFDRational(1))), {}, "zero denominator"),
+        (
+            PhotoMetadata(latitude=(IFDRational(95), IFDRational(0), IFDRational(0))),
+            {},
+            "is not a latitude and longitude",
+        ),
         (None, {"size": (48, 160)}, "a vertical panorama"),
         (None, {"size": (200, 40)}, "a panorama"),
         (None, {"at": Station(AT.x, AT.y, 60.0, 0.0, tilt_ahead=55.0)}, "looked 55° away .* up to 30°"),
         (None, {"at": Station(AT.x, AT.y, 0.4, 0.0)}, "0.4 m above the take-off point"),
     ],
 )
-def test_what_cannot_be_placed_is_refused_with_the_reason(
-    tmp_path: Path, told: Told | None, given: dict[str, Any], why: str
+def test_photos_that_cannot_be_oriented_are_rejected_with_the_reason(
+    tmp_path: Path, metadata: PhotoMetadata | None, given: dict[str, Any], reason: str
 ) -> None:
-    with pytest.raises(ImageError, match=why):
-        photo(tmp_path, told, **given)
+    with pytest.raises(ImageError, match=reason):
+        photo(tmp_path, metadata, **given)
 
 
-def test_hostile_and_broken_photos_are_refused(tmp_path: Path) -> None:
+def test_malicious_and_damaged_photos_are_rejected(tmp_path: Path) -> None:
     photo(tmp_path)
-    whole = (tmp_path / "DJI_0001.JPG").read_bytes()
-    cut = tmp_path / "cut.jpg"
-    cut.write_bytes(whole[:-200])
+    complete = (tmp_path / "DJI_0001.JPG").read_bytes()
+    damaged = tmp_path / "damaged.jpg"
+    damaged.write_bytes(complete[:-200])
     with pytest.raises(ImageError, match="truncated or damaged"):
-        check_photo(cut, "cut.jpg", drone_settings(), limits=Limits(), today=TODAY)
+        check_photo(damaged, "damaged.jpg", drone_settings(), limits=Limits(), today=TODAY)
     plain = tmp_path / "plain.jpg"
     Image.new("RGB", (64, 48)).save(plain)
     with pytest.raises(ImageError, match="without the tags of a camera"):
         check_photo(plain, "plain.jpg", drone_settings(), limits=Limits(), today=TODAY)
-    bomb = whole.replace(b'<x:xmpmeta xmlns:x="adobe:ns:meta/">', b'<x:xmpmeta xmlns:x="adobe:ns:meta/"<')
-    cut.write_bytes(bomb)  # XMP that is none: the photo counts as one that tells no attitude
-    seen = check_photo(cut, "cut.jpg", drone_settings(), limits=Limits(), today=TODAY)
-    assert seen.noise == drone_settings().sensors.exif
+    bomb = complete.replace(b'<x:xmpmeta xmlns:x="adobe:ns:meta/">', b'<x:xmpmeta xmlns:x="adobe:ns:meta/"<')
+    damaged.write_bytes(bomb)  # invalid XMP: the photo counts as one without attitude
+    read = check_photo(damaged, "damaged.jpg", drone_settings(), limits=Limits(), today=TODAY)
+    assert read.noise == drone_settings().sensors.exif
 
 
 @pytest.mark.parametrize(
-    ("taken", "told", "name", "given", "expected"),
+    ("taken", "metadata", "name", "given", "expected"),
     [
-        (TAKEN.replace(year=2015), Told(gps_date="2026:11:18"), "a.jpg", None, (dt.date(2026, 11, 18), "satellites")),
+        (
+            TAKEN.replace(year=2015),
+            PhotoMetadata(gps_date="2026:11:18"),
+            "a.jpg",
+            None,
+            (dt.date(2026, 11, 18), "satellites"),
+        ),
         (TAKEN.replace(year=1980), None, "a.jpg", dt.date(2026, 11, 1), (dt.date(2026, 11, 1), "given")),
         (TAKEN.replace(year=2031), None, "flight_20261117/a.jpg", None, (dt.date(2026, 11, 17), "file or folder name")),
         (TAKEN.replace(year=2019), None, "a.jpg", dt.date(2026, 11, 1), (dt.date(2026, 11, 1), "given")),
         (TAKEN.replace(year=1980), None, "a.jpg", None, (None, "unknown")),
     ],
 )
-def test_a_clock_that_is_off_by_years_is_not_believed(
-    tmp_path: Path, taken: dt.datetime, told: Told | None, name: str, given: dt.date | None, expected: Any
+def test_clock_that_is_off_by_years_is_rejected(
+    tmp_path: Path, taken: dt.datetime, metadata: PhotoMetadata | None, name: str, given: dt.date | None, expected: Any
 ) -> None:
-    seen = photo(tmp_path, told, name, taken, default_date=given)
-    assert (seen.date, seen.date_source) == expected
-    assert f"the camera's clock says {taken.date()}" in seen.remarks[-1]
+    read = photo(tmp_path, metadata, name, taken, default_date=given)
+    assert (read.date, read.date_source) == expected
+    assert f"the camera's clock says {taken.date()}" in read.remarks[-1]
 
 
-def test_flights_are_told_apart_by_camera_pause_and_place(tmp_path: Path) -> None:
+def test_photos_are_grouped_into_flights_by_camera_pause_and_place(tmp_path: Path) -> None:
     minutes = [0, 1, 2, 90, 91]
     one = [photo(tmp_path, name=f"{n}.jpg", taken=TAKEN + dt.timedelta(minutes=n)) for n in minutes]
-    other = photo(tmp_path, Told(model="FC330"), "other.jpg", TAKEN + dt.timedelta(minutes=1))
+    other = photo(tmp_path, PhotoMetadata(model="FC330"), "other.jpg", TAKEN + dt.timedelta(minutes=1))
     far = photo(tmp_path, None, "far.jpg", TAKEN + dt.timedelta(minutes=92), at=Station(AT.x + 9000, AT.y, 60, 0))
     flights = group_flights([far, other, *reversed(one)], drone_settings())
     names = [[photo.name for photo in flight] for flight in flights]

@@ -128,7 +128,7 @@ def test_photos_become_one_scene_and_what_is_none_is_told(context: Context, tmp_
     assert "placed coarsely" in files["far.jpg"].reason
     assert "heights.tif covers 0% of the ground" in files["far.jpg"].reason
     assert not any("heights.tif" in file.reason for file in of_flight)
-    assert "clock says 1980-11-10, which cannot be" in files["far.jpg"].reason
+    assert "clock says 1980-11-10, which is impossible" in files["far.jpg"].reason
     assert "相机时钟为 1980-11-10，不可能" in files["far.jpg"].reason.said("zh")
     [scene_id] = {file.scene_id for file in of_flight}
     assert files["far.jpg"].scene_id != scene_id
@@ -174,4 +174,4 @@ def test_a_mosaic_is_begun_when_its_batch_has_nothing_else_to_check(
     assert run_job(context, mosaic.id) == "done"
     files: list[FileReport] = list(work_off(context, batch).files)
     assert {file.state for file in files} == {"placed"}
-    assert all("placed by its neighbours" in file.reason for file in files)
+    assert all("placed relative to its neighbours" in file.reason for file in files)
