@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import shapely
-from pyproj import Geod
 from shapely.geometry.base import BaseGeometry
 
-ELLIPSOID = Geod(ellps="GRS80")
-"""That of CGCS2000 to a tenth of a millimetre."""
+from imagery.ellipsoid import ELLIPSOID
 
 
 class Overlap(NamedTuple):

@@ -1,4 +1,4 @@
-"""Fragments of all blocks → changes. What comes out does not depend on where the blocks were cut."""
+"""Merging of fragments across blocks into changes. The result does not depend on how the grid was divided."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from shapely.geometry import Polygon
 from shapely.geometry.polygon import orient
 
 from enforcement.units import mu
+from imagery.ellipsoid import ELLIPSOID
 from inference.changes import Change, Kind
 from inference.fragments import Fragment
-from inference.pair import ELLIPSOID, LONLAT
+from inference.pair import LONLAT
 from inference.settings import MinimumAreas
 
-EDGE_MAY_MOVE_PX = 1.0
-"""How far simplifying may move an outline."""
+SIMPLIFY_TOLERANCE_PX = 1.0
+"""Tolerance of the simplification of outlines."""
 
-GONE_BELOW = -0.3
-"""Mean direction (−1 gone … +1 new) below which something is gone. Not 0: works appear far more often than they vanish,
-so a sign in doubt is taken for the usual one."""
+DEMOLITION_BELOW = -0.3
+"""Mean direction (−1 gone … +1 new) below which a change is a demolition. Not 0, because construction is far more
+frequent than demolition: an uncertain sign counts as construction."""
 
-THINNEST_PX = 3.0
-"""Mean width below which a change is a sliver: the edge of something that stands a little differently."""
+MIN_MEAN_WIDTH_PX = 3.0
+"""Mean width below which a change is a sliver along a misregistered edge."""
 
 
 @dataclass(frozen=True)
-class _Joined:
+class _MergedFragment:
     output: str
     polygon: Polygon
     pixels: int
@@ -40,44 +41,46 @@ class _Joined:
 
 
 def _canonical(polygon: Polygon) -> Polygon:
-    """The same outline with corners only, beginning at one corner: seams leave no vertex behind."""
-    # normalised, a ring begins at its lowest leftmost point, which is a corner, so that none is in the way
+    """Return the outline without collinear vertices, which seams leave, and with a canonical start vertex."""
+    # a normalized ring starts at its lowest leftmost point, a corner, so simplification can remove all other vertices
     return shapely.normalize(shapely.simplify(shapely.normalize(polygon), 0))
 
 
-def join_fragments(fragments: Iterable[Fragment]) -> list[_Joined]:
-    """Join what touches across block seams along an edge, per output."""
-    joined: list[_Joined] = []
+def merge_fragments(fragments: Iterable[Fragment]) -> list[_MergedFragment]:
+    """Merge fragments that share an edge across block seams, per output."""
+    merged: list[_MergedFragment] = []
     by_output: dict[str, list[Fragment]] = {}
     for fragment in fragments:
         if fragment.on_seam:
             by_output.setdefault(fragment.output, []).append(fragment)
         else:
-            joined.append(
-                _Joined(fragment.output, fragment.polygon, fragment.pixels, fragment.probability, fragment.direction)
+            merged.append(
+                _MergedFragment(
+                    fragment.output, fragment.polygon, fragment.pixels, fragment.probability, fragment.direction
+                )
             )
     for output, parts in by_output.items():
-        whole = shapely.get_parts(shapely.unary_union([part.polygon for part in parts]))
-        tree = shapely.STRtree(whole)
-        members: list[list[Fragment]] = [[] for _ in whole]
+        outlines = shapely.get_parts(shapely.unary_union([part.polygon for part in parts]))
+        tree = shapely.STRtree(outlines)
+        members: list[list[Fragment]] = [[] for _ in outlines]
         for part in parts:
             index = tree.query(part.polygon.representative_point(), predicate="within")
             members[int(index[0])].append(part)
-        joined += [
-            _Joined(
+        merged += [
+            _MergedFragment(
                 output,
                 polygon,
                 sum(part.pixels for part in group),
                 sum(part.probability for part in group),
                 sum(part.direction for part in group),
             )
-            for polygon, group in zip(whole, members, strict=True)
+            for polygon, group in zip(outlines, members, strict=True)
         ]
-    return joined
+    return merged
 
 
-def _kind(part: _Joined) -> Kind:
-    if part.direction / part.pixels < GONE_BELOW:
+def _kind(part: _MergedFragment) -> Kind:
+    if part.direction / part.pixels < DEMOLITION_BELOW:
         return "demolition"
     return "construction" if part.output == "building" else "ground"
 
@@ -87,19 +90,19 @@ def _without_small_holes(polygon: Polygon, smallest_px: float) -> Polygon:
 
 
 def _simplified(polygon: Polygon) -> Polygon:
-    simple = shapely.simplify(polygon, EDGE_MAY_MOVE_PX, preserve_topology=True)
-    return simple if simple.is_valid and not simple.is_empty else polygon
+    simplified = shapely.simplify(polygon, SIMPLIFY_TOLERANCE_PX, preserve_topology=True)
+    return simplified if simplified.is_valid and not simplified.is_empty else polygon
 
 
 def merge_changes(
     fragments: Sequence[Fragment], grid: GeoBox, pixel_area_m2: float, minimum: MinimumAreas
 ) -> tuple[Change, ...]:
-    """Join fragments, drop what is below the minimum mapping unit, and place the rest on the map.
+    """Merge fragments, drop changes below the minimum mapping unit, and transform outlines to map coordinates.
 
     Args:
         fragments: of all blocks of one scan, in any order.
         grid: the scan's grid.
-        pixel_area_m2: ground of one grid pixel.
+        pixel_area_m2: ground area of one grid pixel.
         minimum: minimum mapping unit by kind, m².
 
     Returns:
@@ -108,12 +111,12 @@ def merge_changes(
     to_lonlat = (
         None if grid.crs is None else Transformer.from_crs(CRS.from_user_input(str(grid.crs)), LONLAT, always_xy=True)
     )
-    found: list[tuple[tuple[float, float], Kind, float, Polygon, Polygon | None, float]] = []
-    for part in join_fragments(fragments):
+    located: list[tuple[tuple[float, float], Kind, float, Polygon, Polygon | None, float]] = []
+    for part in merge_fragments(fragments):
         kind = _kind(part)
         smallest = getattr(minimum, kind)
         outline = _canonical(_without_small_holes(part.polygon, smallest / pixel_area_m2))
-        if 2 * outline.area / outline.length < THINNEST_PX:
+        if 2 * outline.area / outline.length < MIN_MEAN_WIDTH_PX:
             continue
         outline = _simplified(outline)
         a = grid.affine
@@ -126,11 +129,11 @@ def merge_changes(
             area = abs(ELLIPSOID.geometry_area_perimeter(lonlat)[0])
         if area < smallest or math.isnan(area):
             continue
-        middle = outline.representative_point()
+        point = outline.representative_point()
         score = part.probability / part.pixels
-        found.append(((middle.y, middle.x), kind, score, orient(polygon), lonlat, area))
-    found.sort(key=lambda item: (item[0], item[1]))
+        located.append(((point.y, point.x), kind, score, orient(polygon), lonlat, area))
+    located.sort(key=lambda item: (item[0], item[1]))
     return tuple(
         Change(number, kind, round(score, 4), polygon, lonlat, round(area, 2), round(mu(area), 4))
-        for number, (_, kind, score, polygon, lonlat, area) in enumerate(found, 1)
+        for number, (_, kind, score, polygon, lonlat, area) in enumerate(located, 1)
     )

@@ -1,4 +1,4 @@
-"""Two scenes on one common grid: what can be compared, at which resolution, and how pieces of it are read."""
+"""Common grid of two scenes: checks that they can be compared, and chooses CRS, extent and resolution."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Transformer
 from shapely.geometry import Polygon
 
 from errors import NotComparable, SettingsError
 from imagery import Patch, Scene
-from inference.raster_source import Readable
+from imagery.ellipsoid import ELLIPSOID
+from inference.raster_source import RasterSource
 from inference.settings import ScanSettings
-from model.radiometric_normalization import Table, balance_table
+from model.radiometric_normalization import LookupTable, normalization_table
 
 LONLAT = CRS.from_epsg(4326)
-ELLIPSOID = Geod(ellps="WGS84")
 OVERVIEW_SIDE = 1024
-"""Longer side, in pixels, of the overview from which a date's exposure is measured."""
+"""Longer side, in pixels, of the overview that radiometric statistics are computed from."""
 
-ENLARGED_AT_MOST = 4.0
-"""Times that an image coarser than the profile's resolution is enlarged to be looked at there. The network knows things
-by their size in pixels: training pairs reduced to 1.1 m scored F1 0.37 at 1.1 m and 0.51 enlarged to 0.5 m, reduced to
-2 m 0.32 and 0.48 (LEVIR training tiles at 0.5 m with a change, every fourth; weights at step 2650). Finer than this
-the pixels only cost time."""
+MAX_UPSAMPLING = 4.0
+"""Largest factor by which an image coarser than the profile's resolution is upsampled to it. The network recognizes
+objects by their size in pixels: training pairs downsampled to 1.1 m scored F1 0.37 at 1.1 m and 0.51 upsampled to
+0.5 m; downsampled to 2 m, 0.32 and 0.48 (LEVIR training tiles at 0.5 m with a change, every fourth; weights at step
+2650). More upsampling only costs time."""
 
 
 @dataclass(frozen=True)
 class _Rescaled:
-    """A scene without coordinates, addressed in the pixels of the other date: same ground, other pixel size."""
+    """A scene without coordinates, addressed in pixels of the other date, which has the same extent."""
 
-    scene: Readable
+    scene: RasterSource
     scale: Affine
 
     def read(self, geobox: GeoBox, shift: NDArray[np.float32] | None = None) -> Patch:
@@ -48,21 +48,21 @@ class Pair:
 
     Attributes:
         before: the earlier date.
-        after: the later date; changes get its geometry.
-        grid: common grid, square pixels. In a metric CRS; or CRS None and pixels of the later image.
+        after: the later date; changes are located by its geometry.
+        grid: common grid of square pixels, in a metric CRS; without coordinates in pixels of the later image, CRS None.
         resolution_m: side of a grid pixel on the ground, metres.
-        pixel_area_m2: ground of one grid pixel, ellipsoidal.
+        pixel_area_m2: ellipsoidal ground area of one grid pixel.
     """
 
-    before: Readable
-    after: Readable
+    before: RasterSource
+    after: RasterSource
     grid: GeoBox
     resolution_m: float
     pixel_area_m2: float
 
 
 def resolution_for(before: Scene, after: Scene, settings: ScanSettings) -> float:
-    """Metres per pixel that the pair is compared at.
+    """Return the resolution, in metres per pixel, at which the pair is compared.
 
     Raises:
         NotComparable: the two images differ too much in scale.
@@ -72,7 +72,7 @@ def resolution_for(before: Scene, after: Scene, settings: ScanSettings) -> float
         raise NotComparable(
             f"The images differ too much in scale: {before.name} has {before.gsd_m:.3g} m per pixel, "
             f"{after.name} {after.gsd_m:.3g} m, a ratio of {coarser / finer:.1f}; "
-            f"up to {settings.max_scale_ratio:g} can be compared.",
+            f"the largest allowed ratio is {settings.max_scale_ratio:g}.",
             "pair.scale",
             before=before.name,
             before_m=before.gsd_m,
@@ -80,11 +80,11 @@ def resolution_for(before: Scene, after: Scene, settings: ScanSettings) -> float
             after_m=after.gsd_m,
             most=settings.max_scale_ratio,
         )
-    return max(settings.profile.resolution_m, coarser / ENLARGED_AT_MOST)
+    return max(settings.profile.resolution_m, coarser / MAX_UPSAMPLING)
 
 
 def _footprint(geobox: GeoBox, crs: CRS) -> Polygon:
-    """Outline of a geobox in ``crs``, its edges cut into short pieces so that curved ones stay curved."""
+    """Return the outline of a geobox in ``crs``; edges are densified so that they stay curved after projection."""
     rows, columns = geobox.shape
     steps = np.linspace(0, 1, 33)[:-1]
     ring = [(s * columns, 0) for s in steps] + [(columns, s * rows) for s in steps]
@@ -93,74 +93,75 @@ def _footprint(geobox: GeoBox, crs: CRS) -> Polygon:
     source = CRS.from_user_input(str(geobox.crs))
     if source == crs:
         return outline
-    turn = Transformer.from_crs(source, crs, always_xy=True)
-    return shapely.transform(outline, turn.transform, interleaved=False)
+    transformer = Transformer.from_crs(source, crs, always_xy=True)
+    return shapely.transform(outline, transformer.transform, interleaved=False)
 
 
 def _is_metric(crs: CRS, footprint: Polygon) -> bool:
-    """Whether a metre of the CRS is a metre on the ground, to 1 %, in the middle of ``footprint``."""
+    """Whether a metre in the CRS is a metre on the ground, within 1 %, at the centre of ``footprint``."""
     if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info[:2]):
         return False
     x, y = footprint.centroid.x, footprint.centroid.y
-    turn = Transformer.from_crs(crs, LONLAT, always_xy=True)
+    to_lonlat = Transformer.from_crs(crs, LONLAT, always_xy=True)
     for dx, dy in ((1000, 0), (0, 1000)):
-        (lon0, lon1), (lat0, lat1) = turn.transform([x, x + dx], [y, y + dy])
+        (lon0, lon1), (lat0, lat1) = to_lonlat.transform([x, x + dx], [y, y + dy])
         if not math.isclose(ELLIPSOID.inv(lon0, lat0, lon1, lat1)[2], 1000, rel_tol=0.01):
             return False
     return True
 
 
 def _metric_crs(before: Scene, after: Scene) -> CRS:
-    """The later image's CRS if it measures in metres on the ground, else the earlier one's, else the UTM zone."""
+    """Return the later image's CRS if it is metric, else the earlier one's if that is, else the UTM zone."""
     for scene in (after, before):
         crs = CRS.from_user_input(str(scene.geobox.crs))
         if _is_metric(crs, _footprint(scene.geobox, crs)):
             return crs
-    middle = _footprint(after.geobox, LONLAT).centroid
-    zone = min(60, max(1, math.floor((middle.x + 180) / 6) + 1))
-    return CRS.from_epsg((32600 if middle.y >= 0 else 32700) + zone)
+    centre = _footprint(after.geobox, LONLAT).centroid
+    zone = min(60, max(1, math.floor((centre.x + 180) / 6) + 1))
+    return CRS.from_epsg((32600 if centre.y >= 0 else 32700) + zone)
 
 
-def _where(footprint: Polygon, crs: CRS) -> str:
-    turn = Transformer.from_crs(crs, LONLAT, always_xy=True)
-    lon, lat = turn.transform(footprint.centroid.x, footprint.centroid.y)
+def _format_position(footprint: Polygon, crs: CRS) -> str:
+    to_lonlat = Transformer.from_crs(crs, LONLAT, always_xy=True)
+    lon, lat = to_lonlat.transform(footprint.centroid.x, footprint.centroid.y)
     return f"{abs(lat):.4f}°{'N' if lat >= 0 else 'S'} {abs(lon):.4f}°{'E' if lon >= 0 else 'W'}"
 
 
-def _placed_grid(before: Scene, after: Scene, resolution: float, settings: ScanSettings) -> GeoBox:
+def _georeferenced_grid(before: Scene, after: Scene, resolution: float, settings: ScanSettings) -> GeoBox:
     crs = _metric_crs(before, after)
-    one, other = _footprint(before.geobox, crs), _footprint(after.geobox, crs)
-    common = one.intersection(other)
-    share = common.area / min(one.area, other.area)
-    if common.is_empty or share < settings.min_overlap:
-        away = one.centroid.distance(other.centroid)
+    earlier, later = _footprint(before.geobox, crs), _footprint(after.geobox, crs)
+    common = earlier.intersection(later)
+    overlap = common.area / min(earlier.area, later.area)
+    if common.is_empty or overlap < settings.min_overlap:
+        distance = earlier.centroid.distance(later.centroid)
         raise NotComparable(
-            f"The images hardly show the same ground: {share:.1%} of the smaller one is covered by the other "
-            f"(at least {settings.min_overlap:.0%} is needed). {before.name} lies at {_where(one, crs)}, "
-            f"{after.name} at {_where(other, crs)}, {away / 1000:.1f} km away. "
+            f"The images hardly overlap: {overlap:.1%} of the smaller one is covered by the other "
+            f"(at least {settings.min_overlap:.0%} is needed). {before.name} is at {_format_position(earlier, crs)}, "
+            f"{after.name} at {_format_position(later, crs)}, {distance / 1000:.1f} km away. "
             "Check the files and their coordinate systems.",
             "pair.overlap",
             before=before.name,
             after=after.name,
-            share=share,
+            share=overlap,
             least=settings.min_overlap,
-            away_km=away / 1000,
+            away_km=distance / 1000,
         )
     left, bottom, right, top = common.bounds
     columns, rows = (max(1, round((high - low) / resolution)) for low, high in ((left, right), (bottom, top)))
-    # anchored to multiples of the resolution: the same place has the same grid on every date
+    # aligned to multiples of the resolution, so that scans of other dates of the same place share the grid
     x, y = math.floor(left / resolution) * resolution, math.ceil(top / resolution) * resolution
     return GeoBox((rows, columns), Affine(resolution, 0, x, 0, -resolution, y), crs.to_wkt())
 
 
-def _pixel_pair(before: Scene, after: Scene, resolution: float) -> tuple[Readable, GeoBox]:
+def _pixel_pair(before: Scene, after: Scene, resolution: float) -> tuple[RasterSource, GeoBox]:
+    """Return the earlier scene in pixels of the later one, and the common grid in pixels of the later one."""
     scale = Affine.scale(before.width / after.width, before.height / after.height)
     ground = [(scene.width * scene.gsd_m, scene.height * scene.gsd_m) for scene in (before, after)]
     if any(not math.isclose(a, b, rel_tol=0.02) for a, b in zip(*ground, strict=True)):
         raise NotComparable(
-            f"Without coordinates both images must show the same ground: {before.name} covers "
+            f"Images without coordinates must show the same ground: {before.name} covers "
             f"{ground[0][0]:.0f} × {ground[0][1]:.0f} m, {after.name} {ground[1][0]:.0f} × {ground[1][1]:.0f} m. "
-            "Crop them to the same place, or give images with coordinates.",
+            "Crop them to the same extent, or use images with coordinates.",
             "pair.other_ground",
             before=before.name,
             after=after.name,
@@ -176,44 +177,44 @@ def _pixel_area(grid: GeoBox) -> float:
 
 
 def common_pair(before: Scene, after: Scene, settings: ScanSettings) -> Pair:
-    """Lay two scenes onto one grid at the resolution of detection.
+    """Put two scenes on one grid at the resolution of detection.
 
     Raises:
         NotComparable: too little overlap, scales too different, dates in the wrong order, or the same file twice.
-        SettingsError: one image has coordinates and the other has none.
+        SettingsError: only one of the images has coordinates.
     """
     if before.path == after.path or before.path.samefile(after.path):
         raise NotComparable(
-            f"Both dates are the same file, {after.name}: there is nothing to compare. Give two images.",
+            f"Both dates are the same file, {after.name}: there is nothing to compare. Use two different images.",
             "pair.same",
             name=after.name,
         )
     if before.date and after.date and before.date > after.date:
         raise NotComparable(
-            f"The dates are in the wrong order: {before.name} is of {before.date}, {after.name} of {after.date}. "
-            "Give the earlier image first.",
+            f"The dates are in the wrong order: {before.name} is from {before.date}, {after.name} from {after.date}. "
+            "Put the earlier image first.",
             "pair.order",
             before=before.name,
             after=after.name,
         )
-    if before.placed != after.placed:
-        lacking, having = (before, after) if after.placed else (after, before)
+    if before.georeferenced != after.georeferenced:
+        without, other = (before, after) if after.georeferenced else (after, before)
         raise SettingsError(
-            f"{lacking.name} has no coordinates and {having.name} has: they cannot be laid onto each other. "
-            "Give the first one coordinates (a GeoTIFF, or a world file with a .prj).",
+            f"{without.name} has no coordinates, but {other.name} has: they cannot be put on one grid. "
+            f"Georeference {without.name} (GeoTIFF, or world file with a .prj).",
             "pair.no_place",
-            name=lacking.name,
+            name=without.name,
         )
     resolution = resolution_for(before, after, settings)
-    if not after.placed:
-        earlier, grid = _pixel_pair(before, after, resolution)
-        return Pair(earlier, after, grid, resolution, resolution**2)
-    grid = _placed_grid(before, after, resolution, settings)
+    if not after.georeferenced:
+        rescaled, grid = _pixel_pair(before, after, resolution)
+        return Pair(rescaled, after, grid, resolution, resolution**2)
+    grid = _georeferenced_grid(before, after, resolution, settings)
     return Pair(before, after, grid, resolution, _pixel_area(grid))
 
 
 def overview_of(grid: GeoBox, side: int) -> GeoBox:
-    """The same ground as ``grid`` with at most ``side`` pixels on its longer side, and never finer than the grid."""
+    """Return the extent of ``grid`` with at most ``side`` pixels on its longer side, never finer than ``grid``."""
     rows, columns = grid.shape
     factor = max(1.0, max(rows, columns) / side)
     shape = (max(1, round(rows / factor)), max(1, round(columns / factor)))
@@ -222,15 +223,15 @@ def overview_of(grid: GeoBox, side: int) -> GeoBox:
 
 
 @dataclass(frozen=True)
-class Exposure:
-    """The tables that bring both dates to one standard (:mod:`model.radiometric_normalization`)."""
+class NormalizationTables:
+    """Lookup tables for the radiometric normalization of both dates (:mod:`model.radiometric_normalization`)."""
 
-    before: Table
-    after: Table
+    before: LookupTable
+    after: LookupTable
 
 
-def measure_exposure(pair: Pair) -> Exposure:
-    """Measure both dates over the ground that both show.
+def measure_normalization(pair: Pair) -> NormalizationTables:
+    """Compute the normalization of both dates from the ground that is valid on both.
 
     Raises:
         NotComparable: no ground is valid on both dates.
@@ -240,10 +241,10 @@ def measure_exposure(pair: Pair) -> Exposure:
     both = before.valid & after.valid
     if not both.any():
         raise NotComparable(
-            "No ground is shown by both images: where they overlap, one or the other has no data "
+            "No ground is valid in both images: wherever they overlap, one of them has no data "
             f"(before: {before.valid.mean():.0%} valid, after: {after.valid.mean():.0%} valid).",
             "pair.no_ground",
             before=float(before.valid.mean()),
             after=float(after.valid.mean()),
         )
-    return Exposure(balance_table(before.rgb, both), balance_table(after.rgb, both))
+    return NormalizationTables(normalization_table(before.rgb, both), normalization_table(after.rgb, both))

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Geod, Transformer
+from pyproj import Transformer
 from shapely.geometry import Polygon
 
 from imagery.cameras.camera import Calibration, Pixel, Preset
 from imagery.cameras.homography import Floats, apply, by_element, by_pixel
+from imagery.ellipsoid import ELLIPSOID
 from imagery.error_ellipse import ErrorEllipse
 
-_ELLIPSOID = Geod(ellps="GRS80")
 _STEP_PX = 8.0  # edges are bent by the projection, so they are cut into pieces of this length first
 _DECIMALS = 8  # of a degree: a millimetre
 
@@ -80,7 +80,7 @@ def projected(calibration: Calibration, outline: Polygon) -> Polygon:
 
 def area_m2(outline: Polygon) -> float:
     """Ellipsoidal area in m² of an outline in longitude, latitude."""
-    return float(abs(_ELLIPSOID.geometry_area_perimeter(outline)[0]))
+    return float(abs(ELLIPSOID.geometry_area_perimeter(outline)[0]))
 
 
 def metres_per_pixel(calibration: Calibration, pixels: Floats) -> Floats:

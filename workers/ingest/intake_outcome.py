@@ -15,8 +15,9 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 
 from configs.service import LimitSettings
-from enforcement.overlap_ratio import ELLIPSOID, overlap, sound
+from enforcement.overlap_ratio import overlap, sound
 from errors import Reason
+from imagery.ellipsoid import ELLIPSOID
 from imagery.files.limits import Limits
 from service.context import Commit, Context, Work
 from store.objects.object_store import ObjectsUnavailable
