@@ -1,4 +1,4 @@
-"""Where an image lies: coordinate system, geotransform and how large a pixel is on the ground."""
+"""Georeference of an image: coordinate reference system, geotransform and ground sample distance."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from errors import ImageError
 _MIN_SINE = 1e-3  # axes of a geotransform closer than 0.06° are collinear
 
 
-class NoPlace(ImageError):  # noqa: N818  (says what is; a caller acts on it)
-    """A good image that does not say where it lies. ``what`` is the message without its advice."""
+class NotGeoreferenced(ImageError):  # noqa: N818  (a state that callers handle, not a malfunction)
+    """A valid image without a usable georeference.
 
-    def __init__(self, what: str, advice: str, code: str, name: str) -> None:
-        """Keep both sentences; ``code`` and ``name`` as of :class:`errors.Reason`."""
-        super().__init__(f"{what} {advice}", code, name=name)
-        self.what = what
+    Attributes:
+        problem: the message without its advice.
+    """
+
+    def __init__(self, problem: str, advice: str, code: str, name: str) -> None:
+        """Join problem and advice to the message; ``code`` and ``name``: see :class:`errors.Reason`."""
+        super().__init__(f"{problem} {advice}", code, name=name)
+        self.problem = problem
 
 
 def crs_from_argument(text: str) -> CRS:
-    """CRS from "EPSG:4547" or WKT, and from nothing else, so that no file or address is followed.
+    """Parse "EPSG:4547" or WKT, and nothing else, so that no file or URL is opened.
 
     Raises:
         ImageError: it is neither.
@@ -34,11 +38,11 @@ def crs_from_argument(text: str) -> CRS:
             return CRS.from_epsg(int(text[5:]))
         return CRS.from_wkt(text)
     except (CRSError, ValueError):
-        raise ImageError(f"{text[:60]!r} is no known coordinate system. Give it like EPSG:4547.") from None
+        raise ImageError(f"{text[:60]!r} is not a known coordinate system. Give one like EPSG:4547.") from None
 
 
 def usable_crs(crs: CRS | None) -> CRS | None:
-    """Horizontal part of a CRS, or None for a local or geocentric one, which has no place on the map."""
+    """Return the horizontal part of a CRS, or None for a local or geocentric one, which cannot be put on a map."""
     if crs is None:
         return None
     if crs.is_compound:
@@ -47,7 +51,7 @@ def usable_crs(crs: CRS | None) -> CRS | None:
 
 
 def check_transform(transform: Affine, name: str) -> None:
-    """Raise ImageError for a geotransform that maps the image onto a point or a line, or to nowhere."""
+    """Raise ImageError for a geotransform that is not finite or maps the image onto a point or a line."""
     across, down = math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
     finite = all(math.isfinite(value) for value in transform[:6])
     if (
@@ -65,10 +69,10 @@ def check_transform(transform: Affine, name: str) -> None:
 
 
 def ground_sample_distance(geobox: GeoBox, name: str) -> float:
-    """Metres on the ground per pixel at the centre of a placed grid, mean of both axes, measured on the ellipsoid.
+    """Return the metres on the ground per pixel at the centre of a grid, measured on the ellipsoid: mean of both axes.
 
     Raises:
-        ImageError: the grid lies where its CRS is not defined.
+        ImageError: the grid is outside the area of its CRS.
     """
     crs = CRS.from_wkt(geobox.crs.to_wkt())
     rows, columns = geobox.shape
@@ -94,7 +98,7 @@ def ground_sample_distance(geobox: GeoBox, name: str) -> float:
     mean = sum(lengths) / len(lengths)
     if not math.isfinite(mean) or mean <= 0 or any(abs(v) > 90.0 + 1e-6 for v in lat):
         raise ImageError(
-            f"{name} has its centre at {x[0]:g}, {y[0]:g}, which is no place in {crs.name}. "
+            f"{name} has its centre at {x[0]:g}, {y[0]:g}, which is not a valid position in {crs.name}. "
             "Check that it was saved with the right coordinate system.",
             "place.outside",
             name=name,

@@ -1,4 +1,4 @@
-"""What Tuban needs to know of a file before it reads a pixel: gathered with the one driver that may open it."""
+"""Read the metadata of an image: georeference, bands, validity and tags, but no pixels."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from errors import ImageError
 from imagery.files.formats import Format
-from imagery.files.header_limits import Declared, broken
+from imagery.files.header_limits import RasterLayout, damaged_file
 from imagery.pyramid import Validity
 
 DTYPES = ("uint8", "uint16", "int16", "float32")
 
 
 @dataclass(frozen=True)
-class Header:
+class ImageMetadata:
     """Metadata of one image.
 
     Attributes:
-        transform: from (column, row) to (x, y), None where the file gives none.
-        crs: None where the file gives none.
-        control_points: the file has ground control points, or a camera model (RPC), and no geotransform.
-        tags: of all namespaces together.
+        transform: from (column, row) to (x, y), or None if the file has none.
+        crs: None if the file has none.
+        control_points: whether the file has ground control points or a camera model (RPC) instead of a geotransform.
+        colours, descriptions: colour interpretation and name of each band, as rasterio returns them.
+        palette: whether the only band holds indices into a colour table.
+        tags: of all namespaces.
     """
 
     width: int
@@ -46,46 +48,51 @@ class Header:
     tags: dict[str, str]
 
 
-def read_header(path: Path, file_format: Format, declared: Declared, name: str) -> Header:
-    """Open a file that lies alone, look at its metadata and close it.
+def read_metadata(path: Path, file_format: Format, layout: RasterLayout, name: str) -> ImageMetadata:
+    """Read the metadata of an isolated file (:func:`imagery.files.safe_file.isolate_file`).
+
+    Args:
+        path: of the file.
+        file_format: its only driver may open it.
+        layout: from its header, read without GDAL.
+        name: for messages.
 
     Raises:
-        ImageError: the driver refuses it, or it differs from what its own bytes declared, or holds a type of number
-            that is not read.
+        ImageError: the driver cannot open it, it differs from ``layout``, or its data type is not supported.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, driver=file_format.driver, sharing=False) as image:
-                return _header(image, declared, name)
+                return _metadata(image, layout, name)
     except rasterio.errors.RasterioError as error:
         line = str(error).splitlines()[0][:200] if str(error) else "no reason given"
-        raise broken(name, f"its header cannot be read ({line})") from None
+        raise damaged_file(name, f"its header cannot be read ({line})") from None
 
 
-def _header(image: rasterio.DatasetReader, declared: Declared, name: str) -> Header:
-    if (image.width, image.height) != (declared.width, declared.height):
-        raise broken(name, "its header contradicts itself about the size")
+def _metadata(image: rasterio.DatasetReader, layout: RasterLayout, name: str) -> ImageMetadata:
+    if (image.width, image.height) != (layout.width, layout.height):
+        raise damaged_file(name, "its header gives contradictory sizes")
     types = set(image.dtypes)
     if len(types) != 1 or not types <= set(DTYPES):
         raise ImageError(
-            f"{name} holds numbers of type {', '.join(sorted(types))}, and one of {', '.join(DTYPES)} was expected. "
+            f"{name} has pixels of type {', '.join(sorted(types))}; expected one of {', '.join(DTYPES)}. "
             "Convert it, for example with `gdal_translate -ot Float32`.",
             "file.numbers",
             name=name,
             types=", ".join(sorted(types)),
         )
-    placed = not image.transform.is_identity
-    control_points = not placed and (bool(image.gcps[0]) or image.rpcs is not None)
+    has_transform = not image.transform.is_identity
+    control_points = not has_transform and (bool(image.gcps[0]) or image.rpcs is not None)
     tags = dict(image.tags())
     for namespace in ("IMD", "IMAGERY", "EXIF"):
         tags.update(image.tags(ns=namespace))
-    return Header(
+    return ImageMetadata(
         width=image.width,
         height=image.height,
         count=image.count,
         dtype=image.dtypes[0],
-        transform=image.transform if placed else None,
+        transform=image.transform if has_transform else None,
         crs=_crs(image, name),
         control_points=control_points,
         colours=tuple(colour.name for colour in image.colorinterp),
@@ -104,7 +111,7 @@ def _crs(image: rasterio.DatasetReader, name: str) -> CRS | None:
         return CRS.from_epsg(epsg) if epsg else CRS.from_wkt(image.crs.to_wkt())
     except (CRSError, rasterio.errors.CRSError):
         raise ImageError(
-            f"{name} has a coordinate system that cannot be understood. Save it again with an EPSG code.",
+            f"{name} has an unknown coordinate system. Save it again with an EPSG code.",
             "place.unknown_system",
             name=name,
         ) from None
@@ -112,7 +119,7 @@ def _crs(image: rasterio.DatasetReader, name: str) -> CRS | None:
 
 def _validity(image: rasterio.DatasetReader) -> Validity:
     if image.count == 1 and image.colorinterp[0] == ColorInterp.palette:
-        return Validity("alpha", alpha_band=4)  # of the copy in colours that will be made
+        return Validity("alpha", alpha_band=4)  # of the RGBA copy that will be written
     for band, colour in enumerate(image.colorinterp, start=1):
         if colour == ColorInterp.alpha and image.count > 1:
             return Validity("alpha", alpha_band=band)

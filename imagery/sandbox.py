@@ -1,7 +1,8 @@
-"""Work on files from strangers in a process of its own: what a decoder does to that process is an answer, no accident.
+"""Decode untrusted files and streams in a resource-limited subprocess.
 
-:func:`run_apart` starts a program of ours, which calls :func:`serve` as the first thing it does: it gives itself limits
-before it imports anything that reads images, knows nothing of this process' environment, and ends with it.
+:func:`run_sandboxed` starts :mod:`imagery.sandbox_process`, which limits its own resources before it imports anything
+that decodes images, and then runs one task. A crash, a hang or an exhausted limit ends only that process; the caller
+gets a :class:`SandboxError`.
 """
 
 from __future__ import annotations
@@ -11,95 +12,105 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from imagery.files.limits import Limits
+from errors import CameraError, ImageError, OutputError, Reason, TubanError
+from imagery.files.limits import Limits
+from imagery.gdal_environment import ENVIRONMENT
 
-_REFUSED, _NO_ROOM = 3, 5  # exit codes; the reason stands on standard output
-_THREADS = 2  # that take processor time at once
-_END_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_PROGRAM = Path(__file__).with_name("sandbox_process.py")
+_ERRORS: dict[int, type[TubanError]] = {error.exit_code: error for error in (CameraError, ImageError, OutputError)}
 
 
-def run_apart(program: Path, task: dict[str, Any], *, limits: Limits, workdir: Path, most_bytes: int) -> Any:
-    """Run a program with a task, and return its answer; None: it died or went beyond its limits.
+class SandboxError(TubanError):
+    """A sandboxed process crashed, exceeded a limit or returned no result."""
+
+
+@dataclass(frozen=True)
+class ResourceLimits:
+    """Resource limits of one sandboxed process; None: unlimited.
+
+    Attributes:
+        wall_seconds: the process is killed after this time.
+        memory_bytes: address space (``RLIMIT_AS``).
+        cpu_seconds: processor time of all its threads (``RLIMIT_CPU``).
+        file_bytes: size of the largest file that it may write (``RLIMIT_FSIZE``).
+    """
+
+    wall_seconds: float
+    memory_bytes: int
+    cpu_seconds: int | None = None
+    file_bytes: int | None = None
+
+
+def decoding_limits(limits: Limits, *, file_bytes: int, threads: int = 2) -> ResourceLimits:
+    """Return the resource limits of a process that decodes images.
 
     Args:
-        program: a file of ours.
+        limits: its time and memory.
+        file_bytes: size of the largest file that it may write.
+        threads: that use processor time at once.
+    """
+    return ResourceLimits(
+        wall_seconds=limits.rewrite_seconds,
+        memory_bytes=limits.rewrite_memory_bytes,
+        cpu_seconds=limits.rewrite_seconds * threads,
+        file_bytes=file_bytes,
+    )
+
+
+def run_sandboxed(function: str, task: dict[str, Any], *, limits: ResourceLimits, workdir: Path) -> Any:
+    """Run one task in a sandboxed process and return its result.
+
+    The process inherits nothing from this one's environment: no credentials, proxies or library paths. It receives the
+    task on standard input, where no other process can read it, has a session of its own, and ends with this process.
+
+    Args:
+        function: what to run, as ``"package.module:function"``. It takes the task and returns plain JSON; its module is
+            imported after the limits are set, and only in the sandboxed process.
         task: plain JSON.
-        limits: time and memory that it may take.
-        workdir: where it works.
-        most_bytes: the largest file it may write.
+        limits: what the process may use.
+        workdir: its working directory and its folder for temporary files.
 
     Raises:
-        ImageError: what was raised there.
-        OutputError: what was raised there.
+        ImageError, OutputError, CameraError: raised by the function.
+        SandboxError: the process crashed, exceeded a limit or returned no result.
     """
-    from errors import ImageError, OutputError, Reason
-    from imagery.gdal_environment import ENVIRONMENT
-
-    whole = {"task": task, "limits": limits.__dict__, "most_bytes": most_bytes, "parent": os.getpid()}
-    # nothing of the parent's environment: no credentials, no proxies, no library paths
-    environment = ENVIRONMENT | {"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8", "TMPDIR": str(workdir.absolute())}
-    child = subprocess.Popen(
-        [sys.executable, "-I", str(program)],
+    request = {"function": function, "task": task, "limits": asdict(limits), "parent": os.getpid()}
+    process = subprocess.Popen(
+        # -B: under a limit on file sizes, Python would leave truncated bytecode behind
+        [sys.executable, "-I", "-B", str(_PROGRAM)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # FFmpeg prints addresses with their passwords
         text=True,
         errors="replace",
-        env=environment,
+        env=ENVIRONMENT | {"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8", "TMPDIR": str(workdir.absolute())},
         cwd=workdir,
-        start_new_session=True,  # so that what it starts ends with it, and Ctrl-C is for us to handle
+        start_new_session=True,  # so that its children are killed with it, and Ctrl-C reaches only this process
     )
     try:
-        told, _ = child.communicate(json.dumps(whole), timeout=limits.rewrite_seconds)
+        output, _ = process.communicate(json.dumps(request), timeout=limits.wall_seconds)
     except subprocess.TimeoutExpired:
-        told = ""
+        output = ""
     finally:
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-    if child.returncode == 0:
-        return json.loads(told)
-    if child.returncode in (_REFUSED, _NO_ROOM):
-        raise (ImageError if child.returncode == _REFUSED else OutputError)(Reason.of(*json.loads(told)))
-    return None
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return _result(process.returncode, output)
 
 
-def serve(work: Callable[[dict[str, Any], dict[str, Any]], Any]) -> int:
-    """Do one task, given on standard input, and answer on standard output. Returns the exit code.
-
-    Args:
-        work: is given the task and the values of :class:`imagery.files.limits.Limits`; returns plain JSON. It imports what it
-            needs itself, after the limits stand.
-    """
-    import resource
-
-    whole = json.load(sys.stdin)
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None, use_errno=True).prctl(_END_WITH_PARENT, signal.SIGKILL)
-    if os.getppid() != whole["parent"]:  # it was gone before we asked
-        return 1
-    seconds = whole["limits"]["rewrite_seconds"]
-    for limit, value in (
-        (resource.RLIMIT_AS, whole["limits"]["rewrite_memory_bytes"]),
-        (resource.RLIMIT_CPU, seconds * _THREADS),
-        (resource.RLIMIT_FSIZE, whole["most_bytes"]),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(limit, (value, value))
-    from errors import ImageError, OutputError
-
+def _result(exit_code: int, output: str) -> Any:
+    """Return the result that a process printed, or raise the error that it reported."""
+    error = _ERRORS.get(exit_code)
+    if exit_code != 0 and error is None:
+        raise SandboxError(f"A sandboxed process ended with exit code {exit_code}.")
     try:
-        answer, code = work(whole["task"], whole["limits"]), 0
-    except ImageError as error:
-        answer, code = [error.reason, error.reason.told()], _REFUSED
-    except OutputError as error:
-        answer, code = [error.reason, error.reason.told()], _NO_ROOM
-    json.dump(answer, sys.stdout)
-    return code
+        result = json.loads(output)
+    except ValueError:
+        raise SandboxError("A sandboxed process returned no result.") from None
+    if error is not None:
+        raise error(Reason.of(*result))
+    return result

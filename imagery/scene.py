@@ -1,4 +1,7 @@
-"""One image of one place on one date: :func:`open_scene` → :class:`Scene` → :class:`Patch`."""
+"""One image of one place on one date, readable on any grid.
+
+:func:`open_scene` opens a file as a :class:`Scene`; :meth:`Scene.read` resamples it to a :class:`Patch`.
+"""
 
 from __future__ import annotations
 
@@ -23,26 +26,30 @@ from errors import ImageError
 from imagery.bands import choose_bands
 from imagery.conversion.rewrite import must_be_rewritten, rewrite, undecodable
 from imagery.dates import acquisition_date
-from imagery.files.formats import TIFF, Format, recognise
-from imagery.files.header_limits import Declared, check_declared, read_declared
+from imagery.files.inspection import inspect_file
 from imagery.files.limits import Limits
-from imagery.files.safe_file import LocalFile, lay_alone, local_file
-from imagery.files.tiff_layout import read_tiff_layout
+from imagery.files.safe_file import SafeFile, check_regular_file, isolate_file
 from imagery.files.world_file import prj_crs, world_file_transform
-from imagery.georeference import NoPlace, check_transform, crs_from_argument, ground_sample_distance, usable_crs
-from imagery.metadata import Header, read_header
+from imagery.georeference import (
+    NotGeoreferenced,
+    check_transform,
+    crs_from_argument,
+    ground_sample_distance,
+    usable_crs,
+)
+from imagery.metadata import ImageMetadata, read_metadata
 from imagery.pyramid import Pyramid
 from imagery.radiometry import Stretch, measure_stretch
-from imagery.resample import interpolate, positions, window_for
+from imagery.resample import interpolate, source_positions, window_for
 
-_TILE = 2048  # a larger request is answered in parts, so that memory stays bounded
-_SAMPLE_SIDE = 1024  # pixels on the longer side of what the stretch is measured on
-_SAMPLE_WINDOWS, _SAMPLE_WINDOW = 8, 256  # windows along each axis, where there is no overview
+_TILE = 2048  # pixels; larger requests are read in tiles of this size, so that memory stays bounded
+_SAMPLE_SIDE = 1024  # pixels on the longer side of the image that the stretch is computed from
+_SAMPLE_WINDOWS, _SAMPLE_WINDOW = 8, 256  # number of windows along each axis and their size, without overviews
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A piece of a scene on a requested grid.
+    """A scene resampled to a requested grid.
 
     Attributes:
         rgb: uint8 H×W×3, red first, stretched; 0 where not valid.
@@ -54,28 +61,28 @@ class Patch:
 
 
 class Scene:
-    """One opened image. A context manager; made by :func:`open_scene`.
+    """An open image, returned by :func:`open_scene`. A context manager.
 
     Attributes:
-        name: file name, as the person calls it.
+        name: file name as the user knows it.
         path: absolute path of the original.
         width, height: native size in pixels.
-        geobox: native grid. Without a place its CRS is None and its coordinates are the scene's own pixels.
-        placed: whether the scene has a place on the map.
+        geobox: native grid. Without a georeference its CRS is None and its coordinates are pixels of the scene.
+        georeferenced: whether the scene has coordinates on the ground.
         gsd_m: ground sample distance in true metres, mean of both axes.
         date, date_source: day of acquisition or None; "given", "tag NAME", "file name" or "unknown".
-        bands, bands_source: band numbers from 1 of red, green and blue, and how they were found.
-        grey: whether all three are one band.
+        bands, bands_source: numbers of the red, green and blue band, from 1, and how they were chosen.
+        grey: whether all three are the same band.
         dtype, count, driver: of the original file.
-        mask_source: "alpha", "mask", "nodata" or "none". NaN in floating-point images is invalid in any case.
-        stretch: what turns raw values into 8 bits.
-        rewritten: whether pixels come from a copy of ours.
+        mask_source: "alpha", "mask", "nodata" or "none". NaN in floating-point images is always invalid.
+        stretch: maps raw values to 8 bits.
+        rewritten: whether pixels are read from a tiled copy.
     """
 
     def __init__(
         self,
-        file: LocalFile,
-        header: Header,
+        file: SafeFile,
+        metadata: ImageMetadata,
         driver: str,
         geobox: GeoBox,
         gsd_m: float,
@@ -84,22 +91,22 @@ class Scene:
         pixels: Path,
         folder: tempfile.TemporaryDirectory[str],
     ) -> None:
-        """Take over a file that has been checked; ``folder`` is deleted on closing."""
+        """Open the pixels of a checked file. ``folder`` holds them and is deleted on closing."""
         self.name = file.name
         self.path = file.path
-        self.width, self.height = header.width, header.height
+        self.width, self.height = metadata.width, metadata.height
         self.geobox = geobox
-        self.placed = geobox.crs is not None
+        self.georeferenced = geobox.crs is not None
         self.gsd_m = gsd_m
         self.date, self.date_source = date
         self.bands, self.bands_source = bands
-        self.dtype, self.count, self.driver = header.dtype, header.count, driver
-        self.grey = not header.palette and len(set(self.bands)) == 1
-        self.mask_source = header.validity.source
+        self.dtype, self.count, self.driver = metadata.dtype, metadata.count, driver
+        self.grey = not metadata.palette and len(set(self.bands)) == 1
+        self.mask_source = metadata.validity.source
         self.rewritten = pixels.name.startswith("copy")
         self._file = file
         self._folder = folder
-        self._pyramid = Pyramid(pixels, (1, 2, 3) if header.palette else self.bands, header.validity)
+        self._pyramid = Pyramid(pixels, (1, 2, 3) if metadata.palette else self.bands, metadata.validity)
         try:
             self.stretch = self._measure_stretch()
         except BaseException:
@@ -107,19 +114,19 @@ class Scene:
             raise
 
     def __enter__(self) -> Self:
-        """The scene itself."""
+        """Return the scene itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close."""
+        """Close the scene."""
         self.close()
 
     def __repr__(self) -> str:
-        """Name, size, resolution, coordinate system and date in one line."""
-        where = self.geobox.crs or "pixels"
-        return f"<Scene {self.name} {self.width}×{self.height} {self.gsd_m:.3g} m {where} {self.date or 'no date'}>"
+        """Return name, size, resolution, coordinate system and date in one line."""
+        crs = self.geobox.crs or "pixels"
+        return f"<Scene {self.name} {self.width}×{self.height} {self.gsd_m:.3g} m {crs} {self.date or 'no date'}>"
 
     def close(self) -> None:
         """Close the file and delete the private folder. May be called twice."""
@@ -128,10 +135,10 @@ class Scene:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """SHA-256 of the bytes of the original file, in hexadecimal. Read in a stream, once.
+        """SHA-256 of the original file in hexadecimal, computed once.
 
         Raises:
-            ImageError: the file is not the one that was opened any more.
+            ImageError: the file has changed since it was opened.
         """
         self._file.check_unchanged()
         try:
@@ -143,20 +150,20 @@ class Scene:
         return digest
 
     def read(self, geobox: GeoBox, shift: NDArray[np.float32] | None = None) -> Patch:
-        """Resample the scene onto any grid: other CRS, other resolution, rotated, partly or wholly outside.
+        """Resample the scene to any grid: another CRS or resolution, rotated, partly or entirely outside the scene.
 
-        Detail finer than the grid is averaged first, then one bicubic interpolation at exact coordinates follows.
-        Memory is bounded by the request, not by the scene.
+        Detail finer than the grid is averaged first; one bicubic interpolation at exact coordinates follows. Memory is
+        bounded by the size of the request, not of the scene.
 
         Args:
-            geobox: the grid wanted. For a scene without a place: CRS None, its affine from the grid's pixels (column,
-                row) to those of this scene.
+            geobox: the requested grid. For a scene without a georeference: CRS None, and an affine from (column, row)
+                of the grid to (column, row) of the scene.
             shift: float32 H×W×2, (dx, dy) in pixels of ``geobox``: output pixel (row, column) shows the ground at
                 the grid's fractional pixel (column + dx, row + dy).
 
         Raises:
-            ImageError: pixels that cannot be decoded.
-            ValueError: a grid in pixels for a placed scene or the other way round, or a shift of another shape.
+            ImageError: the pixels cannot be decoded.
+            ValueError: a grid in pixels for a georeferenced scene or vice versa, or a shift of another shape.
         """
         rows, columns = geobox.shape
         if shift is not None and shift.shape != (rows, columns, 2):
@@ -171,35 +178,35 @@ class Scene:
                 patch.rgb[part], patch.valid[part] = piece.rgb, piece.valid
         return patch
 
-    def raw(self, rows: slice, columns: slice) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """A window of the scene's own pixels, not stretched.
+    def read_raw(self, rows: slice, columns: slice) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Read a window of native pixels without stretching them.
 
         Args:
-            rows: from and to, within the scene.
-            columns: the same.
+            rows: start and stop, within the scene.
+            columns: start and stop, within the scene.
 
         Returns:
-            values H×W×3 of :attr:`dtype`, red first (8 bits, where a palette was resolved), and validity bool H×W.
+            values H×W×3 of :attr:`dtype`, red first (uint8 if a palette was resolved), and validity bool H×W.
 
         Raises:
-            ImageError: pixels that cannot be decoded.
+            ImageError: the pixels cannot be decoded.
         """
-        return self._values(self._pyramid.levels[0], (rows.start, rows.stop, columns.start, columns.stop))
+        return self._read_window(self._pyramid.levels[0], (rows.start, rows.stop, columns.start, columns.stop))
 
     def _read_tile(self, geobox: GeoBox, shift: NDArray[np.float32] | None) -> Patch:
         shape = tuple(geobox.shape)
-        at = positions(geobox, self.geobox, shift)
-        window, inside = window_for(self._pyramid, at)
+        positions = source_positions(geobox, self.geobox, shift)
+        window, inside = window_for(self._pyramid, positions)
         if window is None:
             return Patch(np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.bool_))
-        values, valid = self._values(window.level, window.box, window.down, window.across)
-        rgb, sure = interpolate(self.stretch.apply(values), valid, *window.local(at))
-        if not (inside.all() and sure.all()):
-            sure &= inside
-            rgb[~sure] = 0
-        return Patch(rgb, sure)
+        values, valid = self._read_window(window.level, window.box, window.down, window.across)
+        rgb, valid = interpolate(self.stretch.apply(values), valid, *window.local_indices(positions))
+        if not (inside.all() and valid.all()):
+            valid &= inside
+            rgb[~valid] = 0
+        return Patch(rgb, valid)
 
-    def _values(self, *window: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def _read_window(self, *window: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         try:
             return self._pyramid.read(*window)
         except rasterio.errors.RasterioError as error:
@@ -207,27 +214,27 @@ class Scene:
             raise undecodable(self.name, str(cause)) from None
 
     def _measure_stretch(self) -> Stretch:
-        longer = max(self.width, self.height)
-        level = self._pyramid.level_for(longer / _SAMPLE_SIDE, longer / _SAMPLE_SIDE)
-        everything = (0, level.height, 0, level.width)
+        ratio = max(self.width, self.height) / _SAMPLE_SIDE
+        level = self._pyramid.level_for(ratio, ratio)
+        full_extent = (0, level.height, 0, level.width)
         cell = max(1, round(max(level.width, level.height) / _SAMPLE_SIDE))
         if level.width * level.height > 16 * _SAMPLE_SIDE**2:
-            samples = self._scattered()
+            samples = self._sample_windows()
             if len(samples):
                 return measure_stretch(samples, self.name)
-        values, valid = self._values(level, everything, cell, cell)
+        values, valid = self._read_window(level, full_extent, cell, cell)
         return measure_stretch(values[valid], self.name)
 
-    def _scattered(self) -> NDArray[Any]:
-        """Valid pixels N×3 of small windows all over a large image without overviews."""
+    def _sample_windows(self) -> NDArray[Any]:
+        """Return the valid pixels N×3 of small windows spread over a large image without overviews."""
         level = self._pyramid.levels[0]
-        found = []
+        samples = []
         for row in np.linspace(0, max(0, level.height - _SAMPLE_WINDOW), _SAMPLE_WINDOWS).astype(int):
             for column in np.linspace(0, max(0, level.width - _SAMPLE_WINDOW), _SAMPLE_WINDOWS).astype(int):
                 bottom, right = min(row + _SAMPLE_WINDOW, level.height), min(column + _SAMPLE_WINDOW, level.width)
-                values, valid = self._values(level, (int(row), int(bottom), int(column), int(right)), 1, 1)
-                found.append(values[valid])
-        return np.concatenate(found)
+                values, valid = self._read_window(level, (int(row), int(bottom), int(column), int(right)), 1, 1)
+                samples.append(values[valid])
+        return np.concatenate(samples)
 
 
 def open_scene(
@@ -242,77 +249,60 @@ def open_scene(
     today: dt.date | None = None,
     name: str | None = None,
 ) -> Scene:
-    """Open an image file that may come from a stranger.
+    """Open an untrusted image file.
 
     Args:
-        path: a file on this machine: GeoTIFF, JPEG, PNG, JPEG 2000 or WebP, all but the first with a world file
-            or without.
-        gsd: metres on the ground per pixel, for an image without a place. A placed image keeps its own.
-        bands: red, green and blue by number from 1, or one number for grey, where the file does not tell.
-        date: day of acquisition, if it is known better than the file knows it.
-        limits: what a header may ask for.
-        workdir: where the private folder is made; the system's folder for temporary files by default.
-        crs: like "EPSG:4547", for a file that has coordinates but does not say in which system.
-        resolution: metres per pixel at which the scene will be read, if known: a large image without overviews that
-            is much finer is rewritten once, and then read faster.
-        today: later dates in tags are not believed; the clock's date by default.
-        name: how the person calls a file that was received under another name: for messages, and for a date in it.
+        path: a local file: GeoTIFF, JPEG, PNG, JPEG 2000 or WebP; a world file and a .prj next to it are read too.
+        gsd: metres on the ground per pixel, for an image without a georeference; ignored for any other.
+        bands: numbers of the red, green and blue band, from 1, or one number for grey; overrides the file.
+        date: day of acquisition; overrides the file.
+        limits: limits on the header and on rewriting.
+        workdir: parent of the scene's temporary folder; the system's temporary folder by default.
+        crs: like "EPSG:4547", for a file that has coordinates but no coordinate system.
+        resolution: metres per pixel at which the scene will be read, if known: a large and much finer image without
+            overviews is rewritten once, then read faster.
+        today: later dates in tags are ignored; by default the current date (UTC).
+        name: the user's name for a file stored under another one; used for messages and for a date in the name.
 
     Raises:
-        ImageError: what was found, what was expected and what to do.
+        ImageError: the image cannot be used; the message says what was found, what was expected and what to do.
     """
     limits = limits or Limits()
     if gsd is not None and not (0 < gsd < 1e5):
         raise ImageError(f"The ground sample distance {gsd} is not usable. Give metres per pixel, like 0.5.")
-    file = local_file(path)
+    file = check_regular_file(path)
     if name is not None:
         file = replace(file, name=name)
-    file_format, declared = examine(file, limits)
+    file_format, layout = inspect_file(file, limits)
     try:
         folder = tempfile.TemporaryDirectory(prefix="tuban-", dir=workdir, ignore_cleanup_errors=True)
     except OSError as error:
         raise ImageError(
-            f"No folder for temporary files can be made in {workdir or tempfile.gettempdir()}: {error.strerror}."
+            f"A temporary folder cannot be created in {workdir or tempfile.gettempdir()}: {error.strerror}."
         ) from None
     try:
-        alone = lay_alone(file, Path(folder.name), file_format.suffix)
-        header = read_header(alone, file_format, declared, file.name)
+        isolated = isolate_file(file, Path(folder.name), file_format.suffix)
+        metadata = read_metadata(isolated, file_format, layout, file.name)
         file.check_unchanged()
-        geobox, gsd_m = _place(file, header, gsd, crs)
-        chosen = choose_bands(header.count, header.dtype, header.colours, header.descriptions, bands)
-        taken = (date, "given") if date else acquisition_date(header.tags, file.name, today or _clock())
+        geobox, gsd_m = _georeference(file, metadata, gsd, crs)
+        chosen = choose_bands(metadata.count, metadata.dtype, metadata.colours, metadata.descriptions, bands)
+        taken = (date, "given") if date else acquisition_date(metadata.tags, file.name, today or _current_date())
         ratio = resolution / gsd_m if resolution else 1.0
-        pixels = alone
-        if must_be_rewritten(declared, file_format, header.palette, ratio, limits):
+        pixels = isolated
+        if must_be_rewritten(layout, file_format, metadata.palette, ratio, limits):
             pixels = Path(folder.name) / "copy.tif"
-            rewrite(alone, file_format, declared, pixels, file.name, limits)
+            rewrite(isolated, file_format, layout, pixels, file.name, limits)
             file.check_unchanged()
-        return Scene(file, header, file_format.driver, geobox, gsd_m, taken, chosen, pixels, folder)
+        return Scene(file, metadata, file_format.driver, geobox, gsd_m, taken, chosen, pixels, folder)
     except BaseException:
         folder.cleanup()
         raise
 
 
-def examine(file: LocalFile, limits: Limits) -> tuple[Format, Declared]:
-    """What a file is and how much it declares, by its bytes and without any library.
-
-    Raises:
-        ImageError: it is no image that is read, or is out of bounds.
-    """
-    file_format = recognise(file.head, file.name)
-    with file.path.open("rb") as handle:
-        declared = (
-            read_tiff_layout(handle, file.size, file.name, limits)
-            if file_format == TIFF
-            else read_declared(handle, file_format, file.name)
-        )
-    check_declared(declared, file.size, file.name, limits)
-    return file_format, declared
-
-
-def _place(file: LocalFile, header: Header, gsd: float | None, crs: str | None) -> tuple[GeoBox, float]:
-    shape = (header.height, header.width)
-    transform, system = header.transform, usable_crs(header.crs)
+def _georeference(file: SafeFile, metadata: ImageMetadata, gsd: float | None, crs: str | None) -> tuple[GeoBox, float]:
+    """Return the native grid of an image and its ground sample distance in metres."""
+    shape = (metadata.height, metadata.width)
+    transform, system = metadata.transform, usable_crs(metadata.crs)
     if transform is None:
         transform = world_file_transform(file.path)
     if transform is not None:
@@ -328,27 +318,28 @@ def _place(file: LocalFile, header: Header, gsd: float | None, crs: str | None) 
     if gsd is not None:
         return GeoBox(shape, Affine.identity(), None), float(gsd)
     if transform is not None:
-        raise NoPlace(
+        raise NotGeoreferenced(
             f"{file.name} has a geotransform but no coordinate system.",
-            "Give the system (like EPSG:4547), put a .prj beside it, or give the ground sample distance (--gsd) to "
-            "have it taken as plain pixels.",
+            "Give the system (like EPSG:4547), add a .prj of the same name, or give the ground sample distance (--gsd) "
+            "to use it as plain pixels.",
             "place.no_system",
             file.name,
         )
-    if header.control_points:
-        raise NoPlace(
+    if metadata.control_points:
+        raise NotGeoreferenced(
             f"{file.name} is not rectified: it has control points or a camera model instead of a grid.",
-            "Rectify it with `gdalwarp`, or give the ground sample distance (--gsd) to have it taken as plain pixels.",
+            "Rectify it with `gdalwarp`, or give the ground sample distance (--gsd) to use it as plain pixels.",
             "place.not_rectified",
             file.name,
         )
-    raise NoPlace(
+    raise NotGeoreferenced(
         f"{file.name} has no coordinates.",
-        "Give the ground sample distance in metres per pixel (--gsd 0.5), or a world file and a .prj beside it.",
+        "Give the ground sample distance in metres per pixel (--gsd 0.5), or add a world file and a .prj of the same "
+        "name.",
         "place.none",
         file.name,
     )
 
 
-def _clock() -> dt.date:
+def _current_date() -> dt.date:
     return dt.datetime.now(tz=dt.UTC).date()

@@ -1,17 +1,12 @@
-"""One capture of a camera: several frames over some seconds, and their temporal median.
+"""Capture one image of a camera: the temporal median of several frames.
 
-It is made by a process of its own (:mod:`imagery.cameras.capture_process`): what a stream does to that process, or to the
-library that reads it, is an answer and not an accident, and one that hangs is ended.
+A sandboxed process (:mod:`imagery.cameras.capture_process`) reads and decodes the stream, so a stream that hangs or
+crashes its decoder becomes a :class:`errors.CameraError`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from errors import CameraError, Reason
+from errors import CameraError, ImageError, OutputError
 from imagery.cameras.camera import Capture, Fault, Quality, Stream
 from imagery.cameras.settings import CaptureSettings
-from imagery.gdal_environment import ENVIRONMENT
+from imagery.sandbox import ResourceLimits, SandboxError, run_sandboxed
 
-_START_S = 30.0  # a busy machine may take so long to start a process and load its libraries
+_STARTUP_SECONDS = 30.0  # a busy machine may take this long to start a process and load its libraries
+_MEMORY_BYTES = 6 * 1024**3  # address space; the decoder's threads reserve much of it and use little
 FROZEN = Fault("frozen", "The stream stands still: its images are the same bit for bit. Restart the camera.")
 STALE = Fault("frozen", "The newest image is old: the camera has stopped sending. Check it.")
 
@@ -50,43 +46,26 @@ def capture(stream: Stream, settings: CaptureSettings, now: dt.datetime) -> Capt
             "settings": asdict(settings),
             "out": str(out),
             "now": now.isoformat(),
-            "parent": os.getpid(),
         }
-        told = _apart(task, Path(folder), settings, stream.host)
+        answer = _run_sandboxed(task, Path(folder), settings, stream.host)
         frame = np.load(out, allow_pickle=False)
-    made = Capture(frame, dt.datetime.fromisoformat(told["taken_at"]), frames=told["frames"], sha256=told["sha256"])
-    faults = tuple(fault for name, fault in (("frozen", FROZEN), ("stale", STALE)) if told[name])
+    made = Capture(
+        frame, dt.datetime.fromisoformat(answer["taken_at"]), frames=answer["frames"], sha256=answer["sha256"]
+    )
+    faults = tuple(fault for name, fault in (("frozen", FROZEN), ("stale", STALE)) if answer[name])
     return replace(made, quality=Quality(faults[:1])) if faults else made
 
 
-def _apart(task: dict[str, object], folder: Path, settings: CaptureSettings, name: str) -> dict[str, Any]:
-    # nothing of the parent's environment; what is secret goes by standard input, which no other process sees
-    environment = ENVIRONMENT | {"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8", "TMPDIR": str(folder)}
-    child = subprocess.Popen(
-        [sys.executable, "-I", str(Path(__file__).with_name("capture_process.py"))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # FFmpeg prints whole addresses
-        text=True,
-        errors="replace",
-        env=environment,
-        cwd=folder,
-        start_new_session=True,
+def _run_sandboxed(task: dict[str, Any], folder: Path, settings: CaptureSettings, host: str) -> dict[str, Any]:
+    limits = ResourceLimits(
+        wall_seconds=_STARTUP_SECONDS + 2 * settings.limit_s + settings.seconds, memory_bytes=_MEMORY_BYTES
     )
     try:
-        told, _ = child.communicate(json.dumps(task), timeout=_START_S + 2 * settings.limit_s + settings.seconds)
-    except subprocess.TimeoutExpired:
-        told = ""
-    finally:
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-    try:
-        answer = json.loads(told)
-    except ValueError:
+        answer = run_sandboxed("imagery.cameras.capture_process:capture_frames", task, limits=limits, workdir=folder)
+    except (SandboxError, ImageError, OutputError):
         raise CameraError(
-            f"{name} sent nothing usable in time, or what brings down its reader. Check it.", "stream.hangs", host=name
+            f"{host} sent nothing usable in time, or a stream that crashes its decoder. Check it.",
+            "stream.hangs",
+            host=host,
         ) from None
-    if child.returncode != 0:
-        raise CameraError(Reason.of(answer["words"], answer["told"]))
     return dict(answer)

@@ -10,8 +10,8 @@ import numpy as np
 
 from errors import CameraError, ImageError
 from imagery.cameras.camera import Frame
-from imagery.files.formats import HEAD_BYTES, JPEG, PNG, WEBP, recognise
-from imagery.files.header_limits import check_declared, read_declared
+from imagery.files.formats import HEAD_BYTES, JPEG, PNG, WEBP, detect_format
+from imagery.files.header_limits import check_header_limits, read_raster_layout
 from imagery.files.limits import Limits
 
 _STRIP_ROWS = 64
@@ -29,7 +29,7 @@ def decoded(data: bytes, max_pixels: int, name: str) -> Frame:
         CameraError: another format, damaged, cut off or too large.
     """
     try:
-        found = recognise(data[:HEAD_BYTES], name)
+        found = detect_format(data[:HEAD_BYTES], name)
         if found not in (JPEG, PNG, WEBP):
             raise ImageError(
                 f"{name} sent {found.name}, and JPEG, PNG or WebP was expected.",
@@ -37,7 +37,7 @@ def decoded(data: bytes, max_pixels: int, name: str) -> Frame:
                 host=name,
                 found=found.name,
             )
-        check_declared(read_declared(io.BytesIO(data), found, name), len(data), name, Limits(max_pixels=max_pixels))
+        check_header_limits(read_raster_layout(io.BytesIO(data), found, name), len(data), name, Limits(max_pixels=max_pixels))
     except ImageError as error:
         raise CameraError(error.reason) from None
     if found == JPEG and b"\xff\xd9" not in data[-1024:]:

@@ -1,7 +1,7 @@
-"""A scene rewritten as a cloud-optimised GeoTIFF (COG) of ours: what a scan reads of a file, and nothing else of it.
+"""Write a scene as a cloud-optimised GeoTIFF (COG) that holds only what a scan reads.
 
-That is red, green and blue (or one grey band) in the numbers they came in, which pixels are valid, the place, and the
-day. Lossless; with averaged overviews, so that it can be read at any scale in pieces.
+That is red, green and blue (or one grey band) in their original data type, the validity mask, the georeference and the
+day of acquisition. Compression is lossless; averaged overviews let it be read in pieces at any scale.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from imagery.files.tiff_layout import check_written
 from imagery.scene import Scene
 
 TILE = 512
-DATE_TAG = "ACQUISITIONDATE"  # one of those that imagery.dates believes first
+DATE_TAG = "ACQUISITIONDATE"  # one of the tags that imagery.dates prefers
 
-_PIECE_BYTES = 96 * 1024 * 1024  # of values held at once; some copies of them are made
-_CELLS = 1024  # validity is counted on a grid of so many cells along the longer side
+_PIECE_BYTES = 96 * 1024 * 1024  # of pixels read at once; they are copied a few times
+_CELLS = 1024  # along the longer side of the grid on which valid pixels are counted
 
-_THREADS = 2  # that compress
+_THREADS = 2  # for compression
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Which of a scene's pixels are valid, counted in square cells.
+    """Share of valid pixels in the square cells of a coarse grid over a scene.
 
     Attributes:
-        cell: pixels along the side of a cell; those at the right and lower end may be cut.
+        cell: side of a cell in pixels; cells at the right and lower edge may be smaller.
         shares: float32 rows×columns, share of each cell's pixels that is valid, 0…1.
-        valid_share: the same of the whole scene.
+        valid_share: the same for the whole scene.
     """
 
     cell: int
@@ -52,17 +52,17 @@ class Coverage:
 
 
 def write_cog(scene: Scene, out: Path, workdir: Path, date: dt.date | None) -> Coverage:
-    """Write ``scene`` to ``out``. Memory is bounded however large it is.
+    """Write a scene as a COG. Memory is bounded, whatever the size of the scene.
 
     Args:
-        scene: opened, with a place.
+        scene: open and georeferenced.
         out: the file to write.
         workdir: a folder for an intermediate file of about the same size.
         date: day of acquisition; written as a tag.
 
     Raises:
-        ImageError: pixels that cannot be decoded.
-        OutputError: the files cannot be written, for lack of room for example.
+        ImageError: the pixels cannot be decoded.
+        OutputError: the files cannot be written, for example because the disk is full.
     """
     stage = workdir / "stage.tif"
     try:
@@ -91,7 +91,7 @@ def write_cog(scene: Scene, out: Path, workdir: Path, date: dt.date | None) -> C
 
 
 def _write_stage(scene: Scene, stage: Path, date: dt.date | None) -> Coverage:
-    """A tiled file with all that the COG holds, from which GDAL can make it."""
+    """Write the intermediate file from which GDAL creates the COG, and count its valid pixels."""
     cell = max(1, -(-max(scene.width, scene.height) // _CELLS))
     counts = np.zeros((-(-scene.height // cell), -(-scene.width // cell)), np.int64)
     masked = scene.mask_source != "none" or scene.dtype == "float32"
@@ -101,7 +101,7 @@ def _write_stage(scene: Scene, stage: Path, date: dt.date | None) -> Coverage:
         "height": scene.height,
         "count": 1 if scene.grey else 3,
         "dtype": scene.dtype,
-        "crs": rasterio_crs(scene),
+        "crs": _rasterio_crs(scene),
         "transform": scene.geobox.affine,
         "tiled": True,
         "blockxsize": TILE,
@@ -121,9 +121,9 @@ def _write_stage(scene: Scene, stage: Path, date: dt.date | None) -> Coverage:
             if date is not None:
                 copy.update_tags(**{DATE_TAG: date.isoformat()})
             for rows, columns in _pieces(scene):
-                values, valid = scene.raw(rows, columns)
+                values, valid = scene.read_raw(rows, columns)
                 if not valid.all():
-                    values[~valid] = 0  # compresses well, and no NaN is left to be averaged
+                    values[~valid] = 0  # compresses well, and overviews must not average NaN
                 window = Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
                 for band in range(profile["count"]):
                     copy.write(values[..., band], band + 1, window=window)
@@ -134,7 +134,7 @@ def _write_stage(scene: Scene, stage: Path, date: dt.date | None) -> Coverage:
 
 
 def _pieces(scene: Scene) -> Iterator[tuple[slice, slice]]:
-    """Rows of tiles, as wide as memory allows: a file stored in lines is then decoded only once."""
+    """Yield windows one tile high and as wide as memory allows, so that a file stored in strips is decoded once."""
     bytes_per_column = TILE * 3 * np.dtype(scene.dtype).itemsize
     step = max(TILE, _PIECE_BYTES // bytes_per_column // TILE * TILE)
     for top in range(0, scene.height, TILE):
@@ -143,7 +143,7 @@ def _pieces(scene: Scene) -> Iterator[tuple[slice, slice]]:
 
 
 def _count(counts: NDArray[np.int64], valid: NDArray[np.bool_], top: int, left: int, cell: int) -> None:
-    """Add the valid pixels of a piece to the cells they lie in."""
+    """Add the valid pixels of a window to the counts of their cells."""
     rows, columns = _starts(top, valid.shape[0], cell), _starts(left, valid.shape[1], cell)
     sums = np.add.reduceat(np.add.reduceat(valid, rows, axis=0, dtype=np.int64), columns, axis=1)
     first_row, first_column = top // cell, left // cell
@@ -151,7 +151,7 @@ def _count(counts: NDArray[np.int64], valid: NDArray[np.bool_], top: int, left: 
 
 
 def _starts(offset: int, length: int, cell: int) -> NDArray[np.int64]:
-    """Where within a piece, which begins ``offset`` pixels into the scene, each cell begins."""
+    """Return where cells begin along one axis of a window that begins ``offset`` pixels into the scene."""
     return np.unique(np.maximum(np.arange(offset // cell * cell, offset + length, cell) - offset, 0))
 
 
@@ -162,8 +162,8 @@ def _coverage(scene: Scene, counts: NDArray[np.int64], cell: int) -> Coverage:
     return Coverage(cell, shares, float(counts.sum()) / (scene.width * scene.height))
 
 
-def rasterio_crs(scene: Scene) -> rasterio.CRS:
-    """The scene's coordinate system for rasterio, by its code where it has one."""
+def _rasterio_crs(scene: Scene) -> rasterio.CRS:
+    """Return the scene's CRS for rasterio, by EPSG code if it has one."""
     crs = CRS.from_wkt(scene.geobox.crs.to_wkt())
     code = crs.to_epsg(min_confidence=100)
     return rasterio.CRS.from_epsg(code) if code else rasterio.CRS.from_wkt(crs.to_wkt())

@@ -1,56 +1,53 @@
-"""Deciding whether an image is read where it lies or from a copy of ours, and having that copy made under limits."""
+"""Decide whether an image needs a tiled copy to be read in pieces, and make that copy under limits."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import rasterio
 
 from errors import ImageError, OutputError
-from imagery.conversion.tiled_copy import NOT_DECODED, NOT_WRITTEN, CopyError, write_tiled_copy
+from imagery.conversion.tiled_copy import CopyError, write_tiled_copy
 from imagery.files.formats import JPEG2000, TIFF, Format
-from imagery.files.header_limits import Declared
+from imagery.files.header_limits import RasterLayout
 from imagery.files.limits import GIB, Limits
 from imagery.files.tiff_layout import check_written
-from imagery.gdal_environment import ENVIRONMENT
+from imagery.sandbox import SandboxError, decoding_limits, run_sandboxed
 
-_FAR_BELOW_NATIVE = 4.0  # pixels of the image per pixel wanted, from where a copy with overviews pays
+_OVERVIEWS_PAY_FROM = 4.0  # pixels of the image per requested pixel
 
 
 def must_be_rewritten(
-    declared: Declared, file_format: Format, palette: bool, pixels_per_wanted: float, limits: Limits
+    layout: RasterLayout, file_format: Format, palette: bool, pixels_per_requested: float, limits: Limits
 ) -> bool:
-    """Tell whether an image cannot be read well in pieces.
+    """Return whether an image cannot be read efficiently in pieces.
 
     Args:
-        declared: its header.
-        file_format: TIFF is read in place when it is tiled, or small.
-        palette: indices cannot be averaged, so colours are written out.
-        pixels_per_wanted: pixels of the image, along a side, for one pixel of the resolution that it will be read at;
-            1 if that is not known.
-        limits: largest block that is read in place.
+        layout: from its header.
+        file_format: TIFF is read in place if it is tiled, or small.
+        palette: indices cannot be averaged, so the colours are written out.
+        pixels_per_requested: pixels of the image, along one axis, per pixel of the resolution at which it will be read;
+            1 if that is unknown.
+        limits: size of the largest block that is read in place.
     """
-    if file_format != TIFF or palette or declared.block_bytes > limits.max_block_bytes:
+    if file_format != TIFF or palette or layout.block_bytes > limits.max_block_bytes:
         return True
-    if declared.width * declared.height <= limits.in_process_pixels:
+    if layout.width * layout.height <= limits.in_process_pixels:
         return False
-    return not declared.tiled or (not declared.overviews and pixels_per_wanted >= _FAR_BELOW_NATIVE)
+    return not layout.tiled or (not layout.overviews and pixels_per_requested >= _OVERVIEWS_PAY_FROM)
 
 
 def rewrite(
-    source: Path, file_format: Format, declared: Declared, destination: Path, name: str, limits: Limits
+    source: Path, file_format: Format, layout: RasterLayout, destination: Path, name: str, limits: Limits
 ) -> None:
-    """Make the tiled copy, here if the image is small, else in a process with limits.
+    """Write the tiled copy: in this process if the image is small, else in a sandboxed one.
 
     Raises:
         ImageError: the image cannot be decoded, or not within the limits.
-        OutputError: there was no room for the whole copy.
+        OutputError: the disk is too full for the copy.
     """
-    pixels = declared.width * declared.height
+    pixels = layout.width * layout.height
     if pixels > limits.max_rewrite_pixels:
         raise ImageError(
             f"{name} has {pixels / 1e9:,.1f} billion pixels in a form that cannot be read in pieces, above the limit "
@@ -65,16 +62,32 @@ def rewrite(
         except rasterio.errors.RasterioError as error:
             raise undecodable(name, str(error)) from None
         except CopyError as error:
-            raise _no_room(name, destination) from error
+            raise _disk_full(name, destination) from error
     else:
-        _rewrite_in_child(source, file_format, destination, name, limits)
-        if destination.stat().st_size >= limits.rewrite_file_bytes:
-            raise _over_limits(name, limits)
+        _rewrite_sandboxed(source, file_format, destination, name, limits)
     check_written(destination)
 
 
+def rewrite_task(task: dict[str, Any]) -> None:
+    """Write the tiled copy with overviews, in a sandboxed process.
+
+    Raises:
+        ImageError: the image cannot be decoded.
+        OutputError: the disk is too full for the copy.
+    """
+    destination = Path(task["destination"])
+    try:
+        write_tiled_copy(task["source"], task["driver"], task["destination"], overviews=True)
+    except CopyError as error:
+        destination.unlink(missing_ok=True)
+        raise _disk_full(task["name"], destination) from error
+    except Exception as error:  # whatever the decoder raises, the image is at fault
+        destination.unlink(missing_ok=True)
+        raise undecodable(task["name"], str(error) or type(error).__name__) from error
+
+
 def undecodable(name: str, reason: str) -> ImageError:
-    """The error for pixels that a decoder gave up on."""
+    """Return the error for pixels that cannot be decoded."""
     line = reason.splitlines()[0][:200].rstrip(". ") if reason else "no reason given"
     return ImageError(
         f"{name} cannot be decoded ({line}): it is truncated or damaged. Copy it again or convert it.",
@@ -83,47 +96,8 @@ def undecodable(name: str, reason: str) -> ImageError:
     )
 
 
-def _rewrite_in_child(source: Path, file_format: Format, destination: Path, name: str, limits: Limits) -> None:
-    program = Path(__file__).with_name("tiled_copy.py")
-    task = {
-        "source": str(source),
-        "driver": file_format.driver,
-        "destination": str(destination),
-        "memory_bytes": limits.rewrite_memory_bytes,
-        "seconds": limits.rewrite_seconds,
-        "file_bytes": limits.rewrite_file_bytes,
-    }
-    # nothing of the parent's environment: no credentials, no proxies, no library paths
-    environment = ENVIRONMENT | {"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8", "TMPDIR": str(destination.parent)}
-    if "SYSTEMROOT" in os.environ:
-        environment["SYSTEMROOT"] = os.environ["SYSTEMROOT"]
-    try:
-        done = subprocess.run(
-            [sys.executable, "-I", str(program)],
-            input=json.dumps(task),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=limits.rewrite_seconds,
-            env=environment,
-            cwd=destination.parent,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise _over_limits(name, limits) from None
-    if done.returncode == NOT_WRITTEN:
-        raise _no_room(name, destination)
-    if done.returncode == NOT_DECODED:
-        raise undecodable(name, done.stderr.strip().rpartition("\n")[2])
-    if done.returncode != 0:
-        raise _over_limits(name, limits)
-
-
-def _no_room(name: str, destination: Path) -> OutputError:
-    return OutputError(f"{name} could not be rewritten in {destination.parent}. Is there room?")
-
-
-def _over_limits(name: str, limits: Limits) -> ImageError:
+def limits_exceeded(name: str, limits: Limits) -> ImageError:
+    """Return the error for an image whose decoding crashed or exceeded the limits."""
     return ImageError(
         f"{name} could not be decoded within {limits.rewrite_seconds:,} s and "
         f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory. Convert it with `gdal_translate IN OUT.tif -of COG`.",
@@ -131,3 +105,25 @@ def _over_limits(name: str, limits: Limits) -> ImageError:
         name=name,
         seconds=limits.rewrite_seconds,
     )
+
+
+def _rewrite_sandboxed(source: Path, file_format: Format, destination: Path, name: str, limits: Limits) -> None:
+    task = {
+        "source": str(source.absolute()),
+        "driver": file_format.driver,
+        "destination": str(destination.absolute()),
+        "name": name,
+    }
+    process_limits = decoding_limits(limits, file_bytes=limits.rewrite_file_bytes, threads=1)
+    try:
+        run_sandboxed(
+            "imagery.conversion.rewrite:rewrite_task", task, limits=process_limits, workdir=destination.parent
+        )
+    except SandboxError:
+        raise limits_exceeded(name, limits) from None
+    if destination.stat().st_size >= limits.rewrite_file_bytes:
+        raise limits_exceeded(name, limits)
+
+
+def _disk_full(name: str, destination: Path) -> OutputError:
+    return OutputError(f"{name} could not be rewritten in {destination.parent}. Is there room?")

@@ -1,15 +1,8 @@
-"""An image rewritten as a tiled GeoTIFF with overviews, to be read in pieces at any scale.
-
-Runs in the caller's process for small images. For large ones it is run as a program of its own (:func:`main`), which
-gives itself limits first, so it imports nothing of Tuban and trusts nothing but its arguments: JSON on standard input.
-"""
+"""Copy an image to a tiled GeoTIFF with overviews, which can be read in pieces at any scale."""
 
 from __future__ import annotations
 
-import json
-import sys
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,28 +12,26 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 _BLOCK = 256
-_PIECE_BYTES = 64 * 1024 * 1024
-
-NOT_DECODED, NOT_WRITTEN = 3, 4
-"""What :func:`main` ends with where the image is at fault, and where the disk is."""
+_PIECE_BYTES = 64 * 1024 * 1024  # of pixels read at once
 
 
 class CopyError(Exception):
-    """The copy cannot be written: nothing that the image could help."""
+    """The copy cannot be written, for a reason other than the image."""
 
 
 def write_tiled_copy(source: str, driver: str, destination: str, overviews: bool) -> None:
     """Copy pixels, mask, alpha, nodata and colours; a palette becomes red, green, blue and alpha.
 
     Args:
-        source: path under a name of ours.
+        source: path of the isolated image (:func:`imagery.files.safe_file.isolate_file`).
         driver: the only GDAL driver that may open it.
-        destination: path of the GeoTIFF to write; it gets no place.
-        overviews: also write levels of half the size each, down to 256 pixels.
+        destination: path of the GeoTIFF to write; it is not georeferenced.
+        overviews: also write overviews, each half the size of the one before, down to 256 pixels.
 
     Raises:
         rasterio.errors.RasterioError: the source cannot be decoded.
-        CopyError: for lack of room, most often. What GDAL only finds while it closes the file is not told.
+        CopyError: the copy cannot be written, usually because the disk is full. GDAL reports no error that occurs
+            while it closes the file: see :func:`imagery.files.tiff_layout.check_written`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -100,7 +91,7 @@ def _write(source: str, driver: str, destination: str, overviews: bool) -> None:
 
 
 def _palette(image: Any) -> Any:
-    """Table of 256 RGBA colours of an image that has one, else None."""
+    """Return the palette of an image as uint8 256×4 (RGBA), or None if it has none."""
     if image.colorinterp[0] != ColorInterp.palette or image.dtypes[0] != "uint8":
         return None
     table = np.zeros((256, 4), np.uint8)
@@ -116,28 +107,3 @@ def _colours(image: Any, palette: Any) -> list[ColorInterp]:
     if palette is not None:
         return [ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha]
     return [c if c == ColorInterp.alpha else ColorInterp.undefined for c in image.colorinterp]
-
-
-def main() -> int:
-    """Rewrite one image under limits. 0: done; else as above, and standard error says why."""
-    import resource
-
-    task = json.load(sys.stdin)
-    for limit, value in (
-        (resource.RLIMIT_AS, task["memory_bytes"]),
-        (resource.RLIMIT_CPU, task["seconds"]),
-        (resource.RLIMIT_FSIZE, task["file_bytes"]),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(limit, (value, value))
-    try:
-        write_tiled_copy(task["source"], task["driver"], task["destination"], overviews=True)
-    except Exception as error:  # whatever the decoder says, the parent puts it in one sentence
-        Path(task["destination"]).unlink(missing_ok=True)
-        print(str(error).splitlines()[0][:300] if str(error) else type(error).__name__, file=sys.stderr)
-        return NOT_WRITTEN if isinstance(error, CopyError) else NOT_DECODED
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

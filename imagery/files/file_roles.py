@@ -19,7 +19,7 @@ SHOTS_SUFFIX = "odm"
 
 
 @dataclass(frozen=True)
-class Sorted:
+class FileRole:
     """What one file is taken as.
 
     Attributes:
@@ -39,19 +39,19 @@ class Sorted:
     reason: Reason = NO_REASON
 
     @property
-    def beside(self) -> dict[str, str]:
+    def sidecars(self) -> dict[str, str]:
         """Of an image: the suffixes under which files are to lie beside it, and their names."""
         found = {"wld": self.world, "prj": self.prj, SHOTS_SUFFIX: self.shots}
         return {suffix: name for suffix, name in found.items() if name is not None}
 
 
-def hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
     """Whether a file manager would not show a file or a folder it lies in."""
     parts = (part for part in PurePosixPath(name).parts if part != "..")
     return any(part.startswith(".") or part.lower() in _ALWAYS_HIDDEN for part in parts)
 
 
-def sort_out(names: Iterable[str]) -> list[Sorted]:
+def assign_file_roles(names: Iterable[str]) -> list[FileRole]:
     """Match world files and .prj to images by their name without suffix, in the same folder.
 
     Of an output of OpenDroneMap the orthophoto is an image.
@@ -62,7 +62,7 @@ def sort_out(names: Iterable[str]) -> list[Sorted]:
     Returns:
         one entry for each that is not hidden, in the order given.
     """
-    shown = [name for name in names if not hidden(name)]
+    shown = [name for name in names if not is_hidden(name)]
     by_lower: dict[str, str] = {}
     for name in shown:
         by_lower.setdefault(name.lower(), name)
@@ -83,25 +83,25 @@ def sort_out(names: Iterable[str]) -> list[Sorted]:
     sorted_out = []
     for name in shown:
         if name in found:
-            sorted_out.append(Sorted(name, "image", *found[name], orthophotos.get(name)))
+            sorted_out.append(FileRole(name, "image", *found[name], orthophotos.get(name)))
         elif name in left:
-            sorted_out.append(Sorted(name, "ignored", reason=left[name]))
+            sorted_out.append(FileRole(name, "ignored", reason=left[name]))
         elif name in shots:
-            sorted_out.append(Sorted(name, "sidecar", reason=_read_with(shots[name])))
+            sorted_out.append(FileRole(name, "sidecar", reason=_read_with(shots[name])))
         elif name in unread:
             reason = Reason(
                 "what GDAL writes beside an image is not read: the image itself holds all that is needed",
                 "beside.unread",
             )
-            sorted_out.append(Sorted(name, "ignored", reason=reason))
+            sorted_out.append(FileRole(name, "ignored", reason=reason))
         elif name in used:
-            sorted_out.append(Sorted(name, "sidecar", reason=_read_with(used[name])))
+            sorted_out.append(FileRole(name, "sidecar", reason=_read_with(used[name])))
         elif name in sidecars:
             sorted_out.append(
-                Sorted(name, "ignored", reason=Reason("no image of this name lies beside it", "beside.alone"))
+                FileRole(name, "ignored", reason=Reason("no image of this name lies beside it", "beside.alone"))
             )
         else:
-            sorted_out.append(Sorted(name, "zip"))
+            sorted_out.append(FileRole(name, "zip"))
     return sorted_out
 
 

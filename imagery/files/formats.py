@@ -86,7 +86,7 @@ _REFUSED: tuple[tuple[bytes, Reason, Reason], ...] = (
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
 
 
-def recognise(head: bytes, name: str) -> Format:
+def detect_format(head: bytes, name: str) -> Format:
     """Tell the format of a file by its first bytes.
 
     Args:

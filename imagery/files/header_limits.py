@@ -15,7 +15,7 @@ from imagery.files.limits import GIB, MIB, Limits
 
 
 @dataclass(frozen=True)
-class Declared:
+class RasterLayout:
     """Size of an image by its header: pixels, bands, bits per sample and the pixels that are decoded in one piece."""
 
     width: int
@@ -38,12 +38,12 @@ class Declared:
         return self.block_width * self.block_height * self.bands * ((self.bits + 7) // 8)
 
 
-def broken(name: str, what: str) -> ImageError:
+def damaged_file(name: str, what: str) -> ImageError:
     """The error for a file whose structure contradicts itself."""
     return ImageError(f"{name} is damaged: {what}. Copy it again from where it came from.", "file.damaged", name=name)
 
 
-def check_declared(declared: Declared, file_size: int, name: str, limits: Limits) -> None:
+def check_header_limits(declared: RasterLayout, file_size: int, name: str, limits: Limits) -> None:
     """Hold the declared size against the limits and against the size of the file.
 
     Raises:
@@ -51,7 +51,7 @@ def check_declared(declared: Declared, file_size: int, name: str, limits: Limits
     """
     width, height = declared.width, declared.height
     if width < 1 or height < 1:
-        raise broken(name, f"its header declares {width} × {height} pixels")
+        raise damaged_file(name, f"its header declares {width} × {height} pixels")
     if width < 2 or height < 2:
         raise ImageError(
             f"{name} is {width} × {height} pixels, and at least 2 × 2 are needed to place and compare it.",
@@ -101,7 +101,7 @@ def check_declared(declared: Declared, file_size: int, name: str, limits: Limits
         )
 
 
-def read_declared(handle: BinaryIO, file_format: Format, name: str) -> Declared:
+def read_raster_layout(handle: BinaryIO, file_format: Format, name: str) -> RasterLayout:
     """Size from the header of a JPEG, PNG, JPEG 2000 or WebP file (TIFF: see :mod:`imagery.files.tiff_layout`).
 
     Raises:
@@ -112,19 +112,19 @@ def read_declared(handle: BinaryIO, file_format: Format, name: str) -> Declared:
     try:
         return reader(handle)
     except (struct.error, IndexError):
-        raise broken(name, f"its {file_format.name} header is incomplete") from None
+        raise damaged_file(name, f"its {file_format.name} header is incomplete") from None
     except ValueError as error:
-        raise broken(name, str(error)) from None
+        raise damaged_file(name, str(error)) from None
 
 
-def _png(handle: BinaryIO) -> Declared:
+def _png(handle: BinaryIO) -> RasterLayout:
     head = handle.read(33)
     width, height, depth, colour = struct.unpack(">IIBB", head[16:26])
     if head[12:16] != b"IHDR" or colour not in (0, 2, 3, 4, 6):
         raise ValueError("its PNG header is not one")
     bands = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     _check_png_end(handle)
-    return Declared(width, height, bands, depth, width, 1)
+    return RasterLayout(width, height, bands, depth, width, 1)
 
 
 def _check_png_end(handle: BinaryIO) -> None:
@@ -144,7 +144,7 @@ def _check_png_end(handle: BinaryIO) -> None:
     raise ValueError("it ends before its last chunk, so it is truncated")
 
 
-def _jpeg(handle: BinaryIO) -> Declared:
+def _jpeg(handle: BinaryIO) -> RasterLayout:
     handle.seek(2)
     for _ in range(1000):  # marker segments before the frame header; a photo has some dozens
         marker = handle.read(2)
@@ -155,12 +155,12 @@ def _jpeg(handle: BinaryIO) -> Declared:
         length = struct.unpack(">H", handle.read(2))[0]
         if 0xC0 <= marker[1] <= 0xCF and marker[1] not in (0xC4, 0xC8, 0xCC):
             depth, height, width, bands = struct.unpack(">BHHB", handle.read(6))
-            return Declared(width, height, bands, depth, width, 16)
+            return RasterLayout(width, height, bands, depth, width, 16)
         handle.seek(length - 2, 1)
     raise ValueError("no JPEG frame header was found")
 
 
-def _jpeg2000(handle: BinaryIO) -> Declared:
+def _jpeg2000(handle: BinaryIO) -> RasterLayout:
     handle.seek(0)
     if handle.read(4) != b"\xff\x4f\xff\x51":
         _seek_codestream(handle)
@@ -170,7 +170,7 @@ def _jpeg2000(handle: BinaryIO) -> Declared:
     x1, y1, x0, y0, tile_width, tile_height, _, _, bands = fields[2:]
     bits = (handle.read(1)[0] & 0x7F) + 1
     width, height = x1 - x0, y1 - y0
-    return Declared(width, height, bands, bits, min(tile_width, width), min(tile_height, height))
+    return RasterLayout(width, height, bands, bits, min(tile_width, width), min(tile_height, height))
 
 
 def _seek_codestream(handle: BinaryIO) -> None:
@@ -188,7 +188,7 @@ def _seek_codestream(handle: BinaryIO) -> None:
     raise ValueError("no JPEG 2000 codestream was found")
 
 
-def _webp(handle: BinaryIO) -> Declared:
+def _webp(handle: BinaryIO) -> RasterLayout:
     """RIFF container with one of three first chunks: lossy, lossless, or extended with a canvas."""
     head = handle.read(30)
     size = struct.unpack("<I", head[4:8])[0]
@@ -207,4 +207,4 @@ def _webp(handle: BinaryIO) -> Declared:
         width, height = (side & 0x3FFF for side in struct.unpack("<HH", head[26:30]))
     else:
         raise ValueError("no WebP frame header was found")
-    return Declared(width, height, 4 if alpha else 3, 8, width, height)
+    return RasterLayout(width, height, 4 if alpha else 3, 8, width, height)

@@ -23,7 +23,7 @@ _VIRTUAL = re.compile(r"^[/\\]+vsi", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class LocalFile:
+class SafeFile:
     """A regular file on this machine, as it was when it was first looked at.
 
     Attributes:
@@ -54,7 +54,7 @@ class LocalFile:
             )
 
 
-def local_file(path: str | os.PathLike[str]) -> LocalFile:
+def check_regular_file(path: str | os.PathLike[str]) -> SafeFile:
     """Look at a file without interpreting its name.
 
     Args:
@@ -86,10 +86,10 @@ def local_file(path: str | os.PathLike[str]) -> LocalFile:
         head = os.read(descriptor, HEAD_BYTES)
     finally:
         os.close(descriptor)
-    return LocalFile(path=resolved, name=name, size=status.st_size, identity=_identity(status), head=head)
+    return SafeFile(path=resolved, name=name, size=status.st_size, identity=_identity(status), head=head)
 
 
-def lay_alone(file: LocalFile, folder: Path, suffix: str) -> Path:
+def isolate_file(file: SafeFile, folder: Path, suffix: str) -> Path:
     """Make the file appear in an empty folder under a name of ours and return that path."""
     alone = folder / f"scene{suffix}"
     try:

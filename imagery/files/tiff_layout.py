@@ -1,7 +1,7 @@
-"""The directories of a TIFF, read by us: sizes, and whether every tile lies inside the file.
+"""Parse the directories of a TIFF and check that every tile lies inside the file.
 
-GDAL would find a missing tile only when a scan reaches it, perhaps an hour later, and reserves memory by what the
-header declares. Here nothing larger than the file itself is ever read.
+GDAL finds a missing tile only when a scan reaches it, perhaps an hour later, and allocates memory according to the
+header. This parser never reads more than the file holds.
 
 Source: TIFF 6.0 (Adobe, 1992); BigTIFF, https://www.awaresystems.be/imaging/tiff/bigtiff.html.
 """
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import ImageError, OutputError
-from imagery.files.header_limits import Declared, broken, check_declared
+from imagery.files.header_limits import RasterLayout, check_header_limits, damaged_file
 from imagery.files.limits import MIB, Limits
 
 _NUMBER = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}  # the types that sizes and offsets come in
@@ -49,7 +49,7 @@ class _Tiff:
 
     def read(self, offset: int, length: int, what: str) -> bytes:
         if offset < 0 or offset + length > self.size:
-            raise broken(
+            raise damaged_file(
                 self.name,
                 f"{what} should lie at bytes {offset:,} to {offset + length:,}, but the file ends at {self.size:,}",
             )
@@ -57,7 +57,7 @@ class _Tiff:
         return self.handle.read(length)
 
 
-def read_tiff_layout(handle: BinaryIO, size: int, name: str, limits: Limits) -> Declared:
+def read_tiff_layout(handle: BinaryIO, size: int, name: str, limits: Limits) -> RasterLayout:
     """Read every directory of a TIFF or BigTIFF.
 
     Args:
@@ -70,26 +70,26 @@ def read_tiff_layout(handle: BinaryIO, size: int, name: str, limits: Limits) -> 
         ImageError: the file is truncated, declares more than is allowed, contradicts itself, or holds something
             other than a picture of 8, 16 or 32 bits.
     """
-    first: Declared | None = None
+    first: RasterLayout | None = None
     overviews = 0
     for tiff, entries in _directories(handle, size, name):
         if first is None:
             first = _declared(tiff, entries)
-            check_declared(first, size, name, limits)
+            check_header_limits(first, size, name, limits)
             _check_picture(tiff, entries)
             _check_blocks(tiff, entries, first)
         elif _one(tiff, entries, _SUBFILE, 0) & 7:
             # overviews and masks of ours; other pages are never read, so they may be as they like
             level = _declared(tiff, entries)
             if level.width > first.width or level.height > first.height:
-                raise broken(name, "an overview in it is larger than the image")
+                raise damaged_file(name, "an overview in it is larger than the image")
             if level.block_bytes > max(first.block_bytes, 16 * MIB):
-                raise broken(name, "an overview in it has larger blocks than the image")
+                raise damaged_file(name, "an overview in it has larger blocks than the image")
             _check_blocks(tiff, entries, level)
             overviews += not _one(tiff, entries, _SUBFILE, 0) & 4
     if first is None:
-        raise broken(name, "it holds no image")
-    return Declared(**{**first.__dict__, "overviews": overviews})
+        raise damaged_file(name, "it holds no image")
+    return RasterLayout(**{**first.__dict__, "overviews": overviews})
 
 
 def check_written(path: Path) -> None:
@@ -104,7 +104,7 @@ def check_written(path: Path) -> None:
                 _check_blocks(tiff, entries, _declared(tiff, entries))
                 tag = _TILE_COUNTS if _TILE_COUNTS in entries else _STRIP_COUNTS
                 if not _numbers(tiff, entries, tag).all():
-                    raise broken(path.name, "blocks of it are missing")
+                    raise damaged_file(path.name, "blocks of it are missing")
     except (ImageError, OSError) as error:
         path.unlink(missing_ok=True)
         raise OutputError(f"{path.name} was not written to its end in {path.parent}. Is there room?") from error
@@ -117,12 +117,12 @@ def _directories(handle: BinaryIO, size: int, name: str) -> Iterator[tuple[_Tiff
     big = head[2:4] in (b"+\0", b"\0+")
     tiff = _Tiff(handle, size, name, order, big)
     if len(head) < (16 if big else 8):
-        raise broken(name, "its TIFF header is incomplete")
+        raise damaged_file(name, "its TIFF header is incomplete")
     offset = struct.unpack(order + "Q", head[8:16])[0] if big else struct.unpack(order + "I", head[4:8])[0]
     seen: list[int] = []
     while offset and len(seen) < _MAX_DIRECTORIES:
         if offset in seen:
-            raise broken(name, "its directories form a circle")
+            raise damaged_file(name, "its directories form a circle")
         seen.append(offset)
         entries, offset = _directory(tiff, offset)
         yield tiff, entries
@@ -133,7 +133,7 @@ def _directory(tiff: _Tiff, offset: int) -> tuple[_Entries, int]:
     length = struct.calcsize(counter)
     number = struct.unpack(tiff.order + counter, tiff.read(offset, length, "a TIFF directory"))[0]
     if number > 4096:
-        raise broken(tiff.name, f"a TIFF directory declares {number:,} entries")
+        raise damaged_file(tiff.name, f"a TIFF directory declares {number:,} entries")
     tail = struct.calcsize(link)
     data = tiff.read(offset + length, number * entry + tail, "a TIFF directory")
     entries: _Entries = {}
@@ -150,7 +150,7 @@ def _numbers(tiff: _Tiff, entries: _Entries, tag: int) -> NDArray[np.int64]:
         return np.empty(0, np.int64)
     kind, count, field = entries[tag]
     if kind not in _NUMBER:
-        raise broken(tiff.name, f"TIFF tag {tag} has the unexpected type {kind}")
+        raise damaged_file(tiff.name, f"TIFF tag {tag} has the unexpected type {kind}")
     dtype = np.dtype(tiff.order + _NUMBER[kind])
     length = count * dtype.itemsize
     if length > len(field):
@@ -158,7 +158,7 @@ def _numbers(tiff: _Tiff, entries: _Entries, tag: int) -> NDArray[np.int64]:
         field = tiff.read(at, length, f"the list of TIFF tag {tag}")
     values = np.frombuffer(field[:length], dtype)
     if dtype.itemsize == 8 and values.size and values.max() > np.iinfo(np.int64).max // 4:
-        raise broken(tiff.name, f"TIFF tag {tag} holds an impossible number")
+        raise damaged_file(tiff.name, f"TIFF tag {tag} holds an impossible number")
     return values.astype(np.int64)
 
 
@@ -167,7 +167,7 @@ def _one(tiff: _Tiff, entries: _Entries, tag: int, default: int) -> int:
     return default if values is None or not values.size else int(values[0])
 
 
-def _declared(tiff: _Tiff, entries: _Entries) -> Declared:
+def _declared(tiff: _Tiff, entries: _Entries) -> RasterLayout:
     width, height = _one(tiff, entries, _WIDTH, 0), _one(tiff, entries, _HEIGHT, 0)
     bands = _one(tiff, entries, _BANDS, 1)
     bits = _one(tiff, entries, _BITS, 1)
@@ -179,9 +179,9 @@ def _declared(tiff: _Tiff, entries: _Entries) -> Declared:
         block_height = min(block_height, height)
     if block_width < 1 or block_height < 1:
         if width < 1 or height < 1:
-            raise broken(tiff.name, f"its header declares {width} × {height} pixels")
-        raise broken(tiff.name, f"its header declares blocks of {block_width} × {block_height} pixels")
-    return Declared(width, height, bands, bits, block_width, block_height, tiled)
+            raise damaged_file(tiff.name, f"its header declares {width} × {height} pixels")
+        raise damaged_file(tiff.name, f"its header declares blocks of {block_width} × {block_height} pixels")
+    return RasterLayout(width, height, bands, bits, block_width, block_height, tiled)
 
 
 def _check_picture(tiff: _Tiff, entries: _Entries) -> None:
@@ -204,7 +204,7 @@ def _check_picture(tiff: _Tiff, entries: _Entries) -> None:
         )
 
 
-def _check_blocks(tiff: _Tiff, entries: _Entries, declared: Declared) -> None:
+def _check_blocks(tiff: _Tiff, entries: _Entries, declared: RasterLayout) -> None:
     """Every tile or strip must be listed and lie inside the file. Offset and length 0 mean: left out, nodata."""
     tiled = declared.tiled
     offsets = _numbers(tiff, entries, _TILE_OFFSETS if tiled else _STRIP_OFFSETS)
@@ -213,7 +213,7 @@ def _check_blocks(tiff: _Tiff, entries: _Entries, declared: Declared) -> None:
     down = -(-declared.height // declared.block_height)
     expected = across * down * (declared.bands if _one(tiff, entries, _PLANAR, 1) == 2 else 1)
     if offsets.size < expected:
-        raise broken(tiff.name, f"it lists {offsets.size:,} of its {expected:,} tiles or strips")
+        raise damaged_file(tiff.name, f"it lists {offsets.size:,} of its {expected:,} tiles or strips")
     if lengths.size != offsets.size:  # some old programs leave the lengths out; then the offsets must do
         lengths = np.zeros_like(offsets)
     ends = offsets + lengths

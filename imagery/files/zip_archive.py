@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import IO, BinaryIO, Self
 
 from errors import ImageError, Reason
-from imagery.files.header_limits import broken
+from imagery.files.header_limits import damaged_file
 from imagery.files.limits import GIB, MIB
 
 _PIECE = MIB
@@ -92,7 +92,7 @@ class Archive:
             ) from None
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
             handle.close()
-            raise broken(name, f"it cannot be read as a zip file ({error})") from None
+            raise damaged_file(name, f"it cannot be read as a zip file ({error})") from None
         except BaseException:
             handle.close()
             raise
@@ -133,7 +133,7 @@ class Archive:
                             digest.update(piece)
                             handle.write(piece)
                 except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-                    raise broken(member.name, f"it cannot be unpacked ({error})") from None
+                    raise damaged_file(member.name, f"it cannot be unpacked ({error})") from None
         except BaseException:
             to.unlink(missing_ok=True)
             raise
@@ -144,7 +144,7 @@ def _piece(packed: IO[bytes], name: str) -> bytes:
     try:
         return packed.read(_PIECE)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise broken(name, f"it cannot be unpacked ({error})") from None
+        raise damaged_file(name, f"it cannot be unpacked ({error})") from None
 
 
 def _member(info: zipfile.ZipInfo, max_ratio: float) -> Member:
@@ -158,7 +158,7 @@ def _fault(info: zipfile.ZipInfo, name: str, max_ratio: float) -> Reason:
         return Reason("it is a link or a device, and only files are unpacked", "zip.link")
     if name.startswith("/") or name[1:2] == ":" or ".." in name.split("/"):
         return Reason(
-            "its path alerts out of the archive; pack the files again with paths below one folder", "zip.outside"
+            "its path points outside the archive; pack the files again with paths below one folder", "zip.outside"
         )
     if info.flag_bits & _ENCRYPTED:
         return Reason("it is encrypted; pack the files again without a password", "zip.encrypted")

@@ -17,7 +17,7 @@ from store.schema.outlines import bounds_of, near
 from store.schema.tables import Area, SceneRow
 
 if TYPE_CHECKING:
-    from imagery.conversion.ingest import IngestedImage
+    from imagery.conversion.ingested_image import IngestedImage
 
 
 def add_scene(

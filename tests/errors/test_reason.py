@@ -16,7 +16,7 @@ import pytest
 from errors import ImageError, Reason
 from errors.reason import chinese_reasons
 from imagery.cameras.camera import FaultCode
-from imagery.files.formats import recognise
+from imagery.files.formats import detect_format
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("imagery", "inference", "enforcement", "store", "service", "workers", "web")
@@ -35,11 +35,11 @@ def _given() -> Iterator[tuple[str, set[str] | None]]:
                 continue
             name = node.func.id
             given = 1 if name.endswith("Error") or name in REASONED else 9
-            at = {"NoPlace": 2, "ControlPointError": 2}.get(name, given)
+            at = {"NotGeoreferenced": 2, "ControlPointError": 2}.get(name, given)
             code = node.args[at] if len(node.args) > at else None
             if isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)):
                 names = {word.arg for word in node.keywords if word.arg}
-                yield str(code.value), {"name"} if name == "NoPlace" else names
+                yield str(code.value), {"name"} if name == "NotGeoreferenced" else names
 
 
 def _fields(text: str) -> set[str]:
@@ -64,7 +64,7 @@ def test_every_code_has_a_text_whose_values_are_given_where_it_arises() -> None:
 )
 def test_a_refused_file_is_refused_in_chinese_too(head: bytes) -> None:
     with pytest.raises(ImageError) as refused:
-        recognise(head, "村.tif")
+        detect_format(head, "村.tif")
     said = refused.value.reason.said("zh")
     assert said.startswith("村.tif 是")
     assert said.endswith("。")

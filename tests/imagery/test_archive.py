@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from errors import ImageError
-from imagery.files.file_roles import hidden, sort_out
+from imagery.files.file_roles import assign_file_roles, is_hidden
 from imagery.files.odm import flight_day
 from imagery.files.zip_archive import Archive
 
@@ -60,8 +60,8 @@ def test_a_path_that_alerts_out_is_refused_and_the_others_are_not(path: Path, tm
     packed(path, (name, b"x"), ("good.tif", b"y"))
     with opened(path) as archive:
         bad, good = archive.members
-        assert "alerts out" in bad.fault
-        with pytest.raises(ImageError, match="alerts out"):
+        assert "points outside" in bad.fault
+        with pytest.raises(ImageError, match="points outside"):
             archive.extract(bad, tmp_path / "out")
         archive.extract(good, tmp_path / "out")
 
@@ -163,13 +163,13 @@ def test_a_member_larger_than_it_says_is_damaged(path: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["__MACOSX/._a.tif", ".DS_Store", "a/.hidden/b.tif", "Thumbs.db", "x/desktop.ini"])
 def test_what_a_file_manager_does_not_show_is_hidden(name: str) -> None:
-    assert hidden(name)
-    assert sort_out([name]) == []
+    assert is_hidden(name)
+    assert assign_file_roles([name]) == []
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a/b.c/d.tif", "../a.tif", "./a.tif"])
 def test_other_names_are_not_hidden(name: str) -> None:
-    assert not hidden(name)
+    assert not is_hidden(name)
 
 
 def test_sidecars_go_with_the_image_of_their_name_in_their_folder() -> None:
@@ -185,7 +185,7 @@ def test_sidecars_go_with_the_image_of_their_name_in_their_folder() -> None:
         "d.ovr",
         "e.zip",
     ]
-    by_name = {entry.name: entry for entry in sort_out(names)}
+    by_name = {entry.name: entry for entry in assign_file_roles(names)}
     assert list(by_name) == names
     assert (by_name["x/a.jpg"].role, by_name["x/a.jpg"].world, by_name["x/a.jpg"].prj) == (
         "image",
@@ -213,14 +213,14 @@ def test_of_an_output_of_opendronemap_the_orthophoto_is_taken() -> None:
         "task/another_20240501.tif",
         "images.json",
     ]
-    by_name = {entry.name: entry for entry in sort_out(names)}
+    by_name = {entry.name: entry for entry in assign_file_roles(names)}
     assert [by_name[name].role for name in names] == [
         "image", "ignored", "sidecar", "ignored", "ignored", "ignored", "ignored", "image", "image",
     ]  # fmt: skip
-    assert by_name[names[0]].beside == {"odm": "task/images.json"}
+    assert by_name[names[0]].sidecars == {"odm": "task/images.json"}
     assert by_name["task/odm_dem/dsm.tif"].reason == "part of an OpenDroneMap output, not an image of the ground"
     assert "was made of it" in by_name["task/images/DJI_0001.JPG"].reason
-    assert by_name["task/another_20240501.tif"].beside == {}
+    assert by_name["task/another_20240501.tif"].sidecars == {}
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_jpeg_gives_nearly_its_pixels(save: Save) -> None:
 def test_jpeg_2000_keeps_its_place(save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]) -> None:
     path = save("a.jp2", noise, driver="JP2OpenJPEG", **utm50)
     with open_scene(path) as scene:
-        assert scene.placed
+        assert scene.georeferenced
         assert scene.geobox.crs.to_epsg() == 32650
         assert scene.geobox.affine.almost_equals(utm50["transform"])
 
@@ -157,7 +157,7 @@ def test_an_image_without_a_place_needs_a_scale(save: Save, noise: NDArray[np.ui
     with pytest.raises(ImageError, match=r"geotransform but no coordinate system.*--gsd"):
         open_scene(path)
     with open_scene(path, gsd=0.3) as scene:
-        assert (scene.placed, scene.gsd_m) == (False, 0.3)
+        assert (scene.georeferenced, scene.gsd_m) == (False, 0.3)
         assert scene.geobox.affine.is_identity
     with open_scene(path, crs="EPSG:32650") as scene:
         assert scene.geobox.crs.to_epsg() == 32650
@@ -171,7 +171,7 @@ def test_an_image_without_a_place_needs_a_scale(save: Save, noise: NDArray[np.ui
 
 def test_a_placed_image_keeps_its_own_scale(save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]) -> None:
     with open_scene(save("a.tif", noise, **utm50), gsd=7.0) as scene:
-        assert scene.placed
+        assert scene.georeferenced
         assert scene.gsd_m == pytest.approx(0.5, rel=1e-3)
 
 

@@ -1,4 +1,4 @@
-"""An ingested image is, to a scan, the image that came: its pixels, colours, place and day; and nothing else of it."""
+"""An ingested image keeps the pixels, colours, georeference and date of the received one, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from rasterio.enums import ColorInterp
 
 from errors import ImageError, OutputError
 from imagery import Limits, Scene, open_scene
-from imagery.conversion.ingest import IngestedImage, ingest_image
-from imagery.conversion.ingest_sandboxed import ingest_apart
+from imagery.conversion.ingest import ingest_image, ingest_sandboxed
+from imagery.conversion.ingested_image import IngestedImage
 from imagery.conversion.rewrite import rewrite
 from imagery.conversion.tiled_copy import write_tiled_copy
 from imagery.files.formats import TIFF
-from imagery.files.header_limits import Declared
+from imagery.files.header_limits import RasterLayout
 from imagery.files.tiff_layout import check_written
 from tests.store.conftest import small_disk
 
@@ -37,14 +37,14 @@ TODAY = dt.date(2026, 11, 23)
 
 @pytest.fixture
 def ingest(tmp_path: Path) -> Ingest:
-    """Ingest a file under its own name; gives what is known of it, and the COG."""
+    """Ingest a file under its own name; return its record and the COG."""
 
-    def run(path: Path, name: str = "", **given: Any) -> tuple[IngestedImage, Path]:
+    def run(path: Path, name: str = "", **options: Any) -> tuple[IngestedImage, Path]:
         work = tmp_path / "work"
         work.mkdir(exist_ok=True)
         out = work / "out.tif"
-        given = {"limits": Limits(), "today": TODAY} | given
-        image = ingest_image(path, name or path.name, out, workdir=work, **given)
+        options = {"limits": Limits(), "today": TODAY} | options
+        image = ingest_image(path, name or path.name, out, workdir=work, **options)
         assert list(work.iterdir()) == [out]
         return image, out
 
@@ -294,39 +294,39 @@ def test_a_full_disk_is_not_the_fault_of_the_image(
     assert not list(small_disk.iterdir())
 
 
-@pytest.mark.parametrize(("rows", "apart"), [(512, False), (700, False), (1500, False), (700, True), (1500, True)])
-def test_a_copy_is_whole_or_it_is_said_that_there_is_no_room(
-    save: Save, utm50: dict[str, Any], small_disk: Path, rows: int, apart: bool
+@pytest.mark.parametrize(("rows", "sandboxed"), [(512, False), (700, False), (1500, False), (700, True), (1500, True)])
+def test_a_copy_is_complete_or_a_full_disk_is_reported(
+    save: Save, utm50: dict[str, Any], small_disk: Path, rows: int, sandboxed: bool
 ) -> None:
     path = save("a.tif", np.random.default_rng(0).integers(0, 255, (3, rows, 512), np.uint8), **utm50)
-    limits = Limits(in_process_pixels=0) if apart else Limits()
-    declared = Declared(512, rows, 3, 8, 512, 1, tiled=False)
+    limits = Limits(in_process_pixels=0) if sandboxed else Limits()
+    layout = RasterLayout(512, rows, 3, 8, 512, 1, tiled=False)
     copy = small_disk / "tiled.tif"  # on a disk of a mebibyte
     if rows == 512:
-        rewrite(path, TIFF, declared, copy, "a.tif", limits)
+        rewrite(path, TIFF, layout, copy, "a.tif", limits)
         check_written(copy)
     else:
         with pytest.raises(OutputError, match="room"):
-            rewrite(path, TIFF, declared, copy, "a.tif", limits)
+            rewrite(path, TIFF, layout, copy, "a.tif", limits)
 
 
-def test_no_room_for_the_overviews_is_not_the_fault_of_the_image(
+def test_a_disk_too_full_for_the_overviews_is_not_the_fault_of_the_image(
     save: Save, utm50: dict[str, Any], small_disk: Path
 ) -> None:
     path = save("a.tif", np.random.default_rng(0).integers(0, 255, (3, 1100, 300), np.uint8), **utm50)
     copy = small_disk / "tiled.tif"
-    write_tiled_copy(str(path), "GTiff", str(copy), overviews=True)  # what GDAL lacks at the end it tells nobody
+    write_tiled_copy(str(path), "GTiff", str(copy), overviews=True)  # GDAL reports no error on closing
     with pytest.raises(OutputError, match="room"):
         check_written(copy)
     assert not copy.exists()
 
 
-@pytest.mark.parametrize("apart", [False, True])
-def test_in_a_process_of_its_own_all_is_the_same(
-    save: Save, ingest: Ingest, utm50: dict[str, Any], apart: bool
+@pytest.mark.parametrize("sandboxed", [False, True])
+def test_a_sandboxed_process_gives_the_same_result(
+    save: Save, ingest: Ingest, utm50: dict[str, Any], sandboxed: bool
 ) -> None:
     path = save("a_20240501.tif", bands(4, "uint16"), nodata=0, **utm50)
-    image, cog = ingest(path, apart=apart)
+    image, cog = ingest(path, sandboxed=sandboxed)
     assert image.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert image.object_sha256 == hashlib.sha256(cog.read_bytes()).hexdigest()
     assert image == IngestedImage.from_json(image.to_json())
@@ -334,36 +334,34 @@ def test_in_a_process_of_its_own_all_is_the_same(
     assert cog.exists()
 
 
-def test_large_images_and_jpeg_2000_get_a_process_of_their_own(
+def test_large_images_and_jpeg_2000_are_sandboxed(
     save: Save, ingest: Ingest, utm50: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    sandboxed = []
 
-    def told(path: Path, *given: Any, **named: Any) -> IngestedImage:
-        asked.append(path.name)
-        return ingest_apart(path, *given, **named)
+    def spied(path: Path, *arguments: Any, **options: Any) -> IngestedImage:
+        sandboxed.append(path.name)
+        return ingest_sandboxed(path, *arguments, **options)
 
-    monkeypatch.setattr("imagery.conversion.ingest_sandboxed.ingest_apart", told)
+    monkeypatch.setattr("imagery.conversion.ingest.ingest_sandboxed", spied)
     small = save("small.tif", bands(3, "uint8"), **utm50)
     ingest(small)
     ingest(small, limits=replace(Limits(), in_process_pixels=128 * 96 - 1))
     with pytest.raises(ImageError, match="no coordinates"):
         ingest(save("a.jp2", bands(3, "uint8"), driver="JP2OpenJPEG"))
-    assert asked == ["small.tif", "a.jp2"]
+    assert sandboxed == ["small.tif", "a.jp2"]
 
 
-def test_what_brings_a_process_down_is_an_answer(
-    save: Save, ingest: Ingest, utm50: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crashed_process_is_an_image_error(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
     path = save("a.tif", bands(3, "uint8"), **utm50)
     with pytest.raises(ImageError, match=r"within 3,600 s and 0\.0 GiB"):
-        ingest(path, limits=replace(Limits(), rewrite_memory_bytes=20_000_000), apart=True)
+        ingest(path, limits=replace(Limits(), rewrite_memory_bytes=20_000_000), sandboxed=True)
 
 
-def test_errors_of_the_other_process_are_told_here(tmp_path: Path, ingest: Ingest, save: Save) -> None:
+def test_errors_of_a_sandboxed_process_are_raised(ingest: Ingest, save: Save) -> None:
     path = save("a.tif", bands(3, "uint8"))
     with pytest.raises(ImageError, match=r"a\.tif has no coordinates"):
-        ingest(path, apart=True)
+        ingest(path, sandboxed=True)
 
 
 def test_the_file_itself_is_not_touched(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:

@@ -110,7 +110,7 @@ def test_a_degenerate_geotransform_is_refused(
 
 def test_a_place_outside_of_the_world_is_refused(save: Save, noise: NDArray[np.uint8]) -> None:
     path = save("far.tif", noise, crs="EPSG:4326", transform=rasterio.Affine(1, 0, 3e6, 0, -1, 5e6))
-    assert "no place" in message_of(path)
+    assert "not a valid position" in message_of(path)
 
 
 def test_a_decoder_that_takes_too_much_is_stopped(save: Save, noise: NDArray[np.uint8]) -> None:

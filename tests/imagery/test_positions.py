@@ -209,7 +209,7 @@ def test_without_a_place_the_grid_is_in_pixels(tmp_path: Path) -> None:
     with rasterio.open(path, "w", driver="PNG", height=SIDE, width=SIDE, count=1, dtype="uint8") as file:
         file.write(with_dot(80.5, 60.25), 1)
     with open_scene(path, gsd=0.25) as scene:
-        assert not scene.placed
+        assert not scene.georeferenced
         assert scene.gsd_m == 0.25
         assert scene.geobox.crs is None
         assert dot_in(scene.read(scene.geobox)) == pytest.approx((80.5, 60.25), abs=0.05)

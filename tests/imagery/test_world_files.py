@@ -58,9 +58,9 @@ def test_a_world_file_alone_needs_a_system(tmp_path: Path, save: Save, noise: ND
     with pytest.raises(ImageError, match="no coordinate system"):
         open_scene(path)
     with open_scene(path, crs="EPSG:4547") as scene:
-        assert scene.placed
+        assert scene.georeferenced
     with open_scene(path, gsd=0.5) as scene:
-        assert not scene.placed
+        assert not scene.georeferenced
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_a_pipe_in_place_of_a_world_file_does_not_hang(tmp_path: Path, save: Sav
     path = save("a.png", noise, driver="PNG")
     os.mkfifo(tmp_path / "a.pgw")
     with open_scene(path, gsd=0.5) as scene:
-        assert not scene.placed
+        assert not scene.georeferenced

@@ -12,8 +12,8 @@ from odc.geo.geobox import GeoBox
 
 from imagery import Patch
 from imagery.pyramid import Box, Level, Pyramid
-from imagery.resample import interpolate, positions, window_for
-from inference.pair import ENLARGED_AT_MOST, Pair, measure_exposure
+from imagery.resample import interpolate, source_positions, window_for
+from inference.pair import MAX_UPSAMPLING, Pair, measure_normalization
 from inference.pair_reader import PairReader
 from inference.registration.measure import Alignment, AlignSettings, measure_alignment
 from inference.registration.shift_field import identity_field
@@ -35,7 +35,7 @@ class _HeldPixels(Pyramid):
 
 
 class HeldImage:
-    """An image in memory, read as :class:`imagery.Scene` reads a file: :class:`inference.raster_source.Readable`."""
+    """An image in memory, read as :class:`imagery.Scene` reads a file: :class:`inference.raster_source.RasterSource`."""
 
     def __init__(self, image: Patch) -> None:
         """Hold ``image`` on its own pixels."""
@@ -45,12 +45,12 @@ class HeldImage:
     def read(self, geobox: GeoBox, shift: NDArray[np.float32] | None = None) -> Patch:
         """Pixels and validity on ``geobox``, moved by ``shift``; see :meth:`imagery.Scene.read`."""
         shape = tuple(geobox.shape)
-        at = positions(geobox, self.geobox, shift)
+        at = source_positions(geobox, self.geobox, shift)
         window, inside = window_for(self._pixels, at)
         if window is None:
             return Patch(np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.bool_))
         values, valid = self._pixels.read(window.level, window.box, window.down, window.across)
-        rgb, sure = interpolate(values, valid, *window.local(at))
+        rgb, sure = interpolate(values, valid, *window.local_indices(at))
         sure = sure & inside
         rgb[~sure] = 0
         return Patch(rgb, sure)
@@ -75,7 +75,7 @@ class Look:
         """Metres per pixel at which the network looks."""
         if self.gsd_m is None or self.settings is None:
             return None
-        return max(self.settings.profile.resolution_m, self.gsd_m / ENLARGED_AT_MOST)
+        return max(self.settings.profile.resolution_m, self.gsd_m / MAX_UPSAMPLING)
 
     @property
     def step(self) -> float:
@@ -111,7 +111,7 @@ def _unmoved(grid: GeoBox, reason: str | None) -> Alignment:
 
 
 def open_pair(before: Patch, after: Patch, look: Look) -> PairReader:
-    """Lay a pair onto the grid of detection, balance it, and register it if asked for.
+    """Lay a pair onto the grid of detection, normalise its colours, and register it if asked for.
 
     Where the registration is refused, the pair is compared as it lies and the reader's ``alignment.reason`` says why.
 
@@ -125,9 +125,9 @@ def open_pair(before: Patch, after: Patch, look: Look) -> PairReader:
     grid = GeoBox(shape, Affine.scale(step), None)
     resolution = look.resolution_m or 1.0
     pair = Pair(HeldImage(before), HeldImage(after), grid, resolution, resolution**2)
-    exposure = measure_exposure(pair)
+    normalization = measure_normalization(pair)
     alignment = _unmoved(grid, None)
     if look.align:
         measured = measure_alignment(pair.before, pair.after, grid, _align_settings(look))
         alignment = measured if measured.usable else _unmoved(grid, measured.reason)
-    return PairReader(pair, exposure, alignment)
+    return PairReader(pair, normalization, alignment)

@@ -1,0 +1,59 @@
+"""The result of ingesting an image, as a record and as JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Self
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from errors import Reason
+
+
+@dataclass(frozen=True)
+class IngestedImage:
+    """What is known of an image that was rewritten.
+
+    Attributes:
+        sha256: of the file as it came.
+        object_sha256: of our COG.
+        width, height: pixels.
+        gsd_m: true metres per pixel.
+        crs: "EPSG:…", or WKT where it has no code.
+        footprint: ground that it shows; longitude, latitude.
+        date, date_source: day of acquisition or None, and "tag NAME", "file name", "given", "folder name" or "unknown".
+        valid_share: of its pixels.
+        remarks: what a person should know, each a sentence without its full stop.
+    """
+
+    sha256: str
+    object_sha256: str
+    width: int
+    height: int
+    gsd_m: float
+    crs: str
+    footprint: BaseGeometry
+    date: dt.date | None
+    date_source: str
+    valid_share: float
+    remarks: tuple[Reason, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        date = self.date and self.date.isoformat()
+        remarks = [[remark, remark.told()] for remark in self.remarks]
+        return self.__dict__ | {
+            "footprint": shapely.to_wkb(self.footprint, hex=True),
+            "date": date,
+            "remarks": remarks,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """From what :meth:`to_json` gave."""
+        date = data["date"] and dt.date.fromisoformat(data["date"])
+        outline = shapely.from_wkb(data["footprint"])
+        remarks = tuple(Reason.of(words, told) for words, told in data["remarks"])
+        return cls(**data | {"footprint": outline, "date": date, "remarks": remarks})
