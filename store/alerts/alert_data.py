@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from enforcement.alert import Alert, AlertArea, AlertImage, Evidence, Sight
 from enforcement.change_types import read_change_types
+from store.alerts.image_pairs import SeenPair, last_pairs
 from store.areas.areas import area_names
 from store.schema.outlines import error_of
 from store.schema.tables import AlertRow, Observation, SceneRow, Transition
-from store.views.map_scenes import SeenPair, last_pairs
 
 
 def read_alert(session: Session, alert: AlertRow, public_url: str = "") -> Alert:

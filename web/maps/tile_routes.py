@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from store.alerts.image_pairs import last_pair
 from store.objects.object_store import ObjectMissing
-from store.views.map_scenes import last_pair
 from web.auth.authentication import Person, Service
 from web.auth.authorized_lookup import alert_of, scene_of
+from web.etags import content_tag, image_response, is_cached, not_modified
 from web.http_errors import NotFound
 from web.maps.tiles import MERCATOR, is_tile, overlap, read_preview, read_tile, tile_bounds, webp
 from web.review.alert_pictures import alert_window, before_shift, read_alert_tile
@@ -33,10 +33,10 @@ def scene_tile(request: Request, context: Service, person: Person, scene_id: int
         raise NotFound
     with context.database.read() as session:
         scene = scene_of(session, person, scene_id)
-    mark = _mark(scene.object_sha256, z, x, y)
-    if _is_known(request, mark):
-        return _unchanged(mark, _DAY)
-    return _image(webp(read_tile(context, scene, tile_bounds(z, x, y))), mark, _DAY)
+    tag = content_tag(scene.object_sha256, z, x, y)
+    if is_cached(request, tag):
+        return not_modified(tag, _DAY)
+    return image_response(webp(read_tile(context, scene, tile_bounds(z, x, y))), tag, _DAY)
 
 
 @router.get("/tiles/alerts/{number}/{which}/{z}/{x}/{y}")
@@ -54,13 +54,13 @@ def alert_tile(
         raise NotFound
     scene = pair.before if which == "before" else pair.after
     window = alert_window(alert)
-    mark = _mark(scene.object_sha256, pair.scan.id, which, *(round(side, 2) for side in window), z, x, y)
-    if _is_known(request, mark):
-        return _unchanged(mark, _DAY)
+    tag = content_tag(scene.object_sha256, pair.scan.id, which, *(round(side, 2) for side in window), z, x, y)
+    if is_cached(request, tag):
+        return not_modified(tag, _DAY)
     if not overlap(bounds, window):
-        return _image(webp(None), mark, _DAY)
+        return image_response(webp(None), tag, _DAY)
     shift = before_shift(context, alert, pair, MERCATOR) if which == "before" else (0.0, 0.0)
-    return _image(webp(read_alert_tile(context, alert, scene, bounds, shift)), mark, _DAY)
+    return image_response(webp(read_alert_tile(context, alert, scene, bounds, shift)), tag, _DAY)
 
 
 @router.get("/alerts/{number}/evidence/{name}")
@@ -70,7 +70,7 @@ def evidence(
     """A stored picture of an alert, by the name it has in the alert.
 
     The alert's next sight brings other pictures under the same name. With ``key``, the mark of the very picture
-    (:func:`evidence_mark`), the answer never changes and is kept for ever; without, browsers ask whether it is new.
+    (:func:`web.etags.content_tag`), the answer never changes and is kept for ever; without, browsers ask whether it is new.
     """
     with context.database.read() as session:
         alert = alert_of(session, person, number)
@@ -78,14 +78,14 @@ def evidence(
     if not isinstance(stored, str):
         raise NotFound
     kind = _TYPES.get(stored.rpartition(".")[2].lower())
-    mark = evidence_mark(stored)
-    if kind is None or (key is not None and key != mark):
+    tag = content_tag(stored)
+    if kind is None or (key is not None and key != tag):
         raise NotFound
     kept = _FOREVER if key else "private, no-cache"
-    if _is_known(request, mark):
-        return _unchanged(mark, kept)
+    if is_cached(request, tag):
+        return not_modified(tag, kept)
     try:
-        return _image(context.objects.read(stored), mark, kept, kind)
+        return image_response(context.objects.read(stored), tag, kept, kind)
     except ObjectMissing:
         raise NotFound from None
 
@@ -95,31 +95,10 @@ def preview(request: Request, context: Service, person: Person, scene_id: int) -
     """All of a scene, small, on its own grid."""
     with context.database.read() as session:
         scene = scene_of(session, person, scene_id)
-    mark = _mark(scene.object_sha256, "preview")
-    if _is_known(request, mark):
-        return _unchanged(mark, _DAY)
+    tag = content_tag(scene.object_sha256, "preview")
+    if is_cached(request, tag):
+        return not_modified(tag, _DAY)
     try:
-        return _image(webp(read_preview(context, scene, _PREVIEW_PX)), mark, _DAY)
+        return image_response(webp(read_preview(context, scene, _PREVIEW_PX)), tag, _DAY)
     except ObjectMissing:
         raise NotFound from None
-
-
-def evidence_mark(key: str) -> str:
-    """What tells one stored picture from another, to be put into the address of ``evidence``."""
-    return _mark(key)
-
-
-def _mark(*parts: object) -> str:
-    return hashlib.sha256("/".join(map(str, ("1", *parts))).encode()).hexdigest()[:24]
-
-
-def _is_known(request: Request, mark: str) -> bool:
-    return f'"{mark}"' in request.headers.get("if-none-match", "")
-
-
-def _unchanged(mark: str, kept: str) -> Response:
-    return Response(status_code=304, headers={"etag": f'"{mark}"', "cache-control": kept})
-
-
-def _image(content: bytes, mark: str, kept: str, kind: str = "image/webp") -> Response:
-    return Response(content, media_type=kind, headers={"etag": f'"{mark}"', "cache-control": kept})

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from enforcement.projection_zones import zone_at
 from service.context import Context
+from store.alerts.image_pairs import SeenPair, last_pair
 from store.schema.database import Session
 from store.schema.tables import AlertRow, SceneRow
-from store.views.map_scenes import SeenPair, last_pair
 from web.maps.tiles import MercatorBox, Picture, mercator, read_box, read_tile
 from web.review.registration_cache import shift_at
 

@@ -24,7 +24,7 @@ from store.schema.database import Session
 from store.schema.tables import AlertRow, Transition
 from store.search.alert_search import AlertFilter, neighbours
 from store.views.alert_view import AlertSight, SeenImage, areas_around, colleagues, names_of, sights_of
-from web.maps.tile_routes import evidence_mark
+from web.etags import content_tag
 from web.page import language_of, named
 from web.review.alert_words import in_language
 from web.texts import catalogue, text
@@ -239,7 +239,7 @@ def picture_address(number: str, evidence: Mapping[str, Any], when: str) -> str 
     key = evidence.get(when)
     if not isinstance(key, str):
         return None
-    return f"/alerts/{quote(number, safe='')}/evidence/{when}?key={evidence_mark(key)}"
+    return f"/alerts/{quote(number, safe='')}/evidence/{when}?key={content_tag(key)}"
 
 
 def _numbers(evidence: Mapping[str, Any]) -> list[str]:
