@@ -44,6 +44,7 @@ ROUTES = (
     "web.review.alert_routes",
     "web.auth.sign_in_routes",
     "web.maps.tile_routes",
+    "web.review.picture_routes",
     "web.uploads.tus_routes",
 )
 """Modules with a ``router``, included in this order: of two routes that match an address the first one answers."""
