@@ -21,7 +21,7 @@ from imagery.cameras.quality_check import judge
 from imagery.cameras.settings import CompareSettings
 from inference.cameras.compare import compare
 from model.detector import Detector
-from training.synthetic.watch import Watched, frame_at, moments, watch
+from training.synthetic.camera_frames import CameraScene, build_camera_scene, capture_schedule, render_frame
 
 SEEDS = (111, 112, 113, 114, 115, 116)
 WIDTH, ROWS, RANGE_M = 960, 540, 220.0
@@ -29,14 +29,14 @@ CLICKS = ((0.15, 0.9), (0.85, 0.88), (0.5, 0.7), (0.2, 0.5), (0.8, 0.48), (0.45,
 LEAST_PX = 150  # of a site within what is watched; a smaller part of one is not asked for
 
 
-def calibrated(place: Watched, rng: np.random.Generator) -> tuple[Calibration, Preset]:
+def calibrated(place: CameraScene, rng: np.random.Generator) -> tuple[Calibration, Preset]:
     """Control points as a person clicks them."""
-    back = np.linalg.inv(place.mast.plane(0.0))
-    width, rows = place.mast.width, place.mast.rows
+    back = np.linalg.inv(place.camera.ground_homography(0.0))
+    width, rows = place.camera.width, place.camera.rows
     points = []
     for x, y in CLICKS:
         ground = back @ (x * width, y * rows, 1)
-        lon, lat = place.lonlat(*(ground[:2] / ground[2]))
+        lon, lat = place.to_lonlat(*(ground[:2] / ground[2]))
         off = rng.normal(0, (1.0, 1.0, 0.5, 0.5))
         points.append(
             ControlPoint(x * width + off[0], y * rows + off[1], lon + off[2] / 95_500, lat + off[3] / 110_900)
@@ -46,17 +46,17 @@ def calibrated(place: Watched, rng: np.random.Generator) -> tuple[Calibration, P
 
 def run(seed: int, detector: Detector | None) -> tuple[int, int, int, Comparison]:
     """One place: sites found, sites missed, changes that are none, and the whole answer."""
-    place = watch(seed, WIDTH, ROWS)
-    when = moments(seed, 6, 4)
-    reference = frame_at(place, replace(when[1], shake_deg=0.0, weather="clear"))
-    captures = [judge(Capture(frame_at(place, m), m.taken_at), reference) for m in when]
+    place = build_camera_scene(seed, WIDTH, ROWS)
+    when = capture_schedule(seed, 6, 4)
+    reference = render_frame(place, replace(when[1], shake_deg=0.0, weather="clear"))
+    captures = [judge(Capture(render_frame(place, m), m.taken_at), reference) for m in when]
     calibration, preset = calibrated(place, np.random.default_rng(seed))
     answer = compare(captures, preset, calibration, CompareSettings(), detector)
     ground = watched(calibration, preset)
     # a building hides the ground behind it, so what is reported may reach behind the site it belongs to
-    truth = [place.on_map(unary_union(site.area)).buffer(0) for site in place.sites]
+    truth = [place.to_lonlat_polygon(unary_union(site.area)).buffer(0) for site in place.sites]
     asked = [
-        area for site, area in zip(place.sites, truth, strict=True) if (place.shown(site) & ground).sum() >= LEAST_PX
+        area for site, area in zip(place.sites, truth, strict=True) if (place.site_mask(site) & ground).sum() >= LEAST_PX
     ]
     outlines = [change.outline.buffer(0) for change in answer.changes]
     found = sum(any(o.intersection(a).area > 0.1 * min(o.area, a.area) for o in outlines) for a in asked)

@@ -1,4 +1,4 @@
-"""Natural irregularity anchored to the ground: the same place shows the same grain in every window and resolution."""
+"""Fractal noise anchored to the ground: a place shows the same noise in every window and at every resolution."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from training.synthetic.window import Floats, Window
+from training.synthetic.raster_window import Floats, Window
 
 _SIZE = 512
-_TEXELS_PER_WAVE = 5.0
+_TEXELS_PER_FEATURE = 5.0
 
 
 @lru_cache(maxsize=1)
 def _tile() -> Floats:
-    """512 × 512 of smooth noise that repeats without a seam: zero mean, unit variance."""
+    """Return 512 × 512 of smooth, seamlessly tiling noise with zero mean and unit variance."""
     rng = np.random.default_rng(20_261_123)
     frequency = np.fft.fftfreq(_SIZE)
     low_pass = np.exp(-2 * (np.pi * 1.1) ** 2 * (frequency[:, None] ** 2 + frequency[None, :] ** 2))
@@ -27,20 +27,25 @@ def _tile() -> Floats:
 
 @lru_cache(maxsize=1)
 def _tiled() -> Floats:
-    """The tile twice each way, so that a window of less than its size never meets the seam."""
+    """Return the tile repeated twice along each axis, so that a window smaller than it never crosses the seam."""
     return np.tile(_tile(), (2, 2))
 
 
-def waves(window: Window, length: float, key: int) -> Floats:
-    """One octave: H×W, about unit variance, features of ``length`` metres. ``key`` chooses the pattern.
+def noise_octave(window: Window, length: float, key: int) -> Floats:
+    """Return one octave of noise: H×W, about unit variance, features of ``length`` metres.
 
-    A length that the resolution cannot show fades out instead of turning into flicker.
+    Octaves that are too fine for the resolution fade out instead of aliasing.
+
+    Args:
+        window: pixels to fill.
+        length: size of the features in metres.
+        key: selects the pattern.
     """
     visible = min(max(length / window.gsd / 1.5 - 0.9, 0.0), 1.0)
     if visible == 0.0:
         return np.zeros((window.height, window.width), np.float32)
-    step = window.gsd * _TEXELS_PER_WAVE / length  # texels of the tile per pixel
-    # the golden ratio spreads the patterns of different keys over the tile
+    step = window.gsd * _TEXELS_PER_FEATURE / length  # texels of the tile per pixel
+    # multiples of the golden ratio spread the patterns of different keys over the tile
     mixed = key * 0.6180339887498949 + length * 0.7548776662466927
     start_x = (window.x0 / window.gsd + 0.5) * step + _SIZE * (mixed % 1.0)
     start_y = (window.y0 / window.gsd + 0.5) * step + _SIZE * (mixed * 7.13 % 1.0)
@@ -62,27 +67,27 @@ def waves(window: Window, length: float, key: int) -> Floats:
 
 
 def _interpolated(start_x: float, start_y: float, step: float, width: int, height: int) -> Floats:
-    """Bilinear, one axis after the other, around the seam of the tile as often as needed."""
+    """Sample the tile bilinearly, one axis after the other, wrapping around its seam."""
 
-    def places(start: float, count: int) -> tuple[np.ndarray, np.ndarray, Floats]:
-        at = (start + step * np.arange(count)) % _SIZE
-        low = at.astype(np.intp)
-        return low % _SIZE, (low + 1) % _SIZE, (at - low).astype(np.float32)
+    def positions(start: float, count: int) -> tuple[np.ndarray, np.ndarray, Floats]:
+        position = (start + step * np.arange(count)) % _SIZE
+        low = position.astype(np.intp)
+        return low % _SIZE, (low + 1) % _SIZE, (position - low).astype(np.float32)
 
-    above, below, down = places(start_y, height)
-    left, right, over = places(start_x, width)
+    above, below, down = positions(start_y, height)
+    left, right, across = positions(start_x, width)
     rows = _tile()[above]
     rows += (_tile()[below] - rows) * down[:, None]
     out: Floats = rows.take(left, axis=1)
-    out += (rows.take(right, axis=1) - out) * over
+    out += (rows.take(right, axis=1) - out) * across
     return out
 
 
-def grain(window: Window, key: int, lengths: Sequence[float], weights: Sequence[float] | None = None) -> Floats:
-    """A sum of octaves, H×W; ``weights`` default to equal shares, scaled to about unit variance."""
+def fractal_noise(window: Window, key: int, lengths: Sequence[float], weights: Sequence[float] | None = None) -> Floats:
+    """Sum octaves of the given feature lengths in metres: H×W, about unit variance; equal weights by default."""
     shares = np.asarray(weights if weights is not None else [1.0] * len(lengths), np.float32)
     shares /= np.sqrt((shares**2).sum())
     total = np.zeros((window.height, window.width), np.float32)
     for length, share in zip(lengths, shares, strict=True):
-        total += share * waves(window, length, key)
+        total += share * noise_octave(window, length, key)
     return total

@@ -1,4 +1,4 @@
-"""What is asked of a rendered scene, and what comes out of it."""
+"""Specification of a rendered scene, and the rendered pair with its ground truth."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from inference.changes import Kind
 
 @dataclass(frozen=True)
 class SceneSpec:
-    """One place on two dates. Equal specs render to equal pixels.
+    """Specification of one place on two dates. Equal specs render to equal pixels.
 
     Attributes:
-        seed: settles the place and everything that happens there. The same seed over the same ground (metres) is the
-            same place at every resolution.
-        width, height: pixels.
+        seed: determines the place and everything that happens there. The same seed over the same extent in metres is
+            the same place at every resolution.
+        width, height: of the images in pixels.
         gsd_m: metres per pixel.
-        crs: of the written files; any projected one in metres.
+        crs: of the written files; any projected CRS in metres.
         origin: easting, northing of the north-west corner in metres.
-        dates: of the earlier and the later image; they settle season and height of the sun.
+        dates: of the earlier and the later image; they determine season and sun position.
         hours: local solar time of both images, decimal hours.
-        changes: how many places change; None for as many as suit the area, 0 for a pair without any change.
-        misregistration_px: how far the earlier image may be shifted against the later one, locally, at most.
-        disturbance: how different the two dates are in light, haze, colour, noise and sharpness; 0 alike, 1 usual.
+        changes: number of sites that change; None: proportional to the area; 0: a pair without any change.
+        misregistration_px: largest local shift of the earlier image against the later one.
+        disturbance: difference of the dates in light, haze, colour, noise and sharpness; 0 none, 1 usual.
     """
 
     seed: int
@@ -45,21 +45,23 @@ class SceneSpec:
     disturbance: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be rendered (SettingsError)."""
+        """Validate the values.
+
+        Raises:
+            SettingsError: a value is outside of what can be rendered.
+        """
         if self.width < 1 or self.height < 1:
             raise SettingsError(
                 f"A scene of {self.width} × {self.height} pixels cannot be rendered; give at least 1 × 1."
             )
         if not 0.02 <= self.gsd_m <= 10:
-            raise SettingsError(
-                f"A ground resolution of {self.gsd_m} m is outside of what can be rendered, 0.02 to 10 m."
-            )
+            raise SettingsError(f"A ground sample distance of {self.gsd_m} m cannot be rendered; give 0.02 to 10 m.")
         if self.seed < 0:
             raise SettingsError(f"The seed {self.seed} is negative; give 0 or more.")
 
     @property
     def transform(self) -> Affine:
-        """Pixel corner (column, row) → easting, northing."""
+        """Affine transform from pixel corner (column, row) to easting, northing."""
         return Affine(self.gsd_m, 0, self.origin[0], 0, -self.gsd_m, self.origin[1])
 
 
@@ -68,30 +70,30 @@ class TrueChange:
     """One true change.
 
     Attributes:
-        kind: construction (a building appeared), demolition (one is gone) or ground (land was turned, buildings on it
-            included). A new building on a field is in both a construction and a ground polygon.
+        kind: construction (a building appeared), demolition (a building is gone) or ground (land was turned, including
+            under new buildings). A new building on a field is in both a construction and a ground polygon.
         polygon: easting, northing in the scene's CRS, in the geometry of the later image.
-        area_m2: of the polygon in the plane of the CRS.
-        what: in words, for a person.
+        area_m2: area of the polygon in the plane of the CRS.
+        description: in words, for a person.
     """
 
     kind: Kind
     polygon: Polygon
     area_m2: float
-    what: str
+    description: str
 
 
 @dataclass(frozen=True)
 class RenderedPair:
-    """A rendered pair with its truth.
+    """A rendered pair of images with its ground truth.
 
     Attributes:
-        spec: what was asked for.
+        spec: specification it was rendered from.
         before, after: uint8 H×W×3, red, green, blue.
-        building: uint8 H×W, 1 where a building appeared or vanished.
+        building: uint8 H×W, 1 where a building appeared or disappeared.
         ground: uint8 H×W, 1 where land was cleared, dug, filled, levelled, paved or built on.
-        direction: int8 H×W, +1 where something appeared, −1 where something vanished, 0 elsewhere.
-        truth: the same as polygons.
+        direction: int8 H×W, +1 where something appeared, −1 where something disappeared, 0 elsewhere.
+        truth: the same changes as polygons.
     """
 
     spec: SceneSpec
@@ -104,12 +106,12 @@ class RenderedPair:
 
 
 def random_spec(rng: np.random.Generator, size: int = 256, gsd: tuple[float, float] = (0.25, 1.2)) -> SceneSpec:
-    """A varied spec for training: any season, any light, every seventh pair without change.
+    """Draw a spec for training: any season, any light, one pair in seven without change.
 
     Args:
-        rng: source of all choices.
+        rng: source of randomness.
         size: width and height in pixels.
-        gsd: range of metres per pixel, drawn evenly on a log scale.
+        gsd: range of metres per pixel, sampled uniformly on a log scale.
     """
     first = dt.date(2019, 1, 1) + dt.timedelta(days=int(rng.integers(0, 2200)))
     later = first + dt.timedelta(days=int(rng.integers(40, 900)))

@@ -15,7 +15,7 @@ import pytest
 import rasterio
 
 from tests.imagery.drone.conftest import CAMERA, SPEC
-from training.synthetic.flight import fly, lawnmower
+from training.synthetic.drone_flight import lawnmower, write_flight
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(1)
     image = np.kron(rng.integers(40, 220, (120, 120, 3)), np.ones((4, 4, 1))).astype(np.uint8)
     stations = lawnmower(SPEC.origin[0] + 60, SPEC.origin[1] - 40, 1, 3, 0.0, 20.0, 50.0)
-    fly(folder, image, SPEC.transform, SPEC.crs, CAMERA, stations, rng)
+    write_flight(folder, image, SPEC.transform, SPEC.crs, CAMERA, stations, rng)
     (folder / "DJI_0009.MP4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(64))
     return folder
 

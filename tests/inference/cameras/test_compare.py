@@ -20,7 +20,7 @@ from imagery.cameras.settings import CompareSettings
 from inference.cameras.compare import compare
 from tests.imagery.cameras.test_gate import COLUMNS, REFERENCE, ROWS, SCENE, shot
 from tests.imagery.cameras.view import SIZE, SPREAD, metres_of, point
-from training.synthetic.watch import frame_at, moments, watch
+from training.synthetic.camera_frames import build_camera_scene, capture_schedule, render_frame
 
 START = dt.datetime(2026, 5, 4, 9, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 SETTINGS = CompareSettings()
@@ -138,13 +138,13 @@ def test_captures_that_are_unusable_or_of_another_light_are_not_compared(calibra
 
 def test_on_a_rendered_valley_the_sites_are_found_and_nothing_else() -> None:
     """Seed, weather, traffic, crane and clicks that no threshold was chosen by."""
-    place = watch(107, COLUMNS, ROWS, gsd=0.5)
-    when = moments(107, 4, 5, spoiled=False)
-    reference = frame_at(place, replace(when[1], shake_deg=0.0, weather="clear"))
-    history = [judge(Capture(frame_at(place, m), m.taken_at), reference) for m in when]
+    place = build_camera_scene(107, COLUMNS, ROWS, gsd=0.5)
+    when = capture_schedule(107, 4, 5, include_unusable=False)
+    reference = render_frame(place, replace(when[1], shake_deg=0.0, weather="clear"))
+    history = [judge(Capture(render_frame(place, m), m.taken_at), reference) for m in when]
     calibration, preset = calibrated(place, np.random.default_rng(1))
     answer = compare(history, preset, calibration, SETTINGS)
-    truth = unary_union([place.on_map(area).buffer(0) for site in place.sites for area in site.area])
+    truth = unary_union([place.to_lonlat_polygon(area).buffer(0) for site in place.sites for area in site.area])
     assert answer.not_compared == ""
     assert answer.changes
     for change in answer.changes:

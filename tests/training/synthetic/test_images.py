@@ -1,4 +1,4 @@
-"""Rendered images: repeatable, of any shape, seamless, shifted no further than asked, lit from the right side."""
+"""Rendered images: repeatable, of any size, seamless, misregistered within limits, lit from the right side."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from training.synthetic import SceneSpec, random_spec, render_scene
-from training.synthetic.camera import shift_field
-from training.synthetic.light import cast, sun_at
-from training.synthetic.noise import waves
+from training.synthetic.imaging import misregistration_field
+from training.synthetic.light import cast_shadows, sun_position
+from training.synthetic.noise import noise_octave
+from training.synthetic.raster_window import Window
 from training.synthetic.rendering import render
-from training.synthetic.window import Window
 
 
 def test_the_same_spec_gives_the_same_pixels() -> None:
@@ -41,41 +41,41 @@ def test_any_size_and_resolution_renders(width: int, height: int, gsd: float) ->
 
 def test_blocks_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = SceneSpec(seed=6, width=320, height=256)
-    whole = render_scene(spec).after.astype(np.int16)
+    single = render_scene(spec).after.astype(np.int16)
     monkeypatch.setattr(render, "_BLOCK_PX", 128)
     blocks = render_scene(spec).after.astype(np.int16)
-    difference = np.abs(whole - blocks).mean(axis=2)
-    beside = difference[:, [126, 127, 128, 129, 254, 255, 256, 257]]
+    difference = np.abs(single - blocks).mean(axis=2)
+    seams = difference[:, [126, 127, 128, 129, 254, 255, 256, 257]]
     assert difference.mean() < 1.0
-    assert beside.mean() < 2.0
+    assert seams.mean() < 2.0
 
 
-def test_the_earlier_image_is_off_by_no_more_than_asked() -> None:
-    field = shift_field(Window(0, 0, 0.5, 400, 300), 2.0, key=9)
+def test_misregistration_stays_within_its_limit() -> None:
+    field = misregistration_field(Window(0, 0, 0.5, 400, 300), 2.0, key=9)
     length = np.hypot(field[..., 0], field[..., 1])
     assert length.max() <= 2.0
     assert length.max() > 0.3
-    # smooth: neighbours move together
+    # smooth: neighbouring pixels shift alike
     assert np.abs(np.diff(field, axis=1)).max() < 0.06
 
 
 def test_misregistration_moves_the_earlier_image_and_not_the_later() -> None:
-    still = SceneSpec(seed=13, width=128, height=128, misregistration_px=0.0)
-    loose = dataclasses.replace(still, misregistration_px=2.0)
-    a, b = render_scene(still), render_scene(loose)
+    aligned = SceneSpec(seed=13, width=128, height=128, misregistration_px=0.0)
+    shifted = dataclasses.replace(aligned, misregistration_px=2.0)
+    a, b = render_scene(aligned), render_scene(shifted)
     assert np.abs(a.before.astype(np.int16) - b.before).mean() > 1.0
     assert np.abs(a.after.astype(np.int16) - b.after).mean() < 1.0
 
 
-def test_a_lower_sun_throws_a_longer_shadow_away_from_it() -> None:
+def test_a_lower_sun_casts_a_longer_shadow_away_from_it() -> None:
     height = np.zeros((120, 120), np.float32)
     height[58:62, 58:62] = 6.0
     lengths = []
-    for hour in (8.0, 10.0):  # in the morning the sun is in the south-east
-        sun = sun_at(dt.date(2026, 3, 20), hour, 30.9)
+    for hour in (8.0, 10.0):  # the morning sun is in the south-east
+        sun = sun_position(dt.date(2026, 3, 20), hour, 30.9)
         assert sun.east > 0
         assert sun.south > 0
-        rows, columns = np.nonzero(cast(height, sun, 0.5, 6.0) > 0.5)
+        rows, columns = np.nonzero(cast_shadows(height, sun, 0.5, 6.0) > 0.5)
         assert rows.mean() < 58
         assert columns.mean() < 58
         lengths.append(np.hypot(60 - rows.min(), 60 - columns.min()) * 0.5)
@@ -83,11 +83,11 @@ def test_a_lower_sun_throws_a_longer_shadow_away_from_it() -> None:
     assert lengths[0] > lengths[1]
 
 
-def test_noise_is_tied_to_the_ground_and_not_to_the_window() -> None:
-    whole = waves(Window(0.0, 0.0, 0.5, 200, 200), 9.0, key=4)
-    part = waves(Window(40.0, 25.0, 0.5, 60, 70), 9.0, key=4)
+def test_noise_is_anchored_to_the_ground_and_not_to_the_window() -> None:
+    whole = noise_octave(Window(0.0, 0.0, 0.5, 200, 200), 9.0, key=4)
+    part = noise_octave(Window(40.0, 25.0, 0.5, 60, 70), 9.0, key=4)
     assert np.allclose(whole[50:120, 80:140], part, atol=0.06)
-    coarse = waves(Window(0.0, 0.0, 1.0, 100, 100), 9.0, key=4)
+    coarse = noise_octave(Window(0.0, 0.0, 1.0, 100, 100), 9.0, key=4)
     assert np.corrcoef(cv2.resize(whole, (100, 100), interpolation=cv2.INTER_AREA).ravel(), coarse.ravel())[0, 1] > 0.98
 
 

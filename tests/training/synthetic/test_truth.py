@@ -1,4 +1,4 @@
-"""The truth of a rendered scene agrees with its pixels, its georeference and itself at other resolutions."""
+"""The truth of a rendered scene agrees with its pixels, its georeference, and other resolutions of the scene."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from training.synthetic import RenderedPair, SceneSpec, render_scene
 from training.synthetic.landscape.world import build_world
 from training.synthetic.rendering import render
 
-STILL = {"misregistration_px": 0.0, "disturbance": 0.0}
+ALIGNED_AND_EQUAL_LIGHT = {"misregistration_px": 0.0, "disturbance": 0.0}
 
 
 @pytest.fixture(scope="module")
 def pair() -> RenderedPair:
-    """An ordinary place of 320 m × 260 m, with everything that is no change in it."""
+    """A place of 320 m × 260 m with all differences between dates that are no change."""
     return render_scene(SceneSpec(seed=40, width=640, height=520, gsd_m=0.5))
 
 
 def _difference(pair: RenderedPair) -> NDArray[np.float32]:
-    """Colour distance per pixel after each band's brightness and contrast are brought together."""
+    """Colour distance per pixel after each band is normalized to zero mean and unit variance."""
     views = []
     for image in (pair.before, pair.after):
         smooth = cv2.GaussianBlur(image, (0, 0), 3).astype(np.float32)
@@ -41,27 +41,27 @@ def test_changed_ground_differs_more_than_ground_that_did_not_change(pair: Rende
     assert np.median(difference[changed]) > 1.5 * np.median(difference[~changed])
 
 
-def test_what_is_no_change_differs_too(pair: RenderedPair) -> None:
-    # a pair whose unchanged half were equal would teach a network that any difference is a change
+def test_unchanged_ground_differs_between_dates_too(pair: RenderedPair) -> None:
+    # with identical unchanged ground a network would learn that any difference is a change
     unchanged = (pair.ground | pair.building) == 0
     grey = np.abs(pair.before.astype(np.int16) - pair.after).mean(axis=2)
     assert grey[unchanged].mean() > 6
 
 
-def test_masks_and_polygons_tell_the_same(pair: RenderedPair) -> None:
-    drawn = {
+def test_masks_and_polygons_agree(pair: RenderedPair) -> None:
+    polygons = {
         kind: [c.polygon for c in pair.truth if c.kind == kind] for kind in ("construction", "ground", "demolition")
     }
     size = pair.ground.shape
 
     def mask(*kinds: str) -> NDArray[np.uint8]:
-        shapes = [polygon for kind in kinds for polygon in drawn[kind]]
+        shapes = [polygon for kind in kinds for polygon in polygons[kind]]
         if not shapes:
             return np.zeros(size, np.uint8)
         burnt: NDArray[np.uint8] = rasterize(shapes, size, transform=pair.spec.transform, dtype="uint8")
         return burnt
 
-    # a pixel whose centre lies on an outline may fall to either side after the shift to kilometres of easting
+    # a pixel whose centre is on an outline may fall on either side after the translation to easting, northing
     assert np.count_nonzero(mask("construction", "demolition") != pair.building) <= 4
     assert np.count_nonzero(mask("ground") != pair.ground) <= 8
 
@@ -83,7 +83,7 @@ def test_areas_are_those_of_the_masks(pair: RenderedPair) -> None:
     assert ground == pytest.approx(float(pair.ground.sum()) * pair.spec.gsd_m**2, rel=0.02)
 
 
-def test_new_roofs_are_seen_exactly_where_the_truth_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_roofs_are_visible_exactly_where_the_truth_says(monkeypatch: pytest.MonkeyPatch) -> None:
     # the same world once with and once without its new buildings: only they and their shadows may differ
     spec = SceneSpec(seed=37, width=360, height=360)
     built = render_scene(spec)
@@ -99,7 +99,7 @@ def test_new_roofs_are_seen_exactly_where_the_truth_says(monkeypatch: pytest.Mon
     inside = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     assert inside.sum() > 500
     assert differs[inside].mean() > 0.9
-    # eaves of up to 9 m throw shadows of less than 20 m
+    # eaves of up to 9 m cast shadows of less than 20 m
     far = cv2.dilate(mask.astype(np.uint8), np.ones((81, 81), np.uint8)) == 0
     assert differs[far].mean() < 0.001
     assert np.array_equal(built.before, bare.before)
@@ -115,9 +115,9 @@ def test_the_same_place_at_half_the_resolution_has_the_same_truth() -> None:
     assert both / np.count_nonzero(shrunk | (coarse.ground > 0)) > 0.95
 
 
-def test_the_same_place_at_half_the_resolution_looks_alike() -> None:
-    fine = render_scene(SceneSpec(seed=21, width=512, height=384, gsd_m=0.5, **STILL))  # type: ignore[arg-type]
-    coarse = render_scene(SceneSpec(seed=21, width=256, height=192, gsd_m=1.0, **STILL))  # type: ignore[arg-type]
+def test_the_same_place_at_half_the_resolution_looks_the_same() -> None:
+    fine = render_scene(SceneSpec(seed=21, width=512, height=384, gsd_m=0.5, **ALIGNED_AND_EQUAL_LIGHT))  # type: ignore[arg-type]
+    coarse = render_scene(SceneSpec(seed=21, width=256, height=192, gsd_m=1.0, **ALIGNED_AND_EQUAL_LIGHT))  # type: ignore[arg-type]
     shrunk = cv2.resize(fine.after, (64, 48), interpolation=cv2.INTER_AREA).astype(np.float32)
     small = cv2.resize(coarse.after, (64, 48), interpolation=cv2.INTER_AREA).astype(np.float32)
     assert np.corrcoef(shrunk.ravel(), small.ravel())[0, 1] > 0.93

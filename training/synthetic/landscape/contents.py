@@ -1,4 +1,4 @@
-"""What stands and lies in the world on one date, in metres: plain data between planning and painting."""
+"""Everything in the world on one date, in metres: plain data between planning and rendering."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from shapely import contains_xy
 from shapely.geometry import Polygon
 
 from training.synthetic.landscape.layout import Line
+from training.synthetic.raster_window import Points
 from training.synthetic.season import Colour
-from training.synthetic.window import Points
 
 Roof = Literal["flat", "gable", "hip", "steel", "tunnel", "frame", "cabin", "panel"]
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """Ground of one use. ``angle`` is the direction of its rows; ``number`` settles its look on each date."""
+    """Ground of one use; ``angle`` is the direction of its rows (radians), ``number`` seeds its look on each date."""
 
     polygon: Points
     use: str
@@ -29,7 +29,7 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Building:
-    """A rectangular building: centre, length along ``angle`` (radians, x towards y), width, heights in metres."""
+    """Rectangular building: centre, length along ``angle`` (radians, x towards y), width and heights in metres."""
 
     x: float
     y: float
@@ -43,7 +43,7 @@ class Building:
     number: int
 
     def outline(self, margin: float = 0.0) -> Points:
-        """Its four corners, ``margin`` metres outwards."""
+        """Return the four corners (4×2), moved outwards by ``margin`` metres."""
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         a, b = self.length / 2 + margin, self.width / 2 + margin
         return np.array(
@@ -53,7 +53,7 @@ class Building:
 
 @dataclass(frozen=True)
 class Earthwork:
-    """Ground that is not flat: a pit (negative ``height``) inside an outline, or a heap of loose soil on a spot."""
+    """Pit (negative ``height``) or heap of loose soil (positive) inside an outline; ``slope`` is rise over run."""
 
     outline: Points
     height: float
@@ -64,7 +64,7 @@ class Earthwork:
 
 @dataclass(frozen=True)
 class Vehicle:
-    """A car, truck or excavator: centre, size in metres, direction, colour."""
+    """Car, truck, excavator or stack of material: centre, size in metres, direction, colour."""
 
     x: float
     y: float
@@ -77,7 +77,7 @@ class Vehicle:
 
 @dataclass(frozen=True)
 class Crane:
-    """A tower crane: foot, height of the jib, its length and direction."""
+    """Tower crane: foot, height, length and direction of the jib."""
 
     x: float
     y: float
@@ -90,8 +90,8 @@ class Crane:
 class Contents:
     """Everything on one date.
 
-    ``trees`` are rows (x, y, crown radius, height, species): species 0 evergreen, 1 deciduous, 2 shrub.
-    ``lines`` are painted in the order of :mod:`training.synthetic.rendering.ground`. Later parcels lie over earlier ones.
+    ``trees`` are rows (x, y, crown radius, height, species): species 0 evergreen, 1 deciduous.
+    ``lines`` are painted in the order of :mod:`training.synthetic.rendering.lines`. Later parcels cover earlier ones.
     ``covers`` are outlines of new ground that hides older paths and ditches.
     """
 
@@ -105,7 +105,7 @@ class Contents:
     covers: list[Points] = field(default_factory=list)
 
     def __add__(self, other: Contents) -> Contents:
-        """Both, ``other`` on top."""
+        """Combine both, with ``other`` on top."""
         return Contents(
             self.parcels + other.parcels,
             self.lines + other.lines,
@@ -118,7 +118,7 @@ class Contents:
         )
 
     def without_trees_on(self, areas: list[Polygon]) -> Contents:
-        """The same with every tree that stands on one of the areas felled."""
+        """Return the contents without the trees inside the areas."""
         if not areas or not self.trees:
             return self
         rows = np.array([tree[:2] for tree in self.trees])

@@ -1,1 +1,1 @@
-"""Draw a scene's contents as an image from above or in perspective."""
+"""Rendering of a scene's contents as an image from above or in perspective."""

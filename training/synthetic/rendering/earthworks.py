@@ -1,43 +1,50 @@
-"""Pits and heaps: the height of the ground where it is not flat, its shading, and water at the bottom."""
+"""Pits and heaps: their heights, shading, and water at the bottom of pits."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
+from training.synthetic.drawing import blend, fill_polygon
 from training.synthetic.landscape.contents import Earthwork
 from training.synthetic.light import Sun
-from training.synthetic.rendering.ground import Grain, Surface
+from training.synthetic.raster_window import Window
+from training.synthetic.rendering.ground import GroundNoise, Surface
 from training.synthetic.season import reflectance
-from training.synthetic.window import Window, blend, fill
 
 _PUDDLE = reflectance(96, 104, 88)
 _WALL = reflectance(170, 136, 98)
 
 
-def dig_and_heap(window: Window, works: list[Earthwork], surface: Surface, sun: Sun, noise: Grain) -> None:
-    """Change the surface by every pit and heap that touches the window."""
+def paint_earthworks(window: Window, works: list[Earthwork], surface: Surface, sun: Sun, noise: GroundNoise) -> None:
+    """Paint every pit and heap that touches the window onto the surface, in place."""
     for work in works:
         west, north = work.outline.min(axis=0)
         east, south = work.outline.max(axis=0)
-        run = abs(work.height) / work.slope  # beyond this distance from the edge the floor is level
+        run = abs(work.height) / work.slope  # the floor is level beyond this distance from the edge
         clip = window.bounds(run + 4.0)
         box = max(west, clip[0]), max(north, clip[1]), min(east, clip[2]), min(south, clip[3])
         if box[0] >= box[2] or box[1] >= box[3]:
             continue
-        _one(window, work, box, surface, sun, noise)
+        _paint_earthwork(window, work, box, surface, sun, noise)
 
 
-def _one(
-    window: Window, work: Earthwork, box: tuple[float, float, float, float], surface: Surface, sun: Sun, noise: Grain
+def _paint_earthwork(
+    window: Window,
+    work: Earthwork,
+    box: tuple[float, float, float, float],
+    surface: Surface,
+    sun: Sun,
+    noise: GroundNoise,
 ) -> None:
+    """Paint one pit or heap; ``box`` is its visible west, north, east, south in metres."""
     gsd = window.gsd
-    # its own window, on the same pixels, reaching beyond the view where the outline does
+    # a local window on the same pixels, which may reach beyond the view
     c0, r0 = int(np.floor((box[0] - window.x0) / gsd)) - 2, int(np.floor((box[1] - window.y0) / gsd)) - 2
     c1, r1 = int(np.ceil((box[2] - window.x0) / gsd)) + 2, int(np.ceil((box[3] - window.y0) / gsd)) + 2
     local = Window(window.x0 + c0 * gsd, window.y0 + r0 * gsd, gsd, c1 - c0, r1 - r0)
     inside = np.zeros((local.height, local.width), np.uint8)
-    fill(inside, local, work.outline)
+    fill_polygon(inside, local, work.outline)
     metres = cv2.distanceTransform((inside > 127).astype(np.uint8), cv2.DIST_L2, 5) * np.float32(gsd)
     rows, cols = slice(max(r0, 0), min(r1, window.height)), slice(max(c0, 0), min(c1, window.width))
     if rows.start >= rows.stop or cols.start >= cols.stop:
@@ -47,7 +54,7 @@ def _one(
     if work.height < 0:
         depth = -work.height
         fall = metres[cut] * work.slope
-        # one bench half way down, as an excavator leaves it
+        # one bench half way down, as excavators dig
         bench = np.minimum(fall, depth * 0.5) + np.clip(fall - depth * 0.5 - 1.6, 0.0, depth * 0.5)
         height = -bench * (1.0 + 0.05 * lumps[0])
     else:

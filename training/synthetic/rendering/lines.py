@@ -1,4 +1,4 @@
-"""Roads, lanes, tracks and ditches over the ground, with their wear and markings, and machine tracks on bare soil."""
+"""Roads, lanes, tracks and ditches with wear and markings, and machine tracks on bare soil."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.synthetic.drawing import draw_line, fill_polygon, offset_line
 from training.synthetic.landscape.layout import Line
-from training.synthetic.rendering.ground import Grain, Surface
+from training.synthetic.raster_window import Floats, Points, Window
+from training.synthetic.rendering.ground import GroundNoise, Surface
 from training.synthetic.season import Colour, reflectance
-from training.synthetic.window import Floats, Points, Window, fill, offset, stroke
 
 _DIRT = reflectance(168, 150, 124)
 
 
 @dataclass(frozen=True)
-class _Coat:
-    """How a stroke covers the ground: frayed ones let it show through, bridged ones run over water."""
+class _StrokeStyle:
+    """How a line covers the ground: frayed ones let it show through, bridged ones cross water."""
 
     colour: Colour
     strength: float
@@ -27,75 +28,98 @@ class _Coat:
     bridged: bool = False
 
 
-_DITCH = _Coat(reflectance(72, 78, 58), 0.8, 0.10, frayed=True)
-_SHOULDER = _Coat(_DIRT, 0.75, 0.10, frayed=True)
-_VERGE = _Coat(_DIRT, 0.55, 0.10, frayed=True)
-_TRACK = _Coat(_DIRT, 0.85, 0.10, frayed=True)
-_RUTS = _Coat(reflectance(188, 170, 142), 0.6, 0.10, frayed=True)
-_CONCRETE = _Coat(reflectance(190, 186, 176), 0.97, 0.045)
-_ASPHALT = _Coat(reflectance(104, 104, 106), 1.0, bridged=True)
-_WORN = _Coat(reflectance(118, 117, 115), 0.35, bridged=True)
-_WHITE = _Coat(reflectance(216, 216, 210), 0.8, bridged=True)
-_YELLOW = _Coat(reflectance(196, 164, 76), 0.85, bridged=True)
+_DITCH = _StrokeStyle(reflectance(72, 78, 58), 0.8, 0.10, frayed=True)
+_SHOULDER = _StrokeStyle(_DIRT, 0.75, 0.10, frayed=True)
+_VERGE = _StrokeStyle(_DIRT, 0.55, 0.10, frayed=True)
+_TRACK = _StrokeStyle(_DIRT, 0.85, 0.10, frayed=True)
+_RUTS = _StrokeStyle(reflectance(188, 170, 142), 0.6, 0.10, frayed=True)
+_CONCRETE = _StrokeStyle(reflectance(190, 186, 176), 0.97, 0.045)
+_ASPHALT = _StrokeStyle(reflectance(104, 104, 106), 1.0, bridged=True)
+_WORN = _StrokeStyle(reflectance(118, 117, 115), 0.35, bridged=True)
+_WHITE = _StrokeStyle(reflectance(216, 216, 210), 0.8, bridged=True)
+_YELLOW = _StrokeStyle(reflectance(196, 164, 76), 0.85, bridged=True)
 
 
-def paint_lines(window: Window, lines: list[Line], covers: list[Points], surface: Surface, noise: Grain) -> None:
-    """Draw every line over the surface, in place; ``covers`` are outlines of new ground that hides older lines."""
-    near = [part for line in lines if (part := _part(line, window)) is not None]
-    if not near:
+def paint_lines(window: Window, lines: list[Line], covers: list[Points], surface: Surface, noise: GroundNoise) -> None:
+    """Paint all lines onto the surface, in place; ``covers`` are outlines of new ground that hides older lines."""
+    visible = [part for line in lines if (part := _visible_part(line, window)) is not None]
+    if not visible:
         return
-    hidden = np.zeros((window.height, window.width), np.uint8)
-    for outline in covers:
-        fill(hidden, window, outline)
-    keep = (255 - hidden) if hidden.any() else None
-    wear = noise.fine * np.float32(0.6) + noise.middle * np.float32(0.5)
-    fray = np.clip(0.85 + 0.35 * noise.middle, 0.15, 1.0)
-    dry = 1.0 - np.clip((surface.water - 0.6) * 4, 0, 1)
+    draw = _LinePainter(window, covers, surface, noise).draw
 
-    def lay(coat: _Coat, strokes: list[tuple[Points, float]]) -> None:
+    def with_use(*uses: str) -> list[Line]:
+        return [line for line in visible if line.use in uses]
+
+    paved, marked = with_use("concrete", "lane"), with_use("asphalt", "marks")
+    draw(_DITCH, [(line.points, line.width) for line in with_use("ditch")])
+    draw(_SHOULDER, [(line.points, line.width + 2.6) for line in with_use("asphalt")])
+    draw(_VERGE, [(line.points, line.width + 1.4) for line in paved])
+    draw(_TRACK, [(line.points, line.width) for line in with_use("dirt")])
+    draw(
+        _RUTS,
+        [
+            (offset_line(line.points, side), 0.6)
+            for line in with_use("dirt")
+            if line.width > 2
+            for side in (-0.75, 0.75)
+        ],
+    )
+    draw(_CONCRETE, [(line.points, line.width) for line in paved])
+    draw(_ASPHALT, [(line.points, line.width) for line in with_use("asphalt")])
+    wheels = [(side * line.width / 4 + rut, line) for line in marked for side in (-1, 1) for rut in (-0.8, 0.8)]
+    draw(_WORN, [(offset_line(line.points, distance), 0.55) for distance, line in wheels])
+    draw(
+        _WHITE,
+        [(offset_line(line.points, side * (line.width / 2 - 0.45)), 0.16) for line in marked for side in (-1, 1)],
+    )
+    draw(
+        _YELLOW, [(dash, 0.16) for line in lines if line.use in {"asphalt", "marks"} for dash in _dashes(line, window)]
+    )
+    _paint_wheel_tracks(window, with_use("wheels"), surface)
+
+
+class _LinePainter:
+    """Draws lines of one window onto its surface."""
+
+    def __init__(self, window: Window, covers: list[Points], surface: Surface, noise: GroundNoise) -> None:
+        """Prepare wear, frayed edges, open water and the ground that hides lines."""
+        self.window, self.surface = window, surface
+        hidden = np.zeros((window.height, window.width), np.uint8)
+        for outline in covers:
+            fill_polygon(hidden, window, outline)
+        self.keep = (255 - hidden) if hidden.any() else None
+        self.wear = noise.fine * np.float32(0.6) + noise.middle * np.float32(0.5)
+        self.fray = np.clip(0.85 + 0.35 * noise.middle, 0.15, 1.0)
+        self.dry = 1.0 - np.clip((surface.water - 0.6) * 4, 0, 1)
+
+    def draw(self, style: _StrokeStyle, strokes: list[tuple[Points, float]]) -> None:
+        """Draw lines (points N×2 and width, metres) in one style."""
         if not strokes:
             return
-        mask = np.zeros((window.height, window.width), np.uint8)
+        mask = np.zeros((self.window.height, self.window.width), np.uint8)
         for points, width in strokes:
-            stroke(mask, window, points, width)
-        if keep is not None:
-            mask = np.minimum(mask, keep)
+            draw_line(mask, self.window, points, width)
+        if self.keep is not None:
+            mask = np.minimum(mask, self.keep)
         left, top, wide, high = cv2.boundingRect(mask)
         if wide == 0:
             return
-        at = slice(top, top + high), slice(left, left + wide)
-        alpha: Floats = mask[at].astype(np.float32) * np.float32(coat.strength / 255)
-        if coat.frayed:
-            alpha *= fray[at]
-        if not coat.bridged:
-            alpha *= dry[at]
-        rough = 1.0 + np.float32(coat.tone) * wear[at]
+        box = slice(top, top + high), slice(left, left + wide)
+        alpha: Floats = mask[box].astype(np.float32) * np.float32(style.strength / 255)
+        if style.frayed:
+            alpha *= self.fray[box]
+        if not style.bridged:
+            alpha *= self.dry[box]
+        rough = 1.0 + np.float32(style.tone) * self.wear[box]
         for band in range(3):
-            plane = surface.albedo[at][..., band]
-            plane += (np.float32(coat.colour[band]) * rough - plane) * alpha
-        surface.lit[at] += (1.0 - surface.lit[at]) * alpha * np.float32(0.8)
-        surface.water[at] *= 1.0 - alpha
-
-    def of(*uses: str) -> list[Line]:
-        return [line for line in near if line.use in uses]
-
-    paved, marked = of("concrete", "lane"), of("asphalt", "marks")
-    lay(_DITCH, [(line.points, line.width) for line in of("ditch")])
-    lay(_SHOULDER, [(line.points, line.width + 2.6) for line in of("asphalt")])
-    lay(_VERGE, [(line.points, line.width + 1.4) for line in paved])
-    lay(_TRACK, [(line.points, line.width) for line in of("dirt")])
-    lay(_RUTS, [(offset(line.points, side), 0.6) for line in of("dirt") if line.width > 2 for side in (-0.75, 0.75)])
-    lay(_CONCRETE, [(line.points, line.width) for line in paved])
-    lay(_ASPHALT, [(line.points, line.width) for line in of("asphalt")])
-    wheels = [(side * line.width / 4 + rut, line) for line in marked for side in (-1, 1) for rut in (-0.8, 0.8)]
-    lay(_WORN, [(offset(line.points, at), 0.55) for at, line in wheels])
-    lay(_WHITE, [(offset(line.points, side * (line.width / 2 - 0.45)), 0.16) for line in marked for side in (-1, 1)])
-    lay(_YELLOW, [(dash, 0.16) for line in lines if line.use in {"asphalt", "marks"} for dash in _dashes(line, window)])
-    _wheels(window, of("wheels"), surface)
+            plane = self.surface.albedo[box][..., band]
+            plane += (np.float32(style.colour[band]) * rough - plane) * alpha
+        self.surface.lit[box] += (1.0 - self.surface.lit[box]) * alpha * np.float32(0.8)
+        self.surface.water[box] *= 1.0 - alpha
 
 
-def _part(line: Line, window: Window) -> Line | None:
-    """The stretch of a line that is seen, a little longer than that; None when it is nowhere near."""
+def _visible_part(line: Line, window: Window) -> Line | None:
+    """Return the part of a line in or near the window; None if there is none."""
     west, north, east, south = window.bounds(30.0)
     x, y = line.points[:, 0], line.points[:, 1]
     inside = np.flatnonzero((x > west) & (x < east) & (y > north) & (y < south))
@@ -105,21 +129,23 @@ def _part(line: Line, window: Window) -> Line | None:
 
 
 def _dashes(line: Line, window: Window) -> list[Points]:
-    """Centre markings: 4 m on, 6 m off, counted from the road's own beginning."""
+    """Return the dashes of the centre line: 4 m on, 6 m off, counted from the road's start."""
     length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line.points, axis=0).T))])
     start = np.arange(0, length[-1] - 4, 10.0)
-    at = np.stack([start, start + 4.0], axis=1)
-    ends = np.stack([np.interp(at, length, line.points[:, 0]), np.interp(at, length, line.points[:, 1])], axis=2)
+    ends_m = np.stack([start, start + 4.0], axis=1)
+    ends = np.stack(
+        [np.interp(ends_m, length, line.points[:, 0]), np.interp(ends_m, length, line.points[:, 1])], axis=2
+    )
     west, north, east, south = window.bounds(5.0)
     x, y = ends[:, 0, 0], ends[:, 0, 1]
     return list(ends[(x > west) & (x < east) & (y > north) & (y < south)])
 
 
-def _wheels(window: Window, lines: list[Line], surface: Surface) -> None:
-    """Pairs of pressed marks that darken bare soil."""
+def _paint_wheel_tracks(window: Window, lines: list[Line], surface: Surface) -> None:
+    """Darken the ground by pairs of wheel tracks."""
     mask: NDArray[np.uint8] = np.zeros((window.height, window.width), np.uint8)
     for line in lines:
         for side in (-0.95, 0.95):
-            stroke(mask, window, offset(line.points, side), line.width)
+            draw_line(mask, window, offset_line(line.points, side), line.width)
     if mask.any():
         surface.albedo *= (1.0 - np.float32(0.30 / 255) * mask.astype(np.float32))[..., None]

@@ -1,4 +1,4 @@
-"""Tree crowns: lumpy domes set on the ground, lit from the sun's side, leafless in winter where the species is."""
+"""Tree crowns from above: lumpy domes shaded by the sun, leafless in winter where the species is deciduous."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import cv2
 import numpy as np
 
 from training.synthetic.light import Sun
-from training.synthetic.noise import waves
-from training.synthetic.rendering.ground import Grain, Surface
+from training.synthetic.noise import noise_octave
+from training.synthetic.raster_window import Floats, Window
+from training.synthetic.rendering.ground import GroundNoise, Surface
 from training.synthetic.season import Season, reflectance
-from training.synthetic.window import Floats, Window
 
-_SHAPES = 12
+_SHAPE_COUNT = 12
 _EVERGREEN = [reflectance(54, 74, 42), reflectance(62, 84, 48), reflectance(48, 66, 44)]
 _SUMMER = [reflectance(72, 98, 50), reflectance(64, 88, 44), reflectance(84, 106, 56)]
 _BARE = [reflectance(112, 100, 78), reflectance(118, 106, 82), reflectance(96, 90, 66)]
 
 
-@lru_cache(maxsize=_SHAPES)
-def _shape(number: int) -> Floats:
-    """A crown seen from above, 96 × 96: 0 outside, up to 1 in the middle, with lobes."""
+@lru_cache(maxsize=_SHAPE_COUNT)
+def _crown_shape(number: int) -> Floats:
+    """Return the height profile of a crown, 96 × 96: 0 outside, up to 1 in the middle, with lobes."""
     rng = np.random.default_rng(900 + number)
     axis = (np.arange(96, dtype=np.float32) - 47.5) / 44
     x, y = axis[None, :], axis[:, None]
@@ -39,52 +39,46 @@ def _shape(number: int) -> Floats:
 
 
 @lru_cache(maxsize=4096)
-def _sprite(number: int, pixels: int) -> Floats:
+def _crown_sprite(number: int, pixels: int) -> Floats:
+    """Return a crown profile resized to ``pixels`` × ``pixels``."""
     if pixels <= 2:
         return np.full((pixels, pixels), 0.6, np.float32)
-    out: Floats = cv2.resize(_shape(number), (pixels, pixels), interpolation=cv2.INTER_AREA)
+    out: Floats = cv2.resize(_crown_shape(number), (pixels, pixels), interpolation=cv2.INTER_AREA)
     return out
 
 
-def plant(
+def paint_trees(
     window: Window, trees: Iterable[tuple[float, float, float, float, int]], surface: Surface, sun: Sun, season: Season,
-    noise: Grain, key: int,
+    noise: GroundNoise, key: int,
 ) -> Floats:  # fmt: skip
-    """Set the trees; fills ``surface.crown`` and returns how dense the crowns are, H×W 0…1."""
-    crown = surface.crown
-    kind = np.zeros(crown.shape, np.float32)
-    hue = np.zeros(crown.shape, np.float32)
-    gsd = window.gsd
-    any_tree = False
-    for x, y, radius, height, species in trees:
-        pixels = max(1, round(2 * radius / gsd))
-        c0, r0 = round((x - radius - window.x0) / gsd), round((y - radius - window.y0) / gsd)
-        a0, b0 = max(c0, 0), max(r0, 0)
-        a1, b1 = min(c0 + pixels, window.width), min(r0 + pixels, window.height)
-        if a1 <= a0 or b1 <= b0:
-            continue
-        any_tree = True
-        lot = int(x * 7.3 + y * 13.1) & 1023
-        dome = _sprite(lot % _SHAPES, pixels)[b0 - r0 : b1 - r0, a0 - c0 : a1 - c0] * np.float32(height)
-        part = crown[b0:b1, a0:a1]
-        higher = dome > part
-        part[higher] = dome[higher]
-        kind[b0:b1, a0:a1][higher] = species
-        hue[b0:b1, a0:a1][higher] = (lot >> 4) / 64.0
-    if not any_tree:
-        return kind
-    leaves = waves(window, max(0.8, 1.6 * gsd), key + 21)
+    """Paint trees onto the surface, in place, and return the density of the crowns, H×W 0…1.
+
+    Args:
+        window: pixels to paint.
+        trees: rows (x, y, crown radius, height, species), see :class:`Contents`.
+        surface: its ``crown`` is filled.
+        sun: shades the crowns.
+        season: foliage.
+        noise: of the place.
+        key: that of the world.
+    """
+    crown, gsd = surface.crown, window.gsd
+    stamped = _stamp_crowns(window, trees, crown)
+    if stamped is None:
+        return np.zeros(crown.shape, np.float32)
+    species, hue = stamped
+    leaves = noise_octave(window, max(0.8, 1.6 * gsd), key + 21)
     ragged = crown + np.minimum(crown, 1.2) * (0.55 * leaves + 0.35 * noise.fine)
     solid = np.clip(ragged / 1.1 - 0.25, 0, 1)
     if gsd > 0.8:
         solid = cv2.GaussianBlur(solid, (0, 0), 0.45)
-    bare = (kind == 1) * np.float32(1 - season.leaf)
+    bare = (species == 1) * np.float32(1 - season.foliage)
     dense = solid * (1.0 - 0.55 * bare * np.clip(0.9 + 0.9 * leaves, 0, 1.6))
     lumpy = crown * (1.0 + 0.10 * leaves) if gsd < 0.8 else crown
     spread = cv2.GaussianBlur(lumpy, (0, 0), max(0.5, 0.22 / gsd))
     slope_x = cv2.Sobel(spread, cv2.CV_32F, 1, 0, ksize=3, scale=0.125 / gsd)
     slope_y = cv2.Sobel(spread, cv2.CV_32F, 0, 1, ksize=3, scale=0.125 / gsd)
-    # leaves scatter light, so a crown shades softer than a roof of the same slope
+    # leaves scatter light, so shading is softer than on a roof of the same slope
     soft = np.float32(0.55)
     lit = (
         (sun.up - soft * (sun.east * slope_x + sun.south * slope_y))
@@ -93,7 +87,7 @@ def plant(
     )
     lit = np.clip(0.36 + 0.62 * lit, 0.15, 1.4) * (1.0 + 0.16 * leaves)
     tone = (0.80 + 0.45 * hue) * (1.0 + 0.10 * noise.fine)
-    full = (kind == 1) * np.float32(season.leaf)
+    full = (species == 1) * np.float32(season.foliage)
     for band in range(3):
         green = _EVERGREEN[0][band] + (_EVERGREEN[1][band] - _EVERGREEN[0][band]) * hue
         summer = _SUMMER[1][band] + (_SUMMER[2][band] - _SUMMER[1][band]) * hue
@@ -105,3 +99,28 @@ def plant(
     surface.water *= 1.0 - dense
     out: Floats = dense
     return out
+
+
+def _stamp_crowns(
+    window: Window, trees: Iterable[tuple[float, float, float, float, int]], crown: Floats
+) -> tuple[Floats, Floats] | None:
+    """Fill crown heights, in place, and return species and hue (0…1) of the tallest crown, H×W; None without trees."""
+    species, hue = np.zeros(crown.shape, np.float32), np.zeros(crown.shape, np.float32)
+    gsd = window.gsd
+    stamped = False
+    for x, y, radius, height, tree_species in trees:
+        pixels = max(1, round(2 * radius / gsd))
+        c0, r0 = round((x - radius - window.x0) / gsd), round((y - radius - window.y0) / gsd)
+        a0, b0 = max(c0, 0), max(r0, 0)
+        a1, b1 = min(c0 + pixels, window.width), min(r0 + pixels, window.height)
+        if a1 <= a0 or b1 <= b0:
+            continue
+        stamped = True
+        tree_key = int(x * 7.3 + y * 13.1) & 1023
+        dome = _crown_sprite(tree_key % _SHAPE_COUNT, pixels)[b0 - r0 : b1 - r0, a0 - c0 : a1 - c0] * np.float32(height)
+        part = crown[b0:b1, a0:a1]
+        higher = dome > part
+        part[higher] = dome[higher]
+        species[b0:b1, a0:a1][higher] = tree_species
+        hue[b0:b1, a0:a1][higher] = (tree_key >> 4) / 64.0
+    return (species, hue) if stamped else None

@@ -1,4 +1,4 @@
-"""Writes a rendered pair as a bureau would receive it, with its truth beside it."""
+"""Write a rendered pair as GeoTIFFs, with its ground truth as GeoJSON."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from training.synthetic.spec import RenderedPair, SceneSpec
 
 
 def write_scene(pair: RenderedPair, folder: Path) -> tuple[Path, Path, Path]:
-    """Write ``before.tif``, ``after.tif`` and ``truth.geojson`` into ``folder`` (made if missing).
+    """Write ``before.tif``, ``after.tif`` and ``truth.geojson`` into ``folder``, creating it if needed.
 
-    The images are tiled, deflated GeoTIFFs with overviews inside and the date as TIFFTAG_DATETIME. The truth follows
-    RFC 7946: longitude, latitude, outside rings counter-clockwise; each feature has ``kind``, ``area_m2`` and ``what``.
+    The images are tiled, deflate-compressed GeoTIFFs with internal overviews and the date as TIFFTAG_DATETIME. The
+    truth follows RFC 7946: longitude, latitude, exterior rings counter-clockwise; each feature has ``kind``,
+    ``area_m2`` and ``what`` (its description).
 
     Raises:
-        OutputError: when the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,21 +36,19 @@ def write_scene(pair: RenderedPair, folder: Path) -> tuple[Path, Path, Path]:
         _write_image(after, pair.after, pair.spec, pair.spec.dates[1], pair.spec.hours[1])
         truth.write_text(json.dumps(truth_collection(pair), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     except (OSError, rasterio.errors.RasterioIOError) as error:
-        raise OutputError(
-            f"The scene cannot be written to {folder}: {error}. Choose a folder that can be written."
-        ) from error
+        raise OutputError(f"The scene cannot be written to {folder}: {error}. Choose a writable folder.") from error
     return before, after, truth
 
 
 def truth_collection(pair: RenderedPair) -> dict[str, object]:
-    """The truth as a GeoJSON FeatureCollection in longitude, latitude."""
+    """Return the truth as a GeoJSON FeatureCollection in longitude, latitude."""
     to_degrees = Transformer.from_crs(pair.spec.crs, 4326, always_xy=True).transform
     features = []
     for change in pair.truth:
         outline = orient(shapely.transform(change.polygon, to_degrees, interleaved=False), 1.0)
         shape = mapping(outline)
         rings = [[[round(x, 8), round(y, 8)] for x, y in ring] for ring in shape["coordinates"]]
-        properties = {"kind": change.kind, "area_m2": round(change.area_m2, 1), "what": change.what}
+        properties = {"kind": change.kind, "area_m2": round(change.area_m2, 1), "what": change.description}
         features.append(
             {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": rings}, "properties": properties}
         )

@@ -1,4 +1,4 @@
-"""Written scenes: a GeoTIFF with date, place and overviews, and a truth that falls on its pixels."""
+"""Scene files: GeoTIFFs with date, georeference and overviews, and a truth that matches their pixels."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def pair() -> RenderedPair:
 
 @pytest.fixture(scope="module")
 def folder(pair: RenderedPair, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("scene")
-    write_scene(pair, place)
-    return place
+    scene = tmp_path_factory.mktemp("scene")
+    write_scene(pair, scene)
+    return scene
 
 
-def test_images_carry_place_date_tiles_and_overviews(pair: RenderedPair, folder: Path) -> None:
+def test_images_have_georeference_date_tiles_and_overviews(pair: RenderedPair, folder: Path) -> None:
     for name, image, date in (("before", pair.before, "2025:03:02"), ("after", pair.after, "2025:10:26")):
         with rasterio.open(folder / f"{name}.tif") as file:
             assert file.driver == "GTiff"
@@ -42,10 +42,10 @@ def test_images_carry_place_date_tiles_and_overviews(pair: RenderedPair, folder:
             assert np.array_equal(file.read().transpose(1, 2, 0), image)
 
 
-def test_the_truth_in_degrees_falls_on_the_pixels_of_the_masks(pair: RenderedPair, folder: Path) -> None:
+def test_the_truth_in_degrees_matches_the_masks(pair: RenderedPair, folder: Path) -> None:
     features = json.loads((folder / "truth.geojson").read_text(encoding="utf-8"))["features"]
     with rasterio.open(folder / "after.tif") as file:
-        place, crs = file.transform, file.crs
+        transform, crs = file.transform, file.crs
     to_metres = Transformer.from_crs(4326, crs, always_xy=True).transform
     ground = [
         shapely.transform(shape(f["geometry"]), to_metres, interleaved=False)
@@ -53,7 +53,7 @@ def test_the_truth_in_degrees_falls_on_the_pixels_of_the_masks(pair: RenderedPai
         if f["properties"]["kind"] == "ground"
     ]
     assert ground
-    inside = geometry_mask(ground, pair.ground.shape, place, invert=True)
+    inside = geometry_mask(ground, pair.ground.shape, transform, invert=True)
     both = np.count_nonzero(inside & (pair.ground > 0))
     assert both / np.count_nonzero(inside | (pair.ground > 0)) > 0.99
 
@@ -78,7 +78,7 @@ def test_writing_twice_gives_the_same_bytes(pair: RenderedPair, folder: Path, tm
         assert path.read_bytes() == (folder / path.name).read_bytes()
 
 
-def test_a_folder_that_cannot_be_made_is_an_output_error(pair: RenderedPair, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_output_error(pair: RenderedPair, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file, not a folder")
     with pytest.raises(OutputError, match="cannot be written"):
         write_scene(pair, tmp_path / "taken")
