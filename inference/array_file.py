@@ -1,4 +1,4 @@
-"""Plain values and arrays in one file, for what travels between the machines of a scan. Nothing in it is ever run."""
+"""Files of JSON values and arrays, exchanged between the jobs of a scan. Reading one never executes code from it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,22 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def pack(schema: str, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """One file (NPZ) of values that JSON knows and of arrays; floats keep every bit."""
+    """Serialize JSON values and arrays as one NPZ file, without loss of precision.
+
+    Args:
+        schema: name and version of the format, checked by :func:`unpack`.
+        record: JSON values.
+        arrays: arrays by name.
+    """
     text = json.dumps({"schema": schema, **record}, ensure_ascii=False, allow_nan=False)
-    everything: dict[str, Any] = {_RECORD: np.frombuffer(text.encode(), np.uint8), **arrays}
+    members: dict[str, Any] = {_RECORD: np.frombuffer(text.encode(), np.uint8), **arrays}
     out = io.BytesIO()
-    np.savez_compressed(out, **everything)
+    np.savez_compressed(out, **members)
     return out.getvalue()
 
 
 def unpack(schema: str, data: bytes) -> tuple[dict[str, Any], Arrays]:
-    """What :func:`pack` was given.
+    """Read a file of :func:`pack`; return its JSON values, with the schema, and its arrays.
 
     Raises:
         TubanError: the file is damaged, or of another schema.
@@ -40,8 +46,8 @@ def unpack(schema: str, data: bytes) -> tuple[dict[str, Any], Arrays]:
         found = record["schema"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise TubanError(
-            f"A file between two steps of a scan ({schema}) is damaged: {error}. Have the step before it done again."
+            f"An intermediate file of a scan ({schema}) is damaged: {error}. Run the step that wrote it again."
         ) from error
     if found != schema:
-        raise TubanError(f"A file between two steps of a scan is of {found!r} where {schema!r} was expected.")
+        raise TubanError(f"An intermediate file of a scan has the schema {found!r}; expected {schema!r}.")
     return record, arrays

@@ -1,4 +1,4 @@
-"""What the blocks of a job found, as a file: from the machines that compare to the one that joins."""
+"""Serialization of block results, passed from the machines that compare blocks to the one that merges them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import numpy as np
 import shapely
 
 from inference.array_file import pack, unpack
-from inference.fragments import BlockFindings, Fragment
+from inference.fragments import BlockResult, Fragment
 
 SCHEMA = "tuban-findings/1"
 
 
-def write_findings(findings: Sequence[BlockFindings]) -> bytes:
-    """Write what some blocks found; every bit of it comes back from :func:`read_findings`."""
-    fragments = [fragment for finding in findings for fragment in finding.fragments]
+def write_block_results(results: Sequence[BlockResult]) -> bytes:
+    """Serialize the results of some blocks without loss."""
+    fragments = [fragment for result in results for fragment in result.fragments]
     outputs = sorted({fragment.output for fragment in fragments})
     outlines = [shapely.to_wkb(fragment.polygon) for fragment in fragments]
     blocks = [
-        {"fragments": len(f.fragments), "compared_px": f.compared_px, "missing_px": f.missing_px} for f in findings
+        {"fragments": len(result.fragments), "compared_px": result.compared_px, "missing_px": result.missing_px}
+        for result in results
     ]
     return pack(
         SCHEMA,
@@ -36,8 +37,8 @@ def write_findings(findings: Sequence[BlockFindings]) -> bytes:
     )
 
 
-def read_findings(data: bytes) -> list[BlockFindings]:
-    """What :func:`write_findings` wrote.
+def read_block_results(data: bytes) -> list[BlockResult]:
+    """Read the file of :func:`write_block_results`.
 
     Raises:
         TubanError: the file is damaged.
@@ -61,7 +62,7 @@ def read_findings(data: bytes) -> list[BlockFindings]:
         ]
     )
     return [
-        BlockFindings(
+        BlockResult(
             tuple(next(fragments) for _ in range(block["fragments"])), block["compared_px"], block["missing_px"]
         )
         for block in record["blocks"]

@@ -1,4 +1,4 @@
-"""Probabilities of one block → outlines in grid pixels, with what is needed to join them across blocks."""
+"""Vectorization of a block's probabilities: outlines in grid pixels that can be merged across blocks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from model.network_outputs import CHANGE_OUTPUTS
 
 Mask = NDArray[np.uint8]
 
-CLEAN = {"building": 3, "ground": 5}
-"""Side in pixels of the square that must fit into a change: thinner slivers are edges that moved, not works."""
+OPENING_PX = {"building": 3, "ground": 5}
+"""Side, in pixels, of the structuring element by output. Thinner slivers are misregistered edges, not changes."""
 
-KEEP_FROM_BUILDING = 2
-"""Pixels around a new building that belong to it and are not ground works of their own."""
+BUILDING_BUFFER_PX = 2
+"""Width of the strip around a changed building that is not reported as ground works."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Fragment:
     """The part of a change that lies in one block.
 
     Attributes:
-        output: which of the network's outputs saw it.
+        output: network output that detected it.
         polygon: outline along pixel edges, (column, row) of the grid.
-        pixels: its area in grid pixels.
-        probability: sum of the output's probability over its pixels.
-        direction: sum of the signed output over its pixels.
-        on_seam: whether it touches another block and may go on there.
+        pixels: area in grid pixels.
+        probability: sum of the output's probability over the pixels.
+        direction: sum of the signed output over the pixels.
+        on_seam: whether it touches another block, where it may continue.
     """
 
     output: str
@@ -45,12 +45,12 @@ class Fragment:
 
 
 @dataclass(frozen=True)
-class BlockFindings:
-    """What one block has to say.
+class BlockResult:
+    """Result of one block.
 
     Attributes:
         fragments: parts of changes.
-        compared_px: grid pixels that both dates show.
+        compared_px: grid pixels valid on both dates.
         missing_px: grid pixels that could not be compared, by reason.
     """
 
@@ -59,30 +59,32 @@ class BlockFindings:
     missing_px: dict[str, int]
 
 
-def _opened(mask: Mask, side: int) -> Mask:
+def _open_mask(mask: Mask, side: int) -> Mask:
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), dtype=np.uint8)
 
 
 def change_masks(
     probabilities: NDArray[np.float32], valid: NDArray[np.bool_], threshold: dict[str, float]
 ) -> dict[str, Mask]:
-    """Decide for each pixel, and clean the edges.
+    """Threshold probabilities and clean the masks by morphological opening.
 
-    A result depends on no more than :data:`inference.blocks.MARGIN` pixels around it.
+    A pixel depends on at most :data:`inference.blocks.MARGIN` pixels around it.
 
     Args:
         probabilities: 3×H×W, building, ground, direction.
-        valid: H×W, where both dates show ground.
+        valid: H×W, where both dates are valid.
         threshold: by output.
 
     Returns:
-        for each output H×W of 0 and 1; ground never overlaps building.
+        masks of 0 and 1, H×W, by output; ground never overlaps building.
     """
-    seen = valid.astype(np.uint8)
-    building = _opened((probabilities[0] >= threshold["building"]).astype(np.uint8) & seen, CLEAN["building"])
-    around = cv2.dilate(building, np.ones((2 * KEEP_FROM_BUILDING + 1,) * 2, np.uint8))
-    turned = (probabilities[1] >= threshold["ground"]).astype(np.uint8) & seen & (1 - around)
-    return {"building": building, "ground": _opened(np.asarray(turned, dtype=np.uint8), CLEAN["ground"])}
+    valid_mask = valid.astype(np.uint8)
+    building = _open_mask(
+        (probabilities[0] >= threshold["building"]).astype(np.uint8) & valid_mask, OPENING_PX["building"]
+    )
+    near_building = cv2.dilate(building, np.ones((2 * BUILDING_BUFFER_PX + 1,) * 2, np.uint8))
+    ground = (probabilities[1] >= threshold["ground"]).astype(np.uint8) & valid_mask & (1 - near_building)
+    return {"building": building, "ground": _open_mask(np.asarray(ground, dtype=np.uint8), OPENING_PX["ground"])}
 
 
 def find_fragments(
@@ -93,17 +95,17 @@ def find_fragments(
     grid_shape: tuple[int, int],
     threshold: dict[str, float],
     smallest_px: dict[str, float],
-) -> BlockFindings:
-    """Turn one block's probabilities into fragments.
+) -> BlockResult:
+    """Extract the fragments of changes in one block.
 
     Args:
-        probabilities: 3×H×W over the block's whole window, halo included.
+        probabilities: 3×H×W over the block's window, halo included.
         before_valid: H×W over the window.
         after_valid: H×W over the window.
-        block: which block it is.
-        grid_shape: rows and columns of the grid; what sticks out is not looked at.
+        block: the block.
+        grid_shape: rows and columns of the grid; pixels beyond it are ignored.
         threshold: by output, see :func:`change_masks`.
-        smallest_px: by output; a fragment that cannot go on in another block is dropped below it.
+        smallest_px: minimum area by output, for fragments that touch no other block.
     """
     cut = block.halo - MARGIN
     inner = np.s_[cut : before_valid.shape[0] - cut, cut : before_valid.shape[1] - cut]
@@ -130,7 +132,7 @@ def find_fragments(
         "no data on the earlier date": int((~before_valid & after_valid).sum()),
         "no data on the later date": int((before_valid & ~after_valid).sum()),
     }
-    return BlockFindings(tuple(fragments), int((before_valid & after_valid).sum()), missing)
+    return BlockResult(tuple(fragments), int((before_valid & after_valid).sum()), missing)
 
 
 def _outlines(
@@ -159,7 +161,7 @@ def _outlines(
     keep[0] = False
     flat = labels.ravel()
     sums = [np.bincount(flat, weights=values.ravel(), minlength=count) for values in (probability, direction)]
-    place = Affine.translation(block.cols[0], block.rows[0])
+    to_grid = Affine.translation(block.cols[0], block.rows[0])
     return [
         Fragment(
             output,
@@ -171,6 +173,6 @@ def _outlines(
         )
         for outline, label in (
             (geometry, int(value))
-            for geometry, value in shapes(labels, mask=keep[labels], connectivity=4, transform=place)
+            for geometry, value in shapes(labels, mask=keep[labels], connectivity=4, transform=to_grid)
         )
     ]

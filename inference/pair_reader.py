@@ -1,8 +1,7 @@
-"""Pieces of a pair as the network wants them, read tile by tile.
+"""Reader of a coregistered, normalized pair of images.
 
-Tiles lie on a lattice of the grid that has nothing to do with the blocks of a scan: a pixel is resampled in the same
-tile whichever block asks for it, so its value cannot depend on the blocks; and the halo that two blocks share is read
-once, as long as its tiles are kept.
+Pixels are resampled in tiles of a fixed lattice that does not depend on the blocks of a scan, so a pixel has the same
+value in every block that contains it. Tiles are cached: a halo shared by two blocks is read once.
 """
 
 from __future__ import annotations
@@ -13,24 +12,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.pair import Exposure, Pair
+from inference.pair import NormalizationTables, Pair
 from inference.registration.measure import Alignment
 from model.radiometric_normalization import apply_table
 
 TILE = 512
 """Side of a tile in pixels of the grid."""
 
-KEPT_TILES = 96
-"""Tiles kept for the next block: 96 × 512² × 8 bytes = 200 MB. Enough for the halo along blocks 24,000 px wide."""
+CACHED_TILES = 96
+"""Size of the tile cache: 96 × 512² × 8 bytes = 200 MB, enough for the halo along a row of blocks 24,000 px wide."""
 
 
 @dataclass(frozen=True)
 class PairPatch:
-    """One piece of a pair.
+    """Window of both dates.
 
     Attributes:
-        before: uint8 H×W×3, the earlier date moved onto the later one and balanced, 0 where either is not valid.
-        after: the same of the later date.
+        before: uint8 H×W×3, the earlier date, registered to the later one and normalized; 0 where either is invalid.
+        after: uint8 H×W×3, the later date, normalized; 0 where either is invalid.
         before_valid: bool H×W.
         after_valid: bool H×W.
     """
@@ -42,22 +41,22 @@ class PairPatch:
 
     @property
     def valid(self) -> NDArray[np.bool_]:
-        """Where both dates show ground."""
+        """Where both dates are valid, bool H×W."""
         return np.asarray(self.before_valid & self.after_valid)
 
 
 class PairReader:
-    """Reads windows of a pair, for one thread at a time."""
+    """Reads windows of a pair. Not thread-safe."""
 
-    def __init__(self, pair: Pair, exposure: Exposure, alignment: Alignment) -> None:
-        """Read ``pair`` balanced by ``exposure`` and laid onto each other by ``alignment``."""
+    def __init__(self, pair: Pair, normalization: NormalizationTables, alignment: Alignment) -> None:
+        """Read ``pair`` with a radiometric normalization and a registration."""
         self.pair = pair
-        self.exposure = exposure
+        self.normalization = normalization
         self.alignment = alignment
         self._tiles: OrderedDict[tuple[int, int], PairPatch] = OrderedDict()
 
     def read(self, rows: slice, cols: slice) -> PairPatch:
-        """Read a window of the grid; it may reach beyond the grid, where nothing is valid."""
+        """Read a window of the grid; pixels beyond the grid are invalid."""
         shape = (rows.stop - rows.start, cols.stop - cols.start)
         out = PairPatch(
             np.zeros((*shape, 3), np.uint8),
@@ -74,17 +73,18 @@ class PairReader:
                 height, width = tile.before_valid.shape
                 r0, r1 = max(top, first_row), min(top + height, last_row)
                 c0, c1 = max(left, first_col), min(left + width, last_col)
-                into = np.s_[r0 - rows.start : r1 - rows.start, c0 - cols.start : c1 - cols.start]
-                part = np.s_[r0 - top : r1 - top, c0 - left : c1 - left]
-                out.before[into], out.after[into] = tile.before[part], tile.after[part]
-                out.before_valid[into], out.after_valid[into] = tile.before_valid[part], tile.after_valid[part]
+                target = np.s_[r0 - rows.start : r1 - rows.start, c0 - cols.start : c1 - cols.start]
+                source = np.s_[r0 - top : r1 - top, c0 - left : c1 - left]
+                out.before[target], out.after[target] = tile.before[source], tile.after[source]
+                out.before_valid[target] = tile.before_valid[source]
+                out.after_valid[target] = tile.after_valid[source]
         return out
 
     def _tile(self, top: int, left: int) -> PairPatch:
-        kept = self._tiles.get((top, left))
-        if kept is not None:
+        cached = self._tiles.get((top, left))
+        if cached is not None:
             self._tiles.move_to_end((top, left))
-            return kept
+            return cached
         rows = slice(top, min(top + TILE, self.pair.grid.shape[0]))
         cols = slice(left, min(left + TILE, self.pair.grid.shape[1]))
         window = self.pair.grid[rows, cols]
@@ -92,12 +92,12 @@ class PairReader:
         after = self.pair.after.read(window)
         missing = ~(before.valid & after.valid)
         images = []
-        for patch, table in ((before, self.exposure.before), (after, self.exposure.after)):
+        for patch, table in ((before, self.normalization.before), (after, self.normalization.after)):
             rgb = apply_table(patch.rgb, table)
             rgb[missing] = 0
             images.append(rgb)
         tile = PairPatch(images[0], images[1], before.valid, after.valid)
         self._tiles[top, left] = tile
-        while len(self._tiles) > KEPT_TILES:
+        while len(self._tiles) > CACHED_TILES:
             self._tiles.popitem(last=False)
         return tile

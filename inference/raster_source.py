@@ -1,4 +1,4 @@
-"""What a scan needs of an image: one method, so that a scene, one in pixels of another and an array all do."""
+"""Interface of images that a scan reads: scenes, rescaled scenes and arrays in memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from odc.geo.geobox import GeoBox
 from imagery import Patch
 
 
-class Readable(Protocol):
+class RasterSource(Protocol):
     """An image that can be resampled; :class:`imagery.Scene` is one."""
 
     def read(self, geobox: GeoBox, shift: NDArray[np.float32] | None = None) -> Patch:
-        """Pixels and validity on ``geobox``, moved by ``shift``; see :meth:`imagery.Scene.read`."""
+        """Resample to ``geobox``, displaced by ``shift`` in pixels; see :meth:`imagery.Scene.read`."""
         ...

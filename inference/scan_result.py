@@ -1,4 +1,4 @@
-"""Everything a scan found out, as plain data: outputs and reports are written from it."""
+"""Result of a scan as plain data, the input of all output files and reports."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from inference.settings import ScanSettings
 
 @dataclass(frozen=True)
 class SceneFacts:
-    """What is known about one input image.
+    """Description of one input image.
 
     Attributes:
         name: file name without its folder.
         sha256: of the file's bytes.
-        date: day of acquisition, if known; ``date_source`` says from where.
+        date: day of acquisition, if known.
+        date_source: where the date comes from: ``given``, ``file name``, ``unknown`` or the name of a tag.
         gsd_m: ground sample distance, metres per pixel.
         crs: coordinate reference system as ``EPSG:…`` or WKT; None without coordinates.
         width: pixels.
@@ -38,12 +39,12 @@ class SceneFacts:
 
 @dataclass(frozen=True)
 class NetworkFacts:
-    """What is known about the network that looked.
+    """Description of the network that ran.
 
     Attributes:
         name: of its weights.
-        sha256: their checksum.
-        runtime: what computed, with its precision, for example ``openvino bf16``.
+        sha256: checksum of its weights.
+        runtime: runtime and precision, for example ``openvino bf16``.
     """
 
     name: str
@@ -53,23 +54,23 @@ class NetworkFacts:
 
 @dataclass(frozen=True)
 class ScanResult:
-    """What :func:`inference.detect_changes.detect_changes` returns.
+    """Result of :func:`inference.detect_changes.detect_changes`.
 
     Attributes:
         before: the earlier image.
         after: the later image.
-        grid: common grid; its CRS is None when the scan is in pixels.
+        grid: common grid; its CRS is None when the images have no coordinates.
         resolution_m: side of a grid pixel on the ground, metres.
-        alignment: how the earlier image was moved onto the later one.
-        changes: what was found, numbered from 1.
-        looked_at_m2: ground that was compared.
-        not_looked_at_m2: ground inside the overlap that could not be compared, by reason.
-        settings: what the scan worked with.
+        alignment: registration of the earlier image to the later one.
+        changes: detected changes, numbered from 1.
+        compared_area_m2: ground that was compared.
+        not_compared_area_m2: ground inside the overlap that could not be compared, by reason.
+        settings: of the scan.
         weights_name: name of the network's weights.
-        weights_sha256: their checksum.
-        runtime: what computed, with its precision, for example ``openvino bf16``.
+        weights_sha256: checksum of the weights.
+        runtime: runtime and precision, for example ``openvino bf16``.
         threshold: probability from which a pixel counted as changed, by output.
-        timings_s: wall seconds by part of the work; the only thing that differs when a scan is repeated.
+        timings_s: wall time by step in seconds; the only field that differs when a scan is repeated.
     """
 
     before: SceneFacts
@@ -78,8 +79,8 @@ class ScanResult:
     resolution_m: float
     alignment: Alignment
     changes: tuple[Change, ...]
-    looked_at_m2: float
-    not_looked_at_m2: dict[str, float]
+    compared_area_m2: float
+    not_compared_area_m2: dict[str, float]
     settings: ScanSettings
     weights_name: str
     weights_sha256: str
@@ -88,6 +89,6 @@ class ScanResult:
     timings_s: dict[str, float]
 
     @property
-    def placed(self) -> bool:
-        """Whether the scan has coordinates on the earth."""
+    def georeferenced(self) -> bool:
+        """Whether the scan has a coordinate reference system."""
         return self.grid.crs is not None

@@ -1,4 +1,4 @@
-"""Settings of a scan: a profile of ``configs/profiles.yaml`` with what the caller changed."""
+"""Settings of a scan: a profile of ``configs/profiles.yaml`` plus overrides by the caller."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MinimumAreas(_Strict):
 
 
 class Profile(_Strict):
-    """One kind of imagery; the meaning of each value is told in ``configs/profiles.yaml``."""
+    """Values for one kind of imagery; ``configs/profiles.yaml`` explains each."""
 
     up_to_gsd_m: float = Field(gt=0)
     resolution_m: float = Field(gt=0)
@@ -37,7 +37,7 @@ class Profile(_Strict):
 
 
 class ScanConfig(_Strict):
-    """The whole of ``configs/profiles.yaml``."""
+    """Content of ``configs/profiles.yaml``."""
 
     profiles: dict[str, Profile]
     weights: str
@@ -47,15 +47,15 @@ class ScanConfig(_Strict):
 
 
 class ScanSettings(_Strict):
-    """What one scan works with.
+    """Settings of one scan.
 
     Attributes:
-        profile_name: which profile it is.
-        profile: its values.
+        profile_name: name of the profile.
+        profile: values of the profile.
         block_px: side of a block in pixels, without its halo.
         min_overlap: see ``configs/profiles.yaml``.
         max_scale_ratio: see ``configs/profiles.yaml``.
-        threshold: probability from which a pixel counts as changed, by output; None: that of the weights.
+        threshold: probability from which a pixel counts as changed, by output; overrides that of the weights.
     """
 
     profile_name: str
@@ -67,30 +67,30 @@ class ScanSettings(_Strict):
 
     @property
     def sha256(self) -> str:
-        """Checksum of all values: two scans with the same one asked the same question."""
+        """Checksum of all values; equal for scans with equal settings."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 def read_config(path: Path = Path("profiles.yaml")) -> ScanConfig:
-    """Read and check the scan's settings file.
+    """Read and validate the settings file of scans.
 
     Raises:
-        SettingsError: a name or a value is not what the file has; the message lists each.
+        SettingsError: unknown names or invalid values; the message lists each.
     """
     try:
         return ScanConfig.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise SettingsError(f"The settings file {path} cannot be used: {faults_in(error)}") from error
+        raise SettingsError(f"The settings file {path} is invalid: {faults_in(error)}") from error
 
 
-def settings_for(config: ScanConfig, profile: str, coarser_gsd_m: float, **changed: Any) -> ScanSettings:
-    """Choose a profile for a pair.
+def settings_for(config: ScanConfig, profile: str, coarser_gsd_m: float, **overrides: Any) -> ScanSettings:
+    """Return the settings for a pair of images.
 
     Args:
-        config: what :func:`read_config` returned.
-        profile: a profile's name or ``auto``.
-        coarser_gsd_m: metres per pixel of the coarser of the two images; decides with ``auto``.
-        changed: values of :class:`ScanSettings` to use instead of the file's.
+        config: settings file.
+        profile: name of a profile, or ``auto`` to choose one by ``coarser_gsd_m``.
+        coarser_gsd_m: metres per pixel of the coarser of the two images.
+        overrides: values of :class:`ScanSettings` that replace those of the file.
 
     Raises:
         SettingsError: no profile has that name, or the images are coarser than every profile.
@@ -105,16 +105,16 @@ def settings_for(config: ScanConfig, profile: str, coarser_gsd_m: float, **chang
         if not fitting:
             coarsest = max(p.up_to_gsd_m for p in config.profiles.values())
             raise SettingsError(
-                f"The images have {coarser_gsd_m:.3g} m per pixel; no profile is made for more than {coarsest:g} m. "
-                "Name one with --profile to try it nevertheless."
+                f"The images have {coarser_gsd_m:.3g} m per pixel; the coarsest profile goes up to {coarsest:g} m. "
+                "Use --profile to choose one anyway."
             )
         name = fitting[0]
     if name not in config.profiles:
-        raise SettingsError(f"No profile is called {name!r}; there are: {AUTO}, {', '.join(config.profiles)}.")
+        raise SettingsError(f"Unknown profile {name!r}; there are: {AUTO}, {', '.join(config.profiles)}.")
     values: dict[str, Any] = {
         "block_px": config.block_px,
         "min_overlap": config.min_overlap,
         "max_scale_ratio": config.max_scale_ratio,
     }
-    values.update(changed)
+    values.update(overrides)
     return ScanSettings(profile_name=name, profile=config.profiles[name], **values)

@@ -1,1 +1,1 @@
-"""The network, its weights with their card, its runtimes. Knows nothing of rasters or coordinates."""
+"""Change detection network: architecture, weights and runtimes. Independent of rasters and coordinates."""

@@ -1,4 +1,4 @@
-"""The detector: weights by name and a runtime, one method. The same answer whichever runtime computes it."""
+"""Detector: weights in a runtime behind one method, with equal results in every runtime."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class _Runtime(Protocol):
 
 
 class _OpenVino:
-    """OpenVINO on the processor, in bf16 where the processor computes in it."""
+    """OpenVINO on the CPU, in bf16 where the CPU supports it."""
 
-    kept_shapes = 2
-    """Compiled graphs kept: a scan has one block shape, an evaluation of a folder rarely more than two."""
+    max_compiled_shapes = 2
+    """Size of the cache of compiled graphs: a scan has one block shape, the evaluation of a folder rarely over two."""
 
     def __init__(self, weights: Weights, threads: int | None) -> None:
         from model.openvino_graph import openvino, read_graph
 
         self._core = openvino.Core()
         self._graph = read_graph(weights)
-        able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self.precision = "bf16" if "BF16" in able else "f32"
+        capabilities = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.precision = "bf16" if "BF16" in capabilities else "f32"
         self._options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": self.precision, "PERFORMANCE_HINT": "LATENCY"}
         if threads:
             self._options["INFERENCE_NUM_THREADS"] = threads
@@ -49,7 +49,7 @@ class _OpenVino:
             graph = self._graph.clone()
             graph.reshape({i: [1, *shape, 3] for i in range(2)})
             request = self._core.compile_model(graph, "CPU", self._options).create_infer_request()
-            while len(self._compiled) >= self.kept_shapes:
+            while len(self._compiled) >= self.max_compiled_shapes:
                 del self._compiled[next(iter(self._compiled))]
             self._compiled[shape] = request
         request.infer([before[None], after[None]], share_inputs=True)
@@ -57,18 +57,18 @@ class _OpenVino:
 
 
 class _Torch:
-    """Torch on the processor (f32) or on a CUDA device (f16 where it computes fast, f32 sums)."""
+    """PyTorch on the CPU (f32) or on a CUDA device (f16 with f32 accumulation)."""
 
     def __init__(self, weights: Weights, device: str, threads: int | None) -> None:
         import torch
 
-        from model.inference_wrapper import DeployedNetwork
+        from model.inference_wrapper import InferenceWrapper
 
         if device == "cuda" and not torch.cuda.is_available():
-            raise SettingsError("The runtime torch-cuda needs a CUDA device and none was found; use openvino.")
+            raise SettingsError("The runtime torch-cuda needs a CUDA device, and none was found. Use openvino.")
         if threads:
             torch.set_num_threads(threads)
-        self._network = DeployedNetwork(load_network(weights)).eval().to(torch.device(device))
+        self._network = InferenceWrapper(load_network(weights)).eval().to(torch.device(device))
         self.precision = "f16" if device == "cuda" else "f32"
 
     def run(self, before: Block, after: Block) -> Probabilities:
@@ -79,7 +79,7 @@ def _choose_runtime() -> str:
     named = os.environ.get("TUBAN_RUNTIME")
     if named:
         return named
-    # asking torch costs seconds; a machine without the device file has no such device
+    # importing torch takes seconds; without the device file there is no CUDA device
     if Path("/dev/nvidia0").exists():
         import torch
 
@@ -91,7 +91,7 @@ def _choose_runtime() -> str:
 class Detector:
     """Compares two dates of one place.
 
-    Load it after a fork, never before: torch hangs in a child whose parent has computed with it.
+    Create it after a fork, never before: torch hangs in a child process whose parent has computed with it.
     """
 
     def __init__(
@@ -106,18 +106,18 @@ class Detector:
 
         Args:
             weights: name of the weights in ``folder``.
-            runtime: one of :data:`RUNTIMES`; None: ``TUBAN_RUNTIME``, else CUDA where there is one, else OpenVINO.
-            threads: threads to compute with; None: all cores.
-            folder: where the weights lie.
+            runtime: one of :data:`RUNTIMES`; default ``TUBAN_RUNTIME``, else CUDA where available, else OpenVINO.
+            threads: number of threads; default all cores.
+            folder: folder of the weights.
 
         Raises:
             WeightsError: see :func:`model.weights.find_weights`.
-            SettingsError: no such runtime, or no CUDA device.
+            SettingsError: unknown runtime, or no CUDA device.
         """
         self.weights = find_weights(weights, folder)
         self.runtime = runtime or _choose_runtime()
         if self.runtime not in RUNTIMES:
-            raise SettingsError(f"No runtime is called {self.runtime!r}; there are: {', '.join(RUNTIMES)}.")
+            raise SettingsError(f"Unknown runtime {self.runtime!r}; there are: {', '.join(RUNTIMES)}.")
         self._runtime: _Runtime
         if self.runtime == "openvino":
             self._runtime = _OpenVino(self.weights, threads)
@@ -126,17 +126,17 @@ class Detector:
 
     @property
     def precision(self) -> str:
-        """Number format that the runtime computes in: bf16, f16 or f32."""
+        """Number format of the computation: bf16, f16 or f32."""
         return self._runtime.precision
 
     @property
     def stride(self) -> int:
-        """Block sides and origins must be multiples of this many pixels."""
+        """Pixels that block sides and origins must be multiples of."""
         return self.weights.layout.stride
 
     @property
     def halo(self) -> int:
-        """Pixels around a block that can change its answer."""
+        """Width in pixels of the surroundings of a block that influence its result."""
         return self.weights.layout.halo
 
     def predict(self, before: Block, after: Block) -> Probabilities:
@@ -144,13 +144,13 @@ class Detector:
 
         Args:
             before: H×W×3 uint8 RGB, sides multiples of :attr:`stride`.
-            after: the later date, same shape, same ground.
+            after: the later date, same shape and extent.
 
         Returns:
             3×H×W float32: probability of *building* and of *ground* (0…1), direction (−1 gone … +1 new).
 
         Raises:
-            ValueError: the shapes differ or are no multiples of the stride.
+            ValueError: the shapes differ or are not multiples of the stride.
         """
         if before.shape != after.shape or before.ndim != 3 or before.shape[2] != 3:
             raise ValueError(f"Expected two H×W×3 images of one shape, found {before.shape} and {after.shape}.")

@@ -1,4 +1,4 @@
-"""The network as every runtime runs it: bytes in, probabilities out, so that runtimes cannot differ around it."""
+"""Inference wrapper: the network with pre- and postprocessing, uint8 in and probabilities out, for all runtimes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from model.encoders import normalise
 from model.network import ChangeNetwork
 
 
-class DeployedNetwork(nn.Module):
-    """Adds to a :class:`ChangeNetwork` what comes before and after it."""
+class InferenceWrapper(nn.Module):
+    """A :class:`ChangeNetwork` with input normalization and output activations."""
 
     def __init__(self, network: ChangeNetwork) -> None:
         """Wrap a network in evaluation mode."""
@@ -24,7 +24,7 @@ class DeployedNetwork(nn.Module):
 
         Args:
             before: 1×H×W×3 uint8, RGB; H and W multiples of the layout's stride.
-            after: the later date, same shape, same ground.
+            after: the later date, same shape and extent.
 
         Returns:
             1×3×H×W float32: probability of *building* and of *ground* in 0…1, direction in −1…1.
@@ -33,11 +33,19 @@ class DeployedNetwork(nn.Module):
         n = before.shape[0]
         pair = normalise(pair)
         out = self.network(pair[:n], pair[n:])
-        # tanh(x) = 2·sigmoid(2x) − 1, for which OpenVINO needs a fifth of the time
+        # tanh(x) = 2·sigmoid(2x) − 1, which takes OpenVINO a fifth of the time of tanh
         return torch.cat([torch.sigmoid(out.change), 2 * torch.sigmoid(2 * out.direction) - 1], dim=1)
 
     def predict(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compare two dates in H×W×3 uint8 on the network's device; 3×H×W. CUDA computes in f16, with f32 sums."""
+        """Compare two dates on the network's device; CUDA computes in f16 with f32 accumulation.
+
+        Args:
+            before: H×W×3 uint8, RGB.
+            after: the later date, same shape and extent.
+
+        Returns:
+            3×H×W float32, channels as in :meth:`forward`.
+        """
         device = next(self.parameters()).device
         cuda = device.type == "cuda"
         with torch.inference_mode(), torch.autocast(device.type, torch.float16, enabled=cuda):
@@ -47,5 +55,5 @@ class DeployedNetwork(nn.Module):
 
     @property
     def stride(self) -> int:
-        """Sides must be multiples of this many pixels."""
+        """Pixels that image sides must be multiples of."""
         return self.network.layout.stride

@@ -1,14 +1,14 @@
-"""The network: two dates of one place in, what changed out.
+"""Siamese network for change detection between two dates of one place.
 
-An encoder shared by both dates (:mod:`model.encoders`), fusion by ``[|a − b|, a + b]`` at every level, an additive
-top-down decoder of dense 3×3 convolutions at widths of multiples of 16 (fast on a processor's matrix unit), a
+Layout: an encoder shared by both dates (:mod:`model.encoders`); fusion by ``[|a − b|, a + b]`` at every level; an
+additive top-down decoder of dense 3×3 convolutions whose widths are multiples of 16 (fast on the CPU's matrix unit); a
 depth-to-space head.
 
-Symmetric in time by construction: the two change outputs see only ``|a − b|`` and ``a + b``, which do not know
-which date came first. The signed output is odd by construction: a bias-free linear map of ``b − a``, gated by
-symmetric features, through ``tanh``.
+The change outputs are symmetric in time by construction: they depend only on ``|a − b|`` and ``a + b``, which are the
+same when the dates are swapped. The signed output is odd by construction: a bias-free linear map of ``b − a``, gated
+by symmetric features, through ``tanh``.
 
-Learned from: Daudt et al. 2018 (siamese difference, FC-Siam-diff), He et al. 2016 (residual blocks),
+References: Daudt et al. 2018 (siamese difference, FC-Siam-diff), He et al. 2016 (residual blocks),
 Shi et al. 2016 (depth to space), Lin et al. 2017 (top-down pathway), Codegoni et al. 2023 (TinyCD: small networks
 are enough for this question).
 """
@@ -28,12 +28,12 @@ from model.registry import NetworkLayout
 
 
 class ChangeLogits(NamedTuple):
-    """What the network says before the last function.
+    """Outputs of the network before the final activation.
 
     Attributes:
-        change: N×2×H×W, logits of :data:`model.network_outputs.CHANGE_OUTPUTS`, the same when the dates are swapped.
-        direction: N×1×H×W, positive where something appeared and negative where it disappeared, before ``tanh``;
-            changes its sign when the dates are swapped.
+        change: N×2×H×W, logits of :data:`model.network_outputs.CHANGE_OUTPUTS`; unchanged when the dates are swapped.
+        direction: N×1×H×W, before ``tanh``; positive where something appeared, negative where it disappeared.
+            Changes sign when the dates are swapped.
     """
 
     change: Tensor
@@ -41,7 +41,7 @@ class ChangeLogits(NamedTuple):
 
 
 class ChangeNetwork(nn.Module):
-    """Two dates → :class:`ChangeLogits`. See the module's docstring for the layout."""
+    """Network from two dates to :class:`ChangeLogits`; the module docstring describes the layout."""
 
     def __init__(self, layout: NetworkLayout) -> None:
         """Build the network of ``layout`` with random weights."""
@@ -61,7 +61,7 @@ class ChangeNetwork(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(coarse, fine, 1, bias=False) for fine, coarse in pairwise(widths))
         self.smooth = nn.ModuleList(conv_norm_relu(w, w) for w in widths[:-1])
         self.head = nn.Conv2d(widths[0], len(CHANGE_OUTPUTS) * 4, 3, padding=1)
-        # what changed is rare: start from there, so that the first steps are not spent on learning it
+        # change is rare: a low initial bias saves the first training steps from learning that
         nn.init.constant_(self.head.bias, -2.5)  # type: ignore[arg-type]
         d = layout.direction_width
         self.odd = nn.ModuleList(nn.Conv2d(e, d, 1, bias=False) for e in encoded)
@@ -73,14 +73,14 @@ class ChangeNetwork(nn.Module):
 
         Args:
             before: N×3×H×W, RGB, normalised by :func:`model.encoders.normalise`; H and W multiples of 16.
-            after: the later date, same shape, same ground.
+            after: the later date, same shape and extent.
         """
         n = before.shape[0]
         features = self.encoder(torch.cat([before, after]))
         return self.compare([f[:n] for f in features], [f[n:] for f in features])
 
     def compare(self, before: list[Tensor], after: list[Tensor]) -> ChangeLogits:
-        """Compare the encoder's features of two dates, finest level first."""
+        """Compare the encoder features of two dates, finest level first."""
         x: Tensor | None = None
         signed: Tensor | None = None
         for level in reversed(range(len(before))):

@@ -1,4 +1,4 @@
-"""Names of what the network answers, apart from the network: whoever only reads answers need not import torch."""
+"""Names of the network's outputs, separate from the network so that reading them does not import torch."""
 
 CHANGE_OUTPUTS = ("building", "ground")
-"""Order of the change outputs. building: a building stands where none stood, or the reverse; ground: land turned."""
+"""Change outputs in channel order. building: a building appeared or disappeared; ground: ground works."""

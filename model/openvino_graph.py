@@ -1,7 +1,7 @@
-"""The network as an OpenVINO graph, converted once for each file of weights and then read from a cache folder.
+"""The network as an OpenVINO graph, converted once per weights file and cached on disk.
 
-OpenVINO's converter carries a module that reports its use to a server. It is kept out before OpenVINO is imported,
-and ``tests/model/test_offline.py`` proves that nothing is sent.
+OpenVINO's converter includes a telemetry module that reports usage to a server. It is disabled before OpenVINO is
+imported; ``tests/model/test_detector.py`` checks that no connection is opened.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from model.weights import Weights, load_network
 
-# None makes "import openvino_telemetry" fail, and OpenVINO then uses its own empty stand-in
+# None makes "import openvino_telemetry" fail; OpenVINO then uses its built-in stub
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402
@@ -25,7 +25,7 @@ __all__ = ["cache_folder", "openvino", "read_graph"]
 
 
 def cache_folder() -> Path:
-    """Where converted graphs are kept: ``TUBAN_CACHE``, else ``tuban`` in the user's cache folder."""
+    """Return the cache folder: ``TUBAN_CACHE``, else ``tuban`` in the user's cache folder."""
     named = os.environ.get("TUBAN_CACHE")
     if named:
         return Path(named)
@@ -35,22 +35,22 @@ def cache_folder() -> Path:
 def _convert(weights: Weights) -> Any:
     import torch
 
-    from model.inference_wrapper import DeployedNetwork
+    from model.inference_wrapper import InferenceWrapper
 
     side = 8 * weights.layout.stride
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
     shape = [1, -1, -1, 3]
-    with warnings.catch_warnings():  # the converter's own use of torch.jit is no matter of the person who scans
+    with warnings.catch_warnings():  # about torch.jit, which the converter uses internally
         warnings.simplefilter("ignore", FutureWarning)
         return openvino.convert_model(
-            DeployedNetwork(load_network(weights)).eval(),
+            InferenceWrapper(load_network(weights)).eval(),
             example_input=(example, example),
             input=[(shape, openvino.Type.u8), (shape, openvino.Type.u8)],
         )
 
 
-def _keep(graph: Any, folder: Path) -> None:
-    """Store a graph so that a reader never sees half of it; without a writable cache it is converted every time."""
+def _store_cached(graph: Any, folder: Path) -> None:
+    """Store a graph atomically. If the cache is not writable, the graph is converted on every start."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
@@ -64,8 +64,8 @@ def _keep(graph: Any, folder: Path) -> None:
         return
 
 
-def _kept(folder: Path) -> Any | None:
-    """The stored graph, or None when there is none or it is damaged, which is no reason to fail."""
+def _read_cached(folder: Path) -> Any | None:
+    """Return the cached graph, or None if it is missing or damaged."""
     if not (folder / "network.xml").exists():
         return None
     try:
@@ -79,14 +79,14 @@ def read_graph(weights: Weights, cache: Path | None = None) -> Any:
 
     Args:
         weights: checked weights.
-        cache: folder for converted graphs; default :func:`cache_folder`.
+        cache: folder of converted graphs; default :func:`cache_folder`.
     """
     folder = (cache or cache_folder()) / f"{weights.name}-{weights.sha256[:16]}-openvino-{openvino.__version__[:8]}"
-    kept = _kept(folder)
-    if kept is not None:
-        return kept
+    cached = _read_cached(folder)
+    if cached is not None:
+        return cached
     graph = _convert(weights)
-    _keep(graph, folder)
-    # the stored graph rounds a little differently from the one in memory: the first scan must answer as all others
-    kept = _kept(folder)
-    return graph if kept is None else kept
+    _store_cached(graph, folder)
+    # the stored graph rounds slightly differently from the one in memory: use it from the first scan on
+    cached = _read_cached(folder)
+    return graph if cached is None else cached

@@ -1,4 +1,4 @@
-"""The networks that exist, found by name. One layout, two sizes; configuration lies beside the code."""
+"""Registry of network layouts: one architecture in two sizes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ INVERTED_STAGES = (
     ((2, 5, 2, 6, 40),),
     ((3, 3, 2, 6, 80), (3, 5, 1, 6, 112)),
 )
-"""EfficientNet-Lite0 from its stem to stride 16; at each stride (blocks, kernel, stride, expansion, channels)."""
+"""EfficientNet-Lite0 from its stem to stride 16; groups of (blocks, kernel, stride, expansion, channels) by stride."""
 
 PUBLISHED_EXPANSION = 6
-"""How many times wider its blocks are inside than outside, as published."""
+"""Expansion of its blocks as published: the factor by which they are wider inside than outside."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,11 @@ class NetworkLayout:
     """Widths and depths of a :class:`model.network.ChangeNetwork`.
 
     Attributes:
-        name: what settings and weights call it.
-        expansion: how many times wider the encoder's blocks are inside than outside, at most. Most of the time of the
-            network is spent there.
-        widths: channels at strides 2, 4, 8 and 16 after fusion. Multiples of 16, so that a dense 3×3 convolution fills
-            the processor's matrix unit.
-        fused_depths: residual blocks after fusion at the same strides.
+        name: name in settings and weights.
+        expansion: largest expansion in the encoder's blocks, where the network spends most of its time.
+        fused_depths: residual blocks after fusion at strides 2, 4, 8 and 16.
+        widths: channels after fusion at the same strides. Multiples of 16, so that a dense 3×3 convolution fills the
+            CPU's matrix unit.
         direction_width: channels of the signed branch.
     """
 
@@ -40,7 +39,7 @@ class NetworkLayout:
 
     @property
     def encoder_widths(self) -> tuple[int, ...]:
-        """Channels that the encoder hands on at strides 2, 4, 8 and 16."""
+        """Output channels of the encoder at strides 2, 4, 8 and 16."""
         return tuple(groups[-1][-1] for groups in INVERTED_STAGES)
 
     @property
@@ -50,26 +49,26 @@ class NetworkLayout:
 
     @property
     def halo(self) -> int:
-        """How far, in pixels, a result can depend on the input around it, rounded up to :attr:`stride`.
+        """Radius of the receptive field in pixels, rounded up to :attr:`stride`.
 
-        Each k×k convolution at stride s reaches (k − 1)/2 · s pixels further; going back up by nearest neighbour adds
-        the offset of a pixel inside its coarse cell. ``tests/model/test_network.py`` moves one input pixel to check.
+        Each k×k convolution at stride s adds (k − 1)/2 · s pixels; nearest-neighbour upsampling adds the offset of a
+        pixel inside its coarse cell. ``tests/model/test_network.py`` checks it by the gradient of the input.
         """
-        reach = self._encoder_reach()
-        reach += sum(2 * depth * 2 ** (level + 1) for level, depth in enumerate(self.fused_depths))
-        reach += 2 + 4 + 8  # one smoothing convolution per decoder level
-        reach += 2  # head
-        reach += self.stride - 1  # a pixel's place inside its coarsest cell
-        return int(-(-reach // self.stride) * self.stride)
+        radius = self._encoder_radius()
+        radius += sum(2 * depth * 2 ** (level + 1) for level, depth in enumerate(self.fused_depths))
+        radius += 2 + 4 + 8  # one smoothing convolution per decoder level
+        radius += 2  # head
+        radius += self.stride - 1  # a pixel's place inside its coarsest cell
+        return int(-(-radius // self.stride) * self.stride)
 
-    def _encoder_reach(self) -> int:
-        reach, at = 1, 2  # stem
+    def _encoder_radius(self) -> int:
+        radius, scale = 1, 2  # stem
         for groups in INVERTED_STAGES:
             for count, kernel, stride, _, _ in groups:
-                reach += kernel // 2 * at
-                at *= stride
-                reach += (count - 1) * (kernel // 2) * at
-        return reach
+                radius += kernel // 2 * scale
+                scale *= stride
+                radius += (count - 1) * (kernel // 2) * scale
+        return radius
 
 
 LAYOUTS: dict[str, NetworkLayout] = {
@@ -82,12 +81,12 @@ LAYOUTS: dict[str, NetworkLayout] = {
 
 
 def find_layout(name: str) -> NetworkLayout:
-    """Return the layout of that name.
+    """Return a layout by name.
 
     Raises:
-        SettingsError: no network has that name.
+        SettingsError: there is no such layout.
     """
     try:
         return LAYOUTS[name]
     except KeyError:
-        raise SettingsError(f"No network is called {name!r}; there are: {', '.join(LAYOUTS)}.") from None
+        raise SettingsError(f"Unknown network {name!r}; there are: {', '.join(LAYOUTS)}.") from None

@@ -1,7 +1,7 @@
-"""Weights on disk: safetensors with a known sha256, a card beside them, nothing else is loaded.
+"""Weights on disk: safetensors files with a published sha256 and a model card.
 
-``model/weights/NAME.safetensors`` holds the numbers, ``NAME.md`` the card, and ``checksums.json`` says for each name
-which network it fits and which sha256 it must have. A person's own weights lie in any folder of the same form.
+``model/weights/NAME.safetensors`` holds the tensors, ``NAME.md`` the card, and ``checksums.json`` gives the network and
+the expected sha256 of each name. Own weights are stored in a folder of the same form.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ CHECKSUMS = "checksums.json"
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of weights whose checksum was found to be right.
+    """A weights file with a verified checksum.
 
     Attributes:
-        name: what settings call it.
+        name: name in settings.
         path: the safetensors file.
-        sha256: of the whole file.
-        layout: the network that it fits.
+        sha256: checksum of the file.
+        layout: network that the weights belong to.
         threshold: probability from which a pixel counts as changed, by output (``building``, ``ground``); chosen
-            on training data when the weights were exported.
+            on training data at export.
     """
 
     name: str
@@ -42,27 +42,27 @@ class Weights:
     threshold: dict[str, float]
 
 
-def _published(folder: Path) -> dict[str, Any]:
+def _read_checksums(folder: Path) -> dict[str, Any]:
     try:
         content = json.loads((folder / CHECKSUMS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WeightsError(
-            f"{folder / CHECKSUMS} cannot be read ({error}); it names the weights and their checksums."
+            f"{folder / CHECKSUMS} cannot be read ({error}); it lists the weights and their checksums."
         ) from error
     if not isinstance(content, dict):
-        raise WeightsError(f"{folder / CHECKSUMS} must hold one entry for each file of weights.")
+        raise WeightsError(f"{folder / CHECKSUMS} must be a JSON object with one entry per weights file.")
     return content
 
 
 def find_weights(name: str, folder: Path = FOLDER) -> Weights:
-    """Find weights by name and prove that they are the published ones.
+    """Find weights by name and verify their checksum.
 
     Raises:
-        WeightsError: no such name, no such file, or another checksum than the published one.
+        WeightsError: unknown name, missing file or wrong checksum.
     """
-    published = _published(folder)
+    published = _read_checksums(folder)
     if name not in published:
-        raise WeightsError(f"There are no weights {name!r} in {folder}; there are: {', '.join(published) or 'none'}.")
+        raise WeightsError(f"Unknown weights {name!r} in {folder}; there are: {', '.join(published) or 'none'}.")
     entry = published[name]
     path = folder / f"{name}.safetensors"
     try:
@@ -72,16 +72,16 @@ def find_weights(name: str, folder: Path = FOLDER) -> Weights:
     if digest != entry["sha256"]:
         raise WeightsError(
             f"The weights {path} have sha256 {digest[:12]}…, expected {entry['sha256'][:12]}…: the file was changed or "
-            "damaged. Take it again from the release, or export it again from training."
+            "damaged. Restore it from the release, or export it again from training."
         )
     return Weights(name, path, digest, find_layout(entry["network"]), dict(entry["threshold"]))
 
 
 def load_network(weights: Weights) -> ChangeNetwork:
-    """Make the torch network of ``weights``, in evaluation mode.
+    """Build the torch network of ``weights`` in evaluation mode.
 
     Raises:
-        WeightsError: the file's tensors are not those of the network.
+        WeightsError: the tensors in the file do not fit the network.
     """
     from safetensors.torch import load_file
 
@@ -96,15 +96,15 @@ def load_network(weights: Weights) -> ChangeNetwork:
 
 
 def save_weights(network: ChangeNetwork, name: str, threshold: dict[str, float], folder: Path = FOLDER) -> Weights:
-    """Write a network's numbers and publish their checksum in ``folder``. The card is written by who trained it."""
+    """Save the weights of a network to ``folder`` and register their checksum there. This does not write a card."""
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
     save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path)
-    path.chmod(0o644)  # safetensors writes for the owner alone
+    path.chmod(0o644)  # safetensors creates files readable only by the owner
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    published = _published(folder) if (folder / CHECKSUMS).exists() else {}
+    published = _read_checksums(folder) if (folder / CHECKSUMS).exists() else {}
     published[name] = {"network": network.layout.name, "sha256": digest, "threshold": threshold}
     (folder / CHECKSUMS).write_text(json.dumps(published, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return find_weights(name, folder)

@@ -6,7 +6,7 @@ import datetime as dt
 
 from configs.service import NightSettings
 from enforcement.overlap_ratio import sound
-from inference.planning import Image, Plan, plan_scans
+from inference.pair_selection import CandidateImage, PairSelection, select_pairs
 from inference.settings import ScanConfig, read_config
 from service.context import Commit, Context, Work
 from service.job_registry import Kind
@@ -48,12 +48,12 @@ def plan_night(context: Context, work: Work) -> Commit:
     return commit
 
 
-def _make_plan(session: Session, night: NightSettings, config: ScanConfig) -> dict[str, Plan]:
+def _make_plan(session: Session, night: NightSettings, config: ScanConfig) -> dict[str, PairSelection]:
     """What is to be done for each area code."""
     plans = {}
     for code in area_codes(session):
         rows = scenes_in(session, code)
-        plans[code] = plan_scans(
+        plans[code] = select_pairs(
             [_image(row) for row in rows],
             [_image(row) for row in scenes_over(session, rows)],
             scans_in(session, code),
@@ -64,11 +64,11 @@ def _make_plan(session: Session, night: NightSettings, config: ScanConfig) -> di
     return plans
 
 
-def _write_plan(session: Session, plans: dict[str, Plan], day: dt.date, context: Context) -> None:
+def _write_plan(session: Session, plans: dict[str, PairSelection], day: dt.date, context: Context) -> None:
     now = context.clock()
     night = open_night(session, day, now)
     for code, plan in plans.items():
-        for scan in plan.scans:
+        for scan in plan.pairs:
             scan_id = add_scan(
                 session,
                 unique_key=scan.unique_key,
@@ -80,7 +80,7 @@ def _write_plan(session: Session, plans: dict[str, Plan], day: dt.date, context:
             )
             if scan_id is not None:
                 add_prepare_job(session, scan_id, now)
-        for left in plan.left:
+        for left in plan.uncovered:
             add_uncompared(
                 session,
                 night.id,
@@ -93,8 +93,8 @@ def _write_plan(session: Session, plans: dict[str, Plan], day: dt.date, context:
     settle_night(session, night.id, now)
 
 
-def _image(row: SceneRow) -> Image:
-    return Image(row.id, sound(row.outline), row.date, row.gsd_m, row.valid_share)
+def _image(row: SceneRow) -> CandidateImage:
+    return CandidateImage(row.id, sound(row.outline), row.date, row.gsd_m, row.valid_share)
 
 
 KINDS = (Kind("night.plan", QUEUE, plan_night),)

@@ -17,17 +17,19 @@ import shapely
 
 from errors import ImageError, NotComparable, SettingsError, TubanError, WeightsError
 from imagery import Scene, open_scene
-from inference.block_results import read_findings, write_findings
+from inference.block_results import read_block_results, write_block_results
+from inference.block_scan import scan_blocks
 from inference.blocks import plan_blocks
 from inference.changes import Change
-from inference.detect_changes import Prepared, gather_result, join_findings, network_facts, prepare, scan_blocks
-from inference.fragments import BlockFindings
-from inference.outputs.crop_evidence import close_up, look
+from inference.detect_changes import build_scan_result, merge_block_results, network_facts
+from inference.fragments import BlockResult
+from inference.outputs.crop_evidence import close_up, crop_evidence
 from inference.outputs.scan_json import compared_record, record_bytes
 from inference.outputs.thumbnails import SIDE_PX, thumbnail
 from inference.outputs.wording import crs_code
 from inference.outputs.write import thumbnail_name
-from inference.scan_plan_file import read_prepared, write_prepared
+from inference.scan_plan import ScanPlan, plan_scan
+from inference.scan_plan_file import read_scan_plan, write_scan_plan
 from inference.scan_result import NetworkFacts, ScanResult, SceneFacts
 from inference.settings import AUTO, ScanSettings, read_config, settings_for
 from service.context import Commit, Context, Work
@@ -50,16 +52,15 @@ def prepare_scan(context: Context, work: Work) -> Commit | None:
     try:
         with _scenes(context, task) as (before, after):
             settings = settings_for(config, AUTO, max(before.gsd_m, after.gsd_m))
-            prepared = prepare(before, after, detector, settings, _told(work, 0.0, 0.9))
+            plan = plan_scan(before, after, detector, settings, _told(work, 0.0, 0.9))
     except NotComparable as outcome:
         return partial(_not_compared, context, scan_id, "not_comparable", outcome.reason)
     except (ImageError, SettingsError) as fault:
         return partial(_not_compared, context, scan_id, "failed", fault.reason)
-    shape = prepared.pair.grid.shape
-    blocks = plan_blocks((int(shape[0]), int(shape[1])), settings.block_px, detector.halo, detector.stride)
+    blocks = plan_blocks(plan.grid_shape, settings.block_px, detector.halo, detector.stride)
     size = context.settings.jobs.blocks_per_job
     parts = [(first, min(first + size, len(blocks))) for first in range(0, len(blocks), size)]
-    context.objects.put(_prepared_key(scan_id), write_prepared(prepared))
+    context.objects.put(_prepared_key(scan_id), write_scan_plan(plan))
     network = network_facts(detector)
 
     def commit(session: Session) -> None:
@@ -98,14 +99,13 @@ def compare_blocks(context: Context, work: Work) -> Commit | None:
             "the same version of Tuban and the same profiles.yaml, then revive this job."
         )
     try:
-        with _prepared(context, task) as (prepared, settings):
-            shape = prepared.pair.grid.shape
-            blocks = plan_blocks((int(shape[0]), int(shape[1])), settings.block_px, detector.halo, detector.stride)
+        with _prepared(context, task) as (plan, settings):
+            blocks = plan_blocks(plan.grid_shape, settings.block_px, detector.halo, detector.stride)
             mine = blocks[work.payload["first"] : work.payload["end"]]
-            findings = scan_blocks(prepared, mine, detector, _told(work, 0.0, 1.0))
+            results = scan_blocks(plan, mine, detector, _told(work, 0.0, 1.0))
     except ImageError as fault:
         return partial(_not_compared, context, scan_id, "failed", fault.reason)
-    context.objects.put(_part_key(scan_id, part), write_findings(findings))
+    context.objects.put(_part_key(scan_id, part), write_block_results(results))
 
     def commit(session: Session) -> None:
         if end_part(session, scan_id, part):
@@ -120,17 +120,17 @@ def merge_scan(context: Context, work: Work) -> Commit | None:
     scan_id = task.scan.id
     if task.scan.state != "merging":
         return None
-    findings = [
-        finding
+    results = [
+        result
         for part in range(task.scan.block_jobs)
-        for finding in read_findings(context.objects.read(_part_key(scan_id, part)))
+        for result in read_block_results(context.objects.read(_part_key(scan_id, part)))
     ]
-    if len(findings) != task.scan.blocks:
-        raise TubanError(f"Scan {scan_id} has {task.scan.blocks} blocks, and {len(findings)} were found compared.")
+    if len(results) != task.scan.blocks:
+        raise TubanError(f"Scan {scan_id} has {task.scan.blocks} blocks, and {len(results)} were found compared.")
     try:
-        with _prepared(context, task) as (prepared, settings):
-            result = _result(task, prepared, findings, settings)
-            seen = _pictured(context, scan_id, result, prepared, _told(work, 0.1, 0.9))
+        with _prepared(context, task) as (plan, settings):
+            result = _result(task, plan, results, settings)
+            seen = _pictured(context, scan_id, result, plan, _told(work, 0.1, 0.9))
     except ImageError as fault:
         return partial(_not_compared, context, scan_id, "failed", fault.reason)
     record = compared_record(result)
@@ -159,10 +159,10 @@ def _not_compared(context: Context, scan_id: int, state: str, reason: str, sessi
     end_uncompared(session, scan_id, state, reason, context.clock())
 
 
-def _result(task: ScanTask, prepared: Prepared, findings: list[BlockFindings], settings: ScanSettings) -> ScanResult:
-    changes = join_findings(prepared, findings, settings)
+def _result(task: ScanTask, plan: ScanPlan, results: list[BlockResult], settings: ScanSettings) -> ScanResult:
+    changes = merge_block_results(plan, results, settings)
     network = NetworkFacts(**task.plan["network"])
-    return gather_result(prepared, findings, changes, _facts(task.before), _facts(task.after), settings, network, {})
+    return build_scan_result(plan, results, changes, _facts(task.before), _facts(task.after), settings, network, {})
 
 
 def _facts(row: SceneRow) -> SceneFacts:
@@ -171,13 +171,13 @@ def _facts(row: SceneRow) -> SceneFacts:
 
 
 def _pictured(
-    context: Context, scan_id: int, result: ScanResult, prepared: Prepared, progress: Callable[[str, float], None]
+    context: Context, scan_id: int, result: ScanResult, plan: ScanPlan, progress: Callable[[str, float], None]
 ) -> list[SeenChange]:
     """All changes, each with its pictures put among the objects."""
     seen = []
     for done, change in enumerate(result.changes):
         progress("pictures", done / len(result.changes))
-        shown = look(result, prepared.pair.before, prepared.pair.after, close_up(result, change, SIDE_PX))
+        shown = crop_evidence(result, plan.pair.before, plan.pair.after, close_up(result, change, SIDE_PX))
         keys = {}
         for when, picture, facts in (("before", shown.before, result.before), ("after", shown.after, result.after)):
             keys[when] = f"scans/{scan_id}/{thumbnail_name(change.number, when)}"
@@ -217,12 +217,12 @@ def _scenes(context: Context, task: ScanTask) -> Iterator[tuple[Scene, Scene]]:
 
 
 @contextmanager
-def _prepared(context: Context, task: ScanTask) -> Iterator[tuple[Prepared, ScanSettings]]:
+def _prepared(context: Context, task: ScanTask) -> Iterator[tuple[ScanPlan, ScanSettings]]:
     """A prepared scan over its scenes, with its settings."""
     settings = ScanSettings.model_validate(task.plan["settings"])
     data = context.objects.read(_prepared_key(task.scan.id))
     with _scenes(context, task) as (before, after):
-        yield read_prepared(data, before, after, settings), settings
+        yield read_scan_plan(data, before, after, settings), settings
 
 
 def _told(work: Work, begin: float, end: float) -> Callable[[str, float], None]:

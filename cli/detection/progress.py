@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from inference.detect_changes import Progress as Told
+from inference.progress import Progress as Told
 
 LABELS = {"align": "Registering the two dates", "scan": "Comparing"}
 

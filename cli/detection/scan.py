@@ -90,7 +90,7 @@ def print_result(scanned: tuban.ScanResult, earlier: Path, later: Path, out: Pat
     alignment = result.alignment
     if earlier.resolve() != later.resolve() and result.before.sha256 == result.after.sha256:
         words.print("Note: both files have the same content, byte for byte. Was the right one given?", style="yellow")
-    if not result.placed:
+    if not result.georeferenced:
         words.print("The images have no coordinates: outlines are in pixels of the later image.", style="yellow")
     if alignment.residual_px is not None:
         words.print(
@@ -99,9 +99,9 @@ def print_result(scanned: tuban.ScanResult, earlier: Path, later: Path, out: Pat
         )
     elif alignment.reason:
         words.print(f"Registration: {alignment.reason}.", style="yellow")
-    missing = sum(result.not_looked_at_m2.values())
+    missing = sum(result.not_compared_area_m2.values())
     words.print(
-        f"Compared {result.looked_at_m2 / 1e6:.3f} km² at {result.resolution_m:.3g} m per pixel"
+        f"Compared {result.compared_area_m2 / 1e6:.3f} km² at {result.resolution_m:.3g} m per pixel"
         + (f"; {missing / 1e6:.3f} km² could not be compared." if missing else ".")
     )
     if not result.changes:

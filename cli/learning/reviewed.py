@@ -12,14 +12,14 @@ from cli.detection.progress import scan_progress
 from cli.detection.scan import band_numbers
 from errors import SettingsError
 from imagery import open_scene
-from inference.detect_changes import lay_over
 from inference.outputs.scan_folder import ScanFolder, check_grid, check_scanned, read_scan_folder
+from inference.scan_plan import coregister
 from inference.settings import read_config
-from training.reviews.labelled_pairs import ReviewedChange, Tally, check_new, write_reviewed
+from training.reviews.labelled_pairs import ReviewedAlert, WindowTally, check_output_folder, write_labelled_pairs
 from training.reviews.verdicts import read_verdicts
 
 
-def _reviewed(scan: ScanFolder, verdicts: dict[int, bool], source: Path) -> list[ReviewedChange]:
+def _reviewed(scan: ScanFolder, verdicts: dict[int, bool], source: Path) -> list[ReviewedAlert]:
     unknown = sorted(set(verdicts) - {change.number for change in scan.changes})
     if unknown:
         numbers = [change.number for change in scan.changes]
@@ -30,7 +30,7 @@ def _reviewed(scan: ScanFolder, verdicts: dict[int, bool], source: Path) -> list
             "Are they the verdicts of another scan?"
         )
     return [
-        ReviewedChange(change.number, change.kind, change.polygon, verdicts[change.number])
+        ReviewedAlert(change.number, change.kind, change.polygon, verdicts[change.number])
         for change in scan.changes
         if change.number in verdicts
     ]
@@ -38,9 +38,9 @@ def _reviewed(scan: ScanFolder, verdicts: dict[int, bool], source: Path) -> list
 
 def run_reviewed(
     before: Path, after: Path, results: Path, verdicts: Path, out: Path, bands: str | None = None
-) -> tuple[ScanFolder, dict[str, Tally]]:
+) -> tuple[ScanFolder, dict[str, WindowTally]]:
     """Write the reviewed alerts of a scan to ``out``; see :func:`reviewed` for the arguments."""
-    check_new(out)
+    check_output_folder(out)
     scan = read_scan_folder(results)
     alerts = _reviewed(scan, read_verdicts(verdicts), verdicts)
     rgb = band_numbers(bands)
@@ -56,9 +56,9 @@ def run_reviewed(
     ):
         check_scanned(scan, earlier, later)
         with scan_progress() as progress:
-            reader = lay_over(earlier, later, scan.settings, progress)
+            reader = coregister(earlier, later, scan.settings, progress)
             check_grid(scan, reader.pair.grid)
-            tallies = write_reviewed(reader, alerts, out, lambda done: progress("Cutting out the alerts", done))
+            tallies = write_labelled_pairs(reader, alerts, out, lambda done: progress("Cutting out the alerts", done))
     return scan, tallies
 
 

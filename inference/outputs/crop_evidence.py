@@ -15,7 +15,7 @@ from shapely.geometry import Polygon
 from enforcement.units import length_words, round_length
 from imagery import Patch
 from inference.changes import Change
-from inference.raster_source import Readable
+from inference.raster_source import RasterSource
 from inference.registration.measure import Alignment
 from inference.scan_result import ScanResult
 
@@ -97,7 +97,7 @@ def close_up(result: ScanResult, change: Change, side_px: int) -> View:
     return _view(result, (x - side / 2, y - side / 2, x + side / 2, y + side / 2), side_px)
 
 
-def look(result: ScanResult, before: Readable, after: Readable, view: View) -> Evidence:
+def crop_evidence(result: ScanResult, before: RasterSource, after: RasterSource, view: View) -> Evidence:
     """Read a window from both dates, on the geometry of the later one."""
     earlier = before.read(view.geobox, shift_on(result.alignment, result.grid, view.geobox))
     later = after.read(view.geobox)
@@ -169,5 +169,5 @@ def _view(result: ScanResult, bounds: tuple[float, float, float, float], longest
     left, bottom, right, top = bounds
     step = max(right - left, top - bottom) / longest_px
     columns, rows = (max(1, round(side / step)) for side in (right - left, top - bottom))
-    upright = Affine(step, 0, left, 0, -step, top) if result.placed else Affine(step, 0, left, 0, step, bottom)
+    upright = Affine(step, 0, left, 0, -step, top) if result.georeferenced else Affine(step, 0, left, 0, step, bottom)
     return View(GeoBox((rows, columns), upright, result.grid.crs), step / _pixel(result.grid) * result.resolution_m)

@@ -84,7 +84,7 @@ def check_output(out: Path, results: Results = SCAN) -> None:
 
 
 @contextmanager
-def finished_folder(out: Path, results: Results = SCAN) -> Iterator[Path]:
+def atomic_folder(out: Path, results: Results = SCAN) -> Iterator[Path]:
     """Give a fresh hidden folder to write to; on leaving without an error it becomes ``out`` in one step.
 
     On any error, Ctrl-C included, it is removed and ``out`` stays as it was.

@@ -14,12 +14,12 @@ from shapely.geometry import Polygon
 
 from enforcement.units import mu
 from inference.changes import Change, Kind
-from inference.outputs.crop_evidence import Evidence, View, look, overview
+from inference.outputs.crop_evidence import Evidence, View, crop_evidence, overview
 from inference.outputs.report_labels import Mark, lay_marks
 from inference.outputs.thumbnails import COLOURS, jpeg_within
 from inference.outputs.vector_files import attributes
 from inference.outputs.wording import DATE_SOURCES, KINDS, OUTPUTS, STATEMENT, crs_label, printable, reason_words
-from inference.raster_source import Readable
+from inference.raster_source import RasterSource
 from inference.scan_result import ScanResult, SceneFacts
 
 OVERVIEW_PX = 1600
@@ -68,10 +68,10 @@ class Report:
             before, after, seen.view.width, svg_path(seen.view, change.polygon), *bar
         )
 
-    def write(self, before: Readable, after: Readable, path: Path) -> None:
+    def write(self, before: RasterSource, after: RasterSource, path: Path) -> None:
         """Read the overview of both dates and write the page."""
         view = overview(self._result, OVERVIEW_PX)
-        page = render(self._result, look(self._result, before, after, view), self._pictures)
+        page = render(self._result, crop_evidence(self._result, before, after, view), self._pictures)
         path.write_text(page, encoding="utf-8", newline="\n")
 
 
@@ -104,23 +104,25 @@ def svg_path(view: View, polygon: Polygon) -> str:
 
 
 def _context(result: ScanResult, whole: Evidence, pictures: dict[int, Pictures]) -> dict[str, Any]:
-    missed = sum(result.not_looked_at_m2.values())
+    missed = sum(result.not_compared_area_m2.values())
     return {
         "result": result,
         "statement": STATEMENT,
         "kinds": [_kind(result, kind, *names) for kind, names in KINDS.items()],
         "total": _area(sum(change.area_m2 for change in result.changes)),
-        "looked": _area(result.looked_at_m2),
+        "looked": _area(result.compared_area_m2),
         "missed": _area(missed),
-        "share": result.looked_at_m2 / (result.looked_at_m2 + missed) if result.looked_at_m2 + missed else 0.0,
+        "share": result.compared_area_m2 / (result.compared_area_m2 + missed)
+        if result.compared_area_m2 + missed
+        else 0.0,
         "reasons": [
             {"zh": printable(reason_words(reason)[0]), "en": printable(reason_words(reason)[1]), **_area(area)}
-            for reason, area in sorted(result.not_looked_at_m2.items(), key=lambda item: -item[1])
+            for reason, area in sorted(result.not_compared_area_m2.items(), key=lambda item: -item[1])
         ],
         "images": [_image(facts) for facts in (result.before, result.after)],
         "map": _map(result, whole),
         "rows": [_row(change, result, pictures.get(change.number)) for change in result.changes],
-        "crs": crs_label(result.grid.crs) if result.placed else None,
+        "crs": crs_label(result.grid.crs) if result.georeferenced else None,
         "outputs": [(OUTPUTS.get(name, name), name, value) for name, value in sorted(result.threshold.items())],
         "registration": _registration(result),
     }

@@ -21,9 +21,9 @@ def compared_record(result: ScanResult) -> dict[str, Any]:
     return {
         **_head("compared", None),
         "inputs": {"before": facts_record(result.before), "after": facts_record(result.after)},
-        "coordinates": "map" if result.placed else "pixels of the later image",
+        "coordinates": "map" if result.georeferenced else "pixels of the later image",
         "grid": {
-            "crs": crs_code(grid.crs) if result.placed else None,
+            "crs": crs_code(grid.crs) if result.georeferenced else None,
             "transform": [float(value) for value in grid.affine[:6]],
             "width": columns,
             "height": rows,
@@ -34,8 +34,8 @@ def compared_record(result: ScanResult) -> dict[str, Any]:
         "runtime": result.runtime,
         "threshold": {name: round(value, 6) for name, value in sorted(result.threshold.items())},
         "settings": _settings_record(result.settings),
-        "looked_at": area_record(result.looked_at_m2),
-        "not_looked_at": {reason: area_record(area) for reason, area in sorted(result.not_looked_at_m2.items())},
+        "looked_at": area_record(result.compared_area_m2),
+        "not_looked_at": {reason: area_record(area) for reason, area in sorted(result.not_compared_area_m2.items())},
         "changes": {
             "count": len(result.changes),
             **area_record(sum(change.area_m2 for change in result.changes)),

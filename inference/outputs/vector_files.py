@@ -72,7 +72,7 @@ def attributes(change: Change, result: ScanResult) -> dict[str, Any]:
 
 _NUMBERS = ("score", "area_m2", "area_mu", "lon", "lat", "x", "y", "west", "south", "east", "north")
 _TEXTS = ("before_image", "after_image", "before_sha256", "after_sha256")
-_FIELDS: dict[str, str] = {  # as in attributes(); written down because an empty layer has them too
+FIELDS: dict[str, str] = {  # as in attributes(); written down because an empty layer has them too
     "number": "int32",
     "kind": "object",
     "kind_zh": "object",
@@ -93,15 +93,15 @@ def write_geojson(result: ScanResult, path: Path) -> None:
         "title": "疑似变化图斑 Suspected changes",
         "statement": {"zh": STATEMENT[0], "en": STATEMENT[1]},
     }
-    if not result.placed:
+    if not result.georeferenced:
         collection["coordinates_are"] = {"unit": "pixel", "of": printable(result.after.name), "note": _PIXELS}
-    collection["detected_in"] = crs_code(result.grid.crs) if result.placed else None
+    collection["detected_in"] = crs_code(result.grid.crs) if result.georeferenced else None
     for date, facts in (("before", result.before), ("after", result.after)):
         collection[date] = {"name": printable(facts.name), "date": _day(facts.date), "sha256": facts.sha256}
     collection["weights"] = {"name": result.weights_name, "sha256": result.weights_sha256}
     collection["settings_sha256"] = result.settings.sha256
-    outlines = [change.lonlat if result.placed else change.polygon for change in result.changes]
-    decimals = DECIMALS if result.placed else 2
+    outlines = [change.lonlat if result.georeferenced else change.polygon for change in result.changes]
+    decimals = DECIMALS if result.georeferenced else 2
     features = [
         _feature(change, outline, result, decimals)
         for change, outline in zip(result.changes, outlines, strict=True)
@@ -146,7 +146,7 @@ def write_geopackage(result: ScanResult, path: Path) -> None:
     A scan in pixels has the first only, with an undefined CRS.
     """
     rows = [attributes(change, result) for change in result.changes]
-    system = crs_code(result.grid.crs) if result.placed else None
+    system = crs_code(result.grid.crs) if result.georeferenced else None
     # GeoPackage notes when a layer was changed; taken from the images, the same input gives the same bytes
     day = result.after.date or result.before.date
     stamp = f"{day.isoformat() if day else '1970-01-01'}T00:00:00.000Z"
@@ -154,7 +154,7 @@ def write_geopackage(result: ScanResult, path: Path) -> None:
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": stamp})
     try:
         _write_layer(path, "changes", system, [change.polygon for change in result.changes], rows)
-        if result.placed:
+        if result.georeferenced:
             _write_layer(path, "changes_4490", CGCS2000, [change.lonlat for change in result.changes], rows)
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": earlier})
@@ -163,7 +163,7 @@ def write_geopackage(result: ScanResult, path: Path) -> None:
 def _write_layer(
     path: Path, layer: str, system: str | None, outlines: list[Polygon | None], rows: list[dict[str, Any]]
 ) -> None:
-    names = [*_FIELDS]
+    names = [*FIELDS]
     shapes: NDArray[Any] = np.empty(len(outlines), object)
     shapes[:] = [None if outline is None else shapely.to_wkb(orient(outline, 1.0)) for outline in outlines]
     with warnings.catch_warnings():
@@ -183,7 +183,7 @@ def _write_layer(
 
 
 def _column(name: str, values: list[Any]) -> NDArray[Any]:
-    dtype = _FIELDS[name]
+    dtype = FIELDS[name]
     if dtype == "float64":
         values = [np.nan if value is None else value for value in values]
     elif dtype.startswith("datetime64"):

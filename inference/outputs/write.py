@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from inference.outputs.crop_evidence import close_up, look
-from inference.outputs.output_folder import check_output, finished_folder
+from inference.outputs.crop_evidence import close_up, crop_evidence
+from inference.outputs.output_folder import atomic_folder, check_output
 from inference.outputs.report import Report
 from inference.outputs.scan_json import compared_record, not_comparable_record, write_record
 from inference.outputs.thumbnails import SIDE_PX, thumbnail
 from inference.outputs.vector_files import write_geojson, write_geopackage
-from inference.raster_source import Readable
+from inference.raster_source import RasterSource
 from inference.registration.measure import Alignment
 from inference.scan_result import ScanResult, SceneFacts
 from inference.settings import ScanSettings
@@ -20,7 +20,7 @@ __all__ = ["check_output", "write_not_comparable", "write_outputs"]
 
 
 def write_outputs(
-    result: ScanResult, before: Readable, after: Readable, out: Path, *, probability: Path | None = None
+    result: ScanResult, before: RasterSource, after: RasterSource, out: Path, *, probability: Path | None = None
 ) -> None:
     """Write all results of a scan as the folder ``out``, complete or not at all.
 
@@ -40,13 +40,13 @@ def write_outputs(
         OutputError: ``out`` holds other things or cannot be written.
         ImageError: pixels cannot be read.
     """
-    with finished_folder(out) as folder:
+    with atomic_folder(out) as folder:
         write_geojson(result, folder / "changes.geojson")
         write_geopackage(result, folder / "changes.gpkg")
         (folder / "thumbnails").mkdir()
         report = Report(result)
         for change in result.changes:
-            seen = look(result, before, after, close_up(result, change, SIDE_PX))
+            seen = crop_evidence(result, before, after, close_up(result, change, SIDE_PX))
             for when, picture, facts in (("before", seen.before, result.before), ("after", seen.after, result.after)):
                 drawn = thumbnail(picture, seen.view, change.polygon, change.kind, change.number, when, facts.date)
                 (folder / "thumbnails" / thumbnail_name(change.number, when)).write_bytes(drawn)
@@ -73,7 +73,7 @@ def write_not_comparable(
         OutputError: as :func:`write_outputs`.
     """
     record = not_comparable_record(reason, before, after, settings, alignment, timings_s)
-    with finished_folder(out) as folder:
+    with atomic_folder(out) as folder:
         write_record(record, folder / "scan.json")
 
 

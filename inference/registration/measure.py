@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from errors import Reason
-from inference.raster_source import Readable
+from inference.raster_source import RasterSource
 from inference.registration.alignment import Alignment, AlignSettings
 from inference.registration.coarse_registration import allowance, hypotheses, vote
 from inference.registration.field_fitting import refine_field
@@ -26,7 +26,7 @@ from inference.registration.shift_field import ShiftField, identity_field
 from inference.registration.window_matching import Matches, decide
 from inference.registration.windows import Compared, Level, Windows, compare_windows, lay_windows
 
-__all__ = ["AlignSettings", "Alignment", "Readable", "measure_alignment"]
+__all__ = ["AlignSettings", "Alignment", "RasterSource", "measure_alignment"]
 
 Float64 = NDArray[np.float64]
 
@@ -57,8 +57,8 @@ FEW_WITNESSES = 16
 class _Measurement:
     """What is known so far, while the levels are gone through."""
 
-    before: Readable
-    after: Readable
+    before: RasterSource
+    after: RasterSource
     grid: GeoBox
     settings: AlignSettings
     field: ShiftField
@@ -87,8 +87,8 @@ class _Measurement:
 
 
 def measure_alignment(
-    before: Readable,
-    after: Readable,
+    before: RasterSource,
+    after: RasterSource,
     grid: GeoBox,
     settings: AlignSettings,
     progress: Callable[[float], None] | None = None,

@@ -6,7 +6,7 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from imagery.drone.reference_matching import Registration
-from inference.raster_source import Readable
+from inference.raster_source import RasterSource
 from inference.registration.measure import AlignSettings, measure_alignment
 
 _ROUGH = AlignSettings(search_m=25.0, max_rotation_deg=8.0, max_scale_error=0.06, max_residual_px=6.0, local=False)
@@ -18,7 +18,7 @@ _NEAR = AlignSettings(search_m=6.0, max_rotation_deg=2.0, max_scale_error=0.02, 
 _LATTICE = 6  # points along each side of the grid, of which those in the photo are kept
 
 
-def register_photo(photo: Readable, reference: Readable, grid: GeoBox, rough: bool) -> Registration | None:
+def register_photo(photo: RasterSource, reference: RasterSource, grid: GeoBox, rough: bool) -> Registration | None:
     """Compare a photo with the reference on a grid.
 
     Args:

@@ -10,7 +10,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from inference.raster_source import Readable
+from inference.raster_source import RasterSource
 from inference.registration.shift_field import Lattice, ShiftField
 from inference.registration.window_matching import EDGE_PX, TEXTURE, box_energy, describe, energy, surface
 
@@ -133,8 +133,8 @@ class Compared:
 
 
 def compare_windows(
-    before: Readable,
-    after: Readable,
+    before: RasterSource,
+    after: RasterSource,
     windows: Windows,
     reach: int,
     field: ShiftField,
@@ -183,7 +183,7 @@ def compare_windows(
 
 
 def _read(
-    image: Readable, level: Level, box: tuple[int, int, int, int], margin: int, field: ShiftField | None
+    image: RasterSource, level: Level, box: tuple[int, int, int, int], margin: int, field: ShiftField | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """RGB and valid mask of a box (x, y, width, height) of the level with a margin, moved by the field."""
     x, y, width, height = box[0] - margin, box[1] - margin, box[2] + 2 * margin, box[3] + 2 * margin

@@ -13,9 +13,11 @@ from shapely.geometry import box
 
 from errors import NotComparable, SettingsError
 from imagery import open_scene
+from inference.block_scan import scan_block
 from inference.blocks import plan_blocks
-from inference.detect_changes import detect_changes, prepare, scan_block
+from inference.detect_changes import detect_changes
 from inference.merge import merge_changes
+from inference.scan_plan import plan_scan
 from inference.scan_result import ScanResult
 from inference.settings import ScanSettings, read_config, settings_for
 from tests.inference.scenes import ORIGIN, DifferenceDetector, Image, textured, write_image
@@ -75,18 +77,18 @@ def test_one_block_or_many_give_the_same_polygons(pair: tuple[Path, Path], block
         assert one.polygon.equals(other.polygon)
         assert (one.kind, one.area_m2) == (other.kind, other.area_m2)
         assert one.score == pytest.approx(other.score, abs=1e-4)
-    assert whole.looked_at_m2 == pytest.approx(cut.looked_at_m2)
+    assert whole.compared_area_m2 == pytest.approx(cut.compared_area_m2)
 
 
 def test_the_parts_that_a_cluster_calls_come_to_the_same(pair: tuple[Path, Path]) -> None:
     settings, detector = _settings(block_px=256), DifferenceDetector()
     with open_scene(pair[0]) as before, open_scene(pair[1]) as after:
-        prepared = prepare(before, after, detector, settings)  # type: ignore[arg-type]
-        shape = tuple(prepared.pair.grid.shape)
+        plan = plan_scan(before, after, detector, settings)  # type: ignore[arg-type]
+        shape = tuple(plan.pair.grid.shape)
         blocks = plan_blocks(shape, settings.block_px, detector.halo, detector.stride)
-        findings = [scan_block(prepared, block, detector) for block in reversed(blocks)]  # type: ignore[arg-type]
-    parts = [fragment for finding in findings for fragment in finding.fragments]
-    changes = merge_changes(parts, prepared.pair.grid, prepared.pair.pixel_area_m2, settings.profile.min_area_m2)
+        results = [scan_block(plan, block, detector) for block in reversed(blocks)]  # type: ignore[arg-type]
+    parts = [fragment for result in results for fragment in result.fragments]
+    changes = merge_changes(parts, plan.pair.grid, plan.pair.pixel_area_m2, settings.profile.min_area_m2)
     assert [c.polygon.wkt for c in changes] == [c.polygon.wkt for c in _scan(*pair).changes]
 
 
@@ -105,7 +107,7 @@ def test_a_copy_of_the_image_gives_no_polygon(pair: tuple[Path, Path], tmp_path:
     copy.write_bytes(pair[0].read_bytes())
     result = _scan(pair[0], copy)
     assert result.changes == ()
-    assert result.looked_at_m2 == pytest.approx(700 * 900 * 0.25, rel=0.01)
+    assert result.compared_area_m2 == pytest.approx(700 * 900 * 0.25, rel=0.01)
 
 
 def test_ground_without_data_is_reported_and_not_called_unchanged(tmp_path: Path) -> None:
@@ -114,9 +116,11 @@ def test_ground_without_data_is_reported_and_not_called_unchanged(tmp_path: Path
     after[:, :150] = 0
     result = _scan(write_image(tmp_path / "before.tif", image), write_image(tmp_path / "after.tif", after, nodata=0))
     assert result.changes == ()
-    missing = result.not_looked_at_m2["no data on the later date"]
+    missing = result.not_compared_area_m2["no data on the later date"]
     assert missing == pytest.approx(600 * 150 * 0.25, rel=0.02)
-    assert result.looked_at_m2 + sum(result.not_looked_at_m2.values()) == pytest.approx(600 * 600 * 0.25, rel=0.01)
+    assert result.compared_area_m2 + sum(result.not_compared_area_m2.values()) == pytest.approx(
+        600 * 600 * 0.25, rel=0.01
+    )
 
 
 def test_a_small_hole_is_filled_and_a_large_one_is_kept(tmp_path: Path) -> None:
@@ -154,7 +158,7 @@ def test_images_without_coordinates_are_compared_in_pixels(tmp_path: Path) -> No
     for name, content in (("a.png", image), ("b.png", _changed(image))):
         cv2.imwrite(str(tmp_path / name), content[..., ::-1])
     result = _scan(tmp_path / "a.png", tmp_path / "b.png", gsd=0.5)
-    assert not result.placed
+    assert not result.georeferenced
     change = result.changes[0]
     assert change.lonlat is None
     assert change.polygon.bounds == pytest.approx((300, 200, 360, 240), abs=2)
@@ -202,7 +206,7 @@ def test_another_place_is_not_called_unchanged(tmp_path: Path) -> None:
         write_image(tmp_path / "a.tif", textured(500, 500, seed=1)),
         write_image(tmp_path / "b.tif", textured(500, 500, seed=2)),
     )
-    with pytest.raises(NotComparable, match="cannot be laid onto each other"):
+    with pytest.raises(NotComparable, match="cannot be registered"):
         _scan(*paths)
 
 

@@ -10,18 +10,18 @@ import pytest
 
 from errors import TubanError
 from imagery import open_scene
-from inference.block_results import read_findings, write_findings
+from inference.block_results import read_block_results, write_block_results
+from inference.block_scan import scan_blocks
 from inference.blocks import plan_blocks
 from inference.detect_changes import (
+    build_scan_result,
     detect_changes,
-    gather_result,
-    join_findings,
+    merge_block_results,
     network_facts,
-    prepare,
-    scan_blocks,
     scene_facts,
 )
-from inference.scan_plan_file import read_prepared, write_prepared
+from inference.scan_plan import plan_scan
+from inference.scan_plan_file import read_scan_plan, write_scan_plan
 from inference.settings import ScanSettings, read_config, settings_for
 from tests.inference.scenes import DifferenceDetector, textured, write_image
 
@@ -50,66 +50,69 @@ def test_a_scan_in_pieces_from_reopened_scenes_equals_the_scan_in_one(pair: File
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
         whole = detect_changes(before, after, detector, settings)
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
-        file = write_prepared(prepare(before, after, detector, settings))
+        file = write_scan_plan(plan_scan(before, after, detector, settings))
     pieces = []
     for first in (8, 0, 16, 4, 12):
         with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
-            prepared = read_prepared(file, before, after, settings)
-            shape = prepared.pair.grid.shape
+            plan = read_scan_plan(file, before, after, settings)
+            shape = plan.pair.grid.shape
             blocks = plan_blocks((shape[0], shape[1]), settings.block_px, detector.halo, detector.stride)
-            pieces.append(write_findings(scan_blocks(prepared, blocks[first : first + 4], detector)))
+            pieces.append(write_block_results(scan_blocks(plan, blocks[first : first + 4], detector)))
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
-        prepared = read_prepared(file, before, after, settings)
-        findings = [finding for piece in pieces for finding in read_findings(piece)]
-        changes = join_findings(prepared, findings, settings)
+        plan = read_scan_plan(file, before, after, settings)
+        results = [result for piece in pieces for result in read_block_results(piece)]
+        changes = merge_block_results(plan, results, settings)
         facts = scene_facts(before), scene_facts(after)
-        joined = gather_result(prepared, findings, changes, *facts, settings, network_facts(detector), {})
+        joined = build_scan_result(plan, results, changes, *facts, settings, network_facts(detector), {})
 
-    assert len(findings) == len(blocks) > 16
+    assert len(results) == len(blocks) > 16
     assert len(whole.changes) >= 6
     assert whole.alignment.residual_before_px is not None
     assert whole.alignment.residual_before_px > 3
     assert joined.changes == whole.changes
     assert joined.grid == whole.grid
     assert joined.alignment.summary() == whole.alignment.summary()
-    assert (joined.looked_at_m2, joined.not_looked_at_m2) == (whole.looked_at_m2, whole.not_looked_at_m2)
+    assert (joined.compared_area_m2, joined.not_compared_area_m2) == (
+        whole.compared_area_m2,
+        whole.not_compared_area_m2,
+    )
     assert (joined.threshold, joined.runtime, joined.before) == (whole.threshold, whole.runtime, whole.before)
 
 
 def test_findings_come_back_to_the_last_bit(pair: Files) -> None:
     settings, detector = _settings(block_px=352), DifferenceDetector()
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
-        prepared = prepare(before, after, detector, settings)
-        shape = prepared.pair.grid.shape
+        plan = plan_scan(before, after, detector, settings)
+        shape = plan.pair.grid.shape
         blocks = plan_blocks((shape[0], shape[1]), settings.block_px, detector.halo, detector.stride)
-        findings = scan_blocks(prepared, blocks, detector)
-    assert sum(len(finding.fragments) for finding in findings) > 6
-    assert read_findings(write_findings(findings)) == findings
-    assert read_findings(write_findings([])) == []
-    empty = [replace(finding, fragments=()) for finding in findings]
-    assert read_findings(write_findings(empty)) == empty
+        results = scan_blocks(plan, blocks, detector)
+    assert sum(len(result.fragments) for result in results) > 6
+    assert read_block_results(write_block_results(results)) == results
+    assert read_block_results(write_block_results([])) == []
+    empty = [replace(result, fragments=()) for result in results]
+    assert read_block_results(write_block_results(empty)) == empty
 
 
 def test_a_damaged_file_says_so(pair: Files) -> None:
     settings = _settings()
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
-        file = write_prepared(prepare(before, after, DifferenceDetector(), settings))
+        file = write_scan_plan(plan_scan(before, after, DifferenceDetector(), settings))
         for damaged in (b"", file[: len(file) // 2], b"not such a file"):
             with pytest.raises(TubanError, match="damaged"):
-                read_prepared(damaged, before, after, settings)
+                read_scan_plan(damaged, before, after, settings)
         with pytest.raises(TubanError, match="findings"):
-            read_prepared(write_findings([]), before, after, settings)
+            read_scan_plan(write_block_results([]), before, after, settings)
 
 
 def test_other_scenes_than_those_it_was_prepared_from_are_refused(pair: Files, tmp_path: Path) -> None:
     settings = _settings()
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
-        crs = str(after.geobox.crs) if after.placed else None
-        file = write_prepared(prepare(before, after, DifferenceDetector(), settings))
+        crs = str(after.geobox.crs) if after.georeferenced else None
+        file = write_scan_plan(plan_scan(before, after, DifferenceDetector(), settings))
         small = [write_image(tmp_path / f"small{n}.tif", textured(700, 880, n), crs=crs) for n in (1, 2)]
         with (
             open_scene(small[0], gsd=0.5) as one,
             open_scene(small[1], gsd=0.5) as other,
-            pytest.raises(TubanError, match="Prepare the scan again"),
+            pytest.raises(TubanError, match="Plan the scan again"),
         ):
-            read_prepared(file, one, other, settings)
+            read_scan_plan(file, one, other, settings)

@@ -1,4 +1,4 @@
-"""Weights are checked, and every runtime gives the same answer."""
+"""Detector: weights are verified, and all runtimes agree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 from errors import SettingsError, WeightsError
 from model.detector import Detector
-from model.radiometric_normalization import apply_table, balance_table
+from model.radiometric_normalization import apply_table, normalization_table
 from model.weights import FOLDER, find_weights
 
 
@@ -30,18 +30,18 @@ def detector() -> Detector:
 
 
 def test_runtimes_agree(detector: Detector) -> None:
-    other = Detector("fast", runtime="torch-cpu")
+    torch_detector = Detector("fast", runtime="torch-cpu")
     before, after = _pair()
-    mine, theirs = detector.predict(before, after), other.predict(before, after)
-    assert mine.shape == theirs.shape == (3, 256, 256)
-    apart = np.abs(mine - theirs)
+    openvino_output, torch_output = detector.predict(before, after), torch_detector.predict(before, after)
+    assert openvino_output.shape == torch_output.shape == (3, 256, 256)
+    difference = np.abs(openvino_output - torch_output)
     if detector.precision == "f32":
-        assert apart.max() < 1e-4
-    else:  # bf16 has eight bits: single pixels of this noise are further apart, and no answer leans to one side
-        assert apart.mean() < 0.01
-        assert np.quantile(apart, 0.999) < 0.1
-        assert abs((mine - theirs).mean()) < 0.003
-    assert mine[:2].std() > 0.001, "two blank answers would agree too"
+        assert difference.max() < 1e-4
+    else:  # bf16 has eight bits: single pixels of this noise differ more, but without bias
+        assert difference.mean() < 0.01
+        assert np.quantile(difference, 0.999) < 0.1
+        assert abs((openvino_output - torch_output).mean()) < 0.003
+    assert openvino_output[:2].std() > 0.001, "two constant outputs would agree too"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -53,21 +53,21 @@ def test_cuda_agrees(detector: Detector) -> None:
     )
 
 
-def test_the_deployed_answer_is_symmetric_in_time(detector: Detector) -> None:
+def test_predictions_are_symmetric_in_time(detector: Detector) -> None:
     before, after = _pair(1)
     forward, backward = detector.predict(before, after), detector.predict(after, before)
     assert np.abs(forward[:2] - backward[:2]).max() < 1e-3
     assert np.abs(forward[2] + backward[2]).max() < 1e-2
 
 
-def test_the_same_image_twice_is_no_change(detector: Detector) -> None:
+def test_identical_images_give_no_change(detector: Detector) -> None:
     image, _ = _pair(2)
-    answer = detector.predict(image, image)
+    probabilities = detector.predict(image, image)
     for channel, output in enumerate(("building", "ground")):
-        assert answer[channel].max() < detector.weights.threshold[output]
+        assert probabilities[channel].max() < detector.weights.threshold[output]
 
 
-def test_a_shape_that_does_not_fit_is_named(detector: Detector) -> None:
+def test_a_shape_that_is_no_multiple_of_the_stride_is_refused(detector: Detector) -> None:
     image = np.zeros((100, 96, 3), np.uint8)
     with pytest.raises(ValueError, match="multiples of 16"):
         detector.predict(image, image)
@@ -96,7 +96,7 @@ def test_an_unknown_runtime_is_refused() -> None:
         Detector("fast", runtime="abacus")
 
 
-def test_a_damaged_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_cache_is_rebuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUBAN_CACHE", str(tmp_path))
     before, after = _pair()
     first = Detector("fast", runtime="openvino").predict(before, after)
@@ -105,17 +105,17 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path, monkeypatch: pytest.Monkey
     assert np.array_equal(Detector("fast", runtime="openvino").predict(before, after), first)
 
 
-def test_loading_again_needs_no_torch_and_opens_no_connection(detector: Detector) -> None:
-    """What a scan pays at every start, and what a bureau's firewall would see."""
+def test_loading_from_the_cache_imports_no_torch_and_opens_no_connection(detector: Detector) -> None:
+    """Start-up cost of a scan, and network traffic as a firewall would see it."""
     code = """
 import socket, sys
-def refuse(*_, **__): raise SystemExit("a connection was tried")
+def refuse(*_, **__): raise SystemExit("attempt to open a connection")
 socket.socket.connect = refuse
 socket.getaddrinfo = refuse
 from model.detector import Detector
 Detector("fast", runtime="openvino")
 assert "torch" not in sys.modules, "torch was imported"
-assert sys.modules.get("openvino_telemetry") is None, "the reporting module was imported"
+assert sys.modules.get("openvino_telemetry") is None, "the telemetry module was imported"
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -125,7 +125,7 @@ def test_converting_opens_no_connection(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("TUBAN_CACHE", str(tmp_path))
     code = """
 import socket
-def refuse(*_, **__): raise SystemExit("a connection was tried")
+def refuse(*_, **__): raise SystemExit("attempt to open a connection")
 socket.socket.connect = refuse
 socket.getaddrinfo = refuse
 from model.detector import Detector
@@ -136,16 +136,16 @@ Detector("fast", runtime="openvino")
     assert list(tmp_path.rglob("network.xml"))
 
 
-def test_balance_takes_out_gain_and_offset() -> None:
+def test_normalization_removes_gain_and_offset() -> None:
     before, _ = _pair(3)
     darker = np.clip(before.astype(np.float32) * 0.6 + 15, 0, 255).astype(np.uint8)
-    one = apply_table(before, balance_table(before)).astype(int)
-    other = apply_table(darker, balance_table(darker)).astype(int)
+    normalized = apply_table(before, normalization_table(before)).astype(int)
+    normalized_darker = apply_table(darker, normalization_table(darker)).astype(int)
     assert np.abs(before.astype(int) - darker).mean() > 20
-    assert np.abs(one - other).mean() < 2
+    assert np.abs(normalized - normalized_darker).mean() < 2
 
 
-def test_balance_of_nothing_is_the_identity() -> None:
+def test_normalization_without_valid_pixels_is_the_identity() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
-    table = balance_table(image, np.zeros((4, 4), bool))
+    table = normalization_table(image, np.zeros((4, 4), bool))
     assert np.array_equal(table[1:, 0, 0], np.arange(1, 256))

@@ -1,4 +1,4 @@
-"""The network is what the card says: symmetric in time, of the stated reach, and trainable for one question alone."""
+"""Network: symmetry in time, receptive field, training on partly labelled samples, published encoder weights."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from training.sources.samples import UNKNOWN
 @pytest.fixture(params=sorted(LAYOUTS))
 def network(request: pytest.FixtureRequest) -> ChangeNetwork:
     torch.manual_seed(3)
-    made = ChangeNetwork(find_layout(request.param))
-    for name, tensor in made.named_buffers():
+    network = ChangeNetwork(find_layout(request.param))
+    for name, tensor in network.named_buffers():
         if name.endswith("running_mean"):
             tensor.normal_(0, 0.1)
-    return made.eval()
+    return network.eval()
 
 
 def _pair(size: int = 96, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -28,16 +28,16 @@ def _pair(size: int = 96, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(1, 3, size, size), torch.randn(1, 3, size, size)
 
 
-def test_swapping_the_dates_leaves_the_change_and_turns_the_sign(network: ChangeNetwork) -> None:
+def test_swapping_the_dates_keeps_the_change_and_inverts_the_direction(network: ChangeNetwork) -> None:
     a, b = _pair()
     with torch.inference_mode():
         forward, backward = network(a, b), network(b, a)
     assert torch.allclose(forward.change, backward.change, atol=1e-5)
     assert torch.allclose(forward.direction, -backward.direction, atol=1e-5)
-    assert forward.direction.abs().max() > 1e-3, "a direction of zero everywhere would be odd too"
+    assert forward.direction.abs().max() > 1e-3, "a direction of zero everywhere would be antisymmetric too"
 
 
-def test_symmetry_holds_for_any_weights_not_only_trained_ones(network: ChangeNetwork) -> None:
+def test_symmetry_holds_for_arbitrary_weights(network: ChangeNetwork) -> None:
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.3)
@@ -49,7 +49,7 @@ def test_symmetry_holds_for_any_weights_not_only_trained_ones(network: ChangeNet
     assert (forward.direction + backward.direction).abs().max() < 1e-5 * forward.direction.abs().max()
 
 
-def test_the_answer_is_one_value_per_pixel_and_question(network: ChangeNetwork) -> None:
+def test_outputs_have_one_value_per_pixel_and_channel(network: ChangeNetwork) -> None:
     a, b = _pair(64)
     with torch.inference_mode():
         out = network(a, b)
@@ -58,19 +58,19 @@ def test_the_answer_is_one_value_per_pixel_and_question(network: ChangeNetwork) 
 
 
 @pytest.mark.parametrize("offset", [0, 7, 15])
-def test_no_pixel_is_reached_from_further_than_the_halo(network: ChangeNetwork, offset: int) -> None:
+def test_the_receptive_field_lies_within_the_halo(network: ChangeNetwork, offset: int) -> None:
     halo = network.layout.halo
     side = 2 * halo + 5 * network.layout.stride
     side -= side % network.layout.stride
-    at = side // 2 // network.layout.stride * network.layout.stride + offset
+    centre = side // 2 // network.layout.stride * network.layout.stride + offset
     image = torch.zeros(1, 3, side, side, requires_grad=True)
-    network(image, torch.ones_like(image)).change[0, :, at, at].sum().backward()
+    network(image, torch.ones_like(image)).change[0, :, centre, centre].sum().backward()
     assert image.grad is not None
     rows = image.grad[0].abs().sum(dim=(0, 2)).nonzero().flatten()
-    reach = max(at - int(rows.min()), int(rows.max()) - at)
-    assert reach <= halo
-    assert reach > halo - 2 * network.layout.stride, (
-        "the halo must not be much wider than needed: it is read for nothing"
+    radius = max(centre - int(rows.min()), int(rows.max()) - centre)
+    assert radius <= halo
+    assert radius > halo - 2 * network.layout.stride, (
+        "the halo must not be much wider than the receptive field: reading it costs time"
     )
 
 
@@ -79,20 +79,20 @@ def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
         find_layout("huge")
 
 
-def test_a_sample_that_asks_one_question_does_not_teach_the_other() -> None:
+def test_a_sample_without_ground_labels_does_not_train_the_ground_output() -> None:
     network = ChangeNetwork(find_layout("fast")).train()
     a, b = _pair(64)
-    answers = torch.ones(1, 2, 64, 64, dtype=torch.uint8)
-    answers[:, 1] = UNKNOWN
-    change_loss(network(a, b), answers, torch.zeros(1, 64, 64)).backward()
+    labels = torch.ones(1, 2, 64, 64, dtype=torch.uint8)
+    labels[:, 1] = UNKNOWN
+    change_loss(network(a, b), labels, torch.zeros(1, 64, 64)).backward()
     gradient = network.head.weight.grad
     assert gradient is not None
-    assert gradient[:4].abs().max() > 0, "building was asked"
-    assert gradient[4:].abs().max() == 0, "ground was not"
+    assert gradient[:4].abs().max() > 0, "building is labelled"
+    assert gradient[4:].abs().max() == 0, "ground is not labelled"
 
 
-def test_the_encoder_takes_over_published_numbers_with_their_normalisation() -> None:
-    """One block by hand: convolution and normalisation apart give what the melted convolution gives."""
+def test_loading_published_weights_folds_batch_normalisation() -> None:
+    """The stem, computed as convolution and batch normalisation, equals the folded convolution."""
     torch.manual_seed(1)
     encoder = InvertedEncoder()
     published: dict[str, torch.Tensor] = {}
@@ -124,6 +124,6 @@ def test_the_encoder_takes_over_published_numbers_with_their_normalisation() -> 
     assert torch.allclose(encoder.stem(x), normed, atol=1e-4)
 
 
-def test_other_numbers_are_not_taken_over() -> None:
+def test_unknown_weights_are_refused() -> None:
     with pytest.raises(KeyError):
         InvertedEncoder().load_imagenet({"conv1.weight": torch.zeros(1)})

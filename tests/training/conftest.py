@@ -18,7 +18,7 @@ from training.recipe import Recipe
 def plain_exposure() -> Iterator[None]:
     """Dates are compared in their own colours: a bright box would else darken what lies around it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inference.pair, "balance_table", identity_table)
+        patch.setattr(inference.pair, "normalization_table", identity_table)
         yield
 
 

@@ -26,7 +26,7 @@ class StarkDetector(DifferenceDetector):
 
 
 def identity_table(*_: object) -> NDArray[np.uint8]:
-    """Stands for :func:`model.radiometric_normalization.balance_table` where colours are to stay."""
+    """Stands for :func:`model.radiometric_normalization.normalization_table` where colours are to stay."""
     return np.arange(256).astype(np.uint8)[:, None, None].repeat(3, axis=2)
 
 

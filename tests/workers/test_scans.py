@@ -159,7 +159,7 @@ def test_images_that_do_not_fit_are_an_outcome_with_the_ground_and_the_reason(tm
     night = service.night()
     [scan] = service.rows(Scan)
     assert scan.state == "not_comparable"
-    assert "cannot be laid onto each other" in scan.reason
+    assert "cannot be registered" in scan.reason
     assert f"{AUTUMN}.tif" in scan.reason
     [first, left] = service.rows(Uncompared)  # the first image has none before it
     assert (left.scan_id, left.reason) == (scan.id, scan.reason)

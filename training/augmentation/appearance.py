@@ -1,10 +1,10 @@
-"""How one place looks on two dates though nothing changed: light, season, weather, camera, file. Not geometry.
+"""Appearance augmentation: light, season, weather, camera and compression vary, the ground does not change.
 
-Made for a batch on any device. Images are balanced first (:func:`balance`, as a scan balances its scenes), restyled
-next: what :func:`restyle` does to exposure and colour is then what balancing a whole scene leaves over. Without
-balancing, or much stronger, colour drowns what is to be learnt.
+Works on batches on any device. Images are radiometrically normalised first (:func:`normalize_radiometry`, as in a
+scan) and restyled after that, so that the variation of exposure and colour is what remains after normalising complete
+scenes. Without normalisation, or with much stronger variation, colour drowns the signal of changes.
 
-    draw, warp (training.augmentation.geometry) → balance → restyle → normalise → network
+    draw, warp (training.augmentation.geometry) → normalize_radiometry → restyle → normalise → network
 """
 
 from __future__ import annotations
@@ -19,50 +19,50 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.radiometric_normalization import LARGEST_GAIN, TARGET_MEAN, TARGET_SPREAD
-from training.augmentation.random_numbers import Draws, sent
-from training.augmentation.sensor import add_noise, coarsen, compress, hue_and_saturation, mixed, refocus
-from training.augmentation.weather import cast_clouds, haze_over, move_sun, turn_season
+from model.radiometric_normalization import MAX_GAIN, TARGET_MEAN, TARGET_STD
+from training.augmentation.random_numbers import ParameterSampler, to_device
+from training.augmentation.sensor import add_noise, coarsen, compress, hue_and_saturation, mix_bands, refocus
+from training.augmentation.weather import add_clouds, add_haze, change_season, change_sun
 
-HIDDEN_FROM = 0.7
-"""Opacity of a cloud above which nothing can be said of the ground."""
+OPAQUE_CLOUD = 0.7
+"""Opacity of clouds above which the ground is regarded as hidden."""
 
 
 @dataclass(frozen=True)
 class AppearanceSettings:
-    """How often and how strongly the look of an image is varied.
+    """Probabilities and strengths of the appearance augmentation.
 
-    Probabilities are per image; standard deviations are those of normal draws; pairs are the ends of even draws.
+    Probabilities are per image; standard deviations are of normal distributions; pairs are the ends of uniform ones.
 
     Attributes:
-        season: probability that vegetation or soil turns.
-        sun: probability that light comes from elsewhere.
-        cloud: probability of clouds or veils.
+        season: probability of a change of vegetation or soil.
+        sun: probability of another sun direction.
+        cloud: probability of clouds or thin veils.
         haze: probability of haze.
-        colour: probability that the camera's response differs.
-        colour_cast: probability, where colour differs, that hue or white balance is far off, as in some archives.
-        greyscale: probability, where colour differs, that there is none.
+        colour: probability of another camera response.
+        colour_cast: probability, given another camera response, of a strong colour cast, as in some archives.
+        greyscale: probability, given another camera response, of a greyscale image.
         sharpness: probability of blur, larger pixels or sharpening.
         noise: probability of noise.
         compression: probability of JPEG artefacts.
-        strength: multiplies the standard deviations of colour.
+        strength: factor on the standard deviations of colour.
         gamma: standard deviation of the logarithm of the exponent.
         contrast: standard deviation of the logarithm of the contrast.
-        level: standard deviation of the brightness that is added, 1 being white.
+        level: standard deviation of the added brightness, 1 being white.
         gain: standard deviation of the logarithm of the exposure.
-        band_gain: standard deviation of the logarithm of each band's own gain.
+        band_gain: standard deviation of the logarithm of the gain of each band.
         saturation: standard deviation of the logarithm of the saturation.
-        hue_deg: standard deviation of the turn of hues, in degrees.
-        cast_band_gain: as band_gain, where the cast is strong.
-        cast_hue_deg: as hue_deg, where the cast is strong.
+        hue_deg: standard deviation of the hue rotation, in degrees.
+        cast_band_gain: as band_gain, for a strong colour cast.
+        cast_hue_deg: as hue_deg, for a strong colour cast.
         haze_amount: share of the light that is haze.
-        shadow_shift_px: how far shadows move at most.
-        coarser: share of those of another sharpness that come from a sensor with larger pixels.
+        shadow_shift_px: largest displacement of shadows.
+        coarser: share of images with another sharpness that get larger pixels.
         blur_px: standard deviation of the blur.
-        coarser_by: size of those larger pixels.
-        unsharp: weight of what unsharp masking adds.
+        coarser_by: factor of the larger pixels.
+        unsharp: weight of unsharp masking.
         noise_levels: standard deviation of noise, in levels of 0…255.
-        halved_colour: share of compressed images with chrominance at half size.
+        halved_colour: share of compressed images with 4:2:0 chroma subsampling.
         quality: JPEG quality.
     """
 
@@ -98,120 +98,126 @@ class AppearanceSettings:
     quality: tuple[float, float] = (25.0, 90.0)
 
 
-def balance(images: Tensor, valid: Tensor | None = None) -> Tensor:
-    """:mod:`model.radiometric_normalization` for a batch: mean and spread of each band of each image are brought to the standard.
+def normalize_radiometry(images: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Normalise mean and standard deviation of each band of each image (:mod:`model.radiometric_normalization`).
 
     Args:
         images: N×3×H×W float 0…255.
-        valid: N×H×W bool, which pixels count; the others become 0. None: all count.
+        valid: N×H×W bool, valid pixels; the others become 0. None: all are valid.
 
     Returns:
-        the same shape, whole levels 1…255 where valid; an image without valid pixels is all 0.
+        the same shape, integer levels 1…255 where valid; an image without valid pixels is all 0.
     """
     weight = torch.ones_like(images[:, :1]) if valid is None else valid[:, None].to(images.dtype)
-    number = weight.sum(dim=(2, 3), keepdim=True).clamp(min=1)
-    mean = (images * weight).sum(dim=(2, 3), keepdim=True) / number
+    count = weight.sum(dim=(2, 3), keepdim=True).clamp(min=1)
+    mean = (images * weight).sum(dim=(2, 3), keepdim=True) / count
     centred = (images - mean) * weight
-    spread = ((centred * centred).sum(dim=(2, 3), keepdim=True) / number).sqrt()
-    gain = (TARGET_SPREAD / spread.clamp(min=1e-6)).clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
+    std = ((centred * centred).sum(dim=(2, 3), keepdim=True) / count).sqrt()
+    gain = (TARGET_STD / std.clamp(min=1e-6)).clamp(1 / MAX_GAIN, MAX_GAIN)
     return centred.mul_(gain).add_(TARGET_MEAN).round_().clamp_(1, 255).mul_(weight)
 
 
-def _colour(images: Tensor, draws: Draws, settings: AppearanceSettings) -> Tensor:
-    """Exposure, contrast, gamma, white balance, saturation and hue."""
+def _colour(images: Tensor, sampler: ParameterSampler, settings: AppearanceSettings) -> Tensor:
+    """Vary exposure, contrast, gamma, white balance, saturation and hue."""
     count, strength = len(images), settings.strength
-    far_off = draws.happens(count, settings.colour_cast)
-    none = draws.happens(count, settings.greyscale)
+    colour_cast = sampler.bernoulli(count, settings.colour_cast)
+    greyscale = sampler.bernoulli(count, settings.greyscale)
 
-    def spread(usual: float, strong: float) -> Tensor:
-        return usual * strength + far_off * (strong - usual * strength)
+    def std(usual: float, strong: float) -> Tensor:
+        return usual * strength + colour_cast * (strong - usual * strength)
 
-    gamma = draws.normal(count, settings.gamma * strength).exp()
-    contrast = draws.normal(count, settings.contrast * strength).exp()
-    level = draws.normal(count, settings.level * strength)
-    gain = draws.normal(count, settings.gain * strength) + draws.normal(count, 1.0, bands=3) * spread(
+    gamma = sampler.normal(count, settings.gamma * strength).exp()
+    contrast = sampler.normal(count, settings.contrast * strength).exp()
+    level = sampler.normal(count, settings.level * strength)
+    gain = sampler.normal(count, settings.gain * strength) + sampler.normal(count, 1.0, bands=3) * std(
         settings.band_gain, settings.cast_band_gain
     )
-    saturation = draws.normal(count, settings.saturation * strength).exp().clamp(max=2) * (1 - none)
-    turn = draws.normal(count, math.pi / 180) * spread(settings.hue_deg, settings.cast_hue_deg)
+    saturation = sampler.normal(count, settings.saturation * strength).exp().clamp(max=2) * (1 - greyscale)
+    hue_rotation = sampler.normal(count, math.pi / 180) * std(settings.hue_deg, settings.cast_hue_deg)
 
-    # contrast is about the level that balancing aims at, so that it does not change the exposure too
-    middle = TARGET_MEAN
+    # contrast varies around the target mean of normalisation, so that it does not change the exposure too
+    pivot = TARGET_MEAN
     bands = 255 * (images / 255).clamp_(0, 1).pow_(gamma)
-    bands = bands.mul_(gain.exp() * contrast).add_(middle * (1 - contrast) + 255 * level)
-    return mixed(bands, hue_and_saturation(turn.flatten(), saturation.flatten()))
+    bands = bands.mul_(gain.exp() * contrast).add_(pivot * (1 - contrast) + 255 * level)
+    return mix_bands(bands, hue_and_saturation(hue_rotation.flatten(), saturation.flatten()))
 
 
-def _sharpness(images: Tensor, draws: Draws, settings: AppearanceSettings) -> Tensor:
-    coarse = draws.chosen(len(images), settings.coarser)
+def _sharpness(images: Tensor, sampler: ParameterSampler, settings: AppearanceSettings) -> Tensor:
+    """Give some images larger pixels, blur or sharpen the others."""
+    coarse = sampler.select(len(images), settings.coarser)
     out = images.clone()
-    _vary(out, _others(images, coarse), lambda some: refocus(some, draws, settings.blur_px, settings.unsharp))
-    _vary(out, coarse, lambda some: coarsen(some, draws, settings.coarser_by))
+    _apply_to(out, _complement(images, coarse), lambda some: refocus(some, sampler, settings.blur_px, settings.unsharp))
+    _apply_to(out, coarse, lambda some: coarsen(some, sampler, settings.coarser_by))
     return out
 
 
-def _compression(images: Tensor, draws: Draws, settings: AppearanceSettings) -> Tensor:
-    halved = draws.chosen(len(images), settings.halved_colour)
+def _compression(images: Tensor, sampler: ParameterSampler, settings: AppearanceSettings) -> Tensor:
+    """Compress all images as JPEG, some of them with chroma subsampling."""
+    subsampled = sampler.select(len(images), settings.halved_colour)
     out = images.clone()
-    for chosen, halve in ((halved, True), (_others(images, halved), False)):
-        quality = draws.uniform(len(chosen), *settings.quality).flatten().round()
-        _vary(out, chosen, partial(compress, quality=quality, halve_colour=halve))
+    for selected, halve_colour in ((subsampled, True), (_complement(images, subsampled), False)):
+        quality = sampler.uniform(len(selected), *settings.quality).flatten().round()
+        _apply_to(out, selected, partial(compress, quality=quality, halve_colour=halve_colour))
     return out
 
 
-def _others(images: Tensor, chosen: list[int]) -> list[int]:
-    return [number for number in range(len(images)) if number not in chosen]
+def _complement(images: Tensor, selected: list[int]) -> list[int]:
+    return [index for index in range(len(images)) if index not in selected]
 
 
-def _vary(images: Tensor, chosen: list[int], effect: Callable[[Tensor], Tensor]) -> None:
-    """Replace the chosen images of a batch; the others cost nothing."""
-    if chosen:
-        index = sent(chosen, images.device)
+def _apply_to(images: Tensor, selected: list[int], effect: Callable[[Tensor], Tensor]) -> None:
+    """Replace the selected images of a batch in place by their effect."""
+    if selected:
+        index = to_device(selected, images.device)
         images.index_copy_(0, index, effect(images.index_select(0, index)))
 
 
 @torch.no_grad()
 def restyle(images: Tensor, generator: torch.Generator, settings: AppearanceSettings) -> tuple[Tensor, Tensor]:
-    """Show each image of a batch as another day, camera and file would; each is varied on its own.
+    """Vary the appearance of each image of a batch independently: season, light, weather, camera and file.
 
     Args:
-        images: N×3×H×W float 0…255 RGB on any device, all bands 0 where there is no data.
-        generator: of the processor, whatever the device; the same state gives the same result.
-        settings: how often and how strongly.
+        images: N×3×H×W float 0…255 RGB on any device; all bands are 0 where there is no data.
+        generator: CPU generator, also for images on a GPU; the same state gives the same result.
+        settings: probabilities and strengths.
 
     Returns:
-        N×3×H×W in whole levels, 1…255 and still 0 where there is no data; and N×H×W bool, where opaque cloud hides the
-        ground, so that the label is to be ignored.
+        N×3×H×W in integer levels 1…255, still 0 where there is no data; and N×H×W bool, True where opaque cloud hides
+        the ground and the label must be ignored.
     """
-    draws = Draws(generator, images.device)
+    sampler = ParameterSampler(generator, images.device)
     count, _, height, width = images.shape
     valid = images.amax(dim=1, keepdim=True) > 0
-    # effects look at their surroundings: no data is to look like nothing in particular, not like a shadow
+    # effects read neighbouring pixels: nodata is filled with the mean so that it does not act as a shadow
     out = torch.where(valid, images.float(), TARGET_MEAN).contiguous()
     opacity = torch.zeros((count, 1, height, width), device=images.device)
 
-    # half precision would be seen: half a level is one part in 500
+    # half precision would be visible: half a level is one part in 500
     with torch.autocast(images.device.type, enabled=False):
-        # the order of the world: ground, light, what is in the air, lens, sensor, file
-        _vary(out, draws.chosen(count, settings.season), lambda some: turn_season(some, draws))
-        _vary(out, draws.chosen(count, settings.sun), lambda some: move_sun(some, draws, settings.shadow_shift_px))
-        if clouded := draws.chosen(count, settings.cloud):
-            index = sent(clouded, images.device)
-            below, over = cast_clouds(out.index_select(0, index), draws)
-            out.index_copy_(0, index, below)
-            opacity.index_copy_(0, index, over)
-        _vary(out, draws.chosen(count, settings.haze), lambda some: haze_over(some, draws, settings.haze_amount))
-        _vary(out, draws.chosen(count, settings.colour), lambda some: _colour(some, draws, settings))
-        _vary(out, draws.chosen(count, settings.sharpness), lambda some: _sharpness(some, draws, settings))
-        _vary(out, draws.chosen(count, settings.noise), lambda some: add_noise(some, draws, settings.noise_levels))
-        _vary(out, draws.chosen(count, settings.compression), lambda some: _compression(some, draws, settings))
+        # in physical order: ground, light, atmosphere, lens, sensor, file
+        _apply_to(out, sampler.select(count, settings.season), lambda some: change_season(some, sampler))
+        _apply_to(
+            out, sampler.select(count, settings.sun), lambda some: change_sun(some, sampler, settings.shadow_shift_px)
+        )
+        if clouded := sampler.select(count, settings.cloud):
+            index = to_device(clouded, images.device)
+            cloudy, cloud_opacity = add_clouds(out.index_select(0, index), sampler)
+            out.index_copy_(0, index, cloudy)
+            opacity.index_copy_(0, index, cloud_opacity)
+        _apply_to(out, sampler.select(count, settings.haze), lambda some: add_haze(some, sampler, settings.haze_amount))
+        _apply_to(out, sampler.select(count, settings.colour), lambda some: _colour(some, sampler, settings))
+        _apply_to(out, sampler.select(count, settings.sharpness), lambda some: _sharpness(some, sampler, settings))
+        _apply_to(
+            out, sampler.select(count, settings.noise), lambda some: add_noise(some, sampler, settings.noise_levels)
+        )
+        _apply_to(out, sampler.select(count, settings.compression), lambda some: _compression(some, sampler, settings))
 
     out = out.round_().clamp_(1, 255).mul_(valid)
-    return out, ((opacity > HIDDEN_FROM) & valid)[:, 0]
+    return out, ((opacity > OPAQUE_CLOUD) & valid)[:, 0]
 
 
 def restyle_image(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-    """One H×W×3 image restyled on the processor, always in colour and never under clouds: same place, no change."""
+    """Restyle one H×W×3 image on the CPU, always varying its colour and without clouds; ``seed`` decides the result."""
     batch = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
     settings = replace(AppearanceSettings(), colour=1.0, cloud=0.0)
     restyled, _ = restyle(batch, torch.Generator().manual_seed(seed), settings)

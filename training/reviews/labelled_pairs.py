@@ -1,23 +1,23 @@
-"""What a bureau said of its alerts → labelled pairs to train on.
+"""Conversion of reviewed alerts into labelled training pairs.
 
-A folder of reviews holds ``building/`` or ``ground/`` or both, each in the layout of all labelled pairs: ``A/`` the
-earlier date, ``B/`` the later one, ``label/``, PNG with the same stem, and ``manifest.yaml`` with the question, the
-metres per pixel, ``unknown: 128`` and ``appears: false``.
+A folder of reviews has ``building/`` or ``ground/`` or both, each in the layout of labelled pairs: ``A/`` for the
+earlier date, ``B/`` for the later date and ``label/``, as PNG files with the same stem, and ``manifest.yaml`` with the
+question, the metres per pixel, ``unknown: 128`` and ``appears: false``.
 
-Each reviewed alert is one window of both dates around it, registered and at the resolution of detection, as the network
-saw it. In its label
+Each reviewed alert becomes one window of both dates around it, registered and at the resolution of detection, as the
+network saw it. Values of its label:
 
-* 255 is confirmed: inside the outline of an alert that a person called a change;
-* 0 is rejected: inside the outline of a false alarm, where nothing changed, and :data:`REJECTED_RIM_PX` around it;
-* 128 is what nobody reviewed: all the rest, and :data:`CONFIRMED_RIM_PX` on both sides of a confirmed outline, which a
-  network drew and nobody corrected to the pixel.
+* 255, confirmed: inside the outline of an alert that the reviewer confirmed;
+* 0, rejected: inside the outline of a false alarm, and :data:`REJECTED_MARGIN_PX` around it;
+* 128, unlabelled: everything else, and :data:`CONFIRMED_MARGIN_PX` on both sides of a confirmed outline, which was
+  drawn by a network and not corrected to the pixel.
 
-A confirmed alert answers the question of its kind. A rejected one answers both: where the network saw a change that is
-none, mostly both of its outputs are raised, and the kind tells of one only (that of a demolition even of either). Were
-the other not taught, it would raise the same alarm under another kind.
+A confirmed alert labels the question of its kind. A rejected one labels both questions: a false alarm mostly raises
+both outputs of the network, but its kind names only one of them (a demolition may come from either). If the other were
+not trained, it would raise the same alarm under another kind.
 
-Other reviewed alerts that the window shows are in its label too, but for confirmed ones beside a rejected one: so a
-label without any 255 is a false alarm, and the two sorts can be drawn equally often.
+Other reviewed alerts inside a window are in its label too, except confirmed ones in the window of a rejected alert: a
+label without any 255 is therefore a false alarm, and both classes can be drawn equally often.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from shapely.geometry.base import BaseGeometry
 
 from errors import OutputError, SettingsError
 from inference.changes import Kind
-from inference.outputs.output_folder import check_output, finished_folder
+from inference.outputs.output_folder import atomic_folder, check_output
 from inference.pair_reader import PairReader
 from training.sources.manifest import NAME, Manifest, read_manifest
 
@@ -51,13 +51,13 @@ QUESTIONS: dict[Kind, Literal["building", "ground"]] = {
     "demolition": "building",
     "ground": "ground",
 }
-"""Which question a confirmed alert of a kind answers."""
+"""Question that a confirmed alert labels, by its kind."""
 
-LEAST_PX, USUAL_PX, MOST_PX = 256, 512, 1024
-"""Sides of a window: at least what a training sample shows; for most alerts at most twice that; never more."""
+MIN_WINDOW_PX, TYPICAL_WINDOW_PX, MAX_WINDOW_PX = 256, 512, 1024
+"""Window sizes: the size of a training sample, the limit for most alerts, and the limit for any."""
 
-REJECTED_RIM_PX = 4
-CONFIRMED_RIM_PX = 2
+REJECTED_MARGIN_PX = 4
+CONFIRMED_MARGIN_PX = 2
 
 FOLDERS = ("A", "B", "label")
 
@@ -65,14 +65,14 @@ Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class ReviewedChange:
-    """An alert and what a person said of it.
+class ReviewedAlert:
+    """An alert with its verdict.
 
     Attributes:
-        number: names its window; each only once.
+        number: unique number, the file name of its window.
         kind: see :data:`inference.changes.Kind`.
-        polygon: outline in the coordinates of the scan's grid, a Polygon or a MultiPolygon.
-        confirmed: whether the change is there.
+        polygon: outline in the CRS of the scan's grid, a Polygon or a MultiPolygon.
+        confirmed: True: the change is real; False: a false alarm.
     """
 
     number: int
@@ -82,121 +82,126 @@ class ReviewedChange:
 
 
 @dataclass(frozen=True)
-class Tally:
-    """Numbers of the alerts that windows of one question were written of."""
+class WindowTally:
+    """Numbers of the alerts whose windows were written for one question."""
 
     confirmed: set[int]
     rejected: set[int]
 
 
-def check_new(out: Path) -> None:
-    """Make sure, before any work starts, that reviews can be written as the folder ``out``.
+def check_output_folder(out: Path) -> None:
+    """Check, before any work starts, that reviews can be written to the folder ``out``.
 
     Raises:
-        OutputError: it holds anything, even an earlier scan or review, or cannot be written.
+        OutputError: the folder is not empty (even with an earlier scan or review), or cannot be written.
     """
     out = out.expanduser()
     check_output(out)
     if out.is_dir() and any(out.iterdir()):
-        raise OutputError(f"{out} is not empty, and reviews replace nothing. Name a new folder with --out.")
+        raise OutputError(f"{out} is not empty, and reviews do not overwrite files. Name a new folder with --out.")
 
 
-def write_reviewed(
+def write_labelled_pairs(
     reader: PairReader,
-    reviewed: Sequence[ReviewedChange],
+    reviewed: Sequence[ReviewedAlert],
     out: Path,
     progress: Callable[[float], None] | None = None,
-) -> dict[str, Tally]:
-    """Write reviewed alerts as the folder ``out``, complete or not at all.
+) -> dict[str, WindowTally]:
+    """Write reviewed alerts as labelled pairs to the folder ``out``, atomically.
 
     Args:
-        reader: both dates, as the scan read them.
-        reviewed: alerts of one scan with their verdicts; those that nobody reviewed are left away.
-        out: a folder that is missing or empty. Each export has its own; several may lie side by side.
-        progress: told which share is written.
+        reader: both dates, as read by the scan.
+        reviewed: alerts of one scan with their verdicts, without unreviewed ones.
+        out: a missing or empty folder; each export needs its own.
+        progress: called with the fraction written, 0…1.
 
     Returns:
-        what was written, by question. An alert of which the images show nothing has no window.
+        the alerts written, by question. Alerts without valid pixels have no window.
 
     Raises:
-        SettingsError: there is nothing to write, or a number stands twice.
-        OutputError: ``out`` holds anything or cannot be written.
+        SettingsError: there is nothing to write, or a number occurs twice.
+        OutputError: ``out`` is not empty or cannot be written.
         ImageError: pixels cannot be read.
     """
     if len({alert.number for alert in reviewed}) < len(reviewed):
         raise SettingsError("Two reviewed alerts have the same number; expected the alerts of one scan, each once.")
-    check_new(out)
+    check_output_folder(out)
     grid = reader.pair.grid
-    on_grid = [replace(alert, polygon=_in_pixels(alert.polygon, grid)) for alert in reviewed]
-    nearby = shapely.STRtree([alert.polygon for alert in on_grid])
-    tallies: dict[str, Tally] = {question: Tally(set(), set()) for question in QUESTIONS.values()}
-    with finished_folder(out) as folder:
-        for done, alert in enumerate(on_grid, 1):
+    alerts = [replace(alert, polygon=_to_pixels(alert.polygon, grid)) for alert in reviewed]
+    index = shapely.STRtree([alert.polygon for alert in alerts])
+    tallies: dict[str, WindowTally] = {question: WindowTally(set(), set()) for question in QUESTIONS.values()}
+    with atomic_folder(out) as folder:
+        for count, alert in enumerate(alerts, 1):
             rows, cols = window_around(alert.polygon)
-            shown = [on_grid[i] for i in sorted(nearby.query(box(cols.start, rows.start, cols.stop, rows.stop)))]
+            in_window = [alerts[i] for i in sorted(index.query(box(cols.start, rows.start, cols.stop, rows.stop)))]
             patch = reader.read(rows, cols)
             for question, tally in tallies.items():
                 if alert.confirmed and QUESTIONS[alert.kind] != question:
                     continue
-                label = _label(alert, shown, (rows, cols), question)
+                label = _draw_label(alert, in_window, (rows, cols), question)
                 label[~patch.valid] = UNREVIEWED
                 if (label != UNREVIEWED).any():
                     _write_window(folder / question, alert.number, patch.before, patch.after, label)
                     (tally.confirmed if alert.confirmed else tally.rejected).add(alert.number)
             if progress is not None:
-                progress(done / len(on_grid))
-        written: dict[str, Tally] = {
+                progress(count / len(alerts))
+        written: dict[str, WindowTally] = {
             question: tally for question, tally in tallies.items() if tally.confirmed or tally.rejected
         }
         if not written:
-            raise SettingsError("There is nothing to write: no reviewed alert is shown by both images.")
+            raise SettingsError("There is nothing to write: no reviewed alert is visible in both images.")
         for question in written:
             _write_manifest(folder / question, question, reader.pair.resolution_m)
     return written
 
 
-def _in_pixels(polygon: BaseGeometry, grid: GeoBox) -> BaseGeometry:
-    """The outline in columns and rows of the grid."""
+def _to_pixels(polygon: BaseGeometry, grid: GeoBox) -> BaseGeometry:
+    """Convert an outline to (column, row) coordinates of the grid."""
     a, b, c, d, e, f = (~grid.affine)[:6]
     return affine_transform(polygon, (a, b, d, e, c, f))
 
 
 def window_around(polygon: BaseGeometry) -> tuple[slice, slice]:
-    """Rows and columns of the square window around an outline in pixels; it may reach beyond the grid.
+    """Return rows and columns of the square window around an outline in pixels; it may extend beyond the grid.
 
-    Twice the alert's longer side within 256 and 512 px; a larger alert has a quarter more than itself, and of one that
-    is larger than any window a part is shown.
+    The side is twice the longer side of the alert, limited to 256…512 px. Larger alerts get 1.25 times their longer
+    side, up to 1024 px; beyond that only a part of the alert is in the window.
     """
     left, top, right, bottom = polygon.bounds
     longer = max(right - left, bottom - top)
-    side = round(min(MOST_PX, max(min(max(2 * longer, LEAST_PX), USUAL_PX), 1.25 * longer)))
+    typical = min(max(2 * longer, MIN_WINDOW_PX), TYPICAL_WINDOW_PX)
+    side = round(min(MAX_WINDOW_PX, max(typical, 1.25 * longer)))
     x, y = (left + right) / 2, (top + bottom) / 2
-    if longer > MOST_PX:  # the middle of the box of a long road or a ring may lie far from it
+    if longer > MAX_WINDOW_PX:  # the centre of the bounding box of a long road or a ring may be far from it
         inside = polygon.representative_point()
         x, y = inside.x, inside.y
     row, column = round(y - side / 2), round(x - side / 2)
     return slice(row, row + side), slice(column, column + side)
 
 
-def _label(alert: ReviewedChange, shown: list[ReviewedChange], window: tuple[slice, slice], question: str) -> Image:
+def _draw_label(
+    alert: ReviewedAlert, in_window: list[ReviewedAlert], window: tuple[slice, slice], question: str
+) -> Image:
+    """Draw the label of an alert's window, with all reviewed alerts inside it."""
     rows, cols = window
     label = np.full((rows.stop - rows.start, cols.stop - cols.start), UNREVIEWED, np.uint8)
-    filled = [(each, _filled(each.polygon, window)) for each in shown]
-    for each, inside in filled:
-        if not each.confirmed:
-            label[cv2.dilate(inside, _disc(REJECTED_RIM_PX)) > 0] = REJECTED
-    # after the rejected ones: where two outlines meet, the rim of a false alarm says nothing about a true change
-    for each, inside in filled:
-        if each.confirmed:
-            label[cv2.dilate(inside, _disc(CONFIRMED_RIM_PX)) > 0] = UNREVIEWED
-    for each, inside in filled:
-        if each.confirmed and alert.confirmed and QUESTIONS[each.kind] == question:
-            core = cv2.erode(inside, _disc(CONFIRMED_RIM_PX))
-            label[(core if core.any() else inside) > 0] = CONFIRMED
+    masks = [(other, _rasterize(other.polygon, window)) for other in in_window]
+    for other, mask in masks:
+        if not other.confirmed:
+            label[cv2.dilate(mask, _disc(REJECTED_MARGIN_PX)) > 0] = REJECTED
+    # drawn after the rejected ones, so that the margin of a false alarm does not cover an adjacent true change
+    for other, mask in masks:
+        if other.confirmed:
+            label[cv2.dilate(mask, _disc(CONFIRMED_MARGIN_PX)) > 0] = UNREVIEWED
+    for other, mask in masks:
+        if other.confirmed and alert.confirmed and QUESTIONS[other.kind] == question:
+            core = cv2.erode(mask, _disc(CONFIRMED_MARGIN_PX))
+            label[(core if core.any() else mask) > 0] = CONFIRMED
     return label
 
 
-def _filled(polygon: BaseGeometry, window: tuple[slice, slice]) -> Image:
+def _rasterize(polygon: BaseGeometry, window: tuple[slice, slice]) -> Image:
+    """Rasterize an outline in pixels of the grid, as 0/1 mask of the window."""
     rows, cols = window
     moved = affine_transform(polygon, (1, 0, 0, 1, -cols.start, -rows.start))
     shape = (rows.stop - rows.start, cols.stop - cols.start)
@@ -215,36 +220,36 @@ def _write_window(folder: Path, number: int, before: Image, after: Image, label:
 
 
 def _write_manifest(folder: Path, question: str, resolution_m: float) -> None:
-    said = {"question": question, "gsd_m": float(resolution_m), "unknown": UNREVIEWED, "appears": False}
-    (folder / NAME).write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
+    manifest = {"question": question, "gsd_m": float(resolution_m), "unknown": UNREVIEWED, "appears": False}
+    (folder / NAME).write_text(yaml.safe_dump(manifest, sort_keys=False), encoding="utf-8")
 
 
 def review_folders(folder: Path) -> list[tuple[Path, Literal["building", "ground"], Manifest]]:
-    """The labelled folders that a person means by ``folder``: it itself, or ``building/`` and ``ground/`` in it.
+    """Find the labelled folders of ``folder``: the folder itself, or ``building/`` and ``ground/`` in it.
 
     Returns:
-        folder, question and manifest of each.
+        (folder, question, manifest) of each.
 
     Raises:
-        SettingsError: there are none, one has no manifest, or one asks no question that can be trained.
+        SettingsError: there are none, one has no manifest, or the question of one cannot be trained.
     """
     folder = folder.absolute()
-    named = [folder, *(folder / question for question in dict.fromkeys(QUESTIONS.values()))]
-    found = [path for path in named if all((path / name).is_dir() for name in FOLDERS)]
+    candidates = [folder, *(folder / question for question in dict.fromkeys(QUESTIONS.values()))]
+    found = [path for path in candidates if all((path / name).is_dir() for name in FOLDERS)]
     if not found:
         raise SettingsError(
-            f"{folder} holds no reviews: expected building/ or ground/ as tuban reviewed writes them, or A/, B/ and "
+            f"{folder} holds no reviews: expected building/ or ground/ as written by tuban reviewed, or A/, B/ and "
             f"label/ with a {NAME}."
         )
     pairs: list[tuple[Path, Literal["building", "ground"], Manifest]] = []
     for path in found:
         manifest = read_manifest(path)
         if manifest is None:
-            raise SettingsError(f"{path} has no {NAME}; it must say what its labels answer, like 'question: building'.")
+            raise SettingsError(f"{path} has no {NAME}; it must state the question, for example 'question: building'.")
         if manifest.question == "any":
             raise SettingsError(
-                f"The question of {path} is 'any', which can be evaluated but not trained: a change is either of "
-                "buildings or of ground. Sort the pairs into two folders, 'building' and 'ground'."
+                f"The question of {path} is 'any', which can be evaluated but not trained: training distinguishes "
+                "changes of buildings and of ground. Split the pairs into two folders, 'building' and 'ground'."
             )
         pairs.append((path, manifest.question, manifest))
     return pairs

@@ -17,7 +17,7 @@ from tests.training.labelled import StarkDetector, identity_table, write_pair
 @pytest.fixture(autouse=True)
 def _stark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model.detector, "Detector", lambda *_, **__: StarkDetector())
-    monkeypatch.setattr(inference.pair, "balance_table", identity_table)
+    monkeypatch.setattr(inference.pair, "normalization_table", identity_table)
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from errors import OutputError
-from inference.outputs.output_folder import check_output, finished_folder
+from inference.outputs.output_folder import atomic_folder, check_output
 
 RECORD = '{"schema": "tuban-scan/1"}'
 
 
 def _write(out: Path, content: str = "new") -> None:
-    with finished_folder(out) as folder:
+    with atomic_folder(out) as folder:
         (folder / "report.html").write_text(content)
         (folder / "scan.json").write_text(RECORD)
 
@@ -73,7 +73,7 @@ def test_a_folder_with_other_things_is_not_touched(name, tmp_path):
 
 def test_things_that_appear_while_a_scan_runs_are_not_lost(tmp_path):
     def scan() -> None:
-        with finished_folder(tmp_path / "out"):
+        with atomic_folder(tmp_path / "out"):
             (tmp_path / "out").mkdir()
             (tmp_path / "out" / "notes.txt").write_text("mine")
 
@@ -117,7 +117,7 @@ def test_a_place_without_permission_is_refused_before_the_work(tmp_path, monkeyp
 
 
 def test_a_full_disk_says_so(tmp_path):
-    with pytest.raises(OutputError, match="No space left"), finished_folder(tmp_path / "out"):
+    with pytest.raises(OutputError, match="No space left"), atomic_folder(tmp_path / "out"):
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
@@ -127,7 +127,7 @@ def test_an_interruption_leaves_the_earlier_scan_and_nothing_else(stop, tmp_path
     _write(tmp_path / "out", "old")
 
     def scan() -> None:
-        with finished_folder(tmp_path / "out") as folder:
+        with atomic_folder(tmp_path / "out") as folder:
             (folder / "report.html").write_text("half")
             raise stop
 
@@ -140,8 +140,8 @@ def test_an_interruption_leaves_the_earlier_scan_and_nothing_else(stop, tmp_path
 KILLED = """
 import os, sys, signal
 from pathlib import Path
-from inference.outputs.output_folder import finished_folder
-with finished_folder(Path(sys.argv[1])) as folder:
+from inference.outputs.output_folder import atomic_folder
+with atomic_folder(Path(sys.argv[1])) as folder:
     (folder / "report.html").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -159,7 +159,7 @@ def test_a_killed_run_leaves_nothing_that_looks_finished_and_the_next_one_cleans
 
 
 def test_two_scans_at_once_leave_each_other_alone(tmp_path):
-    with finished_folder(tmp_path / "one") as folder:
+    with atomic_folder(tmp_path / "one") as folder:
         (folder / "report.html").write_text("slow")
         _write(tmp_path / "two")
     assert (tmp_path / "one" / "report.html").read_text() == "slow"

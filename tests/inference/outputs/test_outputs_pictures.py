@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from PIL import Image
 from shapely.geometry import box
 
-from inference.outputs.crop_evidence import NOTHING, View, close_up, look, overview, shift_on
+from inference.outputs.crop_evidence import NOTHING, View, close_up, crop_evidence, overview, shift_on
 from inference.outputs.report_labels import Mark, lay_marks
 from inference.outputs.thumbnails import COLOURS, jpeg_within, thumbnail, with_outline
 from inference.registration.shift_field import Lattice, ShiftField
@@ -39,7 +39,7 @@ def test_a_dot_on_the_ground_is_at_one_place_on_both_dates_though_they_lie_metre
     truth = (corner[0] + 5.3, corner[1] - down * 12.7)
     before, after = painted([truth], off=(4 * unit, down * 6 * unit)), painted([truth])
     for view in (close_up(result, result.changes[0], 512), overview(result, 1600)):
-        seen = look(result, before, after, view)
+        seen = crop_evidence(result, before, after, view)
         assert _dot(seen.after) == pytest.approx(_expected(view, truth), abs=0.2)
         assert _dot(seen.before) == pytest.approx(_expected(view, truth), abs=0.3)
 
@@ -47,7 +47,7 @@ def test_a_dot_on_the_ground_is_at_one_place_on_both_dates_though_they_lie_metre
 def test_north_is_up(make_scan, painted):
     result = make_scan(kinds=("construction",))
     x, y = result.changes[0].polygon.centroid.coords[0]
-    seen = look(result, painted([]), painted([(x, y + 20)]), close_up(result, result.changes[0], 512))
+    seen = crop_evidence(result, painted([]), painted([(x, y + 20)]), close_up(result, result.changes[0], 512))
     column, row = _dot(seen.after)
     assert row < 256 - 50
     assert column == pytest.approx(256, abs=1)
@@ -61,7 +61,7 @@ def test_a_picture_of_a_turned_grid_is_north_up_as_well(make_scan, painted):
     east, south = np.subtract(turned @ (4, 6), turned @ (0, 0))
     truth = (x + 3, y + 20)
     before, after = painted([truth], off=(east, south)), painted([truth])
-    seen = look(result, before, after, close_up(result, result.changes[0], 512))
+    seen = crop_evidence(result, before, after, close_up(result, result.changes[0], 512))
     assert _dot(seen.before) == pytest.approx(_dot(seen.after), abs=0.3)
     assert _dot(seen.after)[1] < 256 - 50
 
@@ -90,7 +90,7 @@ def test_no_shift_stays_no_shift(make_scan):
 def test_ground_that_an_image_does_not_show_is_grey_not_black(make_scan, painted):
     result = make_scan(kinds=("construction",))
     x, _ = result.changes[0].polygon.centroid.coords[0]
-    seen = look(result, painted([], edge=x), painted([]), close_up(result, result.changes[0], 512))
+    seen = crop_evidence(result, painted([], edge=x), painted([]), close_up(result, result.changes[0], 512))
     assert tuple(seen.before[256, 400]) == NOTHING
     assert not seen.complete
     assert seen.before[256, 100].tolist() == seen.after[256, 400].tolist() == [90, 90, 90]
@@ -101,7 +101,7 @@ def test_the_outline_is_drawn_around_its_ground(make_scan, painted):
     change = result.changes[0]
     view = close_up(result, change, 512)
     drawn = with_outline(
-        look(result, painted([]), painted([]), view).after, view, change.polygon, COLOURS["construction"]
+        crop_evidence(result, painted([]), painted([]), view).after, view, change.polygon, COLOURS["construction"]
     )
     rows, columns = np.nonzero((drawn == COLOURS["construction"]).all(axis=2))
     west, south, east, north = change.polygon.bounds
@@ -113,7 +113,7 @@ def test_the_outline_is_drawn_around_its_ground(make_scan, painted):
 def test_a_thumbnail_has_a_foot_below_the_whole_picture(make_scan, painted):
     result = make_scan(kinds=("construction",))
     change, view = result.changes[0], close_up(result, result.changes[0], 512)
-    picture = look(result, painted([]), painted([]), view).after
+    picture = crop_evidence(result, painted([]), painted([]), view).after
     data = thumbnail(picture, view, change.polygon, "construction", 1, "after", None)
     image = np.asarray(Image.open(io.BytesIO(data)))
     assert image.shape == (546, 512, 3)

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.radiometric_normalization import apply_table, balance_table
-from training.augmentation.appearance import AppearanceSettings, balance, restyle, restyle_image
-from training.augmentation.random_numbers import Draws
+from model.radiometric_normalization import apply_table, normalization_table
+from training.augmentation.appearance import AppearanceSettings, normalize_radiometry, restyle, restyle_image
+from training.augmentation.random_numbers import ParameterSampler
 from training.augmentation.sensor import compress, hue_and_saturation
-from training.augmentation.weather import move_sun, turn_season
+from training.augmentation.weather import change_season, change_sun
 
 EFFECTS = ("season", "sun", "cloud", "haze", "colour", "sharpness", "noise", "compression")
 NOTHING = replace(AppearanceSettings(), **dict.fromkeys(EFFECTS, 0.0))
@@ -118,7 +118,7 @@ def test_no_structure_is_invented_on_flat_grey(effect: str) -> None:
 def test_the_season_turns_vegetation_and_leaves_grey_ground() -> None:
     images = torch.full((30, 3, 64, 64), 100.0)
     images[:, 0, :, :32], images[:, 2, :, :32] = 75, 65
-    turned = turn_season(images, Draws(seeded(1), images.device))
+    turned = change_season(images, ParameterSampler(seeded(1), images.device))
     change = (turned - images).abs().mean(dim=1)
     assert change[:, :, 44:].max() < 0.5
     # soil and snow need ground that is not here
@@ -128,7 +128,7 @@ def test_the_season_turns_vegetation_and_leaves_grey_ground() -> None:
 def test_the_sun_moves_a_shadow_and_leaves_the_lit_ground() -> None:
     images = torch.full((30, 3, 96, 96), 130.0)
     images[:, :, 40:52, 40:52] = 30
-    lit = move_sun(images, Draws(seeded(1), images.device), shadow_shift_px=8)
+    lit = change_sun(images, ParameterSampler(seeded(1), images.device), shadow_shift_px=8)
     around = (lit - images)[:, :, 30:62, 30:62].abs().amax(dim=(1, 2, 3))
     assert around.median() > 20
     assert (lit - images)[:, :, :24].abs().max() < 2
@@ -154,8 +154,8 @@ def test_balancing_is_that_of_a_scan(shape: tuple[int, int]) -> None:
     image = (place(1, *shape) * 0.6 + (40, 20, 0)).astype(np.uint8)
     image[:10, :20] = 0
     valid = image.max(axis=2) > 0
-    expected = apply_table(image, balance_table(image, valid))
-    balanced = balance(batch(image, image), torch.from_numpy(np.stack([valid, valid])))
+    expected = apply_table(image, normalization_table(image, valid))
+    balanced = normalize_radiometry(batch(image, image), torch.from_numpy(np.stack([valid, valid])))
     got = balanced[1].permute(1, 2, 0).numpy()
     assert np.abs(got[valid] - expected[valid].astype(np.float32)).max() <= 1
     assert (got[~valid] == 0).all()
@@ -163,13 +163,13 @@ def test_balancing_is_that_of_a_scan(shape: tuple[int, int]) -> None:
 
 def test_balancing_without_a_mask_counts_all_pixels() -> None:
     image = place(2)
-    expected = apply_table(image, balance_table(image)).astype(np.float32)
-    assert np.abs(balance(batch(image))[0].permute(1, 2, 0).numpy() - expected).max() <= 1
+    expected = apply_table(image, normalization_table(image)).astype(np.float32)
+    assert np.abs(normalize_radiometry(batch(image))[0].permute(1, 2, 0).numpy() - expected).max() <= 1
 
 
 def test_balancing_nothing_gives_nothing() -> None:
     images = torch.full((1, 3, 8, 8), 9.0)
-    assert (balance(images, torch.zeros((1, 8, 8), dtype=torch.bool)) == 0).all()
+    assert (normalize_radiometry(images, torch.zeros((1, 8, 8), dtype=torch.bool)) == 0).all()
 
 
 @pytest.mark.parametrize("halve_colour", [True, False])
@@ -208,7 +208,7 @@ def test_turning_hues_keeps_grey_and_brightness() -> None:
 
 
 def test_the_ground_can_still_be_recognised() -> None:
-    images = balance(batch(*[place(5)] * 20))
+    images = normalize_radiometry(batch(*[place(5)] * 20))
     out, _ = restyle(images, seeded(1), AppearanceSettings())
     pairs = zip(images.mean(dim=1).flatten(1), out.mean(dim=1).flatten(1), strict=True)
     assert torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in pairs]).median() > 0.5

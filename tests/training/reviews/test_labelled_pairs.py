@@ -14,14 +14,14 @@ from shapely.geometry.base import BaseGeometry
 from errors import OutputError, SettingsError
 from imagery import open_scene
 from inference.changes import Kind
-from inference.detect_changes import lay_over
 from inference.outputs.scan_folder import FoundChange, ScanFolder
 from inference.pair_reader import PairReader
+from inference.scan_plan import coregister
 from inference.settings import read_config, settings_for
 from tests.inference.scenes import ORIGIN, textured, write_image
-from training.recipe import Mixture, Recipe, present, read_recipe, with_reviews, write_recipe
-from training.reviews.labelled_pairs import ReviewedChange, review_folders, window_around, write_reviewed
-from training.sample.verdicts import read_truth, true_verdicts
+from training.recipe import Mixture, Recipe, add_reviews, drop_missing_sources, read_recipe, write_recipe
+from training.reviews.labelled_pairs import ReviewedAlert, review_folders, window_around, write_labelled_pairs
+from training.sample.verdicts import read_truth, verdicts_from_truth
 from training.sources.manifest import read_manifest
 from training.sources.samples import UNKNOWN, LabelledPairs
 from training.sources.source_recipes import PairsRecipe
@@ -39,8 +39,8 @@ def _outline(left: float, top: float, right: float, bottom: float) -> Polygon:
     return box(x + left / 2, y - bottom / 2, x + right / 2, y - top / 2)
 
 
-def _alert(number: int, outline: BaseGeometry, confirmed: bool, kind: Kind = "construction") -> ReviewedChange:
-    return ReviewedChange(number, kind, outline, confirmed)
+def _alert(number: int, outline: BaseGeometry, confirmed: bool, kind: Kind = "construction") -> ReviewedAlert:
+    return ReviewedAlert(number, kind, outline, confirmed)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> PairReader:
     before = large[20 - SHIFT[1] : 720 - SHIFT[1], 20 - SHIFT[0] : 920 - SHIFT[0]]
     paths = write_image(folder / "before.tif", before), write_image(folder / "after.tif", after)
     with open_scene(paths[0]) as one, open_scene(paths[1]) as other:
-        yield lay_over(one, other, settings_for(read_config(), "aerial", 0.5))
+        yield coregister(one, other, settings_for(read_config(), "aerial", 0.5))
 
 
 def _written(folder: Path, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -64,7 +64,7 @@ def _written(folder: Path, number: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 def test_a_window_shows_the_alert_where_the_label_says_and_the_earlier_date_in_register(
     reader: PairReader, tmp_path: Path
 ) -> None:
-    write_reviewed(reader, [_alert(7, _outline(*HOUSE), True)], tmp_path / "out")
+    write_labelled_pairs(reader, [_alert(7, _outline(*HOUSE), True)], tmp_path / "out")
     before, after, label = _written(tmp_path / "out" / "building", 7)
     assert before.shape == after.shape == (256, 256, 3)
     inside = label == 255
@@ -78,14 +78,14 @@ def test_a_window_shows_the_alert_where_the_label_says_and_the_earlier_date_in_r
 
 
 def test_colours_keep_their_order(reader: PairReader, tmp_path: Path) -> None:
-    write_reviewed(reader, [_alert(1, _outline(*HOUSE), True)], tmp_path / "out")
+    write_labelled_pairs(reader, [_alert(1, _outline(*HOUSE), True)], tmp_path / "out")
     rows, columns = window_around(box(*HOUSE))
     drawn = LabelledPairs(tmp_path / "out" / "building", "building", unknown=128).draw(np.random.default_rng(0))
     assert np.array_equal(drawn.after, reader.read(rows, columns).after)
 
 
 def test_rejected_confirmed_and_unreviewed_have_their_values(reader: PairReader, tmp_path: Path) -> None:
-    write_reviewed(
+    write_labelled_pairs(
         reader,
         [_alert(1, _outline(300, 300, 340, 340), True), _alert(2, _outline(400, 300, 440, 340), False)],
         tmp_path / "out",
@@ -107,20 +107,20 @@ def test_ground_without_data_is_unknown(tmp_path: Path) -> None:
     image[:, :200] = 0
     paths = [write_image(tmp_path / f"{name}.tif", image, nodata=0) for name in ("a", "b")]
     with open_scene(paths[0]) as one, open_scene(paths[1]) as other:
-        bare = lay_over(one, other, settings_for(read_config(), "aerial", 0.5))
-        write_reviewed(bare, [_alert(1, _outline(180, 180, 220, 220), False)], tmp_path / "out")
+        bare = coregister(one, other, settings_for(read_config(), "aerial", 0.5))
+        write_labelled_pairs(bare, [_alert(1, _outline(180, 180, 220, 220), False)], tmp_path / "out")
         label = _written(tmp_path / "out" / "building", 1)[2]
         assert (label[:, :128] == 128).all()
         assert (label[110:140, 132:145] == 0).all()
         with pytest.raises(SettingsError, match="nothing to write"):
-            write_reviewed(bare, [_alert(1, _outline(20, 20, 60, 60), True)], tmp_path / "none")
+            write_labelled_pairs(bare, [_alert(1, _outline(20, 20, 60, 60), True)], tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
 def test_kinds_answer_their_question_and_the_manifest_says_so(reader: PairReader, tmp_path: Path) -> None:
     kinds: tuple[Kind, ...] = ("construction", "demolition", "ground")
     alerts = [_alert(i, _outline(100 * i, 200, 100 * i + 30, 230), i != 2, kind) for i, kind in enumerate(kinds, 1)]
-    tallies = write_reviewed(reader, alerts, tmp_path / "out")
+    tallies = write_labelled_pairs(reader, alerts, tmp_path / "out")
     assert {name: (tally.confirmed, tally.rejected) for name, tally in tallies.items()} == {
         "building": ({1}, {2}),
         "ground": ({3}, {2}),
@@ -144,7 +144,7 @@ def test_a_window_grows_with_its_alert(longer: int, side: int) -> None:
 
 def test_an_outline_in_two_parts_and_a_thin_one_are_labelled(reader: PairReader, tmp_path: Path) -> None:
     parts = MultiPolygon([_outline(300, 300, 320, 320), _outline(340, 300, 360, 320)])
-    write_reviewed(reader, [_alert(1, parts, True), _alert(2, _outline(500, 300, 502, 340), True)], tmp_path / "out")
+    write_labelled_pairs(reader, [_alert(1, parts, True), _alert(2, _outline(500, 300, 502, 340), True)], tmp_path / "out")
     assert cv2.connectedComponents((_written(tmp_path / "out" / "building", 1)[2] == 255).astype(np.uint8))[0] == 3
     assert (_written(tmp_path / "out" / "building", 2)[2] == 255).sum() == 2 * 40
 
@@ -163,7 +163,7 @@ class _Breaks(PairReader):
 
 def test_the_rim_of_a_false_alarm_spares_a_change_of_the_other_question(reader: PairReader, tmp_path: Path) -> None:
     pit = _alert(1, _outline(300, 300, 340, 340), True, "ground")
-    write_reviewed(reader, [pit, _alert(2, _outline(342, 300, 380, 340), False)], tmp_path / "out")
+    write_labelled_pairs(reader, [pit, _alert(2, _outline(342, 300, 380, 340), False)], tmp_path / "out")
     for question in ("building", "ground"):
         label = _written(tmp_path / "out" / question, 2)[2]
         # the window of number 2 begins at column 233 and row 192
@@ -173,29 +173,29 @@ def test_the_rim_of_a_false_alarm_spares_a_change_of_the_other_question(reader: 
 
 
 def test_an_interrupted_export_leaves_nothing(reader: PairReader, tmp_path: Path) -> None:
-    broken = _Breaks(reader.pair, reader.exposure, reader.alignment)
+    broken = _Breaks(reader.pair, reader.normalization, reader.alignment)
     alerts = [_alert(1, _outline(*HOUSE), True), _alert(2, _outline(500, 300, 540, 340), False)]
     with pytest.raises(KeyboardInterrupt):
-        write_reviewed(broken, alerts, tmp_path / "out")
+        write_labelled_pairs(broken, alerts, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_reviews_replace_nothing(reader: PairReader, tmp_path: Path) -> None:
     alerts = [_alert(1, _outline(*HOUSE), True)]
-    write_reviewed(reader, alerts, tmp_path / "reviewed" / "first")
-    write_reviewed(reader, alerts, tmp_path / "reviewed" / "second")
+    write_labelled_pairs(reader, alerts, tmp_path / "reviewed" / "first")
+    write_labelled_pairs(reader, alerts, tmp_path / "reviewed" / "second")
     with pytest.raises(OutputError, match="first"):
-        write_reviewed(reader, alerts, tmp_path / "reviewed" / "first")
+        write_labelled_pairs(reader, alerts, tmp_path / "reviewed" / "first")
     (tmp_path / "scan").mkdir()
     (tmp_path / "scan" / "scan.json").write_text('{"schema": "tuban-scan/1"}')
     with pytest.raises(OutputError, match="replace nothing"):
-        write_reviewed(reader, alerts, tmp_path / "scan")
+        write_labelled_pairs(reader, alerts, tmp_path / "scan")
     assert (tmp_path / "scan" / "scan.json").exists()
 
 
 def test_one_number_stands_for_one_alert(reader: PairReader, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="same number"):
-        write_reviewed(reader, [_alert(1, _outline(*HOUSE), said) for said in (True, False)], tmp_path / "out")
+        write_labelled_pairs(reader, [_alert(1, _outline(*HOUSE), said) for said in (True, False)], tmp_path / "out")
 
 
 def test_reviews_of_a_pair_in_pixels_lie_where_its_pixels_say(tmp_path: Path) -> None:
@@ -203,8 +203,8 @@ def test_reviews_of_a_pair_in_pixels_lie_where_its_pixels_say(tmp_path: Path) ->
     paths = [write_image(tmp_path / f"{name}.tif", image + 1, crs=None) for name in ("a", "b")]
     with open_scene(paths[0], gsd=1.0) as one, open_scene(paths[1], gsd=1.0) as other:
         settings = settings_for(read_config(), "satellite", 1.0)
-        pixels = lay_over(one, other, settings)
-        write_reviewed(pixels, [_alert(1, box(100, 120, 120, 160), False)], tmp_path / "out")
+        pixels = coregister(one, other, settings)
+        write_labelled_pairs(pixels, [_alert(1, box(100, 120, 120, 160), False)], tmp_path / "out")
     label = _written(tmp_path / "out" / "building", 1)[2]
     # pixels of the later image; the pair is compared at half a metre
     assert label.shape == (256, 256)
@@ -248,7 +248,7 @@ def reviews(tmp_path: Path) -> Path:
 
 
 def test_reviews_have_their_share_divided_by_windows(reviews: Path, tmp_path: Path) -> None:
-    mixed = with_reviews(_recipe(tmp_path), [reviews], 0.4)
+    mixed = add_reviews(_recipe(tmp_path), [reviews], 0.4)
     weights = np.array([source.weight for source in mixed.sources])
     assert (weights / weights.sum()).tolist() == pytest.approx([0.6, 0.4 * 8 / 12, 0.4 * 4 / 12])
     _, building, ground = mixed.sources
@@ -285,7 +285,7 @@ def test_a_folder_of_any_origin_is_taken_with_its_manifest(tmp_path: Path) -> No
     own = _pairs(tmp_path / "own", {"p": 255}, "question: ground\nweight: 2.0\nterms: ours\n")
     [(folder, question, manifest)] = review_folders(own)
     assert (folder, question, manifest.weight, manifest.unknown, manifest.appears) == (own, "ground", 2.0, None, True)
-    source = with_reviews(_recipe(tmp_path), [own], 0.5).sources[1]
+    source = add_reviews(_recipe(tmp_path), [own], 0.5).sources[1]
     assert (source.weight, source.terms) == (pytest.approx(3.0), "ours")
 
 
@@ -303,7 +303,7 @@ def test_what_cannot_be_trained_on_is_told(labels: dict[str, int], manifest: str
     if labels:
         _pairs(tmp_path / "own", labels, manifest)
     with pytest.raises(SettingsError, match=says):
-        with_reviews(_recipe(tmp_path), [tmp_path / "own"], 0.3)
+        add_reviews(_recipe(tmp_path), [tmp_path / "own"], 0.3)
 
 
 def test_an_optional_source_that_is_missing_is_left_out_with_its_weight(reviews: Path, tmp_path: Path) -> None:
@@ -314,9 +314,9 @@ def test_an_optional_source_that_is_missing_is_left_out_with_its_weight(reviews:
         {"kind": "crossed", "folders": [{"folder": "gone", "gsd_m": 1}], "weight": 5.0, "optional": True},
     ]
     recipe = _recipe(tmp_path, sources=[base, *gone])
-    assert [source.weight for source in present(recipe, tmp_path).sources] == [1.0]
+    assert [source.weight for source in drop_missing_sources(recipe, tmp_path).sources] == [1.0]
     assert Mixture(recipe, tmp_path).edges.tolist() == [1.0]
-    mixed = with_reviews(present(recipe, tmp_path), [reviews], 0.25)
+    mixed = add_reviews(drop_missing_sources(recipe, tmp_path), [reviews], 0.25)
     assert sum(source.weight for source in mixed.sources[1:]) == pytest.approx(1 / 3)
 
 
@@ -332,15 +332,15 @@ def test_a_recipe_without_any_data_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["own", "own-fast"])
 def test_the_shipped_recipes_need_no_data_but_rendered_scenes(name: str, tmp_path: Path) -> None:
     recipe = read_recipe(Path(f"training/{name}.yaml"))
-    assert recipe.begin_with == recipe.teacher == recipe.network
+    assert recipe.initial_weights == recipe.teacher == recipe.network
     assert {source.kind for source in recipe.sources if not source.optional} == {"rendered"}
     assert sum(source.kind == "rendered" for source in recipe.sources) == 1
     assert {"pairs", "unchanged"} <= {source.kind for source in recipe.sources}
-    assert [source.kind for source in present(recipe, tmp_path).sources] == ["rendered"]
+    assert [source.kind for source in drop_missing_sources(recipe, tmp_path).sources] == ["rendered"]
 
 
 def test_a_recipe_that_was_kept_is_the_one_that_was_trained(reviews: Path, tmp_path: Path) -> None:
-    mixed = with_reviews(_recipe(tmp_path), [reviews], 0.3)
+    mixed = add_reviews(_recipe(tmp_path), [reviews], 0.3)
     write_recipe(mixed, tmp_path / "recipe.yaml")
     assert read_recipe(tmp_path / "recipe.yaml") == mixed
     assert "sources_from" not in yaml.safe_load((tmp_path / "recipe.yaml").read_text())
@@ -363,4 +363,4 @@ def test_the_truth_of_a_scene_gives_the_verdicts(tmp_path: Path) -> None:
     ]
     changes = tuple(FoundChange(number, kind, outline) for number, (kind, outline) in enumerate(alerts, 1))
     scan = ScanFolder(tmp_path, None, None, None, None, changes)  # type: ignore[arg-type]
-    assert true_verdicts(scan, [ground]) == {1: True, 3: False}, "number 2 is a change, but not what its kind says"
+    assert verdicts_from_truth(scan, [ground]) == {1: True, 3: False}, "number 2 is a change, but not what its kind says"

@@ -1,0 +1,98 @@
+"""Scan plan: the common grid, radiometric normalization, registration and thresholds that all blocks share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from errors import NotComparable
+from imagery import Scene
+from inference.pair import NormalizationTables, Pair, common_pair, measure_normalization
+from inference.pair_reader import PairReader
+from inference.progress import Progress
+from inference.registration.measure import Alignment, AlignSettings, measure_alignment
+from inference.settings import ScanSettings
+from model.detector import Detector
+
+
+@dataclass(frozen=True)
+class ScanPlan:
+    """What every block of a scan needs.
+
+    Attributes:
+        pair: both dates on one grid.
+        normalization: radiometric normalization of each date.
+        alignment: registration of the earlier date to the later one.
+        threshold: probability from which a pixel counts as changed, by output.
+        smallest_px: area of the smallest fragment to keep, grid pixels, by output.
+    """
+
+    pair: Pair
+    normalization: NormalizationTables
+    alignment: Alignment
+    threshold: dict[str, float]
+    smallest_px: dict[str, float]
+
+    @property
+    def grid_shape(self) -> tuple[int, int]:
+        """Rows and columns of the common grid."""
+        rows, columns = self.pair.grid.shape
+        return int(rows), int(columns)
+
+    def reader(self) -> PairReader:
+        """Return a new reader of both dates, for use by one thread at a time."""
+        return PairReader(self.pair, self.normalization, self.alignment)
+
+
+def coregister(before: Scene, after: Scene, settings: ScanSettings, progress: Progress | None = None) -> PairReader:
+    """Put both dates on one grid, measure normalization and registration, and return a reader of the result.
+
+    Raises:
+        NotComparable: the dates cannot be compared; the message says why.
+    """
+    pair = common_pair(before, after, settings)
+    normalization = measure_normalization(pair)
+    profile = settings.profile
+    alignment = measure_alignment(
+        pair.before,
+        pair.after,
+        pair.grid,
+        AlignSettings(
+            search_m=profile.search_m,
+            search_px=max(16.0, profile.search_m / pair.resolution_m),
+            max_residual_px=profile.max_residual_px,
+        ),
+        None if progress is None else lambda done: progress("align", done),
+    )
+    if not alignment.usable:
+        raise NotComparable(
+            f"The earlier image {before.name} and the later one {after.name} cannot be registered: {alignment.reason}.",
+            "pair.unaligned",
+            before=before.name,
+            after=after.name,
+            why=alignment.reason,
+        )
+    return PairReader(pair, normalization, alignment)
+
+
+def plan_scan(
+    before: Scene,
+    after: Scene,
+    detector: Detector,
+    settings: ScanSettings,
+    progress: Progress | None = None,
+) -> ScanPlan:
+    """Coregister two dates and add what their blocks need besides: thresholds and smallest areas.
+
+    Raises:
+        NotComparable: the dates cannot be compared; the message says why.
+    """
+    reader = coregister(before, after, settings, progress)
+    pair = reader.pair
+    minimum = settings.profile.min_area_m2
+    # a margin below the minimum mapping unit: the exact area is only known once the outline is on the ellipsoid
+    smallest = {
+        "building": 0.8 * min(minimum.construction, minimum.demolition) / pair.pixel_area_m2,
+        "ground": 0.8 * min(minimum.ground, minimum.demolition) / pair.pixel_area_m2,
+    }
+    threshold = detector.weights.threshold | (settings.threshold or {})
+    return ScanPlan(pair, reader.normalization, reader.alignment, threshold, smallest)
