@@ -16,10 +16,10 @@ from shapely.ops import unary_union
 
 from imagery.cameras.calibration import calibrate
 from imagery.cameras.camera import Calibration, Capture, Comparison, ControlPoint, Preset
-from imagery.cameras.georeferencing import watched
-from imagery.cameras.quality_check import judge
+from imagery.cameras.georeferencing import watched_mask
+from imagery.cameras.quality_check import check_quality
 from imagery.cameras.settings import CompareSettings
-from inference.cameras.compare import compare
+from inference.cameras.compare import compare_captures
 from model.detector import Detector
 from training.synthetic.camera_frames import CameraScene, build_camera_scene, capture_schedule, render_frame
 
@@ -49,10 +49,10 @@ def run(seed: int, detector: Detector | None) -> tuple[int, int, int, Comparison
     place = build_camera_scene(seed, WIDTH, ROWS)
     when = capture_schedule(seed, 6, 4)
     reference = render_frame(place, replace(when[1], shake_deg=0.0, weather="clear"))
-    captures = [judge(Capture(render_frame(place, m), m.taken_at), reference) for m in when]
+    captures = [check_quality(Capture(render_frame(place, m), m.taken_at), reference) for m in when]
     calibration, preset = calibrated(place, np.random.default_rng(seed))
-    answer = compare(captures, preset, calibration, CompareSettings(), detector)
-    ground = watched(calibration, preset)
+    answer = compare_captures(captures, preset, calibration, CompareSettings(), detector)
+    ground = watched_mask(calibration, preset)
     # a building hides the ground behind it, so what is reported may reach behind the site it belongs to
     truth = [place.to_lonlat_polygon(unary_union(site.area)).buffer(0) for site in place.sites]
     asked = [

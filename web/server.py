@@ -61,7 +61,7 @@ def _say_alive(context: Context, stop: threading.Event) -> None:
 
 
 def _know_alerts(context: Context) -> None:
-    """Read the alerts before the first person asks for their number: of a hundred thousand it takes a second or two."""
+    """Read the alerts before the first request counts them: 100,000 take a second or two."""
     try:
         with context.database.read() as session:
             all_alerts(session)

@@ -29,7 +29,7 @@ def add_capture(
         session: of a transaction that writes.
         camera_id: whose.
         preset_id: the view that it shows; None: none yet, or the camera has moved.
-        capture: after :func:`imagery.cameras.quality_check.judge`.
+        capture: after :func:`imagery.cameras.quality_check.check_quality`.
         object_key: of its frame.
         now: this moment.
 

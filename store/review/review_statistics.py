@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from store.access.rights import Viewer, under
 from store.alerts.alert_columns import all_alerts
 from store.schema.tables import AlertRow, Transition
-from store.search.alert_counts import theirs
+from store.search.alert_counts import asked, theirs
+from store.search.alert_filter import AlertFilter
 
 TO_BE_JUDGED = ("new", "returned", "triaged")
 """States of alerts that wait for a look at the screen."""
@@ -63,8 +64,8 @@ def figures_of_day(
 
 def _left(session: Session, viewer: Viewer) -> int:
     alerts = all_alerts(session)
-    waiting = theirs(alerts, viewer) & ~alerts.over_cap & alerts.such("state", TO_BE_JUDGED.__contains__)
-    return int(np.count_nonzero(waiting))
+    waiting = AlertFilter(states=TO_BE_JUDGED, over_cap=False)
+    return int(np.count_nonzero(theirs(alerts, viewer) & asked(alerts, waiting)))
 
 
 def _per_hour(judged: list[tuple[str, dt.datetime]]) -> float:

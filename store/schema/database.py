@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-import store.alerts.alert_revision as _stamps  # noqa: F401  (every process that writes alerts raises their revision)
+import store.schema.alert_revision as _stamps  # noqa: F401  (every process that writes alerts raises their revision)
 from errors import SettingsError
 
 __all__ = ["BUSY_SECONDS", "Database", "Session", "after_commit"]

@@ -1,40 +1,40 @@
-"""Alerts counted and put in order by a filter: the same conditions as those of a query, on columns in memory."""
+"""Alerts counted and sorted on columns in memory, by the comparisons of :mod:`store.search.alert_conditions`.
+
+The database evaluates the same comparisons as SQL. Why alerts are counted here and not there: :mod:`store.alerts.alert_columns`.
+"""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from enforcement.states import read_states
 from store.access.rights import Viewer
-from store.alerts.alert_columns import NO_DAY, AlertColumns, Mask, micros
-from store.search.alert_filter import AlertFilter, Box, Sort
+from store.alerts.alert_columns import DAY_COLUMNS, NO_DAY, WORD_COLUMNS, AlertColumns, Mask, as_stored
+from store.search.alert_conditions import Comparison, Operator, under_code
+from store.search.alert_filter import AlertFilter, Sort
 from store.search.alert_order import ORDERS
 
 
 def theirs(alerts: AlertColumns, viewer: Viewer) -> Mask:
-    """Those that lie under the viewer's code, as :func:`store.access.rights.under`."""
-    return _begins(alerts, viewer.code)
+    """Alerts that lie under the viewer's code, as :func:`store.access.rights.under`."""
+    return matching(alerts, under_code(viewer.code))
 
 
 def asked(alerts: AlertColumns, filter: AlertFilter, leave_out: Collection[str] = ()) -> Mask:  # noqa: A002
-    """Those that a filter asks for, as :meth:`store.search.alert_filter.AlertFilter.conditions`."""
+    """Alerts that a filter asks for, as :meth:`store.search.alert_filter.AlertFilter.conditions`."""
+    return matching(alerts, chain.from_iterable(filter.comparisons(leave_out).values()))
+
+
+def matching(alerts: AlertColumns, comparisons: Iterable[Comparison]) -> Mask:
+    """Alerts that match all comparisons."""
     mask = np.ones(len(alerts.id), np.bool_)
-    for name, condition in _CONDITIONS.items():
-        value = getattr(filter, name)
-        if name not in leave_out and value is not None and value not in ("", ()):
-            mask &= condition(alerts, value, filter.zone)
+    for comparison in comparisons:
+        mask &= _matches(alerts, comparison)
     return mask
-
-
-def touching(alerts: AlertColumns, bbox: Box) -> Mask:
-    """Those whose bounds touch a box, as :func:`store.search.alert_filter.touches`."""
-    west, south, east, north = bbox
-    return (alerts.west <= east) & (alerts.east >= west) & (alerts.south <= north) & (alerts.north >= south)
 
 
 def keys_of(alerts: AlertColumns, sort: Sort) -> list[NDArray[Any]]:
@@ -75,47 +75,29 @@ def _end(keys: Sequence[NDArray[Any]], among: Mask, best: Callable[[NDArray[Any]
     return int(left[0]) if len(left) else None
 
 
-def _begins(alerts: AlertColumns, code: str) -> Mask:
-    if not code:
-        return np.ones(len(alerts.id), np.bool_)
-    return alerts.such("grid_code", lambda known: known.startswith(code))
+def _matches(alerts: AlertColumns, comparison: Comparison) -> Mask:
+    name, value = comparison.column, comparison.value
+    if name in WORD_COLUMNS:  # each word is looked at once, however many alerts have it
+        word_test = _WORD_TESTS[comparison.operator]
+        return alerts.such(name, lambda word: word_test(word, value))
+    column = getattr(alerts, name)
+    if name == "number":  # of words that are all different
+        word_test = _WORD_TESTS[comparison.operator]
+        return np.fromiter((word_test(word, value) for word in column), np.bool_, len(column))
+    mask: Mask = _NUMBER_TESTS[comparison.operator](column, as_stored(value))
+    return mask & (column != NO_DAY) if name in DAY_COLUMNS else mask
 
 
-def _midnight(day: dt.date, zone: dt.tzinfo) -> int:
-    return micros(dt.datetime.combine(day, dt.time(), zone))
+_WORD_TESTS: dict[Operator, Callable[[str, Any], bool]] = {
+    "begins_with": str.startswith,
+    "contains": str.__contains__,
+    "one_of": lambda word, words: word in words,
+    "equals": str.__eq__,
+}
 
-
-def _overdue(alerts: AlertColumns, day: dt.date) -> Mask:
-    late: Mask = (alerts.due_on != NO_DAY) & (alerts.due_on < day.toordinal())
-    return late & alerts.such("state", read_states().open.__contains__)
-
-
-def _until(alerts: AlertColumns, day: dt.date) -> Mask:
-    known: Mask = alerts.last_date != NO_DAY
-    return known & (alerts.last_date <= day.toordinal())
-
-
-def _numbered(alerts: AlertColumns, text: str) -> Mask:
-    sought = text.upper()
-    return np.fromiter((sought in number for number in alerts.number), np.bool_, len(alerts.number))
-
-
-_CONDITIONS: dict[str, Callable[[AlertColumns, Any, dt.tzinfo], Mask]] = {
-    "place": lambda alerts, code, _: _begins(alerts, code),
-    "kinds": lambda alerts, kinds, _: alerts.such("kind", kinds.__contains__),
-    "types": lambda alerts, types, _: alerts.such("change_type", types.__contains__),
-    "states": lambda alerts, states, _: alerts.such("state", states.__contains__),
-    "min_score": lambda alerts, score, _: alerts.score >= score,
-    "min_area_m2": lambda alerts, area, _: alerts.area_m2 >= area,
-    "max_area_m2": lambda alerts, area, _: alerts.area_m2 <= area,
-    "since": lambda alerts, day, _: alerts.last_date >= day.toordinal(),
-    "until": lambda alerts, day, _: _until(alerts, day),
-    "created_since": lambda alerts, day, zone: alerts.created_at >= _midnight(day, zone),
-    "created_until": lambda alerts, day, zone: alerts.created_at < _midnight(day + dt.timedelta(days=1), zone),
-    "overdue_on": lambda alerts, day, _: _overdue(alerts, day),
-    "sources_at_least": lambda alerts, number, _: alerts.sources_seen >= number,
-    "assignee": lambda alerts, login, _: alerts.such("assignee", lambda known: known == login),
-    "over_cap": lambda alerts, over, _: alerts.over_cap == over,
-    "bbox": lambda alerts, bbox, _: touching(alerts, bbox),
-    "text": lambda alerts, text, _: _numbered(alerts, text),
+_NUMBER_TESTS: dict[Operator, Callable[[Any, Any], Mask]] = {
+    "equals": np.equal,
+    "at_least": np.greater_equal,
+    "at_most": np.less_equal,
+    "below": np.less,
 }

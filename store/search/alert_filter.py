@@ -15,14 +15,12 @@ from sqlalchemy.orm import Session
 from enforcement.change_types import KINDS, read_change_types
 from enforcement.states import read_states
 from errors import SettingsError
-from store.access.rights import begins
 from store.schema.column_types import SRID
 from store.schema.tables import AlertRow
+from store.search.alert_conditions import FILTERS, Comparisons, touching
+from store.search.alert_conditions import Box as Box
 
 _SMALL = 0.25  # degrees
-Box = tuple[float, float, float, float]
-"""West, south, east, north in degrees."""
-
 Sort = Literal["gravest", "newest", "largest", "overdue"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 
@@ -109,19 +107,21 @@ class AlertFilter:
                 told[field.name] = _told(value)
         return told
 
-    def conditions(self, session: Session, leave_out: Collection[str] = ()) -> list[ColumnElement[bool]]:
-        """As conditions on :class:`store.schema.tables.AlertRow`, without those of the attributes in ``leave_out``."""
-        made = {name: make(getattr(self, name)) for name, make in _PLAIN.items() if _asks(getattr(self, name))}
-        if self.created_since is not None:
-            made["created_since"] = AlertRow.created_at >= self._midnight(self.created_since)
-        if self.created_until is not None:
-            made["created_until"] = AlertRow.created_at < self._midnight(self.created_until + dt.timedelta(days=1))
-        if self.bbox is not None:
-            made["bbox"] = touches(session, self.bbox)
-        return [condition for name, condition in made.items() if name not in leave_out]
+    def comparisons(self, leave_out: Collection[str] = ()) -> dict[str, Comparisons]:
+        """Return what each attribute asks for, without those in ``leave_out`` and those at their default."""
+        given = {name: getattr(self, name) for name in FILTERS if name not in leave_out}
+        return {name: FILTERS[name](value, self.zone) for name, value in given.items() if _asks(value)}
 
-    def _midnight(self, day: dt.date) -> dt.datetime:
-        return dt.datetime.combine(day, dt.time(), self.zone)
+    def conditions(self, session: Session, leave_out: Collection[str] = ()) -> list[ColumnElement[bool]]:
+        """Return :meth:`comparisons` as conditions on :class:`store.schema.tables.AlertRow`."""
+        made = {name: _all_of(comparisons) for name, comparisons in self.comparisons(leave_out).items()}
+        if "bbox" in made and self.bbox is not None:
+            made["bbox"] = touches(session, self.bbox)  # the same alerts, found by an index
+        return list(made.values())
+
+
+def _all_of(comparisons: Comparisons) -> ColumnElement[bool]:
+    return and_(*(comparison.sql() for comparison in comparisons))
 
 
 def touches(session: Session, bbox: Box) -> ColumnElement[bool]:
@@ -131,7 +131,7 @@ def touches(session: Session, bbox: Box) -> ColumnElement[bool]:
     all that a map from afar needs; outlines are not among them.
     """
     west, south, east, north = bbox
-    within = and_(AlertRow.west <= east, AlertRow.east >= west, AlertRow.south <= north, AlertRow.north >= south)
+    within = _all_of(touching(bbox))
     if session.get_bind().dialect.name != "postgresql" or max(east - west, north - south) > _SMALL:
         return within
     return and_(AlertRow.__table__.c.outline.op("&&")(func.ST_MakeEnvelope(west, south, east, north, SRID)), within)
@@ -139,24 +139,6 @@ def touches(session: Session, bbox: Box) -> ColumnElement[bool]:
 
 def _asks(value: Any) -> bool:
     return value is not None and value not in ("", ())
-
-
-_PLAIN: dict[str, Callable[[Any], ColumnElement[bool]]] = {
-    "place": lambda code: begins(AlertRow.grid_code, code),
-    "kinds": lambda kinds: AlertRow.kind.in_(kinds),
-    "types": lambda types: AlertRow.change_type.in_(types),
-    "states": lambda states: AlertRow.state.in_(states),
-    "min_score": lambda score: AlertRow.score >= score,
-    "min_area_m2": lambda area: AlertRow.area_m2 >= area,
-    "max_area_m2": lambda area: AlertRow.area_m2 <= area,
-    "since": lambda day: AlertRow.last_date >= day,
-    "until": lambda day: AlertRow.last_date <= day,
-    "overdue_on": lambda day: and_(AlertRow.due_on < day, AlertRow.state.in_(sorted(read_states().open))),
-    "sources_at_least": lambda number: AlertRow.sources_seen >= number,
-    "assignee": lambda login: AlertRow.assignee == login,
-    "over_cap": lambda over: AlertRow.over_cap.is_(over),
-    "text": lambda text: AlertRow.number.contains(text.upper(), autoescape=True),  # numbers have capitals only
-}
 
 
 def _text_of(query: Mapping[str, str | Sequence[str]], name: str) -> str:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from store.access.rights import Viewer, under
 from store.alerts.alert_columns import AlertColumns, Whole, all_alerts
 from store.schema.tables import AlertRow
-from store.search.alert_counts import asked, theirs, touching
+from store.search.alert_conditions import touching
+from store.search.alert_counts import asked, matching, theirs
 from store.search.alert_filter import AlertFilter, Box, touches
 from store.search.alert_order import whole
 
@@ -90,7 +91,7 @@ def alerts_on_map(
         most: there are about so many cells at most; a larger map gets larger cells, so that no alert is left out.
     """
     alerts = all_alerts(session)
-    shown = np.flatnonzero(theirs(alerts, viewer) & touching(alerts, bbox) & asked(alerts, filter))
+    shown = np.flatnonzero(theirs(alerts, viewer) & matching(alerts, touching(bbox)) & asked(alerts, filter))
     if not len(shown):
         return []
     west, south, east, north = bbox

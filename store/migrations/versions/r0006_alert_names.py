@@ -33,8 +33,8 @@ def _rename(old: str, new: str) -> None:
     connection = op.get_bind()
     counters = sa.table("counters", sa.column("name", sa.String))
     for name in connection.scalars(sa.select(counters.c.name)).all():
-        renamed = f"{new}s" if name == f"{old}s" else f"{new}:{name[len(old) + 1 :]}"
-        if name == f"{old}s" or name.startswith(f"{old}:"):
+        if name == f"{old}s" or name.startswith((f"{old}:", f"{old}s:")):  # such as lead:330106:W:202611, leads:330106
+            renamed = new + name.removeprefix(old)
             connection.execute(counters.update().where(counters.c.name == name).values(name=renamed))
     for table_name, column in _JSON:
         table = sa.table(table_name, sa.column("id", sa.Integer), sa.column(column, sa.JSON))

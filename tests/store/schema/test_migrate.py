@@ -160,7 +160,7 @@ def test_migrated_tables_take_and_give_what_the_program_keeps(empty: Database) -
 def test_counters_and_summaries_say_alert_after_the_migration_and_keep_their_values(empty: Database) -> None:
     upgrade(empty)
     downgrade(empty, "0005")
-    former = {"leads": 4, "lead:330106:W:202611": 7, "night plans": 2}
+    former = {"leads": 4, "leads:330106": 5, "lead:330106:W:202611": 7, "night plans": 2}
     with empty.write() as session:
         counters = _reflect(session.connection()).tables["counters"]
         session.execute(counters.insert(), [{"name": name, "value": value} for name, value in former.items()])
@@ -168,7 +168,7 @@ def test_counters_and_summaries_say_alert_after_the_migration_and_keep_their_val
     upgrade(empty)
     with empty.read() as session:
         kept = {row.name: row.value for row in session.scalars(select(Counter))}
-        assert kept == {"alerts": 4, "alert:330106:W:202611": 7, "night plans": 2}
+        assert kept == {"alerts": 4, "alerts:330106": 5, "alert:330106:W:202611": 7, "night plans": 2}
         assert session.scalars(select(Night.summary)).one() == {"changes": 1, "alerts": {"new": 3}}
 
 

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields
 
 import pytest
 from shapely.geometry import box
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from store.search import alert_conditions, alert_counts
 from store.access.rights import Viewer
 from store.alerts.alert_columns import all_alerts
 from store.schema.database import Database
@@ -82,6 +84,18 @@ def several(database: Database) -> Database:
     ]
     add(database, *rows)
     return database
+
+
+def test_each_filter_selects_the_same_alerts_in_sql_and_in_memory(several: Database) -> None:
+    given = {name: getattr(one, name) for one in FILTERS for name in one.comparisons()} | {"text": "r1"}
+    assert set(given) == set(alert_conditions.FILTERS) == {f.name for f in fields(AlertFilter)} - {"sort", "zone"}
+    with several.read() as session:
+        for name, value in given.items():
+            alone = AlertFilter(**{name: value})
+            in_sql = set(session.scalars(select(AlertRow.id).where(*alone.conditions(session))))
+            columns = all_alerts(session)
+            assert set(columns.id[alert_counts.asked(columns, alone)].tolist()) == in_sql, name
+            assert 0 < len(in_sql) < MANY, name
 
 
 def listed(session: Session, who: Viewer, asked: AlertFilter) -> list[str]:

@@ -1,0 +1,110 @@
+"""The filters of alerts, declared once as comparisons: for SQL and for columns in memory.
+
+:meth:`store.search.alert_filter.AlertFilter.conditions` makes SQL of them; :mod:`store.search.alert_counts` evaluates the same ones on
+NumPy columns. A new filter is one entry of :data:`FILTERS`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
+
+from enforcement.states import read_states
+from store.access.rights import begins
+from store.schema.tables import AlertRow
+
+Box = tuple[float, float, float, float]
+"""West, south, east, north in degrees."""
+
+Operator = Literal["begins_with", "contains", "one_of", "equals", "at_least", "at_most", "below"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One column compared with a value. An empty column (NULL) never matches.
+
+    Attributes:
+        column: name of a column of :class:`store.schema.tables.AlertRow`.
+        operator: ``begins_with`` and ``contains`` are of words, ``one_of`` takes a collection of them.
+        value: of the column's type; moments are aware.
+    """
+
+    column: str
+    operator: Operator
+    value: Any
+
+    def sql(self) -> ColumnElement[bool]:
+        """Return it as a condition on :class:`store.schema.tables.AlertRow`."""
+        return _SQL[self.operator](getattr(AlertRow, self.column), self.value)
+
+
+Comparisons = tuple[Comparison, ...]
+"""All of them have to match."""
+
+
+_SQL: dict[Operator, Callable[[InstrumentedAttribute[Any], Any], ColumnElement[bool]]] = {
+    "begins_with": begins,
+    "contains": lambda column, value: column.contains(value, autoescape=True),
+    "one_of": lambda column, value: column.in_(value),
+    "equals": lambda column, value: column.is_(value) if isinstance(value, bool) else column == value,
+    "at_least": lambda column, value: column >= value,
+    "at_most": lambda column, value: column <= value,
+    "below": lambda column, value: column < value,
+}
+
+
+def under_code(code: str) -> Comparisons:
+    """Alerts whose answering area has a code that begins with ``code``."""
+    return (Comparison("grid_code", "begins_with", code),)
+
+
+def touching(box: Box) -> Comparisons:
+    """Alerts whose bounds touch a box."""
+    west, south, east, north = box
+    return (
+        Comparison("west", "at_most", east),
+        Comparison("east", "at_least", west),
+        Comparison("south", "at_most", north),
+        Comparison("north", "at_least", south),
+    )
+
+
+def _overdue(day: dt.date) -> Comparisons:
+    return Comparison("due_on", "below", day), Comparison("state", "one_of", sorted(read_states().open))
+
+
+def _midnight(day: dt.date, zone: dt.tzinfo) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), zone)
+
+
+def _one(column: str, operator: Operator) -> Callable[[Any, dt.tzinfo], Comparisons]:
+    return lambda value, _: (Comparison(column, operator, value),)
+
+
+FILTERS: Mapping[str, Callable[[Any, dt.tzinfo], Comparisons]] = {
+    "place": lambda code, _: under_code(code),
+    "kinds": _one("kind", "one_of"),
+    "types": _one("change_type", "one_of"),
+    "states": _one("state", "one_of"),
+    "min_score": _one("score", "at_least"),
+    "min_area_m2": _one("area_m2", "at_least"),
+    "max_area_m2": _one("area_m2", "at_most"),
+    "since": _one("last_date", "at_least"),
+    "until": _one("last_date", "at_most"),
+    "created_since": lambda day, zone: (Comparison("created_at", "at_least", _midnight(day, zone)),),
+    "created_until": lambda day, zone: (
+        Comparison("created_at", "below", _midnight(day + dt.timedelta(days=1), zone)),
+    ),
+    "overdue_on": lambda day, _: _overdue(day),
+    "sources_at_least": _one("sources_seen", "at_least"),
+    "assignee": _one("assignee", "equals"),
+    "over_cap": _one("over_cap", "equals"),
+    "bbox": lambda box, _: touching(box),
+    "text": lambda text, _: (Comparison("number", "contains", text.upper()),),  # numbers have capitals only
+}
+"""Attribute of :class:`store.search.alert_filter.AlertFilter` → its comparisons, by its value and the zone of its days."""
