@@ -1,4 +1,4 @@
-"""Image files → scenes with a place, a date, a scale, colours and a mask. Safe with files from strangers.
+"""Open untrusted image files as georeferenced, dated scenes with calibrated colours and a validity mask.
 
 >>> with open_scene("ortho.tif") as scene:            # doctest: +SKIP
 ...     patch = scene.read(scene.geobox[:512, :512])
@@ -6,7 +6,7 @@
 
 from imagery.gdal_environment import apply_environment
 
-apply_environment()  # must precede the first import of rasterio, hence the order below
+apply_environment()  # GDAL reads it when rasterio is first imported, which the modules below do
 
 from imagery.files.limits import Limits  # noqa: E402
 from imagery.radiometry import Stretch  # noqa: E402

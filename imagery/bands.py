@@ -1,4 +1,4 @@
-"""Which bands of a file are red, green and blue."""
+"""Choose the red, green and blue bands of an image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COLOURS = {
     "green": {"green", "g", "grn", "绿", "绿波段", "b03", "b3"},
     "blue": {"blue", "b", "blu", "蓝", "蓝波段", "b02", "b2"},
 }
-"""Names of bands. B04, B03 and B02 are red, green and blue on Sentinel-2 and on Landsat 8 and 9 alike."""
+"""Names of bands. B04, B03 and B02 are red, green and blue on Sentinel-2 as on Landsat 8 and 9."""
 
 ORDER_BY_COUNT: dict[int, RGB] = {
     3: (1, 2, 3),
@@ -29,7 +29,7 @@ ORDER_BY_COUNT: dict[int, RGB] = {
     12: (4, 3, 2),  # Sentinel-2 level 2A
     13: (4, 3, 2),  # Sentinel-2 level 1C
 }
-"""Bands without names and colours: the order in which the sensors with that many bands are delivered."""
+"""Red, green and blue by number of bands, for files without band names and colours: the usual order of the sensors."""
 
 
 def choose_bands(
@@ -37,25 +37,25 @@ def choose_bands(
     dtype: str,
     colours: Sequence[str],
     descriptions: Sequence[str | None],
-    asked: Sequence[int] | None = None,
+    requested: Sequence[int] | None = None,
 ) -> tuple[RGB, str]:
-    """Find red, green and blue.
+    """Choose the bands to use as red, green and blue.
 
     Args:
-        count: bands of the file, alpha included.
-        dtype: of the samples, as rasterio names it.
+        count: number of bands, alpha included.
+        dtype: of the pixels, as rasterio names it.
         colours: colour interpretation of each band by name ("red", "gray", "alpha", "undefined", …).
         descriptions: name of each band, or None.
-        asked: what a person or profile said: three band numbers from 1, or one for grey.
+        requested: bands set by the user or a profile: three numbers from 1, or one for grey.
 
     Returns:
-        Band numbers from 1 (red, green, blue), and in words how they were found.
+        Band numbers from 1 (red, green, blue), and how they were chosen.
 
     Raises:
-        ImageError: the bands asked for are not in the file.
+        ImageError: the file does not have the requested bands.
     """
-    if asked is not None:
-        return _asked(count, asked), "as asked for"
+    if requested is not None:
+        return _requested(count, requested), "as requested"
     named = _by_name(descriptions)
     if named:
         return named, "by the names of the bands"
@@ -65,20 +65,20 @@ def choose_bands(
             colours.index("green") + 1,
             colours.index("blue") + 1,
         ), "by the colours of the bands"
-    pictures = count - (1 if "alpha" in colours else 0)
-    if pictures <= 2:
+    spectral = count - (1 if "alpha" in colours else 0)
+    if spectral <= 2:
         return (1, 1, 1), "grey"
-    if dtype == "uint8" and pictures <= 4:
-        # eight bits are a picture made to be looked at: red first, and a fourth band, if any, is near infrared
+    if dtype == "uint8" and spectral <= 4:
+        # 8-bit images are made for display: red first, and a fourth band, if any, is near infrared
         return (1, 2, 3), "by the usual order of 8-bit images"
-    return ORDER_BY_COUNT[pictures], f"by the usual order of {pictures} bands"
+    return ORDER_BY_COUNT[spectral], f"by the usual order of {spectral} bands"
 
 
-def _asked(count: int, asked: Sequence[int]) -> RGB:
-    numbers = tuple(int(band) for band in asked)
+def _requested(count: int, bands: Sequence[int]) -> RGB:
+    numbers = tuple(int(band) for band in bands)
     if len(numbers) not in (1, 3) or not all(1 <= band <= count for band in numbers):
         raise ImageError(
-            f"Bands {', '.join(map(str, numbers)) or '(none)'} were asked for, but the file has bands 1 to {count}. "
+            f"Bands {', '.join(map(str, numbers)) or '(none)'} were requested, but the file has bands 1 to {count}. "
             "Give three of them (red, green, blue) or one for grey."
         )
     return (numbers[0], numbers[0], numbers[0]) if len(numbers) == 1 else (numbers[0], numbers[1], numbers[2])
@@ -87,7 +87,7 @@ def _asked(count: int, asked: Sequence[int]) -> RGB:
 def _by_name(descriptions: Sequence[str | None]) -> RGB | None:
     found: dict[str, int] = {}
     for number, description in enumerate(descriptions, start=1):
-        name = _plain(description or "")
+        name = _normalized(description or "")
         for colour, names in _COLOURS.items():
             if name in names:
                 found.setdefault(colour, number)
@@ -96,8 +96,8 @@ def _by_name(descriptions: Sequence[str | None]) -> RGB | None:
     return found["red"], found["green"], found["blue"]
 
 
-def _plain(description: str) -> str:
-    """Lower case without "Band 3 -", wavelengths in brackets and units: "Band 4: Red (665 nm)" → "red"."""
+def _normalized(description: str) -> str:
+    """Return a band name in lower case, without its number and wavelength: "Band 4: Red (665 nm)" → "red"."""
     text = re.sub(r"[(\[].*?[)\]]", " ", description.strip().lower())
     text = re.sub(r"\b\d+(\.\d+)?\s*(nm|um|µm|m)\b", " ", text)
     named = re.sub(r"^(band|波段)[\s_-]*\d+\s*[:,_-]?\s*(?=[^\W\d])", "", text)

@@ -1,4 +1,4 @@
-"""When an image was taken: by its tags, else by its name."""
+"""Find the acquisition date of an image in its tags, else in its file name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 EARLIEST = dt.date(1950, 1, 1)
 
-_TAKEN = (
+_ACQUISITION_TAGS = (
     "ACQUISITIONDATETIME",
     "ACQUISITION_DATETIME",
     "ACQUISITIONDATE",
@@ -25,10 +25,10 @@ _TAKEN = (
     "EXIF_DATETIMEORIGINAL",
     "EXIF_DATETIMEDIGITIZED",
 )
-"""Tags that say when the picture was taken, surest first."""
+"""Tags that hold the date of acquisition, the most reliable first."""
 
-_MADE = ("TIFFTAG_DATETIME", "EXIF_DATETIME", "DATETIME", "CREATIONTIME")
-"""Tags that often say when the file was made: used after the others."""
+_FILE_TAGS = ("TIFFTAG_DATETIME", "EXIF_DATETIME", "DATETIME", "CREATIONTIME")
+"""Tags that often hold the date on which the file was written; used after the others."""
 
 _IN_TAG = re.compile(r"(?<!\d)(\d{4})([-:/.]?)(\d{1,2})\2(\d{1,2})(?=\D|$)")
 _IN_NAME = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d{2})\2(\d{2})(?!\d)")
@@ -39,17 +39,17 @@ def acquisition_date(tags: Mapping[str, str], name: str, today: dt.date) -> tupl
     """Find the day on which an image was taken.
 
     Args:
-        tags: every tag of the file whatever its namespace, EXIF included, as GDAL gives them.
-        name: the file's name.
-        today: dates after tomorrow are mistakes (tomorrow: the other side of the date line), as are those before 1950.
+        tags: all tags of the file from every namespace, EXIF included, as GDAL returns them.
+        name: file name.
+        today: dates later than one day after it (the date line) are ignored, as are those before 1950.
 
     Returns:
-        The date, or None, and where it comes from: "tag NAME", "file name" or "unknown".
+        The date, or None, and its source: "tag NAME", "file name" or "unknown".
     """
     by_upper = {key.upper(): (key, value) for key, value in tags.items()}
-    for wanted in (*_TAKEN, *_MADE):
-        if wanted in by_upper:
-            key, value = by_upper[wanted]
+    for tag in (*_ACQUISITION_TAGS, *_FILE_TAGS):
+        if tag in by_upper:
+            key, value = by_upper[tag]
             for match in _IN_TAG.finditer(value[:200]):
                 found = _plausible(match[1], match[3], match[4], today)
                 if found:

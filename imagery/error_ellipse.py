@@ -1,4 +1,4 @@
-"""How well a place is known: an ellipse of one standard deviation on the ground."""
+"""Error ellipse of a position on the ground."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ErrorEllipse:
-    """One standard deviation (39% of all cases lie inside) of a position on the ground.
+    """Error ellipse of one standard deviation: it contains the true position with a probability of 39%.
 
     Attributes:
-        major_m: semi-axis in metres in the direction in which the position is known worst.
-        minor_m: semi-axis across it, never longer.
-        direction_deg: of the long axis, clockwise from grid north, 0 ≤ direction < 180.
+        major_m: semi-major axis in metres.
+        minor_m: semi-minor axis in metres.
+        direction_deg: of the major axis, clockwise from grid north, 0 ≤ direction < 180.
     """
 
     major_m: float
@@ -21,6 +21,6 @@ class ErrorEllipse:
     direction_deg: float
 
     def __post_init__(self) -> None:
-        """Refuse what is no ellipse (ValueError)."""
+        """Raise ValueError unless 0 ≤ minor ≤ major < ∞."""
         if not (0 <= self.minor_m <= self.major_m < math.inf):
             raise ValueError(f"Semi-axes {self.major_m} and {self.minor_m} m are not those of an ellipse.")

@@ -1,8 +1,8 @@
-"""Settings of GDAL and PROJ that must stand in the environment before either library starts.
+"""Environment variables that GDAL and PROJ read when they are loaded.
 
-They are the second wall behind explicit drivers and files that lie alone: even a driver that Tuban never names cannot
-follow a link out of a stranger's file. GDAL reads ``GDAL_SKIP`` once, when it registers its drivers, so this module
-imports nothing of it and :mod:`imagery` applies it first.
+They are a second line of defence behind explicit drivers and isolated files: even a driver that Tuban never names
+cannot follow a link out of an untrusted file. GDAL reads ``GDAL_SKIP`` once, when it registers its drivers, so this
+module must not import GDAL, and :mod:`imagery` applies the settings first.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 
 DRIVERS_THAT_FOLLOW_LINKS = (
-    # read other files or addresses that are named inside the file
+    # open other files or URLs named in the file
     "VRT",
     "DERIVED",
     "GTI",
     "STACIT",
     "STACTA",
-    # ask a server
+    # send requests to a server
     "WMS",
     "WMTS",
     "WCS",
@@ -28,20 +28,20 @@ DRIVERS_THAT_FOLLOW_LINKS = (
 )
 
 ENVIRONMENT = {
-    # (GDAL_GEOREF_SOURCES=INTERNAL would fit here, but GDAL 3.10 then places JPEG 2000 by uninitialised memory)
-    # no .ovr, .msk, .aux.xml or world file beside an image is looked for: an .ovr may be a VRT in disguise
+    # not GDAL_GEOREF_SOURCES=INTERNAL: GDAL 3.10 then georeferences JPEG 2000 from uninitialised memory
+    # do not look for .ovr, .msk, .aux.xml or world files: an .ovr may be a VRT in disguise
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": "NO",
     "GDAL_SKIP": " ".join(DRIVERS_THAT_FOLLOW_LINKS),
     "GDAL_DRIVER_PATH": "disable",
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",
-    # /vsicurl/ and its kin answer only to this name, which nobody can have
+    # /vsicurl/ and similar file systems open only this name, which no file can have
     "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
-    # a JPEG that was cut off is an error, not a picture with a grey end
+    # a truncated JPEG is an error, not an image with a grey lower part
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",
-    # MB of decoded tiles; GDAL's own default is a twentieth of the machine's memory, which a scan does not need
+    # MB of decoded tiles; the default of 5% of the machine's memory is more than a scan needs
     "GDAL_CACHEMAX": "192",
     "GDAL_HTTP_MAX_RETRY": "0",
     "AWS_NO_SIGN_REQUEST": "YES",
@@ -50,5 +50,5 @@ ENVIRONMENT = {
 
 
 def apply_environment() -> None:
-    """Write :data:`ENVIRONMENT` over whatever stood there: these are no preferences."""
+    """Set :data:`ENVIRONMENT`, overriding existing variables: these are security settings, not preferences."""
     os.environ.update(ENVIRONMENT)

@@ -1,7 +1,7 @@
-"""A tiled GeoTIFF as a pyramid: raw colours and validity of any window, averaged down by whole numbers.
+"""Read windows of a tiled GeoTIFF and its overviews, averaged over integer cells, with their validity.
 
-Overviews are opened as images of their own and pixels are averaged here, not by GDAL, so that the position of every
-pixel and the treatment of nodata are ours to the last fraction.
+Overviews are opened as separate images, and pixels are averaged here instead of by GDAL, for exact positions and exact
+treatment of nodata.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
-_STRIP_PIXELS = 8_000_000  # native pixels that are held at once while averaging
+_STRIP_PIXELS = 8_000_000  # native pixels in memory at once while averaging
 
 Box = tuple[int, int, int, int]
-"""Rows from, to, columns from, to."""
+"""First row, last row + 1, first column, last column + 1."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """One resolution: the image itself or an overview.
+    """The image itself or an overview.
 
     Attributes:
-        width, height: its size.
-        scale_x, scale_y: native pixels per pixel of this level, not always whole numbers.
+        dataset: open rasterio dataset.
+        width, height: in pixels.
+        scale_x, scale_y: native pixels per pixel of this level, not always integers.
     """
 
     dataset: Any
@@ -45,7 +46,13 @@ class Level:
 
 @dataclass(frozen=True)
 class Validity:
-    """How a file marks pixels without an image: ``source`` is one of "alpha", "mask", "nodata" and "none"."""
+    """How a file marks invalid pixels.
+
+    Attributes:
+        source: "alpha", "mask", "nodata" or "none".
+        alpha_band: its number from 1, for "alpha".
+        nodata: its value, for "nodata".
+    """
 
     source: str
     alpha_band: int | None = None
@@ -53,19 +60,25 @@ class Validity:
 
 
 class Pyramid:
-    """Reader of three bands and their validity. May be shared by threads; they take turns."""
+    """Reader of three bands and their validity. Thread-safe: a lock serialises reading."""
 
     def __init__(self, path: Path, bands: tuple[int, int, int], validity: Validity) -> None:
-        """Open a tiled GeoTIFF and its overviews, to read ``bands`` (red, green, blue, from 1)."""
+        """Open a tiled GeoTIFF and its overviews.
+
+        Args:
+            path: of the file.
+            bands: numbers of red, green and blue, from 1.
+            validity: how the file marks invalid pixels.
+        """
         self._bands = bands
         self._validity = validity
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         native = _open(path)
         self.levels = [Level(native, native.width, native.height, 1.0, 1.0)]
         for index in range(len(native.overviews(1))):
             dataset = _open(path, overview_level=index)
             scale_x, scale_y = native.width / dataset.width, native.height / dataset.height
-            # a level that is squeezed along one axis only is no overview
+            # a level reduced along one axis only is not an overview
             if 0.8 < scale_x / scale_y < 1.25 or min(dataset.width, dataset.height) < 8:
                 self.levels.append(Level(dataset, dataset.width, dataset.height, scale_x, scale_y))
             else:
@@ -78,11 +91,16 @@ class Pyramid:
             level.dataset.close()
 
     def level_for(self, pixels_x: float, pixels_y: float) -> Level:
-        """Coarsest level that is not coarser than wanted, in native pixels per wanted pixel along each axis."""
-        fitting = [
+        """Return the coarsest level that is fine enough.
+
+        Args:
+            pixels_x: native pixels per requested pixel along x.
+            pixels_y: the same along y.
+        """
+        fine_enough = [
             level for level in self.levels if level.scale_x <= pixels_x * 1.05 and level.scale_y <= pixels_y * 1.05
         ]
-        return fitting[-1] if fitting else self.levels[0]
+        return fine_enough[-1] if fine_enough else self.levels[0]
 
     def read(self, level: Level, box: Box, down: int = 1, across: int = 1) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Read a window of a level, averaged over cells of ``down`` × ``across`` pixels.
@@ -90,15 +108,15 @@ class Pyramid:
         Args:
             level: one of :attr:`levels`.
             box: rows and columns of the level, within its bounds.
-            down: rows of a cell.
-            across: columns of a cell.
+            down: rows per cell.
+            across: columns per cell.
 
         Returns:
-            Raw values H×W×3 of the file's own type, and bool H×W. Only valid pixels are averaged, and a cell is valid
-            when half of it is. A cell that is cut by the end of the image repeats its last pixels.
+            Raw values H×W×3 in the data type of the file, and validity bool H×W. Only valid pixels are averaged; a cell
+            is valid if at least half of its pixels are. Cells cut off by the image border repeat the last pixels.
 
         Raises:
-            rasterio.errors.RasterioError: pixels that cannot be decoded.
+            rasterio.errors.RasterioError: the pixels cannot be decoded.
         """
         pieces = [_averaged(*self._raw(level, strip), down, across) for strip in _strips(box, down)]
         if len(pieces) == 1:
@@ -108,12 +126,12 @@ class Pyramid:
     def _raw(self, level: Level, box: Box) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         top, bottom, left, right = box
         window = Window(left, top, right - left, bottom - top)
-        wanted = list(dict.fromkeys(self._bands))
+        bands = list(dict.fromkeys(self._bands))
         alpha = self._validity.alpha_band
-        with self._turn:
-            planes = level.dataset.read([*wanted, alpha] if alpha else wanted, window=window)
+        with self._lock:
+            planes = level.dataset.read([*bands, alpha] if alpha else bands, window=window)
             mask = level.dataset.read_masks(1, window=window) if self._validity.source == "mask" else None
-        values = cv2.merge([planes[wanted.index(band)] for band in self._bands])
+        values = cv2.merge([planes[bands.index(band)] for band in self._bands])
         if alpha:
             valid = planes[-1] > 0
         elif mask is not None:
@@ -132,19 +150,19 @@ class Pyramid:
 
 def _open(path: Path, **options: int) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # the scene knows its place, the pixels need none
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # the scene holds the georeference
         return rasterio.open(path, driver="GTiff", sharing=False, **options)
 
 
 def _differs(planes: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
-    """Valid unless every band has the nodata value: a dark roof may well have 0 in one band. NaN: see the caller."""
+    """Return False where every band has the nodata value: a dark roof may have 0 in one. NaN: see the caller."""
     if nodata is None or math.isnan(nodata):
         return np.ones(planes.shape[1:], np.bool_)
     with np.errstate(over="ignore"):
-        wanted = np.float32(nodata) if planes.dtype == np.float32 else nodata
-    valid: NDArray[np.bool_] = planes[0] != wanted
+        value = np.float32(nodata) if planes.dtype == np.float32 else nodata
+    valid: NDArray[np.bool_] = planes[0] != value
     for plane in planes[1:]:
-        valid |= plane != wanted
+        valid |= plane != value
     return valid
 
 

@@ -184,8 +184,12 @@ def window_for(pyramid: Pyramid, positions: Positions) -> tuple[Window | None, N
     level = pyramid.level_for(positions.step_x, positions.step_y)
     across = max(1, int(positions.step_x / level.scale_x + 0.55))
     down = max(1, int(positions.step_y / level.scale_y + 0.55))
-    left, right = _span(float(u.min()) + positions.origin_u, float(u.max()) + positions.origin_u, level.scale_x, across, level.width)
-    top, bottom = _span(float(v.min()) + positions.origin_v, float(v.max()) + positions.origin_v, level.scale_y, down, level.height)
+    left, right = _span(
+        float(u.min()) + positions.origin_u, float(u.max()) + positions.origin_u, level.scale_x, across, level.width
+    )
+    top, bottom = _span(
+        float(v.min()) + positions.origin_v, float(v.max()) + positions.origin_v, level.scale_y, down, level.height
+    )
     return Window(level, (top, bottom, left, right), down, across), inside
 
 

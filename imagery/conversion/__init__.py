@@ -1,1 +1,1 @@
-"""Rewrite received images as our own cloud-optimised GeoTIFFs."""
+"""Rewrite received images as cloud-optimised GeoTIFFs."""

@@ -103,13 +103,13 @@ def _date(scene: Scene, name: str, default: dt.date | None, today: dt.date) -> t
 def _remarks(scene: Scene, date: dt.date | None, valid_share: float) -> list[Reason]:
     remarks = []
     if date is None:
-        remarks.append(Reason("the day it was taken is not known", "remark.no_date"))
+        remarks.append(Reason("its acquisition date is unknown", "remark.no_date"))
     if not scene.grey and scene.count > 3 and scene.bands_source.startswith("by the usual order"):
         bands = ", ".join(str(band) for band in scene.bands)
-        words = f"bands {bands} were taken as red, green and blue, {scene.bands_source}"
+        words = f"bands {bands} are used as red, green and blue, {scene.bands_source}"
         remarks.append(Reason(words, "remark.bands", bands=bands))
     if valid_share < _SPARSE_SHARE:
-        remarks.append(Reason(f"only {valid_share:.1%} of it shows ground", "remark.sparse", share=valid_share))
+        remarks.append(Reason(f"only {valid_share:.1%} of its pixels are valid", "remark.sparse", share=valid_share))
     return remarks
 
 
@@ -122,9 +122,9 @@ def _check_copy(scene: Scene, out: Path, limits: Limits, workdir: Path, today: d
     except NotGeoreferenced:
         same_size, shift = True, np.inf
     except ImageError as error:
-        raise OutputError(f"{scene.name} was rewritten, but cannot be read back: {error}") from error
+        raise OutputError(f"{scene.name} was rewritten but cannot be read back: {error}") from error
     if not same_size:
-        raise OutputError(f"{scene.name} was rewritten in another size. Is the disk of {workdir} in order?")
+        raise OutputError(f"{scene.name} was rewritten with the wrong size. Check the disk of {workdir}.")
     if not shift <= _MAX_SHIFT_PX:
         raise ImageError(
             f"{scene.name} is in a coordinate system that cannot be stored in a GeoTIFF. "

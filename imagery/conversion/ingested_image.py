@@ -1,4 +1,4 @@
-"""The result of ingesting an image, as a record and as JSON."""
+"""Record of an ingested image."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from errors import Reason
 
 @dataclass(frozen=True)
 class IngestedImage:
-    """What is known of an image that was rewritten.
+    """An image that was rewritten as a COG.
 
     Attributes:
-        sha256: of the file as it came.
-        object_sha256: of our COG.
-        width, height: pixels.
+        sha256: of the received file.
+        object_sha256: of the COG.
+        width, height: in pixels.
         gsd_m: true metres per pixel.
-        crs: "EPSG:…", or WKT where it has no code.
-        footprint: ground that it shows; longitude, latitude.
+        crs: "EPSG:…", or WKT if it has no code.
+        footprint: outline of the valid pixels; longitude, latitude.
         date, date_source: day of acquisition or None, and "tag NAME", "file name", "given", "folder name" or "unknown".
-        valid_share: of its pixels.
-        remarks: what a person should know, each a sentence without its full stop.
+        valid_share: share of its pixels that is valid, 0…1.
+        remarks: notes for the user, each a sentence without its full stop.
     """
 
     sha256: str
@@ -41,7 +41,7 @@ class IngestedImage:
     remarks: tuple[Reason, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the record as plain JSON."""
         date = self.date and self.date.isoformat()
         remarks = [[remark, remark.told()] for remark in self.remarks]
         return self.__dict__ | {
@@ -52,7 +52,7 @@ class IngestedImage:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """From what :meth:`to_json` gave."""
+        """Read what :meth:`to_json` returned."""
         date = data["date"] and dt.date.fromisoformat(data["date"])
         outline = shapely.from_wkb(data["footprint"])
         remarks = tuple(Reason.of(words, told) for words, told in data["remarks"])

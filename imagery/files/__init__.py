@@ -1,1 +1,1 @@
-"""Untrusted files: format, header limits, safe copies, archives and sidecar files."""
+"""Untrusted files: formats, header limits, isolation, archives and sidecar files."""

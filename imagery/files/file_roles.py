@@ -1,4 +1,4 @@
-"""Which of many files are images, and which are the small text files that say where an image lies."""
+"""Assign roles to the files of a delivery: images, zip files, sidecar files, and files to ignore."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from errors import Reason
-from imagery.files.odm import recognise_odm
+from imagery.files.odm import find_odm_outputs
 
 _ALWAYS_HIDDEN = ("thumbs.db", "desktop.ini", "__macosx")
-_UNREAD = (".ovr", ".aux.xml", ".aux", ".rrd", ".msk")
-_WORLD = ("tfw", "tifw", "tiffw", "jgw", "jpgw", "jpegw", "pgw", "pngw", "j2w", "jp2w", "wpw", "webpw", "wld")
+_IGNORED_SUFFIXES = (".ovr", ".aux.xml", ".aux", ".rrd", ".msk")
+_WORLD_FILES = ("tfw", "tifw", "tiffw", "jgw", "jpgw", "jpegw", "pgw", "pngw", "j2w", "jp2w", "wpw", "webpw", "wld")
 
-NO_REASON = Reason("")
 SHOTS_SUFFIX = "odm"
+_NO_REASON = Reason("")
 
 
 @dataclass(frozen=True)
 class FileRole:
-    """What one file is taken as.
+    """Role of one file.
 
     Attributes:
         name: as given.
-        role: an image is whatever nothing else is known of.
-        world: of an image: the name of its world file; None: there is none.
-        prj: of an image: the name of the file with its coordinate system.
-        shots: of an orthophoto by OpenDroneMap: the name of the file that tells of its photos.
-        reason: of a sidecar or an ignored file, for people.
+        role: "image" unless the name shows another role.
+        world: for an image: name of its world file, or None.
+        prj: for an image: name of the file with its coordinate system, or None.
+        shots: for an orthophoto by OpenDroneMap: name of the file that describes its photos, or None.
+        reason: for a sidecar or an ignored file: why it has this role.
     """
 
     name: str
@@ -36,73 +36,74 @@ class FileRole:
     world: str | None = None
     prj: str | None = None
     shots: str | None = None
-    reason: Reason = NO_REASON
+    reason: Reason = _NO_REASON
 
     @property
     def sidecars(self) -> dict[str, str]:
-        """Of an image: the suffixes under which files are to lie beside it, and their names."""
-        found = {"wld": self.world, "prj": self.prj, SHOTS_SUFFIX: self.shots}
-        return {suffix: name for suffix, name in found.items() if name is not None}
+        """Names of the sidecar files of an image, by the suffix under which they are stored with it."""
+        names = {"wld": self.world, "prj": self.prj, SHOTS_SUFFIX: self.shots}
+        return {suffix: name for suffix, name in names.items() if name is not None}
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file manager would not show a file or a folder it lies in."""
+    """Return whether a file manager hides a file or one of its folders."""
     parts = (part for part in PurePosixPath(name).parts if part != "..")
     return any(part.startswith(".") or part.lower() in _ALWAYS_HIDDEN for part in parts)
 
 
 def assign_file_roles(names: Iterable[str]) -> list[FileRole]:
-    """Match world files and .prj to images by their name without suffix, in the same folder.
+    """Assign roles by name.
 
-    Of an output of OpenDroneMap the orthophoto is an image.
+    World files and .prj belong to the image of the same name, without its suffix, in the same folder. In an output of
+    OpenDroneMap only the orthophoto is an image.
 
     Args:
         names: paths with ``/`` between folders.
 
     Returns:
-        one entry for each that is not hidden, in the order given.
+        one entry per file that is not hidden, in the given order.
     """
-    shown = [name for name in names if not is_hidden(name)]
-    by_lower: dict[str, str] = {}
-    for name in shown:
-        by_lower.setdefault(name.lower(), name)
-    sidecars = [name for name in shown if _suffix(name) in (*_WORLD, "prj")]
-    unread = {name for name in shown if name.lower().endswith(_UNREAD)}
-    orthophotos, left = recognise_odm(shown)
-    shots = {told: name for name, told in orthophotos.items() if told is not None}
+    visible = [name for name in names if not is_hidden(name)]
+    by_lower_case: dict[str, str] = {}
+    for name in visible:
+        by_lower_case.setdefault(name.lower(), name)
+    sidecars = [name for name in visible if _suffix(name) in (*_WORLD_FILES, "prj")]
+    ignored = {name for name in visible if name.lower().endswith(_IGNORED_SUFFIXES)}
+    orthophotos, odm_parts = find_odm_outputs(visible)
+    shots = {shots: image for image, shots in orthophotos.items() if shots is not None}
     images = [
         name
-        for name in shown
-        if name not in unread
+        for name in visible
+        if name not in ignored
         and name not in shots
-        and name not in left
-        and _suffix(name) not in (*_WORLD, "prj", "zip")
+        and name not in odm_parts
+        and _suffix(name) not in (*_WORLD_FILES, "prj", "zip")
     ]
-    found = {name: _of_image(name, by_lower) for name in images}
-    used = {sidecar: image for image, both in found.items() for sidecar in both if sidecar is not None}
-    sorted_out = []
-    for name in shown:
-        if name in found:
-            sorted_out.append(FileRole(name, "image", *found[name], orthophotos.get(name)))
-        elif name in left:
-            sorted_out.append(FileRole(name, "ignored", reason=left[name]))
+    matches = {name: _match_sidecars(name, by_lower_case) for name in images}
+    used = {sidecar: image for image, pair in matches.items() for sidecar in pair if sidecar is not None}
+    roles = []
+    for name in visible:
+        if name in matches:
+            roles.append(FileRole(name, "image", *matches[name], orthophotos.get(name)))
+        elif name in odm_parts:
+            roles.append(FileRole(name, "ignored", reason=odm_parts[name]))
         elif name in shots:
-            sorted_out.append(FileRole(name, "sidecar", reason=_read_with(shots[name])))
-        elif name in unread:
+            roles.append(FileRole(name, "sidecar", reason=_read_with(shots[name])))
+        elif name in ignored:
             reason = Reason(
-                "what GDAL writes beside an image is not read: the image itself holds all that is needed",
+                "auxiliary files of GDAL are not read: the image itself contains everything needed",
                 "beside.unread",
             )
-            sorted_out.append(FileRole(name, "ignored", reason=reason))
+            roles.append(FileRole(name, "ignored", reason=reason))
         elif name in used:
-            sorted_out.append(FileRole(name, "sidecar", reason=_read_with(used[name])))
+            roles.append(FileRole(name, "sidecar", reason=_read_with(used[name])))
         elif name in sidecars:
-            sorted_out.append(
-                FileRole(name, "ignored", reason=Reason("no image of this name lies beside it", "beside.alone"))
+            roles.append(
+                FileRole(name, "ignored", reason=Reason("no image of this name in the same folder", "beside.alone"))
             )
         else:
-            sorted_out.append(FileRole(name, "zip"))
-    return sorted_out
+            roles.append(FileRole(name, "zip"))
+    return roles
 
 
 def _read_with(image: str) -> Reason:
@@ -110,16 +111,16 @@ def _read_with(image: str) -> Reason:
     return Reason(f"read with {name}", "beside.used", name=name)
 
 
-def _of_image(name: str, by_lower: dict[str, str]) -> tuple[str | None, str | None]:
+def _match_sidecars(name: str, by_lower_case: dict[str, str]) -> tuple[str | None, str | None]:
     suffix = _suffix(name)
     stem = name[: len(name) - len(suffix) - 1] if suffix else name
     world = [f"{suffix[0]}{suffix[-1]}w", f"{suffix}w", "wld"] if suffix else ["wld"]
-    return _first(stem, world, by_lower), _first(stem, ["prj"], by_lower)
+    return _first(stem, world, by_lower_case), _first(stem, ["prj"], by_lower_case)
 
 
-def _first(stem: str, suffixes: Sequence[str], by_lower: dict[str, str]) -> str | None:
+def _first(stem: str, suffixes: Sequence[str], by_lower_case: dict[str, str]) -> str | None:
     for suffix in suffixes:
-        found = by_lower.get(f"{stem}.{suffix}".lower())
+        found = by_lower_case.get(f"{stem}.{suffix}".lower())
         if found is not None:
             return found
     return None

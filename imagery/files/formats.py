@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes and never by its name."""
+"""Detect the format of a file by its first bytes, never by its name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PNG = Format("PNG", "PNG", ".png")
 JPEG2000 = Format("JPEG 2000", "JP2OpenJPEG", ".jp2")
 WEBP = Format("WebP", "WEBP", ".webp")
 
-_READ: tuple[tuple[bytes, Format], ...] = (
+_SUPPORTED: tuple[tuple[bytes, Format], ...] = (
     (b"II*\0", TIFF),
     (b"MM\0*", TIFF),
     (b"II+\0", TIFF),
@@ -35,17 +35,17 @@ _READ: tuple[tuple[bytes, Format], ...] = (
     (b"\xff\x4f\xff\x51", JPEG2000),
 )
 
-_TO_TIFF = Reason("Convert it to GeoTIFF in the program that made it and pass that file.", "format.do_tiff")
-_UNPACK = Reason("Unpack it and pass the image that lies in it.", "format.do_unpack")
+_TO_TIFF = Reason("Convert it to GeoTIFF in the program that created it and use that file.", "format.do_tiff")
+_UNPACK = Reason("Unpack it and use the image inside.", "format.do_unpack")
 _EXPORT = Reason("Export the image in it as GeoTIFF.", "format.do_export")
 _TO_PNG = Reason("Save it as PNG.", "format.do_png")
 _FRAMES = Reason("Save single frames of it as JPEG or PNG.", "format.do_frames")
 _FROM_ECW = Reason(
     "Convert it, for example with `gdal_translate IN.ecw OUT.tif -of COG` of a QGIS build.", "format.do_ecw"
 )
-_AGAIN = Reason("Copy it again from where it came from.", "format.do_again")
+_AGAIN = Reason("Copy it again from its source.", "format.do_again")
 
-_REFUSED: tuple[tuple[bytes, Reason, Reason], ...] = (
+_UNSUPPORTED: tuple[tuple[bytes, Reason, Reason], ...] = (
     (b"PK\x03\x04", Reason("a zip archive", "format.zip"), _UNPACK),
     (b"\x1f\x8b", Reason("a gzip archive", "format.gzip"), _UNPACK),
     (b"7z\xbc\xaf\x27\x1c", Reason("a 7z archive", "format.seven_zip"), _UNPACK),
@@ -54,7 +54,7 @@ _REFUSED: tuple[tuple[bytes, Reason, Reason], ...] = (
     (
         b"msid",
         Reason("a MrSID image", "format.mrsid"),
-        Reason("Convert it with `mrsiddecode -i IN.sid -o OUT.tif -of tifg` and pass the GeoTIFF.", "format.do_mrsid"),
+        Reason("Convert it with `mrsiddecode -i IN.sid -o OUT.tif -of tifg` and use the GeoTIFF.", "format.do_mrsid"),
     ),
     (b"ecwp", Reason("an address of ECW images", "format.ecw_address"), _TO_TIFF),
     (b"e\x02", Reason("an ECW image", "format.ecw"), _FROM_ECW),
@@ -87,21 +87,21 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 
 def detect_format(head: bytes, name: str) -> Format:
-    """Tell the format of a file by its first bytes.
+    """Detect the format of a file.
 
     Args:
-        head: the first :data:`HEAD_BYTES` bytes, or all if there are fewer.
-        name: the file's name, for messages only.
+        head: its first :data:`HEAD_BYTES` bytes, or all if there are fewer.
+        name: file name, for messages only.
 
     Raises:
-        ImageError: for everything that is not TIFF, JPEG, PNG, JPEG 2000 or WebP, saying what it is and what to do.
+        ImageError: it is not TIFF, JPEG, PNG, JPEG 2000 or WebP; the message says what it is and what to do.
     """
-    for magic, found in _READ:
+    for magic, file_format in _SUPPORTED:
         if head.startswith(magic):
-            return found
+            return file_format
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return WEBP
-    what, advice = _refused(head)
+    what, advice = _unsupported(head)
     raise ImageError(
         f"{name} is {what}, not one of GeoTIFF, JPEG, PNG, JPEG 2000 or WebP. {advice}",
         "file.format",
@@ -111,10 +111,11 @@ def detect_format(head: bytes, name: str) -> Format:
     )
 
 
-def _refused(head: bytes) -> tuple[Reason, Reason]:
+def _unsupported(head: bytes) -> tuple[Reason, Reason]:
+    """Return what an unsupported file is, and what to do with it."""
     if not head:
         return Reason("an empty file", "format.empty"), _AGAIN
-    for magic, what, advice in _REFUSED:
+    for magic, what, advice in _UNSUPPORTED:
         if head.startswith(magic):
             return what, advice
     if head[4:8] == b"ftyp":
@@ -123,15 +124,15 @@ def _refused(head: bytes) -> tuple[Reason, Reason]:
             return Reason("a HEIC or AVIF photo", "format.heic"), advice
         return Reason("a video", "format.video"), _FRAMES
     if head.startswith(b"RIFF"):
-        return Reason("a video or sound file", "format.sound"), _FRAMES
+        return Reason("a video or audio file", "format.sound"), _FRAMES
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"<"):
         advice = Reason(
-            "A file that only points at images (VRT, WMS, XML) is never followed: pass the image itself.",
+            "Files that only refer to images (VRT, WMS, XML) are not supported: use the image itself.",
             "format.do_not_point",
         )
         return Reason("an XML or HTML text", "format.xml"), advice
     if b"\0" not in head:
-        advice = Reason("Check the name, or copy the image again from where it came from.", "format.do_check")
+        advice = Reason("Check the name, or copy the image again from its source.", "format.do_check")
         return Reason("a text file", "format.text"), advice
     return Reason("of an unknown format", "format.unknown"), _TO_TIFF

@@ -1,6 +1,6 @@
-"""What an image file says about itself, read from its bytes by us before any library is given the file.
+"""Read the raster layout of an image from its header, and check it against limits, before any library opens the file.
 
-A header can ask for gigabytes in a few bytes, and the libraries reserve part of that merely on opening.
+A header of a few bytes can declare gigabytes, and libraries allocate part of that on opening.
 """
 
 from __future__ import annotations
@@ -16,7 +16,16 @@ from imagery.files.limits import GIB, MIB, Limits
 
 @dataclass(frozen=True)
 class RasterLayout:
-    """Size of an image by its header: pixels, bands, bits per sample and the pixels that are decoded in one piece."""
+    """Raster layout that a header declares.
+
+    Attributes:
+        width, height: in pixels.
+        bands: number of bands.
+        bits: per sample.
+        block_width, block_height: pixels of a tile or strip, or of whatever is decoded in one piece.
+        tiled: whether blocks are tiles.
+        overviews: number of overviews in the file.
+    """
 
     width: int
     height: int
@@ -29,32 +38,32 @@ class RasterLayout:
 
     @property
     def decoded_bytes(self) -> int:
-        """Bytes of all samples, decoded."""
+        """Bytes of all decoded pixels."""
         return self.width * self.height * self.bands * ((self.bits + 7) // 8)
 
     @property
     def block_bytes(self) -> int:
-        """Bytes of one block, decoded, all bands together."""
+        """Bytes of one decoded block with all bands."""
         return self.block_width * self.block_height * self.bands * ((self.bits + 7) // 8)
 
 
-def damaged_file(name: str, what: str) -> ImageError:
-    """The error for a file whose structure contradicts itself."""
-    return ImageError(f"{name} is damaged: {what}. Copy it again from where it came from.", "file.damaged", name=name)
+def damaged_file(name: str, problem: str) -> ImageError:
+    """Return the error for a file with an inconsistent structure."""
+    return ImageError(f"{name} is damaged: {problem}. Copy it again from its source.", "file.damaged", name=name)
 
 
-def check_header_limits(declared: RasterLayout, file_size: int, name: str, limits: Limits) -> None:
-    """Hold the declared size against the limits and against the size of the file.
+def check_header_limits(layout: RasterLayout, file_size: int, name: str, limits: Limits) -> None:
+    """Check a declared layout against the limits and the size of the file.
 
     Raises:
-        ImageError: with the first thing that is out of bounds.
+        ImageError: the layout exceeds a limit; the message names the first one.
     """
-    width, height = declared.width, declared.height
+    width, height = layout.width, layout.height
     if width < 1 or height < 1:
         raise damaged_file(name, f"its header declares {width} × {height} pixels")
     if width < 2 or height < 2:
         raise ImageError(
-            f"{name} is {width} × {height} pixels, and at least 2 × 2 are needed to place and compare it.",
+            f"{name} is {width} × {height} pixels, and at least 2 × 2 are needed.",
             "file.too_small",
             name=name,
             width=width,
@@ -63,37 +72,37 @@ def check_header_limits(declared: RasterLayout, file_size: int, name: str, limit
     if width > limits.max_side or height > limits.max_side or width * height > limits.max_pixels:
         raise ImageError(
             f"{name} declares {width:,} × {height:,} pixels, above the limit of {limits.max_side:,} on a side and "
-            f"{limits.max_pixels / 1e9:,.0f} billion in all. Cut it into parts.",
+            f"{limits.max_pixels / 1e9:,.0f} billion in total. Split it.",
             "file.too_large",
             name=name,
             width=width,
             height=height,
             side=limits.max_side,
         )
-    if not 1 <= declared.bands <= limits.max_bands:
+    if not 1 <= layout.bands <= limits.max_bands:
         raise ImageError(
-            f"{name} declares {declared.bands} bands, and 1 to {limits.max_bands} are read. "
+            f"{name} declares {layout.bands} bands, and 1 to {limits.max_bands} are read. "
             "Export the visible bands alone.",
             "file.bands",
             name=name,
-            bands=declared.bands,
+            bands=layout.bands,
             most=limits.max_bands,
         )
-    if declared.block_bytes > limits.max_rewrite_block_bytes:
+    if layout.block_bytes > limits.max_rewrite_block_bytes:
         raise ImageError(
-            f"{name} is stored in blocks of {declared.block_width:,} × {declared.block_height:,} pixels, "
-            f"{declared.block_bytes / GIB:.1f} GiB each, above the limit of {limits.max_rewrite_block_bytes / GIB:.1f} "
+            f"{name} is stored in blocks of {layout.block_width:,} × {layout.block_height:,} pixels, "
+            f"{layout.block_bytes / GIB:.1f} GiB each, above the limit of {limits.max_rewrite_block_bytes / GIB:.1f} "
             "GiB. Convert it with `gdal_translate IN.tif OUT.tif -of COG`.",
             "file.blocks",
             name=name,
-            width=declared.block_width,
-            height=declared.block_height,
+            width=layout.block_width,
+            height=layout.block_height,
         )
-    decoded = declared.decoded_bytes
+    decoded = layout.decoded_bytes
     if decoded > limits.expansion_floor_bytes and decoded > limits.max_expansion * file_size:
         raise ImageError(
             f"{name} has {file_size / MIB:.3g} MiB but declares {decoded / GIB:,.1f} GiB of pixels: it is damaged, "
-            "made to exhaust the machine, or nearly empty. Cut out the part that holds an image.",
+            "malicious, or nearly empty. Crop it to the part that contains an image.",
             "file.sparse",
             name=name,
             size_mib=file_size / MIB,
@@ -102,10 +111,12 @@ def check_header_limits(declared: RasterLayout, file_size: int, name: str, limit
 
 
 def read_raster_layout(handle: BinaryIO, file_format: Format, name: str) -> RasterLayout:
-    """Size from the header of a JPEG, PNG, JPEG 2000 or WebP file (TIFF: see :mod:`imagery.files.tiff_layout`).
+    """Read the layout from the header of a JPEG, PNG, JPEG 2000 or WebP file.
+
+    For TIFF see :mod:`imagery.files.tiff_layout`.
 
     Raises:
-        ImageError: when there is no header where it must be.
+        ImageError: the header is missing, incomplete or inconsistent.
     """
     reader = {JPEG: _jpeg, PNG: _png, JPEG2000: _jpeg2000, WEBP: _webp}[file_format]
     handle.seek(0)
@@ -121,27 +132,27 @@ def _png(handle: BinaryIO) -> RasterLayout:
     head = handle.read(33)
     width, height, depth, colour = struct.unpack(">IIBB", head[16:26])
     if head[12:16] != b"IHDR" or colour not in (0, 2, 3, 4, 6):
-        raise ValueError("its PNG header is not one")
+        raise ValueError("its PNG header is invalid")
     bands = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     _check_png_end(handle)
     return RasterLayout(width, height, bands, depth, width, 1)
 
 
 def _check_png_end(handle: BinaryIO) -> None:
-    """A PNG that was cut off is decoded without an error, black from there, so its last chunk is looked for."""
+    """Check that the last chunk is present: a truncated PNG decodes without an error, with a black lower part."""
     end = b"\0\0\0\0IEND\xaeB`\x82"
     handle.seek(-len(end), 2)
     if handle.read() == end:
         return
     handle.seek(8)
-    for _ in range(1_000_000):  # something may have been appended: follow the chunks
+    for _ in range(1_000_000):  # data may follow the last chunk: walk through the chunks
         head = handle.read(8)
         if len(head) < 8:
             break
         if head[4:] == b"IEND":
             return
         handle.seek(struct.unpack(">I", head[:4])[0] + 4, 1)
-    raise ValueError("it ends before its last chunk, so it is truncated")
+    raise ValueError("its last chunk is missing, so it is truncated")
 
 
 def _jpeg(handle: BinaryIO) -> RasterLayout:
@@ -165,7 +176,7 @@ def _jpeg2000(handle: BinaryIO) -> RasterLayout:
     if handle.read(4) != b"\xff\x4f\xff\x51":
         _seek_codestream(handle)
         if handle.read(4) != b"\xff\x4f\xff\x51":
-            raise ValueError("its JPEG 2000 codestream does not begin with a size")
+            raise ValueError("its JPEG 2000 codestream does not begin with a size marker")
     fields = struct.unpack(">HHIIIIIIIIH", handle.read(38))
     x1, y1, x0, y0, tile_width, tile_height, _, _, bands = fields[2:]
     bits = (handle.read(1)[0] & 0x7F) + 1
@@ -189,17 +200,17 @@ def _seek_codestream(handle: BinaryIO) -> None:
 
 
 def _webp(handle: BinaryIO) -> RasterLayout:
-    """RIFF container with one of three first chunks: lossy, lossless, or extended with a canvas."""
+    """Read a RIFF container whose first chunk is lossy, lossless, or extended (with a canvas size)."""
     head = handle.read(30)
     size = struct.unpack("<I", head[4:8])[0]
     if handle.seek(0, 2) < size + 8:
-        raise ValueError("it ends before its declared length, so it is truncated")
+        raise ValueError("it is shorter than declared, so it is truncated")
     chunk, alpha = head[12:16], False
     if chunk == b"VP8X":
         if head[20] & 0x02:
             raise ValueError("it is an animation, not an image")
         alpha = bool(head[20] & 0x10)
-        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+        width, height = (int.from_bytes(head[offset : offset + 3], "little") + 1 for offset in (24, 27))
     elif chunk == b"VP8L" and head[20] == 0x2F:
         packed = struct.unpack("<I", head[21:25])[0]
         width, height, alpha = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1, bool(packed >> 28 & 1)

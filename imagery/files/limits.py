@@ -1,4 +1,4 @@
-"""How much a file may ask for before it is refused."""
+"""Limits on untrusted image files."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ GIB = 1024 * MIB
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds that a header is held against, and those of the process that rewrites a file.
+    """Limits on headers, and on the sandboxed process that rewrites a file.
 
     Attributes:
         max_side: width and height in pixels.
         max_pixels: width × height. 40 Gpx is a county of 50 × 50 km at 0.25 m.
-        max_bands: bands.
-        max_expansion: decoded bytes per byte of file. Deflate ends at about 1,030, so more is a header that lies or
-            an image without content.
-        expansion_floor_bytes: decoded size below which the expansion does not matter.
-        max_block_bytes: largest tile or strip, decoded, that is read in place; a larger one is rewritten first.
-        max_rewrite_block_bytes: largest tile or strip, decoded, that is accepted at all.
-        in_process_pixels: images up to this size are rewritten here, larger ones in a process of their own.
-        max_rewrite_pixels: largest image that is rewritten.
-        rewrite_seconds: time for it, of the clock and of the processor.
-        rewrite_memory_bytes: address space for it.
-        rewrite_file_bytes: largest file that it may write.
+        max_bands: number of bands.
+        max_expansion: decoded bytes per byte of file. Deflate reaches about 1,030, so a higher ratio means a false
+            header or an image without content.
+        expansion_floor_bytes: decoded size below which ``max_expansion`` does not apply.
+        max_block_bytes: decoded size of the largest tile or strip that is read in place; larger ones are rewritten
+            first.
+        max_rewrite_block_bytes: decoded size of the largest tile or strip that is accepted.
+        in_process_pixels: size up to which images are rewritten in the caller's process; larger ones are sandboxed.
+        max_rewrite_pixels: size of the largest image that is rewritten.
+        rewrite_seconds: wall-clock time for rewriting, and processor time per thread.
+        rewrite_memory_bytes: address space for rewriting.
+        rewrite_file_bytes: size of the largest file that rewriting may create.
     """
 
     max_side: int = 400_000

@@ -1,5 +1,6 @@
-"""The output of OpenDroneMap, known by its layout: the orthophoto is taken, with its day; the rest is no image of the
-ground, or what the orthophoto was made of.
+"""Find outputs of OpenDroneMap by their folder layout.
+
+The orthophoto of an output is an image to ingest; its other files are source photos or do not show the ground.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from errors import Reason
 
 ORTHOPHOTO = "odm_orthophoto/odm_orthophoto.tif"
 SHOTS = "images.json"
-"""Beside the folder of the orthophoto: what OpenDroneMap knows of each photo."""
+"""Next to the folder of the orthophoto: the photos with their metadata."""
 
 PART = Reason("part of an OpenDroneMap output, not an image of the ground", "odm.part")
-PHOTO = Reason("the orthophoto of this OpenDroneMap output was made of it", "odm.photo")
+PHOTO = Reason("a source photo of the orthophoto in this OpenDroneMap output", "odm.photo")
 
 _FOLDERS = re.compile(
     r"odm_\w+|opensfm|mve|entwine_pointcloud|3d_tiles|submodels|micmac|orthophoto_tiles|(dsm|dtm)_tiles"
@@ -28,18 +29,18 @@ _FILES = re.compile(
 _TAKEN = re.compile(rb'"utc_time"\s*:\s*(\d{9,13})(?:\.\d*)?\s*[,}]')  # seconds or milliseconds since 1970
 
 
-def recognise_odm(names: Sequence[str]) -> tuple[dict[str, str | None], dict[str, Reason]]:
+def find_odm_outputs(names: Sequence[str]) -> tuple[dict[str, str | None], dict[str, Reason]]:
     """Find outputs of OpenDroneMap among files.
 
     Args:
         names: paths with ``/`` between folders.
 
     Returns:
-        orthophotos, each with the name of its :data:`SHOTS` if it is there; and what is not taken, with the reason.
+        orthophotos, each with the name of its :data:`SHOTS` or None; and the files to ignore, with the reason.
     """
     known = set(names)
     orthophotos: dict[str, str | None] = {}
-    left: dict[str, Reason] = {}
+    ignored: dict[str, Reason] = {}
     for name in names:
         if name != ORTHOPHOTO and not name.endswith(f"/{ORTHOPHOTO}"):
             continue
@@ -50,16 +51,21 @@ def recognise_odm(names: Sequence[str]) -> tuple[dict[str, str | None], dict[str
             if other.startswith(root) and other not in (name, shots):
                 reason = _reason(PurePosixPath(other.removeprefix(root)).parts)
                 if reason is not None:
-                    left[other] = reason
-    return orthophotos, {name: reason for name, reason in left.items() if name not in orthophotos}
+                    ignored[other] = reason
+    return orthophotos, {name: reason for name, reason in ignored.items() if name not in orthophotos}
 
 
 def flight_day(shots: bytes, zone: dt.tzinfo) -> dt.date | None:
-    """Local day of the flight by :data:`SHOTS`, of which the beginning does; None: it does not tell."""
-    found = _TAKEN.search(shots)
-    if found is None:
+    """Return the local day of the flight, or None if it is not recorded.
+
+    Args:
+        shots: content of :data:`SHOTS`, or its beginning.
+        zone: time zone of the flight.
+    """
+    match = _TAKEN.search(shots)
+    if match is None:
         return None
-    seconds = int(found[1])
+    seconds = int(match[1])
     if seconds > 100_000_000_000:
         seconds //= 1000
     day = dt.datetime.fromtimestamp(seconds, tz=zone).date()
@@ -67,7 +73,7 @@ def flight_day(shots: bytes, zone: dt.tzinfo) -> dt.date | None:
 
 
 def _reason(parts: tuple[str, ...]) -> Reason | None:
-    """Of a path below the root of an output; None: it does not belong to the output."""
+    """Return why a file below the root of an output is ignored, or None if it is not part of the output."""
     if len(parts) == 1:
         return PART if _FILES.fullmatch(parts[0].lower()) else None
     if parts[0].lower() == "images":

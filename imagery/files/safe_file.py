@@ -1,10 +1,10 @@
-"""A stranger's file is made to lie alone, under a name of ours, before any library sees it.
+"""Check an untrusted file, and isolate it from its name and folder before any library opens it.
 
-GDAL takes meaning from names (``/vsicurl/…``, ``GTIFF_DIR:…``) and from neighbours (``.ovr``, ``.aux.xml``, ``.msk``).
-So the path that a person typed goes no further than the functions here: it is opened once as plain bytes, and libraries
-get ``scene.tif`` in a fresh folder. That is a symbolic link and not a hard one: it costs nothing, works across devices
-and on read-only media, and does not touch the original. Size, inode and time are compared again after the file has been
-opened, so a swap in between is noticed.
+GDAL interprets names (``/vsicurl/…``, ``GTIFF_DIR:…``) and opens files next to an image (``.ovr``, ``.aux.xml``,
+``.msk``). So only this module uses the path that a user typed: it reads the first bytes of the file, and libraries
+open ``scene.tif`` in an empty folder. That is a symbolic link, which works across devices and on read-only media and
+leaves the original untouched. Size, inode and time are compared again after the file has been opened, to detect a
+replacement.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _VIRTUAL = re.compile(r"^[/\\]+vsi", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class SafeFile:
-    """A regular file on this machine, as it was when it was first looked at.
+    """A regular local file, as it was when it was checked.
 
     Attributes:
-        path: absolute, links resolved.
-        name: last part of what the person typed.
-        size: bytes.
+        path: absolute, with links resolved.
+        name: last part of the path that the user typed.
+        size: in bytes.
         identity: device, inode, size and time of modification.
-        head: first bytes.
+        head: its first :data:`imagery.files.formats.HEAD_BYTES` bytes.
     """
 
     path: Path
@@ -41,12 +41,12 @@ class SafeFile:
     head: bytes
 
     def check_unchanged(self) -> None:
-        """Raise ImageError when the path no longer points to the very bytes that were examined."""
+        """Raise ImageError if the file was modified or replaced since it was checked."""
         try:
-            same = _identity(self.path.stat()) == self.identity
+            unchanged = _identity(self.path.stat()) == self.identity
         except OSError:
-            same = False
-        if not same:
+            unchanged = False
+        if not unchanged:
             raise ImageError(
                 f"{self.name} changed while it was being opened. Wait until it is complete and try again.",
                 "file.changed",
@@ -55,19 +55,21 @@ class SafeFile:
 
 
 def check_regular_file(path: str | os.PathLike[str]) -> SafeFile:
-    """Look at a file without interpreting its name.
+    """Check that a path is a readable regular file, without interpreting its name.
 
     Args:
-        path: absolute or relative; an leading ``~`` is the home folder.
+        path: absolute or relative; a leading ``~`` is the home folder.
 
     Raises:
-        ImageError: for an address, a virtual path of GDAL, a folder, device or pipe, and a file that cannot be read.
+        ImageError: it is a URL, a virtual path of GDAL, a folder, a device, a pipe, or a file that cannot be read.
     """
     typed = os.fspath(path)
     if "\0" in typed or not typed.strip():
-        raise ImageError("The name of the image is empty or holds a zero byte. Pass the path of a file.")
+        raise ImageError("The name of the image is empty or contains a null byte. Give the path of a file.")
     if _VIRTUAL.match(typed) or _ADDRESS.match(typed):
-        raise ImageError(f"{typed} is an address, and only files on this machine are read. Copy the image here first.")
+        raise ImageError(
+            f"{typed} is an address, and only local files are supported. Copy the image to this machine first."
+        )
     name = Path(typed).name or typed
     try:
         resolved = Path(typed).expanduser().resolve(strict=True)
@@ -82,7 +84,7 @@ def check_regular_file(path: str | os.PathLike[str]) -> SafeFile:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or pipe"
-            raise ImageError(f"{typed} is {kind}, and one image file was expected. Pass the file itself.")
+            raise ImageError(f"{typed} is {kind}; expected one image file. Give the path of the file itself.")
         head = os.read(descriptor, HEAD_BYTES)
     finally:
         os.close(descriptor)
@@ -90,13 +92,13 @@ def check_regular_file(path: str | os.PathLike[str]) -> SafeFile:
 
 
 def isolate_file(file: SafeFile, folder: Path, suffix: str) -> Path:
-    """Make the file appear in an empty folder under a name of ours and return that path."""
-    alone = folder / f"scene{suffix}"
+    """Link a file into an empty folder as ``scene`` plus ``suffix``, and return that path."""
+    isolated = folder / f"scene{suffix}"
     try:
-        alone.symlink_to(file.path)
-    except OSError:  # a system that forbids symbolic links
-        os.link(file.path, alone)
-    return alone
+        isolated.symlink_to(file.path)
+    except OSError:  # the system forbids symbolic links
+        os.link(file.path, isolated)
+    return isolated
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:

@@ -21,7 +21,7 @@ from errors import ImageError, OutputError
 from imagery.files.header_limits import RasterLayout, check_header_limits, damaged_file
 from imagery.files.limits import MIB, Limits
 
-_NUMBER = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}  # the types that sizes and offsets come in
+_NUMBER = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}  # data types of sizes and offsets
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _BANDS, _STRIP_ROWS, _STRIP_COUNTS, _PLANAR = 273, 277, 278, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS, _FORMAT = 322, 323, 324, 325, 339
@@ -51,36 +51,35 @@ class _Tiff:
         if offset < 0 or offset + length > self.size:
             raise damaged_file(
                 self.name,
-                f"{what} should lie at bytes {offset:,} to {offset + length:,}, but the file ends at {self.size:,}",
+                f"{what} should be at bytes {offset:,} to {offset + length:,}, but the file ends at {self.size:,}",
             )
         self.handle.seek(offset)
         return self.handle.read(length)
 
 
 def read_tiff_layout(handle: BinaryIO, size: int, name: str, limits: Limits) -> RasterLayout:
-    """Read every directory of a TIFF or BigTIFF.
+    """Read all directories of a TIFF or BigTIFF and return the layout of the first.
 
     Args:
-        handle: the file, opened for reading bytes.
+        handle: the file, open for reading bytes.
         size: its length in bytes.
         name: for messages.
-        limits: what the first directory may declare.
+        limits: limits on the first directory.
 
     Raises:
-        ImageError: the file is truncated, declares more than is allowed, contradicts itself, or holds something
-            other than a picture of 8, 16 or 32 bits.
+        ImageError: the file is truncated or inconsistent, exceeds the limits, or is not an image of 8, 16 or 32 bits.
     """
     first: RasterLayout | None = None
     overviews = 0
     for tiff, entries in _directories(handle, size, name):
         if first is None:
-            first = _declared(tiff, entries)
+            first = _layout(tiff, entries)
             check_header_limits(first, size, name, limits)
             _check_picture(tiff, entries)
             _check_blocks(tiff, entries, first)
         elif _one(tiff, entries, _SUBFILE, 0) & 7:
-            # overviews and masks of ours; other pages are never read, so they may be as they like
-            level = _declared(tiff, entries)
+            # overviews and masks of the first image; other pages are never read, so they are not checked
+            level = _layout(tiff, entries)
             if level.width > first.width or level.height > first.height:
                 raise damaged_file(name, "an overview in it is larger than the image")
             if level.block_bytes > max(first.block_bytes, 16 * MIB):
@@ -93,21 +92,21 @@ def read_tiff_layout(handle: BinaryIO, size: int, name: str, limits: Limits) -> 
 
 
 def check_written(path: Path) -> None:
-    """Make sure that all of a TIFF of ours is there: GDAL tells nobody what it could not write while it closed a file.
+    """Check that a TIFF was written completely: GDAL does not report errors that occur while it closes a file.
 
     Raises:
-        OutputError: blocks are missing, or the directories; the file is removed.
+        OutputError: blocks or directories are missing; the file is deleted.
     """
     try:
         with path.open("rb") as handle:
             for tiff, entries in _directories(handle, path.stat().st_size, path.name):
-                _check_blocks(tiff, entries, _declared(tiff, entries))
+                _check_blocks(tiff, entries, _layout(tiff, entries))
                 tag = _TILE_COUNTS if _TILE_COUNTS in entries else _STRIP_COUNTS
                 if not _numbers(tiff, entries, tag).all():
-                    raise damaged_file(path.name, "blocks of it are missing")
+                    raise damaged_file(path.name, "some of its blocks are missing")
     except (ImageError, OSError) as error:
         path.unlink(missing_ok=True)
-        raise OutputError(f"{path.name} was not written to its end in {path.parent}. Is there room?") from error
+        raise OutputError(f"{path.name} was not written completely in {path.parent}. Is there room?") from error
 
 
 def _directories(handle: BinaryIO, size: int, name: str) -> Iterator[tuple[_Tiff, _Entries]]:
@@ -122,7 +121,7 @@ def _directories(handle: BinaryIO, size: int, name: str) -> Iterator[tuple[_Tiff
     seen: list[int] = []
     while offset and len(seen) < _MAX_DIRECTORIES:
         if offset in seen:
-            raise damaged_file(name, "its directories form a circle")
+            raise damaged_file(name, "its directories form a loop")
         seen.append(offset)
         entries, offset = _directory(tiff, offset)
         yield tiff, entries
@@ -145,7 +144,7 @@ def _directory(tiff: _Tiff, offset: int) -> tuple[_Entries, int]:
 
 
 def _numbers(tiff: _Tiff, entries: _Entries, tag: int) -> NDArray[np.int64]:
-    """Values of a tag; empty where the directory has none."""
+    """Return the values of a tag; empty if the directory does not have it."""
     if tag not in entries:
         return np.empty(0, np.int64)
     kind, count, field = entries[tag]
@@ -154,8 +153,8 @@ def _numbers(tiff: _Tiff, entries: _Entries, tag: int) -> NDArray[np.int64]:
     dtype = np.dtype(tiff.order + _NUMBER[kind])
     length = count * dtype.itemsize
     if length > len(field):
-        at = struct.unpack(tiff.order + ("Q" if tiff.big else "I"), field)[0]
-        field = tiff.read(at, length, f"the list of TIFF tag {tag}")
+        offset = struct.unpack(tiff.order + ("Q" if tiff.big else "I"), field)[0]
+        field = tiff.read(offset, length, f"the list of TIFF tag {tag}")
     values = np.frombuffer(field[:length], dtype)
     if dtype.itemsize == 8 and values.size and values.max() > np.iinfo(np.int64).max // 4:
         raise damaged_file(tiff.name, f"TIFF tag {tag} holds an impossible number")
@@ -167,13 +166,13 @@ def _one(tiff: _Tiff, entries: _Entries, tag: int, default: int) -> int:
     return default if values is None or not values.size else int(values[0])
 
 
-def _declared(tiff: _Tiff, entries: _Entries) -> RasterLayout:
+def _layout(tiff: _Tiff, entries: _Entries) -> RasterLayout:
     width, height = _one(tiff, entries, _WIDTH, 0), _one(tiff, entries, _HEIGHT, 0)
     bands = _one(tiff, entries, _BANDS, 1)
     bits = _one(tiff, entries, _BITS, 1)
     tiled = _TILE_WIDTH in entries
     block_width = _one(tiff, entries, _TILE_WIDTH, width) if tiled else width
-    # GDAL reads a strip of 2**32 - 1 rows, the default, as one of the whole image
+    # the default strip height of 2**32 - 1 rows means one strip for the entire image
     block_height = _one(tiff, entries, _TILE_HEIGHT if tiled else _STRIP_ROWS, height)
     if not tiled:
         block_height = min(block_height, height)
@@ -188,7 +187,7 @@ def _check_picture(tiff: _Tiff, entries: _Entries) -> None:
     colours = _UNREADABLE_COLOURS.get(_one(tiff, entries, _PHOTOMETRIC, 1))
     if colours:
         raise ImageError(
-            f"{tiff.name} is {colours}, and RGB, grey or palette was expected. Export it as RGB.",
+            f"{tiff.name} is {colours}; expected RGB, grey or palette. Export it as RGB.",
             "file.colours",
             name=tiff.name,
         )
@@ -196,7 +195,7 @@ def _check_picture(tiff: _Tiff, entries: _Entries) -> None:
     if not bits <= {8, 10, 11, 12, 14, 16, 32}:
         shown = ", ".join(str(b) for b in sorted(bits)[:4])
         raise ImageError(
-            f"{tiff.name} has {shown} bits per sample; 8 or 16 bits or 32-bit floating point are read. "
+            f"{tiff.name} has {shown} bits per sample; expected 8 or 16 bits, or 32-bit floating point. "
             "Convert it, for example with `gdal_translate -ot Float32` or `-ot Byte`.",
             "file.bits",
             name=tiff.name,
@@ -204,24 +203,24 @@ def _check_picture(tiff: _Tiff, entries: _Entries) -> None:
         )
 
 
-def _check_blocks(tiff: _Tiff, entries: _Entries, declared: RasterLayout) -> None:
-    """Every tile or strip must be listed and lie inside the file. Offset and length 0 mean: left out, nodata."""
-    tiled = declared.tiled
+def _check_blocks(tiff: _Tiff, entries: _Entries, layout: RasterLayout) -> None:
+    """Check that every tile or strip is listed and inside the file. Offset and length 0: omitted, nodata."""
+    tiled = layout.tiled
     offsets = _numbers(tiff, entries, _TILE_OFFSETS if tiled else _STRIP_OFFSETS)
     lengths = _numbers(tiff, entries, _TILE_COUNTS if tiled else _STRIP_COUNTS)
-    across = -(-declared.width // declared.block_width)
-    down = -(-declared.height // declared.block_height)
-    expected = across * down * (declared.bands if _one(tiff, entries, _PLANAR, 1) == 2 else 1)
+    across = -(-layout.width // layout.block_width)
+    down = -(-layout.height // layout.block_height)
+    expected = across * down * (layout.bands if _one(tiff, entries, _PLANAR, 1) == 2 else 1)
     if offsets.size < expected:
         raise damaged_file(tiff.name, f"it lists {offsets.size:,} of its {expected:,} tiles or strips")
-    if lengths.size != offsets.size:  # some old programs leave the lengths out; then the offsets must do
+    if lengths.size != offsets.size:  # some old programs omit the lengths; then check the offsets alone
         lengths = np.zeros_like(offsets)
     ends = offsets + lengths
     outside = int((ends > tiff.size).sum())
     if outside:
         raise ImageError(
-            f"{tiff.name} is truncated: {outside:,} of its {expected:,} tiles or strips lie beyond the end of the file "
-            f"({int(ends.max()):,} bytes expected, {tiff.size:,} found). Copy it again from where it came from.",
+            f"{tiff.name} is truncated: {outside:,} of its {expected:,} tiles or strips are beyond the end of the file "
+            f"({int(ends.max()):,} bytes expected, {tiff.size:,} found). Copy it again from its source.",
             "file.truncated",
             name=tiff.name,
             expected=int(ends.max()),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import imagery  # noqa: F401  (settings of GDAL before rasterio)
+import imagery  # noqa: F401  (sets GDAL's environment before rasterio is imported)
 
 import numpy as np  # isort: skip
 import pytest
@@ -22,19 +22,19 @@ Save = Callable[..., Path]
 
 @pytest.fixture
 def utm50() -> dict[str, Any]:
-    """Place of a 0.5 m image in UTM zone 50 north."""
+    """Georeference of a 0.5 m image in UTM zone 50 north."""
     return dict(UTM50)
 
 
 @pytest.fixture
 def noise() -> NDArray[np.uint8]:
-    """3×H×W bytes of every brightness, so that an 8-bit image of it is left unstretched."""
+    """Random uint8 3×H×W over the full range, so that it is not stretched as an 8-bit image."""
     return np.random.default_rng(7).integers(1, 255, (3, 96, 128), dtype=np.uint8)
 
 
 @pytest.fixture
 def save(tmp_path: Path) -> Save:
-    """Write bands×H×W to a file and return its path."""
+    """Write an array bands×H×W to a file and return its path."""
 
     def write(
         name: str,
@@ -76,6 +76,7 @@ def save(tmp_path: Path) -> Save:
 
 
 def message_of(path: Path | str, **settings: Any) -> str:
+    """Return the one-line message with which opening an image fails."""
     with pytest.raises(ImageError) as caught:
         open_scene(path, **settings)
     message = str(caught.value)

@@ -1,3 +1,5 @@
+"""Red, green and blue are chosen by request, name, colour interpretation, or the usual order of sensors."""
+
 from __future__ import annotations
 
 import pytest
@@ -8,7 +10,7 @@ from imagery.bands import choose_bands
 GREY = ["gray"]
 
 
-def chosen(names: list[str | None], dtype: str = "uint16", colours: list[str] | None = None) -> tuple[int, int, int]:
+def choose(names: list[str | None], dtype: str = "uint16", colours: list[str] | None = None) -> tuple[int, int, int]:
     return choose_bands(len(names), dtype, colours or ["undefined"] * len(names), names)[0]
 
 
@@ -26,8 +28,8 @@ def chosen(names: list[str | None], dtype: str = "uint16", colours: list[str] | 
         (["红波段", "绿波段", "蓝波段"], (1, 2, 3)),
     ],
 )
-def test_names_tell_the_bands(names: list[str | None], bands: tuple[int, int, int]) -> None:
-    assert chosen(names) == bands
+def test_bands_are_chosen_by_name(names: list[str | None], bands: tuple[int, int, int]) -> None:
+    assert choose(names) == bands
 
 
 @pytest.mark.parametrize(
@@ -42,27 +44,27 @@ def test_names_tell_the_bands(names: list[str | None], bands: tuple[int, int, in
         (13, "uint16", (4, 3, 2)),
     ],
 )
-def test_without_names_the_number_of_bands_tells(count: int, dtype: str, bands: tuple[int, int, int]) -> None:
-    assert chosen([None] * count, dtype) == bands
-    assert chosen([f"Band {i}" for i in range(1, count + 1)], dtype) == bands
+def test_bands_without_names_are_chosen_by_their_number(count: int, dtype: str, bands: tuple[int, int, int]) -> None:
+    assert choose([None] * count, dtype) == bands
+    assert choose([f"Band {i}" for i in range(1, count + 1)], dtype) == bands
 
 
-def test_names_win_over_colours_and_colours_over_numbers() -> None:
+def test_names_override_colours_and_colours_override_the_order() -> None:
     colours = ["red", "green", "blue", "undefined"]
-    assert chosen(["blue", "green", "red", "nir"], colours=colours) == (3, 2, 1)
-    assert chosen([None] * 4, colours=colours) == (1, 2, 3)
+    assert choose(["blue", "green", "red", "nir"], colours=colours) == (3, 2, 1)
+    assert choose([None] * 4, colours=colours) == (1, 2, 3)
 
 
-def test_alpha_is_no_colour() -> None:
-    assert chosen([None, None], "uint8", ["gray", "alpha"]) == (1, 1, 1)
-    assert chosen([None] * 5, "uint16", ["gray", "undefined", "undefined", "undefined", "alpha"]) == (3, 2, 1)
+def test_alpha_is_not_a_colour() -> None:
+    assert choose([None, None], "uint8", ["gray", "alpha"]) == (1, 1, 1)
+    assert choose([None] * 5, "uint16", ["gray", "undefined", "undefined", "undefined", "alpha"]) == (3, 2, 1)
 
 
-def test_what_is_asked_for_wins_when_it_exists() -> None:
+def test_requested_bands_override_all_others_if_they_exist() -> None:
     names: list[str | None] = ["blue", "green", "red", "nir"]
     colours = ["undefined"] * 4
-    assert choose_bands(4, "uint16", colours, names, asked=(4, 3, 2))[0] == (4, 3, 2)
-    assert choose_bands(4, "uint16", colours, names, asked=(4,))[0] == (4, 4, 4)
+    assert choose_bands(4, "uint16", colours, names, requested=(4, 3, 2))[0] == (4, 3, 2)
+    assert choose_bands(4, "uint16", colours, names, requested=(4,))[0] == (4, 4, 4)
     for wrong in ((1, 2, 5), (0, 1, 2), (1, 2), ()):
         with pytest.raises(ImageError, match="bands 1 to 4"):
-            choose_bands(4, "uint16", colours, names, asked=wrong)
+            choose_bands(4, "uint16", colours, names, requested=wrong)

@@ -1,3 +1,5 @@
+"""The acquisition date comes from tags, else from the file name; implausible dates are ignored."""
+
 from __future__ import annotations
 
 import datetime as dt
@@ -27,7 +29,7 @@ TAKEN = dt.date(2023, 4, 17)
         ({"TIFFTAG_DATETIME": "2024:01:01 00:00:00", "SENSING_TIME": "2023-04-17T02:00:00Z"}, "tag SENSING_TIME"),
     ],
 )
-def test_tags_tell_the_date(tags: dict[str, str], source: str) -> None:
+def test_the_date_is_read_from_tags(tags: dict[str, str], source: str) -> None:
     assert acquisition_date(tags, "a.tif", TODAY) == (TAKEN, source)
 
 
@@ -43,7 +45,7 @@ def test_tags_tell_the_date(tags: dict[str, str], source: str) -> None:
         "20230417T023012_B04.jp2",
     ],
 )
-def test_a_name_tells_the_date_when_no_tag_does(name: str) -> None:
+def test_the_date_is_read_from_the_name_if_no_tag_has_one(name: str) -> None:
     assert acquisition_date({}, name, TODAY) == (TAKEN, "file name")
 
 
@@ -53,12 +55,12 @@ def test_implausible_dates_are_ignored(text: str) -> None:
     assert acquisition_date({"TIFFTAG_DATETIME": text}, "20230417.tif", TODAY) == (TAKEN, "file name")
 
 
-def test_tomorrow_may_already_be_today_elsewhere() -> None:
+def test_tomorrow_is_accepted_because_of_the_date_line() -> None:
     assert acquisition_date({}, "20261124.tif", TODAY)[0] == dt.date(2026, 11, 24)
     assert acquisition_date({}, "20261125.tif", TODAY)[0] is None
 
 
-def test_the_scene_carries_it(save: Callable[..., Path], noise: NDArray[np.uint8], utm50: dict[str, Any]) -> None:
+def test_a_scene_has_a_date(save: Callable[..., Path], noise: NDArray[np.uint8], utm50: dict[str, Any]) -> None:
     path = save("20200101.tif", noise, tags={"TIFFTAG_DATETIME": "2023:04:17 10:11:12"}, **utm50)
     with open_scene(path, today=TODAY) as scene:
         assert (scene.date, scene.date_source) == (TAKEN, "tag TIFFTAG_DATETIME")

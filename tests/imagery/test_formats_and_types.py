@@ -1,4 +1,4 @@
-"""What can be opened: formats, types of numbers, numbers of bands, and what is made of them."""
+"""Supported formats, data types and numbers of bands, and how they are read."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ Save = Callable[..., Path]
         ("COG", "a.tif", {"compress": "deflate", "blocksize": 128}),
         ("PNG", "a.png", {}),
         ("JP2OpenJPEG", "a.jp2", {"reversible": "YES", "quality": "100"}),
-        ("GTiff", "named.jpg", {}),  # the first bytes count, not the name
+        ("GTiff", "named.jpg", {}),  # the first bytes decide, not the name
     ],
 )
-def test_lossless_formats_give_their_very_pixels(
+def test_lossless_formats_return_their_exact_pixels(
     save: Save, noise: NDArray[np.uint8], driver: str, name: str, options: dict[str, Any]
 ) -> None:
     path = save(name, noise, driver=driver, **options)
@@ -44,7 +44,7 @@ def test_lossless_formats_give_their_very_pixels(
     assert patch.valid.all()
 
 
-def test_jpeg_gives_nearly_its_pixels(save: Save) -> None:
+def test_jpeg_returns_nearly_its_pixels(save: Save) -> None:
     ramp = np.broadcast_to(np.arange(0, 256, 2, dtype=np.uint8), (3, 96, 128)).copy()
     with open_scene(save("a.jpg", ramp, driver="JPEG", quality=95), gsd=0.5) as scene:
         assert scene.driver == "JPEG"
@@ -52,7 +52,7 @@ def test_jpeg_gives_nearly_its_pixels(save: Save) -> None:
     assert np.abs(difference).max() <= 4
 
 
-def test_jpeg_2000_keeps_its_place(save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]) -> None:
+def test_jpeg_2000_keeps_its_georeference(save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]) -> None:
     path = save("a.jp2", noise, driver="JP2OpenJPEG", **utm50)
     with open_scene(path) as scene:
         assert scene.georeferenced
@@ -76,14 +76,14 @@ def test_one_to_thirteen_bands_of_every_type_are_read(
 
 
 @pytest.mark.parametrize("dtype", ["int32", "uint32", "float64", "complex64", "int8"])
-def test_other_types_are_refused_with_advice(save: Save, utm50: dict[str, Any], dtype: str) -> None:
+def test_other_data_types_are_rejected_with_advice(save: Save, utm50: dict[str, Any], dtype: str) -> None:
     path = save("a.tif", np.ones((1, 40, 48)).astype(dtype), **utm50)
     with pytest.raises(ImageError, match="gdal_translate"):
         open_scene(path)
 
 
 @pytest.mark.parametrize("colours", ["CMYK", "MINISWHITE", "CIELAB"])
-def test_colours_that_are_not_light_are_refused(save: Save, utm50: dict[str, Any], colours: str) -> None:
+def test_colour_models_other_than_rgb_and_grey_are_rejected(save: Save, utm50: dict[str, Any], colours: str) -> None:
     count = {"CMYK": 4, "MINISWHITE": 1, "CIELAB": 3}[colours]
     path = save("a.tif", np.ones((count, 40, 48), np.uint8), photometric=colours, **utm50)
     with pytest.raises(ImageError, match="RGB"):
@@ -100,7 +100,7 @@ def test_a_palette_becomes_colours(save: Save, driver: str) -> None:
     assert np.array_equal(patch.rgb, np.array([table[i][:3] for i in range(3)], np.uint8)[index])
     assert patch.valid.all()
     mean = patch.rgb.reshape(10, 4, 12, 4, 3).mean(axis=(1, 3))
-    assert np.abs(coarse.rgb - mean).max() <= 1  # colours were averaged, not indices
+    assert np.abs(coarse.rgb - mean).max() <= 1  # colours are averaged, not indices
 
 
 def test_grey_is_tripled(save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]) -> None:
@@ -109,7 +109,7 @@ def test_grey_is_tripled(save: Save, noise: NDArray[np.uint8], utm50: dict[str, 
     assert np.array_equal(rgb, np.repeat(noise[0][..., None], 3, axis=2))
 
 
-def test_a_large_picture_is_rewritten_once_by_a_process_with_limits(save: Save, noise: NDArray[np.uint8]) -> None:
+def test_a_large_image_is_rewritten_once_in_a_sandboxed_process(save: Save, noise: NDArray[np.uint8]) -> None:
     mask = np.ones(noise.shape[1:], bool)
     mask[:, :30] = False
     path = save("a.tif", noise, mask=mask, tiled=False, blockysize=96)
@@ -126,7 +126,7 @@ def test_a_tiled_tiff_is_read_in_place(save: Save, noise: NDArray[np.uint8], utm
     path = save("a.tif", noise, **utm50)
     with open_scene(path, limits=limits) as scene:
         assert not scene.rewritten
-    with open_scene(path, limits=limits, resolution=5.0) as scene:  # far below native, and there are no overviews
+    with open_scene(path, limits=limits, resolution=5.0) as scene:  # far below native resolution, without overviews
         assert scene.rewritten
     with open_scene(save("b.tif", noise, overviews=[2], **utm50), limits=limits, resolution=5.0) as scene:
         assert not scene.rewritten
@@ -138,7 +138,7 @@ def test_the_checksum_is_that_of_the_bytes(save: Save, noise: NDArray[np.uint8])
         assert scene.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_relative_paths_and_links_are_fine(
+def test_relative_paths_and_links_are_supported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: Save, noise: NDArray[np.uint8]
 ) -> None:
     save("影像 2023.png", noise, driver="PNG")
@@ -150,7 +150,9 @@ def test_relative_paths_and_links_are_fine(
             assert scene.read(scene.geobox).valid.all()
 
 
-def test_an_image_without_a_place_needs_a_scale(save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]) -> None:
+def test_an_image_without_a_georeference_needs_a_ground_sample_distance(
+    save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]
+) -> None:
     with pytest.raises(ImageError, match="--gsd"):
         open_scene(save("a.png", noise, driver="PNG"))
     path = save("b.tif", noise, transform=utm50["transform"])
@@ -169,13 +171,15 @@ def test_an_image_without_a_place_needs_a_scale(save: Save, noise: NDArray[np.ui
             open_scene(path, gsd=gsd)
 
 
-def test_a_placed_image_keeps_its_own_scale(save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]) -> None:
+def test_a_georeferenced_image_keeps_its_ground_sample_distance(
+    save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]
+) -> None:
     with open_scene(save("a.tif", noise, **utm50), gsd=7.0) as scene:
         assert scene.georeferenced
         assert scene.gsd_m == pytest.approx(0.5, rel=1e-3)
 
 
-def test_control_points_are_named(save: Save, noise: NDArray[np.uint8]) -> None:
+def test_an_image_with_control_points_is_reported_as_not_rectified(save: Save, noise: NDArray[np.uint8]) -> None:
     points = [rasterio.control.GroundControlPoint(r, c, 5e5 + c, 3e6 - r) for r, c in ((0, 0), (0, 90), (90, 0))]
     path = save("a.tif", noise, gcps=points, crs="EPSG:32650")
     with pytest.raises(ImageError, match="not rectified"):

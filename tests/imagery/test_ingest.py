@@ -51,7 +51,7 @@ def ingest(tmp_path: Path) -> Ingest:
     return run
 
 
-def both(original: Path, copy: Path) -> tuple[Scene, Scene]:
+def open_both(original: Path, copy: Path) -> tuple[Scene, Scene]:
     return open_scene(original, today=TODAY), open_scene(copy, today=TODAY)
 
 
@@ -64,20 +64,20 @@ def bands(count: int, dtype: str) -> NDArray[Any]:
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
 @pytest.mark.parametrize("count", [1, 3, 4, 8])
-def test_it_reads_back_as_the_same_image(
+def test_the_copy_reads_as_the_same_image(
     save: Save, ingest: Ingest, utm50: dict[str, Any], count: int, dtype: str
 ) -> None:
     path = save("ortho_20240501.tif", bands(count, dtype), **utm50)
     image, cog = ingest(path)
-    original, copy = both(path, cog)
+    original, copy = open_both(path, cog)
     with original, copy:
         assert copy.geobox == original.geobox
         assert copy.stretch == original.stretch
         assert copy.date == original.date == image.date == dt.date(2024, 5, 1)
         assert (copy.dtype, copy.count) == (dtype, 1 if count == 1 else 3)
-        of, to = original.read(original.geobox), copy.read(copy.geobox)
-    assert np.array_equal(of.rgb, to.rgb)
-    assert to.valid.all()
+        expected, found = original.read(original.geobox), copy.read(copy.geobox)
+    assert np.array_equal(expected.rgb, found.rgb)
+    assert found.valid.all()
 
 
 def invalid_by_nodata(data: NDArray[Any]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def invalid_by_mask(data: NDArray[Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("marked", [invalid_by_nodata, invalid_by_mask])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_what_is_not_valid_stays_so(
+def test_invalid_pixels_stay_invalid(
     save: Save,
     ingest: Ingest,
     utm50: dict[str, Any],
@@ -104,12 +104,12 @@ def test_what_is_not_valid_stays_so(
     data[0, 60:70, 60:70] = 0  # one dark band is not nodata
     path = save("a.tif", data, **utm50, **marked(data))
     image, cog = ingest(path)
-    original, copy = both(path, cog)
+    original, copy = open_both(path, cog)
     with original, copy:
-        of, to = original.read(original.geobox), copy.read(copy.geobox)
-    assert np.array_equal(of.valid, to.valid)
-    assert np.array_equal(of.rgb, to.rgb)
-    assert image.valid_share == to.valid.mean() == 1 - 1600 / (96 * 128)
+        expected, found = original.read(original.geobox), copy.read(copy.geobox)
+    assert np.array_equal(expected.valid, found.valid)
+    assert np.array_equal(expected.rgb, found.rgb)
+    assert image.valid_share == found.valid.mean() == 1 - 1600 / (96 * 128)
 
 
 def test_alpha_becomes_the_mask(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
@@ -137,12 +137,12 @@ def test_a_palette_becomes_colours(save: Save, ingest: Ingest, utm50: dict[str, 
     table = {0: (200, 30, 40, 255), 1: (10, 220, 60, 255), 2: (0, 0, 0, 255)}
     path = save("a.tif", index, colormap=table, nodata=2, **utm50)
     image, cog = ingest(path)
-    original, copy = both(path, cog)
+    original, copy = open_both(path, cog)
     with original, copy:
-        of, to = original.read(original.geobox), copy.read(copy.geobox)
-    assert np.array_equal(of.rgb, to.rgb)
-    assert np.array_equal(to.valid, index < 2)
-    assert image.remarks == ("the day it was taken is not known",)
+        expected, found = original.read(original.geobox), copy.read(copy.geobox)
+    assert np.array_equal(expected.rgb, found.rgb)
+    assert np.array_equal(found.valid, index < 2)
+    assert image.remarks == ("its acquisition date is unknown",)
 
 
 def test_the_copy_is_a_cog_with_averaged_overviews(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
@@ -157,14 +157,14 @@ def test_the_copy_is_a_cog_with_averaged_overviews(save: Save, ingest: Ingest, u
         assert (overview.read() == 100).all()
 
 
-def test_other_tags_and_bands_are_left_behind(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+def test_other_tags_and_bands_are_dropped(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
     path = save("a.tif", bands(8, "uint16"), tags={"SENSING_TIME": "2023-04-17", "OPERATOR": "Wang"}, **utm50)
     image, cog = ingest(path)
     with rasterio.open(cog) as copy:
         assert set(copy.tags()) == {"ACQUISITIONDATE", "AREA_OR_POINT"}
         assert copy.count == 3
     assert (image.date, image.date_source) == (dt.date(2023, 4, 17), "tag SENSING_TIME")
-    assert image.remarks == ("bands 5, 3, 2 were taken as red, green and blue, by the usual order of 8 bands",)
+    assert image.remarks == ("bands 5, 3, 2 are used as red, green and blue, by the usual order of 8 bands",)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_other_tags_and_bands_are_left_behind(save: Save, ingest: Ingest, utm50:
         ("a_20270101.tif", None, (None, "unknown")),
     ],
 )
-def test_the_day_is_that_of_the_file_then_the_given_one_then_that_of_the_folder(
+def test_the_date_is_that_of_the_file_then_the_given_one_then_that_of_the_folder(
     save: Save, ingest: Ingest, utm50: dict[str, Any], name: str, default: dt.date | None, expected: tuple[Any, str]
 ) -> None:
     path = save("received", bands(3, "uint8"), **utm50)
@@ -191,7 +191,7 @@ def lonlat(crs: str, x: float, y: float) -> tuple[float, float]:
     return Transformer.from_crs(crs, "EPSG:4490", always_xy=True).transform(x, y)
 
 
-def test_the_footprint_of_a_whole_image_is_its_frame(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+def test_the_footprint_of_a_fully_valid_image_is_its_frame(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
     image, _ = ingest(save("a.tif", bands(3, "uint8"), **utm50))
     west, north = lonlat("EPSG:32650", 500_000, 3_400_000)
     east, south = lonlat("EPSG:32650", 500_064, 3_399_952)
@@ -206,14 +206,14 @@ def test_the_footprint_follows_the_valid_pixels(save: Save, ingest: Ingest) -> N
     data = np.where(disc, np.random.default_rng(0).integers(1, 250, disc.shape), 0).astype(np.uint8)
     data[1000, 1000:1003] = 0  # a roof as dark as nodata
     data[50, 50] = 7  # a speck
-    place = rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 3_400_000)
-    image, _ = ingest(save("a.tif", data, nodata=0, crs="EPSG:4547", transform=place))
+    transform = rasterio.Affine(0.5, 0, 500_000, 0, -0.5, 3_400_000)
+    image, _ = ingest(save("a.tif", data, nodata=0, crs="EPSG:4547", transform=transform))
     true = shapely.transform(
         shapely.Point(500_600, 3_399_400).buffer(500, quad_segs=64),
         lambda c: np.column_stack(Transformer.from_crs(4547, 4490, always_xy=True).transform(c[:, 0], c[:, 1])),
     )
-    both_together = image.footprint.union(true).area
-    assert image.footprint.intersection(true).area / both_together > 0.99
+    union = image.footprint.union(true).area
+    assert image.footprint.intersection(true).area / union > 0.99
     assert image.footprint.geom_type == "Polygon"
     assert not image.footprint.interiors
     assert shapely.get_num_coordinates(image.footprint) < 300
@@ -226,25 +226,25 @@ def test_speckled_validity_has_a_footprint_of_few_corners(save: Save, ingest: In
     assert shapely.get_num_coordinates(image.footprint) <= 1100
 
 
-def test_a_jpeg_takes_its_place_from_the_text_files_beside_it(
+def test_a_jpeg_is_georeferenced_by_its_sidecar_files(
     tmp_path: Path, save: Save, ingest: Ingest, noise: NDArray[np.uint8]
 ) -> None:
     path = save("image.jpg", noise, driver="JPEG")
     path.with_suffix(".wld").write_text("0.5\n0\n0\n-0.5\n500000.25\n3399999.75\n")
     path.with_suffix(".prj").write_text(CRS.from_epsg(4547).to_wkt("WKT1_ESRI"))
     image, cog = ingest(path)
-    original, copy = both(path, cog)
+    original, copy = open_both(path, cog)
     with original, copy:
         assert np.array_equal(original.read(original.geobox).rgb, copy.read(copy.geobox).rgb)
         assert copy.geobox.affine.almost_equals(original.geobox.affine)
     assert image.footprint.bounds[0] == pytest.approx(lonlat("EPSG:4547", 500_000, 3_400_000)[0], abs=1e-6)
 
 
-def test_a_turned_grid_keeps_its_turn(save: Save, ingest: Ingest) -> None:
-    turned = rasterio.Affine.translation(500_000, 3_400_000) @ rasterio.Affine.rotation(30)
-    path = save("a.tif", bands(3, "uint8"), crs="EPSG:4547", transform=turned @ rasterio.Affine.scale(0.5, -0.5))
+def test_a_rotated_grid_stays_rotated(save: Save, ingest: Ingest) -> None:
+    rotated = rasterio.Affine.translation(500_000, 3_400_000) @ rasterio.Affine.rotation(30)
+    path = save("a.tif", bands(3, "uint8"), crs="EPSG:4547", transform=rotated @ rasterio.Affine.scale(0.5, -0.5))
     image, cog = ingest(path)
-    original, copy = both(path, cog)
+    original, copy = open_both(path, cog)
     with original, copy:
         assert copy.geobox.affine.almost_equals(original.geobox.affine, 1e-6)
     assert image.footprint.area < 0.8 * image.footprint.envelope.area
@@ -252,8 +252,8 @@ def test_a_turned_grid_keeps_its_turn(save: Save, ingest: Ingest) -> None:
 
 def test_a_coordinate_system_without_a_code_is_kept(save: Save, ingest: Ingest) -> None:
     local = "+proj=tmerc +lat_0=0 +lon_0=119.5 +k=1 +x_0=40500000 +y_0=0 +ellps=GRS80 +units=m"
-    place = rasterio.Affine(0.5, 0, 40_500_000, 0, -0.5, 3_400_000)
-    path = save("a.tif", bands(3, "uint8"), crs=local, transform=place)
+    transform = rasterio.Affine(0.5, 0, 40_500_000, 0, -0.5, 3_400_000)
+    path = save("a.tif", bands(3, "uint8"), crs=local, transform=transform)
     image, cog = ingest(path)
     with open_scene(cog) as copy:
         assert "119.5" in copy.geobox.crs.to_wkt()
@@ -262,7 +262,7 @@ def test_a_coordinate_system_without_a_code_is_kept(save: Save, ingest: Ingest) 
 
 
 @pytest.mark.parametrize(("name", "driver"), [("a.png", "PNG"), ("a.tif", "GTiff")])
-def test_an_image_without_a_place_is_refused_with_advice_for_batches(
+def test_an_image_without_a_georeference_is_rejected_with_advice_for_batches(
     save: Save, ingest: Ingest, noise: NDArray[np.uint8], name: str, driver: str
 ) -> None:
     with pytest.raises(ImageError, match=r"no coordinates.*world file") as caught:
@@ -270,7 +270,7 @@ def test_an_image_without_a_place_is_refused_with_advice_for_batches(
     assert "--gsd" not in str(caught.value)
 
 
-def test_the_message_names_the_file_as_the_person_does(tmp_path: Path, ingest: Ingest) -> None:
+def test_the_message_contains_the_users_name_of_the_file(tmp_path: Path, ingest: Ingest) -> None:
     (tmp_path / "0017").write_bytes(b"hello")
     with pytest.raises(ImageError, match=r"^正射影像\.tif is a text file"):
         ingest(tmp_path / "0017", "航飞/正射影像.tif")
@@ -364,7 +364,7 @@ def test_errors_of_a_sandboxed_process_are_raised(ingest: Ingest, save: Save) ->
         ingest(path, sandboxed=True)
 
 
-def test_the_file_itself_is_not_touched(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+def test_the_original_is_not_modified(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
     path = save("a.tif", bands(3, "uint8"), **utm50)
     path.chmod(0o444)
     before = path.stat()
@@ -373,18 +373,16 @@ def test_the_file_itself_is_not_touched(save: Save, ingest: Ingest, utm50: dict[
     assert (before.st_size, before.st_mtime_ns, before.st_ino) == (after.st_size, after.st_mtime_ns, after.st_ino)
 
 
-def test_a_rewrite_leaves_the_memory_for_tiles_of_the_process_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rewriting_does_not_change_gdals_cache_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "strips.tif"
     with rasterio.open(source, "w", driver="GTiff", width=300, height=300, count=3, dtype="uint8") as image:
         image.write(np.full((3, 300, 300), 90, np.uint8))
-    usual, seen, real_open = get_gdal_config("GDAL_CACHEMAX"), [], rasterio.open
+    cache_size, seen, real_open = get_gdal_config("GDAL_CACHEMAX"), [], rasterio.open
 
-    def noting(*arguments: Any, **options: Any) -> Any:
+    def spied(*arguments: Any, **options: Any) -> Any:
         seen.append(get_gdal_config("GDAL_CACHEMAX"))
         return real_open(*arguments, **options)
 
-    monkeypatch.setattr(rasterio, "open", noting)
+    monkeypatch.setattr(rasterio, "open", spied)
     write_tiled_copy(str(source), "GTiff", str(tmp_path / "tiled.tif"), overviews=True)
-    assert set(seen) == {usual}  # it is one for all threads: who sets it for a while takes it from the others
+    assert set(seen) == {cache_size}  # all threads share it

@@ -1,5 +1,8 @@
-"""Where things lie. Truth does not come from the code under test: points on a central meridian have coordinates that
-follow from the length of the meridian arc alone."""
+"""Ground points appear at their exact positions.
+
+The expected values do not come from the code under test: the coordinates of points on a central meridian follow from
+the length of the meridian arc alone.
+"""
 
 from __future__ import annotations
 
@@ -33,21 +36,21 @@ KNOWN_POINTS = {
 
 
 def with_dot(column: float, row: float, height: int = SIDE, width: int = SIDE) -> NDArray[np.uint8]:
-    """Grey 100 with a soft bright dot at a fractional position, corners of pixels at whole numbers."""
+    """Return a grey image with a Gaussian dot at a fractional position; pixel corners have integer coordinates."""
     x, y = np.arange(width) + 0.5 - column, np.arange(height)[:, None] + 0.5 - row
     dot = np.exp(-(x**2 + y**2) / (2 * DOT_SIGMA_PX**2))
     image: NDArray[np.uint8] = np.rint(100 + 150 * dot).astype(np.uint8)
     return image
 
 
-def dot_in(patch: Patch) -> tuple[float, float]:
-    """Column and row of the dot's centre of mass."""
+def find_dot(patch: Patch) -> tuple[float, float]:
+    """Return column and row of the dot's centre of mass."""
     weight = np.clip(patch.rgb[..., 1].astype(float) - 103, 0, None) * patch.valid
     rows, columns = np.mgrid[: weight.shape[0], : weight.shape[1]] + 0.5
     return float((columns * weight).sum() / weight.sum()), float((rows * weight).sum() / weight.sum())
 
 
-def placed(path: Path, image: NDArray[np.uint8], crs: str, transform: Affine, **more: object) -> Path:
+def write_image(path: Path, image: NDArray[np.uint8], crs: str, transform: Affine, **more: object) -> Path:
     height, width = image.shape
     with rasterio.open(
         path, "w", driver="GTiff", height=height, width=width, count=1, dtype="uint8", crs=crs, transform=transform,
@@ -58,7 +61,7 @@ def placed(path: Path, image: NDArray[np.uint8], crs: str, transform: Affine, **
 
 
 def around(x: float, y: float, pixel: float, crs: str, side: int = 90) -> GeoBox:
-    """A north-up grid whose centre lies a little off the point."""
+    """Return a north-up grid whose centre is slightly off the point."""
     corner = (x - pixel * (side / 2 + 3.3), y + pixel * (side / 2 - 2.6))
     return GeoBox((side, side), Affine(pixel, 0, corner[0], 0, -pixel, corner[1]), crs)
 
@@ -69,11 +72,11 @@ def test_a_known_point_appears_in_its_pixel(tmp_path: Path, name: str, coarser: 
     crs, x, y, _, _, pixel = KNOWN_POINTS[name]
     column, row = 97.3, 104.6
     transform = Affine(pixel, 0, x - column * pixel, 0, -pixel, y + row * pixel)
-    path = placed(tmp_path / "dot.tif", with_dot(column, row), crs, transform)
-    wanted = around(x, y, pixel * coarser, crs, side=max(int(90 / coarser), 50))
+    path = write_image(tmp_path / "dot.tif", with_dot(column, row), crs, transform)
+    requested = around(x, y, pixel * coarser, crs, side=max(int(90 / coarser), 50))
     with open_scene(path) as scene:
-        found = dot_in(scene.read(wanted))
-    assert found == pytest.approx(~wanted.affine @ (x, y), abs=0.1)
+        found = find_dot(scene.read(requested))
+    assert found == pytest.approx(~requested.affine @ (x, y), abs=0.1)
 
 
 @pytest.mark.parametrize("coarser", [1.0, 2.0, 3.7])
@@ -85,31 +88,31 @@ def test_a_known_point_appears_in_its_pixel_of_another_system(
     tmp_path: Path, source: str, target: str, coarser: float
 ) -> None:
     crs, x, y, _, _, pixel = KNOWN_POINTS[source]
-    path = placed(
+    path = write_image(
         tmp_path / "dot.tif",
         with_dot(97.3, 104.6),
         crs,
         Affine(pixel, 0, x - 97.3 * pixel, 0, -pixel, y + 104.6 * pixel),
     )
     other, at_x, at_y, _, _, size = KNOWN_POINTS[target]
-    wanted = around(at_x, at_y, size * coarser, other, side=max(int(90 / coarser), 50))
+    requested = around(at_x, at_y, size * coarser, other, side=max(int(90 / coarser), 50))
     with open_scene(path) as scene:
-        found = dot_in(scene.read(wanted))
-    assert found == pytest.approx(~wanted.affine @ (at_x, at_y), abs=0.1)
+        found = find_dot(scene.read(requested))
+    assert found == pytest.approx(~requested.affine @ (at_x, at_y), abs=0.1)
 
 
-def test_overviews_of_odd_size_do_not_move_the_image(tmp_path: Path) -> None:
+def test_overviews_of_odd_size_do_not_shift_the_image(tmp_path: Path) -> None:
     height, width, column, row = 1533, 1747, 1600.4, 1400.7
-    path = placed(
+    path = write_image(
         tmp_path / "dot.tif", with_dot(column, row, height, width), "EPSG:32650", Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6)
     )
     with rasterio.open(path, "r+") as file:
         file.build_overviews([2, 4, 8], rasterio.enums.Resampling.average)
     x, y = 5e5 + column * 0.5, 3.4e6 - row * 0.5
     for coarser in (2.0, 3.7, 4.0, 6.0):
-        wanted = around(x, y, 0.5 * coarser, "EPSG:32650", side=50)
+        requested = around(x, y, 0.5 * coarser, "EPSG:32650", side=50)
         with open_scene(path) as scene:
-            assert dot_in(scene.read(wanted)) == pytest.approx(~wanted.affine @ (x, y), abs=0.1), coarser
+            assert find_dot(scene.read(requested)) == pytest.approx(~requested.affine @ (x, y), abs=0.1), coarser
 
 
 @pytest.mark.parametrize("degrees", [30, 90, 200])
@@ -117,70 +120,70 @@ def test_a_rotated_image_is_read_upright(tmp_path: Path, degrees: float) -> None
     column, row = 97.3, 104.6
     rotated = Affine.translation(500_000, 3_400_000) @ Affine.rotation(degrees) @ Affine.scale(0.5, -0.5)
     x, y = rotated @ (column, row)
-    path = placed(tmp_path / "dot.tif", with_dot(column, row), "EPSG:32650", rotated)
+    path = write_image(tmp_path / "dot.tif", with_dot(column, row), "EPSG:32650", rotated)
     for coarser in (1.0, 3.7):
-        wanted = around(x, y, 0.5 * coarser, "EPSG:32650", side=30)
+        requested = around(x, y, 0.5 * coarser, "EPSG:32650", side=30)
         with open_scene(path) as scene:
             assert scene.gsd_m == pytest.approx(0.5, rel=1e-3)
-            assert dot_in(scene.read(wanted)) == pytest.approx(~wanted.affine @ (x, y), abs=0.1)
+            assert find_dot(scene.read(requested)) == pytest.approx(~requested.affine @ (x, y), abs=0.1)
 
 
 def test_a_rotated_grid_is_filled(tmp_path: Path) -> None:
-    path = placed(tmp_path / "dot.tif", with_dot(100, 100), "EPSG:32650", Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6))
+    path = write_image(tmp_path / "dot.tif", with_dot(100, 100), "EPSG:32650", Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6))
     x, y = 5e5 + 50, 3.4e6 - 50
     affine = Affine.translation(x, y) @ Affine.rotation(25) @ Affine.scale(0.7, -0.7) @ Affine.translation(-30, -22)
     with open_scene(path) as scene:
         patch = scene.read(GeoBox((50, 60), affine, "EPSG:32650"))
-    assert dot_in(patch) == pytest.approx((30, 22), abs=0.1)
+    assert find_dot(patch) == pytest.approx((30, 22), abs=0.1)
     assert patch.valid.all()
 
 
 def test_a_point_pixel_tiff_is_read_half_a_pixel_off_its_tie_point(tmp_path: Path) -> None:
-    # with PixelIsPoint the tie point is the centre of the first pixel; GDAL writes it so, and must be undone on reading
+    # with PixelIsPoint the tie point is the centre of the first pixel: GDAL writes it so, and reading must undo it
     transform = Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6)
     path = tmp_path / "dot.tif"
-    placed(path, with_dot(100, 100), "EPSG:32650", transform)
+    write_image(path, with_dot(100, 100), "EPSG:32650", transform)
     with rasterio.open(path, "r+") as file:
         file.update_tags(AREA_OR_POINT="Point")
     with open_scene(path) as scene:
         assert scene.geobox.affine.almost_equals(transform)
 
 
-def test_a_grid_of_the_scene_itself_returns_its_very_pixels(tmp_path: Path) -> None:
+def test_the_native_grid_returns_the_exact_pixels(tmp_path: Path) -> None:
     image = np.random.default_rng(3).integers(0, 255, (120, 140), dtype=np.uint8)
-    path = placed(tmp_path / "a.tif", image, "EPSG:4547", Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6))
+    path = write_image(tmp_path / "a.tif", image, "EPSG:4547", Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6))
     with open_scene(path) as scene:
         part = scene.read(scene.geobox[13:90, 40:121])
     assert np.array_equal(part.rgb[..., 0], image[13:90, 40:121])
     assert part.valid.all()
 
 
-def test_the_shift_says_which_ground_is_shown(tmp_path: Path) -> None:
-    path = placed(tmp_path / "dot.tif", with_dot(100, 100), "EPSG:32650", Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6))
+def test_the_shift_moves_the_ground_that_is_shown(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "dot.tif", with_dot(100, 100), "EPSG:32650", Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6))
     with open_scene(path) as scene:
         for grid in (scene.geobox, GeoBox((120, 120), Affine(0.8, 0, 5e5, 0, -0.8, 3.4e6), "EPSG:32650")):
-            still = dot_in(scene.read(grid))
+            still = find_dot(scene.read(grid))
             shift = np.zeros((*grid.shape, 2), np.float32)
-            shift[..., 0], shift[..., 1] = 4.25, -2.5  # shows ground that lies right and above
-            moved = dot_in(scene.read(grid, shift))
+            shift[..., 0], shift[..., 1] = 4.25, -2.5  # shows ground to the right and above
+            moved = find_dot(scene.read(grid, shift))
             assert moved == pytest.approx((still[0] - 4.25, still[1] + 2.5), abs=0.05)
 
 
-def test_the_shift_holds_in_another_system_too(tmp_path: Path) -> None:
+def test_the_shift_applies_in_another_coordinate_system(tmp_path: Path) -> None:
     crs, x, y, _, _, pixel = KNOWN_POINTS["longitude and latitude"]
-    path = placed(
+    path = write_image(
         tmp_path / "dot.tif", with_dot(100, 100), crs, Affine(pixel, 0, x - 100 * pixel, 0, -pixel, y + 100 * pixel)
     )
-    wanted = around(500_000, MERIDIAN_ARC, 0.5, "EPSG:4547", side=100)
+    requested = around(500_000, MERIDIAN_ARC, 0.5, "EPSG:4547", side=100)
     shift = np.zeros((100, 100, 2), np.float32)
     shift[..., 0], shift[..., 1] = 6.0, 3.0
     with open_scene(path) as scene:
-        still, moved = dot_in(scene.read(wanted)), dot_in(scene.read(wanted, shift))
+        still, moved = find_dot(scene.read(requested)), find_dot(scene.read(requested, shift))
     assert moved == pytest.approx((still[0] - 6, still[1] - 3), abs=0.1)
 
 
-def test_outside_the_scene_nothing_is_valid(tmp_path: Path) -> None:
-    path = placed(tmp_path / "a.tif", with_dot(100, 100), "EPSG:32650", Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6))
+def test_pixels_outside_the_scene_are_invalid(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "a.tif", with_dot(100, 100), "EPSG:32650", Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6))
     with open_scene(path) as scene:
         half = scene.read(GeoBox((100, 100), Affine(0.5, 0, 5e5 - 25, 0, -0.5, 3.4e6), "EPSG:32650"))
         far = scene.read(GeoBox((10, 10), Affine(0.5, 0, 9e5, 0, -0.5, 1e6), "EPSG:32650"))
@@ -194,17 +197,17 @@ def test_outside_the_scene_nothing_is_valid(tmp_path: Path) -> None:
 
 def test_a_large_request_equals_its_parts(tmp_path: Path) -> None:
     image = np.random.default_rng(3).integers(0, 255, (300, 300), dtype=np.uint8)
-    path = placed(tmp_path / "a.tif", image, "EPSG:4547", Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6))
-    wanted = GeoBox((2100, 2300), Affine(0.0701, 0, 5e5, 0, -0.0701, 3.4e6), "EPSG:4547")
+    path = write_image(tmp_path / "a.tif", image, "EPSG:4547", Affine(0.5, 0, 5e5, 0, -0.5, 3.4e6))
+    requested = GeoBox((2100, 2300), Affine(0.0701, 0, 5e5, 0, -0.0701, 3.4e6), "EPSG:4547")
     with open_scene(path) as scene:
-        whole = scene.read(wanted)
-        part = scene.read(wanted[1900:2100, 2000:2200])
-    difference = np.abs(whole.rgb[1900:2100, 2000:2200].astype(int) - part.rgb)[part.valid]
+        complete = scene.read(requested)
+        part = scene.read(requested[1900:2100, 2000:2200])
+    difference = np.abs(complete.rgb[1900:2100, 2000:2200].astype(int) - part.rgb)[part.valid]
     assert difference.max() <= 2
-    assert np.array_equal(whole.valid[1900:2100, 2000:2200], part.valid)
+    assert np.array_equal(complete.valid[1900:2100, 2000:2200], part.valid)
 
 
-def test_without_a_place_the_grid_is_in_pixels(tmp_path: Path) -> None:
+def test_without_a_georeference_the_grid_is_in_pixels(tmp_path: Path) -> None:
     path = tmp_path / "dot.png"
     with rasterio.open(path, "w", driver="PNG", height=SIDE, width=SIDE, count=1, dtype="uint8") as file:
         file.write(with_dot(80.5, 60.25), 1)
@@ -212,9 +215,9 @@ def test_without_a_place_the_grid_is_in_pixels(tmp_path: Path) -> None:
         assert not scene.georeferenced
         assert scene.gsd_m == 0.25
         assert scene.geobox.crs is None
-        assert dot_in(scene.read(scene.geobox)) == pytest.approx((80.5, 60.25), abs=0.05)
+        assert find_dot(scene.read(scene.geobox)) == pytest.approx((80.5, 60.25), abs=0.05)
         half = GeoBox((100, 100), Affine.scale(2), None)
-        assert dot_in(scene.read(half)) == pytest.approx((40.25, 30.125), abs=0.05)
+        assert find_dot(scene.read(half)) == pytest.approx((40.25, 30.125), abs=0.05)
         with pytest.raises(ValueError, match="in pixels"):
             scene.read(GeoBox((10, 10), Affine.scale(2), "EPSG:4490"))
 
@@ -231,6 +234,6 @@ def test_without_a_place_the_grid_is_in_pixels(tmp_path: Path) -> None:
 def test_the_ground_sample_distance_is_in_true_metres(
     tmp_path: Path, crs: str, pixel: float, x: float, y: float, true: float
 ) -> None:
-    path = placed(tmp_path / "a.tif", with_dot(9, 9), crs, Affine(pixel, 0, x, 0, -pixel, y))
+    path = write_image(tmp_path / "a.tif", with_dot(9, 9), crs, Affine(pixel, 0, x, 0, -pixel, y))
     with open_scene(path) as scene:
         assert scene.gsd_m == pytest.approx(true, rel=4e-3)

@@ -1,3 +1,5 @@
+"""The contrast stretch maps raw values of any sensor to comparable 8-bit images."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,7 +20,7 @@ def samples(low: float, high: float, dtype: str = "uint16") -> NDArray[Any]:
     return np.random.default_rng(2).uniform(low, high, (20_000, 3)).astype(dtype)
 
 
-def test_a_normal_8_bit_image_stays_as_it_is() -> None:
+def test_an_8_bit_image_of_normal_exposure_stays_unchanged() -> None:
     assert measure_stretch(samples(5, 250, "uint8"), "a").identity
     assert measure_stretch(samples(60, 140, "uint8"), "a").identity
 
@@ -32,7 +34,7 @@ def test_a_dark_or_flat_8_bit_image_is_stretched(low: float, high: float) -> Non
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
-def test_raw_values_fill_the_range_whatever_their_scale(dtype: str) -> None:
+def test_raw_values_of_any_scale_fill_the_range(dtype: str) -> None:
     for low, high in ((0.02, 0.4), (300, 900), (8000, 20_000)):
         if high < 1 and dtype != "float32":
             continue
@@ -42,7 +44,7 @@ def test_raw_values_fill_the_range_whatever_their_scale(dtype: str) -> None:
         assert np.abs(seen - truth).max() < 6
 
 
-def test_outliers_do_not_matter() -> None:
+def test_outliers_hardly_change_the_stretch() -> None:
     values = samples(300, 900)
     spoiled = values.copy()
     spoiled[:60] = 65_535
@@ -62,17 +64,17 @@ def test_the_same_ground_looks_the_same_at_another_brightness_and_haze() -> None
 
 def test_a_scene_of_one_colour_keeps_it() -> None:
     values = samples(300, 900)
-    values[:, 2] = 500 + (values[:, 2] % 3)  # blue hardly varies: its noise must not be blown up
+    values[:, 2] = 500 + (values[:, 2] % 3)  # blue hardly varies: its noise must not be amplified
     assert measure_stretch(values, "a").apply(values[None])[..., 2].std() < 4
 
 
-def test_a_scene_of_one_value_is_no_error() -> None:
+def test_a_scene_of_one_value_is_not_an_error() -> None:
     for dtype in ("uint8", "uint16", "float32"):
         values = np.full((500, 3), 7, dtype)
         assert measure_stretch(values, "a").apply(values[None]).shape == (1, 500, 3)
 
 
-def test_values_below_the_dark_end_are_black() -> None:
+def test_values_below_the_low_end_are_black() -> None:
     stretch = Stretch((100, 100, 100), (200, 200, 200))
     for dtype in ("uint16", "int16", "float32"):
         seen = stretch.apply(np.array([[[0, 151, 300], [100, 199, 200]]], dtype))
@@ -80,7 +82,7 @@ def test_values_below_the_dark_end_are_black() -> None:
     assert stretch.apply(np.array([[[-30_000, -1, 32_767]]], np.int16)).tolist() == [[[0, 0, 255]]]
 
 
-def test_nodata_is_not_counted(save: Save, utm50: dict[str, Any]) -> None:
+def test_nodata_is_ignored(save: Save, utm50: dict[str, Any]) -> None:
     values = np.random.default_rng(4).integers(300, 900, (3, 90, 90), dtype=np.uint16)
     values[:, :60] = 0
     with open_scene(save("a.tif", values, nodata=0, **utm50)) as scene:
@@ -88,10 +90,10 @@ def test_nodata_is_not_counted(save: Save, utm50: dict[str, Any]) -> None:
         assert max(scene.stretch.hi) < 910
 
 
-def test_overviews_and_scattered_windows_give_the_same_stretch(
+def test_overviews_and_sample_windows_give_the_same_stretch(
     save: Save, utm50: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagery.scene._SAMPLE_SIDE", 64)  # so that a small image counts as a large one
+    monkeypatch.setattr("imagery.scene._SAMPLE_SIDE", 64)  # so that a small image is sampled like a large one
     monkeypatch.setattr("imagery.scene._SAMPLE_WINDOW", 32)
     rng = np.random.default_rng(4)
     ground = rng.integers(300, 900, (3, 18, 20), dtype=np.uint16).repeat(30, axis=1).repeat(30, axis=2)

@@ -1,4 +1,4 @@
-"""Which pixels hold an image: alpha, mask, nodata and NaN, at every scale."""
+"""Alpha, mask, nodata and NaN mark invalid pixels at every scale."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def expected(noise: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return valid
 
 
-def variants(save: Save, noise: NDArray[np.uint8], valid: NDArray[np.bool_], kind: str, **more: Any) -> Path:
+def save_variant(save: Save, noise: NDArray[np.uint8], valid: NDArray[np.bool_], kind: str, **more: Any) -> Path:
     holes = ~valid
     if kind == "alpha":
         return save("a.tif", np.concatenate([noise, valid[None] * np.uint8(255)]), colours=RGBA, **more)
@@ -68,7 +68,7 @@ def test_holes_are_invalid_and_black_at_every_scale(
     kind: str,
     overviews: list[int] | None,
 ) -> None:
-    path = variants(save, noise, expected, kind, overviews=overviews, **utm50)
+    path = save_variant(save, noise, expected, kind, overviews=overviews, **utm50)
     with open_scene(path) as scene:
         assert scene.mask_source == KINDS[kind]
         native = scene.read(scene.geobox)
@@ -77,13 +77,13 @@ def test_holes_are_invalid_and_black_at_every_scale(
     assert np.array_equal(native.valid, expected)
     assert not native.rgb[~expected].any()
     assert np.array_equal(coarse.valid, expected[::4, ::4])
-    # what is left was not mixed with the hole: noise of mean 128 averaged over 16 pixels
+    # the valid pixels are not mixed with the hole: noise of mean 128 averaged over 16 pixels
     assert coarse.rgb[coarse.valid].min() > 50
     assert not moved.valid[HOLE].any()
     assert moved.valid.sum() >= expected.sum() - 70
 
 
-def test_a_value_of_nodata_in_one_band_is_a_colour(save: Save, utm50: dict[str, Any]) -> None:
+def test_the_nodata_value_in_one_band_is_a_colour(save: Save, utm50: dict[str, Any]) -> None:
     values = np.random.default_rng(0).integers(1, 255, (3, 40, 40), dtype=np.uint8)
     values[0, 5:10] = 0
     values[:, 20:25] = 0
@@ -108,13 +108,15 @@ def test_values_of_holes_do_not_leak_into_their_neighbours(save: Save, utm50: di
 
 
 @pytest.mark.parametrize("kind", ["alpha", "mask", "nodata", "NaN alone"])
-def test_an_image_of_nothing_is_refused(save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any], kind: str) -> None:
-    path = variants(save, noise, np.zeros(noise.shape[1:], bool), kind, **utm50)
+def test_an_image_without_valid_pixels_is_rejected(
+    save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any], kind: str
+) -> None:
+    path = save_variant(save, noise, np.zeros(noise.shape[1:], bool), kind, **utm50)
     with pytest.raises(ImageError, match="all nodata"):
         open_scene(path)
 
 
-def test_infinite_values_are_no_image(save: Save, utm50: dict[str, Any]) -> None:
+def test_infinite_values_are_invalid(save: Save, utm50: dict[str, Any]) -> None:
     values = np.random.default_rng(0).random((3, 40, 40), np.float32)
     values[1, 3, 3] = np.inf
     with open_scene(save("a.tif", values, **utm50)) as scene:

@@ -1,3 +1,5 @@
+"""World files and .prj georeference images that have no coordinates of their own."""
+
 from __future__ import annotations
 
 import os
@@ -14,9 +16,9 @@ from errors import ImageError
 from imagery import open_scene
 
 Save = Callable[..., Path]
-# centre of the first pixel, so the corner lies at 500000, 3400000
+# centre of the first pixel, so its corner is at 500000, 3400000
 WORLD = "0.5\n0\n0\n-0.5\n500000.25\n3399999.75\n"
-PLACE = Affine(0.5, 0, 500_000, 0, -0.5, 3_400_000)
+TRANSFORM = Affine(0.5, 0, 500_000, 0, -0.5, 3_400_000)
 PRJ = CRS.from_epsg(4547).to_wkt("WKT1_ESRI")
 
 
@@ -33,26 +35,26 @@ PRJ = CRS.from_epsg(4547).to_wkt("WKT1_ESRI")
         ("a.png", "PNG", "a.wld"),
     ],
 )
-def test_a_world_file_and_a_prj_give_the_place(
+def test_a_world_file_and_a_prj_georeference_an_image(
     tmp_path: Path, save: Save, noise: NDArray[np.uint8], image: str, driver: str, world: str
 ) -> None:
     path = save(image, noise, driver=driver)
     (tmp_path / world).write_text(WORLD)
     (tmp_path / "a.prj").write_text(PRJ)
     with open_scene(path) as scene:
-        assert scene.geobox.affine.almost_equals(PLACE)
+        assert scene.geobox.affine.almost_equals(TRANSFORM)
         assert scene.geobox.crs.to_epsg() == 4547
         assert scene.gsd_m == pytest.approx(0.5, rel=1e-3)
 
 
-def test_the_place_in_the_image_wins(tmp_path: Path, save: Save, noise: NDArray[np.uint8]) -> None:
-    path = save("a.tif", noise, crs="EPSG:32650", transform=PLACE @ Affine.translation(100, 100))
+def test_the_georeference_in_the_image_overrides_them(tmp_path: Path, save: Save, noise: NDArray[np.uint8]) -> None:
+    path = save("a.tif", noise, crs="EPSG:32650", transform=TRANSFORM @ Affine.translation(100, 100))
     (tmp_path / "a.tfw").write_text(WORLD)
     with open_scene(path) as scene:
-        assert scene.geobox.affine.almost_equals(PLACE @ Affine.translation(100, 100))
+        assert scene.geobox.affine.almost_equals(TRANSFORM @ Affine.translation(100, 100))
 
 
-def test_a_world_file_alone_needs_a_system(tmp_path: Path, save: Save, noise: NDArray[np.uint8]) -> None:
+def test_a_world_file_alone_needs_a_coordinate_system(tmp_path: Path, save: Save, noise: NDArray[np.uint8]) -> None:
     path = save("a.png", noise, driver="PNG")
     (tmp_path / "a.pgw").write_text(WORLD)
     with pytest.raises(ImageError, match="no coordinate system"):
@@ -76,7 +78,7 @@ def test_a_world_file_alone_needs_a_system(tmp_path: Path, save: Save, noise: ND
         ("1 " * 5000, "longer than"),
     ],
 )
-def test_a_bad_world_file_is_refused(
+def test_an_invalid_world_file_is_rejected(
     tmp_path: Path, save: Save, noise: NDArray[np.uint8], text: str, expected: str
 ) -> None:
     path = save("a.png", noise, driver="PNG")

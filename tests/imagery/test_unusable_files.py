@@ -1,4 +1,4 @@
-"""Files that are no images, or not whole: refused by name with advice, and nothing is left behind."""
+"""Unusable files are rejected with their name and advice, and no temporary file is left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Save = Callable[..., Path]
 
 
 def exif_with_zero_denominators() -> bytes:
-    """Exposure time 1/0 and a position of 0/0 degrees, and a date that can still be used."""
+    """Return EXIF with an exposure time of 1/0, a position of 0/0 degrees, and a valid date."""
     date = b"2023:04:17 10:11:12\0"
     exif = struct.pack("<H", 2)
     exif += struct.pack("<HHII", 0x829A, 5, 1, 200) + struct.pack("<HHII", 0x9003, 2, 20, 216) + bytes(4)
@@ -39,7 +39,7 @@ def exif_with_zero_denominators() -> bytes:
     return b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block
 
 
-def test_exif_with_zero_denominators_does_no_harm(tmp_path: Path, save: Save, noise: NDArray[np.uint8]) -> None:
+def test_exif_with_zero_denominators_is_harmless(tmp_path: Path, save: Save, noise: NDArray[np.uint8]) -> None:
     plain = save("plain.jpg", noise, driver="JPEG").read_bytes()
     path = tmp_path / "photo.jpg"
     path.write_bytes(plain[:2] + exif_with_zero_denominators() + plain[2:])
@@ -67,7 +67,7 @@ def test_exif_with_zero_denominators_does_no_harm(tmp_path: Path, save: Save, no
         (b"\0\x01\x02\x03nothing known", "unknown"),
     ],
 )
-def test_what_is_no_image_is_refused_by_name_with_advice(tmp_path: Path, head: bytes, word: str) -> None:
+def test_other_files_are_rejected_by_name_with_advice(tmp_path: Path, head: bytes, word: str) -> None:
     path = tmp_path / "image.tif"
     path.write_bytes(head)
     message = message_of(path, gsd=0.5)
@@ -75,7 +75,7 @@ def test_what_is_no_image_is_refused_by_name_with_advice(tmp_path: Path, head: b
     assert message.startswith("image.tif is ")
 
 
-def test_a_zip_is_refused(tmp_path: Path, save: Save, noise: NDArray[np.uint8]) -> None:
+def test_a_zip_is_rejected(tmp_path: Path, save: Save, noise: NDArray[np.uint8]) -> None:
     with zipfile.ZipFile(tmp_path / "image.tif", "w") as archive:
         archive.write(save("inside.tif", noise), "inside.tif")
     assert "zip" in message_of(tmp_path / "image.tif")
@@ -101,25 +101,25 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
         (float("nan"), 0, 5e5, 0, -1, 3e6),
     ],
 )
-def test_a_degenerate_geotransform_is_refused(
+def test_a_degenerate_geotransform_is_rejected(
     save: Save, noise: NDArray[np.uint8], transform: tuple[float, ...]
 ) -> None:
     path = save("flat.tif", noise, crs="EPSG:32650", transform=rasterio.Affine(*transform))
     assert "degenerate" in message_of(path)
 
 
-def test_a_place_outside_of_the_world_is_refused(save: Save, noise: NDArray[np.uint8]) -> None:
+def test_a_position_outside_the_world_is_rejected(save: Save, noise: NDArray[np.uint8]) -> None:
     path = save("far.tif", noise, crs="EPSG:4326", transform=rasterio.Affine(1, 0, 3e6, 0, -1, 5e6))
     assert "not a valid position" in message_of(path)
 
 
-def test_a_decoder_that_takes_too_much_is_stopped(save: Save, noise: NDArray[np.uint8]) -> None:
+def test_a_decoder_that_exceeds_its_limits_is_stopped(save: Save, noise: NDArray[np.uint8]) -> None:
     path = save("a.jp2", noise, driver="JP2OpenJPEG")
     message = message_of(path, gsd=0.5, limits=Limits(rewrite_file_bytes=1000))
     assert "decoded" in message
 
 
-def test_nothing_is_left_behind(tmp_path: Path, save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]) -> None:
+def test_no_temporary_file_is_left(tmp_path: Path, save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]) -> None:
     work = tmp_path / "work"
     work.mkdir()
     good, bad = save("good.jp2", noise, driver="JP2OpenJPEG"), save("bad.tif", noise[0] * 0, nodata=0, **utm50)
@@ -131,7 +131,7 @@ def test_nothing_is_left_behind(tmp_path: Path, save: Save, noise: NDArray[np.ui
     assert good.exists()
 
 
-def test_a_file_that_changes_under_our_hands_is_noticed(
+def test_a_file_that_changes_while_it_is_open_is_detected(
     save: Save, noise: NDArray[np.uint8], utm50: dict[str, Any]
 ) -> None:
     path = save("ortho.tif", noise, **utm50)
@@ -142,9 +142,7 @@ def test_a_file_that_changes_under_our_hands_is_noticed(
 
 
 @pytest.mark.parametrize("kind", ["lossy", "lossless", "extended"])
-def test_webp_is_measured_by_its_header_and_a_cut_one_is_refused(
-    tmp_path: Path, noise: NDArray[np.uint8], kind: str
-) -> None:
+def test_webp_is_read_and_a_truncated_one_is_rejected(tmp_path: Path, noise: NDArray[np.uint8], kind: str) -> None:
     image = Image.fromarray(np.moveaxis(noise, 0, 2) if noise.shape[0] <= 4 else noise)
     if kind == "extended":
         image.putalpha(255)
