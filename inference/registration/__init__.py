@@ -1,1 +1,1 @@
-"""Registration of two dates: coarse to fine, robust, local."""
+"""Image registration of two dates: robust, coarse to fine, with local distortion."""

@@ -1,4 +1,4 @@
-"""What a person may set about registration, and what comes out of it."""
+"""Settings and result of a registration."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from numpy.typing import NDArray
 from inference.registration.shift_field import ShiftField
 
 IDENTITY_PX = 0.02
-"""A field that nowhere moves further than this is no movement: well below what can be measured."""
+"""Largest shift of a field that counts as the identity; well below measurement precision."""
 
 
 @dataclass(frozen=True)
 class AlignSettings:
-    """What a person may change about registration.
+    """Settings of a registration.
 
     Attributes:
-        search_m: largest shift looked for, in metres on the ground.
-        search_px: the same in pixels of the common grid; the larger of the two holds. The only one for pairs in pixels.
-        max_rotation_deg: largest rotation looked for.
-        max_scale_error: largest deviation of the scale from 1 looked for.
-        max_residual_px: median remaining shift above which the pair is refused. A detector's F1 of .941 in register
-            falls to .909 at 2 px and .826 at 4 px.
-        min_trusted: least share of the textured windows on the finest level that must find their match. Unrelated
-            images reach a tenth.
-        overview_px: longest side of the overview that gives the first guess.
+        search_m: search range for shifts, metres on the ground.
+        search_px: search range in pixels of the common grid. The larger of the two ranges applies; pairs without
+            coordinates use only this one.
+        max_rotation_deg: search range for rotations.
+        max_scale_error: search range for deviations of the scale from 1.
+        max_residual_px: median residual above which the pair is refused. A detector's F1 of .941 in register drops to
+            .909 at 2 px and .826 at 4 px.
+        min_trusted: least share of the textured windows on the finest level that must be matched. Unrelated images
+            reach 0.1.
+        overview_px: longest side of the overview for the coarse registration.
         window_px: side of a matching window; smaller on small images.
-        max_windows: windows along each axis on the finest level, at most.
-        local: let the field bend; else affine only.
-        accept_featureless: go on unaligned, with no residual, when *both* images of a placed pair show next to no
-            texture (open water, snow). When one shows texture and the other none (haze, cloud), the pair is refused.
+        max_windows: largest number of windows along each axis on the finest level.
+        local: model local distortion; False for affine only.
+        accept_featureless: accept a pair without registration and residual when *both* georeferenced images show almost
+            no texture (open water, snow). If only one of them lacks texture (haze, cloud), the pair is refused.
     """
 
     search_m: float = 30.0
@@ -50,21 +51,20 @@ class AlignSettings:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Where the earlier image lies on the later one, and how well that is known.
+    """Registration of the earlier image to the later one, and its accuracy.
 
     All lengths are pixels of the common grid.
 
     Attributes:
         usable: whether the pair can be compared.
-        reason: why not; for a usable pair that could not be measured, that it was not; else None.
-        residual_px: median length of the remaining shift over windows that took no part in the fit, read through the
-            correction. None when not measured.
-        residual_p90_px: its 90th percentile.
-        residual_before_px: median length of the shift over the same windows without any correction.
-        windows_used: windows on the finest level whose match was trusted.
+        reason: why the pair is not usable, or why a usable pair could not be measured; else None.
+        residual_px: median remaining shift after correction, over windows held out of the fit. None if not measured.
+        residual_p90_px: 90th percentile of the same shifts.
+        residual_before_px: median shift over the same windows without correction.
+        windows_used: windows on the finest level with a trusted match.
         windows_tried: windows on the finest level with enough valid ground on both dates.
-        max_shift_px: longest shift on the grid.
-        field: the shift field; zero when nothing was measured.
+        max_shift_px: largest shift on the grid.
+        field: shift field; zero if not measured.
     """
 
     usable: bool
@@ -78,20 +78,20 @@ class Alignment:
     field: ShiftField
 
     def shift(self, rows: slice, cols: slice) -> NDArray[np.float32] | None:
-        """Shift (H, W, 2) as (dx, dy) for a block of the common grid, for ``before.read(geobox, shift)``.
+        """Return the shift (H, W, 2) as (dx, dy) of a block of the common grid, for ``before.read(geobox, shift)``.
 
-        The earlier image's ground at (column + dx, row + dy) is what the later image shows at (column, row). Slices
-        need both ends and may reach beyond the grid (a halo). A pixel's value does not depend on the block. None when
-        nothing moves.
+        The ground that the later image shows at (column, row) is at (column + dx, row + dy) in the earlier one. Slices
+        need both ends and may reach beyond the grid (a halo). The value of a pixel does not depend on the block. None
+        for the identity.
         """
         if self.max_shift_px < IDENTITY_PX:
             return None
         columns = np.arange(cols.start, cols.stop, dtype=np.float64)
-        lines = np.arange(rows.start, rows.stop, dtype=np.float64)
-        return self.field.raster(columns, lines)
+        row_indices = np.arange(rows.start, rows.stop, dtype=np.float64)
+        return self.field.raster(columns, row_indices)
 
     def summary(self) -> dict[str, Any]:
-        """For ``scan.json``: plain numbers, rounded so that the same input gives the same bytes."""
+        """Values for ``scan.json``, rounded so that the same input gives the same bytes."""
 
         def rounded(value: float | None) -> float | None:
             return None if value is None else round(value, 3)

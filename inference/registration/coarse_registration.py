@@ -1,7 +1,7 @@
-"""The first guess: one shift, rotation and scale for the whole scene, by vote of all windows together.
+"""Coarse registration: one shift, rotation and scale for the whole scene, voted for by all windows.
 
-No window has to be right by itself: for each rotation and scale the similarity surfaces of all windows are laid over
-each other as that rotation and scale would place them, and the shift at which the sum is highest is taken.
+For each candidate rotation and scale, the similarity surfaces of all windows are displaced accordingly and summed; the
+highest peak of all sums gives the transform. No single window has to be matched correctly.
 """
 
 from __future__ import annotations
@@ -18,79 +18,81 @@ Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Vote:
-    """Outcome of the vote, in pixels of the level.
+class CoarseTransform:
+    """A similarity transform and the quality of its estimate, in pixels of the level.
 
     Attributes:
-        shift: (dx, dy) at the middle.
-        linear: (2, 2) matrix; ``shift + (x, y) @ linear`` is the shift at (x, y) from the middle.
-        clear: height of the peak over what the same hypothesis gives elsewhere, in standard deviations of that.
-        at_limit: the peak lies on the rim of the search area.
+        shift: (dx, dy) at the centre.
+        linear: (2, 2) matrix; ``shift + (x, y) @ linear`` is the shift at (x, y) from the centre.
+        peak_to_sidelobe: height of the peak above the mean of the correlation elsewhere, in standard deviations.
+        at_limit: whether the peak lies on the border of the search area.
     """
 
     shift: Float64
     linear: Float64
-    clear: float
+    peak_to_sidelobe: float
     at_limit: bool
 
 
-def allowance(half_diagonal: float, rotation_deg: float, scale_error: float) -> int:
-    """Pixels by which the most distant window may move by rotation and scale alone."""
+def max_displacement(half_diagonal: float, rotation_deg: float, scale_error: float) -> int:
+    """Return the displacement of the most distant window, in pixels, by rotation and scale alone."""
     return math.ceil(half_diagonal * (math.radians(rotation_deg) + scale_error))
 
 
-def hypotheses(half_diagonal: float, rotation_deg: float, scale_error: float) -> list[Float64]:
-    """Linear parts (2, 2) to try: their steps move the most distant window by at most about three pixels."""
+def candidate_transforms(half_diagonal: float, rotation_deg: float, scale_error: float) -> list[Float64]:
+    """Return linear parts (2, 2) to try; one step displaces the most distant window by about three pixels at most."""
     step = 3.0 / max(half_diagonal, 1.0)
 
-    def spread(limit: float) -> Float64:
+    def steps(limit: float) -> Float64:
         count = math.ceil(limit / step)
         return np.linspace(-limit, limit, 2 * count + 1) if limit > 0 else np.zeros(1)
 
     out = []
-    for turn in spread(math.radians(rotation_deg)):
-        for grow in spread(scale_error):
-            a, b = (1.0 + grow) * math.cos(turn) - 1.0, (1.0 + grow) * math.sin(turn)
+    for angle in steps(math.radians(rotation_deg)):
+        for scale_change in steps(scale_error):
+            a, b = (1.0 + scale_change) * math.cos(angle) - 1.0, (1.0 + scale_change) * math.sin(angle)
             out.append(np.array([[a, b], [-b, a]]))
-    # The smallest motion first: it wins where several explain the windows equally well.
+    # smallest motion first: it wins where several fit equally well
     return sorted(out, key=lambda linear: float(np.abs(linear).sum()))
 
 
-def vote(surfaces: Float32, where: Float64, reach: int, tries: list[Float64], blur: float) -> Vote:
-    """Let windows vote.
+def estimate_transform(
+    surfaces: Float32, positions: Float64, search: int, candidates: list[Float64], blur_px: float
+) -> CoarseTransform:
+    """Estimate the transform that most windows agree on.
 
     Args:
         surfaces: (n, 2r+1, 2r+1) similarity, mean removed.
-        where: (n, 2) position (x, y) of the windows from the middle of the level.
-        reach: largest shift at the middle, in pixels of the level.
-        tries: linear parts, see :func:`hypotheses`.
-        blur: sigma by which the surfaces are softened, in pixels.
+        positions: (n, 2) positions (x, y) of the windows from the centre of the level.
+        search: largest shift at the centre, in pixels of the level.
+        candidates: linear parts, see :func:`candidate_transforms`.
+        blur_px: sigma of the Gaussian blur of the surfaces, in pixels.
     """
     radius = surfaces.shape[-1] // 2
-    soft = np.stack([cv2.GaussianBlur(one, (0, 0), blur) for one in surfaces])
-    side = 2 * reach + 1
+    blurred = np.stack([cv2.GaussianBlur(surface, (0, 0), blur_px) for surface in surfaces])
+    side = 2 * search + 1
     best: tuple[float, Float32, Float64] | None = None
-    for linear in tries:
-        move = np.rint(where @ linear).astype(int)
-        start = np.clip(radius - reach + move, 0, 2 * (radius - reach))
+    for linear in candidates:
+        displacement = np.rint(positions @ linear).astype(int)
+        start = np.clip(radius - search + displacement, 0, 2 * (radius - search))
         total = np.zeros((side, side), np.float32)
-        for one, (x, y) in zip(soft, start, strict=True):
-            total += one[y : y + side, x : x + side]
-        top = float(total.max())
-        if best is None or top > best[0] * 1.0001:
-            best = (top, total, linear)
+        for surface, (x, y) in zip(blurred, start, strict=True):
+            total += surface[y : y + side, x : x + side]
+        peak = float(total.max())
+        if best is None or peak > best[0] * 1.0001:
+            best = (peak, total, linear)
     if best is None:
-        raise ValueError("no hypothesis to vote on")
-    top, total, linear = best
+        raise ValueError("no candidate transform given")
+    peak, total, linear = best
     y, x = np.unravel_index(int(total.argmax()), total.shape)
-    elsewhere = total.copy()
-    elsewhere[max(0, y - 4) : y + 5, max(0, x - 4) : x + 5] = -np.inf
-    others = elsewhere[np.isfinite(elsewhere)]
-    if not others.size:
-        others = total.ravel()
-    return Vote(
-        shift=np.array([x - reach, y - reach], np.float64),
+    masked = total.copy()
+    masked[max(0, y - 4) : y + 5, max(0, x - 4) : x + 5] = -np.inf
+    sidelobe = masked[np.isfinite(masked)]
+    if not sidelobe.size:
+        sidelobe = total.ravel()
+    return CoarseTransform(
+        shift=np.array([x - search, y - search], np.float64),
         linear=linear,
-        clear=(top - float(others.mean())) / (float(others.std()) + 1e-9),
+        peak_to_sidelobe=(peak - float(sidelobe.mean())) / (float(sidelobe.std()) + 1e-9),
         at_limit=bool(x in (0, side - 1) or y in (0, side - 1)),
     )

@@ -1,7 +1,7 @@
-"""From the offsets of many windows to one smooth shift field, whatever a part of the windows says.
+"""Robust fit of a smooth shift field to the offsets of many windows.
 
-Every fit is an *increment* on the field found so far and shrinks to nothing where there are no trusted windows: the
-coarser field stays there. How freely the field may bend is chosen by leaving each window out once.
+Every fit is an *increment* on the field so far and vanishes where there are no trusted windows, so that the coarser
+field remains there. The stiffness of the field is chosen by leave-one-out cross-validation.
 """
 
 from __future__ import annotations
@@ -13,49 +13,52 @@ from inference.registration.shift_field import Lattice, ShiftField
 
 Float64 = NDArray[np.float64]
 
-STIFFNESS = (30.0, 3.0, 0.3, 0.04, 0.008, 0.0015)
-"""Bending penalties tried, stiffest first, in units of one window's weight."""
+BENDING_PENALTIES = (30.0, 3.0, 0.3, 0.04, 0.008, 0.0015)
+"""Candidate bending penalties, stiffest first, in units of one window's weight."""
 
-SPARE_GAIN = 0.95
-"""A freer field is taken only where it lowers the left-out error to this part of the stiffer one's."""
+MIN_IMPROVEMENT = 0.95
+"""A less stiff field must reduce the leave-one-out error at least to this fraction of the stiffer one's."""
 
-HOLD = 0.02
-"""Pull of the remainder to zero, in units of one window's weight."""
+RIDGE = 0.02
+"""Ridge penalty that pulls the remainder to zero, in units of one window's weight."""
 
-FINEST_SCALE_PX = 0.15
-"""Spread of offsets (level pixels) below which no window counts as an outlier: the precision of matching itself."""
+MATCHING_PRECISION_PX = 0.15
+"""Precision of matching, in pixels of the level; deviations within it are not outliers."""
 
 
 def _biweight(length: Float64, scale: float) -> Float64:
-    """Tukey's weights: 1 at 0, 0 beyond ``scale``."""
-    part = np.clip(1.0 - (length / scale) ** 2, 0.0, None)
-    return np.asarray(part * part)
+    """Return Tukey's biweight: 1 at 0, 0 beyond ``scale``."""
+    root = np.clip(1.0 - (length / scale) ** 2, 0.0, None)
+    return np.asarray(root * root)
 
 
 def _median(values: Float64, weight: Float64) -> float:
-    """Weighted median."""
+    """Return the weighted median."""
     order = np.argsort(values)
     total = np.cumsum(weight[order])
     return float(values[order][np.searchsorted(total, total[-1] / 2.0)])
 
 
-def agreed_offset(offset: Float64, weight: Float64, radius: float) -> Float64:
-    """The offset (2,) that most of the weight lies around, within ``radius``: the mode, not the mean."""
-    gap = np.linalg.norm(offset[:, None] - offset[None, :], axis=2)
-    support = (_biweight(gap, radius) * weight[None, :]).sum(axis=1)
+def offset_mode(offset: Float64, weight: Float64, radius: float) -> Float64:
+    """Return the mode (2,) of offsets: the centre of most of the weight within ``radius``."""
+    distance = np.linalg.norm(offset[:, None] - offset[None, :], axis=2)
+    support = (_biweight(distance, radius) * weight[None, :]).sum(axis=1)
     near = _biweight(np.linalg.norm(offset - offset[support.argmax()], axis=1), radius) * weight
     return np.asarray((offset * near[:, None]).sum(axis=0) / near.sum())
 
 
-def fit_affine(where: Float64, offset: Float64, weight: Float64, radius: float) -> tuple[Float64, Float64]:
-    """Robust affine through offsets (n, 2) at positions (n, 2) scaled to about ±1.
+def fit_affine(positions: Float64, offset: Float64, weight: Float64, radius: float) -> tuple[Float64, Float64]:
+    """Fit a robust affine transform to offsets (n, 2) at positions (n, 2), scaled to about ±1.
 
-    Starts at the agreed offset and tightens; with fewer than eight windows in agreement only a shift is fitted.
-    Returns coefficients (3, 2) and the robust weights (n,).
+    The fit starts at the mode of the offsets and tightens its outlier threshold. With fewer than eight inliers it is a
+    pure shift.
+
+    Returns:
+        coefficients (3, 2) and robust weights (n,).
     """
     coefficients = np.zeros((3, 2))
-    coefficients[0] = agreed_offset(offset, weight, radius)
-    design = np.column_stack([np.ones(len(where)), where])
+    coefficients[0] = offset_mode(offset, weight, radius)
+    design = np.column_stack([np.ones(len(positions)), positions])
     robust = weight
     for cut in (1.5, 1.2, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0):
         length = np.linalg.norm(offset - design @ coefficients, axis=1)
@@ -63,12 +66,12 @@ def fit_affine(where: Float64, offset: Float64, weight: Float64, radius: float) 
         if near.sum() <= 0.0:
             break
         spread = 1.48 * _median(length, near)
-        robust = weight * _biweight(length, float(np.clip(4.0 * spread, 6.0 * FINEST_SCALE_PX, cut * radius)))
+        robust = weight * _biweight(length, float(np.clip(4.0 * spread, 6.0 * MATCHING_PRECISION_PX, cut * radius)))
         if robust.sum() <= 0.0:
             break
         terms = 3 if np.count_nonzero(robust > 0.05) >= 8 else 1
         part = design[:, :terms]
-        # A light ridge on the slopes: windows on one line do not tell the slope across it.
+        # small ridge on the slopes: windows on one line do not determine the slope across it
         ridge = np.diag([0.0, 0.05, 0.05][:terms])
         normal = part.T @ (part * robust[:, None]) + ridge
         coefficients = np.zeros((3, 2))
@@ -77,9 +80,9 @@ def fit_affine(where: Float64, offset: Float64, weight: Float64, radius: float) 
 
 
 def _penalty(rows: int, columns: int, aspect: float) -> Float64:
-    """Bending of a lattice (thin plate in finite differences) with a little stretching: (n, n).
+    """Return the penalty matrix (n, n) of a lattice: thin-plate bending in finite differences and slight stretching.
 
-    ``aspect`` is the spacing of columns over that of rows: bending counts by distance on the ground, not by node.
+    ``aspect`` is the spacing of columns over that of rows; it makes bending isotropic on the ground.
     """
     number = np.arange(rows * columns).reshape(rows, columns)
     total = np.zeros((rows * columns, rows * columns))
@@ -100,47 +103,57 @@ def _penalty(rows: int, columns: int, aspect: float) -> Float64:
     return total
 
 
-def widened(lattice: Lattice) -> Lattice:
-    """The lattice with one more ring of nodes around it, so that the field ends beyond the image and not inside."""
+def padded_lattice(lattice: Lattice) -> Lattice:
+    """Return the lattice with an additional ring of nodes, so that the field extends beyond the image."""
     x0, y0 = lattice.x0 - lattice.dx, lattice.y0 - lattice.dy
     return Lattice(x0, y0, lattice.dx, lattice.dy, lattice.columns + 2, lattice.rows + 2)
 
 
-def fit_remainder(offset: Float64, weight: Float64, lattice: Lattice, radius: float, worth_px: float) -> Float64 | None:
-    """Smooth remainder on the :func:`widened` lattice (rows + 2, columns + 2, 2), or None.
+def fit_remainder(
+    offset: Float64, weight: Float64, lattice: Lattice, radius: float, min_rms_px: float
+) -> Float64 | None:
+    """Fit a smooth remainder to what the affine part leaves.
 
-    ``offset`` (rows, columns, 2) is what the affine leaves, ``weight`` (rows, columns) its trust. None where leaving
-    windows out shows that bending does not help, or where less than ``worth_px`` is left.
+    Args:
+        offset: (rows, columns, 2) offsets left by the affine part.
+        weight: (rows, columns) trust.
+        lattice: positions of the windows.
+        radius: largest deviation of an inlier.
+        min_rms_px: least root mean square of the offsets that justifies a remainder.
+
+    Returns:
+        nodes (rows + 2, columns + 2, 2) on :func:`padded_lattice`; None if the offsets are smaller than ``min_rms_px``
+        or cross-validation shows that a remainder does not help.
     """
     if np.count_nonzero(weight) < 9 or min(lattice.rows, lattice.columns) < 2:
         return None
-    wide = widened(lattice)
-    said = np.pad(offset, ((1, 1), (1, 1), (0, 0))).reshape(-1, 2)
+    padded = padded_lattice(lattice)
+    values = np.pad(offset, ((1, 1), (1, 1), (0, 0))).reshape(-1, 2)
     trust = np.pad(weight, 1).ravel()
     total = trust.sum()
-    penalty = _penalty(wide.rows, wide.columns, lattice.dx / lattice.dy)
-    length = np.linalg.norm(said, axis=1)
-    # One fixed cap for all candidates: else the candidate that calls most windows outliers would win.
-    cap = float(np.clip(3.0 * _median(length, trust), 4.0 * FINEST_SCALE_PX, radius))
+    penalty = _penalty(padded.rows, padded.columns, lattice.dx / lattice.dy)
+    length = np.linalg.norm(values, axis=1)
+    # a fixed cap for all candidates: otherwise the one that rejects most windows as outliers would win
+    cap = float(np.clip(3.0 * _median(length, trust), 4.0 * MATCHING_PRECISION_PX, radius))
     best: Float64 | None = None
     lowest = float((trust * np.minimum(length, cap) ** 2).sum() / total)
-    if lowest < worth_px**2:
+    if lowest < min_rms_px**2:
         return None
-    nodes = np.zeros_like(said)
-    for stiffness in STIFFNESS:
-        left_out = length
-        for _ in range(3):  # each stiffness starts from what the stiffer one found
-            gap = np.linalg.norm(said - nodes, axis=1)
-            scale = float(np.clip(6.0 * _median(gap, trust), 6.0 * FINEST_SCALE_PX, radius))
-            robust = trust * _biweight(gap, scale)
-            inverse = np.linalg.inv(np.diag(robust + HOLD) + stiffness * penalty)
-            nodes = inverse @ (said * robust[:, None])
+    nodes = np.zeros_like(values)
+    for stiffness in BENDING_PENALTIES:
+        loo_error = length
+        for _ in range(3):  # each stiffness starts from the solution of the stiffer one
+            residual = np.linalg.norm(values - nodes, axis=1)
+            scale = float(np.clip(6.0 * _median(residual, trust), 6.0 * MATCHING_PRECISION_PX, radius))
+            robust = trust * _biweight(residual, scale)
+            inverse = np.linalg.inv(np.diag(robust + RIDGE) + stiffness * penalty)
+            nodes = inverse @ (values * robust[:, None])
             influence = np.clip(np.diag(inverse) * robust, 0.0, 0.99)
-            left_out = np.linalg.norm(said - nodes, axis=1) / (1.0 - influence)
-        score = float((trust * np.minimum(left_out, cap) ** 2).sum() / total)
-        if score < SPARE_GAIN * lowest:
+            loo_error = np.linalg.norm(values - nodes, axis=1) / (1.0 - influence)
+        score = float((trust * np.minimum(loo_error, cap) ** 2).sum() / total)
+        if score < MIN_IMPROVEMENT * lowest:
             best, lowest = nodes, score
-    return None if best is None else best.reshape(wide.rows, wide.columns, 2)
+    return None if best is None else best.reshape(padded.rows, padded.columns, 2)
 
 
 def refine_field(
@@ -150,18 +163,19 @@ def refine_field(
     weight: Float64,
     zoom: float,
     radius: float,
-    worth_px: float | None,
+    min_rms_px: float | None,
 ) -> ShiftField:
-    """The field improved by the offsets of the windows of a lattice.
+    """Return the field refined by the offsets of a lattice of windows.
 
     Args:
-        field: the field under which the windows were read.
-        lattice: where the windows lie, in pixels of the common grid.
-        offset: (rows, columns, 2) total shift that each window says, in pixels of the common grid.
+        field: field with which the windows were read.
+        lattice: positions of the windows, in pixels of the common grid.
+        offset: (rows, columns, 2) total shift measured by each window, in pixels of the common grid.
         weight: (rows, columns) trust.
-        zoom: pixels of the common grid per pixel of the level: sets the precision to be expected.
-        radius: how far, in pixels of the level, a window may stray from the others and still count.
-        worth_px: the field bends where the affine part leaves more than this, in pixels of the level; None: never.
+        zoom: pixels of the common grid per pixel of the level; determines the expected precision.
+        radius: largest deviation of an inlier from the others, in pixels of the level.
+        min_rms_px: least root mean square, in pixels of the level, of what the affine part leaves that justifies a
+            local remainder; None for affine only.
     """
     points = lattice.points()
     flat_weight = weight.ravel().astype(np.float64)
@@ -169,14 +183,14 @@ def refine_field(
         return field
     increment = (offset.reshape(-1, 2) - field.at(points)) / zoom
     half = max(field.centre[0], field.centre[1], 1.0)
-    where = (points - np.asarray(field.centre)) / half
-    coefficients, _ = fit_affine(where, increment, flat_weight, radius)
+    positions = (points - np.asarray(field.centre)) / half
+    coefficients, _ = fit_affine(positions, increment, flat_weight, radius)
     affine = field.affine + zoom * np.vstack([coefficients[:1], coefficients[1:] / half])
-    left = increment - np.column_stack([np.ones(len(where)), where]) @ coefficients
+    rest = increment - np.column_stack([np.ones(len(positions)), positions]) @ coefficients
     nodes = None
-    if worth_px is not None:
-        nodes = fit_remainder(left.reshape(offset.shape), weight, lattice, radius, worth_px)
+    if min_rms_px is not None:
+        nodes = fit_remainder(rest.reshape(offset.shape), weight, lattice, radius, min_rms_px)
     if nodes is None:
         return ShiftField(field.centre, affine, field.lattice, field.nodes)
-    old = field.on(widened(lattice))
-    return ShiftField(field.centre, affine, old.lattice, np.asarray(old.nodes) + zoom * nodes)
+    previous = field.resampled(padded_lattice(lattice))
+    return ShiftField(field.centre, affine, previous.lattice, np.asarray(previous.nodes) + zoom * nodes)

@@ -1,7 +1,7 @@
-"""The shift field: where, in the earlier image, the ground of each pixel of the later image lies.
+"""Shift field: position in the earlier image of each pixel of the later image.
 
-A field is an affine part plus a smooth remainder on a coarse lattice of nodes. It is a plain function of the pixel's
-own coordinates, so its value does not depend on the block in which it is asked for.
+A field is an affine part plus a smooth remainder on a coarse lattice of nodes. It is a function of pixel coordinates
+alone, so its values do not depend on blocks.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Lattice:
     """Regular positions of windows and nodes in pixels of the common grid.
 
     Attributes:
-        x0, y0: position of the first node (column, row), pixel centres at whole numbers.
+        x0, y0: position (column, row) of the first node; pixel centres are at whole numbers.
         dx, dy: spacing; positive.
-        columns, rows: how many.
+        columns, rows: number of nodes along each axis.
     """
 
     x0: float
@@ -44,15 +44,16 @@ class Lattice:
         return self.y0 + self.dy * np.arange(self.rows, dtype=np.float64)
 
     def points(self) -> Float64:
-        """All positions (x, y) row by row: (rows * columns, 2)."""
+        """Return all positions (x, y), row by row: (rows * columns, 2)."""
         ys, xs = np.meshgrid(self.ys, self.xs, indexing="ij")
         return np.stack([xs.ravel(), ys.ravel()], axis=1)
 
 
 def cubic_taps(at: Float64, start: float, step: float, count: int) -> tuple[NDArray[np.intp], Float64]:
-    """Four Catmull-Rom taps per position on a lattice axis; held constant beyond its ends.
+    """Return the four Catmull-Rom taps per position on a lattice axis, constant beyond its ends.
 
-    Returns indices (n, 4) and weights (n, 4), which sum to 1.
+    Returns:
+        indices (n, 4) and weights (n, 4), which sum to 1.
     """
     u = np.clip((at - start) / step, 0.0, count - 1.0)
     base = np.minimum(np.floor(u).astype(np.intp), max(count - 2, 0))
@@ -76,10 +77,10 @@ class ShiftField:
     ``shift(x, y) = affine[0] + affine[1] * (x - cx) + affine[2] * (y - cy) + remainder(x, y)``
 
     Attributes:
-        centre: (cx, cy), the middle of the grid.
+        centre: (cx, cy), the centre of the grid.
         affine: (3, 2); rows: constant, per pixel of x, per pixel of y; columns: dx, dy.
-        lattice: positions of the nodes, or None when there is no remainder.
-        nodes: (rows, columns, 2) remainder at the nodes, Catmull-Rom between them, constant beyond them.
+        lattice: positions of the nodes; None without remainder.
+        nodes: (rows, columns, 2) remainder at the nodes; Catmull-Rom between them, constant beyond them.
     """
 
     centre: tuple[float, float]
@@ -88,12 +89,12 @@ class ShiftField:
     nodes: Float64 | None = None
 
     def affine_at(self, points: Float64) -> Float64:
-        """The affine part at points (n, 2) → (n, 2)."""
+        """Return the affine part at points: (n, 2) → (n, 2)."""
         offset = points - np.asarray(self.centre)
         return np.asarray(self.affine[0] + offset @ self.affine[1:])
 
     def remainder_at(self, points: Float64) -> Float64:
-        """The smooth remainder at points (n, 2) → (n, 2)."""
+        """Return the smooth remainder at points: (n, 2) → (n, 2)."""
         if self.lattice is None or self.nodes is None:
             return np.zeros((len(points), 2))
         grid = self.lattice
@@ -103,14 +104,14 @@ class ShiftField:
         return np.asarray(np.einsum("ny,nx,nyxc->nc", wy, wx, taps))
 
     def at(self, points: Float64) -> Float64:
-        """Shift at scattered points (n, 2) as (x, y) → (n, 2) as (dx, dy)."""
+        """Return the shift at scattered points: (n, 2) as (x, y) → (n, 2) as (dx, dy)."""
         return self.affine_at(points) + self.remainder_at(points)
 
     def raster(self, xs: Float64, ys: Float64) -> Float32:
-        """Shift on the product of columns ``xs`` and rows ``ys`` → (len(ys), len(xs), 2) float32.
+        """Return the shift at all combinations of columns ``xs`` and rows ``ys``: (len(ys), len(xs), 2) float32.
 
-        Separable, and without any sum whose order depends on the block, so a pixel's value is the same to the last bit
-        whatever block it is asked in. A few rows at a time, so that they stay in the cache.
+        The computation is separable, and the order of its sums does not depend on the block: a pixel has bit-identical
+        values in all blocks. Rows are processed in strips that fit the CPU cache.
         """
         width = len(xs)
         along = (self.affine[0] + np.outer(xs - self.centre[0], self.affine[1])).astype(np.float32)
@@ -127,25 +128,25 @@ class ShiftField:
         step = max(1, 8192 // max(width, 1))
         for top in range(0, len(ys), step):
             rows = slice(top, top + step)
-            part = out[rows]
+            strip = out[rows]
             for axis in (0, 1):
-                np.add(along[:, axis], down[rows, axis, None], out=part[:, axis::2])
+                np.add(along[:, axis], down[rows, axis, None], out=strip[:, axis::2])
             if bands is not None:
                 for tap in range(4):
-                    line = bands[taps[rows, tap]]
-                    line *= weights[rows, tap, None]
-                    part += line
+                    band = bands[taps[rows, tap]]
+                    band *= weights[rows, tap, None]
+                    strip += band
         return out.reshape(len(ys), width, 2)
 
-    def on(self, lattice: Lattice) -> ShiftField:
-        """The same field with its remainder sampled at the nodes of another lattice."""
+    def resampled(self, lattice: Lattice) -> ShiftField:
+        """Return the field with its remainder resampled to the nodes of another lattice."""
         nodes = self.remainder_at(lattice.points()).reshape(lattice.rows, lattice.columns, 2)
         return ShiftField(self.centre, self.affine, lattice, nodes)
 
-    def settled(self) -> ShiftField:
-        """The same field with its numbers cut to what can be measured, so that a repeated scan gives the same bytes.
+    def quantized(self) -> ShiftField:
+        """Return the field rounded to measurement precision, so that repeated scans give the same bytes.
 
-        Linear algebra libraries round the last bits differently from run to run, with the place of arrays in memory.
+        The last bits of linear algebra results differ between runs, depending on the memory alignment of arrays.
         """
         pixels, slopes = 2.0**-12, 2.0**-30
         affine = np.concatenate(
@@ -168,16 +169,16 @@ class ShiftField:
 
     @property
     def is_zero(self) -> bool:
-        """No shift anywhere."""
+        """Whether the field is the identity."""
         return self.nodes is None and not self.affine.any()
 
-    def longest(self, width: int, height: int) -> float:
-        """Length in pixels of the longest shift on a raster of this size, sampled at 33 × 33 points."""
+    def max_length(self, width: int, height: int) -> float:
+        """Return the length in pixels of the longest shift on a raster of this size, sampled at 33 × 33 points."""
         xs, ys = np.linspace(0, width - 1, 33), np.linspace(0, height - 1, 33)
         field = self.raster(xs, ys)
         return float(np.hypot(field[..., 0], field[..., 1]).max())
 
 
 def identity_field(width: int, height: int) -> ShiftField:
-    """No shift anywhere on a raster of this size."""
+    """Return the identity field of a raster of this size."""
     return ShiftField(((width - 1) / 2.0, (height - 1) / 2.0), np.zeros((3, 2)))

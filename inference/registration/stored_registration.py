@@ -1,4 +1,4 @@
-"""The registration that a scan stored with its plan, read back to say where the earlier image shows a place."""
+"""Registration stored with a scan plan: locates a place in the earlier image."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from inference.array_file import unpack
 from inference.registration.shift_field import Lattice, ShiftField
 from inference.scan_plan_file import SCHEMA
 
-_FARTHEST_M = 500.0  # a shift longer than this is no registration
+_MAX_SHIFT_M = 500.0  # longer shifts are implausible
 
 
 @dataclass(frozen=True)
 class StoredRegistration:
-    """Where, in the earlier image, the ground of the later one lies.
+    """Position in the earlier image of the ground of the later one.
 
     Attributes:
         field: shift in pixels of the common grid.
-        to_ground: pixels of the grid → coordinates in ``crs``.
-        crs: of the grid, like ``EPSG:32650``.
+        to_ground: transform from grid pixels to coordinates in ``crs``.
+        crs: CRS of the grid, for example ``EPSG:32650``.
     """
 
     field: ShiftField
@@ -37,11 +37,11 @@ class StoredRegistration:
         """Read the registration from a stored scan plan (:mod:`inference.scan_plan_file`).
 
         Args:
-            content: of the file.
-            crs: of the scan's grid.
+            content: content of the file.
+            crs: CRS of the scan's grid.
 
         Returns:
-            None: another version wrote the file, or it is damaged. A picture slightly off is better than none.
+            None if the file is damaged or of another version: a slightly displaced picture is better than none.
         """
         try:
             record, arrays = unpack(SCHEMA, content)
@@ -54,14 +54,14 @@ class StoredRegistration:
             return None
 
     def shift_at(self, place: tuple[float, float], crs: str) -> tuple[float, float]:
-        """Return how far from a place the earlier image shows the ground of that place.
+        """Return the displacement, in the earlier image, of the ground at a place.
 
         Args:
-            place: longitude, latitude in degrees.
-            crs: in which the shift is given, like ``EPSG:3857``.
+            place: longitude and latitude in degrees.
+            crs: CRS of the result, for example ``EPSG:3857``.
 
         Returns:
-            east and north, in units of ``crs``; (0, 0) where the shift is implausible or cannot be projected.
+            (east, north) in units of ``crs``; (0, 0) if the shift is implausible or cannot be projected.
         """
         try:
             x, y = Transformer.from_crs("EPSG:4490", self.crs, always_xy=True).transform(*place)
@@ -73,4 +73,4 @@ class StoredRegistration:
         except ProjError:
             return 0.0, 0.0
         shift = float(there_x - here_x), float(there_y - here_y)
-        return shift if np.hypot(*shift) < _FARTHEST_M else (0.0, 0.0)
+        return shift if np.hypot(*shift) < _MAX_SHIFT_M else (0.0, 0.0)

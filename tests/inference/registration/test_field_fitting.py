@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference.registration.field_fitting import agreed_offset, refine_field
+from inference.registration.field_fitting import offset_mode, refine_field
 from inference.registration.shift_field import Lattice, ShiftField, identity_field
 
 LATTICE = Lattice(64.0, 64.0, 128.0, 128.0, 8, 8)
@@ -92,4 +92,4 @@ def test_a_few_windows_give_a_shift_but_no_rotation() -> None:
 def test_the_agreed_offset_is_the_mode(outliers: int) -> None:
     rng = np.random.default_rng(5)
     offset = np.vstack([rng.normal((2.0, 3.0), 0.1, (12, 2)), rng.uniform(-20, -5, (outliers, 2))])
-    np.testing.assert_allclose(agreed_offset(offset, np.ones(len(offset)), 3.0), (2.0, 3.0), atol=0.15)
+    np.testing.assert_allclose(offset_mode(offset, np.ones(len(offset)), 3.0), (2.0, 3.0), atol=0.15)

@@ -64,7 +64,7 @@ def test_the_longest_shift_is_that_of_the_corners_under_rotation() -> None:
     turn = np.radians(1.0)
     a, b = np.cos(turn) - 1.0, np.sin(turn)
     field = ShiftField((499.5, 499.5), np.array([[0.0, 0.0], [a, b], [-b, a]]))
-    assert field.longest(1000, 1000) == pytest.approx(2 * np.sin(turn / 2) * np.hypot(499.5, 499.5), rel=1e-3)
+    assert field.max_length(1000, 1000) == pytest.approx(2 * np.sin(turn / 2) * np.hypot(499.5, 499.5), rel=1e-3)
 
 
 def test_no_shift_is_zero_everywhere() -> None:

@@ -1,4 +1,4 @@
-"""A window is found where its structure lies, and trusted only where that is clear."""
+"""A window is found where its structure lies, and trusted only where that is score."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference.registration.coarse_registration import allowance, hypotheses, vote
-from inference.registration.window_matching import box_energy, decide, describe, energy, peaks, share, surface
+from inference.registration.coarse_registration import candidate_transforms, estimate_transform, max_displacement
+from inference.registration.window_matching import (
+    box_energy,
+    describe_gradients,
+    find_peaks,
+    match_windows,
+    mean_energy,
+    pool_neighbours,
+    similarity_surface,
+)
 
-REACH = 8
+SEARCH_PX = 8
 
 
 def grain(seed: int, side: int = 160, cell: float = 3.0) -> NDArray[np.uint8]:
@@ -21,13 +29,13 @@ def grain(seed: int, side: int = 160, cell: float = 3.0) -> NDArray[np.uint8]:
 
 
 def describe_all(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return describe(rgb, np.ones(rgb.shape[:2], bool))
+    return describe_gradients(rgb, np.ones(rgb.shape[:2], bool))
 
 
 def compared(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
-    search, template = describe_all(before), describe_all(after)[REACH:-REACH, REACH:-REACH]
+    search, template = describe_all(before), describe_all(after)[SEARCH_PX:-SEARCH_PX, SEARCH_PX:-SEARCH_PX]
     side = len(template)
-    return surface(search, template, box_energy(search, side)[: 2 * REACH + 1, : 2 * REACH + 1])
+    return similarity_surface(search, template, box_energy(search, side)[: 2 * SEARCH_PX + 1, : 2 * SEARCH_PX + 1])
 
 
 def moved(rgb: NDArray[np.uint8], dx: float, dy: float) -> NDArray[np.uint8]:
@@ -37,26 +45,26 @@ def moved(rgb: NDArray[np.uint8], dx: float, dy: float) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (3.0, -5.0), (-2.5, 1.25)])
 def test_a_window_is_found_where_it_lies(shift: tuple[float, float]) -> None:
     image = grain(1)
-    offset, clear = peaks(compared(image, moved(image, *shift)))
+    offset, score = find_peaks(compared(image, moved(image, *shift)))
     np.testing.assert_allclose(offset, shift, atol=0.1)
-    assert clear > 3.5
+    assert score > 3.5
 
 
 def test_brightness_and_contrast_leave_the_match_as_it_is() -> None:
     image = grain(2)
     dim = (40 + moved(image, 2, 3) / 2.5).astype(np.uint8)
-    np.testing.assert_allclose(peaks(compared(image, dim))[0], (2, 3), atol=0.1)
+    np.testing.assert_allclose(find_peaks(compared(image, dim))[0], (2, 3), atol=0.1)
 
 
 def test_inverted_contrast_is_still_found() -> None:
     image = grain(3)
-    offset, _ = peaks(compared(image, 255 - moved(image, 2, 3)))
+    offset, _ = find_peaks(compared(image, 255 - moved(image, 2, 3)))
     np.testing.assert_allclose(offset, (2, 3), atol=0.3)
 
 
 def test_a_match_on_the_rim_is_not_trusted() -> None:
     image = grain(4)
-    assert peaks(compared(image, moved(image, REACH + 1.0, 0)))[1] < 3.0
+    assert find_peaks(compared(image, moved(image, SEARCH_PX + 1.0, 0)))[1] < 3.0
 
 
 def test_what_is_not_valid_has_no_structure() -> None:
@@ -64,13 +72,13 @@ def test_what_is_not_valid_has_no_structure() -> None:
     valid = np.ones(image.shape[:2], bool)
     valid[:, :80] = False
     image[~valid] = 0
-    described = describe(image, valid)
+    described = describe_gradients(image, valid)
     assert not described[:, :84].any()
-    assert energy(described[:, 90:]) > 0.05
+    assert mean_energy(described[:, 90:]) > 0.05
 
 
 def test_flat_ground_has_no_structure() -> None:
-    assert energy(describe_all(np.full((64, 64, 3), 77, np.uint8))) == 0.0
+    assert mean_energy(describe_all(np.full((64, 64, 3), 77, np.uint8))) == 0.0
 
 
 def test_undecided_windows_are_decided_by_their_neighbourhood() -> None:
@@ -81,10 +89,10 @@ def test_undecided_windows_are_decided_by_their_neighbourhood() -> None:
     bump[11, 6] = 1.0
     surfaces += 5.0 * cv2.GaussianBlur(bump, (0, 0), 1.0)
     use = np.ones((5, 5), bool)
-    alone = np.linalg.norm(peaks(surfaces)[0] - (-2, 3), axis=-1) < 1.5
-    together = np.linalg.norm(peaks(share(surfaces, use))[0] - (-2, 3), axis=-1) < 1.5
+    alone = np.linalg.norm(find_peaks(surfaces)[0] - (-2, 3), axis=-1) < 1.5
+    together = np.linalg.norm(find_peaks(pool_neighbours(surfaces, use))[0] - (-2, 3), axis=-1) < 1.5
     assert together.sum() > alone.sum()
-    assert decide(surfaces, np.zeros((5, 5), bool)).weight.sum() == 0.0
+    assert match_windows(surfaces, np.zeros((5, 5), bool)).weight.sum() == 0.0
 
 
 def test_the_vote_finds_the_rotation_that_no_single_window_shows() -> None:
@@ -93,18 +101,18 @@ def test_the_vote_finds_the_rotation_that_no_single_window_shows() -> None:
     where = np.array([(x, y) for y in (-200, -100, 0, 100, 200) for x in (-200, -100, 0, 100, 200)], float)
     turn = np.radians(1.5)
     linear = np.array([[np.cos(turn) - 1, np.sin(turn)], [-np.sin(turn), np.cos(turn) - 1]])
-    reach = 6
-    radius = reach + allowance(half, 2.0, 0.0)
+    search_px = 6
+    radius = search_px + max_displacement(half, 2.0, 0.0)
     surfaces = rng.normal(0, 1, (25, 2 * radius + 1, 2 * radius + 1)).astype(np.float32)
     for one, (x, y) in zip(surfaces, np.rint(where @ linear + (3, -2)).astype(int), strict=True):
         one[radius + y, radius + x] += 3.5
-    found = vote(surfaces, where, reach, hypotheses(half, 2.0, 0.0), 1.0)
+    found = estimate_transform(surfaces, where, search_px, candidate_transforms(half, 2.0, 0.0), 1.0)
     np.testing.assert_allclose(found.shift, (3, -2), atol=1)
     assert np.degrees(found.linear[0, 1]) == pytest.approx(1.5, abs=0.4)
-    assert found.clear > 5.0
+    assert found.peak_to_sidelobe > 5.0
 
 
 def test_the_vote_of_noise_does_not_stand_out() -> None:
     surfaces = np.random.default_rng(8).normal(0, 1, (25, 41, 41)).astype(np.float32)
     where = np.random.default_rng(9).uniform(-200, 200, (25, 2))
-    assert vote(surfaces, where, 12, hypotheses(100.0, 1.0, 0.0), 1.8).clear < 5.0
+    assert estimate_transform(surfaces, where, 12, candidate_transforms(100.0, 1.0, 0.0), 1.8).peak_to_sidelobe < 5.0
