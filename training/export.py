@@ -1,4 +1,4 @@
-"""A finished training run → weights that ship: thresholds from training data, scores from validation data, a card."""
+"""Export of a training run: weights, thresholds from training data, scores from validation data, model card."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from model.network import ChangeNetwork
 from model.network_outputs import CHANGE_OUTPUTS
 from model.registry import find_layout
 from model.weights import FOLDER, Weights, find_weights, save_weights
-from training.card.facts import ChosenThreshold, Facts, FolderScores, ValidationFolder
-from training.card.origin import source_name
-from training.card.rendered import SCENES, measure_rendered
+from training.card.facts import ChosenThreshold, CardFacts, FolderScores, ValidationFolder
+from training.card.provenance import source_name
+from training.card.rendered_scores import SCENES, measure_rendered
 from training.card.run_figures import read_run_figures
 from training.card.write import write_card
 from training.evaluation.evaluate import Progress, evaluate_folder
@@ -25,70 +25,84 @@ from training.sources.source_recipes import PairsRecipe
 from training.synthetic import SceneSpec
 
 THRESHOLD_PAIRS = 200
-"""Pairs that a threshold is chosen on, at most."""
+"""Maximum number of pairs that a threshold is chosen on."""
 
 CURVE_PAIRS = 8
-"""Pairs of each folder, at most, for robustness and restyled copies: each is compared some thirty times."""
+"""Maximum number of pairs per folder for robustness and restyled copies; each is compared some thirty times."""
 
 
-def load_run(run: Path, begin_share: float = 0.0) -> tuple[ChangeNetwork, int]:
-    """The averaged network of a run's last checkpoint, with its share of the beginning, and the step it was made at."""
+def load_run(run: Path, weight_interpolation: float = 0.0) -> tuple[ChangeNetwork, int]:
+    """Load the averaged network of a run's last checkpoint.
+
+    Args:
+        run: folder of the run.
+        weight_interpolation: weight of the initial weights in the linear interpolation with the trained ones, 0…1.
+
+    Returns:
+        the network in evaluation mode, and the step of the checkpoint.
+
+    Raises:
+        SettingsError: there is no checkpoint, or it does not hold the initial weights that interpolation needs.
+    """
     checkpoint = run / "checkpoint.pt"
     if not checkpoint.exists():
-        raise SettingsError(f"{run} holds no checkpoint.pt; give the folder of a training run.")
+        raise SettingsError(f"{run} has no checkpoint.pt; expected the folder of a training run.")
     state = torch.load(checkpoint, weights_only=True)
     network = ChangeNetwork(find_layout(state["network_name"]))
-    shown = state["average"]
-    if begin_share:
-        begun = state.get("begun")
-        if not begun:
+    weights = state["average"]
+    if weight_interpolation:
+        initial = state.get("begun")
+        if not initial:
             raise SettingsError(
-                f"{run} was trained without begin_share, so what it began with is not kept; train it anew with it."
+                f"{run} was trained without weight_interpolation, so its checkpoint lacks the initial weights. "
+                "Train it again with weight_interpolation set."
             )
-        shown = {name: torch.lerp(now.float(), begun[name].float(), begin_share) for name, now in shown.items()}
-    network.load_state_dict(shown)
+        weights = {
+            name: torch.lerp(trained.float(), initial[name].float(), weight_interpolation)
+            for name, trained in weights.items()
+        }
+    network.load_state_dict(weights)
     return network.eval(), int(state["step"])
 
 
-def choose_thresholds(recipe: Recipe, root: Path, detector: Detector, tell: Progress) -> dict[str, ChosenThreshold]:
-    """For each output the threshold (:meth:`PixelScores.best_threshold`) on pairs held back from *training* folders.
+def choose_thresholds(recipe: Recipe, root: Path, detector: Detector, report: Progress) -> dict[str, ChosenThreshold]:
+    """Choose the threshold of each output (:meth:`PixelScores.best_threshold`) on the validation split.
 
-    Where a recipe holds nothing back, on those it trained on.
+    The split belongs to the *training* folders. If a recipe has none, thresholds are chosen on the pairs trained on.
     """
-    # what there is no data for stays as it was
+    # outputs without data keep their threshold
     chosen = {output: ChosenThreshold(value) for output, value in detector.weights.threshold.items()}
     for output in CHANGE_OUTPUTS:
-        # the finest imagery that asks the question comes first in a recipe; scans are made at that scale
+        # a recipe lists the finest imagery of a question first, and scans use that resolution
         pairs = [s for s in recipe.sources if isinstance(s, PairsRecipe) and s.question == output]
-        # reviewed alerts answer only where the network already said something: no threshold follows from them
+        # reviewed alerts are labelled only where the network raised an alert: they are biased for a threshold
         sources = [s for s in pairs if s.unknown is None]
         if sources:
-            held = sources[0].held_back > 0
-            counted = measure_pairs(
-                detector, sources[0].pairs(root, held=held), THRESHOLD_PAIRS, _named(tell, f"Threshold of {output}")
-            )
-            value = counted.best_threshold()
-            there = counted.at(value)
+            held_out = sources[0].validation_split > 0
+            labelled = sources[0].pairs(root, validation=held_out)
+            scores = measure_pairs(detector, labelled, THRESHOLD_PAIRS, _report_part(report, f"Threshold of {output}"))
+            value = scores.best_threshold()
+            best = scores.at(value)
             chosen[output] = ChosenThreshold(
-                value, source_name(sources[0]), held, counted.pairs, there["precision"], there["recall"]
+                value, source_name(sources[0]), held_out, scores.pairs, best["precision"], best["recall"]
             )
     return chosen
 
 
-def _named(tell: Progress, part: str) -> Callable[[float], None]:
-    return lambda done: tell(part, done)
+def _report_part(report: Progress, part: str) -> Callable[[float], None]:
+    return lambda fraction: report(part, fraction)
 
 
 def measure_folder(
-    root: Path, asked: ValidationFolder, detector: Detector, robustness: bool, tell: Progress
+    root: Path, validation: ValidationFolder, detector: Detector, robustness: bool, report: Progress
 ) -> FolderScores:
-    """Evaluate all pairs of a folder, and a few of them under all variations if ``robustness``."""
+    """Evaluate all pairs of a folder, and if ``robustness`` a few of them under all variations."""
 
-    def told(part: str, done: float) -> None:
-        tell(f"{part} {asked.folder}", done)
+    def report_folder(part: str, fraction: float) -> None:
+        report(f"{part} {validation.folder}", fraction)
 
-    folder, question, gsd_m = root / asked.folder, asked.question, asked.gsd_m
-    found = evaluate_folder(folder, detector, question=question, gsd_m=gsd_m, progress=told)
+    folder, question, gsd_m = root / validation.folder, validation.question, validation.gsd_m
+    scores = evaluate_folder(folder, detector, question=question, gsd_m=gsd_m, progress=report_folder)
     curves = None
     if robustness:
         curves = evaluate_folder(
@@ -99,9 +113,9 @@ def measure_folder(
             limit=CURVE_PAIRS,
             robustness=True,
             restyled=True,
-            progress=lambda part, done: told(part, done) if part != "Evaluating" else None,
+            progress=lambda part, fraction: report_folder(part, fraction) if part != "Evaluating" else None,
         )
-    return FolderScores(f"`{asked.folder}`", question, found, curves)
+    return FolderScores(f"`{validation.folder}`", question, scores, curves)
 
 
 def export_run(
@@ -116,34 +130,34 @@ def export_run(
     robustness: bool = True,
     scenes: Sequence[SceneSpec] = SCENES,
     progress: Progress | None = None,
-) -> tuple[Weights, Facts]:
-    """Export a run as weights ``name`` with their card.
+) -> tuple[Weights, CardFacts]:
+    """Export a run as weights ``name`` with their model card.
 
     Args:
-        recipe: what the run was trained with.
-        run: its folder.
+        recipe: recipe that the run was trained with.
+        run: folder of the run.
         root: folder that the recipe's folders are relative to.
-        name: of the weights.
+        name: name of the weights.
         validation: folders under ``root`` that were not trained on.
-        notes: what the card ends with beside what it says of itself (Markdown).
-        folder: where to write.
-        robustness: measure curves, swapped dates and restyled copies too, which takes minutes.
-        scenes: rendered for the card; not trained on.
-        progress: told what is being done and how far it is.
+        notes: Markdown appended to the generated card.
+        folder: output folder.
+        robustness: also measure robustness curves, swapped dates and restyled copies, which takes minutes.
+        scenes: scenes rendered for the card; never trained on.
+        progress: called with the name of the current part and the fraction of it completed, 0…1.
 
     Returns:
-        the weights, and what their card says.
+        the weights, and the facts of their card.
     """
-    tell = progress or (lambda _part, _done: None)
-    network, step = load_run(run, recipe.begin_share)
-    begun_with = recipe.begin_with not in ("", "imagenet") and find_weights(recipe.begin_with)
-    save_weights(network, name, begun_with.threshold if begun_with else dict.fromkeys(CHANGE_OUTPUTS, 0.5), folder)
-    thresholds = choose_thresholds(recipe, root, Detector(name, runtime="openvino", folder=folder), tell)
-    weights = save_weights(network, name, {output: one.value for output, one in thresholds.items()}, folder)
+    report = progress or (lambda _part, _fraction: None)
+    network, step = load_run(run, recipe.weight_interpolation)
+    initial = recipe.initial_weights not in ("", "imagenet") and find_weights(recipe.initial_weights)
+    save_weights(network, name, initial.threshold if initial else dict.fromkeys(CHANGE_OUTPUTS, 0.5), folder)
+    thresholds = choose_thresholds(recipe, root, Detector(name, runtime="openvino", folder=folder), report)
+    weights = save_weights(network, name, {output: chosen.value for output, chosen in thresholds.items()}, folder)
     detector = Detector(name, runtime="openvino", folder=folder)
-    folders = tuple(measure_folder(root, asked, detector, robustness, tell) for asked in validation)
-    rendered, picture = measure_rendered(detector, scenes, tell)
-    facts = Facts(
+    folders = tuple(measure_folder(root, requested, detector, robustness, report) for requested in validation)
+    rendered, picture = measure_rendered(detector, scenes, report)
+    facts = CardFacts(
         weights=weights,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         file_bytes=weights.path.stat().st_size,

@@ -179,7 +179,7 @@ def evaluate(
     from model.detector import Detector
     from model.weights import FOLDER
     from training.evaluation.evaluate import evaluate_folder
-    from training.evaluation.reading import list_pairs
+    from training.evaluation.pair_listing import list_pairs
 
     if pictures is not None and pictures.exists() and not pictures.is_dir():
         raise OutputError(f"The pictures cannot be written to {pictures}: it is a file; give a folder.")

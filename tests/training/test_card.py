@@ -1,4 +1,4 @@
-"""The card says what was measured, each source with its terms, and nothing that changes from one export to the next."""
+"""The model card contains all measurements, each source with its terms, and nothing that varies between exports."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from PIL import Image
 
 from model.network import ChangeNetwork
 from model.registry import find_layout
-from training.card.facts import ChosenThreshold, Facts, ValidationFolder
-from training.card.origin import shares, source_name
-from training.card.rendered import SCENES, small_jpeg
+from training.card.facts import CardFacts, ChosenThreshold, ValidationFolder
+from training.card.provenance import shares, source_name
+from training.card.rendered_scores import SCENES, shrink_to_jpeg
 from training.card.write import make_card, write_card
-from training.evaluation.pictures import FALSE, HIT, MISSED
+from training.evaluation.pictures import FALSE_ALARM, HIT, MISSED
 from training.export import export_run
 from training.recipe import Recipe, read_recipe
 from training.sample.scene import SAMPLE_SCENE
@@ -31,15 +31,15 @@ SCENE = SceneSpec(seed=102, width=220, height=220, gsd_m=1.0)
 
 @dataclass(frozen=True)
 class Exported:
-    facts: Facts
+    facts: CardFacts
     card: str
     picture: Path
-    told: list[str]
+    steps: list[str]
 
 
 @pytest.fixture(scope="module")
 def exported(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """A run of nine steps, of which three came after the last checkpoint, exported with everything."""
+    """A run of nine steps, three of them after the last checkpoint, exported with all measurements."""
     run, folder = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("weights")
     torch.manual_seed(3)
     network = ChangeNetwork(find_layout("fast"))
@@ -52,19 +52,19 @@ def exported(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     recipe = Recipe.model_validate(
         {
             "network": "fast",
-            "begin_with": "imagenet",
+            "initial_weights": "imagenet",
             "steps": 8,
             "batch": 4,
             "learning_rate": 0.001,
             "sources": [
                 {**pairs, "prefix": "p0", "weight": 1, "gsd_m": 0.5, "terms": "LEVIR-CD, academic use only"},
                 {**pairs, "prefix": "p1", "weight": 1, "terms": "given by | a friend"},
-                {**pairs, "folder": "grounds", "question": "ground", "weight": 1, "held_back": 0.5},
+                {**pairs, "folder": "grounds", "question": "ground", "weight": 1, "validation_split": 0.5},
             ],
         }
     )
     asked = [ValidationFolder("buildings", "building", 0.5), ValidationFolder("grounds", "ground")]
-    told: list[str] = []
+    steps: list[str] = []
     _, facts = export_run(
         recipe,
         run,
@@ -74,13 +74,13 @@ def exported(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
         "## Afterwards\n\nA person's words.",
         folder,
         scenes=[SCENE],
-        progress=lambda part, _done: told.append(part),
+        progress=lambda part, _done: steps.append(part),
     )
-    return Exported(facts, (folder / "mine.md").read_text(), folder / "mine_worst.jpg", told)
+    return Exported(facts, (folder / "mine.md").read_text(), folder / "mine_worst.jpg", steps)
 
 
 def _tables(card: str, heading: str) -> list[list[list[str]]]:
-    """The cells of the tables below a heading, heads left out."""
+    """Cells of the tables below a heading, without their heads."""
     part = re.split(r"^#+ ", card.split(f"# {heading}\n", 1)[1], flags=re.M)[0]
     blocks = re.findall(r"(?:^\|.*\|$\n?)+", part, flags=re.M)
     return [[[cell.strip() for cell in line.split("|")[1:-1]] for line in block.splitlines()[2:]] for block in blocks]
@@ -90,14 +90,14 @@ def _figures(values: Sequence[float | None]) -> list[str]:
     return ["–" if value is None else f"{value:.3f}" for value in values]
 
 
-def test_it_says_which_weights_these_are(exported: Exported) -> None:
+def test_the_weights_are_identified(exported: Exported) -> None:
     weights = exported.facts.weights
     [rows] = _tables(exported.card, "Weights `mine`")
     said = dict(rows)
     assert weights.sha256 in said["sha256"]
     assert f"{weights.path.stat().st_size / 1e6:.2f} MB" in said["file"]
     assert f"{sum(p.numel() for p in ChangeNetwork(weights.layout).parameters()):,} parameters" in said["network"]
-    assert "Apache-2.0" in said["begins with"]
+    assert "Apache-2.0" in said["initial weights"]
     assert "Not evidence" in exported.card
 
 
@@ -119,33 +119,33 @@ def test_the_shares_of_the_shipped_recipe_add_up_to_100() -> None:
         assert share == pytest.approx(100 * source.weight / total, abs=0.1)
 
 
-def test_a_folder_elsewhere_on_this_machine_is_not_told(exported: Exported) -> None:
+def test_absolute_paths_are_shortened(exported: Exported) -> None:
     [source, *_] = exported.facts.recipe.sources
     elsewhere = source.model_copy(update={"folder": Path("/home/somebody/reviewed/2026-11/building"), "prefix": ""})
     assert source_name(elsewhere) == "`…/2026-11/building`"
 
 
-def test_the_run_is_told_up_to_its_checkpoint(exported: Exported) -> None:
+def test_the_run_is_summarized_up_to_its_checkpoint(exported: Exported) -> None:
     recipe, validation = _tables(exported.card, "Recipe")
     said = dict(recipe)
     assert said["steps"] == "6 of 8, stopped early"
     assert said["pairs seen"] == "24"
-    # two steps of 1 s, in which it only waited, and four of 2 s
+    # two steps of 1 s spent waiting, and four of 2 s
     assert said["speed"] == "2.0 pairs a second (median), 20.0% of the time waiting"
-    assert float(said["hours of steps"]) == pytest.approx(10 / 3600, abs=0.005)
+    assert float(said["hours of training steps"]) == pytest.approx(10 / 3600, abs=0.005)
     assert validation == [["3", "0.100", "0.250"], ["6", "0.500", "–"]]
 
 
-def test_thresholds_are_told_with_the_pairs_that_decided(exported: Exported) -> None:
+def test_thresholds_are_listed_with_the_pairs_they_were_chosen_on(exported: Exported) -> None:
     [rows] = _tables(exported.card, "Thresholds")
+    chosen = exported.facts.weights.threshold
     assert [row[:3] for row in rows] == [
-        ["building", f"{exported.facts.weights.threshold['building']:.3f}", "`buildings` `p0*`: 1 pairs that were "
-         "trained on"],
-        ["ground", f"{exported.facts.weights.threshold['ground']:.3f}", "`grounds`: 1 pairs held back"],
-    ]  # fmt: skip
+        ["building", f"{chosen['building']:.3f}", "`buildings` `p0*`: 1 pairs of the training data"],
+        ["ground", f"{chosen['ground']:.3f}", "`grounds`: 1 pairs of the validation split"],
+    ]
 
 
-def test_every_score_is_the_evaluations(exported: Exported) -> None:
+def test_every_score_equals_that_of_the_evaluation(exported: Exported) -> None:
     facts = exported.facts
     measured = (*facts.folders, *facts.rendered)
     names = [f"{one.name}, {one.question}" for one in measured]
@@ -156,12 +156,12 @@ def test_every_score_is_the_evaluations(exported: Exported) -> None:
     [objects] = _tables(exported.card, "Objects")
     [sizes] = _tables(exported.card, "Recall of objects by size")
     [bins] = _tables(exported.card, "Calibration")
-    with_sizes = [one for one in measured if one.found.protocol["gsd_m"] is not None]
+    with_sizes = [one for one in measured if one.evaluation.protocol["gsd_m"] is not None]
     assert len(pixels) == 4
     assert len(objects) == 8
     assert len(sizes) == 2 * len(with_sizes) == 6
     for number, one in enumerate(measured):
-        found = one.found
+        found = one.evaluation
         error = found.calibration["expected_calibration_error"]
         row = pixels[number]
         assert row[:2] == [names[number], str(found.pairs)]
@@ -189,9 +189,9 @@ def test_every_score_is_the_evaluations(exported: Exported) -> None:
     assert "2 of 96×96 px" in protocol
 
 
-def test_every_curve_is_the_evaluations(exported: Exported) -> None:
+def test_every_curve_equals_that_of_the_evaluation(exported: Exported) -> None:
     curves = [_curves(one) for one in exported.facts.folders]
-    [others] = _tables(exported.card, "Dates swapped and places restyled")
+    [others] = _tables(exported.card, "Swapped dates and restyled images")
     shift, gamma, blur, scale = _tables(exported.card, "Robustness")
     for number, (figures, restyled) in enumerate(curves):
         assert others[number][3] == f"{figures['swapped']['f1']:.3f}"
@@ -210,21 +210,21 @@ def _curves(one: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return one.curves.robustness, one.curves.restyled
 
 
-def test_failures_follow_from_the_figures(exported: Exported) -> None:
-    told = exported.card.split("## Known failures\n")[1]
+def test_failures_follow_from_the_metrics(exported: Exported) -> None:
+    failures = exported.card.split("## Known failures\n")[1]
     for one in exported.facts.folders:
-        worst = min(one.found.by_pair, key=lambda pair: pair["f1"])
-        assert f"the worst pairs by pixel F1 are `{worst['pair']}` {worst['f1']:.3f}" in told
-        loudest = max(one.found.by_pair, key=lambda pair: pair["false_alarm_px"])
-        if loudest["false_alarm_px"]:
-            assert f"`{loudest['pair']}` ({loudest['false_alarm_px']:,} px" in told
-    classes = exported.facts.folders[0].found.objects["iou_0.25"]["by_area_m2"]
-    filled = {name: one for name, one in classes.items() if one["true"]}
-    [weakest] = re.findall(r"weakest size class is (\S+) m²", told)
-    assert filled[weakest]["recall"] == min(one["recall"] for one in filled.values())
+        worst = min(one.evaluation.by_pair, key=lambda pair: pair["f1"])
+        assert f"the worst pairs by pixel F1 are `{worst['pair']}` {worst['f1']:.3f}" in failures
+        most_alarms = max(one.evaluation.by_pair, key=lambda pair: pair["false_alarm_px"])
+        if most_alarms["false_alarm_px"]:
+            assert f"`{most_alarms['pair']}` ({most_alarms['false_alarm_px']:,} px" in failures
+    classes = exported.facts.folders[0].evaluation.objects["iou_0.25"]["by_area_m2"]
+    occupied = {name: one for name, one in classes.items() if one["true"]}
+    [weakest] = re.findall(r"weakest size class is (\S+) m²", failures)
+    assert occupied[weakest]["recall"] == min(one["recall"] for one in occupied.values())
 
 
-def test_only_what_a_curve_loses_is_told(exported: Exported) -> None:
+def test_only_losses_of_curves_are_reported(exported: Exported) -> None:
     [one, *_] = exported.facts.folders
     assert one.curves is not None
     flat = {key: [{**point, "f1": 0.8, "f1_aligned": 0.8} for point in points] if isinstance(points, list) else points
@@ -237,7 +237,7 @@ def test_only_what_a_curve_loses_is_told(exported: Exported) -> None:
     assert "no robustness curve loses more than 0.05 F1" in make_card(facts)
 
 
-def test_the_picture_is_there_small_and_of_a_rendered_scene(exported: Exported) -> None:
+def test_the_picture_is_small_and_of_a_rendered_scene(exported: Exported) -> None:
     assert f"]({exported.picture.name})" in exported.card
     assert "scene_102" in exported.card
     image = np.asarray(Image.open(exported.picture).convert("RGB"))
@@ -245,20 +245,20 @@ def test_the_picture_is_there_small_and_of_a_rendered_scene(exported: Exported) 
     assert exported.picture.stat().st_size < 400_000
     assert image.mean() > 40
     assert image.std() > 15
-    for colour in (HIT, MISSED, FALSE):
+    for colour in (HIT, MISSED, FALSE_ALARM):
         off = np.abs(image.astype(int) - colour).max(axis=2)
         assert (off < 25).any(), "the legend keeps its colours"
     noise = np.random.default_rng(0).integers(0, 255, (400, 1200, 3)).astype(np.uint8)
     page = exported.picture.with_name("noise.png")
     Image.fromarray(noise).save(page)
-    assert len(small_jpeg(page.read_bytes())) < 400_000, "whatever is in it"
+    assert len(shrink_to_jpeg(page.read_bytes())) < 400_000, "whatever its content"
 
 
-def test_the_scenes_of_the_card_are_never_trained_on() -> None:
+def test_the_scenes_of_the_card_are_never_used_for_training() -> None:
     assert all(spec.seed < FIRST_SEED and spec.seed != SAMPLE_SCENE.seed for spec in SCENES)
 
 
-def test_the_card_is_the_same_bytes_when_made_twice(exported: Exported) -> None:
+def test_making_the_card_twice_gives_the_same_bytes(exported: Exported) -> None:
     assert make_card(exported.facts) == exported.card
     before = exported.picture.read_bytes()
     assert write_card(exported.facts).read_text() == exported.card
@@ -275,22 +275,23 @@ def test_without_log_folders_and_terms_there_is_still_a_card(exported: Exported)
     assert "speed" not in card
 
 
-def test_a_threshold_that_no_pairs_decided_is_told(exported: Exported) -> None:
+def test_a_threshold_without_pairs_is_explained(exported: Exported) -> None:
     thresholds = exported.facts.thresholds | {"ground": ChosenThreshold(0.4)}
-    recipe = exported.facts.recipe.model_copy(update={"begin_with": "fast"})
+    recipe = exported.facts.recipe.model_copy(update={"initial_weights": "fast"})
     [rows] = _tables(make_card(replace(exported.facts, recipe=recipe, thresholds=thresholds)), "Thresholds")
-    assert rows[1] == ["ground", "0.400", "no pairs of the recipe decide it, kept from `fast`", "–", "–"]
+    reason = "no pairs of the recipe answer this question, inherited from `fast`"
+    assert rows[1] == ["ground", "0.400", reason, "–", "–"]
 
 
-def test_what_is_learned_from_other_weights_is_told(exported: Exported) -> None:
-    recipe = exported.facts.recipe.model_copy(update={"begin_with": "fast", "teacher": "accurate"})
+def test_provenance_of_initial_weights_and_teacher_is_stated(exported: Exported) -> None:
+    recipe = exported.facts.recipe.model_copy(update={"initial_weights": "fast", "teacher": "accurate"})
     card = make_card(replace(exported.facts, recipe=recipe))
-    assert "They also carry what `accurate` carries (`accurate.md`) and what `fast` carries (`fast.md`)." in card
-    assert "`accurate`: its answers are learned everywhere" in card
+    assert "They also inherit the provenance of `accurate` (`accurate.md`) and `fast` (`fast.md`)." in card
+    assert "`accurate`: its predictions are learned everywhere" in card
 
 
 def test_progress_names_each_part(exported: Exported) -> None:
-    assert list(dict.fromkeys(exported.told)) == [
+    assert list(dict.fromkeys(exported.steps)) == [
         "Threshold of building",
         "Threshold of ground",
         "Evaluating buildings",

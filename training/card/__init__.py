@@ -1,1 +1,1 @@
-"""The card of weights: a page of Markdown beside them, made wholly from what the export measured."""
+"""Model card of exported weights: a Markdown page generated from the measurements of the export."""

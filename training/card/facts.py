@@ -1,4 +1,4 @@
-"""Everything a card is made of. Equal facts make equal bytes: no clock, no path of this machine is among them."""
+"""Content of a model card. Equal facts give equal bytes: they include no time and no absolute path."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from training.sources.manifest import Question
 
 @dataclass(frozen=True)
 class ValidationFolder:
-    """A folder of pairs that were not trained on.
+    """A folder of pairs that were not used for training.
 
     Attributes:
         folder: relative to the root of the data.
-        question: what its labels answer.
-        gsd_m: metres per pixel of its images; None: what its manifest says, else unknown.
+        question: that its labels answer.
+        gsd_m: metres per pixel of its images; None: from its manifest, else unknown.
     """
 
     folder: str
@@ -28,19 +28,19 @@ class ValidationFolder:
 
 @dataclass(frozen=True)
 class ChosenThreshold:
-    """A threshold, and the pairs it was chosen on.
+    """A threshold and the pairs that it was chosen on.
 
     Attributes:
         value: probability.
-        source: of the recipe, in words; empty: none asks the question, so the value is 0.5.
-        held_back: the pairs were not trained on.
-        pairs: how many.
-        precision, recall: there, at the threshold, over all pixels.
+        source: of the pairs in the recipe, as text; empty: no source answers the question, the value is a default.
+        held_out: the pairs were not used for training.
+        pairs: number of pairs.
+        precision, recall: on these pairs at the threshold, over all pixels.
     """
 
     value: float
     source: str = ""
-    held_back: bool = False
+    held_out: bool = False
     pairs: int = 0
     precision: float = 0.0
     recall: float = 0.0
@@ -48,18 +48,18 @@ class ChosenThreshold:
 
 @dataclass(frozen=True)
 class FolderScores:
-    """What was measured on one folder.
+    """Metrics of one folder.
 
     Attributes:
-        name: what the card calls it.
-        question: what its labels answer.
-        found: all its pairs.
-        curves: few of its pairs, with robustness and restyled copies; None: not measured.
+        name: in the card.
+        question: that its labels answer.
+        evaluation: of all pairs.
+        curves: evaluation of a few pairs with robustness and restyled copies; None: not measured.
     """
 
     name: str
     question: Question
-    found: Evaluation
+    evaluation: Evaluation
     curves: Evaluation | None = None
 
 
@@ -68,7 +68,7 @@ class Picture:
     """A picture for the card.
 
     Attributes:
-        jpeg: the file.
+        jpeg: content of the file.
         caption: Markdown, one line.
     """
 
@@ -77,21 +77,21 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a card says.
+class CardFacts:
+    """Content of a card.
 
     Attributes:
-        weights: what the card is of.
-        parameters: how many the network learns.
-        file_bytes: size of the weights.
-        recipe: what they were trained with.
-        step: steps done.
-        log: of the run, where it kept one.
+        weights: that the card describes.
+        parameters: number of trainable parameters.
+        file_bytes: size of the weights file.
+        recipe: of the training.
+        step: number of completed steps.
+        log: summary of the run's log, if any.
         thresholds: by output.
-        folders: real imagery that was not trained on.
-        rendered: rendered scenes that were not trained on.
-        picture: the worst of the rendered scenes.
-        notes: Markdown that the card ends with.
+        folders: metrics on real imagery that was not used for training.
+        rendered: metrics on rendered scenes that were not used for training.
+        picture: worst of the rendered scenes.
+        notes: Markdown appended to the card.
     """
 
     weights: Weights

@@ -1,4 +1,4 @@
-"""What the journal of a run (:mod:`training.run_log`) says in a few figures."""
+"""Summary figures of a run's log files (:mod:`training.run_log`)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from statistics import median
 
 @dataclass(frozen=True)
 class RunFigures:
-    """A run in a few figures.
+    """Summary of a training run.
 
     Attributes:
-        rate: median of the pairs per second, waiting included.
+        rate: median pairs per second, including waiting.
         waited: share of the time that the network waited for samples.
-        hours: of all steps together; looks at the validation folders are not in it.
+        hours: total time of all steps, without validation.
         validation: step → folder → F1 at probability 0.5.
     """
 
@@ -26,7 +26,7 @@ class RunFigures:
 
 
 def _rows(path: Path, step: int) -> list[dict[str, str]]:
-    """Rows up to ``step``: an interrupted run wrote some after its last checkpoint."""
+    """Read the rows up to ``step``; an interrupted run may have written more after its last checkpoint."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -34,11 +34,11 @@ def _rows(path: Path, step: int) -> list[dict[str, str]]:
 
 
 def read_run_figures(run: Path, batch: int, step: int) -> RunFigures | None:
-    """Read ``log.csv`` and ``validation.csv`` of a run; None where there is no log.
+    """Read ``log.csv`` and ``validation.csv`` of a run; None if there is no log.
 
     Args:
-        run: its folder.
-        batch: pairs of each step.
+        run: folder of the run.
+        batch: pairs per step.
         step: of the checkpoint.
     """
     steps = _rows(run / "log.csv", step)

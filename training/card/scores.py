@@ -1,59 +1,61 @@
-"""Scores by folder as tables, with what decided them."""
+"""Card section on scores: tables of metrics by folder, and the protocol of each evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from training.card.facts import Facts, FolderScores
-from training.card.markdown import figure, paragraphs, table
+from training.card.facts import CardFacts, FolderScores
+from training.card.markdown import format_number, paragraphs, table
 
 PIXEL = ("precision", "recall", "f1", "iou")
 MATCHED = ("precision", "recall", "f1")
 
 
-def shown(folder: FolderScores) -> str:
-    """Its name as a cell."""
+def folder_label(folder: FolderScores) -> str:
+    """Return the name of a folder and its question for a table cell."""
     return f"{folder.name}, {folder.question}"
 
 
-def false_alarms(figures: dict[str, Any]) -> str:
-    """For each km², or each million pixels where the size of a pixel is unknown."""
-    if figures["false_alarms_per_km2"] is not None:
-        return f"{figures['false_alarms_per_km2']:.1f} per km²"
-    if figures["false_alarms_per_megapixel"] is not None:
-        return f"{figures['false_alarms_per_megapixel']:.1f} per megapixel"
+def false_alarm_rate(metrics: dict[str, Any]) -> str:
+    """Format false alarms per km², or per million pixels if the ground sample distance is unknown."""
+    if metrics["false_alarms_per_km2"] is not None:
+        return f"{metrics['false_alarms_per_km2']:.1f} per km²"
+    if metrics["false_alarms_per_megapixel"] is not None:
+        return f"{metrics['false_alarms_per_megapixel']:.1f} per megapixel"
     return "–"
 
 
-def scores(facts: Facts) -> str:
-    """All scores."""
+def scores_section(facts: CardFacts) -> str:
+    """Return the section with all scores."""
     measured = (*facts.folders, *facts.rendered)
     curves = [folder for folder in facts.folders if folder.curves is not None]
     return paragraphs(
         "## Scores",
-        "At the thresholds above, none is chosen here. Pixels of all images of a folder counted together; whole "
-        "images, no test-time augmentation. `tuban evaluate` says the same of any folder. "
+        "At the thresholds above; none is tuned here. Pixels of all images of a folder are counted together; complete "
+        "images, no test-time augmentation. `tuban evaluate` gives the same figures for any folder. "
         + ("" if facts.folders else "No folder of real imagery was given to the export. ")
-        + "The rendered scenes were not trained on; others of their kind may have been, so their rows say nothing of "
-        "real imagery.",
+        + "The rendered scenes were not used for training, but similar scenes may have been, so their rows say nothing "
+        "about real imagery.",
         _pixels(measured),
         _objects(measured),
         _sizes(measured),
         _calibration(measured),
-        _other_dates(curves),
+        _swapped_and_restyled(curves),
         _robustness(curves),
         _protocols(measured),
     )
 
 
 def _pixels(folders: Sequence[FolderScores]) -> str:
+    """Return the table of pixel metrics, false alarms and calibration error."""
     rows = []
     for folder in folders:
-        found = folder.found
-        alarms = false_alarms(vars(found))
-        error = figure(found.calibration["expected_calibration_error"])
-        rows.append((shown(folder), f"{found.pairs}", *(figure(found.pixel[key]) for key in PIXEL), alarms, error))
+        evaluation = folder.evaluation
+        metrics = [format_number(evaluation.pixel[key]) for key in PIXEL]
+        alarms = false_alarm_rate(evaluation.as_json())
+        error = format_number(evaluation.calibration["expected_calibration_error"])
+        rows.append((folder_label(folder), f"{evaluation.pairs}", *metrics, alarms, error))
     heads = (
         "folder",
         "pairs",
@@ -64,55 +66,60 @@ def _pixels(folders: Sequence[FolderScores]) -> str:
         "false alarms",
         "expected calibration error",
     )
-    told = "A false alarm is a found object without any changed pixel, for each km² that did not change."
-    return paragraphs("### Pixels and false alarms", table(heads, rows), told)
+    note = "A false alarm is a predicted object without any changed pixel; rates are per unchanged area."
+    return paragraphs("### Pixels and false alarms", table(heads, rows), note)
 
 
 def _objects(folders: Sequence[FolderScores]) -> str:
+    """Return the table of object metrics."""
     rows = [
         (
-            shown(folder),
+            folder_label(folder),
             iou.removeprefix("iou_"),
             f"{figures['true']}",
             f"{figures['found']}",
-            *(figure(figures[key]) for key in MATCHED),
+            *(format_number(figures[key]) for key in MATCHED),
         )
         for folder in folders
-        for iou, figures in folder.found.objects.items()
+        for iou, figures in folder.evaluation.objects.items()
     ]
-    heads = ("folder", "IoU from", "true", "found", "precision", "recall", "F1")
+    heads = ("folder", "IoU ≥", "true", "predicted", "precision", "recall", "F1")
     return paragraphs("### Objects", "Connected components, matched one to one.", table(heads, rows))
 
 
 def _sizes(folders: Sequence[FolderScores]) -> str:
+    """Return the table of recall by size class; empty if no sizes are known."""
     rows = []
     names: list[str] = []
     for folder in folders:
-        for iou, figures in folder.found.objects.items():
+        for iou, figures in folder.evaluation.objects.items():
             classes = figures["by_area_m2"]
             if classes is not None:
                 names = list(classes)
                 recalls = (
-                    f"{figure(one['recall'])} of {one['true']}" if one["true"] else "–" for one in classes.values()
+                    f"{format_number(one['recall'])} of {one['true']}" if one["true"] else "–"
+                    for one in classes.values()
                 )
-                rows.append((shown(folder), iou.removeprefix("iou_"), *recalls))
+                rows.append((folder_label(folder), iou.removeprefix("iou_"), *recalls))
     if not rows:
         return ""
-    heads = ("folder", "IoU from", *(f"{name} m²" for name in names))
+    heads = ("folder", "IoU ≥", *(f"{name} m²" for name in names))
     return paragraphs("### Recall of objects by size", table(heads, rows))
 
 
 def _calibration(folders: Sequence[FolderScores]) -> str:
+    """Return the table of the reliability diagrams."""
     rows = []
     for number in range(10):
-        bins = [folder.found.calibration["bins"][number] for folder in folders]
-        cells = [f"{figure(one['mean_score'], '.2f')} → {figure(one['observed'], '.2f')}" for one in bins]
+        bins = [folder.evaluation.calibration["bins"][number] for folder in folders]
+        cells = [f"{format_number(one['mean_score'], '.2f')} → {format_number(one['observed'], '.2f')}" for one in bins]
         rows.append((f"{bins[0]['from']:.1f}–{bins[0]['to']:.1f}", *cells))
-    told = "Pixels by probability: their mean probability → the share of them that did change."
-    return paragraphs("### Calibration", told, table(("probability", *map(shown, folders)), rows))
+    intro = "Pixels by predicted probability: mean probability → share of pixels that changed."
+    return paragraphs("### Calibration", intro, table(("probability", *map(folder_label, folders)), rows))
 
 
-def _other_dates(folders: Sequence[FolderScores]) -> str:
+def _swapped_and_restyled(folders: Sequence[FolderScores]) -> str:
+    """Return the table of swapped dates and restyled copies; empty if not measured."""
     rows = []
     for folder in folders:
         curves = folder.curves
@@ -121,12 +128,12 @@ def _other_dates(folders: Sequence[FolderScores]) -> str:
         restyled = curves.restyled
         rows.append(
             (
-                shown(folder),
+                folder_label(folder),
                 f"{curves.pairs}",
-                figure(curves.pixel["f1"]),
-                figure(curves.robustness["swapped"]["f1"]),
+                format_number(curves.pixel["f1"]),
+                format_number(curves.robustness["swapped"]["f1"]),
                 f"{restyled['images']}",
-                false_alarms(restyled),
+                false_alarm_rate(restyled),
                 f"{restyled['share_above_threshold']:.3%}",
             )
         )
@@ -138,70 +145,76 @@ def _other_dates(folders: Sequence[FolderScores]) -> str:
         "F1",
         "F1, dates swapped",
         "restyled images",
-        "false alarms on them",
+        "false alarms on restyled images",
         "pixels above the threshold",
     )
-    told = (
-        "A few pairs, evenly chosen. Restyled: every image against a copy of itself in other light, season and "
+    intro = (
+        "A few evenly spaced pairs. Restyled: every image against a copy of itself in other light, season and "
         "sharpness, where nothing changed."
     )
-    return paragraphs("### Dates swapped and places restyled", told, table(heads, rows))
+    return paragraphs("### Swapped dates and restyled images", intro, table(heads, rows))
 
 
-def curve_rows(folder: FolderScores) -> list[tuple[str, list[tuple[str, float | None]]]]:
-    """The curves of a folder: name, and its points with their F1."""
+def robustness_curves(folder: FolderScores) -> list[tuple[str, list[tuple[str, float | None]]]]:
+    """Return the robustness curves of a folder: name, and points (position, F1)."""
     curves = None if folder.curves is None else folder.curves.robustness
     if curves is None:
         return []
-    out = [
+    named = [
         ("shift", [(f"{point['px']:g} px", point["f1"]) for point in curves["shift"]]),
         ("shift, registered first", [(f"{point['px']:g} px", point["f1_aligned"]) for point in curves["shift"]]),
     ]
-    for name, at, unit in (("gamma", "gamma", ""), ("blur", "sigma_px", " px"), ("scale", "scale", "×")):
-        out.append((name, [(f"{point[at]:g}{unit}", point["f1"]) for point in curves[name]]))
-    return out
+    for name, key, unit in (("gamma", "gamma", ""), ("blur", "sigma_px", " px"), ("scale", "scale", "×")):
+        named.append((name, [(f"{point[key]:g}{unit}", point["f1"]) for point in curves[name]]))
+    return named
 
 
 def _robustness(folders: Sequence[FolderScores]) -> str:
-    drawn = [(folder, dict(curve_rows(folder))) for folder in folders]
-    drawn = [(folder, curves) for folder, curves in drawn if curves]
-    if not drawn:
+    """Return the tables of robustness curves; empty if not measured."""
+    measured = [(folder, dict(robustness_curves(folder))) for folder in folders]
+    measured = [(folder, curves) for folder, curves in measured if curves]
+    if not measured:
         return ""
     groups = (("shift", "shift, registered first"), ("gamma",), ("blur",), ("scale",))
     tables = []
     for group in groups:
-        points = [at for at, _ in drawn[0][1][group[0]]]
+        points = [position for position, _ in measured[0][1][group[0]]]
         rows = [
-            (shown(folder), name, *(figure(f1) for _, f1 in curves[name])) for folder, curves in drawn for name in group
+            (folder_label(folder), name, *(format_number(f1) for _, f1 in curves[name]))
+            for folder, curves in measured
+            for name in group
         ]
         tables.append(table(("pixel F1", "", *points), rows))
-    told = (
+    intro = (
         "The same few pairs. Shift: the later date against the earlier one along both axes. Gamma and blur (standard "
         "deviation of a Gaussian): of the later date. Scale: pixels of both dates along each axis."
     )
-    return paragraphs("### Robustness", told, *tables)
+    return paragraphs("### Robustness", intro, *tables)
 
 
 def _protocols(folders: Sequence[FolderScores]) -> str:
-    return paragraphs("### Protocol", "\n".join(f"- {shown(folder)}: {_protocol(folder)}" for folder in folders))
+    """Return the list of protocols."""
+    return paragraphs("### Protocol", "\n".join(f"- {folder_label(folder)}: {_protocol(folder)}" for folder in folders))
 
 
 def _protocol(folder: FolderScores) -> str:
-    found, told = folder.found, folder.found.protocol
-    sizes = ", ".join(f"{count} of {size}" for size, count in list(told["sizes"].items())[:3])
-    more = len(told["sizes"]) - 3
-    parts = [f"{sizes}{f' and {more} more sizes' if more > 0 else ''} px", f"threshold {told['threshold']:.3f}"]
-    if told["gsd_m"] is None:
-        parts.append("metres per pixel unknown: own pixels, nothing dropped for being small")
+    """Summarize the protocol of one evaluation in one line."""
+    evaluation, protocol = folder.evaluation, folder.evaluation.protocol
+    sizes = ", ".join(f"{count} of {size}" for size, count in list(protocol["sizes"].items())[:3])
+    more = len(protocol["sizes"]) - 3
+    parts = [f"{sizes}{f' and {more} more sizes' if more > 0 else ''} px", f"threshold {protocol['threshold']:.3f}"]
+    if protocol["gsd_m"] is None:
+        parts.append("ground sample distance unknown: original pixels, no minimum mapping unit")
     else:
-        smallest = ", ".join(f"{kind} {area:g}" for kind, area in told["minimum_area_m2"].items())
+        smallest = ", ".join(f"{kind} {area:g}" for kind, area in protocol["minimum_area_m2"].items())
         parts.append(
-            f"{told['gsd_m']:g} m per pixel, compared at {told['detection_gsd_m']:g} m (profile {told['profile']})"
+            f"{protocol['gsd_m']:g} m per pixel, compared at {protocol['detection_gsd_m']:g} m "
+            f"(profile {protocol['profile']})"
         )
-        parts.append(f"found objects below the minimum mapping unit dropped (m²: {smallest})")
-    parts.append("registered first" if told["alignment"]["asked"] else "compared as they lie, not registered")
-    parts.append(f"{told['runtime']} {told['precision']}")
-    parts.append(f"{told['scored_pixels']:,} pixels scored")
-    if found.failed:
-        parts.append(f"{len(found.failed)} pairs could not be evaluated")
+        parts.append(f"predicted objects below the minimum mapping unit dropped (m²: {smallest})")
+    parts.append("registered first" if protocol["alignment"]["asked"] else "not registered")
+    parts.append(f"{protocol['runtime']} {protocol['precision']}")
+    parts.append(f"{protocol['scored_pixels']:,} pixels scored")
+    if evaluation.failed:
+        parts.append(f"{len(evaluation.failed)} pairs could not be evaluated")
     return "; ".join(parts) + "."

@@ -1,36 +1,37 @@
-"""Facts → ``NAME.md`` and its picture, beside the weights."""
+"""Writing of ``NAME.md`` and its picture next to the weights."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from training.card.facts import Facts
-from training.card.failures import failures
+from training.card.facts import CardFacts
+from training.card.failures import failures_section
 from training.card.markdown import paragraphs
-from training.card.origin import data, thresholds, training, what_it_is
-from training.card.scores import scores
+from training.card.provenance import data_section, recipe_section, thresholds_section, weights_section
+from training.card.scores import scores_section
 
 
-def make_card(facts: Facts) -> str:
-    """The whole card."""
+def make_card(facts: CardFacts) -> str:
+    """Return the complete card as Markdown."""
     card = paragraphs(
-        what_it_is(facts),
-        data(facts),
-        training(facts),
-        thresholds(facts),
-        scores(facts),
-        failures(facts, _picture_path(facts).name),
+        weights_section(facts),
+        data_section(facts),
+        recipe_section(facts),
+        thresholds_section(facts),
+        scores_section(facts),
+        failures_section(facts, _picture_path(facts).name),
         facts.notes.strip(),
     )
     return card + "\n"
 
 
-def _picture_path(facts: Facts) -> Path:
+def _picture_path(facts: CardFacts) -> Path:
+    """Return the path of the card's picture."""
     return facts.weights.path.with_name(f"{facts.weights.name}_worst.jpg")
 
 
-def write_card(facts: Facts) -> Path:
-    """Write the card and its picture; returns the card's path. A picture of an older card does not stay."""
+def write_card(facts: CardFacts) -> Path:
+    """Write the card and its picture, and return the card's path; without a picture an older one is deleted."""
     picture = _picture_path(facts)
     if facts.picture is None:
         picture.unlink(missing_ok=True)

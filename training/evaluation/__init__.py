@@ -1,1 +1,1 @@
-"""How good a detector is on a folder of labelled pairs: whole images, every figure from one prediction of each pair."""
+"""Evaluation of a detector on a folder of labelled pairs: complete images, one prediction of each pair."""

@@ -1,4 +1,4 @@
-"""A folder of labelled pairs → figures, with everything that decided them."""
+"""Evaluation of a detector on a folder of labelled pairs: metrics and the protocol that reproduces them."""
 
 from __future__ import annotations
 
@@ -12,40 +12,41 @@ import numpy as np
 from errors import ImageError, SettingsError
 from inference.settings import ScanConfig, read_config
 from model.detector import Detector
+from training.evaluation.comparison import comparison_settings
+from training.evaluation.folder_run import FolderRun
+from training.evaluation.pair_decoding import image_size
+from training.evaluation.pair_listing import FailedPair, list_pairs
 from training.evaluation.pictures import write_pictures
 from training.evaluation.pixels import PixelCounts
-from training.evaluation.protocol import threshold_source, write_protocol
-from training.evaluation.questions import Asked
-from training.evaluation.reading import FailedPair, list_pairs, size_of
-from training.evaluation.resolution import look_at
+from training.evaluation.protocol import build_protocol, threshold_source
+from training.evaluation.question_scoring import QuestionScorer
 from training.evaluation.restyled import measure_restyled
-from training.evaluation.robustness import measure_robustness, variations
-from training.evaluation.run import FolderRun
+from training.evaluation.robustness import curve_points, measure_robustness
 from training.sources.manifest import Manifest, Question, read_manifest
 
 ROBUSTNESS_PAIRS = 20
-"""Pairs that the curves are measured on, unless a limit is given: each is compared some thirty times."""
+"""Default number of pairs for the robustness curves: each of them is compared about thirty times."""
 
 Progress = Callable[[str, float], None]
-"""Called with what is being done and how much of it is done, 0…1."""
+"""Called with the name of the current step and its completed share, 0…1."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a detector is on one folder; :meth:`as_json` has the same names.
+    """Metrics of a detector on one folder; :meth:`as_json` has the same names.
 
     Attributes:
-        pairs: how many were evaluated.
+        pairs: number of evaluated pairs.
         pixel: precision, recall, f1 and iou over all pixels together.
         objects: by IoU, see :meth:`training.evaluation.objects.ObjectTally.as_json`.
-        false_alarms_per_km2: found objects without a changed pixel for each km² that did not change; None: unknown.
-        false_alarms_per_megapixel: the same for each million pixels.
+        false_alarms_per_km2: predicted objects without a changed pixel per km² of unchanged ground; None: unknown.
+        false_alarms_per_megapixel: the same per million unchanged pixels.
         calibration: bins, expected calibration error and the threshold.
-        by_pair: name, whether the label holds a change, pixel F1, and area of false alarms in pixels.
+        by_pair: name, whether the label contains a change, pixel F1, and area of false alarms in pixels.
         failed: pairs that could not be evaluated.
-        robustness: curves, see :func:`training.evaluation.robustness.measure_robustness`; None unless asked for.
-        restyled: see :func:`training.evaluation.restyled.measure_restyled`; None unless asked for.
-        protocol: everything that decides the figures.
+        robustness: curves, see :func:`training.evaluation.robustness.measure_robustness`; None unless requested.
+        restyled: see :func:`training.evaluation.restyled.measure_restyled`; None unless requested.
+        protocol: everything that determines the figures.
     """
 
     pairs: int
@@ -61,11 +62,12 @@ class Evaluation:
     protocol: dict[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data, without NaN."""
+        """Return plain data without NaN."""
         return {**vars(self), "failed": [vars(one) for one in self.failed]}
 
 
-def _evenly(items: Sequence[Any], limit: int | None) -> list[Any]:
+def _evenly_spaced(items: Sequence[Any], limit: int | None) -> list[Any]:
+    """Select at most ``limit`` evenly spaced items."""
     if limit is None or len(items) <= limit:
         return list(items)
     return [items[i] for i in np.linspace(0, len(items) - 1, limit).astype(int)]
@@ -85,58 +87,58 @@ def evaluate_folder(
     config: ScanConfig | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Measure a detector on a folder ``A/ B/ label/``. One pair is in memory at a time.
+    """Evaluate a detector on a folder ``A/ B/ label/``. One pair is in memory at a time.
 
     Args:
-        folder: labelled pairs, perhaps with a ``manifest.yaml``.
-        detector: loaded weights; their own threshold is used, none is tuned here.
-        question: what the labels answer; None: what the manifest says, else "building".
-        gsd_m: metres per pixel of the images; None: what the manifest says, else unknown.
+        folder: labelled pairs, optionally with a ``manifest.yaml``.
+        detector: loaded weights; their stored thresholds are used, none is tuned here.
+        question: that the labels answer; None: from the manifest, else "building".
+        gsd_m: metres per pixel of the images; None: from the manifest, else unknown.
         align: register the earlier date to the later one first, as a scan does.
-        limit: evenly chosen pairs at most; None: all.
-        robustness: measure curves too.
-        restyled: measure false alarms on restyled copies too.
+        limit: largest number of evenly spaced pairs; None: all.
+        robustness: also measure robustness curves.
+        restyled: also measure false alarms on restyled copies.
         pictures: folder for pictures of single pairs.
-        config: profiles; None: those that ship.
-        progress: told how far the work is.
+        config: scan profiles; None: the shipped ones.
+        progress: receives the progress.
 
     Raises:
-        SettingsError: the folder is not in the layout, or an argument or the manifest cannot be used.
+        SettingsError: the folder has another layout, or an argument or the manifest is invalid.
         ImageError: no pair could be evaluated; the message gives the first reasons.
         OutputError: the pictures cannot be written.
     """
-    tell = progress or (lambda _part, _done: None)
+    report = progress or (lambda _part, _done: None)
     manifest = read_manifest(folder)
-    asked_for, known_gsd, sources = _settle(manifest, question, gsd_m)
+    resolved_question, known_gsd, sources = _resolve_question_and_gsd(manifest, question, gsd_m)
     listing = list_pairs(folder)
     config = config or read_config()
-    look = look_at(config, known_gsd, align)
-    minimum = None if look.settings is None else look.settings.profile.min_area_m2
-    asked = Asked(asked_for, detector.weights.threshold, minimum)
-    run = FolderRun(detector, asked, look, pictures is not None, manifest.unknown if manifest else None)
-    chosen = _evenly(listing.pairs, limit)
-    # one size after the other: a runtime prepares itself for each shape
-    for number, files in enumerate(sorted(chosen, key=lambda files: size_of(files.after)), 1):
+    settings = comparison_settings(config, known_gsd, align)
+    minimum = None if settings.scan is None else settings.scan.profile.min_area_m2
+    scorer = QuestionScorer(resolved_question, detector.weights.threshold, minimum)
+    run = FolderRun(detector, scorer, settings, pictures is not None, manifest.unknown if manifest else None)
+    chosen = _evenly_spaced(listing.pairs, limit)
+    # one size after the other, because a runtime compiles for each shape
+    for number, files in enumerate(sorted(chosen, key=lambda files: image_size(files.after)), 1):
         run.add(files)
-        tell("Evaluating", number / len(chosen))
+        report("Evaluating", number / len(chosen))
     failed = tuple(sorted((*listing.failed, *run.failed), key=lambda one: one.pair))
-    if not run.seen:
+    if not run.evaluated:
         reasons = "; ".join(f"{one.pair}: {one.reason}" for one in failed[:3])
         raise ImageError(f"None of the {len(failed)} pairs of {folder} could be evaluated. {reasons}")
-    curves = _robustness(run, config, limit, tell) if robustness else None
-    copies = _restyled(run, tell) if restyled else None
-    protocol = write_protocol(folder, run, listing, manifest, sources, limit, curves, copies)
+    curves = _robustness(run, config, limit, report) if robustness else None
+    copies = _restyled(run, report) if restyled else None
+    protocol = build_protocol(folder, run, listing, manifest, sources, limit, curves, copies)
     if pictures is not None:
         protocol["pictures"] = write_pictures(pictures, run.pictures())
     return Evaluation(
-        pairs=len(run.seen),
-        pixel=sum((one.counts for one in run.seen), PixelCounts()).as_json(),
+        pairs=len(run.evaluated),
+        pixel=sum((one.counts for one in run.evaluated), PixelCounts()).as_json(),
         objects=run.objects.as_json(),
         false_alarms_per_km2=run.objects.per_km2(),
         false_alarms_per_megapixel=run.objects.per_megapixel(),
         calibration=run.calibration.as_json()
-        | {"threshold": run.asked.threshold, "threshold_source": threshold_source(run)},
-        by_pair=tuple(one.as_json() for one in sorted(run.seen, key=lambda one: one.files.name)),
+        | {"threshold": run.scorer.threshold, "threshold_source": threshold_source(run)},
+        by_pair=tuple(one.as_json() for one in sorted(run.evaluated, key=lambda one: one.files.name)),
         failed=failed,
         robustness=curves,
         restyled=copies,
@@ -144,10 +146,10 @@ def evaluate_folder(
     )
 
 
-def _settle(
+def _resolve_question_and_gsd(
     manifest: Manifest | None, question: Question | None, gsd_m: float | None
 ) -> tuple[Question, float | None, dict[str, str]]:
-    """What is asked, metres per pixel, and where each is from."""
+    """Return question, metres per pixel, and the source of each."""
     if gsd_m is not None and not 0 < gsd_m < float("inf"):
         raise SettingsError(f"The ground sample distance is {gsd_m}; expected metres per pixel, like 0.5.")
     known = manifest or Manifest()
@@ -161,17 +163,30 @@ def _settle(
     return question, gsd_m, sources
 
 
-def _robustness(run: FolderRun, config: ScanConfig, limit: int | None, tell: Progress) -> dict[str, Any]:
-    some = _evenly(run.seen, limit or ROBUSTNESS_PAIRS)
-    plain = {one.files.name: one.counts for one in some}
-    points = variations(config, run.look)
+def _robustness(run: FolderRun, config: ScanConfig, limit: int | None, report: Progress) -> dict[str, Any]:
+    """Measure the robustness curves on evenly spaced pairs."""
+    selected = _evenly_spaced(run.evaluated, limit or ROBUSTNESS_PAIRS)
+    baseline = {one.files.name: one.counts for one in selected}
+    points = curve_points(config, run.settings)
     return measure_robustness(
-        lambda: run.read_again(some), plain, run.detector, run.asked, points, lambda done: tell("Robustness", done)
+        lambda: run.read_again(selected),
+        baseline,
+        run.detector,
+        run.scorer,
+        points,
+        lambda done: report("Robustness", done),
     )
 
 
-def _restyled(run: FolderRun, tell: Progress) -> dict[str, Any]:
-    pairs = run.read_again(run.seen)
+def _restyled(run: FolderRun, report: Progress) -> dict[str, Any]:
+    """Measure false alarms on restyled copies of all evaluated pairs."""
+    pairs = run.read_again(run.evaluated)
     return measure_restyled(
-        pairs, len(run.seen), run.detector, run.asked, run.look, run.pixel_m2, lambda done: tell("Restyled", done)
+        pairs,
+        len(run.evaluated),
+        run.detector,
+        run.scorer,
+        run.settings,
+        run.pixel_m2,
+        lambda done: report("Restyled", done),
     )

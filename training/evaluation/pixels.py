@@ -1,4 +1,4 @@
-"""Figures over all pixels of a folder together: scores at one threshold, and how far probabilities can be believed."""
+"""Pixel metrics over all pixels of a folder: scores at one threshold, and calibration."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ BINS = 10
 
 @dataclass(frozen=True)
 class PixelCounts:
-    """Pixels at one threshold."""
+    """Counts of pixels at one threshold: correctly found, false alarms, missed."""
 
     hit: int = 0
     false: int = 0
     missed: int = 0
 
     def __add__(self, other: PixelCounts) -> PixelCounts:
-        """Both together."""
+        """Add the counts."""
         return PixelCounts(self.hit + other.hit, self.false + other.false, self.missed + other.missed)
 
     def as_json(self) -> dict[str, float]:
-        """Precision, recall, F1 and IoU; 0 where nothing can be divided by."""
+        """Return precision, recall, F1 and IoU; 0 where a denominator is 0."""
         return {
             "precision": self.hit / max(1, self.hit + self.false),
             "recall": self.hit / max(1, self.hit + self.missed),
@@ -39,7 +39,7 @@ class PixelCounts:
 
 
 def count_pixels(changed: NDArray[np.bool_], predicted: NDArray[np.bool_], scored: NDArray[np.bool_]) -> PixelCounts:
-    """Compare a label with what was predicted, both H×W, where ``scored``."""
+    """Count the pixels of a label and a predicted mask, both H×W, where ``scored``."""
     return PixelCounts(
         int((changed & predicted & scored).sum()),
         int((~changed & predicted & scored).sum()),
@@ -49,21 +49,21 @@ def count_pixels(changed: NDArray[np.bool_], predicted: NDArray[np.bool_], score
 
 @dataclass
 class Calibration:
-    """Pixels by score, added up pair by pair: of those with a score around 0.7, seven in ten should have changed."""
+    """Reliability diagram, accumulated pair by pair: of pixels with a score of 0.7, 70 % should have changed."""
 
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
     changed: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
     score: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
 
     def add(self, scores: NDArray[np.float32], changed: NDArray[np.bool_]) -> None:
-        """Add scores 0…1 and what was true, both of any one shape."""
+        """Add scores 0…1 and labels of the same shape."""
         bins = np.clip((scores.ravel() * BINS).astype(np.int64), 0, BINS - 1)
         self.pixels += np.bincount(bins, minlength=BINS)
         self.changed += np.bincount(bins[changed.ravel()], minlength=BINS)
         self.score += np.bincount(bins, weights=scores.ravel(), minlength=BINS)
 
     def as_json(self) -> dict[str, Any]:
-        """Bins with mean score and observed share of changed pixels (null where a bin is empty), and their distance."""
+        """Return bins with mean score and observed share of changed pixels (None if empty), and calibration error."""
         count = np.maximum(self.pixels, 1)
         mean, share = self.score / count, self.changed / count
         total = max(1, int(self.pixels.sum()))

@@ -1,4 +1,4 @@
-"""What the network says of a whole pair of any size, on the pixels of its label."""
+"""Prediction of a complete pair of any size, on the pixels of its label."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from inference.blocks import MARGIN
 from inference.pair_reader import PairReader
 from inference.registration.measure import Alignment
 from model.detector import Detector
-from training.evaluation.reading import LabelledPair
-from training.evaluation.resolution import Look, open_pair
+from training.evaluation.comparison import ComparisonSettings, open_pair
+from training.evaluation.pair_decoding import LabelledPair
 
-ROUND_TO = 128
-"""Sides of a block are multiples of it: a runtime prepares itself for every new shape, which costs seconds."""
+BLOCK_MULTIPLE_PX = 128
+"""Sides of a block are multiples of this: a runtime compiles for every new shape, which takes seconds."""
 
-LARGEST = 2048
-"""Side of a block, in pixels of detection, without what is read around it."""
+MAX_BLOCK_PX = 2048
+"""Largest side of a block without its halo, in pixels of the detection grid."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The network's answer for one pair.
+    """Output of the network for one pair.
 
     Attributes:
         probabilities: 3×H×W on the label's grid: building, ground, direction.
-        scored: H×W, where both dates show ground (the rest is blank to the network) and the label is known.
-        alignment: of the earlier image; its reason is set where it was asked for and could not be measured.
+        scored: H×W, where both dates are valid (the rest is blank to the network) and the label is known.
+        alignment: of the earlier image; its reason is set if registration was requested and refused.
     """
 
     probabilities: Floats
@@ -42,7 +42,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Span:
-    """One axis of a block: the network sees ``start`` … ``stop`` and answers for ``first`` … ``last``."""
+    """One axis of a block: the network reads ``start`` … ``stop``, its output is used for ``first`` … ``last``."""
 
     start: int
     stop: int
@@ -50,27 +50,27 @@ class Span:
     last: int
 
 
-def lay_spans(length: int, halo: int, stride: int, largest: int = LARGEST) -> list[Span]:
-    """Cut an axis into spans of one length, which see at least ``halo`` around what they answer for.
+def split_axis(length: int, halo: int, stride: int, max_block_px: int = MAX_BLOCK_PX) -> list[Span]:
+    """Split an axis into spans of equal length with a halo of at least ``halo`` on each side.
 
-    At the ends of the axis they see no more than a network does that is given the whole: so the cut does not show, not
-    even at the image's border.
+    At the ends of the axis spans read no more than a prediction of the complete axis would: so splitting changes
+    nothing, not even at the border of the image.
 
     Args:
         length: pixels.
-        halo: how far the network's answer reaches.
-        stride: spans begin at multiples of it.
-        largest: pixels that a span may answer for.
+        halo: radius of the network's receptive field, pixels.
+        stride: spans start at its multiples.
+        max_block_px: largest number of pixels whose output is used.
     """
     around = math.ceil((halo + MARGIN) / stride) * stride
-    unit = math.lcm(ROUND_TO, stride)
-    whole = math.ceil(length / unit) * unit
-    if whole <= largest + 2 * around:
-        return [Span(0, whole, 0, length)]
-    count = math.ceil((whole - 2 * around) / largest)
-    core = math.ceil((whole - 2 * around) / count / stride) * stride
-    # the last one is pushed back, so that it ends where the whole does
-    starts = sorted({min(k * core, whole - core - 2 * around) for k in range(count)})
+    unit = math.lcm(BLOCK_MULTIPLE_PX, stride)
+    padded = math.ceil(length / unit) * unit
+    if padded <= max_block_px + 2 * around:
+        return [Span(0, padded, 0, length)]
+    count = math.ceil((padded - 2 * around) / max_block_px)
+    core = math.ceil((padded - 2 * around) / count / stride) * stride
+    # the last span is moved back so that it ends with the axis
+    starts = sorted({min(k * core, padded - core - 2 * around) for k in range(count)})
     firsts = [0, *(start + around for start in starts[1:]), length]
     return [
         Span(start, start + core + 2 * around, first, last)
@@ -78,71 +78,75 @@ def lay_spans(length: int, halo: int, stride: int, largest: int = LARGEST) -> li
     ]
 
 
-def _rows_within(span: Span, at: NDArray[np.float64], length: int) -> NDArray[np.intp]:
-    """Which positions of an axis a span answers for; every position belongs to one span, also beyond the ends."""
-    base = np.clip(np.floor(at), 0, length - 1)
+def _positions_within(span: Span, positions: NDArray[np.float64], length: int) -> NDArray[np.intp]:
+    """Return the indices of positions in a span; each position is in exactly one, also beyond the ends."""
+    base = np.clip(np.floor(positions), 0, length - 1)
     return np.flatnonzero((base >= span.first) & (base < span.last))
 
 
-def _blocks(reader: PairReader, detector: Detector, largest: int) -> Iterator[tuple[Span, Span]]:
-    rows, cols = (lay_spans(int(n), detector.halo, detector.stride, largest) for n in reader.pair.grid.shape)
+def _blocks(reader: PairReader, detector: Detector, max_block_px: int) -> Iterator[tuple[Span, Span]]:
+    """Iterate over the blocks of a grid: spans of rows and of columns."""
+    rows, cols = (split_axis(int(n), detector.halo, detector.stride, max_block_px) for n in reader.pair.grid.shape)
     return ((row, col) for row in rows for col in cols)
 
 
-def predict_pair(detector: Detector, pair: LabelledPair, look: Look, largest: int = LARGEST) -> Prediction:
-    """Compare a pair at the resolution of detection and bring the answer back to the label's grid, bilinearly.
+def predict_pair(
+    detector: Detector, pair: LabelledPair, settings: ComparisonSettings, max_block_px: int = MAX_BLOCK_PX
+) -> Prediction:
+    """Compare a pair at the detection resolution and resample the output to the label's grid, bilinearly.
 
-    One block at a time is held beside the images, so memory grows with them and not with what they are enlarged to.
+    Only one block is in memory besides the images, so memory does not depend on how much they are enlarged.
 
     Args:
         detector: loaded weights.
-        pair: its images may have another size than its label, as long as both show the same ground.
-        look: resolution and registration.
-        largest: see :func:`lay_spans`.
+        pair: its images may differ in size from its label if both cover the same ground.
+        settings: resolution and registration.
+        max_block_px: see :func:`split_axis`.
 
     Raises:
         NotComparable: no pixel is valid on both dates.
     """
-    reader = open_pair(pair.before, pair.after, look)
+    reader = open_pair(pair.before, pair.after, settings)
     grid = tuple(int(n) for n in reader.pair.grid.shape)
     native, label = pair.after.valid.shape, pair.changed.shape
-    # where the middles of the label's pixels lie on the grid, middles at whole numbers
-    at = [
-        (np.arange(label[axis], dtype=np.float64) + 0.5) * (native[axis] / label[axis] / look.step) - 0.5
+    # centres of the label's pixels in grid coordinates, where centres are whole numbers
+    positions = [
+        (np.arange(label[axis], dtype=np.float64) + 0.5) * (native[axis] / label[axis] / settings.reduction) - 0.5
         for axis in (0, 1)
     ]
-    same = grid == label and all(np.array_equal(where, np.arange(len(where))) for where in at)
+    identical = grid == label and all(np.array_equal(axis, np.arange(len(axis))) for axis in positions)
     probabilities = np.zeros((3, *label), np.float32)
     scored = np.zeros(label, np.bool_)
-    for row, col in _blocks(reader, detector, largest):
+    for row, col in _blocks(reader, detector, max_block_px):
         patch = reader.read(slice(row.start, row.stop), slice(col.start, col.stop))
         if not patch.valid.any():
             continue
-        said = detector.predict(patch.before, patch.after)
-        if same:
-            there = np.s_[row.first : row.last, col.first : col.last]
-            here = np.s_[row.first - row.start : row.last - row.start, col.first - col.start : col.last - col.start]
-            probabilities[(slice(None), *there)] = said[(slice(None), *here)]
-            scored[there] = patch.valid[here]
+        predicted = detector.predict(patch.before, patch.after)
+        if identical:
+            target = np.s_[row.first : row.last, col.first : col.last]
+            source = np.s_[row.first - row.start : row.last - row.start, col.first - col.start : col.last - col.start]
+            probabilities[(slice(None), *target)] = predicted[(slice(None), *source)]
+            scored[target] = patch.valid[source]
             continue
-        y, x = _rows_within(row, at[0], grid[0]), _rows_within(col, at[1], grid[1])
+        y, x = _positions_within(row, positions[0], grid[0]), _positions_within(col, positions[1], grid[1])
         if not (len(y) and len(x)):
             continue
-        # held at the ends: beyond them the block is blank
-        v = (np.clip(at[0][y], 0, grid[0] - 1) - row.start).astype(np.float32)
-        u = (np.clip(at[1][x], 0, grid[1] - 1) - col.start).astype(np.float32)
-        into = np.s_[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
+        # clipped at the ends: the block is blank beyond them
+        v = (np.clip(positions[0][y], 0, grid[0] - 1) - row.start).astype(np.float32)
+        u = (np.clip(positions[1][x], 0, grid[1] - 1) - col.start).astype(np.float32)
+        target = np.s_[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
         for channel in range(3):
-            probabilities[channel][into] = _bilinear(said[channel], v, u)
-        scored[into] = patch.valid[np.rint(v).astype(np.intp)[:, None], np.rint(u).astype(np.intp)[None, :]]
+            probabilities[channel][target] = _bilinear(predicted[channel], v, u)
+        scored[target] = patch.valid[np.rint(v).astype(np.intp)[:, None], np.rint(u).astype(np.intp)[None, :]]
     if pair.known is not None:
         scored &= pair.known
     return Prediction(probabilities, scored, reader.alignment)
 
 
 def _bilinear(values: Floats, v: Floats, u: Floats) -> Floats:
-    """Values at rows ``v`` and columns ``u``, all within; exact, where a library's remapping counts in 1/32 pixels."""
-    top, left = (np.minimum(at.astype(np.intp), size - 2) for at, size in ((v, values.shape[0]), (u, values.shape[1])))
+    """Interpolate at rows ``v`` and columns ``u``, all inside; exact, while OpenCV's remap rounds to 1/32 pixel."""
+    top = np.minimum(v.astype(np.intp), values.shape[0] - 2)
+    left = np.minimum(u.astype(np.intp), values.shape[1] - 2)
     down, across = (v - top).astype(np.float32)[:, None], (u - left).astype(np.float32)
     lines = values[top] + (values[top + 1] - values[top]) * down
     return np.asarray(lines[:, left] + (lines[:, left + 1] - lines[:, left]) * across, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What decided the figures of an evaluation, in words and numbers: without it nobody can repeat them."""
+"""Protocol of an evaluation: everything that determines its figures, so that they can be reproduced."""
 
 from __future__ import annotations
 
@@ -7,87 +7,101 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.prediction import LARGEST, ROUND_TO
-from training.evaluation.reading import Listing
-from training.evaluation.run import FolderRun
+from training.evaluation.folder_run import FolderRun
+from training.evaluation.pair_listing import PairListing
+from training.evaluation.prediction import BLOCK_MULTIPLE_PX, MAX_BLOCK_PX
 from training.sources.manifest import Manifest
 
 SCALING = (
-    "images reduced by averaging or enlarged bicubically as in a scan; probabilities brought back to the label's grid "
-    "bilinearly and scored there"
+    "images reduced by averaging or enlarged bicubically as in a scan; probabilities resampled "
+    "bilinearly to the label's grid and scored there"
 )
 UNSCALED = "none: images are compared and scored on their own pixels"
-BALANCING = "each date of each pair brought to one mean and spread per band, measured on its valid pixels as in a scan"
-POOLING = "pixels of all images counted together; whole images, no tiles scored, no test-time augmentation"
+BALANCING = (
+    "each band of each date normalized to a common mean and standard deviation, measured on its valid pixels as in a "
+    "scan"
+)
+POOLING = "pixels of all images counted together; complete images, not tiles; no test-time augmentation"
 MATCHING = (
     "connected components (8 neighbours) of label and prediction on the label's grid, matched one to one, highest IoU "
-    "first; recall by the true object's size class, precision by the found object's"
+    "first; recall by the true object's size class, precision by the predicted object's"
 )
 FILTERED = (
-    "found objects below the minimum of their kind are dropped, true ones are not; pixel figures are not filtered, and "
-    "outlines are not cleaned or simplified as in a scan"
+    "predicted objects below the minimum of their kind are dropped, true ones are not; pixel metrics are not filtered, "
+    "and outlines are not cleaned or simplified as in a scan"
 )
 UNFILTERED = "not applied: the ground sample distance is unknown"
 CURVES = (
     "pixel F1 over all pixels of the pairs together; shift: the later date and its label against the earlier one, "
-    "along both axes, emptied edges blank on both dates and not scored; gamma and blur: of the later date; scale: both "
+    "along both axes, empty edges blank on both dates and not scored; gamma and blur: of the later date; scale: both "
     "dates, scored on the label's own grid"
 )
 
 
 def threshold_source(run: FolderRun) -> str:
-    """Where the threshold was chosen."""
+    """Describe where the threshold comes from."""
     where = f"stored with the weights {run.detector.weights.name}, chosen on training data when they were exported"
-    if run.asked.question != "any":
+    if run.scorer.question != "any":
         return where
-    each = ", ".join(f"{name} {value:g}" for name, value in run.asked.thresholds.items())
+    each = ", ".join(f"{name} {value:g}" for name, value in run.scorer.thresholds.items())
     return f"0.5, to which the threshold of each output ({each}; {where}) is mapped"
 
 
-def write_protocol(
+def build_protocol(
     folder: Path,
     run: FolderRun,
-    listing: Listing,
+    listing: PairListing,
     manifest: Manifest | None,
     sources: dict[str, str],
     limit: int | None,
     curves: dict[str, Any] | None,
     copies: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Everything that decides the figures, as plain data."""
-    weights, look, asked = run.detector.weights, run.look, run.asked
-    registered = len(run.seen) - len(run.refused) if look.align else 0
+    """Return everything that determines the figures, as plain data.
+
+    Args:
+        folder: of the labelled pairs.
+        run: finished evaluation.
+        listing: files of the folder.
+        manifest: of the folder, if any.
+        sources: where question and ground sample distance come from.
+        limit: largest number of pairs; None: all.
+        curves: robustness curves; None: not measured.
+        copies: restyled copies; None: not measured.
+    """
+    weights, settings, scorer = run.detector.weights, run.settings, run.scorer
+    registered = len(run.evaluated) - len(run.refused) if settings.align else 0
     return {
         "folder": str(folder),
-        "question": asked.question,
+        "question": scorer.question,
         "question_source": sources["question"],
         "weights": {"name": weights.name, "sha256": weights.sha256},
         "network": weights.layout.name,
         "runtime": run.detector.runtime,
         "precision": run.detector.precision,
-        "threshold": asked.threshold,
+        "threshold": scorer.threshold,
         "threshold_source": threshold_source(run),
-        "gsd_m": look.gsd_m,
+        "gsd_m": settings.gsd_m,
         "gsd_source": sources["gsd"],
-        "profile": None if look.settings is None else look.settings.profile_name,
-        "detection_gsd_m": look.resolution_m,
-        "scale": 1 / look.step,
-        "scaling": UNSCALED if look.step == 1 else SCALING,
+        "profile": None if settings.scan is None else settings.scan.profile_name,
+        "detection_gsd_m": settings.resolution_m,
+        "scale": 1 / settings.reduction,
+        "scaling": UNSCALED if settings.reduction == 1 else SCALING,
         "alignment": {
-            "asked": look.align,
+            "asked": settings.align,
             "registered": registered,
             "refused": run.refused,
             "median_residual_px": float(np.median(run.residuals)) if run.residuals else None,
         },
         "balancing": BALANCING,
         "pooling": POOLING,
-        "blocks": f"sides rounded up to multiples of {ROUND_TO} px with blank pixels; larger ones in blocks of "
-        f"{LARGEST} px with a halo of {run.detector.halo} px",
+        "blocks": f"sides padded with blank pixels to multiples of {BLOCK_MULTIPLE_PX} px; larger images in blocks of "
+        f"{MAX_BLOCK_PX} px with a halo of {run.detector.halo} px",
         "object_matching": MATCHING,
-        "false_alarm": "a found object without a changed pixel, for each km² that did not change",
-        "minimum_area_m2": None if asked.minimum is None else asked.minimum.model_dump(),
-        "minimum_area": UNFILTERED if asked.minimum is None else FILTERED,
-        "images": len(run.seen),
+        "false_alarm": "a predicted object without a changed pixel; per km² of unchanged ground",
+        "minimum_area_m2": None if scorer.minimum is None else scorer.minimum.model_dump(),
+        "minimum_area": UNFILTERED if scorer.minimum is None else FILTERED,
+        "images": len(run.evaluated),
         "sizes": dict(run.sizes),
         "scored_pixels": run.scored_px,
         "pixels_not_scored": run.blank_px,

@@ -1,4 +1,4 @@
-"""Images against restyled copies of themselves: nothing changed, so whatever is found is a false alarm."""
+"""Comparison of images with restyled copies of themselves: nothing changed, so every detection is a false alarm."""
 
 from __future__ import annotations
 
@@ -9,21 +9,19 @@ import numpy as np
 
 from imagery import Patch
 from model.detector import Detector
+from training.evaluation.comparison import ComparisonSettings
 from training.evaluation.objects import ObjectTally
+from training.evaluation.pair_decoding import LabelledPair
 from training.evaluation.prediction import predict_pair
-from training.evaluation.questions import Asked
-from training.evaluation.reading import LabelledPair
-from training.evaluation.resolution import Look
-
-Restyle = Callable[[np.ndarray[Any, np.dtype[np.uint8]], int], np.ndarray[Any, np.dtype[np.uint8]]]
+from training.evaluation.question_scoring import QuestionScorer
 
 
 def measure_restyled(
     pairs: Iterable[LabelledPair],
     count: int,
     detector: Detector,
-    asked: Asked,
-    look: Look,
+    scorer: QuestionScorer,
+    settings: ComparisonSettings,
     pixel_m2: float | None,
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
@@ -31,29 +29,29 @@ def measure_restyled(
 
     Args:
         pairs: read one by one.
-        count: how many they are.
+        count: number of pairs.
         detector: loaded weights.
-        asked: question, threshold and minimum mapping unit.
-        look: as the evaluation looks at the pairs.
-        pixel_m2: ground of a pixel, m²; None: unknown.
-        progress: told the part done, 0…1.
+        scorer: question, threshold and minimum mapping unit.
+        settings: those of the evaluation.
+        pixel_m2: area of a pixel in m²; None: unknown.
+        progress: called with the completed share, 0…1.
 
     Returns:
         False alarms, and the share of pixels above the threshold. The seed of image k (A of the first pair, its B, A of
-        the second …) is k.
+        the second pair, …) is k.
     """
-    from training.augmentation.appearance import restyle_image
+    from training.augmentation.appearance import restyle_image  # imports torch, only needed here
 
     tally = ObjectTally(pixel_m2)
     above = scored = images = 0
     for pair in pairs:
         for image in (pair.before, pair.after):
             copy = Patch(restyle_image(image.rgb, images), image.valid)
-            nothing = np.zeros(image.valid.shape, np.bool_)
+            unchanged = np.zeros(image.valid.shape, np.bool_)
             images += 1
-            prediction = predict_pair(detector, LabelledPair(pair.name, image, copy, nothing), look)
-            predicted = asked.predicted(prediction)
-            tally.add(nothing, asked.objects(prediction, predicted, pixel_m2), prediction.scored)
+            prediction = predict_pair(detector, LabelledPair(pair.name, image, copy, unchanged), settings)
+            predicted = scorer.changed_mask(prediction)
+            tally.add(unchanged, scorer.found_objects(prediction, predicted, pixel_m2), prediction.scored)
             above += int(predicted.sum())
             scored += int(prediction.scored.sum())
             progress(images / (2 * count))

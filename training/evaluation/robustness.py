@@ -1,10 +1,11 @@
-"""How the pixel F1 falls when the dates are moved, exposed, blurred or resampled, and when they are swapped."""
+"""Robustness curves: pixel F1 when dates are shifted, brightened, blurred, resampled or swapped."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import cv2
@@ -14,53 +15,54 @@ from errors import NotComparable, SettingsError
 from imagery import Patch
 from inference.settings import ScanConfig
 from model.detector import Detector
+from training.evaluation.comparison import ComparisonSettings, comparison_settings
+from training.evaluation.pair_decoding import LabelledPair
 from training.evaluation.pixels import PixelCounts, count_pixels
 from training.evaluation.prediction import predict_pair
-from training.evaluation.questions import Asked
-from training.evaluation.reading import LabelledPair
-from training.evaluation.resolution import Look, look_at
+from training.evaluation.question_scoring import QuestionScorer
 
 SHIFTS_PX = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 GAMMAS = (0.5, 0.7, 1.0, 1.4, 2.0)
 BLURS_PX = (0.0, 0.5, 1.0, 2.0, 3.0)
 SCALES = (0.5, 0.7, 1.0, 1.4, 2.0)
 
-Change = Callable[[LabelledPair], LabelledPair]
+Disturbance = Callable[[LabelledPair], LabelledPair]
 
 
 def shifted(pair: LabelledPair, pixels: float) -> LabelledPair:
-    """The later date moved right and down by ``pixels`` along both axes, against the earlier one.
+    """Shift the later date right and down by ``pixels`` along both axes against the earlier one.
 
-    Changes have the geometry of the later date, and so has the label: so both stay, and the earlier date is moved the
-    other way. What has no ground any more at its edges is not valid.
+    The label has the geometry of the later date, so both stay and the earlier date is shifted the other way. Its empty
+    edges are not valid.
     """
     if not pixels:
         return pair
     rgb, valid = pair.before.rgb, pair.before.valid
-    whole = math.floor(pixels)
-    moved, sure = np.zeros_like(rgb), np.zeros_like(valid)
-    rows, columns = valid.shape[0] - whole, valid.shape[1] - whole
+    integer = math.floor(pixels)
+    moved, certain = np.zeros_like(rgb), np.zeros_like(valid)
+    rows, columns = valid.shape[0] - integer, valid.shape[1] - integer
     if rows > 0 and columns > 0:
-        moved[:rows, :columns], sure[:rows, :columns] = rgb[whole:, whole:], valid[whole:, whole:]
-    rest = pixels - whole
+        moved[:rows, :columns] = rgb[integer:, integer:]
+        certain[:rows, :columns] = valid[integer:, integer:]
+    rest = pixels - integer
     if rest:
         mapping = np.array([[1, 0, rest], [0, 1, rest]], np.float64)
         size = (valid.shape[1], valid.shape[0])
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         moved = cv2.warpAffine(moved, mapping, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        share = cv2.warpAffine(sure.astype(np.float32), mapping, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        sure = np.asarray(share > 0.99)
-    return replace(pair, before=Patch(np.asarray(moved, dtype=np.uint8), sure))
+        share = cv2.warpAffine(certain.astype(np.float32), mapping, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        certain = np.asarray(share > 0.99)
+    return replace(pair, before=Patch(np.asarray(moved, dtype=np.uint8), certain))
 
 
 def with_gamma(pair: LabelledPair, gamma: float) -> LabelledPair:
-    """The later date with 255 · (value / 255) ** gamma."""
+    """Apply 255 · (value / 255) ** gamma to the later date."""
     table = np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
     return replace(pair, after=Patch(table[pair.after.rgb], pair.after.valid))
 
 
 def blurred(pair: LabelledPair, sigma_px: float) -> LabelledPair:
-    """The later date blurred by a Gaussian."""
+    """Blur the later date by a Gaussian."""
     if not sigma_px:
         return pair
     soft = np.asarray(cv2.GaussianBlur(pair.after.rgb, (0, 0), sigma_px), dtype=np.uint8)
@@ -68,6 +70,7 @@ def blurred(pair: LabelledPair, sigma_px: float) -> LabelledPair:
 
 
 def _resampled(image: Patch, size: tuple[int, int], smaller: bool) -> Patch:
+    """Resample an image to (width, height)."""
     flag = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     rgb = np.asarray(cv2.resize(image.rgb, size, interpolation=flag), dtype=np.uint8)
     share = cv2.resize(
@@ -77,7 +80,7 @@ def _resampled(image: Patch, size: tuple[int, int], smaller: bool) -> Patch:
 
 
 def scaled(pair: LabelledPair, factor: float) -> LabelledPair:
-    """Both dates with ``factor`` times as many pixels along each axis; the label keeps its own."""
+    """Resample both dates to ``factor`` times as many pixels along each axis; the label keeps its size."""
     if factor == 1:
         return pair
     height, width = pair.after.valid.shape
@@ -87,123 +90,125 @@ def scaled(pair: LabelledPair, factor: float) -> LabelledPair:
 
 
 def swapped(pair: LabelledPair) -> LabelledPair:
-    """The later date first."""
+    """Swap the dates."""
     return replace(pair, before=pair.after, after=pair.before)
 
 
 @dataclass(frozen=True)
-class Variation:
+class CurvePoint:
     """One point of a curve.
 
     Attributes:
-        curve: which curve it belongs to.
-        key: what of the point's record the F1 is.
-        at: what the point's record says of where it lies.
-        change: makes the pair.
-        look: how it is looked at; None: it cannot be.
-        plain: nothing is changed, so the score is that of the evaluation itself.
+        curve: name of the curve.
+        key: under which the F1 is stored in the point's record.
+        position: on the axis of the curve, as stored in the record.
+        disturb: modifies a pair.
+        settings: of the comparison; None: not comparable.
+        baseline: nothing is modified, so the score is that of the evaluation itself.
     """
 
     curve: str
     key: str
-    at: dict[str, float | None]
-    change: Change
-    look: Look | None
-    plain: bool
+    position: dict[str, float | None]
+    disturb: Disturbance
+    settings: ComparisonSettings | None
+    baseline: bool
 
     @property
     def size(self) -> float:
-        """Times that the pair's images are larger: points of one size are measured together."""
-        return self.at.get("scale") or 1.0
+        """Scale of the images; points of one size are measured together."""
+        return self.position.get("scale") or 1.0
 
 
-def _bind(
-    change: Callable[[LabelledPair, float], LabelledPair], value: float
-) -> Callable[[LabelledPair], LabelledPair]:
-    return lambda pair: change(pair, value)
-
-
-def _look_scaled(config: ScanConfig, look: Look, factor: float) -> Look | None:
-    if look.gsd_m is None:
-        return look
+def _scaled_settings(config: ScanConfig, settings: ComparisonSettings, factor: float) -> ComparisonSettings | None:
+    """Return the settings for images resampled by ``factor``; None if no profile accepts them."""
+    if settings.gsd_m is None:
+        return settings
     try:
-        return look_at(config, look.gsd_m / factor, look.align)
-    except SettingsError:  # coarser than every profile: a scan would refuse it too
+        return comparison_settings(config, settings.gsd_m / factor, settings.align)
+    except SettingsError:  # coarser than every profile: a scan would refuse them too
         return None
 
 
-def variations(config: ScanConfig, look: Look) -> list[Variation]:
-    """All points of all curves."""
-    out = []
+def curve_points(config: ScanConfig, settings: ComparisonSettings) -> list[CurvePoint]:
+    """Return all points of all curves."""
+    points = []
     for pixels in SHIFTS_PX:
         for key, align in (("f1", False), ("f1_aligned", True)):
-            plain = not pixels and look.align == align
-            one = Variation("shift", key, {"px": pixels}, _bind(shifted, pixels), replace(look, align=align), plain)
-            out.append(one)
-    out += [Variation("gamma", "f1", {"gamma": g}, _bind(with_gamma, g), look, g == 1) for g in GAMMAS]
-    out += [Variation("blur", "f1", {"sigma_px": s}, _bind(blurred, s), look, not s) for s in BLURS_PX]
+            baseline = not pixels and settings.align == align
+            disturb = partial(shifted, pixels=pixels)
+            aligned = replace(settings, align=align)
+            points.append(CurvePoint("shift", key, {"px": pixels}, disturb, aligned, baseline))
+    for gamma in GAMMAS:
+        disturb = partial(with_gamma, gamma=gamma)
+        points.append(CurvePoint("gamma", "f1", {"gamma": gamma}, disturb, settings, gamma == 1))
+    for sigma in BLURS_PX:
+        disturb = partial(blurred, sigma_px=sigma)
+        points.append(CurvePoint("blur", "f1", {"sigma_px": sigma}, disturb, settings, not sigma))
     for factor in SCALES:
-        there = _look_scaled(config, look, factor)
-        at = {"scale": factor, "gsd_m": None if look.gsd_m is None else look.gsd_m / factor}
-        out.append(Variation("scale", "f1", at, _bind(scaled, factor), there, factor == 1))
-    out.append(Variation("swapped", "f1", {}, swapped, look, False))
-    return out
+        disturb = partial(scaled, factor=factor)
+        position = {"scale": factor, "gsd_m": None if settings.gsd_m is None else settings.gsd_m / factor}
+        scaled_settings = _scaled_settings(config, settings, factor)
+        points.append(CurvePoint("scale", "f1", position, disturb, scaled_settings, factor == 1))
+    points.append(CurvePoint("swapped", "f1", {}, swapped, settings, False))
+    return points
 
 
 def measure_robustness(
     pairs: Callable[[], Iterable[LabelledPair]],
-    plain: dict[str, PixelCounts],
+    baseline: dict[str, PixelCounts],
     detector: Detector,
-    asked: Asked,
-    points: list[Variation],
+    scorer: QuestionScorer,
+    points: list[CurvePoint],
     progress: Callable[[float], None],
 ) -> dict[str, Any]:
-    """Measure all curves over pairs.
+    """Measure all curves.
 
     Args:
-        pairs: reads them one by one, each time from the first.
-        plain: what the evaluation counted, by the pair's name: it is not computed again.
+        pairs: returns a new iterator over the pairs.
+        baseline: pixel counts of the evaluation by name of the pair, which are not computed again.
         detector: loaded weights.
-        asked: question and threshold.
-        points: of :func:`variations`.
-        progress: told the part done, 0…1.
+        scorer: question and threshold.
+        points: of :func:`curve_points`.
+        progress: called with the completed share, 0…1.
 
     Returns:
-        For each curve its points: where it lies, F1 over all pixels together, and how many pairs could be compared.
+        For each curve its points: position, F1 over all pixels together, and number of pairs that could be compared.
     """
     counts = [PixelCounts()] * len(points)
     compared = [0] * len(points)
     done = 0
-    # one size after the other, as a runtime prepares itself for each shape
+    # one size after the other, because a runtime compiles for each shape
     for size in sorted({point.size for point in points}):
         for pair in pairs():
             for index, point in enumerate(points):
                 if point.size != size:
                     continue
-                counted = plain[pair.name] if point.plain else _count(pair, point, detector, asked)
+                counted = baseline[pair.name] if point.baseline else _count(pair, point, detector, scorer)
                 if counted is not None:
                     counts[index] += counted
                     compared[index] += 1
                 done += 1
-                progress(done / (len(points) * len(plain)))
-    out: dict[str, Any] = {"pairs": len(plain), "shift": [], "gamma": [], "blur": [], "scale": [], "swapped": {}}
+                progress(done / (len(points) * len(baseline)))
+    record: dict[str, Any] = {"pairs": len(baseline), "shift": [], "gamma": [], "blur": [], "scale": [], "swapped": {}}
     for point, counted, used in zip(points, counts, compared, strict=True):
         figures = {point.key: counted.f1 if used else None, point.key.replace("f1", "pairs"): used}
-        curve = out[point.curve]
+        curve = record[point.curve]
         if isinstance(curve, dict):
             curve.update(figures)
         elif point.key != "f1":
             curve[-1].update(figures)
         else:
-            curve.append(point.at | figures)
-    return out
+            curve.append(point.position | figures)
+    return record
 
 
-def _count(pair: LabelledPair, point: Variation, detector: Detector, asked: Asked) -> PixelCounts | None:
-    if point.look is None:
+def _count(pair: LabelledPair, point: CurvePoint, detector: Detector, scorer: QuestionScorer) -> PixelCounts | None:
+    """Count the pixels of one pair at one point; None if it is not comparable."""
+    if point.settings is None:
         return None
     try:
-        prediction = predict_pair(detector, point.change(pair), point.look)
+        prediction = predict_pair(detector, point.disturb(pair), point.settings)
     except NotComparable:
         return None
-    return count_pixels(pair.changed, asked.predicted(prediction), prediction.scored)
+    return count_pixels(pair.changed, scorer.changed_mask(prediction), prediction.scored)

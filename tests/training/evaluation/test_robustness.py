@@ -1,4 +1,4 @@
-"""Curves begin at the plain score, fall with the disturbance, and registration holds them up."""
+"""Robustness curves start at the undisturbed score, fall with the disturbance, and gain from registration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 import training.augmentation.appearance
 from tests.training.labelled import StarkDetector, write_pair
 from training.evaluation.evaluate import evaluate_folder
-from training.evaluation.reading import list_pairs, read_pair
+from training.evaluation.pair_decoding import read_pair
+from training.evaluation.pair_listing import list_pairs
 from training.evaluation.robustness import blurred, scaled, shifted, swapped, with_gamma
 
 pytestmark = pytest.mark.usefixtures("plain_exposure")
@@ -28,14 +29,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def curves(folder: Path) -> dict:
     found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, robustness=True)
     assert found.robustness is not None
-    return {"plain": found.pixel["f1"], **found.robustness}
+    return {"undisturbed": found.pixel["f1"], **found.robustness}
 
 
-def test_every_curve_goes_through_the_plain_score(curves: dict) -> None:
-    at = {"shift": ("px", 0), "gamma": ("gamma", 1), "blur": ("sigma_px", 0), "scale": ("scale", 1)}
-    assert 0 < curves["plain"] < 1
-    for name, (key, neutral) in at.items():
-        assert next(point for point in curves[name] if point[key] == neutral)["f1"] == curves["plain"]
+def test_every_curve_contains_the_undisturbed_score(curves: dict) -> None:
+    neutral_points = {"shift": ("px", 0), "gamma": ("gamma", 1), "blur": ("sigma_px", 0), "scale": ("scale", 1)}
+    assert 0 < curves["undisturbed"] < 1
+    for name, (key, neutral) in neutral_points.items():
+        assert next(point for point in curves[name] if point[key] == neutral)["f1"] == curves["undisturbed"]
 
 
 def test_all_points_are_there(curves: dict) -> None:
@@ -48,18 +49,18 @@ def test_all_points_are_there(curves: dict) -> None:
     assert all(point["pairs"] == 2 for name in ("shift", "gamma", "blur", "scale") for point in curves[name])
 
 
-def test_a_shift_costs_and_registration_gets_it_back(curves: dict) -> None:
-    at = {point["px"]: point for point in curves["shift"]}
-    assert at[8]["f1"] < curves["plain"] - 0.1
-    assert at[8]["f1_aligned"] > curves["plain"] - 0.05
+def test_a_shift_lowers_the_score_and_registration_restores_it(curves: dict) -> None:
+    by_shift = {point["px"]: point for point in curves["shift"]}
+    assert by_shift[8]["f1"] < curves["undisturbed"] - 0.1
+    assert by_shift[8]["f1_aligned"] > curves["undisturbed"] - 0.05
 
 
 def test_swapped_dates_score_the_same_for_a_symmetric_detector(curves: dict) -> None:
-    assert curves["swapped"]["f1"] == curves["plain"]
+    assert curves["swapped"]["f1"] == curves["undisturbed"]
 
 
 def test_scaled_pairs_are_scored_on_the_labels_own_grid(curves: dict) -> None:
-    assert all(point["f1"] > curves["plain"] - 0.05 for point in curves["scale"])
+    assert all(point["f1"] > curves["undisturbed"] - 0.05 for point in curves["scale"])
 
 
 def test_a_shift_moves_the_earlier_date_and_empties_its_edges(folder: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_shift_moves_the_earlier_date_and_empties_its_edges(folder: Path) -> N
     assert not half.valid[-1].any()
 
 
-def test_disturbances_leave_label_and_earlier_date_alone(folder: Path) -> None:
+def test_disturbances_keep_label_and_earlier_date(folder: Path) -> None:
     pair = read_pair(list_pairs(folder).pairs[0])
     assert with_gamma(pair, 2).after.rgb.mean() < pair.after.rgb.mean() < with_gamma(pair, 0.5).after.rgb.mean()
     assert blurred(pair, 2).after.rgb.std() < pair.after.rgb.std()
@@ -103,7 +104,7 @@ def test_identical_copies_raise_no_alarm(folder: Path, monkeypatch: pytest.Monke
     assert found["share_above_threshold"] == 0
 
 
-def test_what_a_restyled_copy_shows_more_is_a_false_alarm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_additional_objects_in_a_restyled_copy_are_false_alarms(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def spotted(image: np.ndarray, seed: int) -> np.ndarray:
         out = image.copy()
         out[150:190, 10:50] = 250

@@ -1,4 +1,4 @@
-"""Every figure on masks made by hand, with the answer known."""
+"""Pixel, object and calibration metrics on hand-made masks with known results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.training.labelled import box_mask
 from training.evaluation.objects import ObjectTally, components, match, overlaps
 from training.evaluation.pixels import Calibration, PixelCounts, count_pixels
 from training.evaluation.prediction import Prediction
-from training.evaluation.questions import Asked
+from training.evaluation.question_scoring import QuestionScorer
 
 SHAPE = (60, 100)
 ALL = np.ones(SHAPE, bool)
@@ -49,7 +49,7 @@ def test_pixels_that_touch_at_a_corner_are_one_object() -> None:
     assert len(components(box_mask(SHAPE, (0, 5, 0, 5), (6, 9, 5, 9)))) == 2
 
 
-def test_two_found_pieces_of_one_true_object_are_one_match() -> None:
+def test_two_predicted_pieces_of_one_true_object_are_one_match() -> None:
     true = box_mask(SHAPE, (0, 10, 0, 10))
     found = box_mask(SHAPE, (0, 10, 0, 6), (0, 10, 7, 10))  # IoU 0.6 and 0.3
     figures = tally(true, found).as_json()
@@ -67,13 +67,13 @@ def test_the_highest_iou_is_matched_first() -> None:
     assert match(pairs, iou, 0.8).tolist() == []
 
 
-def test_iou_decides_at_its_own_threshold() -> None:
+def test_matches_depend_on_the_iou_threshold() -> None:
     figures = tally(box_mask(SHAPE, (0, 10, 0, 10)), box_mask(SHAPE, (0, 10, 6, 16))).as_json()  # IoU 40/160 = 0.25
     assert figures["iou_0.25"]["matched"] == 1
     assert figures["iou_0.5"]["matched"] == 0
 
 
-def test_recall_goes_by_the_true_size_and_precision_by_the_found_one() -> None:
+def test_recall_uses_the_true_size_and_precision_the_predicted_one() -> None:
     true = box_mask(SHAPE, (0, 10, 0, 19), (20, 40, 0, 20), (45, 46, 0, 50))  # 190, 400 and 50 m²
     found = box_mask(SHAPE, (0, 10, 0, 21), (20, 40, 0, 60), (50, 60, 0, 30))  # 210, 1200 and 300 m²
     classes = tally(true, found).as_json()["iou_0.25"]["by_area_m2"]
@@ -98,7 +98,7 @@ def test_a_false_alarm_touches_no_changed_pixel() -> None:
     assert tally(true, found, pixel_m2=None).per_km2() is None
 
 
-def test_truth_that_is_not_scored_is_no_object() -> None:
+def test_truth_outside_of_the_scored_area_is_no_object() -> None:
     true = box_mask(SHAPE, (0, 10, 0, 10), (30, 40, 30, 40))
     counted = tally(true, np.zeros(SHAPE, bool), scored=box_mask(SHAPE, (20, 60, 0, 100)))
     assert counted.as_json()["iou_0.5"]["true"] == 1
@@ -110,26 +110,27 @@ def test_calibration_of_a_known_mixture() -> None:
     calibration.add(np.full(100, 0.25, np.float32), np.arange(100) < 25)
     calibration.add(np.full(100, 0.75, np.float32), np.ones(100, bool))
     calibration.add(np.full(200, 1.0, np.float32), np.ones(200, bool))
-    told = calibration.as_json()
-    assert told["expected_calibration_error"] == pytest.approx(100 * 0.25 / 400)
-    assert [one["pixels"] for one in told["bins"]] == [0, 0, 100, 0, 0, 0, 0, 100, 0, 200]
-    assert told["bins"][2]["observed"] == pytest.approx(0.25)
-    assert told["bins"][2]["mean_score"] == pytest.approx(0.25)
-    assert told["bins"][0]["observed"] is None
+    diagram = calibration.as_json()
+    assert diagram["expected_calibration_error"] == pytest.approx(100 * 0.25 / 400)
+    assert [one["pixels"] for one in diagram["bins"]] == [0, 0, 100, 0, 0, 0, 0, 100, 0, 200]
+    assert diagram["bins"][2]["observed"] == pytest.approx(0.25)
+    assert diagram["bins"][2]["mean_score"] == pytest.approx(0.25)
+    assert diagram["bins"][0]["observed"] is None
 
 
 def test_any_is_changed_where_either_output_is_above_its_own_threshold() -> None:
     rng = np.random.default_rng(0)
-    said = rng.uniform(0, 1, (3, 50, 50)).astype(np.float32)
-    said[:2, 0, 0] = 0.2, 0.8
-    said[:2, 0, 1] = np.nextafter(np.float32(0.2), np.float32(0)), np.nextafter(np.float32(0.8), np.float32(0))
-    asked = Asked("any", {"building": 0.2, "ground": 0.8})
-    scores = asked.scores(said)
-    assert asked.threshold == 0.5
-    assert np.array_equal(scores >= 0.5, (said[0] >= np.float32(0.2)) | (said[1] >= np.float32(0.8)))
+    probabilities = rng.uniform(0, 1, (3, 50, 50)).astype(np.float32)
+    probabilities[:2, 0, 0] = 0.2, 0.8
+    probabilities[:2, 0, 1] = np.nextafter(np.float32(0.2), np.float32(0)), np.nextafter(np.float32(0.8), np.float32(0))
+    scorer = QuestionScorer("any", {"building": 0.2, "ground": 0.8})
+    scores = scorer.scores(probabilities)
+    assert scorer.threshold == 0.5
+    above = (probabilities[0] >= np.float32(0.2)) | (probabilities[1] >= np.float32(0.8))
+    assert np.array_equal(scores >= 0.5, above)
     assert scores[0, 0] == pytest.approx(0.5)
     assert scores[0, 1] < 0.5
-    only_building = Asked("any", {"building": 0.2, "ground": 0.8}).scores(
+    only_building = QuestionScorer("any", {"building": 0.2, "ground": 0.8}).scores(
         np.array([[[0.1, 0.6, 1.0]], [[0, 0, 0]], [[0, 0, 0]]], np.float32)
     )
     assert only_building.ravel().tolist() == pytest.approx([0.25, 0.75, 1.0])
@@ -137,17 +138,19 @@ def test_any_is_changed_where_either_output_is_above_its_own_threshold() -> None
 
 def _found(question: str, direction: float, channel: int = 0) -> int:
     minimum = MinimumAreas(construction=200, ground=400, demolition=100)
-    asked = Asked(question, {"building": 0.5, "ground": 0.5}, minimum)
-    said = np.zeros((3, *SHAPE), np.float32)
-    said[channel][box_mask(SHAPE, (0, 10, 0, 15), (20, 30, 0, 30), (40, 50, 0, 50))] = 0.9  # 150, 300 and 500 m²
-    said[2] = direction
-    prediction = Prediction(said, ALL, None)
-    return len(asked.objects(prediction, asked.predicted(prediction), 1.0))
+    scorer = QuestionScorer(question, {"building": 0.5, "ground": 0.5}, minimum)
+    probabilities = np.zeros((3, *SHAPE), np.float32)
+    probabilities[channel][box_mask(SHAPE, (0, 10, 0, 15), (20, 30, 0, 30), (40, 50, 0, 50))] = (
+        0.9  # 150, 300 and 500 m²
+    )
+    probabilities[2] = direction
+    prediction = Prediction(probabilities, ALL, None)
+    return len(scorer.found_objects(prediction, scorer.changed_mask(prediction), 1.0))
 
 
-def test_what_is_below_the_minimum_mapping_unit_of_its_kind_is_dropped() -> None:
+def test_objects_below_the_minimum_mapping_unit_of_their_kind_are_dropped() -> None:
     assert _found("building", 1.0) == 2
     assert _found("ground", 1.0, channel=1) == 1
-    assert _found("ground", -1.0, channel=1) == 3, "what is gone is demolition, which has its own minimum"
+    assert _found("ground", -1.0, channel=1) == 3, "a disappeared object is a demolition, which has its own minimum"
     assert _found("any", 1.0) == 2
     assert _found("any", 1.0, channel=1) == 1

@@ -1,4 +1,4 @@
-"""Folders as strangers make them: formats, encodings of labels, and what is said of a pair that cannot be used."""
+"""Formats of images, encodings of labels, and errors for pairs that cannot be used."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
-from errors import ImageError, SettingsError
+from errors import ImageError
 from tests.inference.scenes import textured
 from tests.training.labelled import box_mask, write_pair, write_picture
-from training.evaluation.reading import list_pairs, read_image, read_label, read_pair
+from training.evaluation.pair_decoding import read_image, read_label, read_pair
+from training.evaluation.pair_listing import list_pairs
 
 SHAPE = (61, 47)
 CHANGED = box_mask(SHAPE, (8, 40, 16, 32))
@@ -45,13 +46,13 @@ def test_every_format_gives_the_same_picture(name: str, tmp_path: Path) -> None:
         assert np.array_equal(patch.rgb, image)
 
 
-@pytest.mark.parametrize("placed", [True, False])
-def test_sixteen_bits_and_four_bands_are_stretched_to_a_picture(placed: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("georeferenced", [True, False])
+def test_sixteen_bits_and_four_bands_are_stretched_to_rgb(georeferenced: bool, tmp_path: Path) -> None:
     rgb = textured(128, 128).astype(np.uint16)
     bands = np.stack([rgb[..., 2], rgb[..., 1], rgb[..., 0], rgb[..., 0] * 0 + 9]) * 12 + 300
     bands[:, :10] = 0
-    place = {"crs": "EPSG:32650", "transform": Affine(0.7, 0, 5e5, 0, -0.7, 3e6)} if placed else {}
-    patch = read_image(write_raster(tmp_path / "a.tif", bands.astype(np.uint16), nodata=0, **place))
+    georeference = {"crs": "EPSG:32650", "transform": Affine(0.7, 0, 5e5, 0, -0.7, 3e6)} if georeferenced else {}
+    patch = read_image(write_raster(tmp_path / "a.tif", bands.astype(np.uint16), nodata=0, **georeference))
     assert patch.rgb.dtype == np.uint8
     assert not patch.valid[:10].any()
     assert patch.valid[10:].all()
@@ -66,7 +67,7 @@ def test_a_png_of_sixteen_bits_is_not_nearly_black(tmp_path: Path) -> None:
     assert read_image(tmp_path / "a.png").rgb.mean() > 80
 
 
-def test_transparent_pixels_are_no_ground(tmp_path: Path) -> None:
+def test_transparent_pixels_are_not_valid(tmp_path: Path) -> None:
     alpha = np.where(CHANGED, 0, 255).astype(np.uint8)
     Image.fromarray(np.dstack([textured(*SHAPE), alpha])).save(tmp_path / "a.png")
     assert np.array_equal(read_image(tmp_path / "a.png").valid, ~CHANGED)
@@ -125,60 +126,22 @@ def test_the_noise_of_a_jpeg_label_is_no_change(tmp_path: Path) -> None:
     assert np.array_equal(read_label(tmp_path / "label.jpg").changed, truth)
 
 
-def test_a_label_of_classes_is_told(tmp_path: Path) -> None:
+def test_a_label_of_classes_is_flagged(tmp_path: Path) -> None:
     write_picture(tmp_path / "label.png", CHANGED.astype(np.uint8) * 3)
     label = read_label(tmp_path / "label.png")
     assert not label.changed.any()
     assert label.in_doubt
 
 
-def test_stems_are_joined_across_formats_and_hidden_files_are_not_seen(tmp_path: Path) -> None:
-    write_pair(tmp_path, "one", suffix=".JPG")
-    write_pair(tmp_path, "two", suffix=".tiff")
-    (tmp_path / "A" / ".one.png").write_text("a shadow of another system")
-    (tmp_path / "A" / "notes.txt").write_text("clouds on the second")
-    listing = list_pairs(tmp_path)
-    assert [pair.name for pair in listing.pairs] == ["one", "two"]
-    assert listing.failed == ()
-    assert listing.ignored == ("A/notes.txt",)
-
-
-def test_what_lacks_a_file_or_has_two_is_listed_with_its_reason(tmp_path: Path) -> None:
-    for name in ("good", "alone", "unlabelled", "twice"):
-        write_pair(tmp_path, name)
-    (tmp_path / "B" / "alone.png").unlink()
-    (tmp_path / "label" / "unlabelled.png").unlink()
-    write_picture(tmp_path / "A" / "twice.bmp", textured(128, 128))
-    listing = list_pairs(tmp_path)
-    assert [pair.name for pair in listing.pairs] == ["good"]
-    reasons = {one.pair: one.reason for one in listing.failed}
-    assert "expected B/alone" in reasons["alone"]
-    assert "expected label/unlabelled" in reasons["unlabelled"]
-    assert "twice.bmp and twice.png" in reasons["twice"]
-
-
-def test_a_folder_of_another_layout_is_told_what_was_found(tmp_path: Path) -> None:
-    (tmp_path / "before").mkdir()
-    (tmp_path / "A").mkdir()
-    with pytest.raises(SettingsError, match=r"holds A, before; expected .* Missing: B, label"):
-        list_pairs(tmp_path)
-    with pytest.raises(SettingsError, match="is no folder"):
-        list_pairs(tmp_path / "nowhere")
-    for name in ("B", "label"):
-        (tmp_path / name).mkdir()
-    with pytest.raises(SettingsError, match="no image in A, B or label"):
-        list_pairs(tmp_path)
-
-
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tif"])
-def test_a_file_that_was_cut_off_is_refused_and_not_filled_up(suffix: str, tmp_path: Path) -> None:
+def test_a_truncated_file_is_refused_and_not_padded(suffix: str, tmp_path: Path) -> None:
     path = write_picture(tmp_path / f"a{suffix}", textured(128, 128))
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     with pytest.raises(ImageError, match=r"a\."):
         read_image(path)
 
 
-def test_sizes_that_differ_are_told(tmp_path: Path) -> None:
+def test_sizes_that_differ_are_an_error(tmp_path: Path) -> None:
     write_pair(tmp_path, "p")
     write_picture(tmp_path / "B" / "p.png", textured(100, 120))
     with pytest.raises(ImageError, match=r"A 128 × 128, B 120 × 100, label 128 × 128"):

@@ -1,4 +1,4 @@
-"""A whole folder: figures that are known, strict JSON, manifests, broken pairs, pictures."""
+"""Evaluation of a folder: known metrics, strict JSON, manifests, damaged pairs, pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from errors import ImageError, SettingsError
 from tests.inference.scenes import textured
 from tests.training.labelled import StarkDetector, box_mask, write_pair, write_picture
 from training.evaluation.evaluate import evaluate_folder
-from training.evaluation.pictures import FALSE, HIT, MISSED, overlay
+from training.evaluation.pictures import FALSE_ALARM, HIT, MISSED, overlay
 from training.sources.manifest import Manifest, read_manifest
 
 pytestmark = pytest.mark.usefixtures("plain_exposure")
@@ -35,7 +35,7 @@ KEYS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three pairs: one found whole, one half missed with a large and a tiny false alarm, one without change."""
+    """Three pairs: one found completely, one half missed with a large and a tiny false alarm, one without change."""
     root = tmp_path_factory.mktemp("folder")
     write_pair(root, "whole", truth=((10, 50, 10, 50),))
     alarms = ((80, 120, 80, 120), (70, 74, 10, 14))
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_known_pairs_give_known_figures(folder: Path) -> None:
+def test_known_pairs_give_known_metrics(folder: Path) -> None:
     found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5)
     hit, false, missed = 3200, 1600 + 16, 1600
     assert found.pairs == 3
@@ -62,7 +62,7 @@ def test_known_pairs_give_known_figures(folder: Path) -> None:
     assert found.calibration["threshold"] == 0.5
 
 
-def test_without_resolution_what_needs_it_is_null_and_nothing_is_dropped(folder: Path) -> None:
+def test_without_gsd_metrics_per_area_are_null_and_nothing_is_dropped(folder: Path) -> None:
     found = evaluate_folder(folder, StarkDetector())
     assert found.false_alarms_per_km2 is None
     assert found.objects["iou_0.5"]["by_area_m2"] is None
@@ -89,7 +89,7 @@ def test_only_unchanged_pairs_give_no_nan(tmp_path: Path) -> None:
     assert record["false_alarms_per_km2"] == 0
 
 
-def test_a_broken_pair_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_a_damaged_pair_does_not_stop_the_others(tmp_path: Path) -> None:
     for name in ("good", "broken", "small", "alone"):
         write_pair(tmp_path, name, truth=((10, 50, 10, 50),))
     (tmp_path / "A" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
@@ -103,27 +103,27 @@ def test_a_broken_pair_does_not_stop_the_others(tmp_path: Path) -> None:
     assert found.as_json()["failed"][0].keys() == {"pair", "reason"}
 
 
-def test_where_no_pair_is_good_the_reasons_are_told(tmp_path: Path) -> None:
+def test_if_no_pair_can_be_evaluated_the_error_gives_the_reasons(tmp_path: Path) -> None:
     write_pair(tmp_path, "p")
     (tmp_path / "B" / "p.png").write_text("not an image")
     with pytest.raises(ImageError, match=r"None of the 1 pairs .* p: B/p.png"):
         evaluate_folder(tmp_path, StarkDetector())
 
 
-def test_the_manifest_speaks_where_the_caller_does_not(tmp_path: Path) -> None:
+def test_arguments_override_the_manifest(tmp_path: Path) -> None:
     write_pair(tmp_path, "p", truth=((10, 50, 10, 50),))
     assert read_manifest(tmp_path) is None
     (tmp_path / "manifest.yaml").write_text("question: ground\ngsd_m: 2\nterms: research only\n")
     assert read_manifest(tmp_path) == Manifest(question="ground", gsd_m=2.0, weight=1.0, terms="research only")
-    told = evaluate_folder(tmp_path, StarkDetector()).protocol
-    assert (told["question"], told["question_source"]) == ("ground", "manifest")
-    assert (told["gsd_m"], told["gsd_source"], told["detection_gsd_m"]) == (2, "manifest", 0.5)
-    told = evaluate_folder(tmp_path, StarkDetector(), question="building", gsd_m=0.5).protocol
-    assert (told["question"], told["gsd_m"]) == ("building", 0.5)
+    protocol = evaluate_folder(tmp_path, StarkDetector()).protocol
+    assert (protocol["question"], protocol["question_source"]) == ("ground", "manifest")
+    assert (protocol["gsd_m"], protocol["gsd_source"], protocol["detection_gsd_m"]) == (2, "manifest", 0.5)
+    protocol = evaluate_folder(tmp_path, StarkDetector(), question="building", gsd_m=0.5).protocol
+    assert (protocol["question"], protocol["gsd_m"]) == ("building", 0.5)
 
 
 @pytest.mark.parametrize("high", [255, 1])
-def test_what_nobody_labelled_is_not_scored(high: int, tmp_path: Path) -> None:
+def test_unlabelled_pixels_are_not_scored(high: int, tmp_path: Path) -> None:
     write_pair(tmp_path, "p", truth=((10, 50, 10, 50),), visible=((10, 50, 10, 50), (80, 120, 80, 120)))
     label = box_mask((128, 128), (10, 50, 10, 50)).astype(np.uint8) * high
     label[70:, 70:] = 128
@@ -138,13 +138,13 @@ def test_what_nobody_labelled_is_not_scored(high: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["question: houses", "gsd_m: -1", "gsd_m: .inf", "gsd_m: '0.5'", "resolution: 1", "weight: 0"]
 )
-def test_a_manifest_with_a_mistake_names_it(text: str, tmp_path: Path) -> None:
+def test_an_invalid_manifest_names_the_field(text: str, tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_text(text)
     with pytest.raises(SettingsError, match=text.split(":")[0]):
         read_manifest(tmp_path)
 
 
-def test_a_limit_chooses_evenly(folder: Path) -> None:
+def test_a_limit_selects_evenly_spaced_pairs(folder: Path) -> None:
     found = evaluate_folder(folder, StarkDetector(), limit=2)
     assert found.pairs == 2
     assert found.protocol["sizes"] == {"140×150": 1, "128×128": 1}
@@ -155,14 +155,14 @@ def test_refused_registrations_are_counted(folder: Path, tmp_path: Path) -> None
     write_pair(tmp_path, "p", (200, 200))
     for date in ("A", "B"):
         write_picture(tmp_path / date / "p.png", np.full((200, 200, 3), 120, np.uint8))
-    told = evaluate_folder(tmp_path, StarkDetector(), align=True).protocol["alignment"]
-    assert told["asked"]
-    assert told["registered"] == 0
-    assert [one["pair"] for one in told["refused"]] == ["p"]
+    alignment = evaluate_folder(tmp_path, StarkDetector(), align=True).protocol["alignment"]
+    assert alignment["asked"]
+    assert alignment["registered"] == 0
+    assert [one["pair"] for one in alignment["refused"]] == ["p"]
     assert not evaluate_folder(folder, StarkDetector(), limit=1).protocol["alignment"]["asked"]
 
 
-def test_pictures_of_the_pairs_that_say_most(folder: Path, tmp_path: Path) -> None:
+def test_pictures_of_the_most_informative_pairs(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "looks"
     found = evaluate_folder(folder, StarkDetector(), pictures=out)
     assert {path.name for path in out.iterdir()} == {"best.png", "typical.png", "worst.png", "most_false_alarms.png"}
@@ -171,8 +171,8 @@ def test_pictures_of_the_pairs_that_say_most(folder: Path, tmp_path: Path) -> No
     ]
     picture = cv2.imread(str(out / "best.png"))
     assert picture.shape[1] == 3 * 512 + 2 * 6, "three panels of 128 px, enlarged four times"
-    worst, loudest = (cv2.imread(str(out / f"{name}.png")) for name in ("worst", "most_false_alarms"))
-    assert np.array_equal(worst[:450], loudest[:450])
+    worst, most_alarms = (cv2.imread(str(out / f"{name}.png")) for name in ("worst", "most_false_alarms"))
+    assert np.array_equal(worst[:450], most_alarms[:450])
     assert not np.array_equal(worst[:450], picture[:450, : worst.shape[1]])
 
 
@@ -180,7 +180,7 @@ def test_hits_are_green_misses_red_and_false_alarms_yellow() -> None:
     shape = (40, 40)
     true, found = box_mask(shape, (0, 20, 0, 40)), box_mask(shape, (0, 40, 0, 20))
     drawn = overlay(textured(*shape), true, found).astype(float)
-    for place, colour in (((5, 5), HIT), ((5, 30), MISSED), ((30, 5), FALSE)):
-        difference = drawn[place] - np.array(colour, float)
+    for pixel, colour in (((5, 5), HIT), ((5, 30), MISSED), ((30, 5), FALSE_ALARM)):
+        difference = drawn[pixel] - np.array(colour, float)
         assert np.abs(difference - difference.mean()).max() < 60
     assert np.ptp(drawn[30, 30]) == 0, "grey elsewhere"
