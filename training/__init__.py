@@ -1,3 +1,3 @@
-"""Labelled pairs in, weights out; and the measurements of how good they are."""
+"""Train networks on labelled image pairs and evaluate the resulting weights."""
 
-import imagery as _imagery  # noqa: F401  (what GDAL may open is said before anything of this room starts it)
+import imagery as _imagery  # noqa: F401  (restricts the drivers that GDAL may use, before anything here loads GDAL)

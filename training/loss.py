@@ -1,4 +1,4 @@
-"""What training minimises: for each question only where the label answers it."""
+"""Loss functions. Each output is trained only on pixels whose label is known."""
 
 from __future__ import annotations
 
@@ -10,64 +10,62 @@ from model.network import ChangeLogits
 from training.sources.samples import UNKNOWN
 
 DIRECTION_WEIGHT = 0.2
-"""The sign is learned from few pixels and is easy: it must not outweigh the question whether anything changed."""
-
+"""Weight of the direction loss. Direction is easy and learned from few pixels; it must not outweigh change."""
 
 GAP_PX = 9
 """Unchanged ground narrower than this between changed buildings is a gap."""
 
 
-def gaps(answer: Tensor) -> Tensor:
-    """What lies between the 1s of an answer: their closing without themselves (Ronneberger et al. 2015 weigh it so).
+def gap_mask(target: Tensor) -> Tensor:
+    """Find the gaps between changed buildings: morphological closing minus the buildings (cf. Ronneberger et al. 2015).
 
     Args:
-        answer: N×H×W, 1 where something changed.
+        target: N×H×W, 1 where something changed.
 
     Returns:
-        the same shape, float, 1 in the gaps.
+        N×H×W float, 1 in gaps.
     """
-    # with room around it, so that what lies between a building and the edge is no gap
-    room, half = GAP_PX, GAP_PX // 2
-    changed = F.pad((answer == 1).float()[:, None], (room,) * 4)
-    grown = F.max_pool2d(changed, GAP_PX, 1, half)
-    closed = -F.max_pool2d(-grown, GAP_PX, 1, half)
-    return (closed - changed)[:, 0, room:-room, room:-room]
+    # padded, so that the ground between a building and the image edge is not a gap
+    padding, half = GAP_PX, GAP_PX // 2
+    changed = F.pad((target == 1).float()[:, None], (padding,) * 4)
+    dilated = F.max_pool2d(changed, GAP_PX, 1, half)
+    closed = -F.max_pool2d(-dilated, GAP_PX, 1, half)
+    return (closed - changed)[:, 0, padding:-padding, padding:-padding]
 
 
-def question_loss(logits: Tensor, answer: Tensor, more: Tensor | None = None) -> Tensor:
-    """Cross-entropy and Dice (Milletari et al. 2016) of one output over the pixels whose answer is known.
+def masked_loss(logits: Tensor, target: Tensor, extra_weight: Tensor | None = None) -> Tensor:
+    """Return cross-entropy plus half the Dice loss (Milletari et al. 2016) of one output over its known pixels.
 
     Args:
         logits: any shape.
-        answer: the same shape, uint8: 0, 1 or :data:`training.sources.samples.UNKNOWN`.
-        more: the same shape, what is added to the weight 1 of each pixel in the cross-entropy.
+        target: the same shape, uint8: 0, 1 or :data:`training.sources.samples.UNKNOWN`.
+        extra_weight: the same shape; added to the weight 1 of each pixel in the cross-entropy.
     """
-    known = answer != UNKNOWN
-    share = known.float()
-    count = share.sum()
-    target = (answer == 1).float()
-    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    if more is not None:
-        entropy = entropy * (1 + more)
-    p = torch.sigmoid(logits) * share
-    overlap = 1 - (2 * (p * target).sum() + 1) / (p.sum() + target.sum() + 1)
-    # a batch that never asks gives 1 − 1/1 = 0 for the overlap too
-    return (entropy * share).sum() / count.clamp(min=1) + 0.5 * overlap
+    known = (target != UNKNOWN).float()
+    count = known.sum()
+    positive = (target == 1).float()
+    entropy = F.binary_cross_entropy_with_logits(logits, positive, reduction="none")
+    if extra_weight is not None:
+        entropy = entropy * (1 + extra_weight)
+    p = torch.sigmoid(logits) * known
+    dice = 1 - (2 * (p * positive).sum() + 1) / (p.sum() + positive.sum() + 1)
+    # without known pixels both terms are 0: the Dice loss is 1 − 1/1
+    return (entropy * known).sum() / count.clamp(min=1) + 0.5 * dice
 
 
-def change_loss(out: ChangeLogits, answers: Tensor, direction: Tensor, gap_weight: float = 0.0) -> Tensor:
-    """Loss of one batch.
+def change_loss(out: ChangeLogits, targets: Tensor, direction: Tensor, gap_weight: float = 0.0) -> Tensor:
+    """Return the loss of one batch: both change outputs and the direction.
 
     Args:
-        out: the network's answer.
-        answers: N×2×H×W uint8 in the order of ``CHANGE_OUTPUTS``: 0, 1 or UNKNOWN.
+        out: output of the network.
+        targets: N×2×H×W uint8 in the order of ``CHANGE_OUTPUTS``: 0, 1 or UNKNOWN.
         direction: N×H×W, +1 appeared, −1 disappeared, 0 unknown.
-        gap_weight: how much more the :func:`gaps` between buildings count.
+        gap_weight: additional weight of the gaps between buildings (:func:`gap_mask`).
     """
-    building, ground = answers.unbind(1)
-    # the outlines of ground works are too vague for gaps
-    total = question_loss(out.change[:, 0], building, gap_weight * gaps(building))
-    total = total + question_loss(out.change[:, 1], ground)
+    building, ground = targets.unbind(1)
+    # outlines of ground works are too vague to define gaps
+    total = masked_loss(out.change[:, 0], building, gap_weight * gap_mask(building))
+    total = total + masked_loss(out.change[:, 1], ground)
     known = (direction != 0).float()
     appeared = (direction > 0).float()
     # tanh(x) as a probability of "appeared" is sigmoid(2x)
@@ -75,28 +73,28 @@ def change_loss(out: ChangeLogits, answers: Tensor, direction: Tensor, gap_weigh
     return total + DIRECTION_WEIGHT * (sign * known).sum() / known.sum().clamp(min=1)
 
 
-def imitation_loss(logits: Tensor, taught: Tensor, where: Tensor) -> Tensor:
-    """Cross-entropy against the probabilities of another network (Hinton et al. 2015), both questions.
+def distillation_loss(logits: Tensor, teacher_probability: Tensor, mask: Tensor) -> Tensor:
+    """Return the cross-entropy of both change outputs against a teacher's probabilities (Hinton et al. 2015).
 
     Args:
         logits: N×2×H×W.
-        taught: N×2×H×W, probabilities.
-        where: N×2×H×W bool, where it is to be imitated.
+        teacher_probability: N×2×H×W, 0…1.
+        mask: N×2×H×W bool, pixels to distil.
     """
-    share = where.float()
-    entropy = F.binary_cross_entropy_with_logits(logits, taught, reduction="none")
-    return 2 * (entropy * share).sum() / share.sum().clamp(min=1)
+    weight = mask.float()
+    entropy = F.binary_cross_entropy_with_logits(logits, teacher_probability, reduction="none")
+    return 2 * (entropy * weight).sum() / weight.sum().clamp(min=1)
 
 
-def feature_loss(features: list[Tensor], shown: list[Tensor]) -> Tensor:
-    """How far an encoder's features are from a teacher's, as a share of what these vary (Romero et al. 2015, FitNets).
+def feature_distillation_loss(features: list[Tensor], teacher_features: list[Tensor]) -> Tensor:
+    """Return the squared error to a teacher's features, relative to their variance (Romero et al. 2015, FitNets).
 
     Args:
         features: N×C×H×W at each stride, finest first.
-        shown: the teacher's, of the same shapes.
+        teacher_features: of the same shapes.
     """
-    parts = [
-        (own - taught).square().mean() / (taught.var(dim=(0, 2, 3)).mean() + 1e-6)
-        for own, taught in zip(features, shown, strict=True)
+    losses = [
+        (student - teacher).square().mean() / (teacher.var(dim=(0, 2, 3)).mean() + 1e-6)
+        for student, teacher in zip(features, teacher_features, strict=True)
     ]
-    return torch.stack(parts).mean()
+    return torch.stack(losses).mean()

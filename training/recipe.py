@@ -1,4 +1,4 @@
-"""A training recipe as read from ``configs/training/*.yaml``, checked before anything is computed."""
+"""Training recipes: schema, reading and writing of ``configs/training/*.yaml``, and the mixture of their sources."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from configs import faults_in, read_yaml
 from errors import SettingsError
@@ -18,12 +18,12 @@ from training.reviews.labelled_pairs import review_folders
 from training.sources.samples import LabelledPairs, Sample
 from training.sources.source_recipes import PairsRecipe, RenderedRecipe, SourceRecipe, Strict
 
-RECIPE = "recipe.yaml"
-"""In the folder of a run: what it was trained with, reviews in it and sources that were not there left out."""
+RECIPE_FILE = "recipe.yaml"
+"""File in the folder of a run: its recipe, with reviews added and missing optional sources removed."""
 
 
 class AugmentRecipe(Strict):
-    """What of :class:`training.augmentation.geometry.AugmentSettings` a recipe may set."""
+    """Settings of :class:`training.augmentation.geometry.AugmentSettings` that a recipe may override."""
 
     scale: tuple[float, float] = (0.7, 1.7)
     shift_px: float = 0.8
@@ -33,7 +33,7 @@ class AugmentRecipe(Strict):
     size: int = 256
 
     def settings(self) -> AugmentSettings:
-        """The same as the augmentation takes it."""
+        """Return the settings of the augmentation."""
         return AugmentSettings(**self.model_dump())
 
 
@@ -41,7 +41,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class AppearanceRecipe(Strict):
-    """What of :class:`training.augmentation.appearance.AppearanceSettings` a recipe may set."""
+    """Settings of :class:`training.augmentation.appearance.AppearanceSettings` that a recipe may override."""
 
     strength: Annotated[float, Field(ge=0)] = 1.0
     season: Probability = 0.08
@@ -54,12 +54,12 @@ class AppearanceRecipe(Strict):
     compression: Probability = 0.25
 
     def settings(self) -> AppearanceSettings:
-        """The same as the restyling takes it."""
+        """Return the settings of the restyling."""
         return AppearanceSettings(**self.model_dump())
 
 
 class ValidationRecipe(Strict):
-    """A folder looked at during a run, never trained on."""
+    """A folder that is scored during a run and never trained on; ``pairs`` limits how many of its pairs."""
 
     folder: Path
     question: Literal["building", "ground"]
@@ -67,38 +67,46 @@ class ValidationRecipe(Strict):
 
 
 class Recipe(Strict):
-    """Everything that decides what comes out of a training run, but for the machine's rounding.
+    """All settings of a training run; they determine its result up to the rounding of the hardware.
+
+    Keys of earlier versions (``begin_with``, ``begin_share``, ``standing_weight``) are accepted too.
 
     Attributes:
         network: a layout of :mod:`model.registry`.
-        steps: batches to learn from.
-        batch: pairs in each.
-        learning_rate: the highest, of AdamW.
-        begin_with: ``imagenet`` (the encoder of the accurate network), or the name of weights that ship; those of a
-            wider network are narrowed (:mod:`training.channel_pruning`).
-        begin_share: how much of what the run began with is mixed into what ships, number by number: a short run that
-            teaches one thing more loses a little of the rest, and half way between both most of the one and of the
-            other is kept (Wortsman et al. 2022, robust fine-tuning).
-        frozen_stages: encoder stages that stay as they began.
-        encoder_rate: factor on the learning rate of the encoder.
-        standing_weight: weight of the auxiliary task (:mod:`training.building_presence`).
-        gap_weight: how much more unchanged ground between neighbouring buildings counts: it is a small share of the
-            pixels, and where it is missed neighbours melt into one.
-        teacher: weights that ship whose answers to both questions are learned beside the labels.
-        teacher_weight: weight of those answers.
-        teacher_where: ``everywhere``, to make a small network as good as a large one; ``unanswered``, to keep what a
-            network knows while it learns new labels.
-        teacher_features: weight of what the teacher's encoder says of each date.
-        ema: how much of the average stays at each step.
-        validate_every: steps between two looks at ``validation``; 0: never.
+        initial_weights: ``imagenet`` (for the encoder of the accurate network), or the name of weights that ship;
+            those of a wider network are pruned (:mod:`training.channel_pruning`). Empty: random.
+        weight_interpolation: weight of the initial weights in the exported ones, which are linearly interpolated with
+            the trained ones. A short fine-tuning run forgets a little; half way most of the old and the new skill
+            is kept (Wortsman et al. 2022, robust fine-tuning). 0: trained weights only.
+        frozen_stages: number of encoder stages that are not trained.
+        encoder_rate: learning rate of the encoder relative to ``learning_rate``.
+        building_presence_weight: loss weight of the auxiliary task (:mod:`training.building_presence`).
+        gap_weight: additional loss weight of unchanged ground between neighbouring buildings. It is a small share of
+            the pixels, and where it is missed neighbouring buildings merge.
+        teacher: name of weights that ship to distil from, in addition to the labels.
+        teacher_weight: loss weight of the distillation.
+        teacher_where: ``everywhere``, to make a small network as good as a large one; ``unanswered`` (unlabelled
+            pixels only), to prevent forgetting while new labels are learned.
+        teacher_features: loss weight of the distillation of encoder features.
+        steps: number of optimiser steps.
+        batch: pairs per step.
+        learning_rate: peak learning rate of AdamW.
+        warmup_steps: steps of linear warm-up.
+        ema: decay of the exponential moving average of the weights.
+        save_every: steps between checkpoints.
+        validate_every: steps between validations; 0: never.
     """
 
     network: str
-    begin_with: str = ""
-    begin_share: float = Field(0.0, ge=0, lt=1)
+    initial_weights: str = Field("", validation_alias=AliasChoices("initial_weights", "begin_with"))
+    weight_interpolation: float = Field(
+        0.0, ge=0, lt=1, validation_alias=AliasChoices("weight_interpolation", "begin_share")
+    )
     frozen_stages: int = Field(0, ge=0, le=4)
     encoder_rate: float = Field(1.0, gt=0)
-    standing_weight: float = Field(0.0, ge=0)
+    building_presence_weight: float = Field(
+        0.0, ge=0, validation_alias=AliasChoices("building_presence_weight", "standing_weight")
+    )
     gap_weight: float = Field(4.0, ge=0)
     teacher: str = ""
     teacher_weight: float = Field(1.0, gt=0)
@@ -119,69 +127,71 @@ class Recipe(Strict):
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read and check a recipe; ``sources_from`` names a file of ``configs/`` whose sources are added to its own.
+    """Read and validate a recipe.
 
-    ``optional_sources_from`` names one whose sources are added as optional ones. Its rendered scenes are left away:
-    nobody lacks them, so a recipe says its own.
+    ``sources_from`` names a file of ``configs/`` whose sources are added to the recipe's own. ``optional_sources_from``
+    names one whose sources are added as optional ones, without its rendered scenes: these are available everywhere, so
+    a recipe lists its own.
 
     Raises:
-        SettingsError: a name or a value is not what a recipe has; the message lists each.
+        SettingsError: a key or a value is not valid; the message lists each.
     """
     content = read_yaml(path)
     if "sources_from" in content:
-        others = read_yaml(Path(str(content.pop("sources_from")))).get("sources", [])
-        content["sources"] = [*content.get("sources", []), *others]
+        sources = read_yaml(Path(str(content.pop("sources_from")))).get("sources", [])
+        content["sources"] = [*content.get("sources", []), *sources]
     if "optional_sources_from" in content:
-        others = read_yaml(Path(str(content.pop("optional_sources_from")))).get("sources", [])
-        added = [source | {"optional": True} for source in others if source.get("kind") != "rendered"]
-        content["sources"] = [*content.get("sources", []), *added]
+        sources = read_yaml(Path(str(content.pop("optional_sources_from")))).get("sources", [])
+        optional = [source | {"optional": True} for source in sources if source.get("kind") != "rendered"]
+        content["sources"] = [*content.get("sources", []), *optional]
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise SettingsError(f"The recipe {path} cannot be used: {faults_in(error)}") from error
+        raise SettingsError(f"The recipe {path} is not valid: {faults_in(error)}") from error
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
-    """Write a recipe as :func:`read_recipe` reads it, its sources in it."""
+    """Write a recipe as one file, with all its sources, that :func:`read_recipe` can read."""
     path.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True), "utf-8")
 
 
-def _missing(source: SourceRecipe, root: Path) -> list[Path]:
-    """Folders that a source needs and that are not there; rendered scenes are made where they are missing."""
+def _missing_folders(source: SourceRecipe, root: Path) -> list[Path]:
+    """List the folders that a source needs but that do not exist; missing rendered scenes are rendered on demand."""
     if isinstance(source, RenderedRecipe):
         return []
     return [folder for folder in source.all_folders if not (root / folder).is_dir()]
 
 
-def present(recipe: Recipe, root: Path) -> Recipe:
-    """The recipe without optional sources of which a folder is missing under ``root``.
+def drop_missing_sources(recipe: Recipe, root: Path) -> Recipe:
+    """Return the recipe without optional sources that have a missing folder under ``root``.
 
     Raises:
-        SettingsError: a source that is not optional lacks a folder, or no source is left.
+        SettingsError: a required source has a missing folder, or no source is left.
     """
     for source in recipe.sources:
-        missing = _missing(source, root)
+        missing = _missing_folders(source, root)
         if missing and not source.optional:
             raise SettingsError(
-                f"The recipe needs {', '.join(map(str, missing))} under {root}, which is not there. Give the folder of "
-                "the data (--data or TUBAN_REAL_IMAGERY), or say 'optional: true' of the source."
+                f"The recipe needs {', '.join(map(str, missing))} under {root}, which does not exist. Name the data "
+                "folder with --data or TUBAN_REAL_IMAGERY, or set 'optional: true' for the source."
             )
-    sources = tuple(source for source in recipe.sources if not _missing(source, root))
+    sources = tuple(source for source in recipe.sources if not _missing_folders(source, root))
     if not sources:
         raise SettingsError(f"None of the recipe's sources is under {root}: there is nothing to train on.")
     return recipe.model_copy(update={"sources": sources})
 
 
-def with_reviews(recipe: Recipe, folders: Sequence[Path], share: float) -> Recipe:
-    """The recipe with folders of reviews (:mod:`training.reviews.labelled_pairs`) as further sources.
+def add_reviews(recipe: Recipe, folders: Sequence[Path], share: float) -> Recipe:
+    """Return the recipe with folders of reviewed alerts (:mod:`training.reviews.labelled_pairs`) as further sources.
 
     Args:
-        recipe: the base data, without sources that are not there (:func:`present`): they would take part of the rest.
-        folders: each holds what :func:`training.reviews.labelled_pairs.review_folders` finds in it.
-        share: of all samples; divided over the labelled folders by their windows and the weights of their manifests.
+        recipe: the base recipe, after :func:`drop_missing_sources`: missing sources would distort the shares.
+        folders: folders as accepted by :func:`training.reviews.labelled_pairs.review_folders`.
+        share: share of reviews among all samples, 0…1 (exclusive). It is divided among the labelled folders in
+            proportion to their number of windows and the weights of their manifests.
 
     Raises:
-        SettingsError: a folder holds no reviews, or asks a question that cannot be trained.
+        SettingsError: a folder has no reviews, or its question cannot be trained.
     """
     if not 0 < share < 1:
         raise SettingsError(f"The share of the reviews is {share:g}; expected more than 0 and less than 1.")
@@ -192,7 +202,7 @@ def with_reviews(recipe: Recipe, folders: Sequence[Path], share: float) -> Recip
             gsd_m=manifest.gsd_m,
             unknown=manifest.unknown,
             appears=manifest.appears,
-            held_back=0.0,  # reviews are few
+            validation_split=0.0,  # reviews are too few to split
             balanced=True,
             terms=manifest.terms,
             weight=manifest.weight * len(LabelledPairs(path, question).pairs),
@@ -209,15 +219,15 @@ def with_reviews(recipe: Recipe, folders: Sequence[Path], share: float) -> Recip
 
 
 class Mixture:
-    """All sources of a recipe, drawn from in the proportion of their weights."""
+    """Mixture of all sources of a recipe, sampled in proportion to their weights."""
 
     def __init__(self, recipe: Recipe, root: Path) -> None:
-        """Open every source of ``recipe`` that is under ``root``."""
-        recipe = present(recipe, root)
+        """Open all sources of ``recipe`` that exist under ``root``."""
+        recipe = drop_missing_sources(recipe, root)
         self.sources = [source.open(root) for source in recipe.sources]
         weights = np.array([source.weight for source in recipe.sources])
         self.edges = np.cumsum(weights / weights.sum())
 
     def draw(self, rng: np.random.Generator) -> Sample:
-        """Return one sample of one source."""
+        """Return one sample of a randomly chosen source."""
         return self.sources[min(int(np.searchsorted(self.edges, rng.random())), len(self.sources) - 1)].draw(rng)

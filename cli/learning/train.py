@@ -44,23 +44,23 @@ def train(
 
     Then: tuban export RECIPE --name NAME
     """
-    from training.recipe import RECIPE, present, read_recipe, with_reviews, write_recipe
-    from training.train import Progress as Told
+    from training.recipe import RECIPE_FILE, add_reviews, drop_missing_sources, read_recipe, write_recipe
+    from training.run_log import StepRecord
     from training.train import choose_device
     from training.train import train as train_network
 
     asked = read_recipe(recipe)
-    read = present(asked, data)
+    read = drop_missing_sources(asked, data)
     words = Console(stderr=True)
     absent = len(asked.sources) - len(read.sources)
     if absent:
         told = f"Training without {absent} of the {len(asked.sources)} sources of the recipe: not under {data}."
         words.print(told, markup=False, soft_wrap=True)
     if reviews:
-        read = with_reviews(read, reviews, share)
+        read = add_reviews(read, reviews, share)
     folder = run or Path("runs") / recipe.stem
     folder.mkdir(parents=True, exist_ok=True)
-    write_recipe(read, folder / RECIPE)
+    write_recipe(read, folder / RECIPE_FILE)
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -75,7 +75,7 @@ def train(
         task = bars.add_task(f"Training {read.network} on {device.type}", total=read.steps, **blank)
         smooth: dict[str, Any] = {}
 
-        def tell(told: Told) -> None:
+        def tell(told: StepRecord) -> None:
             for name, value in (("loss", told.loss), ("rate", told.rate), ("waited", told.waited)):
                 smooth[name] = value if name not in smooth else 0.95 * smooth[name] + 0.05 * value
             bars.update(task, completed=told.step, **smooth)
@@ -142,10 +142,10 @@ def export(
     """
     from model.weights import FOLDER
     from training.export import export_run
-    from training.recipe import RECIPE, read_recipe
+    from training.recipe import RECIPE_FILE, read_recipe
 
     folder_of_run = run or Path("runs") / recipe.stem
-    kept = folder_of_run / RECIPE  # with the reviews, and without what was not there
+    kept = folder_of_run / RECIPE_FILE  # with the reviews, and without what was not there
     with scan_progress() as progress:
         weights, facts = export_run(
             read_recipe(kept.absolute() if kept.exists() else recipe),

@@ -1,4 +1,4 @@
-"""What several tests of training share."""
+"""Fixtures of the training tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.recipe import Recipe
 
 @pytest.fixture(scope="module")
 def plain_exposure() -> Iterator[None]:
-    """Dates are compared in their own colours: a bright box would else darken what lies around it."""
+    """Disable radiometric normalisation: a bright box would otherwise darken its surroundings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inference.pair, "normalization_table", identity_table)
         yield
@@ -24,7 +24,7 @@ def plain_exposure() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four pairs with one white house each, of two questions, and two single-date images with masks."""
+    """Four pairs with one white house each, two per question, and four single-date images with masks."""
     root = tmp_path_factory.mktemp("data")
     for number in range(4):
         image = textured(96, 96, seed=number)

@@ -1,4 +1,4 @@
-"""Folders of labelled pairs with known truth, and a detector that says exactly where two dates differ."""
+"""Folders of labelled pairs with known truth, and a detector that reports exactly where two dates differ."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from tests.inference.scenes import DifferenceDetector, textured
 
 Box = tuple[int, int, int, int]
-"""Rows from, to, columns from, to."""
+"""First row, end row, first column, end column (ends exclusive)."""
 
 
 @dataclass
 class StarkDetector(DifferenceDetector):
-    """Says 0.9 for *building* where the dates differ by much and 0.1 elsewhere, pixel by pixel."""
+    """Predict 0.9 for *building* where the dates differ strongly and 0.1 elsewhere, pixel by pixel."""
 
     def predict(self, before: NDArray, after: NDArray) -> NDArray:
         differs = np.abs(after.astype(int) - before.astype(int)).mean(axis=2) > 40
-        said = np.where(differs, 0.9, 0.1)
-        return np.stack([said, np.full(said.shape, 0.1), np.zeros(said.shape)]).astype(np.float32)
+        building = np.where(differs, 0.9, 0.1)
+        return np.stack([building, np.full(building.shape, 0.1), np.zeros(building.shape)]).astype(np.float32)
 
 
 def identity_table(*_: object) -> NDArray[np.uint8]:
-    """Stands for :func:`model.radiometric_normalization.normalization_table` where colours are to stay."""
+    """Replace :func:`model.radiometric_normalization.normalization_table` by one that keeps all colours."""
     return np.arange(256).astype(np.uint8)[:, None, None].repeat(3, axis=2)
 
 
@@ -51,10 +51,10 @@ def write_pair(
     visible: tuple[Box, ...] | None = None,
     suffix: str = ".png",
 ) -> None:
-    """A pair whose label holds ``truth`` and whose later image shows ``visible`` (the same by default) in white."""
+    """Write a pair whose label has ``truth`` and whose later image shows ``visible`` (default: truth) in white."""
     blocks = np.random.default_rng(len(name)).uniform(-45, 45, (shape[0] // 6 + 1, shape[1] // 6 + 1))
-    rough = blocks.repeat(6, axis=0).repeat(6, axis=1)[: shape[0], : shape[1], None]
-    before = (90 + 0.5 * (textured(*shape, seed=len(name)).astype(float) - 110) + rough).astype(np.uint8)
+    texture = blocks.repeat(6, axis=0).repeat(6, axis=1)[: shape[0], : shape[1], None]
+    before = (90 + 0.5 * (textured(*shape, seed=len(name)).astype(float) - 110) + texture).astype(np.uint8)
     after = before.copy()
     after[box_mask(shape, *(truth if visible is None else visible))] = 250
     write_picture(folder / "A" / f"{name}{suffix}", before)

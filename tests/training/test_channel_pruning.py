@@ -1,4 +1,4 @@
-"""A narrower network begins with what the wider one says, as far as its channels reach."""
+"""A pruned network reproduces the wider one as far as its channels allow."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from errors import SettingsError
 from model.encoders import InvertedResidual
 from model.network import ChangeNetwork
 from model.registry import find_layout
-from training.channel_pruning import narrow
+from training.channel_pruning import prune_channels
 
 
 def _wide_with_idle_channels() -> ChangeNetwork:
-    """Half of the channels inside each block, here and there among the others, say the same everywhere."""
+    """Build a network in which a random half of the channels inside each block is constant."""
     torch.manual_seed(4)
     wide = ChangeNetwork(find_layout("accurate")).eval()
     with torch.no_grad():
@@ -25,17 +25,17 @@ def _wide_with_idle_channels() -> ChangeNetwork:
     return wide
 
 
-def test_channels_that_say_nothing_are_the_ones_left_away() -> None:
+def test_constant_channels_are_pruned_without_changing_the_output() -> None:
     wide, network = _wide_with_idle_channels(), ChangeNetwork(find_layout("fast")).eval()
     images = torch.randn(2, 3, 64, 64)
-    narrow(wide, network, images)
+    prune_channels(wide, network, images)
     with torch.inference_mode():
-        for own, theirs in zip(network.encoder(images), wide.encoder(images), strict=True):
-            assert own.std() > 0
-            assert torch.allclose(own, theirs, atol=1e-4), "and what they said as a constant stays"
+        for pruned, original in zip(network.encoder(images), wide.encoder(images), strict=True):
+            assert pruned.std() > 0
+            assert torch.allclose(pruned, original, atol=1e-4), "the constants are folded into the bias"
     assert torch.equal(network.head.weight, wide.head.weight)
 
 
-def test_a_network_is_not_made_wider() -> None:
+def test_a_wider_network_is_rejected() -> None:
     with pytest.raises(SettingsError, match="not narrower"):
-        narrow(ChangeNetwork(find_layout("fast")), ChangeNetwork(find_layout("accurate")), torch.zeros(1, 3, 32, 32))
+        prune_channels(ChangeNetwork(find_layout("fast")), ChangeNetwork(find_layout("accurate")), torch.zeros(1, 3, 32, 32))

@@ -1,1 +1,1 @@
-"""Augmentation: geometry, appearance, sensor and weather."""
+"""Augmentation of training pairs: geometry on the CPU; season, weather and sensor on the training device."""

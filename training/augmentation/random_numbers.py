@@ -1,6 +1,6 @@
-"""Random numbers for a batch: always drawn on the processor, then moved to where the images are.
+"""Random parameters for a batch, drawn on the CPU and copied to the device of the images.
 
-So a run is the same run on any device. Only what is drawn per pixel comes from the device itself.
+A run is therefore the same on any device, but for per-pixel noise, which is drawn on the device itself.
 """
 
 from __future__ import annotations
@@ -11,51 +11,51 @@ import torch
 from torch import Tensor
 
 
-def sent(numbers: Any, device: torch.device) -> Tensor:
-    """Numbers of the processor on another device, without waiting for what that still has to do."""
+def to_device(numbers: Any, device: torch.device) -> Tensor:
+    """Copy numbers to ``device`` asynchronously, without waiting for its queued work."""
     return torch.as_tensor(numbers).to(device, non_blocking=True)
 
 
-class Draws:
-    """Draws parameters per image from one generator and puts them on one device."""
+class ParameterSampler:
+    """Draw augmentation parameters per image from one generator and copy them to one device."""
 
     def __init__(self, generator: torch.Generator, device: torch.device) -> None:
-        """Draw from ``generator`` (of the processor) for images on ``device``."""
+        """Draw from ``generator`` (a CPU generator) for images on ``device``."""
         self.generator, self.device = generator, device
 
-    def chosen(self, count: int, probability: float) -> list[int]:
-        """Of ``count`` images the numbers of those that an effect of this probability falls on."""
-        fallen = torch.rand(count, generator=self.generator) < probability
-        return [int(i) for i in fallen.nonzero().flatten()]
+    def select(self, count: int, probability: float) -> list[int]:
+        """Select each of ``count`` images with this probability; return their indices."""
+        selected = torch.rand(count, generator=self.generator) < probability
+        return [int(i) for i in selected.nonzero().flatten()]
 
     def uniform(self, count: int, low: float, high: float, bands: int = 1) -> Tensor:
-        """Evenly between ``low`` and ``high``: count×bands×1×1."""
+        """Draw uniformly between ``low`` and ``high``: count×bands×1×1."""
         drawn = torch.rand((count, bands, 1, 1), generator=self.generator)
-        return sent(drawn * (high - low) + low, self.device)
+        return to_device(drawn * (high - low) + low, self.device)
 
     def normal(self, count: int, spread: float, bands: int = 1) -> Tensor:
-        """Around 0 with this standard deviation: count×bands×1×1."""
-        return sent(torch.randn((count, bands, 1, 1), generator=self.generator) * spread, self.device)
+        """Draw normally around 0 with the standard deviation ``spread``: count×bands×1×1."""
+        return to_device(torch.randn((count, bands, 1, 1), generator=self.generator) * spread, self.device)
 
-    def happens(self, count: int, probability: float) -> Tensor:
-        """1 with this probability, else 0: count×1×1×1, to multiply by."""
-        return sent((torch.rand((count, 1, 1, 1), generator=self.generator) < probability).float(), self.device)
+    def bernoulli(self, count: int, probability: float) -> Tensor:
+        """Draw 1.0 with this probability, else 0.0: count×1×1×1."""
+        return to_device((torch.rand((count, 1, 1, 1), generator=self.generator) < probability).float(), self.device)
 
-    def one_of(self, count: int, weights: tuple[float, ...]) -> Tensor:
-        """Numbers of alternatives, drawn by weight: count."""
+    def categorical(self, count: int, weights: tuple[float, ...]) -> Tensor:
+        """Draw indices with the given weights: count."""
         drawn = torch.multinomial(torch.tensor(weights), count, replacement=True, generator=self.generator)
-        return sent(drawn, self.device)
+        return to_device(drawn, self.device)
 
-    def numbers(self, count: int, low: float, high: float) -> list[float]:
-        """As :meth:`uniform`, but for whoever needs plain numbers (a size, not a factor)."""
+    def uniform_list(self, count: int, low: float, high: float) -> list[float]:
+        """Draw as :meth:`uniform`, but return Python numbers, for example for image sizes."""
         return [float(x) for x in torch.rand(count, generator=self.generator) * (high - low) + low]
 
-    def knots(self, count: int, height: int, width: int) -> Tensor:
-        """Standard normal numbers on a small grid: count×height×width."""
-        return sent(torch.randn((count, height, width), generator=self.generator), self.device)
+    def normal_grid(self, count: int, height: int, width: int) -> Tensor:
+        """Draw standard normal numbers on a small grid: count×height×width."""
+        return to_device(torch.randn((count, height, width), generator=self.generator), self.device)
 
-    def pixels(self, shape: tuple[int, ...]) -> Tensor:
-        """Standard normal numbers for every pixel, drawn on the device by a generator of its own."""
+    def normal_pixels(self, shape: tuple[int, ...]) -> Tensor:
+        """Draw standard normal numbers for every pixel, on the device, with a generator seeded by this one."""
         seed = int(torch.randint(2**62, (1,), generator=self.generator))
-        own = torch.Generator(self.device).manual_seed(seed)
-        return torch.randn(shape, generator=own, device=self.device)
+        device_generator = torch.Generator(self.device).manual_seed(seed)
+        return torch.randn(shape, generator=device_generator, device=self.device)

@@ -1,1 +1,1 @@
-"""The rendered sample scene with areas, verdicts and truth, for demo and tests."""
+"""Rendered sample scene with administrative areas, verdicts and ground truth, for the demo and the tests."""

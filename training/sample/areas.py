@@ -1,4 +1,4 @@
-"""Who answers for the ground of the sample scene, what was approved there, what is farmland: all of it invented."""
+"""Fictional administrative areas, approvals and basic farmland of the sample scene."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shapely.geometry.polygon import orient
 from training.synthetic import SceneSpec, TrueChange
 
 COUNTY, TOWNSHIP = "330199", "330199101"
-"""A code of the right form that no county has."""
+"""Division codes of valid form that no real county or township has."""
 
 VILLAGES = (
     ("330199101201", "上河村"),
@@ -28,7 +28,7 @@ VILLAGES = (
 
 @dataclass(frozen=True)
 class SampleAreas:
-    """Files for ``tuban areas load`` and ``tuban layers load``."""
+    """GeoJSON files for ``tuban areas load`` and ``tuban layers load``."""
 
     areas: Path
     approvals: Path
@@ -36,27 +36,27 @@ class SampleAreas:
 
 
 def write_sample_areas(folder: Path, spec: SceneSpec, truth: Iterable[TrueChange]) -> SampleAreas:
-    """Write a county with one township of four villages, one approval and a piece of basic farmland as GeoJSON.
+    """Write a county with one township of four villages, one approval and two areas of basic farmland as GeoJSON.
 
-    The villages meet in the middle of the scene along bent borders; the township reaches 200 m beyond it. The approval
-    covers the largest true building site, so that one alert is suppressed.
+    The villages meet in the middle of the scene along bent borders; the township extends 200 m beyond the scene. The
+    approval covers the largest true building site, so that one alert is suppressed.
     """
     west, north = spec.origin
     east, south = west + spec.width * spec.gsd_m, north - spec.height * spec.gsd_m
-    wide, high = east - west, north - south
-    middle = (west + 0.54 * wide, south + 0.47 * high)
+    width, height = east - west, north - south
+    middle = (west + 0.54 * width, south + 0.47 * height)
     around = box(west - 200, south - 200, east + 200, north + 200)
     borders = [
-        [middle, (middle[0] + 0.06 * wide, north - 0.2 * high), (middle[0] - 0.02 * wide, north + 200)],
-        [middle, (west + 0.8 * wide, middle[1] - 0.05 * high), (east + 200, middle[1] + 0.03 * high)],
-        [middle, (middle[0] - 0.05 * wide, south + 0.2 * high), (middle[0] + 0.01 * wide, south - 200)],
-        [middle, (west + 0.2 * wide, middle[1] + 0.04 * high), (west - 200, middle[1] - 0.02 * high)],
+        [middle, (middle[0] + 0.06 * width, north - 0.2 * height), (middle[0] - 0.02 * width, north + 200)],
+        [middle, (west + 0.8 * width, middle[1] - 0.05 * height), (east + 200, middle[1] + 0.03 * height)],
+        [middle, (middle[0] - 0.05 * width, south + 0.2 * height), (middle[0] + 0.01 * width, south - 200)],
+        [middle, (west + 0.2 * width, middle[1] + 0.04 * height), (west - 200, middle[1] - 0.02 * height)],
     ]
     pieces = shapely.get_parts(
         shapely.polygonize([shapely.unary_union([around.boundary, *(shapely.LineString(line) for line in borders)])])
     )
     # from the north-west to the south-east
-    villages = sorted(pieces, key=lambda piece: (-round(piece.centroid.y / (0.3 * high)), piece.centroid.x))
+    villages = sorted(pieces, key=lambda piece: (-round(piece.centroid.y / (0.3 * height)), piece.centroid.x))
     rows = [
         ("county", COUNTY, "样例县", around.buffer(800, join_style="mitre")),
         ("township", TOWNSHIP, "样例镇", around),
@@ -70,13 +70,15 @@ def write_sample_areas(folder: Path, spec: SceneSpec, truth: Iterable[TrueChange
         for site in sites[:1]
     ]
     farmland = [({"number": f"JBNT-{k}"}, piece.buffer(-60)) for k, piece in enumerate(villages[:2], 1)]
-    found = SampleAreas(folder / "areas.geojson", folder / "approvals.geojson", folder / "farmland.geojson")
-    for path, features in ((found.areas, areas), (found.approvals, approved), (found.farmland, farmland)):
-        path.write_text(json.dumps(_collection(features, spec), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return found
+    files = SampleAreas(folder / "areas.geojson", folder / "approvals.geojson", folder / "farmland.geojson")
+    for path, features in ((files.areas, areas), (files.approvals, approved), (files.farmland, farmland)):
+        content = json.dumps(_feature_collection(features, spec), ensure_ascii=False, indent=1)
+        path.write_text(content + "\n", encoding="utf-8")
+    return files
 
 
-def _collection(features: Iterable[tuple[Mapping[str, str], Polygon]], spec: SceneSpec) -> dict[str, Any]:
+def _feature_collection(features: Iterable[tuple[Mapping[str, str], Polygon]], spec: SceneSpec) -> dict[str, Any]:
+    """Build a GeoJSON feature collection in longitude and latitude (WGS 84)."""
     to_degrees = Transformer.from_crs(spec.crs, 4326, always_xy=True).transform
     return {
         "type": "FeatureCollection",

@@ -1,1 +1,1 @@
-"""Sources of training samples and the manifests that describe them."""
+"""Sources of training samples, and the manifests of labelled folders."""

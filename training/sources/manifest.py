@@ -1,4 +1,4 @@
-"""What a folder of labelled pairs says of itself: ``manifest.yaml`` beside ``A/ B/ label/``."""
+"""Manifest of a folder of labelled pairs: ``manifest.yaml`` next to ``A/ B/ label/``."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from errors import SettingsError
 NAME = "manifest.yaml"
 
 Question = Literal["building", "ground", "any"]
-"""What a changed pixel means: a building came or went, land turned, or either of both."""
+"""Meaning of a changed pixel: a building appeared or disappeared, ground works changed the land, or either."""
 
 
 class Manifest(BaseModel):
-    """What is known about a folder of pairs.
+    """Description of a folder of labelled pairs.
 
     Attributes:
-        question: what its labels answer.
-        gsd_m: ground sample distance of its images, metres per pixel; None: unknown.
-        weight: how much the folder counts beside others.
-        terms: what its owners allow, in words.
-        unknown: value of the labels where nobody said whether it changed.
-        appears: what changed appeared (growth); false: nobody said whether it came or went.
+        question: meaning of a changed pixel.
+        gsd_m: ground sample distance in metres per pixel; None: unknown.
+        weight: sampling weight relative to other folders.
+        terms: licence terms, as text.
+        unknown: label value of unlabelled pixels; None: all pixels are labelled.
+        appears: all changes are additions (growth); false: the direction of changes is unknown.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -39,10 +39,10 @@ class Manifest(BaseModel):
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Read and check the manifest of a folder; None where it has none.
+    """Read and validate the manifest of a folder; return None if it has none.
 
     Raises:
-        SettingsError: a name or a value is not what a manifest has; the message lists each.
+        SettingsError: a key or a value is not valid; the message lists each.
     """
     path = folder / NAME
     if not path.exists():
@@ -50,4 +50,4 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         return Manifest.model_validate(read_yaml(path.absolute()))
     except ValidationError as error:
-        raise SettingsError(f"The manifest {path} cannot be used: {faults_in(error)}") from error
+        raise SettingsError(f"The manifest {path} is not valid: {faults_in(error)}") from error

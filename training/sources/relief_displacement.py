@@ -1,8 +1,8 @@
-"""Pairs in which tall buildings lean another way on each date, and nothing changed.
+"""Unchanged pairs with simulated relief displacement: tall buildings that lean in another direction on each date.
 
-A camera that is not straight above shows a tower's roof metres beside its foot, one wall between them, and a shadow as
-long as the tower is high. From another side, at another hour, every tower seems to have moved. Labelled pairs of low
-houses do not show that; here the houses of single-date images are made towers. Relief displacement: Kraus 2007,
+An off-nadir camera images the roof of a tower metres away from its footprint, with a wall between them and a long
+shadow. From another side and at another hour every tower seems to have moved. Labelled pairs of low houses do not show
+this effect, so the buildings of single-date images are rendered as towers here. Relief displacement: Kraus 2007,
 Photogrammetry.
 """
 
@@ -16,109 +16,128 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.sources.cross_pairs import MadeOfPlaces
+from training.sources.masked_images import MaskedImageSource
 from training.sources.samples import UNKNOWN, Image, Sample
 
-LONGEST_PX = 22.0
-"""How far the highest roof lies from its foot, at most."""
+MAX_DISPLACEMENT_PX = 22.0
+"""Largest displacement of the highest roof from its footprint."""
 
-FLOOR_PX = 3.5
-"""Height of a floor as it is seen on a wall."""
+STOREY_PX = 3.5
+"""Height of a storey as imaged on a wall."""
 
-LEAST_BUILT = 0.02
-"""Share of a place that must be built for anything to lean."""
+MIN_BUILT_SHARE = 0.02
+"""Smallest share of built pixels of a window to use."""
 
 HEIGHTS = (0.3, 0.65, 1.0)
-"""Every building is of one of these, as shares of the highest."""
+"""Heights of buildings, relative to the highest."""
 
 
 @dataclass(frozen=True)
 class _View:
-    """From where one date was taken, and where its light came from; vectors in pixels, for the highest building."""
+    """Viewing and sun direction of one date.
 
-    lean: NDArray[np.float64]
+    Attributes:
+        displacement: of the highest roof from its footprint, (x, y) in pixels.
+        shadow: offset from footprint to shadow tip of the highest building, (x, y) in pixels.
+        shadow_darkness: share of the light that shadows lose.
+        wall_brightness: of walls, relative to the mean colour around them.
+    """
+
+    displacement: NDArray[np.float64]
     shadow: NDArray[np.float64]
-    darkness: float
-    wall: float
+    shadow_darkness: float
+    wall_brightness: float
 
 
-def _vector(length: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def _random_vector(length: float, rng: np.random.Generator) -> NDArray[np.float64]:
     angle = rng.uniform(0, 2 * np.pi)
     return np.array([length * np.cos(angle), length * np.sin(angle)])
 
 
-def _view(rng: np.random.Generator) -> _View:
+def _random_view(rng: np.random.Generator) -> _View:
     return _View(
-        lean=_vector(rng.uniform(0.15, 1) * LONGEST_PX, rng),
-        shadow=_vector(rng.uniform(0.15, 1.6) * LONGEST_PX, rng),
-        darkness=rng.uniform(0.3, 0.65),
-        wall=rng.uniform(0.45, 0.95),
+        displacement=_random_vector(rng.uniform(0.15, 1) * MAX_DISPLACEMENT_PX, rng),
+        shadow=_random_vector(rng.uniform(0.15, 1.6) * MAX_DISPLACEMENT_PX, rng),
+        shadow_darkness=rng.uniform(0.3, 0.65),
+        wall_brightness=rng.uniform(0.45, 0.95),
     )
 
 
-def _shifted(image: Image, by: NDArray[np.float64]) -> Image:
-    matrix = np.array([[1.0, 0, by[0]], [0, 1, by[1]]])
+def _translate(image: Image, offset: NDArray[np.float64]) -> Image:
+    """Shift an image or a mask by (x, y) pixels."""
+    matrix = np.array([[1.0, 0, offset[0]], [0, 1, offset[1]]])
     height, width = image.shape[:2]
     if image.ndim == 2:
         return np.asarray(cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_NEAREST), dtype=np.uint8)
     return np.asarray(cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101), dtype=np.uint8)
 
 
-def _swept(mask: Image, by: NDArray[np.float64]) -> Image:
-    """All that a 0/1 mask covers on its way along ``by``."""
-    reach = math.ceil(float(np.abs(by).max())) + 1
-    way = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
-    # a dilation looks where the mask comes from
-    cv2.line(way, (reach, reach), (reach - round(by[0]), reach - round(by[1])), 1)
-    return np.asarray(cv2.dilate(mask, way), dtype=np.uint8)
+def _sweep(mask: Image, offset: NDArray[np.float64]) -> Image:
+    """Return the area that a 0/1 mask covers while it is moved along ``offset``."""
+    radius = math.ceil(float(np.abs(offset).max())) + 1
+    kernel = np.zeros((2 * radius + 1, 2 * radius + 1), np.uint8)
+    # the kernel points backwards: dilation reads each pixel's neighbours at the kernel's positions
+    cv2.line(kernel, (radius, radius), (radius - round(offset[0]), radius - round(offset[1])), 1)
+    return np.asarray(cv2.dilate(mask, kernel), dtype=np.uint8)
 
 
-def _seen(place: Image, by_height: Sequence[tuple[float, Image]], view: _View) -> tuple[Image, Image]:
-    """The place from there, and where roofs are in it (0, 1, UNKNOWN on walls)."""
-    shade = np.zeros(place.shape[:2], np.uint8)
-    for height, mask in by_height:
-        shade |= _swept(mask, view.shadow * height)
-    soft = cv2.GaussianBlur(shade.astype(np.float32), (0, 0), 0.8)[..., None]
-    out = (place * (1 - soft * view.darkness)).astype(np.uint8)
-    standing = np.zeros_like(shade)
-    colours = cv2.blur(place, (9, 9))
-    for height, mask in by_height:  # the lower first: the higher lean over them
-        lean = view.lean * height
-        wall = _swept(mask, lean) > 0
-        # walls have something of the roof's colour, and floors
+def _render_view(place: Image, masks_by_height: Sequence[tuple[float, Image]], view: _View) -> tuple[Image, Image]:
+    """Render a place from one viewing direction.
+
+    Args:
+        place: H×W×3 RGB, as seen from the nadir.
+        masks_by_height: (relative height, H×W mask of the buildings of that height), lowest first.
+        view: viewing and sun direction.
+
+    Returns:
+        the image (H×W×3), and its building mask (H×W): 1 on roofs, UNKNOWN on walls, else 0.
+    """
+    shadow = np.zeros(place.shape[:2], np.uint8)
+    for height, mask in masks_by_height:
+        shadow |= _sweep(mask, view.shadow * height)
+    alpha = cv2.GaussianBlur(shadow.astype(np.float32), (0, 0), 0.8)[..., None]
+    out = (place * (1 - alpha * view.shadow_darkness)).astype(np.uint8)
+    buildings = np.zeros_like(shadow)
+    mean_colours = cv2.blur(place, (9, 9))
+    for height, mask in masks_by_height:  # lowest first: higher buildings occlude lower ones
+        offset = view.displacement * height
+        wall = _sweep(mask, offset) > 0
+        # walls take up the colour of the roof, striped by storeys
         y, x = np.nonzero(wall)
-        floors = np.sin((x * lean[0] + y * lean[1]) / (np.hypot(*lean) + 1e-6) * (2 * np.pi / FLOOR_PX)) > 0
-        out[wall] = (colours[wall] * view.wall * np.where(floors, 1.0, 0.8)[:, None]).astype(np.uint8)
-        standing[wall] = UNKNOWN
-        roof = _shifted(mask, lean) > 0
-        out[roof] = _shifted(place, lean)[roof]
-        standing[roof] = 1
-    return out, standing
+        stripes = np.sin((x * offset[0] + y * offset[1]) / (np.hypot(*offset) + 1e-6) * (2 * np.pi / STOREY_PX)) > 0
+        out[wall] = (mean_colours[wall] * view.wall_brightness * np.where(stripes, 1.0, 0.8)[:, None]).astype(np.uint8)
+        buildings[wall] = UNKNOWN
+        roof = _translate(mask, offset) > 0
+        out[roof] = _translate(place, offset)[roof]
+        buildings[roof] = 1
+    return out, buildings
 
 
-class LeaningBuildings(MadeOfPlaces):
-    """One place against itself, its buildings made towers that are seen and lit from another side on each date."""
+class ReliefDisplacementPairs(MaskedImageSource):
+    """One place on both dates, its buildings rendered as towers from another viewing and sun direction on each."""
 
     def draw(self, rng: np.random.Generator) -> Sample:
-        """Return one place on two dates between which nothing changed."""
+        """Return one place on two dates without any change."""
         for _ in range(6):
-            place, mask = self.places.draw(rng)
-            if mask.mean() >= LEAST_BUILT:
+            place, mask = self.windows.draw(rng)
+            if mask.mean() >= MIN_BUILT_SHARE:
                 break
-        count, pieces = cv2.connectedComponents(mask)
+        count, labels = cv2.connectedComponents(mask)
         heights = rng.integers(len(HEIGHTS), size=count)
-        by_height = [
-            (share, ((mask > 0) & (heights[pieces] == number)).astype(np.uint8)) for number, share in enumerate(HEIGHTS)
+        masks_by_height = [
+            (height, ((mask > 0) & (heights[labels] == index)).astype(np.uint8)) for index, height in enumerate(HEIGHTS)
         ]
-        (before, stood), (after, stands) = (_seen(place, by_height, _view(rng)) for _ in range(2))
-        none = np.zeros(mask.shape, np.uint8)
+        (before, buildings_before), (after, buildings_after) = (
+            _render_view(place, masks_by_height, _random_view(rng)) for _ in range(2)
+        )
+        unchanged = np.zeros(mask.shape, np.uint8)
         return Sample(
             before,
             after,
-            building=none,
-            ground=none,
-            direction=none.astype(np.int8),
-            stood=stood,
-            stands=stands,
+            building=unchanged,
+            ground=unchanged,
+            direction=unchanged.astype(np.int8),
+            buildings_before=buildings_before,
+            buildings_after=buildings_after,
             magnify=(0.8, 1.25),
         )

@@ -1,4 +1,4 @@
-"""Rendered scenes as a source of training samples: both questions answered everywhere, and the direction known."""
+"""Rendered scenes as a source of training samples: both labels and the direction are known for every pixel."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from training.sources.samples import Sample
 from training.synthetic import random_spec, render_scene
 
 FIRST_SEED = 10_000
-"""Training scenes have seeds from here on; the demo's and the tests' scenes lie below and are never trained on."""
+"""First seed of training scenes. Scenes of the demo and the tests have lower seeds and are never trained on."""
 
 _KEYS = ("before", "after", "building", "ground", "direction")
 
 
-@cache  # opened again for the narrowing of a network, and by tests
-def _unpacked(path: Path) -> dict[str, NDArray[Any]]:
+@cache  # read again for channel pruning, and by tests
+def _load_scene(path: Path) -> dict[str, NDArray[Any]]:
     with np.load(path) as arrays:
         return {key: arrays[key] for key in _KEYS}
 
 
 class RenderedScenes:
-    """Scenes rendered once into a folder, from which random windows are cut."""
+    """Random windows of scenes that are rendered once into a folder."""
 
     def __init__(self, folder: Path, scenes: int, size: int, gsd: tuple[float, float], crop: int = 384) -> None:
-        """Render what is not in ``folder`` yet.
+        """Render the scenes that ``folder`` does not have yet, and load all of them.
 
         Args:
-            folder: where the scenes are kept between runs.
-            scenes: how many.
-            size: pixels a side.
-            gsd: smallest and largest metres per pixel.
-            crop: side of a window in pixels.
+            folder: cache of rendered scenes, shared by runs.
+            scenes: number of scenes.
+            size: height and width of a scene in pixels.
+            gsd: smallest and largest ground sample distance in metres per pixel.
+            crop: height and width of a window in pixels.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.crop = crop
@@ -43,15 +43,15 @@ class RenderedScenes:
         for number, path in enumerate(self.paths):
             if not path.exists():
                 pair = render_scene(random_spec(np.random.default_rng(FIRST_SEED + number), size, gsd))
-                fresh = path.with_suffix(".part.npz")
-                np.savez(fresh, **{key: getattr(pair, key) for key in _KEYS})
-                fresh.replace(path)
-        # unpacking a scene costs more than all the rest of a sample
-        self.unpacked = [_unpacked(path) for path in self.paths]
+                temporary = path.with_suffix(".part.npz")
+                np.savez(temporary, **{key: getattr(pair, key) for key in _KEYS})
+                temporary.replace(path)
+        # kept in memory: loading a scene takes longer than the rest of a sample
+        self.loaded = [_load_scene(path) for path in self.paths]
 
     def draw(self, rng: np.random.Generator) -> Sample:
-        """Return a window of one scene; every second one shows a change, where the scene has any."""
-        scene = self.unpacked[rng.integers(len(self.unpacked))]
+        """Return a window of one scene; half of the windows are placed on a change, if the scene has any."""
+        scene = self.loaded[rng.integers(len(self.loaded))]
         height, width = scene["building"].shape
         y, x = int(rng.integers(height - self.crop + 1)), int(rng.integers(width - self.crop + 1))
         if rng.random() < 0.5:

@@ -1,31 +1,36 @@
-"""Where the samples of a training recipe come from: one entry of its ``sources`` for each kind of source."""
+"""Schemas of the entries under ``sources`` in a training recipe, one for each kind of source."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
-from training.sources.cross_pairs import CrossPairs, MaskedFolder, PastedBuildings, PastedWorks
-from training.sources.relief_displacement import LeaningBuildings
+from training.sources.copy_paste import PastedBuildings, PastedEarthworks
+from training.sources.cross_pairs import CrossPairs
+from training.sources.masked_images import MaskedFolder
+from training.sources.relief_displacement import ReliefDisplacementPairs
 from training.sources.rendered_scenes import RenderedScenes
 from training.sources.samples import LabelledPairs, Source, Unchanged
 
+VALIDATION_SPLIT = AliasChoices("validation_split", "held_back")
+"""Accepted keys of a validation split; recipes stored by earlier versions use the second."""
+
 
 class Strict(BaseModel):
-    """Part of a recipe: nothing unknown in it, never changed after reading."""
+    """Base of all parts of a recipe: immutable, unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class _SourceRecipe(Strict):
-    """What every source says.
+    """Settings that all sources have.
 
     Attributes:
-        weight: share of the samples.
-        terms: what the owners allow, in words, for the card.
-        optional: left out where a folder of it is missing, instead of stopping the run.
+        weight: sampling weight, relative to the other sources.
+        terms: licence terms as text, for the model card.
+        optional: skip the source if one of its folders is missing, instead of failing.
     """
 
     weight: float = Field(gt=0)
@@ -34,19 +39,19 @@ class _SourceRecipe(Strict):
 
 
 class PairsRecipe(_SourceRecipe):
-    """Pairs in folders ``A/ B/ label/``. What is said here is the folder's manifest as far as training needs it.
+    """Labelled pairs in ``A/ B/ label/``; the entry takes the place of the folder's manifest.
 
     Attributes:
-        folder: under the data's folder, or absolute.
-        prefix: only the stems that begin with it.
-        question: what a 255 of the label answers.
-        gsd_m: metres per pixel, where known.
-        magnify: factors of enlargement, when the recipe's do not fit this imagery.
-        unknown: value of the label where nobody said whether it changed.
-        appears: what changed appeared (growth), so that the direction can be learned from it.
-        held_back: share of the pairs, the last in the order of their names (neighbours are often of one place), that
-            is not trained on: thresholds are chosen there.
-        balanced: pairs with a change and pairs without any are drawn equally often.
+        folder: relative to the data folder, or absolute.
+        prefix: use only stems that start with it.
+        question: meaning of 255 in the labels.
+        gsd_m: ground sample distance in metres per pixel, if known.
+        magnify: smallest and largest scale factor, if the recipe's does not suit this imagery.
+        unknown: label value of unlabelled pixels.
+        appears: all changes are additions (growth), so that direction can be learned from them.
+        validation_split: share of the pairs, the last by name (neighbours are often of one place), that is excluded
+            from training; thresholds are chosen on it.
+        balanced: draw pairs with and without a change equally often.
     """
 
     kind: Literal["pairs"] = "pairs"
@@ -57,20 +62,20 @@ class PairsRecipe(_SourceRecipe):
     magnify: tuple[float, float] | None = None
     unknown: int | None = Field(None, ge=0, le=255)
     appears: bool = True
-    held_back: float = Field(0.0, ge=0, lt=1)
+    validation_split: float = Field(0.0, ge=0, lt=1, validation_alias=VALIDATION_SPLIT)
     balanced: bool = False
 
     @property
     def all_folders(self) -> tuple[Path, ...]:
-        """What the samples come from."""
+        """Folders that samples come from."""
         return (self.folder,)
 
     def open(self, root: Path) -> Source:
-        """List the files under ``root`` that are trained on."""
-        return self.pairs(root, held=False)
+        """List the pairs under ``root`` to train on."""
+        return self.pairs(root, validation=False)
 
-    def pairs(self, root: Path, held: bool) -> LabelledPairs:
-        """List the pairs that are trained on, or those that are held back."""
+    def pairs(self, root: Path, validation: bool) -> LabelledPairs:
+        """List the pairs to train on, or those of the validation split."""
         return LabelledPairs(
             root / self.folder,
             self.question,
@@ -78,14 +83,14 @@ class PairsRecipe(_SourceRecipe):
             magnify=self.magnify,
             unknown=self.unknown,
             appears=self.appears,
-            held_back=self.held_back,
-            held=held,
+            validation_split=self.validation_split,
+            validation=validation,
             balanced=self.balanced,
         )
 
 
 class MaskedFolderRecipe(Strict):
-    """A folder of single-date images with masks."""
+    """A folder of single-date images with masks; see :class:`training.sources.masked_images.MaskedFolder`."""
 
     folder: Path
     gsd_m: float = Field(gt=0)
@@ -93,23 +98,23 @@ class MaskedFolderRecipe(Strict):
 
 
 class MaskedRecipe(_SourceRecipe):
-    """Single-date images with building masks, of which pairs are made."""
+    """Base of sources that make pairs of single-date images with building masks."""
 
     folders: tuple[MaskedFolderRecipe, ...]
     question: ClassVar[str] = "building"
 
     @property
     def all_folders(self) -> tuple[Path, ...]:
-        """What the samples come from."""
+        """Folders that samples come from."""
         return tuple(entry.folder for entry in self.folders)
 
     def masked(self, root: Path) -> list[MaskedFolder]:
-        """The folders under ``root``."""
+        """Return the folders under ``root``."""
         return [MaskedFolder(root / entry.folder, entry.gsd_m, entry.building) for entry in self.folders]
 
 
-class CrossedRecipe(MaskedRecipe):
-    """Single-date images with building masks, shown as two dates."""
+class CrossPairsRecipe(MaskedRecipe):
+    """Two unrelated single-date images as one pair."""
 
     kind: Literal["crossed"]
 
@@ -118,8 +123,8 @@ class CrossedRecipe(MaskedRecipe):
         return CrossPairs(self.masked(root))
 
 
-class PastedRecipe(MaskedRecipe):
-    """Buildings of one single-date image set into another."""
+class PastedBuildingsRecipe(MaskedRecipe):
+    """Buildings of one single-date image pasted into another."""
 
     kind: Literal["pasted"]
 
@@ -128,19 +133,27 @@ class PastedRecipe(MaskedRecipe):
         return PastedBuildings(self.masked(root))
 
 
-class LeaningRecipe(MaskedRecipe):
-    """Single-date images whose buildings are made towers, seen from another side on each date."""
+class ReliefDisplacementRecipe(MaskedRecipe):
+    """Single-date images whose buildings are rendered as towers, from another direction on each date.
 
-    kind: Literal["leaning"]
+    ``kind: leaning`` is the name of earlier versions.
+    """
+
+    kind: Literal["relief_displacement", "leaning"]
     question: ClassVar[str] = "both"
+
+    @field_validator("kind")
+    @classmethod
+    def _current_name(cls, _kind: str) -> str:
+        return "relief_displacement"
 
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
-        return LeaningBuildings(self.masked(root))
+        return ReliefDisplacementPairs(self.masked(root))
 
 
 class UnchangedRecipe(_SourceRecipe):
-    """Images against themselves."""
+    """Single images as both dates."""
 
     kind: Literal["unchanged"]
     folders: tuple[Path, ...]
@@ -148,7 +161,7 @@ class UnchangedRecipe(_SourceRecipe):
 
     @property
     def all_folders(self) -> tuple[Path, ...]:
-        """What the samples come from."""
+        """Folders that samples come from."""
         return self.folders
 
     def open(self, root: Path) -> Source:
@@ -156,34 +169,41 @@ class UnchangedRecipe(_SourceRecipe):
         return Unchanged([root / folder for folder in self.folders])
 
 
-class WorksRecipe(_SourceRecipe):
-    """Ground works of labelled pairs set into images of other places.
+class PastedEarthworksRecipe(_SourceRecipe):
+    """Ground works of labelled pairs pasted into images of other places.
 
     Attributes:
-        folders: the places.
-        donors: pairs that answer the question of the ground.
-        held_back: as of the donors' own source, so that what is held back there is not seen here.
+        folders: images of places.
+        donors: folder of labelled pairs of the question "ground".
+        validation_split: that of the donors' own source, so that its validation split stays unseen.
     """
 
     kind: Literal["works"]
     folders: tuple[Path, ...]
     donors: Path
-    held_back: float = Field(0.0, ge=0, lt=1)
+    validation_split: float = Field(0.0, ge=0, lt=1, validation_alias=VALIDATION_SPLIT)
     question: ClassVar[str] = "ground"
 
     @property
     def all_folders(self) -> tuple[Path, ...]:
-        """What the samples come from."""
+        """Folders that samples come from."""
         return (*self.folders, self.donors)
 
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
-        donors = LabelledPairs(root / self.donors, "ground", held_back=self.held_back)
-        return PastedWorks(Unchanged([root / folder for folder in self.folders]), donors)
+        donors = LabelledPairs(root / self.donors, "ground", validation_split=self.validation_split)
+        return PastedEarthworks(Unchanged([root / folder for folder in self.folders]), donors)
 
 
 class RenderedRecipe(_SourceRecipe):
-    """Rendered scenes, kept in the folder of the runs so that they are rendered once."""
+    """Rendered scenes, cached in ``folder`` so that they are rendered once.
+
+    Attributes:
+        folder: cache, relative to the working directory.
+        scenes: number of scenes.
+        size: height and width of a scene in pixels.
+        gsd_m: smallest and largest ground sample distance in metres per pixel.
+    """
 
     kind: Literal["rendered"]
     question: ClassVar[str] = "both"
@@ -194,15 +214,21 @@ class RenderedRecipe(_SourceRecipe):
 
     @property
     def all_folders(self) -> tuple[Path, ...]:
-        """What the samples come from."""
+        """Folders that samples come from."""
         return (self.folder,)
 
     def open(self, root: Path) -> Source:
-        """Render or find the scenes; ``folder`` is relative to the working folder, not to ``root``."""
+        """Load the scenes, rendering missing ones; ``folder`` does not depend on ``root``."""
         return RenderedScenes(self.folder, self.scenes, self.size, self.gsd_m)
 
 
 SourceRecipe = Annotated[
-    PairsRecipe | CrossedRecipe | PastedRecipe | LeaningRecipe | WorksRecipe | UnchangedRecipe | RenderedRecipe,
+    PairsRecipe
+    | CrossPairsRecipe
+    | PastedBuildingsRecipe
+    | ReliefDisplacementRecipe
+    | PastedEarthworksRecipe
+    | UnchangedRecipe
+    | RenderedRecipe,
     Field(discriminator="kind"),
 ]

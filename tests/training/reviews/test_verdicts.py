@@ -1,4 +1,4 @@
-"""Verdicts as spreadsheets write them, and what is said of a file that is none."""
+"""Verdicts are read as spreadsheets write them; invalid files are rejected with the line."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ def _file(tmp_path: Path, content: str | bytes) -> Path:
         "number,verdict\n1,true\n1,yes\n2,false\n3,\n4\n",
     ],
 )
-def test_what_a_spreadsheet_saves_is_read(content: str | bytes, tmp_path: Path) -> None:
+def test_files_saved_by_spreadsheets_are_read(content: str | bytes, tmp_path: Path) -> None:
     assert read_verdicts(_file(tmp_path, content)) == {1: True, 2: False}
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("number,verdict\n1,true\n2,perhaps\n", r"Line 3 .*'perhaps'.*expected one of true, confirmed"),
         ("number,verdict\nfirst,true\n", r"Line 2 .*number 'first'"),
         ("number,verdict\n,true\n", r"Line 2 .*number ''"),
         ("number,verdict\n1.5,true\n", r"number '1\.5'"),
-        ("number,verdict\n1,true\n1,false\n", "says the opposite"),
-        ("number,judgement\n1,true\n", "no column 'verdict'.*'judgement'"),
+        ("number,verdict\n1,true\n1,false\n", "contradicts an earlier line"),
+        ("number,judgement\n1,true\n", "no column 'verdict'.*first line is .*'judgement'"),
         ("1,true\n2,false\n", "no column 'number' and no column 'verdict'"),
         ("number,verdict\n", "holds no verdict"),
         ("number,verdict\n1,\n", "holds no verdict"),
         ("", "holds no verdict"),
-        (b"PK\x03\x04\xff\xff\xff\xff", "no text|no column"),
+        (b"PK\x03\x04\xff\xff\xff\xff", "not text|no column"),
     ],
 )
-def test_what_is_no_verdict_is_told_with_its_line(content: str | bytes, says: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=says):
+def test_invalid_verdicts_are_rejected_with_their_line(content: str | bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=message):
         read_verdicts(_file(tmp_path, content))
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         read_verdicts(tmp_path / "nowhere.csv")

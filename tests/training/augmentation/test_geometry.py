@@ -1,0 +1,29 @@
+"""Geometric augmentation keeps images and labels aligned."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from training.augmentation.geometry import AugmentSettings, augment
+from training.sources.samples import Sample
+
+
+def test_augmentation_moves_image_and_label_together() -> None:
+    image = np.full((96, 96, 3), 60, np.uint8)
+    after, label = image.copy(), np.zeros((96, 96), np.uint8)
+    after[30:60, 30:60] = 230
+    label[30:60, 30:60] = 1
+    sample = Sample(image, after, label, None, label.astype(np.int8))
+    settings = AugmentSettings(size=96, shift_px=0.0, distort=0.0, vehicles=0.0, nodata=0.0)
+    shares, signs = [], set()
+    for seed in range(20):
+        varied = augment(sample, np.random.default_rng(seed), settings)
+        assert varied.building is not None
+        assert varied.ground is None
+        changed = varied.building > 0
+        difference = np.abs(varied.after.astype(int) - varied.before.astype(int)).mean(axis=2)
+        if changed.any() and not changed.all():
+            shares.append(difference[changed].mean() > 2 * difference[~changed].mean())
+        signs |= set(np.unique(varied.direction[changed]))
+    assert np.mean(shares) > 0.9
+    assert signs == {-1, 1}, "swapped dates change the sign of the direction"
