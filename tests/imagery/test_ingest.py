@@ -43,8 +43,8 @@ def ingest(tmp_path: Path) -> Ingest:
         work = tmp_path / "work"
         work.mkdir(exist_ok=True)
         out = work / "out.tif"
-        options = {"limits": Limits(), "today": TODAY} | options
-        image = ingest_image(path, name or path.name, out, workdir=work, **options)
+        arguments: dict[str, Any] = {"limits": Limits(), "today": TODAY} | options
+        image = ingest_image(path, name or path.name, out, workdir=work, **arguments)
         assert list(work.iterdir()) == [out]
         return image, out
 
