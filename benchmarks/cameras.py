@@ -56,7 +56,9 @@ def run(seed: int, detector: Detector | None) -> tuple[int, int, int, Comparison
     # a building hides the ground behind it, so what is reported may reach behind the site it belongs to
     truth = [place.to_lonlat_polygon(unary_union(site.area)).buffer(0) for site in place.sites]
     asked = [
-        area for site, area in zip(place.sites, truth, strict=True) if (place.site_mask(site) & ground).sum() >= LEAST_PX
+        area
+        for site, area in zip(place.sites, truth, strict=True)
+        if (place.site_mask(site) & ground).sum() >= LEAST_PX
     ]
     outlines = [change.outline.buffer(0) for change in answer.changes]
     found = sum(any(o.intersection(a).area > 0.1 * min(o.area, a.area) for o in outlines) for a in asked)

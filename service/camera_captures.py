@@ -13,7 +13,7 @@ from configs.service import CameraSettings
 from errors import TubanError
 from imagery.cameras.camera import Capture, Frame
 from imagery.cameras.capture import capture
-from imagery.cameras.quality_check import judge
+from imagery.cameras.quality_check import check_quality
 from imagery.cameras.settings import CaptureSettings
 from service.context import Context
 from store.cameras.cameras import stream_of
@@ -71,8 +71,10 @@ def judge_against(
     """
     before = last.sha256 if last is not None else ""
     if not presets:
-        return Judged(judge(made, None, before), None)
-    tried = [Judged(judge(made, read_frame(context, preset.reference_key), before), preset.id) for preset in presets]
+        return Judged(check_quality(made, None, before), None)
+    tried = [
+        Judged(check_quality(made, read_frame(context, preset.reference_key), before), preset.id) for preset in presets
+    ]
     shown = next((one for one in tried if not _elsewhere(one.capture)), None)
     return shown or replace(tried[0], preset_id=None)
 

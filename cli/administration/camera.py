@@ -14,7 +14,7 @@ from rich.table import Table
 from cli.administration.ingest import person
 from cli.administration.service import service
 from errors import SettingsError, TubanError
-from imagery.cameras.address import checked_stream
+from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import StreamKind
 from service.batch_intake import check_area
 from service.camera_captures import fetch, judge_against
@@ -22,7 +22,7 @@ from service.camera_jobs import add_capture_job
 from service.capture_schedule import next_capture
 from service.context import Context
 from service.home import prepare_home
-from store.access.action_log import note_action
+from store.access.audit_log import record_action
 from store.cameras.cameras import add_camera, all_cameras, camera_by_name, change_camera, checked_times
 from store.cameras.captures import last_captures
 from store.cameras.presets import presets_of
@@ -72,13 +72,13 @@ def add(
     """
     if kind not in _KINDS:
         raise SettingsError("A camera is of the kind rtsp, mjpeg, still or folder. Choose one with --kind.")
-    if checked_stream(_KINDS[kind], address).credentials is not None:
+    if parse_stream(_KINDS[kind], address).credentials is not None:
         raise SettingsError(
             "The address holds a user name or password, which now stands in your shell's history: change it on the "
             "camera. Give the address without it, the name with --user, and the password when it is asked for."
         )
     password = os.environ.get(PASSWORD) or (typer.prompt("Password", hide_input=True) if user else "")
-    stream = checked_stream(_KINDS[kind], address, user, password if user else "")
+    stream = parse_stream(_KINDS[kind], address, user, password if user else "")
     with service() as context:
         prepare_home(context.settings)
         check_area(context, area)
@@ -93,7 +93,7 @@ def add(
             else:
                 camera = add_camera(session, name=name, who=person(), now=now, **given)
             what = "replaced_camera" if replace else "added_camera"
-            note_action(session, who="command", what=what, about=camera.name, code=area, now=now)
+            record_action(session, who="command", what=what, about=camera.name, code=area, now=now)
     typer.echo(f'{name}: {kind} at {stream.host}. Next: tuban camera test "{name}"')
 
 

@@ -1,4 +1,4 @@
-"""A fixed camera and what is known of it: plain data, without any way to reach it."""
+"""Data classes of fixed cameras: streams, views, captures, calibrations and comparisons."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from errors import Reason
 from imagery.error_ellipse import ErrorEllipse
 
 StreamKind = Literal["rtsp", "mjpeg", "still", "folder"]
-"""RTSP; HTTP with a multipart stream of JPEGs; an HTTP address of one image; a folder that images are put into."""
+"""RTSP; HTTP with a multipart stream of JPEGs; an HTTP address of one image; a folder that receives images."""
 
 Frame = NDArray[np.uint8]
-"""H×W×3, red, green, blue."""
+"""uint8 H×W×3, RGB."""
 
 Pixel = tuple[float, float]
-"""x to the right and y downwards from the frame's upper left corner; the middle of the first pixel is (0.5, 0.5)."""
+"""x to the right and y down from the frame's upper left corner; the centre of the first pixel is (0.5, 0.5)."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Who asks a camera. Never part of an address, a message, a log or a ``repr``."""
+    """User name and password of a camera. Never part of an address, a message, a log or a ``repr``."""
 
     username: str = field(repr=False)
     password: str = field(repr=False)
@@ -36,14 +36,14 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Stream:
-    """Where the images of a camera come from.
+    """Source of a camera's images.
 
     Attributes:
         kind: how they are fetched.
-        address: ``rtsp://host/…``, ``http(s)://host/…`` or the path of a folder; without user name and password. But
-            many cameras want them in the query, so it is kept as carefully as they are, and never shown.
-            :func:`imagery.cameras.address.checked_stream` makes one from what a person typed.
-        credentials: for RTSP and HTTP, basic or digest; None: it asks for none.
+        address: ``rtsp://host/…``, ``http(s)://host/…`` or the path of a folder, without user name and password. Secret
+            all the same and never shown, because many cameras expect the password in the query.
+            :func:`imagery.cameras.address.parse_stream` creates a stream from user input.
+        credentials: for RTSP and HTTP, basic or digest; None: none required.
     """
 
     kind: StreamKind
@@ -52,7 +52,7 @@ class Stream:
 
     @property
     def host(self) -> str:
-        """Host and port, or the name of the folder: what may be shown of the address."""
+        """Host and port, or the name of the folder: the part of the address that may be shown."""
         if self.kind == "folder":
             return Path(self.address).name
         return urlsplit(self.address).netloc
@@ -60,7 +60,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class ControlPoint:
-    """One point that was found in the frame and on the map.
+    """Control point: one place identified in the frame and on the map.
 
     Attributes:
         x, y: in the reference frame, see :data:`Pixel`.
@@ -79,10 +79,10 @@ class Preset:
 
     Attributes:
         name: like "valley, east".
-        control_points: four or more before anything is put on the map.
-        region: corners (x, y) in the reference frame of what is ground; empty: all that lies below the horizon.
-        range_m: farthest ground that is believed, from the ground at the middle of the frame's lower edge.
-        frame_size: width and height of the reference frame that points and region belong to.
+        control_points: four or more, for a calibrated view.
+        region: corners (x, y) in the reference frame of the ground to watch; empty: all below the horizon.
+        range_m: largest distance to watch, from the ground at the middle of the frame's lower edge.
+        frame_size: width and height of the reference frame that control points and region refer to.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera on a mast, with its views."""
+    """A fixed camera with its views."""
 
     name: str
     stream: Stream
@@ -106,12 +106,12 @@ FaultCode = Literal["dark", "overexposed", "blurred", "fogged", "blocked", "froz
 
 @dataclass(frozen=True)
 class Fault:
-    """One reason why a capture is not compared.
+    """Reason why a capture is not compared.
 
     Attributes:
-        code: for programs.
-        words: English: what was found, what was expected, what to do.
-        facts: the numbers in it.
+        code: stable identifier.
+        words: English message: what was found, what was expected, what to do.
+        facts: numbers in the message.
     """
 
     code: FaultCode
@@ -120,20 +120,20 @@ class Fault:
 
     @property
     def reason(self) -> Reason:
-        """The same for the pages, in their language."""
+        """The fault as a translatable reason."""
         return Reason(self.words, f"camera.{self.code}", **self.facts)
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What the gate found.
+    """Result of the quality check.
 
     Attributes:
         faults: none for a usable capture.
         brightness: median grey level, 0…255.
         contrast: standard deviation of grey over the frame.
-        sharpness: fine detail relative to that of the reference frame, 1 alike; to a middling one without it.
-        motion_px: how far the corners of the reference frame have moved at most; None: not registered.
+        sharpness: fine detail relative to that of the reference frame (1: equal), or to a typical one without it.
+        motion_px: largest displacement of the reference frame's corners; None: not registered.
     """
 
     faults: tuple[Fault, ...] = ()
@@ -150,14 +150,14 @@ class Quality:
 
 @dataclass(frozen=True)
 class Light:
-    """How the light of a capture was, in numbers that can be stored: alike ones are compared with each other.
+    """Illumination of a capture as numbers that can be stored; captures in similar light are compared.
 
     Attributes:
-        hour: of the local day, decimal.
+        hour: local time of day, decimal.
         brightness: median grey level, 0…255.
         contrast: standard deviation of grey.
         warmth: logarithm of red over blue.
-        direction: eight shares of the edges' strength by direction: cast shadows show in it.
+        direction: eight fractions of the edges' strength by direction, in which cast shadows show.
     """
 
     hour: float
@@ -169,16 +169,16 @@ class Light:
 
 @dataclass(frozen=True, eq=False)
 class Capture:
-    """What was seen at one time.
+    """Image of a camera at one time.
 
     Attributes:
-        frame: temporal median of several frames, H×W×3 uint8; after :func:`imagery.cameras.quality_check.judge` as the
-            reference frame lies, black where it does not reach.
+        frame: temporal median of several frames, H×W×3 uint8. After
+            :func:`imagery.cameras.quality_check.check_quality`, aligned with the reference frame and black outside.
         taken_at: with its time zone.
-        quality: None before it was judged, except that a frozen stream is a fault at once.
-        light: None before it was judged.
-        frames: how many frames the median is of.
-        sha256: of the pixels as they were fetched; the same as that of the capture before only from a frozen stream.
+        quality: None before the quality check, except that a frozen stream is a fault from the start.
+        light: None before the quality check.
+        frames: number of frames in the median.
+        sha256: of the pixels as fetched; equal to that of the previous capture only for a frozen stream.
     """
 
     frame: Frame
@@ -191,33 +191,33 @@ class Capture:
 
 @dataclass(frozen=True)
 class Residual:
-    """How far a control point lies off after the calibration, in metres on the ground east and north."""
+    """Residual of a control point after the calibration, in metres on the ground to the east and north."""
 
     east_m: float
     north_m: float
 
     @property
     def metres(self) -> float:
-        """Its length."""
+        """Length of the residual."""
         return float(np.hypot(self.east_m, self.north_m))
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """From the frame to the ground, by one plane.
+    """Homography from the frame to a plane ground.
 
     Attributes:
         homography: nine numbers, row by row: (x, y, 1) of a pixel → easting, northing relative to ``origin``, times w.
             w > 0 on the ground and 0 on the horizon.
-        crs: the local zone, like "EPSG:4527"; easting, northing.
-        origin: easting, northing that the homography counts from.
+        crs: projected CRS of the local zone, like "EPSG:4527"; easting, northing.
+        origin: easting, northing of the homography's origin.
         residuals: of each control point, in their order.
-        rms_m: root mean square of their lengths.
+        rms_m: root mean square of the residuals' lengths.
         covariance: 81 numbers, 9×9 row by row, of the homography's elements.
-        sigma_px: standard deviation of a pixel that a person or the outline points at.
-        near: easting, northing relative to origin of the ground at the middle of the frame's lower edge: the range is
-            measured from there.
-        warnings: for the person who calibrates: a point far off from where the others put it, a lopsided arrangement.
+        sigma_px: standard deviation of a pixel position, clicked or detected.
+        near: easting, northing relative to ``origin`` of the ground at the middle of the frame's lower edge, from which
+            the range is measured.
+        warnings: for the person who calibrates, like an outlier or points in a small part of the frame.
     """
 
     homography: tuple[float, ...]
@@ -233,18 +233,18 @@ class Calibration:
 
 @dataclass(frozen=True)
 class GroundChange:
-    """A suspected change that a camera saw, to be checked on the ground.
+    """Suspected change seen by a camera, to be verified on site.
 
     Attributes:
         outline: longitude, latitude (EPSG:4490).
         in_frame: the same in the reference frame, (x, y), see :data:`Pixel`.
-        kind: construction or ground, as far as a picture from the side tells.
-        area_m2: ellipsoidal. What stands up is projected to the ground behind it, so this is an upper bound.
-        error: of the position of the outline's middle.
-        score: 0…1, how clearly the place differs from what it was.
-        seen: in how many captures it persisted.
-        first_seen, last_seen: the first and the last of these.
-        compared_with: the latest capture that does not show it yet.
+        kind: construction or ground, as far as an oblique view allows.
+        area_m2: ellipsoidal; an upper bound, because what stands up covers the ground behind it.
+        error: of the position of the outline's centre.
+        score: 0…1, how clearly the place differs from before.
+        capture_count: number of captures that show it.
+        first_seen, last_seen: times of the first and the last of these captures.
+        compared_with: time of the latest capture that does not show it yet.
     """
 
     outline: Polygon
@@ -253,7 +253,7 @@ class GroundChange:
     area_m2: float
     error: ErrorEllipse
     score: float
-    seen: int
+    capture_count: int
     first_seen: dt.datetime
     last_seen: dt.datetime
     compared_with: dt.datetime
@@ -261,13 +261,13 @@ class GroundChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of a comparison of captures.
+    """Result of comparing captures.
 
     Attributes:
-        changes: what persisted.
-        pending: how many places differ, but not in enough captures or over enough time yet.
-        weak: how many differ for long enough, but neither clearly nor as works do.
-        not_compared: why nothing could be compared, or ""; then "no change" is not said either.
+        changes: persistent changes.
+        pending: number of places that differ, but not yet in enough captures or over enough time.
+        weak: number of places that differ for long enough, but neither clearly nor confirmed by the detector.
+        not_compared: why nothing could be compared, or ""; if set, empty ``changes`` do not mean "no change".
         watched_m2: ground that was compared, in m².
     """
 

@@ -1,20 +1,20 @@
-"""What a camera answers instead of images, said alike for HTTP and RTSP."""
+"""Errors of cameras that answer without an image, the same for HTTP and RTSP."""
 
 from __future__ import annotations
 
 from errors import CameraError, Reason
 from imagery.cameras.camera import Stream
 
-_ANSWERS = {
+_STATUS_REASONS = {
     401: Reason("refuses the user name and password", "stream.password"),
-    403: Reason("forbids it to this user", "stream.forbidden"),
+    403: Reason("denies access to this user", "stream.forbidden"),
     404: Reason("has nothing at that address", "stream.nothing_there"),
 }
 
 
-def refusal(stream: Stream, status: int) -> CameraError:
-    """Said when it answers with this status of HTTP, which are those of RTSP too."""
-    why = _ANSWERS.get(status) or Reason(f"answers {status}", "stream.status", status=status)
+def status_error(stream: Stream, status: int) -> CameraError:
+    """Error for a response with this status code, which HTTP and RTSP share."""
+    why = _STATUS_REASONS.get(status) or Reason(f"answers {status}", "stream.status", status=status)
     return CameraError(
         f"{stream.host} {why}. Check the camera's address, user name and password.",
         "stream.answer",
@@ -23,13 +23,13 @@ def refusal(stream: Stream, status: int) -> CameraError:
     )
 
 
-def silent(stream: Stream) -> CameraError:
-    """Said when nothing came within the limit."""
+def timeout_error(stream: Stream) -> CameraError:
+    """Error for no response within the time limit."""
     return CameraError(
         f"{stream.host} did not answer in time. Check that it is on and reachable.", "stream.silent", host=stream.host
     )
 
 
-def unreachable(stream: Stream) -> CameraError:
-    """Said when nothing listens there."""
+def unreachable_error(stream: Stream) -> CameraError:
+    """Error for a refused or impossible connection."""
     return CameraError(f"{stream.host} cannot be reached; check that it is on.", "stream.unreachable", host=stream.host)

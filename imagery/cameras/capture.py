@@ -21,23 +21,24 @@ from imagery.sandbox import ResourceLimits, SandboxError, run_sandboxed
 
 _STARTUP_SECONDS = 30.0  # a busy machine may take this long to start a process and load its libraries
 _MEMORY_BYTES = 6 * 1024**3  # address space; the decoder's threads reserve much of it and use little
-FROZEN = Fault("frozen", "The stream stands still: its images are the same bit for bit. Restart the camera.")
+FROZEN = Fault("frozen", "The stream is frozen: its images are identical bit for bit. Restart the camera.")
 STALE = Fault("frozen", "The newest image is old: the camera has stopped sending. Check it.")
 
 
 def capture(stream: Stream, settings: CaptureSettings, now: dt.datetime) -> Capture:
-    """Fetch a few frames and return their median, in which what moves has vanished.
+    """Fetch several frames and return their temporal median, in which moving objects vanish.
 
     Args:
-        stream: where from.
-        settings: how many frames, over how long, and after what time a camera is given up.
-        now: this moment, with its time zone. The image of a folder carries its own.
+        stream: source of the frames.
+        settings: number of frames, duration and timeouts.
+        now: current time with time zone. Images of a folder have their own time.
 
     Returns:
-        the capture, not judged yet; with the fault ``frozen`` when all frames are the same bit for bit.
+        the capture before the quality check; with the fault ``frozen`` if all frames are identical bit for bit.
 
     Raises:
-        CameraError: it does not answer, refuses, or sends no image; the words hold neither user name nor password.
+        CameraError: the camera does not answer, denies access, or sends no image. The message never contains user name
+            or password.
     """
     with tempfile.TemporaryDirectory(prefix="tuban-camera-", ignore_cleanup_errors=True) as folder:
         out = Path(folder) / "frame.npy"
@@ -49,11 +50,11 @@ def capture(stream: Stream, settings: CaptureSettings, now: dt.datetime) -> Capt
         }
         answer = _run_sandboxed(task, Path(folder), settings, stream.host)
         frame = np.load(out, allow_pickle=False)
-    made = Capture(
+    result = Capture(
         frame, dt.datetime.fromisoformat(answer["taken_at"]), frames=answer["frames"], sha256=answer["sha256"]
     )
     faults = tuple(fault for name, fault in (("frozen", FROZEN), ("stale", STALE)) if answer[name])
-    return replace(made, quality=Quality(faults[:1])) if faults else made
+    return replace(result, quality=Quality(faults[:1])) if faults else result
 
 
 def _run_sandboxed(task: dict[str, Any], folder: Path, settings: CaptureSettings, host: str) -> dict[str, Any]:

@@ -16,10 +16,10 @@ import numpy as np
 from errors import CameraError
 from imagery.cameras.address import check_host
 from imagery.cameras.camera import Credentials, Frame, Stream
-from imagery.cameras.folder_source import newest
-from imagery.cameras.frames import median
-from imagery.cameras.http_source import mjpeg, still
-from imagery.cameras.rtsp_source import rtsp
+from imagery.cameras.folder_source import newest_frames
+from imagery.cameras.frames import median_frame
+from imagery.cameras.http_source import mjpeg_frames, still_frames
+from imagery.cameras.rtsp_source import rtsp_frames
 from imagery.cameras.settings import CaptureSettings
 
 _MIN_FRAMES = 3  # a stream that breaks off earlier gives no capture
@@ -35,7 +35,7 @@ def capture_frames(task: dict[str, Any]) -> dict[str, Any]:
         number of ``frames``, whether the stream is ``frozen`` or ``stale``, ``taken_at`` (ISO 8601) and ``sha256``.
 
     Raises:
-        CameraError: the camera does not answer, refuses, or sends no image.
+        CameraError: the camera does not answer, denies access, or sends no image.
     """
     secret = task["stream"].pop("credentials")
     stream = Stream(**task["stream"], credentials=Credentials(**secret) if secret else None)
@@ -43,26 +43,26 @@ def capture_frames(task: dict[str, Any]) -> dict[str, Any]:
     now = taken = dt.datetime.fromisoformat(task["now"])
     stale = False
     if stream.kind == "folder":
-        frames, taken = newest(stream, settings)
+        frames, taken = newest_frames(stream, settings)
         taken = taken.astimezone(now.tzinfo)
         stale = now - taken > dt.timedelta(hours=settings.stale_hours)
     else:
         check_host(stream, settings.loopback)
         if stream.kind == "still":
-            seen = list(still(stream, settings))
-            frames, stale = [frame for frame, _ in seen], all(old for _, old in seen)
+            images = list(still_frames(stream, settings))
+            frames, stale = [frame for frame, _ in images], all(is_stale for _, is_stale in images)
         else:
-            source = rtsp if stream.kind == "rtsp" else mjpeg
-            frames = _spread(source(stream, settings), settings.frames, settings.seconds)
+            source = rtsp_frames if stream.kind == "rtsp" else mjpeg_frames
+            frames = _evenly_spaced(source(stream, settings), settings.frames, settings.seconds)
             if len(frames) < min(_MIN_FRAMES, settings.frames):
                 raise CameraError(
-                    f"{stream.host} broke off after {len(frames)} frames. Check the line to it.",
+                    f"{stream.host} broke off after {len(frames)} frames. Check the connection to it.",
                     "stream.broke_off",
                     host=stream.host,
                     frames=len(frames),
                 )
     frames = [frame for frame in frames if frame.shape == frames[0].shape]
-    frame = median(frames)
+    frame = median_frame(frames)
     np.save(task["out"], frame)
     identical = all(np.array_equal(frames[0], other) for other in frames[1:])
     return {
@@ -75,7 +75,7 @@ def capture_frames(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _spread(source: Iterator[Frame], count: int, seconds: float) -> list[Frame]:
+def _evenly_spaced(source: Iterator[Frame], count: int, seconds: float) -> list[Frame]:
     """Return frames evenly spaced over ``seconds`` from the first one; fewer if the stream breaks off."""
     frames: list[Frame] = []
     started = 0.0

@@ -1,4 +1,4 @@
-"""The newest images of a folder into which a camera puts them, by FTP or otherwise."""
+"""Read the newest images of a folder that a camera uploads into, by FTP or otherwise."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 from errors import CameraError
 from imagery.cameras.camera import Frame, Stream
-from imagery.cameras.frames import decoded
+from imagery.cameras.frames import decode_frame
 from imagery.cameras.settings import CaptureSettings
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-_MOST_FILES = 200_000
+_MAX_FILES = 200_000
 
 
-def newest(stream: Stream, settings: CaptureSettings) -> tuple[list[Frame], dt.datetime]:
-    """The newest image and those from just before it, and the time at which the newest one was put there.
+def newest_frames(stream: Stream, settings: CaptureSettings) -> tuple[list[Frame], dt.datetime]:
+    """Read the newest images, at most ``settings.seconds`` older than the newest, and the newest's modification time.
 
-    One that is still being written (cut off) is passed over once.
+    One image that cannot be decoded is skipped, since it may still be being written.
 
     Raises:
         CameraError: no folder, no image in it, or none that can be decoded.
@@ -26,12 +26,12 @@ def newest(stream: Stream, settings: CaptureSettings) -> tuple[list[Frame], dt.d
     try:
         dated = []
         for number, path in enumerate(Path(stream.address).iterdir()):
-            if number >= _MOST_FILES:
+            if number >= _MAX_FILES:
                 raise CameraError(
-                    f"The folder {stream.host} holds more than {_MOST_FILES:,} files. Clear it out.",
+                    f"The folder {stream.host} contains more than {_MAX_FILES:,} files. Delete old ones.",
                     "stream.full_folder",
                     host=stream.host,
-                    most=_MOST_FILES,
+                    most=_MAX_FILES,
                 )
             if path.suffix.lower() in _SUFFIXES:
                 status = path.lstat()
@@ -46,37 +46,37 @@ def newest(stream: Stream, settings: CaptureSettings) -> tuple[list[Frame], dt.d
         ) from None
     if not dated:
         raise CameraError(
-            f"The folder {stream.host} holds no image (.jpg, .png or .webp). Check the camera's upload.",
+            f"The folder {stream.host} contains no image (.jpg, .png or .webp). Check the camera's upload.",
             "stream.empty_folder",
             host=stream.host,
         )
     dated.sort(reverse=True)
     frames: list[Frame] = []
     taken = 0.0
-    wrong: CameraError | None = None
-    for when, path in dated:
-        if frames and (taken - when > settings.seconds or len(frames) >= settings.frames):
+    failure: CameraError | None = None
+    for modified, path in dated:
+        if frames and (taken - modified > settings.seconds or len(frames) >= settings.frames):
             break
         try:
             if path.stat().st_size > settings.max_bytes:
-                raise _too_long(stream, settings)
-            frames.append(decoded(path.read_bytes(), settings.max_pixels, stream.host))
+                raise _too_large(stream, settings)
+            frames.append(decode_frame(path.read_bytes(), settings.max_pixels, stream.host))
         except (OSError, CameraError) as error:
-            if wrong is not None:
+            if failure is not None:
                 break
-            wrong = error if isinstance(error, CameraError) else _unread(stream)
+            failure = error if isinstance(error, CameraError) else _unreadable(stream)
             continue
-        taken = max(taken, when)
+        taken = max(taken, modified)
     if not frames:
-        raise wrong or _unread(stream)
+        raise failure or _unreadable(stream)
     return frames, dt.datetime.fromtimestamp(taken, dt.UTC)
 
 
-def _unread(stream: Stream) -> CameraError:
+def _unreadable(stream: Stream) -> CameraError:
     return CameraError(f"The newest image of {stream.host} cannot be read.", "stream.unread", host=stream.host)
 
 
-def _too_long(stream: Stream, settings: CaptureSettings) -> CameraError:
+def _too_large(stream: Stream, settings: CaptureSettings) -> CameraError:
     return CameraError(
         f"The newest image of {stream.host} is larger than {settings.max_bytes:,} bytes.",
         "stream.too_long",

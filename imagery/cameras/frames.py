@@ -1,4 +1,4 @@
-"""Bytes that a camera sent → pixels, and many frames → one."""
+"""Decode the images that cameras send, and compute the temporal median of several frames."""
 
 from __future__ import annotations
 
@@ -17,42 +17,46 @@ from imagery.files.limits import Limits
 _STRIP_ROWS = 64
 
 
-def decoded(data: bytes, max_pixels: int, name: str) -> Frame:
+def decode_frame(data: bytes, max_pixels: int, name: str) -> Frame:
     """Decode a JPEG, PNG or WebP.
 
     Args:
-        data: all of its bytes.
-        max_pixels: by its header, before a library sees it.
+        data: the complete file.
+        max_pixels: limit on the size in its header, which is checked before decoding.
         name: for messages.
 
     Raises:
-        CameraError: another format, damaged, cut off or too large.
+        CameraError: another format, damaged, truncated or too large.
     """
     try:
-        found = detect_format(data[:HEAD_BYTES], name)
-        if found not in (JPEG, PNG, WEBP):
+        file_format = detect_format(data[:HEAD_BYTES], name)
+        if file_format not in (JPEG, PNG, WEBP):
             raise ImageError(
-                f"{name} sent {found.name}, and JPEG, PNG or WebP was expected.",
+                f"{name} sent {file_format.name}, and JPEG, PNG or WebP was expected.",
                 "stream.format",
                 host=name,
-                found=found.name,
+                found=file_format.name,
             )
-        check_header_limits(read_raster_layout(io.BytesIO(data), found, name), len(data), name, Limits(max_pixels=max_pixels))
+        check_header_limits(
+            read_raster_layout(io.BytesIO(data), file_format, name), len(data), name, Limits(max_pixels=max_pixels)
+        )
     except ImageError as error:
         raise CameraError(error.reason) from None
-    if found == JPEG and b"\xff\xd9" not in data[-1024:]:
-        raise CameraError(f"An image of {name} was cut off. Check the line to the camera.", "stream.cut_off", host=name)
+    if file_format == JPEG and b"\xff\xd9" not in data[-1024:]:
+        raise CameraError(
+            f"An image of {name} is truncated. Check the connection to the camera.", "stream.cut_off", host=name
+        )
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     if image is None:
         raise CameraError(f"An image of {name} is damaged and cannot be decoded.", "stream.damaged", host=name)
     return np.asarray(image, np.uint8)
 
 
-def median(frames: Sequence[Frame]) -> Frame:
-    """Temporal median of frames of one shape: what is there in less than half of them vanishes.
+def median_frame(frames: Sequence[Frame]) -> Frame:
+    """Temporal median of frames of one shape, in which objects present in less than half of them vanish.
 
-    Of an even number the lower one of the middle two, so that every value was seen. Strip by strip: nine frames of 4K
-    would otherwise be sorted in gigabytes.
+    For an even number of frames the lower of the two middle values, so that every value occurred. Computed in strips,
+    because sorting nine 4K frames at once would need gigabytes.
     """
     if len(frames) == 1:
         return frames[0]

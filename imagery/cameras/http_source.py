@@ -1,4 +1,4 @@
-"""Images over HTTP: an MJPEG stream, or one image asked for several times."""
+"""Read images over HTTP: an MJPEG stream, or one image requested several times."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ import httpx
 
 from errors import CameraError
 from imagery.cameras.camera import Frame, Stream
-from imagery.cameras.camera_errors import refusal, silent, unreachable
-from imagery.cameras.frames import decoded
-from imagery.cameras.multipart import boundary_of, parts
+from imagery.cameras.camera_errors import status_error, timeout_error, unreachable_error
+from imagery.cameras.frames import decode_frame
+from imagery.cameras.multipart import parse_boundary, split_parts
 from imagery.cameras.settings import CaptureSettings
 
-_REDIRECTS = 3
+_MAX_REDIRECTS = 3
 
 
-def mjpeg(stream: Stream, settings: CaptureSettings) -> Iterator[Frame]:
-    """Frames of an MJPEG stream as they arrive, until it ends or the time is over.
+def mjpeg_frames(stream: Stream, settings: CaptureSettings) -> Iterator[Frame]:
+    """Yield frames of an MJPEG stream as they arrive, until it ends or the time limit is reached.
 
     Raises:
-        CameraError: no answer, refused, or no stream of images.
+        CameraError: no response, access denied, or not a stream of images.
     """
     deadline = time.monotonic() + settings.limit_s + settings.seconds
-    with _client(settings) as client, _answer(client, stream, deadline) as response:
-        boundary = boundary_of(response.headers.get("content-type", ""), stream.host)
-        images = parts(_chunks(response, stream, deadline), boundary, settings.max_bytes, stream.host)
+    with _client(settings) as client, _open_response(client, stream, deadline) as response:
+        boundary = parse_boundary(response.headers.get("content-type", ""), stream.host)
+        images = split_parts(_chunks(response, stream, deadline), boundary, settings.max_bytes, stream.host)
         for data in images:
-            yield decoded(data, settings.max_pixels, stream.host)
+            yield decode_frame(data, settings.max_pixels, stream.host)
 
 
-def still(stream: Stream, settings: CaptureSettings) -> Iterator[tuple[Frame, bool]]:
-    """One image after another from an address, with whether it says that it is stale, evenly over the time.
+def still_frames(stream: Stream, settings: CaptureSettings) -> Iterator[tuple[Frame, bool]]:
+    """Request ``settings.frames`` images evenly over ``settings.seconds``; yield each, and whether it is stale.
 
     Raises:
-        CameraError: no answer, refused, or no image.
+        CameraError: no response, access denied, or not an image.
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     with _client(settings) as client:
-        for number in range(settings.frames):
-            time.sleep(max(0.0, begun + settings.seconds * number / max(settings.frames - 1, 1) - time.monotonic()))
+        for index in range(settings.frames):
+            time.sleep(max(0.0, started + settings.seconds * index / max(settings.frames - 1, 1) - time.monotonic()))
             deadline = time.monotonic() + settings.limit_s
-            with _answer(client, stream, deadline) as response:
-                held = bytearray()
+            with _open_response(client, stream, deadline) as response:
+                buffer = bytearray()
                 for chunk in _chunks(response, stream, deadline):
-                    held += chunk
-                    if len(held) > settings.max_bytes:
+                    buffer += chunk
+                    if len(buffer) > settings.max_bytes:
                         raise CameraError(
-                            f"{stream.host} sent an image longer than {settings.max_bytes:,} bytes.",
+                            f"{stream.host} sent an image larger than {settings.max_bytes:,} bytes.",
                             "stream.too_long",
                             host=stream.host,
                             most=settings.max_bytes,
@@ -62,30 +62,30 @@ def still(stream: Stream, settings: CaptureSettings) -> Iterator[tuple[Frame, bo
             kind = response.headers.get("content-type", "").partition(";")[0][:60]
             if kind.lower().startswith(("multipart/", "text/")):
                 raise CameraError(
-                    f"{stream.host} sent no image but {kind}. A stream is a camera of the kind mjpeg; a page is none.",
+                    f"{stream.host} sent no image but {kind}. For a stream use the kind mjpeg; a page cannot be used.",
                     "stream.no_image",
                     host=stream.host,
                     kind=kind,
                 )
-            yield decoded(bytes(held), settings.max_pixels, stream.host), stale
+            yield decode_frame(bytes(buffer), settings.max_pixels, stream.host), stale
 
 
 def _client(settings: CaptureSettings) -> httpx.Client:
     return httpx.Client(
-        trust_env=False,  # no proxies and no .netrc of this machine
+        trust_env=False,  # ignores proxies and .netrc of this machine
         timeout=settings.limit_s,
         follow_redirects=False,
-        verify=ssl.create_default_context(),  # the system's own list of certificates
-        limits=httpx.Limits(max_keepalive_connections=0),  # some cameras close without saying so
+        verify=ssl.create_default_context(),  # certificates of the operating system
+        limits=httpx.Limits(max_keepalive_connections=0),  # some cameras close connections silently
     )
 
 
 @contextmanager
-def _answer(client: httpx.Client, stream: Stream, deadline: float) -> Iterator[httpx.Response]:
-    """An answer with an image to come: challenges met, redirects followed on the same host only."""
+def _open_response(client: httpx.Client, stream: Stream, deadline: float) -> Iterator[httpx.Response]:
+    """Open a response with status 200: authenticates if challenged, follows redirects on the same host only."""
     address, auth = stream.address, None
     try:
-        for _ in range(_REDIRECTS + 2):
+        for _ in range(_MAX_REDIRECTS + 2):
             with client.stream("GET", address, auth=auth) as response:
                 if time.monotonic() > deadline:
                     raise httpx.ReadTimeout("")
@@ -93,28 +93,26 @@ def _answer(client: httpx.Client, stream: Stream, deadline: float) -> Iterator[h
                     auth = _auth(stream, response.headers.get_list("www-authenticate"))
                     continue
                 if response.is_redirect:
-                    address = _followed(stream, address, response.headers.get("location", ""))
+                    address = _redirect_target(stream, address, response.headers.get("location", ""))
                     continue
                 if response.status_code != 200:
-                    raise refusal(stream, response.status_code)
+                    raise status_error(stream, response.status_code)
                 yield response
                 return
-        raise CameraError(
-            f"{stream.host} redirects from one address to another without an end.", "stream.circles", host=stream.host
-        )
+        raise CameraError(f"{stream.host} redirects endlessly.", "stream.circles", host=stream.host)
     except httpx.TimeoutException:
-        raise silent(stream) from None
+        raise timeout_error(stream) from None
     except httpx.ConnectError as error:
         if "CERTIFICATE" in str(error).upper():
             raise CameraError(
-                f"{stream.host} cannot be reached; its certificate is not trusted here: add it to the system's.",
+                f"{stream.host} cannot be reached: its certificate is not trusted. Add it to those of the system.",
                 "stream.certificate",
                 host=stream.host,
             ) from None
-        raise unreachable(stream) from None
+        raise unreachable_error(stream) from None
     except (httpx.HTTPError, httpx.InvalidURL):
         raise CameraError(
-            f"{stream.host} broke off or does not speak HTTP. Check its address and port.",
+            f"{stream.host} closed the connection or does not speak HTTP. Check its address and port.",
             "stream.no_http",
             host=stream.host,
         ) from None
@@ -123,28 +121,28 @@ def _answer(client: httpx.Client, stream: Stream, deadline: float) -> Iterator[h
 def _auth(stream: Stream, challenges: list[str]) -> httpx.Auth:
     assert stream.credentials is not None
     username, password = stream.credentials.username, stream.credentials.password
-    asked = " ".join(challenges).lower()
-    if "digest" in asked:
+    offered = " ".join(challenges).lower()
+    if "digest" in offered:
         return httpx.DigestAuth(username, password)
-    if "basic" in asked:
+    if "basic" in offered:
         return httpx.BasicAuth(username, password)
     raise CameraError(
-        f"{stream.host} asks for a way to sign in other than basic and digest, which are known here.",
+        f"{stream.host} requires an authentication scheme other than the supported ones, basic and digest.",
         "stream.sign_in",
         host=stream.host,
     )
 
 
-def _followed(stream: Stream, address: str, location: str) -> str:
-    there = urljoin(address, location)
-    one, other = urlsplit(address), urlsplit(there)
-    if (one.scheme, one.netloc) != (other.scheme, other.netloc):
+def _redirect_target(stream: Stream, address: str, location: str) -> str:
+    target = urljoin(address, location)
+    current, redirected = urlsplit(address), urlsplit(target)
+    if (current.scheme, current.netloc) != (redirected.scheme, redirected.netloc):
         raise CameraError(
-            f"{stream.host} redirects to another host or port, which is not followed. Give the address it redirects to.",
+            f"{stream.host} redirects to another host or port, which is not followed. Enter that address.",
             "stream.elsewhere",
             host=stream.host,
         )
-    return there
+    return target
 
 
 def _chunks(response: httpx.Response, stream: Stream, deadline: float) -> Iterator[bytes]:
@@ -152,16 +150,16 @@ def _chunks(response: httpx.Response, stream: Stream, deadline: float) -> Iterat
         yield chunk
         if time.monotonic() > deadline:
             raise CameraError(
-                f"{stream.host} sends too slowly to be read in time. Check the line to it.",
+                f"{stream.host} sends too slowly to be read in time. Check the connection to it.",
                 "stream.slow",
                 host=stream.host,
             )
 
 
 def _age(response: httpx.Response) -> dt.timedelta:
-    """How old the image is by the camera's own clock; nought where it does not say."""
+    """Age of the image by the camera's own clock; zero if the headers do not tell."""
     try:
-        made, now = (parsedate_to_datetime(response.headers[name]) for name in ("last-modified", "date"))
-        return now - made
+        modified, now = (parsedate_to_datetime(response.headers[name]) for name in ("last-modified", "date"))
+        return now - modified
     except (KeyError, TypeError, ValueError):
         return dt.timedelta(0)

@@ -1,4 +1,4 @@
-"""The images of an MJPEG stream: ``multipart/x-mixed-replace`` over HTTP."""
+"""Split an MJPEG stream (``multipart/x-mixed-replace`` over HTTP) into images."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator
 
 from errors import CameraError
 
-_LONGEST_HEAD = 8192
+_MAX_HEADER_BYTES = 8192
 
 
-def boundary_of(content_type: str, name: str) -> bytes:
-    """What separates the images, from the header Content-Type.
+def parse_boundary(content_type: str, name: str) -> bytes:
+    """Read the multipart boundary from the Content-Type header, with its leading dashes.
 
     Raises:
-        CameraError: it is no stream of images.
+        CameraError: the response is not a multipart stream.
     """
     kind, _, options = content_type.partition(";")
     if not kind.strip().lower().startswith("multipart/"):
         raise CameraError(
-            f"{name} sent {kind.strip()[:60] or 'nothing'}, and a stream of images (multipart) was expected. A single "
-            "image is a camera of the kind still.",
+            f"{name} sent {kind.strip()[:60] or 'nothing'}, and a stream of images (multipart) was expected. For a "
+            "single image use a camera of the kind still.",
             "stream.no_stream",
             host=name,
             kind=kind.strip()[:60] or "–",
@@ -27,72 +27,73 @@ def boundary_of(content_type: str, name: str) -> bytes:
     for option in options.split(";"):
         key, _, value = option.strip().partition("=")
         if key.lower() == "boundary" and value.strip('" '):
-            # some cameras write the dashes into the header, some do not
+            # some cameras include the dashes in the header, some do not
             return b"--" + value.strip('" ').lstrip("-").encode("latin-1", "replace")
     raise CameraError(
-        f"{name} does not tell where one image of its stream ends. Check its settings for MJPEG.",
+        f"{name} does not declare the boundary between the images of its stream. Check its MJPEG settings.",
         "stream.no_boundary",
         host=name,
     )
 
 
-def parts(chunks: Iterable[bytes], boundary: bytes, most_bytes: int, name: str) -> Iterator[bytes]:
-    """Cut a stream into its images; an unfinished last one is left out.
+def split_parts(chunks: Iterable[bytes], boundary: bytes, max_bytes: int, name: str) -> Iterator[bytes]:
+    """Split a stream into its images; an incomplete last one is omitted.
 
     Args:
-        chunks: as they arrive, cut anywhere.
+        chunks: as received, split anywhere.
         boundary: with its leading dashes.
-        most_bytes: of one image.
+        max_bytes: of one image.
         name: for messages.
 
     Raises:
-        CameraError: an image or its head is longer than allowed.
+        CameraError: an image or its header is larger than allowed.
     """
-    held = bytearray()
-    arriving = iter(chunks)
+    buffer = bytearray()
+    remaining = iter(chunks)
 
-    def more(most: int, what: str) -> bool:
-        if len(held) > most:
+    def receive(limit: int, what: str) -> bool:
+        """Append the next chunk to the buffer; False at the end of the stream."""
+        if len(buffer) > limit:
             raise CameraError(
-                f"{name} sent {what} longer than {most:,} bytes. Check its settings for MJPEG.",
+                f"{name} sent {what} larger than {limit:,} bytes. Check its MJPEG settings.",
                 "stream.too_long",
                 host=name,
-                most=most,
+                most=limit,
             )
-        chunk = next(arriving, None)
-        held.extend(chunk or b"")
+        chunk = next(remaining, None)
+        buffer.extend(chunk or b"")
         return chunk is not None
 
     while True:
-        while (start := held.find(boundary)) < 0 or (end := held.find(b"\r\n\r\n", start)) < 0:
-            if not more(_LONGEST_HEAD, "a head of an image"):
+        while (start := buffer.find(boundary)) < 0 or (end := buffer.find(b"\r\n\r\n", start)) < 0:
+            if not receive(_MAX_HEADER_BYTES, "an image header"):
                 return
-        size = _content_length(bytes(held[start:end]))
-        del held[: end + 4]
+        size = _content_length(bytes(buffer[start:end]))
+        del buffer[: end + 4]
         if size is None:
             searched = 0
-            while (stop := held.find(boundary, searched)) < 0:
-                searched = max(0, len(held) - len(boundary))
-                if not more(most_bytes, "an image"):
+            while (stop := buffer.find(boundary, searched)) < 0:
+                searched = max(0, len(buffer) - len(boundary))
+                if not receive(max_bytes, "an image"):
                     return
         else:
-            if size > most_bytes:
+            if size > max_bytes:
                 raise CameraError(
-                    f"{name} announces an image of {size:,} bytes, above the limit of {most_bytes:,}.",
+                    f"{name} announces an image of {size:,} bytes, above the limit of {max_bytes:,}.",
                     "stream.too_long",
                     host=name,
-                    most=most_bytes,
+                    most=max_bytes,
                 )
-            while len(held) < size:
-                if not more(most_bytes, "an image"):
+            while len(buffer) < size:
+                if not receive(max_bytes, "an image"):
                     return
             stop = size
-        yield bytes(held[:stop])
-        del held[:stop]
+        yield bytes(buffer[:stop])
+        del buffer[:stop]
 
 
-def _content_length(head: bytes) -> int | None:
-    for line in head.split(b"\r\n"):
+def _content_length(header: bytes) -> int | None:
+    for line in header.split(b"\r\n"):
         key, _, value = line.partition(b":")
         if key.strip().lower() == b"content-length" and value.strip().isdigit():
             return int(value)

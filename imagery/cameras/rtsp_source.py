@@ -1,4 +1,4 @@
-"""Frames of an RTSP stream, by the FFmpeg that OpenCV brings."""
+"""Read frames of an RTSP stream with the FFmpeg of OpenCV."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")  # read once; UDP loses lines of the image
+os.environ.setdefault(
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp"
+)  # read once at import; UDP loses parts of frames
 
 import cv2
 
 from errors import CameraError
-from imagery.cameras.address import with_credentials
+from imagery.cameras.address import address_with_credentials
 from imagery.cameras.camera import Frame, Stream
-from imagery.cameras.camera_errors import refusal, silent, unreachable
+from imagery.cameras.camera_errors import status_error, timeout_error, unreachable_error
 from imagery.cameras.settings import CaptureSettings
 
-_ASK_S = 5.0
+_PROBE_TIMEOUT_S = 5.0
 
 
-def rtsp(stream: Stream, settings: CaptureSettings) -> Iterator[Frame]:
-    """Frames as they arrive, until the stream ends. May hang in the library: run it apart.
+def rtsp_frames(stream: Stream, settings: CaptureSettings) -> Iterator[Frame]:
+    """Yield frames as they arrive, until the stream ends. The library may hang, so run it in a process of its own.
 
     Raises:
         CameraError: it cannot be opened.
     """
-    wait = int(settings.limit_s * 1000)
-    parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, wait, cv2.CAP_PROP_READ_TIMEOUT_MSEC, wait]
-    video = cv2.VideoCapture(with_credentials(stream), cv2.CAP_FFMPEG, parameters)
+    timeout_ms = int(settings.limit_s * 1000)
+    parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
+    video = cv2.VideoCapture(address_with_credentials(stream), cv2.CAP_FFMPEG, parameters)
     try:
         if not video.isOpened():
-            raise _why_not(stream, min(settings.limit_s, _ASK_S))
+            raise _probe_error(stream, min(settings.limit_s, _PROBE_TIMEOUT_S))
         if video.get(cv2.CAP_PROP_FRAME_WIDTH) * video.get(cv2.CAP_PROP_FRAME_HEIGHT) > settings.max_pixels:
             raise CameraError(
                 f"The frames of {stream.host} have more than {settings.max_pixels:,} pixels.",
@@ -49,23 +51,23 @@ def rtsp(stream: Stream, settings: CaptureSettings) -> Iterator[Frame]:
         video.release()
 
 
-def _why_not(stream: Stream, limit_s: float) -> CameraError:
-    """Ask once more by hand, without a password, as FFmpeg does not tell what was wrong."""
+def _probe_error(stream: Stream, timeout_s: float) -> CameraError:
+    """Send a DESCRIBE request without password to find the cause of a failure, which FFmpeg does not report."""
     parts = urlsplit(stream.address)
-    asked = f"DESCRIBE {stream.address} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
+    request = f"DESCRIBE {stream.address} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
     try:
-        with socket.create_connection((parts.hostname, parts.port or 554), limit_s) as line:
-            line.sendall(asked.encode())
-            said = line.recv(100)
+        with socket.create_connection((parts.hostname, parts.port or 554), timeout_s) as connection:
+            connection.sendall(request.encode())
+            response = connection.recv(100)
     except TimeoutError:
-        return silent(stream)
+        return timeout_error(stream)
     except OSError:
-        return unreachable(stream)
-    status = re.match(rb"RTSP/\d\.\d (\d{3})", said)
+        return unreachable_error(stream)
+    status = re.match(rb"RTSP/\d\.\d (\d{3})", response)
     if status is not None and status[1] != b"200":
-        return refusal(stream, int(status[1]))
+        return status_error(stream, int(status[1]))
     return CameraError(
-        f"{stream.host} gives no RTSP stream that can be read. Check its address and the format of its images.",
+        f"{stream.host} has no readable RTSP stream. Check its address and video codec.",
         "stream.no_rtsp",
         host=stream.host,
     )

@@ -1,4 +1,4 @@
-"""Settings of cameras."""
+"""Settings for capturing and comparing camera images."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CaptureSettings:
-    """How a capture is made.
+    """Settings of a capture.
 
     Attributes:
-        frames: of a stream, whose median is taken.
-        seconds: over which they are spread.
-        limit_s: without an answer after which a stream is given up; it may take ``seconds`` besides.
-        max_bytes: of one image that is received.
+        frames: number of frames whose median is taken.
+        seconds: time over which they are spread.
+        limit_s: response timeout of a stream in seconds, in addition to ``seconds``.
+        max_bytes: of one received image.
         max_pixels: of one image.
-        stale_hours: age from which an image counts as frozen: the newest of a folder, or by what an address says of it.
-        loopback: whether a camera may be this machine itself.
+        stale_hours: age from which an image counts as frozen: of the newest file in a folder, or by the HTTP headers.
+        loopback: whether a camera may be on this machine.
     """
 
     frames: int = 9
@@ -30,16 +30,17 @@ class CaptureSettings:
 
 @dataclass(frozen=True)
 class CompareSettings:
-    """When a difference is a change.
+    """Criteria for a difference to be reported as a change.
 
     Attributes:
-        persist: captures in which a place must differ from earlier ones of like light; two thirds of the latest, too.
-        persist_hours: that must lie between the first and the last of them.
-        references: earlier captures of like light that each is compared with at most.
-        threshold: difference (:func:`imagery.cameras.frame_difference.difference`) from which a place is looked at.
-        sure: difference from which it counts also where the detector does not confirm it.
-        min_area_m2: smallest ground that is reported.
-        max_error_m: largest error of a corner's place, one standard deviation, that is reported.
+        persist: minimum number of captures that differ from earlier ones in similar light; also two thirds of the
+            latest ones.
+        persist_hours: minimum time between the first and the last of them.
+        references: maximum number of earlier captures in similar light that each capture is compared with.
+        threshold: difference (:func:`imagery.cameras.frame_difference.difference`) from which a place is considered.
+        sure: difference from which a place is reported even if the detector does not confirm it.
+        min_area_m2: smallest reported area on the ground.
+        max_error_m: largest position error of a reported outline's corners, one standard deviation.
     """
 
     persist: int = 3

@@ -1,1 +1,1 @@
-"""What changed on the ground that a fixed camera looks at."""
+"""Changes on the ground that a fixed camera observes."""

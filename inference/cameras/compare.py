@@ -1,14 +1,16 @@
-"""What changed in the view of a camera, seen in several captures, put on the map.
+"""Find changes in a camera's view that persist over several captures, and project them to the map.
 
-A difference of structure and colour says where to look and how far it reaches: it hardly answers to light. The network,
-trained on images from above, still knows works when it sees them from the side: it confirms, and tells a building from
-turned ground. What it does not confirm counts only where the difference is beyond doubt.
+The difference of structure and colour locates a change and its extent, since it hardly responds to light. The change
+detector, trained on images from above, also recognises construction from the side: it confirms a change and
+distinguishes buildings from earthworks. A change that it does not confirm counts only if the difference is large.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -20,171 +22,218 @@ from shapely.geometry import Polygon, shape
 
 from errors import Reason
 from imagery.cameras.camera import Calibration, Capture, Comparison, GroundChange, Preset
-from imagery.cameras.frame_difference import CELL, WIDE
-from imagery.cameras.georeferencing import area_m2, error_at, metres_per_pixel, projected, watched, worst_error
+from imagery.cameras.frame_difference import CELL_PX, WORKING_WIDTH
+from imagery.cameras.georeferencing import (
+    area_m2,
+    error_at,
+    pixel_areas_m2,
+    project_outline,
+    watched_mask,
+    worst_error,
+)
 from imagery.cameras.settings import CompareSettings
-from inference.cameras.persistence import Cells, Compared, Floats, compared, lasting, split
+from inference.cameras.persistence import (
+    Cells,
+    ComparedCapture,
+    Floats,
+    compare_with_references,
+    persistent,
+    split_history,
+)
 from model.detector import Detector
 
-_GROW = 0.85  # of the threshold, to which a place reaches from where it is clear
-_MOST = 2 / 3  # of the latest captures that must show a place
-_LEAST_CELLS = 12
-_BRIDGE = np.ones((5, 5), np.uint8)  # cells: parts this close are one place
-_BUILT_SHARE = 0.15  # of a place that is building, from which it is a construction
+_EXTENT_FACTOR = 0.85  # of the threshold, down to which a place extends from where it is clear
+_MIN_CAPTURE_SHARE = 2 / 3  # of the latest captures that must show a place
+_MIN_CELLS = 12
+_CLOSING = np.ones((5, 5), np.uint8)  # cells: parts this close are one place
+_MIN_BUILDING_SHARE = 0.15  # of a place's cells, from which it is a construction
 
 
-def compare(
+def compare_captures(
     history: Sequence[Capture],
     preset: Preset,
     calibration: Calibration,
     settings: CompareSettings,
     detector: Detector | None = None,
 ) -> Comparison:
-    """Compare the latest captures with earlier ones of like light.
+    """Compare the latest captures of a view with earlier ones in similar light.
 
     Args:
-        history: judged captures of one preset, any order; those that are not usable are left out. Load what
-            :func:`imagery.cameras.illumination.alike` names, not years.
-        preset: its region and range.
-        calibration: of this preset.
-        settings: how often and how long a change must persist.
-        detector: tells construction from ground works, and what neither is; without it the kind is ground, and only
-            what is beyond doubt counts.
+        history: captures after the quality check, in any order; unusable ones are ignored. To limit their number, load
+            only those that :func:`imagery.cameras.illumination.similar_light` selects.
+        preset: the view: its region and range.
+        calibration: of this view.
+        settings: required persistence and thresholds.
+        detector: distinguishes construction from earthworks and from other differences; without it every change is of
+            the kind ground, and only large differences count.
 
     Returns:
-        what persisted in enough captures over enough time; ``not_compared`` says why there was nothing to compare.
+        changes that persist in enough captures over enough time; ``not_compared`` says why nothing could be compared.
     """
     usable = sorted((c for c in history if c.quality and c.quality.usable), key=lambda capture: capture.taken_at)
-    earlier, latest = split(usable, settings)
+    earlier, latest = split_history(usable, settings)
     if not earlier:
         return Comparison(
             not_compared=Reason(
-                f"{len(usable)} usable captures are too few or lie too close together: {settings.persist} "
-                f"over {settings.persist_hours:g} hours and earlier ones are needed.",
+                f"{len(usable)} usable captures are too few or too close together: {settings.persist} over "
+                f"{settings.persist_hours:g} hours and earlier ones are needed.",
                 "watch.few",
                 found=len(usable),
                 persist=settings.persist,
                 hours=settings.persist_hours,
             )
         )
-    pairs = compared(earlier, latest, settings)
-    if len(pairs) < settings.persist:
-        return Comparison(not_compared=Reason("There are too few earlier captures of like light.", "watch.light"))
-    scale = min(1.0, WIDE / preset.frame_size[0])
-    ground = _cells(watched(calibration, preset), scale, pairs[0].apart.shape)
+    compared = compare_with_references(earlier, latest, settings)
+    if len(compared) < settings.persist:
+        return Comparison(not_compared=Reason("There are too few earlier captures in similar light.", "watch.light"))
+    scale = min(1.0, WORKING_WIDTH / preset.frame_size[0])
+    ground = _fully_covered_cells(watched_mask(calibration, preset), scale, compared[0].difference.shape)
     if not ground.any():
-        words = "No ground lies in the region and within the believed range of this view."
+        words = "There is no ground in the region and range of this view."
         return Comparison(not_compared=Reason(words, "watch.no_ground"))
-    # a lorry or two parked at one place in some of them are no works
-    least = max(settings.persist, math.ceil(_MOST * len(pairs)))
-    apart = lasting([pair.apart for pair in pairs], least)
-    apart[~ground] = 0
-    known = _known(pairs[-settings.persist :], apart >= settings.threshold, detector, scale) if detector else None
-    changes: list[GroundChange] = []
-    pending = weak = 0
-    for outline, cells in _places(apart, settings.threshold, scale):
-        shown = settings.threshold * _GROW
-        here = [pair for pair in pairs if float(np.median(pair.apart[cells])) >= shown]
-        on_map = projected(calibration, outline)
+    # a lorry parked at one place in one or two captures is not construction
+    min_captures = max(settings.persist, math.ceil(_MIN_CAPTURE_SHARE * len(compared)))
+    difference = persistent([one.difference for one in compared], min_captures)
+    difference[~ground] = 0
+    scores = None
+    if detector is not None:
+        scores = _detector_scores(compared[-settings.persist :], difference >= settings.threshold, detector, scale)
+    view = _ComparedView(calibration, settings, compared, min_captures, difference, scores)
+    assessed = [view.assess(outline, cells) for outline, cells in view.places(scale)]
+    return Comparison(
+        changes=tuple(result for result in assessed if isinstance(result, GroundChange)),
+        pending=assessed.count("pending"),
+        weak=assessed.count("weak"),
+        watched_m2=_cells_area_m2(calibration, ground, scale),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _ComparedView:
+    """The compared captures of a view.
+
+    Attributes:
+        compared: the latest captures, ordered by time.
+        min_captures: number of captures that must show a change.
+        difference: h×w cells, difference that persists in ``min_captures``; 0 outside of the watched ground.
+        scores: see :func:`_detector_scores`.
+    """
+
+    calibration: Calibration
+    settings: CompareSettings
+    compared: Sequence[ComparedCapture]
+    min_captures: int
+    difference: Floats
+    scores: Floats | None
+
+    def places(self, scale: float) -> list[tuple[Polygon, Cells]]:
+        """Connected places whose difference reaches the threshold: outline in the frame, and cells."""
+        difference, threshold = self.difference, self.settings.threshold
+        extent = cv2.morphologyEx(
+            (difference >= threshold * _EXTENT_FACTOR).astype(np.uint8), cv2.MORPH_CLOSE, _CLOSING
+        )
+        extent &= (difference > 0).astype(np.uint8)
+        cell = CELL_PX / scale
+        places = []
+        for geometry, value in shapes(extent, extent > 0, 4, Affine.scale(cell)):
+            polygon = shape(geometry)
+            inside = ~geometry_mask([polygon], difference.shape, Affine.scale(cell))
+            cells = inside & (extent > 0)
+            clear = int((difference[cells] >= threshold).sum())
+            if value and cells.sum() >= _MIN_CELLS and clear >= _MIN_CELLS // 2:
+                places.append((shapely.simplify(Polygon(polygon.exterior), 0.6 * cell), cells))
+        return places
+
+    def assess(self, outline: Polygon, cells: Cells) -> GroundChange | Literal["ignored", "pending", "weak"]:
+        """Decide whether a place is a change.
+
+        Returns:
+            the change; "ignored": too small, too inaccurate or not projectable; "pending": not yet in enough captures
+            or over enough time; "weak": neither a large difference nor confirmed by the detector.
+        """
+        settings, calibration = self.settings, self.calibration
+        on_map = project_outline(calibration, outline)
         if (
             area_m2(on_map) < settings.min_area_m2
             or worst_error(calibration, outline).major_m > settings.max_error_m
             or not on_map.is_valid
         ):
-            continue
-        if len(here) < least or _hours(here) < settings.persist_hours:
-            pending += 1
-            continue
-        sure = float(np.quantile(apart[cells], 0.75)) >= settings.sure
-        if not sure and not (known is not None and _confirmed(known, cells)):
-            weak += 1
-            continue
-        middle = outline.representative_point()
-        changes.append(
-            GroundChange(
-                outline=on_map,
-                in_frame=outline,
-                kind="construction" if known is not None and _built(known, cells) else "ground",
-                area_m2=area_m2(on_map),
-                error=error_at(calibration, (middle.x, middle.y)),
-                score=min(1.0, float(apart[cells].mean()) / (2 * settings.threshold)),
-                seen=len(here),
-                first_seen=here[0].capture.taken_at,
-                last_seen=here[-1].capture.taken_at,
-                compared_with=max(pair.latest_without(cells, shown).taken_at for pair in here),
-            )
+            return "ignored"
+        threshold = settings.threshold * _EXTENT_FACTOR
+        showing = [one for one in self.compared if float(np.median(one.difference[cells])) >= threshold]
+        if len(showing) < self.min_captures or _hours(showing) < settings.persist_hours:
+            return "pending"
+        is_large = float(np.quantile(self.difference[cells], 0.75)) >= settings.sure
+        if not is_large and not self._is_confirmed(cells):
+            return "weak"
+        centre = outline.representative_point()
+        return GroundChange(
+            outline=on_map,
+            in_frame=outline,
+            kind="construction" if self._is_building(cells) else "ground",
+            area_m2=area_m2(on_map),
+            error=error_at(calibration, (centre.x, centre.y)),
+            score=min(1.0, float(self.difference[cells].mean()) / (2 * settings.threshold)),
+            capture_count=len(showing),
+            first_seen=showing[0].capture.taken_at,
+            last_seen=showing[-1].capture.taken_at,
+            compared_with=max(one.latest_without(cells, threshold).taken_at for one in showing),
         )
-    return Comparison(tuple(changes), pending, weak, watched_m2=_extent(calibration, ground, scale))
+
+    def _is_confirmed(self, cells: Cells) -> bool:
+        if self.scores is None:
+            return False
+        return bool((self.scores[:, cells].max(axis=0) >= 1).sum() >= _MIN_CELLS // 2)
+
+    def _is_building(self, cells: Cells) -> bool:
+        return self.scores is not None and float(np.mean(self.scores[0, cells] >= 1)) >= _MIN_BUILDING_SHARE
 
 
-def _hours(pairs: Sequence[Compared]) -> float:
-    return (pairs[-1].capture.taken_at - pairs[0].capture.taken_at).total_seconds() / 3600
+def _hours(compared: Sequence[ComparedCapture]) -> float:
+    return (compared[-1].capture.taken_at - compared[0].capture.taken_at).total_seconds() / 3600
 
 
-def _cells(mask: Cells, scale: float, shape_: tuple[int, ...]) -> Cells:
+def _fully_covered_cells(mask: Cells, scale: float, cells_shape: tuple[int, ...]) -> Cells:
     """Cells all of whose pixels are in a mask of the frame."""
     size = round(mask.shape[1] * scale), round(mask.shape[0] * scale)
     small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    small = small[: shape_[0] * CELL, : shape_[1] * CELL]
-    part = cv2.resize(small, (shape_[1], shape_[0]), interpolation=cv2.INTER_AREA)
-    return np.asarray(part > 0.99)
+    small = small[: cells_shape[0] * CELL_PX, : cells_shape[1] * CELL_PX]
+    covered = cv2.resize(small, (cells_shape[1], cells_shape[0]), interpolation=cv2.INTER_AREA)
+    return np.asarray(covered > 0.99)
 
 
-def _places(apart: Floats, threshold: float, scale: float) -> list[tuple[Polygon, Cells]]:
-    """Places that are clear somewhere, as far as they reach: outline in the frame, and its cells."""
-    reach = cv2.morphologyEx((apart >= threshold * _GROW).astype(np.uint8), cv2.MORPH_CLOSE, _BRIDGE)
-    reach &= (apart > 0).astype(np.uint8)
-    step = CELL / scale
-    found = []
-    for geometry, value in shapes(reach, reach > 0, 4, Affine.scale(step)):
-        raw = shape(geometry)
-        inside = ~geometry_mask([raw], apart.shape, Affine.scale(step))
-        cells = inside & (reach > 0)
-        if value and cells.sum() >= _LEAST_CELLS and (apart[cells] >= threshold).sum() >= _LEAST_CELLS // 2:
-            outline = shapely.simplify(Polygon(raw.exterior), 0.6 * step)
-            found.append((outline, cells))
-    return found
-
-
-def _known(pairs: Sequence[Compared], clear: Cells, detector: Detector, scale: float) -> Floats:
-    """2×h×w: building and ground by the detector over its own thresholds, in most of the pairs."""
-    seen = []
-    for pair in pairs:
-        before, after = (_working(capture, scale) for capture in (pair.without(clear), pair.capture))
+def _detector_scores(compared: Sequence[ComparedCapture], changed: Cells, detector: Detector, scale: float) -> Floats:
+    """2×h×w: probabilities of building and ground relative to the detector's thresholds, in most of the captures."""
+    scores = []
+    for one in compared:
+        before, after = (_working_frame(capture, scale) for capture in (one.reference_without(changed), one.capture))
         rows, columns = before.shape[:2]
         stride = detector.stride
-        fill = (0, -rows % stride, 0, -columns % stride, cv2.BORDER_REFLECT_101)
-        said = detector.predict(cv2.copyMakeBorder(before, *fill), cv2.copyMakeBorder(after, *fill))
-        cut = said[:2, : clear.shape[0] * CELL, : clear.shape[1] * CELL]
+        padding = (0, -rows % stride, 0, -columns % stride, cv2.BORDER_REFLECT_101)
+        probabilities = detector.predict(cv2.copyMakeBorder(before, *padding), cv2.copyMakeBorder(after, *padding))
+        cropped = probabilities[:2, : changed.shape[0] * CELL_PX, : changed.shape[1] * CELL_PX]
         thresholds = (detector.weights.threshold["building"], detector.weights.threshold["ground"])
-        seen.append(
+        size = changed.shape[1], changed.shape[0]
+        scores.append(
             np.stack(
                 [
-                    cv2.resize(band, (clear.shape[1], clear.shape[0]), interpolation=cv2.INTER_AREA) / np.float32(least)
-                    for band, least in zip(cut, thresholds, strict=True)
+                    cv2.resize(band, size, interpolation=cv2.INTER_AREA) / np.float32(threshold)
+                    for band, threshold in zip(cropped, thresholds, strict=True)
                 ]
             )
         )
-    return lasting(seen, len(seen) // 2 + 1)
+    return persistent(scores, len(scores) // 2 + 1)
 
 
-def _working(capture: Capture, scale: float) -> NDArray[np.uint8]:
+def _working_frame(capture: Capture, scale: float) -> NDArray[np.uint8]:
     if scale == 1:
         return capture.frame
     return np.asarray(cv2.resize(capture.frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _confirmed(known: Floats, cells: Cells) -> bool:
-    return bool((known[:, cells].max(axis=0) >= 1).sum() >= _LEAST_CELLS // 2)
-
-
-def _built(known: Floats, cells: Cells) -> bool:
-    return float(np.mean(known[0, cells] >= 1)) >= _BUILT_SHARE
-
-
-def _extent(calibration: Calibration, ground: Cells, scale: float) -> float:
-    """Ground in m² that the cells cover."""
-    rows, columns = np.nonzero(ground)
-    step = CELL / scale
-    middles = np.column_stack([(columns + 0.5) * step, (rows + 0.5) * step])
-    return float(metres_per_pixel(calibration, middles).sum() * step**2)
+def _cells_area_m2(calibration: Calibration, cells: Cells, scale: float) -> float:
+    """Ground in m² that cells cover."""
+    rows, columns = np.nonzero(cells)
+    cell = CELL_PX / scale
+    centres = np.column_stack([(columns + 0.5) * cell, (rows + 0.5) * cell])
+    return float(pixel_areas_m2(calibration, centres).sum() * cell**2)

@@ -1,4 +1,4 @@
-"""Which captures are compared with which, and what stays different over them."""
+"""Choose which captures are compared, and keep only differences that persist."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagery.cameras.camera import Capture
-from imagery.cameras.frame_difference import Look, difference, look_of
-from imagery.cameras.illumination import alike
+from imagery.cameras.frame_difference import FrameFeatures, describe_frame, difference
+from imagery.cameras.illumination import similar_light
 from imagery.cameras.settings import CompareSettings
 
 Floats = NDArray[np.float32]
@@ -19,68 +19,74 @@ Cells = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
-    """One of the latest captures against earlier ones of like light.
+class ComparedCapture:
+    """One of the latest captures, compared with earlier ones in similar light.
 
     Attributes:
-        capture: the later one.
-        references: the earlier ones, each with how much the later one differs from it, h×w cells.
-        apart: h×w cells, how much it differs from most of the earlier ones.
+        capture: the latest capture.
+        references: earlier captures, each with the difference of ``capture`` from it, h×w cells.
+        difference: h×w cells, difference from most of the earlier captures.
     """
 
     capture: Capture
     references: tuple[tuple[Capture, Floats], ...]
-    apart: Floats
+    difference: Floats
 
-    def without(self, cells: Cells) -> Capture:
-        """The earlier capture that shows least of what is new in some cells: others may show it already."""
-        return max(self.references, key=lambda one: float(one[1][cells].sum()))[0]
+    def reference_without(self, cells: Cells) -> Capture:
+        """Return the earlier capture that differs most in some cells, since others may already show the change."""
+        return max(self.references, key=lambda reference: float(reference[1][cells].sum()))[0]
 
     def latest_without(self, cells: Cells, threshold: float) -> Capture:
-        """The latest of the earlier captures that do not show it."""
-        clear = [one for one, apart in self.references if float(np.median(apart[cells])) >= threshold]
-        return max(clear, key=lambda one: one.taken_at) if clear else self.without(cells)
+        """Return the latest of the earlier captures whose difference in some cells reaches ``threshold``."""
+        without = [
+            capture for capture, differences in self.references if float(np.median(differences[cells])) >= threshold
+        ]
+        return max(without, key=lambda capture: capture.taken_at) if without else self.reference_without(cells)
 
 
-def split(usable: Sequence[Capture], settings: CompareSettings) -> tuple[list[Capture], list[Capture]]:
-    """Earlier captures, and the latest ones: as few as are enough in number and time.
+def split_history(usable: Sequence[Capture], settings: CompareSettings) -> tuple[list[Capture], list[Capture]]:
+    """Split captures into earlier and latest ones: as few latest ones as the settings require in number and time.
 
     Args:
-        usable: by time.
+        usable: ordered by time.
+        settings: number of captures and hours.
 
     Returns:
-        both lists by time; no earlier ones where all are needed.
+        both lists ordered by time; no earlier captures if all are needed as latest ones.
     """
-    needed = dt.timedelta(hours=settings.persist_hours)
+    required = dt.timedelta(hours=settings.persist_hours)
     for start in range(len(usable) - settings.persist, -1, -1):
-        if usable[-1].taken_at - usable[start].taken_at >= needed:
+        if usable[-1].taken_at - usable[start].taken_at >= required:
             return list(usable[:start]), list(usable[start:])
     return [], list(usable)
 
 
-def compared(earlier: Sequence[Capture], latest: Sequence[Capture], settings: CompareSettings) -> list[Compared]:
-    """Compare each of the latest captures with earlier ones; one without any of like light is left out."""
+def compare_with_references(
+    earlier: Sequence[Capture], latest: Sequence[Capture], settings: CompareSettings
+) -> list[ComparedCapture]:
+    """Compare each of the latest captures with earlier ones; omit captures without a reference in similar light."""
     lights = [capture.light for capture in earlier if capture.light]
-    looks: dict[int, Look] = {}
-    made = []
+    reference_features: dict[int, FrameFeatures] = {}
+    compared = []
     for capture in latest:
         if capture.light is None:
             continue
-        chosen = alike(capture.light, lights)[: settings.references]
+        chosen = similar_light(capture.light, lights)[: settings.references]
         if not chosen:
             continue
-        own = look_of(capture.frame)
+        features = describe_frame(capture.frame)
         for k in chosen:
-            if k not in looks:
-                looks[k] = look_of(earlier[k].frame)
-        each = [difference(own, looks[k]) for k in chosen]
-        # the lower middle: what was there once before is no news
-        apart = np.sort(each, axis=0)[(len(chosen) - 1) // 2]
-        made.append(Compared(capture, tuple(zip((earlier[k] for k in chosen), each, strict=True)), apart))
-    return made
+            if k not in reference_features:
+                reference_features[k] = describe_frame(earlier[k].frame)
+        differences = [difference(features, reference_features[k]) for k in chosen]
+        # the lower median: what one earlier capture already showed is not new
+        median = np.sort(differences, axis=0)[(len(chosen) - 1) // 2]
+        references = tuple(zip((earlier[k] for k in chosen), differences, strict=True))
+        compared.append(ComparedCapture(capture, references, median))
+    return compared
 
 
-def lasting(values: Sequence[Floats], least: int) -> Floats:
-    """What at least ``least`` of the maps reach, cell by cell."""
-    out: Floats = np.sort(np.stack(values), axis=0)[-least]
+def persistent(values: Sequence[Floats], min_count: int) -> Floats:
+    """Value that at least ``min_count`` of the maps reach, cell by cell."""
+    out: Floats = np.sort(np.stack(values), axis=0)[-min_count]
     return out

@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 from configs.service import ServiceSettings
 from service.context import Context
 from service.home import prepare_home
-from store.access.users import add_person, begin_session, person_by_login
+from store.access.users import add_user, begin_session, user_by_login
 from tests.databases import embedded_database
-from tests.imagery.cameras.servers import http_cameras, rtsp_cameras
+from tests.imagery.cameras.camera_servers import http_cameras, rtsp_cameras
 from tests.web.people import NOW, ORIGIN, PEOPLE
 from tests.web.two_villages import county, villages
 from tests.web.uploads.upload_service import address, context, li
@@ -38,7 +38,7 @@ def service(tmp_path: Path) -> Iterator[Context]:
     context = Context(settings, embedded_database(settings.home / "tuban.db"), clock=lambda: NOW)
     with context.database.write() as session:
         for login, (role, code, administrator) in PEOPLE.items():
-            add_person(session, login=login, name=login, role=role, code=code, administrator=administrator, now=NOW)
+            add_user(session, login=login, name=login, role=role, code=code, administrator=administrator, now=NOW)
     yield context
     context.database.close()
 
@@ -51,7 +51,7 @@ def sign_in(service: Context) -> Iterator[SignIn]:
 
     def browser(login: str) -> Browser:
         with service.database.write() as session:
-            person = person_by_login(session, login)
+            person = user_by_login(session, login)
             assert person is not None
             secret = begin_session(session, person, NOW, 12)
         headers = {"x-csrf-token": csrf_token(secret), "origin": ORIGIN, "accept-language": "en"}

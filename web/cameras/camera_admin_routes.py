@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field, SecretStr
 
 from errors import CameraError, SettingsError
-from imagery.cameras.address import checked_stream
+from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import Credentials, Frame, Stream, StreamKind
 from imagery.cameras.capture import capture
 from service.batch_intake import check_area
@@ -73,7 +73,7 @@ class Sent(BaseModel):
                 stream_of(kept, camera_key(context.settings)), credentials=Credentials(self.username, password)
             )
         folders = [Path(folder) for folder in context.settings.cameras.folders]
-        return checked_stream(self.kind, address, self.username, password, folders)
+        return parse_stream(self.kind, address, self.username, password, folders)
 
 
 Asked = Annotated[Sent, Form()]

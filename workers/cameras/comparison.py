@@ -22,17 +22,18 @@ import shapely
 from configs.service import CameraSettings
 from errors import ControlPointError, Reason
 from imagery.cameras.camera import Calibration, Capture, Comparison, GroundChange, Preset
-from imagery.cameras.illumination import alike
+from imagery.cameras.illumination import similar_light
 from imagery.cameras.rectification import write_rectified
 from imagery.cameras.settings import CompareSettings
-from imagery.conversion.ingest import IngestedImage, ingest_image
+from imagery.conversion.ingest import ingest_image
+from imagery.conversion.ingested_image import IngestedImage
 from imagery.files.limits import Limits
-from inference.cameras.compare import compare
+from inference.cameras.compare import compare_captures
 from service.camera_captures import read_frame
 from service.context import Commit, Context, Work
 from service.job_registry import Kind
+from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
 from store.alerts.recording import record_changes
-from store.alerts.sightings import SeenChange, Sighting, place_changes
 from store.cameras.captures import capture_data, light_of, usable_since
 from store.cameras.changes import Reported, add_camera_scan, is_news, note_reported, reported_of
 from store.cameras.presets import calibration_of, preset_data, watched_area
@@ -67,8 +68,8 @@ class _Found:
     before: tuple[CaptureRow, IngestedImage, str]
     after: tuple[CaptureRow, IngestedImage, str]
     changes: list[GroundChange]
-    seen: list[SeenChange]
-    sightings: list[Sighting]
+    seen: list[DetectedChange]
+    sightings: list[PlacedChange]
 
 
 def compare_capture(context: Context, work: Work) -> Commit | None:
@@ -90,7 +91,7 @@ def compare_capture(context: Context, work: Work) -> Commit | None:
     view = _View(camera, row, preset_data(row), calibration, history)
     settings = compare_settings(context.settings.cameras)
     captures = [capture for _, capture in history]
-    told = compare(captures, view.preset, calibration, settings, context.detector)
+    told = compare_captures(captures, view.preset, calibration, settings, context.detector)
     news = [change for change in told.changes if is_news(change, reported)]
     found = [_found(context, view, latest.id, changes) for changes in _by_pair(news)]
     return partial(_write, context, view, latest.id, told, settings, found)
@@ -113,7 +114,7 @@ def _of_like_light(rows: list[CaptureRow], context: Context) -> list[CaptureRow]
     """Captures of light like that of the newest, which is the first of ``rows``: some of each day, the newest days."""
     chosen: list[CaptureRow] = []
     of_day: dict[dt.date, int] = {}
-    like = set(alike(light_of(rows[0]), [light_of(row) for row in rows]))
+    like = set(similar_light(light_of(rows[0]), [light_of(row) for row in rows]))
     for number, row in enumerate(rows):
         day = row.taken_at.astimezone(context.settings.zone).date()
         if number in like and of_day.get(day, 0) < _MOST_A_DAY and len(chosen) < _MOST:
@@ -150,7 +151,7 @@ def _found(context: Context, view: _View, capture_id: int, changes: list[GroundC
             context.objects.put(keys[when], picture)
         detected = {"crs": "EPSG:4490", "wkt": shapely.to_wkt(change.outline, rounding_precision=8)}
         seen.append(
-            SeenChange(
+            DetectedChange(
                 number,
                 change.kind,
                 round(change.score, 4),

@@ -1,6 +1,6 @@
-"""Servers that are cameras."""
+"""Fixtures of HTTP and RTSP camera servers."""
 
-from tests.imagery.cameras.servers import http_cameras as http
-from tests.imagery.cameras.servers import rtsp_cameras as rtsp
+from tests.imagery.cameras.camera_servers import http_cameras as http
+from tests.imagery.cameras.camera_servers import rtsp_cameras as rtsp
 
 __all__ = ["http", "rtsp"]

@@ -1,4 +1,4 @@
-"""HTTP cameras for tests, one address for each way in which they behave."""
+"""HTTP cameras for tests, one path for each behaviour."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NONCE = "b7c9d2"
 
 
 def picture(number: int) -> NDArray[np.uint8]:
-    """A grey scene with a white square that is elsewhere in each frame; red at the left edge."""
+    """A grey scene with a white square that moves from frame to frame, and a red left edge."""
     image = np.full((48, 64, 3), 90, np.uint8)
     image[:, :8] = (200, 30, 30)
     image[20:28, 10 + 9 * (number % 6) : 18 + 9 * (number % 6)] = 255
@@ -25,7 +25,7 @@ def picture(number: int) -> NDArray[np.uint8]:
 
 
 def jpeg(number: int) -> bytes:
-    """The same as JPEG bytes."""
+    """The picture as JPEG."""
     return cv2.imencode(".jpg", picture(number)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
 
 
@@ -36,11 +36,11 @@ class _Camera(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.close_connection = True
         path = self.path.partition("?")[0]
-        answer: Callable[[], None] = getattr(self, "do_" + path.strip("/").replace("/", "_"), self._nothing)
-        answer()
+        handler: Callable[[], None] = getattr(self, "do_" + path.strip("/").replace("/", "_"), self._not_found)
+        handler()
 
     def log_message(self, *_: Any) -> None:
-        """Quiet."""
+        """Log nothing."""
 
     def _send(self, body: bytes, kind: str = "image/jpeg", status: int = 200, **headers: str) -> None:
         self.send_response(status)
@@ -51,7 +51,7 @@ class _Camera(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _nothing(self) -> None:
+    def _not_found(self) -> None:
         self._send(b"", "text/plain", 404)
 
     def _parts(self, images: list[bytes], lengths: bool, boundary: str = "frame") -> None:
@@ -63,7 +63,7 @@ class _Camera(BaseHTTPRequestHandler):
             head = f"--{boundary.lstrip('-')}\r\nContent-Type: image/jpeg\r\n{length}\r\n".encode()
             self.wfile.write(head + data + b"\r\n")
 
-    def _number(self) -> int:
+    def _request_number(self) -> int:
         served = self.served
         served[self.path] = served.get(self.path, -1) + 1
         return served[self.path]
@@ -71,7 +71,7 @@ class _Camera(BaseHTTPRequestHandler):
     def do_stream(self) -> None:
         self._parts([jpeg(k) for k in range(40)], lengths=True)
 
-    def do_lengthless(self) -> None:
+    def do_without_lengths(self) -> None:
         self._parts([jpeg(k) for k in range(40)], lengths=False, boundary="--my-boundary")
 
     def do_frozen(self) -> None:
@@ -85,16 +85,16 @@ class _Camera(BaseHTTPRequestHandler):
     def do_dropped_at_once(self) -> None:
         self._parts([jpeg(0)], lengths=True)
 
-    def do_endless_head(self) -> None:
+    def do_endless_header(self) -> None:
         self._parts([], lengths=True)
         self.wfile.write(b"x" * 100_000)
 
-    def do_announces_much(self) -> None:
+    def do_huge_length(self) -> None:
         self._parts([], lengths=True)
         self.wfile.write(b"--frame\r\nContent-Length: 99999999999\r\n\r\n")
 
     def do_still(self) -> None:
-        self._send(jpeg(self._number()))
+        self._send(jpeg(self._request_number()))
 
     def do_old(self) -> None:
         self._send(jpeg(0), Last_Modified="Mon, 03 Jun 2019 08:00:00 GMT")
@@ -106,47 +106,47 @@ class _Camera(BaseHTTPRequestHandler):
             self._send(b"", status=401, WWW_Authenticate='Basic realm="camera"')
 
     def do_digest(self) -> None:
-        given = dict(re.findall(r'(\w+)="?([^",]+)"?', self.headers.get("Authorization", "")))
-        one = hashlib.md5(f"{USER}:camera:{PASSWORD}".encode()).hexdigest()
-        two = hashlib.md5(f"GET:{given.get('uri')}".encode()).hexdigest()
-        whole = f"{one}:{NONCE}:{given.get('nc')}:{given.get('cnonce')}:auth:{two}"
-        if given.get("response") == hashlib.md5(whole.encode()).hexdigest():
+        sent = dict(re.findall(r'(\w+)="?([^",]+)"?', self.headers.get("Authorization", "")))
+        user_hash = hashlib.md5(f"{USER}:camera:{PASSWORD}".encode()).hexdigest()
+        request_hash = hashlib.md5(f"GET:{sent.get('uri')}".encode()).hexdigest()
+        expected = f"{user_hash}:{NONCE}:{sent.get('nc')}:{sent.get('cnonce')}:auth:{request_hash}"
+        if sent.get("response") == hashlib.md5(expected.encode()).hexdigest():
             self._send(jpeg(0))
         else:
             self._send(b"", status=401, WWW_Authenticate=f'Digest realm="camera", qop="auth", nonce="{NONCE}"')
 
-    def do_here(self) -> None:
+    def do_redirect(self) -> None:
         self._send(b"", status=302, Location="/still")
 
-    def do_elsewhere(self) -> None:
+    def do_redirect_to_other_host(self) -> None:
         self._send(b"", status=302, Location="http://10.1.2.3/still")
 
-    def do_to_a_file(self) -> None:
+    def do_redirect_to_file(self) -> None:
         self._send(b"", status=302, Location="file:///etc/passwd")
 
-    def do_in_circles(self) -> None:
-        self._send(b"", status=302, Location="/in_circles")
+    def do_redirect_loop(self) -> None:
+        self._send(b"", status=302, Location="/redirect_loop")
 
     def do_page(self) -> None:
         self._send(b"<html>log in</html>", "text/html")
 
-    def do_cut(self) -> None:
+    def do_truncated(self) -> None:
         self._send(jpeg(0)[:-200])
 
     def do_bomb(self) -> None:
         body = bytearray(jpeg(0))
-        at = body.index(b"\xff\xc0") + 5
-        body[at : at + 4] = b"\xff\xff\xff\xff"
+        size_offset = body.index(b"\xff\xc0") + 5
+        body[size_offset : size_offset + 4] = b"\xff\xff\xff\xff"
         self._send(bytes(body))
 
     def do_large(self) -> None:
         self._send(jpeg(0) + bytes(3_000_000))
 
     def do_silent(self) -> None:
-        self.rfile.read(1)  # until the other side gives up
+        self.rfile.read(1)  # until the client closes the connection
 
 
 def cameras() -> ThreadingHTTPServer:
-    """A server on a free port of loopback, not started yet."""
+    """Create a server on a free loopback port, not started yet."""
     handler = type("Camera", (_Camera,), {"served": {}})
     return ThreadingHTTPServer(("127.0.0.1", 0), handler)

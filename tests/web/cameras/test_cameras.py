@@ -19,7 +19,7 @@ from store.backup.backup import backup
 from store.schema.camera_tables import CameraRow, CaptureRow
 from store.schema.user_tables import Action
 from tests.imagery.cameras.http_cameras import PASSWORD, USER
-from tests.imagery.cameras.view import SIZE, SPREAD, point
+from tests.imagery.cameras.known_camera import SIZE, SPREAD_POINTS, control_point
 from tests.web.cameras.camera_service import report, watch
 from tests.web.conftest import NOW, SignIn
 from tests.web.two_villages import CODES, NUMBERS, settle
@@ -177,7 +177,7 @@ def test_faults_of_control_points_are_said_in_chinese(service: Context, sign_in:
     watch(service, CODES["a"], size=SIZE)
     person = sign_in("village_a")
     person.cookies.set("tuban_language", "zh")
-    good = [point(*place) for place in SPREAD]
+    good = [control_point(*place) for place in SPREAD_POINTS]
 
     def told(points: list[ControlPoint]) -> tuple[str, int | None]:
         sent = {"points": [{"x": p.x, "y": p.y, "lon": p.lon, "lat": p.lat} for p in points]}

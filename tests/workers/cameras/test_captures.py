@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from configs.service import read_service
 from errors import CameraError, SettingsError
-from imagery.cameras.address import checked_stream
+from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import ControlPoint, Stream
 from service.camera_jobs import add_capture_job
 from service.capture_schedule import capture_due, next_capture
@@ -193,14 +193,14 @@ def test_a_camera_that_does_not_answer_is_an_outcome_and_not_a_dead_job(tmp_path
     assert job is not None
     assert run_job(service.context, job) == "done"
     [camera] = service.rows(CameraRow)
-    assert (camera.state, "holds no image" in camera.error) == ("no_answer", True)
+    assert (camera.state, "contains no image" in camera.error) == ("no_answer", True)
     assert str(tmp_path) not in camera.error
 
 
 def test_the_password_is_kept_encrypted_and_shown_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     service = Service(tmp_path, cameras={"limit_seconds": 1, "loopback": True})
     settings = service.context.settings
-    stream = checked_stream("mjpeg", "http://127.0.0.1:9/x?token=hidden-token", "viewer", "hidden-word")
+    stream = parse_stream("mjpeg", "http://127.0.0.1:9/x?token=hidden-token", "viewer", "hidden-word")
     with service.context.database.write() as session:
         camera = add_camera(
             session,
