@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from benchmarks.pages import SIDE, SOUTH, TOWNSHIPS, VILLAGES, WEST, fill
 from store.access.rights import Viewer, under
 from store.alerts.alert_columns import all_alerts
-from store.review.review_statistics import TO_BE_JUDGED, figures_of_day
+from store.review.review_statistics import TO_BE_JUDGED, day_statistics
 from store.schema.database import Database
 from store.schema.migrate import upgrade
 from store.schema.tables import AlertRow
@@ -56,7 +56,7 @@ def _viewer(code: str) -> Viewer:
 def _in_memory(viewer: Viewer, number: str) -> dict[str, Callable[[Session], Any]]:
     return {
         "facets": lambda session: facets(session, viewer, TODO),
-        "alerts left": lambda session: figures_of_day(session, viewer, "bench", dt.date(2026, 11, 25)),
+        "alerts left": lambda session: day_statistics(session, viewer, "bench", dt.date(2026, 11, 25)),
         "neighbours": lambda session: neighbours(session, viewer, TODO, number),
         "map": lambda session: alerts_on_map(session, viewer, AlertFilter(), COUNTY, ZOOM),
     }

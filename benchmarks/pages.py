@@ -33,7 +33,7 @@ from sqlalchemy import insert, text
 
 from configs.service import ServiceSettings
 from service.home import prepare_home
-from store.access.users import add_person, begin_session
+from store.access.users import add_user, begin_session
 from store.schema.database import Database
 from store.schema.migrate import upgrade
 from store.schema.outlines import bounds_of
@@ -195,7 +195,7 @@ def run(
         now = dt.datetime.now(dt.UTC)
         alert = fill(base, alerts, scenes, now)
         with base.write() as session:
-            person = add_person(session, login="bench", name="bench", role="county", code="330199", now=now)
+            person = add_user(session, login="bench", name="bench", role="county", code="330199", now=now)
             cookie = begin_session(session, person, now, 12)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))

@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 from errors import SettingsError
 from service.context import Context
 from store.schema.database_errors import DatabaseError
-from store.views.statistics import ALIVE_SECONDS, Figures, read_figures
+from store.views.statistics import ALIVE_SECONDS, ServiceStatistics, read_statistics
 
 ADDRESS = "127.0.0.1"
 
@@ -54,8 +54,8 @@ class FigureCollector(Collector):
         yield _gauge("tuban_disk_free_bytes", "Room in the service's folder", (), {(): _free_bytes(self._context)})
 
 
-def as_metrics(figures: Figures) -> Iterable[Metric]:
-    """Figures as metrics of Prometheus: seconds, km² and megapixels an hour, counts."""
+def as_metrics(figures: ServiceStatistics) -> Iterable[Metric]:
+    """ServiceStatistics as metrics of Prometheus: seconds, km² and megapixels an hour, counts."""
     queues = {queue.queue: queue for queue in figures.queues}
     yield _gauge(
         "tuban_queue_jobs",
@@ -120,6 +120,10 @@ def as_metrics(figures: Figures) -> Iterable[Metric]:
     if figures.night is not None:
         begun = figures.night.begun_at.timestamp()
         yield _gauge("tuban_night_begun_timestamp_seconds", "When the last night began", (), {(): begun})
+    if figures.audit is not None:
+        ended = figures.audit.finished_at.timestamp()
+        yield _gauge("tuban_audit_timestamp_seconds", "When the logs of all alerts were last verified", (), {(): ended})
+        yield _gauge("tuban_audit_broken_alerts", "Alerts whose log was broken then", (), {(): figures.audit.broken})
 
 
 def not_ready(context: Context) -> list[str]:
@@ -216,9 +220,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def _figures(context: Context) -> Figures:
+def _figures(context: Context) -> ServiceStatistics:
     with context.database.read() as session:
-        return read_figures(session, context.clock(), _alive_seconds(context))
+        return read_statistics(session, context.clock(), _alive_seconds(context))
 
 
 def _alive_seconds(context: Context) -> float:

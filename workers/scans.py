@@ -35,8 +35,8 @@ from inference.settings import AUTO, ScanSettings, read_config, settings_for
 from service.context import Commit, Context, Work
 from service.job_registry import GiveBack, Kind
 from service.scan_jobs import QUEUE, add_blocks_job, add_merge_job
+from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
 from store.alerts.recording import record_changes
-from store.alerts.sightings import SeenChange, Sighting, place_changes
 from store.scans.nights import settle_night
 from store.scans.scans import ScanTask, begin_parts, end_part, end_scan, end_uncompared, read_task
 from store.schema.database import Session
@@ -143,7 +143,7 @@ def merge_scan(context: Context, work: Work) -> Commit | None:
 
 
 def _write_alerts(
-    context: Context, scan_id: int, record: dict[str, Any], sightings: list[Sighting], session: Session
+    context: Context, scan_id: int, record: dict[str, Any], sightings: list[PlacedChange], session: Session
 ) -> None:
     now = context.clock()
     scan = end_scan(session, scan_id, result=record, changes=len(sightings), now=now)
@@ -172,7 +172,7 @@ def _facts(row: SceneRow) -> SceneFacts:
 
 def _pictured(
     context: Context, scan_id: int, result: ScanResult, plan: ScanPlan, progress: Callable[[str, float], None]
-) -> list[SeenChange]:
+) -> list[DetectedChange]:
     """All changes, each with its pictures put among the objects."""
     seen = []
     for done, change in enumerate(result.changes):
@@ -187,9 +187,9 @@ def _pictured(
     return seen
 
 
-def _seen(change: Change, result: ScanResult, evidence: dict[str, str]) -> SeenChange:
+def _seen(change: Change, result: ScanResult, evidence: dict[str, str]) -> DetectedChange:
     assert change.lonlat is not None  # scenes of the service have a place
-    return SeenChange(
+    return DetectedChange(
         change.number,
         change.kind,
         change.score,

@@ -10,10 +10,10 @@ from rich.table import Table
 
 from cli.administration.service import service
 from errors import SettingsError
-from store.access.action_log import note_action
+from store.access.audit_log import record_action
 from store.access.rights import Viewer
-from store.access.users import add_person, add_token, end_sessions, invite, people_under, person_by_login
-from store.schema.user_tables import Person
+from store.access.users import add_token, add_user, end_sessions, invite, user_by_login, users_under
+from store.schema.user_tables import User
 
 people_app = typer.Typer(
     name="people",
@@ -32,7 +32,7 @@ def list_people() -> None:
     """List everybody."""
     table = Table("sign-in name", "name", "role", "code", "administrator", "active")
     with service() as context, context.database.read() as session:
-        for person in people_under(session, EVERYTHING):
+        for person in users_under(session, EVERYTHING):
             flags = ("yes" if person.administrator else "", "yes" if person.active else "no")
             table.add_row(person.login, person.name, person.role, person.code or "all", *flags)
     Console(highlight=False).print(table)
@@ -49,11 +49,11 @@ def add(
     """Add a person, and print the link by which they set their password (it works for three days)."""
     with service() as context, context.database.write() as session:
         now = context.clock()
-        person = add_person(
+        person = add_user(
             session, login=login, name=name or login, role=role, code=code, administrator=administrator, now=now
         )
         secret = invite(session, person.id, now)
-        note_action(session, who="command", what="added_person", about=login, code=code, now=now)
+        record_action(session, who="command", what="added_person", about=login, code=code, now=now)
         _print_link(context.settings.public_url, context.settings.web.port, secret)
 
 
@@ -61,9 +61,9 @@ def add(
 def link(login: Annotated[str, typer.Argument(help="The person's sign-in name.")]) -> None:
     """Print a new link by which a person sets their password; they are signed out everywhere once it is used."""
     with service() as context, context.database.write() as session:
-        person = _person(person_by_login(session, login), login)
+        person = _person(user_by_login(session, login), login)
         secret = invite(session, person.id, context.clock())
-        note_action(session, who="command", what="invited", about=login, code=person.code, now=context.clock())
+        record_action(session, who="command", what="invited", about=login, code=person.code, now=context.clock())
         _print_link(context.settings.public_url, context.settings.web.port, secret)
 
 
@@ -75,9 +75,9 @@ def token(
 ) -> None:
     """Make a key by which a program acts for a person; it is printed once."""
     with service() as context, context.database.write() as session:
-        person = _person(person_by_login(session, login), login)
+        person = _person(user_by_login(session, login), login)
         key = add_token(session, person.id, name, context.clock(), days)
-        note_action(session, who="command", what="made_token", about=login, code=person.code, now=context.clock())
+        record_action(session, who="command", what="made_token", about=login, code=person.code, now=context.clock())
     typer.echo(key)
 
 
@@ -85,13 +85,13 @@ def token(
 def stop(login: Annotated[str, typer.Argument(help="The person's sign-in name.")]) -> None:
     """Let a person no longer sign in; what they did stays in the logs."""
     with service() as context, context.database.write() as session:
-        person = _person(person_by_login(session, login), login)
+        person = _person(user_by_login(session, login), login)
         person.active = False
         end_sessions(session, person.id)
-        note_action(session, who="command", what="stopped_person", about=login, code=person.code, now=context.clock())
+        record_action(session, who="command", what="stopped_person", about=login, code=person.code, now=context.clock())
 
 
-def _person(found: Person | None, login: str) -> Person:
+def _person(found: User | None, login: str) -> User:
     if found is None:
         raise SettingsError(f"Nobody has the sign-in name {login!r}; `tuban people list` lists everybody.")
     return found

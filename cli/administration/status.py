@@ -18,7 +18,7 @@ from store.jobs.queue import list_jobs
 from store.scans.nights import last_nights, summary_of
 from store.scans.scans import RunningScan, running_scans
 from store.schema.tables import Job
-from store.views.statistics import Figures, read_figures
+from store.views.statistics import ServiceStatistics, read_statistics
 
 MOST_LINES = 10
 PARTS = {"worker": "worker", "schedule": "schedule", "web": "pages"}
@@ -31,12 +31,13 @@ def status(
 ) -> None:
     """Show what runs and waits: processes, queues, running scans with their progress, the last night, dead jobs.
 
-    Exit code 0 when nothing needs a person; 1 when a job or a delivery is dead, or work waits and no worker runs.
+    Exit code 0 when nothing needs a person; 1 when a job or a delivery is dead, work waits and no worker runs, a
+    camera needs a person, or the last audit found a broken log.
     """
     with service() as context:
         now = context.clock()
         with context.database.read() as session:
-            figures = read_figures(session, now)
+            figures = read_statistics(session, now)
             scans = running_scans(session)
             dead = list_jobs(session, state="dead", limit=MOST_LINES)
             nights = [(night.day, night.state, summary_of(session, night)) for night in last_nights(session, 1)]
@@ -54,6 +55,7 @@ def status(
             words.print(f"Last night: {day}, {state}; {compared}" + (f"; alerts: {found}." if found else "."))
         _tell_cameras(words, figures)
         _tell_alerts(words, figures)
+        _show_audit(words, figures, now)
         for job in dead:
             words.print(
                 f"Dead job {job.id} ({job.kind}, {ago(job.finished_at, now)} ago): {job.error}",
@@ -65,7 +67,7 @@ def status(
     raise typer.Exit(1 if wrong else 0)
 
 
-def _wrong(figures: Figures) -> list[str]:
+def _wrong(figures: ServiceStatistics) -> list[str]:
     """What needs a person, one line each."""
     lines = []
     waiting = sum(queue.waiting for queue in figures.queues)
@@ -82,15 +84,21 @@ def _wrong(figures: Figures) -> list[str]:
     undelivered = sum(target.dead for target in figures.targets)
     if undelivered:
         lines.append(f"{undelivered} deliveries were given up: `tuban deliveries` tells which and why.")
+    if figures.audit is not None and figures.audit.broken:
+        first = figures.audit.first_broken
+        lines.append(
+            f"The audit of {figures.audit.finished_at:%Y-%m-%d %H:%M} UTC found {figures.audit.broken} broken logs of "
+            f"alerts, first {first['number'] or 'of a removed alert'}: {first['reason']}. `tuban audit` lists them."
+        )
     return lines
 
 
-def _tell_processes(words: Console, figures: Figures) -> None:
+def _tell_processes(words: Console, figures: ServiceStatistics) -> None:
     running = [f"{figures.processes[part]} {name}" for part, name in PARTS.items() if figures.processes.get(part)]
     words.print("Running: " + (", ".join(running) if running else "nothing (start `tuban up`)") + ".")
 
 
-def _tell_queues(words: Console, figures: Figures, now: dt.datetime) -> None:
+def _tell_queues(words: Console, figures: ServiceStatistics, now: dt.datetime) -> None:
     table = Table("queue", "waiting", "running", "dead", "oldest waits for")
     for queue in figures.queues:
         oldest = ago(now - dt.timedelta(seconds=queue.oldest_seconds), now) if queue.oldest_seconds else ""
@@ -98,7 +106,7 @@ def _tell_queues(words: Console, figures: Figures, now: dt.datetime) -> None:
     words.print(table)
 
 
-def _tell_scans(words: Console, scans: list[RunningScan], figures: Figures, now: dt.datetime) -> None:
+def _tell_scans(words: Console, scans: list[RunningScan], figures: ServiceStatistics, now: dt.datetime) -> None:
     for scan in scans[:MOST_LINES]:
         words.print(
             f"Scan {scan.scan_id} in {scan.area_code}: {scan.before} → {scan.after}, {scan.state}, "
@@ -113,13 +121,13 @@ def _tell_scans(words: Console, scans: list[RunningScan], figures: Figures, now:
         words.print(f"Last {lately.hours:.0f} h: {lately.scans} scans, {rate}.")
 
 
-def _tell_cameras(words: Console, figures: Figures) -> None:
+def _tell_cameras(words: Console, figures: ServiceStatistics) -> None:
     if figures.cameras:
         told = ", ".join(f"{camera.name} {camera.state}" for camera in figures.cameras[:MOST_LINES])
         words.print(f"Cameras: {told}{' …' if len(figures.cameras) > MOST_LINES else ''}.", markup=False)
 
 
-def _tell_alerts(words: Console, figures: Figures) -> None:
+def _tell_alerts(words: Console, figures: ServiceStatistics) -> None:
     by_state: dict[str, int] = {}
     for (state, _), count in figures.alerts.items():
         by_state[state] = by_state.get(state, 0) + count
@@ -133,7 +141,17 @@ def _tell_alerts(words: Console, figures: Figures) -> None:
         )
 
 
-def _as_json(figures: Figures, scans: list[RunningScan], dead: list[Job], wrong: list[str]) -> str:
+def _show_audit(words: Console, figures: ServiceStatistics, now: dt.datetime) -> None:
+    audit = figures.audit
+    if audit is None:
+        words.print("Last audit of the alerts' logs: never.")
+        return
+    result = f"{audit.broken} broken" if audit.broken else "all whole"
+    verified = f"{audit.alerts} alerts with {audit.transitions} transitions"
+    words.print(f"Last audit of the alerts' logs: {ago(audit.finished_at, now)} ago, {verified}, {result}.")
+
+
+def _as_json(figures: ServiceStatistics, scans: list[RunningScan], dead: list[Job], wrong: list[str]) -> str:
     counted = {
         "jobs": [{"kind": k, "state": s, "count": n} for (k, s), n in figures.jobs.items()],
         "alerts": [{"state": s, "kind": k, "count": n} for (s, k), n in figures.alerts.items()],

@@ -13,7 +13,7 @@ from errors import SettingsError
 from service.broker import shown
 from service.context import Context
 from service.process import begin
-from store.access.users import any_administrator, invite
+from store.access.users import has_administrator, invite
 from web.front_end import check_packages
 from workers.runtime.startup_checks import prepared
 from workers.runtime.supervisor import Part, Supervisor, module_part, plan_parts
@@ -88,7 +88,7 @@ def _tell_pages(words: Console, settings: ServiceSettings, context: Context, por
     base = settings.public_url.rstrip("/") or f"http://{'127.0.0.1' if local else settings.web.address}:{port}"
     words.print(f"  {'pages':9} {base}", markup=False)
     with context.database.write() as session:
-        secret = None if any_administrator(session) else invite(session, None, context.clock())
+        secret = None if has_administrator(session) else invite(session, None, context.clock())
     if secret is not None:
         words.print("\nNobody manages Tuban yet. Open this link, once, to make the first administrator:")
         words.print(f"  {base}/welcome/{secret}\n", markup=False)

@@ -26,7 +26,7 @@ from service.batch_intake import receive
 from service.context import Context
 from service.logs import begin_journal
 from store.access.users import invite
-from store.alerts.alert_data import gravest_first
+from store.alerts.alert_data import alerts_by_severity
 from store.areas.areas import list_areas, load_areas
 from store.areas.layers import load_layer
 from store.jobs.queue import list_jobs
@@ -34,7 +34,7 @@ from store.scans.nights import last_nights
 from store.scans.scans import running_scans
 from store.scenes.batches import BatchReport, batch_report
 from store.schema.migrate import upgrade
-from store.views.statistics import read_figures
+from store.views.statistics import read_statistics
 from training.sample.areas import TOWNSHIP, SampleAreas
 
 LOOK_SECONDS = 0.25
@@ -141,7 +141,7 @@ def _service(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 def _started(context: Context) -> float:
     """1 once workers and pages say that they live."""
     with context.database.read() as session:
-        alive = read_figures(session, context.clock()).processes
+        alive = read_statistics(session, context.clock()).processes
     return sum(bool(alive.get(part)) for part in ("worker", "web")) / 2
 
 
@@ -205,7 +205,7 @@ def _night(context: Context, bars: Progress) -> None:
 def _delivered(context: Context, bars: Progress) -> None:
     def done() -> float:
         with context.database.read() as session:
-            targets = read_figures(session, context.clock()).targets
+            targets = read_statistics(session, context.clock()).targets
         waiting, sent = sum(t.waiting for t in targets), sum(t.delivered for t in targets)
         return 1.0 if not waiting else min(0.99, sent / (sent + waiting))
 
@@ -214,7 +214,7 @@ def _delivered(context: Context, bars: Progress) -> None:
 
 def _tell_alerts(words: Console, context: Context) -> None:
     with context.database.read() as session:
-        alerts = gravest_first(session)
+        alerts = alerts_by_severity(session)
         names = {area.code: area.name for area in list_areas(session)}
     table = Table("alert", "kind", "village", "mu", "score", "state", title="Alerts, the gravest first")
     for alert in alerts[:SHOWN]:

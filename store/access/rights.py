@@ -65,14 +65,14 @@ def begins(column: InstrumentedAttribute[str] | ColumnElement[str], code: str) -
     return and_(column >= code, column < f"{shorter[:-1]}{int(shorter[-1]) + 1}")
 
 
-def areas_seen(session: Session, viewer: Viewer) -> list[Area]:
+def visible_areas(session: Session, viewer: Viewer) -> list[Area]:
     """Their areas and, to name where they are, those that these lie in; by code, without outlines. No siblings."""
     above = [viewer.code[:digits] for digits in range(1, len(viewer.code))]
     query = select(Area).where(or_(under(Area.code, viewer), Area.code.in_(above))).options(defer(Area.outline))
     return list(session.scalars(query.order_by(Area.code)))
 
 
-def ground_of(session: Session, viewer: Viewer) -> BaseGeometry | None:
+def visible_ground(session: Session, viewer: Viewer) -> BaseGeometry | None:
     """Where their areas lie, longitude and latitude; None: everywhere. Empty where no area of theirs was loaded."""
     if not viewer.code:
         return None
@@ -80,7 +80,7 @@ def ground_of(session: Session, viewer: Viewer) -> BaseGeometry | None:
     return area.outline if area is not None else shapely.Polygon()
 
 
-def features_seen(
+def visible_features(
     session: Session, viewer: Viewer, *conditions: ColumnElement[bool], limit: int | None = None
 ) -> list[Feature]:
     """Polygons of layers that touch their ground, by id.
@@ -91,7 +91,7 @@ def features_seen(
         conditions: further ones on :class:`store.schema.tables.Feature`: a layer, a place (:func:`store.schema.outlines.near`).
         limit: not more than so many; None: all.
     """
-    ground = ground_of(session, viewer)
+    ground = visible_ground(session, viewer)
     query = select(Feature).where(*conditions, _touches(ground)).order_by(Feature.id)
     if ground is None:
         return list(session.scalars(query.limit(limit)))

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from enforcement.states import read_states
 from errors import SettingsError
 from store.access.rights import Viewer
-from store.schema.user_tables import ApiToken, FailedSignIn, Invitation, Person, WebSession
+from store.schema.user_tables import ApiToken, FailedSignIn, Invitation, User, WebSession
 
 CODE_DIGITS = {"village": 12, "township": 9, "county": 6}
 """Digits of the code of each role; a city's and a province's are shorter."""
@@ -26,12 +26,12 @@ def checksum(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def viewer_of(person: Person) -> Viewer:
+def viewer_of(person: User) -> Viewer:
     """The person, as rights are asked for."""
     return Viewer(person.login, person.name or person.login, person.role, person.code, person.administrator, person.id)
 
 
-def check_person(login: str, role: str, code: str) -> None:
+def check_user(login: str, role: str, code: str) -> None:
     """Refuse what cannot be a person.
 
     Raises:
@@ -65,7 +65,7 @@ def check_person(login: str, role: str, code: str) -> None:
         )
 
 
-def add_person(
+def add_user(
     session: Session,
     *,
     login: str,
@@ -76,7 +76,7 @@ def add_person(
     administrator: bool = False,
     password_hash: str = "",
     subject: str | None = None,
-) -> Person:
+) -> User:
     """Add a person.
 
     Args:
@@ -93,10 +93,10 @@ def add_person(
     Raises:
         SettingsError: a value cannot be used, or the login is taken.
     """
-    check_person(login, role, code)
-    if session.scalar(select(Person.id).where(func.lower(Person.login) == login.lower())) is not None:
+    check_user(login, role, code)
+    if session.scalar(select(User.id).where(func.lower(User.login) == login.lower())) is not None:
         raise SettingsError(f"The sign-in name {login!r} is taken.", "person.taken", login=login)
-    person = Person(
+    person = User(
         login=login,
         name=name[:200],
         role=role,
@@ -111,17 +111,17 @@ def add_person(
     return person
 
 
-def person_by_login(session: Session, login: str) -> Person | None:
+def user_by_login(session: Session, login: str) -> User | None:
     """The person of that sign-in name, active or not."""
-    return session.scalar(select(Person).where(func.lower(Person.login) == login.lower()))
+    return session.scalar(select(User).where(func.lower(User.login) == login.lower()))
 
 
-def person_by_id(session: Session, person_id: int) -> Person | None:
+def user_by_id(session: Session, person_id: int) -> User | None:
     """The person of that row, active or not."""
-    return session.get(Person, person_id)
+    return session.get(User, person_id)
 
 
-def person_by_subject(session: Session, subject: str, login: str) -> Person | None:
+def user_by_subject(session: Session, subject: str, login: str) -> User | None:
     """Whom another server vouches for: the person of that subject; at their first time the one of that login.
 
     Args:
@@ -130,29 +130,29 @@ def person_by_subject(session: Session, subject: str, login: str) -> Person | No
         subject: ``issuer|subject``.
         login: as that server tells it; "": it tells none.
     """
-    found = session.scalar(select(Person).where(Person.subject == subject))
+    found = session.scalar(select(User).where(User.subject == subject))
     if found is not None or not login:
         return found
-    person = person_by_login(session, login)
+    person = user_by_login(session, login)
     if person is None or person.subject is not None:
         return None
     person.subject = subject
     return person
 
 
-def people_under(session: Session, viewer: Viewer) -> Sequence[Person]:
+def users_under(session: Session, viewer: Viewer) -> Sequence[User]:
     """Everybody whose code lies under the viewer's, by code and login."""
-    wanted = select(Person).where(Person.code.startswith(viewer.code, autoescape=True))
-    return session.scalars(wanted.order_by(Person.code, Person.login)).all()
+    wanted = select(User).where(User.code.startswith(viewer.code, autoescape=True))
+    return session.scalars(wanted.order_by(User.code, User.login)).all()
 
 
-def any_administrator(session: Session) -> bool:
+def has_administrator(session: Session) -> bool:
     """Whether somebody active manages everything."""
-    wanted = select(Person.id).where(Person.administrator, Person.active, Person.code == "")
+    wanted = select(User.id).where(User.administrator, User.active, User.code == "")
     return session.scalar(wanted.limit(1)) is not None
 
 
-def begin_session(session: Session, person: Person, now: dt.datetime, hours: float) -> str:
+def begin_session(session: Session, person: User, now: dt.datetime, hours: float) -> str:
     """Sign a browser in; returns the secret that its cookie is to hold."""
     secret = secrets.token_urlsafe(32)
     session.add(
@@ -169,14 +169,12 @@ def begin_session(session: Session, person: Person, now: dt.datetime, hours: flo
     return secret
 
 
-def person_of_session(
-    session: Session, secret: str, now: dt.datetime, idle_minutes: float
-) -> tuple[Person, bool] | None:
+def user_of_session(session: Session, secret: str, now: dt.datetime, idle_minutes: float) -> tuple[User, bool] | None:
     """Whose browser that is, and whether it is time to note that it was seen; None: signed out, or too long silent."""
     row = session.execute(
-        select(WebSession.seen_at, WebSession.expires_at, Person)
-        .join(Person, Person.id == WebSession.person_id)
-        .where(WebSession.token_sha256 == checksum(secret), Person.active)
+        select(WebSession.seen_at, WebSession.expires_at, User)
+        .join(User, User.id == WebSession.person_id)
+        .where(WebSession.token_sha256 == checksum(secret), User.active)
     ).first()
     if row is None:
         return None
@@ -186,7 +184,7 @@ def person_of_session(
     return person, now - seen > dt.timedelta(minutes=1)
 
 
-def note_seen(session: Session, secret: str, now: dt.datetime) -> None:
+def touch_session(session: Session, secret: str, now: dt.datetime) -> None:
     """Note that a browser is in use."""
     session.execute(update(WebSession).where(WebSession.token_sha256 == checksum(secret)).values(seen_at=now))
 
@@ -211,12 +209,12 @@ def add_token(session: Session, person_id: int, name: str, now: dt.datetime, day
     return key
 
 
-def person_of_token(session: Session, key: str, now: dt.datetime) -> tuple[Person, ApiToken] | None:
+def user_of_token(session: Session, key: str, now: dt.datetime) -> tuple[User, ApiToken] | None:
     """For whom a key acts; None: it is unknown, revoked or expired, or the person may no longer sign in."""
     row = session.execute(
-        select(Person, ApiToken)
-        .join(ApiToken, ApiToken.person_id == Person.id)
-        .where(ApiToken.token_sha256 == checksum(key), ApiToken.revoked_at.is_(None), Person.active)
+        select(User, ApiToken)
+        .join(ApiToken, ApiToken.person_id == User.id)
+        .where(ApiToken.token_sha256 == checksum(key), ApiToken.revoked_at.is_(None), User.active)
     ).first()
     if row is None or (row[1].expires_at is not None and now >= row[1].expires_at):
         return None
@@ -273,13 +271,13 @@ def invitation(session: Session, secret: str, now: dt.datetime, *, take: bool = 
     return found
 
 
-def note_failure(session: Session, subjects: Sequence[str], now: dt.datetime) -> None:
+def record_failed_sign_in(session: Session, subjects: Sequence[str], now: dt.datetime) -> None:
     """Note a wrong password, for the login and the address."""
     session.add_all(FailedSignIn(subject=subject[:110], at=now) for subject in subjects)
     session.execute(delete(FailedSignIn).where(FailedSignIn.at < now - dt.timedelta(days=1)))
 
 
-def forget_failures(session: Session, subject: str) -> None:
+def clear_failed_sign_ins(session: Session, subject: str) -> None:
     """A right password was given."""
     session.execute(delete(FailedSignIn).where(FailedSignIn.subject == subject[:110]))
 

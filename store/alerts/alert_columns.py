@@ -119,7 +119,7 @@ DAY_COLUMNS = ("last_date", "due_on")
 _REALS = ("score", "area_m2", "west", "south", "east", "north")
 
 
-def as_stored(value: Any) -> Any:
+def to_column_value(value: Any) -> Any:
     """Return a value as columns hold it: moments and days as whole numbers, the rest as it is."""
     if isinstance(value, dt.datetime):
         return (value - _EPOCH) // _MICROSECOND
@@ -168,9 +168,11 @@ class _Board:
         if name in WORD_COLUMNS:
             return np.fromiter(map(self.words[name].number, column), np.int64, len(column))
         if name in DAY_COLUMNS:
-            return np.fromiter((NO_DAY if day is None else as_stored(day) for day in column), np.int64, len(column))
+            return np.fromiter(
+                (NO_DAY if day is None else to_column_value(day) for day in column), np.int64, len(column)
+            )
         if name == "created_at":
-            return np.fromiter(map(as_stored, column), np.int64, len(column))
+            return np.fromiter(map(to_column_value, column), np.int64, len(column))
         if name == "number":
             return np.fromiter(column, np.object_, len(column))
         return np.array(column, np.float64 if name in _REALS else np.bool_ if name == "over_cap" else np.int64)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from enforcement.alert import Alert, AlertArea, AlertImage, Evidence, Sight
 from enforcement.change_types import read_change_types
-from store.alerts.image_pairs import SeenPair, last_pairs
+from store.alerts.image_pairs import ImagePair, latest_pairs
 from store.areas.areas import area_names
 from store.schema.outlines import error_of
 from store.schema.tables import AlertRow, Observation, SceneRow, Transition
@@ -30,7 +30,7 @@ def read_alert(session: Session, alert: AlertRow, public_url: str = "") -> Alert
 def read_alerts(session: Session, alerts: Sequence[AlertRow], public_url: str = "") -> list[Alert]:
     """The same of several, in their order and in few statements."""
     ids = {alert.id for alert in alerts}
-    sights, pairs, works = _sights(session, ids), last_pairs(session, ids), _works(session, ids)
+    sights, pairs, works = _sights(session, ids), latest_pairs(session, ids), _works(session, ids)
     names = area_names(session, {code for alert in alerts for code in _codes(alert)})
     return [
         _alert(alert, sights.get(alert.id, []), pairs.get(alert.id), works.get(alert.id), names, public_url)
@@ -41,7 +41,7 @@ def read_alerts(session: Session, alerts: Sequence[AlertRow], public_url: str = 
 def _alert(
     alert: AlertRow,
     sights: Sequence[Sight],
-    pair: SeenPair | None,
+    pair: ImagePair | None,
     works: str | None,
     names: Mapping[str, str],
     public_url: str,
@@ -92,7 +92,7 @@ def _alert(
     )
 
 
-def gravest_first(session: Session) -> list[AlertRow]:
+def alerts_by_severity(session: Session) -> list[AlertRow]:
     """All alerts: farmland first, then by score."""
     return list(
         session.scalars(select(AlertRow).order_by(AlertRow.legal_weight.desc(), AlertRow.score.desc(), AlertRow.id))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from store.schema.tables import Observation, Scan, SceneRow
 
 
-class SeenPair(NamedTuple):
+class ImagePair(NamedTuple):
     """The scan that saw an alert last, and its scenes."""
 
     scan: Scan
@@ -19,15 +19,15 @@ class SeenPair(NamedTuple):
     after: SceneRow
 
 
-def last_pair(session: Session, alert_id: int) -> SeenPair | None:
+def latest_pair(session: Session, alert_id: int) -> ImagePair | None:
     """What an alert was seen on last, from above if it ever was; None: it was never seen by a scan.
 
     Whoever may see the alert may see these scenes where the alert is, and nowhere else: that is for the caller to keep.
     """
-    return last_pairs(session, [alert_id]).get(alert_id)
+    return latest_pairs(session, [alert_id]).get(alert_id)
 
 
-def last_pairs(session: Session, alert_ids: Collection[int]) -> dict[int, SeenPair]:
+def latest_pairs(session: Session, alert_ids: Collection[int]) -> dict[int, ImagePair]:
     """The same of several alerts, by id; those that no scan saw are left out."""
     query = select(Observation.alert_id, Observation.scan_id).where(Observation.alert_id.in_(alert_ids))
     from_above = Observation.position_error.is_(None)
@@ -35,5 +35,5 @@ def last_pairs(session: Session, alert_ids: Collection[int]) -> dict[int, SeenPa
     scans = {scan.id: scan for scan in session.scalars(select(Scan).where(Scan.id.in_(last.values())))}
     both = {scene for scan in scans.values() for scene in (scan.before_id, scan.after_id)}
     scenes = {scene.id: scene for scene in session.scalars(select(SceneRow).where(SceneRow.id.in_(both)))}
-    pairs = {scan.id: SeenPair(scan, scenes[scan.before_id], scenes[scan.after_id]) for scan in scans.values()}
+    pairs = {scan.id: ImagePair(scan, scenes[scan.before_id], scenes[scan.after_id]) for scan in scans.values()}
     return {alert: pairs[scan] for alert, scan in last.items()}

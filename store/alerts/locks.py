@@ -13,7 +13,7 @@ from enforcement.states import NotAllowed
 from store.access.rights import Viewer, may_see
 from store.schema.insert import insert_new
 from store.schema.tables import AlertLock, AlertRow
-from store.schema.user_tables import Person
+from store.schema.user_tables import User
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ def release_lock(session: Session, alert: AlertRow, viewer: Viewer) -> bool:
 
 def lock_holder(session: Session, alert: AlertRow, now: dt.datetime) -> Lock | None:
     """Who has it open at this moment; None: nobody."""
-    return holders(session, [alert.id], now).get(alert.id)
+    return lock_holders(session, [alert.id], now).get(alert.id)
 
 
-def holders(session: Session, alert_ids: Collection[int], now: dt.datetime) -> dict[int, Lock]:
+def lock_holders(session: Session, alert_ids: Collection[int], now: dt.datetime) -> dict[int, Lock]:
     """The same of several alerts, by id; those that nobody has open are left out."""
     rows = session.execute(
-        select(AlertLock.alert_id, Person.id, Person.login, Person.name, AlertLock.until)
-        .join(Person, Person.id == AlertLock.person_id)
+        select(AlertLock.alert_id, User.id, User.login, User.name, AlertLock.until)
+        .join(User, User.id == AlertLock.person_id)
         .where(AlertLock.alert_id.in_(alert_ids), AlertLock.until > now)
     )
     return {row[0]: Lock(*row) for row in rows}

@@ -34,7 +34,7 @@ UNSETTLED = ("waiting", "dead")
 
 
 @dataclass(frozen=True)
-class Sending:
+class PendingDelivery:
     """One event that is to be sent to one target now."""
 
     delivery_id: int
@@ -116,7 +116,7 @@ def announce_all(
         _add_job(session, delivery, now, now)
 
 
-def next_sending(session: Session, delivery_id: int) -> Sending | None:
+def next_delivery(session: Session, delivery_id: int) -> PendingDelivery | None:
     """What is to be sent, or None when that is settled or its turn has not come."""
     delivery = session.get(Delivery, delivery_id)
     if delivery is None or delivery.state != "waiting":
@@ -124,7 +124,7 @@ def next_sending(session: Session, delivery_id: int) -> Sending | None:
     first = _first_unsettled(session, delivery.alert_id, delivery.target)
     if first is None or first.id != delivery.id:
         return None
-    return Sending(
+    return PendingDelivery(
         delivery.id, delivery.event_id, delivery.target, delivery.event, delivery.sequence, delivery.attempts
     )
 

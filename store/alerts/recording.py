@@ -30,7 +30,7 @@ from enforcement.match import Found, Known, Match, match_changes
 from enforcement.states import read_states
 from errors import Reason
 from store.alerts.outbox import announce_all
-from store.alerts.sightings import Sighting, join_changes, place_changes
+from store.alerts.placed_changes import PlacedChange, merge_changes, place_changes
 from store.alerts.transitions import append_transition, closings
 from store.alerts.weekly_quota import rank_alerts
 from store.schema.counters import hold, next_number
@@ -70,7 +70,7 @@ def hold_alerts(session: Session) -> None:
 
 
 def record_changes(
-    session: Session, scan: Scan, sightings: Sequence[Sighting], settings: ServiceSettings, now: dt.datetime
+    session: Session, scan: Scan, sightings: Sequence[PlacedChange], settings: ServiceSettings, now: dt.datetime
 ) -> Recorded:
     """Write down what a scan saw: new alerts, further observations of known ones, events for the queue.
 
@@ -86,7 +86,7 @@ def record_changes(
     before = session.get(SceneRow, scan.before_id)
     assert after is not None  # foreign keys
     assert before is not None
-    book = _Book(session, scan, before, after, settings, now)
+    book = AlertRecorder(session, scan, before, after, settings, now)
     by_number = {sighting.change.number: sighting for sighting in sightings}
     known = book.known(sightings)
     of_alert: dict[int, list[Match]] = {}
@@ -102,7 +102,7 @@ def record_changes(
 
 
 @dataclass
-class _Book:
+class AlertRecorder:
     """The alerts while one scan is written into them."""
 
     session: Session
@@ -120,14 +120,14 @@ class _Book:
         """The local day."""
         return self.now.astimezone(self.settings.zone).date()
 
-    def found(self, sightings: Sequence[Sighting]) -> list[Found]:
+    def found(self, sightings: Sequence[PlacedChange]) -> list[Found]:
         """The changes, to be matched."""
         return [
             Found(c.number, c.kind, c.outline, c.area_m2, c.score, self.before.date, self.after.date, c.error)
             for c in (sighting.change for sighting in sightings)
         ]
 
-    def known(self, sightings: Sequence[Sighting]) -> list[Known]:
+    def known(self, sightings: Sequence[PlacedChange]) -> list[Known]:
         """Alerts that may be the same places."""
         if not sightings:
             return []
@@ -158,7 +158,7 @@ class _Book:
             for alert in alerts
         ]
 
-    def add(self, sighting: Sighting, match: Match) -> None:
+    def add(self, sighting: PlacedChange, match: Match) -> None:
         """A new alert."""
         change, place = sighting.change, sighting.placement
         source = self.after.source
@@ -202,7 +202,7 @@ class _Book:
             self.ranked.add((alert.grid_code, alert.week))
             self._event(alert, "tuban.alert.created")
 
-    def see_again(self, alert_id: int, sightings: Sequence[Sighting], matches: Sequence[Match]) -> None:
+    def see_again(self, alert_id: int, sightings: Sequence[PlacedChange], matches: Sequence[Match]) -> None:
         """One more observation of an alert; several changes on it are one."""
         alert = self.session.get_one(AlertRow, alert_id)
         sighting = sightings[0] if len(sightings) == 1 else self._joined(sightings)
@@ -234,7 +234,7 @@ class _Book:
         told = [(alert, kind) for alert, kind in self.events if not alert.over_cap]
         announce_all(self.session, told, self.settings, self.now)
 
-    def _go_on(self, alert: AlertRow, sighting: Sighting, match: Match, latest: bool, news: bool) -> None:
+    def _go_on(self, alert: AlertRow, sighting: PlacedChange, match: Match, latest: bool, news: bool) -> None:
         """An alert that is being worked on."""
         removal = sighting.change.kind == "demolition" and alert.kind != "demolition"
         if latest and not removal:  # what is gone does not become the outline of what was built
@@ -247,7 +247,7 @@ class _Book:
         if news:
             self._event(alert, "tuban.alert.seen_again")
 
-    def _look_at_approval_again(self, alert: AlertRow, sighting: Sighting, latest: bool) -> None:
+    def _look_at_approval_again(self, alert: AlertRow, sighting: PlacedChange, latest: bool) -> None:
         """An alert that an approval covered."""
         if latest:
             self._update(alert, sighting, alert.kind)
@@ -302,7 +302,7 @@ class _Book:
             is None
         )
 
-    def _is_latest(self, alert: AlertRow, sighting: Sighting) -> bool:
+    def _is_latest(self, alert: AlertRow, sighting: PlacedChange) -> bool:
         """Whether this is the latest sight of the alert; of two of one day, the one that shows more of it."""
         if self.after.date is None or alert.last_date is None:
             return alert.last_date is None
@@ -310,7 +310,7 @@ class _Book:
             return sighting.change.area_m2 > alert.area_m2
         return self.after.date > alert.last_date
 
-    def _update(self, alert: AlertRow, sighting: Sighting, kind: str) -> None:
+    def _update(self, alert: AlertRow, sighting: PlacedChange, kind: str) -> None:
         change = sighting.change
         if change.error is not None and alert.position_error is None:
             # seen from the side: it confirms an alert that was seen from above, and does not make its outline worse
@@ -328,7 +328,7 @@ class _Book:
         alert.position_error = kept_error(change.error)
         alert.changed_at = self.now
 
-    def _observe(self, alert: AlertRow, sighting: Sighting) -> None:
+    def _observe(self, alert: AlertRow, sighting: PlacedChange) -> None:
         change = sighting.change
         self.session.add(
             Observation(
@@ -355,8 +355,8 @@ class _Book:
             alert.first_date = min(alert.first_date or self.after.date, self.after.date)
             alert.last_date = max(alert.last_date or self.after.date, self.after.date)
 
-    def _joined(self, sightings: Sequence[Sighting]) -> Sighting:
-        joined = join_changes([sighting.change for sighting in sightings])
+    def _joined(self, sightings: Sequence[PlacedChange]) -> PlacedChange:
+        joined = merge_changes([sighting.change for sighting in sightings])
         return place_changes(
             self.session,
             [joined],

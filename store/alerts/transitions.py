@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from enforcement.correction import correction_of
 from enforcement.deadlines import deadline, read_calendar
-from enforcement.hash_chain import START, Row, canonical, link, verify
+from enforcement.hash_chain import START, Row, canonical, first_break, link
 from enforcement.states import NotAllowed, StateTable, read_states
 from errors import Reason
 from store.schema.tables import AlertRow, Transition
@@ -31,13 +31,16 @@ class BrokenChain:
     Attributes:
         alert_id: of its row.
         number: of the alert.
-        sequence: the first transition that is missing or changed.
+        sequence: place in the log of the first transition that is missing or changed.
+        difference: as of :class:`enforcement.hash_chain.Break`; ``state``: the states of two transitions, or of the alert
+            and its last transition, do not fit together; ``alert``: the alert itself is missing.
         reason: for people.
     """
 
     alert_id: int
     number: str
     sequence: int
+    difference: str
     reason: str
 
 
@@ -254,22 +257,48 @@ def verify_transitions(session: Session, table: StateTable | None = None) -> lis
     )
     broken: list[BrokenChain] = []
     for (alert_id, number, state), group in groupby(rows, key=lambda row: (row[0], row[1], row[2])):
-        fault = _fault(number, state, [row for row in group if row.sequence is not None], initial)
+        fault = broken_chain(alert_id, number, state, [row for row in group if row.sequence is not None], initial)
         if fault is not None:
-            broken.append(BrokenChain(alert_id, number, *fault))
+            broken.append(fault)
     return broken
 
 
-def _fault(number: str, state: str, log: list[Any], initial: str) -> tuple[int, str] | None:
-    bad = verify(_chained(number, row) for row in log)
+_DIFFERENCES = {
+    "missing": "transition {0} is missing: the next one that is there is number {1}",
+    "number": "transition {0} carries the number {1}: it was renumbered or inserted",
+    "link": "transition {0} does not hold the hash of the one before it: one was changed, removed or inserted there",
+    "content": "transition {0} was changed: its content does not give its hash",
+}
+
+
+def broken_chain(alert_id: int, number: str, state: str, log: Sequence[Any], initial: str) -> BrokenChain | None:
+    """Verify the log of one alert.
+
+    Args:
+        alert_id: of the alert's row.
+        number: of the alert.
+        state: of the alert's row.
+        log: its transitions by sequence, as objects or as rows of a query.
+        initial: the state of an alert that has no transition yet.
+
+    Returns:
+        the first fault; None: the log is as it was written, and ends at the alert's state.
+    """
+
+    def fault(sequence: int, difference: str, reason: str) -> BrokenChain:
+        return BrokenChain(alert_id, number, sequence, difference, reason)
+
+    bad = first_break(_chained(number, row) for row in log)
     if bad is not None:
-        return bad, f"transition {bad} is missing or is not as it was written"
+        return fault(bad.sequence, bad.difference, _DIFFERENCES[bad.difference].format(bad.sequence, bad.found))
     for before, row in pairwise(log):
         if row.from_state != before.to_state:
-            return row.sequence, f"transition {row.sequence} begins at {row.from_state}, not at {before.to_state}"
+            reason = f"transition {row.sequence} begins at {row.from_state}, not at {before.to_state}"
+            return fault(row.sequence, "state", reason)
     last = log[-1].to_state if log else initial
     if state != last:
-        return len(log) + 1, f"the alert is {state}, but its log ends at {last}: a step was removed or never written"
+        reason = f"the alert is {state}, but its log ends at {last}: a step was removed or never written"
+        return fault(len(log) + 1, "state", reason)
     return None
 
 

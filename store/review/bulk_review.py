@@ -14,10 +14,10 @@ from configs.service import ServiceSettings
 from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
 from store.access.rights import Viewer, under
-from store.alerts.locks import holders
+from store.alerts.locks import lock_holders
 from store.alerts.recording import hold_alerts
 from store.review.review_guard import Conflict, check_open
-from store.review.review_transaction import UNDO_WITHIN, Sitting, check_words
+from store.review.review_transaction import UNDO_WITHIN, ReviewTransaction, check_reason
 from store.schema.tables import AlertRow, Transition
 
 MOST_AT_ONCE = 200
@@ -71,9 +71,9 @@ def reject_many(
     reason = reason.strip()
     if not reason:
         raise SettingsError("No reason was given; expected why nothing changed there: greenhouse, shadow, crops …")
-    check_words(reason)
+    check_reason(reason)
     token = secrets.token_hex(8)
-    sitting = Sitting(session, viewer, settings, now)
+    sitting = ReviewTransaction(session, viewer, settings, now)
     evidence = {"verdict": "false", "reason": reason, "together": token}
 
     def reject(alert: AlertRow) -> None:
@@ -101,7 +101,7 @@ def undo_many(
             :data:`store.review.review_transaction.UNDO_WITHIN`.
     """
     numbers = _rejected_together(session, viewer, which, now) if isinstance(which, str) else which
-    sitting = Sitting(session, viewer, settings, now)
+    sitting = ReviewTransaction(session, viewer, settings, now)
 
     def take_back(alert: AlertRow) -> None:
         if read_states().means(alert.state) == "gone":
@@ -135,7 +135,7 @@ def _each(
     )
     alerts = {alert.number: alert for alert in rows}
     skipped = {number: "there is no such alert" for number in wanted if number not in alerts}
-    locks = holders(session, [alert.id for alert in alerts.values()], now)
+    locks = lock_holders(session, [alert.id for alert in alerts.values()], now)
     done = []
     for number, alert in alerts.items():
         try:

@@ -21,23 +21,23 @@ from store.access.rights import Viewer
 from store.alerts.locks import Lock, lock_holder, release_lock, renew_lock, take_lock
 from store.review.bulk_review import Rejected, Undone, reject_many, undo_many
 from store.review.review_guard import Conflict, hold_for_review
-from store.review.review_statistics import DayFigures, figures_of_day
-from store.review.review_transaction import UNDO_WITHIN, Sitting, check_words
+from store.review.review_statistics import DayStatistics, day_statistics
+from store.review.review_transaction import UNDO_WITHIN, ReviewTransaction, check_reason
 from store.review.split_merge import merge, split, split_at_gaps, split_by_line
 from store.review.undo import undo
 from store.schema.tables import AlertRow
-from store.schema.user_tables import Person
+from store.schema.user_tables import User
 
 __all__ = [
     "UNDO_WITHIN",
     "Conflict",
-    "DayFigures",
+    "DayStatistics",
     "Lock",
     "Rejected",
     "Undone",
     "Verdict",
     "assign",
-    "figures_of_day",
+    "day_statistics",
     "judge",
     "lock_holder",
     "merge",
@@ -46,7 +46,7 @@ __all__ = [
     "release_lock",
     "renew_lock",
     "set_change_type",
-    "set_kind_type",
+    "set_kind_and_type",
     "split",
     "split_at_gaps",
     "split_by_line",
@@ -105,9 +105,9 @@ def judge(
     if reason.strip():
         evidence["reason"] = reason.strip()
     if works:
-        check_words(works)
+        check_reason(works)
         evidence["works"] = works
-    sitting = Sitting(session, viewer, settings, now)
+    sitting = ReviewTransaction(session, viewer, settings, now)
     sitting.step(alert, states, reason.strip(), evidence)
     sitting.end()
     return alert
@@ -135,7 +135,7 @@ def move(
     if to_state in states.states and states.means(to_state) == "gone":
         raise NotAllowed(f"An alert becomes {to_state} by saying into which others; use merge or split.")
     [alert] = hold_for_review(session, [alert], viewer, now, version)
-    sitting = Sitting(session, viewer, settings, now)
+    sitting = ReviewTransaction(session, viewer, settings, now)
     sitting.step(alert, [to_state], why.strip(), evidence or {})
     sitting.end()
     return alert
@@ -150,7 +150,7 @@ def assign(session: Session, alert: AlertRow, viewer: Viewer, login: str, now: d
     """
     [alert] = hold_for_review(session, [alert], viewer, now)
     if login:
-        code = session.scalar(select(Person.code).where(Person.login == login, Person.active))
+        code = session.scalar(select(User.code).where(User.login == login, User.active))
         if code is None or not alert.grid_code.startswith(code):
             raise NotAllowed(
                 f"{alert.number} cannot be given to {login!r}: expected an active person under whose code "
@@ -170,10 +170,10 @@ def set_change_type(session: Session, alert: AlertRow, viewer: Viewer, change_ty
     Raises:
         TubanError: as :func:`judge`; :class:`errors.SettingsError` when there is no such type, or of another kind.
     """
-    return set_kind_type(session, alert, viewer, alert.kind, change_type, now)
+    return set_kind_and_type(session, alert, viewer, alert.kind, change_type, now)
 
 
-def set_kind_type(
+def set_kind_and_type(
     session: Session, alert: AlertRow, viewer: Viewer, kind: str, change_type: str, now: dt.datetime
 ) -> AlertRow:
     """Set kind and official type of an alert together, when the scan took it for something else.

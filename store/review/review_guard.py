@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from enforcement.states import NotAllowed
 from errors import TubanError
 from store.access.rights import Viewer, may_see
-from store.alerts.locks import Lock, holders
+from store.alerts.locks import Lock, lock_holders
 from store.alerts.recording import hold_alerts
 from store.schema.tables import AlertRow
 
@@ -59,7 +59,7 @@ def hold_for_review(
                 "alert.changed",
                 alert=alert.number,
             )
-    locks = holders(session, list(held), now)
+    locks = lock_holders(session, list(held), now)
     for alert in held.values():
         check_open(alert, locks.get(alert.id), viewer)
     return [held[alert.id] for alert in alerts]

@@ -23,7 +23,7 @@ PAUSE = dt.timedelta(minutes=5)
 """Who judged nothing for so long did something else."""
 
 
-class DayFigures(NamedTuple):
+class DayStatistics(NamedTuple):
     """Alerts judged on the day, what was taken back left out; alerts that wait; judged per hour at work, 0: not known."""
 
     done: int
@@ -31,9 +31,9 @@ class DayFigures(NamedTuple):
     per_hour: float
 
 
-def figures_of_day(
+def day_statistics(
     session: Session, viewer: Viewer, login: str | None, day: dt.date, zone: dt.tzinfo = dt.UTC
-) -> DayFigures:
+) -> DayStatistics:
     """Count the judgements of a local day.
 
     Args:
@@ -59,7 +59,7 @@ def figures_of_day(
         elif "undoes" in row.evidence:
             for sequence in range(row.evidence["undoes"], row.sequence):
                 judged.pop((row.alert_id, sequence), None)
-    return DayFigures(len(judged), _left(session, viewer), _per_hour(sorted(judged.values())))
+    return DayStatistics(len(judged), _left(session, viewer), _per_hour(sorted(judged.values())))
 
 
 def _left(session: Session, viewer: Viewer) -> int:

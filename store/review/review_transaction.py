@@ -28,7 +28,7 @@ from store.schema.tables import AlertRow
 UNDO_WITHIN = dt.timedelta(minutes=10)
 """How long a person may take back what they decided last."""
 
-LONGEST_WHY = 2000
+MAX_REASON_LENGTH = 2000
 
 _GIVEN_OUT = ("published", "dispatched")
 _KINDS: dict[str, EventKind] = {"returned": "tuban.alert.returned", "suppressed": "tuban.alert.suppressed"}
@@ -36,7 +36,7 @@ _CHANGED: EventKind = "tuban.alert.state_changed"
 
 
 @dataclass
-class Sitting:
+class ReviewTransaction:
     """Decisions of one transaction on alerts that are held (:func:`store.review.review_guard.hold_for_review`). End it last.
 
     Attributes:
@@ -74,7 +74,7 @@ class Sitting:
             TubanError: :class:`enforcement.states.NotAllowed` by the table; :class:`errors.SettingsError`, when ``why``
                 cannot be kept.
         """
-        check_words(why)
+        check_reason(why)
         told = not alert.over_cap
         over = read_states().means(alert.state) not in ("open", "correcting")
         # where it was among the alerts of its week, to be put back there
@@ -152,16 +152,16 @@ class Sitting:
             self._events.append((alert, kind or _KINDS.get(alert.state, _CHANGED)))
 
 
-def check_words(text: str) -> None:
+def check_reason(text: str) -> None:
     """Refuse what cannot be kept as a reason.
 
     Raises:
         SettingsError: it is too long, or holds a sign that PostgreSQL cannot keep.
     """
-    if len(text) > LONGEST_WHY or "\x00" in text:
+    if len(text) > MAX_REASON_LENGTH or "\x00" in text:
         raise SettingsError(
-            f"The reason has {len(text)} letters; expected at most {LONGEST_WHY}, and none of them null.",
+            f"The reason has {len(text)} letters; expected at most {MAX_REASON_LENGTH}, and none of them null.",
             "why.too_long",
             letters=len(text),
-            most=LONGEST_WHY,
+            most=MAX_REASON_LENGTH,
         )

@@ -24,19 +24,19 @@ from enforcement.overlap_ratio import area_m2, sound
 from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
 from store.access.rights import Viewer
-from store.alerts.sightings import SeenChange, Sighting, place_changes
+from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
 from store.review.review_guard import hold_for_review
-from store.review.review_transaction import Sitting
+from store.review.review_transaction import ReviewTransaction
 from store.schema.counters import next_number
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Observation
 
-LEAST_COVERED = 0.95
+MIN_COVERED_SHARE = 0.95
 """Share of an alert that its parts must cover together."""
 
-MOST_PARTS = 50
+MAX_PARTS = 50
 
-INTO_WAS = "into_was"
+INTO_SNAPSHOT = "into_was"
 """In the evidence of a merged alert's step: the alert that stayed as it was before, with one of those that ended."""
 
 _KEPT = ("area_m2", "score", "overlaps", "legal_weight", "rank", "over_cap")
@@ -98,7 +98,7 @@ def split(
     """
     [alert] = hold_for_review(session, [alert], viewer, now, version)
     _check_parts(alert.outline, parts)
-    sitting = Sitting(session, viewer, settings, now)
+    sitting = ReviewTransaction(session, viewer, settings, now)
     placed = place_changes(
         session,
         [_as_change(alert, number, part) for number, part in enumerate(parts, 1)],
@@ -150,10 +150,10 @@ def merge(
     into, *others = hold_for_review(session, [into, *others], viewer, now)
     if into.state not in read_states().open:
         raise NotAllowed(f"Nothing can be merged into {into.number}, which is {into.state}: nobody works on it.")
-    sitting = Sitting(session, viewer, settings, now)
+    sitting = ReviewTransaction(session, viewer, settings, now)
     was = _as_it_is(into)
     for number, alert in enumerate(others):
-        evidence = {"into": into.number} | ({INTO_WAS: was} if number == 0 else {})
+        evidence = {"into": into.number} | ({INTO_SNAPSHOT: was} if number == 0 else {})
         sitting.step(alert, ["merged"], why.strip(), evidence)
     outline = shapely.union_all([sound(alert.outline) for alert in (into, *others)])
     [sighting] = place_changes(
@@ -185,8 +185,8 @@ def _as_it_is(alert: AlertRow) -> dict[str, Any]:
     return {"outline": alert.outline.wkb_hex, **{name: getattr(alert, name) for name in _KEPT}, **days}
 
 
-def as_it_was(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns of the alert that stayed, from what a step keeps under :data:`INTO_WAS`."""
+def restored_columns(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of the alert that stayed, from what a step keeps under :data:`INTO_SNAPSHOT`."""
     days = {name: dt.date.fromisoformat(kept[name]) if kept[name] else None for name in _KEPT_DAYS}
     return {**bounds_of(shapely.from_wkb(kept["outline"])), **{name: kept[name] for name in _KEPT}, **days}
 
@@ -197,12 +197,12 @@ def _polygons(outline: BaseGeometry) -> list[Polygon]:
 
 def _check_parts(outline: BaseGeometry, parts: Sequence[BaseGeometry]) -> None:
     whole = sound(outline)
-    if not 2 <= len(parts) <= MOST_PARTS:
+    if not 2 <= len(parts) <= MAX_PARTS:
         raise SettingsError(
-            f"{len(parts)} parts were given; expected 2 to {MOST_PARTS}.",
+            f"{len(parts)} parts were given; expected 2 to {MAX_PARTS}.",
             "split.parts",
             parts=len(parts),
-            most=MOST_PARTS,
+            most=MAX_PARTS,
         )
     for number, part in enumerate(parts, 1):
         if part.geom_type not in ("Polygon", "MultiPolygon") or part.is_empty or not part.is_valid or part.area <= 0:
@@ -217,20 +217,20 @@ def _check_parts(outline: BaseGeometry, parts: Sequence[BaseGeometry]) -> None:
     if sum(part.area for part in parts) - together.area > 0.01 * whole.area:
         raise SettingsError("The parts lie on each other; expected parts beside each other.")
     share = together.intersection(whole).area / whole.area
-    if share < LEAST_COVERED:
+    if share < MIN_COVERED_SHARE:
         raise SettingsError(
-            f"The parts cover {share:.0%} of the alert; expected {LEAST_COVERED:.0%} or more, so that nothing is lost."
+            f"The parts cover {share:.0%} of the alert; expected {MIN_COVERED_SHARE:.0%} or more, so that nothing is lost."
         )
 
 
-def _as_change(alert: AlertRow, number: int, outline: BaseGeometry) -> SeenChange:
+def _as_change(alert: AlertRow, number: int, outline: BaseGeometry) -> DetectedChange:
     """An outline that a person drew, to be placed as if a scan had seen it."""
     detected = {"crs": CRS, "wkt": shapely.to_wkt(outline, rounding_precision=8)}
     area = round(area_m2(outline), 2)
-    return SeenChange(number, alert.kind, alert.score, area, outline, detected, dict(alert.evidence))
+    return DetectedChange(number, alert.kind, alert.score, area, outline, detected, dict(alert.evidence))
 
 
-def _part_of(session: Session, alert: AlertRow, sighting: Sighting, sitting: Sitting) -> AlertRow:
+def _part_of(session: Session, alert: AlertRow, sighting: PlacedChange, sitting: ReviewTransaction) -> AlertRow:
     change, place = sighting.change, sighting.placement
     county = place.county_code or alert.number[:COUNTY_DIGITS]
     running = next_number(session, f"alert:{county}:{alert.source}:{sitting.today:%Y%m}")

@@ -18,8 +18,8 @@ from errors import Reason
 from store.access.rights import Viewer
 from store.alerts.transitions import steps_of
 from store.review.review_guard import hold_for_review
-from store.review.review_transaction import UNDO_WITHIN, Sitting
-from store.review.split_merge import INTO_WAS, as_it_was
+from store.review.review_transaction import UNDO_WITHIN, ReviewTransaction
+from store.review.split_merge import INTO_SNAPSHOT, restored_columns
 from store.schema.tables import AlertRow, Observation, Transition
 
 
@@ -44,7 +44,7 @@ def undo(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetime, se
         TubanError: :class:`enforcement.states.NotAllowed`, :class:`store.review.review_guard.Conflict`.
     """
     [alert] = hold_for_review(session, [alert], viewer, now)
-    sitting = Sitting(session, viewer, settings, now)
+    sitting = ReviewTransaction(session, viewer, settings, now)
     standing = _standing(steps_of(session, alert))
     last = standing[-1] if standing else None
     merged = _merged_into(session, alert, viewer, now)
@@ -65,7 +65,7 @@ def undo(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetime, se
     return alert
 
 
-def _unsplit(sitting: Sitting, alert: AlertRow, step: Transition) -> None:
+def _unsplit(sitting: ReviewTransaction, alert: AlertRow, step: Transition) -> None:
     session = sitting.session
     parts = _alerts(session, step.evidence["into"])
     alert, *parts = hold_for_review(session, [alert, *parts], sitting.viewer, sitting.now)
@@ -77,18 +77,18 @@ def _unsplit(sitting: Sitting, alert: AlertRow, step: Transition) -> None:
         sitting.step(part, ["merged"], why, {"into": alert.number, "undoes": 1})
 
 
-def _unmerge(sitting: Sitting, into: AlertRow, step: Transition) -> None:
+def _unmerge(sitting: ReviewTransaction, into: AlertRow, step: Transition) -> None:
     session = sitting.session
     ended = _steps_into(session, into.number, Transition.at == step.at, Transition.who == step.who)
     into, *others = hold_for_review(session, [into, *(alert for alert, _ in ended)], sitting.viewer, sitting.now)
     _check_untouched(session, into, step)
-    was = next((row.evidence[INTO_WAS] for _, row in ended if INTO_WAS in row.evidence), None)
+    was = next((row.evidence[INTO_SNAPSHOT] for _, row in ended if INTO_SNAPSHOT in row.evidence), None)
     if was is None:
         raise NotAllowed(f"How {into.number} was before the merging was not kept.", "alert.not_kept", alert=into.number)
     for other in others:
         sitting.undo(other)
     sitting.tell(into)  # to who was told of it as it is now, even if it exceeds the share of its week again
-    for name, value in as_it_was(was).items():
+    for name, value in restored_columns(was).items():
         setattr(into, name, value)
     into.changed_at = sitting.now
 

@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
-from store.schema.camera_tables import CameraRow as CameraRow  # where these tables are known, all others are
+from store.schema.audit_tables import AuditRow as AuditRow  # where these tables are known, all others are
+from store.schema.camera_tables import CameraRow as CameraRow  # as above
 from store.schema.table_base import Base as Base
 from store.schema.table_base import Bounded as Bounded
 from store.schema.table_base import Numbered
-from store.schema.user_tables import Person as Person  # locks name them
+from store.schema.user_tables import User as User  # locks name them
 
 
 class Area(Numbered, Bounded, Base):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from store.schema.table_base import Base, Numbered
 
 
-class Person(Numbered, Base):
+class User(Numbered, Base):
     """Somebody who signs in. What they may see and do is decided by their role and their administrative code."""
 
     __tablename__ = "people"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.access.rights import Viewer
-from store.alerts.alert_columns import DAY_COLUMNS, NO_DAY, WORD_COLUMNS, AlertColumns, Mask, as_stored
+from store.alerts.alert_columns import DAY_COLUMNS, NO_DAY, WORD_COLUMNS, AlertColumns, Mask, to_column_value
 from store.search.alert_conditions import Comparison, Operator, under_code
 from store.search.alert_filter import AlertFilter, Sort
 from store.search.alert_order import ORDERS
@@ -84,7 +84,7 @@ def _matches(alerts: AlertColumns, comparison: Comparison) -> Mask:
     if name == "number":  # of words that are all different
         word_test = _WORD_TESTS[comparison.operator]
         return np.fromiter((word_test(word, value) for word in column), np.bool_, len(column))
-    mask: Mask = _NUMBER_TESTS[comparison.operator](column, as_stored(value))
+    mask: Mask = _NUMBER_TESTS[comparison.operator](column, to_column_value(value))
     return mask & (column != NO_DAY) if name in DAY_COLUMNS else mask
 
 

@@ -194,7 +194,7 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def day_of(text: str) -> dt.date:
+def parse_day(text: str) -> dt.date:
     """Read a day like ``2026-11-20``.
 
     Raises:
@@ -216,7 +216,7 @@ def _yes_or_no(text: str) -> bool:
     return known[text.lower()]
 
 
-def bbox_of(text: str) -> Box:
+def parse_bbox(text: str) -> Box:
     """Read ``west,south,east,north`` in degrees.
 
     Raises:
@@ -256,15 +256,15 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "min_score": _number(0, 1),
     "min_area_m2": _number(0),
     "max_area_m2": _number(0),
-    "since": day_of,
-    "until": day_of,
-    "created_since": day_of,
-    "created_until": day_of,
-    "overdue_on": day_of,
+    "since": parse_day,
+    "until": parse_day,
+    "created_since": parse_day,
+    "created_until": parse_day,
+    "overdue_on": parse_day,
     "sources_at_least": _whole,
     "assignee": _short(100),
     "over_cap": _yes_or_no,
-    "bbox": bbox_of,
+    "bbox": parse_bbox,
     "text": _short(40),
     "sort": _sort,
 }

@@ -101,14 +101,14 @@ def beyond(sort: Sort, place: Sequence[Any], backwards: bool = False) -> Iterato
             yield Stretch(and_(*same, condition), order)
 
 
-def cursor_of(sort: Sort, place: Sequence[Any]) -> str:
+def encode_cursor(sort: Sort, place: Sequence[Any]) -> str:
     """A place in a list as a short opaque text."""
     told = [value.isoformat() if isinstance(value, dt.date) else value for value in place]
     return base64.urlsafe_b64encode(json.dumps([sort, *told]).encode()).decode().rstrip("=")
 
 
-def place_of(sort: Sort, cursor: str) -> list[Any]:
-    """Read :func:`cursor_of`.
+def decode_cursor(sort: Sort, cursor: str) -> list[Any]:
+    """Read :func:`encode_cursor`.
 
     Raises:
         SettingsError: it is none, or of another order.

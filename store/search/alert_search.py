@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer, may_see, under
 from store.alerts.alert_columns import all_alerts
-from store.alerts.locks import holders
+from store.alerts.locks import lock_holders
 from store.areas.areas import area_names
 from store.schema.tables import AlertRow
 from store.search.alert_counts import asked, beside, keys_of, theirs
-from store.search.alert_filter import PARAMETERS, SORTS, AlertFilter, Box, Sort, bbox_of
+from store.search.alert_filter import PARAMETERS, SORTS, AlertFilter, Box, Sort, parse_bbox
 from store.search.alert_map import AlertOutline, MapCluster, MapPoint, alert_outlines, alerts_on_map
-from store.search.alert_order import ORDERS, beyond, cursor_of, place_of, whole
+from store.search.alert_order import ORDERS, beyond, decode_cursor, encode_cursor, whole
 
 __all__ = [
     "PARAMETERS",
@@ -41,11 +41,11 @@ __all__ = [
     "alert_by_number",
     "alert_outlines",
     "alerts_on_map",
-    "bbox_of",
     "count_alerts",
     "facets",
+    "find_list_item",
     "neighbours",
-    "row_of",
+    "parse_bbox",
     "search_alerts",
 ]
 
@@ -173,7 +173,7 @@ def search_alerts(
     """
     where = [under(AlertRow.grid_code, viewer), *filter.conditions(session)]
     found: list[Any] = []
-    for part in beyond(filter.sort, place_of(filter.sort, after)) if after else [whole(filter.sort)]:
+    for part in beyond(filter.sort, decode_cursor(filter.sort, after)) if after else [whole(filter.sort)]:
         query = select(*_FIELDS).where(*where, part.condition).order_by(*part.order)
         found += session.execute(query.limit(limit + 1 - len(found)))
         if len(found) > limit:
@@ -181,7 +181,7 @@ def search_alerts(
     rows = _rows(session, found[:limit], now or dt.datetime.now(dt.UTC))
     last = found[limit - 1] if len(found) > limit else None
     place = [getattr(last, key.column.key) for key in ORDERS[filter.sort]] if last is not None else []
-    return AlertPage(rows, cursor_of(filter.sort, place) if last is not None else None)
+    return AlertPage(rows, encode_cursor(filter.sort, place) if last is not None else None)
 
 
 def count_alerts(session: Session, viewer: Viewer, filter: AlertFilter, most: int = 10_000) -> int:  # noqa: A002
@@ -224,7 +224,7 @@ def neighbours(session: Session, viewer: Viewer, filter: AlertFilter, number: st
     return Neighbours(ends[0], ends[1], so_many + 1)
 
 
-def row_of(session: Session, viewer: Viewer, number: str, now: dt.datetime) -> AlertListItem | None:
+def find_list_item(session: Session, viewer: Viewer, number: str, now: dt.datetime) -> AlertListItem | None:
     """One alert as a list shows it; None: there is none, or it is not theirs."""
     own = select(*_FIELDS).where(AlertRow.number == number, under(AlertRow.grid_code, viewer))
     return next(iter(_rows(session, session.execute(own).all(), now)), None)
@@ -239,7 +239,7 @@ def alert_by_number(session: Session, viewer: Viewer, number: str) -> AlertRow |
 def _rows(session: Session, found: Sequence[Any], now: dt.datetime) -> tuple[AlertListItem, ...]:
     # names and locks for the page alone: joined, they would be looked up for all alerts that the order passes by
     names = area_names(session, {row.grid_code for row in found})
-    locks = holders(session, [row.id for row in found], now)
+    locks = lock_holders(session, [row.id for row in found], now)
     rows = []
     for row in found:
         values = row._asdict()

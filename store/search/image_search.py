@@ -14,7 +14,7 @@ from store.access.rights import Viewer, begins, may_see, under
 from store.schema.tables import Night, Scan, SceneRow, Uncompared
 from store.search.alert_filter import Box
 
-GREATEST_ID = 2**63
+MAX_ID = 2**63
 """From here on no database has a row; asked for one, some fail."""
 
 
@@ -83,9 +83,9 @@ def count_scenes(session: Session, viewer: Viewer, filter: SceneFilter) -> int: 
     return session.scalar(select(func.count()).select_from(SceneRow).where(*where)) or 0
 
 
-def scene_seen(session: Session, viewer: Viewer, scene_id: int) -> SceneRow | None:
+def visible_scene(session: Session, viewer: Viewer, scene_id: int) -> SceneRow | None:
     """The scene, with its footprint; None: there is none, or it is not theirs."""
-    scene = session.get(SceneRow, scene_id) if 0 < scene_id < GREATEST_ID else None
+    scene = session.get(SceneRow, scene_id) if 0 < scene_id < MAX_ID else None
     return scene if scene is not None and may_see(viewer, scene.area_code) else None
 
 
@@ -144,7 +144,7 @@ def search_scans(
 
 
 @dataclass(frozen=True)
-class NightSeen:
+class NightTotals:
     """A night, and what it came to on the viewer's ground.
 
     Attributes:
@@ -162,7 +162,7 @@ class NightSeen:
 
 def search_nights(
     session: Session, viewer: Viewer, *, limit: int, before: dt.date | None = None
-) -> tuple[list[NightSeen], dt.date | None]:
+) -> tuple[list[NightTotals], dt.date | None]:
     """Return a page of nights, the newest first, and the day before which the next one begins (None: the last)."""
     query = select(Night).order_by(Night.day.desc()).limit(limit + 1)
     nights = list(session.scalars(query.where(Night.day < before) if before is not None else query))
@@ -183,7 +183,7 @@ def search_nights(
         .group_by(Uncompared.night_id)
     )
     missed = {night_id: float(area) for night_id, area in session.execute(ground)}
-    seen = [NightSeen(night, *counted[night.id], missed.get(night.id, 0.0)) for night in shown]
+    seen = [NightTotals(night, *counted[night.id], missed.get(night.id, 0.0)) for night in shown]
     return seen, shown[-1].day if more else None
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from store.access.rights import Viewer, under
 from store.schema.outlines import near
 from store.schema.tables import AlertRow, Area, Observation, Scan, SceneRow
-from store.schema.user_tables import Person
+from store.schema.user_tables import User
 
 MOST_AREAS = 40
 """Outlines on the small map: more would be a blot."""
@@ -22,7 +22,7 @@ _EXACT = 4e-5  # degrees, four metres: not seen on a map of a village
 
 
 @dataclass(frozen=True)
-class SeenImage:
+class SightImage:
     """One of the two images of a sight: day, source, ground sample distance in metres, name of the file."""
 
     date: dt.date | None
@@ -41,8 +41,8 @@ class AlertSight:
         residual_m, residual_px: median remaining shift between the images; None: not known.
     """
 
-    before: SeenImage
-    after: SeenImage
+    before: SightImage
+    after: SightImage
     kind: str
     score: float
     area_m2: float
@@ -61,7 +61,7 @@ class AreaShape:
 
 
 @dataclass(frozen=True)
-class Colleague:
+class AssignableUser:
     """Somebody under whose code an alert lies."""
 
     login: str
@@ -69,7 +69,7 @@ class Colleague:
     role: str
 
 
-def sights_of(session: Session, alert: AlertRow) -> list[AlertSight]:
+def alert_sights(session: Session, alert: AlertRow) -> list[AlertSight]:
     """Everything that was seen of an alert, in the order in which it was found."""
     earlier, later = aliased(SceneRow), aliased(SceneRow)
     image = [(scene.date, scene.source, scene.gsd_m, scene.name) for scene in (earlier, later)]
@@ -85,7 +85,7 @@ def sights_of(session: Session, alert: AlertRow) -> list[AlertSight]:
     for kind, score, area_m2, result, *images in rows:
         alignment = result.get("alignment") or {}
         residual = alignment.get("residual_m"), alignment.get("residual_px")
-        sights.append(AlertSight(SeenImage(*images[:4]), SeenImage(*images[4:]), kind, score, area_m2, *residual))
+        sights.append(AlertSight(SightImage(*images[:4]), SightImage(*images[4:]), kind, score, area_m2, *residual))
     return sights
 
 
@@ -99,17 +99,17 @@ def areas_around(session: Session, viewer: Viewer, alert: AlertRow) -> list[Area
     return [AreaShape(row.code, row.name, row.level, row.outline.simplify(_EXACT)) for row in rows]
 
 
-def colleagues(session: Session, alert: AlertRow) -> list[Colleague]:
+def assignable_users(session: Session, alert: AlertRow) -> list[AssignableUser]:
     """Who an alert can be given to: active people under whose code it lies, those nearest to the ground first."""
     reached = [alert.grid_code[:digits] for digits in range(len(alert.grid_code) + 1)]
     rows = session.execute(
-        select(Person.login, Person.name, Person.role, Person.code).where(Person.active, Person.code.in_(reached))
+        select(User.login, User.name, User.role, User.code).where(User.active, User.code.in_(reached))
     )
     people = sorted(rows, key=lambda row: (-len(row.code), row.login))
-    return [Colleague(row.login, row.name or row.login, row.role) for row in people]
+    return [AssignableUser(row.login, row.name or row.login, row.role) for row in people]
 
 
-def names_of(session: Session, logins: Collection[str]) -> dict[str, str]:
+def user_names(session: Session, logins: Collection[str]) -> dict[str, str]:
     """Login → name, of people that there are."""
-    rows = session.execute(select(Person.login, Person.name).where(Person.login.in_(logins)))
+    rows = session.execute(select(User.login, User.name).where(User.login.in_(logins)))
     return {login: name or login for login, name in rows}

@@ -33,7 +33,7 @@ class BatchProgress(NamedTuple):
         )
 
 
-def batches_seen(
+def visible_batches(
     session: Session, viewer: Viewer, *, before_id: int | None = None, limit: int = 50
 ) -> list[tuple[Batch, dict[str, int]]]:
     """Batches of the viewer's ground, the newest first, each with how many of its files are in which state.
@@ -52,7 +52,7 @@ def batches_seen(
     return [(batch, counts[batch.id]) for batch in batches]
 
 
-def batch_seen(
+def visible_batch(
     session: Session, viewer: Viewer, batch_id: int, *, state: str = "", skip: int = 0, limit: int | None = None
 ) -> BatchReport | None:
     """How a batch stands; None: there is none, or it is not the viewer's. Of another area's scene nothing is told.
@@ -89,7 +89,7 @@ def scenes_of_batch(session: Session, viewer: Viewer, batch_id: int) -> Sequence
     return session.scalars(query).all()
 
 
-def uploaded_batch(session: Session, viewer: Viewer, batch_id: int) -> Batch | None:
+def open_upload_batch(session: Session, viewer: Viewer, batch_id: int) -> Batch | None:
     """A batch that this very person uploads and may still add to; None: there is none."""
     batch = session.get(Batch, batch_id)
     if batch is None or batch.origin != "upload" or batch.created_by != viewer.login:

@@ -14,14 +14,14 @@ from store.scans.nights import last_nights, summary_of, summary_of_part
 from store.schema.tables import Night, Scan, SceneRow, Uncompared
 
 
-class SeenNight(NamedTuple):
+class NightView(NamedTuple):
     """A night with its summary, as :func:`store.scans.nights.summary_of` tells it, of the viewer's own ground."""
 
     night: Night
     summary: dict[str, Any]
 
 
-class SeenGap(NamedTuple):
+class NightGap(NamedTuple):
     """Ground that was not compared."""
 
     scene_id: int
@@ -32,7 +32,7 @@ class SeenGap(NamedTuple):
     bounds: tuple[float, float, float, float]
 
 
-class SeenScan(NamedTuple):
+class NightScan(NamedTuple):
     """A scan of a night."""
 
     scan: Scan
@@ -40,19 +40,19 @@ class SeenScan(NamedTuple):
     after: SceneRow
 
 
-def nights_seen(session: Session, viewer: Viewer, limit: int) -> list[SeenNight]:
+def visible_nights(session: Session, viewer: Viewer, limit: int) -> list[NightView]:
     """The last nights, the newest first, each with what it came to under the viewer's code."""
     nights = last_nights(session, limit)
-    return [SeenNight(night, _summary(session, viewer, night)) for night in nights]
+    return [NightView(night, _summary(session, viewer, night)) for night in nights]
 
 
-def night_of(session: Session, viewer: Viewer, day: dt.date) -> SeenNight | None:
+def visible_night(session: Session, viewer: Viewer, day: dt.date) -> NightView | None:
     """The night of a local day; None: none was planned."""
     night = session.scalar(select(Night).where(Night.day == day))
-    return SeenNight(night, _summary(session, viewer, night)) if night is not None else None
+    return NightView(night, _summary(session, viewer, night)) if night is not None else None
 
 
-def gaps_of(session: Session, viewer: Viewer, night_id: int, limit: int) -> list[SeenGap]:
+def night_gaps(session: Session, viewer: Viewer, night_id: int, limit: int) -> list[NightGap]:
     """Ground of theirs that a night could not compare, the largest first."""
     query = (
         select(Uncompared, SceneRow.name, SceneRow.date)
@@ -62,7 +62,7 @@ def gaps_of(session: Session, viewer: Viewer, night_id: int, limit: int) -> list
         .limit(limit)
     )
     return [
-        SeenGap(
+        NightGap(
             gap.scene_id,
             name,
             date,
@@ -74,7 +74,7 @@ def gaps_of(session: Session, viewer: Viewer, night_id: int, limit: int) -> list
     ]
 
 
-def scans_of(session: Session, viewer: Viewer, night_id: int, limit: int) -> list[SeenScan]:
+def night_scans(session: Session, viewer: Viewer, night_id: int, limit: int) -> list[NightScan]:
     """Scans of theirs of a night, in the order in which they were planned."""
     before, after = aliased(SceneRow), aliased(SceneRow)
     query = (
@@ -85,7 +85,7 @@ def scans_of(session: Session, viewer: Viewer, night_id: int, limit: int) -> lis
         .order_by(Scan.id)
         .limit(limit)
     )
-    return [SeenScan(*row) for row in session.execute(query)]
+    return [NightScan(*row) for row in session.execute(query)]
 
 
 def _summary(session: Session, viewer: Viewer, night: Night) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from store.access.rights import Viewer, under
 from store.schema.tables import Batch, BatchFile, PhotoRow
 
 
-class SeenPhoto(NamedTuple):
+class PhotoView(NamedTuple):
     """A photo as a person sees it.
 
     Attributes:
@@ -40,7 +40,7 @@ class SeenPhoto(NamedTuple):
     outline: BaseGeometry
 
 
-def photos_of_batch(session: Session, viewer: Viewer, batch_id: int) -> list[SeenPhoto]:
+def photos_of_batch(session: Session, viewer: Viewer, batch_id: int) -> list[PhotoView]:
     """Photos of a batch of the viewer's ground, in the order in which they were received."""
     rows = session.execute(
         select(BatchFile, PhotoRow)
@@ -50,7 +50,7 @@ def photos_of_batch(session: Session, viewer: Viewer, batch_id: int) -> list[See
         .order_by(BatchFile.id)
     )
     return [
-        SeenPhoto(
+        PhotoView(
             file.id,
             file.name,
             file.state,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from store.alerts.audit import AuditStatistics, last_audit
 from store.cameras.cameras import all_cameras
 from store.cameras.captures import last_captures
 from store.jobs.processes import processes
@@ -24,7 +25,7 @@ ALIVE_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class ScanFigures:
+class ScanStatistics:
     """What was scanned lately.
 
     Attributes:
@@ -53,7 +54,7 @@ class ScanFigures:
 
 
 @dataclass(frozen=True)
-class TargetFigures:
+class TargetStatistics:
     """How deliveries to one target stand.
 
     Attributes:
@@ -72,7 +73,7 @@ class TargetFigures:
 
 
 @dataclass(frozen=True)
-class NightFigures:
+class NightStatistics:
     """The last night: its local day, its state (planning, scanning, done) and when it began and ended."""
 
     day: dt.date
@@ -82,7 +83,7 @@ class NightFigures:
 
 
 @dataclass(frozen=True)
-class CameraFigures:
+class CameraStatistics:
     """How one camera is doing: its state since a moment, why, and when it was captured last."""
 
     name: str
@@ -93,7 +94,7 @@ class CameraFigures:
 
 
 @dataclass(frozen=True)
-class Figures:
+class ServiceStatistics:
     """Everything that is counted.
 
     Attributes:
@@ -107,21 +108,23 @@ class Figures:
         processes: seen lately, by part.
         night: the last one.
         cameras: those that are in use, by name.
+        audit: the last one of all alerts' logs.
     """
 
     queues: tuple[QueueFigures, ...]
     jobs: dict[tuple[str, str], int]
     scans: dict[str, int]
-    lately: ScanFigures
+    lately: ScanStatistics
     files: dict[str, int]
     alerts: dict[tuple[str, str], int]
-    targets: tuple[TargetFigures, ...]
+    targets: tuple[TargetStatistics, ...]
     processes: dict[str, int]
-    night: NightFigures | None
-    cameras: tuple[CameraFigures, ...] = ()
+    night: NightStatistics | None
+    cameras: tuple[CameraStatistics, ...] = ()
+    audit: AuditStatistics | None = None
 
 
-def read_figures(session: Session, now: dt.datetime, alive_seconds: float = ALIVE_SECONDS) -> Figures:
+def read_statistics(session: Session, now: dt.datetime, alive_seconds: float = ALIVE_SECONDS) -> ServiceStatistics:
     """Count everything.
 
     Args:
@@ -129,7 +132,7 @@ def read_figures(session: Session, now: dt.datetime, alive_seconds: float = ALIV
         now: the moment.
         alive_seconds: a process that was not seen for so long is not counted.
     """
-    return Figures(
+    return ServiceStatistics(
         queues=tuple(queue_figures(session, now)),
         jobs={
             (kind, state): count
@@ -138,7 +141,7 @@ def read_figures(session: Session, now: dt.datetime, alive_seconds: float = ALIV
             )
         },
         scans=_by_state(session, Scan.state),
-        lately=scan_figures(session, now),
+        lately=scan_statistics(session, now),
         files=_by_state(session, BatchFile.state),
         alerts={
             (state, kind): count
@@ -146,19 +149,20 @@ def read_figures(session: Session, now: dt.datetime, alive_seconds: float = ALIV
                 select(AlertRow.state, AlertRow.kind, func.count()).group_by(AlertRow.state, AlertRow.kind)
             )
         },
-        targets=target_figures(session, now),
+        targets=target_statistics(session, now),
         processes=Counter(row.part for row in processes(session, now - dt.timedelta(seconds=alive_seconds))),
         night=_last_night(session),
-        cameras=camera_figures(session),
+        cameras=camera_statistics(session),
+        audit=last_audit(session),
     )
 
 
-def camera_figures(session: Session) -> tuple[CameraFigures, ...]:
+def camera_statistics(session: Session) -> tuple[CameraStatistics, ...]:
     """How each camera is doing."""
     cameras = [camera for camera in all_cameras(session) if camera.active]
     last = last_captures(session, [camera.id for camera in cameras])
     return tuple(
-        CameraFigures(
+        CameraStatistics(
             camera.name,
             camera.state,
             camera.state_since or camera.created_at,
@@ -169,7 +173,7 @@ def camera_figures(session: Session) -> tuple[CameraFigures, ...]:
     )
 
 
-def scan_figures(session: Session, now: dt.datetime, hours: float = RATE_HOURS) -> ScanFigures:
+def scan_statistics(session: Session, now: dt.datetime, hours: float = RATE_HOURS) -> ScanStatistics:
     """Count what was compared in the last ``hours``."""
     rows = session.execute(
         select(Scan.result, Scan.started_at, Scan.finished_at, Scan.created_at)
@@ -185,10 +189,10 @@ def scan_figures(session: Session, now: dt.datetime, hours: float = RATE_HOURS) 
         pixels += compared / float(resolution) ** 2 if resolution else 0
         if finished is not None:
             spans.append((started or created, finished))
-    return ScanFigures(hours, len(rows), area_m2 / 1e6, pixels / 1e6, _covered_seconds(spans) / 3600)
+    return ScanStatistics(hours, len(rows), area_m2 / 1e6, pixels / 1e6, _covered_seconds(spans) / 3600)
 
 
-def target_figures(session: Session, now: dt.datetime) -> tuple[TargetFigures, ...]:
+def target_statistics(session: Session, now: dt.datetime) -> tuple[TargetStatistics, ...]:
     """Count deliveries by target, in the order of their names."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     since: dict[str, dt.datetime] = {}
@@ -203,7 +207,7 @@ def target_figures(session: Session, now: dt.datetime) -> tuple[TargetFigures, .
         if state in ("waiting", "dead"):
             since[shown] = min(since.get(shown, oldest), oldest)
     return tuple(
-        TargetFigures(
+        TargetStatistics(
             target,
             counted["waiting"],
             counted["dead"],
@@ -227,9 +231,9 @@ def _by_state(session: Session, state: InstrumentedAttribute[str]) -> dict[str, 
     return {name: count for name, count in rows}  # noqa: C416  (rows are no pairs to a type checker)
 
 
-def _last_night(session: Session) -> NightFigures | None:
+def _last_night(session: Session) -> NightStatistics | None:
     night = session.scalar(select(Night).order_by(Night.day.desc()).limit(1))
-    return None if night is None else NightFigures(night.day, night.state, night.begun_at, night.finished_at)
+    return None if night is None else NightStatistics(night.day, night.state, night.begun_at, night.finished_at)
 
 
 def _covered_seconds(spans: list[tuple[dt.datetime, dt.datetime]]) -> float:

@@ -24,7 +24,7 @@ from store.jobs.queue import add_job, claim
 from store.scans.nights import open_night
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Scan
-from store.views.statistics import read_figures, shown_target
+from store.views.statistics import read_statistics, shown_target
 from tests.store.sample_alerts import NOW, alert_in
 
 HOOKS = [{"url": f"https://hook.example/in?key={key}", "secret": "s" * 16} for key in ("one", "two")]
@@ -120,14 +120,14 @@ def test_scans_that_ran_at_once_count_their_time_once(context: Context) -> None:
         columns = [column.name for column in Scan.__table__.columns if column.name not in ("id", "unique_key")]
         session.add(Scan(unique_key="scan 2", **{name: getattr(first, name) for name in columns}))
         session.flush()
-        lately = read_figures(session, NOW).lately
+        lately = read_statistics(session, NOW).lately
     assert (lately.scans, lately.km2, lately.busy_hours) == (2, 4.0, 0.5)
 
 
 def test_scans_of_long_ago_say_nothing_of_the_rate(context: Context) -> None:
     alert_in(context.database)
     with context.database.read() as session:
-        lately = read_figures(session, NOW + dt.timedelta(days=2)).lately
+        lately = read_statistics(session, NOW + dt.timedelta(days=2)).lately
     assert (lately.scans, lately.km2_per_hour) == (0, 0.0)
 
 
@@ -138,7 +138,7 @@ def test_figures_tell_the_last_night_and_who_lives(context: Context) -> None:
         say_alive(session, "host:1:light", "worker", NOW)
         say_alive(session, "host:2:light", "worker", NOW - dt.timedelta(hours=1))
     with context.database.read() as session:
-        figures = read_figures(session, NOW)
+        figures = read_statistics(session, NOW)
     assert figures.night is not None
     assert figures.night.day == dt.date(2026, 12, 1)
     assert figures.processes == {"worker": 1}
@@ -151,7 +151,7 @@ def test_figures_are_counted_on_each_database(each: Database) -> None:
         open_night(session, dt.date(2026, 12, 1), NOW)
         say_alive(session, "host:1:light", "worker", NOW)
     with each.read() as session:
-        figures = read_figures(session, NOW + dt.timedelta(seconds=5))
+        figures = read_statistics(session, NOW + dt.timedelta(seconds=5))
     assert {queue.queue: (queue.waiting, queue.oldest_seconds) for queue in figures.queues} == {
         "ingest": (0, 0),
         "scan": (0, 0),

@@ -6,7 +6,7 @@ import pytest
 
 import tuban
 from service.context import Context
-from store.access.users import add_token, person_by_login
+from store.access.users import add_token, user_by_login
 from tests.web.conftest import service, sign_in
 from tests.web.people import NOW
 from tests.web.two_villages import NUMBERS, Villages, add_alert, villages
@@ -18,7 +18,7 @@ __all__ = ["service", "sign_in", "villages"]
 
 def key_of(context: Context, login: str) -> str:
     with context.database.write() as session:
-        person = person_by_login(session, login)
+        person = user_by_login(session, login)
         assert person is not None
         return add_token(session, person.id, "test", NOW, None)
 
@@ -44,7 +44,9 @@ def test_all_pages_are_read_and_every_alert_is_there_once(
     assert len(none.to_geodataframe()) == 0
 
 
-def test_a_wrong_key_a_refused_filter_and_a_missing_service_are_clear_errors(service: Context, villages: Villages) -> None:
+def test_a_wrong_key_a_refused_filter_and_a_missing_service_are_clear_errors(
+    service: Context, villages: Villages
+) -> None:
     with serving(service) as address:
         with pytest.raises(tuban.SettingsError, match="API key"):
             tuban.read_alerts(address, "no key")

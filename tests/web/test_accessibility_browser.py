@@ -11,7 +11,7 @@ import pytest
 
 from errors import Reason
 from service.context import Context
-from store.access.users import begin_session, invite, person_by_login
+from store.access.users import begin_session, invite, user_by_login
 from store.scenes.batches import add_file
 from store.schema.tables import Batch
 from tests.web.cameras.camera_service import report, watch
@@ -124,7 +124,7 @@ def _window(chromium: Any, context: Context, address: str, login: str, language:
     if login:
         assert login in PEOPLE
         with context.database.write() as session:
-            person = person_by_login(session, login)
+            person = user_by_login(session, login)
             assert person is not None
             cookies[cookie_name(context)] = begin_session(session, person, NOW, 12)
     window.add_cookies([{"name": name, "value": value, "url": address} for name, value in cookies.items()])

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from service.context import Context
-from store.access.users import add_person, add_token, person_by_login
+from store.access.users import add_token, add_user, user_by_login
 from store.schema.tables import Base
 from tests.web.cameras.camera_service import watch
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
@@ -190,11 +190,11 @@ class World:
 def world(service: Context, sign_in: SignIn) -> World:
     villages = settle(service)
     with service.database.write() as session:
-        strong = add_person(
+        strong = add_user(
             session, login="strong_a", name="A", role="village", code=CODES["a"], administrator=True, now=NOW
         )
         strong.role = "county"  # which nobody of a village has: what they may do then is decided by the code alone
-        other = person_by_login(session, "village_b")
+        other = user_by_login(session, "village_b")
         assert other is not None
         add_token(session, other.id, "theirs", NOW, None)
     of_b = sign_in("village_b")

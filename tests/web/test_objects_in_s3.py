@@ -14,7 +14,7 @@ from PIL import Image
 
 from configs.service import ServiceSettings
 from service.batch_intake import receive
-from store.access.users import add_person
+from store.access.users import add_user
 from store.backup.backup import backup, restore
 from store.objects.factory import open_objects
 from store.schema.tables import AlertRow, SceneRow
@@ -57,7 +57,7 @@ def test_a_batch_is_ingested_scanned_and_read_without_a_folder(tmp_path: Path, s
     [scene] = [row for row in service.rows(SceneRow) if row.date == AUTUMN]
 
     with context.database.write() as session:
-        add_person(session, login="town", name="town", role="county", code="330199", now=context.clock())
+        add_user(session, login="town", name="town", role="county", code="330199", now=context.clock())
     shutil.rmtree(context.settings.home / "cache")  # copies of objects are only copies
     pages = program(context, make_app(context), "town")
     for when in ("before", "after"):

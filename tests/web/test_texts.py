@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import web
-from web.texts import LANGUAGES, catalogue, text
+from configs.texts import LANGUAGES, catalogue, text
 
 ROOM = Path(web.__file__).parent
 ASKED = re.compile(r"""(?<![\w.])t\(\s*['"]([a-z_0-9.]+)['"]\s*[,)]""")

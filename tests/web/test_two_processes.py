@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from service.context import Context
-from store.access.users import begin_session, person_by_login
+from store.access.users import begin_session, user_by_login
 from tests.web.review.review_alerts import add_alerts
 from tests.web.uploads.upload_service import (
     BYTES,
@@ -40,7 +40,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     with context_with_people(home) as context:
         add_alerts(context, 4)
         with context.database.write() as session:
-            li = person_by_login(session, "li")
+            li = user_by_login(session, "li")
             assert li is not None
             li.role, li.code = "county", "330199"
         yield context
@@ -69,7 +69,7 @@ def both(service: Context) -> Iterator[list[str]]:
 def browsers(service: Context, both: list[str]) -> Iterator[list[httpx.Client]]:
     """One browser that is led to either of them."""
     with service.database.write() as session:
-        person = person_by_login(session, "li")
+        person = user_by_login(session, "li")
         assert person is not None
         secret = begin_session(session, person, service.clock(), 12)
     with ExitStack() as stack:

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from service.context import Context
-from store.access.users import add_token, person_by_login
+from store.access.users import add_token, user_by_login
 from store.alerts.transitions import append_transition
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Batch, BatchFile, Night, Observation, Scan, SceneRow, Uncompared
-from tests.store.places import CRS, ORIGIN, add_area, add_scan, add_scene, ground
+from tests.store.sample_rows import CRS, ORIGIN, add_area, add_scan, add_scene, ground
 from tests.web.maps.cogs import cog_of
 from tests.web.people import NOW
 from tests.web.people import ORIGIN as HOST
@@ -110,7 +110,7 @@ def add_alert(session: Session, number: str, village: str, scan_id: int, east: f
 def program(context: Context, app: FastAPI, login: str) -> TestClient:
     """A program with a key of that person."""
     with context.database.write() as session:
-        person = person_by_login(session, login)
+        person = user_by_login(session, login)
         assert person is not None
         key = add_token(session, person.id, "test", NOW, None)
     headers = {"authorization": f"Bearer {key}", "accept-language": "en"}

@@ -14,8 +14,8 @@ from enforcement.units import mu
 from store.alerts.alert_data import read_alert
 from store.alerts.transitions import log_of
 from store.review.decisions import move
-from store.review.review_transaction import LONGEST_WHY
-from store.review.split_merge import INTO_WAS
+from store.review.review_transaction import MAX_REASON_LENGTH
+from store.review.split_merge import INTO_SNAPSHOT
 from store.search.alert_search import AlertListItem, search_alerts
 from web.addresses import next_page
 from web.api.parameters import Filter, Limit, Number
@@ -31,13 +31,13 @@ from web.api.schemas import (
     TransitionAnswer,
     TransitionList,
 )
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 
 router = APIRouter(prefix="/api/alerts", tags=["alerts"], responses=REFUSED)
 
 _MOST_EVIDENCE = 65_536  # bytes
-_OURS = ("undoes", "place", INTO_WAS)
+_OURS = ("undoes", "place", INTO_SNAPSHOT)
 """Names in the evidence of a step by which the service knows what can be taken back."""
 
 
@@ -58,7 +58,7 @@ class StepAsked(BaseModel):
     """A step of an alert."""
 
     to: Annotated[str, Field(description="State, as `ways_out` lists them.", max_length=20, examples=["triaged"])]
-    why: Annotated[str, Field(max_length=LONGEST_WHY)] = ""
+    why: Annotated[str, Field(max_length=MAX_REASON_LENGTH)] = ""
     evidence: Annotated[
         dict[str, Any], BeforeValidator(_evidence), Field(description="What the table asks for, by name.")
     ] = {}
@@ -71,7 +71,7 @@ class StepAsked(BaseModel):
 def list_alerts(
     request: Request,
     context: Service,
-    viewer: Person,
+    viewer: CurrentUser,
     filter: Filter,  # noqa: A002  (the word of the field)
     limit: Limit = 50,
     after: Annotated[str, Query(description="As the `next` of the page before gives it.", max_length=400)] = "",
@@ -85,7 +85,7 @@ def list_alerts(
 
 
 @router.get("/{number}", responses=NOT_THEIRS)
-def one_alert(context: Service, viewer: Person, number: Number) -> AlertFeature:
+def one_alert(context: Service, viewer: CurrentUser, number: Number) -> AlertFeature:
     """Tell everything that is known of an alert, as the GeoJSON feature that the enforcement queue gets."""
     with context.database.read() as session:
         alert = alert_of(session, viewer, number)
@@ -93,7 +93,7 @@ def one_alert(context: Service, viewer: Person, number: Number) -> AlertFeature:
 
 
 @router.get("/{number}/transitions", responses=NOT_THEIRS)
-def list_transitions(context: Service, viewer: Person, number: Number) -> TransitionList:
+def list_transitions(context: Service, viewer: CurrentUser, number: Number) -> TransitionList:
     """List the steps of an alert, each with the hash that holds it to the one before."""
     with context.database.read() as session:
         alert = alert_of(session, viewer, number)
@@ -111,7 +111,7 @@ def list_transitions(context: Service, viewer: Person, number: Number) -> Transi
 
 
 @router.post("/{number}/transitions", responses=NOT_THEIRS | CLASH | FORBIDDEN)
-def take_step(context: Service, viewer: Person, number: Number, asked: StepAsked) -> AlertFeature:
+def take_step(context: Service, viewer: CurrentUser, number: Number, asked: StepAsked) -> AlertFeature:
     """Move an alert to another state, if `configs/states.yaml` lets the person's role do it with this evidence."""
     with context.database.write() as session:
         alert = alert_of(session, viewer, number)

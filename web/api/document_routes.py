@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from web.api.schemas import REFUSED
-from web.auth.authentication import Person, context_of, cookie_name
+from web.auth.authentication import CurrentUser, context_of, cookie_name
 
 router = APIRouter(prefix="/api", tags=["document"], responses=REFUSED)
 
@@ -21,7 +21,7 @@ _ABOUT = (
 
 
 @router.get("/openapi.json", response_class=JSONResponse)
-def openapi_document(request: Request, viewer: Person) -> dict[str, Any]:
+def openapi_document(request: Request, viewer: CurrentUser) -> dict[str, Any]:
     """Describe this API (OpenAPI 3.1)."""
     document: dict[str, Any] = deepcopy(request.app.openapi())
     document["info"]["description"] = _ABOUT

@@ -21,13 +21,20 @@ from enforcement.states import read_states
 from enforcement.units import mu
 from errors import SettingsError
 from store.alerts.alert_geometry import outlines_of
-from store.search.alert_search import PARAMETERS, AlertFilter, AlertListItem, count_alerts, row_of, search_alerts
+from store.search.alert_search import (
+    PARAMETERS,
+    AlertFilter,
+    AlertListItem,
+    count_alerts,
+    find_list_item,
+    search_alerts,
+)
 from web.addresses import base_of, next_page
 from web.api.links import GEOJSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, link, links_of_items
 from web.api.ogc_parameters import BBox, ItemLimit, When, box_asked, days_asked
 from web.api.parameters import Number
 from web.api.schemas import NOT_THEIRS, Geometry
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.http_errors import NotFound, Refusal
 
 router = APIRouter(prefix="/api/ogc", tags=["OGC API - Features"], responses=REFUSED_ITEMS)
@@ -98,7 +105,7 @@ class AlertItems(BaseModel):
 
 
 @router.get("", response_model_exclude_none=True)
-def landing_page(request: Request, context: Service, viewer: Person) -> Landing:
+def landing_page(request: Request, context: Service, viewer: CurrentUser) -> Landing:
     """Say where everything is."""
     base = base_of(request, context)
     here = f"{base}/api/ogc"
@@ -112,20 +119,20 @@ def landing_page(request: Request, context: Service, viewer: Person) -> Landing:
 
 
 @router.get("/conformance")
-def conformance(viewer: Person) -> Conformance:
+def conformance(viewer: CurrentUser) -> Conformance:
     """Say what the interface keeps to."""
     return Conformance(conformsTo=CONFORMS)
 
 
 @router.get("/collections", response_model_exclude_none=True)
-def collections(request: Request, context: Service, viewer: Person) -> Collections:
+def collections(request: Request, context: Service, viewer: CurrentUser) -> Collections:
     """List the collections."""
     here = f"{base_of(request, context)}/api/ogc/collections"
     return Collections(collections=[_collection(here)], links=[Link(**link("self", here))])
 
 
 @router.get("/collections/alerts", response_model_exclude_none=True)
-def alerts_collection(request: Request, context: Service, viewer: Person) -> Collection:
+def alerts_collection(request: Request, context: Service, viewer: CurrentUser) -> Collection:
     """Describe the alerts."""
     return _collection(f"{base_of(request, context)}/api/ogc/collections")
 
@@ -153,7 +160,7 @@ def _collection(here: str) -> Collection:
 def alert_items(
     request: Request,
     context: Service,
-    viewer: Person,
+    viewer: CurrentUser,
     bbox: BBox = "",
     when: When = "",
     limit: ItemLimit = 100,
@@ -188,11 +195,11 @@ def alert_items(
     response_model_exclude_none=True,
     responses=NOT_THEIRS,
 )
-def alert_item(request: Request, context: Service, viewer: Person, number: Number) -> dict[str, Any]:
+def alert_item(request: Request, context: Service, viewer: CurrentUser, number: Number) -> dict[str, Any]:
     """Tell one alert."""
     base = base_of(request, context)
     with context.database.read() as session:
-        row = row_of(session, viewer, number, context.clock())
+        row = find_list_item(session, viewer, number, context.clock())
         if row is None:
             raise NotFound
         outline = outlines_of(session, [row.id])[row.id]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from store.search.alert_filter import Box, day_of
+from store.search.alert_filter import Box, parse_day
 from web.http_errors import Refusal
 
 MOST_ITEMS = 1000
@@ -79,7 +79,7 @@ def _day(part: str, zone: dt.tzinfo) -> dt.date | None:
     if part in ("", ".."):
         return None
     try:
-        return day_of(part if len(part) == 10 else _moment(part).astimezone(zone).date().isoformat())
+        return parse_day(part if len(part) == 10 else _moment(part).astimezone(zone).date().isoformat())
     except (ValueError, OverflowError):
         raise Refusal(
             f"datetime holds {part[:40]!r}; expected a day or moment between 1900 and 2200 (RFC 3339)."

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 
 from errors import SettingsError
-from store.search.alert_filter import AlertFilter, Box, bbox_of, day_of
+from store.search.alert_filter import AlertFilter, Box, parse_bbox, parse_day
 from web.auth.authentication import Service
 from web.http_errors import Invalid
 
@@ -78,7 +78,7 @@ def day_asked(name: str, text: str) -> dt.date | None:
         SettingsError: it is none.
     """
     try:
-        return day_of(text) if text else None
+        return parse_day(text) if text else None
     except ValueError as error:
         raise SettingsError(f"{name} is {text[:40]!r}; expected {error}.") from None
 
@@ -90,7 +90,7 @@ def read_box(text: str) -> Box:
         Invalid: it is none.
     """
     try:
-        return bbox_of(text)
+        return parse_bbox(text)
     except ValueError as error:
         raise Invalid(f"bbox is {text[:80]!r}; expected {error}.") from None
 

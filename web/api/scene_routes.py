@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from shapely.geometry import mapping
 from starlette.background import BackgroundTask
 
-from store.access.rights import areas_seen
+from store.access.rights import visible_areas
 from store.objects.object_store import ObjectMissing
 from store.schema.tables import Scan, SceneRow
 from store.search.image_search import SceneFilter, search_nights, search_scans, search_scenes
@@ -30,7 +30,7 @@ from web.api.schemas import (
     SceneList,
     SceneSummary,
 )
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of
 from web.http_errors import NotFound
 
@@ -41,7 +41,7 @@ router = APIRouter(prefix="/api", tags=["images"], responses=REFUSED)
 def list_scenes(
     request: Request,
     context: Service,
-    viewer: Person,
+    viewer: CurrentUser,
     place: Place = "",
     source: Literal["", "drone", "satellite", "camera"] = "",
     since: Day = "",
@@ -59,7 +59,7 @@ def list_scenes(
 
 
 @router.get("/scenes/{scene_id}", responses=NOT_THEIRS)
-def one_scene(context: Service, viewer: Person, scene_id: Id) -> SceneAnswer:
+def one_scene(context: Service, viewer: CurrentUser, scene_id: Id) -> SceneAnswer:
     """Tell a scene with its footprint."""
     with context.database.read() as session:
         scene = scene_of(session, viewer, scene_id)
@@ -76,7 +76,7 @@ def one_scene(context: Service, viewer: Person, scene_id: Id) -> SceneAnswer:
         416: {"description": "The file has no such range."},
     },
 )
-def scene_image(context: Service, viewer: Person, scene_id: Id) -> FileResponse:
+def scene_image(context: Service, viewer: CurrentUser, scene_id: Id) -> FileResponse:
     """Send the image as our cloud-optimised GeoTIFF; ranges can be asked for."""
     with context.database.read() as session:
         scene = scene_of(session, viewer, scene_id)
@@ -94,10 +94,10 @@ def scene_image(context: Service, viewer: Person, scene_id: Id) -> FileResponse:
 
 
 @router.get("/areas", tags=["areas"])
-def list_areas(context: Service, viewer: Person) -> AreaList:
+def list_areas(context: Service, viewer: CurrentUser) -> AreaList:
     """List the person's areas by code, and those that these lie in."""
     with context.database.read() as session:
-        found = areas_seen(session, viewer)
+        found = visible_areas(session, viewer)
     return AreaList(
         areas=[
             AreaAnswer(
@@ -112,7 +112,7 @@ def list_areas(context: Service, viewer: Person) -> AreaList:
 def list_scans(
     request: Request,
     context: Service,
-    viewer: Person,
+    viewer: CurrentUser,
     place: Place = "",
     state: Literal["", "waiting", "scanning", "merging", "done", "not_comparable", "failed"] = "",
     night: Annotated[int | None, Query(description="Id of a night.", ge=1, le=2**53)] = None,
@@ -128,7 +128,7 @@ def list_scans(
 
 
 @router.get("/nights", tags=["scans"])
-def list_nights(request: Request, context: Service, viewer: Person, limit: Limit = 30, before: Day = "") -> NightList:
+def list_nights(request: Request, context: Service, viewer: CurrentUser, limit: Limit = 30, before: Day = "") -> NightList:
     """List nights, the newest first, each with what it came to on the person's ground."""
     with context.database.read() as session:
         found, following = search_nights(session, viewer, limit=limit, before=day_asked("before", before))

@@ -23,7 +23,7 @@ from web.api.links import GEOJSON, JSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, 
 from web.api.ogc_parameters import BBox, ItemLimit, When, box_asked, days_asked
 from web.api.parameters import BeforeId, Id
 from web.api.schemas import NOT_THEIRS, Geometry
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of
 
 router = APIRouter(prefix="/api/stac", tags=["STAC"], responses=REFUSED_ITEMS)
@@ -103,7 +103,7 @@ class StacItems(BaseModel):
 
 
 @router.get("", response_model=StacCatalog, response_model_exclude_none=True)
-def catalog(request: Request, context: Service, viewer: Person) -> dict[str, Any]:
+def catalog(request: Request, context: Service, viewer: CurrentUser) -> dict[str, Any]:
     """Say where everything is."""
     base = base_of(request, context)
     here = f"{base}/api/stac"
@@ -120,13 +120,13 @@ def catalog(request: Request, context: Service, viewer: Person) -> dict[str, Any
 
 
 @router.get("/conformance")
-def conformance(viewer: Person) -> StacConformance:
+def conformance(viewer: CurrentUser) -> StacConformance:
     """Say what the interface keeps to."""
     return StacConformance(conformsTo=CONFORMS)
 
 
 @router.get("/collections", response_model=StacCollections, response_model_exclude_none=True)
-def collections(request: Request, context: Service, viewer: Person) -> dict[str, Any]:
+def collections(request: Request, context: Service, viewer: CurrentUser) -> dict[str, Any]:
     """List the collections."""
     here = f"{base_of(request, context)}/api/stac"
     with context.database.read() as session:
@@ -136,7 +136,7 @@ def collections(request: Request, context: Service, viewer: Person) -> dict[str,
 
 
 @router.get("/collections/scenes", response_model=StacCollection, response_model_exclude_none=True)
-def scenes_collection(request: Request, context: Service, viewer: Person) -> dict[str, Any]:
+def scenes_collection(request: Request, context: Service, viewer: CurrentUser) -> dict[str, Any]:
     """Describe the scenes."""
     with context.database.read() as session:
         extent = extent_of_scenes(session, viewer)
@@ -149,7 +149,7 @@ def scenes_collection(request: Request, context: Service, viewer: Person) -> dic
 def scene_items(
     request: Request,
     context: Service,
-    viewer: Person,
+    viewer: CurrentUser,
     bbox: BBox = "",
     when: When = "",
     limit: ItemLimit = 100,
@@ -183,7 +183,7 @@ def scene_items(
     response_model_exclude_unset=True,
     responses=NOT_THEIRS,
 )
-def scene_item(request: Request, context: Service, viewer: Person, scene_id: Id) -> dict[str, Any]:
+def scene_item(request: Request, context: Service, viewer: CurrentUser, scene_id: Id) -> dict[str, Any]:
     """Tell one scene."""
     with context.database.read() as session:
         scene = scene_of(session, viewer, scene_id)

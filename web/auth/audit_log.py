@@ -7,24 +7,24 @@ from typing import Any
 
 from fastapi import Request
 
-from store.access.action_log import note_action
+from store.access.audit_log import record_action
 from store.access.rights import Viewer
 from store.schema.database import Session
-from store.schema.user_tables import Person
+from store.schema.user_tables import User
 from web.auth.authentication import address_of, context_of
 
 
 def note(
     request: Request,
     session: Session,
-    who: Viewer | Person,
+    who: Viewer | User,
     what: str,
     *,
     about: str = "",
     code: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write down what ``who`` did by this request; see :func:`store.access.action_log.note_action`.
+    """Write down what ``who`` did by this request; see :func:`store.access.audit_log.record_action`.
 
     Args:
         request: whose browser's address is kept.
@@ -35,7 +35,7 @@ def note(
         code: of the ground that it concerns; None: the person's own.
         detail: more, as JSON.
     """
-    note_action(
+    record_action(
         session,
         who=who.login,
         what=what,

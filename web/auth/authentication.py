@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 
 from service.context import Context
 from store.access.rights import Viewer
-from store.access.users import note_seen, person_of_session, person_of_token, viewer_of
+from store.access.users import touch_session, user_of_session, user_of_token, viewer_of
 from web.http_errors import Forbidden, NotSignedIn
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -101,14 +101,14 @@ def _by_key(request: Request, context: Context) -> Asking | None:
         return None
     now = context.clock()
     with context.database.read() as session:
-        found = person_of_token(session, key, now) if key else None
+        found = user_of_token(session, key, now) if key else None
         if found is None:
             raise NotSignedIn
         person, token = found
         stale = token.used_at is None or (now - token.used_at).total_seconds() > 60
     if stale:
         with context.database.write() as session:
-            again = person_of_token(session, key, now)
+            again = user_of_token(session, key, now)
             if again is not None:
                 again[1].used_at = now
     return Asking(viewer_of(person), person.language, "")
@@ -120,7 +120,7 @@ def _by_cookie(request: Request, context: Context) -> Asking:
         raise NotSignedIn
     now = context.clock()
     with context.database.read() as session:
-        found = person_of_session(session, secret, now, context.settings.web.idle_minutes)
+        found = user_of_session(session, secret, now, context.settings.web.idle_minutes)
     if found is None:
         raise NotSignedIn(ended=True)
     person, stale = found
@@ -130,7 +130,7 @@ def _by_cookie(request: Request, context: Context) -> Asking:
         raise Forbidden("error.csrf")
     if stale:
         with context.database.write() as session:
-            note_seen(session, secret, now)
+            touch_session(session, secret, now)
     return Asking(viewer_of(person), person.language, secret)
 
 
@@ -150,7 +150,7 @@ def administrator(asked: Annotated[Asking, Depends(asking)]) -> Viewer:
     return asked.viewer
 
 
-Person = Annotated[Viewer, Depends(viewer)]
+CurrentUser = Annotated[Viewer, Depends(viewer)]
 Administrator = Annotated[Viewer, Depends(administrator)]
 
 

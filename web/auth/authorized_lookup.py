@@ -6,7 +6,7 @@ from store.access.rights import Viewer
 from store.schema.database import Session
 from store.schema.tables import AlertRow, SceneRow
 from store.search.alert_search import alert_by_number
-from store.search.image_search import scene_seen
+from store.search.image_search import visible_scene
 from web.http_errors import NotFound
 
 
@@ -28,7 +28,7 @@ def scene_of(session: Session, viewer: Viewer, scene_id: int) -> SceneRow:
     Raises:
         NotFound: there is none, or it is not theirs.
     """
-    scene = scene_seen(session, viewer, scene_id)
+    scene = visible_scene(session, viewer, scene_id)
     if scene is None:
         raise NotFound
     return scene

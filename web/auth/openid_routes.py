@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from service.context import Context
-from store.access.users import person_by_subject
+from store.access.users import user_by_subject
 from web.addresses import base_of
 from web.auth.authentication import Service
 from web.auth.openid import Begun, begin, finish
@@ -62,7 +62,7 @@ def openid_back(request: Request, context: Service, state: str = "", code: str =
         raise Forbidden("openid.ended")
     vouched = finish(settings, _back(request, context), begun, code)
     with context.database.write() as session:
-        person = person_by_subject(session, vouched.subject, vouched.login)
+        person = user_by_subject(session, vouched.subject, vouched.login)
     if person is None or not person.active:
         raise Forbidden("openid.unknown")
     answer = begin_for(request, context, person, to)

@@ -8,25 +8,25 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from configs.texts import LANGUAGES
 from store.access.users import (
-    add_person,
-    any_administrator,
+    add_user,
     begin_session,
+    clear_failed_sign_ins,
     end_session,
     end_sessions,
-    forget_failures,
+    has_administrator,
     invitation,
-    note_failure,
-    person_by_login,
+    record_failed_sign_in,
+    user_by_login,
     wait_seconds,
 )
-from store.schema.user_tables import Person as PersonRow
+from store.schema.user_tables import User as UserRow
 from web.auth.audit_log import note
 from web.auth.authentication import Asking, Service, address_of, asking, cookie_name, same_origin
 from web.auth.passwords import LEAST_LETTERS, hash_password, is_password
 from web.http_errors import Forbidden, Invalid, NotFound
 from web.page import LANGUAGE_COOKIE, page
-from web.texts import LANGUAGES
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,12 +43,12 @@ def inside(address: str) -> str:
     return address if inside and address.isprintable() else "/alerts"
 
 
-def begin_for(request: Request, context: Service, person: PersonRow, to: str) -> Response:
+def begin_for(request: Request, context: Service, person: UserRow, to: str) -> Response:
     """Sign the browser in as that person, and alert it to a page of ours."""
     with context.database.write() as session:
-        row = session.get_one(PersonRow, person.id)
+        row = session.get_one(UserRow, person.id)
         secret = begin_session(session, row, context.clock(), context.settings.web.session_hours)
-        forget_failures(session, f"login:{row.login.lower()}")
+        clear_failed_sign_ins(session, f"login:{row.login.lower()}")
         note(request, session, row, "signed_in")
     answer = RedirectResponse(inside(to), 303)
     answer.set_cookie(
@@ -110,13 +110,13 @@ def sign_in(
             wait_seconds(session, subject, now, free)
             for subject, free in zip(subjects, (FREE_BY_LOGIN, FREE_BY_ADDRESS), strict=True)
         ]
-        person = person_by_login(session, login)
+        person = user_by_login(session, login)
     if max(waits) > 0:
         return _sign_in_page(request, context, next, "sign_in.wait", 429, seconds=max(waits))
     right = is_password(person.password_hash if person is not None and person.active else "", password)
     if person is None or not right:
         with context.database.write() as session:
-            note_failure(session, subjects, context.clock())
+            record_failed_sign_in(session, subjects, context.clock())
         return _sign_in_page(request, context, next, "sign_in.wrong", 401)
     return begin_for(request, context, person, next)
 
@@ -139,9 +139,9 @@ def welcome_page(request: Request, context: Service, secret: str) -> Response:
     with context.database.read() as session:
         found = invitation(session, secret, context.clock())
         if found is None:
-            key = "welcome.invalid" if any_administrator(session) else "welcome.first_invalid"
+            key = "welcome.invalid" if has_administrator(session) else "welcome.first_invalid"
             raise NotFound(key)
-        person = session.get(PersonRow, found.person_id) if found.person_id else None
+        person = session.get(UserRow, found.person_id) if found.person_id else None
     return page(request, "welcome.html", secret=secret, login=person.login if person else None, fault="")
 
 
@@ -169,11 +169,11 @@ def welcome(
         if found is None:
             raise NotFound("welcome.invalid")
         if found.person_id is None:
-            person = add_person(
+            person = add_user(
                 session, login=login, name=name, role="city", code="", administrator=True, password_hash=kept, now=now
             )
         else:
-            person = session.get_one(PersonRow, found.person_id)
+            person = session.get_one(UserRow, found.person_id)
             person.password_hash = kept
             end_sessions(session, person.id)
         note(request, session, person, "set_password")

@@ -7,30 +7,30 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
+from configs.texts import LANGUAGES
 from enforcement.states import read_states
 from service.context import Context
-from store.access.action_log import actions_of
+from store.access.audit_log import list_actions
 from store.access.rights import Viewer, may_see
 from store.access.users import (
-    add_person,
     add_token,
+    add_user,
     end_sessions,
     invite,
-    people_under,
-    person_by_id,
     revoke_token,
     tokens_of,
+    user_by_id,
+    users_under,
 )
 from store.areas.areas import list_areas
 from store.schema.database import Session
-from store.schema.user_tables import Person as PersonRow
+from store.schema.user_tables import User as UserRow
 from web.addresses import base_of
 from web.auth.audit_log import note
-from web.auth.authentication import Administrator, Person, Service
+from web.auth.authentication import Administrator, CurrentUser, Service
 from web.auth.passwords import LEAST_LETTERS, hash_password, is_password
 from web.http_errors import Forbidden, Invalid, NotFound
 from web.page import page
-from web.texts import LANGUAGES
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,9 +41,9 @@ def _link(request: Request, context: Context, secret: str) -> str:
     return f"{base_of(request, context)}/welcome/{secret}"
 
 
-def _theirs(session: Session, viewer: Viewer, person_id: int) -> PersonRow:
+def _theirs(session: Session, viewer: Viewer, person_id: int) -> UserRow:
     """A person whom the administrator may manage: nobody with rights beyond the administrator's own."""
-    person = person_by_id(session, person_id)
+    person = user_by_id(session, person_id)
     if person is None or not may_see(viewer, person.code):
         raise NotFound
     return person
@@ -51,7 +51,7 @@ def _theirs(session: Session, viewer: Viewer, person_id: int) -> PersonRow:
 
 def _list(request: Request, context: Context, viewer: Viewer, *, link: str = "", of: str = "") -> HTMLResponse:
     with context.database.read() as session:
-        people = people_under(session, viewer)
+        people = users_under(session, viewer)
         areas = list_areas(session, under=viewer.code)
     roles = [role for role in read_states().roles if role != "system"]
     names = {area.code: area.name for area in areas}
@@ -80,7 +80,7 @@ def add(
         raise Forbidden
     with context.database.write() as session:
         now = context.clock()
-        person = add_person(
+        person = add_user(
             session, login=login, name=name or login, role=role, code=code, administrator=administrator, now=now
         )
         secret = invite(session, person.id, now)
@@ -120,12 +120,12 @@ def _account(
 ) -> HTMLResponse:
     with context.database.read() as session:
         keys = tokens_of(session, viewer.person_id)
-        person = person_by_id(session, viewer.person_id)
+        person = user_by_id(session, viewer.person_id)
     return page(request, "account.html", person=person, keys=keys, key=key, changed=changed)
 
 
 @router.get("/account")
-def account_page(request: Request, context: Service, viewer: Person) -> HTMLResponse:
+def account_page(request: Request, context: Service, viewer: CurrentUser) -> HTMLResponse:
     """One's own account."""
     return _account(request, context, viewer)
 
@@ -134,7 +134,7 @@ def account_page(request: Request, context: Service, viewer: Person) -> HTMLResp
 def change_password(
     request: Request,
     context: Service,
-    viewer: Person,
+    viewer: CurrentUser,
     old: Annotated[str, Form(max_length=1000)],
     password: Annotated[str, Form(max_length=1000)],
 ) -> HTMLResponse:
@@ -142,12 +142,12 @@ def change_password(
     if len(password) < LEAST_LETTERS:
         raise Invalid("welcome.short")
     with context.database.read() as session:
-        person = person_by_id(session, viewer.person_id)
+        person = user_by_id(session, viewer.person_id)
     if person is None or not is_password(person.password_hash, old):
         raise Invalid("account.wrong")
     kept = hash_password(password)
     with context.database.write() as session:
-        row = person_by_id(session, viewer.person_id)
+        row = user_by_id(session, viewer.person_id)
         if row is not None:
             row.password_hash = kept
         note(request, session, viewer, "set_password", about=viewer.login)
@@ -155,12 +155,12 @@ def change_password(
 
 
 @router.post("/account/language")
-def set_language(context: Service, viewer: Person, language: Annotated[str, Form(max_length=2)]) -> Response:
+def set_language(context: Service, viewer: CurrentUser, language: Annotated[str, Form(max_length=2)]) -> Response:
     """The language in which one's pages begin on every browser."""
     if language not in LANGUAGES:
         raise Invalid(f"{language} is no language; expected {', '.join(LANGUAGES)}.")
     with context.database.write() as session:
-        row = person_by_id(session, viewer.person_id)
+        row = user_by_id(session, viewer.person_id)
         if row is not None:
             row.language = language
     answer = Response(headers={"hx-refresh": "true"})
@@ -172,7 +172,7 @@ def set_language(context: Service, viewer: Person, language: Annotated[str, Form
 def add_key(
     request: Request,
     context: Service,
-    viewer: Person,
+    viewer: CurrentUser,
     name: Annotated[str, Form(min_length=1, max_length=100)],
     days: Annotated[int, Form(ge=1, le=3650)] = 365,
 ) -> HTMLResponse:
@@ -184,7 +184,7 @@ def add_key(
 
 
 @router.post("/account/keys/{key_id}/revoke")
-def revoke(request: Request, context: Service, viewer: Person, key_id: int) -> HTMLResponse:
+def revoke(request: Request, context: Service, viewer: CurrentUser, key_id: int) -> HTMLResponse:
     """Make a key useless."""
     with context.database.write() as session:
         if not revoke_token(session, viewer.person_id, key_id, context.clock()):
@@ -195,10 +195,10 @@ def revoke(request: Request, context: Service, viewer: Person, key_id: int) -> H
 
 @router.get("/log")
 def log_page(
-    request: Request, context: Service, viewer: Person, who: str = "", what: str = "", before: int | None = None
+    request: Request, context: Service, viewer: CurrentUser, who: str = "", what: str = "", before: int | None = None
 ) -> HTMLResponse:
     """What was done on the viewer's ground, the newest first."""
     with context.database.read() as session:
-        rows = actions_of(session, viewer, who=who, what=what, before_id=before, limit=LOG_LINES)
+        rows = list_actions(session, viewer, who=who, what=what, before_id=before, limit=LOG_LINES)
     older = rows[-1].id if len(rows) == LOG_LINES else None
     return page(request, "log.html", rows=rows, who=who, what=what, older=older)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
+from configs.texts import translate
 from errors import ControlPointError
 from imagery.cameras.calibration import calibrate
 from service.camera_captures import read_frame
@@ -26,7 +27,7 @@ from web.api.camera_schemas import CalibrationAnswer, CalibrationSent, CameraAns
 from web.api.parameters import Id, Number
 from web.api.schemas import FORBIDDEN, NOT_THEIRS, REFUSED
 from web.auth.audit_log import note
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 from web.http_errors import NotFound
 from web.page import language_of, page
@@ -38,7 +39,7 @@ _THEIRS = REFUSED | NOT_THEIRS
 
 
 @router.get("/api/cameras", tags=["cameras"], responses=REFUSED)
-def list_cameras(context: Service, viewer: Person) -> CameraList:
+def list_cameras(context: Service, viewer: CurrentUser) -> CameraList:
     """List the person's cameras."""
     with context.database.read() as session:
         cameras = cameras_seen(session, viewer)
@@ -47,7 +48,7 @@ def list_cameras(context: Service, viewer: Person) -> CameraList:
 
 
 @router.get("/api/cameras/{camera_id}", tags=["cameras"], responses=_THEIRS)
-def one_camera(context: Service, viewer: Person, camera_id: Id) -> CameraAnswer:
+def one_camera(context: Service, viewer: CurrentUser, camera_id: Id) -> CameraAnswer:
     """Tell how a camera is doing."""
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
@@ -57,7 +58,7 @@ def one_camera(context: Service, viewer: Person, camera_id: Id) -> CameraAnswer:
 
 @router.post("/api/cameras/{camera_id}/views/{preset_id}/calibration", tags=["cameras"], responses=_THEIRS | FORBIDDEN)
 def calibration(
-    request: Request, context: Service, viewer: Person, camera_id: Id, preset_id: Id, sent: CalibrationSent
+    request: Request, context: Service, viewer: CurrentUser, camera_id: Id, preset_id: Id, sent: CalibrationSent
 ) -> CalibrationAnswer:
     """Try or keep control points of a view; answers with the residual of each in metres."""
     points = [one.point() for one in sent.points]
@@ -67,7 +68,7 @@ def calibration(
     try:
         made = calibrate(points, (preset.width, preset.height), area)
     except ControlPointError as fault:
-        said = fault.reason.said(language_of(request))
+        said = translate(fault.reason, language_of(request))
         return CalibrationAnswer(residuals_m=[], rms_m=None, warnings=[], fault=said, point=fault.point, saved=False)
     if sent.save:
         with context.database.write() as session:
@@ -78,7 +79,7 @@ def calibration(
     return CalibrationAnswer(
         residuals_m=[round(residual.metres, 2) for residual in made.residuals],
         rms_m=round(made.rms_m, 2),
-        warnings=[warning.said(language_of(request)) for warning in made.warnings],
+        warnings=[translate(warning, language_of(request)) for warning in made.warnings],
         fault="",
         point=None,
         saved=sent.save,
@@ -86,7 +87,7 @@ def calibration(
 
 
 @router.get("/cameras", include_in_schema=False)
-def cameras_page(request: Request, context: Service, viewer: Person) -> HTMLResponse:
+def cameras_page(request: Request, context: Service, viewer: CurrentUser) -> HTMLResponse:
     """All of the person's cameras."""
     with context.database.read() as session:
         cameras = cameras_seen(session, viewer)
@@ -106,7 +107,7 @@ def cameras_page(request: Request, context: Service, viewer: Person) -> HTMLResp
 
 
 @router.get("/cameras/{camera_id}", include_in_schema=False)
-def camera_page(request: Request, context: Service, viewer: Person, camera_id: Id) -> HTMLResponse:
+def camera_page(request: Request, context: Service, viewer: CurrentUser, camera_id: Id) -> HTMLResponse:
     """One camera with its views and its last captures."""
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
@@ -125,7 +126,7 @@ def camera_page(request: Request, context: Service, viewer: Person, camera_id: I
 
 
 @router.get("/cameras/{camera_id}/captures/{capture_id}/frame", include_in_schema=False)
-def frame(context: Service, viewer: Person, camera_id: Id, capture_id: Id) -> Response:
+def frame(context: Service, viewer: CurrentUser, camera_id: Id, capture_id: Id) -> Response:
     """The frame of a capture."""
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
@@ -136,7 +137,7 @@ def frame(context: Service, viewer: Person, camera_id: Id, capture_id: Id) -> Re
 
 
 @router.get("/alerts/{number}/frames/{capture_id}", include_in_schema=False)
-def alert_frame(context: Service, viewer: Person, number: Number, capture_id: Id) -> Response:
+def alert_frame(context: Service, viewer: CurrentUser, number: Number, capture_id: Id) -> Response:
     """The whole frame of a capture by which an alert was seen, for whoever may see the alert."""
     with context.database.read() as session:
         capture = alert_capture(session, alert_of(session, viewer, number), capture_id)
@@ -149,7 +150,7 @@ def alert_frame(context: Service, viewer: Person, number: Number, capture_id: Id
 def add_view(
     request: Request,
     context: Service,
-    viewer: Person,
+    viewer: CurrentUser,
     camera_id: Id,
     capture: Annotated[int, Form(ge=1, le=2**53)],
     name: Annotated[str, Form(max_length=100)],
@@ -170,7 +171,7 @@ def add_view(
 
 
 @router.get("/cameras/{camera_id}/views/{preset_id}", include_in_schema=False)
-def view_page(request: Request, context: Service, viewer: Person, camera_id: Id, preset_id: Id) -> HTMLResponse:
+def view_page(request: Request, context: Service, viewer: CurrentUser, camera_id: Id, preset_id: Id) -> HTMLResponse:
     """The calibration of a view."""
     with context.database.read() as session:
         camera, preset = _view(session, viewer, camera_id, preset_id)
@@ -188,7 +189,7 @@ def view_page(request: Request, context: Service, viewer: Person, camera_id: Id,
 
 
 @router.get("/cameras/{camera_id}/views/{preset_id}/frame", include_in_schema=False)
-def reference(context: Service, viewer: Person, camera_id: Id, preset_id: Id) -> Response:
+def reference(context: Service, viewer: CurrentUser, camera_id: Id, preset_id: Id) -> Response:
     """The frame that a view is measured in."""
     with context.database.read() as session:
         _, preset = _view(session, viewer, camera_id, preset_id)

@@ -10,19 +10,20 @@ import shapely
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from configs.texts import text as text_of
+from configs.texts import translate
 from enforcement.change_types import read_change_types
 from enforcement.states import read_states
 from store.areas.layers import list_layers
 from store.search.alert_filter import AlertFilter, Box
 from store.search.alert_search import alert_outlines, alerts_on_map
-from store.views.map_ground import areas_on_map, bounds_seen, layer_by_id, layer_on_map, scans_on_map
+from store.views.map_layers import areas_on_map, layer_by_id, layer_on_map, scans_on_map, visible_bounds
 from store.views.map_scenes import scenes_in_box
 from web.api.parameters import read_box
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.http_errors import Invalid, NotFound
 from web.maps.coordinates import NotCoordinates, in_zone, read_place
 from web.page import language_of, named, page
-from web.texts import text as text_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,10 +39,10 @@ Bbox = Annotated[str, Query(max_length=200)]
 
 
 @router.get("/map")
-def map_page(request: Request, context: Service, person: Person) -> HTMLResponse:
+def map_page(request: Request, context: Service, person: CurrentUser) -> HTMLResponse:
     """The page; what it shows stands behind the ``#`` of its address."""
     with context.database.read() as session:
-        extent = bounds_seen(session, person) or CHINA
+        extent = visible_bounds(session, person) or CHINA
         layers = [
             {"id": layer.id, "name": layer.name, "kind": layer.kind, "dated": layer.dated and layer.dated.isoformat()}
             for layer, _ in list_layers(session)
@@ -64,7 +65,7 @@ def map_page(request: Request, context: Service, person: Person) -> HTMLResponse
 
 
 @router.get("/map/areas")
-def areas(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> JSONResponse:
+def areas(context: Service, person: CurrentUser, bbox: Bbox, zoom: Zoom) -> JSONResponse:
     """Areas as GeoJSON: counties from afar, villages near by."""
     levels = ["county", *(["township"] if zoom >= 9 else []), *(["village"] if zoom >= 11.5 else [])]
     with context.database.read() as session:
@@ -75,7 +76,7 @@ def areas(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> JSONRespo
 
 
 @router.get("/map/scenes")
-def scenes(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> JSONResponse:
+def scenes(context: Service, person: CurrentUser, bbox: Bbox, zoom: Zoom) -> JSONResponse:
     """Scenes with their footprints as GeoJSON, the latest first."""
     with context.database.read() as session:
         shown = scenes_in_box(session, person, read_box(bbox))
@@ -97,13 +98,13 @@ def scenes(context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> JSONResp
 
 
 @router.get("/map/scans")
-def scans(request: Request, context: Service, person: Person, bbox: Bbox) -> list[dict[str, Any]]:
+def scans(request: Request, context: Service, person: CurrentUser, bbox: Bbox) -> list[dict[str, Any]]:
     """Which dates were compared, and how that ended; the latest first."""
     with context.database.read() as session:
         return [
             {
                 **scan._asdict(),
-                "reason": scan.reason.said(language_of(request)),
+                "reason": translate(scan.reason, language_of(request)),
                 "before_date": scan.before_date and scan.before_date.isoformat(),
                 "after_date": scan.after_date and scan.after_date.isoformat(),
             }
@@ -112,7 +113,7 @@ def scans(request: Request, context: Service, person: Person, bbox: Bbox) -> lis
 
 
 @router.get("/map/alerts")
-def alerts(request: Request, context: Service, person: Person, bbox: Bbox, zoom: Zoom) -> JSONResponse:
+def alerts(request: Request, context: Service, person: CurrentUser, bbox: Bbox, zoom: Zoom) -> JSONResponse:
     """Alerts: clusters and points, and near by their outlines; filters are parameters of the review's list."""
     query = {name: request.query_params.getlist(name) for name in request.query_params if name != "bbox"}
     wanted, box = AlertFilter.from_query(query, context.settings.zone), read_box(bbox)
@@ -150,7 +151,7 @@ def alerts(request: Request, context: Service, person: Person, bbox: Bbox, zoom:
 
 
 @router.get("/map/layers/{layer_id}")
-def layer(context: Service, person: Person, layer_id: int, bbox: Bbox, zoom: Zoom) -> JSONResponse:
+def layer(context: Service, person: CurrentUser, layer_id: int, bbox: Bbox, zoom: Zoom) -> JSONResponse:
     """Polygons of one of the bureau's layers, as GeoJSON."""
     with context.database.read() as session:
         if layer_by_id(session, layer_id) is None:
@@ -173,7 +174,7 @@ def layer(context: Service, person: Person, layer_id: int, bbox: Bbox, zoom: Zoo
 @router.get("/map/goto")
 def go_to(
     request: Request,
-    person: Person,
+    person: CurrentUser,
     text: Annotated[str, Query(max_length=1000)],
     lon: Annotated[float | None, Query(ge=-180, le=180)] = None,
 ) -> dict[str, Any]:

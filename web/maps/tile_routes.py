@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from store.objects.object_store import ObjectMissing
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of
 from web.etags import content_tag, image_response, is_cached, not_modified
 from web.http_errors import NotFound
@@ -19,7 +19,7 @@ _PREVIEW_PX = 512
 
 
 @router.get("/tiles/scenes/{scene_id}/{z}/{x}/{y}")
-def scene_tile(request: Request, context: Service, person: Person, scene_id: int, z: int, x: int, y: int) -> Response:
+def scene_tile(request: Request, context: Service, person: CurrentUser, scene_id: int, z: int, x: int, y: int) -> Response:
     """A tile of a scene, 256 pixels of Web Mercator; transparent where the scene shows nothing."""
     if not is_tile(z, x, y):
         raise NotFound
@@ -32,7 +32,7 @@ def scene_tile(request: Request, context: Service, person: Person, scene_id: int
 
 
 @router.get("/scenes/{scene_id}/preview")
-def preview(request: Request, context: Service, person: Person, scene_id: int) -> Response:
+def preview(request: Request, context: Service, person: CurrentUser, scene_id: int) -> Response:
     """All of a scene, small, on its own grid."""
     with context.database.read() as session:
         scene = scene_of(session, person, scene_id)

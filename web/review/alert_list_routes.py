@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from enforcement.change_types import read_change_types
 from enforcement.states import read_states
 from errors import TubanError
-from store.access.users import people_under
+from store.access.users import users_under
 from store.areas.areas import list_areas
 from store.review.bulk_review import MOST_AT_ONCE
-from store.review.decisions import figures_of_day, reject_many, undo_many
+from store.review.decisions import day_statistics, reject_many, undo_many
 from store.search.alert_search import facets, search_alerts
 from web.auth.audit_log import note
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.page import language_of, page
 from web.review.alert_rows import Bundle, asked_for, cards, default_filter, groups_of_states, place_choices, tell_filter
 from web.review.alert_words import reason_in_words, reasons, refusal
@@ -48,19 +48,19 @@ class TakenBack(BaseModel):
     token: Annotated[str, Field(min_length=1, max_length=40)]
 
 
-def _bundle(request: Request, context: Service, viewer: Person) -> Bundle:
+def _bundle(request: Request, context: Service, viewer: CurrentUser) -> Bundle:
     """What is asked for, and its first page."""
     asked = asked_for(request, context)
     with context.database.read() as session:
         found = search_alerts(session, viewer, asked, limit=PAGE, now=context.clock())
         counted = facets(session, viewer, asked)
         areas = list_areas(session, under=viewer.code)
-        people = list(people_under(session, viewer))
+        people = list(users_under(session, viewer))
     return Bundle(asked, found, counted, areas, people)
 
 
 @router.get("")
-def grid(request: Request, context: Service, viewer: Person) -> Response:
+def grid(request: Request, context: Service, viewer: CurrentUser) -> Response:
     """The page. An address without any filter becomes that of what is to be done, so that every address says it all."""
     if not request.query_params:
         return RedirectResponse(
@@ -70,7 +70,7 @@ def grid(request: Request, context: Service, viewer: Person) -> Response:
     query = bundle.asked.to_query()
     today = context.today
     with context.database.read() as session:
-        figures = figures_of_day(session, viewer, viewer.login, today, context.settings.zone)
+        figures = day_statistics(session, viewer, viewer.login, today, context.settings.zone)
     answer = page(
         request,
         "alerts.html",
@@ -95,7 +95,7 @@ def grid(request: Request, context: Service, viewer: Person) -> Response:
 
 
 @router.get("/cards")
-def more_cards(request: Request, context: Service, viewer: Person, after: str = "") -> Response:
+def more_cards(request: Request, context: Service, viewer: CurrentUser, after: str = "") -> Response:
     """The next page of the grid, as a part of it."""
     asked = wanted(request, context)
     with context.database.read() as session:
@@ -106,15 +106,15 @@ def more_cards(request: Request, context: Service, viewer: Person, after: str = 
 
 
 @router.get("/figures")
-def figures(context: Service, viewer: Person) -> dict[str, Any]:
+def figures(context: Service, viewer: CurrentUser) -> dict[str, Any]:
     """Numbers of the day: judged by this person, left on their ground, judged per hour at work."""
     today = context.today
     with context.database.read() as session:
-        return figures_of_day(session, viewer, viewer.login, today, context.settings.zone)._asdict()
+        return day_statistics(session, viewer, viewer.login, today, context.settings.zone)._asdict()
 
 
 @router.post("/reject")
-def reject(request: Request, context: Service, viewer: Person, said: Rejection) -> dict[str, Any]:
+def reject(request: Request, context: Service, viewer: CurrentUser, said: Rejection) -> dict[str, Any]:
     """Reject several; answers which were, which were not, and by what all of it is taken back."""
     reason = reason_in_words("false", said.reason, said.words)
     now = context.clock()
@@ -134,7 +134,7 @@ def reject(request: Request, context: Service, viewer: Person, said: Rejection) 
 
 
 @router.post("/undo")
-def take_back(request: Request, context: Service, viewer: Person, said: TakenBack) -> dict[str, Any]:
+def take_back(request: Request, context: Service, viewer: CurrentUser, said: TakenBack) -> dict[str, Any]:
     """Take back a rejection of several."""
     now = context.clock()
     try:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from enforcement.projection_zones import zone_at
 from service.context import Context
-from store.alerts.image_pairs import SeenPair, last_pair
+from store.alerts.image_pairs import ImagePair, latest_pair
 from store.schema.database import Session
 from store.schema.tables import AlertRow, SceneRow
 from web.maps.tiles import MercatorBox, Picture, mercator, read_box, read_tile
@@ -73,7 +73,7 @@ def read_alert_tile(
     return cut if cut.valid.any() else None
 
 
-def before_shift(context: Context, alert: AlertRow, pair: SeenPair, crs: str) -> tuple[float, float]:
+def before_shift(context: Context, alert: AlertRow, pair: ImagePair, crs: str) -> tuple[float, float]:
     """How far from its place the earlier image shows the ground of the alert, in metres of ``crs``: (east, north).
 
     From the registration that the scan measured; one shift for the whole window. (0, 0) where nothing was kept.
@@ -117,7 +117,7 @@ def alert_views(context: Context, session: Session, alert: AlertRow, side_px: in
         for part in parts
         for ring in (part.exterior, *part.interiors)
     ]
-    pair = last_pair(session, alert.id)
+    pair = latest_pair(session, alert.id)
     before = after = None
     if pair is not None:
         dx, dy = before_shift(context, alert, pair, crs)

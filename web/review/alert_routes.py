@@ -20,7 +20,7 @@ from store.review.decisions import (
     move,
     release_lock,
     renew_lock,
-    set_kind_type,
+    set_kind_and_type,
     split,
     split_at_gaps,
     split_by_line,
@@ -31,7 +31,7 @@ from store.schema.database import Session
 from store.schema.database_errors import CONCURRENT_CHANGE
 from store.schema.tables import AlertRow
 from web.auth.audit_log import note
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 from web.http_errors import Clash, Invalid
 from web.page import language_of, page
@@ -99,7 +99,7 @@ def _alert(session: Session, viewer: Viewer, number: str, as_of: dt.datetime | N
 
 
 @router.get("")
-def alert_page(request: Request, context: Service, viewer: Person, number: str) -> Response:
+def alert_page(request: Request, context: Service, viewer: CurrentUser, number: str) -> Response:
     """The page of one alert; it moves from alert to alert without being loaded again."""
     asked = wanted(request, context)
     with context.database.read() as session:
@@ -115,7 +115,7 @@ def alert_page(request: Request, context: Service, viewer: Person, number: str) 
 
 
 @router.get("/data")
-def alert_data(request: Request, context: Service, viewer: Person, number: str) -> JSONResponse:
+def alert_data(request: Request, context: Service, viewer: CurrentUser, number: str) -> JSONResponse:
     """All that the page shows of one alert, and which come before and after it."""
     asked = wanted(request, context)
     with context.database.read() as session:
@@ -123,7 +123,7 @@ def alert_data(request: Request, context: Service, viewer: Person, number: str) 
 
 
 @router.post("/lock")
-def open_alert(request: Request, context: Service, viewer: Person, number: str, renew: bool = False) -> dict[str, Any]:
+def open_alert(request: Request, context: Service, viewer: CurrentUser, number: str, renew: bool = False) -> dict[str, Any]:
     """Have an alert open, or keep it so; answers the alert as it is now, or with ``renew`` only who has it."""
     asked, now = wanted(request, context), context.clock()
     with context.database.write() as session:
@@ -137,7 +137,7 @@ def open_alert(request: Request, context: Service, viewer: Person, number: str, 
 
 
 @router.delete("/lock")
-def leave_alert(context: Service, viewer: Person, number: str) -> Response:
+def leave_alert(context: Service, viewer: CurrentUser, number: str) -> Response:
     """Let go of an alert."""
     with context.database.write() as session:
         release_lock(session, _alert(session, viewer, number), viewer)
@@ -170,7 +170,7 @@ def _change(
 
 
 @router.post("/judge")
-def judge_alert(request: Request, context: Service, viewer: Person, number: str, said: Judgement) -> dict[str, Any]:
+def judge_alert(request: Request, context: Service, viewer: CurrentUser, number: str, said: Judgement) -> dict[str, Any]:
     """Say what is seen; the alert is let go of, as the page moves on."""
     reason = "" if said.verdict == "true" else reason_in_words(said.verdict, said.reason, said.words)
 
@@ -184,7 +184,7 @@ def judge_alert(request: Request, context: Service, viewer: Person, number: str,
 
 
 @router.post("/move")
-def move_alert(request: Request, context: Service, viewer: Person, number: str, said: Move) -> dict[str, Any]:
+def move_alert(request: Request, context: Service, viewer: CurrentUser, number: str, said: Move) -> dict[str, Any]:
     """Take a step of the table."""
 
     def act(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
@@ -195,7 +195,7 @@ def move_alert(request: Request, context: Service, viewer: Person, number: str, 
 
 
 @router.post("/undo")
-def undo_alert(request: Request, context: Service, viewer: Person, number: str) -> dict[str, Any]:
+def undo_alert(request: Request, context: Service, viewer: CurrentUser, number: str) -> dict[str, Any]:
     """Take back one's own last decision."""
 
     def act(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
@@ -205,7 +205,7 @@ def undo_alert(request: Request, context: Service, viewer: Person, number: str) 
 
 
 @router.post("/assign")
-def assign_alert(request: Request, context: Service, viewer: Person, number: str, said: Assignment) -> dict[str, Any]:
+def assign_alert(request: Request, context: Service, viewer: CurrentUser, number: str, said: Assignment) -> dict[str, Any]:
     """Give it to a person."""
 
     def act(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
@@ -217,12 +217,12 @@ def assign_alert(request: Request, context: Service, viewer: Person, number: str
 
 
 @router.post("/type")
-def type_alert(request: Request, context: Service, viewer: Person, number: str, said: TypeChoice) -> dict[str, Any]:
+def type_alert(request: Request, context: Service, viewer: CurrentUser, number: str, said: TypeChoice) -> dict[str, Any]:
     """Set kind and official type."""
 
     def act(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
         before = {"kind": alert.kind, "type": alert.change_type}
-        alert = set_kind_type(session, alert, viewer, said.kind, said.change_type, now)
+        alert = set_kind_and_type(session, alert, viewer, said.kind, said.change_type, now)
         told = {"from": before, "to": {"kind": alert.kind, "type": alert.change_type}}
         note(request, session, viewer, "set_type", about=alert.number, code=alert.grid_code, detail=told)
         return alert
@@ -231,7 +231,7 @@ def type_alert(request: Request, context: Service, viewer: Person, number: str, 
 
 
 @router.post("/split")
-def split_alert(request: Request, context: Service, viewer: Person, number: str, said: Division) -> Response:
+def split_alert(request: Request, context: Service, viewer: CurrentUser, number: str, said: Division) -> Response:
     """Make several alerts of one; answers their numbers."""
     if said.line is not None and len(said.line) < 2:
         raise Invalid("review.line_needed")

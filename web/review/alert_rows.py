@@ -16,7 +16,7 @@ from errors import Reason
 from service.context import Context
 from store.review.review_statistics import TO_BE_JUDGED
 from store.schema.tables import Area
-from store.schema.user_tables import Person
+from store.schema.user_tables import User
 from store.search.alert_search import AlertFilter, AlertListItem, AlertPage, Facets
 from web.http_errors import Invalid
 from web.review.review_data import picture_address, wanted
@@ -33,7 +33,7 @@ class Bundle:
     found: AlertPage
     counted: Facets
     areas: Sequence[Area]
-    people: Sequence[Person]
+    people: Sequence[User]
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from typing import Literal
 
 from fastapi import Request
 
+from configs.texts import text
 from enforcement.states import NotAllowed
 from errors import TubanError
 from store.review.decisions import Conflict
 from web.http_errors import Clash, Invalid, Refusal
 from web.page import language_of
-from web.texts import text
 
 Verdict = Literal["false", "bad_imagery"]
 

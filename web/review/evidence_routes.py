@@ -16,7 +16,7 @@ from web.addresses import base_of
 from web.api.parameters import Number
 from web.api.schemas import NOT_THEIRS, REFUSED
 from web.auth.audit_log import note
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 from web.page import chosen_language
 from web.review.evidence_data import bundle_of, gather_sheet
@@ -28,7 +28,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 @router.get("/sheet.pdf", response_class=Response, responses={200: {"content": {"application/pdf": _BINARY}}})
 def sheet(
-    request: Request, context: Service, viewer: Person, number: Number, language: Literal["zh", "en", ""] = ""
+    request: Request, context: Service, viewer: CurrentUser, number: Number, language: Literal["zh", "en", ""] = ""
 ) -> Response:
     """Make the evidence sheet (PDF, A4), in the person's language unless another is given."""
     chosen = chosen_language(request, language)
@@ -39,7 +39,7 @@ def sheet(
 
 
 @router.get("/bundle.zip", response_class=Response, responses={200: {"content": {"application/zip": _BINARY}}})
-def bundle(request: Request, context: Service, viewer: Person, number: Number) -> Response:
+def bundle(request: Request, context: Service, viewer: CurrentUser, number: Number) -> Response:
     """Make the signed evidence bundle; `tuban verify` checks it anywhere."""
     gathered = _gathered(request, context, viewer, number, "made_bundle")
     key = load_or_make_signing_key(context.settings.home)

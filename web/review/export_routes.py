@@ -25,7 +25,7 @@ from web.addresses import base_of
 from web.api.parameters import Filter
 from web.api.schemas import REFUSED
 from web.auth.audit_log import note
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.http_errors import Invalid
 from web.page import chosen_language
 from web.review.training_folder import write_training_zip
@@ -54,7 +54,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 def export(
     request: Request,
     context: Service,
-    viewer: Person,
+    viewer: CurrentUser,
     filter: Filter,  # noqa: A002  (the word of the field)
     format: Format,  # noqa: A002
     crs: Literal["4490", "zone"] = "4490",
@@ -103,7 +103,7 @@ def export(
 
 
 @router.get("/training.zip", response_class=FileResponse, responses={200: {"content": {"application/zip": _BINARY}}})
-def training(request: Request, context: Service, viewer: Person) -> FileResponse:
+def training(request: Request, context: Service, viewer: CurrentUser) -> FileResponse:
     """Write the reviewed alerts as folders for `tuban reviewed`, one for each scan that saw them last.
 
     The images are not in it; its `reviewed.sh` fetches them with a key and makes labelled pairs for `tuban train`.

@@ -7,9 +7,9 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from store.alerts.image_pairs import last_pair
+from store.alerts.image_pairs import latest_pair
 from store.objects.object_store import ObjectMissing
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 from web.etags import content_tag, image_response, is_cached, not_modified
 from web.http_errors import NotFound
@@ -27,7 +27,7 @@ Which = Literal["before", "after"]
 
 @router.get("/tiles/alerts/{number}/{which}/{z}/{x}/{y}")
 def alert_tile(
-    request: Request, context: Service, person: Person, number: str, which: Which, z: int, x: int, y: int
+    request: Request, context: Service, person: CurrentUser, number: str, which: Which, z: int, x: int, y: int
 ) -> Response:
     """A tile of the earlier or later image of an alert: the ground around the alert, and transparent elsewhere."""
     if not is_tile(z, x, y):
@@ -35,7 +35,7 @@ def alert_tile(
     bounds = tile_bounds(z, x, y)
     with context.database.read() as session:
         alert = alert_of(session, person, number)
-        pair = last_pair(session, alert.id)
+        pair = latest_pair(session, alert.id)
     if pair is None:
         raise NotFound
     scene = pair.before if which == "before" else pair.after
@@ -51,7 +51,7 @@ def alert_tile(
 
 @router.get("/alerts/{number}/evidence/{name}")
 def evidence(
-    request: Request, context: Service, person: Person, number: str, name: str, key: str | None = None
+    request: Request, context: Service, person: CurrentUser, number: str, name: str, key: str | None = None
 ) -> Response:
     """A stored picture of an alert, by the name it has in the alert.
 

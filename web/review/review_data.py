@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from fastapi import Request
 from shapely.geometry import mapping
 
+from configs.texts import catalogue, text, translate
 from enforcement.change_types import read_change_types
 from enforcement.states import StateTable, read_states
 from enforcement.units import mu
@@ -23,11 +24,10 @@ from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.schema.database import Session
 from store.schema.tables import AlertRow, Transition
 from store.search.alert_search import AlertFilter, neighbours
-from store.views.alert_view import AlertSight, SeenImage, areas_around, colleagues, names_of, sights_of
+from store.views.alert_view import AlertSight, SightImage, alert_sights, areas_around, assignable_users, user_names
 from web.etags import content_tag
 from web.page import language_of, named
 from web.review.alert_words import in_language
-from web.texts import catalogue, text
 
 JUDGED_BY_KEY = ("triaged", "false_change", "bad_imagery")
 """Steps that have buttons of their own."""
@@ -52,9 +52,9 @@ class AlertDetail:
     def data(self, alert: AlertRow, asked: AlertFilter) -> dict[str, Any]:
         """Everything, with the alerts before and after it in the order of ``asked``."""
         states, types = read_states(), read_change_types()
-        sights, steps = sights_of(self.session, alert), steps_of(self.session, alert)
-        people = colleagues(self.session, alert)
-        names = names_of(self.session, {step.who for step in steps} | {alert.assignee})
+        sights, steps = alert_sights(self.session, alert), steps_of(self.session, alert)
+        people = assignable_users(self.session, alert)
+        names = user_names(self.session, {step.who for step in steps} | {alert.assignee})
         lock = lock_holder(self.session, alert, self.now)
         beside = neighbours(self.session, self.viewer, asked, alert.number)
         today = self.now.astimezone(self.zone).date()
@@ -132,7 +132,7 @@ class AlertDetail:
         return {
             "layer": str(overlap.get("layer", "")),
             "kind": kind,
-            "kind_name": self._word("review.layer", kind),
+            "kind_name": self._word("layer", kind),
             "dated": overlap.get("dated"),
             "share": overlap.get("share"),
             "number": str(overlap.get("number") or ""),
@@ -142,7 +142,7 @@ class AlertDetail:
         latest = sights[-1] if sights else None
         told = {}
         for when in ("before", "after"):
-            image: SeenImage | None = getattr(latest, when) if latest else None
+            image: SightImage | None = getattr(latest, when) if latest else None
             told[when] = {
                 "date": _day(image.date) if image else None,
                 "source": self._word("review.source", image.source) if image else "",
@@ -200,7 +200,7 @@ class AlertDetail:
 
     def _why(self, step: Transition) -> str:
         told = step.evidence.get(WHY)
-        return Reason.of(step.why, told).said(self.language) if told else in_language(step.why, self.language)
+        return translate(Reason.of(step.why, told), self.language) if told else in_language(step.why, self.language)
 
     def _steps(self, states: StateTable, alert: AlertRow) -> list[dict[str, Any]]:
         """Steps that the table has for the person's role, those with buttons of their own left out."""

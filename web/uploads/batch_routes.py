@@ -23,11 +23,11 @@ from store.access.rights import Viewer, may_see
 from store.areas.areas import area_names, list_areas
 from store.scenes.batches import BatchReport, create_batch
 from store.schema.tables import Batch
-from store.views.batch_view import batch_progress, batch_seen, batches_seen, scenes_of_batch, uploaded_batch
+from store.views.batch_view import batch_progress, open_upload_batch, scenes_of_batch, visible_batch, visible_batches
 from web.api.batch_schemas import BatchAnswer, BatchBegun, BatchList, Footprints
 from web.api.schemas import CLASH, FORBIDDEN, NOT_THEIRS, REFUSED
 from web.auth.audit_log import note
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.http_errors import Clash, Invalid, NotFound
 from web.page import page
 from web.uploads.batch_submission import resume_submissions, start_submission
@@ -64,7 +64,7 @@ class NewBatch(BaseModel):
 
 
 @router.post("/api/batches", status_code=201, tags=["batches"], responses=_BEGUN)
-def begin(request: Request, viewer: Person, context: Service, new: NewBatch) -> BatchBegun:
+def begin(request: Request, viewer: CurrentUser, context: Service, new: NewBatch) -> BatchBegun:
     """Begin a batch; its files are sent to ``/api/uploads`` and handed over by ``complete``."""
     if not may_see(viewer, new.area):
         raise NotFound("upload.no_area")
@@ -97,14 +97,14 @@ def begin(request: Request, viewer: Person, context: Service, new: NewBatch) -> 
     response_model_exclude_unset=True,
 )
 def complete(
-    request: Request, viewer: Person, context: Service, batch_id: int, leave_out: bool = False
+    request: Request, viewer: CurrentUser, context: Service, batch_id: int, leave_out: bool = False
 ) -> dict[str, Any]:
     """Hand over what was uploaded. ``leave_out``: files that are not whole are told as failed.
 
     Called again it changes nothing.
     """
     with context.database.read() as session:
-        row = uploaded_batch(session, viewer, _known(batch_id))
+        row = open_upload_batch(session, viewer, _known(batch_id))
         if row is None:
             raise NotFound
         code, state = row.area_code, row.state
@@ -133,14 +133,14 @@ def complete(
 
 @router.get("/api/batches", tags=["batches"], responses=REFUSED, response_model=BatchList)
 def list_them(
-    viewer: Person,
+    viewer: CurrentUser,
     context: Service,
     before: Before = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> dict[str, Any]:
     """Batches, the newest first; ``before``: the id that the last page ended with."""
     with context.database.read() as session:
-        found = batches_seen(session, viewer, before_id=before, limit=limit)
+        found = visible_batches(session, viewer, before_id=before, limit=limit)
         return {"batches": [_of_batch(batch) | {"files": counts} for batch, counts in found]}
 
 
@@ -151,7 +151,7 @@ def list_them(
     response_model=BatchAnswer,
     response_model_exclude_unset=True,
 )
-def one(viewer: Person, context: Service, batch_id: int) -> dict[str, Any]:
+def one(viewer: CurrentUser, context: Service, batch_id: int) -> dict[str, Any]:
     """How a batch and each of its files stand; to who sends it also how far each upload is."""
     report = _report(context, viewer, batch_id)
     answer = _told(report)
@@ -162,7 +162,7 @@ def one(viewer: Person, context: Service, batch_id: int) -> dict[str, Any]:
 
 
 @router.get("/api/batches/{batch_id}/footprints", tags=["batches"], responses=_REFUSED_ONE, response_model=Footprints)
-def footprints(viewer: Person, context: Service, batch_id: int) -> dict[str, Any]:
+def footprints(viewer: CurrentUser, context: Service, batch_id: int) -> dict[str, Any]:
     """Where the scenes of a batch lie: GeoJSON, longitude and latitude."""
     _report(context, viewer, batch_id)
     with context.database.read() as session:
@@ -181,14 +181,14 @@ def footprints(viewer: Person, context: Service, batch_id: int) -> dict[str, Any
 @router.get("/batches", include_in_schema=False)
 def list_page(
     request: Request,
-    viewer: Person,
+    viewer: CurrentUser,
     context: Service,
     before: Annotated[int | None, Query(ge=1, le=_LARGEST_ID)] = None,
 ) -> Response:
     """Upload, and the list."""
     with context.database.read() as session:
         areas = list_areas(session, under=viewer.code)
-        found = batches_seen(session, viewer, before_id=before, limit=30)
+        found = visible_batches(session, viewer, before_id=before, limit=30)
         return page(request, "batches.html", areas=areas, batches=found, before=before, states=STATES)
 
 
@@ -202,7 +202,7 @@ class _Part:
 
 @router.get("/batches/{batch_id}", include_in_schema=False)
 def one_page(
-    request: Request, viewer: Person, context: Service, batch_id: int, part: Annotated[_Part, Depends()]
+    request: Request, viewer: CurrentUser, context: Service, batch_id: int, part: Annotated[_Part, Depends()]
 ) -> Response:
     """One batch, live."""
     return _batch_page(request, viewer, context, batch_id, part, "batch.html")
@@ -211,7 +211,7 @@ def one_page(
 @router.get("/batches/{batch_id}/files", include_in_schema=False)
 def files_part(
     request: Request,
-    viewer: Person,
+    viewer: CurrentUser,
     context: Service,
     batch_id: int,
     part: Annotated[_Part, Depends()],
@@ -233,7 +233,7 @@ def _batch_page(
         if mark == seen and not handing_over:
             return Response(status_code=204)
         of_state = progress.counts.get(part.state, 0) if part.state else sum(progress.counts.values())
-        report = batch_seen(
+        report = visible_batch(
             session, viewer, batch_id, state=part.state, skip=(part.page - 1) * _FILES_SHOWN, limit=_FILES_SHOWN
         )
         area = area_names(session, [report.area_code]).get(report.area_code, "") if report else ""
@@ -262,7 +262,7 @@ def _known(batch_id: int) -> int:
 
 def _report(context: Context, viewer: Viewer, batch_id: int) -> BatchReport:
     with context.database.read() as session:
-        report = batch_seen(session, viewer, _known(batch_id))
+        report = visible_batch(session, viewer, _known(batch_id))
     if report is None:
         raise NotFound
     _go_on(context, report)

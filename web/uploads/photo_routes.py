@@ -11,7 +11,7 @@ from store.views.batch_view import batch_progress
 from store.views.photo_view import photos_of_batch
 from web.api.batch_schemas import Footprints
 from web.api.schemas import NOT_THEIRS, REFUSED
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.http_errors import NotFound
 
 router = APIRouter()
@@ -21,7 +21,7 @@ _LARGEST_ID = 2**62
 @router.get(
     "/api/batches/{batch_id}/photos", tags=["batches"], responses=REFUSED | NOT_THEIRS, response_model=Footprints
 )
-def photos(viewer: Person, context: Service, batch_id: Annotated[int, Path(ge=1, le=_LARGEST_ID)]) -> dict[str, Any]:
+def photos(viewer: CurrentUser, context: Service, batch_id: Annotated[int, Path(ge=1, le=_LARGEST_ID)]) -> dict[str, Any]:
     """The ground that each raw photo of a drone shows: GeoJSON, longitude and latitude.
 
     ``tied`` says by what it was placed (``reference`` image, ``neighbours``, ``nothing`` but its sensors, ``not yet``),

@@ -17,9 +17,9 @@ from errors import Reason
 from imagery.files.limits import GIB
 from service.context import Context
 from store.access.rights import Viewer
-from store.views.batch_view import uploaded_batch
+from store.views.batch_view import open_upload_batch
 from web.api.schemas import CLASH, FORBIDDEN, NOT_THEIRS, REFUSED, Refused
-from web.auth.authentication import Person, Service
+from web.auth.authentication import CurrentUser, Service
 from web.http_errors import Clash, Invalid, NotFound, Refusal
 from web.uploads.tus_body import TooMuch, take_over, write_body
 from web.uploads.upload_files import (
@@ -74,14 +74,14 @@ def own_batch(context: Context, viewer: Viewer, batch: int) -> None:
         Clash: it is complete.
     """
     with context.database.read() as session:
-        row = uploaded_batch(session, viewer, batch)
+        row = open_upload_batch(session, viewer, batch)
         if row is None:
             raise NotFound
         if row.state != "receiving" or is_complete(context.settings, batch):
             raise Clash("upload.complete")
 
 
-def _own_upload(upload_id: str, viewer: Person, context: Service) -> Upload:
+def _own_upload(upload_id: str, viewer: CurrentUser, context: Service) -> Upload:
     batch = batch_of(upload_id)
     if batch is None:
         raise NotFound
@@ -101,7 +101,7 @@ def _answer(status: int, **headers: str | int) -> Response:
 
 
 @router.options("", status_code=204)
-def capabilities(viewer: Person, context: Service) -> Response:
+def capabilities(viewer: CurrentUser, context: Service) -> Response:
     """What of tus is spoken here."""
     most = int(context.settings.web.max_upload_gib * GIB)
     return _answer(204, tus_version=VERSION, tus_extension="creation,termination", tus_max_size=most)
@@ -109,7 +109,7 @@ def capabilities(viewer: Person, context: Service) -> Response:
 
 @router.post("", status_code=201, dependencies=[Depends(_of_version)])
 def begin(
-    viewer: Person,
+    viewer: CurrentUser,
     context: Service,
     upload_length: Annotated[int, Header(ge=0)],
     upload_metadata: Annotated[str, Header(max_length=_LONGEST_HEADER)],

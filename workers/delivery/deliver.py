@@ -10,7 +10,7 @@ import structlog
 from enforcement.events import event_json
 from service.context import Commit, Context, Work
 from service.job_registry import Kind
-from store.alerts.outbox import KIND, Sending, mark_delivered, mark_failed, next_sending
+from store.alerts.outbox import KIND, PendingDelivery, mark_delivered, mark_failed, next_delivery
 from store.schema.database import Session
 from workers.delivery.alert_queue import send_to_queue
 from workers.delivery.delivery_errors import NotTaken
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 def deliver(context: Context, work: Work) -> Commit | None:
     """Send what the job's ``delivery_id`` names, if its turn has come and nobody settled it."""
     with context.database.read() as session:
-        sending = next_sending(session, int(work.payload["delivery_id"]))
+        sending = next_delivery(session, int(work.payload["delivery_id"]))
     if sending is None:
         return None
     told = log.bind(alert=sending.event["subject"], event_id=sending.event_id, sequence=sending.sequence)
@@ -36,7 +36,7 @@ def deliver(context: Context, work: Work) -> Commit | None:
     return lambda session: mark_delivered(session, sending.delivery_id, context.clock())
 
 
-def send(context: Context, sending: Sending) -> None:
+def send(context: Context, sending: PendingDelivery) -> None:
     """Send one event to its target.
 
     Raises:
@@ -54,13 +54,14 @@ def send(context: Context, sending: Sending) -> None:
         post_to_hook(
             event_json(sending.event),
             hook,
+            event_id=sending.event_id,
             allowed_hosts=settings.delivery.allowed_hosts,
             timeout_seconds=settings.delivery.timeout_seconds,
             now=context.clock(),
         )
 
 
-def _failed(context: Context, sending: Sending, error: NotTaken) -> Commit:
+def _failed(context: Context, sending: PendingDelivery, error: NotTaken) -> Commit:
     delivery = context.settings.delivery
 
     def commit(session: Session) -> None:

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, text
 
-from store.access.rights import Viewer, areas_seen, begins, features_seen, ground_of, may_see, under
+from store.access.rights import Viewer, begins, may_see, under, visible_areas, visible_features, visible_ground
 from store.schema.database import Database
 from store.schema.outlines import near
 from store.schema.tables import Area, Feature
-from tests.store.places import add_approval, add_area, ground
+from tests.store.sample_rows import add_approval, add_area, ground
 
 COUNTY, TOWNSHIP, VILLAGE, NEIGHBOUR = "130131", "130131001", "130131001002", "130131001003"
 
@@ -81,8 +81,8 @@ def test_the_condition_uses_the_index(database: Database) -> None:
 def test_the_areas_above_are_seen_but_no_siblings(database: Database) -> None:
     add_areas(database, COUNTY, TOWNSHIP, VILLAGE, NEIGHBOUR, "130132")
     with database.read() as session:
-        assert [area.code for area in areas_seen(session, viewer(VILLAGE))] == [COUNTY, TOWNSHIP, VILLAGE]
-        assert len(areas_seen(session, viewer(""))) == 5
+        assert [area.code for area in visible_areas(session, viewer(VILLAGE))] == [COUNTY, TOWNSHIP, VILLAGE]
+        assert len(visible_areas(session, viewer(""))) == 5
 
 
 def test_polygons_of_layers_are_seen_where_they_touch_the_ground(database: Database) -> None:
@@ -91,21 +91,21 @@ def test_polygons_of_layers_are_seen_where_they_touch_the_ground(database: Datab
         for west in (100, 950, 1500):
             add_approval(session, ground(west, 100, west + 100, 200))
     with database.read() as session:
-        assert [one.id for one in features_seen(session, viewer(VILLAGE))] == [1, 2]
-        assert [one.id for one in features_seen(session, viewer(NEIGHBOUR))] == [2, 3]
-        assert [one.id for one in features_seen(session, viewer(""))] == [1, 2, 3]
-        assert [one.id for one in features_seen(session, viewer(""), Feature.layer_id == 2)] == [2]
+        assert [one.id for one in visible_features(session, viewer(VILLAGE))] == [1, 2]
+        assert [one.id for one in visible_features(session, viewer(NEIGHBOUR))] == [2, 3]
+        assert [one.id for one in visible_features(session, viewer(""))] == [1, 2, 3]
+        assert [one.id for one in visible_features(session, viewer(""), Feature.layer_id == 2)] == [2]
         here = near(Feature, ground(0, 0, 500, 500))
-        assert [one.id for one in features_seen(session, viewer(VILLAGE), here)] == [1]
-        assert [one.id for one in features_seen(session, viewer(VILLAGE), limit=1)] == [1]
+        assert [one.id for one in visible_features(session, viewer(VILLAGE), here)] == [1]
+        assert [one.id for one in visible_features(session, viewer(VILLAGE), limit=1)] == [1]
 
 
 def test_who_has_no_area_on_the_map_sees_no_polygon(database: Database) -> None:
     with database.write() as session:
         add_approval(session, ground(0, 0, 100, 100))
     with database.read() as session:
-        empty = ground_of(session, viewer(COUNTY))
+        empty = visible_ground(session, viewer(COUNTY))
         assert empty is not None
         assert empty.is_empty
-        assert features_seen(session, viewer(COUNTY)) == []
-        assert ground_of(session, viewer("")) is None
+        assert visible_features(session, viewer(COUNTY)) == []
+        assert visible_ground(session, viewer("")) is None

@@ -17,7 +17,7 @@ from store.alerts.outbox import (
     list_deliveries,
     mark_delivered,
     mark_failed,
-    next_sending,
+    next_delivery,
     revive,
     targets,
 )
@@ -172,8 +172,8 @@ def test_a_delivery_is_not_sent_before_the_one_in_front_of_it(database: Database
     _announce(database)
     _announce(database, "tuban.alert.seen_again")
     with database.read() as session:
-        assert next_sending(session, 2) is None
-        first = next_sending(session, 1)
+        assert next_delivery(session, 2) is None
+        first = next_delivery(session, 1)
     assert first is not None
     assert first.event["type"] == "tuban.alert.created"
 
@@ -193,7 +193,7 @@ def test_a_delivered_event_is_not_sent_again(database: Database) -> None:
     _deliver(database, 1)
     _deliver(database, 1)
     with database.read() as session:
-        assert next_sending(session, 1) is None
+        assert next_delivery(session, 1) is None
         assert session.get_one(Delivery, 1).attempts == 1
 
 

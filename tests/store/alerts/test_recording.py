@@ -14,12 +14,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings, read_service
+from store.alerts.placed_changes import DetectedChange, place_changes
 from store.alerts.recording import Recorded, record_changes
-from store.alerts.sightings import SeenChange, place_changes
 from store.alerts.transitions import append_transition, verify_transitions
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Area, Delivery, Feature, Observation, Scan, SceneRow, Transition
-from tests.store.places import NOW, VILLAGE, add_approval, add_area, add_scan, add_scene, change, ground
+from tests.store.sample_rows import NOW, VILLAGE, add_approval, add_area, add_scan, add_scene, change, ground
 
 SPRING, AUTUMN, WINTER = dt.date(2026, 3, 1), dt.date(2026, 10, 20), dt.date(2026, 12, 5)
 
@@ -33,7 +33,7 @@ class Place:
 
     def scan(
         self,
-        changes: Sequence[SeenChange],
+        changes: Sequence[DetectedChange],
         before: dt.date = SPRING,
         after: dt.date = AUTUMN,
         now: dt.datetime = NOW,

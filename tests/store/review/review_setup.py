@@ -17,7 +17,7 @@ from store.alerts.transitions import verify_transitions
 from store.review.decisions import judge, undo
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Delivery, Transition
-from store.schema.user_tables import Person
+from store.schema.user_tables import User
 from tests.store.sample_alerts import NOW, add_alert, add_village
 
 T = TypeVar("T")
@@ -36,23 +36,23 @@ def later(minutes: float = 1) -> dt.datetime:
 
 
 @dataclass
-class Desk:
+class ReviewSetup:
     """Each call is a transaction of its own, as a request is."""
 
     database: Database
     settings: ServiceSettings
 
     @classmethod
-    def open(cls, database: Database, home: Path, cap: int = 3) -> Desk:
+    def open(cls, database: Database, home: Path, cap: int = 3) -> ReviewSetup:
         with database.write() as session:
             add_village(session)
             for login, (role, code) in PEOPLE.items():
-                session.add(Person(login=login, name=login.title(), role=role, code=code, created_at=NOW))
+                session.add(User(login=login, name=login.title(), role=role, code=code, created_at=NOW))
         return cls(database, read_service(home=home, alerts={"cap_per_grid_and_week": cap}))
 
     def viewer(self, login: str) -> Viewer:
         with self.database.read() as session:
-            person = session.scalars(select(Person).where(Person.login == login)).one()
+            person = session.scalars(select(User).where(User.login == login)).one()
             return Viewer(person.login, person.name, person.role, person.code, person.administrator, person.id)
 
     def add(self, number: str = "330106U2026110001", **given: Any) -> str:

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import event
 
 from errors import SettingsError
-from store.review.decisions import DayFigures, figures_of_day, reject_many, take_lock, undo, undo_many
+from store.review.decisions import DayStatistics, day_statistics, reject_many, take_lock, undo, undo_many
 from store.schema.database import Database
-from tests.store.review.review_setup import Desk, later
+from tests.store.review.review_setup import ReviewSetup, later
 from tests.store.sample_alerts import NOW
 
 ONE, TWO, THREE, FOUR = (f"330106U202611000{n}" for n in (1, 2, 3, 4))
@@ -18,11 +18,11 @@ DAY = dt.date(2026, 12, 2)  # of NOW, in Shanghai
 
 
 @pytest.fixture
-def desk(database: Database, tmp_path: Path) -> Desk:
-    return Desk.open(database, tmp_path)
+def desk(database: Database, tmp_path: Path) -> ReviewSetup:
+    return ReviewSetup.open(database, tmp_path)
 
 
-def test_many_alerts_are_rejected_with_one_reason_and_the_others_told_why_not(desk: Desk) -> None:
+def test_many_alerts_are_rejected_with_one_reason_and_the_others_told_why_not(desk: ReviewSetup) -> None:
     desk.add(ONE)
     desk.add(TWO, state="closed")
     desk.add(THREE)
@@ -40,7 +40,7 @@ def test_many_alerts_are_rejected_with_one_reason_and_the_others_told_why_not(de
     assert desk.alert(ONE).state_reason == "蔬菜大棚"
 
 
-def test_alerts_rejected_together_are_taken_back_together(desk: Desk) -> None:
+def test_alerts_rejected_together_are_taken_back_together(desk: ReviewSetup) -> None:
     for number in (ONE, TWO, THREE):
         desk.add(number)
     li = desk.viewer("li")
@@ -58,7 +58,7 @@ def test_alerts_rejected_together_are_taken_back_together(desk: Desk) -> None:
     assert desk.change(lambda s: undo_many(s, li, [THREE], later(4), desk.settings)).done == (THREE,)
 
 
-def test_a_token_is_ones_own_and_not_old(desk: Desk) -> None:
+def test_a_token_is_ones_own_and_not_old(desk: ReviewSetup) -> None:
     desk.add(ONE)
     done = desk.change(lambda s: reject_many(s, desk.viewer("li"), [ONE], "shadow", NOW, desk.settings))
     for login, token, minutes in (("zhao", done.token, 1), ("li", done.token, 11), ("li", "", 1), ("li", "x", 1)):
@@ -70,7 +70,7 @@ def test_a_token_is_ones_own_and_not_old(desk: Desk) -> None:
             )
 
 
-def test_too_many_alerts_or_no_reason_are_refused(desk: Desk) -> None:
+def test_too_many_alerts_or_no_reason_are_refused(desk: ReviewSetup) -> None:
     li = desk.viewer("li")
     with pytest.raises(SettingsError, match="at most 200"):
         desk.change(lambda s: reject_many(s, li, [str(n) for n in range(201)], "shadow", NOW, desk.settings))
@@ -78,12 +78,12 @@ def test_too_many_alerts_or_no_reason_are_refused(desk: Desk) -> None:
         desk.change(lambda s: reject_many(s, li, ["1"], " ", NOW, desk.settings))
 
 
-def figures(desk: Desk, by: str, login: str | None, day: dt.date = DAY) -> DayFigures:
+def figures(desk: ReviewSetup, by: str, login: str | None, day: dt.date = DAY) -> DayStatistics:
     with desk.database.read() as session:
-        return figures_of_day(session, desk.viewer(by), login, day, desk.settings.zone)
+        return day_statistics(session, desk.viewer(by), login, day, desk.settings.zone)
 
 
-def test_a_day_counts_what_was_judged_and_what_is_left(desk: Desk) -> None:
+def test_a_day_counts_what_was_judged_and_what_is_left(desk: ReviewSetup) -> None:
     for number in (ONE, TWO, THREE):
         desk.add(number)
     desk.add(FOUR, over_cap=True)
@@ -101,7 +101,7 @@ def test_a_day_counts_what_was_judged_and_what_is_left(desk: Desk) -> None:
     assert figures(desk, "li", "li").done == 2
 
 
-def test_each_further_alert_costs_few_statements(desk: Desk) -> None:
+def test_each_further_alert_costs_few_statements(desk: ReviewSetup) -> None:
     said: list[str] = []
 
     def statements(first: int, many: int) -> int:

@@ -20,13 +20,13 @@ from store.review.decisions import (
     release_lock,
     renew_lock,
     set_change_type,
-    set_kind_type,
+    set_kind_and_type,
     take_lock,
 )
 from store.schema.database import Database
 from store.schema.tables import AlertRow
-from store.schema.user_tables import Person
-from tests.store.review.review_setup import Desk, later
+from store.schema.user_tables import User
+from tests.store.review.review_setup import ReviewSetup, later
 from tests.store.sample_alerts import NOW
 
 ONE, TWO, THREE, FOUR = (f"330106U202611000{n}" for n in (1, 2, 3, 4))
@@ -34,11 +34,11 @@ DAY = dt.date(2026, 12, 2)  # of NOW, in Shanghai
 
 
 @pytest.fixture
-def desk(database: Database, tmp_path: Path) -> Desk:
-    return Desk.open(database, tmp_path)
+def desk(database: Database, tmp_path: Path) -> ReviewSetup:
+    return ReviewSetup.open(database, tmp_path)
 
 
-def test_one_person_has_an_alert_open_until_their_time_is_up(desk: Desk) -> None:
+def test_one_person_has_an_alert_open_until_their_time_is_up(desk: ReviewSetup) -> None:
     desk.add(ONE)
     li, zhao = desk.viewer("li"), desk.viewer("zhao")
     lock = desk.change(lambda session: take_lock(session, desk.alert(), li, NOW, 60))
@@ -53,7 +53,7 @@ def test_one_person_has_an_alert_open_until_their_time_is_up(desk: Desk) -> None
     assert desk.change(lambda session: renew_lock(session, desk.alert(), li, later(1.5), 60)) is None
 
 
-def test_a_lock_is_renewed_and_let_go_by_who_has_it(desk: Desk) -> None:
+def test_a_lock_is_renewed_and_let_go_by_who_has_it(desk: ReviewSetup) -> None:
     desk.add(ONE)
     li, zhao = desk.viewer("li"), desk.viewer("zhao")
     assert desk.change(lambda session: take_lock(session, desk.alert(), li, NOW, 60))
@@ -65,13 +65,13 @@ def test_a_lock_is_renewed_and_let_go_by_who_has_it(desk: Desk) -> None:
     assert desk.change(lambda session: take_lock(session, desk.alert(), zhao, later(0.6), 60)) is not None
 
 
-def test_only_who_may_see_an_alert_opens_it(desk: Desk) -> None:
+def test_only_who_may_see_an_alert_opens_it(desk: ReviewSetup) -> None:
     desk.add(ONE)
     with pytest.raises(NotAllowed, match="330108"):
         desk.change(lambda session: take_lock(session, desk.alert(), desk.viewer("qian"), NOW, 60))
 
 
-def test_a_true_alert_is_sorted_out_and_published_in_one_go(desk: Desk) -> None:
+def test_a_true_alert_is_sorted_out_and_published_in_one_go(desk: ReviewSetup) -> None:
     desk.add(ONE)
     alert = desk.judge(ONE, "true", works="partly built")
     assert (alert.state, alert.changed_at) == ("published", later(1))
@@ -79,13 +79,13 @@ def test_a_true_alert_is_sorted_out_and_published_in_one_go(desk: Desk) -> None:
     assert desk.told() == [(ONE, "state_changed", "published")]
 
 
-def test_an_alert_that_was_sorted_out_before_is_published(desk: Desk) -> None:
+def test_an_alert_that_was_sorted_out_before_is_published(desk: ReviewSetup) -> None:
     desk.add(ONE, state="triaged")
     assert desk.judge(ONE, "true", by="sun").state == "published"
 
 
 @pytest.mark.parametrize(("verdict", "state"), [("false", "false_change"), ("bad_imagery", "bad_imagery")])
-def test_what_is_not_there_is_said_with_a_reason(desk: Desk, verdict: str, state: str) -> None:
+def test_what_is_not_there_is_said_with_a_reason(desk: ReviewSetup, verdict: str, state: str) -> None:
     desk.add(ONE)
     with pytest.raises(NotAllowed, match="reason"):
         desk.judge(ONE, verdict, reason="  ")
@@ -95,7 +95,7 @@ def test_what_is_not_there_is_said_with_a_reason(desk: Desk, verdict: str, state
     assert desk.told() == [(ONE, "state_changed", state)]
 
 
-def test_the_table_decides_who_judges(desk: Desk) -> None:
+def test_the_table_decides_who_judges(desk: ReviewSetup) -> None:
     desk.add(ONE)
     for login in ("wang", "chen", "sun"):
         with pytest.raises(NotAllowed):
@@ -109,7 +109,7 @@ def test_the_table_decides_who_judges(desk: Desk) -> None:
         desk.judge(ONE, "bad_imagery", reason="x" * 2001)
 
 
-def test_alerts_of_others_and_alerts_open_with_others_are_refused(desk: Desk) -> None:
+def test_alerts_of_others_and_alerts_open_with_others_are_refused(desk: ReviewSetup) -> None:
     desk.add(ONE)
     with pytest.raises(NotAllowed, match="does not lie under 330108"):
         desk.judge(ONE, "false", by="qian", reason="shadow")
@@ -119,7 +119,7 @@ def test_alerts_of_others_and_alerts_open_with_others_are_refused(desk: Desk) ->
     assert desk.judge(ONE, "false", by="zhao", reason="shadow").state == "false_change"
 
 
-def test_of_two_people_at_once_the_second_looks_again(desk: Desk) -> None:
+def test_of_two_people_at_once_the_second_looks_again(desk: ReviewSetup) -> None:
     desk.add(ONE)
     seen = desk.alert()
     desk.judge(ONE, "bad_imagery", by="zhao", reason="cloud")
@@ -140,7 +140,7 @@ def test_of_two_people_at_once_the_second_looks_again(desk: Desk) -> None:
 
 
 def test_of_two_transactions_at_once_the_second_is_told(postgresql: Database, tmp_path: Path) -> None:
-    desk = Desk.open(postgresql, tmp_path)
+    desk = ReviewSetup.open(postgresql, tmp_path)
     desk.add(ONE)
     loaded = threading.Event()
 
@@ -161,7 +161,7 @@ def test_of_two_transactions_at_once_the_second_is_told(postgresql: Database, tm
     assert desk.alert().state == "false_change"
 
 
-def test_a_judgement_of_two_steps_is_taken_back_as_one(desk: Desk) -> None:
+def test_a_judgement_of_two_steps_is_taken_back_as_one(desk: ReviewSetup) -> None:
     desk.add(ONE)
     desk.judge(ONE, "true")
     assert desk.undo(ONE).state == "new"
@@ -171,7 +171,7 @@ def test_a_judgement_of_two_steps_is_taken_back_as_one(desk: Desk) -> None:
         desk.undo(ONE)
 
 
-def test_only_ones_own_last_judgement_is_taken_back_and_not_for_long(desk: Desk) -> None:
+def test_only_ones_own_last_judgement_is_taken_back_and_not_for_long(desk: ReviewSetup) -> None:
     desk.add(ONE)
     with pytest.raises(NotAllowed, match="no step"):
         desk.undo(ONE)
@@ -183,7 +183,7 @@ def test_only_ones_own_last_judgement_is_taken_back_and_not_for_long(desk: Desk)
     assert desk.undo(ONE, minutes=11).state == "new"
 
 
-def test_a_later_step_stands_before_an_earlier_judgement(desk: Desk) -> None:
+def test_a_later_step_stands_before_an_earlier_judgement(desk: ReviewSetup) -> None:
     desk.add(ONE)
     desk.judge(ONE, "true")
     chen = desk.viewer("chen")
@@ -193,7 +193,7 @@ def test_a_later_step_stands_before_an_earlier_judgement(desk: Desk) -> None:
     assert desk.undo(ONE, by="chen").state == "published"
 
 
-def test_any_step_of_the_table_can_be_taken_with_its_evidence(desk: Desk) -> None:
+def test_any_step_of_the_table_can_be_taken_with_its_evidence(desk: ReviewSetup) -> None:
     desk.add(ONE, state="accepted")
     wang = desk.viewer("wang")
 
@@ -223,28 +223,28 @@ def test_any_step_of_the_table_can_be_taken_with_its_evidence(desk: Desk) -> Non
 
 
 @pytest.fixture
-def full(database: Database, tmp_path: Path) -> Desk:
+def full(database: Database, tmp_path: Path) -> ReviewSetup:
     """Two alerts that were given out, and two that exceed the share of the week."""
-    desk = Desk.open(database, tmp_path, cap=2)
+    desk = ReviewSetup.open(database, tmp_path, cap=2)
     for rank, number in enumerate((ONE, TWO, THREE, FOUR), 1):
         desk.add(number, rank=rank, over_cap=rank > 2, score=1 - rank / 10)
     return desk
 
 
-def test_a_rejected_alert_gives_its_place_to_the_next_which_is_announced(full: Desk) -> None:
+def test_a_rejected_alert_gives_its_place_to_the_next_which_is_announced(full: ReviewSetup) -> None:
     full.judge(ONE, "false", reason="shadow")
     assert full.week() == {ONE: (None, False), TWO: (1, False), THREE: (2, False), FOUR: (3, True)}
     assert full.told() == [(ONE, "state_changed", "false_change"), (THREE, "created", "new")]
 
 
-def test_an_alert_whose_rejection_is_taken_back_has_its_place_again(full: Desk) -> None:
+def test_an_alert_whose_rejection_is_taken_back_has_its_place_again(full: ReviewSetup) -> None:
     full.judge(ONE, "false", reason="shadow")
     full.undo(ONE)
     assert full.week() == {ONE: (1, False), TWO: (2, False), THREE: (3, False), FOUR: (4, True)}
     assert full.told()[2:] == [(ONE, "state_changed", "new")]
 
 
-def test_nobody_is_told_of_an_alert_that_exceeds_the_week_until_it_is_published(full: Desk) -> None:
+def test_nobody_is_told_of_an_alert_that_exceeds_the_week_until_it_is_published(full: ReviewSetup) -> None:
     full.judge(FOUR, "false", reason="shadow")
     full.undo(FOUR)
     assert full.told() == []
@@ -256,7 +256,7 @@ def test_nobody_is_told_of_an_alert_that_exceeds_the_week_until_it_is_published(
     assert full.alert(FOUR).over_cap
 
 
-def test_a_rejected_alert_that_is_brought_back_takes_a_place_of_this_week(desk: Desk) -> None:
+def test_a_rejected_alert_that_is_brought_back_takes_a_place_of_this_week(desk: ReviewSetup) -> None:
     desk.add(ONE, state="false_change", rank=None, week="2026-W30")
     li = desk.viewer("li")
     why = {"reason": "built on after all"}
@@ -265,25 +265,25 @@ def test_a_rejected_alert_that_is_brought_back_takes_a_place_of_this_week(desk: 
     assert desk.told() == [(ONE, "returned", "returned")]
 
 
-def test_an_alert_sent_back_by_a_reviewer_keeps_its_place(full: Desk) -> None:
+def test_an_alert_sent_back_by_a_reviewer_keeps_its_place(full: ReviewSetup) -> None:
     full.change(lambda session: setattr(session.get(AlertRow, full.alert(ONE).id), "state", "submitted"))
     chen, why = full.viewer("chen"), {"reason": "no photo of the north side"}
     full.change(lambda s: move(s, full.alert(ONE), chen, "returned", why, settings=full.settings, now=later()))
     assert full.week()[ONE] == (1, False)
 
 
-def test_an_alert_is_given_to_an_active_person_under_whose_code_it_lies(desk: Desk) -> None:
+def test_an_alert_is_given_to_an_active_person_under_whose_code_it_lies(desk: ReviewSetup) -> None:
     desk.add(ONE)
     li = desk.viewer("li")
     for login in ("wang", "sun", ""):
         assert desk.change(lambda s, login=login: assign(s, desk.alert(), li, login, NOW)).assignee == login  # type: ignore[misc]
-    desk.change(lambda s: setattr(s.scalars(select(Person).where(Person.login == "chen")).one(), "active", False))
+    desk.change(lambda s: setattr(s.scalars(select(User).where(User.login == "chen")).one(), "active", False))
     for login in ("qian", "nobody", "chen"):
         with pytest.raises(NotAllowed, match=f"given to '{login}'"):
             desk.change(lambda s, login=login: assign(s, desk.alert(), li, login, NOW))  # type: ignore[misc]
 
 
-def test_a_type_is_one_of_the_alerts_kind(desk: Desk) -> None:
+def test_a_type_is_one_of_the_alerts_kind(desk: ReviewSetup) -> None:
     desk.add(ONE)
     li = desk.viewer("li")
     assert (
@@ -294,7 +294,7 @@ def test_a_type_is_one_of_the_alerts_kind(desk: Desk) -> None:
     with pytest.raises(SettingsError, match="barn"):
         desk.change(lambda s: set_change_type(s, desk.alert(), li, "barn", NOW))
     with pytest.raises(SettingsError, match="No kind"):
-        desk.change(lambda s: set_kind_type(s, desk.alert(), li, "barn", "", NOW))
-    alert = desk.change(lambda s: set_kind_type(s, desk.alert(), li, "ground", "pushed_soil", NOW))
+        desk.change(lambda s: set_kind_and_type(s, desk.alert(), li, "barn", "", NOW))
+    alert = desk.change(lambda s: set_kind_and_type(s, desk.alert(), li, "ground", "pushed_soil", NOW))
     assert (alert.kind, alert.change_type) == ("ground", "pushed_soil")
     assert desk.change(lambda s: set_change_type(s, desk.alert(), li, "", NOW)).change_type == ""

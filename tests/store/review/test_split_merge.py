@@ -18,7 +18,7 @@ from store.review.decisions import Conflict, merge, split, split_at_gaps, split_
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Feature, Layer, Observation, Transition
-from tests.store.review.review_setup import Desk, later
+from tests.store.review.review_setup import ReviewSetup, later
 from tests.store.sample_alerts import NOW, PLACE, see
 
 ONE, TWO, THREE = (f"330106U202611000{n}" for n in (1, 2, 3))
@@ -27,24 +27,24 @@ FIRST, SECOND = "330106U2026120001", "330106U2026120002"  # NOW is in December i
 
 
 @pytest.fixture
-def desk(database: Database, tmp_path: Path) -> Desk:
-    return Desk.open(database, tmp_path, cap=2)
+def desk(database: Database, tmp_path: Path) -> ReviewSetup:
+    return ReviewSetup.open(database, tmp_path, cap=2)
 
 
-def divide(desk: Desk, parts: list[BaseGeometry], by: str = "li", number: str = ONE) -> list[AlertRow]:
+def divide(desk: ReviewSetup, parts: list[BaseGeometry], by: str = "li", number: str = ONE) -> list[AlertRow]:
     viewer = desk.viewer(by)
     return desk.change(
         lambda s: split(s, desk.alert(number), viewer, parts, "two owners", settings=desk.settings, now=later())
     )
 
 
-def join(desk: Desk, numbers: list[str], into: str, by: str = "li") -> AlertRow:
+def join(desk: ReviewSetup, numbers: list[str], into: str, by: str = "li") -> AlertRow:
     viewer, alerts = desk.viewer(by), desk.alerts()
     rows = [alerts[number] for number in numbers]
     return desk.change(lambda s: merge(s, rows, alerts[into], viewer, "one site", settings=desk.settings, now=later()))
 
 
-def test_an_alert_becomes_one_for_each_part(desk: Desk) -> None:
+def test_an_alert_becomes_one_for_each_part(desk: ReviewSetup) -> None:
     desk.add(ONE, assignee="wang", change_type="solar_panels")
     made = divide(desk, [WEST, EAST])
     assert [part.number for part in made] == [FIRST, SECOND]
@@ -70,7 +70,7 @@ def test_an_alert_becomes_one_for_each_part(desk: Desk) -> None:
     assert [row["from"] for row in given[1:]] == [ONE, ONE]
 
 
-def test_what_is_split_and_what_is_made_is_told(desk: Desk) -> None:
+def test_what_is_split_and_what_is_made_is_told(desk: ReviewSetup) -> None:
     desk.add(ONE)
     divide(desk, [WEST, EAST])
     assert desk.told() == [
@@ -80,7 +80,7 @@ def test_what_is_split_and_what_is_made_is_told(desk: Desk) -> None:
     ]
 
 
-def test_parts_of_an_alert_that_was_given_out_are_not_hidden_by_the_cap(desk: Desk) -> None:
+def test_parts_of_an_alert_that_was_given_out_are_not_hidden_by_the_cap(desk: ReviewSetup) -> None:
     desk.add(ONE, rank=1)
     desk.add(TWO, rank=2)
     desk.add(THREE, rank=3, over_cap=True)
@@ -90,7 +90,7 @@ def test_parts_of_an_alert_that_was_given_out_are_not_hidden_by_the_cap(desk: De
     assert all(part.over_cap for part in made)
 
 
-def test_each_part_was_seen_by_the_scans_that_saw_it(desk: Desk) -> None:
+def test_each_part_was_seen_by_the_scans_that_saw_it(desk: ReviewSetup) -> None:
     desk.add(ONE)
 
     def seen_twice_more(session: Any) -> None:
@@ -108,7 +108,7 @@ def test_each_part_was_seen_by_the_scans_that_saw_it(desk: Desk) -> None:
         assert [(s.source, s.outline.equals(EAST)) for s in sights] == [("satellite", True)]
 
 
-def test_land_is_looked_up_for_each_part(desk: Desk) -> None:
+def test_land_is_looked_up_for_each_part(desk: ReviewSetup) -> None:
     desk.add(ONE)
     with desk.database.write() as session:
         layer = Layer(name="耕地", kind="cultivated", dated=None, loaded_at=NOW)
@@ -137,20 +137,20 @@ def test_land_is_looked_up_for_each_part(desk: Desk) -> None:
         ([WEST, Polygon()], "Part 2 is no sound"),
     ],
 )
-def test_parts_are_those_of_the_alert(desk: Desk, parts: list[BaseGeometry], complaint: str) -> None:
+def test_parts_are_those_of_the_alert(desk: ReviewSetup, parts: list[BaseGeometry], complaint: str) -> None:
     desk.add(ONE)
     with pytest.raises(SettingsError, match=complaint):
         divide(desk, parts)
     assert list(desk.alerts()) == [ONE]
 
 
-def test_a_hands_breadth_does_not_matter(desk: Desk) -> None:
+def test_a_hands_breadth_does_not_matter(desk: ReviewSetup) -> None:
     desk.add(ONE)
     east = box(120.0105, 30.01, 120.011002, 30.011)  # 20 cm out of it
     assert len(divide(desk, [WEST, east])) == 2
 
 
-def test_who_may_not_split_makes_no_alerts(desk: Desk) -> None:
+def test_who_may_not_split_makes_no_alerts(desk: ReviewSetup) -> None:
     desk.add(ONE)
     for login in ("wang", "qian"):
         with pytest.raises(NotAllowed):
@@ -162,7 +162,7 @@ def test_who_may_not_split_makes_no_alerts(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("on", [ONE, FIRST])
-def test_a_split_is_taken_back_on_the_alert_or_on_a_part(desk: Desk, on: str) -> None:
+def test_a_split_is_taken_back_on_the_alert_or_on_a_part(desk: ReviewSetup, on: str) -> None:
     desk.add(ONE, rank=1, state="published")
     desk.add(TWO, rank=2)
     divide(desk, [WEST, EAST])
@@ -193,7 +193,7 @@ def test_a_split_is_taken_back_on_the_alert_or_on_a_part(desk: Desk, on: str) ->
     assert [part.number for part in divide(desk, [WEST, EAST])] == ["330106U2026120003", "330106U2026120004"]
 
 
-def test_a_split_of_which_a_part_was_seen_again_stays(desk: Desk) -> None:
+def test_a_split_of_which_a_part_was_seen_again_stays(desk: ReviewSetup) -> None:
     desk.add(ONE)
     divide(desk, [WEST, EAST])
 
@@ -224,7 +224,7 @@ def test_an_outline_is_cut_by_a_line_from_side_to_side() -> None:
         split_by_line(PLACE, LineString([(120.0105, 30.0), (120.0105, 30.0105)]))
 
 
-def test_alerts_live_on_in_one_with_the_outline_of_all(desk: Desk) -> None:
+def test_alerts_live_on_in_one_with_the_outline_of_all(desk: ReviewSetup) -> None:
     desk.add(ONE, score=0.6, **bounds_of(WEST))
     desk.add(TWO, score=0.9, state="published", last_date=dt.date(2026, 12, 1), **bounds_of(EAST))
     into = join(desk, [ONE, TWO], TWO)
@@ -237,7 +237,7 @@ def test_alerts_live_on_in_one_with_the_outline_of_all(desk: Desk) -> None:
         assert session.scalars(select(Transition)).one().evidence["into"] == TWO
 
 
-def test_the_place_in_the_week_goes_on_with_the_alert(desk: Desk) -> None:
+def test_the_place_in_the_week_goes_on_with_the_alert(desk: ReviewSetup) -> None:
     desk.add(ONE, rank=1)
     desk.add(TWO, rank=2)
     desk.add(THREE, rank=3, over_cap=True, score=0.1)
@@ -248,7 +248,7 @@ def test_the_place_in_the_week_goes_on_with_the_alert(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("on", [ONE, THREE])
-def test_merging_is_taken_back_on_the_alert_that_stayed_or_on_one_that_ended(desk: Desk, on: str) -> None:
+def test_merging_is_taken_back_on_the_alert_that_stayed_or_on_one_that_ended(desk: ReviewSetup, on: str) -> None:
     desk.add(ONE, rank=1, score=0.9, state="published", **bounds_of(WEST))
     desk.add(TWO, rank=2, last_date=dt.date(2026, 12, 1), **bounds_of(box(120.011, 30.01, 120.012, 30.011)))
     desk.add(THREE, rank=3, over_cap=True, score=0.1, first_date=dt.date(2026, 11, 30), **bounds_of(EAST))
@@ -271,7 +271,7 @@ def test_merging_is_taken_back_on_the_alert_that_stayed_or_on_one_that_ended(des
     assert join(desk, [ONE], TWO).state == "new"
 
 
-def test_alerts_are_merged_into_one_that_is_worked_on(desk: Desk) -> None:
+def test_alerts_are_merged_into_one_that_is_worked_on(desk: ReviewSetup) -> None:
     desk.add(ONE)
     desk.add(TWO, state="closed")
     with pytest.raises(NotAllowed, match="nobody works on it"):

@@ -14,7 +14,7 @@ from store.scans.nights import open_night, settle_night
 from store.scans.scans import begin_parts, end_part
 from store.schema.database import Database
 from store.schema.tables import Job, Night, Scan, Uncompared
-from tests.store.places import NOW, add_scan, add_scene, ground
+from tests.store.sample_rows import NOW, add_scan, add_scene, ground
 
 DAY = dt.date(2026, 11, 24)
 STEPS = ("blocks:0", "blocks:1")

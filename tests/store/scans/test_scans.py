@@ -13,7 +13,7 @@ from store.scans.nights import open_night, settle_night, summary_of, uncompared_
 from store.scans.scans import begin_parts, end_part, end_scan, end_uncompared, read_task, running_scans
 from store.schema.database import Database
 from store.schema.tables import Night, Scan, Uncompared
-from tests.store.places import NOW, add_scan, add_scene, ground
+from tests.store.sample_rows import NOW, add_scan, add_scene, ground
 
 DAY = dt.date(2026, 11, 24)
 

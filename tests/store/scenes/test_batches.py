@@ -28,7 +28,7 @@ from store.scenes.batches import (
 from store.scenes.scenes import add_scene, codes_like, known_area, scene_by_sha256, smallest_area_at
 from store.schema.database import Database
 from store.schema.tables import Batch, BatchFile, Job, SceneRow
-from tests.store.places import add_area
+from tests.store.sample_rows import add_area
 
 NOW = dt.datetime(2026, 11, 23, 18, 0, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(minutes=5)

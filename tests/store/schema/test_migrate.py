@@ -306,7 +306,11 @@ def test_postgresql_without_postgis_says_what_to_do(postgresql_url: str) -> None
 def test_migrations_work_where_the_working_folder_is_another(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / '100% home' / 'tuban.db'}"
     subprocess.run(
-        [sys.executable, "-c", f"from store.schema import migrate, database as d; migrate.upgrade(d.Database({url!r}))"],
+        [
+            sys.executable,
+            "-c",
+            f"from store.schema import migrate, database as d; migrate.upgrade(d.Database({url!r}))",
+        ],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
         check=True,

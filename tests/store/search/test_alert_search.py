@@ -16,7 +16,7 @@ from store.access.rights import Viewer
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertLock, AlertRow, Area
-from store.schema.user_tables import Person
+from store.schema.user_tables import User
 from store.search.alert_search import (
     SORTS,
     AlertFilter,
@@ -232,7 +232,7 @@ def test_a_row_tells_what_a_list_shows(database: Database) -> None:
     with database.write() as session:
         outline = bounds_of(box(119, 29, 121, 31))
         session.add(Area(code="330106005201", name="东穆坞村", level="village", loaded_at=NOW, **outline))
-        session.add(Person(login="wang", role="county", code="", created_at=NOW))
+        session.add(User(login="wang", role="county", code="", created_at=NOW))
         session.flush()
         session.add(AlertLock(alert_id=1, person_id=1, until=NOW + dt.timedelta(seconds=1)))
         session.add(AlertLock(alert_id=2, person_id=1, until=NOW))

@@ -13,17 +13,17 @@ from store.review.reviewed_scans import reviewed_scans
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Night, Observation, Uncompared
-from store.search.alert_search import row_of
+from store.search.alert_search import find_list_item
 from store.search.image_search import (
     SceneFilter,
     count_scenes,
     extent_of_scenes,
-    scene_seen,
     search_nights,
     search_scans,
     search_scenes,
+    visible_scene,
 )
-from tests.store.places import NOW, add_area, add_scan, add_scene, ground
+from tests.store.sample_rows import NOW, add_area, add_scan, add_scene, ground
 
 A, B = "330199101001", "330199101002"
 CITY = Viewer("city", "", "city", "", True, 1)
@@ -80,8 +80,8 @@ def test_each_list_is_of_the_viewers_ground(database: Database) -> None:
         ]
         assert search_nights(session, OF_A, limit=9, before=dt.date(2026, 11, 23)) == ([], None)
         [theirs] = search_scans(session, CITY, place=B, limit=9)[0]
-        assert scene_seen(session, CITY, theirs.after_id) is not None
-        assert scene_seen(session, OF_A, theirs.after_id) is None
+        assert visible_scene(session, CITY, theirs.after_id) is not None
+        assert visible_scene(session, OF_A, theirs.after_id) is None
         extent = extent_of_scenes(session, OF_A)
         assert extent.bbox is not None
         assert extent.first == extent.last == dt.date(2026, 5, 1)
@@ -104,10 +104,10 @@ def test_an_alerts_row_outline_log_and_map_are_found(database: Database) -> None
     with database.write() as session:
         alerts = settle(session)
     with database.read() as session:
-        row = row_of(session, OF_A, f"N{A}", NOW)
+        row = find_list_item(session, OF_A, f"N{A}", NOW)
         assert row is not None
         assert row.id == alerts[A]
-        assert row_of(session, OF_A, f"N{B}", NOW) is None
+        assert find_list_item(session, OF_A, f"N{B}", NOW) is None
         assert outlines_of(session, [alerts[A]])[alerts[A]].area > 0
         alert = session.get_one(AlertRow, alerts[A])
         assert [step.fields["to_state"] for step in log_of(session, alert)] == ["new", "triaged"]

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from service.context import Context
-from store.access.users import any_administrator, invite, person_by_login
-from store.schema.user_tables import Action, Person
+from store.access.users import has_administrator, invite, user_by_login
+from store.schema.user_tables import Action, User
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
 from web.auth.passwords import hash_password
 
@@ -20,7 +20,7 @@ PASSWORD = "long enough 密码"
 def li(service: Context) -> None:
     """Somebody with a password."""
     with service.database.write() as session:
-        person = person_by_login(session, "village_a")
+        person = user_by_login(session, "village_a")
         assert person is not None
         person.password_hash = hash_password(PASSWORD)
 
@@ -67,7 +67,7 @@ def test_a_person_without_a_password_cannot_sign_in(stranger: Browser) -> None:
 
 def test_a_link_sets_a_password_once(service: Context, stranger: Browser) -> None:
     with service.database.write() as session:
-        person = person_by_login(session, "town")
+        person = user_by_login(session, "town")
         assert person is not None
         secret = invite(session, person.id, NOW)
     data = {"password": PASSWORD, "again": PASSWORD}
@@ -78,13 +78,13 @@ def test_a_link_sets_a_password_once(service: Context, stranger: Browser) -> Non
 
 def test_the_first_link_makes_the_administrator_of_everything(service: Context, stranger: Browser) -> None:
     with service.database.write() as session:
-        session.delete(session.scalars(select(Person).where(Person.login == "admin")).one())
-        assert not any_administrator(session)
+        session.delete(session.scalars(select(User).where(User.login == "admin")).one())
+        assert not has_administrator(session)
         secret = invite(session, None, NOW)
     data = {"login": "王工", "name": "王工", "password": PASSWORD, "again": PASSWORD}
     assert stranger.post(f"/welcome/{secret}", data=data, headers={"origin": ORIGIN}).status_code == 303
     with service.database.read() as session:
-        assert any_administrator(session)
+        assert has_administrator(session)
 
 
 def test_a_change_needs_the_pages_token_and_our_own_origin(sign_in: SignIn) -> None:

@@ -7,14 +7,14 @@ import re
 from sqlalchemy import select
 
 from service.context import Context
-from store.access.users import invite, person_by_login
-from store.schema.user_tables import Action, Invitation, Person
+from store.access.users import invite, user_by_login
+from store.schema.user_tables import Action, Invitation, User
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
 
 
 def _id(service: Context, login: str) -> int:
     with service.database.read() as session:
-        return session.scalars(select(Person.id).where(Person.login == login)).one()
+        return session.scalars(select(User.id).where(User.login == login)).one()
 
 
 def test_who_is_no_administrator_sees_no_people(sign_in: SignIn) -> None:
@@ -57,7 +57,7 @@ def test_who_is_stopped_is_signed_out_at_once(service: Context, sign_in: SignIn)
 
 def test_a_new_link_makes_the_old_one_useless(service: Context, sign_in: SignIn, stranger: Browser) -> None:
     with service.database.write() as session:
-        person = person_by_login(session, "village_a")
+        person = user_by_login(session, "village_a")
         assert person is not None
         old = invite(session, person.id, NOW)
     sign_in("county").post(f"/people/{_id(service, 'village_a')}/link")

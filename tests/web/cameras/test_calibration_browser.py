@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from service.context import Context
-from store.access.users import begin_session, person_by_login
+from store.access.users import begin_session, user_by_login
 from store.schema.camera_tables import PresetRow
 from tests.web.cameras.camera_service import watch
 from tests.web.chromium import faultless, launched, needs_chromium
@@ -40,7 +40,7 @@ def calibrating(service: Context) -> Iterator[tuple[Context, Any]]:
     settle(context)
     watch(context, CODES["a"], size=(WIDTH, HEIGHT))
     with context.database.write() as session:
-        person = person_by_login(session, "village_a")
+        person = user_by_login(session, "village_a")
         assert person is not None
         secret = begin_session(session, person, NOW, 12)
     with serving(context) as address, launched() as browser:

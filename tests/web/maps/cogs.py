@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imagery import open_scene
 from imagery.conversion.cog import write_cog
-from tests.store.places import CRS
+from tests.store.sample_rows import CRS
 
 import rasterio  # isort: skip  (settings of GDAL first)
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from configs.texts import catalogue
 from service.context import Context
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Feature, Layer, Night
-from tests.store.places import add_approval, add_area, add_scan, add_scene, ground
+from tests.store.sample_rows import add_approval, add_area, add_scan, add_scene, ground
 from tests.web.conftest import NOW, Browser, SignIn
 from tests.web.maps.test_tiles import TOWN, VILLAGE_A, VILLAGE_B, put_alert
-from web.texts import catalogue
 
 OWN, OTHER = "330199W2026110001", "330199W2026110002"
 

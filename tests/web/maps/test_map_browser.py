@@ -15,9 +15,9 @@ from pyproj import Geod
 
 from configs.service import WebSettings
 from service.context import Context
-from store.access.users import begin_session, person_by_login
+from store.access.users import begin_session, user_by_login
 from store.schema.tables import SceneRow
-from tests.store.places import add_area, add_scan, ground
+from tests.store.sample_rows import add_area, add_scan, ground
 from tests.web.chromium import faultless, launched, needs_chromium
 from tests.web.conftest import NOW
 from tests.web.maps.test_tiles import BLUE, RED, TOWN, VILLAGE_A, lonlat, put_alert, put_scene, quadrants
@@ -42,7 +42,7 @@ def map_of(service: Context, **basemap: object) -> Iterator[tuple[str, str]]:
         )
         add_area(session, TOWN, ground(-50, -50, 550, 550))
         put_alert(session, ALERT, VILLAGE_A, 100, 350, scan.id)
-        person = person_by_login(session, "town")
+        person = user_by_login(session, "town")
         assert person is not None
         secret = begin_session(session, person, NOW, 12)
     with serving(replace(service, settings=settings)) as base:

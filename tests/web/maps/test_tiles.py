@@ -17,7 +17,7 @@ from imagery import open_scene
 from service.context import Context
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Observation
-from tests.store.places import CRS, ORIGIN, add_scan, add_scene, ground
+from tests.store.sample_rows import CRS, ORIGIN, add_scan, add_scene, ground
 from tests.web.conftest import NOW, Browser, SignIn
 from tests.web.maps.cogs import cog_of
 from web.maps.tiles import TILE_PX, mercator, tile_bounds

@@ -17,10 +17,10 @@ from sqlalchemy import func, select
 from configs.service import WebSettings
 from service.context import Context
 from service.scan_jobs import add_night_job
-from store.access.users import add_person
+from store.access.users import add_user
 from store.schema.tables import AlertRow, Batch, Job, Transition
 from tests.inference.scenes import ORIGIN, DifferenceDetector, write_image
-from tests.store.places import add_area
+from tests.store.sample_rows import add_area
 from tests.web.chromium import come_about, faultless, launched, needs_chromium
 from tests.web.uploads.slow_line import Line, arrived, offsets_asked, until
 from tests.web.uploads.upload_service import serving
@@ -52,7 +52,7 @@ def context(tmp_path: Path) -> Iterator[Context]:
         add_area(session, VILLAGE, transform(ground, to_degrees, interleaved=False))
         hashed = hash_password(PASSWORD)
         now = context.clock()
-        add_person(session, login="li", name="李工", role="county", code="330199", password_hash=hashed, now=now)
+        add_user(session, login="li", name="李工", role="county", code="330199", password_hash=hashed, now=now)
     yield context
     context.database.close()
 

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from configs.service import ServiceSettings, WebSettings
 from service.context import Context
 from service.home import prepare_home
-from store.access.users import add_person, begin_session, person_by_login
+from store.access.users import add_user, begin_session, user_by_login
 from store.schema.tables import AlertLock, AlertRow
 from tests.databases import embedded_database
 from tests.web.chromium import come_about, launched, needs_chromium
@@ -43,7 +43,7 @@ def review(tmp_path: Path) -> Iterator[tuple[Context, str]]:
     context = Context(settings, embedded_database(settings.home / "tuban.db"), clock=clock)
     with context.database.write() as session:
         for login, (role, code, administrator) in PEOPLE.items():
-            add_person(session, login=login, name=login, role=role, code=code, administrator=administrator, now=NOW)
+            add_user(session, login=login, name=login, role=role, code=code, administrator=administrator, now=NOW)
     add_alerts(context, ALERTS - 1)
     with serving(context) as address:
         yield context, address
@@ -58,7 +58,7 @@ def chromium() -> Iterator[Any]:
 
 def _page(chromium: Any, context: Context, address: str, login: str, language: str = "en") -> Any:
     with context.database.write() as session:
-        person = person_by_login(session, login)
+        person = user_by_login(session, login)
         assert person is not None
         secret = begin_session(session, person, context.clock(), 12)
     window = chromium.new_context(viewport={"width": 1366, "height": 768}, base_url=address)

@@ -25,7 +25,7 @@ from store.review.decisions import judge
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Observation
 from tests.inference.scenes import DifferenceDetector, textured, write_image
-from tests.store.places import add_scan, add_scene
+from tests.store.sample_rows import add_scan, add_scene
 from tests.web.conftest import NOW
 from tests.web.two_villages import program
 from web.app import make_app

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from service.context import Context
-from store.access.users import begin_session, person_by_login
+from store.access.users import begin_session, user_by_login
 from store.schema.tables import Batch
 from tests.web.chromium import faultless, launched, needs_chromium
 from tests.web.uploads.slow_line import Line, arrived, offsets_asked, until
@@ -27,7 +27,7 @@ LOOKS = os.environ.get("TUBAN_LOOKS", "")
 def page(context: Context, address: str) -> Iterator[Any]:
     """A page of Li's browser."""
     with context.database.write() as session:
-        person = person_by_login(session, "li")
+        person = user_by_login(session, "li")
         assert person is not None
         secret = begin_session(session, person, context.clock(), 12)
     with launched() as browser:

@@ -18,7 +18,7 @@ from configs.service import ServiceSettings, WebSettings
 from service.broker import check_broker
 from service.context import Context
 from service.home import prepare_home
-from store.access.users import add_person, add_token, person_by_login
+from store.access.users import add_token, add_user, user_by_login
 from tests.databases import embedded_database
 from tests.workers.ingest.images import CODE, NEIGHBOUR, add_areas
 from web.app import make_app
@@ -39,7 +39,7 @@ def context_with_people(home: Path, **web: object) -> Iterator[Context]:
     add_areas(context.database)
     with context.database.write() as session:
         for login, code in PEOPLE.items():
-            add_person(session, login=login, name=login, role="county", code=code, now=context.clock())
+            add_user(session, login=login, name=login, role="county", code=code, now=context.clock())
     try:
         yield context
     finally:
@@ -49,7 +49,7 @@ def context_with_people(home: Path, **web: object) -> Iterator[Context]:
 def token_of(context: Context, login: str) -> str:
     """An API token."""
     with context.database.write() as session:
-        person = person_by_login(session, login)
+        person = user_by_login(session, login)
         assert person is not None
         return add_token(session, person.id, "test", context.clock(), None)
 

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy.orm import Session
 
 from enforcement.overlap_ratio import area_m2
-from store.alerts.sightings import SeenChange
+from store.alerts.placed_changes import DetectedChange
 from store.schema.outlines import bounds_of
 from store.schema.tables import Area, Feature, Layer, Scan, SceneRow
 
@@ -89,11 +89,11 @@ def add_approval(
 
 def change(
     number: int, west: float, south: float, side: float, kind: str = "construction", score: float = 0.8
-) -> SeenChange:
+) -> DetectedChange:
     """A square, its corner and side given in metres."""
     outline = ground(west, south, west + side, south + side)
     detected = box(ORIGIN[0] + west, ORIGIN[1] + south, ORIGIN[0] + west + side, ORIGIN[1] + south + side)
     pictures = {when: f"scans/1/{number:04d}_{when}.jpg" for when in ("before", "after")}
-    return SeenChange(
+    return DetectedChange(
         number, kind, score, round(area_m2(outline), 2), outline, {"crs": CRS, "wkt": detected.wkt}, pictures
     )

@@ -23,7 +23,7 @@ from store.schema.tables import Area, Layer
 
 
 @dataclass(frozen=True)
-class SeenChange:
+class DetectedChange:
     """One change of a scan.
 
     Attributes:
@@ -48,7 +48,7 @@ class SeenChange:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class PlacedChange:
     """A change and its place.
 
     Attributes:
@@ -59,7 +59,7 @@ class Sighting:
         legal_weight: larger is graver.
     """
 
-    change: SeenChange
+    change: DetectedChange
     placement: Placement
     overlaps: list[dict[str, Any]]
     approval: str | None
@@ -68,12 +68,12 @@ class Sighting:
 
 def place_changes(
     session: Session,
-    changes: Sequence[SeenChange],
+    changes: Sequence[DetectedChange],
     *,
     area_code: str,
     on: dt.date | None,
     settings: AlertSettings,
-) -> list[Sighting]:
+) -> list[PlacedChange]:
     """Look up who answers for each change and what land it lies on. Reads only.
 
     Args:
@@ -104,7 +104,7 @@ def place_changes(
         ]
         overlaps = overlaps_with(change.outline, features, on, layers)
         sightings.append(
-            Sighting(
+            PlacedChange(
                 change,
                 _down_to(place_in_areas(change.outline, areas), area_code, loaded),
                 overlaps,
@@ -115,14 +115,14 @@ def place_changes(
     return sightings
 
 
-def join_changes(changes: Sequence[SeenChange]) -> SeenChange:
+def merge_changes(changes: Sequence[DetectedChange]) -> DetectedChange:
     """Several changes of one scan that are one place, as one: number, kind and pictures of the largest."""
     if len(changes) == 1:
         return changes[0]
     largest = max(changes, key=lambda change: change.area_m2)
     area = sum(change.area_m2 for change in changes)
     detected = [shapely.from_wkt(change.detected["wkt"]) for change in changes]
-    return SeenChange(
+    return DetectedChange(
         largest.number,
         largest.kind,
         round(sum(change.score * change.area_m2 for change in changes) / area, 4),

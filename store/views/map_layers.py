@@ -13,11 +13,11 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from errors import Reason
-from store.access.rights import Viewer, features_seen, under
+from store.access.rights import Viewer, under, visible_features
 from store.schema.outlines import near
 from store.schema.tables import Area, Feature, Layer, Scan, SceneRow
 from store.search.alert_filter import Box
-from store.search.image_search import GREATEST_ID
+from store.search.image_search import MAX_ID
 
 
 class ShownArea(NamedTuple):
@@ -29,7 +29,7 @@ class ShownArea(NamedTuple):
     outline: BaseGeometry
 
 
-class ShownScan(NamedTuple):
+class MapScan(NamedTuple):
     """A scan as a map shows it: its days, how it ended, and the bounds that both scenes have in common."""
 
     id: int
@@ -66,7 +66,7 @@ def areas_on_map(
     ]
 
 
-def bounds_seen(session: Session, viewer: Viewer) -> Box | None:
+def visible_bounds(session: Session, viewer: Viewer) -> Box | None:
     """Around all their areas, else around all their scenes; west, south, east, north. None: there is neither."""
     for table, code in ((Area, Area.code), (SceneRow, SceneRow.area_code)):
         columns = (func.min(table.west), func.min(table.south), func.max(table.east), func.max(table.north))
@@ -91,16 +91,16 @@ def layer_on_map(
         limit: not more than so many.
     """
     within = near(Feature, box(*bbox))
-    found = features_seen(session, viewer, Feature.layer_id == layer_id, within, limit=limit)
+    found = visible_features(session, viewer, Feature.layer_id == layer_id, within, limit=limit)
     return [(one, shapely.simplify(one.outline, tolerance, preserve_topology=True)) for one in found]
 
 
 def layer_by_id(session: Session, layer_id: int) -> Layer | None:
     """The layer; None: there is none."""
-    return session.get(Layer, layer_id) if 0 < layer_id < GREATEST_ID else None
+    return session.get(Layer, layer_id) if 0 < layer_id < MAX_ID else None
 
 
-def scans_on_map(session: Session, viewer: Viewer, bbox: Box, limit: int = 100) -> list[ShownScan]:
+def scans_on_map(session: Session, viewer: Viewer, bbox: Box, limit: int = 100) -> list[MapScan]:
     """Their scans whose later scene touches a box, the latest first.
 
     Args:
@@ -136,5 +136,5 @@ def scans_on_map(session: Session, viewer: Viewer, bbox: Box, limit: int = 100) 
         number, state, words, why, *told = row[:9]
         first, second = row[9:13], row[13:17]
         common = max(first[0], second[0]), max(first[1], second[1]), min(first[2], second[2]), min(first[3], second[3])
-        shown.append(ShownScan._make((number, state, Reason.of(words, why), *told, common)))
+        shown.append(MapScan._make((number, state, Reason.of(words, why), *told, common)))
     return shown

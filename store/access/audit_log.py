@@ -13,7 +13,7 @@ from store.access.rights import Viewer, under
 from store.schema.user_tables import Action
 
 
-def note_action(
+def record_action(
     session: Session,
     *,
     who: str,
@@ -49,7 +49,7 @@ def note_action(
     )
 
 
-def actions_of(
+def list_actions(
     session: Session, viewer: Viewer, *, who: str = "", what: str = "", before_id: int | None = None, limit: int = 100
 ) -> Sequence[Action]:
     """What was done on the viewer's ground, the newest first.
