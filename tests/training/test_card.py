@@ -63,14 +63,14 @@ def exported(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
             ],
         }
     )
-    asked = [ValidationFolder("buildings", "building", 0.5), ValidationFolder("grounds", "ground")]
+    validation = [ValidationFolder("buildings", "building", 0.5), ValidationFolder("grounds", "ground")]
     steps: list[str] = []
     _, facts = export_run(
         recipe,
         run,
         data,
         "mine",
-        asked,
+        validation,
         "## Afterwards\n\nA person's words.",
         folder,
         scenes=[SCENE],
@@ -93,11 +93,11 @@ def _figures(values: Sequence[float | None]) -> list[str]:
 def test_the_weights_are_identified(exported: Exported) -> None:
     weights = exported.facts.weights
     [rows] = _tables(exported.card, "Weights `mine`")
-    said = dict(rows)
-    assert weights.sha256 in said["sha256"]
-    assert f"{weights.path.stat().st_size / 1e6:.2f} MB" in said["file"]
-    assert f"{sum(p.numel() for p in ChangeNetwork(weights.layout).parameters()):,} parameters" in said["network"]
-    assert "Apache-2.0" in said["initial weights"]
+    values = dict(rows)
+    assert weights.sha256 in values["sha256"]
+    assert f"{weights.path.stat().st_size / 1e6:.2f} MB" in values["file"]
+    assert f"{sum(p.numel() for p in ChangeNetwork(weights.layout).parameters()):,} parameters" in values["network"]
+    assert "Apache-2.0" in values["initial weights"]
     assert "Not evidence" in exported.card
 
 
@@ -127,12 +127,12 @@ def test_absolute_paths_are_shortened(exported: Exported) -> None:
 
 def test_the_run_is_summarized_up_to_its_checkpoint(exported: Exported) -> None:
     recipe, validation = _tables(exported.card, "Recipe")
-    said = dict(recipe)
-    assert said["steps"] == "6 of 8, stopped early"
-    assert said["pairs seen"] == "24"
+    values = dict(recipe)
+    assert values["steps"] == "6 of 8, stopped early"
+    assert values["pairs seen"] == "24"
     # two steps of 1 s spent waiting, and four of 2 s
-    assert said["speed"] == "2.0 pairs a second (median), 20.0% of the time waiting"
-    assert float(said["hours of training steps"]) == pytest.approx(10 / 3600, abs=0.005)
+    assert values["speed"] == "2.0 pairs a second (median), 20.0% of the time waiting"
+    assert float(values["hours of training steps"]) == pytest.approx(10 / 3600, abs=0.005)
     assert validation == [["3", "0.100", "0.250"], ["6", "0.500", "–"]]
 
 

@@ -84,11 +84,11 @@ def test_a_lower_sun_casts_a_longer_shadow_away_from_it() -> None:
 
 
 def test_noise_is_anchored_to_the_ground_and_not_to_the_window() -> None:
-    whole = noise_octave(Window(0.0, 0.0, 0.5, 200, 200), 9.0, key=4)
+    full = noise_octave(Window(0.0, 0.0, 0.5, 200, 200), 9.0, key=4)
     part = noise_octave(Window(40.0, 25.0, 0.5, 60, 70), 9.0, key=4)
-    assert np.allclose(whole[50:120, 80:140], part, atol=0.06)
+    assert np.allclose(full[50:120, 80:140], part, atol=0.06)
     coarse = noise_octave(Window(0.0, 0.0, 1.0, 100, 100), 9.0, key=4)
-    assert np.corrcoef(cv2.resize(whole, (100, 100), interpolation=cv2.INTER_AREA).ravel(), coarse.ravel())[0, 1] > 0.98
+    assert np.corrcoef(cv2.resize(full, (100, 100), interpolation=cv2.INTER_AREA).ravel(), coarse.ravel())[0, 1] > 0.98
 
 
 def test_random_specs_vary_and_some_are_without_change() -> None:

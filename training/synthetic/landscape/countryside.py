@@ -108,14 +108,17 @@ def ponds(rng: np.random.Generator, warp: Warp, tract: Tract, contents: Contents
 
 def rounded_rectangle(rng: np.random.Generator, rect: Rect, rough: float = 0.05) -> Points:
     """Return the plan outline of a rectangle with round corners and an irregular edge."""
-    turn = np.linspace(0, 2 * np.pi, 56, endpoint=False)
+    angle = np.linspace(0, 2 * np.pi, 56, endpoint=False)
     power = 0.35 if rough < 0.1 else 0.62
     shape = np.stack(
-        [np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** power, np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** power],
+        [
+            np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** power,
+            np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** power,
+        ],
         1,
     )
     wobble = 1 + rough * sum(
-        rng.normal(0, 1.5 / np.sqrt(k)) * np.sin(k * turn + rng.uniform(0, 6)) for k in (2, 3, 4, 7, 11)
+        rng.normal(0, 1.5 / np.sqrt(k)) * np.sin(k * angle + rng.uniform(0, 6)) for k in (2, 3, 4, 7, 11)
     )
     out: Points = rect.middle + shape * np.array(rect.size) / 2 * (wobble / wobble.max())[:, None]
     return out

@@ -156,11 +156,11 @@ def _split_by_river(rng: np.random.Generator, layout: Layout, root: Rect) -> Non
     across = _densify(np.array([[u, root.v0], [u, root.v1]]), 8.0)
     layout.lines.append(Line(layout.warp(across), road * float(rng.uniform(0.85, 1.2)), "asphalt"))
     for side in (-1, 1):
-        beside = flow.copy()
-        beside[:, 1] += side * (bank / 2 - 2.0)
-        layout.verges.append((layout.warp(beside[np.abs(beside[:, 0] - u) > 12]), float(rng.uniform(4, 7))))
-        beside = across + np.array([side * (strip / 2 - 1.8), 0.0])
-        layout.verges.append((layout.warp(beside[np.abs(beside[:, 1] - v) > bank / 2]), float(rng.uniform(5, 9))))
+        trees = flow.copy()
+        trees[:, 1] += side * (bank / 2 - 2.0)
+        layout.verges.append((layout.warp(trees[np.abs(trees[:, 0] - u) > 12]), float(rng.uniform(4, 7))))
+        trees = across + np.array([side * (strip / 2 - 1.8), 0.0])
+        layout.verges.append((layout.warp(trees[np.abs(trees[:, 1] - v) > bank / 2]), float(rng.uniform(5, 9))))
     for u0, u1 in ((root.u0, u - strip / 2), (u + strip / 2, root.u1)):
         for v0, v1 in ((root.v0, v - bank / 2), (v + bank / 2, root.v1)):
             _split(rng, layout, Rect(u0, v0, u1, v1), 2, True)

@@ -51,9 +51,9 @@ def ragged_outline(rng: np.random.Generator, rect: Rect, rough: float) -> Points
 
 def blob_outline(rng: np.random.Generator, u: float, v: float, radius: float) -> Points:
     """Return an irregular round outline about (u, v)."""
-    turn = np.linspace(0, 2 * np.pi, 14, endpoint=False)
-    reach = radius * (1 + 0.12 * np.sin(2 * turn + rng.uniform(0, 6)) + 0.08 * np.sin(3 * turn + rng.uniform(0, 6)))
-    out: Points = np.stack([u + reach * np.cos(turn), v + reach * np.sin(turn)], 1)
+    angle = np.linspace(0, 2 * np.pi, 14, endpoint=False)
+    reach = radius * (1 + 0.12 * np.sin(2 * angle + rng.uniform(0, 6)) + 0.08 * np.sin(3 * angle + rng.uniform(0, 6)))
+    out: Points = np.stack([u + reach * np.cos(angle), v + reach * np.sin(angle)], 1)
     return out
 
 
