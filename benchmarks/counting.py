@@ -24,7 +24,7 @@ from sqlalchemy import ColumnElement, Executable, func, select, text
 from sqlalchemy.orm import Session
 
 from benchmarks.pages import SIDE, SOUTH, TOWNSHIPS, VILLAGES, WEST, fill
-from store.access.rights import Viewer, under
+from store.access.rights import Viewer, visible_to
 from store.alerts.alert_columns import all_alerts
 from store.review.review_statistics import TO_BE_JUDGED, day_statistics
 from store.schema.database import Database
@@ -32,7 +32,7 @@ from store.schema.migrate import upgrade
 from store.schema.tables import AlertRow
 from store.search.alert_filter import AlertFilter
 from store.search.alert_map import alerts_on_map
-from store.search.alert_order import beyond
+from store.search.alert_order import after_position
 from store.search.alert_search import facets, neighbours
 
 TODO = AlertFilter(states=TO_BE_JUDGED, over_cap=False)
@@ -64,13 +64,13 @@ def _in_memory(viewer: Viewer, number: str) -> dict[str, Callable[[Session], Any
 
 def _in_sql(session: Session, viewer: Viewer, number: str) -> dict[str, list[Executable]]:
     """Return the same as statements, each in several forms of which the fastest is taken."""
-    code = under(AlertRow.grid_code, viewer)
+    code = visible_to(AlertRow.grid_code, viewer)
     todo = [code, *TODO.conditions(session)]
     open_to_all = [code, *TODO.conditions(session, ("states", "kinds"))]
     keys = (AlertRow.legal_weight, AlertRow.score, AlertRow.id)
     place = session.execute(select(*keys).where(AlertRow.number == number)).one()
-    before: ColumnElement[bool] = next(iter(beyond("gravest", place, backwards=True))).condition
-    for part in beyond("gravest", place, backwards=True):
+    before: ColumnElement[bool] = next(iter(after_position("gravest", place, backwards=True))).condition
+    for part in after_position("gravest", place, backwards=True):
         before = before | part.condition
     inner = (
         select(AlertRow.state, AlertRow.kind, func.count().label("alerts"))

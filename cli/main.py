@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "camera": ("cli.administration.camera:camera_app", "Add, list, try out and capture fixed cameras."),
     "night": ("cli.administration.night:night", "Show the last nights, or run one at once."),
     "status": ("cli.administration.status:status", "Show how the service stands."),
+    "audit": ("cli.administration.audit:audit", "Verify that the logs of all alerts are as they were written."),
     "jobs": ("cli.administration.jobs:jobs", "List what waits, runs and failed."),
     "revive": ("cli.administration.jobs:revive", "Let dead jobs be tried again."),
     "queue": ("cli.administration.deliveries:queue", "Read the enforcement queue as plain JSON."),

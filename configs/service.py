@@ -6,14 +6,14 @@ import os
 from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from configs import faults_in, read_yaml
+from configs.hook_settings import HookSettings as HookSettings  # a part of these settings
 from errors import SettingsError
 
 Positive = Annotated[int, Field(gt=0)]
@@ -119,20 +119,17 @@ class AlertSettings(_Group):
     cap_per_grid_and_week: Positive = 30
 
 
-class HookSettings(_Group):
-    """One web hook: where it goes, and the secret that signs what is sent there."""
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+"""In the order of :meth:`datetime.date.weekday`."""
 
-    url: Annotated[str, Field(max_length=390)]
-    secret: Annotated[SecretStr, Field(min_length=16)]
 
-    @field_validator("url")
-    @classmethod
-    def _known_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or not url.isprintable():
-            raise ValueError("expected https://host/path, without a user's name in it")
-        parts.port  # noqa: B018  (raises ValueError when it is no number of a port)
-        return url
+class AuditSettings(_Group):
+    """When the logs of all alerts are verified."""
+
+    enabled: bool = True
+    weekday: Weekday = "sunday"
+    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "12:00"
 
 
 class DeliverySettings(_Group):
@@ -237,6 +234,7 @@ class ServiceSettings(BaseSettings):
     photos: PhotoSettings = PhotoSettings()
     cameras: CameraSettings = CameraSettings()
     alerts: AlertSettings = AlertSettings()
+    audit: AuditSettings = AuditSettings()
     delivery: DeliverySettings = DeliverySettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 START = "0" * 64
 """Stands before the first row."""
@@ -30,6 +30,24 @@ class Row(NamedTuple):
     fields: Mapping[str, Any]
     previous_hash: str
     hash: str
+
+
+Difference = Literal["missing", "number", "link", "content"]
+
+
+class Break(NamedTuple):
+    """The first row of a chain that is not as it was written.
+
+    Attributes:
+        sequence: its place in the chain, from 1.
+        difference: ``missing``: the row is not there. ``number``: it carries another number. ``link``: it does not
+            hold the hash of the row before. ``content``: its fields do not give its hash.
+        found: the number that the row at this place carries.
+    """
+
+    sequence: int
+    difference: Difference
+    found: int
 
 
 def _plain(value: Any) -> str:
@@ -63,9 +81,32 @@ def verify(rows: Iterable[Row]) -> int | None:
         rows: of one chain, by sequence. A chain cut off at its end is whole: its last hash must be compared
             elsewhere.
     """
+    broken = first_break(rows)
+    return None if broken is None else broken.sequence
+
+
+def _fits(row: Row) -> bool:
+    try:
+        return row.hash == link(row.previous_hash, row.fields)
+    except (TypeError, ValueError, RecursionError):  # nothing that was ever hashed
+        return False
+
+
+def first_break(rows: Iterable[Row]) -> Break | None:
+    """Return the first row that is not as it was written, and what differs; None: the chain is whole.
+
+    Args:
+        rows: as of :func:`verify`. One that cannot be hashed is not as it was written.
+    """
     previous = START
     for expected, row in enumerate(rows, 1):
-        if row.sequence != expected or row.previous_hash != previous or row.hash != link(previous, row.fields):
-            return expected
+        if row.sequence != expected:
+            # a row that continues the chain was renumbered; any other one stands after a gap
+            gap = row.sequence > expected and row.previous_hash != previous
+            return Break(expected, "missing" if gap else "number", row.sequence)
+        if row.previous_hash != previous:
+            return Break(expected, "link", row.sequence)
+        if not _fits(row):
+            return Break(expected, "content", row.sequence)
         previous = row.hash
     return None

@@ -57,6 +57,7 @@ MODULES: tuple[str, ...] = (
     "workers.delivery.deliver",
     "workers.cameras.captures",
     "workers.cameras.capture_retention",
+    "workers.audit",
     "workers.ingest.images",
     "workers.night",
     "workers.scans",

@@ -26,6 +26,7 @@ class Alerts(Sequence[dict[str, Any]]):
         self._features = list(features)
 
     def __len__(self) -> int:
+        """Return the number of alerts."""
         return len(self._features)
 
     @overload
@@ -33,6 +34,7 @@ class Alerts(Sequence[dict[str, Any]]):
     @overload
     def __getitem__(self, index: slice) -> Alerts: ...
     def __getitem__(self, index: int | slice) -> dict[str, Any] | Alerts:
+        """Return one feature, or some of them as alerts of their own."""
         return Alerts(self._features[index]) if isinstance(index, slice) else self._features[index]
 
     def to_geodataframe(self) -> geopandas.GeoDataFrame:

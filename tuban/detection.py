@@ -101,12 +101,15 @@ class ScanResult:
             self._probability = None
 
     def __enter__(self) -> Self:
+        """Return the result itself; :meth:`close` is called at the end."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close."""
         self.close()
 
     def __repr__(self) -> str:
+        """Name both images and the number of changes."""
         details = self.details
         return f"<ScanResult {details.before.name} → {details.after.name}: {len(self.changes)} changes>"
 
@@ -180,20 +183,16 @@ def detect_changes(
     opened: list[Scene] = []
     raster: ProbabilityRaster | None = None
     try:
-        scenes = []
-        for image in (before, after):  # before the weights are loaded: a damaged file is reported at once
-            if not isinstance(image, Scene):
-                image = open_scene(image, config=config)
-                opened.append(image)
-            scenes.append(image)
+        # before the weights are loaded: a damaged file is reported at once
+        earlier, later = (_opened(image, config, opened) for image in (before, after))
         settings_file = read_config(config)
-        settings = _settings(settings_file, profile, *scenes, block_px)
+        settings = _settings(settings_file, profile, earlier, later, block_px)
         where = {} if weights_folder is None else {"folder": weights_folder}
         detector = Detector(weights or settings_file.weights, runtime=runtime, threads=threads, **where)
         if keep_probability:
             raster = ProbabilityRaster(scratch or Path(tempfile.gettempdir()) / "scan")
-        details = scanning.detect_changes(*scenes, detector, settings, progress, raster.open if raster else None)
-        result = ScanResult(details, common_pair(*scenes, settings), raster)
+        details = scanning.detect_changes(earlier, later, detector, settings, progress, raster.open if raster else None)
+        result = ScanResult(details, common_pair(earlier, later, settings), raster)
     except BaseException:
         if raster is not None:
             raster.discard()
@@ -257,8 +256,15 @@ def scan_to_folder(
     return result
 
 
-def _settings(
-    config: ScanConfig, profile: str, before: Scene, after: Scene, block_px: int | None
-) -> ScanSettings:
+def _opened(image: Scene | ImagePath, config: Path, opened: list[Scene]) -> Scene:
+    """Return an open scene; one that is opened here is added to ``opened``."""
+    if isinstance(image, Scene):
+        return image
+    scene = open_scene(image, config=config)
+    opened.append(scene)
+    return scene
+
+
+def _settings(config: ScanConfig, profile: str, before: Scene, after: Scene, block_px: int | None) -> ScanSettings:
     changed = {} if block_px is None else {"block_px": block_px}
     return settings_for(config, profile, max(before.gsd_m, after.gsd_m), **changed)

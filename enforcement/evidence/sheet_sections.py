@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from reportlab.platypus import Flowable
 
+from configs.texts import translate
 from enforcement.alert import Alert, alert_feature
 from enforcement.evidence.corners import corners_of
 from enforcement.evidence.sheet_tables import CODE, facts, heading, line, table
@@ -143,7 +144,7 @@ def _actor(who: str, role: str, words: Words) -> str:
 
 def _why(row: Row, words: Words) -> str:
     """Of a step, in the sheet's language where the software said it."""
-    return Reason.of(str(row.fields["why"]), row.fields.get("evidence", {}).get("why")).said(words.language)
+    return translate(Reason.of(str(row.fields["why"]), row.fields.get("evidence", {}).get("why")), words.language)
 
 
 def log_section(log: Sequence[Row], zone: ZoneInfo, words: Words) -> list[Flowable]:

@@ -1,4 +1,4 @@
-"""The log of what people did, besides the steps of alerts, which have a log of their own."""
+"""Audit log of user actions. Transitions of alerts have a log of their own (:mod:`store.alerts.transitions`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.access.rights import Viewer, under
+from store.access.rights import Viewer, visible_to
 from store.schema.user_tables import Action
 
 
@@ -24,17 +24,17 @@ def record_action(
     detail: Mapping[str, Any] | None = None,
     address: str = "",
 ) -> None:
-    """Write down what a person did, in the transaction that does it.
+    """Record a user action in the transaction that performs it.
 
     Args:
-        session: of a transaction that writes.
+        session: a writing transaction.
         who: login.
-        what: a verb in the past, like ``signed_in``.
-        now: this moment.
-        about: what it concerns: an alert's number, a batch, a person.
-        code: administrative code of the ground that it concerns; decides who may read it.
-        detail: more, as JSON.
-        address: of the browser.
+        what: verb in the past tense, like ``signed_in``.
+        now: current time.
+        about: object of the action: number of an alert, id of a batch, login of a user.
+        code: administrative code of the area concerned; determines who may read the entry.
+        detail: further data, as JSON.
+        address: IP address of the browser.
     """
     session.add(
         Action(
@@ -52,17 +52,17 @@ def record_action(
 def list_actions(
     session: Session, viewer: Viewer, *, who: str = "", what: str = "", before_id: int | None = None, limit: int = 100
 ) -> Sequence[Action]:
-    """What was done on the viewer's ground, the newest first.
+    """List the actions in the viewer's area, newest first.
 
     Args:
-        session: reads.
-        viewer: who asks.
-        who: only by this person.
-        what: only this.
-        before_id: only what came before this one: the next page.
-        limit: how many at most.
+        session: a read transaction.
+        viewer: the current user.
+        who: only actions of this user.
+        what: only this kind of action.
+        before_id: only actions with a smaller id (keyset pagination).
+        limit: maximum number of actions.
     """
-    wanted = select(Action).where(under(Action.code, viewer)).order_by(Action.id.desc()).limit(limit)
+    wanted = select(Action).where(visible_to(Action.code, viewer)).order_by(Action.id.desc()).limit(limit)
     if who:
         wanted = wanted.where(Action.who == who)
     if what:

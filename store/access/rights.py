@@ -1,7 +1,7 @@
-"""What a person may see: whatever lies under their administrative code.
+"""Row-level access: a user sees the rows whose administrative code begins with the user's own.
 
-Alerts go by ``grid_code``; scenes, batches, scans and what was not compared by ``area_code``; areas by ``code``.
-Polygons of layers have no code: they go by place.
+Alerts are filtered by ``grid_code``; scenes, batches, scans and uncompared ground by ``area_code``; areas by ``code``.
+Polygons of layers have no code and are filtered by location.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from store.schema.tables import Area, Feature
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who asks.
+    """The access rights of the current user.
 
     Attributes:
-        login: by which they sign in.
-        name: for people.
-        role: of ``configs/states.yaml``.
-        code: their administrative code; rights are on whatever begins with it, "" on everything.
-        administrator: whether they may manage people, areas and layers under their code.
-        person_id: of their row.
+        login: sign-in name.
+        name: display name.
+        role: one of ``configs/states.yaml``.
+        code: administrative code; grants access to every code that begins with it, "" to all.
+        administrator: may manage users, areas and layers under this code.
+        person_id: id of the row in ``people``.
     """
 
     login: str
@@ -41,39 +41,41 @@ class Viewer:
 
 
 def may_see(viewer: Viewer, code: str) -> bool:
-    """Whether a row of ``code`` is theirs; one without a code is only for who sees everything."""
+    """Return whether the viewer may see a row with ``code``; rows without a code need access to all areas."""
     return code.startswith(viewer.code)
 
 
-def under(column: InstrumentedAttribute[str] | ColumnElement[str], viewer: Viewer) -> ColumnElement[bool]:
-    """The same as :func:`may_see`, as a condition on the column of a query."""
-    return begins(column, viewer.code)
+def visible_to(column: InstrumentedAttribute[str] | ColumnElement[str], viewer: Viewer) -> ColumnElement[bool]:
+    """Return :func:`may_see` as a condition on a column of a query."""
+    return starts_with(column, viewer.code)
 
 
-def begins(column: InstrumentedAttribute[str] | ColumnElement[str], code: str) -> ColumnElement[bool]:
-    """Condition: what stands in ``column`` begins with ``code``; found by an ordinary index.
+def starts_with(column: InstrumentedAttribute[str] | ColumnElement[str], code: str) -> ColumnElement[bool]:
+    """Return the condition that ``column`` begins with ``code``, in a form that can use an ordinary index.
 
-    A range between digits means the same in every collation, where LIKE finds an index in some only.
+    A range of digits sorts alike in every collation; LIKE uses an index only in some.
     """
     if not code:
         return true()
     if not (code.isascii() and code.isdigit()):
         return func.substr(column, 1, len(code)) == code
-    shorter = code.rstrip("9")  # the first code that comes after: 330109… ends before 33011
+    shorter = code.rstrip("9")  # exclusive upper bound: the prefix 330109 ends before 33011
     if not shorter:
         return column >= code
     return and_(column >= code, column < f"{shorter[:-1]}{int(shorter[-1]) + 1}")
 
 
 def visible_areas(session: Session, viewer: Viewer) -> list[Area]:
-    """Their areas and, to name where they are, those that these lie in; by code, without outlines. No siblings."""
-    above = [viewer.code[:digits] for digits in range(1, len(viewer.code))]
-    query = select(Area).where(or_(under(Area.code, viewer), Area.code.in_(above))).options(defer(Area.outline))
+    """List the viewer's areas and the areas that contain them, by code, without outlines. Siblings are left out."""
+    ancestors = [viewer.code[:digits] for digits in range(1, len(viewer.code))]
+    query = (
+        select(Area).where(or_(visible_to(Area.code, viewer), Area.code.in_(ancestors))).options(defer(Area.outline))
+    )
     return list(session.scalars(query.order_by(Area.code)))
 
 
 def visible_ground(session: Session, viewer: Viewer) -> BaseGeometry | None:
-    """Where their areas lie, longitude and latitude; None: everywhere. Empty where no area of theirs was loaded."""
+    """Return the viewer's area in longitude and latitude; None: unlimited. Empty if that area is not loaded."""
     if not viewer.code:
         return None
     area = known_area(session, viewer.code)
@@ -83,13 +85,14 @@ def visible_ground(session: Session, viewer: Viewer) -> BaseGeometry | None:
 def visible_features(
     session: Session, viewer: Viewer, *conditions: ColumnElement[bool], limit: int | None = None
 ) -> list[Feature]:
-    """Polygons of layers that touch their ground, by id.
+    """List the polygons of layers that touch the viewer's area, by id.
 
     Args:
-        session: reads.
-        viewer: who asks.
-        conditions: further ones on :class:`store.schema.tables.Feature`: a layer, a place (:func:`store.schema.outlines.near`).
-        limit: not more than so many; None: all.
+        session: a read transaction.
+        viewer: the current user.
+        conditions: further conditions on :class:`store.schema.tables.Feature`: a layer, a place
+            (:func:`store.schema.outlines.near`).
+        limit: maximum number of polygons; None: all.
     """
     ground = visible_ground(session, viewer)
     query = select(Feature).where(*conditions, _touches(ground)).order_by(Feature.id)

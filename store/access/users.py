@@ -1,4 +1,4 @@
-"""People who sign in, their sessions, keys and invitations. Of every secret only its SHA-256 is kept."""
+"""Users, their browser sessions, API keys and invitations. Only the SHA-256 of each secret is stored."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from store.access.rights import Viewer
 from store.schema.user_tables import ApiToken, FailedSignIn, Invitation, User, WebSession
 
 CODE_DIGITS = {"village": 12, "township": 9, "county": 6}
-"""Digits of the code of each role; a city's and a province's are shorter."""
+"""Number of digits in the administrative code of each role; codes of cities and provinces are shorter."""
 
 TOKEN_PREFIX = "tuban_"
 
 
-def checksum(secret: str) -> str:
-    """What is kept of a secret: it is random and long, so no slow hash is needed."""
+def hash_secret(secret: str) -> str:
+    """Return the SHA-256 of a secret. Secrets are long and random, so no slow hash is needed."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def viewer_of(person: User) -> Viewer:
-    """The person, as rights are asked for."""
-    return Viewer(person.login, person.name or person.login, person.role, person.code, person.administrator, person.id)
+def viewer_of(user: User) -> Viewer:
+    """Return the user's access rights."""
+    return Viewer(user.login, user.name or user.login, user.role, user.code, user.administrator, user.id)
 
 
 def check_user(login: str, role: str, code: str) -> None:
-    """Refuse what cannot be a person.
+    """Check the fields of a new user.
 
     Raises:
-        SettingsError: says which value, and what was expected.
+        SettingsError: names the invalid value and what was expected.
     """
     if not (0 < len(login) <= 100) or login != login.strip() or not login.isprintable() or login == "system":
         raise SettingsError(
-            f"The sign-in name {login!r} cannot be used; expected 1 to 100 letters without spaces around.",
+            f"The sign-in name {login!r} cannot be used; expected 1 to 100 printable characters, without spaces at either end.",
             "person.login",
             login=login,
         )
@@ -50,14 +50,14 @@ def check_user(login: str, role: str, code: str) -> None:
         )
     if code and not (code.isascii() and code.isdigit() and len(code) in (2, 4, 6, 9, 12)):
         raise SettingsError(
-            f"{code!r} is no administrative code; expected 2, 4, 6, 9 or 12 digits, or none for all.",
+            f"{code!r} is not an administrative code; expected 2, 4, 6, 9 or 12 digits, or none for all areas.",
             "person.code",
             given=code,
         )
     expected = CODE_DIGITS.get(role)
     if expected is not None and len(code) != expected:
         raise SettingsError(
-            f"A person of the role {role} needs a code of {expected} digits; {code!r} was given.",
+            f"The role {role} needs a code of {expected} digits; got {code!r}.",
             "person.digits",
             role=read_states().roles[role].zh,
             digits=expected,
@@ -77,26 +77,26 @@ def add_user(
     password_hash: str = "",
     subject: str | None = None,
 ) -> User:
-    """Add a person.
+    """Add a user.
 
     Args:
-        session: of a transaction that writes.
-        login: by which they sign in.
-        name: for people.
-        role: of ``configs/states.yaml``.
-        code: rights on whatever lies under it.
-        now: this moment.
-        administrator: may manage people under their code.
+        session: a writing transaction.
+        login: sign-in name.
+        name: display name.
+        role: one of ``configs/states.yaml``.
+        code: administrative code; grants access to everything whose code begins with it.
+        now: current time.
+        administrator: may manage users under their code.
         password_hash: argon2id; "": none yet.
-        subject: of OpenID Connect, ``issuer|subject``.
+        subject: OpenID Connect subject, ``issuer|subject``.
 
     Raises:
-        SettingsError: a value cannot be used, or the login is taken.
+        SettingsError: a value is invalid, or the login is taken.
     """
     check_user(login, role, code)
     if session.scalar(select(User.id).where(func.lower(User.login) == login.lower())) is not None:
         raise SettingsError(f"The sign-in name {login!r} is taken.", "person.taken", login=login)
-    person = User(
+    user = User(
         login=login,
         name=name[:200],
         role=role,
@@ -106,115 +106,117 @@ def add_user(
         subject=subject,
         created_at=now,
     )
-    session.add(person)
+    session.add(user)
     session.flush()
-    return person
+    return user
 
 
 def user_by_login(session: Session, login: str) -> User | None:
-    """The person of that sign-in name, active or not."""
+    """Return the user with this sign-in name, active or not."""
     return session.scalar(select(User).where(func.lower(User.login) == login.lower()))
 
 
 def user_by_id(session: Session, person_id: int) -> User | None:
-    """The person of that row, active or not."""
+    """Return the user with this id, active or not."""
     return session.get(User, person_id)
 
 
 def user_by_subject(session: Session, subject: str, login: str) -> User | None:
-    """Whom another server vouches for: the person of that subject; at their first time the one of that login.
+    """Return the user of an OpenID Connect subject; at the first sign-in, the user with this login.
 
     Args:
-        session: of a transaction that writes: the subject is kept from the first time on, and the login not asked for
-            again: logins may be given to other people there.
+        session: a writing transaction. The first sign-in stores the subject; later ones ignore the login, which the
+            identity provider may have reassigned to someone else.
         subject: ``issuer|subject``.
-        login: as that server tells it; "": it tells none.
+        login: as the identity provider reports it; "": not reported.
     """
     found = session.scalar(select(User).where(User.subject == subject))
     if found is not None or not login:
         return found
-    person = user_by_login(session, login)
-    if person is None or person.subject is not None:
+    user = user_by_login(session, login)
+    if user is None or user.subject is not None:
         return None
-    person.subject = subject
-    return person
+    user.subject = subject
+    return user
 
 
 def users_under(session: Session, viewer: Viewer) -> Sequence[User]:
-    """Everybody whose code lies under the viewer's, by code and login."""
-    wanted = select(User).where(User.code.startswith(viewer.code, autoescape=True))
-    return session.scalars(wanted.order_by(User.code, User.login)).all()
+    """List the users whose code begins with the viewer's, by code and login."""
+    query = select(User).where(User.code.startswith(viewer.code, autoescape=True))
+    return session.scalars(query.order_by(User.code, User.login)).all()
 
 
 def has_administrator(session: Session) -> bool:
-    """Whether somebody active manages everything."""
-    wanted = select(User.id).where(User.administrator, User.active, User.code == "")
-    return session.scalar(wanted.limit(1)) is not None
+    """Return whether there is an active administrator of all areas."""
+    query = select(User.id).where(User.administrator, User.active, User.code == "")
+    return session.scalar(query.limit(1)) is not None
 
 
-def begin_session(session: Session, person: User, now: dt.datetime, hours: float) -> str:
-    """Sign a browser in; returns the secret that its cookie is to hold."""
+def begin_session(session: Session, user: User, now: dt.datetime, hours: float) -> str:
+    """Start a browser session and return the secret for its cookie."""
     secret = secrets.token_urlsafe(32)
     session.add(
         WebSession(
-            token_sha256=checksum(secret),
-            person_id=person.id,
+            token_sha256=hash_secret(secret),
+            person_id=user.id,
             created_at=now,
             seen_at=now,
             expires_at=now + dt.timedelta(hours=hours),
         )
     )
-    person.signed_in_at = now
+    user.signed_in_at = now
     session.execute(delete(WebSession).where(WebSession.expires_at < now))
     return secret
 
 
 def user_of_session(session: Session, secret: str, now: dt.datetime, idle_minutes: float) -> tuple[User, bool] | None:
-    """Whose browser that is, and whether it is time to note that it was seen; None: signed out, or too long silent."""
+    """Return the session's user and whether ``seen_at`` is stale; None: signed out, expired or idle for too long."""
     row = session.execute(
         select(WebSession.seen_at, WebSession.expires_at, User)
         .join(User, User.id == WebSession.person_id)
-        .where(WebSession.token_sha256 == checksum(secret), User.active)
+        .where(WebSession.token_sha256 == hash_secret(secret), User.active)
     ).first()
     if row is None:
         return None
-    seen, expires, person = row
+    seen, expires, user = row
     if now >= expires or now - seen > dt.timedelta(minutes=idle_minutes):
         return None
-    return person, now - seen > dt.timedelta(minutes=1)
+    return user, now - seen > dt.timedelta(minutes=1)
 
 
 def touch_session(session: Session, secret: str, now: dt.datetime) -> None:
-    """Note that a browser is in use."""
-    session.execute(update(WebSession).where(WebSession.token_sha256 == checksum(secret)).values(seen_at=now))
+    """Set the time at which a browser session was last seen."""
+    session.execute(update(WebSession).where(WebSession.token_sha256 == hash_secret(secret)).values(seen_at=now))
 
 
 def end_session(session: Session, secret: str) -> None:
-    """Sign a browser out."""
-    session.execute(delete(WebSession).where(WebSession.token_sha256 == checksum(secret)))
+    """End a browser session."""
+    session.execute(delete(WebSession).where(WebSession.token_sha256 == hash_secret(secret)))
 
 
 def end_sessions(session: Session, person_id: int) -> None:
-    """Sign a person out everywhere."""
+    """End all browser sessions of a user."""
     session.execute(delete(WebSession).where(WebSession.person_id == person_id))
 
 
 def add_token(session: Session, person_id: int, name: str, now: dt.datetime, days: int | None) -> str:
-    """Make a key by which a program acts for a person; returns the key, which is shown once."""
+    """Create an API key that acts for a user, and return it; only its hash is stored."""
     key = TOKEN_PREFIX + secrets.token_urlsafe(32)
     expires = None if days is None else now + dt.timedelta(days=days)
     session.add(
-        ApiToken(person_id=person_id, name=name[:100], token_sha256=checksum(key), created_at=now, expires_at=expires)
+        ApiToken(
+            person_id=person_id, name=name[:100], token_sha256=hash_secret(key), created_at=now, expires_at=expires
+        )
     )
     return key
 
 
 def user_of_token(session: Session, key: str, now: dt.datetime) -> tuple[User, ApiToken] | None:
-    """For whom a key acts; None: it is unknown, revoked or expired, or the person may no longer sign in."""
+    """Return the user of an API key; None: the key is unknown, revoked or expired, or the user is inactive."""
     row = session.execute(
         select(User, ApiToken)
         .join(ApiToken, ApiToken.person_id == User.id)
-        .where(ApiToken.token_sha256 == checksum(key), ApiToken.revoked_at.is_(None), User.active)
+        .where(ApiToken.token_sha256 == hash_secret(key), ApiToken.revoked_at.is_(None), User.active)
     ).first()
     if row is None or (row[1].expires_at is not None and now >= row[1].expires_at):
         return None
@@ -222,13 +224,13 @@ def user_of_token(session: Session, key: str, now: dt.datetime) -> tuple[User, A
 
 
 def tokens_of(session: Session, person_id: int) -> Sequence[ApiToken]:
-    """A person's keys that were not revoked, the newest first."""
-    wanted = select(ApiToken).where(ApiToken.person_id == person_id, ApiToken.revoked_at.is_(None))
-    return session.scalars(wanted.order_by(ApiToken.id.desc())).all()
+    """List a user's API keys that were not revoked, newest first."""
+    query = select(ApiToken).where(ApiToken.person_id == person_id, ApiToken.revoked_at.is_(None))
+    return session.scalars(query.order_by(ApiToken.id.desc())).all()
 
 
 def revoke_token(session: Session, person_id: int, token_id: int, now: dt.datetime) -> bool:
-    """Make a key of that person useless. False: they have no such key."""
+    """Revoke an API key of a user. Return False if the user has no such key."""
     token = session.get(ApiToken, token_id)
     if token is None or token.person_id != person_id or token.revoked_at is not None:
         return False
@@ -237,13 +239,13 @@ def revoke_token(session: Session, person_id: int, token_id: int, now: dt.dateti
 
 
 def invite(session: Session, person_id: int | None, now: dt.datetime, hours: float = 72) -> str:
-    """Make a link's secret by which a password is set once; of earlier ones for the same, none works any more.
+    """Create the secret of a one-time link for setting a password; earlier links of the same user are revoked.
 
     Args:
-        session: of a transaction that writes.
-        person_id: whose password; None: the first administrator's, who is made with it.
-        now: this moment.
-        hours: how long it works.
+        session: a writing transaction.
+        person_id: the user; None: the first administrator, who is created when the link is used.
+        now: current time.
+        hours: validity.
     """
     session.execute(
         delete(Invitation).where(Invitation.person_id == person_id if person_id else Invitation.person_id.is_(None))
@@ -251,7 +253,7 @@ def invite(session: Session, person_id: int | None, now: dt.datetime, hours: flo
     secret = secrets.token_urlsafe(24)
     session.add(
         Invitation(
-            token_sha256=checksum(secret),
+            token_sha256=hash_secret(secret),
             person_id=person_id,
             created_at=now,
             expires_at=now + dt.timedelta(hours=hours),
@@ -260,30 +262,30 @@ def invite(session: Session, person_id: int | None, now: dt.datetime, hours: flo
     return secret
 
 
-def invitation(session: Session, secret: str, now: dt.datetime, *, take: bool = False) -> Invitation | None:
-    """The invitation of a link, if it works; with ``take`` it is used up, and two who take it at once cannot both."""
-    wanted = select(Invitation).where(Invitation.token_sha256 == checksum(secret))
-    found = session.scalar(wanted.with_for_update() if take else wanted)
+def find_invitation(session: Session, secret: str, now: dt.datetime, *, consume: bool = False) -> Invitation | None:
+    """Return the valid invitation of a link, or None; ``consume`` locks it and marks it as used."""
+    query = select(Invitation).where(Invitation.token_sha256 == hash_secret(secret))
+    found = session.scalar(query.with_for_update() if consume else query)
     if found is None or found.used_at is not None or now >= found.expires_at:
         return None
-    if take:
+    if consume:
         found.used_at = now
     return found
 
 
 def record_failed_sign_in(session: Session, subjects: Sequence[str], now: dt.datetime) -> None:
-    """Note a wrong password, for the login and the address."""
+    """Record a wrong password, for the login and for the address. Entries older than a day are deleted."""
     session.add_all(FailedSignIn(subject=subject[:110], at=now) for subject in subjects)
     session.execute(delete(FailedSignIn).where(FailedSignIn.at < now - dt.timedelta(days=1)))
 
 
 def clear_failed_sign_ins(session: Session, subject: str) -> None:
-    """A right password was given."""
+    """Delete the failed sign-ins of a login or an address, after a successful one."""
     session.execute(delete(FailedSignIn).where(FailedSignIn.subject == subject[:110]))
 
 
-def wait_seconds(session: Session, subject: str, now: dt.datetime, free: int) -> int:
-    """How long one has to wait after wrong passwords: nothing after ``free`` of them, then 30 s doubling to an hour."""
+def sign_in_delay(session: Session, subject: str, now: dt.datetime, free: int) -> int:
+    """Return the seconds until the next attempt: 0 below ``free`` failures, then 30 s, doubling up to an hour."""
     failures, last = session.execute(
         select(func.count(), func.max(FailedSignIn.at)).where(
             FailedSignIn.subject == subject[:110], FailedSignIn.at > now - dt.timedelta(hours=2)

@@ -1,8 +1,8 @@
-"""All alerts as NumPy columns in memory, as of their last revision: counted and sorted without a query.
+"""In-memory columns of all alerts as of the latest revision, for counting and sorting without a query.
 
-Each page says how many alerts there are of each state, how many are left, and where in the list one stands; a map from
-afar draws all of them as clusters. Milliseconds of processor time for a county of 100,000 alerts, by
-``python -m benchmarks.counting`` on a busy machine (columns / SQL / SQL with two covering indexes made for it):
+Every page shows the number of alerts of each state, the number left to review and an alert's position in the list; a
+zoomed-out map draws all alerts as clusters. Milliseconds of processor time for a county of 100,000 alerts, measured with
+``python -m benchmarks.counting`` on a busy machine (columns / SQL / SQL with two dedicated covering indexes):
 
 =========================  ==================  ==================
 ..                         PostgreSQL          SQLite
@@ -13,14 +13,13 @@ neighbours of one alert    5.4 / 80 / 42       2.1 / 33 / 36
 map of the county          7.1 / 89 / 96       6.0 / 251 / 250
 =========================  ==================  ==================
 
-The page goal is 300 ms at the 95th percentile for 20 inspectors on two cores (``benchmarks/README.md``). They ask for
-5.7 rounds of two lists, an alert and a map a second: counting them takes 0.15 of the two cores from columns, 1.7 in SQL
-with covering indexes on PostgreSQL. Measured together under the same load, pages counted in SQL took 4 to 13 times as
-long at the median. For a village, SQL is as fast.
+The page goal is 300 ms at the 95th percentile for 20 inspectors on two cores (``benchmarks/README.md``). They request
+5.7 rounds of two lists, an alert and a map per second: counting takes 0.15 of the two cores with columns, 1.7 in SQL
+with covering indexes on PostgreSQL. Under the same load, pages that count in SQL took 4 to 13 times as long at the
+median. For a single village, SQL is as fast.
 
-What it costs: 1.3 to 1.7 s at the start of a process, 25 ms after a transaction that wrote one alert. Columns are
-never stale: each transaction asks for the revision first (:mod:`store.schema.alert_revision`), and grids that were written since
-are read again.
+Cost: 1.3 to 1.7 s at the start of a process, 25 ms after a transaction that wrote one alert. Columns are never stale:
+each transaction reads the revision first (:mod:`store.schema.alert_revision`), and grids written since are read again.
 """
 
 from __future__ import annotations
@@ -41,21 +40,21 @@ from store.schema.alert_revision import ALL, grids_since, revision_of, wrote_ale
 from store.schema.tables import AlertRow
 
 NO_DAY = -1
-"""Stands in columns of days where there is none."""
+"""Value of a missing day in a column of days."""
 
-GRIDS_AT_ONCE = 500
-"""More grids than this are not asked for by name: all alerts are read again."""
+MAX_GRIDS_IN_QUERY = 500
+"""With more changed grids than this, all alerts are read again instead of only those of the grids."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
-Whole = NDArray[np.int64]
-Real = NDArray[np.float64]
+IntColumn = NDArray[np.int64]
+FloatColumn = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-class Words:
-    """Words that a column holds, each as a number that it keeps."""
+class Categories:
+    """Categories that a column holds, each as a number that it keeps."""
 
     def __init__(self) -> None:
         """None yet."""
@@ -77,96 +76,96 @@ class Words:
 
 @dataclass(frozen=True)
 class AlertColumns:
-    """Columns of :class:`store.schema.tables.AlertRow`, all of one length (n,), in no order. Never changed.
+    """Immutable columns of :class:`store.schema.tables.AlertRow`, each of shape (n,), in no particular order.
 
     Attributes:
-        revision: as of which they are, or later.
-        words: of ``kind``, ``state``, ``change_type``, ``grid_code`` and ``assignee``, which are told by number.
-        id, number, score, area_m2, …: as there. Moments are microseconds since 1970 in UTC, days are ordinals.
+        revision: the columns are of this revision or a later one.
+        categories: of ``kind``, ``state``, ``change_type``, ``grid_code`` and ``assignee``, which are stored as codes.
+        id, number, score, area_m2, …: as in the table. Times are microseconds since 1970 in UTC, days are ordinals.
     """
 
     revision: int
-    words: dict[str, Words]
-    id: Whole
+    categories: dict[str, Categories]
+    id: IntColumn
     number: NDArray[np.object_]
-    kind: Whole
-    state: Whole
-    change_type: Whole
-    grid_code: Whole
-    assignee: Whole
-    score: Real
-    area_m2: Real
-    legal_weight: Whole
-    sources_seen: Whole
+    kind: IntColumn
+    state: IntColumn
+    change_type: IntColumn
+    grid_code: IntColumn
+    assignee: IntColumn
+    score: FloatColumn
+    area_m2: FloatColumn
+    legal_weight: IntColumn
+    sources_seen: IntColumn
     over_cap: Mask
-    last_date: Whole
-    due_on: Whole
-    created_at: Whole
-    west: Real
-    south: Real
-    east: Real
-    north: Real
+    last_date: IntColumn
+    due_on: IntColumn
+    created_at: IntColumn
+    west: FloatColumn
+    south: FloatColumn
+    east: FloatColumn
+    north: FloatColumn
 
-    def such(self, column: str, wanted: Callable[[str], bool]) -> Mask:
-        """AlertColumns whose word in a column is wanted."""
-        known = self.words[column].such(wanted)
-        return known[getattr(self, column)] if len(known) else np.zeros(len(self.id), np.bool_)
+    def matching(self, column: str, predicate: Callable[[str], bool]) -> Mask:
+        """Return which alerts have a category in ``column`` that satisfies ``predicate``."""
+        by_code = self.categories[column].matching(predicate)
+        return by_code[getattr(self, column)] if len(by_code) else np.zeros(len(self.id), np.bool_)
 
 
-WORD_COLUMNS = ("kind", "state", "change_type", "grid_code", "assignee")
-_COLUMNS = tuple(field.name for field in fields(AlertColumns) if field.name not in ("revision", "words"))
+CATEGORY_COLUMNS = ("kind", "state", "change_type", "grid_code", "assignee")
+_COLUMNS = tuple(field.name for field in fields(AlertColumns) if field.name not in ("revision", "categories"))
 DAY_COLUMNS = ("last_date", "due_on")
-_REALS = ("score", "area_m2", "west", "south", "east", "north")
+_FLOAT_COLUMNS = ("score", "area_m2", "west", "south", "east", "north")
 
 
 def to_column_value(value: Any) -> Any:
-    """Return a value as columns hold it: moments and days as whole numbers, the rest as it is."""
+    """Convert a value of the table to that of a column: times and days to integers, the rest unchanged."""
     if isinstance(value, dt.datetime):
         return (value - _EPOCH) // _MICROSECOND
     return value.toordinal() if isinstance(value, dt.date) else value
 
 
-class _Board:
-    """What one process knows of the alerts of one database."""
+class _ColumnCache:
+    """The columns of one database's alerts, shared by all threads of a process."""
 
     def __init__(self) -> None:
-        self.words = {name: Words() for name in WORD_COLUMNS}
-        self.turn = threading.Lock()
+        self.categories = {name: Categories() for name in CATEGORY_COLUMNS}
+        self.lock = threading.Lock()
         self.latest: AlertColumns | None = None
 
     def read(self, session: Session) -> AlertColumns:
         revision = revision_of(session)
-        kept = self.latest
-        if kept is not None and kept.revision >= revision:
-            return kept
-        with self.turn:
-            kept = self.latest
-            if kept is not None and kept.revision >= revision:
-                return kept
-            alerts = self._read_again(session, kept, revision)
-            if not wrote_alerts(session):  # what is not committed is told to nobody else
+        cached = self.latest
+        if cached is not None and cached.revision >= revision:
+            return cached
+        with self.lock:
+            cached = self.latest
+            if cached is not None and cached.revision >= revision:
+                return cached
+            alerts = self._refresh(session, cached, revision)
+            if not wrote_alerts(session):  # uncommitted rows must not reach other transactions
                 self.latest = alerts
             return alerts
 
-    def _read_again(self, session: Session, kept: AlertColumns | None, revision: int) -> AlertColumns:
-        grids = grids_since(session, kept.revision) if kept is not None else {ALL}
+    def _refresh(self, session: Session, cached: AlertColumns | None, revision: int) -> AlertColumns:
+        grids = grids_since(session, cached.revision) if cached is not None else {ALL}
         query = select(*(getattr(AlertRow, name) for name in _COLUMNS))
-        if kept is None or ALL in grids or len(grids) > GRIDS_AT_ONCE:
+        if cached is None or ALL in grids or len(grids) > MAX_GRIDS_IN_QUERY:
             return self._columns(session.execute(query), revision)
-        read = self._columns(session.execute(query.where(AlertRow.grid_code.in_(grids))), revision)
-        stays = kept.such("grid_code", lambda code: code not in grids)
-        joined = {name: np.concatenate([getattr(kept, name)[stays], getattr(read, name)]) for name in _COLUMNS}
-        return AlertColumns(revision, self.words, **joined)
+        changed = self._columns(session.execute(query.where(AlertRow.grid_code.in_(grids))), revision)
+        unchanged = cached.matching("grid_code", lambda code: code not in grids)
+        joined = {name: np.concatenate([getattr(cached, name)[unchanged], getattr(changed, name)]) for name in _COLUMNS}
+        return AlertColumns(revision, self.categories, **joined)
 
     def _columns(self, rows: Iterable[Any], revision: int) -> AlertColumns:
         columns = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=False)) or dict.fromkeys(_COLUMNS, ())
         return AlertColumns(
-            revision, self.words, **{name: self._column(name, column) for name, column in columns.items()}
+            revision, self.categories, **{name: self._column(name, column) for name, column in columns.items()}
         )
 
     def _column(self, name: str, column: Sequence[Any]) -> Any:
-        if name in WORD_COLUMNS:
-            return np.fromiter(map(self.words[name].number, column), np.int64, len(column))
+        if name in CATEGORY_COLUMNS:
+            return np.fromiter(map(self.categories[name].code, column), np.int64, len(column))
         if name in DAY_COLUMNS:
             return np.fromiter(
                 (NO_DAY if day is None else to_column_value(day) for day in column), np.int64, len(column)
@@ -175,16 +174,16 @@ class _Board:
             return np.fromiter(map(to_column_value, column), np.int64, len(column))
         if name == "number":
             return np.fromiter(column, np.object_, len(column))
-        return np.array(column, np.float64 if name in _REALS else np.bool_ if name == "over_cap" else np.int64)
+        return np.array(column, np.float64 if name in _FLOAT_COLUMNS else np.bool_ if name == "over_cap" else np.int64)
 
 
-_boards: WeakKeyDictionary[Engine, _Board] = WeakKeyDictionary()
-_making = threading.Lock()
+_caches: WeakKeyDictionary[Engine, _ColumnCache] = WeakKeyDictionary()
+_caches_lock = threading.Lock()
 
 
 def all_alerts(session: Session) -> AlertColumns:
-    """The alerts as this transaction sees them, or later ones. The first time all of them are read."""
+    """Return the alerts as this transaction sees them, or a later revision. The first call reads the whole table."""
     engine = session.get_bind().engine
-    with _making:
-        board = _boards.setdefault(engine, _Board())
-    return board.read(session)
+    with _caches_lock:
+        cache = _caches.setdefault(engine, _ColumnCache())
+    return cache.read(session)

@@ -20,7 +20,7 @@ from enforcement.states import NotAllowed, StateTable, read_states
 from errors import Reason
 from store.schema.tables import AlertRow, Transition
 
-WHY = "why"
+REASON_KEY = "why"
 """In a step's evidence: the words of the software for other languages, as :class:`errors.Reason` tells them."""
 
 
@@ -224,7 +224,7 @@ def _append(
         from_state="" if begins else alert.state,
         to_state=to_state,
         why=str(why),
-        evidence=json.loads(canonical({**(evidence or {}), **({WHY: told} if told else {})})),
+        evidence=json.loads(canonical({**(evidence or {}), **({REASON_KEY: told} if told else {})})),
         previous_hash=log[-1].hash if log else START,
     )
     row.hash = link(row.previous_hash, _fields(alert.number, row))

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from errors import Reason, SettingsError
 from imagery.cameras.camera import Stream, StreamKind
-from store.access.rights import Viewer, under
+from store.access.rights import Viewer, visible_to
 from store.cameras.capture_retention import needed_keys
 from store.cameras.secrets import CameraKey
 from store.schema.camera_tables import CameraChange, CameraRow, CaptureRow, PresetRow
@@ -182,12 +182,12 @@ def camera_by_name(session: Session, name: str) -> CameraRow | None:
 
 def camera_seen(session: Session, viewer: Viewer, camera_id: int) -> CameraRow | None:
     """The camera of that id, if it is the viewer's."""
-    return session.scalar(select(CameraRow).where(CameraRow.id == camera_id, under(CameraRow.area_code, viewer)))
+    return session.scalar(select(CameraRow).where(CameraRow.id == camera_id, visible_to(CameraRow.area_code, viewer)))
 
 
 def cameras_seen(session: Session, viewer: Viewer) -> list[CameraRow]:
     """The viewer's cameras, by name."""
-    return list(session.scalars(select(CameraRow).where(under(CameraRow.area_code, viewer)).order_by(CameraRow.name)))
+    return list(session.scalars(select(CameraRow).where(visible_to(CameraRow.area_code, viewer)).order_by(CameraRow.name)))
 
 
 def all_cameras(session: Session) -> list[CameraRow]:

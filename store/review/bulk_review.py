@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 from configs.service import ServiceSettings
 from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
-from store.access.rights import Viewer, under
+from store.access.rights import Viewer, visible_to
 from store.alerts.locks import lock_holders
 from store.alerts.recording import hold_alerts
 from store.review.review_guard import Conflict, check_open
 from store.review.review_transaction import UNDO_WITHIN, ReviewTransaction, check_reason
 from store.schema.tables import AlertRow, Transition
 
-MOST_AT_ONCE = 200
+MAX_BULK_ALERTS = 200
 """Alerts that are rejected in one transaction: others wait while it goes on."""
 
 
@@ -60,7 +60,7 @@ def reject_many(
     Args:
         session: a transaction that writes.
         viewer: who says so.
-        numbers: of the alerts, at most :data:`MOST_AT_ONCE`.
+        numbers: of the alerts, at most :data:`MAX_BULK_ALERTS`.
         reason: one for all; needed.
         now: the moment.
         settings: cap, targets of events, time zone.
@@ -118,17 +118,17 @@ def _each(
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Do something with each alert that is theirs; numbers of those that it was done with, and why not with others."""
     wanted = list(dict.fromkeys(numbers))
-    if len(wanted) > MOST_AT_ONCE:
+    if len(wanted) > MAX_BULK_ALERTS:
         raise SettingsError(
-            f"{len(wanted)} alerts were given; expected at most {MOST_AT_ONCE} at once.",
+            f"{len(wanted)} alerts were given; expected at most {MAX_BULK_ALERTS} at once.",
             "many.too_many",
             alerts=len(wanted),
-            most=MOST_AT_ONCE,
+            most=MAX_BULK_ALERTS,
         )
     hold_alerts(session)
     rows = session.scalars(
         select(AlertRow)
-        .where(AlertRow.number.in_(wanted), under(AlertRow.grid_code, viewer))
+        .where(AlertRow.number.in_(wanted), visible_to(AlertRow.grid_code, viewer))
         .order_by(AlertRow.id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)

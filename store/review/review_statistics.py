@@ -10,10 +10,10 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.access.rights import Viewer, under
+from store.access.rights import Viewer, visible_to
 from store.alerts.alert_columns import all_alerts
 from store.schema.tables import AlertRow, Transition
-from store.search.alert_counts import asked, theirs
+from store.search.alert_counts import filter_mask, visible_mask
 from store.search.alert_filter import AlertFilter
 
 TO_BE_JUDGED = ("new", "returned", "triaged")
@@ -47,7 +47,7 @@ def day_statistics(
     query = (
         select(Transition.alert_id, Transition.sequence, Transition.at, Transition.who, Transition.evidence)
         .join(AlertRow, AlertRow.id == Transition.alert_id)
-        .where(Transition.at >= begin, Transition.at < end, under(AlertRow.grid_code, viewer))
+        .where(Transition.at >= begin, Transition.at < end, visible_to(AlertRow.grid_code, viewer))
         .order_by(Transition.at, Transition.id)
     )
     if login is not None:
@@ -65,7 +65,7 @@ def day_statistics(
 def _left(session: Session, viewer: Viewer) -> int:
     alerts = all_alerts(session)
     waiting = AlertFilter(states=TO_BE_JUDGED, over_cap=False)
-    return int(np.count_nonzero(theirs(alerts, viewer) & asked(alerts, waiting)))
+    return int(np.count_nonzero(visible_mask(alerts, viewer) & filter_mask(alerts, waiting)))
 
 
 def _per_hour(judged: list[tuple[str, dt.datetime]]) -> float:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from enforcement.states import read_states
-from store.access.rights import Viewer, may_see, under
+from store.access.rights import Viewer, may_see, visible_to
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transition
 
 _GOES_ON = ("open", "correcting", "closed")
@@ -57,13 +57,13 @@ def reviewed_scans(session: Session, viewer: Viewer) -> tuple[list[ReviewedScan]
     states = read_states()
     rejected = {name for name in states.states if states.is_rejected(name)}
     decided = {name for name in states.states if states.means(name) in _GOES_ON} - set(_UNDECIDED)
-    told = _told(session, viewer)
+    told = _confirmed_alerts(session, viewer)
     last = select(func.max(Observation.id).label("id")).group_by(Observation.alert_id).subquery()
     rows = session.execute(
         select(AlertRow.id, AlertRow.number, AlertRow.kind, AlertRow.state, Observation.outline, Observation.scan_id)
         .join(Observation, Observation.alert_id == AlertRow.id)
         .join(last, last.c.id == Observation.id)
-        .where(under(AlertRow.grid_code, viewer), AlertRow.state.in_(sorted(rejected | decided)))
+        .where(visible_to(AlertRow.grid_code, viewer), AlertRow.state.in_(sorted(rejected | decided)))
         .order_by(AlertRow.id)
     )
     of_scan: dict[int, list[ReviewedAlert]] = defaultdict(list)
@@ -81,11 +81,11 @@ def reviewed_scans(session: Session, viewer: Viewer) -> tuple[list[ReviewedScan]
     return found, left_out
 
 
-def _told(session: Session, viewer: Viewer) -> set[int]:
+def _confirmed_alerts(session: Session, viewer: Viewer) -> set[int]:
     """Alerts of which a person once said that something is there; it may have been taken back since."""
     rows = session.execute(
         select(Transition.alert_id, Transition.evidence)
         .join(AlertRow, AlertRow.id == Transition.alert_id)
-        .where(under(AlertRow.grid_code, viewer), Transition.role != "system")
+        .where(visible_to(AlertRow.grid_code, viewer), Transition.role != "system")
     )
     return {alert_id for alert_id, evidence in rows if evidence.get("verdict") == "true" or evidence.get("works")}

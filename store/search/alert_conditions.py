@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
 from enforcement.states import read_states
-from store.access.rights import begins
+from store.access.rights import starts_with
 from store.schema.tables import AlertRow
 
 Box = tuple[float, float, float, float]
@@ -48,7 +48,7 @@ Comparisons = tuple[Comparison, ...]
 
 
 _SQL: dict[Operator, Callable[[InstrumentedAttribute[Any], Any], ColumnElement[bool]]] = {
-    "begins_with": begins,
+    "begins_with": starts_with,
     "contains": lambda column, value: column.contains(value, autoescape=True),
     "one_of": lambda column, value: column.in_(value),
     "equals": lambda column, value: column.is_(value) if isinstance(value, bool) else column == value,

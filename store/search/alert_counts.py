@@ -1,6 +1,6 @@
-"""Alerts counted and sorted on columns in memory, by the comparisons of :mod:`store.search.alert_conditions`.
+"""Counting and sorting of in-memory alert columns, by the comparisons of :mod:`store.search.alert_conditions`.
 
-The database evaluates the same comparisons as SQL. Why alerts are counted here and not there: :mod:`store.alerts.alert_columns`.
+The database evaluates the same comparisons as SQL. :mod:`store.alerts.alert_columns` says why alerts are counted here.
 """
 
 from __future__ import annotations
@@ -13,85 +13,88 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.access.rights import Viewer
-from store.alerts.alert_columns import DAY_COLUMNS, NO_DAY, WORD_COLUMNS, AlertColumns, Mask, to_column_value
+from store.alerts.alert_columns import CATEGORY_COLUMNS, DAY_COLUMNS, NO_DAY, AlertColumns, Mask, to_column_value
 from store.search.alert_conditions import Comparison, Operator, under_code
 from store.search.alert_filter import AlertFilter, Sort
 from store.search.alert_order import ORDERS
 
 
-def theirs(alerts: AlertColumns, viewer: Viewer) -> Mask:
-    """Alerts that lie under the viewer's code, as :func:`store.access.rights.under`."""
-    return matching(alerts, under_code(viewer.code))
+def visible_mask(alerts: AlertColumns, viewer: Viewer) -> Mask:
+    """Return which alerts the viewer may see, as :func:`store.access.rights.visible_to`."""
+    return comparison_mask(alerts, under_code(viewer.code))
 
 
-def asked(alerts: AlertColumns, filter: AlertFilter, leave_out: Collection[str] = ()) -> Mask:  # noqa: A002
-    """Alerts that a filter asks for, as :meth:`store.search.alert_filter.AlertFilter.conditions`."""
-    return matching(alerts, chain.from_iterable(filter.comparisons(leave_out).values()))
+def filter_mask(alerts: AlertColumns, filter: AlertFilter, exclude: Collection[str] = ()) -> Mask:  # noqa: A002
+    """Return which alerts match a filter, as :meth:`store.search.alert_filter.AlertFilter.conditions`."""
+    return comparison_mask(alerts, chain.from_iterable(filter.comparisons(exclude).values()))
 
 
-def matching(alerts: AlertColumns, comparisons: Iterable[Comparison]) -> Mask:
-    """Alerts that match all comparisons."""
+def comparison_mask(alerts: AlertColumns, comparisons: Iterable[Comparison]) -> Mask:
+    """Return which alerts satisfy all comparisons."""
     mask = np.ones(len(alerts.id), np.bool_)
     for comparison in comparisons:
         mask &= _matches(alerts, comparison)
     return mask
 
 
-def keys_of(alerts: AlertColumns, sort: Sort) -> list[NDArray[Any]]:
-    """The columns of an order, turned so that the smallest comes first."""
+def order_columns(alerts: AlertColumns, sort: Sort) -> list[NDArray[Any]]:
+    """Return the columns of a sort order, negated where needed so that all of them ascend."""
     columns = []
     for key in ORDERS[sort]:
         column = getattr(alerts, key.column.key)
-        if key.nullable:  # the empty ones last
+        if key.nullable:  # missing values sort last
             column = np.where(column == NO_DAY, np.iinfo(np.int64).max, column)
-        columns.append(-column if key.down else column)
+        columns.append(-column if key.descending else column)
     return columns
 
 
-def beside(keys: Sequence[NDArray[Any]], place: int, among: Mask) -> tuple[int | None, int | None, int]:
-    """The nearest before and after one in an order, each by its index or None, and how many come before it.
+def find_neighbours(keys: Sequence[NDArray[Any]], index: int, among: Mask) -> tuple[int | None, int | None, int]:
+    """Find the alerts before and after one in a sort order.
 
     Args:
-        keys: columns of the order (:func:`keys_of`).
-        place: index of the one, which need not be among them.
-        among: those that are looked at.
+        keys: columns of the order (:func:`order_columns`).
+        index: index of the alert, which need not be in ``among``.
+        among: the alerts considered.
+
+    Returns:
+        index of the nearest one before, index of the nearest one after (None at an end), number of alerts before.
     """
     before, same = np.zeros(len(among), np.bool_), among.copy()
     for key in keys:
-        before |= same & (key < key[place])
-        same &= key == key[place]
+        before |= same & (key < key[index])
+        same &= key == key[index]
     after = among & ~before
-    after[place] = False
-    return _end(keys, before, np.max), _end(keys, after, np.min), int(np.count_nonzero(before))
+    after[index] = False
+    return _extreme(keys, before, np.max), _extreme(keys, after, np.min), int(np.count_nonzero(before))
 
 
-def _end(keys: Sequence[NDArray[Any]], among: Mask, best: Callable[[NDArray[Any]], Any]) -> int | None:
-    left = np.flatnonzero(among)
+def _extreme(keys: Sequence[NDArray[Any]], among: Mask, best: Callable[[NDArray[Any]], Any]) -> int | None:
+    candidates = np.flatnonzero(among)
     for key in keys:
-        if len(left) <= 1:
+        if len(candidates) <= 1:
             break
-        values = key[left]
-        left = left[values == best(values)]
-    return int(left[0]) if len(left) else None
+        values = key[candidates]
+        candidates = candidates[values == best(values)]
+    return int(candidates[0]) if len(candidates) else None
 
 
 def _matches(alerts: AlertColumns, comparison: Comparison) -> Mask:
     name, value = comparison.column, comparison.value
-    if name in WORD_COLUMNS:  # each word is looked at once, however many alerts have it
-        word_test = _WORD_TESTS[comparison.operator]
-        return alerts.such(name, lambda word: word_test(word, value))
+    if name in CATEGORY_COLUMNS:  # each category is tested once, however many alerts have it
+        string_test = _STRING_TESTS[comparison.operator]
+        return alerts.matching(name, lambda string: string_test(string, value))
     column = getattr(alerts, name)
-    if name == "number":  # of words that are all different
-        word_test = _WORD_TESTS[comparison.operator]
-        return np.fromiter((word_test(word, value) for word in column), np.bool_, len(column))
+    if name == "number":  # unique strings
+        string_test = _STRING_TESTS[comparison.operator]
+        return np.fromiter((string_test(string, value) for string in column), np.bool_, len(column))
     mask: Mask = _NUMBER_TESTS[comparison.operator](column, to_column_value(value))
     return mask & (column != NO_DAY) if name in DAY_COLUMNS else mask
 
 
-_WORD_TESTS: dict[Operator, Callable[[str, Any], bool]] = {
+_STRING_TESTS: dict[Operator, Callable[[str, Any], bool]] = {
     "begins_with": str.startswith,
     "contains": str.__contains__,
-    "one_of": lambda word, words: word in words,
+    "one_of": lambda string, strings: string in strings,
     "equals": str.__eq__,
 }
 

@@ -104,17 +104,17 @@ class AlertFilter:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in _READERS and value != field.default:
-                told[field.name] = _told(value)
+                told[field.name] = _format_value(value)
         return told
 
-    def comparisons(self, leave_out: Collection[str] = ()) -> dict[str, Comparisons]:
-        """Return what each attribute asks for, without those in ``leave_out`` and those at their default."""
-        given = {name: getattr(self, name) for name in FILTERS if name not in leave_out}
+    def comparisons(self, exclude: Collection[str] = ()) -> dict[str, Comparisons]:
+        """Return what each attribute asks for, without those in ``exclude`` and those at their default."""
+        given = {name: getattr(self, name) for name in FILTERS if name not in exclude}
         return {name: FILTERS[name](value, self.zone) for name, value in given.items() if _asks(value)}
 
-    def conditions(self, session: Session, leave_out: Collection[str] = ()) -> list[ColumnElement[bool]]:
+    def conditions(self, session: Session, exclude: Collection[str] = ()) -> list[ColumnElement[bool]]:
         """Return :meth:`comparisons` as conditions on :class:`store.schema.tables.AlertRow`."""
-        made = {name: _all_of(comparisons) for name, comparisons in self.comparisons(leave_out).items()}
+        made = {name: _all_of(comparisons) for name, comparisons in self.comparisons(exclude).items()}
         if "bbox" in made and self.bbox is not None:
             made["bbox"] = touches(session, self.bbox)  # the same alerts, found by an index
         return list(made.values())
@@ -147,9 +147,9 @@ def _text_of(query: Mapping[str, str | Sequence[str]], name: str) -> str:
     return value.strip() if isinstance(value, str) else ",".join(one.strip() for one in value if one.strip())
 
 
-def _told(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, tuple):
-        return ",".join(_told(one) for one in value)
+        return ",".join(_format_value(one) for one in value)
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, dt.date):

@@ -10,13 +10,13 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.access.rights import Viewer, under
-from store.alerts.alert_columns import AlertColumns, Whole, all_alerts
+from store.access.rights import Viewer, visible_to
+from store.alerts.alert_columns import AlertColumns, IntColumn, all_alerts
 from store.schema.tables import AlertRow
 from store.search.alert_conditions import touching
-from store.search.alert_counts import asked, matching, theirs
+from store.search.alert_counts import comparison_mask, filter_mask, visible_mask
 from store.search.alert_filter import AlertFilter, Box, touches
-from store.search.alert_order import whole
+from store.search.alert_order import from_start
 
 CELLS_IN_TILE = 8
 """A cluster for each 64 pixels of a vector map's tile of 512."""
@@ -91,7 +91,7 @@ def alerts_on_map(
         most: there are about so many cells at most; a larger map gets larger cells, so that no alert is left out.
     """
     alerts = all_alerts(session)
-    shown = np.flatnonzero(theirs(alerts, viewer) & matching(alerts, touching(bbox)) & asked(alerts, filter))
+    shown = np.flatnonzero(visible_mask(alerts, viewer) & comparison_mask(alerts, touching(bbox)) & filter_mask(alerts, filter))
     if not len(shown):
         return []
     west, south, east, north = bbox
@@ -114,13 +114,13 @@ def alerts_on_map(
     return sorted(told, key=lambda one: (-one.count, -one.legal_weight, one.lon, one.lat))
 
 
-def _numbered(column: Whole, row: Whole) -> Whole:
+def _numbered(column: IntColumn, row: IntColumn) -> IntColumn:
     """A number for each cell, small enough to count by."""
     column, row = column - column.min(), row - row.min()
     rows = int(row.max()) + 1
     if int(column.max()) * rows < _MOST_CELLS:
         return column * rows + row
-    of_cell: Whole = np.unique(column * rows + row, return_inverse=True)[1]
+    of_cell: IntColumn = np.unique(column * rows + row, return_inverse=True)[1]
     return of_cell
 
 
@@ -160,8 +160,8 @@ def alert_outlines(
             AlertRow.over_cap,
             AlertRow.outline,
         )
-        .where(under(AlertRow.grid_code, viewer), touches(session, bbox), *filter.conditions(session))
-        .order_by(*whole(filter.sort).order)
+        .where(visible_to(AlertRow.grid_code, viewer), touches(session, bbox), *filter.conditions(session))
+        .order_by(*from_start(filter.sort).order)
         .limit(limit)
     )
     return [AlertOutline(*row) for row in session.execute(query)]

@@ -23,7 +23,7 @@ from store.search.alert_filter import Sort
 
 
 @dataclass(frozen=True)
-class Key:
+class SortKey:
     """One column of an order.
 
     Attributes:
@@ -59,30 +59,30 @@ class Key:
             yield self.column.is_(None)
 
 
-_GRAVEST = (Key(AlertRow.legal_weight, int, down=True), Key(AlertRow.score, float, down=True), Key(AlertRow.id, int))
+_GRAVEST = (SortKey(AlertRow.legal_weight, int, down=True), SortKey(AlertRow.score, float, down=True), SortKey(AlertRow.id, int))
 
-ORDERS: dict[Sort, tuple[Key, ...]] = {
+ORDERS: dict[Sort, tuple[SortKey, ...]] = {
     "gravest": _GRAVEST,
-    "newest": (Key(AlertRow.created_at, dt.datetime, down=True), Key(AlertRow.id, int, down=True)),
-    "largest": (Key(AlertRow.area_m2, float, down=True), Key(AlertRow.id, int)),
-    "overdue": (Key(AlertRow.due_on, dt.date, nullable=True), *_GRAVEST),
+    "newest": (SortKey(AlertRow.created_at, dt.datetime, down=True), SortKey(AlertRow.id, int, down=True)),
+    "largest": (SortKey(AlertRow.area_m2, float, down=True), SortKey(AlertRow.id, int)),
+    "overdue": (SortKey(AlertRow.due_on, dt.date, nullable=True), *_GRAVEST),
 }
 
 
 @dataclass(frozen=True)
-class Stretch:
+class IndexRange:
     """A part of a list that is one range of an index: its condition, and what it is ordered by."""
 
     condition: ColumnElement[bool]
     order: Sequence[ColumnElement[Any]]
 
 
-def whole(sort: Sort) -> Stretch:
+def from_start(sort: Sort) -> IndexRange:
     """The list from its beginning."""
-    return Stretch(true(), [key.ordered(False) for key in ORDERS[sort]])
+    return IndexRange(true(), [key.ordered(False) for key in ORDERS[sort]])
 
 
-def beyond(sort: Sort, place: Sequence[Any], backwards: bool = False) -> Iterator[Stretch]:
+def after_position(sort: Sort, place: Sequence[Any], backwards: bool = False) -> Iterator[IndexRange]:
     """What comes after a place, nearest first, none overlapping: together they are the rest of the list.
 
     All in one condition with OR would be found by reading the list from its beginning.
@@ -98,7 +98,7 @@ def beyond(sort: Sort, place: Sequence[Any], backwards: bool = False) -> Iterato
         # what is the same in all rows is not sorted by: "is empty" would hide the index that has the order
         order = [key.ordered(backwards) for key in keys[depth:]]
         for condition in keys[depth].beyond(place[depth], backwards):
-            yield Stretch(and_(*same, condition), order)
+            yield IndexRange(and_(*same, condition), order)
 
 
 def encode_cursor(sort: Sort, place: Sequence[Any]) -> str:
@@ -125,7 +125,7 @@ def decode_cursor(sort: Sort, cursor: str) -> list[Any]:
         ) from None
 
 
-def _value(key: Key, value: Any) -> Any:
+def _value(key: SortKey, value: Any) -> Any:
     if value is None and key.nullable:
         return None
     if key.kind is dt.datetime:

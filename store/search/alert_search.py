@@ -15,15 +15,15 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.access.rights import Viewer, may_see, under
+from store.access.rights import Viewer, may_see, visible_to
 from store.alerts.alert_columns import all_alerts
 from store.alerts.locks import lock_holders
 from store.areas.areas import area_names
 from store.schema.tables import AlertRow
-from store.search.alert_counts import asked, beside, keys_of, theirs
+from store.search.alert_counts import filter_mask, find_neighbours, order_columns, visible_mask
 from store.search.alert_filter import PARAMETERS, SORTS, AlertFilter, Box, Sort, parse_bbox
 from store.search.alert_map import AlertOutline, MapCluster, MapPoint, alert_outlines, alerts_on_map
-from store.search.alert_order import ORDERS, beyond, decode_cursor, encode_cursor, whole
+from store.search.alert_order import ORDERS, after_position, decode_cursor, encode_cursor, from_start
 
 __all__ = [
     "PARAMETERS",
@@ -171,9 +171,9 @@ def search_alerts(
     Raises:
         SettingsError: ``after`` is not of a list in this order.
     """
-    where = [under(AlertRow.grid_code, viewer), *filter.conditions(session)]
+    where = [visible_to(AlertRow.grid_code, viewer), *filter.conditions(session)]
     found: list[Any] = []
-    for part in beyond(filter.sort, decode_cursor(filter.sort, after)) if after else [whole(filter.sort)]:
+    for part in after_position(filter.sort, decode_cursor(filter.sort, after)) if after else [from_start(filter.sort)]:
         query = select(*_FIELDS).where(*where, part.condition).order_by(*part.order)
         found += session.execute(query.limit(limit + 1 - len(found)))
         if len(found) > limit:
@@ -187,13 +187,13 @@ def search_alerts(
 def count_alerts(session: Session, viewer: Viewer, filter: AlertFilter, most: int = 10_000) -> int:  # noqa: A002
     """How many there are; ``most``: so many or more, as counting on would take long and tell nobody anything."""
     alerts = all_alerts(session)
-    return min(most, int(np.count_nonzero(theirs(alerts, viewer) & asked(alerts, filter))))
+    return min(most, int(np.count_nonzero(visible_mask(alerts, viewer) & filter_mask(alerts, filter))))
 
 
 def facets(session: Session, viewer: Viewer, filter: AlertFilter) -> Facets:  # noqa: A002
     """How many alerts there are of each state, whatever states the filter asks for, and likewise of each kind."""
     alerts = all_alerts(session)
-    found = theirs(alerts, viewer) & asked(alerts, filter, leave_out=("states", "kinds"))
+    found = visible_mask(alerts, viewer) & filter_mask(alerts, filter, exclude=("states", "kinds"))
     all_states, all_kinds = alerts.words["state"].all, alerts.words["kind"].all
     # one number for each pair of state and kind
     counted = np.bincount(alerts.state[found] * len(all_kinds) + alerts.kind[found])
@@ -213,20 +213,20 @@ def neighbours(session: Session, viewer: Viewer, filter: AlertFilter, number: st
 
     The alert itself may be one that the filter does not ask for, or no longer: it has just been judged.
     """
-    own = session.scalar(select(AlertRow.id).where(AlertRow.number == number, under(AlertRow.grid_code, viewer)))
+    own = session.scalar(select(AlertRow.id).where(AlertRow.number == number, visible_to(AlertRow.grid_code, viewer)))
     alerts = all_alerts(session)
     place = np.flatnonzero(alerts.id == own) if own is not None else np.empty(0, np.int64)
     if not place.size:
         return Neighbours(None, None, None)
-    among = theirs(alerts, viewer) & asked(alerts, filter)
-    before, after, so_many = beside(keys_of(alerts, filter.sort), int(place[0]), among)
+    among = visible_mask(alerts, viewer) & filter_mask(alerts, filter)
+    before, after, so_many = find_neighbours(order_columns(alerts, filter.sort), int(place[0]), among)
     ends = [None if one is None else str(alerts.number[one]) for one in (before, after)]
     return Neighbours(ends[0], ends[1], so_many + 1)
 
 
 def find_list_item(session: Session, viewer: Viewer, number: str, now: dt.datetime) -> AlertListItem | None:
     """One alert as a list shows it; None: there is none, or it is not theirs."""
-    own = select(*_FIELDS).where(AlertRow.number == number, under(AlertRow.grid_code, viewer))
+    own = select(*_FIELDS).where(AlertRow.number == number, visible_to(AlertRow.grid_code, viewer))
     return next(iter(_rows(session, session.execute(own).all(), now)), None)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, defer
 
-from store.access.rights import Viewer, begins, may_see, under
+from store.access.rights import Viewer, may_see, starts_with, visible_to
 from store.schema.tables import Night, Scan, SceneRow, Uncompared
 from store.search.alert_filter import Box
 
@@ -37,7 +37,7 @@ class SceneFilter:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """As conditions on :class:`store.schema.tables.SceneRow`."""
-        made: list[ColumnElement[bool]] = [begins(SceneRow.area_code, self.place)]
+        made: list[ColumnElement[bool]] = [starts_with(SceneRow.area_code, self.place)]
         if self.source:
             made.append(SceneRow.source == self.source)
         if self.since is not None:
@@ -69,7 +69,7 @@ def search_scenes(
         before_id: what the page before gave.
         outlines: whether footprints are read.
     """
-    query = select(SceneRow).where(under(SceneRow.area_code, viewer), *filter.conditions())
+    query = select(SceneRow).where(visible_to(SceneRow.area_code, viewer), *filter.conditions())
     if before_id is not None:
         query = query.where(SceneRow.id < before_id)
     if not outlines:
@@ -79,7 +79,7 @@ def search_scenes(
 
 def count_scenes(session: Session, viewer: Viewer, filter: SceneFilter) -> int:  # noqa: A002
     """How many scenes there are."""
-    where = [under(SceneRow.area_code, viewer), *filter.conditions()]
+    where = [visible_to(SceneRow.area_code, viewer), *filter.conditions()]
     return session.scalar(select(func.count()).select_from(SceneRow).where(*where)) or 0
 
 
@@ -107,7 +107,7 @@ def extent_of_scenes(session: Session, viewer: Viewer) -> Extent:
         func.min(SceneRow.date),
         func.max(SceneRow.date),
     )
-    *bounds, first, last = session.execute(select(*columns).where(under(SceneRow.area_code, viewer))).one()
+    *bounds, first, last = session.execute(select(*columns).where(visible_to(SceneRow.area_code, viewer))).one()
     west, south, east, north = bounds
     return Extent(None if west is None else (west, south, east, north), first, last)
 
@@ -133,7 +133,7 @@ def search_scans(
         limit: rows of a page.
         before_id: what the page before gave.
     """
-    query = select(Scan).where(under(Scan.area_code, viewer), begins(Scan.area_code, place))
+    query = select(Scan).where(visible_to(Scan.area_code, viewer), starts_with(Scan.area_code, place))
     if state:
         query = query.where(Scan.state == state)
     if night_id is not None:
@@ -171,7 +171,7 @@ def search_nights(
     counted: dict[int, tuple[dict[str, int], int]] = {night_id: ({}, 0) for night_id in ids}
     scans = (
         select(Scan.night_id, Scan.state, func.count(), func.sum(Scan.changes))
-        .where(Scan.night_id.in_(ids), under(Scan.area_code, viewer))
+        .where(Scan.night_id.in_(ids), visible_to(Scan.area_code, viewer))
         .group_by(Scan.night_id, Scan.state)
     )
     for night_id, state, number, changes in session.execute(scans):
@@ -179,7 +179,7 @@ def search_nights(
         counted[night_id or 0] = ({**states, state: number}, found + int(changes))
     ground = (
         select(Uncompared.night_id, func.sum(Uncompared.area_m2))
-        .where(Uncompared.night_id.in_(ids), under(Uncompared.area_code, viewer))
+        .where(Uncompared.night_id.in_(ids), visible_to(Uncompared.area_code, viewer))
         .group_by(Uncompared.night_id)
     )
     missed = {night_id: float(area) for night_id, area in session.execute(ground)}

@@ -13,7 +13,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from errors import Reason
-from store.access.rights import Viewer, under, visible_features
+from store.access.rights import Viewer, visible_features, visible_to
 from store.schema.outlines import near
 from store.schema.tables import Area, Feature, Layer, Scan, SceneRow
 from store.search.alert_filter import Box
@@ -57,7 +57,7 @@ def areas_on_map(
         limit: not more than so many, the largest first.
     """
     above = [viewer.code[:digits] for digits in (6, 9) if digits < len(viewer.code)]
-    theirs = or_(under(Area.code, viewer), Area.code.in_(above))
+    theirs = or_(visible_to(Area.code, viewer), Area.code.in_(above))
     query = select(Area).where(near(Area, box(*bbox)), theirs, Area.level.in_(levels))
     found = session.scalars(query.order_by(func.length(Area.code), Area.code).limit(limit))
     return [
@@ -70,7 +70,7 @@ def visible_bounds(session: Session, viewer: Viewer) -> Box | None:
     """Around all their areas, else around all their scenes; west, south, east, north. None: there is neither."""
     for table, code in ((Area, Area.code), (SceneRow, SceneRow.area_code)):
         columns = (func.min(table.west), func.min(table.south), func.max(table.east), func.max(table.north))
-        found = session.execute(select(*columns).where(under(code, viewer))).one()
+        found = session.execute(select(*columns).where(visible_to(code, viewer))).one()
         if found[0] is not None:
             west, south, east, north = (float(side) for side in found)
             return west, south, east, north
@@ -126,7 +126,7 @@ def scans_on_map(session: Session, viewer: Viewer, bbox: Box, limit: int = 100) 
         )
         .join(before, before.id == Scan.before_id)
         .join(after, after.id == Scan.after_id)
-        .where(under(Scan.area_code, viewer), after.west <= east, after.east >= west)
+        .where(visible_to(Scan.area_code, viewer), after.west <= east, after.east >= west)
         .where(after.south <= north, after.north >= south)
         .order_by(Scan.id.desc())
         .limit(limit)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from errors import Reason
-from store.access.rights import Viewer, under
+from store.access.rights import Viewer, visible_to
 from store.scans.nights import last_nights, summary_of, summary_of_part
 from store.schema.tables import Night, Scan, SceneRow, Uncompared
 
@@ -57,7 +57,7 @@ def night_gaps(session: Session, viewer: Viewer, night_id: int, limit: int) -> l
     query = (
         select(Uncompared, SceneRow.name, SceneRow.date)
         .join(SceneRow, SceneRow.id == Uncompared.scene_id)
-        .where(Uncompared.night_id == night_id, under(Uncompared.area_code, viewer))
+        .where(Uncompared.night_id == night_id, visible_to(Uncompared.area_code, viewer))
         .order_by(Uncompared.area_m2.desc(), Uncompared.id)
         .limit(limit)
     )
@@ -81,7 +81,7 @@ def night_scans(session: Session, viewer: Viewer, night_id: int, limit: int) -> 
         select(Scan, before, after)
         .join(before, before.id == Scan.before_id)
         .join(after, after.id == Scan.after_id)
-        .where(Scan.night_id == night_id, under(Scan.area_code, viewer))
+        .where(Scan.night_id == night_id, visible_to(Scan.area_code, viewer))
         .order_by(Scan.id)
         .limit(limit)
     )
@@ -91,4 +91,4 @@ def night_scans(session: Session, viewer: Viewer, night_id: int, limit: int) -> 
 def _summary(session: Session, viewer: Viewer, night: Night) -> dict[str, Any]:
     if not viewer.code:
         return summary_of(session, night)
-    return summary_of_part(session, night, under(Scan.area_code, viewer), under(Uncompared.area_code, viewer))
+    return summary_of_part(session, night, visible_to(Scan.area_code, viewer), visible_to(Uncompared.area_code, viewer))

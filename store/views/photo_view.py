@@ -8,7 +8,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.access.rights import Viewer, under
+from store.access.rights import Viewer, visible_to
 from store.schema.tables import Batch, BatchFile, PhotoRow
 
 
@@ -46,7 +46,7 @@ def photos_of_batch(session: Session, viewer: Viewer, batch_id: int) -> list[Pho
         select(BatchFile, PhotoRow)
         .join(PhotoRow, PhotoRow.file_id == BatchFile.id)
         .join(Batch, Batch.id == BatchFile.batch_id)
-        .where(BatchFile.batch_id == batch_id, under(Batch.area_code, viewer))
+        .where(BatchFile.batch_id == batch_id, visible_to(Batch.area_code, viewer))
         .order_by(BatchFile.id)
     )
     return [

@@ -61,15 +61,19 @@ def test_two_paths_become_rows_on_the_map_and_a_folder_of_results(scene: tuple[P
     assert len(result.changes) == len(frame) == len(written) > 0
     assert isinstance(frame, geopandas.GeoDataFrame)
     assert list(frame["number"]) == [feature["id"] for feature in written]
-    assert frame.crs.to_epsg() == 32650
+    assert frame.crs.to_epsg() == 4547
     assert frame.geometry.area.to_numpy() == pytest.approx(frame["area_m2"].to_numpy(), rel=0.01)
     assert (tmp_path / "out" / "probability.tif").exists()
     assert set(steps.values()) == {1.0}
 
 
-def test_open_scenes_stay_open_and_are_the_callers(scene: tuple[Path, Path]) -> None:
-    with tuban.open_scene(scene[0]) as before:
-        with tuban.detect_changes(before, before) as result:
+def test_open_scenes_stay_open_and_without_changes_the_table_has_its_columns(
+    scene: tuple[Path, Path], tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.tif"
+    copy.write_bytes(scene[0].read_bytes())
+    with tuban.open_scene(scene[0]) as before, tuban.open_scene(copy) as after:
+        with tuban.detect_changes(before, after) as result:
             assert result.changes == ()
             frame = result.to_geodataframe()
         assert (len(frame), "kind" in frame.columns) == (0, True)

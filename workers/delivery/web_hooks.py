@@ -12,6 +12,7 @@ import hmac
 import socket
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -48,6 +49,19 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
     return "v1=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
+def sign_standard(key: bytes, event_id: str, timestamp: str, body: bytes) -> str:
+    """The value of ``webhook-signature`` (Standard Webhooks, https://www.standardwebhooks.com).
+
+    Args:
+        key: as of :attr:`configs.service.HookSettings.key`.
+        event_id: the value of ``webhook-id``, the same however often the event is sent.
+        timestamp: the value of ``webhook-timestamp``: seconds since 1970 of this attempt.
+        body: as it is sent.
+    """
+    signed = hmac.new(key, f"{event_id}.{timestamp}.".encode() + body, hashlib.sha256)
+    return "v1," + b64encode(signed.digest()).decode()
+
+
 def resolve(host: str, port: int) -> list[str]:
     """Addresses of ``host`` as this machine knows them."""
     return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
@@ -68,6 +82,7 @@ def post_to_hook(
     body: bytes,
     hook: HookSettings,
     *,
+    event_id: str,
     allowed_hosts: Sequence[str],
     timeout_seconds: float,
     now: dt.datetime,
@@ -78,6 +93,7 @@ def post_to_hook(
     Args:
         body: the event as JSON.
         hook: where, and with which secret.
+        event_id: of the event; goes into the signature.
         allowed_hosts: networks that are not public and yet allowed.
         timeout_seconds: for connecting, and again for the whole answer.
         now: goes into the signature.
@@ -96,6 +112,9 @@ def post_to_hook(
         "Host": (f"[{host}]" if ":" in host else host) + (f":{parts.port}" if parts.port else ""),
         "Content-Type": f"{CONTENT_TYPE}; charset=utf-8",
         "User-Agent": "Tuban",
+        "webhook-id": event_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": sign_standard(hook.key, event_id, timestamp, body),
         "Tuban-Timestamp": timestamp,
         "Tuban-Signature": sign(hook.secret.get_secret_value(), timestamp, body),
         "Connection": "close",

@@ -1,4 +1,6 @@
-"""What happens by the clock: the night, captures, the reaper, the watched folder. ``python -m workers.runtime.schedule``.
+"""What happens by the clock: the night, the audit, captures, the reaper, the watched folder.
+
+Started by ``python -m workers.runtime.schedule``.
 
 Several schedulers may run: one is the leader, the others wait for it to be silent. Even if two believed to be the leader, each planned
 moment is taken once, in the transaction that adds its job.
@@ -19,6 +21,7 @@ import structlog
 from celery import beat
 
 from configs.service import ServiceSettings, read_service
+from service.audit_schedule import add_audit_job, audit_due
 from service.camera_jobs import add_capture_job, add_forget_job
 from service.capture_schedule import capture_due
 from service.context import Context
@@ -54,6 +57,7 @@ class Rounds:
         self._reap_at: dt.datetime | None = None
         self._watch_at: dt.datetime | None = None
         self._night: dt.date | None = None
+        self._audit: dt.date | None = None
         self._captures_at: dt.datetime | None = None
         self._forgotten: dt.date | None = None
         self._watching: threading.Thread | None = None
@@ -64,6 +68,7 @@ class Rounds:
         self._guarded("staying alive", lambda: self._say_alive(now))
         if self._alerts:
             self._guarded("the night", lambda: self._begin_night(now))
+            self._guarded("the audit", lambda: self._begin_audit(now))
             self._guarded("captures of cameras", lambda: self._capture(now))
             self._guarded("the reaper", lambda: self._reap(now))
             self._guarded("the watched folder", lambda: self._watch(now))
@@ -104,6 +109,18 @@ class Rounds:
                 add_night_job(session, day, now)
                 logger.info("the night begins", day=day.isoformat())
         self._night = day
+
+    def _begin_audit(self, now: dt.datetime) -> None:
+        settings = self.context.settings
+        if not settings.audit.enabled:
+            return
+        day = audit_due(now, settings.audit, settings.zone)
+        if day == self._audit:
+            return
+        with publishing(self.context.database, settings) as session:
+            if take(session, "audit", day.isoformat(), self.who, now):
+                add_audit_job(session, day, now)
+        self._audit = day
 
     def _capture(self, now: dt.datetime) -> None:
         """Have every camera captured whose time has come; looked at once a minute."""

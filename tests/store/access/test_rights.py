@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, text
 
-from store.access.rights import Viewer, begins, may_see, under, visible_areas, visible_features, visible_ground
+from store.access.rights import (
+    Viewer,
+    may_see,
+    starts_with,
+    visible_areas,
+    visible_features,
+    visible_ground,
+    visible_to,
+)
 from store.schema.database import Database
 from store.schema.outlines import near
 from store.schema.tables import Area, Feature
@@ -24,7 +32,7 @@ def add_areas(database: Database, *codes: str) -> None:
 
 def codes_under(database: Database, code: str) -> list[str]:
     with database.read() as session:
-        return list(session.scalars(select(Area.code).where(under(Area.code, viewer(code))).order_by(Area.code)))
+        return list(session.scalars(select(Area.code).where(visible_to(Area.code, viewer(code))).order_by(Area.code)))
 
 
 def test_rights_are_what_begins_with_the_code() -> None:
@@ -66,7 +74,7 @@ def test_a_code_that_is_no_number_is_taken_as_it_is(database: Database) -> None:
 
 
 def test_the_condition_uses_the_index(database: Database) -> None:
-    statement = select(Area.id).where(begins(Area.code, COUNTY))
+    statement = select(Area.id).where(starts_with(Area.code, COUNTY))
     compiled = str(statement.compile(database.engine, compile_kwargs={"literal_binds": True}))
     with database.read() as session:
         if database.sqlite:

@@ -26,6 +26,7 @@ from workers.delivery.web_hooks import may_go_to, post_to_hook, sign
 NOW = dt.datetime(2026, 12, 1, 18, 30, tzinfo=dt.UTC)
 SECRET = "a secret of some length"
 BODY = '{"subject":"330106W2026110001","village":"东穆坞村"}'.encode()
+EVENT_ID = "6d4f8a52-1f0e-4f0c-9a5e-2c6a5f1f7b11"
 LOOPBACK = ("127.0.0.1/32",)
 
 
@@ -84,7 +85,7 @@ def receiver() -> Iterator[Receiver]:
 
 def _post(hook: HookSettings, *, allowed: tuple[str, ...] = LOOPBACK, timeout: float = 5, to: str = "") -> None:
     resolve = {"resolve": lambda _host, _port: [to]} if to else {}
-    post_to_hook(BODY, hook, allowed_hosts=allowed, timeout_seconds=timeout, now=NOW, **resolve)
+    post_to_hook(BODY, hook, event_id=EVENT_ID, allowed_hosts=allowed, timeout_seconds=timeout, now=NOW, **resolve)
 
 
 def test_a_hook_gets_the_event_signed(receiver: Receiver) -> None:
@@ -172,7 +173,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_used(receiver: Receiver
         return ["127.0.0.1"] if len(asked) == 1 else ["10.1.2.3"]
 
     hook = receiver.hook(host="hook.example")
-    post_to_hook(BODY, hook, allowed_hosts=LOOPBACK, timeout_seconds=5, now=NOW, resolve=resolve)
+    post_to_hook(BODY, hook, event_id=EVENT_ID, allowed_hosts=LOOPBACK, timeout_seconds=5, now=NOW, resolve=resolve)
     assert asked == [("hook.example", receiver.port)]
     assert receiver.got[0][1]["Host"] == f"hook.example:{receiver.port}"
 
@@ -286,7 +287,7 @@ def test_a_name_that_nobody_knows_is_told() -> None:
 
     hook = HookSettings(url="https://nowhere.example/", secret=SECRET)
     with pytest.raises(NotTaken, match="cannot be found"):
-        post_to_hook(BODY, hook, allowed_hosts=(), timeout_seconds=5, now=NOW, resolve=resolve)
+        post_to_hook(BODY, hook, event_id=EVENT_ID, allowed_hosts=(), timeout_seconds=5, now=NOW, resolve=resolve)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from pyproj import Transformer
 from sqlalchemy import select
 
 from configs.service import PhotoSettings
+from configs.texts import translate
 from service.batch_intake import receive
 from service.context import Context
 from store.access.rights import Viewer
@@ -120,7 +121,7 @@ def test_photos_become_one_scene_and_what_is_none_is_told(context: Context, tmp_
     for name, why in bad.items():
         assert files[name].state == "failed"
         assert why in files[name].reason
-        assert files[name].reason.said("zh") != files[name].reason, "it is said in Chinese, too"
+        assert translate(files[name].reason, "zh") != files[name].reason, "it is said in Chinese, too"
     of_flight = [files[path.name] for path in photos]
     assert {file.state for file in of_flight} == {"placed"}
     assert all("placed by the reference image" in file.reason for file in of_flight)
@@ -129,7 +130,7 @@ def test_photos_become_one_scene_and_what_is_none_is_told(context: Context, tmp_
     assert "heights.tif covers 0% of the ground" in files["far.jpg"].reason
     assert not any("heights.tif" in file.reason for file in of_flight)
     assert "clock says 1980-11-10, which is impossible" in files["far.jpg"].reason
-    assert "相机时钟为 1980-11-10，不可能" in files["far.jpg"].reason.said("zh")
+    assert "相机时钟为 1980-11-10，不可能" in translate(files["far.jpg"].reason, "zh")
     [scene_id] = {file.scene_id for file in of_flight}
     assert files["far.jpg"].scene_id != scene_id
     with context.database.read() as session:

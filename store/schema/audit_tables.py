@@ -1,0 +1,24 @@
+"""The table of audits: when the logs of all alerts were verified, and with what result."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.schema.table_base import Base, Numbered
+
+
+class AuditRow(Numbered, Base):
+    """One verification of the hash chains of all alerts: only ever appended."""
+
+    __tablename__ = "audits"
+    origin: Mapped[str] = mapped_column(String(20))  # command, schedule
+    begun_at: Mapped[dt.datetime]
+    finished_at: Mapped[dt.datetime]
+    alerts: Mapped[int]  # that were verified
+    transitions: Mapped[int]
+    broken: Mapped[int]  # alerts whose log is broken
+    first_broken: Mapped[dict[str, Any]]  # as store.alerts.transitions.BrokenChain; empty: all are whole
