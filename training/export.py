@@ -13,7 +13,7 @@ from model.network import ChangeNetwork
 from model.network_outputs import CHANGE_OUTPUTS
 from model.registry import find_layout
 from model.weights import FOLDER, Weights, find_weights, save_weights
-from training.card.facts import ChosenThreshold, CardFacts, FolderScores, ValidationFolder
+from training.card.facts import CardFacts, ChosenThreshold, FolderScores, ValidationFolder
 from training.card.provenance import source_name
 from training.card.rendered_scores import SCENES, measure_rendered
 from training.card.run_figures import read_run_figures

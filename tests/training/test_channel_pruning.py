@@ -38,4 +38,6 @@ def test_constant_channels_are_pruned_without_changing_the_output() -> None:
 
 def test_a_wider_network_is_rejected() -> None:
     with pytest.raises(SettingsError, match="not narrower"):
-        prune_channels(ChangeNetwork(find_layout("fast")), ChangeNetwork(find_layout("accurate")), torch.zeros(1, 3, 32, 32))
+        prune_channels(
+            ChangeNetwork(find_layout("fast")), ChangeNetwork(find_layout("accurate")), torch.zeros(1, 3, 32, 32)
+        )

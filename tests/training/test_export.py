@@ -62,7 +62,7 @@ def test_an_exported_run_has_checksum_thresholds_and_a_card(data: Path, recipe: 
     again = measure_pairs(
         Detector("mine", runtime="torch-cpu", folder=folder), LabelledPairs(data / "grounds", "ground")
     )
-    assert one.found.pixel["f1"] == pytest.approx(again.at(weights.threshold["ground"])["f1"], abs=0.05)
+    assert one.evaluation.pixel["f1"] == pytest.approx(again.at(weights.threshold["ground"])["f1"], abs=0.05)
 
 
 def test_scores_follow_from_counted_pixels() -> None:
