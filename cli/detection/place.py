@@ -27,7 +27,7 @@ from imagery.drone.photo import Photo
 from imagery.drone.photo_check import check_photo
 from imagery.drone.report import flight_summary, photo_feature
 from imagery.drone.settings import DroneSettings, drone_settings
-from inference.outputs.output_folder import Results, atomic_folder, check_output
+from inference.outputs.output_folder import OutputLayout, atomic_folder, check_output
 from inference.registration.photo_registration import register_photo
 from service.file_discovery import Brought, list_files
 
@@ -42,11 +42,13 @@ _LABELS = {
 Told = Callable[[str, float], None]
 
 
-def _results(flights: int) -> Results:
+def _results(flights: int) -> OutputLayout:
     names = {"report.json", "photos.geojson"}
     for number in range(1, flights + 1):
         names |= {f"mosaic{_numbered(number, flights)}.tif", f"preview{_numbered(number, flights)}.png"}
-    return Results("report.json", SCHEMA, frozenset(names), wrote="`tuban place` did not write, or of other flights")
+    return OutputLayout(
+        "report.json", SCHEMA, frozenset(names), foreign="files that `tuban place` did not write, or of other flights"
+    )
 
 
 def _numbered(number: int, of: int) -> str:

@@ -1,4 +1,4 @@
-"""Pictures as evidence: any window of the ground on both dates, north up, the earlier date moved onto the later one."""
+"""Evidence crops: any window of the ground on both dates, north up, the earlier date registered to the later one."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from inference.raster_source import RasterSource
 from inference.registration.measure import Alignment
 from inference.scan_result import ScanResult
 
-MARGIN = 1.8
-"""Side of a close-up over the longer side of the change: enough surroundings to find the place by."""
+CONTEXT_FACTOR = 1.8
+"""Side of a close-up divided by the longer side of the change; shows enough surroundings to locate it."""
 
-LEAST_SIDE_PX = 144
-"""Least side of a close-up in pixels of the grid: 36 m for drones, 72 m at 0.5 m, 1.4 km for 10 m satellites."""
+MIN_SIDE_PX = 144
+"""Minimum side of a close-up in grid pixels: 36 m for drones, 72 m at 0.5 m, 1.4 km for 10 m satellites."""
 
-NOTHING = (226, 228, 230)
-"""Grey where an image shows nothing."""
+NO_DATA_COLOUR = (226, 228, 230)
+"""Colour of pixels without data."""
 
-_NODES = 64  # positions along each axis at which a shift field is taken, about: four for each window it was made from
+_NODES = 64  # samples of a shift field along each axis: about four per matching window
 
 
 @dataclass(frozen=True)
 class View:
-    """One window of the ground, as a picture.
+    """Geometry of a picture of a window of the ground.
 
     Attributes:
-        geobox: the picture's pixels; north up, or up as in the later image where the scan is in pixels.
+        geobox: pixels of the picture; north up, or oriented as the later image if the scan is not georeferenced.
         metre_px: side of a pixel on the ground, metres.
     """
 
@@ -54,13 +54,13 @@ class View:
         return int(self.geobox.shape[0])
 
     def rings(self, polygon: Polygon) -> list[NDArray[np.float64]]:
-        """Outer ring, then holes, in the picture's pixels: (n, 2) as (x, y), corners of pixels at whole numbers."""
+        """Return the exterior ring, then holes, in picture pixels: (n, 2) as (x, y), pixel corners at whole numbers."""
         inverse = ~self.geobox.affine
         rings = [polygon.exterior, *polygon.interiors]
         return [np.array([inverse @ (x, y) for x, y, *_ in ring.coords], np.float64) for ring in rings]
 
-    def bar(self, longest_px: float) -> tuple[int, str]:
-        """Scale bar of a round length: its pixels, at most ``longest_px``, and its label, like ``50 m``."""
+    def scale_bar(self, longest_px: float) -> tuple[int, str]:
+        """Return the length of a scale bar in pixels, at most ``longest_px``, and its label, such as ``50 m``."""
         length = round_length(longest_px * self.metre_px)
         return max(1, round(length / self.metre_px)), length_words(length)
 
@@ -71,9 +71,9 @@ class Evidence:
 
     Attributes:
         view: the window.
-        before: uint8 H×W×3, grey where the earlier image shows nothing.
-        after: the same of the later image.
-        complete: whether both images show something everywhere.
+        before: uint8 H×W×3, the earlier image; :data:`NO_DATA_COLOUR` where it has no data.
+        after: uint8 H×W×3, the later image, likewise.
+        complete: whether both images have data everywhere.
     """
 
     view: View
@@ -83,86 +83,86 @@ class Evidence:
 
 
 def overview(result: ScanResult, longest_px: int) -> View:
-    """The whole grid of a scan, its longer side ``longest_px``."""
+    """Return a view of the whole grid of a scan with a longer side of ``longest_px``."""
     return _view(result, _bounds(result.grid), longest_px)
 
 
 def close_up(result: ScanResult, change: Change, side_px: int) -> View:
-    """A square around one change, with surroundings. At the edge of the grid it is moved inwards: more to see there."""
+    """Return a square view of one change with its surroundings, moved inwards at the edge of the grid."""
     left, bottom, right, top = change.polygon.bounds
-    side = max(MARGIN * (right - left), MARGIN * (top - bottom), LEAST_SIDE_PX * _pixel(result.grid))
+    side = max(CONTEXT_FACTOR * (right - left), CONTEXT_FACTOR * (top - bottom), MIN_SIDE_PX * _pixel_size(result.grid))
     west, south, east, north = _bounds(result.grid)
-    x = _within((left + right) / 2, side, west, east)
-    y = _within((bottom + top) / 2, side, south, north)
+    x = _clamp_centre((left + right) / 2, side, west, east)
+    y = _clamp_centre((bottom + top) / 2, side, south, north)
     return _view(result, (x - side / 2, y - side / 2, x + side / 2, y + side / 2), side_px)
 
 
 def crop_evidence(result: ScanResult, before: RasterSource, after: RasterSource, view: View) -> Evidence:
-    """Read a window from both dates, on the geometry of the later one."""
-    earlier = before.read(view.geobox, shift_on(result.alignment, result.grid, view.geobox))
+    """Read a window of both dates, in the geometry of the later one."""
+    earlier = before.read(view.geobox, shift_on_geobox(result.alignment, result.grid, view.geobox))
     later = after.read(view.geobox)
-    return Evidence(view, _greyed(earlier), _greyed(later), bool(earlier.valid.all() and later.valid.all()))
+    return Evidence(view, _fill_no_data(earlier), _fill_no_data(later), bool(earlier.valid.all() and later.valid.all()))
 
 
-def _greyed(patch: Patch) -> NDArray[np.uint8]:
+def _fill_no_data(patch: Patch) -> NDArray[np.uint8]:
     if patch.valid.all():
         return patch.rgb
     picture = patch.rgb.copy()
-    picture[~patch.valid] = NOTHING
+    picture[~patch.valid] = NO_DATA_COLOUR
     return picture
 
 
-def shift_on(alignment: Alignment, grid: GeoBox, geobox: GeoBox) -> NDArray[np.float32] | None:
-    """The shift field of a scan on another geobox of the same CRS, in *its* pixels: float32 H×W×2 (dx, dy), or None.
+def shift_on_geobox(alignment: Alignment, grid: GeoBox, geobox: GeoBox) -> NDArray[np.float32] | None:
+    """Resample the shift field of a scan to another geobox of the same CRS: float32 H×W×2 (dx, dy) in its pixels.
 
-    The field is smooth, so where the window holds many pixels of the grid it is taken at some of them only.
+    Returns None for the identity. The field is smooth; in large windows it is sampled only at some grid pixels.
     """
     rows, columns = geobox.shape
     to_grid = ~grid.affine @ geobox.affine
     a, b, c, d, e, f = to_grid[:6]
     x, y = np.arange(columns) + 0.5, np.arange(rows) + 0.5
-    u = (a * x + c)[None, :] + (b * y)[:, None] - 0.5  # indices: 0 is the centre of the grid's first pixel
+    u = (a * x + c)[None, :] + (b * y)[:, None] - 0.5  # pixel indices: 0 is the centre of the first grid pixel
     v = (d * x + f)[None, :] + (e * y)[:, None] - 0.5
     (left, step_x), (top, step_y) = (_sampling(index) for index in (u, v))
     right, bottom = math.ceil(float(u.max())) + step_x + 1, math.ceil(float(v.max())) + step_y + 1
-    # one by one where rows are skipped: a window on 60,000 columns must not take all rows between
+    # single rows where rows are skipped: a window of 60,000 columns must not compute the rows between
     blocks = [slice(top, bottom)] if step_y == 1 else [slice(row, row + 1) for row in range(top, bottom, step_y)]
-    taken = []
+    samples = []
     for block in blocks:
-        lines = alignment.shift(block, slice(left, right))
-        if lines is None:
+        rows_shift = alignment.shift(block, slice(left, right))
+        if rows_shift is None:
             return None
-        taken.append(lines[:, ::step_x])
-    place = ((u - left) / step_x).astype(np.float32), ((v - top) / step_y).astype(np.float32)
-    turn = np.linalg.inv(np.array([[a, b], [d, e]]))  # from the grid's pixels to those of the geobox
-    nodes = (np.concatenate(taken) @ turn.T).astype(np.float32)
-    return np.asarray(cv2.remap(nodes, *place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+        samples.append(rows_shift[:, ::step_x])
+    position = ((u - left) / step_x).astype(np.float32), ((v - top) / step_y).astype(np.float32)
+    to_pixels = np.linalg.inv(np.array([[a, b], [d, e]]))  # from grid pixels to pixels of the geobox
+    nodes = (np.concatenate(samples) @ to_pixels.T).astype(np.float32)
+    return np.asarray(cv2.remap(nodes, *position, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _sampling(index: NDArray[np.float64]) -> tuple[int, int]:
-    """First whole index and spacing at which a field is taken to cover all of ``index``."""
+    """Return the first index and the spacing of samples that cover ``index``."""
     first, last = math.floor(float(index.min())), math.ceil(float(index.max()))
     return first, max(1, math.ceil((last - first + 1) / _NODES))
 
 
-def _pixel(grid: GeoBox) -> float:
-    """Side of a grid pixel in units of its CRS."""
+def _pixel_size(grid: GeoBox) -> float:
+    """Return the side of a grid pixel in units of its CRS."""
     return math.hypot(grid.affine.a, grid.affine.d)
 
 
 def _bounds(grid: GeoBox) -> tuple[float, float, float, float]:
-    """Left, bottom, right, top of a grid in its CRS."""
+    """Return left, bottom, right and top of a grid in its CRS."""
     rows, columns = grid.shape
-    corners = [grid.affine @ at for at in ((0, 0), (columns, 0), (0, rows), (columns, rows))]
+    corners = [grid.affine @ corner for corner in ((0, 0), (columns, 0), (0, rows), (columns, rows))]
     xs, ys = zip(*corners, strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def _within(middle: float, side: float, low: float, high: float) -> float:
-    """Middle of a stretch of length ``side``, moved so that it lies between ``low`` and ``high`` if it is no longer."""
+def _clamp_centre(centre: float, side: float, low: float, high: float) -> float:
+    """Move the centre of an interval of length ``side`` so that it lies in ``low``…``high``, if it fits."""
     if side > high - low:
-        return middle
-    return min(max(middle, low + side / 2), high - side / 2)
+        return centre
+    return min(max(centre, low + side / 2), high - side / 2)
 
 
 def _view(result: ScanResult, bounds: tuple[float, float, float, float], longest_px: int) -> View:
@@ -170,4 +170,6 @@ def _view(result: ScanResult, bounds: tuple[float, float, float, float], longest
     step = max(right - left, top - bottom) / longest_px
     columns, rows = (max(1, round(side / step)) for side in (right - left, top - bottom))
     upright = Affine(step, 0, left, 0, -step, top) if result.georeferenced else Affine(step, 0, left, 0, step, bottom)
-    return View(GeoBox((rows, columns), upright, result.grid.crs), step / _pixel(result.grid) * result.resolution_m)
+    return View(
+        GeoBox((rows, columns), upright, result.grid.crs), step / _pixel_size(result.grid) * result.resolution_m
+    )

@@ -1,8 +1,8 @@
-"""The folder of results: complete under its name, or not there at all.
+"""Atomic output folders: complete under their final name, or absent.
 
-Everything is written into a hidden folder beside the wanted one, on the same file system, and takes its name in one
-step. A process that is killed leaves only the hidden folder; it holds a lock while it lives, so the next run knows
-which hidden folders nobody writes to any more and removes them.
+Files are written to a hidden folder in the same parent folder, hence on the same file system, which is renamed at the
+end. A killed process leaves only the hidden folder. A writing process holds a lock in its hidden folder, so that the
+next run can identify and remove abandoned ones.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ from pathlib import Path
 from errors import OutputError
 
 SCHEMA = "tuban-scan/1"
-"""Stands in every ``scan.json``: by it a folder is known as results of ours, which may be replaced."""
+"""Schema of ``scan.json``; identifies a folder as the results of a scan, which may be replaced."""
 
 
 @dataclass(frozen=True)
-class Results:
-    """What a command leaves behind, so that it is known again and may be replaced.
+class OutputLayout:
+    """Content of the output folder of a command, by which earlier results are recognized and may be replaced.
 
     Attributes:
-        record: name of the JSON file whose ``schema`` says that the folder is ours.
-        schema: what stands there.
-        names: of all that may lie in the folder.
-        pictures: of those, the folder that holds numbered pictures; "": none does.
-        wrote: what wrote it, for messages.
+        record: name of the JSON file whose ``schema`` identifies the folder.
+        schema: the expected schema.
+        names: all names that may occur in the folder.
+        pictures: name of the subfolder of numbered pictures; empty if there is none.
+        foreign: description of other files, for messages.
     """
 
     record: str
     schema: str
     names: frozenset[str]
     pictures: str = ""
-    wrote: str = "no scan"
+    foreign: str = "files that `tuban scan` did not write"
 
 
-SCAN = Results(
+SCAN_LAYOUT = OutputLayout(
     "scan.json",
     SCHEMA,
     frozenset({"changes.geojson", "changes.gpkg", "thumbnails", "report.html", "scan.json", "probability.tif"}),
@@ -58,21 +58,21 @@ _THUMBNAIL = re.compile(r"\d{4,}_(before|after)\.jpg")
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # <fcntl.h>, <linux/fs.h>
 
 
-def check_output(out: Path, results: Results = SCAN) -> None:
-    """Make sure, before any work starts, that results can be written as the folder ``out``.
+def check_output(out: Path, layout: OutputLayout = SCAN_LAYOUT) -> None:
+    """Check, before any work starts, that the folder ``out`` can be written.
 
-    It may be missing, with folders above it missing too, or empty, or hold earlier ``results``, which will be replaced
-    once the new ones are complete.
+    It may be missing (including its parent folders), empty, or contain earlier results of the same layout, which are
+    replaced once the new ones are complete.
 
     Raises:
-        OutputError: it holds other things, is no folder, or cannot be written.
+        OutputError: it contains other files, is not a folder, or cannot be written.
     """
-    out = _resolved(out)
+    out = _resolve(out)
     if _exists(out):
-        _check_replaceable(out, results)
+        _check_replaceable(out, layout)
     above = next(folder for folder in out.parents if _exists(folder))
     if not above.is_dir():
-        raise OutputError(f"Results cannot be written to {out}: {above} is a file. Name another folder with --out.")
+        raise OutputError(f"Results cannot be written to {out}: {above} is a file. Choose another folder with --out.")
     trial = above / f"{_HIDDEN}{secrets.token_hex(6)}"
     try:
         if len(os.fsencode(out.name)) > os.pathconf(above, "PC_NAME_MAX"):
@@ -84,16 +84,16 @@ def check_output(out: Path, results: Results = SCAN) -> None:
 
 
 @contextmanager
-def atomic_folder(out: Path, results: Results = SCAN) -> Iterator[Path]:
-    """Give a fresh hidden folder to write to; on leaving without an error it becomes ``out`` in one step.
+def atomic_folder(out: Path, layout: OutputLayout = SCAN_LAYOUT) -> Iterator[Path]:
+    """Context manager that yields a hidden folder to write to and renames it to ``out`` on success.
 
-    On any error, Ctrl-C included, it is removed and ``out`` stays as it was.
+    On any error, including Ctrl-C, the hidden folder is removed and ``out`` stays unchanged.
 
     Raises:
-        OutputError: as :func:`check_output`, and when the disk is full or anything else stops the writing.
+        OutputError: as :func:`check_output`, or writing failed, for example because the disk is full.
     """
-    out = _resolved(out)
-    check_output(out, results)
+    out = _resolve(out)
+    check_output(out, layout)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(out.parent)
@@ -101,14 +101,14 @@ def atomic_folder(out: Path, results: Results = SCAN) -> Iterator[Path]:
         folder.mkdir()
     except OSError as error:
         raise _unwritable(out, out.parent, error) from error
-    lock = _locked(folder / _LOCK)
+    lock = _create_lock(folder / _LOCK)
     try:
         yield folder
-        _to_disk(folder)
+        _fsync_tree(folder)
         if out.exists():
-            _check_replaceable(out, results)
+            _check_replaceable(out, layout)
         (folder / _LOCK).unlink()
-        _take_place(folder, out)
+        _publish(folder, out)
     except OSError as error:
         raise _unwritable(out, out.parent, error) from error
     finally:
@@ -116,16 +116,16 @@ def atomic_folder(out: Path, results: Results = SCAN) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _resolved(out: Path) -> Path:
-    """Absolute path without links: what is replaced is the folder itself, not a link to it."""
+def _resolve(out: Path) -> Path:
+    """Return the absolute path with links resolved, so that the folder is replaced and not a link to it."""
     try:
         return Path(out).expanduser().resolve()
     except (OSError, RuntimeError) as error:
-        raise OutputError(f"{out} is no usable path ({error}). Name another folder with --out.") from error
+        raise OutputError(f"{out} is not a usable path ({error}). Choose another folder with --out.") from error
 
 
 def _exists(path: Path) -> bool:
-    """Whether anything is there. A name that cannot be there, like one too long, is told when it is tried."""
+    """Whether a path exists. Invalid names, for example too long ones, are reported when they are created."""
     try:
         return path.exists()
     except OSError:
@@ -135,48 +135,50 @@ def _exists(path: Path) -> bool:
 def _unwritable(out: Path, where: Path, error: OSError) -> OutputError:
     return OutputError(
         f"Results cannot be written to {out}: {error.strerror or error} (in {where}). "
-        "Name a folder with --out that you may write to and that has room."
+        "Choose a folder with --out that is writable and has enough space."
     )
 
 
-def _check_replaceable(out: Path, results: Results) -> None:
+def _check_replaceable(out: Path, layout: OutputLayout) -> None:
     if not out.is_dir():
-        raise OutputError(f"{out} is a file; results need a folder. Name another one with --out.")
+        raise OutputError(f"{out} is a file; results need a folder. Choose another one with --out.")
     here = Path.cwd()
     if out == here or out in here.parents:
-        raise OutputError(f"{out} is the folder you are in, or above it. Name a new one with --out, like {out}/scan.")
+        raise OutputError(
+            f"{out} is the folder you are in, or a parent of it. Choose a new one with --out, such as {out}/scan."
+        )
     if os.path.ismount(out):
         raise OutputError(
-            f"{out} is where a disk is mounted, and results take the place of a folder. Name one in it: {out}/scan."
+            f"{out} is a mount point, which cannot be replaced. Choose a folder inside it, such as {out}/scan."
         )
-    foreign = _foreign(out, results)
+    foreign = _foreign_names(out, layout)
     if foreign:
         some = ", ".join(repr(name) for name in foreign[:3]) + (" …" if len(foreign) > 3 else "")
         raise OutputError(
-            f"{out} holds things that {results.wrote} wrote ({some}), so it is not replaced. "
-            "Name another folder with --out, or move them away."
+            f"{out} contains {layout.foreign} ({some}), so it is not replaced. "
+            "Choose another folder with --out, or move these files."
         )
 
 
-def _foreign(out: Path, results: Results) -> list[str]:
-    """Names in a folder that are no results of ours. Without our record none of them is."""
+def _foreign_names(out: Path, layout: OutputLayout) -> list[str]:
+    """Return names in a folder that do not belong to earlier results: all of them if it has no valid record."""
     try:
         names = sorted(entry.name for entry in out.iterdir())
         if not names:
             return []
-        if not _is_ours(out / results.record, results.schema):
+        if not _has_schema(out / layout.record, layout.schema):
             return names
-        folder = results.pictures
-        foreign = [name for name in names if name not in results.names or (out / name).is_dir() != (name == folder)]
+        folder = layout.pictures
+        foreign = [name for name in names if name not in layout.names or (out / name).is_dir() != (name == folder)]
         if folder and (out / folder).is_dir():
             pictures = sorted(entry.name for entry in (out / folder).iterdir())
             foreign += [f"{folder}/{name}" for name in pictures if not _THUMBNAIL.fullmatch(name)]
     except OSError as error:
-        raise OutputError(f"{out} cannot be read ({error.strerror}). Name another folder with --out.") from error
+        raise OutputError(f"{out} cannot be read ({error.strerror}). Choose another folder with --out.") from error
     return foreign
 
 
-def _is_ours(path: Path, schema: str) -> bool:
+def _has_schema(path: Path, schema: str) -> bool:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -184,15 +186,15 @@ def _is_ours(path: Path, schema: str) -> bool:
     return isinstance(record, dict) and record.get("schema") == schema
 
 
-def _locked(path: Path) -> int:
-    """Open a file and lock it; the lock ends with the process, however that ends."""
+def _create_lock(path: Path) -> int:
+    """Create and lock a file; the operating system releases the lock when the process ends."""
     handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return handle
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove hidden folders whose writer is gone: their lock is free."""
+    """Remove hidden folders of processes that no longer exist: their lock is free."""
     for folder in parent.glob(f"{_HIDDEN}*"):
         with suppress(OSError):
             handle = os.open(folder / _LOCK, os.O_RDWR)
@@ -203,8 +205,8 @@ def _remove_abandoned(parent: Path) -> None:
                 os.close(handle)
 
 
-def _to_disk(folder: Path) -> None:
-    """Wait until all bytes are on the disk, so that a power cut cannot leave a finished name over empty files."""
+def _fsync_tree(folder: Path) -> None:
+    """Flush all files to disk, so that a power failure cannot leave a published folder with empty files."""
     for path in [*sorted(folder.rglob("*")), folder]:
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -213,13 +215,13 @@ def _to_disk(folder: Path) -> None:
             os.close(handle)
 
 
-def _take_place(folder: Path, out: Path) -> None:
-    """Rename ``folder`` to ``out``; where an earlier result is, the two change names in one step, then it goes."""
+def _publish(folder: Path, out: Path) -> None:
+    """Rename ``folder`` to ``out``; an existing ``out`` swaps names with it atomically and is then removed."""
     if not out.exists():
         folder.rename(out)
         return
-    if _exchange(folder, out):
-        return  # the earlier result now has the hidden name, which the caller removes
+    if _swap_names(folder, out):
+        return  # the earlier result now has the hidden name and is removed by the caller
     earlier = out.parent / f"{_HIDDEN}{secrets.token_hex(6)}"
     out.rename(earlier)
     try:
@@ -230,8 +232,8 @@ def _take_place(folder: Path, out: Path) -> None:
     shutil.rmtree(earlier, ignore_errors=True)
 
 
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two names in one step, where kernel and file system can (Linux from 3.15 on); else do nothing."""
+def _swap_names(one: Path, other: Path) -> bool:
+    """Swap two names atomically if kernel and file system support it (Linux 3.15 and later); else do nothing."""
     try:
         swap = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):

@@ -1,4 +1,4 @@
-"""The network's probabilities as a picture on the map: a cloud-optimised GeoTIFF, written block by block."""
+"""Raster of the network's probabilities: a cloud-optimized GeoTIFF, written block by block."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rasterio.windows import Window
 from inference.pair import Pair
 
 LEVELS = 254
-"""A probability of 1 is stored as 255, 0 as 1; 0 is left for "not looked at"."""
+"""A probability of 1 is stored as 255, 0 as 1; 0 means "not compared"."""
 
 
 class ProbabilityRaster:
-    """Three bands of uint8: building, ground, direction (128 = neither). Made beside the results, then moved there."""
+    """Three bands of uint8: building, ground, direction (128 = neither). Written to a temporary folder."""
 
     def __init__(self, out: Path) -> None:
-        """Choose where the scratch file lies: on the file system of ``out``."""
+        """Create the temporary folder on the file system of the output folder ``out``."""
         parent = out.absolute().parent
         parent.mkdir(parents=True, exist_ok=True)
         self._folder = tempfile.TemporaryDirectory(dir=parent, prefix=".tuban-probability-")
@@ -30,7 +30,7 @@ class ProbabilityRaster:
         self._raster: Any = None
 
     def open(self, pair: Pair) -> ProbabilityRaster:
-        """Make the file, now that the grid is known."""
+        """Create the file for the grid of a pair."""
         rows, columns = pair.grid.shape
         self._raster = rasterio.open(
             self._path / "tiled.tif",
@@ -54,14 +54,14 @@ class ProbabilityRaster:
         return self
 
     def write(self, rows: tuple[int, int], cols: tuple[int, int], probabilities: NDArray[np.float32]) -> None:
-        """Keep 3×H×W for those grid rows and columns."""
+        """Write 3×H×W for these half-open ranges of grid rows and columns."""
         unit = probabilities.copy()
         unit[2] = (unit[2] + 1) / 2
         levels = np.rint(unit * LEVELS).astype(np.uint8) + 1
         self._raster.write(levels, window=Window(cols[0], rows[0], cols[1] - cols[0], rows[1] - rows[0]))
 
     def finish(self) -> Path:
-        """Close, rewrite as a COG with overviews, and say where it lies."""
+        """Close the file, rewrite it as a COG with overviews, and return its path."""
         self._raster.close()
         cog = self._path / "probability.tif"
         rasterio.shutil.copy(
@@ -70,7 +70,7 @@ class ProbabilityRaster:
         return cog
 
     def discard(self) -> None:
-        """Delete what is left of the scratch files."""
+        """Delete the temporary folder."""
         if self._raster is not None:
             self._raster.close()
         self._folder.cleanup()

@@ -1,4 +1,4 @@
-"""``report.html``: a scan on one page, in one file that needs nothing else, for a person who decides what to check."""
+"""``report.html``: a scan as one self-contained HTML file for the person who decides what to check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shapely.geometry import Polygon
 from enforcement.units import mu
 from inference.changes import Change, Kind
 from inference.outputs.crop_evidence import Evidence, View, crop_evidence, overview
-from inference.outputs.report_labels import Mark, lay_marks
+from inference.outputs.report_labels import Mark, place_labels
 from inference.outputs.thumbnails import COLOURS, jpeg_within
 from inference.outputs.vector_files import attributes
 from inference.outputs.wording import DATE_SOURCES, KINDS, OUTPUTS, STATEMENT, crs_label, printable, reason_words
@@ -25,18 +25,18 @@ from inference.scan_result import ScanResult, SceneFacts
 OVERVIEW_PX = 1600
 OVERVIEW_BYTES = 900_000
 PICTURES_BYTES = 8_500_000
-"""All embedded thumbnails together; as base64 a third more, so a report stays below 15 MB."""
+"""Total size of embedded thumbnails; a third more as base64, so that a report stays below 15 MB."""
 
 MOST_PICTURES = 400
-"""Changes with pictures in the report, the largest ones; those of all others are in ``thumbnails/``."""
+"""Number of changes with pictures in the report, largest first; pictures of all changes are in ``thumbnails/``."""
 
-_SIDES = ((80, 400), (160, 320), (MOST_PICTURES, 256))  # up to so many changes: side of a picture in pixels
+_SIDES = ((80, 400), (160, 320), (MOST_PICTURES, 256))  # (largest number of changes, side of a picture in pixels)
 _MOST_PICTURE_BYTES = 60_000
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """What the list shows of one change: JPEG of both dates, the outline as an SVG path, the scale bar."""
+    """Pictures of one change in the list: JPEG of both dates, outline as an SVG path, scale bar."""
 
     before: bytes
     after: bytes
@@ -47,10 +47,10 @@ class Pictures:
 
 
 class Report:
-    """Takes the pictures of one change after the other, then writes the page."""
+    """Collects the pictures of all changes, one by one, and writes the page."""
 
     def __init__(self, result: ScanResult) -> None:
-        """Decide how large each picture may be."""
+        """Choose the size of pictures by the number of changes."""
         self._result = result
         largest = sorted(result.changes, key=lambda change: (-change.area_m2, change.number))[:MOST_PICTURES]
         self._shown = {change.number for change in largest}
@@ -58,14 +58,14 @@ class Report:
         self._most_bytes = min(_MOST_PICTURE_BYTES, PICTURES_BYTES // max(1, 2 * len(largest)))
         self._pictures: dict[int, Pictures] = {}
 
-    def add(self, change: Change, seen: Evidence) -> None:
-        """Keep the pictures of a change, made small."""
+    def add(self, change: Change, crop: Evidence) -> None:
+        """Add reduced pictures of a change."""
         if change.number not in self._shown:
             return
-        before, after = (jpeg_within(picture, self._side, self._most_bytes) for picture in (seen.before, seen.after))
-        bar = seen.view.bar(seen.view.width / 3.5)
+        before, after = (jpeg_within(picture, self._side, self._most_bytes) for picture in (crop.before, crop.after))
+        bar = crop.view.scale_bar(crop.view.width / 3.5)
         self._pictures[change.number] = Pictures(
-            before, after, seen.view.width, svg_path(seen.view, change.polygon), *bar
+            before, after, crop.view.width, svg_path(crop.view, change.polygon), *bar
         )
 
     def write(self, before: RasterSource, after: RasterSource, path: Path) -> None:
@@ -75,8 +75,8 @@ class Report:
         path.write_text(page, encoding="utf-8", newline="\n")
 
 
-def render(result: ScanResult, whole: Evidence, pictures: dict[int, Pictures]) -> str:
-    """The page as text. File names are strangers' text: everything is escaped, and only its own script may run."""
+def render(result: ScanResult, overview_crop: Evidence, pictures: dict[int, Pictures]) -> str:
+    """Render the page. File names are untrusted: everything is escaped, and only the page's own script may run."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -88,14 +88,14 @@ def render(result: ScanResult, whole: Evidence, pictures: dict[int, Pictures]) -
     script = environment.get_template("report.js.j2").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html.j2").render(
-        **_context(result, whole, pictures),
-        script=Markup(script),  # our own file
+        **_context(result, overview_crop, pictures),
+        script=Markup(script),  # a file of this package
         script_hash=digest,
     )
 
 
 def svg_path(view: View, polygon: Polygon) -> str:
-    """An outline as SVG path data in the pixels of a view."""
+    """Return an outline as SVG path data in pixels of a view."""
     parts = []
     for ring in view.rings(polygon):
         points = [f"{x:.1f} {y:.1f}" for x, y in ring[:-1]]
@@ -103,24 +103,23 @@ def svg_path(view: View, polygon: Polygon) -> str:
     return "".join(parts)
 
 
-def _context(result: ScanResult, whole: Evidence, pictures: dict[int, Pictures]) -> dict[str, Any]:
-    missed = sum(result.not_compared_area_m2.values())
+def _context(result: ScanResult, overview_crop: Evidence, pictures: dict[int, Pictures]) -> dict[str, Any]:
+    compared = result.compared_area_m2
+    missing = sum(result.not_compared_area_m2.values())
     return {
         "result": result,
         "statement": STATEMENT,
         "kinds": [_kind(result, kind, *names) for kind, names in KINDS.items()],
         "total": _area(sum(change.area_m2 for change in result.changes)),
-        "looked": _area(result.compared_area_m2),
-        "missed": _area(missed),
-        "share": result.compared_area_m2 / (result.compared_area_m2 + missed)
-        if result.compared_area_m2 + missed
-        else 0.0,
+        "compared": _area(compared),
+        "not_compared": _area(missing),
+        "share": compared / (compared + missing) if compared + missing else 0.0,
         "reasons": [
             {"zh": printable(reason_words(reason)[0]), "en": printable(reason_words(reason)[1]), **_area(area)}
             for reason, area in sorted(result.not_compared_area_m2.items(), key=lambda item: -item[1])
         ],
         "images": [_image(facts) for facts in (result.before, result.after)],
-        "map": _map(result, whole),
+        "map": _map(result, overview_crop),
         "rows": [_row(change, result, pictures.get(change.number)) for change in result.changes],
         "crs": crs_label(result.grid.crs) if result.georeferenced else None,
         "outputs": [(OUTPUTS.get(name, name), name, value) for name, value in sorted(result.threshold.items())],
@@ -132,8 +131,8 @@ def _kind(result: ScanResult, kind: Kind, zh: str, en: str) -> dict[str, Any]:
     areas = [change.area_m2 for change in result.changes if change.kind == kind]
     least = getattr(result.settings.profile.min_area_m2, kind)
     colour = "#{:02x}{:02x}{:02x}".format(*COLOURS[kind])
-    told = {"kind": kind, "zh": zh, "en": en, "colour": colour, "count": len(areas), "least": least}
-    return told | _area(sum(areas))
+    summary = {"kind": kind, "zh": zh, "en": en, "colour": colour, "count": len(areas), "least": least}
+    return summary | _area(sum(areas))
 
 
 def _area(area_m2: float) -> dict[str, float]:
@@ -154,46 +153,55 @@ def _image(facts: SceneFacts) -> dict[str, Any]:
     }
 
 
-def _map(result: ScanResult, whole: Evidence) -> dict[str, Any]:
-    view = whole.view
-    marks = lay_marks(
+def _map(result: ScanResult, overview_crop: Evidence) -> dict[str, Any]:
+    view = overview_crop.view
+    marks = place_labels(
         [Mark(change.number, change.kind, view.rings(change.polygon)[0], change.area_m2) for change in result.changes],
         view.width,
         view.height,
     )
     paths = [svg_path(view, change.polygon) for change in result.changes]
-    length, label = view.bar(max(view.width, view.height) / 6)
+    length, label = view.scale_bar(max(view.width, view.height) / 6)
     return {
         "width": view.width,
         "height": view.height,
-        "before": _uri(jpeg_within(whole.before, OVERVIEW_PX, OVERVIEW_BYTES)),
-        "after": _uri(jpeg_within(whole.after, OVERVIEW_PX, OVERVIEW_BYTES)),
+        "before": _uri(jpeg_within(overview_crop.before, OVERVIEW_PX, OVERVIEW_BYTES)),
+        "after": _uri(jpeg_within(overview_crop.after, OVERVIEW_PX, OVERVIEW_BYTES)),
         "marks": list(zip(marks, paths, strict=True)),
         "bar_px": length,
         "bar_label": label,
-        "complete": whole.complete,
+        "complete": overview_crop.complete,
     }
 
 
 def _row(change: Change, result: ScanResult, pictures: Pictures | None) -> dict[str, Any]:
-    known = attributes(change, result)
-    lon, lat = known["lon"], known["lat"]
+    values = attributes(change, result)
+    lon, lat = values["lon"], values["lat"]
     place = None
     if lon is not None:
         place = f"{abs(lon):.6f}°{'E' if lon >= 0 else 'W'}, {abs(lat):.6f}°{'N' if lat >= 0 else 'S'}"
     shown = None
     if pictures is not None:
         shown = {**vars(pictures), "before": _uri(pictures.before), "after": _uri(pictures.after)}
-    return {**known, "kind_en": KINDS[change.kind][1], "place": place, "pictures": shown}
+    return {**values, "kind_en": KINDS[change.kind][1], "place": place, "pictures": shown}
 
 
 def _registration(result: ScanResult) -> dict[str, Any]:
-    found = result.alignment
-    lengths = {"before": found.residual_before_px, "after": found.residual_px, "p90": found.residual_p90_px}
-    told: dict[str, Any] = {
+    alignment = result.alignment
+    lengths = {
+        "before": alignment.residual_before_px,
+        "after": alignment.residual_px,
+        "p90": alignment.residual_p90_px,
+    }
+    texts: dict[str, Any] = {
         name: None if px is None else f"{px:.2f} px ({px * result.resolution_m:.2f} m)" for name, px in lengths.items()
     }
-    return {**told, "used": found.windows_used, "tried": found.windows_tried, "reason": printable(found.reason or "")}
+    return {
+        **texts,
+        "used": alignment.windows_used,
+        "tried": alignment.windows_tried,
+        "reason": printable(alignment.reason or ""),
+    }
 
 
 def _number(value: float, decimals: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""What ``tuban scan`` left in a folder, read back: which images it compared, how, and what it found."""
+"""Reader of the output folder of ``tuban scan``: images, settings and changes."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from inference.outputs.output_folder import SCHEMA
 from inference.scan_result import SceneFacts
 from inference.settings import ScanSettings
 
-_SAME_PX = 1e-3
-"""Two grids whose corners lie closer than this, in their pixels, are the same one."""
+_TOLERANCE_PX = 1e-3
+"""Grids are equal if the distance of their corners, in pixels, is below this."""
 
 
 @dataclass(frozen=True)
 class FoundChange:
-    """One change as ``changes.gpkg`` has it, which a person may have edited on a map since.
+    """One change from ``changes.gpkg``, possibly edited in a GIS since.
 
     Attributes:
-        number: what reports and pictures call it.
+        number: number in reports and pictures.
         kind: see :data:`inference.changes.Kind`.
-        polygon: outline in the coordinates of the scan's grid, a Polygon or a MultiPolygon.
+        polygon: outline in the CRS of the scan's grid, a Polygon or a MultiPolygon.
     """
 
     number: int
@@ -44,15 +44,15 @@ class FoundChange:
 
 @dataclass(frozen=True)
 class ScanFolder:
-    """A scan that compared its images.
+    """Results of a scan whose images could be compared.
 
     Attributes:
         path: the folder.
-        before: the earlier image; its checksum is empty where the record has none.
-        after: the same of the later image.
-        settings: what the scan worked with.
-        grid: what outlines are in the coordinates of; its CRS is None when the scan is in pixels.
-        changes: what was found.
+        before: the earlier image; its checksum is empty if the record has none.
+        after: the later image, likewise.
+        settings: of the scan.
+        grid: grid of the scan; its CRS is None when the scan is not georeferenced.
+        changes: the changes.
     """
 
     path: Path
@@ -67,13 +67,13 @@ def read_scan_folder(path: Path) -> ScanFolder:
     """Read ``scan.json`` and ``changes.gpkg`` of a folder.
 
     Raises:
-        SettingsError: it is no folder of results, or its images could not be compared.
+        SettingsError: it does not contain results of a scan, or the images could not be compared.
     """
     record = _record(path / "scan.json")
     if record["outcome"] != "compared":
         raise SettingsError(
             f"The scan in {path} found its images not comparable ({record.get('reason', 'no reason given')}): "
-            "it has no changes. Give the folder of a scan that compared them."
+            "it has no changes. Use the folder of a scan that compared its images."
         )
     try:
         settings = {name: value for name, value in record["settings"].items() if name != "sha256"}
@@ -88,7 +88,7 @@ def read_scan_folder(path: Path) -> ScanFolder:
         )
     except (KeyError, TypeError, ValidationError) as error:
         raise SettingsError(
-            f"{path / 'scan.json'} is not as this version of Tuban writes it ({error!r}). Scan the images again."
+            f"{path / 'scan.json'} is not in the format of this version of Tuban ({error!r}). Scan the images again."
         ) from error
 
 
@@ -97,10 +97,10 @@ def _record(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(
-            f"{path} cannot be read ({error}). Give the folder that tuban scan wrote with --out."
+            f"{path} cannot be read ({error}). Use the folder that tuban scan wrote with --out."
         ) from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA or "outcome" not in record:
-        raise SettingsError(f"{path} is no record of a scan ({SCHEMA}). Give the folder that tuban scan wrote.")
+        raise SettingsError(f"{path} is not a record of a scan ({SCHEMA}). Use the folder that tuban scan wrote.")
     return record
 
 
@@ -122,7 +122,7 @@ def _changes(path: Path) -> tuple[FoundChange, ...]:
     try:
         _, _, shapes, fields = pyogrio.raw.read(path, layer="changes", columns=["number", "kind"])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError) as error:
-        raise SettingsError(f"{path} cannot be read ({error}); it holds the outlines of what was found.") from error
+        raise SettingsError(f"{path}, which contains the outlines of changes, cannot be read ({error}).") from error
     numbers, kinds = fields
     outlines = shapely.from_wkb(shapes)
     return tuple(
@@ -133,34 +133,38 @@ def _changes(path: Path) -> tuple[FoundChange, ...]:
 
 
 def check_scanned(scan: ScanFolder, before: Scene, after: Scene) -> None:
-    """Make sure that two images are those of a scan; reads each file once, for its checksum.
+    """Check that two images are those of a scan; reads each file once for its checksum.
 
     Raises:
-        SettingsError: they are others, or in the other order.
+        SettingsError: they are other images, or in the wrong order.
     """
-    given, scanned = (before.sha256, after.sha256), (scan.before.sha256, scan.after.sha256)
-    if given != scanned and given == scanned[::-1]:
+    provided, scanned = (before.sha256, after.sha256), (scan.before.sha256, scan.after.sha256)
+    if provided != scanned and provided == scanned[::-1]:
         raise SettingsError(f"The images are in the wrong order: the scan's earlier one is {scan.before.name}.")
     for when, scene, facts in (("earlier", before, scan.before), ("later", after, scan.after)):
         if facts.sha256 and scene.sha256 != facts.sha256:
             raise SettingsError(
                 f"{scene.name} (sha256 {scene.sha256[:12]}…) is not the {when} image of the scan in {scan.path}, "
-                f"which was {facts.name} (sha256 {facts.sha256[:12]}…). Give the two images that were scanned."
+                f"which was {facts.name} (sha256 {facts.sha256[:12]}…). Use the two images that were scanned."
             )
 
 
 def check_grid(scan: ScanFolder, grid: GeoBox) -> None:
-    """Make sure that outlines of a scan lie on ``grid`` as they lay on the scan's own.
+    """Check that ``grid`` equals the grid of a scan.
 
     Raises:
-        SettingsError: it is another one.
+        SettingsError: it differs.
     """
     to_grid = ~grid.affine @ scan.grid.affine
     rows, columns = scan.grid.shape
     corners = [(0, 0), (columns, 0), (0, rows)]
-    away = max(np.hypot(*np.subtract(to_grid @ corner, corner)) for corner in corners)
-    if tuple(grid.shape) != (rows, columns) or away > _SAME_PX or (grid.crs is None) != (scan.grid.crs is None):
+    distance = max(np.hypot(*np.subtract(to_grid @ corner, corner)) for corner in corners)
+    if (
+        tuple(grid.shape) != (rows, columns)
+        or distance > _TOLERANCE_PX
+        or (grid.crs is None) != (scan.grid.crs is None)
+    ):
         raise SettingsError(
             f"The images now give another grid than in the scan in {scan.path}. Scan them again with this version, "
-            "and go through the new report."
+            "and review the new report."
         )

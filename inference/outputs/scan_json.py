@@ -1,4 +1,4 @@
-"""``scan.json``: what went into a scan and how it ended. Timings stand here and nowhere else."""
+"""``scan.json``: inputs, settings, outcome and timings of a scan. No other file contains timings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inference.settings import ScanSettings
 
 
 def compared_record(result: ScanResult) -> dict[str, Any]:
-    """The record of a scan that compared its images. Key order is fixed; areas in m² (and mu), lengths in metres."""
+    """Return the record of a scan that compared its images, in fixed key order."""
     grid = result.grid
     rows, columns = (int(side) for side in grid.shape)
     return {
@@ -53,7 +53,7 @@ def not_comparable_record(
     alignment: Alignment | None = None,
     timings_s: dict[str, float] | None = None,
 ) -> dict[str, Any]:
-    """The record of two images that could not be compared: never the same as that nothing changed."""
+    """Return the record of two images that could not be compared, which never means that nothing changed."""
     return {
         **_head("not comparable", reason),
         "inputs": {"before": facts_record(before), "after": facts_record(after)},
@@ -64,17 +64,17 @@ def not_comparable_record(
 
 
 def record_bytes(record: dict[str, Any]) -> bytes:
-    """A record as UTF-8 JSON, in its own key order."""
+    """Serialize a record as UTF-8 JSON, preserving its key order."""
     return (json.dumps(record, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode()
 
 
 def write_record(record: dict[str, Any], path: Path) -> None:
-    """Write a record as :func:`record_bytes` gives it."""
+    """Write a record to a file; see :func:`record_bytes`."""
     path.write_bytes(record_bytes(record))
 
 
 def facts_record(facts: SceneFacts) -> dict[str, Any]:
-    """One input image."""
+    """Return the record of one input image."""
     return {
         "name": printable(facts.name),
         "sha256": facts.sha256,
@@ -88,13 +88,13 @@ def facts_record(facts: SceneFacts) -> dict[str, Any]:
 
 
 def area_record(area_m2: float) -> dict[str, float]:
-    """An area in both units, to a hundredth of a m²."""
+    """Return an area in both units, rounded to 0.01 m² and 0.0001 mu."""
     return {"area_m2": round(float(area_m2), 2), "area_mu": round(float(mu(area_m2)), 4)}
 
 
 def _head(outcome: str, reason: str | None) -> dict[str, Any]:
-    told = {} if reason is None else {"reason": printable(reason)}
-    return {"schema": SCHEMA, "outcome": outcome, **told, "statement": {"zh": STATEMENT[0], "en": STATEMENT[1]}}
+    details = {} if reason is None else {"reason": printable(reason)}
+    return {"schema": SCHEMA, "outcome": outcome, **details, "statement": {"zh": STATEMENT[0], "en": STATEMENT[1]}}
 
 
 def _kind_record(result: ScanResult, kind: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Thumbnails: one picture of one change on one date, with its outline, a caption and a scale bar."""
+"""Thumbnails: picture of one change on one date with outline, caption and scale bar."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ COLOURS: dict[Kind, tuple[int, int, int]] = {
     "ground": (240, 228, 66),
     "demolition": (86, 180, 233),
 }
-"""After vermilion, yellow and sky blue of Okabe and Ito (2008), told apart with every common colour blindness; the
-first is brighter here, so that a thin line stands out on dark ground. The report dashes lines by kind as well."""
+"""Based on vermilion, yellow and sky blue of Okabe and Ito (2008), which are distinguishable with every common colour
+blindness; vermilion is brighter here, so that a thin line stands out on dark ground. The report also dashes lines by
+kind."""
 
 _CASING = (16, 16, 16)
 _FOOT_PX, _FOOT, _INK = 34, (247, 247, 245), (28, 30, 33)
@@ -33,9 +34,9 @@ _FRACTION_BITS = 4
 def thumbnail(
     picture: NDArray[np.uint8], view: View, outline: Polygon, kind: Kind, number: int, when: str, day: date | None
 ) -> bytes:
-    """JPEG of a picture (H×W×3) with the outline drawn on it and a foot below: number, date, scale bar.
+    """Return a JPEG of a picture (H×W×3) with an outline, above a caption strip with number, date and scale bar.
 
-    The foot hides no ground. Its words are English because a machine need not have a Chinese font.
+    The strip is English, because a Chinese font may not be installed.
     """
     drawn = with_outline(picture, view, outline, COLOURS[kind])
     height, width = drawn.shape[:2]
@@ -47,7 +48,7 @@ def thumbnail(
     pen.text((12, middle), f"No. {number}", _INK, font, anchor="lm")
     left = 12 + pen.textlength(f"No. {number}", font) + 16
     pen.text((left, middle), f"{when}  {day.isoformat() if day else 'date unknown'}", _INK, font, anchor="lm")
-    length, label = view.bar(width / 4)
+    length, label = view.scale_bar(width / 4)
     right = width - 12
     pen.text((right - length - 10, middle), label, _INK, font, anchor="rm")
     ends = [(right - length, middle - 4), (right - length, middle + 4), (right, middle + 4), (right, middle - 4)]
@@ -58,9 +59,9 @@ def thumbnail(
 def with_outline(
     picture: NDArray[np.uint8], view: View, outline: Polygon, colour: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
-    """The picture with an outline, holes too: a thin line in ``colour`` between dark edges, seen on any ground."""
+    """Draw an outline and its holes: a thin line in ``colour`` with a dark casing, visible on any background."""
     drawn = picture.copy()
-    # cv2 counts from the centre of the first pixel, a ring from its corner
+    # the origin of cv2 is the centre of the first pixel, that of rings is its corner
     scale = 1 << _FRACTION_BITS
     rings = [np.round((ring - 0.5) * scale).astype(np.int32)[:, None] for ring in view.rings(outline)]
     for stroke, thickness in ((_CASING, 4), (colour, 2)):
@@ -69,14 +70,14 @@ def with_outline(
 
 
 def jpeg(picture: NDArray[np.uint8], quality: int) -> bytes:
-    """Encode H×W×3 as JPEG: nothing but pixels in it, so the same picture gives the same bytes."""
+    """Encode H×W×3 as JPEG without metadata, so that the same picture gives the same bytes."""
     out = io.BytesIO()
     Image.fromarray(picture).save(out, "JPEG", quality=quality, optimize=True, subsampling="4:2:0")
     return out.getvalue()
 
 
 def jpeg_within(picture: NDArray[np.uint8], side: int, most_bytes: int) -> bytes:
-    """Encode H×W×3, shrunk until its longer side is ``side``, at the best quality that keeps to ``most_bytes``."""
+    """Encode H×W×3 with a longer side of at most ``side``, at the best quality that stays within ``most_bytes``."""
     height, width = picture.shape[:2]
     while True:
         shrink = min(1.0, side / max(height, width))

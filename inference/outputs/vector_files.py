@@ -1,4 +1,4 @@
-"""Changes as vector files: GeoJSON by RFC 7946 and GeoPackage, with the same attributes, repeatable to the byte."""
+"""Changes as GeoJSON (RFC 7946) and GeoPackage with equal attributes; the same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _PIXELS = (
 
 
 def centre(polygon: Polygon) -> Point:
-    """A point to go to: the centroid, or where that lies outside (an L, a ring) a point well inside."""
-    middle = polygon.centroid
-    return middle if polygon.contains(middle) else polygon.representative_point()
+    """Return the centroid, or a point well inside if the centroid lies outside (an L, a ring)."""
+    centroid = polygon.centroid
+    return centroid if polygon.contains(centroid) else polygon.representative_point()
 
 
 def attributes(change: Change, result: ScanResult) -> dict[str, Any]:
-    """What GeoJSON and GeoPackage tell of one change.
+    """Return the attributes of one change in GeoJSON and GeoPackage.
 
-    ``x`` and ``y`` are the centre in the CRS of the scan (pixels without one); ``lon``, ``lat`` the same point in
-    degrees; ``west`` to ``north`` the corners of the box around the change in degrees. Absent values are None.
+    ``x`` and ``y`` are the centre in the CRS of the scan (pixels without one), ``lon`` and ``lat`` the same point in
+    degrees, ``west`` to ``north`` the bounding box in degrees. Missing values are None.
     """
     lon = lat = west = south = east = north = None
     middle = centre(change.polygon)
@@ -72,7 +72,7 @@ def attributes(change: Change, result: ScanResult) -> dict[str, Any]:
 
 _NUMBERS = ("score", "area_m2", "area_mu", "lon", "lat", "x", "y", "west", "south", "east", "north")
 _TEXTS = ("before_image", "after_image", "before_sha256", "after_sha256")
-FIELDS: dict[str, str] = {  # as in attributes(); written down because an empty layer has them too
+FIELDS: dict[str, str] = {  # as in attributes(); explicit because an empty layer has them too
     "number": "int32",
     "kind": "object",
     "kind_zh": "object",
@@ -87,7 +87,7 @@ def _day(day: Any) -> str | None:
 
 
 def write_geojson(result: ScanResult, path: Path) -> None:
-    """Write ``changes.geojson``: longitude and latitude, or, told in a member of its own, pixels."""
+    """Write ``changes.geojson`` in longitude and latitude; without coordinates in pixels, stated in an own member."""
     collection: dict[str, Any] = {
         "type": "FeatureCollection",
         "title": "疑似变化图斑 Suspected changes",
@@ -112,14 +112,14 @@ def write_geojson(result: ScanResult, path: Path) -> None:
         collection["bbox"] = [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()]
     head = json.dumps(collection, ensure_ascii=False, allow_nan=False)
     lines = [json.dumps(feature, ensure_ascii=False, allow_nan=False) for feature in features]
-    # one feature a line: still one JSON text, and two scans can be compared line by line
+    # one feature per line, so that two scans can be compared line by line
     body = head[:-1] + ', "features": [\n' + ",\n".join(lines) + "\n]}\n"
     path.write_text(body, encoding="utf-8", newline="\n")
 
 
 def _feature(change: Change, outline: Polygon, result: ScanResult, decimals: int) -> dict[str, Any]:
-    turned = orient(outline, 1.0)  # RFC 7946 section 3.1.6: outer ring counter-clockwise
-    rings = [_ring(ring.coords, decimals) for ring in (turned.exterior, *turned.interiors)]
+    oriented = orient(outline, 1.0)  # RFC 7946 section 3.1.6: outer ring counter-clockwise
+    rings = [_ring(ring.coords, decimals) for ring in (oriented.exterior, *oriented.interiors)]
     corners = np.array(rings[0])
     return {
         "type": "Feature",
@@ -131,7 +131,7 @@ def _feature(change: Change, outline: Polygon, result: ScanResult, decimals: int
 
 
 def _ring(coordinates: Any, decimals: int) -> list[list[float]]:
-    """Rounded positions, without those that rounding made equal to the one before."""
+    """Return rounded positions without repetitions."""
     positions: list[list[float]] = []
     for x, y, *_ in coordinates:
         position = [round(x, decimals), round(y, decimals)]
@@ -141,23 +141,23 @@ def _ring(coordinates: Any, decimals: int) -> list[list[float]]:
 
 
 def write_geopackage(result: ScanResult, path: Path) -> None:
-    """Write ``changes.gpkg``: layer ``changes`` as detected, and ``changes_4490`` in CGCS2000 degrees.
+    """Write ``changes.gpkg``: layer ``changes`` in the CRS of the scan, and ``changes_4490`` in CGCS2000 degrees.
 
-    A scan in pixels has the first only, with an undefined CRS.
+    A scan without coordinates has only the first layer, with an undefined CRS.
     """
     rows = [attributes(change, result) for change in result.changes]
     system = crs_code(result.grid.crs) if result.georeferenced else None
-    # GeoPackage notes when a layer was changed; taken from the images, the same input gives the same bytes
+    # GeoPackage stores the time of change of a layer; a time from the images keeps the bytes reproducible
     day = result.after.date or result.before.date
     stamp = f"{day.isoformat() if day else '1970-01-01'}T00:00:00.000Z"
-    earlier = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+    previous = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": stamp})
     try:
         _write_layer(path, "changes", system, [change.polygon for change in result.changes], rows)
         if result.georeferenced:
             _write_layer(path, "changes_4490", CGCS2000, [change.lonlat for change in result.changes], rows)
     finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": earlier})
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": previous})
 
 
 def _write_layer(
@@ -167,7 +167,7 @@ def _write_layer(
     shapes: NDArray[Any] = np.empty(len(outlines), object)
     shapes[:] = [None if outline is None else shapely.to_wkb(orient(outline, 1.0)) for outline in outlines]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="'crs' was not provided")  # that a scan is in pixels is meant
+        warnings.filterwarnings("ignore", message="'crs' was not provided")  # intended for scans without coordinates
         pyogrio.raw.write(
             path,
             geometry=shapes,
@@ -177,7 +177,7 @@ def _write_layer(
             crs=system,
             driver="GPKG",
             layer=layer,
-            dataset_options={"VERSION": "1.2"} if not path.exists() else None,  # what older programs read as well
+            dataset_options={"VERSION": "1.2"} if not path.exists() else None,  # readable by older programs
             layer_options={"GEOMETRY_NAME": "geom"},
         )
 

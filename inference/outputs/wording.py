@@ -1,6 +1,6 @@
-"""Words of the results in both languages, and text from strangers made fit to be shown.
+"""Wording of results in Chinese and English, and sanitization of untrusted text.
 
-The words keep to what a scan can know: a suspected change, to be checked on the ground.
+The wording claims no more than a scan can know: a suspected change that must be checked on the ground.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ KINDS: dict[Kind, tuple[str, str]] = {
     "ground": ("动土/推填挖", "Ground works"),
     "demolition": ("拆除或复绿", "Demolished or restored"),
 }
-"""Names of the kinds: (Chinese, English), in the order of every list."""
+"""Names of the kinds (Chinese, English) in display order."""
 
 STATEMENT = ("疑似变化线索，须经实地核查", "Suspected change, to be checked on the ground")
 
@@ -25,37 +25,37 @@ REASONS = {
     "no data on the earlier date": ("前时相无数据", "No data on the earlier date"),
     "no data on the later date": ("后时相无数据", "No data on the later date"),
 }
-"""Why ground was not compared: (Chinese, English)."""
+"""Reasons why ground was not compared (Chinese, English)."""
 
 DATE_SOURCES = {"given": "用户指定", "file name": "文件名", "unknown": "不详"}
-"""Where a date comes from, in Chinese; a source that is not listed is a tag and keeps its name."""
+"""Sources of a date in Chinese; any other source is the name of a tag and stays as it is."""
 
 OUTPUTS = {"building": "建筑", "ground": "动土"}
-"""Outputs of the network, in Chinese."""
+"""Names of the network's outputs in Chinese."""
 
 
 def reason_words(reason: str) -> tuple[str, str]:
-    """A reason in (Chinese, English); one that is not known stays as it is in both."""
+    """Return a reason in (Chinese, English); unknown reasons are returned unchanged for both."""
     return REASONS.get(reason, (reason, reason))
 
 
 def printable(text: str) -> str:
-    """Text for people, from a file name or a tag: what cannot be printed or turns the reading direction becomes �.
+    """Sanitize text from a file name or a tag: replace unprintable and text-direction characters by �.
 
-    Bytes that are no UTF-8, which Python keeps as lone surrogates, could not even be written.
+    This includes lone surrogates, which Python uses for bytes that are not UTF-8 and which cannot be encoded.
     """
     return "".join("�" if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn"} else c for c in text)
 
 
 def crs_code(crs: object) -> str:
-    """A CRS as ``EPSG:…`` where it has a code, else as WKT."""
+    """Return a CRS as ``EPSG:…`` if it has a code, else as WKT."""
     system = CRS.from_user_input(str(crs))
     code = system.to_epsg(min_confidence=90)
     return f"EPSG:{code}" if code else str(system.to_wkt())
 
 
 def crs_label(crs: object) -> str:
-    """A CRS for people: its code and name, like ``EPSG:4547 · CGCS2000 / 3-degree Gauss-Kruger CM 114E``."""
+    """Return code and name of a CRS, for example ``EPSG:4547 · CGCS2000 / 3-degree Gauss-Kruger CM 114E``."""
     system = CRS.from_user_input(str(crs))
     code = system.to_epsg(min_confidence=90)
     return printable(f"EPSG:{code} · {system.name}" if code else str(system.name))

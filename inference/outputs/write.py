@@ -1,4 +1,4 @@
-"""What a scan leaves behind: a folder with the changes on the map, their pictures, a report and a record."""
+"""Output folder of a scan: vector files, pictures, report and record."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ __all__ = ["check_output", "write_not_comparable", "write_outputs"]
 def write_outputs(
     result: ScanResult, before: RasterSource, after: RasterSource, out: Path, *, probability: Path | None = None
 ) -> None:
-    """Write all results of a scan as the folder ``out``, complete or not at all.
+    """Write all results of a scan to the folder ``out``, atomically.
 
-    ``changes.geojson``, ``changes.gpkg``, ``thumbnails/0001_before.jpg`` and ``_after.jpg`` …, ``report.html``,
-    ``scan.json`` and, where given, ``probability.tif``. The same input gives the same bytes, but for the timings in
-    ``scan.json``.
+    The files are ``changes.geojson``, ``changes.gpkg``, ``thumbnails/0001_before.jpg`` and ``_after.jpg`` …,
+    ``report.html``, ``scan.json`` and optionally ``probability.tif``. The same input gives the same bytes, except for
+    the timings in ``scan.json``.
 
     Args:
-        result: what the scan found.
-        before: the earlier image, to read pictures from; for a scan in pixels one that is addressed in pixels of the
-            later image (:class:`inference.pair.Pair` has it).
+        result: result of the scan.
+        before: the earlier image, source of pictures. For a scan without coordinates it must be addressed in pixels of
+            the later image, as in :class:`inference.pair.Pair`.
         after: the later image.
-        out: a folder that is missing, empty or holds an earlier scan, which is replaced in one step at the end.
-        probability: a finished raster of probabilities, which is moved into the folder.
+        out: folder that is missing, empty or contains an earlier scan, which is replaced at the end.
+        probability: finished raster of probabilities, which is moved to the folder.
 
     Raises:
-        OutputError: ``out`` holds other things or cannot be written.
+        OutputError: ``out`` contains other files or cannot be written.
         ImageError: pixels cannot be read.
     """
     with atomic_folder(out) as folder:
@@ -46,11 +46,11 @@ def write_outputs(
         (folder / "thumbnails").mkdir()
         report = Report(result)
         for change in result.changes:
-            seen = crop_evidence(result, before, after, close_up(result, change, SIDE_PX))
-            for when, picture, facts in (("before", seen.before, result.before), ("after", seen.after, result.after)):
-                drawn = thumbnail(picture, seen.view, change.polygon, change.kind, change.number, when, facts.date)
+            crop = crop_evidence(result, before, after, close_up(result, change, SIDE_PX))
+            for when, picture, facts in (("before", crop.before, result.before), ("after", crop.after, result.after)):
+                drawn = thumbnail(picture, crop.view, change.polygon, change.kind, change.number, when, facts.date)
                 (folder / "thumbnails" / thumbnail_name(change.number, when)).write_bytes(drawn)
-            report.add(change, seen)
+            report.add(change, crop)
         report.write(before, after, folder / "report.html")
         if probability is not None:
             shutil.move(probability, folder / "probability.tif")
@@ -67,7 +67,7 @@ def write_not_comparable(
     alignment: Alignment | None = None,
     timings_s: dict[str, float] | None = None,
 ) -> None:
-    """Write the folder ``out`` with ``scan.json`` alone, which says that, and why, two images could not be compared.
+    """Write the folder ``out`` with only a ``scan.json`` that states why two images could not be compared.
 
     Raises:
         OutputError: as :func:`write_outputs`.
@@ -78,5 +78,5 @@ def write_not_comparable(
 
 
 def thumbnail_name(number: int, when: str) -> str:
-    """File name of a change's picture on one date (``before`` or ``after``)."""
+    """Return the file name of the picture of a change on one date (``before`` or ``after``)."""
     return f"{number:04d}_{when}.jpg"

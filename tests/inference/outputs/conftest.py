@@ -1,4 +1,4 @@
-"""A made-up scan whose truth is known: where points lie on the earth, and a dot on the ground that both dates show."""
+"""Synthetic scans with known truth: positions on the earth, and dots on the ground visible on both dates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from imagery import Patch  # isort: skip  (settings of GDAL first)
+from imagery import Patch  # isort: skip  (configures GDAL before other imports)
 import numpy as np
 import pytest
 from affine import Affine
@@ -36,12 +36,12 @@ GAUSS_KRUGER_POINT = (500_000.0, ARC_30)
 
 @dataclass
 class Painted:
-    """An image that is grey but for white dots of 3 m; each date may lie some metres off its true place.
+    """A grey image with white dots of 3 m, optionally displaced on the ground.
 
     Attributes:
         dots: (x, y) on the ground.
-        off: (x, y) that this image is displaced by on the ground.
-        edge: x from which on it shows nothing.
+        off: (x, y) displacement of the image on the ground.
+        edge: x from which on the image has no data.
     """
 
     dots: list[tuple[float, float]]
@@ -78,7 +78,7 @@ ScanMaker = Callable[..., ScanResult]
 
 @pytest.fixture
 def make_scan() -> ScanMaker:
-    """Make a scan at 0.5 m per pixel with square changes of 20 m; the first one's north-west corner is ``corner``."""
+    """Factory of scans at 0.5 m per pixel with square changes of 20 m, the first with its north-west at ``corner``."""
 
     def make(
         crs: str | None = "EPSG:32650",
@@ -126,13 +126,13 @@ def make_scan() -> ScanMaker:
 
 @pytest.fixture
 def blank() -> Painted:
-    """An image without any dot."""
+    """An image without dots."""
     return Painted([])
 
 
 @pytest.fixture
 def painted() -> type[Painted]:
-    """The made-up image."""
+    """The class of synthetic images."""
     return Painted
 
 

@@ -1,4 +1,4 @@
-"""The folder of results: what is in it, that it repeats to the byte, and that an error leaves none."""
+"""Output folder of a scan: content, reproducibility to the byte, and nothing left after errors."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from inference.outputs.report import MOST_PICTURES, PICTURES_BYTES, Report
 from inference.outputs.wording import printable
 from inference.outputs.write import write_not_comparable, write_outputs
 
-HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}\u202egnp\udcff.tif"""
+MALICIOUS = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}\u202egnp\udcff.tif"""
 
 
 def _files(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
-def test_a_scan_leaves_these_files(make_scan, blank, tmp_path):
+def test_a_scan_writes_these_files(make_scan, blank, tmp_path):
     (tmp_path / "work.tif").write_bytes(b"probabilities")
     write_outputs(make_scan(), blank, blank, tmp_path / "out", probability=tmp_path / "work.tif")
     assert list(_files(tmp_path / "out")) == [
@@ -38,7 +38,7 @@ def test_a_scan_leaves_these_files(make_scan, blank, tmp_path):
     assert not (tmp_path / "work.tif").exists()
 
 
-def test_a_repeated_scan_has_the_same_bytes_but_for_its_timings(make_scan, painted, tmp_path):
+def test_a_repeated_scan_gives_the_same_bytes_except_for_timings(make_scan, painted, tmp_path):
     image = painted([(500_010.0, 3_318_780.0)])
     result = make_scan()
     write_outputs(result, image, image, tmp_path / "one")
@@ -53,20 +53,20 @@ def test_a_repeated_scan_has_the_same_bytes_but_for_its_timings(make_scan, paint
 def test_an_error_while_pictures_are_read_leaves_nothing(make_scan, blank, tmp_path):
     class Broken:
         def read(self, geobox: object, shift: object = None) -> None:
-            raise RuntimeError("the disk was pulled out")
+            raise RuntimeError("disk removed")
 
     with pytest.raises(RuntimeError):
         write_outputs(make_scan(), Broken(), blank, tmp_path / "out")  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_of_someone_elses_is_refused(make_scan, blank, tmp_path):
+def test_a_folder_with_foreign_files_is_refused(make_scan, blank, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match=r"notes\.txt"):
         write_outputs(make_scan(), blank, blank, tmp_path)
 
 
-def test_the_record_tells_what_was_looked_at_and_what_was_not(make_scan, blank, tmp_path):
+def test_the_record_contains_compared_and_not_compared_areas(make_scan, blank, tmp_path):
     write_outputs(make_scan(), blank, blank, tmp_path / "out")
     record = json.loads((tmp_path / "out" / "scan.json").read_text("utf-8"))
     assert record["outcome"] == "compared"
@@ -99,7 +99,7 @@ def _page(result: object, image: object, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("crs", ["EPSG:32650", None])
-def test_the_report_needs_no_other_file_and_no_address(crs, make_scan, blank, tmp_path):
+def test_the_report_is_self_contained(crs, make_scan, blank, tmp_path):
     page = _page(make_scan(crs, (500.0, 500.0)), blank, tmp_path)
     assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[^\"]*", "", page.split("<script>")[0]))
     assert not re.search(r"fetch|XMLHttp|https?:|import\(", page.split("<script>")[1])
@@ -109,25 +109,27 @@ def test_the_report_needs_no_other_file_and_no_address(crs, make_scan, blank, tm
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
 
 
-def test_a_hostile_file_name_stays_text(make_scan, blank, tmp_path):
+def test_a_malicious_file_name_stays_text(make_scan, blank, tmp_path):
     result = make_scan()
-    page = _page(replace(result, before=replace(result.before, name=HOSTILE)), blank, tmp_path)
+    page = _page(replace(result, before=replace(result.before, name=MALICIOUS)), blank, tmp_path)
     assert page.count("<script>") == 1
     assert "<img src=x" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "{{7*7}}" in page
     assert "\u202e" not in page
-    assert json.loads((tmp_path / "out" / "changes.geojson").read_text("utf-8"))["before"]["name"] == printable(HOSTILE)
+    assert json.loads((tmp_path / "out" / "changes.geojson").read_text("utf-8"))["before"]["name"] == printable(
+        MALICIOUS
+    )
 
 
-def test_nothing_found_says_how_much_was_compared_and_what_was_not(make_scan, blank, tmp_path):
+def test_a_report_without_changes_states_compared_and_not_compared_areas(make_scan, blank, tmp_path):
     page = _page(make_scan(kinds=()), blank, tmp_path)
     assert "No change found in the 150.00 mu that were compared" in page
     assert "在已比对的 150.00\u00a0亩范围内未发现变化" in page
     assert "前时相无数据" in page
 
 
-def test_words_keep_to_suspicion(make_scan, blank, tmp_path):
+def test_wording_claims_only_suspicion(make_scan, blank, tmp_path):
     write_outputs(make_scan(kinds=("construction", "ground", "demolition")), blank, blank, tmp_path / "out")
     for name in ("report.html", "scan.json", "changes.geojson"):
         text = re.sub(r"base64,[^\"]*", "", (tmp_path / "out" / name).read_text("utf-8")).lower()
@@ -135,7 +137,7 @@ def test_words_keep_to_suspicion(make_scan, blank, tmp_path):
         assert not re.search("illegal|violation|违法|违规|违建", text)
 
 
-def test_every_change_has_an_outline_a_row_and_two_pictures(make_scan, blank, tmp_path):
+def test_every_change_has_an_outline_an_entry_and_two_pictures(make_scan, blank, tmp_path):
     page = _page(make_scan(kinds=("construction", "ground", "demolition")), blank, tmp_path)
     for number in (1, 2, 3):
         assert page.count(f'id="m{number}"') == page.count(f'id="c{number}"') == 1

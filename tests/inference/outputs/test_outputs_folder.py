@@ -1,4 +1,4 @@
-"""Results are complete under their name, or not there at all."""
+"""Atomic output folders: complete under their final name, or absent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _write(out: Path, content: str = "new") -> None:
         (folder / "scan.json").write_text(RECORD)
 
 
-def test_a_folder_with_folders_above_it_missing_is_made(tmp_path):
+def test_missing_parent_folders_are_created(tmp_path):
     check_output(tmp_path / "a" / "b" / "out")
     assert not (tmp_path / "a").exists()
     _write(tmp_path / "a" / "b" / "out")
@@ -35,7 +35,7 @@ def test_an_empty_folder_is_used(tmp_path):
     assert (tmp_path / "out" / "scan.json").exists()
 
 
-def test_an_earlier_scan_is_replaced_as_a_whole(tmp_path):
+def test_an_earlier_scan_is_replaced_completely(tmp_path):
     _write(tmp_path / "out", "old")
     (tmp_path / "out" / "probability.tif").touch()
     _write(tmp_path / "out")
@@ -44,15 +44,15 @@ def test_an_earlier_scan_is_replaced_as_a_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-def test_an_earlier_scan_is_replaced_where_names_cannot_be_swapped(tmp_path, monkeypatch):
-    monkeypatch.setattr("inference.outputs.output_folder._exchange", lambda one, other: False)
+def test_an_earlier_scan_is_replaced_without_support_for_swapping_names(tmp_path, monkeypatch):
+    monkeypatch.setattr("inference.outputs.output_folder._swap_names", lambda one, other: False)
     _write(tmp_path / "out", "old")
     _write(tmp_path / "out")
     assert (tmp_path / "out" / "report.html").read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_link_to_a_folder_stays_a_link(tmp_path):
+def test_a_symbolic_link_to_a_folder_is_preserved(tmp_path):
     _write(tmp_path / "real", "old")
     (tmp_path / "out").symlink_to("real")
     _write(tmp_path / "out")
@@ -61,53 +61,53 @@ def test_a_link_to_a_folder_stays_a_link(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "thumbnails/holiday.jpg", "scan.json/inner"])
-def test_a_folder_with_other_things_is_not_touched(name, tmp_path):
+def test_a_folder_with_other_files_is_not_changed(name, tmp_path):
     if not name.startswith("scan.json"):
         _write(tmp_path / "out", "old")
     (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / "out" / name).write_text("mine")
-    with pytest.raises(OutputError, match="no scan wrote"):
+    (tmp_path / "out" / name).write_text("foreign")
+    with pytest.raises(OutputError, match="`tuban scan` did not write"):
         _write(tmp_path / "out")
-    assert (tmp_path / "out" / name).read_text() == "mine"
+    assert (tmp_path / "out" / name).read_text() == "foreign"
 
 
-def test_things_that_appear_while_a_scan_runs_are_not_lost(tmp_path):
+def test_files_that_appear_during_a_scan_are_not_lost(tmp_path):
     def scan() -> None:
         with atomic_folder(tmp_path / "out"):
             (tmp_path / "out").mkdir()
-            (tmp_path / "out" / "notes.txt").write_text("mine")
+            (tmp_path / "out" / "notes.txt").write_text("foreign")
 
-    with pytest.raises(OutputError, match="no scan wrote"):
+    with pytest.raises(OutputError, match="`tuban scan` did not write"):
         scan()
-    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "out" / "notes.txt").read_text() == "foreign"
 
 
-def test_a_file_is_no_folder(tmp_path):
-    (tmp_path / "out").write_text("mine")
+def test_a_file_instead_of_a_folder_is_refused(tmp_path):
+    (tmp_path / "out").write_text("foreign")
     with pytest.raises(OutputError, match="is a file"):
         check_output(tmp_path / "out")
     with pytest.raises(OutputError, match="is a file"):
         check_output(tmp_path / "out" / "deeper" / "still")
 
 
-def test_the_folder_one_stands_in_is_not_swapped_away(tmp_path, monkeypatch):
+def test_the_current_folder_is_not_replaced(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(OutputError, match="the folder you are in"):
         check_output(Path())
 
 
-def test_a_mounted_disk_is_not_renamed(tmp_path, monkeypatch):
+def test_a_mount_point_is_not_replaced(tmp_path, monkeypatch):
     monkeypatch.setattr(os.path, "ismount", lambda path: True)
-    with pytest.raises(OutputError, match="mounted"):
+    with pytest.raises(OutputError, match="mount point"):
         check_output(tmp_path)
 
 
-def test_a_name_that_the_disk_cannot_hold_is_refused_before_the_work(tmp_path):
+def test_a_name_too_long_for_the_file_system_is_refused_beforehand(tmp_path):
     with pytest.raises(OutputError, match="too long"):
         check_output(tmp_path / ("x" * 300))
 
 
-def test_a_place_without_permission_is_refused_before_the_work(tmp_path, monkeypatch):
+def test_missing_permission_is_reported_beforehand(tmp_path, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -116,14 +116,14 @@ def test_a_place_without_permission_is_refused_before_the_work(tmp_path, monkeyp
         check_output(tmp_path / "out")
 
 
-def test_a_full_disk_says_so(tmp_path):
+def test_a_full_disk_is_reported(tmp_path):
     with pytest.raises(OutputError, match="No space left"), atomic_folder(tmp_path / "out"):
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt])
-def test_an_interruption_leaves_the_earlier_scan_and_nothing_else(stop, tmp_path):
+def test_an_interruption_leaves_only_the_earlier_scan(stop, tmp_path):
     _write(tmp_path / "out", "old")
 
     def scan() -> None:
@@ -147,9 +147,9 @@ with atomic_folder(Path(sys.argv[1])) as folder:
 """
 
 
-def test_a_killed_run_leaves_nothing_that_looks_finished_and_the_next_one_cleans_up(tmp_path):
-    home = Path(__file__).resolve().parents[3]
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "out")], cwd=home, check=False)
+def test_the_next_run_removes_the_hidden_folder_of_a_killed_one(tmp_path):
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "out")], cwd=root, check=False)
     assert done.returncode == -signal.SIGKILL
     left = list(tmp_path.iterdir())
     assert len(left) == 1
@@ -158,14 +158,14 @@ def test_a_killed_run_leaves_nothing_that_looks_finished_and_the_next_one_cleans
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-def test_two_scans_at_once_leave_each_other_alone(tmp_path):
+def test_concurrent_scans_do_not_interfere(tmp_path):
     with atomic_folder(tmp_path / "one") as folder:
         (folder / "report.html").write_text("slow")
         _write(tmp_path / "two")
     assert (tmp_path / "one" / "report.html").read_text() == "slow"
 
 
-def test_the_folder_is_as_readable_as_any_other(tmp_path):
+def test_the_folder_has_default_permissions(tmp_path):
     _write(tmp_path / "out")
     (tmp_path / "plain").mkdir()
     assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode

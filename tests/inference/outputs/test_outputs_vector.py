@@ -1,4 +1,4 @@
-"""Changes lie where they should, in every vector file, by a hand-computed point."""
+"""Vector files: positions checked by hand-computed points, and conformance to the formats."""
 
 from __future__ import annotations
 
@@ -31,15 +31,13 @@ def _layer(path: Path, layer: str) -> tuple[dict[str, Any], Any, dict[str, Any]]
 
 
 @pytest.mark.parametrize("crs", MERIDIANS)
-def test_a_corner_on_the_central_meridian_is_found_in_geojson_as_longitude_and_latitude(
-    crs, points, make_scan, tmp_path
-):
+def test_geojson_has_a_corner_on_the_central_meridian_in_longitude_and_latitude(crs, points, make_scan, tmp_path):
     ring = _geojson(make_scan(crs, points[crs]), tmp_path)["features"][0]["geometry"]["coordinates"][0]
     assert [MERIDIANS[crs], 30.0] in ring
 
 
 @pytest.mark.parametrize("crs", MERIDIANS)
-def test_the_same_corner_is_found_in_both_layers_of_the_geopackage(crs, points, make_scan, tmp_path):
+def test_both_layers_of_the_geopackage_have_the_same_corner(crs, points, make_scan, tmp_path):
     write_geopackage(make_scan(crs, points[crs]), tmp_path / "changes.gpkg")
     detected, shapes, _ = _layer(tmp_path / "changes.gpkg", "changes")
     degrees, turned, _ = _layer(tmp_path / "changes.gpkg", "changes_4490")
@@ -48,7 +46,7 @@ def test_the_same_corner_is_found_in_both_layers_of_the_geopackage(crs, points, 
     assert np.abs(shapely.get_coordinates(turned[0]) - (MERIDIANS[crs], 30.0)).sum(axis=1).min() < 1e-8
 
 
-def test_both_layers_are_the_same_ground(points, make_scan, tmp_path):
+def test_both_layers_have_the_same_outlines(points, make_scan, tmp_path):
     write_geopackage(make_scan("EPSG:4547", points["EPSG:4547"]), tmp_path / "changes.gpkg")
     _, shapes, _ = _layer(tmp_path / "changes.gpkg", "changes")
     _, degrees, _ = _layer(tmp_path / "changes.gpkg", "changes_4490")
@@ -58,7 +56,7 @@ def test_both_layers_are_the_same_ground(points, make_scan, tmp_path):
         assert np.allclose(moved, shapely.get_coordinates(other), atol=1e-8)
 
 
-def test_a_centre_is_told_in_degrees_and_in_the_scans_coordinates(points, make_scan):
+def test_centres_are_in_degrees_and_in_the_crs_of_the_scan(points, make_scan):
     result = make_scan("EPSG:4547", points["EPSG:4547"])
     known = attributes(result.changes[0], result)
     x, y = points["EPSG:4547"]
@@ -68,12 +66,12 @@ def test_a_centre_is_told_in_degrees_and_in_the_scans_coordinates(points, make_s
     assert known["lat"] == pytest.approx(30 - np.degrees(10 / 6_351_377.1), abs=2e-7)
 
 
-def test_the_centre_of_a_ring_lies_on_the_ring():
+def test_the_centre_of_a_ring_lies_inside_it():
     ring = Polygon([(0, 0), (9, 0), (9, 9), (0, 9)], [[(1, 1), (8, 1), (8, 8), (1, 8)]])
     assert ring.contains(centre(ring))
 
 
-def test_geojson_keeps_to_rfc_7946(make_scan, tmp_path):
+def test_geojson_conforms_to_rfc_7946(make_scan, tmp_path):
     result = make_scan()
     found = _geojson(result, tmp_path)
     assert "crs" not in found
@@ -87,7 +85,7 @@ def test_geojson_keeps_to_rfc_7946(make_scan, tmp_path):
         assert found["bbox"][0] <= west < east <= found["bbox"][2]
 
 
-def test_holes_turn_the_other_way(make_scan, tmp_path):
+def test_holes_are_clockwise(make_scan, tmp_path):
     result = make_scan(kinds=("ground",))
     change = result.changes[0]
     west, south, east, north = change.lonlat.bounds
@@ -98,7 +96,7 @@ def test_holes_turn_the_other_way(make_scan, tmp_path):
     assert [shapely.is_ccw(shapely.LinearRing(ring)) for ring in rings] == [True, False]
 
 
-def test_a_scan_in_pixels_says_that_its_coordinates_are_pixels(make_scan, tmp_path):
+def test_geojson_of_a_scan_without_coordinates_declares_pixels(make_scan, tmp_path):
     found = _geojson(make_scan(None, (300.0, 200.0)), tmp_path)
     assert found["coordinates_are"]["unit"] == "pixel"
     assert "no RFC 7946" in found["coordinates_are"]["note"]
@@ -106,7 +104,7 @@ def test_a_scan_in_pixels_says_that_its_coordinates_are_pixels(make_scan, tmp_pa
     assert found["features"][0]["properties"]["lon"] is None
 
 
-def test_a_scan_in_pixels_has_one_layer_without_a_place_on_the_earth(make_scan, tmp_path):
+def test_geopackage_of_a_scan_without_coordinates_has_one_layer_with_undefined_crs(make_scan, tmp_path):
     write_geopackage(make_scan(None, (300.0, 200.0)), tmp_path / "changes.gpkg")
     assert [name for name, _ in pyogrio.list_layers(tmp_path / "changes.gpkg")] == ["changes"]
     _, shapes, values = _layer(tmp_path / "changes.gpkg", "changes")
@@ -119,18 +117,18 @@ def test_a_scan_in_pixels_has_one_layer_without_a_place_on_the_earth(make_scan, 
     assert np.isnan(values["lon"]).all()
 
 
-def test_both_files_tell_the_same_of_each_change(make_scan, tmp_path):
+def test_both_files_have_equal_attributes(make_scan, tmp_path):
     result = make_scan(kinds=("construction", "ground", "demolition"))
     write_geopackage(result, tmp_path / "changes.gpkg")
     _, _, values = _layer(tmp_path / "changes.gpkg", "changes")
-    for place, feature in enumerate(_geojson(result, tmp_path)["features"]):
-        told = {name: column[place] for name, column in values.items()}
-        assert {name: str(value) for name, value in told.items()} == {
+    for index, feature in enumerate(_geojson(result, tmp_path)["features"]):
+        row = {name: column[index] for name, column in values.items()}
+        assert {name: str(value) for name, value in row.items()} == {
             name: str(value) for name, value in feature["properties"].items()
         }
 
 
-def test_no_change_is_an_empty_layer_with_all_fields(make_scan, tmp_path):
+def test_without_changes_layers_are_empty_with_all_fields(make_scan, tmp_path):
     write_geopackage(make_scan(kinds=()), tmp_path / "changes.gpkg")
     for layer in ("changes", "changes_4490"):
         known = pyogrio.read_info(tmp_path / "changes.gpkg", layer=layer)

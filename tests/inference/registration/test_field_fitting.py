@@ -1,4 +1,4 @@
-"""The fit follows the ground, not the windows that show something else."""
+"""Robust fit of the shift field: follows the ground and ignores outliers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def smooth(points: np.ndarray, amplitude: float = 3.0) -> np.ndarray:
     return amplitude * np.column_stack([np.sin(x) * np.cos(y), np.cos(x + 1.0) * np.sin(y)])
 
 
-def test_a_plain_shift_gives_a_plain_shift() -> None:
+def test_a_uniform_shift_is_recovered() -> None:
     field = fit(np.full((64, 2), (2.25, -1.5)), np.ones(64))
     np.testing.assert_allclose(field.at(EVERYWHERE), np.full((len(EVERYWHERE), 2), (2.25, -1.5)), atol=1e-6)
     assert field.nodes is None
@@ -37,7 +37,7 @@ def test_noise_alone_does_not_bend_the_field() -> None:
     assert np.linalg.norm(field.at(EVERYWHERE), axis=1).max() < 0.3
 
 
-def test_a_third_of_the_windows_showing_something_else_does_not_pull_the_field() -> None:
+def test_a_third_of_outliers_does_not_affect_the_field() -> None:
     rng = np.random.default_rng(1)
     offset = np.full((64, 2), (1.0, 2.0)) + rng.normal(0, 0.1, (64, 2))
     wrong = rng.permutation(64)[:21]
@@ -47,14 +47,14 @@ def test_a_third_of_the_windows_showing_something_else_does_not_pull_the_field()
     assert error.max() < 0.8
 
 
-def test_a_changed_quarter_that_moves_as_one_does_not_take_its_place_along() -> None:
+def test_a_quarter_of_consistent_outliers_does_not_affect_the_field() -> None:
     offset = np.full((8, 8, 2), 0.0)
-    offset[:4, :4] = (9.0, -7.0)  # beyond what smooth ground does from one window to the next
+    offset[:4, :4] = (9.0, -7.0)  # more than a smooth field can change between neighbouring windows
     error = np.linalg.norm(fit(offset.reshape(-1, 2), np.ones(64)).at(EVERYWHERE), axis=1)
     assert error.max() < 0.3
 
 
-def test_a_smooth_distortion_is_followed() -> None:
+def test_a_smooth_distortion_is_recovered() -> None:
     rng = np.random.default_rng(2)
     field = fit(smooth(POINTS) + rng.normal(0, 0.1, (64, 2)), np.ones(64))
     error = np.linalg.norm(field.at(EVERYWHERE) - smooth(EVERYWHERE), axis=1)
@@ -62,18 +62,18 @@ def test_a_smooth_distortion_is_followed() -> None:
     assert np.median(error) < 0.3
 
 
-def test_a_distortion_is_not_followed_where_bending_is_switched_off() -> None:
+def test_without_local_distortion_the_field_is_affine() -> None:
     assert fit(smooth(POINTS), np.ones(64), local=False).nodes is None
 
 
-def test_where_no_window_is_trusted_the_field_does_not_run_away() -> None:
+def test_the_field_stays_bounded_where_no_window_is_trusted() -> None:
     weight = np.ones((8, 8))
     weight[:, 4:] = 0.0
     field = fit(smooth(POINTS), weight.ravel())
     assert np.linalg.norm(field.at(EVERYWHERE), axis=1).max() < 8.0
 
 
-def test_without_any_trusted_window_the_coarser_field_stays() -> None:
+def test_without_trusted_windows_the_coarser_field_remains() -> None:
     start = ShiftField((511.5, 511.5), np.array([[4.0, 1.0], [0.0, 0.01], [-0.01, 0.0]]))
     field = refine_field(start, LATTICE, np.ones((8, 8, 2)), np.zeros((8, 8)), 1.0, 5.0, 0.03)
     np.testing.assert_allclose(field.at(EVERYWHERE), start.at(EVERYWHERE))
@@ -89,7 +89,7 @@ def test_a_few_windows_give_a_shift_but_no_rotation() -> None:
 
 
 @pytest.mark.parametrize("outliers", [0, 5, 10])
-def test_the_agreed_offset_is_the_mode(outliers: int) -> None:
+def test_offset_mode_ignores_outliers(outliers: int) -> None:
     rng = np.random.default_rng(5)
     offset = np.vstack([rng.normal((2.0, 3.0), 0.1, (12, 2)), rng.uniform(-20, -5, (outliers, 2))])
     np.testing.assert_allclose(offset_mode(offset, np.ones(len(offset)), 3.0), (2.0, 3.0), atol=0.15)

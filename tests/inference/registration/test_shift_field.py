@@ -1,4 +1,4 @@
-"""The shift field is a plain function of position."""
+"""Shift field: a function of position alone, independent of blocks."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ def field() -> ShiftField:
     return ShiftField((499.5, 399.5), affine, Lattice(60.0, 50.0, 120.0, 110.0, 8, 7), rng.normal(0, 2, (7, 8, 2)))
 
 
-def test_a_pixel_has_the_same_shift_whatever_block_it_is_asked_in(field: ShiftField) -> None:
-    whole = field.raster(np.arange(1000.0), np.arange(800.0))
+def test_the_shift_of_a_pixel_does_not_depend_on_the_block(field: ShiftField) -> None:
+    full = field.raster(np.arange(1000.0), np.arange(800.0))
     for left, top, right, bottom in [(0, 0, 256, 256), (250, 301, 777, 333), (999, 799, 1000, 800), (0, 5, 1000, 6)]:
-        part = field.raster(np.arange(left, right, dtype=float), np.arange(top, bottom, dtype=float))
-        np.testing.assert_array_equal(part, whole[top:bottom, left:right])
+        block = field.raster(np.arange(left, right, dtype=float), np.arange(top, bottom, dtype=float))
+        np.testing.assert_array_equal(block, full[top:bottom, left:right])
 
 
-def test_a_raster_and_scattered_points_agree(field: ShiftField) -> None:
+def test_raster_and_scattered_points_agree(field: ShiftField) -> None:
     xs, ys = np.array([0.0, 17.25, 500.0, 999.0]), np.array([-20.0, 333.3, 799.0])
     points = np.array([(x, y) for y in ys for x in xs])
     np.testing.assert_allclose(field.raster(xs, ys).reshape(-1, 2), field.at(points), atol=1e-4)
 
 
-def test_the_field_goes_through_its_nodes(field: ShiftField) -> None:
+def test_the_field_interpolates_its_nodes(field: ShiftField) -> None:
     assert field.lattice is not None
     assert field.nodes is not None
     np.testing.assert_allclose(field.remainder_at(field.lattice.points()).reshape(7, 8, 2), field.nodes, atol=1e-12)
 
 
-def test_beyond_the_outermost_nodes_the_remainder_stays_what_it_is_there(field: ShiftField) -> None:
+def test_the_remainder_is_constant_beyond_the_outermost_nodes(field: ShiftField) -> None:
     inside, outside = np.array([[60.0, 270.0]]), np.array([[-5000.0, 270.0]])
     np.testing.assert_allclose(field.remainder_at(outside), field.remainder_at(inside))
 
 
-def test_a_single_row_or_column_of_nodes_is_a_field_too() -> None:
+def test_a_single_row_of_nodes_is_a_valid_field() -> None:
     nodes = np.arange(6.0).reshape(1, 3, 2)
     field = ShiftField((50.0, 5.0), np.zeros((3, 2)), Lattice(10.0, 5.0, 40.0, 1.0, 3, 1), nodes)
     raster = field.raster(np.array([10.0, 50.0, 90.0]), np.array([0.0, 5.0, 9.0]))
     np.testing.assert_allclose(raster, np.repeat(nodes, 3, axis=0))
 
 
-def test_cubic_interpolation_keeps_straight_lines_straight() -> None:
+def test_cubic_interpolation_reproduces_linear_functions() -> None:
     at = np.linspace(10.0, 50.0, 41)  # between the second and the last but one of seven nodes at 0, 10, …, 60
     taps, weights = cubic_taps(at, 0.0, 10.0, 7)
     np.testing.assert_allclose((weights * taps * 10.0).sum(axis=1), at, atol=1e-9)
 
 
-def test_rotation_and_scale_are_read_off_the_affine_part() -> None:
-    turn, grow = np.radians(1.5), 1.008
-    a, b = grow * np.cos(turn) - 1.0, grow * np.sin(turn)
+def test_rotation_and_scale_of_the_affine_part() -> None:
+    angle, scale = np.radians(1.5), 1.008
+    a, b = scale * np.cos(angle) - 1.0, scale * np.sin(angle)
     field = ShiftField((0.0, 0.0), np.array([[0.0, 0.0], [a, b], [-b, a]]))
     assert field.rotation_deg == pytest.approx(1.5)
     assert field.scale == pytest.approx(1.008)
 
 
-def test_the_longest_shift_is_that_of_the_corners_under_rotation() -> None:
-    turn = np.radians(1.0)
-    a, b = np.cos(turn) - 1.0, np.sin(turn)
+def test_the_maximum_shift_of_a_rotation_is_at_the_corners() -> None:
+    angle = np.radians(1.0)
+    a, b = np.cos(angle) - 1.0, np.sin(angle)
     field = ShiftField((499.5, 499.5), np.array([[0.0, 0.0], [a, b], [-b, a]]))
-    assert field.max_length(1000, 1000) == pytest.approx(2 * np.sin(turn / 2) * np.hypot(499.5, 499.5), rel=1e-3)
+    assert field.max_length(1000, 1000) == pytest.approx(2 * np.sin(angle / 2) * np.hypot(499.5, 499.5), rel=1e-3)
 
 
-def test_no_shift_is_zero_everywhere() -> None:
+def test_the_identity_is_zero_everywhere() -> None:
     field = identity_field(100, 50)
     assert field.is_zero
     assert not field.raster(np.arange(100.0), np.arange(50.0)).any()

@@ -1,4 +1,4 @@
-"""A window is found where its structure lies, and trusted only where that is score."""
+"""Window matching and the coarse registration: correct offsets, and trust only in clear peaks."""
 
 from __future__ import annotations
 
@@ -32,42 +32,42 @@ def describe_all(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     return describe_gradients(rgb, np.ones(rgb.shape[:2], bool))
 
 
-def compared(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
+def similarity(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
     search, template = describe_all(before), describe_all(after)[SEARCH_PX:-SEARCH_PX, SEARCH_PX:-SEARCH_PX]
     side = len(template)
     return similarity_surface(search, template, box_energy(search, side)[: 2 * SEARCH_PX + 1, : 2 * SEARCH_PX + 1])
 
 
-def moved(rgb: NDArray[np.uint8], dx: float, dy: float) -> NDArray[np.uint8]:
+def shifted(rgb: NDArray[np.uint8], dx: float, dy: float) -> NDArray[np.uint8]:
     return cv2.warpAffine(rgb, np.array([[1.0, 0.0, -dx], [0.0, 1.0, -dy]]), rgb.shape[1::-1], flags=cv2.INTER_CUBIC)
 
 
 @pytest.mark.parametrize("shift", [(0.0, 0.0), (3.0, -5.0), (-2.5, 1.25)])
-def test_a_window_is_found_where_it_lies(shift: tuple[float, float]) -> None:
+def test_the_offset_of_a_window_is_found(shift: tuple[float, float]) -> None:
     image = grain(1)
-    offset, score = find_peaks(compared(image, moved(image, *shift)))
+    offset, score = find_peaks(similarity(image, shifted(image, *shift)))
     np.testing.assert_allclose(offset, shift, atol=0.1)
     assert score > 3.5
 
 
-def test_brightness_and_contrast_leave_the_match_as_it_is() -> None:
+def test_matching_is_invariant_to_brightness_and_contrast() -> None:
     image = grain(2)
-    dim = (40 + moved(image, 2, 3) / 2.5).astype(np.uint8)
-    np.testing.assert_allclose(find_peaks(compared(image, dim))[0], (2, 3), atol=0.1)
+    dim = (40 + shifted(image, 2, 3) / 2.5).astype(np.uint8)
+    np.testing.assert_allclose(find_peaks(similarity(image, dim))[0], (2, 3), atol=0.1)
 
 
-def test_inverted_contrast_is_still_found() -> None:
+def test_inverted_contrast_is_matched() -> None:
     image = grain(3)
-    offset, _ = find_peaks(compared(image, 255 - moved(image, 2, 3)))
+    offset, _ = find_peaks(similarity(image, 255 - shifted(image, 2, 3)))
     np.testing.assert_allclose(offset, (2, 3), atol=0.3)
 
 
-def test_a_match_on_the_rim_is_not_trusted() -> None:
+def test_a_peak_on_the_border_is_not_trusted() -> None:
     image = grain(4)
-    assert find_peaks(compared(image, moved(image, SEARCH_PX + 1.0, 0)))[1] < 3.0
+    assert find_peaks(similarity(image, shifted(image, SEARCH_PX + 1.0, 0)))[1] < 3.0
 
 
-def test_what_is_not_valid_has_no_structure() -> None:
+def test_invalid_pixels_have_no_descriptor() -> None:
     image = grain(5)
     valid = np.ones(image.shape[:2], bool)
     valid[:, :80] = False
@@ -77,11 +77,11 @@ def test_what_is_not_valid_has_no_structure() -> None:
     assert mean_energy(described[:, 90:]) > 0.05
 
 
-def test_flat_ground_has_no_structure() -> None:
+def test_flat_ground_has_no_energy() -> None:
     assert mean_energy(describe_all(np.full((64, 64, 3), 77, np.uint8))) == 0.0
 
 
-def test_undecided_windows_are_decided_by_their_neighbourhood() -> None:
+def test_pooling_neighbours_resolves_ambiguous_windows() -> None:
     rng = np.random.default_rng(6)
     surfaces = rng.normal(0, 1.0, (5, 5, 17, 17)).astype(np.float32)
     surfaces = np.stack([[cv2.GaussianBlur(one, (0, 0), 1.0) for one in row] for row in surfaces])
@@ -89,30 +89,32 @@ def test_undecided_windows_are_decided_by_their_neighbourhood() -> None:
     bump[11, 6] = 1.0
     surfaces += 5.0 * cv2.GaussianBlur(bump, (0, 0), 1.0)
     use = np.ones((5, 5), bool)
-    alone = np.linalg.norm(find_peaks(surfaces)[0] - (-2, 3), axis=-1) < 1.5
-    together = np.linalg.norm(find_peaks(pool_neighbours(surfaces, use))[0] - (-2, 3), axis=-1) < 1.5
-    assert together.sum() > alone.sum()
+    single = np.linalg.norm(find_peaks(surfaces)[0] - (-2, 3), axis=-1) < 1.5
+    pooled = np.linalg.norm(find_peaks(pool_neighbours(surfaces, use))[0] - (-2, 3), axis=-1) < 1.5
+    assert pooled.sum() > single.sum()
     assert match_windows(surfaces, np.zeros((5, 5), bool)).weight.sum() == 0.0
 
 
-def test_the_vote_finds_the_rotation_that_no_single_window_shows() -> None:
+def test_the_coarse_registration_finds_a_rotation_that_no_single_window_shows() -> None:
     rng = np.random.default_rng(7)
-    half = 300.0
-    where = np.array([(x, y) for y in (-200, -100, 0, 100, 200) for x in (-200, -100, 0, 100, 200)], float)
-    turn = np.radians(1.5)
-    linear = np.array([[np.cos(turn) - 1, np.sin(turn)], [-np.sin(turn), np.cos(turn) - 1]])
+    half_diagonal = 300.0
+    positions = np.array([(x, y) for y in (-200, -100, 0, 100, 200) for x in (-200, -100, 0, 100, 200)], float)
+    angle = np.radians(1.5)
+    linear = np.array([[np.cos(angle) - 1, np.sin(angle)], [-np.sin(angle), np.cos(angle) - 1]])
     search_px = 6
-    radius = search_px + max_displacement(half, 2.0, 0.0)
+    radius = search_px + max_displacement(half_diagonal, 2.0, 0.0)
     surfaces = rng.normal(0, 1, (25, 2 * radius + 1, 2 * radius + 1)).astype(np.float32)
-    for one, (x, y) in zip(surfaces, np.rint(where @ linear + (3, -2)).astype(int), strict=True):
+    for one, (x, y) in zip(surfaces, np.rint(positions @ linear + (3, -2)).astype(int), strict=True):
         one[radius + y, radius + x] += 3.5
-    found = estimate_transform(surfaces, where, search_px, candidate_transforms(half, 2.0, 0.0), 1.0)
+    found = estimate_transform(surfaces, positions, search_px, candidate_transforms(half_diagonal, 2.0, 0.0), 1.0)
     np.testing.assert_allclose(found.shift, (3, -2), atol=1)
     assert np.degrees(found.linear[0, 1]) == pytest.approx(1.5, abs=0.4)
     assert found.peak_to_sidelobe > 5.0
 
 
-def test_the_vote_of_noise_does_not_stand_out() -> None:
+def test_noise_has_a_low_peak_to_sidelobe_ratio() -> None:
     surfaces = np.random.default_rng(8).normal(0, 1, (25, 41, 41)).astype(np.float32)
-    where = np.random.default_rng(9).uniform(-200, 200, (25, 2))
-    assert estimate_transform(surfaces, where, 12, candidate_transforms(100.0, 1.0, 0.0), 1.8).peak_to_sidelobe < 5.0
+    positions = np.random.default_rng(9).uniform(-200, 200, (25, 2))
+    assert (
+        estimate_transform(surfaces, positions, 12, candidate_transforms(100.0, 1.0, 0.0), 1.8).peak_to_sidelobe < 5.0
+    )
