@@ -1,21 +1,18 @@
-"""A reason that can be said in another language too: its words in English, a code, and the values in them."""
+"""Reasons: English words with a code and values, so that they can be translated wherever they are shown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any, Self
 
-_ALL = "all"
-_FORMER = {"lead": "alert"}
-"""Names in codes and facts that earlier versions stored, some of them in rows whose hash forbids to rewrite them."""
+ALL = "all"
+"""Code of several reasons, each of which holds."""
 
 
 class Reason(str):
-    """Words in English; where they have a code, :meth:`said` finds the Chinese ones in ``reasons.yaml``.
+    """English words; where they have a code, :func:`configs.texts.translate` finds the Chinese ones.
 
-    It is stored as two things beside each other, the words and :meth:`told`; words without a code are said as they are.
+    It is stored as two values, the words and :meth:`told`; words without a code are shown as they are.
 
     Attributes:
         code: names the text; "": there is none.
@@ -42,7 +39,7 @@ class Reason(str):
     @classmethod
     def all(cls, reasons: Sequence[str]) -> Self:
         """Several, of which each holds."""
-        return cls("; ".join(reasons), _ALL if reasons else "", reasons=list(reasons))
+        return cls("; ".join(reasons), ALL if reasons else "", reasons=list(reasons))
 
     @staticmethod
     def told_of(words: str) -> dict[str, Any]:
@@ -53,19 +50,6 @@ class Reason(str):
         """Code and facts as plain JSON; empty where there is no code."""
         return {"code": self.code, **self.facts} if self.code else {}
 
-    def said(self, language: str) -> str:
-        """In ``zh``, where the text is known; else the words as they are."""
-        return _chinese(str(self), self.told()) if language == "zh" else str(self)
-
-
-@cache
-def chinese_reasons() -> dict[str, str]:
-    """The Chinese texts by code; in each, ``{names}`` of facts."""
-    import yaml
-
-    texts: dict[str, str] = yaml.safe_load((Path(__file__).parent / "reasons.yaml").read_text("utf-8"))
-    return texts
-
 
 def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
@@ -73,22 +57,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return {"words": str(value), **value.told()} if isinstance(value, Reason) else str(value)
     return value if isinstance(value, int | float | dict) else str(value)
-
-
-def _chinese(words: str, told: Mapping[str, Any]) -> str:
-    given = {_FORMER.get(name, name): _inner(value) for name, value in told.items() if name not in ("code", "words")}
-    code = str(told.get("code", ""))
-    if code == _ALL:
-        return str(given["reasons"])
-    group, dot, rest = code.partition(".")
-    text = chinese_reasons().get(_FORMER.get(group, group) + dot + rest)
-    try:
-        return words if text is None else text.format(**given)
-    except (KeyError, ValueError):  # stored by another version
-        return words
-
-
-def _inner(value: Any) -> Any:
-    if isinstance(value, list):
-        return "；".join(str(_inner(one)) for one in value)
-    return _chinese(str(value.get("words", "")), value) if isinstance(value, dict) else value
