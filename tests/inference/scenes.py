@@ -1,4 +1,4 @@
-"""Small scenes with known truth, written as real files, and a detector that needs no weights."""
+"""Small synthetic scenes written as image files, and a detector without weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Image = NDArray[np.uint8]
 
 
 def textured(height: int, width: int, seed: int = 0) -> Image:
-    """Ground with texture at several scales, so that two dates can be registered."""
+    """Return ground with texture at several scales, so that two dates can be registered."""
     rng = np.random.default_rng(seed)
     out = np.full((height, width, 3), 110.0, np.float32)
     for cell, strength in ((4, 10), (16, 16), (64, 22)):
@@ -32,9 +32,9 @@ def textured(height: int, width: int, seed: int = 0) -> Image:
 def write_image(
     path: Path, image: Image, *, resolution: float = 0.5, crs: str | None = "EPSG:32650", **profile: object
 ) -> Path:
-    """Write a tiled GeoTIFF whose upper left corner lies at :data:`ORIGIN`."""
+    """Write a tiled GeoTIFF with its upper left corner at :data:`ORIGIN`."""
     transform = profile.pop("transform", Affine(resolution, 0, ORIGIN[0], 0, -resolution, ORIGIN[1]))
-    placed = {} if crs is None else {"crs": crs, "transform": transform}
+    georeference = {} if crs is None else {"crs": crs, "transform": transform}
     with rasterio.open(
         path,
         "w",
@@ -46,7 +46,7 @@ def write_image(
         tiled=True,
         blockxsize=256,
         blockysize=256,
-        **placed,
+        **georeference,
         **profile,
     ) as raster:
         raster.write(np.moveaxis(image, 2, 0))
@@ -55,9 +55,9 @@ def write_image(
 
 @dataclass
 class DifferenceDetector:
-    """Calls *building* what became much brighter, *ground* what became much redder; reaches eight pixels around.
+    """Reports *building* where the image became much brighter and *ground* where it became much redder.
 
-    It answers pixel by pixel after a small blur, as a network would, so that the scan around it can be tested exactly.
+    It works per pixel after a small blur, so that results of a scan can be predicted exactly.
     """
 
     stride: int = 16

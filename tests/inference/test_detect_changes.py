@@ -1,4 +1,4 @@
-"""The scan: places, areas, kinds and the independence of the cut, on scenes whose truth is drawn."""
+"""Change detection on synthetic scenes: positions, areas, kinds, independence of blocks, refusals."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _scan(before: Path, after: Path, gsd: float | None = None, **changed: object
 
 
 def _changed(image: Image) -> Image:
-    """A house of 40 × 60 px, a pit of 80 × 80 px, and a speck below the minimum mapping unit."""
+    """Add a house of 40 × 60 px, a pit of 80 × 80 px, and a spot below the minimum mapping unit."""
     after = image.copy()
     after[200:240, 300:360] = WHITE
     after[500:580, 100:180] = RED
@@ -50,7 +50,7 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     return write_image(tmp_path / "before.tif", image), write_image(tmp_path / "after.tif", _changed(image))
 
 
-def test_what_changed_is_found_where_it_lies(pair: tuple[Path, Path]) -> None:
+def test_changes_are_detected_at_their_position(pair: tuple[Path, Path]) -> None:
     result = _scan(*pair)
     assert [change.kind for change in result.changes] == ["construction", "ground"]
     house = box(ORIGIN[0] + 150, ORIGIN[1] - 120, ORIGIN[0] + 180, ORIGIN[1] - 100)
@@ -60,7 +60,7 @@ def test_what_changed_is_found_where_it_lies(pair: tuple[Path, Path]) -> None:
     assert result.changes[0].area_mu == pytest.approx(result.changes[0].area_m2 * 15 / 10_000, abs=1e-4)
 
 
-def test_area_is_of_the_ellipsoid_and_lonlat_is_the_same_outline(pair: tuple[Path, Path]) -> None:
+def test_areas_are_ellipsoidal_and_lonlat_is_the_same_outline(pair: tuple[Path, Path]) -> None:
     change = _scan(*pair).changes[0]
     assert change.lonlat is not None
     area = abs(Geod(ellps="WGS84").geometry_area_perimeter(change.lonlat)[0])
@@ -70,17 +70,17 @@ def test_area_is_of_the_ellipsoid_and_lonlat_is_the_same_outline(pair: tuple[Pat
 
 
 @pytest.mark.parametrize("block", [64, 208, 352])
-def test_one_block_or_many_give_the_same_polygons(pair: tuple[Path, Path], block: int) -> None:
-    whole, cut = _scan(*pair), _scan(*pair, block_px=block)
-    assert len(whole.changes) == 2
-    for one, other in zip(whole.changes, cut.changes, strict=True):
-        assert one.polygon.equals(other.polygon)
-        assert (one.kind, one.area_m2) == (other.kind, other.area_m2)
-        assert one.score == pytest.approx(other.score, abs=1e-4)
-    assert whole.compared_area_m2 == pytest.approx(cut.compared_area_m2)
+def test_polygons_do_not_depend_on_the_division_into_blocks(pair: tuple[Path, Path], block: int) -> None:
+    single, divided = _scan(*pair), _scan(*pair, block_px=block)
+    assert len(single.changes) == 2
+    for expected, change in zip(single.changes, divided.changes, strict=True):
+        assert expected.polygon.equals(change.polygon)
+        assert (expected.kind, expected.area_m2) == (change.kind, change.area_m2)
+        assert expected.score == pytest.approx(change.score, abs=1e-4)
+    assert single.compared_area_m2 == pytest.approx(divided.compared_area_m2)
 
 
-def test_the_parts_that_a_cluster_calls_come_to_the_same(pair: tuple[Path, Path]) -> None:
+def test_separate_jobs_give_the_same_polygons(pair: tuple[Path, Path]) -> None:
     settings, detector = _settings(block_px=256), DifferenceDetector()
     with open_scene(pair[0]) as before, open_scene(pair[1]) as after:
         plan = plan_scan(before, after, detector, settings)  # type: ignore[arg-type]
@@ -92,17 +92,17 @@ def test_the_parts_that_a_cluster_calls_come_to_the_same(pair: tuple[Path, Path]
     assert [c.polygon.wkt for c in changes] == [c.polygon.wkt for c in _scan(*pair).changes]
 
 
-def test_what_disappeared_is_a_demolition(pair: tuple[Path, Path]) -> None:
+def test_a_building_that_disappeared_is_a_demolition(pair: tuple[Path, Path]) -> None:
     assert {change.kind for change in _scan(pair[1], pair[0]).changes} == {"demolition"}
 
 
-def test_numbers_run_from_north_to_south(pair: tuple[Path, Path]) -> None:
+def test_changes_are_numbered_from_north_to_south(pair: tuple[Path, Path]) -> None:
     changes = _scan(*pair).changes
     assert [change.number for change in changes] == [1, 2]
     assert changes[0].polygon.centroid.y > changes[1].polygon.centroid.y
 
 
-def test_a_copy_of_the_image_gives_no_polygon(pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_copy_of_the_image_gives_no_change(pair: tuple[Path, Path], tmp_path: Path) -> None:
     copy = tmp_path / "copy.tif"
     copy.write_bytes(pair[0].read_bytes())
     result = _scan(pair[0], copy)
@@ -110,7 +110,7 @@ def test_a_copy_of_the_image_gives_no_polygon(pair: tuple[Path, Path], tmp_path:
     assert result.compared_area_m2 == pytest.approx(700 * 900 * 0.25, rel=0.01)
 
 
-def test_ground_without_data_is_reported_and_not_called_unchanged(tmp_path: Path) -> None:
+def test_ground_without_data_is_reported_as_not_compared(tmp_path: Path) -> None:
     image = textured(600, 600)
     after = image.copy()
     after[:, :150] = 0
@@ -135,15 +135,15 @@ def test_a_small_hole_is_filled_and_a_large_one_is_kept(tmp_path: Path) -> None:
     assert result.changes[0].area_m2 == pytest.approx((200**2 - 80**2) * 0.25, rel=0.05)
 
 
-def test_a_sliver_is_no_change(tmp_path: Path) -> None:
+def test_a_sliver_is_not_a_change(tmp_path: Path) -> None:
     image = textured(700, 700)
     after = image.copy()
-    after[300:302, 50:650] = WHITE  # 1 m × 300 m = 300 m²: an edge that moved
+    after[300:302, 50:650] = WHITE  # 1 m × 300 m = 300 m²: a misregistered edge
     assert _scan(write_image(tmp_path / "a.tif", image), write_image(tmp_path / "b.tif", after)).changes == ()
 
 
-def test_two_grids_that_differ_are_laid_onto_one(tmp_path: Path) -> None:
-    """Half a metre of offset and another pixel size, as in the real pair."""
+def test_images_on_different_grids_are_compared(tmp_path: Path) -> None:
+    """An offset of half a metre and another pixel size, as in the real pair."""
     image = textured(700, 900)
     shifted = Affine(0.5005, 0, ORIGIN[0] - 0.5, 0, -0.5005, ORIGIN[1] + 0.5)
     before = write_image(tmp_path / "before.tif", textured(700, 900), transform=shifted)
@@ -177,7 +177,7 @@ def test_the_same_file_twice_is_refused(pair: tuple[Path, Path]) -> None:
         _scan(pair[0], pair[0])
 
 
-def test_places_apart_are_refused_with_both_positions(tmp_path: Path) -> None:
+def test_images_without_overlap_are_refused_with_both_positions(tmp_path: Path) -> None:
     image = textured(128, 128)
     far = Affine(0.5, 0, ORIGIN[0] + 5000, 0, -0.5, ORIGIN[1])
     paths = write_image(tmp_path / "a.tif", image), write_image(tmp_path / "b.tif", image, transform=far)
@@ -185,7 +185,7 @@ def test_places_apart_are_refused_with_both_positions(tmp_path: Path) -> None:
         _scan(*paths)
 
 
-def test_scales_too_far_apart_are_refused(tmp_path: Path) -> None:
+def test_scales_that_differ_too_much_are_refused(tmp_path: Path) -> None:
     paths = (
         write_image(tmp_path / "a.tif", textured(400, 400), resolution=0.5),
         write_image(tmp_path / "b.tif", textured(40, 40), resolution=5.0),
@@ -194,14 +194,14 @@ def test_scales_too_far_apart_are_refused(tmp_path: Path) -> None:
         _scan(*paths)
 
 
-def test_one_image_with_and_one_without_coordinates_are_refused(tmp_path: Path) -> None:
+def test_a_pair_with_only_one_georeferenced_image_is_refused(tmp_path: Path) -> None:
     image = textured(128, 128)
     paths = write_image(tmp_path / "a.tif", image), write_image(tmp_path / "b.tif", image, crs=None)
     with pytest.raises(SettingsError, match=r"b\.tif has no coordinates"):
         _scan(*paths, gsd=0.5)
 
 
-def test_another_place_is_not_called_unchanged(tmp_path: Path) -> None:
+def test_images_of_different_places_are_refused(tmp_path: Path) -> None:
     paths = (
         write_image(tmp_path / "a.tif", textured(500, 500, seed=1)),
         write_image(tmp_path / "b.tif", textured(500, 500, seed=2)),
@@ -210,8 +210,8 @@ def test_another_place_is_not_called_unchanged(tmp_path: Path) -> None:
         _scan(*paths)
 
 
-def test_the_alert_may_be_read_in_another_system(tmp_path: Path) -> None:
-    """A hand-computed point: the corner of a house in Gauss-Krüger, its longitude and latitude by hand."""
+def test_gauss_kruger_coordinates_are_converted_to_degrees(tmp_path: Path) -> None:
+    """The centre of a house in Gauss-Krüger, with longitude and latitude computed independently of pyproj."""
     image = textured(700, 900)
     after = image.copy()
     after[200:300, 300:400] = WHITE
@@ -225,13 +225,13 @@ def test_the_alert_may_be_read_in_another_system(tmp_path: Path) -> None:
     assert change.polygon.bounds == pytest.approx((489_750, 3_424_050, 489_800, 3_424_100), abs=1.0)
     assert change.lonlat is not None
     centre = change.lonlat.centroid
-    latitude, longitude = _by_hand(easting=489_775 - 500_000, northing=3_424_075)
+    latitude, longitude = _inverse_gauss_kruger(easting=489_775 - 500_000, northing=3_424_075)
     assert centre.x == pytest.approx(114 + longitude, abs=5e-6)
     assert centre.y == pytest.approx(latitude, abs=5e-6)
 
 
-def _by_hand(easting: float, northing: float) -> tuple[float, float]:
-    """Latitude, and longitude from the central meridian, near it: the meridian arc summed up, then the first terms."""
+def _inverse_gauss_kruger(easting: float, northing: float) -> tuple[float, float]:
+    """Return latitude, and longitude from the central meridian: numerical meridian arc plus first-order terms."""
     a, e2 = 6_378_137.0, 0.006694380022901
     step = 1e-7
     steps = np.arange(0, np.radians(35), step)
@@ -241,11 +241,11 @@ def _by_hand(easting: float, northing: float) -> tuple[float, float]:
     m = a * (1 - e2) / (1 - e2 * np.sin(latitude) ** 2) ** 1.5
     n = a / np.sqrt(1 - e2 * np.sin(latitude) ** 2)
     latitude += (northing - arc) / m
-    bend = np.tan(latitude) * easting**2 / (2 * m * n)
-    return float(np.degrees(latitude - bend)), float(np.degrees(easting / (n * np.cos(latitude))))
+    curvature = np.tan(latitude) * easting**2 / (2 * m * n)
+    return float(np.degrees(latitude - curvature)), float(np.degrees(easting / (n * np.cos(latitude))))
 
 
-def test_settings_are_part_of_the_answer(pair: tuple[Path, Path]) -> None:
+def test_settings_are_part_of_the_result(pair: tuple[Path, Path]) -> None:
     result = _scan(*pair)
     assert result.settings == _settings()
     assert replace(result, changes=()).settings.sha256 == _settings().sha256 != _settings(block_px=256).sha256

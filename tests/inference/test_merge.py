@@ -1,4 +1,4 @@
-"""Fragments of blocks become the changes that one block would have shown."""
+"""Merging of fragments: the changes are those of a single block."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _fragment(polygon: Polygon, output: str = "building", direction: float = 1.0
     return Fragment(output, polygon, area, area * score, area * direction, on_seam=True)
 
 
-def test_halves_of_a_house_become_one_with_no_vertex_at_the_seam() -> None:
+def test_two_halves_merge_without_a_vertex_at_the_seam() -> None:
     halves = [_fragment(box(10, 10, 20, 40), score=0.6), _fragment(box(20, 10, 50, 40), score=0.9)]
     (change,) = merge_changes(halves, GRID, 1.0, MINIMUM)
     assert change.polygon.equals(box(10, 10, 50, 40))
@@ -31,12 +31,12 @@ def test_halves_of_a_house_become_one_with_no_vertex_at_the_seam() -> None:
     assert change.score == pytest.approx((0.6 * 300 + 0.9 * 900) / 1200)
 
 
-def test_corners_that_touch_are_two_changes() -> None:
+def test_fragments_that_touch_at_a_corner_are_not_merged() -> None:
     parts = [_fragment(box(10, 10, 20, 20)), _fragment(box(20, 20, 30, 30))]
     assert len(merge_changes(parts, GRID, 1.0, MINIMUM)) == 2
 
 
-def test_building_and_ground_that_touch_are_not_joined() -> None:
+def test_building_and_ground_are_not_merged() -> None:
     parts = [_fragment(box(10, 10, 20, 20)), _fragment(box(20, 10, 30, 20), "ground")]
     assert {change.kind for change in merge_changes(parts, GRID, 1.0, MINIMUM)} == {"construction", "ground"}
 
@@ -48,13 +48,13 @@ def test_the_order_of_the_fragments_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(("direction", "kind"), [(-0.8, "demolition"), (-0.1, "construction"), (0.9, "construction")])
-def test_a_clear_sign_decides_for_demolition(direction: float, kind: str) -> None:
+def test_only_a_clearly_negative_direction_is_a_demolition(direction: float, kind: str) -> None:
     (change,) = merge_changes([_fragment(box(0, 0, 20, 20), direction=direction)], GRID, 1.0, MINIMUM)
     assert change.kind == kind
 
 
 @pytest.mark.parametrize(("side", "count"), [(7, 0), (8, 1)])
-def test_the_minimum_mapping_unit_is_kept_to(side: int, count: int) -> None:
+def test_changes_below_the_minimum_mapping_unit_are_dropped(side: int, count: int) -> None:
     assert len(merge_changes([_fragment(box(0, 0, side, side))], GRID, 1.0, MINIMUM)) == count
 
 

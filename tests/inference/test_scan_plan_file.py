@@ -1,4 +1,4 @@
-"""A scan in pieces that travel as files is the same scan."""
+"""Scan plans and block results: a scan in separate jobs equals a scan on one machine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _settings(**changed: object) -> ScanSettings:
 
 @pytest.fixture(params=["placed", "pixels"])
 def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
-    """Two dates shifted by three pixels, brighter on the second, with houses and pits across the seams of blocks."""
+    """Two dates, the later one displaced and brighter, with houses and pits across block seams."""
     image = textured(700, 900)
     after = np.clip(np.roll(image, (2, 3), (0, 1)).astype(np.float32) * 1.1, 0, 255).astype(np.uint8)
     for top, left in ((180, 190), (340, 360), (500, 700)):
@@ -45,41 +45,41 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Files:
     return write_image(files[0], image, crs=crs), write_image(files[1], after, crs=crs)
 
 
-def test_a_scan_in_pieces_from_reopened_scenes_equals_the_scan_in_one(pair: Files) -> None:
+def test_a_scan_in_jobs_with_reopened_scenes_equals_a_single_scan(pair: Files) -> None:
     settings, detector = _settings(block_px=208), DifferenceDetector()
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
-        whole = detect_changes(before, after, detector, settings)
+        single = detect_changes(before, after, detector, settings)
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
         file = write_scan_plan(plan_scan(before, after, detector, settings))
-    pieces = []
+    parts = []
     for first in (8, 0, 16, 4, 12):
         with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
             plan = read_scan_plan(file, before, after, settings)
             shape = plan.pair.grid.shape
             blocks = plan_blocks((shape[0], shape[1]), settings.block_px, detector.halo, detector.stride)
-            pieces.append(write_block_results(scan_blocks(plan, blocks[first : first + 4], detector)))
+            parts.append(write_block_results(scan_blocks(plan, blocks[first : first + 4], detector)))
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
         plan = read_scan_plan(file, before, after, settings)
-        results = [result for piece in pieces for result in read_block_results(piece)]
+        results = [result for part in parts for result in read_block_results(part)]
         changes = merge_block_results(plan, results, settings)
         facts = scene_facts(before), scene_facts(after)
-        joined = build_scan_result(plan, results, changes, *facts, settings, network_facts(detector), {})
+        merged = build_scan_result(plan, results, changes, *facts, settings, network_facts(detector), {})
 
     assert len(results) == len(blocks) > 16
-    assert len(whole.changes) >= 6
-    assert whole.alignment.residual_before_px is not None
-    assert whole.alignment.residual_before_px > 3
-    assert joined.changes == whole.changes
-    assert joined.grid == whole.grid
-    assert joined.alignment.summary() == whole.alignment.summary()
-    assert (joined.compared_area_m2, joined.not_compared_area_m2) == (
-        whole.compared_area_m2,
-        whole.not_compared_area_m2,
+    assert len(single.changes) >= 6
+    assert single.alignment.residual_before_px is not None
+    assert single.alignment.residual_before_px > 3
+    assert merged.changes == single.changes
+    assert merged.grid == single.grid
+    assert merged.alignment.summary() == single.alignment.summary()
+    assert (merged.compared_area_m2, merged.not_compared_area_m2) == (
+        single.compared_area_m2,
+        single.not_compared_area_m2,
     )
-    assert (joined.threshold, joined.runtime, joined.before) == (whole.threshold, whole.runtime, whole.before)
+    assert (merged.threshold, merged.runtime, merged.before) == (single.threshold, single.runtime, single.before)
 
 
-def test_findings_come_back_to_the_last_bit(pair: Files) -> None:
+def test_block_results_are_serialized_without_loss(pair: Files) -> None:
     settings, detector = _settings(block_px=352), DifferenceDetector()
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
         plan = plan_scan(before, after, detector, settings)
@@ -93,7 +93,7 @@ def test_findings_come_back_to_the_last_bit(pair: Files) -> None:
     assert read_block_results(write_block_results(empty)) == empty
 
 
-def test_a_damaged_file_says_so(pair: Files) -> None:
+def test_a_damaged_file_is_refused(pair: Files) -> None:
     settings = _settings()
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
         file = write_scan_plan(plan_scan(before, after, DifferenceDetector(), settings))
@@ -104,7 +104,7 @@ def test_a_damaged_file_says_so(pair: Files) -> None:
             read_scan_plan(write_block_results([]), before, after, settings)
 
 
-def test_other_scenes_than_those_it_was_prepared_from_are_refused(pair: Files, tmp_path: Path) -> None:
+def test_scenes_of_another_plan_are_refused(pair: Files, tmp_path: Path) -> None:
     settings = _settings()
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
         crs = str(after.geobox.crs) if after.georeferenced else None

@@ -1,8 +1,7 @@
-"""Registration against known warps of real images, and on the real georeferenced pair.
+"""Registration of real images: known synthetic warps, and the georeferenced pair.
 
-Run with ``-s`` to see the table of errors before and after. The warps are rendered here; the later image of a real pair
-carries the warp on top of whatever its own registration is, so its truth is that of the pair without a warp followed by
-the warp.
+Run with ``-s`` to print errors before and after registration. A warp of the later image of a real pair adds to the
+pair's own displacement; the true field is therefore the field measured without the warp, composed with the warp.
 """
 
 from __future__ import annotations
@@ -29,16 +28,16 @@ KINDS = ("shift", "rotation", "scale", "local", "all")
 
 
 def warp(kind: str, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Where each pixel of the later image lies in the earlier one, less its own place: (SIDE, SIDE, 2)."""
+    """Return a random warp: displacement (SIDE, SIDE, 2) of each pixel of the later image in the earlier one."""
     at = np.arange(SIDE) - (SIDE - 1) / 2
     y, x = np.meshgrid(at, at, indexing="ij")
     out = np.zeros((SIDE, SIDE, 2))
     if kind in ("shift", "all"):
         angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(5, 25)
         out += length * np.array([np.cos(angle), np.sin(angle)])
-    turn = np.radians(rng.uniform(1, 2) * rng.choice([-1, 1])) if kind in ("rotation", "all") else 0.0
-    grow = rng.choice([0.99, 1.01]) if kind in ("scale", "all") else 1.0
-    cos, sin = grow * np.cos(turn), grow * np.sin(turn)
+    angle = np.radians(rng.uniform(1, 2) * rng.choice([-1, 1])) if kind in ("rotation", "all") else 0.0
+    scale = rng.choice([0.99, 1.01]) if kind in ("scale", "all") else 1.0
+    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     out += np.dstack([cos * x - sin * y - x, sin * x + cos * y - y])
     if kind in ("local", "all"):
         a, b, c, d = rng.uniform(0, 2 * np.pi, 4)
@@ -72,7 +71,7 @@ def warped(rgb: NDArray[np.uint8], truth: NDArray[np.float64]) -> tuple[NDArray[
 
 @pytest.fixture(scope="module")
 def unwarped() -> dict[int, Alignment]:
-    """What was measured on the real pairs as they are, by number."""
+    """Registrations of the unwarped real pairs, by number."""
     return {}
 
 
@@ -82,45 +81,47 @@ def measure(before: Path, after: Path) -> Alignment:
 
 
 def lengths(vectors: NDArray[np.float64], valid: NDArray[np.bool_]) -> tuple[float, float]:
-    """Median and 90th percentile of the lengths at valid places."""
+    """Return the median and 90th percentile of the lengths at valid pixels."""
     size = np.linalg.norm(vectors[valid], axis=-1)
     return float(np.median(size)), float(np.percentile(size, 90))
 
 
 def report(name: str, before: list[tuple[float, float]], after: list[tuple[float, float]]) -> None:
-    was, left = np.median(before, axis=0), np.median(after, axis=0)
+    (median0, p0), (median1, p1) = np.median(before, axis=0), np.median(after, axis=0)
     print(
-        f"\n{name:24} median {was[0]:6.2f} → {left[0]:5.2f} px   p90 {was[1]:6.2f} → {left[1]:5.2f} px"
+        f"\n{name:24} median {median0:6.2f} → {median1:5.2f} px   p90 {p0:6.2f} → {p1:5.2f} px"
         f"   worst median {max(m for m, _ in after):5.2f} px   ({len(after)} images)",
         end="",
     )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_known_warps_of_an_image_are_undone_to_a_part_of_a_pixel(kind: str, real_imagery: Path, tmp_path: Path) -> None:
+def test_known_warps_of_an_image_are_corrected_to_subpixel_accuracy(
+    kind: str, real_imagery: Path, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(KINDS.index(kind))
-    was, left = [], []
+    before_correction, after_correction = [], []
     for number in IMAGES:
         rgb, truth = picture(real_imagery, "A", number), warp(kind, rng)
-        again, valid = warped(rgb, truth)
-        dull = np.clip(255 * (again / 255.0) ** 0.8 * 0.6 + 20, 0, 255).astype(np.uint8)
-        alignment = measure(write(tmp_path / "a.tif", rgb), write(tmp_path / "b.tif", dull, valid))
+        rewarped, valid = warped(rgb, truth)
+        darker = np.clip(255 * (rewarped / 255.0) ** 0.8 * 0.6 + 20, 0, 255).astype(np.uint8)
+        alignment = measure(write(tmp_path / "a.tif", rgb), write(tmp_path / "b.tif", darker, valid))
         assert alignment.usable, (number, alignment.reason)
         field = alignment.shift(slice(0, SIDE), slice(0, SIDE))
         assert field is not None
-        was.append(lengths(truth, valid))
-        left.append(lengths(field - truth, valid))
-    report(f"same date, {kind}", was, left)
-    assert np.median(left, axis=0)[0] < 0.5
-    assert max(median for median, _ in left) < 1.0
+        before_correction.append(lengths(truth, valid))
+        after_correction.append(lengths(field - truth, valid))
+    report(f"same date, {kind}", before_correction, after_correction)
+    assert np.median(after_correction, axis=0)[0] < 0.5
+    assert max(median for median, _ in after_correction) < 1.0
 
 
 @pytest.mark.parametrize("kind", ["rotation", "all"])
-def test_known_warps_of_the_later_date_are_undone_as_well_as_the_pair_itself(
+def test_known_warps_of_the_later_date_are_corrected(
     kind: str, real_imagery: Path, tmp_path: Path, unwarped: dict[int, Alignment]
 ) -> None:
     rng = np.random.default_rng(KINDS.index(kind))
-    was, left = [], []
+    before_correction, after_correction = [], []
     refused = []
     at = np.array([(x, y) for y in range(8, SIDE, 16) for x in range(8, SIDE, 16)], float)
     for number in IMAGES:
@@ -135,14 +136,14 @@ def test_known_warps_of_the_later_date_are_undone_as_well_as_the_pair_itself(
             continue
         here = truth[at[:, 1].astype(int), at[:, 0].astype(int)]
         inside = ((at + here > 1) & (at + here < SIDE - 2)).all(axis=1)
-        whole = here + pair.field.at(at + here)
-        was.append(lengths(whole, inside))
-        left.append(lengths(alignment.field.at(at) - whole, inside))
-    report(f"two dates, {kind}", was, left)
+        combined = here + pair.field.at(at + here)
+        before_correction.append(lengths(combined, inside))
+        after_correction.append(lengths(alignment.field.at(at) - combined, inside))
+    report(f"two dates, {kind}", before_correction, after_correction)
     print(f"   refused: {refused}", end="")
     assert len(refused) <= 1
-    assert np.median(left, axis=0)[0] < 1.0
-    assert max(median for median, _ in left) < 3.0
+    assert np.median(after_correction, axis=0)[0] < 1.0
+    assert max(median for median, _ in after_correction) < 3.0
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ def test_the_georeferenced_pair_is_registered_below_a_pixel(periurban: tuple[Pat
     assert alignment.residual_px <= alignment.residual_before_px
 
 
-def test_the_georeferenced_image_against_itself_does_not_move(periurban: tuple[Path, Path]) -> None:
+def test_the_georeferenced_image_against_itself_gives_the_identity(periurban: tuple[Path, Path]) -> None:
     with open_scene(periurban[0]) as before, open_scene(periurban[0]) as after:
         alignment = measure_alignment(before, after, grid_of(after), AlignSettings())
     assert alignment.usable

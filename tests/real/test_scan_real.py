@@ -1,4 +1,4 @@
-"""The scan on real images: what a person sees there is found, and what did not change is left alone."""
+"""Change detection on real images: visible changes are found, and unchanged images give no alerts."""
 
 from __future__ import annotations
 
@@ -38,16 +38,18 @@ def periurban(detector: Detector, real_imagery: Path) -> ScanResult:
     return _scan(detector, folder / "periurban_before.tif", folder / "periurban_after.tif")
 
 
-def test_the_real_pair_is_registered_to_a_pixel(periurban: ScanResult) -> None:
+def test_the_real_pair_is_registered_below_a_pixel(periurban: ScanResult) -> None:
     assert periurban.alignment.residual_px is not None
     assert periurban.alignment.residual_px < 1.0
 
 
 def test_the_missing_block_is_reported(periurban: ScanResult) -> None:
-    assert periurban.not_looked_at_m2["no data on both dates"] == pytest.approx(220_000, rel=0.1)
+    assert periurban.not_compared_area_m2["no data on both dates"] == pytest.approx(220_000, rel=0.1)
 
 
-def test_one_block_or_many_on_the_real_pair(periurban: ScanResult, detector: Detector, real_imagery: Path) -> None:
+def test_polygons_of_the_real_pair_do_not_depend_on_blocks(
+    periurban: ScanResult, detector: Detector, real_imagery: Path
+) -> None:
     folder = real_imagery / "georeferenced"
     cut = _scan(detector, folder / "periurban_before.tif", folder / "periurban_after.tif", block_px=400)
     assert len(periurban.changes) > 0
@@ -55,7 +57,7 @@ def test_one_block_or_many_on_the_real_pair(periurban: ScanResult, detector: Det
 
 
 @pytest.mark.parametrize("number", [1, 6, 11])
-def test_an_image_against_itself_moved_and_brighter_gives_no_polygon(
+def test_a_displaced_and_brighter_copy_gives_no_change(
     number: int, detector: Detector, real_imagery: Path, tmp_path: Path
 ) -> None:
     path = sorted((real_imagery / "val" / "levir" / "A").iterdir())[number]
@@ -65,7 +67,7 @@ def test_an_image_against_itself_moved_and_brighter_gives_no_polygon(
     assert _scan(detector, before, after).changes == ()
 
 
-def test_the_georeferenced_image_against_itself_moved_and_brighter_gives_no_polygon(
+def test_a_displaced_and_brighter_copy_of_the_georeferenced_image_gives_no_change(
     detector: Detector, real_imagery: Path, tmp_path: Path
 ) -> None:
     path = real_imagery / "georeferenced" / "periurban_after.tif"
@@ -77,7 +79,7 @@ def test_the_georeferenced_image_against_itself_moved_and_brighter_gives_no_poly
     assert _scan(detector, path, tmp_path / "moved.tif").changes == ()
 
 
-def test_swapped_dates_show_the_same_places(detector: Detector, real_imagery: Path, tmp_path: Path) -> None:
+def test_swapped_dates_give_the_same_area(detector: Detector, real_imagery: Path, tmp_path: Path) -> None:
     folder = real_imagery / "val" / "levir"
     name = sorted(p.stem for p in (folder / "A").iterdir())[4]
     paths = []
@@ -95,10 +97,10 @@ def test_swapped_dates_show_the_same_places(detector: Detector, real_imagery: Pa
 @pytest.mark.parametrize(
     ("folder", "question", "least"), [("val/levir", "building", 0.78), ("val/dsifn", "ground", 0.5)]
 )
-def test_the_weights_find_real_change_where_they_were_not_trained(
+def test_the_weights_reach_their_minimum_score_on_unseen_places(
     folder: str, question: str, least: float, detector: Detector, real_imagery: Path
 ) -> None:
-    """A floor below what the card says, so that damaged weights or a changed reader are noticed."""
+    """Minimum below the score of the card; detects damaged weights or a changed reader."""
     scores = measure_pairs(
         detector, LabelledPairs(real_imagery / folder, question), limit=10 if question == "building" else 48
     )
