@@ -13,10 +13,11 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
+from configs.texts import translate
 from errors import OutputError, Reason, SettingsError, TubanError
 from service.context import Context
 from web.front_end import check_packages
-from web.http_errors import NotSignedIn, Refusal
+from web.http_errors import NotSignedIn, HttpError
 from web.page import language_of, page, words
 from web.security_headers import SecurityHeaders
 
@@ -70,7 +71,7 @@ def make_app(context: Context) -> FastAPI:
         images=f"{wmts.scheme}://{wmts.netloc}" if wmts.netloc else "",
         secure=context.settings.public_url.startswith("https"),
     )
-    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(HttpError, _refused)
     app.add_exception_handler(TubanError, _failed)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _no_route)
@@ -95,7 +96,7 @@ def answer(request: Request, status: int, message: str) -> Response:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
+    assert isinstance(error, HttpError)
     if isinstance(error, NotSignedIn) and not _is_program(request) and request.method == "GET":
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         if request.headers.get("hx-request"):
@@ -107,7 +108,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _failed(request: Request, error: Exception) -> Response:
     assert isinstance(error, TubanError)
-    said = error.reason.said(language_of(request))
+    said = translate(error.reason, language_of(request))
     if isinstance(error, OutputError):
         logger.error("cannot be written", path=request.url.path, error=str(error))
         return answer(request, 503, said)

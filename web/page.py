@@ -12,12 +12,12 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from configs.texts import LANGUAGE_NAMES, LANGUAGES, catalogue, text, texts_under, translate
 from enforcement.change_types import read_change_types
 from enforcement.states import read_states
 from enforcement.units import mu
 from errors import Reason
 from web.auth.authentication import Asking, csrf_token
-from web.texts import LANGUAGE_NAMES, LANGUAGES, catalogue, text, texts_under
 
 LANGUAGE_COOKIE = "tuban_language"
 
@@ -61,7 +61,7 @@ def named(table: Mapping[str, Any], key: str, language: str) -> str:
 def words(request: Request, message: str) -> str:
     """A message of the catalogue, a reason in the language of who asks, or the words themselves."""
     if isinstance(message, Reason):
-        return message.said(language_of(request))
+        return translate(message, language_of(request))
     return text(message, language_of(request)) if message in catalogue() else message
 
 
@@ -78,7 +78,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     states, types = read_states(), read_change_types()
 
     def said(words: str, told: Mapping[str, Any] | None = None) -> str:
-        return (words if isinstance(words, Reason) else Reason.of(words, told)).said(language)
+        return translate(words if isinstance(words, Reason) else Reason.of(words, told), language)
 
     def moment(at: dt.datetime | None) -> str:
         return "–" if at is None else f"{at.astimezone(zone):%Y-%m-%d %H:%M}"

@@ -117,7 +117,7 @@ def test_who_signed_is_told_and_that_no_key_was_named(tmp_path: Path) -> None:
 def test_it_holds_what_it_promises() -> None:
     files = unzipped(made())
     assert sorted(files) == [
-        "after.png", "before.png", "alert.geojson", "log.json", "manifest.json", "manifest.sig", "public_key.pem",
+        "after.png", "alert.geojson", "before.png", "log.json", "manifest.json", "manifest.sig", "public_key.pem",
         "sheet_en.pdf", "sheet_zh.pdf",
     ]  # fmt: skip
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(files["before.png"]))), PIXELS)

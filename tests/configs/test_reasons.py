@@ -13,8 +13,8 @@ from typing import get_args
 
 import pytest
 
+from configs.texts import reason_texts, translate
 from errors import ImageError, Reason
-from errors.reason import chinese_reasons
 from imagery.cameras.camera import FaultCode
 from imagery.files.formats import detect_format
 
@@ -47,7 +47,7 @@ def _fields(text: str) -> set[str]:
 
 
 def test_every_code_has_a_text_whose_values_are_given_where_it_arises() -> None:
-    texts, seen = chinese_reasons(), set()
+    texts, seen = reason_texts(), set()
     for code, names in _given():
         assert code in texts, code
         given = names if code not in ("plan.close", "plan.old") else {"least", "oldest"}  # filled in later
@@ -65,10 +65,10 @@ def test_every_code_has_a_text_whose_values_are_given_where_it_arises() -> None:
 def test_a_refused_file_is_refused_in_chinese_too(head: bytes) -> None:
     with pytest.raises(ImageError) as refused:
         detect_format(head, "村.tif")
-    said = refused.value.reason.said("zh")
+    said = translate(refused.value.reason, "zh")
     assert said.startswith("村.tif 是")
     assert said.endswith("。")
-    assert refused.value.reason.said("en") == str(refused.value)
+    assert translate(refused.value.reason, "en") == str(refused.value)
 
 
 def test_what_was_stored_or_came_from_another_process_says_the_same() -> None:
@@ -76,19 +76,22 @@ def test_what_was_stored_or_came_from_another_process_says_the_same() -> None:
     error = ImageError("a.tif in b.zip is not unpacked: it is encrypted.", "zip.member", name="a.tif", fault=inner)
     stored = json.loads(json.dumps(error.reason.told()))
     again = Reason.of(str(error), stored)
-    assert again.said("zh") == "a.tif 未解压：文件已加密，请不设密码重新打包。"
+    assert translate(again, "zh") == "a.tif 未解压：文件已加密，请不设密码重新打包。"
     assert again.told() == error.reason.told() == pickle.loads(pickle.dumps(error)).reason.told()
 
 
 def test_several_reasons_are_said_one_after_the_other_and_unknown_ones_as_they_are() -> None:
     both = Reason.all([Reason("the day it was taken is not known", "remark.no_date"), "something new"])
     assert both == "the day it was taken is not known; something new"
-    assert Reason.of(both, both.told()).said("zh") == "拍摄日期不详；something new"
-    assert Reason.of("of another version", {"code": "file.truncated", "name": "x"}).said("zh") == "of another version"
-    assert Reason.all([]).said("zh") == ""
+    assert translate(Reason.of(both, both.told()), "zh") == "拍摄日期不详；something new"
+    assert (
+        translate(Reason.of("of another version", {"code": "file.truncated", "name": "x"}), "zh")
+        == "of another version"
+    )
+    assert translate(Reason.all([]), "zh") == ""
 
 
 def test_reasons_stored_under_the_former_noun_are_still_said_in_chinese() -> None:
     stored = {"code": "lead.again", "lead": "330106W2026110001", "share": 0.8}
     now = Reason("the same", "alert.again", alert="330106W2026110001", share=0.8)
-    assert Reason.of("the same", stored).said("zh") == now.said("zh") != "the same"
+    assert translate(Reason.of("the same", stored), "zh") == translate(now, "zh") != "the same"
