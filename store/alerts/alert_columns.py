@@ -1,7 +1,7 @@
 """In-memory columns of all alerts as of the latest revision, for counting and sorting without a query.
 
 Every page shows the number of alerts of each state, the number left to review and an alert's position in the list; a
-zoomed-out map draws all alerts as clusters. Milliseconds of processor time for a county of 100,000 alerts, measured with
+zoomed-out map draws all alerts as clusters. Milliseconds of processor time for a county of 100,000 alerts, by
 ``python -m benchmarks.counting`` on a busy machine (columns / SQL / SQL with two dedicated covering indexes):
 
 =========================  ==================  ==================
@@ -54,24 +54,24 @@ Mask = NDArray[np.bool_]
 
 
 class Categories:
-    """Categories that a column holds, each as a number that it keeps."""
+    """The distinct strings of a column, each with a permanent integer code."""
 
     def __init__(self) -> None:
-        """None yet."""
-        self.all: list[str] = []
-        self._numbers: dict[str, int] = {}
+        """Start without any category."""
+        self.names: list[str] = []
+        self._codes: dict[str, int] = {}
 
-    def number(self, word: str) -> int:
-        """That of a word, which is added."""
-        known = self._numbers.get(word)
-        if known is None:
-            known = self._numbers[word] = len(self.all)
-            self.all.append(word)
-        return known
+    def code(self, name: str) -> int:
+        """Return the code of a category, adding it if it is new."""
+        code = self._codes.get(name)
+        if code is None:
+            code = self._codes[name] = len(self.names)
+            self.names.append(name)
+        return code
 
-    def such(self, wanted: Callable[[str], bool]) -> Mask:
-        """For the number of each word whether it is wanted."""
-        return np.fromiter(map(wanted, list(self.all)), np.bool_)
+    def matching(self, predicate: Callable[[str], bool]) -> Mask:
+        """Return, for each code, whether its category satisfies ``predicate``."""
+        return np.fromiter(map(predicate, list(self.names)), np.bool_)
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Search alerts and images by filter, page by page."""
+"""Filtered and paginated search for alerts and images."""

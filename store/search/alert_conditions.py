@@ -1,7 +1,7 @@
-"""The filters of alerts, declared once as comparisons: for SQL and for columns in memory.
+"""Alert filters as comparisons of columns, declared once for SQL and for in-memory columns.
 
-:meth:`store.search.alert_filter.AlertFilter.conditions` makes SQL of them; :mod:`store.search.alert_counts` evaluates the same ones on
-NumPy columns. A new filter is one entry of :data:`FILTERS`.
+:meth:`store.search.alert_filter.AlertFilter.conditions` turns them into SQL; :mod:`store.search.alert_counts` evaluates
+the same comparisons on NumPy columns. A new filter is one entry of :data:`FILTERS`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Operator = Literal["begins_with", "contains", "one_of", "equals", "at_least", "a
 
 @dataclass(frozen=True)
 class Comparison:
-    """One column compared with a value. An empty column (NULL) never matches.
+    """Comparison of one column with a value. NULL never matches.
 
     Attributes:
         column: name of a column of :class:`store.schema.tables.AlertRow`.
-        operator: ``begins_with`` and ``contains`` are of words, ``one_of`` takes a collection of them.
-        value: of the column's type; moments are aware.
+        operator: ``begins_with`` and ``contains`` apply to strings, ``one_of`` takes a collection.
+        value: of the column's type; times are timezone-aware.
     """
 
     column: str
@@ -39,13 +39,12 @@ class Comparison:
     value: Any
 
     def sql(self) -> ColumnElement[bool]:
-        """Return it as a condition on :class:`store.schema.tables.AlertRow`."""
+        """Return the comparison as a condition on :class:`store.schema.tables.AlertRow`."""
         return _SQL[self.operator](getattr(AlertRow, self.column), self.value)
 
 
 Comparisons = tuple[Comparison, ...]
-"""All of them have to match."""
-
+"""Comparisons joined by AND."""
 
 _SQL: dict[Operator, Callable[[InstrumentedAttribute[Any], Any], ColumnElement[bool]]] = {
     "begins_with": starts_with,
@@ -59,12 +58,12 @@ _SQL: dict[Operator, Callable[[InstrumentedAttribute[Any], Any], ColumnElement[b
 
 
 def under_code(code: str) -> Comparisons:
-    """Alerts whose answering area has a code that begins with ``code``."""
+    """Return the comparisons for alerts whose responsible area has a code that begins with ``code``."""
     return (Comparison("grid_code", "begins_with", code),)
 
 
 def touching(box: Box) -> Comparisons:
-    """Alerts whose bounds touch a box."""
+    """Return the comparisons for alerts whose bounds touch a box."""
     west, south, east, north = box
     return (
         Comparison("west", "at_most", east),
@@ -105,6 +104,6 @@ FILTERS: Mapping[str, Callable[[Any, dt.tzinfo], Comparisons]] = {
     "assignee": _one("assignee", "equals"),
     "over_cap": _one("over_cap", "equals"),
     "bbox": lambda box, _: touching(box),
-    "text": lambda text, _: (Comparison("number", "contains", text.upper()),),  # numbers have capitals only
+    "text": lambda text, _: (Comparison("number", "contains", text.upper()),),  # alert numbers are upper case
 }
-"""Attribute of :class:`store.search.alert_filter.AlertFilter` → its comparisons, by its value and the zone of its days."""
+"""Attribute of :class:`store.search.alert_filter.AlertFilter` → comparisons, from its value and the local time zone."""

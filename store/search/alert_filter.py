@@ -1,4 +1,4 @@
-"""Which alerts are asked for: what the filter of the pages, and the parameters of the API, can say."""
+"""The alert filter of the pages and of the API, and its URL parameters."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from store.schema.tables import AlertRow
 from store.search.alert_conditions import FILTERS, Comparisons, touching
 from store.search.alert_conditions import Box as Box
 
-_SMALL = 0.25  # degrees
+_SMALL_BOX = 0.25  # degrees
 Sort = Literal["gravest", "newest", "largest", "overdue"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 
 ZONE = ZoneInfo("Asia/Shanghai")
-"""Where days are told when nothing else is said, as in ``configs/service.yaml``."""
+"""Default time zone of local days, as in ``configs/service.yaml``."""
 
 
 @dataclass(frozen=True)
 class AlertFilter:
-    """Alerts that are asked for, and their order. What is left at its default asks for nothing.
+    """Conditions on alerts, and their order. An attribute at its default sets no condition.
 
     Attributes:
-        place: how the code of the answering area begins.
+        place: prefix of the administrative code of the responsible area.
         kinds, types, states: any of these.
         min_score: 0…1.
-        min_area_m2, max_area_m2: both included.
-        since, until: days of the latest image, both included.
-        created_since, created_until: local days on which the alert was made, both included.
-        overdue_on: due before this day, and not at its end.
-        sources_at_least: seen by so many different sources.
-        assignee: login of the person who has it.
-        over_cap: whether it exceeds the share of its week.
-        bbox: touched by the alert's bounds.
-        text: found anywhere in the number, capitals or not.
-        sort: ``gravest`` first (farmland, then by score), ``newest``, ``largest``, ``overdue`` longest.
-        zone: in which ``created_…`` are told; not among the parameters.
+        min_area_m2, max_area_m2: inclusive range, m².
+        since, until: inclusive range of the day of the latest image.
+        created_since, created_until: inclusive range of the local day on which the alert was created.
+        overdue_on: due before this day and still open.
+        sources_at_least: minimum number of different sources that observed it.
+        assignee: login of the user to whom it is assigned.
+        over_cap: whether it exceeds the weekly quota.
+        bbox: box that the alert's bounds touch.
+        text: substring of the number, case-insensitive.
+        sort: ``gravest`` (farmland first, then by score), ``newest``, ``largest`` or ``overdue`` (longest first).
+        zone: time zone of ``created_…``; not a URL parameter.
     """
 
     place: str = ""
@@ -71,19 +71,19 @@ class AlertFilter:
 
     @classmethod
     def from_query(cls, query: Mapping[str, str | Sequence[str]], zone: dt.tzinfo = ZONE) -> AlertFilter:
-        """Read parameters of a URL, called like the attributes; lists are parted by commas or given several times.
+        """Parse URL parameters, named like the attributes; lists are comma-separated or repeated parameters.
 
-        An empty value is none. Names that are not in :data:`PARAMETERS` are left to the caller.
+        Empty values are ignored, and so are names that are not in :data:`PARAMETERS`.
 
         Raises:
-            SettingsError: a value cannot be used; names the parameter, what was found and what was expected.
+            SettingsError: a value is invalid; names the parameter, what was found and what was expected.
         """
         given: dict[str, Any] = {}
-        for name, read in _READERS.items():
+        for name, parse in _PARSERS.items():
             text = _text_of(query, name)
             if text:
                 try:
-                    given[name] = read(text)
+                    given[name] = parse(text)
                 except ValueError as error:
                     raise SettingsError(
                         f"{name} is {text[:80]!r}; expected {error}.", "filter.value", name=name, value=text[:80]
@@ -99,25 +99,25 @@ class AlertFilter:
         return cls(**given, zone=zone)
 
     def to_query(self) -> dict[str, str]:
-        """The parameters that :meth:`from_query` reads; without those that ask for nothing."""
-        told = {}
+        """Return the URL parameters that :meth:`from_query` parses; attributes at their default are left out."""
+        parameters = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name in _READERS and value != field.default:
-                told[field.name] = _format_value(value)
-        return told
+            if field.name in _PARSERS and value != field.default:
+                parameters[field.name] = _format_value(value)
+        return parameters
 
     def comparisons(self, exclude: Collection[str] = ()) -> dict[str, Comparisons]:
-        """Return what each attribute asks for, without those in ``exclude`` and those at their default."""
+        """Return the comparisons of each attribute, without those in ``exclude`` and those at their default."""
         given = {name: getattr(self, name) for name in FILTERS if name not in exclude}
-        return {name: FILTERS[name](value, self.zone) for name, value in given.items() if _asks(value)}
+        return {name: FILTERS[name](value, self.zone) for name, value in given.items() if _is_set(value)}
 
     def conditions(self, session: Session, exclude: Collection[str] = ()) -> list[ColumnElement[bool]]:
         """Return :meth:`comparisons` as conditions on :class:`store.schema.tables.AlertRow`."""
-        made = {name: _all_of(comparisons) for name, comparisons in self.comparisons(exclude).items()}
-        if "bbox" in made and self.bbox is not None:
-            made["bbox"] = touches(session, self.bbox)  # the same alerts, found by an index
-        return list(made.values())
+        conditions = {name: _all_of(comparisons) for name, comparisons in self.comparisons(exclude).items()}
+        if "bbox" in conditions and self.bbox is not None:
+            conditions["bbox"] = touches(session, self.bbox)  # the same alerts, found by a spatial index
+        return list(conditions.values())
 
 
 def _all_of(comparisons: Comparisons) -> ColumnElement[bool]:
@@ -125,24 +125,24 @@ def _all_of(comparisons: Comparisons) -> ColumnElement[bool]:
 
 
 def touches(session: Session, bbox: Box) -> ColumnElement[bool]:
-    """Condition: the bounds of the alert touch ``bbox``.
+    """Return the condition that the bounds of the alert touch ``bbox``.
 
-    A small box is found by PostGIS' index over outlines. For a large one the columns of an index are read, which hold
-    all that a map from afar needs; outlines are not among them.
+    On PostgreSQL, a small box uses the spatial index of the outlines. A large one uses an ordinary index that covers
+    the columns of a zoomed-out map, which needs no outlines.
     """
     west, south, east, north = bbox
     within = _all_of(touching(bbox))
-    if session.get_bind().dialect.name != "postgresql" or max(east - west, north - south) > _SMALL:
+    if session.get_bind().dialect.name != "postgresql" or max(east - west, north - south) > _SMALL_BOX:
         return within
     return and_(AlertRow.__table__.c.outline.op("&&")(func.ST_MakeEnvelope(west, south, east, north, SRID)), within)
 
 
-def _asks(value: Any) -> bool:
+def _is_set(value: Any) -> bool:
     return value is not None and value not in ("", ())
 
 
 def _text_of(query: Mapping[str, str | Sequence[str]], name: str) -> str:
-    several = getattr(query, "getlist", None)  # of a web framework's parameters, which show only the last one
+    several = getattr(query, "getlist", None)  # multi-dict of the web framework: get() returns the last value only
     value = several(name) if several is not None else query.get(name, "")
     return value.strip() if isinstance(value, str) else ",".join(one.strip() for one in value if one.strip())
 
@@ -167,7 +167,7 @@ def _any_of(known: Callable[[], Collection[str]]) -> Callable[[str], tuple[str, 
     def read(text: str) -> tuple[str, ...]:
         names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
         if not names or not set(names) <= set(known()):
-            raise ValueError(f"one or more of {', '.join(known())}, parted by commas")
+            raise ValueError(f"one or more of {', '.join(known())}, separated by commas")
         return names
 
     return read
@@ -188,23 +188,23 @@ def _number(least: float, most: float = math.inf) -> Callable[[str], float]:
     return read
 
 
-def _whole(text: str) -> int:
+def _positive_int(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1 and len(text) < 9):
         raise ValueError("a whole number from 1")
     return int(text)
 
 
 def parse_day(text: str) -> dt.date:
-    """Read a day like ``2026-11-20``.
+    """Parse a day like ``2026-11-20``.
 
     Raises:
-        ValueError: it is none that a database takes; says what was expected.
+        ValueError: invalid, or outside the range of the databases; the message says what was expected.
     """
     try:
         day = dt.date.fromisoformat(text)
     except ValueError:
         raise ValueError("a day like 2026-11-20") from None
-    if not 1900 <= day.year <= 2200:  # a database cannot take every day that Python has
+    if not 1900 <= day.year <= 2200:  # databases do not accept every day that Python does
         raise ValueError("a day between 1900 and 2200, like 2026-11-20")
     return day
 
@@ -217,10 +217,10 @@ def _yes_or_no(text: str) -> bool:
 
 
 def parse_bbox(text: str) -> Box:
-    """Read ``west,south,east,north`` in degrees.
+    """Parse ``west,south,east,north`` in degrees.
 
     Raises:
-        ValueError: it is none; says what was expected.
+        ValueError: invalid; the message says what was expected.
     """
     expected = "west,south,east,north in degrees, west before east and south before north"
     try:
@@ -232,10 +232,10 @@ def parse_bbox(text: str) -> Box:
     return west, south, east, north
 
 
-def _short(length: int) -> Callable[[str], str]:
+def _text(length: int) -> Callable[[str], str]:
     def read(text: str) -> str:
         if len(text) > length or not text.isprintable():
-            raise ValueError(f"at most {length} letters")
+            raise ValueError(f"at most {length} characters")
         return text
 
     return read
@@ -248,7 +248,7 @@ def _sort(text: str) -> Sort:
     raise ValueError(f"one of {', '.join(SORTS)}")
 
 
-_READERS: dict[str, Callable[[str], Any]] = {
+_PARSERS: dict[str, Callable[[str], Any]] = {
     "place": _code,
     "kinds": _any_of(lambda: KINDS),
     "types": _any_of(lambda: read_change_types().types),
@@ -261,13 +261,13 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "created_since": parse_day,
     "created_until": parse_day,
     "overdue_on": parse_day,
-    "sources_at_least": _whole,
-    "assignee": _short(100),
+    "sources_at_least": _positive_int,
+    "assignee": _text(100),
     "over_cap": _yes_or_no,
     "bbox": parse_bbox,
-    "text": _short(40),
+    "text": _text(40),
     "sort": _sort,
 }
 
-PARAMETERS = tuple(_READERS)
-"""Names of the parameters of a URL."""
+PARAMETERS = tuple(_PARSERS)
+"""Names of the URL parameters."""

@@ -1,4 +1,4 @@
-"""Alerts on a map: from afar as clusters, near by as points and outlines."""
+"""Alerts on a map: clusters and points, and outlines at close zoom levels."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ from store.search.alert_filter import AlertFilter, Box, touches
 from store.search.alert_order import from_start
 
 CELLS_IN_TILE = 8
-"""A cluster for each 64 pixels of a vector map's tile of 512."""
+"""Cluster cells along one side of a 512-pixel map tile: one per 64 pixels."""
 
-
-_MOST_CELLS = 100_000  # numbered one by one, empty ones included: beyond that, sorting the others takes less time
+_MAX_DENSE_CELLS = 100_000  # above this, numbering only the occupied cells by sorting is faster
 
 
 @dataclass(frozen=True)
 class MapCluster:
-    """Several alerts that lie close together as the map is seen.
+    """Several alerts in one cell of the map.
 
     Attributes:
-        lon, lat: mean of their middles.
-        count: how many, more than one.
-        kind, state: of the gravest.
-        legal_weight: of the gravest.
+        lon, lat: mean of their centres.
+        count: number of alerts, at least 2.
+        kind, state: of the most severe alert.
+        legal_weight: of the most severe alert.
     """
 
     lon: float
@@ -46,7 +45,7 @@ class MapCluster:
 
 @dataclass(frozen=True)
 class MapPoint:
-    """One alert: its middle and what a list shows first."""
+    """One alert, drawn at the centre of its bounds."""
 
     lon: float
     lat: float
@@ -59,7 +58,7 @@ class MapPoint:
 
 @dataclass(frozen=True)
 class AlertOutline:
-    """One alert with its outline: longitude, latitude."""
+    """One alert with its outline in longitude and latitude."""
 
     number: str
     kind: str
@@ -78,54 +77,56 @@ def alerts_on_map(
     filter: AlertFilter,  # noqa: A002  (the word of the field)
     bbox: Box,
     zoom: float,
-    most: int = 1000,
+    max_cells: int = 1000,
 ) -> list[MapCluster | MapPoint]:
-    """Return what is drawn in ``bbox``, the largest clusters first.
+    """Cluster the alerts in ``bbox`` by cell, largest clusters first.
 
     Args:
-        session: reads.
-        viewer: who asks.
-        filter: which alerts.
-        bbox: of the map; west, south, east, north in degrees.
-        zoom: of the map, 0 the whole world in one tile.
-        most: there are about so many cells at most; a larger map gets larger cells, so that no alert is left out.
+        session: a read transaction.
+        viewer: the current user.
+        filter: conditions.
+        bbox: extent of the map; west, south, east, north in degrees.
+        zoom: zoom level of the map; at 0 the whole world is one tile.
+        max_cells: approximate maximum number of cells; a larger map gets larger cells, so that no alert is left out.
     """
     alerts = all_alerts(session)
-    shown = np.flatnonzero(visible_mask(alerts, viewer) & comparison_mask(alerts, touching(bbox)) & filter_mask(alerts, filter))
+    shown = np.flatnonzero(
+        visible_mask(alerts, viewer) & comparison_mask(alerts, touching(bbox)) & filter_mask(alerts, filter)
+    )
     if not len(shown):
         return []
     west, south, east, north = bbox
-    smallest = math.sqrt((east - west) * (north - south) / most)
+    smallest = math.sqrt((east - west) * (north - south) / max_cells)
     size = max(360 / 2 ** min(zoom, 30) / CELLS_IN_TILE, smallest)
     lon, lat = (alerts.west[shown] + alerts.east[shown]) / 2, (alerts.south[shown] + alerts.north[shown]) / 2
-    # cells hang on the world, not on the map's corner: they stay where they are when the map is moved
-    of_cell = _numbered(np.floor(lon / size).astype(np.int64), np.floor(lat / size).astype(np.int64))
+    # the grid of cells is fixed to the world, so that clusters do not jump when the map is moved
+    of_cell = _number_cells(np.floor(lon / size).astype(np.int64), np.floor(lat / size).astype(np.int64))
     count, lons, lats = np.bincount(of_cell), np.bincount(of_cell, lon), np.bincount(of_cell, lat)
     weight = alerts.score[shown] + 2 * alerts.legal_weight[shown]  # a score is at most 1
-    heaviest = np.zeros(len(count))
-    np.maximum.at(heaviest, of_cell, weight)
+    max_weight = np.zeros(len(count))
+    np.maximum.at(max_weight, of_cell, weight)
     gravest = np.zeros(len(count), np.int64)
-    candidates = np.flatnonzero(weight == heaviest[of_cell])
+    candidates = np.flatnonzero(weight == max_weight[of_cell])
     gravest[of_cell[candidates]] = shown[candidates]
-    told = []
+    symbols = []
     for cell in np.flatnonzero(count):
-        middle = float(lons[cell] / count[cell]), float(lats[cell] / count[cell])
-        told.append(_mark(alerts, int(gravest[cell]), *middle, int(count[cell])))
-    return sorted(told, key=lambda one: (-one.count, -one.legal_weight, one.lon, one.lat))
+        centre = float(lons[cell] / count[cell]), float(lats[cell] / count[cell])
+        symbols.append(_symbol(alerts, int(gravest[cell]), *centre, int(count[cell])))
+    return sorted(symbols, key=lambda symbol: (-symbol.count, -symbol.legal_weight, symbol.lon, symbol.lat))
 
 
-def _numbered(column: IntColumn, row: IntColumn) -> IntColumn:
-    """A number for each cell, small enough to count by."""
+def _number_cells(column: IntColumn, row: IntColumn) -> IntColumn:
+    """Number the cells consecutively enough for :func:`numpy.bincount`; one number per alert."""
     column, row = column - column.min(), row - row.min()
     rows = int(row.max()) + 1
-    if int(column.max()) * rows < _MOST_CELLS:
+    if int(column.max()) * rows < _MAX_DENSE_CELLS:
         return column * rows + row
     of_cell: IntColumn = np.unique(column * rows + row, return_inverse=True)[1]
     return of_cell
 
 
-def _mark(alerts: AlertColumns, gravest: int, lon: float, lat: float, count: int) -> MapCluster | MapPoint:
-    kind, state = (alerts.words[name].all[getattr(alerts, name)[gravest]] for name in ("kind", "state"))
+def _symbol(alerts: AlertColumns, gravest: int, lon: float, lat: float, count: int) -> MapCluster | MapPoint:
+    kind, state = (alerts.categories[name].names[getattr(alerts, name)[gravest]] for name in ("kind", "state"))
     weight = int(alerts.legal_weight[gravest])
     if count == 1:
         return MapPoint(lon, lat, alerts.number[gravest], kind, state, weight)
@@ -139,14 +140,14 @@ def alert_outlines(
     bbox: Box,
     limit: int = 500,
 ) -> list[AlertOutline]:
-    """Alerts that touch ``bbox`` (west, south, east, north in degrees), with outlines, in the filter's order.
+    """List the alerts that touch ``bbox``, with outlines, in the filter's order.
 
     Args:
-        session: reads.
-        viewer: who asks.
-        filter: which alerts.
-        bbox: of the map.
-        limit: not more than so many.
+        session: a read transaction.
+        viewer: the current user.
+        filter: conditions and order.
+        bbox: extent of the map; west, south, east, north in degrees.
+        limit: maximum number of alerts.
     """
     query = (
         select(

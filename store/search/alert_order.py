@@ -1,7 +1,7 @@
-"""The orders in which alerts are listed, and a place in such an order, from which the list goes on.
+"""Sort orders of alert lists, and keyset pagination in them.
 
-A list is read from where it was left (a keyset), not by counting rows from its beginning: its thousandth page takes no
-longer than its first, and alerts that came meanwhile shift nothing.
+A page starts after the position where the previous one ended (a keyset), not at a row count: the thousandth page takes
+no longer than the first, and alerts added meanwhile shift nothing.
 """
 
 from __future__ import annotations
@@ -24,104 +24,107 @@ from store.search.alert_filter import Sort
 
 @dataclass(frozen=True)
 class SortKey:
-    """One column of an order.
+    """One column of a sort order.
 
     Attributes:
         column: of :class:`store.schema.tables.AlertRow`.
-        kind: of its values.
-        down: whether the largest comes first.
-        nullable: whether it may be empty; empty ones come last. Only of an ascending one.
+        kind: Python type of its values.
+        descending: whether the largest value comes first.
+        nullable: whether values may be NULL, which sort last. Only for ascending columns.
     """
 
     column: InstrumentedAttribute[Any]
     kind: type
-    down: bool = False
+    descending: bool = False
     nullable: bool = False
 
     def ordered(self, backwards: bool) -> ColumnElement[Any]:
-        """For ORDER BY."""
+        """Return the ORDER BY term."""
         if self.nullable:
             return self.column.desc().nulls_first() if backwards else self.column.asc().nulls_last()
-        return self.column.desc() if self.down != backwards else self.column.asc()
+        return self.column.desc() if self.descending != backwards else self.column.asc()
 
     def equal(self, value: Any) -> ColumnElement[bool]:
-        """Condition: as ``value``."""
+        """Return the condition that the column equals ``value``."""
         return self.column.is_(None) if value is None else self.column == value
 
-    def beyond(self, value: Any, backwards: bool) -> Iterator[ColumnElement[bool]]:
-        """Conditions for what comes after ``value`` (before it, backwards), nearest first."""
-        if value is None:  # of the nullable ones, empty is the end
+    def after(self, value: Any, backwards: bool) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions of the rows after ``value`` (before it if ``backwards``), nearest first."""
+        if value is None:  # NULL sorts last: nothing comes after it
             if backwards:
                 yield self.column.is_not(None)
             return
-        yield self.column < value if self.down != backwards else self.column > value
+        yield self.column < value if self.descending != backwards else self.column > value
         if self.nullable and not backwards:
             yield self.column.is_(None)
 
 
-_GRAVEST = (SortKey(AlertRow.legal_weight, int, down=True), SortKey(AlertRow.score, float, down=True), SortKey(AlertRow.id, int))
+_GRAVEST = (
+    SortKey(AlertRow.legal_weight, int, descending=True),
+    SortKey(AlertRow.score, float, descending=True),
+    SortKey(AlertRow.id, int),
+)
 
 ORDERS: dict[Sort, tuple[SortKey, ...]] = {
     "gravest": _GRAVEST,
-    "newest": (SortKey(AlertRow.created_at, dt.datetime, down=True), SortKey(AlertRow.id, int, down=True)),
-    "largest": (SortKey(AlertRow.area_m2, float, down=True), SortKey(AlertRow.id, int)),
+    "newest": (SortKey(AlertRow.created_at, dt.datetime, descending=True), SortKey(AlertRow.id, int, descending=True)),
+    "largest": (SortKey(AlertRow.area_m2, float, descending=True), SortKey(AlertRow.id, int)),
     "overdue": (SortKey(AlertRow.due_on, dt.date, nullable=True), *_GRAVEST),
 }
 
 
 @dataclass(frozen=True)
 class IndexRange:
-    """A part of a list that is one range of an index: its condition, and what it is ordered by."""
+    """A part of a list that is one range of an index: its condition and its ORDER BY terms."""
 
     condition: ColumnElement[bool]
     order: Sequence[ColumnElement[Any]]
 
 
 def from_start(sort: Sort) -> IndexRange:
-    """The list from its beginning."""
+    """Return the whole list, from its beginning."""
     return IndexRange(true(), [key.ordered(False) for key in ORDERS[sort]])
 
 
-def after_position(sort: Sort, place: Sequence[Any], backwards: bool = False) -> Iterator[IndexRange]:
-    """What comes after a place, nearest first, none overlapping: together they are the rest of the list.
+def after_position(sort: Sort, position: Sequence[Any], backwards: bool = False) -> Iterator[IndexRange]:
+    """Yield the disjoint index ranges that make up the list after a position, nearest first.
 
-    All in one condition with OR would be found by reading the list from its beginning.
+    A single condition joined by OR would make the database scan the list from its beginning.
 
     Args:
         sort: the order.
-        place: values of its columns.
-        backwards: what comes before, instead, read towards the beginning.
+        position: values of the order's columns.
+        backwards: yield the list before the position instead, read towards the beginning.
     """
     keys = ORDERS[sort]
     for depth in reversed(range(len(keys))):
-        same = [key.equal(value) for key, value in zip(keys[:depth], place[:depth], strict=True)]
-        # what is the same in all rows is not sorted by: "is empty" would hide the index that has the order
+        same = [key.equal(value) for key, value in zip(keys[:depth], position[:depth], strict=True)]
+        # columns equal in all rows are left out of ORDER BY: sorting by "IS NULL" would keep the index from being used
         order = [key.ordered(backwards) for key in keys[depth:]]
-        for condition in keys[depth].beyond(place[depth], backwards):
+        for condition in keys[depth].after(position[depth], backwards):
             yield IndexRange(and_(*same, condition), order)
 
 
-def encode_cursor(sort: Sort, place: Sequence[Any]) -> str:
-    """A place in a list as a short opaque text."""
-    told = [value.isoformat() if isinstance(value, dt.date) else value for value in place]
-    return base64.urlsafe_b64encode(json.dumps([sort, *told]).encode()).decode().rstrip("=")
+def encode_cursor(sort: Sort, position: Sequence[Any]) -> str:
+    """Encode a position in a list as a short opaque string."""
+    values = [value.isoformat() if isinstance(value, dt.date) else value for value in position]
+    return base64.urlsafe_b64encode(json.dumps([sort, *values]).encode()).decode().rstrip("=")
 
 
 def decode_cursor(sort: Sort, cursor: str) -> list[Any]:
-    """Read :func:`encode_cursor`.
+    """Decode a cursor of :func:`encode_cursor`.
 
     Raises:
-        SettingsError: it is none, or of another order.
+        SettingsError: the cursor is invalid or belongs to another order.
     """
     try:
-        found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-        name, *values = found
+        name, *values = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         if name != sort:
             raise ValueError(name)
         return [_value(key, value) for key, value in zip(ORDERS[sort], values, strict=True)]
     except (ValueError, TypeError, RecursionError, binascii.Error):
         raise SettingsError(
-            f"after is {cursor[:80]!r}, no place in a list sorted by {sort}; expected what the page before gave."
+            f"after is {cursor[:80]!r}, not a cursor of a list sorted by {sort}; expected the one of the previous page."
         ) from None
 
 

@@ -1,6 +1,6 @@
-"""Alerts found by a filter: page by page, counted, and one after the other. Outlines are not loaded.
+"""Search for alerts by a filter: pages, counts and neighbours. Outlines are not loaded.
 
-What a person may not see is not there: every question takes the viewer, and adds the condition on their code.
+Every query takes the viewer and is restricted to the alerts that the viewer may see.
 """
 
 from __future__ import annotations
@@ -81,14 +81,14 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class AlertListItem:
-    """An alert as a list shows it. Called as the columns of :class:`store.schema.tables.AlertRow`, besides:
+    """An alert as a row of a list, with the columns of :class:`store.schema.tables.AlertRow` and:
 
     Attributes:
-        grid_name: of the smallest area that answers for it; "" where none is known.
-        overlaps: kinds of the layers that it overlaps; of those that were looked at and are not there nothing.
-        evidence: pictures: name → key of the object.
-        centre: of its bounds; longitude, latitude.
-        locked_by: login of who has it open now; "" nobody.
+        grid_name: name of the smallest responsible area; "" if unknown.
+        overlaps: kinds of the layers that it overlaps; layers that were checked without an overlap are left out.
+        evidence: pictures: name → object key.
+        centre: centre of its bounds; longitude, latitude.
+        locked_by: login of the user who has it open; "": not open.
     """
 
     id: int
@@ -128,21 +128,21 @@ class AlertListItem:
 
 @dataclass(frozen=True)
 class AlertPage:
-    """Part of a list; ``after`` is where the next page begins, None on the last one."""
+    """One page of a list. ``after`` is the cursor of the next page; None on the last page."""
 
     rows: tuple[AlertListItem, ...]
     after: str | None
 
 
 class Facets(NamedTuple):
-    """How many alerts there are of each state and each kind; names without any are left out."""
+    """Number of alerts of each state and each kind; those without alerts are left out."""
 
     states: dict[str, int]
     kinds: dict[str, int]
 
 
 class Neighbours(NamedTuple):
-    """Numbers of the alerts before and after one, None at the ends; its place from 1, None: no such alert."""
+    """Numbers of the alerts before and after one (None at the ends) and its position from 1 (None: no such alert)."""
 
     previous: str | None
     next: str | None
@@ -161,15 +161,15 @@ def search_alerts(
     """Return a page of alerts in the filter's order.
 
     Args:
-        session: reads.
-        viewer: who asks.
-        filter: which, and their order.
-        limit: rows of a page.
-        after: :attr:`AlertPage.after` of the page before; None or "": from the beginning.
-        now: at which locks are looked at; None: this moment.
+        session: a read transaction.
+        viewer: the current user.
+        filter: conditions and order.
+        limit: maximum number of rows.
+        after: :attr:`AlertPage.after` of the previous page; None or "": start at the beginning.
+        now: time at which locks are evaluated; None: the current time.
 
     Raises:
-        SettingsError: ``after`` is not of a list in this order.
+        SettingsError: ``after`` is not a cursor of a list in this order.
     """
     where = [visible_to(AlertRow.grid_code, viewer), *filter.conditions(session)]
     found: list[Any] = []
@@ -180,22 +180,22 @@ def search_alerts(
             break
     rows = _rows(session, found[:limit], now or dt.datetime.now(dt.UTC))
     last = found[limit - 1] if len(found) > limit else None
-    place = [getattr(last, key.column.key) for key in ORDERS[filter.sort]] if last is not None else []
-    return AlertPage(rows, encode_cursor(filter.sort, place) if last is not None else None)
+    position = [getattr(last, key.column.key) for key in ORDERS[filter.sort]] if last is not None else []
+    return AlertPage(rows, encode_cursor(filter.sort, position) if last is not None else None)
 
 
-def count_alerts(session: Session, viewer: Viewer, filter: AlertFilter, most: int = 10_000) -> int:  # noqa: A002
-    """How many there are; ``most``: so many or more, as counting on would take long and tell nobody anything."""
+def count_alerts(session: Session, viewer: Viewer, filter: AlertFilter, limit: int = 10_000) -> int:  # noqa: A002
+    """Count the alerts that match a filter, at most ``limit``."""
     alerts = all_alerts(session)
-    return min(most, int(np.count_nonzero(visible_mask(alerts, viewer) & filter_mask(alerts, filter))))
+    return min(limit, int(np.count_nonzero(visible_mask(alerts, viewer) & filter_mask(alerts, filter))))
 
 
 def facets(session: Session, viewer: Viewer, filter: AlertFilter) -> Facets:  # noqa: A002
-    """How many alerts there are of each state, whatever states the filter asks for, and likewise of each kind."""
+    """Count the alerts of each state, ignoring the filter's states, and of each kind, ignoring its kinds."""
     alerts = all_alerts(session)
     found = visible_mask(alerts, viewer) & filter_mask(alerts, filter, exclude=("states", "kinds"))
-    all_states, all_kinds = alerts.words["state"].all, alerts.words["kind"].all
-    # one number for each pair of state and kind
+    all_states, all_kinds = alerts.categories["state"].names, alerts.categories["kind"].names
+    # one bin for each pair of state and kind
     counted = np.bincount(alerts.state[found] * len(all_kinds) + alerts.kind[found])
     states: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
@@ -209,35 +209,35 @@ def facets(session: Session, viewer: Viewer, filter: AlertFilter) -> Facets:  # 
 
 
 def neighbours(session: Session, viewer: Viewer, filter: AlertFilter, number: str) -> Neighbours:  # noqa: A002
-    """The alerts before and after one in the filter's order.
+    """Find the alerts before and after one in the filter's order.
 
-    The alert itself may be one that the filter does not ask for, or no longer: it has just been judged.
+    The alert itself need not match the filter: it may just have been judged.
     """
     own = session.scalar(select(AlertRow.id).where(AlertRow.number == number, visible_to(AlertRow.grid_code, viewer)))
     alerts = all_alerts(session)
-    place = np.flatnonzero(alerts.id == own) if own is not None else np.empty(0, np.int64)
-    if not place.size:
+    index = np.flatnonzero(alerts.id == own) if own is not None else np.empty(0, np.int64)
+    if not index.size:
         return Neighbours(None, None, None)
     among = visible_mask(alerts, viewer) & filter_mask(alerts, filter)
-    before, after, so_many = find_neighbours(order_columns(alerts, filter.sort), int(place[0]), among)
+    before, after, preceding = find_neighbours(order_columns(alerts, filter.sort), int(index[0]), among)
     ends = [None if one is None else str(alerts.number[one]) for one in (before, after)]
-    return Neighbours(ends[0], ends[1], so_many + 1)
+    return Neighbours(ends[0], ends[1], preceding + 1)
 
 
 def find_list_item(session: Session, viewer: Viewer, number: str, now: dt.datetime) -> AlertListItem | None:
-    """One alert as a list shows it; None: there is none, or it is not theirs."""
+    """Return one alert as a row of a list; None: it does not exist, or the viewer may not see it."""
     own = select(*_FIELDS).where(AlertRow.number == number, visible_to(AlertRow.grid_code, viewer))
     return next(iter(_rows(session, session.execute(own).all(), now)), None)
 
 
 def alert_by_number(session: Session, viewer: Viewer, number: str) -> AlertRow | None:
-    """The alert, with its outline; None: there is none, or it is not theirs."""
+    """Return an alert with its outline; None: it does not exist, or the viewer may not see it."""
     alert = session.scalar(select(AlertRow).where(AlertRow.number == number))
     return alert if alert is not None and may_see(viewer, alert.grid_code) else None
 
 
 def _rows(session: Session, found: Sequence[Any], now: dt.datetime) -> tuple[AlertListItem, ...]:
-    # names and locks for the page alone: joined, they would be looked up for all alerts that the order passes by
+    # queried for this page only: joined, they would be looked up for every row that the scan passes
     names = area_names(session, {row.grid_code for row in found})
     locks = lock_holders(session, [row.id for row in found], now)
     rows = []

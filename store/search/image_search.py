@@ -1,4 +1,4 @@
-"""Scenes, scans and nights as a person may see them, page by page, the newest first."""
+"""Paginated lists of the scenes, scans and nights that a user may see, newest first."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, defer
 
 from store.access.rights import Viewer, may_see, starts_with, visible_to
-from store.schema.tables import Night, Scan, SceneRow, Uncompared
+from store.schema.tables import Night, Scan, SceneRow, UncomparedGround
 from store.search.alert_filter import Box
 
 MAX_ID = 2**63
-"""From here on no database has a row; asked for one, some fail."""
+"""Upper bound of row ids. Some databases fail on larger values instead of finding nothing."""
 
 
 @dataclass(frozen=True)
 class SceneFilter:
-    """Scenes that are asked for. What is left at its default asks for nothing.
+    """Conditions on scenes. An attribute at its default sets no condition.
 
     Attributes:
-        place: how the code begins under which they came in.
-        source: drone, satellite, camera.
-        since, until: days of acquisition, both included; with either, undated scenes are left out.
-        bbox: touched by the scene's bounds; west, south, east, north in degrees.
+        place: prefix of the administrative code of the scene.
+        source: drone, satellite or camera.
+        since, until: inclusive range of the acquisition day; either one leaves out undated scenes.
+        bbox: box that the scene's bounds touch; west, south, east, north in degrees.
     """
 
     place: str = ""
@@ -36,18 +36,23 @@ class SceneFilter:
     bbox: Box | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """As conditions on :class:`store.schema.tables.SceneRow`."""
-        made: list[ColumnElement[bool]] = [starts_with(SceneRow.area_code, self.place)]
+        """Return the conditions on :class:`store.schema.tables.SceneRow`."""
+        conditions: list[ColumnElement[bool]] = [starts_with(SceneRow.area_code, self.place)]
         if self.source:
-            made.append(SceneRow.source == self.source)
+            conditions.append(SceneRow.source == self.source)
         if self.since is not None:
-            made.append(SceneRow.date >= self.since)
+            conditions.append(SceneRow.date >= self.since)
         if self.until is not None:
-            made.append(SceneRow.date <= self.until)
+            conditions.append(SceneRow.date <= self.until)
         if self.bbox is not None:
             west, south, east, north = self.bbox
-            made += [SceneRow.west <= east, SceneRow.east >= west, SceneRow.south <= north, SceneRow.north >= south]
-        return made
+            conditions += [
+                SceneRow.west <= east,
+                SceneRow.east >= west,
+                SceneRow.south <= north,
+                SceneRow.north >= south,
+            ]
+        return conditions
 
 
 def search_scenes(
@@ -59,38 +64,38 @@ def search_scenes(
     before_id: int | None = None,
     outlines: bool = False,
 ) -> tuple[list[SceneRow], int | None]:
-    """Return a page of scenes, the newest first, and where the next one begins (None: this was the last).
+    """Return a page of scenes, newest first, and the ``before_id`` of the next page (None: last page).
 
     Args:
-        session: reads.
-        viewer: who asks.
-        filter: which scenes.
-        limit: rows of a page.
-        before_id: what the page before gave.
-        outlines: whether footprints are read.
+        session: a read transaction.
+        viewer: the current user.
+        filter: conditions.
+        limit: maximum number of rows.
+        before_id: as returned with the previous page.
+        outlines: whether footprints are loaded.
     """
     query = select(SceneRow).where(visible_to(SceneRow.area_code, viewer), *filter.conditions())
     if before_id is not None:
         query = query.where(SceneRow.id < before_id)
     if not outlines:
         query = query.options(defer(SceneRow.outline))
-    return _cut(list(session.scalars(query.order_by(SceneRow.id.desc()).limit(limit + 1))), limit)
+    return _page(list(session.scalars(query.order_by(SceneRow.id.desc()).limit(limit + 1))), limit)
 
 
 def count_scenes(session: Session, viewer: Viewer, filter: SceneFilter) -> int:  # noqa: A002
-    """How many scenes there are."""
+    """Count the scenes that match a filter."""
     where = [visible_to(SceneRow.area_code, viewer), *filter.conditions()]
     return session.scalar(select(func.count()).select_from(SceneRow).where(*where)) or 0
 
 
 def visible_scene(session: Session, viewer: Viewer, scene_id: int) -> SceneRow | None:
-    """The scene, with its footprint; None: there is none, or it is not theirs."""
+    """Return a scene with its footprint; None: it does not exist, or the viewer may not see it."""
     scene = session.get(SceneRow, scene_id) if 0 < scene_id < MAX_ID else None
     return scene if scene is not None and may_see(viewer, scene.area_code) else None
 
 
 class Extent(NamedTuple):
-    """Bounds in degrees and days; None where there is nothing."""
+    """Bounding box in degrees and range of days; None where there are no data."""
 
     bbox: Box | None
     first: dt.date | None
@@ -98,7 +103,7 @@ class Extent(NamedTuple):
 
 
 def extent_of_scenes(session: Session, viewer: Viewer) -> Extent:
-    """What the viewer's scenes cover."""
+    """Return the extent of the viewer's scenes in space and time."""
     columns = (
         func.min(SceneRow.west),
         func.min(SceneRow.south),
@@ -122,16 +127,16 @@ def search_scans(
     limit: int,
     before_id: int | None = None,
 ) -> tuple[list[Scan], int | None]:
-    """Return a page of scans, the newest first, and where the next one begins (None: this was the last).
+    """Return a page of scans, newest first, and the ``before_id`` of the next page (None: last page).
 
     Args:
-        session: reads.
-        viewer: who asks.
-        place: how the code begins that they were done for.
-        state: of :attr:`store.schema.tables.Scan.state`; "": any.
-        night_id: that planned them; None: any or none.
-        limit: rows of a page.
-        before_id: what the page before gave.
+        session: a read transaction.
+        viewer: the current user.
+        place: prefix of the scan's administrative code.
+        state: one of :attr:`store.schema.tables.Scan.state`; "": any.
+        night_id: the night that planned the scans; None: any or none.
+        limit: maximum number of rows.
+        before_id: as returned with the previous page.
     """
     query = select(Scan).where(visible_to(Scan.area_code, viewer), starts_with(Scan.area_code, place))
     if state:
@@ -140,18 +145,18 @@ def search_scans(
         query = query.where(Scan.night_id == night_id)
     if before_id is not None:
         query = query.where(Scan.id < before_id)
-    return _cut(list(session.scalars(query.order_by(Scan.id.desc()).limit(limit + 1))), limit)
+    return _page(list(session.scalars(query.order_by(Scan.id.desc()).limit(limit + 1))), limit)
 
 
 @dataclass(frozen=True)
 class NightTotals:
-    """A night, and what it came to on the viewer's ground.
+    """A night with its totals in the viewer's area.
 
     Attributes:
-        night: its row; its own summary is of all ground.
-        scans: their number by state.
-        changes: found by them.
-        uncompared_m2: new ground that could not be compared.
+        night: its row; the row's summary covers all areas.
+        scans: number of scans by state.
+        changes: number of changes that they found.
+        uncompared_m2: new ground that could not be compared, m².
     """
 
     night: Night
@@ -163,7 +168,7 @@ class NightTotals:
 def search_nights(
     session: Session, viewer: Viewer, *, limit: int, before: dt.date | None = None
 ) -> tuple[list[NightTotals], dt.date | None]:
-    """Return a page of nights, the newest first, and the day before which the next one begins (None: the last)."""
+    """Return a page of nights, newest first, and the ``before`` of the next page (None: last page)."""
     query = select(Night).order_by(Night.day.desc()).limit(limit + 1)
     nights = list(session.scalars(query.where(Night.day < before) if before is not None else query))
     shown, more = nights[:limit], len(nights) > limit
@@ -178,14 +183,14 @@ def search_nights(
         states, found = counted[night_id or 0]
         counted[night_id or 0] = ({**states, state: number}, found + int(changes))
     ground = (
-        select(Uncompared.night_id, func.sum(Uncompared.area_m2))
-        .where(Uncompared.night_id.in_(ids), visible_to(Uncompared.area_code, viewer))
-        .group_by(Uncompared.night_id)
+        select(UncomparedGround.night_id, func.sum(UncomparedGround.area_m2))
+        .where(UncomparedGround.night_id.in_(ids), visible_to(UncomparedGround.area_code, viewer))
+        .group_by(UncomparedGround.night_id)
     )
     missed = {night_id: float(area) for night_id, area in session.execute(ground)}
     seen = [NightTotals(night, *counted[night.id], missed.get(night.id, 0.0)) for night in shown]
     return seen, shown[-1].day if more else None
 
 
-def _cut(rows: Sequence[Any], limit: int) -> tuple[list[Any], int | None]:
+def _page(rows: Sequence[Any], limit: int) -> tuple[list[Any], int | None]:
     return list(rows[:limit]), rows[limit - 1].id if len(rows) > limit else None

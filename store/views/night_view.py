@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session, aliased
 
 from errors import Reason
 from store.access.rights import Viewer, visible_to
-from store.scans.nights import last_nights, summary_of, summary_of_part
-from store.schema.tables import Night, Scan, SceneRow, Uncompared
+from store.scans.nights import recent_nights, night_summary, partial_night_summary
+from store.schema.tables import Night, Scan, SceneRow, UncomparedGround
 
 
 class NightView(NamedTuple):
-    """A night with its summary, as :func:`store.scans.nights.summary_of` tells it, of the viewer's own ground."""
+    """A night with its summary, as :func:`store.scans.nights.night_summary` tells it, of the viewer's own ground."""
 
     night: Night
     summary: dict[str, Any]
@@ -42,7 +42,7 @@ class NightScan(NamedTuple):
 
 def visible_nights(session: Session, viewer: Viewer, limit: int) -> list[NightView]:
     """The last nights, the newest first, each with what it came to under the viewer's code."""
-    nights = last_nights(session, limit)
+    nights = recent_nights(session, limit)
     return [NightView(night, _summary(session, viewer, night)) for night in nights]
 
 
@@ -55,10 +55,10 @@ def visible_night(session: Session, viewer: Viewer, day: dt.date) -> NightView |
 def night_gaps(session: Session, viewer: Viewer, night_id: int, limit: int) -> list[NightGap]:
     """Ground of theirs that a night could not compare, the largest first."""
     query = (
-        select(Uncompared, SceneRow.name, SceneRow.date)
-        .join(SceneRow, SceneRow.id == Uncompared.scene_id)
-        .where(Uncompared.night_id == night_id, visible_to(Uncompared.area_code, viewer))
-        .order_by(Uncompared.area_m2.desc(), Uncompared.id)
+        select(UncomparedGround, SceneRow.name, SceneRow.date)
+        .join(SceneRow, SceneRow.id == UncomparedGround.scene_id)
+        .where(UncomparedGround.night_id == night_id, visible_to(UncomparedGround.area_code, viewer))
+        .order_by(UncomparedGround.area_m2.desc(), UncomparedGround.id)
         .limit(limit)
     )
     return [
@@ -90,5 +90,5 @@ def night_scans(session: Session, viewer: Viewer, night_id: int, limit: int) -> 
 
 def _summary(session: Session, viewer: Viewer, night: Night) -> dict[str, Any]:
     if not viewer.code:
-        return summary_of(session, night)
-    return summary_of_part(session, night, visible_to(Scan.area_code, viewer), visible_to(Uncompared.area_code, viewer))
+        return night_summary(session, night)
+    return partial_night_summary(session, night, visible_to(Scan.area_code, viewer), visible_to(UncomparedGround.area_code, viewer))

@@ -14,7 +14,7 @@ from store.alerts.audit import AuditStatistics, last_audit
 from store.cameras.cameras import all_cameras
 from store.cameras.captures import last_captures
 from store.jobs.processes import processes
-from store.jobs.queue import QueueFigures, queue_figures
+from store.jobs.queue import QueueStatistics, queue_statistics
 from store.schema.tables import AlertRow, BatchFile, Delivery, Job, Night, Scan
 
 RATE_HOURS = 24
@@ -111,7 +111,7 @@ class ServiceStatistics:
         audit: the last one of all alerts' logs.
     """
 
-    queues: tuple[QueueFigures, ...]
+    queues: tuple[QueueStatistics, ...]
     jobs: dict[tuple[str, str], int]
     scans: dict[str, int]
     lately: ScanStatistics
@@ -133,7 +133,7 @@ def read_statistics(session: Session, now: dt.datetime, alive_seconds: float = A
         alive_seconds: a process that was not seen for so long is not counted.
     """
     return ServiceStatistics(
-        queues=tuple(queue_figures(session, now)),
+        queues=tuple(queue_statistics(session, now)),
         jobs={
             (kind, state): count
             for kind, state, count in session.execute(

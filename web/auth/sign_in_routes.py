@@ -15,17 +15,17 @@ from store.access.users import (
     clear_failed_sign_ins,
     end_session,
     end_sessions,
+    find_invitation,
     has_administrator,
-    invitation,
     record_failed_sign_in,
+    sign_in_delay,
     user_by_login,
-    wait_seconds,
 )
 from store.schema.user_tables import User as UserRow
-from web.auth.audit_log import note
-from web.auth.authentication import Asking, Service, address_of, asking, cookie_name, same_origin
-from web.auth.passwords import LEAST_LETTERS, hash_password, is_password
-from web.http_errors import Forbidden, Invalid, NotFound
+from web.auth.audit_log import log_action
+from web.auth.authentication import Identity, Service, address_of, authenticate, cookie_name, same_origin
+from web.auth.passwords import MIN_PASSWORD_LENGTH, hash_password, is_password
+from web.http_errors import Forbidden, InvalidInput, NotFound
 from web.page import LANGUAGE_COOKIE, page
 
 router = APIRouter(include_in_schema=False)
@@ -43,13 +43,13 @@ def inside(address: str) -> str:
     return address if inside and address.isprintable() else "/alerts"
 
 
-def begin_for(request: Request, context: Service, person: UserRow, to: str) -> Response:
+def start_session(request: Request, context: Service, person: UserRow, to: str) -> Response:
     """Sign the browser in as that person, and alert it to a page of ours."""
     with context.database.write() as session:
         row = session.get_one(UserRow, person.id)
         secret = begin_session(session, row, context.clock(), context.settings.web.session_hours)
         clear_failed_sign_ins(session, f"login:{row.login.lower()}")
-        note(request, session, row, "signed_in")
+        log_action(request, session, row, "signed_in")
     answer = RedirectResponse(inside(to), 303)
     answer.set_cookie(
         cookie_name(context),
@@ -107,7 +107,7 @@ def sign_in(
     with context.database.read() as session:
         now = context.clock()
         waits = [
-            wait_seconds(session, subject, now, free)
+            sign_in_delay(session, subject, now, free)
             for subject, free in zip(subjects, (FREE_BY_LOGIN, FREE_BY_ADDRESS), strict=True)
         ]
         person = user_by_login(session, login)
@@ -118,16 +118,16 @@ def sign_in(
         with context.database.write() as session:
             record_failed_sign_in(session, subjects, context.clock())
         return _sign_in_page(request, context, next, "sign_in.wrong", 401)
-    return begin_for(request, context, person, next)
+    return start_session(request, context, person, next)
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, context: Service, asked: Annotated[Asking, Depends(asking)]) -> Response:
+def sign_out(request: Request, context: Service, asked: Annotated[Identity, Depends(authenticate)]) -> Response:
     """End the browser's session."""
     with context.database.write() as session:
         end_session(session, asked.secret)
         who = asked.viewer
-        note(request, session, who, "signed_out")
+        log_action(request, session, who, "signed_out")
     answer = Response(headers={"hx-redirect": "/sign-in"})
     answer.delete_cookie(cookie_name(context), path="/", secure=context.settings.web.secure_cookies, httponly=True)
     return answer
@@ -137,7 +137,7 @@ def sign_out(request: Request, context: Service, asked: Annotated[Asking, Depend
 def welcome_page(request: Request, context: Service, secret: str) -> Response:
     """The page by which a password is set."""
     with context.database.read() as session:
-        found = invitation(session, secret, context.clock())
+        found = find_invitation(session, secret, context.clock())
         if found is None:
             key = "welcome.invalid" if has_administrator(session) else "welcome.first_invalid"
             raise NotFound(key)
@@ -158,14 +158,14 @@ def welcome(
     """Set a password, once; without a person the first administrator is made with it."""
     if not same_origin(request):
         raise Forbidden("error.csrf")
-    if len(password) < LEAST_LETTERS:
-        raise Invalid("welcome.short")
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise InvalidInput("welcome.short")
     if password != again:
-        raise Invalid("welcome.differ")
+        raise InvalidInput("welcome.differ")
     kept = hash_password(password)
     with context.database.write() as session:
         now = context.clock()
-        found = invitation(session, secret, now, take=True)
+        found = find_invitation(session, secret, now, consume=True)
         if found is None:
             raise NotFound("welcome.invalid")
         if found.person_id is None:
@@ -176,15 +176,15 @@ def welcome(
             person = session.get_one(UserRow, found.person_id)
             person.password_hash = kept
             end_sessions(session, person.id)
-        note(request, session, person, "set_password")
-    return begin_for(request, context, person, "/alerts")
+        log_action(request, session, person, "set_password")
+    return start_session(request, context, person, "/alerts")
 
 
 @router.post("/language/{language}")
 def choose_language(request: Request, context: Service, language: str) -> Response:
     """Change the language of the pages; of a person who is signed in also for other browsers."""
     if language not in LANGUAGES or not same_origin(request):
-        raise Invalid(f"{language} is no language; expected {', '.join(LANGUAGES)}.")
+        raise InvalidInput(f"{language} is no language; expected {', '.join(LANGUAGES)}.")
     answer = Response(headers={"hx-refresh": "true"})
     answer.set_cookie(
         LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="lax", secure=context.settings.web.secure_cookies

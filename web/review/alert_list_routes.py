@@ -14,10 +14,10 @@ from enforcement.states import read_states
 from errors import TubanError
 from store.access.users import users_under
 from store.areas.areas import list_areas
-from store.review.bulk_review import MOST_AT_ONCE
+from store.review.bulk_review import MAX_BULK_ALERTS
 from store.review.decisions import day_statistics, reject_many, undo_many
 from store.search.alert_search import facets, search_alerts
-from web.auth.audit_log import note
+from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.page import language_of, page
 from web.review.alert_rows import Bundle, asked_for, cards, default_filter, groups_of_states, place_choices, tell_filter
@@ -35,7 +35,7 @@ class Rejection(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    numbers: Annotated[list[Annotated[str, Field(max_length=40)]], Field(min_length=1, max_length=MOST_AT_ONCE)]
+    numbers: Annotated[list[Annotated[str, Field(max_length=40)]], Field(min_length=1, max_length=MAX_BULK_ALERTS)]
     reason: Annotated[str, Field(max_length=20)]
     words: Annotated[str, Field(max_length=1800)] = ""
 
@@ -121,7 +121,7 @@ def reject(request: Request, context: Service, viewer: CurrentUser, said: Reject
     try:
         with context.database.write() as session:
             done = reject_many(session, viewer, said.numbers, reason, now, context.settings)
-            note(
+            log_action(
                 request,
                 session,
                 viewer,
@@ -140,7 +140,7 @@ def take_back(request: Request, context: Service, viewer: CurrentUser, said: Tak
     try:
         with context.database.write() as session:
             done = undo_many(session, viewer, said.token, now, context.settings)
-            note(
+            log_action(
                 request, session, viewer, "took_back_several", detail={"numbers": list(done.done), "token": said.token}
             )
     except TubanError as error:

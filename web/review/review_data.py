@@ -17,7 +17,7 @@ from enforcement.units import mu
 from errors import Reason
 from service.context import Context
 from store.access.rights import Viewer
-from store.alerts.transitions import WHY, steps_of
+from store.alerts.transitions import REASON_KEY, steps_of
 from store.areas.areas import area_names
 from store.cameras.sightings import CameraSight, camera_sights
 from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
@@ -199,7 +199,7 @@ class AlertDetail:
         return steps[-1].who == self.viewer.login and self.now - steps[-1].at <= UNDO_WITHIN
 
     def _why(self, step: Transition) -> str:
-        told = step.evidence.get(WHY)
+        told = step.evidence.get(REASON_KEY)
         return translate(Reason.of(step.why, told), self.language) if told else in_language(step.why, self.language)
 
     def _steps(self, states: StateTable, alert: AlertRow) -> list[dict[str, Any]]:

@@ -271,7 +271,7 @@ def test_a_list_reads_no_outlines(mixed: Database, statements: list[str]) -> Non
 def test_counting_ends_at_the_most(mixed: Database) -> None:
     with mixed.read() as session:
         assert count_alerts(session, ALL, AlertFilter()) == 6
-        assert count_alerts(session, ALL, AlertFilter(), most=4) == 4
+        assert count_alerts(session, ALL, AlertFilter(), limit=4) == 4
 
 
 def test_facets_tell_what_another_choice_would_bring(mixed: Database) -> None:
@@ -335,7 +335,7 @@ def test_clusters_do_not_jump_when_the_map_is_moved(database: Database) -> None:
 def test_a_map_of_everything_at_a_close_zoom_leaves_no_alert_out(database: Database) -> None:
     add(database, *(alert(f"G{n:02d}", at=(110 + n % 7, 25 + n // 7)) for n in range(49)))
     with database.read() as session:
-        drawn = alerts_on_map(session, ALL, AlertFilter(), (109, 24, 118, 33), 18, most=9)
+        drawn = alerts_on_map(session, ALL, AlertFilter(), (109, 24, 118, 33), 18, max_cells=9)
     assert sum(one.count for one in drawn) == 49
     assert len(drawn) <= 16  # cells of a ninth of the map, and those that its border cuts
 

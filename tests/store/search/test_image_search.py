@@ -12,7 +12,7 @@ from store.alerts.transitions import append_transition, log_of
 from store.review.reviewed_scans import reviewed_scans
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
-from store.schema.tables import AlertRow, Night, Observation, Uncompared
+from store.schema.tables import AlertRow, Night, Observation, UncomparedGround
 from store.search.alert_search import find_list_item
 from store.search.image_search import (
     SceneFilter,
@@ -41,7 +41,7 @@ def settle(session: Session) -> dict[str, int]:
         after = add_scene(session, None, outline, area_code=code)
         scan = add_scan(session, before, after, state="done", night_id=1, changes=2)
         session.add(
-            Uncompared(night_id=1, scene_id=after.id, area_code=code, area_m2=10.0, reason="x", **bounds_of(outline))
+            UncomparedGround(night_id=1, scene_id=after.id, area_code=code, area_m2=10.0, reason="x", **bounds_of(outline))
         )
         place = bounds_of(ground(east + 10, 10, east + 50, 50))
         common = {"kind": "construction", "score": 0.5, "area_m2": 1600.0, "created_at": NOW}
