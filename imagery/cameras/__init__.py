@@ -1,1 +1,1 @@
-"""Fixed cameras: streams, captures, their quality, and where on the ground a pixel lies."""
+"""Fixed cameras: streams, captures, quality checks, and calibration from pixels to the ground."""

@@ -92,15 +92,6 @@ class Preset:
     frame_size: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Camera:
-    """A fixed camera with its views."""
-
-    name: str
-    stream: Stream
-    presets: tuple[Preset, ...] = ()
-
-
 FaultCode = Literal["dark", "overexposed", "blurred", "fogged", "blocked", "frozen", "moved", "size"]
 
 

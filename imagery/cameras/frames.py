@@ -12,7 +12,7 @@ from errors import CameraError, ImageError
 from imagery.cameras.camera import Frame
 from imagery.files.formats import HEAD_BYTES, JPEG, PNG, WEBP, detect_format
 from imagery.files.header_limits import check_header_limits, read_raster_layout
-from imagery.files.limits import Limits
+from imagery.limits import Limits
 
 _STRIP_ROWS = 64
 

@@ -26,7 +26,7 @@ _TIMESTAMP = re.compile(r"^(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)")
 _DATE_TEXT = re.compile(r"^(\d{4})[:-](\d\d)[:-](\d\d)")
 
 # EXIF tag numbers
-_MAKE, _MODEL, _SOFTWARE_DATE = 271, 272, 306
+_MODEL, _SOFTWARE_DATE = 272, 306
 _EXIF, _GPS = 0x8769, 0x8825
 _TAKEN, _FOCAL, _FOCAL_35 = 36867, 37386, 41989
 _SERIAL = 42033

@@ -117,7 +117,7 @@ def is_photo(file: SafeFile, file_format: Format) -> bool:
 
 def read_photo(
     file: SafeFile,
-    declared: RasterLayout,
+    layout: RasterLayout,
     settings: DroneSettings,
     *,
     today: dt.date,
@@ -128,7 +128,7 @@ def read_photo(
 
     Args:
         file: a JPEG file; its name is the display name, folders included.
-        declared: its size.
+        layout: its size in pixels.
         settings: of ``configs/drone.yaml``.
         today: later dates are rejected.
         default_date: acquisition date to use where neither the satellites nor the clock give a plausible one.
@@ -138,7 +138,7 @@ def read_photo(
         ImageError: no position, no focal length, oblique, a panorama, or taken on the ground.
     """
     tags, name = read_tags(file), file.name
-    _refuse_panorama(tags, declared, settings, name)
+    _reject_panorama(tags, layout, settings, name)
     if tags.latitude is None or tags.longitude is None:
         why = tags.position_fault or Reason("it holds no position", "photo.none_told")
         raise ImageError(
@@ -183,7 +183,7 @@ def read_photo(
         pitch_deg=pitch,
         roll_deg=roll,
         noise=_with_rtk_accuracy(tags, noise),
-        lens=_lens(tags, declared, settings, name),
+        lens=_lens(tags, layout, settings, name),
         taken=tags.taken,
         date=date,
         date_source=date_source,
@@ -192,17 +192,17 @@ def read_photo(
     )
 
 
-def _refuse_panorama(tags: Tags, declared: RasterLayout, settings: DroneSettings, name: str) -> None:
-    aspect = max(declared.width, declared.height) / min(declared.width, declared.height)
+def _reject_panorama(tags: Tags, layout: RasterLayout, settings: DroneSettings, name: str) -> None:
+    aspect = max(layout.width, layout.height) / min(layout.width, layout.height)
     if tags.panorama or aspect > settings.max_aspect:
-        kind = "a vertical panorama" if declared.height > declared.width else "a panorama"
+        kind = "a vertical panorama" if layout.height > layout.width else "a panorama"
         raise ImageError(
-            f"{name} is {kind} ({declared.width} × {declared.height} pixels), stitched from several views, without a "
+            f"{name} is {kind} ({layout.width} × {layout.height} pixels), stitched from several views, without a "
             "single camera geometry. Pass the single photos, taken straight down.",
             "photo.panorama",
             name=name,
-            width=declared.width,
-            height=declared.height,
+            width=layout.width,
+            height=layout.height,
         )
 
 
@@ -225,9 +225,9 @@ def _with_rtk_accuracy(tags: Tags, noise: Noise) -> Noise:
     return noise.model_copy(update={"position_m": max(_RTK_MIN_SIGMA_M, *known)}) if known else noise
 
 
-def _lens(tags: Tags, declared: RasterLayout, settings: DroneSettings, name: str) -> Lens:
+def _lens(tags: Tags, layout: RasterLayout, settings: DroneSettings, name: str) -> Lens:
     """Focal length by DJI's calibration, the table of cameras, or the 35 mm equivalent, in this order."""
-    width, height, noise = declared.width, declared.height, settings.sensors.focal
+    width, height, noise = layout.width, layout.height, settings.sensors.focal
     calibrated = _dewarp_data(tags.dji.get("DewarpData", ""))
     if calibrated is not None:
         focal, centre_x, centre_y, distortion = calibrated

@@ -11,8 +11,8 @@ from imagery.drone.photo import Photo, is_photo, read_photo
 from imagery.drone.photo_pixels import decode_photo
 from imagery.drone.settings import DroneSettings
 from imagery.files.inspection import inspect_file
-from imagery.files.limits import Limits
 from imagery.files.safe_file import check_regular_file
+from imagery.limits import Limits
 
 _REDUCTION = 8  # reads the complete file at little computational cost
 
@@ -42,7 +42,7 @@ def check_photo(
         ImageError: it is not a photo, or cannot be oriented; says what was found, what was expected and what to do.
     """
     file = replace(check_regular_file(path), name=name)
-    file_format, declared = inspect_file(file, limits)
+    file_format, layout = inspect_file(file, limits)
     if not is_photo(file, file_format):
         raise ImageError(
             f"{name} is {file_format.name} without the tags of a camera, which are needed to place drone photos. "
@@ -50,7 +50,7 @@ def check_photo(
             "photo.no_tags",
             name=name,
         )
-    photo = read_photo(file, declared, settings, today=today, default_date=default_date, sha256=sha256)
+    photo = read_photo(file, layout, settings, today=today, default_date=default_date, sha256=sha256)
     decode_photo(photo, _REDUCTION)
     file.check_unchanged()
     return photo

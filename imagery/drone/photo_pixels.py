@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imagery.conversion.rewrite import undecodable
 from imagery.drone.photo import Photo
-from imagery.files.limits import MIB
+from imagery.files.rewrite import undecodable
+from imagery.limits import MIB
 
 Progress = Callable[[str, float], None]
 """Called with the name of the step, and the fraction of it that is done, 0…1."""

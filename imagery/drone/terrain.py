@@ -20,8 +20,8 @@ from rasterio.warp import reproject
 from errors import ImageError
 from imagery.files.formats import TIFF
 from imagery.files.inspection import inspect_file
-from imagery.files.limits import Limits
 from imagery.files.safe_file import check_regular_file, isolate_file
+from imagery.limits import Limits
 
 Float64 = NDArray[np.float64]
 
