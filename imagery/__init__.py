@@ -8,7 +8,7 @@ from imagery.gdal_environment import apply_environment
 
 apply_environment()  # GDAL reads it when rasterio is first imported, which the modules below do
 
-from imagery.files.limits import Limits  # noqa: E402
+from imagery.limits import Limits  # noqa: E402
 from imagery.radiometry import Stretch  # noqa: E402
 from imagery.scene import Patch, Scene, open_scene  # noqa: E402
 

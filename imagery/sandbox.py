@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from errors import CameraError, ImageError, OutputError, Reason, TubanError
-from imagery.files.limits import Limits
 from imagery.gdal_environment import ENVIRONMENT
+from imagery.limits import Limits
 
 _PROGRAM = Path(__file__).with_name("sandbox_process.py")
 _ERRORS: dict[int, type[TubanError]] = {error.exit_code: error for error in (CameraError, ImageError, OutputError)}

@@ -24,10 +24,9 @@ from odc.geo.geobox import GeoBox
 
 from errors import ImageError
 from imagery.bands import choose_bands
-from imagery.conversion.rewrite import must_be_rewritten, rewrite, undecodable
 from imagery.dates import acquisition_date
 from imagery.files.inspection import inspect_file
-from imagery.files.limits import Limits
+from imagery.files.rewrite import must_be_rewritten, rewrite, undecodable
 from imagery.files.safe_file import SafeFile, check_regular_file, isolate_file
 from imagery.files.world_file import prj_crs, world_file_transform
 from imagery.georeference import (
@@ -37,6 +36,7 @@ from imagery.georeference import (
     ground_sample_distance,
     usable_crs,
 )
+from imagery.limits import Limits
 from imagery.metadata import ImageMetadata, read_metadata
 from imagery.pyramid import Pyramid
 from imagery.radiometry import Stretch, measure_stretch

@@ -6,7 +6,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from configs.service import WEEKDAYS, AuditSettings
-from service.night_schedule import night_moment
+from service.night_schedule import local_time_to_utc
 from store.jobs.queue import add_job
 from store.schema.database import Session
 
@@ -19,7 +19,7 @@ def audit_due(now: dt.datetime, settings: AuditSettings, zone: ZoneInfo) -> dt.d
     """
     today = now.astimezone(zone).date()
     day = today - dt.timedelta(days=(today.weekday() - WEEKDAYS.index(settings.weekday)) % 7)
-    return day if night_moment(day, settings.at, zone) <= now else day - dt.timedelta(days=7)
+    return day if local_time_to_utc(day, settings.at, zone) <= now else day - dt.timedelta(days=7)
 
 
 def add_audit_job(session: Session, day: dt.date, now: dt.datetime) -> int | None:

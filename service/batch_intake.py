@@ -14,16 +14,16 @@ from pathlib import Path
 from errors import SettingsError
 from service.batch_writer import BatchWriter, SubmittedFile, submit_files
 from service.context import Context
-from service.file_discovery import list_files, shown, size_of
-from store.scenes.batches import CALL_KEY, create_batch, end_receiving
-from store.scenes.scenes import any_area, codes_like, known_area
+from service.file_discovery import list_files, printable_name, file_size
+from store.scenes.batches import REQUEST_KEY_PREFIX, create_batch, finish_receiving
+from store.scenes.scenes import has_areas, similar_codes, find_area
 
 SOURCES = ("drone", "satellite", "camera")
 Progress = Callable[[str, int, int], None]
 """Called with the name of the file being received, the bytes received so far, and the bytes of all files."""
 
 
-def receive(
+def receive_files(
     context: Context,
     paths: Sequence[Path],
     area_code: str,
@@ -69,21 +69,21 @@ def receive(
         batch = create_batch(
             session,
             area_code=area_code,
-            name=shown(name),
+            name=printable_name(name),
             origin=origin,
             source=source,
-            created_by=shown(created_by),
+            created_by=printable_name(created_by),
             unique_key=key,
             now=context.clock(),
         )
     if batch.state != "receiving":
         return batch.id
     writer = BatchWriter(context, batch.id, date, publish)
-    files = {file.name: SubmittedFile(file.name, file.path, size_of(file.path)) for file in brought}
+    files = {file.name: SubmittedFile(file.name, file.path, file_size(file.path)) for file in brought}
     progress_of_all = _Progress(progress, sum(file.size for file in files.values()))
     submit_files(writer, files, progress=progress_of_all.add)
     with writer.writing() as session:
-        end_receiving(session, batch.id, context.clock())
+        finish_receiving(session, batch.id, context.clock())
     return batch.id
 
 
@@ -100,9 +100,9 @@ def check_area(context: Context, code: str) -> None:
             given=code[:20],
         )
     with context.database.read() as session:
-        if known_area(session, code) is not None or not any_area(session):
+        if find_area(session, code) is not None or not has_areas(session):
             return
-        like = codes_like(session, code)
+        like = similar_codes(session, code)
     hint = ", ".join(f"{other} {name}" for other, name in like)
     raise SettingsError(
         f"No area that is loaded has the code {code}" + (f"; there are {hint}." if hint else ".") + " Load it first.",
@@ -124,4 +124,4 @@ class _Progress:
 
 def _key(origin: str, area_code: str, source: str, paths: Sequence[Path]) -> str:
     told = "\0".join([origin, area_code, source, *sorted(str(path.resolve()) for path in paths)])
-    return CALL_KEY + hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
+    return REQUEST_KEY_PREFIX + hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()

@@ -12,8 +12,8 @@ from pathlib import Path
 from errors import ImageError, Reason
 from imagery.files.file_roles import FileRole, assign_file_roles
 from service.context import Context
-from service.file_discovery import checksum, read_sidecar, regular_file
-from service.home import require_room
+from service.file_discovery import checksum, read_sidecar, require_regular_file
+from service.home import require_disk_space
 from service.publishing import publishing
 from store.jobs.queue import add_job
 from store.scenes.batches import Outcome, add_file, file_names, job_key
@@ -76,7 +76,7 @@ class BatchWriter:
         with self.context.database.read() as session:
             known = scene_by_sha256(session, sha256)
         if known is not None:
-            reason = same_as(known)
+            reason = duplicate_of(known)
             with self.context.database.write() as session:
                 now = self.context.clock()
                 add_file(
@@ -84,7 +84,7 @@ class BatchWriter:
                     outcome="duplicate", reason=reason, scene_id=known.id,
                 )  # fmt: skip
             return
-        require_room(self.context.settings)
+        require_disk_space(self.context.settings)
         # derived from the name: after a crash the same object is written again
         key = f"received/{self.batch_id}/{hashlib.sha256(name.encode()).hexdigest()[:24]}"
         self.context.objects.put(key, path)
@@ -145,7 +145,7 @@ def submit_files(
         submitted(role)
 
 
-def same_as(scene: SceneRow) -> Reason:
+def duplicate_of(scene: SceneRow) -> Reason:
     """Return the reason of a file that equals a scene."""
     return Reason(
         f"the same content as {scene.name} of {scene.date or 'unknown date'} (scene {scene.id})",
@@ -165,7 +165,7 @@ def _submit(
         progress(role.name, file.size)
         return
     try:
-        regular = regular_file(file.path, file.name)
+        regular = require_regular_file(file.path, file.name)
         sha256 = checksum(regular, file.name, lambda size: progress(role.name, size))
         if file.sha256 not in ("", sha256):
             raise ImageError(DAMAGED)
@@ -178,7 +178,7 @@ def _submit(
 
 
 def _read_sidecar(file: SubmittedFile) -> bytes:
-    if file.sha256 and checksum(regular_file(file.path, file.name), file.name, lambda size: None) != file.sha256:
+    if file.sha256 and checksum(require_regular_file(file.path, file.name), file.name, lambda size: None) != file.sha256:
         raise ImageError(
             f"its sidecar file {file.name} was damaged on the way; send both again",
             "sent.damaged_beside",

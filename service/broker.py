@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from configs.service import ServiceSettings
 from errors import SettingsError
-from service.job_registry import QUEUES, longest_seconds, queue_name
+from service.job_registry import QUEUES, longest_job_seconds, queue_name
 from service.message_files import POLL_SECONDS, broker_folders, make_broker_folders
 
 UNREACHABLE = (OperationalError, KombuError, AMQPError, RedisError, OSError)
@@ -43,7 +43,7 @@ def broker_options(settings: ServiceSettings) -> dict[str, Any]:
         }
     if settings.broker.startswith("redis"):
         options: dict[str, Any] = {
-            "visibility_timeout": int(longest_seconds(settings.limits) + ACKNOWLEDGE_MARGIN_SECONDS),
+            "visibility_timeout": int(longest_job_seconds(settings.limits) + ACKNOWLEDGE_MARGIN_SECONDS),
             "socket_connect_timeout": CONNECT_SECONDS,
             "socket_timeout": 30.0,
             "socket_keepalive": True,
@@ -88,12 +88,12 @@ def check_broker(settings: ServiceSettings) -> None:
                     queue.bind(channel).declare()
     except PreconditionFailed as error:
         raise SettingsError(
-            f"The broker {shown(settings)} has a queue that another version made: {error.reply_text}. Delete it there; "
+            f"The broker {redacted_address(settings)} has a queue that another version made: {error.reply_text}. Delete it there; "
             "its jobs are in the database and are published again."
         ) from error
     except UNREACHABLE as error:
         cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SettingsError(f"The broker {shown(settings)} cannot be reached: {cause}.") from error
+        raise SettingsError(f"The broker {redacted_address(settings)} cannot be reached: {cause}.") from error
 
 
 def queue_lengths(settings: ServiceSettings) -> dict[str, int]:
@@ -116,7 +116,7 @@ def queue_lengths(settings: ServiceSettings) -> dict[str, int]:
     return lengths
 
 
-def shown(settings: ServiceSettings) -> str:
+def redacted_address(settings: ServiceSettings) -> str:
     """The broker's address without its password."""
     if settings.embedded_broker:
         return str(settings.home.resolve() / "broker")

@@ -24,7 +24,7 @@ _LOSSLESS = 101  # for WebP
 
 
 @dataclass(frozen=True)
-class Judged:
+class AssessedCapture:
     """A capture held against the views of its camera.
 
     Attributes:
@@ -58,9 +58,9 @@ def capture_settings(settings: CameraSettings) -> CaptureSettings:
     )
 
 
-def judge_against(
+def assess_capture(
     context: Context, made: Capture, presets: Sequence[PresetRow], last: CaptureRow | None = None
-) -> Judged:
+) -> AssessedCapture:
     """Hold a capture against each view of its camera; it belongs to the first that it shows.
 
     Args:
@@ -71,9 +71,9 @@ def judge_against(
     """
     before = last.sha256 if last is not None else ""
     if not presets:
-        return Judged(check_quality(made, None, before), None)
+        return AssessedCapture(check_quality(made, None, before), None)
     tried = [
-        Judged(check_quality(made, read_frame(context, preset.reference_key), before), preset.id) for preset in presets
+        AssessedCapture(check_quality(made, read_frame(context, preset.reference_key), before), preset.id) for preset in presets
     ]
     shown = next((one for one in tried if not _elsewhere(one.capture)), None)
     return shown or replace(tried[0], preset_id=None)
@@ -94,7 +94,7 @@ def read_frame(context: Context, key: str) -> Frame:
     """A frame of ours.
 
     Raises:
-        ObjectMissing: it is not there any more.
+        ObjectNotFound: it is not there any more.
     """
     found = cv2.imdecode(np.frombuffer(context.objects.read(key), np.uint8), cv2.IMREAD_COLOR_RGB)
     if found is None:

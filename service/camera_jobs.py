@@ -22,7 +22,7 @@ def add_capture_job(session: Session, camera_id: int, slot: str, now: dt.datetim
     return add_job(session, kind="camera.capture", queue="capture", payload=payload, unique_key=key, now=now)
 
 
-def add_forget_job(session: Session, day: dt.date, now: dt.datetime) -> int | None:
+def add_retention_job(session: Session, day: dt.date, now: dt.datetime) -> int | None:
     """Have old captures deleted, once a day."""
     key = f"camera:forget:{day}"
     return add_job(session, kind="camera.forget", queue="capture", payload={}, unique_key=key, now=now)

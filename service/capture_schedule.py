@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from service.night_schedule import night_moment
+from service.night_schedule import local_time_to_utc
 
 
 def capture_due(now: dt.datetime, times: Sequence[str], zone: ZoneInfo, late_minutes: float) -> str | None:
@@ -23,7 +23,7 @@ def capture_due(now: dt.datetime, times: Sequence[str], zone: ZoneInfo, late_min
         (moment, f"{day}T{time}")
         for day in (today - dt.timedelta(days=1), today)
         for time in times
-        if (moment := night_moment(day, time, zone)) <= now
+        if (moment := local_time_to_utc(day, time, zone)) <= now
     ]
     if not passed:
         return None
@@ -38,6 +38,6 @@ def next_capture(now: dt.datetime, times: Sequence[str], zone: ZoneInfo) -> dt.d
         moment
         for day in (today, today + dt.timedelta(days=1))
         for time in times
-        if (moment := night_moment(day, time, zone)) > now
+        if (moment := local_time_to_utc(day, time, zone)) > now
     ]
     return min(coming, default=None)

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from configs.service import ServiceSettings
-from store.objects.factory import open_objects
+from store.objects.factory import open_object_store
 from store.objects.object_store import Objects
 from store.schema.database import Database, Session
 
@@ -51,7 +51,7 @@ class Context:
     @cached_property
     def objects(self) -> Objects:
         """Object files."""
-        return open_objects(self.settings)
+        return open_object_store(self.settings)
 
     @cached_property
     def detector(self) -> Detector:
@@ -72,7 +72,7 @@ class Work:
         payload: what it is to do.
         attempt: 1, 2, 3 …
         progress: tells how much is done, 0…1; cheap, may be called often.
-        stopping: whether the process was asked to end: a long handler may then raise :class:`service.job_registry.GiveBack`.
+        stopping: whether the process was asked to end: a long handler may then raise :class:`service.job_registry.ReleaseJob`.
     """
 
     job_id: int

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from errors import ImageError, SettingsError
 from imagery.files.file_roles import is_hidden
 from imagery.files.safe_file import SafeFile, check_regular_file
-from store.scenes.batches import LONGEST_NAME
+from store.scenes.batches import MAX_NAME_LENGTH
 
 SIDECAR_BYTES = 65_537
 """So much of a world file or .prj is kept: one byte more than is ever read of it, so that a longer one is refused."""
@@ -20,14 +20,14 @@ _PIECE = 4 * 2**20
 
 
 @dataclass(frozen=True)
-class Brought:
+class DiscoveredFile:
     """A file that is to be received: the name it has for people, and where it lies."""
 
     name: str
     path: Path
 
 
-def list_files(paths: Sequence[Path], most: int) -> list[Brought]:
+def list_files(paths: Sequence[Path], most: int) -> list[DiscoveredFile]:
     """Every file that is meant, each with a name that no other one has.
 
     Args:
@@ -51,7 +51,7 @@ def list_files(paths: Sequence[Path], most: int) -> list[Brought]:
             raise SettingsError(f"There are more than {most:,} files, the limit of one batch. Divide them.")
     if not found:
         raise SettingsError(f"There are no files in {', '.join(map(str, paths)) or 'nothing'}.")
-    return [Brought(name, path) for name, (_, path) in zip(distinct(name for name, _ in found), found, strict=True)]
+    return [DiscoveredFile(name, path) for name, (_, path) in zip(unique_names(name for name, _ in found), found, strict=True)]
 
 
 def _below(folder: Path) -> list[str]:
@@ -68,11 +68,11 @@ def _below(folder: Path) -> list[str]:
     return sorted(names)
 
 
-def distinct(names: Iterable[str]) -> list[str]:
+def unique_names(names: Iterable[str]) -> list[str]:
     """The names as they are shown and stored; those that came twice are numbered."""
     taken: set[str] = set()
     result = []
-    for name in map(shown, names):
+    for name in map(printable_name, names):
         wanted, number = name, 2
         while wanted in taken:
             pure = PurePosixPath(name)
@@ -82,14 +82,14 @@ def distinct(names: Iterable[str]) -> list[str]:
     return result
 
 
-def shown(name: str) -> str:
+def printable_name(name: str) -> str:
     """A name without what a database or a terminal would take amiss, short enough to be stored with a number."""
     try:
         name.encode()
     except UnicodeEncodeError:  # a file name that is no UTF-8
         name = os.fsencode(name).decode("gb18030", "replace")
     name = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
-    most = LONGEST_NAME - 10
+    most = MAX_NAME_LENGTH - 10
     return name if len(name) <= most else "…" + name[1 - most :]
 
 
@@ -99,7 +99,7 @@ def read_sidecar(path: Path) -> bytes:
     Raises:
         ImageError: it is a link or no file, or cannot be read.
     """
-    file = regular_file(path, path.name)
+    file = require_regular_file(path, path.name)
     try:
         with file.path.open("rb") as handle:
             return handle.read(SIDECAR_BYTES)
@@ -107,7 +107,7 @@ def read_sidecar(path: Path) -> bytes:
         raise ImageError(f"{file.name} cannot be read: {error.strerror}.", "file.unread", name=file.name) from None
 
 
-def regular_file(path: Path, name: str) -> SafeFile:
+def require_regular_file(path: Path, name: str) -> SafeFile:
     """Look at a file that lies in somebody's folder.
 
     Raises:
@@ -143,7 +143,7 @@ def checksum(file: SafeFile, name: str, read: Callable[[int], None]) -> str:
     return digest.hexdigest()
 
 
-def size_of(path: Path) -> int:
+def file_size(path: Path) -> int:
     """Bytes; 0 where there is nothing."""
     try:
         return path.lstat().st_size

@@ -9,7 +9,7 @@ from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
 
 
-class NoRoom(OutputError):  # noqa: N818  (says what is; a job is tried again)
+class InsufficientDiskSpace(OutputError):  # noqa: N818  (says what is; a job is tried again)
     """The disk is too full to begin anything."""
 
 
@@ -31,24 +31,24 @@ def prepare_home(settings: ServiceSettings) -> None:
             "by TUBAN_HOME."
         ) from error
     try:
-        require_room(settings)
-    except NoRoom as error:
+        require_disk_space(settings)
+    except InsufficientDiskSpace as error:
         raise SettingsError(str(error)) from error
 
 
-def require_room(settings: ServiceSettings) -> None:
+def require_disk_space(settings: ServiceSettings) -> None:
     """Look whether anything may be begun.
 
     Raises:
-        NoRoom: less than ``limits.free_disk_mib`` is free in home.
+        InsufficientDiskSpace: less than ``limits.free_disk_mib`` is free in home.
     """
     home = settings.home.resolve()
     try:
         free = shutil.disk_usage(home).free // 2**20
     except OSError as error:
-        raise NoRoom(f"The home folder {home} is not there: {error.strerror}.") from error
+        raise InsufficientDiskSpace(f"The home folder {home} is not there: {error.strerror}.") from error
     if free < settings.limits.free_disk_mib:
-        raise NoRoom(
+        raise InsufficientDiskSpace(
             f"Only {free} MiB are free in {home}; limits.free_disk_mib asks for {settings.limits.free_disk_mib}. "
             "Make room, or lower the limit."
         )

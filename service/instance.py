@@ -12,7 +12,7 @@ from errors import SettingsError
 
 
 @contextmanager
-def alone_in(home: Path, parts: Sequence[str]) -> Iterator[None]:
+def lock_home(home: Path, parts: Sequence[str]) -> Iterator[None]:
     """Hold the home folder's locks. The kernel lets go of them however this process ends.
 
     Args:

@@ -19,12 +19,12 @@ def queue_name(queue: str) -> str:
     return f"tuban.{queue}"
 
 
-class GiveBack(Exception):  # noqa: N818  (not a failure: the job is done by another process, this attempt not counted)
+class ReleaseJob(Exception):  # noqa: N818  (not a failure: the job is done by another process, this attempt not counted)
     """The process was asked to stop: the job goes back."""
 
 
 @dataclass(frozen=True)
-class Kind:
+class JobKind:
     """One kind of job.
 
     Attributes:
@@ -39,21 +39,21 @@ class Kind:
 
     def minutes(self, limits: LimitSettings) -> float:
         """How long one may take."""
-        return minutes_of(self.queue, limits)
+        return time_limit_minutes(self.queue, limits)
 
 
-def minutes_of(queue: str, limits: LimitSettings) -> float:
+def time_limit_minutes(queue: str, limits: LimitSettings) -> float:
     """How long a job of that queue may take."""
     minutes: float = getattr(limits, f"{queue}_minutes")
     return minutes
 
 
-def longest_seconds(limits: LimitSettings) -> float:
+def longest_job_seconds(limits: LimitSettings) -> float:
     """Seconds after which the longest job is killed."""
-    return 60 * max(minutes_of(queue, limits) for queue in QUEUES) + limits.kill_seconds
+    return 60 * max(time_limit_minutes(queue, limits) for queue in QUEUES) + limits.kill_seconds
 
 
-MODULES: tuple[str, ...] = (
+JOB_MODULES: tuple[str, ...] = (
     "workers.delivery.deliver",
     "workers.cameras.captures",
     "workers.cameras.capture_retention",
@@ -63,19 +63,19 @@ MODULES: tuple[str, ...] = (
     "workers.scans",
     "workers.cameras.comparison",
 )
-"""Each has ``KINDS``, a tuple of its kinds. Imported in this order until the kind is found, those that import torch
+"""Each has ``JOB_KINDS``, a tuple of its kinds. Imported in this order until the kind is found, those that import torch
 last, so that a delivery never does."""
 
 
-def find_kind(name: str) -> Kind:
+def find_job_kind(name: str) -> JobKind:
     """Return the kind of that name.
 
     Raises:
         SettingsError: there is none; the job was made by another version.
     """
-    for module in MODULES:
-        for kind in import_module(module).KINDS:
+    for module in JOB_MODULES:
+        for kind in import_module(module).JOB_KINDS:
             if kind.name == name:
-                found: Kind = kind
+                found: JobKind = kind
                 return found
     raise SettingsError(f"No kind of job is called {name!r}: was it made by another version of Tuban?")

@@ -28,7 +28,7 @@ _PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@\"']*:)[^\s/\"']+@"
 """The password in ``scheme://user:password@host``."""
 
 
-def begin_journal(settings: ServiceSettings, stream: TextIO | None = None) -> None:
+def set_up_logging(settings: ServiceSettings, stream: TextIO | None = None) -> None:
     """Set up the journal of this process; calling it again replaces what was set up.
 
     Args:
@@ -71,8 +71,8 @@ def begin_journal(settings: ServiceSettings, stream: TextIO | None = None) -> No
     )
 
 
-def about(**ids: Any) -> AbstractContextManager[None]:
-    """Whatever is logged while this is open, by this thread, belongs to these: ``with about(scan=12, alert="…")``."""
+def log_context(**ids: Any) -> AbstractContextManager[None]:
+    """Whatever is logged while this is open, by this thread, belongs to these: ``with log_context(scan=12, alert="…")``."""
     return structlog.contextvars.bound_contextvars(**ids)
 
 

@@ -50,11 +50,11 @@ class FigureCollector(Collector):
             return
         reachable.add_metric((), 1)
         yield reachable
-        yield from as_metrics(figures)
+        yield from to_metrics(figures)
         yield _gauge("tuban_disk_free_bytes", "Room in the service's folder", (), {(): _free_bytes(self._context)})
 
 
-def as_metrics(figures: ServiceStatistics) -> Iterable[Metric]:
+def to_metrics(figures: ServiceStatistics) -> Iterable[Metric]:
     """ServiceStatistics as metrics of Prometheus: seconds, km² and megapixels an hour, counts."""
     queues = {queue.queue: queue for queue in figures.queues}
     yield _gauge(
@@ -126,7 +126,7 @@ def as_metrics(figures: ServiceStatistics) -> Iterable[Metric]:
         yield _gauge("tuban_audit_broken_alerts", "Alerts whose log was broken then", (), {(): figures.audit.broken})
 
 
-def not_ready(context: Context) -> list[str]:
+def readiness_problems(context: Context) -> list[str]:
     """Why the service cannot do its work; empty: it can."""
     reasons = []
     try:
@@ -201,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/health/live":
             self._tell(200, {"live": True})
         elif path == "/health/ready":
-            reasons = not_ready(self.context)
+            reasons = readiness_problems(self.context)
             self._tell(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
         else:
             self._tell(404, {"paths": ["/metrics", "/health/live", "/health/ready"]})

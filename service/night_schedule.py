@@ -6,7 +6,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 
-def night_moment(day: dt.date, at: str, zone: ZoneInfo) -> dt.datetime:
+def local_time_to_utc(day: dt.date, at: str, zone: ZoneInfo) -> dt.datetime:
     """Return the moment at which the night of a local date begins, in UTC.
 
     A local time that the clocks skip is taken as if they had not been changed yet, so it comes by as much later as
@@ -27,7 +27,7 @@ def night_due(now: dt.datetime, at: str, zone: ZoneInfo, catch_up_hours: float) 
     Asked again it gives the same date again: who acts on it takes the date first (:func:`store.jobs.schedule_slots.take`).
     """
     day = now.astimezone(zone).date()
-    if night_moment(day, at, zone) > now:
+    if local_time_to_utc(day, at, zone) > now:
         day -= dt.timedelta(days=1)
-    missed_by = now - night_moment(day, at, zone)
+    missed_by = now - local_time_to_utc(day, at, zone)
     return day if missed_by <= dt.timedelta(hours=catch_up_hours) else None

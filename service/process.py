@@ -9,22 +9,22 @@ import socket
 import sys
 
 from configs.service import ServiceSettings
-from service.logs import begin_journal
+from service.logs import set_up_logging
 
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 
-def name_of(process: int) -> str:
+def process_name(process: int) -> str:
     """A process of this machine as ``host:process``."""
     return f"{socket.gethostname()}:{process}"
 
 
 def begin(settings: ServiceSettings) -> None:
     """Set up logging."""
-    begin_journal(settings)
+    set_up_logging(settings)
 
 
-def end_with_parent(parent: int) -> None:
+def exit_with_parent(parent: int) -> None:
     """Have the kernel kill this process when its parent ends, however that ends. On Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)

@@ -19,8 +19,8 @@ from kombu.pools import ProducerPool
 
 from configs.service import ServiceSettings
 from service.broker import UNREACHABLE, broker_queue, connect
-from service.job_registry import minutes_of
-from store.jobs.queue import to_publish
+from service.job_registry import time_limit_minutes
+from store.jobs.queue import jobs_to_publish
 from store.jobs.recovery import mark_published
 from store.schema.database import Database, Session
 
@@ -38,7 +38,7 @@ def publish(settings: ServiceSettings, jobs: Iterable[tuple[int, str]]) -> list[
 
     Args:
         settings: which broker.
-        jobs: (id, queue), as :func:`store.jobs.queue.to_publish` and :func:`store.jobs.recovery.due` give them. Their
+        jobs: (id, queue), as :func:`store.jobs.queue.jobs_to_publish` and :func:`store.jobs.recovery.due` give them. Their
             transaction has been committed.
 
     Returns:
@@ -59,7 +59,7 @@ def publish(settings: ServiceSettings, jobs: Iterable[tuple[int, str]]) -> list[
 
 def publish_added(database: Database, settings: ServiceSettings, session: Session) -> None:
     """Publish the jobs that a committed transaction added, and record which could not be published."""
-    unsent = publish(settings, to_publish(session))
+    unsent = publish(settings, jobs_to_publish(session))
     if unsent:
         with database.write() as recording:
             mark_published(recording, unsent, None)
@@ -80,7 +80,7 @@ def _producers(settings: ServiceSettings, process: int) -> ProducerPool:
 
 
 def _send(settings: ServiceSettings, producer: Producer, job_id: int, queue: str) -> None:
-    soft_limit = 60 * minutes_of(queue, settings.limits)
+    soft_limit = 60 * time_limit_minutes(queue, settings.limits)
     message_id = str(uuid.uuid4())
     headers: dict[str, Any] = {
         "lang": "py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from service.context import Commit, Context, Work
-from service.job_registry import GiveBack, Kind
+from service.job_registry import ReleaseJob, Kind
 from store.alerts.audit import Audit, audit_alerts, record_audit
 from store.schema.database import Session
 
@@ -27,7 +27,7 @@ def audit(context: Context, work: Work) -> Commit:
 
     def progress(verified: int, total: int) -> None:
         if work.stopping():
-            raise GiveBack
+            raise ReleaseJob
         work.progress(verified / total)
 
     begun_at = context.clock()
@@ -40,4 +40,4 @@ def audit(context: Context, work: Work) -> Commit:
     return commit
 
 
-KINDS = (Kind("alerts.audit", "ingest", audit),)
+JOB_KINDS = (JobKind("alerts.audit", "ingest", audit),)

@@ -12,16 +12,16 @@ from service.context import Commit, Context, Work
 from service.job_registry import Kind
 from service.scan_jobs import QUEUE, add_prepare_job
 from store.scans.nights import (
-    add_uncompared,
+    add_uncompared_ground,
     area_codes,
-    begin_plan,
+    advance_plan_version,
     open_night,
-    plans_written,
-    scans_in,
-    scenes_in,
-    scenes_over,
-    settle_night,
-    told_in,
+    plan_version,
+    scan_states,
+    scenes_of_area,
+    scenes_touching,
+    update_night_state,
+    reported_ground,
 )
 from store.scans.scans import add_scan
 from store.schema.database import Session
@@ -36,12 +36,12 @@ def plan_night(context: Context, work: Work) -> Commit:
     day = dt.date.fromisoformat(work.payload["day"])
     config = read_config()
     with context.database.read() as session:
-        before = plans_written(session)
+        before = plan_version(session)
         made = _make_plan(session, context.settings.night, config)
 
     def commit(session: Session) -> None:
         # where another plan came in between, this one is made anew: nothing is planned or reported twice
-        stands = begin_plan(session) == before
+        stands = advance_plan_version(session) == before
         plan = made if stands else _make_plan(session, context.settings.night, config)
         _write_plan(session, plan, day, context)
 
@@ -52,12 +52,12 @@ def _make_plan(session: Session, night: NightSettings, config: ScanConfig) -> di
     """What is to be done for each area code."""
     plans = {}
     for code in area_codes(session):
-        rows = scenes_in(session, code)
+        rows = scenes_of_area(session, code)
         plans[code] = select_pairs(
             [_image(row) for row in rows],
-            [_image(row) for row in scenes_over(session, rows)],
-            scans_in(session, code),
-            told_in(session, code),
+            [_image(row) for row in scenes_touching(session, rows)],
+            scan_states(session, code),
+            reported_ground(session, code),
             night,
             config,
         )
@@ -81,7 +81,7 @@ def _write_plan(session: Session, plans: dict[str, PairSelection], day: dt.date,
             if scan_id is not None:
                 add_prepare_job(session, scan_id, now)
         for left in plan.uncovered:
-            add_uncompared(
+            add_uncompared_ground(
                 session,
                 night.id,
                 scene_id=left.scene_id,
@@ -90,11 +90,11 @@ def _write_plan(session: Session, plans: dict[str, PairSelection], day: dt.date,
                 area_m2=left.area_m2,
                 reason=left.reason,
             )
-    settle_night(session, night.id, now)
+    update_night_state(session, night.id, now)
 
 
 def _image(row: SceneRow) -> CandidateImage:
     return CandidateImage(row.id, sound(row.outline), row.date, row.gsd_m, row.valid_share)
 
 
-KINDS = (Kind("night.plan", QUEUE, plan_night),)
+JOB_KINDS = (JobKind("night.plan", QUEUE, plan_night),)

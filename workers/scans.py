@@ -33,12 +33,12 @@ from inference.scan_plan_file import read_scan_plan, write_scan_plan
 from inference.scan_result import NetworkFacts, ScanResult, SceneFacts
 from inference.settings import AUTO, ScanSettings, read_config, settings_for
 from service.context import Commit, Context, Work
-from service.job_registry import GiveBack, Kind
+from service.job_registry import ReleaseJob, Kind
 from service.scan_jobs import QUEUE, add_blocks_job, add_merge_job
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
 from store.alerts.recording import record_changes
-from store.scans.nights import settle_night
-from store.scans.scans import ScanTask, begin_parts, end_part, end_scan, end_uncompared, read_task
+from store.scans.nights import update_night_state
+from store.scans.scans import ScanTask, start_scan, finish_part, finish_scan, finish_uncompared, read_task
 from store.schema.database import Session
 from store.schema.tables import SceneRow
 
@@ -65,7 +65,7 @@ def prepare_scan(context: Context, work: Work) -> Commit | None:
 
     def commit(session: Session) -> None:
         now = context.clock()
-        begun = begin_parts(
+        begun = start_scan(
             session,
             scan_id,
             blocks=len(blocks),
@@ -89,7 +89,7 @@ def compare_blocks(context: Context, work: Work) -> Commit | None:
     """
     task = _read(context, work)
     scan_id, part = task.scan.id, int(work.payload["part"])
-    if not task.in_parts or task.part_done(part):
+    if not task.accepts_parts or task.part_done(part):
         return None
     detector = context.detector
     if detector.weights.sha256 != task.scan.weights_sha256:
@@ -108,7 +108,7 @@ def compare_blocks(context: Context, work: Work) -> Commit | None:
     context.objects.put(_part_key(scan_id, part), write_block_results(results))
 
     def commit(session: Session) -> None:
-        if end_part(session, scan_id, part):
+        if finish_part(session, scan_id, part):
             add_merge_job(session, scan_id, context.clock())
 
     return commit
@@ -146,17 +146,17 @@ def _write_alerts(
     context: Context, scan_id: int, record: dict[str, Any], sightings: list[PlacedChange], session: Session
 ) -> None:
     now = context.clock()
-    scan = end_scan(session, scan_id, result=record, changes=len(sightings), now=now)
+    scan = finish_scan(session, scan_id, result=record, changes=len(sightings), now=now)
     if scan is None:
         return
     recorded = record_changes(session, scan, sightings, context.settings, now)
     scan.result = {**record, "alerts": recorded.counts()}
     if scan.night_id is not None:
-        settle_night(session, scan.night_id, now)
+        update_night_state(session, scan.night_id, now)
 
 
 def _not_compared(context: Context, scan_id: int, state: str, reason: str, session: Session) -> None:
-    end_uncompared(session, scan_id, state, reason, context.clock())
+    finish_uncompared(session, scan_id, state, reason, context.clock())
 
 
 def _result(task: ScanTask, plan: ScanPlan, results: list[BlockResult], settings: ScanSettings) -> ScanResult:
@@ -231,7 +231,7 @@ def _told(work: Work, begin: float, end: float) -> Callable[[str, float], None]:
     def tell(_: str, done: float) -> None:
         work.progress(begin + (end - begin) * done)
         if done < 1 and work.stopping():
-            raise GiveBack
+            raise ReleaseJob
 
     return tell
 
@@ -244,8 +244,8 @@ def _part_key(scan_id: int, part: int) -> str:
     return f"scans/{scan_id}/blocks/{part}.npz"
 
 
-KINDS = (
-    Kind("scan.prepare", QUEUE, prepare_scan),
-    Kind("scan.blocks", QUEUE, compare_blocks),
-    Kind("scan.merge", QUEUE, merge_scan),
+JOB_KINDS = (
+    JobKind("scan.prepare", QUEUE, prepare_scan),
+    JobKind("scan.blocks", QUEUE, compare_blocks),
+    JobKind("scan.merge", QUEUE, merge_scan),
 )

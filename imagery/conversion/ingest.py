@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 from errors import OutputError
 from imagery.conversion.ingest_in_process import ingest_in_process
 from imagery.conversion.ingested_image import IngestedImage
-from imagery.conversion.rewrite import limits_exceeded
 from imagery.files.formats import JPEG2000
 from imagery.files.inspection import inspect_file
-from imagery.files.limits import GIB, MIB, Limits
+from imagery.files.rewrite import limits_exceeded
 from imagery.files.safe_file import check_regular_file
+from imagery.limits import GIB, MIB, Limits
 from imagery.sandbox import SandboxError, decoding_limits, run_sandboxed
 
 _DISK_FACTOR = 3.0

@@ -13,11 +13,11 @@ from pyproj import CRS, Transformer
 
 from errors import ImageError, OutputError, Reason
 from imagery.conversion.cog import write_cog
+from imagery.conversion.footprint import footprint
 from imagery.conversion.ingested_image import IngestedImage
 from imagery.dates import acquisition_date
-from imagery.files.limits import Limits
-from imagery.footprint import footprint
 from imagery.georeference import NotGeoreferenced
+from imagery.limits import Limits
 from imagery.scene import Scene, open_scene
 
 _SPARSE_SHARE = 0.05  # valid share below which a remark says so

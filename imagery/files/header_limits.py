@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from errors import ImageError
 from imagery.files.formats import JPEG, JPEG2000, PNG, WEBP, Format
-from imagery.files.limits import GIB, MIB, Limits
+from imagery.limits import GIB, MIB, Limits
 
 
 @dataclass(frozen=True)

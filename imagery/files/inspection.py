@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from imagery.files.formats import TIFF, Format, detect_format
 from imagery.files.header_limits import RasterLayout, check_header_limits, read_raster_layout
-from imagery.files.limits import Limits
 from imagery.files.safe_file import SafeFile
 from imagery.files.tiff_layout import read_tiff_layout
+from imagery.limits import Limits
 
 
 def inspect_file(file: SafeFile, limits: Limits) -> tuple[Format, RasterLayout]:

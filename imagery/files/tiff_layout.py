@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from errors import ImageError, OutputError
 from imagery.files.header_limits import RasterLayout, check_header_limits, damaged_file
-from imagery.files.limits import MIB, Limits
+from imagery.limits import MIB, Limits
 
 _NUMBER = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}  # data types of sizes and offsets
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262

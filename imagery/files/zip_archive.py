@@ -13,7 +13,7 @@ from typing import IO, BinaryIO, Self
 
 from errors import ImageError, Reason
 from imagery.files.header_limits import damaged_file
-from imagery.files.limits import GIB, MIB
+from imagery.limits import GIB, MIB
 
 _PIECE = MIB
 _ENTRY_BYTES = 1024  # of the directory, per member: 46, its name and extra fields

@@ -1,4 +1,4 @@
-"""Coarse registration: one shift, rotation and scale for the whole scene, voted for by all windows.
+"""Coarse registration: one shift, rotation and scale for the whole scene, by a vote of all windows.
 
 For each candidate rotation and scale, the similarity surfaces of all windows are displaced accordingly and summed; the
 highest peak of all sums gives the transform. No single window has to be matched correctly.

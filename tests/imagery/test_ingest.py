@@ -22,11 +22,11 @@ from errors import ImageError, OutputError
 from imagery import Limits, Scene, open_scene
 from imagery.conversion.ingest import ingest_image, ingest_sandboxed
 from imagery.conversion.ingested_image import IngestedImage
-from imagery.conversion.rewrite import rewrite
-from imagery.conversion.tiled_copy import write_tiled_copy
 from imagery.files.formats import TIFF
 from imagery.files.header_limits import RasterLayout
+from imagery.files.rewrite import rewrite
 from imagery.files.tiff_layout import check_written
+from imagery.files.tiled_copy import write_tiled_copy
 from tests.store.conftest import small_disk
 
 __all__ = ["small_disk"]

@@ -30,10 +30,10 @@ from store.review.decisions import (
 from store.schema.database import Session
 from store.schema.database_errors import CONCURRENT_CHANGE
 from store.schema.tables import AlertRow
-from web.auth.audit_log import note
+from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
-from web.http_errors import Clash, Invalid
+from web.http_errors import Conflict, InvalidInput
 from web.page import language_of, page
 from web.review.alert_words import REASONS, reason_in_words, reasons, refusal
 from web.review.review_data import AlertDetail, wanted
@@ -94,7 +94,7 @@ class Division(_Said):
 def _alert(session: Session, viewer: Viewer, number: str, as_of: dt.datetime | None = None) -> AlertRow:
     alert = alert_of(session, viewer, number)
     if as_of is not None and alert.changed_at != as_of:
-        raise Clash("review.conflict")
+        raise Conflict("review.conflict")
     return alert
 
 
@@ -166,7 +166,7 @@ def _change(
     except TubanError as error:
         raise refusal(request, error, key) from error
     except CONCURRENT_CHANGE as error:
-        raise Clash("review.conflict") from error
+        raise Conflict("review.conflict") from error
 
 
 @router.post("/judge")
@@ -210,7 +210,7 @@ def assign_alert(request: Request, context: Service, viewer: CurrentUser, number
 
     def act(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
         alert = assign(session, alert, viewer, said.login, now)
-        note(request, session, viewer, "assigned", about=alert.number, code=alert.grid_code, detail={"to": said.login})
+        log_action(request, session, viewer, "assigned", about=alert.number, code=alert.grid_code, detail={"to": said.login})
         return alert
 
     return _change(request, context, viewer, number, act, as_of=said.as_of, key="review.not_assigned")
@@ -224,7 +224,7 @@ def type_alert(request: Request, context: Service, viewer: CurrentUser, number: 
         before = {"kind": alert.kind, "type": alert.change_type}
         alert = set_kind_and_type(session, alert, viewer, said.kind, said.change_type, now)
         told = {"from": before, "to": {"kind": alert.kind, "type": alert.change_type}}
-        note(request, session, viewer, "set_type", about=alert.number, code=alert.grid_code, detail=told)
+        log_action(request, session, viewer, "set_type", about=alert.number, code=alert.grid_code, detail=told)
         return alert
 
     return _change(request, context, viewer, number, act, as_of=said.as_of)
@@ -234,7 +234,7 @@ def type_alert(request: Request, context: Service, viewer: CurrentUser, number: 
 def split_alert(request: Request, context: Service, viewer: CurrentUser, number: str, said: Division) -> Response:
     """Make several alerts of one; answers their numbers."""
     if said.line is not None and len(said.line) < 2:
-        raise Invalid("review.line_needed")
+        raise InvalidInput("review.line_needed")
     now = context.clock()
     try:
         with context.database.write() as session:
@@ -244,11 +244,11 @@ def split_alert(request: Request, context: Service, viewer: CurrentUser, number:
             else:
                 parts = split_at_gaps(alert)
                 if len(parts) < 2:
-                    raise Invalid("review.no_gaps")
+                    raise InvalidInput("review.no_gaps")
             made = split(session, alert, viewer, parts, said.why, settings=context.settings, now=now)
             release_lock(session, alert, viewer)
             return JSONResponse({"into": [part.number for part in made]})
     except TubanError as error:
         raise refusal(request, error) from error
     except CONCURRENT_CHANGE as error:
-        raise Clash("review.conflict") from error
+        raise Conflict("review.conflict") from error

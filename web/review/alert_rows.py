@@ -18,7 +18,7 @@ from store.review.review_statistics import TO_BE_JUDGED
 from store.schema.tables import Area
 from store.schema.user_tables import User
 from store.search.alert_search import AlertFilter, AlertListItem, AlertPage, Facets
-from web.http_errors import Invalid
+from web.http_errors import InvalidInput
 from web.review.review_data import picture_address, wanted
 
 OWN_NAMES = ("min_mu", "max_mu", "min_percent", "overdue")
@@ -152,7 +152,7 @@ def asked_for(request: Request, context: Context) -> AlertFilter:
     """The filter of an address, or of the form: areas in mu, scores in percent, overdue as of today.
 
     Raises:
-        Invalid: a number of the form is none.
+        InvalidInput: a number of the form is none.
         SettingsError: a value of the address cannot be used.
     """
     asked = wanted(request, context)
@@ -164,7 +164,7 @@ def asked_for(request: Request, context: Context) -> AlertFilter:
                 read[name] = float(value)
             except ValueError:
                 words = f"{name} is {value[:40]!r}; expected a number."
-                raise Invalid(Reason(words, "filter.number", value=value[:40])) from None
+                raise InvalidInput(Reason(words, "filter.number", value=value[:40])) from None
     text = {name: str(value) for name, value in asked.to_query().items()}
     if "min_mu" in read:
         text["min_area_m2"] = f"{read['min_mu'] * MU_M2:.2f}"

@@ -9,8 +9,8 @@ from fastapi import Request
 from configs.texts import text
 from enforcement.states import NotAllowed
 from errors import TubanError
-from store.review.decisions import Conflict
-from web.http_errors import Clash, Invalid, Refusal
+from store.review.decisions import Conflict as ReviewConflict
+from web.http_errors import Conflict, HttpError, InvalidInput
 from web.page import language_of
 
 Verdict = Literal["false", "bad_imagery"]
@@ -31,14 +31,14 @@ def reason_in_words(verdict: str, name: str, words: str) -> str:
     """What is kept of a reason: always in Chinese, so that the same reason is counted once, then the person's words.
 
     Raises:
-        Invalid: no such reason, or "other" without words.
+        InvalidInput: no such reason, or "other" without words.
     """
     if name not in REASONS[verdict]:
-        raise Invalid(f"reason is {name[:40]!r}; expected one of {', '.join(REASONS[verdict])}.")
+        raise InvalidInput(f"reason is {name[:40]!r}; expected one of {', '.join(REASONS[verdict])}.")
     words = words.strip()
     if name == "other":
         if not words:
-            raise Invalid("review.words_needed")
+            raise InvalidInput("review.words_needed")
         return words
     told = text(f"reason.{verdict}.{name}", "zh")
     return f"{told}：{words}" if words else told
@@ -56,7 +56,7 @@ def in_language(why: str, language: str) -> str:
     return why
 
 
-def refusal(request: Request, error: TubanError, key: str = "review.not_allowed") -> Refusal:
+def refusal(request: Request, error: TubanError, key: str = "review.not_allowed") -> HttpError:
     """The refusal for an error of ``store``, in the language of who asks; other errors are raised again.
 
     In Chinese the error's own words where they have a code, else what it means here.
@@ -66,8 +66,8 @@ def refusal(request: Request, error: TubanError, key: str = "review.not_allowed"
         error: what was raised.
         key: what :class:`enforcement.states.NotAllowed` means here, in the catalogue.
     """
-    if not isinstance(error, Conflict | NotAllowed):
+    if not isinstance(error, ReviewConflict | NotAllowed):
         raise error
     if error.reason.code or language_of(request) == "en":
-        return Clash(error.reason)
-    return Clash("review.conflict" if isinstance(error, Conflict) else key)
+        return Conflict(error.reason)
+    return Conflict("review.conflict" if isinstance(error, ReviewConflict) else key)

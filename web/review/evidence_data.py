@@ -14,7 +14,7 @@ from store.access.rights import Viewer
 from store.alerts.alert_data import read_alert
 from store.alerts.alert_geometry import areas_around
 from store.alerts.transitions import log_of
-from store.objects.object_store import ObjectMissing
+from store.objects.object_store import ObjectNotFound
 from store.schema.database import Session
 from store.schema.tables import AlertRow
 from web.review.alert_pictures import AlertViews, alert_views
@@ -72,6 +72,6 @@ def bundle_of(sheet: EvidenceSheet) -> Bundle:
 def _views(context: Context, session: Session, alert: AlertRow) -> AlertViews | None:
     try:
         return alert_views(context, session, alert, SIDE_PX)
-    except (ObjectMissing, ImageError) as fault:
+    except (ObjectNotFound, ImageError) as fault:
         logger.warning("a sheet without pictures", alert=alert.number, error=str(fault))
         return None

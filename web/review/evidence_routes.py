@@ -14,14 +14,14 @@ from service.context import Context
 from store.access.rights import Viewer
 from web.addresses import base_of
 from web.api.parameters import Number
-from web.api.schemas import NOT_THEIRS, REFUSED
-from web.auth.audit_log import note
+from web.api.schemas import NOT_FOUND, UNAUTHORIZED
+from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 from web.page import chosen_language
 from web.review.evidence_data import bundle_of, gather_sheet
 
-router = APIRouter(prefix="/alerts/{number}", tags=["evidence"], responses=REFUSED | NOT_THEIRS)
+router = APIRouter(prefix="/alerts/{number}", tags=["evidence"], responses=UNAUTHORIZED | NOT_FOUND)
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -53,5 +53,5 @@ def _gathered(request: Request, context: Context, viewer: Viewer, number: str, w
         gathered = gather_sheet(context, session, viewer, alert, base_of(request, context))
         code = alert.grid_code
     with context.database.write() as session:
-        note(request, session, viewer, what, about=number, code=code)
+        log_action(request, session, viewer, what, about=number, code=code)
     return gathered

@@ -23,14 +23,14 @@ from store.search.alert_search import count_alerts
 from store.views.filtered_alerts import filtered_alerts
 from web.addresses import base_of
 from web.api.parameters import Filter
-from web.api.schemas import REFUSED
-from web.auth.audit_log import note
+from web.api.schemas import UNAUTHORIZED
+from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
-from web.http_errors import Invalid
+from web.http_errors import InvalidInput
 from web.page import chosen_language
 from web.review.training_folder import write_training_zip
 
-router = APIRouter(prefix="/api/alerts", tags=["exports"], responses=REFUSED)
+router = APIRouter(prefix="/api/alerts", tags=["exports"], responses=UNAUTHORIZED)
 
 MOST_ALERTS = 20_000
 """Of one file: more is not looked through by anybody, and takes a server's thread for minutes."""
@@ -66,7 +66,7 @@ def export(
     reader of the file should know stands in the header `X-Remarks`.
     """
     if crs == "zone" and format != "shp":
-        raise Invalid(f"crs is zone, and format {format}; only a Shapefile (shp) is written in the local zone.")
+        raise InvalidInput(f"crs is zone, and format {format}; only a Shapefile (shp) is written in the local zone.")
     chosen = chosen_language(request, language)
     now = context.clock()
     folder = Path(tempfile.mkdtemp(prefix="tuban-export-"))
@@ -76,7 +76,7 @@ def export(
         with context.database.read() as session:
             if count_alerts(session, viewer, filter, MOST_ALERTS + 1) > MOST_ALERTS:
                 words = f"The filter asks for more than {MOST_ALERTS} alerts; narrow it by place, date or state."
-                raise Invalid(Reason(words, "export.too_many", most=MOST_ALERTS))
+                raise InvalidInput(Reason(words, "export.too_many", most=MOST_ALERTS))
             alerts = filtered_alerts(session, viewer, filter, base_of(request, context), now)
             written: Exported
             if format == "geojson":
@@ -88,7 +88,7 @@ def export(
             else:
                 written = write_table(alerts, path, chosen)
         with context.database.write() as session:
-            note(
+            log_action(
                 request,
                 session,
                 viewer,
@@ -115,7 +115,7 @@ def training(request: Request, context: Service, viewer: CurrentUser) -> FileRes
             scans, left_out = reviewed_scans(session, viewer)
         alerts = write_training_zip(scans, base_of(request, context), path)
         with context.database.write() as session:
-            note(request, session, viewer, "exported", about="training", detail={"alerts": alerts})
+            log_action(request, session, viewer, "exported", about="training", detail={"alerts": alerts})
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

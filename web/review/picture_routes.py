@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from store.alerts.image_pairs import latest_pair
-from store.objects.object_store import ObjectMissing
+from store.objects.object_store import ObjectNotFound
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 from web.etags import content_tag, image_response, is_cached, not_modified
@@ -72,5 +72,5 @@ def evidence(
         return not_modified(tag, kept)
     try:
         return image_response(context.objects.read(stored), tag, kept, kind)
-    except ObjectMissing:
+    except ObjectNotFound:
         raise NotFound from None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from threading import Lock
 
-from inference.registration.stored_registration import StoredRegistration
+from inference.stored_registration import StoredRegistration
 from service.context import Context
-from store.objects.object_store import ObjectMissing
+from store.objects.object_store import ObjectNotFound
 from store.schema.tables import Scan
 
 _KEPT = 64  # registrations kept; some kilobytes each
@@ -52,6 +52,6 @@ def _read(context: Context, scan: Scan) -> StoredRegistration | None:
         return None
     try:
         content = context.objects.read(f"scans/{scan.id}/prepared.npz")
-    except ObjectMissing:
+    except ObjectNotFound:
         return None
     return StoredRegistration.from_plan_file(content, str(crs))

@@ -35,4 +35,4 @@ def forget_captures(context: Context, work: Work) -> Commit | None:
     return commit
 
 
-KINDS = (Kind("camera.forget", "capture", forget_captures),)
+JOB_KINDS = (JobKind("camera.forget", "capture", forget_captures),)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from errors import CameraError, Reason
 from imagery.cameras.camera import Fault
-from service.camera_captures import Judged, fetch, judge_against, store_frame
+from service.camera_captures import AssessedCapture, fetch, assess_capture, store_frame
 from service.camera_jobs import add_compare_job
 from service.context import Commit, Context, Work
 from service.job_registry import Kind
@@ -37,7 +37,7 @@ def capture_camera(context: Context, work: Work) -> Commit | None:
         return lambda session: _note_silent(session, camera.id, said, context.clock())
     if last is not None and made.taken_at <= last.taken_at and not made.quality:
         return None  # a folder that got no new image, and need not have got one yet
-    judged = judge_against(context, made, presets, last)
+    judged = assess_capture(context, made, presets, last)
     key = store_frame(context, judged.capture.frame)
 
     def commit(session: Session) -> None:
@@ -46,7 +46,7 @@ def capture_camera(context: Context, work: Work) -> Commit | None:
     return commit
 
 
-def keep(session: Session, camera_id: int, judged: Judged, key: str, now: dt.datetime) -> int | None:
+def keep(session: Session, camera_id: int, judged: AssessedCapture, key: str, now: dt.datetime) -> int | None:
     """Write a capture down, how the camera is doing by it, and have it compared where that is possible.
 
     Returns:
@@ -74,4 +74,4 @@ def _note_silent(session: Session, camera_id: int, said: Reason, now: dt.datetim
         note_state(camera, "locked" if said.code == "camera.locked" else "no_answer", said, now)
 
 
-KINDS = (Kind("camera.capture", "capture", capture_camera),)
+JOB_KINDS = (JobKind("camera.capture", "capture", capture_camera),)

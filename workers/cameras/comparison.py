@@ -27,7 +27,7 @@ from imagery.cameras.rectification import write_rectified
 from imagery.cameras.settings import CompareSettings
 from imagery.conversion.ingest import ingest_image
 from imagery.conversion.ingested_image import IngestedImage
-from imagery.files.limits import Limits
+from imagery.limits import Limits
 from inference.cameras.compare import compare_captures
 from service.camera_captures import read_frame
 from service.context import Commit, Context, Work
@@ -37,7 +37,7 @@ from store.alerts.recording import record_changes
 from store.cameras.captures import capture_data, light_of, usable_since
 from store.cameras.changes import Reported, add_camera_scan, is_news, note_reported, reported_of
 from store.cameras.presets import calibration_of, preset_data, watched_area
-from store.objects.object_store import ObjectMissing
+from store.objects.object_store import ObjectNotFound
 from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
 from store.schema.database import Session
@@ -127,7 +127,7 @@ def _loaded(context: Context, rows: Iterable[CaptureRow]) -> Iterable[tuple[Capt
     for row in rows:
         try:
             yield row, read_frame(context, row.object_key)
-        except ObjectMissing:
+        except ObjectNotFound:
             continue
 
 
@@ -272,4 +272,4 @@ def _checksum(settings: CompareSettings) -> str:
     return hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()
 
 
-KINDS = (Kind("camera.compare", "scan", compare_capture),)
+JOB_KINDS = (JobKind("camera.compare", "scan", compare_capture),)

@@ -20,7 +20,7 @@ from redis.retry import Retry
 from configs.service import ServiceSettings
 from enforcement.events import CONTENT_TYPE, event_json
 from errors import SettingsError
-from workers.delivery.delivery_errors import NotTaken
+from workers.delivery.delivery_errors import DeliveryRejected
 
 AMQP_FAULTS = (amqp.AMQPError, MessageNacked, OSError)  # time-outs are OSErrors
 PERSISTENT = 2
@@ -30,11 +30,11 @@ def send_to_queue(event: dict[str, Any], settings: ServiceSettings) -> None:
     """Put an event into the broker's queue ``settings.delivery.queue``, which is made if it is not there.
 
     Raises:
-        NotTaken: there is no such queue, or the broker cannot be reached, or did not confirm.
+        DeliveryRejected: there is no such queue, or the broker cannot be reached, or did not confirm.
     """
     name = settings.delivery.queue
     if settings.embedded_broker or not name:
-        raise NotTaken("The settings name no queue of a broker any more (delivery.queue and broker).")
+        raise DeliveryRejected("The settings name no queue of a broker any more (delivery.queue and broker).")
     try:
         if settings.broker.startswith("redis"):
             with closing(_redis(settings)) as client:
@@ -43,7 +43,7 @@ def send_to_queue(event: dict[str, Any], settings: ServiceSettings) -> None:
             with _channel(settings) as channel:
                 _publish(channel, name, event, settings.delivery.timeout_seconds)
     except (*AMQP_FAULTS, redis.RedisError) as error:
-        raise NotTaken(f"The broker did not take the event into the queue {name}: {_cause(error)}") from error
+        raise DeliveryRejected(f"The broker did not take the event into the queue {name}: {_cause(error)}") from error
 
 
 def read_queue(settings: ServiceSettings, *, take: bool, limit: int) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from service.job_registry import Kind
 from store.alerts.outbox import KIND, PendingDelivery, mark_delivered, mark_failed, next_delivery
 from store.schema.database import Session
 from workers.delivery.alert_queue import send_to_queue
-from workers.delivery.delivery_errors import NotTaken
+from workers.delivery.delivery_errors import DeliveryRejected
 from workers.delivery.drop_folder import drop_event
 from workers.delivery.web_hooks import post_to_hook
 
@@ -29,7 +29,7 @@ def deliver(context: Context, work: Work) -> Commit | None:
     told = log.bind(alert=sending.event["subject"], event_id=sending.event_id, sequence=sending.sequence)
     try:
         send(context, sending)
-    except NotTaken as error:
+    except DeliveryRejected as error:
         told.warning("event not taken", attempt=sending.attempts + 1, reason=str(error))
         return _failed(context, sending, error)
     told.info("event delivered", target=sending.target.partition(":")[0])
@@ -40,7 +40,7 @@ def send(context: Context, sending: PendingDelivery) -> None:
     """Send one event to its target.
 
     Raises:
-        NotTaken: it did not take it, or the settings name it no more.
+        DeliveryRejected: it did not take it, or the settings name it no more.
     """
     settings = context.settings
     if sending.target == "queue":
@@ -50,7 +50,7 @@ def send(context: Context, sending: PendingDelivery) -> None:
     else:
         hook = next((h for h in settings.delivery.hooks if f"hook:{h.url}" == sending.target), None)
         if hook is None:
-            raise NotTaken("The settings name this hook no more: `tuban deliveries --drop` gives its events up.")
+            raise DeliveryRejected("The settings name this hook no more: `tuban deliveries --drop` gives its events up.")
         post_to_hook(
             event_json(sending.event),
             hook,
@@ -61,7 +61,7 @@ def send(context: Context, sending: PendingDelivery) -> None:
         )
 
 
-def _failed(context: Context, sending: PendingDelivery, error: NotTaken) -> Commit:
+def _failed(context: Context, sending: PendingDelivery, error: DeliveryRejected) -> Commit:
     delivery = context.settings.delivery
 
     def commit(session: Session) -> None:
@@ -78,4 +78,4 @@ def _failed(context: Context, sending: PendingDelivery, error: NotTaken) -> Comm
     return commit
 
 
-KINDS = (Kind(KIND, "deliver", deliver),)
+JOB_KINDS = (JobKind(KIND, "deliver", deliver),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from errors import TubanError
 
 
-class NotTaken(TubanError):  # noqa: N818  (what happened: the event is sent again later)
+class DeliveryRejected(TubanError):  # noqa: N818  (what happened: the event is sent again later)
     """A target did not take an event; the message says which target and why.
 
     Attributes:

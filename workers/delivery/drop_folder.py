@@ -26,7 +26,7 @@ import numpy as np
 import shapely
 
 from store.objects.folder import sync
-from workers.delivery.delivery_errors import NotTaken
+from workers.delivery.delivery_errors import DeliveryRejected
 
 LAYER = "alerts"
 CRS = "EPSG:4490"
@@ -81,7 +81,7 @@ def drop_event(event: dict[str, Any], folder: Path, zone: ZoneInfo) -> None:
         zone: whose days and months the names tell.
 
     Raises:
-        NotTaken: the folder cannot be written, or the day's GeoPackage cannot be read.
+        DeliveryRejected: the folder cannot be written, or the day's GeoPackage cannot be read.
     """
     day = dt.datetime.fromisoformat(event["time"]).astimezone(zone)
     number = re.sub(r"[^A-Za-z0-9-]", "-", event["subject"])
@@ -94,7 +94,7 @@ def drop_event(event: dict[str, Any], folder: Path, zone: ZoneInfo) -> None:
             _write_whole(month / name, _geojson(event))
             _add_to_day(folder / f"{day:%Y%m%d}.gpkg", event)
     except OSError as error:
-        raise NotTaken(f"The drop folder {folder} cannot be written: {error.strerror or error}.") from error
+        raise DeliveryRejected(f"The drop folder {folder} cannot be written: {error.strerror or error}.") from error
 
 
 def _geojson(event: dict[str, Any]) -> bytes:
@@ -125,9 +125,9 @@ def _add_to_day(path: Path, event: dict[str, Any]) -> None:
         try:
             _append(temporary, event)
         except (DataSourceError, DataLayerError) as error:
-            raise NotTaken(f"The GeoPackage {path} cannot be added to: {error}.") from error
+            raise DeliveryRejected(f"The GeoPackage {path} cannot be added to: {error}.") from error
         if not _holds(temporary, event["id"]):  # GDAL may learn of a full disk only when it closes the file
-            raise NotTaken(f"The GeoPackage {path} cannot be written: is the disk full?")
+            raise DeliveryRejected(f"The GeoPackage {path} cannot be written: is the disk full?")
 
 
 def _append(path: Path, event: dict[str, Any]) -> None:
@@ -178,14 +178,14 @@ def _holds(path: Path, event_id: str) -> bool:
     """Whether the GeoPackage has that event.
 
     Raises:
-        NotTaken: it is damaged, or no GeoPackage of ours.
+        DeliveryRejected: it is damaged, or no GeoPackage of ours.
     """
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             found = connection.execute(f"SELECT 1 FROM {LAYER} WHERE event_id = ?", (event_id,))
             return found.fetchone() is not None
     except sqlite3.Error as error:
-        raise NotTaken(f"The GeoPackage {path} cannot be read ({error}): move it away, a new one is made.") from error
+        raise DeliveryRejected(f"The GeoPackage {path} cannot be read ({error}): move it away, a new one is made.") from error
 
 
 @contextmanager

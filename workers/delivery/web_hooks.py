@@ -26,7 +26,7 @@ from urllib3.response import BaseHTTPResponse
 
 from configs.service import HookSettings
 from enforcement.events import CONTENT_TYPE
-from workers.delivery.delivery_errors import NotTaken
+from workers.delivery.delivery_errors import DeliveryRejected
 
 LONGEST_WAIT_SECONDS = 24 * 3600
 """A target that asks to wait longer is asked again after this."""
@@ -67,10 +67,10 @@ def resolve(host: str, port: int) -> list[str]:
     return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
-def may_go_to(address: Address, allowed_hosts: Sequence[str]) -> bool:
+def is_allowed_address(address: Address, allowed_hosts: Sequence[str]) -> bool:
     """Whether a hook may go to that address: it is public, or one of the networks in ``allowed_hosts``."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return may_go_to(address.ipv4_mapped, allowed_hosts)
+        return is_allowed_address(address.ipv4_mapped, allowed_hosts)
     if any(address in ip_network(network) for network in allowed_hosts):
         return True
     if isinstance(address, IPv6Address) and (address.sixtofour or address.teredo or address in _TRANSLATED):
@@ -100,7 +100,7 @@ def post_to_hook(
         resolve: turns a name and a port into addresses.
 
     Raises:
-        NotTaken: not allowed, not reachable, too slow, or another answer.
+        DeliveryRejected: not allowed, not reachable, too slow, or another answer.
     """
     parts = urlsplit(hook.url)
     host = _ascii(parts.hostname or "")
@@ -134,7 +134,7 @@ def post_to_hook(
     except (OSError, HTTPException, HTTPError) as error:
         slow = late.is_set() or isinstance(error, TimeoutError)
         cause = f"it did not answer within {timeout_seconds:g} seconds" if slow else _cause(error)
-        raise NotTaken(f"{shown} did not take the event: {cause}.") from error
+        raise DeliveryRejected(f"{shown} did not take the event: {cause}.") from error
     finally:
         timer.cancel()
         connection.close()
@@ -153,11 +153,11 @@ def _connect(
     try:
         addresses = [ip_address(address.partition("%")[0]) for address in resolve(host, port)]
     except (OSError, ValueError) as error:
-        raise NotTaken(f"{shown} cannot be found: {_cause(error)}.") from error
-    permitted = [address for address in addresses if may_go_to(address, allowed_hosts)]
+        raise DeliveryRejected(f"{shown} cannot be found: {_cause(error)}.") from error
+    permitted = [address for address in addresses if is_allowed_address(address, allowed_hosts)]
     if not permitted:
         found = ", ".join(map(str, addresses)) or "no address"
-        raise NotTaken(
+        raise DeliveryRejected(
             f"{shown} points to {found}, which is not public. If that is meant, list it in delivery.allowed_hosts."
         )
     failed: Exception | None = None
@@ -176,7 +176,7 @@ def _connect(
         else:
             return connection
     assert failed is not None
-    raise NotTaken(f"{shown} cannot be reached: {_cause(failed)}.") from failed
+    raise DeliveryRejected(f"{shown} cannot be reached: {_cause(failed)}.") from failed
 
 
 def _cut(connection: HTTPConnection, late: threading.Event) -> None:
@@ -194,11 +194,11 @@ def _judge(response: BaseHTTPResponse, shown: str, now: dt.datetime) -> None:
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
-        raise NotTaken(f"{shown} answered {status}: redirects are not followed; name the final address.")
+        raise DeliveryRejected(f"{shown} answered {status}: redirects are not followed; name the final address.")
     said = response.read(READ_BYTES, decode_content=False).decode("utf-8", "replace")
     words = " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())
     wait = _wait_seconds(response.headers.get("Retry-After", ""), now)
-    raise NotTaken(f"{shown} answered {status}{': ' + words[:200] if words else ''}.", wait)
+    raise DeliveryRejected(f"{shown} answered {status}{': ' + words[:200] if words else ''}.", wait)
 
 
 def _wait_seconds(told: str, now: dt.datetime) -> float:

@@ -16,14 +16,14 @@ from imagery.conversion.ingest import ingest_image
 from imagery.conversion.ingested_image import IngestedImage
 from imagery.drone.photo import Photo
 from imagery.files.file_roles import SHOTS_SUFFIX, assign_file_roles, is_hidden
-from imagery.files.limits import GIB
 from imagery.files.odm import flight_day
 from imagery.files.zip_archive import Archive, Member
-from service.batch_writer import BatchWriter, same_as
+from imagery.limits import GIB
+from service.batch_writer import BatchWriter, duplicate_of
 from service.context import Commit, Context, Work
-from service.file_discovery import distinct, read_sidecar
-from service.job_registry import GiveBack, Kind
-from store.objects.object_store import ObjectMissing, Objects
+from service.file_discovery import unique_names, read_sidecar
+from service.job_registry import ReleaseJob, Kind
+from store.objects.object_store import ObjectNotFound, Objects
 from store.scenes.batches import file_names
 from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.database import Session
@@ -35,10 +35,10 @@ from workers.ingest.intake_outcome import (
     ended,
     limits_of,
     waiting_file,
-    whereabouts,
+    check_location,
     work_folder,
 )
-from workers.ingest.photos import KINDS as OF_PHOTOS
+from workers.ingest.photos import JOB_KINDS as OF_PHOTOS
 from workers.ingest.photos import as_photo, checked
 
 _DAMAGED = Reason("it was damaged after it was received; give the file again", "received.damaged")
@@ -53,7 +53,7 @@ def ingest_file(context: Context, work: Work) -> Commit | None:
     with context.database.read() as session:
         known = scene_by_sha256(session, file.sha256 or "")
     if known is not None:
-        return ended(context, received, "duplicate", same_as(known), known.id)
+        return ended(context, received, "duplicate", duplicate_of(known), known.id)
     with work_folder(context, work) as folder:
         cog = folder / "scene.tif"
         try:
@@ -61,13 +61,13 @@ def ingest_file(context: Context, work: Work) -> Commit | None:
             if photo is not None:
                 return checked(context, received, photo)
             image = _ingested(context, work, received, folder, cog)
-        except (ImageError, ObjectMissing) as error:
-            reason = GONE if isinstance(error, ObjectMissing) else error.reason
+        except (ImageError, ObjectNotFound) as error:
+            reason = GONE if isinstance(error, ObjectNotFound) else error.reason
             return ended(context, received, "failed", reason)
         if image.sha256 != file.sha256:
             return ended(context, received, "failed", _DAMAGED)
         with context.database.read() as session:
-            fault, remark = whereabouts(session, received.batch.area_code, image.footprint)
+            fault, remark = check_location(session, received.batch.area_code, image.footprint)
         if fault:
             return ended(context, received, "failed", fault)
         key = f"scenes/{image.object_sha256[:2]}/{image.object_sha256}.tif"
@@ -96,14 +96,14 @@ def ingest_zip(context: Context, work: Work) -> Commit | None:
             work_folder(context, work) as folder,
         ):
             number = _unpack(writer, work, archive, file.name, folder)
-    except (ImageError, ObjectMissing) as error:
-        reason = GONE if isinstance(error, ObjectMissing) else error.reason
+    except (ImageError, ObjectNotFound) as error:
+        reason = GONE if isinstance(error, ObjectNotFound) else error.reason
         return ended(context, received, "failed", reason)
     unpacked = Reason(f"unpacked: {number} {'file' if number == 1 else 'files'}", "zip.unpacked", number=number)
     return ended(context, received, "used", unpacked)
 
 
-KINDS = (Kind("ingest.file", "ingest", ingest_file), Kind("ingest.zip", "ingest", ingest_zip), *OF_PHOTOS)
+JOB_KINDS = (JobKind("ingest.file", "ingest", ingest_file), JobKind("ingest.zip", "ingest", ingest_zip), *OF_PHOTOS)
 
 
 def _ingested(context: Context, work: Work, received: Received, folder: Path, cog: Path) -> IngestedImage:
@@ -163,7 +163,7 @@ def _placed(context: Context, received: Received, image: IngestedImage, key: str
         assert known is not None
         if known.object_key != key:  # ours has another date in it
             delete_afterwards(context, session, [key])
-        end(context, session, received, "duplicate", same_as(known), known.id)
+        end(context, session, received, "duplicate", duplicate_of(known), known.id)
 
     return commit
 
@@ -173,7 +173,7 @@ def _unpack(writer: BatchWriter, work: Work, archive: Archive, zip_name: str, fo
     with writer.context.database.read() as session:
         have = file_names(session, writer.batch_id)
     shown_members = [member for member in archive.members if not is_hidden(member.name)]
-    names = distinct(f"{zip_name}/{member.name.lstrip('/')}" for member in shown_members)
+    names = unique_names(f"{zip_name}/{member.name.lstrip('/')}" for member in shown_members)
     members = dict(zip(names, shown_members, strict=True))
     entries = assign_file_roles(name for name, member in members.items() if not member.fault)
     for name, member in members.items():
@@ -183,7 +183,7 @@ def _unpack(writer: BatchWriter, work: Work, archive: Archive, zip_name: str, fo
     for done, entry in enumerate(entries):
         work.progress(done / len(entries))
         if work.stopping():
-            raise GiveBack
+            raise ReleaseJob
         member = members[entry.name]
         if entry.name in have:
             continue

@@ -18,11 +18,11 @@ from configs.service import LimitSettings
 from enforcement.overlap_ratio import overlap, sound
 from errors import Reason
 from imagery.ellipsoid import ELLIPSOID
-from imagery.files.limits import Limits
+from imagery.limits import Limits
 from service.context import Commit, Context, Work
-from store.objects.object_store import ObjectsUnavailable
+from store.objects.object_store import ObjectStoreUnavailable
 from store.scenes.batches import Outcome, close_batch_if_finished, set_outcome
-from store.scenes.scenes import known_area, smallest_area_at
+from store.scenes.scenes import find_area, smallest_area_at
 from store.schema.database import Session, after_commit
 from store.schema.tables import Batch, BatchFile
 
@@ -80,9 +80,9 @@ def limits_of(settings: LimitSettings) -> Limits:
     return replace(limits, rewrite_seconds=max(1, int(0.9 * 60 * settings.ingest_minutes)))
 
 
-def whereabouts(session: Session, code: str, footprint: BaseGeometry) -> tuple[Reason, Reason]:
+def check_location(session: Session, code: str, footprint: BaseGeometry) -> tuple[Reason, Reason]:
     """Why an image cannot be of the area with that code ("": it can), and a remark for people."""
-    area = known_area(session, code)
+    area = find_area(session, code)
     if area is None:
         return Reason(""), Reason("no area of its code is loaded, so its place was not checked", "area.unchecked")
     ground = sound(footprint)
@@ -146,7 +146,7 @@ def delete_afterwards(context: Context, session: Session, keys: list[str]) -> No
         try:
             for key in keys:
                 context.objects.delete(key)
-        except ObjectsUnavailable as error:
+        except ObjectStoreUnavailable as error:
             logger.warning("an object that is not needed any more could not be removed", error=str(error))
 
     after_commit(session, delete)

@@ -26,15 +26,15 @@ from imagery.drone.photo_check import check_photo
 from imagery.drone.settings import drone_settings
 from imagery.files.formats import JPEG
 from imagery.files.inspection import inspect_file
-from imagery.files.limits import GIB, MIB
 from imagery.files.safe_file import check_regular_file
+from imagery.limits import GIB, MIB
 from imagery.sandbox import SandboxError, decoding_limits, run_sandboxed
-from service.batch_writer import same_as
+from service.batch_writer import duplicate_of
 from service.context import Commit, Context, Work
 from service.job_registry import Kind
-from store.objects.object_store import ObjectMissing
+from store.objects.object_store import ObjectNotFound
 from store.scenes.batches import Outcome, close_batch_if_finished
-from store.scenes.photos import add_photo, place_photo, scene_of_photo, scenes_below, waiting_photos
+from store.scenes.photos import add_photo, place_photo, scene_of_photo, reference_scenes, waiting_photos
 from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.database import Session
 from store.schema.tables import Batch, BatchFile
@@ -46,7 +46,7 @@ from workers.ingest.intake_outcome import (
     end_all,
     ended,
     limits_of,
-    whereabouts,
+    check_location,
     work_folder,
 )
 
@@ -96,9 +96,9 @@ def checked(context: Context, received: Received, photo: Photo) -> Commit:
     outline, error_m = sensor_footprint(photo)
     with context.database.read() as session:
         known = scene_of_photo(session, received.file.sha256 or "")
-        fault, _ = whereabouts(session, received.batch.area_code, outline)
+        fault, _ = check_location(session, received.batch.area_code, outline)
     if known is not None:
-        return ended(context, received, "duplicate", same_as(known), known.id)
+        return ended(context, received, "duplicate", duplicate_of(known), known.id)
     if fault:
         return ended(context, received, "failed", fault)
     taken = photo.taken.isoformat(" ") if photo.taken else ""
@@ -115,7 +115,7 @@ def checked(context: Context, received: Received, photo: Photo) -> Commit:
     return commit
 
 
-def lay_mosaics(context: Context, work: Work) -> Commit | None:
+def build_mosaics(context: Context, work: Work) -> Commit | None:
     """Place the photos of a batch, and make a scene of each flight."""
     with context.database.read() as session:
         batch = session.get(Batch, work.payload["batch"])
@@ -131,7 +131,7 @@ def lay_mosaics(context: Context, work: Work) -> Commit | None:
         for file in files:
             try:
                 path = opened.enter_context(context.objects.local(file.received))
-            except ObjectMissing:
+            except ObjectNotFound:
                 gone.append(file.id)
                 continue
             if file.id not in same:
@@ -174,7 +174,7 @@ def lay_mosaics(context: Context, work: Work) -> Commit | None:
     return commit
 
 
-KINDS = (Kind("ingest.mosaic", "ingest", lay_mosaics),)
+JOB_KINDS = (JobKind("ingest.mosaic", "ingest", build_mosaics),)
 
 
 def _asked(context: Context, file: BatchFile, date: dt.date | None, path: Path) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def _reference(context: Context, grounds: Sequence[BaseGeometry], opened: ExitSt
         return None
     ground = sound(shapely.union_all(grounds))
     with context.database.read() as session:
-        scenes = scenes_below(session, ground, COARSEST_REFERENCE_M)
+        scenes = reference_scenes(session, ground, COARSEST_REFERENCE_M)
         covers = [ground.intersection(sound(scene.outline)).area / ground.area for scene in scenes]
     fitting = [scene for scene, cover in zip(scenes, covers, strict=True) if cover >= _LEAST_COVER]
     best = (
@@ -226,7 +226,7 @@ def _reference(context: Context, grounds: Sequence[BaseGeometry], opened: ExitSt
         return None
     try:
         path = opened.enter_context(context.objects.local(best.object_key))
-    except ObjectMissing:
+    except ObjectNotFound:
         return None
     return {"path": str(path), "name": best.name}
 
@@ -241,7 +241,7 @@ def _write_down(
 ) -> list[End]:
     """A mosaic becomes a scene; returns what becomes of its photos."""
     image = replace(IngestedImage.from_json(flight["image"]), date_source=flight["date_source"])
-    fault, remark = whereabouts(session, batch.area_code, image.footprint)
+    fault, remark = check_location(session, batch.area_code, image.footprint)
     outcome: Outcome = "failed"
     scene_id = None
     if not fault:

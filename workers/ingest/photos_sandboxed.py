@@ -26,7 +26,7 @@ from imagery.drone.photo import Photo
 from imagery.drone.photo_check import check_photo
 from imagery.drone.report import describe_photo
 from imagery.drone.settings import drone_settings
-from imagery.files.limits import Limits
+from imagery.limits import Limits
 from inference.registration.photo_registration import register_photo
 
 

@@ -24,9 +24,9 @@ import structlog
 
 from errors import SettingsError, TubanError
 from imagery.files.file_roles import is_hidden
-from service.batch_intake import SOURCES, check_area, receive
+from service.batch_intake import SOURCES, check_area, receive_files
 from service.context import Context
-from store.objects.folder import write_whole
+from store.objects.folder import write_atomically
 
 TAKEN = ".taken"
 _TAKING, _RECEIVING = ".taking", ".receiving"
@@ -174,7 +174,7 @@ def _receive(context: Context, code: str, folder: Path) -> int:
     key = folder.name.removesuffix(_RECEIVING)
     moment, source = key.split("-")[:2]
     name = f"{code} {moment}"
-    batch = receive(context, [folder], code, source, "folder", "watched folder", name, unique_key=f"watch:{code}:{key}")
+    batch = receive_files(context, [folder], code, source, "folder", "watched folder", name, unique_key=f"watch:{code}:{key}")
     folder.rename(folder.with_name(key))
     logger.info("received from the watched folder", folder=code, batch=batch)
     return batch
@@ -191,4 +191,4 @@ def _read(memory: Path) -> _Look:
 def _write(memory: Path, seen: _Look) -> None:
     kept = {name: (file.size, file.time_ns, file.since.isoformat()) for name, file in seen.items()}
     memory.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(memory, json.dumps(kept).encode())
+    write_atomically(memory, json.dumps(kept).encode())

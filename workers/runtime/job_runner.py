@@ -17,13 +17,13 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from errors import OutputError, TubanError
 from service.context import Commit, Context, Work
-from service.home import require_room
-from service.job_registry import GiveBack, find_kind, minutes_of
-from service.logs import about
-from service.process import name_of
+from service.home import require_disk_space
+from service.job_registry import ReleaseJob, find_job_kind, time_limit_minutes
+from service.logs import log_context
+from service.process import process_name
 from service.publishing import publish_added
-from store.jobs.processes import say_alive
-from store.jobs.queue import Claimed, LeaseLost, claim, fail, finish, give_back, renew
+from store.jobs.processes import record_heartbeat
+from store.jobs.queue import ClaimedJob, LeaseLost, claim, fail, finish, release_job, renew
 from store.schema.database import Session
 from store.schema.database_errors import DatabaseUnavailable
 from workers.runtime import stopping
@@ -56,38 +56,38 @@ def run_job(context: Context, job_id: int) -> Outcome:
         (another worker has it, or the database does not answer: nothing was written).
     """
     settings = context.settings.jobs
-    owner = f"{name_of(os.getppid())}:{os.getpid()}"  # host, worker, this child of it
+    owner = f"{process_name(os.getppid())}:{os.getpid()}"  # host, worker, this child of it
     try:
         with context.database.write() as session:
             now = context.clock()
-            say_alive(session, owner, "jobs", now)
+            record_heartbeat(session, owner, "jobs", now)
             claimed = claim(session, job_id, owner, now, settings.lease_seconds, settings.attempts)
     except DatabaseUnavailable as error:
         logger.error("the database does not answer; the job is published again later", error=str(error.orig))
         return "lost"
     if claimed is None:
         return "not to be had"
-    with about(job=job_id, kind=claimed.kind, attempt=claimed.attempt):
+    with log_context(job=job_id, kind=claimed.kind, attempt=claimed.attempt):
         begun = time.monotonic()
         outcome = _do(context, claimed, begun)
         logger.info("job ended", outcome=outcome, seconds=round(time.monotonic() - begun, 3))
     return outcome
 
 
-def _do(context: Context, claimed: Claimed, begun: float) -> Outcome:
+def _do(context: Context, claimed: ClaimedJob, begun: float) -> Outcome:
     try:
         try:
             with _Lease(context, claimed) as lease:
                 commit = _handle(context, claimed, lease)
                 _write_down(context, claimed, commit)
             return "done"
-        except (GiveBack, KeyboardInterrupt) as asked:
+        except (ReleaseJob, KeyboardInterrupt) as asked:
             return _given_back(context, claimed, asked)
         except SystemExit as asked:  # by SIGTERM
             if stopping.stopping():
                 return _given_back(context, claimed, asked)
             took = (time.monotonic() - begun) / 60  # it did not heed its soft limit, and is killed in a moment
-            late = took >= minutes_of(claimed.queue, context.settings.limits)
+            late = took >= time_limit_minutes(claimed.queue, context.settings.limits)
             _failed(context, claimed, _too_long(context, claimed) if late else "its process was told to exit")
             raise
         except SoftTimeLimitExceeded:
@@ -106,29 +106,29 @@ def _do(context: Context, claimed: Claimed, begun: float) -> Outcome:
         return "lost"
 
 
-def _given_back(context: Context, claimed: Claimed, asked: BaseException) -> Outcome:
-    _in_one_transaction(context, lambda session: give_back(session, claimed, context.clock()))
-    if not isinstance(asked, GiveBack):
+def _given_back(context: Context, claimed: ClaimedJob, asked: BaseException) -> Outcome:
+    _in_one_transaction(context, lambda session: release_job(session, claimed, context.clock()))
+    if not isinstance(asked, ReleaseJob):
         raise asked
     return "given back"
 
 
-def _too_long(context: Context, claimed: Claimed) -> str:
-    return f"it took longer than {minutes_of(claimed.queue, context.settings.limits):g} minutes"
+def _too_long(context: Context, claimed: ClaimedJob) -> str:
+    return f"it took longer than {time_limit_minutes(claimed.queue, context.settings.limits):g} minutes"
 
 
-def _handle(context: Context, claimed: Claimed, lease: _Lease) -> Commit | None:
+def _handle(context: Context, claimed: ClaimedJob, lease: _Lease) -> Commit | None:
     """Call the handler. Outside of it nothing is interrupted."""
-    kind = find_kind(claimed.kind)
-    require_room(context.settings)
+    kind = find_job_kind(claimed.kind)
+    require_disk_space(context.settings)
     work = Work(claimed.job_id, claimed.payload, claimed.attempt, lease.progress, stopping.stopping)
     if stopping.stopping():
-        raise GiveBack
+        raise ReleaseJob
     with lease.interruptible():
         return kind.handler(context, work)
 
 
-def _write_down(context: Context, claimed: Claimed, commit: Commit | None) -> None:
+def _write_down(context: Context, claimed: ClaimedJob, commit: Commit | None) -> None:
     def write(session: Session) -> None:
         finish(session, claimed, context.clock())
         if commit is not None:
@@ -143,7 +143,7 @@ def _write_down(context: Context, claimed: Claimed, commit: Commit | None) -> No
     return _in_one_transaction(context, write)
 
 
-def _failed(context: Context, claimed: Claimed, error: str, final: bool = False) -> Outcome:
+def _failed(context: Context, claimed: ClaimedJob, error: str, final: bool = False) -> Outcome:
     settings = context.settings.jobs
     became: list[str] = []
     _in_one_transaction(
@@ -176,7 +176,7 @@ def _in_one_transaction(context: Context, write: Callable[[Session], None]) -> N
 class _Lease:
     """Renews the lease from a second thread, and stops a handler that may not go on."""
 
-    def __init__(self, context: Context, claimed: Claimed) -> None:
+    def __init__(self, context: Context, claimed: ClaimedJob) -> None:
         self._context = context
         self._claimed = claimed
         self._lost = False
@@ -204,7 +204,7 @@ class _Lease:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """While this is open, a worker that is out of grace interrupts the handler by :class:`GiveBack`."""
+        """While this is open, a worker that is out of grace interrupts the handler by :class:`ReleaseJob`."""
         global _in_handler
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -221,7 +221,7 @@ class _Lease:
         renewed = time.monotonic()
         interrupted = False
         while not self._over.wait(min(LOOK_SECONDS, settings.heartbeat_seconds)):
-            if _in_handler and stopping.out_of_grace() and not interrupted:
+            if _in_handler and stopping.grace_period_over() and not interrupted:
                 interrupted = True
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
             if not self._lost and time.monotonic() - renewed >= settings.heartbeat_seconds:
@@ -234,11 +234,11 @@ class _Lease:
             with self._context.database.write() as session:
                 now = self._context.clock()
                 self._lost = not renew(session, self._claimed, now, seconds, self._done)
-                say_alive(session, self._claimed.owner, "jobs", now)
+                record_heartbeat(session, self._claimed.owner, "jobs", now)
         except DatabaseUnavailable as error:
             logger.warning("the lease could not be renewed; once more soon", error=str(error.orig))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     if _in_handler:
-        raise GiveBack
+        raise ReleaseJob

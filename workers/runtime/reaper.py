@@ -9,7 +9,7 @@ import structlog
 
 from service.broker import UNREACHABLE, queue_lengths
 from service.context import Context
-from service.job_registry import QUEUES, minutes_of
+from service.job_registry import QUEUES, time_limit_minutes
 from service.publishing import publish
 from store.jobs.processes import last_active
 from store.jobs.recovery import due, mark_published
@@ -47,7 +47,7 @@ def reap(context: Context) -> int:
             limit=BATCH,
             busy=busy,
             attempts=settings.jobs.attempts,
-            minutes={queue: minutes_of(queue, settings.limits) for queue in QUEUES},
+            minutes={queue: time_limit_minutes(queue, settings.limits) for queue in QUEUES},
             lease_seconds=settings.jobs.lease_seconds,
         )
         if found:
@@ -61,7 +61,7 @@ def reap(context: Context) -> int:
     return len(found) - len(unsent)
 
 
-def is_deaf(context: Context, owner: str, queues: Sequence[str], begun: dt.datetime) -> bool:
+def is_stalled(context: Context, owner: str, queues: Sequence[str], begun: dt.datetime) -> bool:
     """Whether messages wait for a worker that does nothing: some connections that were lost leave one so.
 
     Args:

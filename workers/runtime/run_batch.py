@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from service.context import Context
 from store.jobs.recovery import due
-from store.scenes.batches import BatchReport, batch_report, count_files, open_jobs
+from store.scenes.batches import BatchReport, batch_report, count_files, unfinished_jobs
 from workers.runtime.job_runner import run_job
 
 PAUSE_SECONDS = 0.5
@@ -17,7 +17,7 @@ Told = Callable[[int, int], None]
 """Called after each job with how many files have their outcome, and how many there are."""
 
 
-def work_off(
+def run_batch(
     context: Context, batch_id: int, told: Told | None = None, pause: Callable[[float], None] = time.sleep
 ) -> BatchReport:
     """Work until each file of a batch has its outcome, or its job is dead.
@@ -33,7 +33,7 @@ def work_off(
     """
     while True:
         with context.database.read() as session:
-            jobs = [job.id for job in open_jobs(session, batch_id) if job.state != "dead"]
+            jobs = [job.id for job in unfinished_jobs(session, batch_id) if job.state != "dead"]
         if not jobs:
             return _report(context, batch_id)
         outcomes = []

@@ -22,17 +22,17 @@ from celery import beat
 
 from configs.service import ServiceSettings, read_service
 from service.audit_schedule import add_audit_job, audit_due
-from service.camera_jobs import add_capture_job, add_forget_job
+from service.camera_jobs import add_capture_job, add_retention_job
 from service.capture_schedule import capture_due
 from service.context import Context
 from service.night_schedule import night_due
-from service.process import begin, end_with_parent, name_of
+from service.process import begin, exit_with_parent, process_name
 from service.publishing import publishing
 from service.scan_jobs import add_night_job
 from store.cameras.cameras import all_cameras
-from store.jobs.processes import forget, forget_silent, say_alive
-from store.jobs.recovery import unpublished
-from store.jobs.schedule_slots import become_leader, resign, take
+from store.jobs.processes import forget, remove_stale_processes, record_heartbeat
+from store.jobs.recovery import has_unpublished_jobs
+from store.jobs.schedule_slots import become_leader, resign_leadership, take
 from workers.runtime.celery_app import make_app
 from workers.runtime.reaper import BATCH, reap
 
@@ -45,7 +45,7 @@ KEEP_PROCESSES = dt.timedelta(days=1)
 logger = structlog.get_logger("tuban.schedule")
 
 
-class Rounds:
+class PeriodicTasks:
     """One scheduler: looks round again and again at what is due."""
 
     def __init__(self, context: Context, who: str) -> None:
@@ -80,7 +80,7 @@ class Rounds:
 
     def _resign(self) -> None:
         with self.context.database.write() as session:
-            resign(session, self.who)
+            resign_leadership(session, self.who)
             forget(session, self.who.removesuffix(":schedule"))
 
     def _guarded(self, what: str, act: Callable[[], None]) -> None:
@@ -94,8 +94,8 @@ class Rounds:
             return
         self._alerts = False
         with self.context.database.write() as session:
-            say_alive(session, self.who, "schedule", now)
-            forget_silent(session, now - KEEP_PROCESSES)
+            record_heartbeat(session, self.who, "schedule", now)
+            remove_stale_processes(session, now - KEEP_PROCESSES)
             self._alerts = become_leader(session, self.who, now, LEADER_SECONDS)
         self._alive_at = now + dt.timedelta(seconds=ALIVE_SECONDS)
 
@@ -150,13 +150,13 @@ class Rounds:
             return
         with publishing(self.context.database, self.context.settings) as session:
             if take(session, "old captures", day.isoformat(), self.who, now):
-                add_forget_job(session, day, now)
+                add_retention_job(session, day, now)
         self._forgotten = day
 
     def _reap(self, now: dt.datetime) -> None:
         if not _over(self._reap_at, now):
             with self.context.database.read() as session:
-                if not unpublished(session, now):
+                if not has_unpublished_jobs(session, now):
                     return
         self._reap_at = now + dt.timedelta(seconds=self.context.settings.jobs.reap_seconds)
         if reap(self.context) == BATCH:
@@ -181,9 +181,9 @@ class Rounds:
 
 
 class TubanScheduler(beat.Scheduler):  # type: ignore[misc]
-    """Celery's beat, whose entries are not in a file but are what :class:`Rounds` looks at."""
+    """Celery's beat, whose entries are not in a file but are what :class:`PeriodicTasks` looks at."""
 
-    rounds: Rounds
+    rounds: PeriodicTasks
 
     def setup_schedule(self) -> None:
         """Nothing is kept beside the database."""
@@ -201,12 +201,12 @@ class TubanScheduler(beat.Scheduler):  # type: ignore[misc]
 
 def run(settings: ServiceSettings) -> None:
     """Look round until asked to stop."""
-    context = Context.of(settings)
+    context = Context.from_settings(settings)
     if settings.metrics_port:
         from service.metrics import serve
 
         serve(context, settings.metrics_port)
-    rounds = Rounds(context, f"{name_of(os.getpid())}:schedule")
+    rounds = PeriodicTasks(context, f"{process_name(os.getpid())}:schedule")
     scheduler = type("TubanScheduler", (TubanScheduler,), {"rounds": rounds})
     service = beat.Service(make_app(settings), scheduler_cls=scheduler)
     for number in (signal.SIGTERM, signal.SIGINT):  # after the round: never in the middle of a transaction
@@ -222,7 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parent", type=int, default=0, help="end with this process")
     given = parser.parse_args(arguments)
     if given.parent:
-        end_with_parent(given.parent)
+        exit_with_parent(given.parent)
     settings = read_service()
     begin(settings)
     run(settings)

@@ -9,12 +9,12 @@ from configs.service import ServiceSettings
 from service.broker import check_broker
 from service.context import Context
 from service.home import prepare_home
-from service.instance import alone_in
-from store.jobs.processes import forget_silent
-from store.jobs.recovery import end_leases
+from service.instance import lock_home
+from store.jobs.processes import remove_stale_processes
+from store.jobs.recovery import expire_leases
 from store.jobs.schedule_slots import LEADER
 from store.schema.migrate import upgrade
-from store.schema.tables import Tick
+from store.schema.tables import ScheduleSlot
 
 
 @contextmanager
@@ -29,8 +29,8 @@ def prepared(settings: ServiceSettings, kinds: Sequence[str]) -> Iterator[Contex
         SettingsError: something cannot be used, or another `tuban up` runs.
     """
     prepare_home(settings)
-    with alone_in(settings.home.resolve(), kinds):
-        context = Context.of(settings)
+    with lock_home(settings.home.resolve(), kinds):
+        context = Context.from_settings(settings)
         try:
             upgrade(context.database)
             check_broker(settings)
@@ -46,8 +46,8 @@ def _forget_the_dead(context: Context) -> None:
     """The database is ours alone: whatever is said to run died with the machine, or with the last `tuban up`."""
     with context.database.write() as session:
         now = context.clock()
-        end_leases(session, "", now)
-        forget_silent(session, now)
-        leader = session.get(Tick, (LEADER, ""))
+        expire_leases(session, "", now)
+        remove_stale_processes(session, now)
+        leader = session.get(ScheduleSlot, (LEADER, ""))
         if leader is not None:
             session.delete(leader)

@@ -16,7 +16,7 @@ _NUMBER = struct.Struct("d")
 _shared = mmap.mmap(-1, _NUMBER.size)  # zeros; made when the parent imports this, before it forks
 
 
-def ask_to_stop() -> None:
+def request_shutdown() -> None:
     """Called in the parent."""
     if not stopping():
         _NUMBER.pack_into(_shared, 0, time.monotonic())
@@ -27,7 +27,7 @@ def stopping() -> bool:
     return _asked_at() > 0
 
 
-def out_of_grace() -> bool:
+def grace_period_over() -> bool:
     """Whether that was so long ago that a running job must be given back."""
     return stopping() and time.monotonic() - _asked_at() > GRACE_SECONDS
 

@@ -17,12 +17,12 @@ from types import FrameType
 import structlog
 
 from service.context import Context
-from service.process import name_of
-from store.jobs.processes import forget, say_alive
-from store.jobs.recovery import end_leases
-from store.jobs.schedule_slots import resign
+from service.process import process_name
+from store.jobs.processes import forget, record_heartbeat
+from store.jobs.recovery import expire_leases
+from store.jobs.schedule_slots import resign_leadership
 from store.schema.database_errors import DatabaseError
-from workers.runtime.reaper import is_deaf
+from workers.runtime.reaper import is_stalled
 from workers.runtime.stopping import GRACE_SECONDS
 
 LOOK_SECONDS = 0.2
@@ -62,7 +62,7 @@ class Part:
     files: tuple[int, ...] = ()
 
 
-def plan_parts(processes: int, *, work: bool = True, schedule: bool = True, pages: Sequence[Part] = ()) -> list[Part]:
+def plan_processes(processes: int, *, work: bool = True, schedule: bool = True, pages: Sequence[Part] = ()) -> list[Part]:
     """Return what one `tuban up` runs: a worker for scans, one for cameras, one for all else, so that an upload never
     waits behind a night's scan or a camera that hangs, a schedule, and the pages.
 
@@ -70,7 +70,7 @@ def plan_parts(processes: int, *, work: bool = True, schedule: bool = True, page
         processes: children that scan.
         work: whether there are workers.
         schedule: whether there is a schedule.
-        pages: processes that serve the pages: parts that this room knows nothing of (:func:`module_part`).
+        pages: processes that serve the pages: parts that this room knows nothing of (:func:`module_process`).
     """
     parts = []
     if work:
@@ -80,13 +80,13 @@ def plan_parts(processes: int, *, work: bool = True, schedule: bool = True, page
             ("cameras", ("capture",), CAPTURE_PROCESSES),
         ):
             given = ("--queues", ",".join(queues), "--processes", str(children))
-            parts.append(module_part(f"worker {name}", "worker", "workers.runtime.worker", *given, queues=queues))
+            parts.append(module_process(f"worker {name}", "worker", "workers.runtime.worker", *given, queues=queues))
     if schedule:
-        parts.append(module_part("schedule", "schedule", "workers.runtime.schedule"))
+        parts.append(module_process("schedule", "schedule", "workers.runtime.schedule"))
     return [*parts, *pages]
 
 
-def module_part(
+def module_process(
     name: str, kind: str, module: str, *given: str, queues: tuple[str, ...] = (), files: tuple[int, ...] = ()
 ) -> Part:
     """A part that is a module of ours with arguments."""
@@ -108,7 +108,7 @@ class _Running:
 
     @property
     def owner(self) -> str:
-        return name_of(self.process.pid) if self.process else ""
+        return process_name(self.process.pid) if self.process else ""
 
 
 class Supervisor:
@@ -196,16 +196,16 @@ class Supervisor:
 
     def _release(self, running: _Running) -> None:
         with self._context.database.write() as session:
-            end_leases(session, running.owner, self._context.clock())
+            expire_leases(session, running.owner, self._context.clock())
             forget(session, running.owner)
-            resign(session, f"{running.owner}:schedule")
+            resign_leadership(session, f"{running.owner}:schedule")
 
     def _check(self, running: _Running) -> None:
         if running.process is None or running.part.kind != "worker" or running.begun_at is None:
             return
         with self._context.database.write() as session:
-            say_alive(session, f"{running.owner}:{running.part.name}", "worker", self._context.clock())
-        if running.stop_by is None and is_deaf(self._context, running.owner, running.part.queues, running.begun_at):
+            record_heartbeat(session, f"{running.owner}:{running.part.name}", "worker", self._context.clock())
+        if running.stop_by is None and is_stalled(self._context, running.owner, running.part.queues, running.begun_at):
             logger.warning("does not hear the broker and is started again", part=running.part.name)
             self._ask_to_stop(running)
 

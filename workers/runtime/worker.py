@@ -18,7 +18,7 @@ from celery.platforms import SecurityWarning
 from configs.service import ServiceSettings, read_service
 from service.context import Context
 from service.job_registry import queue_name
-from service.process import begin, end_with_parent
+from service.process import begin, exit_with_parent
 from service.publishing import TASK
 from workers.runtime import stopping
 from workers.runtime.celery_app import make_app
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parent", type=int, default=0, help="end with this process")
     given = parser.parse_args(arguments)
     if given.parent:
-        end_with_parent(given.parent)
+        exit_with_parent(given.parent)
     settings = read_service()
     begin(settings)
     return work(settings, given.queues.split(","), given.processes)
@@ -75,7 +75,7 @@ def compute_threads(processes: int) -> int:
 def _add_task(app: Celery, settings: ServiceSettings, threads: int) -> None:
     @cache
     def context() -> Context:  # first called in a child, after the fork
-        return Context.of(settings, threads)
+        return Context.from_settings(settings, threads)
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
     def run(job_id: int) -> None:
@@ -83,7 +83,7 @@ def _add_task(app: Celery, settings: ServiceSettings, threads: int) -> None:
 
 
 def _on_stop(**_: object) -> None:
-    stopping.ask_to_stop()
+    stopping.request_shutdown()
 
 
 if __name__ == "__main__":

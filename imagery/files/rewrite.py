@@ -8,11 +8,11 @@ from typing import Any
 import rasterio
 
 from errors import ImageError, OutputError
-from imagery.conversion.tiled_copy import CopyError, write_tiled_copy
 from imagery.files.formats import JPEG2000, TIFF, Format
 from imagery.files.header_limits import RasterLayout
-from imagery.files.limits import GIB, Limits
 from imagery.files.tiff_layout import check_written
+from imagery.files.tiled_copy import CopyError, write_tiled_copy
+from imagery.limits import GIB, Limits
 from imagery.sandbox import SandboxError, decoding_limits, run_sandboxed
 
 _OVERVIEWS_PAY_FROM = 4.0  # pixels of the image per requested pixel
@@ -116,9 +116,7 @@ def _rewrite_sandboxed(source: Path, file_format: Format, destination: Path, nam
     }
     process_limits = decoding_limits(limits, file_bytes=limits.rewrite_file_bytes, threads=1)
     try:
-        run_sandboxed(
-            "imagery.conversion.rewrite:rewrite_task", task, limits=process_limits, workdir=destination.parent
-        )
+        run_sandboxed("imagery.files.rewrite:rewrite_task", task, limits=process_limits, workdir=destination.parent)
     except SandboxError:
         raise limits_exceeded(name, limits) from None
     if destination.stat().st_size >= limits.rewrite_file_bytes:
