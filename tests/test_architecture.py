@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,27 @@ def test_the_image_is_given_every_room_and_nothing_else() -> None:
     given = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     rooms = {package.partition(".")[0] for package in project["tool"]["setuptools"]["packages"]}
     assert given == rooms | {"LICENSE", "README.md", "constraints.txt", "pyproject.toml"}
+
+
+def test_no_folder_holds_more_than_about_twenty_files() -> None:
+    modules = Counter(path.parent for path in _tracked() if path.suffix == ".py" and path.name != "__init__.py")
+    assert {str(folder.relative_to(ROOT)): count for folder, count in modules.items() if count > 22} == {}
+
+
+def test_what_a_scan_reports_has_one_name() -> None:
+    """Released migrations and readers of what earlier versions stored keep the former noun; nothing else does."""
+    former = re.compile(r"\bleads?\b", re.IGNORECASE)
+    allowed = {
+        "CHANGELOG.md",
+        "configs/texts/__init__.py",
+        "docs/glossary.md",
+        "enforcement/evidence/bundle.py",
+        "enforcement/evidence/bundle_check.py",
+        "tests/configs/test_reasons.py",
+        "tests/enforcement/evidence/test_bundle.py",
+        "tests/store/schema/test_migrate.py",
+        "tests/test_architecture.py",
+    }
+    texts = [path for path in _tracked() if path.suffix in (".css", ".html", ".js", ".md", ".py", ".toml", ".yaml")]
+    names = {str(path.relative_to(ROOT)) for path in texts if former.search(path.read_text("utf-8"))}
+    assert {name for name in names - allowed if not name.startswith("store/migrations/")} == set()
