@@ -14,9 +14,9 @@ from pathlib import Path
 from errors import SettingsError
 from service.batch_writer import BatchWriter, SubmittedFile, submit_files
 from service.context import Context
-from service.file_discovery import list_files, printable_name, file_size
+from service.file_discovery import file_size, list_files, printable_name
 from store.scenes.batches import REQUEST_KEY_PREFIX, create_batch, finish_receiving
-from store.scenes.scenes import has_areas, similar_codes, find_area
+from store.scenes.scenes import find_area, has_areas, similar_codes
 
 SOURCES = ("drone", "satellite", "camera")
 Progress = Callable[[str, int, int], None]

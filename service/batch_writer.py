@@ -178,7 +178,10 @@ def _submit(
 
 
 def _read_sidecar(file: SubmittedFile) -> bytes:
-    if file.sha256 and checksum(require_regular_file(file.path, file.name), file.name, lambda size: None) != file.sha256:
+    if (
+        file.sha256
+        and checksum(require_regular_file(file.path, file.name), file.name, lambda size: None) != file.sha256
+    ):
         raise ImageError(
             f"its sidecar file {file.name} was damaged on the way; send both again",
             "sent.damaged_beside",

@@ -16,7 +16,7 @@ from imagery.cameras.capture import capture
 from imagery.cameras.quality_check import check_quality
 from imagery.cameras.settings import CaptureSettings
 from service.context import Context
-from store.cameras.cameras import stream_of
+from store.cameras.cameras import camera_stream
 from store.cameras.secrets import camera_key
 from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
 
@@ -43,7 +43,7 @@ def fetch(context: Context, camera: CameraRow) -> Capture:
         CameraError: it does not answer, refuses, sends no image, or was encrypted with another key.
     """
     settings = context.settings
-    stream = stream_of(camera, camera_key(settings))
+    stream = camera_stream(camera, camera_key(settings))
     return capture(stream, capture_settings(settings.cameras), context.clock().astimezone(settings.zone))
 
 
@@ -73,7 +73,8 @@ def assess_capture(
     if not presets:
         return AssessedCapture(check_quality(made, None, before), None)
     tried = [
-        AssessedCapture(check_quality(made, read_frame(context, preset.reference_key), before), preset.id) for preset in presets
+        AssessedCapture(check_quality(made, read_frame(context, preset.reference_key), before), preset.id)
+        for preset in presets
     ]
     shown = next((one for one in tried if not _elsewhere(one.capture)), None)
     return shown or replace(tried[0], preset_id=None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.service import ServiceSettings
 from store.objects.factory import open_object_store
-from store.objects.object_store import Objects
+from store.objects.object_store import ObjectStore
 from store.schema.database import Database, Session
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Context:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
-    def of(cls, settings: ServiceSettings, threads: int | None = None) -> Context:
+    def from_settings(cls, settings: ServiceSettings, threads: int | None = None) -> Context:
         """Connect to what ``settings`` names."""
         return cls(settings, Database(settings.database_url), threads=threads)
 
@@ -49,7 +49,7 @@ class Context:
         return self.clock().astimezone(self.settings.zone).date()
 
     @cached_property
-    def objects(self) -> Objects:
+    def objects(self) -> ObjectStore:
         """Object files."""
         return open_object_store(self.settings)
 
@@ -64,7 +64,7 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Work:
+class JobRun:
     """One claimed job, as its handler sees it.
 
     Attributes:
@@ -79,7 +79,7 @@ class Work:
     payload: dict[str, Any]
     attempt: int
     progress: Callable[[float], None]
-    stopping: Callable[[], bool]
+    should_stop: Callable[[], bool]
 
 
 Commit = Callable[[Session], None]
@@ -87,11 +87,11 @@ Commit = Callable[[Session], None]
 further jobs that it adds by :func:`store.jobs.queue.add_job` are published after that. Where the database was lost on the way
 it is called again, in a new transaction: it makes its rows anew each time."""
 
-Handler = Callable[[Context, Work], Commit | None]
+Handler = Callable[[Context, JobRun], Commit | None]
 """Does the work outside of any transaction, however long it takes, and returns how to write down the result.
 
 Raises :class:`errors.TubanError` for what a repetition cannot heal, as far as the handler does not write that down as
 an outcome itself; :class:`errors.OutputError` (a full disk, a store that does not answer) and anything else is tried
-again. ``work.progress`` may raise :class:`store.jobs.queue.LeaseLost`, which the handler lets pass. Object files are written
+again. ``job.progress`` may raise :class:`store.jobs.queue.LeaseLost`, which the handler lets pass. Object files are written
 under keys that a repetition writes anew.
 """

@@ -51,7 +51,10 @@ def list_files(paths: Sequence[Path], most: int) -> list[DiscoveredFile]:
             raise SettingsError(f"There are more than {most:,} files, the limit of one batch. Divide them.")
     if not found:
         raise SettingsError(f"There are no files in {', '.join(map(str, paths)) or 'nothing'}.")
-    return [DiscoveredFile(name, path) for name, (_, path) in zip(unique_names(name for name, _ in found), found, strict=True)]
+    return [
+        DiscoveredFile(name, path)
+        for name, (_, path) in zip(unique_names(name for name, _ in found), found, strict=True)
+    ]
 
 
 def _below(folder: Path) -> list[str]:

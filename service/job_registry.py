@@ -59,8 +59,8 @@ JOB_MODULES: tuple[str, ...] = (
     "workers.cameras.capture_retention",
     "workers.audit",
     "workers.ingest.images",
-    "workers.night",
-    "workers.scans",
+    "workers.scanning.night",
+    "workers.scanning.scans",
     "workers.cameras.comparison",
 )
 """Each has ``JOB_KINDS``, a tuple of its kinds. Imported in this order until the kind is found, those that import torch

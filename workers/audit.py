@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import structlog
 
-from service.context import Commit, Context, Work
-from service.job_registry import ReleaseJob, Kind
+from service.context import Commit, Context, JobRun
+from service.job_registry import JobKind, ReleaseJob
 from store.alerts.audit import Audit, audit_alerts, record_audit
 from store.schema.database import Session
 
@@ -22,13 +22,13 @@ def log_audit(audit: Audit) -> None:
         logger.error("logs of alerts are broken", broken=audit.broken, alerts=audit.alerts)
 
 
-def audit(context: Context, work: Work) -> Commit:
+def audit(context: Context, job: JobRun) -> Commit:
     """Verify the logs of all alerts. That some are broken is a result, not a failure of the job."""
 
     def progress(verified: int, total: int) -> None:
-        if work.stopping():
+        if job.should_stop():
             raise ReleaseJob
-        work.progress(verified / total)
+        job.progress(verified / total)
 
     begun_at = context.clock()
     found = audit_alerts(context.database, progress=progress)

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from configs.service import read_service
-from service.logs import about, begin_journal
+from service.logs import log_context, set_up_logging
 
 SECRET = "a secret of some length"
 
@@ -30,7 +30,7 @@ def _as_before() -> Iterator[None]:
 def _begin(**log: str) -> io.StringIO:
     stream = io.StringIO()
     hooks = [{"url": "https://hook.example/", "secret": SECRET}]
-    begin_journal(read_service(log=log, delivery={"hooks": hooks}), stream)
+    set_up_logging(read_service(log=log, delivery={"hooks": hooks}), stream)
     return stream
 
 
@@ -40,7 +40,7 @@ def _lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 def test_a_line_of_json_tells_what_happened_when_and_to_what() -> None:
     stream = _begin(format="json")
-    with about(job=7, scan=12):
+    with log_context(job=7, scan=12):
         structlog.get_logger("tuban.test").info("event delivered", alert="330106W2026110001", village="东穆坞村")
     (line,) = _lines(stream)
     assert (line["message"], line["level"], line["logger"]) == ("event delivered", "info", "tuban.test")
@@ -51,7 +51,7 @@ def test_a_line_of_json_tells_what_happened_when_and_to_what() -> None:
 
 def test_what_libraries_log_has_the_same_form_and_belongs_to_the_same_job() -> None:
     stream = _begin(format="json")
-    with about(job=7):
+    with log_context(job=7):
         logging.getLogger("celery.worker").warning("lost %s", "connection")
     (line,) = _lines(stream)
     assert (line["message"], line["level"], line["logger"]) == ("lost connection", "warning", "celery.worker")
@@ -60,7 +60,7 @@ def test_what_libraries_log_has_the_same_form_and_belongs_to_the_same_job() -> N
 
 def test_after_a_job_its_lines_end() -> None:
     stream = _begin(format="json")
-    with about(job=7):
+    with log_context(job=7):
         pass
     structlog.get_logger().info("later")
     assert "job" not in _lines(stream)[0]
@@ -78,7 +78,7 @@ def test_a_traceback_stays_within_its_line() -> None:
 
 def test_text_is_one_line_for_people() -> None:
     stream = _begin(format="text")
-    with about(scan=12):
+    with log_context(scan=12):
         structlog.get_logger().info("merged", changes=3)
     (line,) = stream.getvalue().splitlines()
     assert "merged" in line

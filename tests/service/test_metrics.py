@@ -19,7 +19,7 @@ from errors import SettingsError
 from service.context import Context
 from service.metrics import MetricsServer, serve
 from store.alerts.outbox import announce, mark_delivered, mark_failed
-from store.jobs.processes import say_alive
+from store.jobs.processes import record_heartbeat
 from store.jobs.queue import add_job, claim
 from store.scans.nights import open_night
 from store.schema.database import Database
@@ -135,8 +135,8 @@ def test_figures_tell_the_last_night_and_who_lives(context: Context) -> None:
     with context.database.write() as session:
         open_night(session, dt.date(2026, 11, 30), NOW - dt.timedelta(days=1))
         open_night(session, dt.date(2026, 12, 1), NOW)
-        say_alive(session, "host:1:light", "worker", NOW)
-        say_alive(session, "host:2:light", "worker", NOW - dt.timedelta(hours=1))
+        record_heartbeat(session, "host:1:light", "worker", NOW)
+        record_heartbeat(session, "host:2:light", "worker", NOW - dt.timedelta(hours=1))
     with context.database.read() as session:
         figures = read_statistics(session, NOW)
     assert figures.night is not None
@@ -149,7 +149,7 @@ def test_figures_are_counted_on_each_database(each: Database) -> None:
     with each.write() as session:
         announce(session, session.get_one(AlertRow, 1), "tuban.alert.created", read_service(), NOW)
         open_night(session, dt.date(2026, 12, 1), NOW)
-        say_alive(session, "host:1:light", "worker", NOW)
+        record_heartbeat(session, "host:1:light", "worker", NOW)
     with each.read() as session:
         figures = read_statistics(session, NOW + dt.timedelta(seconds=5))
     assert {queue.queue: (queue.waiting, queue.oldest_seconds) for queue in figures.queues} == {
@@ -170,7 +170,7 @@ def test_figures_are_counted_on_each_database(each: Database) -> None:
 def test_metrics_follow_the_database_without_being_told(context: Context, server: MetricsServer) -> None:
     assert _metrics(server).get(("tuban_processes", "worker")) is None
     with context.database.write() as session:
-        say_alive(session, "host:1:light", "worker", NOW)
+        record_heartbeat(session, "host:1:light", "worker", NOW)
     assert _metrics(server)["tuban_processes", "worker"] == 1
 
 
@@ -186,7 +186,7 @@ def test_ready_once_a_worker_was_seen(context: Context, server: MetricsServer) -
     assert status == 503
     assert reasons == ["no worker was seen within 60 seconds"]
     with context.database.write() as session:
-        say_alive(session, "host:1:light", "worker", NOW)
+        record_heartbeat(session, "host:1:light", "worker", NOW)
     assert _ready(server) == (200, [])
 
 

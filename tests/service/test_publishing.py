@@ -11,7 +11,7 @@ import kombu
 import pytest
 
 from errors import SettingsError
-from service.broker import check_broker, queue_lengths, shown
+from service.broker import check_broker, queue_lengths, redacted_address
 from service.context import Context
 from service.job_registry import queue_name
 from service.message_files import broker_folders
@@ -119,8 +119,8 @@ def test_a_queue_that_another_version_made_is_one_clear_line(rabbitmq_url: str, 
 def test_the_password_of_a_broker_is_not_shown(tmp_path: Path) -> None:
     settings = context_in(tmp_path).settings
     amqp = settings.model_copy(update={"broker": "amqp://tuban:secret@broker.local:5672//"})
-    assert shown(amqp) == "amqp://tuban:***@broker.local:5672//"
-    assert shown(settings) == str(settings.home.resolve() / "broker")
+    assert redacted_address(amqp) == "amqp://tuban:***@broker.local:5672//"
+    assert redacted_address(settings) == str(settings.home.resolve() / "broker")
 
 
 def test_a_lost_message_is_sent_again_but_not_while_others_wait(broker: str, tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from service.context import Commit, Context, Work
+from service.context import Commit, Context, JobRun
 from store.schema.database import Database
 from store.schema.tables import Counter
 
 
-def counting(context: Context, work: Work) -> Commit:
+def counting(context: Context, job: JobRun) -> Commit:
     """A handler whose result is one more in the counter ``done``."""
     return count
 

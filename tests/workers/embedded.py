@@ -55,9 +55,9 @@ def clock_of(context: Context) -> Clock:
 def use_kinds(monkeypatch: pytest.MonkeyPatch, **handlers: Handler) -> None:
     """Let there be these kinds of jobs and no others; all wait in the queue ``scan``."""
     module = types.ModuleType("tests.workers.made_up_kinds")
-    module.KINDS = tuple(kinds.Kind(name, "scan", handler) for name, handler in handlers.items())  # type: ignore[attr-defined]
+    module.JOB_KINDS = tuple(kinds.JobKind(name, "scan", handler) for name, handler in handlers.items())  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(kinds, "MODULES", (module.__name__,))
+    monkeypatch.setattr(kinds, "JOB_MODULES", (module.__name__,))
 
 
 def given_job(context: Context, kind: str, key: str = "one", queue: str = "scan", **payload: Any) -> int:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from configs.service import AuditSettings
 from service.audit_schedule import audit_due
 from service.context import Context
-from service.metrics import as_metrics
+from service.metrics import to_metrics
 from store.alerts.audit import last_audit
 from store.jobs.queue import list_jobs
 from store.schema.database import Database
@@ -21,7 +21,7 @@ from store.views.statistics import read_statistics
 from tests.store.alerts.test_transitions import behind, three_steps
 from tests.workers.embedded import clock_of, context_in, given_job, job_of
 from workers.runtime.job_runner import run_job
-from workers.runtime.schedule import Rounds
+from workers.runtime.schedule import PeriodicTasks
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -64,7 +64,7 @@ def test_every_weekday_is_that_of_its_name() -> None:
 
 
 def test_two_schedulers_plan_one_audit_a_week(context: Context) -> None:
-    one, other = Rounds(context, "here:1:schedule"), Rounds(context, "there:1:schedule")
+    one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
     for _ in range(15):  # a day at a time, so that one is silent for long enough for the other to alert
         for scheduler in (one, other):
             scheduler.once()
@@ -75,13 +75,13 @@ def test_two_schedulers_plan_one_audit_a_week(context: Context) -> None:
 
 def test_a_restarted_scheduler_plans_no_second_audit(context: Context) -> None:
     for _ in range(3):
-        Rounds(context, "here:1:schedule").once()
+        PeriodicTasks(context, "here:1:schedule").once()
     assert _planned(context) == ["alerts:audit:2026-11-22"]
 
 
 def test_an_audit_that_is_switched_off_is_not_planned(context: Context) -> None:
     context = replace(context, settings=context.settings.model_copy(update={"audit": AuditSettings(enabled=False)}))
-    Rounds(context, "here:1:schedule").once()
+    PeriodicTasks(context, "here:1:schedule").once()
     assert _planned(context) == []
 
 
@@ -111,7 +111,7 @@ def test_a_broken_log_is_kept_and_logged_as_an_error_and_the_job_is_done(context
     with context.database.read() as session:
         told = {
             metric.name: metric.samples[0].value
-            for metric in as_metrics(read_statistics(session, context.clock()))
+            for metric in to_metrics(read_statistics(session, context.clock()))
             if metric.samples
         }
     assert told["tuban_audit_broken_alerts"] == 1

@@ -11,25 +11,25 @@ from collections.abc import Sequence
 
 from errors import CameraError, Reason
 from imagery.cameras.camera import Fault
-from service.camera_captures import AssessedCapture, fetch, assess_capture, store_frame
+from service.camera_captures import AssessedCapture, assess_capture, fetch, store_frame
 from service.camera_jobs import add_compare_job
-from service.context import Commit, Context, Work
-from service.job_registry import Kind
-from store.cameras.cameras import note_state
-from store.cameras.captures import add_capture, last_captures
-from store.cameras.presets import presets_of
+from service.context import Commit, Context, JobRun
+from service.job_registry import JobKind
+from store.cameras.cameras import set_camera_state
+from store.cameras.captures import add_capture, latest_captures
+from store.cameras.presets import list_presets
 from store.schema.camera_tables import CameraRow, PresetRow
 from store.schema.database import Session
 
 
-def capture_camera(context: Context, work: Work) -> Commit | None:
+def capture_camera(context: Context, job: JobRun) -> Commit | None:
     """Ask a camera once, and keep what it showed."""
     with context.database.read() as session:
-        camera = session.get(CameraRow, int(work.payload["camera"]))
+        camera = session.get(CameraRow, int(job.payload["camera"]))
         if camera is None or not camera.active:
             return None
-        presets = presets_of(session, camera.id)
-        last = last_captures(session, [camera.id]).get(camera.id)
+        presets = list_presets(session, camera.id)
+        last = latest_captures(session, [camera.id]).get(camera.id)
     try:
         made = fetch(context, camera)
     except CameraError as error:
@@ -56,7 +56,7 @@ def keep(session: Session, camera_id: int, judged: AssessedCapture, key: str, no
     if camera is None:  # removed meanwhile
         return None
     faults: tuple[Fault, ...] = judged.capture.quality.faults if judged.capture.quality else ()
-    note_state(camera, *_health(faults), now)
+    set_camera_state(camera, *_health(faults), now)
     made = add_capture(session, camera_id, judged.preset_id, judged.capture, key, now)
     preset = session.get(PresetRow, judged.preset_id) if judged.preset_id is not None else None
     if made is not None and not faults and preset is not None and preset.control_points:
@@ -71,7 +71,7 @@ def _health(faults: Sequence[Fault]) -> tuple[str, str]:
 def _note_silent(session: Session, camera_id: int, said: Reason, now: dt.datetime) -> None:
     camera = session.get(CameraRow, camera_id)
     if camera is not None:
-        note_state(camera, "locked" if said.code == "camera.locked" else "no_answer", said, now)
+        set_camera_state(camera, "locked" if said.code == "camera.locked" else "no_answer", said, now)
 
 
 JOB_KINDS = (JobKind("camera.capture", "capture", capture_camera),)

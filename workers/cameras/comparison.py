@@ -30,13 +30,19 @@ from imagery.conversion.ingested_image import IngestedImage
 from imagery.limits import Limits
 from inference.cameras.compare import compare_captures
 from service.camera_captures import read_frame
-from service.context import Commit, Context, Work
-from service.job_registry import Kind
+from service.context import Commit, Context, JobRun
+from service.job_registry import JobKind
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
 from store.alerts.recording import record_changes
-from store.cameras.captures import capture_data, light_of, usable_since
-from store.cameras.changes import Reported, add_camera_scan, is_news, note_reported, reported_of
-from store.cameras.presets import calibration_of, preset_data, watched_area
+from store.cameras.captures import capture_data, light_from_json, usable_captures
+from store.cameras.changes import (
+    ReportedChange,
+    add_camera_scan,
+    is_new_change,
+    record_reported_change,
+    reported_changes,
+)
+from store.cameras.presets import calibrate_preset, camera_area, preset_data
 from store.objects.object_store import ObjectNotFound
 from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
@@ -72,19 +78,19 @@ class _Found:
     sightings: list[PlacedChange]
 
 
-def compare_capture(context: Context, work: Work) -> Commit | None:
+def compare_capture(context: Context, job: JobRun) -> Commit | None:
     """Compare a capture with earlier ones of like light, and write down what persists and was not told yet."""
     with context.database.read() as session:
-        latest = session.get(CaptureRow, int(work.payload["capture"]))
+        latest = session.get(CaptureRow, int(job.payload["capture"]))
         row = session.get(PresetRow, latest.preset_id) if latest is not None and latest.preset_id else None
         if latest is None or row is None or not latest.usable:
             return None
         camera = session.get_one(CameraRow, row.camera_id)
-        area, reported = watched_area(session, camera), reported_of(session, row.id)
+        area, reported = camera_area(session, camera), reported_changes(session, row.id)
         since = latest.taken_at - dt.timedelta(days=context.settings.cameras.history_days)
-        rows = _of_like_light(usable_since(session, row.id, since, latest.taken_at), context)
+        rows = _of_like_light(usable_captures(session, row.id, since, latest.taken_at), context)
     try:
-        calibration = calibration_of(row, area)
+        calibration = calibrate_preset(row, area)
     except ControlPointError as error:
         return partial(_note, latest.id, Comparison(not_compared=error.reason), 0)
     history = [(one, capture_data(one, frame, context.settings.zone)) for one, frame in _loaded(context, rows)]
@@ -92,7 +98,7 @@ def compare_capture(context: Context, work: Work) -> Commit | None:
     settings = compare_settings(context.settings.cameras)
     captures = [capture for _, capture in history]
     told = compare_captures(captures, view.preset, calibration, settings, context.detector)
-    news = [change for change in told.changes if is_news(change, reported)]
+    news = [change for change in told.changes if is_new_change(change, reported)]
     found = [_found(context, view, latest.id, changes) for changes in _by_pair(news)]
     return partial(_write, context, view, latest.id, told, settings, found)
 
@@ -114,7 +120,7 @@ def _of_like_light(rows: list[CaptureRow], context: Context) -> list[CaptureRow]
     """Captures of light like that of the newest, which is the first of ``rows``: some of each day, the newest days."""
     chosen: list[CaptureRow] = []
     of_day: dict[dt.date, int] = {}
-    like = set(similar_light(light_of(rows[0]), [light_of(row) for row in rows]))
+    like = set(similar_light(light_from_json(rows[0]), [light_from_json(row) for row in rows]))
     for number, row in enumerate(rows):
         day = row.taken_at.astimezone(context.settings.zone).date()
         if number in like and of_day.get(day, 0) < _MOST_A_DAY and len(chosen) < _MOST:
@@ -199,9 +205,9 @@ def _write(
     """Scenes, scan and alerts of what is new, in the transaction that ends the job."""
     now = context.clock()
     reported = 0
-    known: list[Reported] = reported_of(session, view.row.id)  # another worker may have been faster
+    known: list[ReportedChange] = reported_changes(session, view.row.id)  # another worker may have been faster
     for one in found:
-        fresh = [change for change in one.changes if is_news(change, known)]
+        fresh = [change for change in one.changes if is_new_change(change, known)]
         if not fresh:
             continue
         before, after = (_scene(session, view, *part, now=now) for part in (one.before, one.after))
@@ -230,7 +236,7 @@ def _write(
         recorded = record_changes(session, scan, kept, context.settings, now)
         scan.result = {**scan.result, "alerts": recorded.counts()}
         for change in fresh:
-            note_reported(session, view.row.id, scan.id, change, now)
+            record_reported_change(session, view.row.id, scan.id, change, now)
         reported += len(fresh)
     _note(capture_id, told, reported, session)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import structlog
 
 from enforcement.events import event_json
-from service.context import Commit, Context, Work
-from service.job_registry import Kind
+from service.context import Commit, Context, JobRun
+from service.job_registry import JobKind
 from store.alerts.outbox import KIND, PendingDelivery, mark_delivered, mark_failed, next_delivery
 from store.schema.database import Session
 from workers.delivery.alert_queue import send_to_queue
@@ -20,10 +20,10 @@ from workers.delivery.web_hooks import post_to_hook
 log = structlog.get_logger(__name__)
 
 
-def deliver(context: Context, work: Work) -> Commit | None:
+def deliver(context: Context, job: JobRun) -> Commit | None:
     """Send what the job's ``delivery_id`` names, if its turn has come and nobody settled it."""
     with context.database.read() as session:
-        sending = next_delivery(session, int(work.payload["delivery_id"]))
+        sending = next_delivery(session, int(job.payload["delivery_id"]))
     if sending is None:
         return None
     told = log.bind(alert=sending.event["subject"], event_id=sending.event_id, sequence=sending.sequence)
@@ -50,7 +50,9 @@ def send(context: Context, sending: PendingDelivery) -> None:
     else:
         hook = next((h for h in settings.delivery.hooks if f"hook:{h.url}" == sending.target), None)
         if hook is None:
-            raise DeliveryRejected("The settings name this hook no more: `tuban deliveries --drop` gives its events up.")
+            raise DeliveryRejected(
+                "The settings name this hook no more: `tuban deliveries --drop` gives its events up."
+            )
         post_to_hook(
             event_json(sending.event),
             hook,

@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import shapely
 
-from store.objects.folder import sync
+from store.objects.folder import fsync_path
 from workers.delivery.delivery_errors import DeliveryRejected
 
 LAYER = "alerts"
@@ -185,7 +185,9 @@ def _holds(path: Path, event_id: str) -> bool:
             found = connection.execute(f"SELECT 1 FROM {LAYER} WHERE event_id = ?", (event_id,))
             return found.fetchone() is not None
     except sqlite3.Error as error:
-        raise DeliveryRejected(f"The GeoPackage {path} cannot be read ({error}): move it away, a new one is made.") from error
+        raise DeliveryRejected(
+            f"The GeoPackage {path} cannot be read ({error}): move it away, a new one is made."
+        ) from error
 
 
 @contextmanager
@@ -194,9 +196,9 @@ def _renamed(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(6)}{path.suffix}")
     try:
         yield temporary
-        sync(temporary)
+        fsync_path(temporary)
         temporary.replace(path)
-        sync(path.parent)
+        fsync_path(path.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()

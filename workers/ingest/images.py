@@ -20,22 +20,22 @@ from imagery.files.odm import flight_day
 from imagery.files.zip_archive import Archive, Member
 from imagery.limits import GIB
 from service.batch_writer import BatchWriter, duplicate_of
-from service.context import Commit, Context, Work
-from service.file_discovery import unique_names, read_sidecar
-from service.job_registry import ReleaseJob, Kind
-from store.objects.object_store import ObjectNotFound, Objects
+from service.context import Commit, Context, JobRun
+from service.file_discovery import read_sidecar, unique_names
+from service.job_registry import JobKind, ReleaseJob
+from store.objects.object_store import ObjectNotFound, ObjectStore
 from store.scenes.batches import file_names
 from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.database import Session
 from workers.ingest.intake_outcome import (
     GONE,
     Received,
+    check_location,
     delete_afterwards,
     end,
     ended,
     limits_of,
     waiting_file,
-    check_location,
     work_folder,
 )
 from workers.ingest.photos import JOB_KINDS as OF_PHOTOS
@@ -44,9 +44,9 @@ from workers.ingest.photos import as_photo, checked
 _DAMAGED = Reason("it was damaged after it was received; give the file again", "received.damaged")
 
 
-def ingest_file(context: Context, work: Work) -> Commit | None:
+def ingest_file(context: Context, job: JobRun) -> Commit | None:
     """Check one received file, rewrite it as a COG and make a scene of it."""
-    received = waiting_file(context, work)
+    received = waiting_file(context, job)
     if received is None:
         return None
     file = received.file
@@ -54,13 +54,13 @@ def ingest_file(context: Context, work: Work) -> Commit | None:
         known = scene_by_sha256(session, file.sha256 or "")
     if known is not None:
         return ended(context, received, "duplicate", duplicate_of(known), known.id)
-    with work_folder(context, work) as folder:
+    with work_folder(context, job) as folder:
         cog = folder / "scene.tif"
         try:
-            photo = _photo(context, work, received, folder)
+            photo = _photo(context, job, received, folder)
             if photo is not None:
                 return checked(context, received, photo)
-            image = _ingested(context, work, received, folder, cog)
+            image = _ingested(context, job, received, folder, cog)
         except (ImageError, ObjectNotFound) as error:
             reason = GONE if isinstance(error, ObjectNotFound) else error.reason
             return ended(context, received, "failed", reason)
@@ -76,9 +76,9 @@ def ingest_file(context: Context, work: Work) -> Commit | None:
     return _placed(context, received, image, key, remarks)
 
 
-def ingest_zip(context: Context, work: Work) -> Commit | None:
+def ingest_zip(context: Context, job: JobRun) -> Commit | None:
     """Unpack a received zip file: each file in it becomes a file of the batch."""
-    received = waiting_file(context, work)
+    received = waiting_file(context, job)
     if received is None:
         return None
     file, limits = received.file, context.settings.batch
@@ -93,9 +93,9 @@ def ingest_zip(context: Context, work: Work) -> Commit | None:
                 max_bytes=limits.max_unpacked_gib * GIB,
                 max_ratio=limits.max_ratio,
             ) as archive,
-            work_folder(context, work) as folder,
+            work_folder(context, job) as folder,
         ):
-            number = _unpack(writer, work, archive, file.name, folder)
+            number = _unpack(writer, job, archive, file.name, folder)
     except (ImageError, ObjectNotFound) as error:
         reason = GONE if isinstance(error, ObjectNotFound) else error.reason
         return ended(context, received, "failed", reason)
@@ -106,7 +106,7 @@ def ingest_zip(context: Context, work: Work) -> Commit | None:
 JOB_KINDS = (JobKind("ingest.file", "ingest", ingest_file), JobKind("ingest.zip", "ingest", ingest_zip), *OF_PHOTOS)
 
 
-def _ingested(context: Context, work: Work, received: Received, folder: Path, cog: Path) -> IngestedImage:
+def _ingested(context: Context, job: JobRun, received: Received, folder: Path, cog: Path) -> IngestedImage:
     file, date = received.file, received.date
     with context.objects.local(file.received) as path:
         if SHOTS_SUFFIX in received.beside:
@@ -122,17 +122,17 @@ def _ingested(context: Context, work: Work, received: Received, folder: Path, co
             today=context.today,
             workdir=folder,
             default_date=date,
-            sandboxed=work.attempt > 1,
+            sandboxed=job.attempt > 1,
         )
 
 
-def _photo(context: Context, work: Work, received: Received, folder: Path) -> Photo | None:
+def _photo(context: Context, job: JobRun, received: Received, folder: Path) -> Photo | None:
     """The raw photo of a drone that the file is, if it is one."""
     with context.objects.local(received.file.received) as path:
-        return as_photo(context, work, received, path, folder)
+        return as_photo(context, job, received, path, folder)
 
 
-def _laid(objects: Objects, received: Received, path: Path, folder: Path) -> Path:
+def _laid(objects: ObjectStore, received: Received, path: Path, folder: Path) -> Path:
     """The image under a name of ours with its world file and .prj beside it."""
     image = folder / "image"
     try:
@@ -168,7 +168,7 @@ def _placed(context: Context, received: Received, image: IngestedImage, key: str
     return commit
 
 
-def _unpack(writer: BatchWriter, work: Work, archive: Archive, zip_name: str, folder: Path) -> int:
+def _unpack(writer: BatchWriter, job: JobRun, archive: Archive, zip_name: str, folder: Path) -> int:
     """Hand in every member; returns how many files there are, refused ones included."""
     with writer.context.database.read() as session:
         have = file_names(session, writer.batch_id)
@@ -181,8 +181,8 @@ def _unpack(writer: BatchWriter, work: Work, archive: Archive, zip_name: str, fo
             fault = Reason.of(f"{member.fault[0].upper()}{member.fault[1:]}.", member.fault.told())
             writer.add_failed(name, member.size, fault)
     for done, entry in enumerate(entries):
-        work.progress(done / len(entries))
-        if work.stopping():
+        job.progress(done / len(entries))
+        if job.should_stop():
             raise ReleaseJob
         member = members[entry.name]
         if entry.name in have:

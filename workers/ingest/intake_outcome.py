@@ -19,7 +19,7 @@ from enforcement.overlap_ratio import overlap, sound
 from errors import Reason
 from imagery.ellipsoid import ELLIPSOID
 from imagery.limits import Limits
-from service.context import Commit, Context, Work
+from service.context import Commit, Context, JobRun
 from store.objects.object_store import ObjectStoreUnavailable
 from store.scenes.batches import Outcome, close_batch_if_finished, set_outcome
 from store.scenes.scenes import find_area, smallest_area_at
@@ -49,24 +49,24 @@ class Received:
         return [self.file.received, *(f"{self.file.received}.{suffix}" for suffix in self.beside)]
 
 
-def waiting_file(context: Context, work: Work) -> Received | None:
+def waiting_file(context: Context, job: JobRun) -> Received | None:
     """The file of a job, unless it has its outcome already."""
     with context.database.read() as session:
-        file = session.get(BatchFile, work.payload["file"])
+        file = session.get(BatchFile, job.payload["file"])
         batch = session.get(Batch, file.batch_id) if file else None
     if file is None or batch is None or file.state != "waiting":
         return None
-    date = work.payload["date"] and dt.date.fromisoformat(work.payload["date"])
-    return Received(file, batch, date, tuple(work.payload["beside"]))
+    date = job.payload["date"] and dt.date.fromisoformat(job.payload["date"])
+    return Received(file, batch, date, tuple(job.payload["beside"]))
 
 
 @contextmanager
-def work_folder(context: Context, work: Work) -> Iterator[Path]:
+def work_folder(context: Context, job: JobRun) -> Iterator[Path]:
     """A folder for this attempt; what an earlier one, that was killed, left behind is removed."""
     above = context.settings.home.resolve() / "work"
-    for left in above.glob(f"ingest-{work.job_id}-*"):
+    for left in above.glob(f"ingest-{job.job_id}-*"):
         shutil.rmtree(left, ignore_errors=True)
-    folder = above / f"ingest-{work.job_id}-{work.attempt}"
+    folder = above / f"ingest-{job.job_id}-{job.attempt}"
     folder.mkdir(parents=True)
     try:
         yield folder

@@ -30,11 +30,11 @@ from imagery.files.safe_file import check_regular_file
 from imagery.limits import GIB, MIB
 from imagery.sandbox import SandboxError, decoding_limits, run_sandboxed
 from service.batch_writer import duplicate_of
-from service.context import Commit, Context, Work
-from service.job_registry import Kind
+from service.context import Commit, Context, JobRun
+from service.job_registry import JobKind
 from store.objects.object_store import ObjectNotFound
 from store.scenes.batches import Outcome, close_batch_if_finished
-from store.scenes.photos import add_photo, place_photo, scene_of_photo, reference_scenes, waiting_photos
+from store.scenes.photos import add_photo, place_photo, reference_scenes, scene_of_photo, waiting_photos
 from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.database import Session
 from store.schema.tables import Batch, BatchFile
@@ -42,11 +42,11 @@ from workers.ingest.intake_outcome import (
     GONE,
     End,
     Received,
+    check_location,
     delete_afterwards,
     end_all,
     ended,
     limits_of,
-    check_location,
     work_folder,
 )
 
@@ -59,7 +59,7 @@ _LARGEST_HERE = 64_000_000  # pixels of a photo that is checked in this process
 _LEAST_COVER = 0.5  # share of the photos' ground that a reference should show
 
 
-def as_photo(context: Context, work: Work, received: Received, path: Path, folder: Path) -> Photo | None:
+def as_photo(context: Context, job: JobRun, received: Received, path: Path, folder: Path) -> Photo | None:
     """The photo that a received file is; None: it is something else.
 
     Raises:
@@ -73,7 +73,7 @@ def as_photo(context: Context, work: Work, received: Received, path: Path, folde
     if file_format != JPEG or not is_photo(file, file_format):
         return None
     asked = _asked(context, received.file, received.date, path)
-    if work.attempt == 1 and declared.width * declared.height <= _LARGEST_HERE:
+    if job.attempt == 1 and declared.width * declared.height <= _LARGEST_HERE:
         return check_photo(
             path, asked["name"], drone_settings(), limits=limits, today=context.today,
             default_date=received.date, sha256=asked["sha256"],
@@ -115,18 +115,18 @@ def checked(context: Context, received: Received, photo: Photo) -> Commit:
     return commit
 
 
-def build_mosaics(context: Context, work: Work) -> Commit | None:
+def build_mosaics(context: Context, job: JobRun) -> Commit | None:
     """Place the photos of a batch, and make a scene of each flight."""
     with context.database.read() as session:
-        batch = session.get(Batch, work.payload["batch"])
-        waiting = waiting_photos(session, work.payload["files"])
+        batch = session.get(Batch, job.payload["batch"])
+        waiting = waiting_photos(session, job.payload["files"])
     if batch is None or not waiting:
         return None
     files, photos = [file for file, _ in waiting], {file.id: photo for file, photo in waiting}
     received = {file.id: Received(file, batch, None, ()) for file in files}
     same = _same(files)
     limits = limits_of(context.settings.limits)
-    with work_folder(context, work) as folder, ExitStack() as opened:
+    with work_folder(context, job) as folder, ExitStack() as opened:
         asked, gone = [], []
         for file in files:
             try:

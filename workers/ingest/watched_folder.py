@@ -174,7 +174,9 @@ def _receive(context: Context, code: str, folder: Path) -> int:
     key = folder.name.removesuffix(_RECEIVING)
     moment, source = key.split("-")[:2]
     name = f"{code} {moment}"
-    batch = receive_files(context, [folder], code, source, "folder", "watched folder", name, unique_key=f"watch:{code}:{key}")
+    batch = receive_files(
+        context, [folder], code, source, "folder", "watched folder", name, unique_key=f"watch:{code}:{key}"
+    )
     folder.rename(folder.with_name(key))
     logger.info("received from the watched folder", folder=code, batch=batch)
     return batch

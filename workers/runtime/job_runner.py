@@ -16,7 +16,7 @@ import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 
 from errors import OutputError, TubanError
-from service.context import Commit, Context, Work
+from service.context import Commit, Context, JobRun
 from service.home import require_disk_space
 from service.job_registry import ReleaseJob, find_job_kind, time_limit_minutes
 from service.logs import log_context
@@ -26,7 +26,7 @@ from store.jobs.processes import record_heartbeat
 from store.jobs.queue import ClaimedJob, LeaseLost, claim, fail, finish, release_job, renew
 from store.schema.database import Session
 from store.schema.database_errors import DatabaseUnavailable
-from workers.runtime import stopping
+from workers.runtime import shutdown
 
 Outcome = Literal["done", "waiting", "dead", "given back", "lost", "not to be had"]
 
@@ -84,7 +84,7 @@ def _do(context: Context, claimed: ClaimedJob, begun: float) -> Outcome:
         except (ReleaseJob, KeyboardInterrupt) as asked:
             return _given_back(context, claimed, asked)
         except SystemExit as asked:  # by SIGTERM
-            if stopping.stopping():
+            if shutdown.shutdown_requested():
                 return _given_back(context, claimed, asked)
             took = (time.monotonic() - begun) / 60  # it did not heed its soft limit, and is killed in a moment
             late = took >= time_limit_minutes(claimed.queue, context.settings.limits)
@@ -121,11 +121,11 @@ def _handle(context: Context, claimed: ClaimedJob, lease: _Lease) -> Commit | No
     """Call the handler. Outside of it nothing is interrupted."""
     kind = find_job_kind(claimed.kind)
     require_disk_space(context.settings)
-    work = Work(claimed.job_id, claimed.payload, claimed.attempt, lease.progress, stopping.stopping)
-    if stopping.stopping():
+    job = JobRun(claimed.job_id, claimed.payload, claimed.attempt, lease.progress, shutdown.shutdown_requested)
+    if shutdown.shutdown_requested():
         raise ReleaseJob
     with lease.interruptible():
-        return kind.handler(context, work)
+        return kind.handler(context, job)
 
 
 def _write_down(context: Context, claimed: ClaimedJob, commit: Commit | None) -> None:
@@ -221,7 +221,7 @@ class _Lease:
         renewed = time.monotonic()
         interrupted = False
         while not self._over.wait(min(LOOK_SECONDS, settings.heartbeat_seconds)):
-            if _in_handler and stopping.grace_period_over() and not interrupted:
+            if _in_handler and shutdown.grace_period_over() and not interrupted:
                 interrupted = True
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
             if not self._lost and time.monotonic() - renewed >= settings.heartbeat_seconds:

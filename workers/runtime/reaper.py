@@ -12,7 +12,7 @@ from service.context import Context
 from service.job_registry import QUEUES, time_limit_minutes
 from service.publishing import publish
 from store.jobs.processes import last_active
-from store.jobs.recovery import due, mark_published
+from store.jobs.recovery import due_jobs, mark_published
 
 BATCH = 500
 """Jobs published in one go."""
@@ -40,7 +40,7 @@ def reap(context: Context) -> int:
         return 0
     with context.database.write() as session:
         now = context.clock()
-        found = due(
+        found = due_jobs(
             session,
             now,
             republish_seconds=settings.jobs.lease_seconds,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from service.context import Context
-from store.jobs.recovery import due
+from store.jobs.recovery import due_jobs
 from store.scenes.batches import BatchReport, batch_report, count_files, unfinished_jobs
 from workers.runtime.job_runner import run_job
 
@@ -50,7 +50,7 @@ def _bury_the_dead(context: Context) -> None:
     """Where no service runs, nobody else finds jobs whose last attempt was killed."""
     settings = context.settings
     with context.database.write() as session:
-        due(
+        due_jobs(
             session,
             context.clock(),
             republish_seconds=0.0,

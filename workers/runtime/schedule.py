@@ -30,9 +30,9 @@ from service.process import begin, exit_with_parent, process_name
 from service.publishing import publishing
 from service.scan_jobs import add_night_job
 from store.cameras.cameras import all_cameras
-from store.jobs.processes import forget, remove_stale_processes, record_heartbeat
+from store.jobs.processes import record_heartbeat, remove_process, remove_stale_processes
 from store.jobs.recovery import has_unpublished_jobs
-from store.jobs.schedule_slots import become_leader, resign_leadership, take
+from store.jobs.schedule_slots import become_leader, claim_slot, resign_leadership
 from workers.runtime.celery_app import make_app
 from workers.runtime.reaper import BATCH, reap
 
@@ -81,7 +81,7 @@ class PeriodicTasks:
     def _resign(self) -> None:
         with self.context.database.write() as session:
             resign_leadership(session, self.who)
-            forget(session, self.who.removesuffix(":schedule"))
+            remove_process(session, self.who.removesuffix(":schedule"))
 
     def _guarded(self, what: str, act: Callable[[], None]) -> None:
         try:
@@ -105,7 +105,7 @@ class PeriodicTasks:
         if day is None or day == self._night:
             return
         with publishing(self.context.database, settings) as session:
-            if take(session, "night", day.isoformat(), self.who, now):
+            if claim_slot(session, "night", day.isoformat(), self.who, now):
                 add_night_job(session, day, now)
                 logger.info("the night begins", day=day.isoformat())
         self._night = day
@@ -118,7 +118,7 @@ class PeriodicTasks:
         if day == self._audit:
             return
         with publishing(self.context.database, settings) as session:
-            if take(session, "audit", day.isoformat(), self.who, now):
+            if claim_slot(session, "audit", day.isoformat(), self.who, now):
                 add_audit_job(session, day, now)
         self._audit = day
 
@@ -140,7 +140,7 @@ class PeriodicTasks:
         if due:
             with publishing(self.context.database, settings) as session:
                 for camera_id, slot in due:
-                    if take(session, "capture", f"{camera_id}:{slot}", self.who, now):
+                    if claim_slot(session, "capture", f"{camera_id}:{slot}", self.who, now):
                         add_capture_job(session, camera_id, slot, now)
         self._captures_at = now.replace(second=0, microsecond=0) + dt.timedelta(minutes=1)
 
@@ -149,7 +149,7 @@ class PeriodicTasks:
         if day == self._forgotten:
             return
         with publishing(self.context.database, self.context.settings) as session:
-            if take(session, "old captures", day.isoformat(), self.who, now):
+            if claim_slot(session, "old captures", day.isoformat(), self.who, now):
                 add_retention_job(session, day, now)
         self._forgotten = day
 

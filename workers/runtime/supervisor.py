@@ -18,12 +18,12 @@ import structlog
 
 from service.context import Context
 from service.process import process_name
-from store.jobs.processes import forget, record_heartbeat
+from store.jobs.processes import record_heartbeat, remove_process
 from store.jobs.recovery import expire_leases
 from store.jobs.schedule_slots import resign_leadership
 from store.schema.database_errors import DatabaseError
 from workers.runtime.reaper import is_stalled
-from workers.runtime.stopping import GRACE_SECONDS
+from workers.runtime.shutdown import GRACE_SECONDS
 
 LOOK_SECONDS = 0.2
 CHECK_SECONDS = 10.0
@@ -62,7 +62,9 @@ class Part:
     files: tuple[int, ...] = ()
 
 
-def plan_processes(processes: int, *, work: bool = True, schedule: bool = True, pages: Sequence[Part] = ()) -> list[Part]:
+def plan_processes(
+    processes: int, *, work: bool = True, schedule: bool = True, pages: Sequence[Part] = ()
+) -> list[Part]:
     """Return what one `tuban up` runs: a worker for scans, one for cameras, one for all else, so that an upload never
     waits behind a night's scan or a camera that hangs, a schedule, and the pages.
 
@@ -197,7 +199,7 @@ class Supervisor:
     def _release(self, running: _Running) -> None:
         with self._context.database.write() as session:
             expire_leases(session, running.owner, self._context.clock())
-            forget(session, running.owner)
+            remove_process(session, running.owner)
             resign_leadership(session, f"{running.owner}:schedule")
 
     def _check(self, running: _Running) -> None:

@@ -20,7 +20,7 @@ from service.context import Context
 from service.job_registry import queue_name
 from service.process import begin, exit_with_parent
 from service.publishing import TASK
-from workers.runtime import stopping
+from workers.runtime import shutdown
 from workers.runtime.celery_app import make_app
 from workers.runtime.job_runner import run_job
 
@@ -83,7 +83,7 @@ def _add_task(app: Celery, settings: ServiceSettings, threads: int) -> None:
 
 
 def _on_stop(**_: object) -> None:
-    stopping.request_shutdown()
+    shutdown.request_shutdown()
 
 
 if __name__ == "__main__":

@@ -22,17 +22,17 @@ from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import ControlPoint, Stream
 from service.camera_jobs import add_capture_job
 from service.capture_schedule import capture_due, next_capture
-from store.cameras.cameras import add_camera, checked_times, stream_of
-from store.cameras.presets import make_preset, set_calibration
-from store.cameras.secrets import NAME, CameraKey, camera_key
-from store.cameras.sightings import alert_capture, camera_sights
+from store.cameras.cameras import add_camera, camera_stream, parse_capture_times
+from store.cameras.presets import create_preset, set_calibration
+from store.cameras.secrets import KEY_FILE, CameraKey, camera_key
+from store.cameras.sightings import alert_capture, camera_sightings
 from store.schema.camera_tables import CameraChange, CameraRow, CaptureRow
 from store.schema.tables import AlertRow, Job, Observation, Scan, SceneRow
 from tests.inference.scenes import ORIGIN, Image
 from tests.workers.embedded import clock_of
-from tests.workers.night_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
+from tests.workers.scan_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
 from workers.runtime.job_runner import run_job
-from workers.runtime.schedule import Rounds
+from workers.runtime.schedule import PeriodicTasks
 
 WIDTH, HEIGHT = 640, 360
 SEEN = np.array([[0, 360], [640, 360], [640, 60], [0, 60]], np.float32)  # in the frame …
@@ -88,7 +88,7 @@ def watch(service: Service, folder: Path) -> None:
     with service.context.database.write() as session:
         first = session.scalars(select(CaptureRow)).one()
         assert first.usable, first.quality
-        preset = make_preset(session, first, "north", (WIDTH, HEIGHT))
+        preset = create_preset(session, first, "north", (WIDTH, HEIGHT))
         calibration = set_calibration(preset, points(), [], 400.0, area=None, who="test", now=MORNING)
         assert calibration.rms_m < 0.2
 
@@ -117,7 +117,7 @@ def test_what_a_camera_sees_persistently_is_a_second_source_of_the_alert_that_a_
     sight = service.rows(Observation)[-1]
     assert (sight.source, sight.position_error is not None, sight.scan_id) == ("camera", True, change.scan_id)
     with service.context.database.read() as session:
-        [shown] = camera_sights(session, session.get_one(AlertRow, house.id))
+        [shown] = camera_sightings(session, session.get_one(AlertRow, house.id))
         captures = service.rows(CaptureRow)
         assert (shown.before.capture_id, shown.after.capture_id) == (captures[1].id, captures[-1].id)
         assert [outline.wkt for outline in shown.outlines] == [shapely.from_wkt(change.in_frame).wkt]
@@ -176,9 +176,9 @@ def test_old_captures_are_deleted_once_a_day_except_evidence_and_the_last_one(tm
 
 def _forgetting(service: Service) -> list[int]:
     """Jobs that wait after two looks at the clock."""
-    rounds = Rounds(service.context, "here:1:schedule")
+    rounds = PeriodicTasks(service.context, "here:1:schedule")
     rounds.once()
-    Rounds(service.context, "here:2:schedule")._forget_captures(service.context.clock())
+    PeriodicTasks(service.context, "here:2:schedule")._forget_captures(service.context.clock())
     rounds.close()
     return [job.id for job in service.rows(Job) if job.kind == "camera.forget" and job.state == "waiting"]
 
@@ -216,25 +216,25 @@ def test_the_password_is_kept_encrypted_and_shown_nowhere(tmp_path: Path, capfd:
     assert job is not None
     assert run_job(service.context, job) == "done"
     [row] = service.rows(CameraRow)
-    assert stream_of(row, camera_key(settings)) == stream
+    assert camera_stream(row, camera_key(settings)) == stream
     kept = b"".join(path.read_bytes() for path in settings.home.rglob("*") if path.is_file())
     shown = "".join([repr(stream), repr(vars(row)), row.error, *capfd.readouterr()])
     for secret in ("hidden-word", "hidden-token"):
         assert secret.encode() not in kept
         assert secret not in shown
-    assert (settings.home / NAME).stat().st_mode & 0o077 == 0
+    assert (settings.home / KEY_FILE).stat().st_mode & 0o077 == 0
     with pytest.raises(CameraError, match="another key"):
-        stream_of(row, CameraKey(Fernet.generate_key()))
+        camera_stream(row, CameraKey(Fernet.generate_key()))
     with pytest.raises(SettingsError, match="32 bytes"):
         CameraKey(b"short")
 
 
 def test_planned_moments_come_once_and_not_long_after() -> None:
     zone = ZoneInfo("Asia/Shanghai")
-    times = checked_times("15:00, 09:00")
+    times = parse_capture_times("15:00, 09:00")
     assert times == ["09:00", "15:00"]
     assert capture_due(MORNING - dt.timedelta(minutes=50), times, zone, 15) == "2026-11-01T09:00"
     assert capture_due(MORNING, times, zone, 15) is None
     assert next_capture(MORNING, times, zone) == dt.datetime(2026, 11, 1, 7, 0, tzinfo=dt.UTC)
     with pytest.raises(SettingsError, match="no time"):
-        checked_times("25:00")
+        parse_capture_times("25:00")

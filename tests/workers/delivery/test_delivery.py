@@ -24,7 +24,7 @@ from sqlalchemy import select
 
 from configs.service import ServiceSettings, read_service
 from errors import SettingsError
-from service.context import Context, Work
+from service.context import Context, JobRun
 from store.alerts.outbox import announce
 from store.jobs.queue import list_jobs
 from store.schema.database import Database
@@ -32,8 +32,8 @@ from store.schema.tables import AlertRow, Delivery, Job
 from tests.services import RABBITMQ, REDIS
 from tests.store.sample_alerts import NOW, add_alert, alert_in
 from workers.delivery.alert_queue import read_queue, send_to_queue
-from workers.delivery.deliver import KINDS, deliver
-from workers.delivery.delivery_errors import NotTaken
+from workers.delivery.deliver import JOB_KINDS, deliver
+from workers.delivery.delivery_errors import DeliveryRejected
 
 READER = Path(__file__).parents[3] / "examples" / "read_queue.py"
 EVENT = {"id": "1", "type": "tuban.alert.created", "data": {"properties": {"number": "线索"}}}
@@ -107,7 +107,7 @@ def _announce(context: Context, *kinds: str) -> None:
 
 
 def _work(delivery_id: int) -> Work:
-    return Work(1, {"delivery_id": delivery_id}, 1, lambda _: None, lambda: False)
+    return JobRun(1, {"delivery_id": delivery_id}, 1, lambda _: None, lambda: False)
 
 
 def _run(context: Context, delivery_id: int) -> str:
@@ -121,7 +121,7 @@ def _run(context: Context, delivery_id: int) -> str:
 
 
 def test_there_is_one_kind_of_job_in_the_queue_for_deliveries() -> None:
-    assert [(kind.name, kind.queue) for kind in KINDS] == [("deliver", "deliver")]
+    assert [(kind.name, kind.queue) for kind in JOB_KINDS] == [("deliver", "deliver")]
 
 
 def test_an_event_reaches_a_queue_that_was_not_there_before(broker: ServiceSettings, database: Database) -> None:
@@ -178,14 +178,14 @@ def test_over_amqp_a_message_that_the_queue_refuses_is_not_taken(rabbitmq: Servi
             name, durable=True, auto_delete=False, arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
         )
     send_to_queue(EVENT, rabbitmq)
-    with pytest.raises(NotTaken, match="did not take"):
+    with pytest.raises(DeliveryRejected, match="did not take"):
         send_to_queue(EVENT, rabbitmq)
 
 
 def test_over_redis_a_key_that_is_no_list_is_not_taken(redis_server: ServiceSettings, name: str) -> None:
     with closing(redis.Redis.from_url(REDIS)) as client:
         client.set(name, "something else")
-    with pytest.raises(NotTaken, match="WRONGTYPE"):
+    with pytest.raises(DeliveryRejected, match="WRONGTYPE"):
         send_to_queue(EVENT, redis_server)
 
 

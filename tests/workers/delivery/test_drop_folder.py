@@ -18,7 +18,7 @@ import pytest
 import shapely
 from shapely.geometry import box, mapping
 
-from workers.delivery.delivery_errors import NotTaken
+from workers.delivery.delivery_errors import DeliveryRejected
 from workers.delivery.drop_folder import drop_event
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -145,12 +145,12 @@ import json, resource, signal, sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
 from workers.delivery.drop_folder import drop_event
-from workers.delivery.delivery_errors import NotTaken
+from workers.delivery.delivery_errors import DeliveryRejected
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
 try:
     drop_event(json.load(sys.stdin), Path({str(tmp_path)!r}), ZoneInfo("Asia/Shanghai"))
-except NotTaken as error:
+except DeliveryRejected as error:
     print("not taken:", error)
 """
     asked = subprocess.run(
@@ -163,13 +163,13 @@ except NotTaken as error:
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(NotTaken, match="cannot be written"):
+    with pytest.raises(DeliveryRejected, match="cannot be written"):
         drop_event(_event(), tmp_path / "taken", ZONE)
 
 
 def test_a_damaged_geopackage_is_told_and_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / DAY).write_bytes(b"no database" * 100)
-    with pytest.raises(NotTaken, match="move it away"):
+    with pytest.raises(DeliveryRejected, match="move it away"):
         drop_event(_event(), tmp_path, ZONE)
     assert (tmp_path / DAY).read_bytes() == b"no database" * 100
 

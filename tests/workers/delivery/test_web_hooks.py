@@ -20,8 +20,8 @@ import pytest
 
 from configs.service import HookSettings, read_service
 from errors import SettingsError
-from workers.delivery.delivery_errors import NotTaken
-from workers.delivery.web_hooks import may_go_to, post_to_hook, sign
+from workers.delivery.delivery_errors import DeliveryRejected
+from workers.delivery.web_hooks import is_allowed_address, post_to_hook, sign
 
 NOW = dt.datetime(2026, 12, 1, 18, 30, tzinfo=dt.UTC)
 SECRET = "a secret of some length"
@@ -114,7 +114,7 @@ def test_any_two_hundred_means_taken(receiver: Receiver, status: int) -> None:
 @pytest.mark.parametrize("status", [400, 401, 404, 408, 410, 425, 429, 500, 503])
 def test_any_other_answer_means_not_taken_and_is_told(receiver: Receiver, status: int) -> None:
     receiver.status, receiver.answer = status, "no\x1b[31m such 线索".encode() * 1000
-    with pytest.raises(NotTaken, match=f"answered {status}: no") as caught:
+    with pytest.raises(DeliveryRejected, match=f"answered {status}: no") as caught:
         _post(receiver.hook())
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 400
@@ -122,7 +122,7 @@ def test_any_other_answer_means_not_taken_and_is_told(receiver: Receiver, status
 
 def test_the_message_does_not_tell_the_query_which_may_hold_a_key(receiver: Receiver) -> None:
     receiver.status = 500
-    with pytest.raises(NotTaken) as caught:
+    with pytest.raises(DeliveryRejected) as caught:
         _post(receiver.hook("/hook?key=hidden"))
     assert "/hook" in str(caught.value)
     assert "hidden" not in str(caught.value)
@@ -140,7 +140,7 @@ def test_the_message_does_not_tell_the_query_which_may_hold_a_key(receiver: Rece
 )
 def test_the_pause_that_a_hook_asks_for_is_kept_within_a_day(receiver: Receiver, told: str, expected: float) -> None:
     receiver.status, receiver.headers = 503, {"Retry-After": told}
-    with pytest.raises(NotTaken) as caught:
+    with pytest.raises(DeliveryRejected) as caught:
         _post(receiver.hook())
     assert caught.value.wait_seconds == expected
 
@@ -149,19 +149,19 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
     with _receiving() as other:
         receiver.status = 307
         receiver.headers = {"Location": f"http://127.0.0.1:{other.port}/inner"}
-        with pytest.raises(NotTaken, match="redirects are not followed"):
+        with pytest.raises(DeliveryRejected, match="redirects are not followed"):
             _post(receiver.hook())
         assert other.got == []
 
 
 def test_an_address_that_is_not_public_is_refused_before_anything_is_sent(receiver: Receiver) -> None:
-    with pytest.raises(NotTaken, match="not public"):
+    with pytest.raises(DeliveryRejected, match="not public"):
         _post(receiver.hook(), allowed=())
     assert receiver.got == []
 
 
 def test_a_name_that_points_to_a_private_address_is_refused(receiver: Receiver) -> None:
-    with pytest.raises(NotTaken, match=r"10\.1\.2\.3, which is not public"):
+    with pytest.raises(DeliveryRejected, match=r"10\.1\.2\.3, which is not public"):
         _post(receiver.hook(host="hook.example"), to="10.1.2.3")
 
 
@@ -202,8 +202,8 @@ def test_the_address_that_was_checked_is_the_one_that_is_used(receiver: Receiver
 )
 def test_addresses_that_are_not_public_are_refused_unless_listed(address: str) -> None:
     found = ipaddress.ip_address(address)
-    assert not may_go_to(found, ())
-    assert not may_go_to(found, ("10.9.0.0/16", "fd00::/32"))
+    assert not is_allowed_address(found, ())
+    assert not is_allowed_address(found, ("10.9.0.0/16", "fd00::/32"))
 
 
 @pytest.mark.parametrize(
@@ -216,12 +216,12 @@ def test_addresses_that_are_not_public_are_refused_unless_listed(address: str) -
     ],
 )
 def test_addresses_that_are_listed_are_permitted(address: str, listed: str) -> None:
-    assert may_go_to(ipaddress.ip_address(address), (listed,))
+    assert is_allowed_address(ipaddress.ip_address(address), (listed,))
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2400:3200::1"])
 def test_public_addresses_are_permitted(address: str) -> None:
-    assert may_go_to(ipaddress.ip_address(address), ())
+    assert is_allowed_address(ipaddress.ip_address(address), ())
 
 
 @contextmanager
@@ -246,7 +246,7 @@ def _behaving(act: Callable[[socket.socket], None]) -> Iterator[HookSettings]:
 
 
 def test_a_server_that_never_answers_is_given_up() -> None:
-    with _behaving(lambda _: None) as hook, pytest.raises(NotTaken, match=r"within 0\.2 seconds"):
+    with _behaving(lambda _: None) as hook, pytest.raises(DeliveryRejected, match=r"within 0\.2 seconds"):
         _post(hook, timeout=0.2)
 
 
@@ -263,21 +263,24 @@ def test_a_server_whose_answer_never_ends_is_given_up() -> None:
 
     with _behaving(drip) as hook:
         try:
-            with pytest.raises(NotTaken, match=r"within 0\.3 seconds"):
+            with pytest.raises(DeliveryRejected, match=r"within 0\.3 seconds"):
                 _post(hook, timeout=0.3)
         finally:
             gone.set()
 
 
 def test_a_server_that_speaks_no_http_is_told() -> None:
-    with _behaving(lambda connection: connection.sendall(b"SSH-2.0-x\r\n\r\n")) as hook, pytest.raises(NotTaken):
+    with (
+        _behaving(lambda connection: connection.sendall(b"SSH-2.0-x\r\n\r\n")) as hook,
+        pytest.raises(DeliveryRejected),
+    ):
         _post(hook)
 
 
 def test_a_server_that_is_not_there_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(NotTaken, match="cannot be reached"):
+    with pytest.raises(DeliveryRejected, match="cannot be reached"):
         _post(HookSettings(url=f"http://127.0.0.1:{port}/", secret=SECRET))
 
 
@@ -286,7 +289,7 @@ def test_a_name_that_nobody_knows_is_told() -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
     hook = HookSettings(url="https://nowhere.example/", secret=SECRET)
-    with pytest.raises(NotTaken, match="cannot be found"):
+    with pytest.raises(DeliveryRejected, match="cannot be found"):
         post_to_hook(BODY, hook, event_id=EVENT_ID, allowed_hosts=(), timeout_seconds=5, now=NOW, resolve=resolve)
 
 
@@ -305,14 +308,14 @@ def test_over_tls_the_certificate_must_be_of_the_hooks_name(certificate: Path, m
     with _receiving(certificate) as receiver:
         _post(receiver.hook(host="hook.example", scheme="https"), to="127.0.0.1")
         assert receiver.got[0][1]["Host"] == f"hook.example:{receiver.port}"
-        with pytest.raises(NotTaken, match="certificate"):
+        with pytest.raises(DeliveryRejected, match="certificate"):
             _post(receiver.hook(host="other.example", scheme="https"), to="127.0.0.1")
         assert len(receiver.got) == 1
 
 
 def test_over_tls_a_certificate_that_nobody_trusts_is_refused(certificate: Path) -> None:
     with _receiving(certificate) as receiver:
-        with pytest.raises(NotTaken, match="certificate"):
+        with pytest.raises(DeliveryRejected, match="certificate"):
             _post(receiver.hook(host="hook.example", scheme="https"), to="127.0.0.1")
         assert receiver.got == []
 

@@ -22,19 +22,19 @@ from sqlalchemy import select
 from errors import OutputError, SettingsError
 from imagery import open_scene
 from imagery.conversion.ingest import ingest_image
-from service.batch_intake import receive
-from service.context import Context, Work
-from service.job_registry import GiveBack
+from service.batch_intake import receive_files
+from service.context import Context, JobRun
+from service.job_registry import ReleaseJob
 from store.jobs.queue import list_jobs
-from store.objects.object_store import ObjectsUnavailable
-from store.scenes.batches import BatchReport, FileReport, batch_report, open_jobs
+from store.objects.object_store import ObjectStoreUnavailable
+from store.scenes.batches import BatchReport, FileReport, batch_report, unfinished_jobs
 from store.schema.database import Database
 from store.schema.tables import Batch, SceneRow
 from tests.workers.embedded import clock_of, context_in
 from tests.workers.ingest.images import CODE, NORTH, WEST, add_areas, ground, write_image
 from workers.ingest.images import ingest_file, ingest_zip
 from workers.runtime.job_runner import run_job
-from workers.runtime.run_batch import work_off
+from workers.runtime.run_batch import run_batch
 
 HANDLERS = {"ingest.file": ingest_file, "ingest.zip": ingest_zip}
 
@@ -57,11 +57,11 @@ def folder(tmp_path: Path) -> Path:
 
 def received(context: Context, *paths: Path, **given: Any) -> int:
     given = {"area_code": CODE, "source": "drone", "origin": "command", "created_by": "wang", "name": "x"} | given
-    return receive(context, list(paths), **given)
+    return receive_files(context, list(paths), **given)
 
 
 def ingested(context: Context, *paths: Path, **given: Any) -> dict[str, FileReport]:
-    report = work_off(context, received(context, *paths, **given))
+    report = run_batch(context, received(context, *paths, **given))
     assert report.state == "done"
     assert list(context.objects.keys("received/")) == []
     assert list((context.settings.home / "work").glob("*")) == []
@@ -122,9 +122,9 @@ def test_two_workers_with_one_content_at_once_make_one_scene(database: Database,
     shutil.copy(write_image(folder / "a_20240501.tif", 1), folder / "b_20250501.tif")
     batch = received(context, folder)
     with database.read() as session:
-        jobs = open_jobs(session, batch)
+        jobs = unfinished_jobs(session, batch)
     # both have done their work before either writes it down
-    commits = [ingest_file(context, Work(job.id, job.payload, 1, lambda _: None, lambda: False)) for job in jobs]
+    commits = [ingest_file(context, JobRun(job.id, job.payload, 1, lambda _: None, lambda: False)) for job in jobs]
     for commit in commits:
         assert commit is not None
         with database.write() as session:
@@ -246,12 +246,12 @@ def test_a_killed_unpacking_goes_on(context: Context, folder: Path, tmp_path: Pa
     images = {f"{n}.tif": write_image(tmp_path / f"{n}.tif", n).read_bytes() for n in range(3)}
     batch = received(context, zipped(folder / "z.zip", **images))
     with context.database.read() as session:
-        [job] = open_jobs(session, batch)
+        [job] = unfinished_jobs(session, batch)
     told: list[float] = []
-    with pytest.raises(GiveBack):
-        ingest_zip(context, Work(job.id, job.payload, 1, told.append, lambda: len(told) == 2))
+    with pytest.raises(ReleaseJob):
+        ingest_zip(context, JobRun(job.id, job.payload, 1, told.append, lambda: len(told) == 2))
     assert [file.name for file in report_of(context, batch).files] == ["z.zip", "z.zip/0.tif"]
-    report = work_off(context, batch)
+    report = run_batch(context, batch)
     assert [file.state for file in report.files] == ["used", "placed", "placed", "placed"]
 
 
@@ -296,7 +296,7 @@ def test_a_receiving_that_was_killed_is_continued_by_the_same_call(context: Cont
         [batch] = session.scalars(select(Batch))
     assert (batch.state, len(report_of(context, batch.id).files)) == ("receiving", 2)
     assert received(context, folder) == batch.id
-    report = work_off(context, batch.id)
+    report = run_batch(context, batch.id)
     assert ([file.name for file in report.files], report.count("placed")) == (["0.tif", "1.tif", "2.tif"], 3)
     assert received(context, folder) != batch.id  # done: the same folder may be brought again
 
@@ -307,7 +307,7 @@ def test_a_store_that_cannot_write_stops_the_receiving_and_loses_nothing(
     write_image(folder / "a.tif", 1)
 
     def full(key: str, data: bytes | Path) -> None:
-        raise ObjectsUnavailable("The disk is full.")
+        raise ObjectStoreUnavailable("The disk is full.")
 
     with monkeypatch.context() as broken:
         broken.setattr(context.objects, "put", full)
@@ -365,7 +365,7 @@ def test_a_file_that_is_not_there_any_more_is_an_outcome(context: Context, folde
     batch = received(context, folder)
     for key in list(context.objects.keys("received/")):
         context.objects.delete(key)
-    [file] = work_off(context, batch).files
+    [file] = run_batch(context, batch).files
     assert (file.state, file.reason) == ("failed", "what was received is not there any more; give the file again")
 
 

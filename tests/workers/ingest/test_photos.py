@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from configs.service import PhotoSettings
 from configs.texts import translate
-from service.batch_intake import receive
+from service.batch_intake import receive_files
 from service.context import Context
 from store.access.rights import Viewer
 from store.jobs.queue import list_jobs
@@ -35,7 +35,7 @@ from training.synthetic.drone_flight import (
     write_photo,
 )
 from workers.runtime.job_runner import run_job
-from workers.runtime.run_batch import work_off
+from workers.runtime.run_batch import run_batch
 
 CRS = "EPSG:4547"
 PLACE = rasterio.Affine(0.25, 0, WEST + 1000, 0, -0.25, NORTH - 1000)
@@ -60,8 +60,8 @@ def context(tmp_path: Path) -> Context:
 
 
 def ingested(context: Context, *paths: Path) -> BatchReport:
-    batch = receive(context, list(paths), CODE, "drone", "command", "wang", "flight")
-    return work_off(context, batch)
+    batch = receive_files(context, list(paths), CODE, "drone", "command", "wang", "flight")
+    return run_batch(context, batch)
 
 
 def flight(folder: Path, image: Any) -> list[Path]:
@@ -158,7 +158,7 @@ def test_a_mosaic_is_begun_when_its_batch_has_nothing_else_to_check(
     context: Context, tmp_path: Path, image: Any
 ) -> None:
     photos = flight(tmp_path / "flight", image)
-    batch = receive(context, photos, CODE, "drone", "command", "wang", "flight", publish=False)
+    batch = receive_files(context, photos, CODE, "drone", "command", "wang", "flight", publish=False)
     with context.database.read() as session:
         jobs = [job.id for job in list_jobs(session)]
     for number, job in enumerate(sorted(jobs)):
@@ -173,6 +173,6 @@ def test_a_mosaic_is_begun_when_its_batch_has_nothing_else_to_check(
     assert all(file.reason.startswith("checked; waits") for file in waiting.files)
     clock_of(context).forward(1)
     assert run_job(context, mosaic.id) == "done"
-    files: list[FileReport] = list(work_off(context, batch).files)
+    files: list[FileReport] = list(run_batch(context, batch).files)
     assert {file.state for file in files} == {"placed"}
     assert all("placed relative to its neighbours" in file.reason for file in files)

@@ -12,7 +12,7 @@ from store.scenes.batches import BatchReport, batch_report
 from tests.workers.embedded import clock_of, context_in
 from tests.workers.ingest.images import CODE, NEIGHBOUR, add_areas, write_image
 from workers.ingest.watched_folder import look
-from workers.runtime.run_batch import work_off
+from workers.runtime.run_batch import run_batch
 
 
 def report_of(context: Context, batch: int) -> BatchReport:
@@ -46,7 +46,7 @@ def test_a_file_is_taken_once_when_it_has_settled(watching: Context, watched: Pa
     assert not image.exists()
     [taken] = (watched / CODE / ".taken").iterdir()
     assert [path.name for path in taken.iterdir()] == ["a_20240501.tif"]
-    report = work_off(watching, batch)
+    report = run_batch(watching, batch)
     assert ([file.state for file in report.files], report.origin, report.area_code) == (["placed"], "folder", CODE)
     clock_of(watching).forward(600)
     assert look(watching) == []

@@ -204,7 +204,7 @@ def made(
             host = address.rsplit("/", 1)[1]
         settings = settings_of(folder, address, database)
         prepare_home(settings)
-        context = Context.of(settings)
+        context = Context.from_settings(settings)
         stack.callback(context.database.close)
         upgrade(context.database)
         check_broker(settings)

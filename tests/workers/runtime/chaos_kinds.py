@@ -8,8 +8,8 @@ from typing import Any
 import shapely
 from sqlalchemy.orm import Session
 
-from service.context import Commit, Context, Work
-from service.job_registry import Kind
+from service.context import Commit, Context, JobRun
+from service.job_registry import JobKind
 from store.alerts.outbox import announce
 from store.alerts.transitions import append_transition
 from store.jobs.queue import add_job
@@ -21,10 +21,10 @@ FAILS_FIRST = 7  # every so many-th job fails on its first attempt
 TAKES_LONG = 9  # every so many-th job takes longer than a lease
 
 
-def see(context: Context, work: Work) -> Commit:
+def see(context: Context, job: JobRun) -> Commit:
     """Make an alert, as a scan does: the alert, its first step, its event, and a job that goes on with it."""
-    number = int(work.payload["number"])
-    _work(context, work, number)
+    number = int(job.payload["number"])
+    _work(context, job, number)
 
     def commit(session: Session) -> None:
         now = context.clock()
@@ -57,25 +57,25 @@ def see(context: Context, work: Work) -> Commit:
     return commit
 
 
-def assign_file_roles(context: Context, work: Work) -> Commit:
+def triage(context: Context, job: JobRun) -> Commit:
     """Move an alert on."""
-    _work(context, work, int(work.payload["number"]))
+    _work(context, job, int(job.payload["number"]))
 
     def commit(session: Session) -> None:
-        alert = session.get_one(AlertRow, int(work.payload["alert_id"]))
+        alert = session.get_one(AlertRow, int(job.payload["alert_id"]))
         append_transition(session, alert, "triaged", who="system", role="system", why="sorted", at=context.clock())
         announce(session, alert, "tuban.alert.state_changed", context.settings, context.clock())
 
     return commit
 
 
-def _work(context: Context, work: Work, number: int) -> None:
-    if number % FAILS_FIRST == 0 and work.attempt == 1:
+def _work(context: Context, job: JobRun, number: int) -> None:
+    if number % FAILS_FIRST == 0 and job.attempt == 1:
         raise ConnectionError("as planned")
     seconds = 2.5 * context.settings.jobs.lease_seconds if number % TAKES_LONG == 0 else 0.05 * (number % 4)
     begun = time.monotonic()
     while (gone := time.monotonic() - begun) < seconds:
-        work.progress(gone / seconds)
+        job.progress(gone / seconds)
         time.sleep(0.05)
 
 
@@ -84,4 +84,4 @@ def _outline(number: int) -> Any:
     return bounds_of(shapely.box(west, 30.0, west + 0.0005, 30.0005))
 
 
-KINDS = (Kind("chaos.see", "scan", see), Kind("chaos.sort", "scan", assign_file_roles))
+JOB_KINDS = (JobKind("chaos.see", "scan", see), JobKind("chaos.sort", "scan", triage))

@@ -9,7 +9,7 @@ from service import job_registry as kinds
 from tests.workers import chaos_kinds, stop_kinds
 from workers.runtime.worker import main
 
-kinds.MODULES = (chaos_kinds.__name__, stop_kinds.__name__, workers.delivery.deliver.__name__)
+kinds.JOB_MODULES = (chaos_kinds.__name__, stop_kinds.__name__, workers.delivery.deliver.__name__)
 
 if __name__ == "__main__":
     sys.exit(main())

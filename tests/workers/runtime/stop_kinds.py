@@ -6,27 +6,27 @@ import time
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from service.context import Commit, Context, Work
-from service.job_registry import GiveBack, Kind
+from service.context import Commit, Context, JobRun
+from service.job_registry import JobKind, ReleaseJob
 from tests.workers.counting import counting
 
 
-def patient(context: Context, work: Work) -> None:
+def patient(context: Context, job: JobRun) -> None:
     """Goes on until the worker is to stop."""
-    while not work.stopping():
+    while not job.should_stop():
         time.sleep(0.05)
-    raise GiveBack
+    raise ReleaseJob
 
 
-def brief(context: Context, work: Work) -> Commit:
+def brief(context: Context, job: JobRun) -> Commit:
     """Is done once the worker is to stop."""
-    while not work.stopping():
-        work.progress(0.5)
+    while not job.should_stop():
+        job.progress(0.5)
         time.sleep(0.05)
-    return counting(context, work)
+    return counting(context, job)
 
 
-def stubborn(context: Context, work: Work) -> None:
+def stubborn(context: Context, job: JobRun) -> None:
     """Does not end by itself, nor when its time is over."""
     while True:
         try:
@@ -35,15 +35,15 @@ def stubborn(context: Context, work: Work) -> None:
             continue
 
 
-def slow(context: Context, work: Work) -> None:
+def slow(context: Context, job: JobRun) -> None:
     """Does not end by itself."""
     time.sleep(600)
 
 
-KINDS = (
-    Kind("stop.patient", "scan", patient),
-    Kind("stop.brief", "scan", brief),
-    Kind("stop.stubborn", "scan", stubborn),
-    Kind("stop.slow", "scan", slow),
-    Kind("stop.counting", "scan", counting),
+JOB_KINDS = (
+    JobKind("stop.patient", "scan", patient),
+    JobKind("stop.brief", "scan", brief),
+    JobKind("stop.stubborn", "scan", stubborn),
+    JobKind("stop.slow", "scan", slow),
+    JobKind("stop.counting", "scan", counting),
 )

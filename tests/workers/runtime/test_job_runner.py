@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 
 from errors import OutputError, TubanError
 from service.broker import queue_lengths
-from service.context import Commit, Context, Work
-from service.job_registry import GiveBack
+from service.context import Commit, Context, JobRun
+from service.job_registry import ReleaseJob
 from store.jobs.queue import add_job, claim
 from store.schema.database import Database
 from tests.workers.counting import count, counted, counting
 from tests.workers.embedded import clock_of, context_in, given_job, job_of, until, use_kinds
-from workers.runtime import stopping
+from workers.runtime import shutdown
 from workers.runtime.job_runner import run_job
 
 
@@ -33,9 +33,9 @@ def context(tmp_path: Path) -> Iterator[Context]:
 
 @pytest.fixture
 def asked_to_stop() -> Iterator[None]:
-    stopping.ask_to_stop()
+    shutdown.request_shutdown()
     yield
-    stopping._NUMBER.pack_into(stopping._shared, 0, 0.0)
+    shutdown._NUMBER.pack_into(shutdown._shared, 0, 0.0)
 
 
 def test_a_job_and_its_effect_are_done_once(
@@ -51,7 +51,7 @@ def test_a_job_and_its_effect_are_done_once(
 
 
 def test_jobs_that_a_result_adds_are_published(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    def handler(context: Context, work: Work) -> Commit:
+    def handler(context: Context, job: JobRun) -> Commit:
         def commit(session: Session) -> None:
             for queue in ("scan", "deliver"):
                 add_job(session, kind="x", queue=queue, payload={}, unique_key=queue, now=context.clock())
@@ -64,14 +64,14 @@ def test_jobs_that_a_result_adds_are_published(context: Context, monkeypatch: py
 
 
 def test_a_handler_without_a_result_is_done_all_the_same(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_kinds(monkeypatch, nothing=lambda context, work: None)
+    use_kinds(monkeypatch, nothing=lambda context, job: None)
     assert run_job(context, given_job(context, "nothing")) == "done"
 
 
 def test_of_a_result_that_fails_nothing_stays(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def handler(context: Context, work: Work) -> Commit:
+    def handler(context: Context, job: JobRun) -> Commit:
         def commit(session: Session) -> None:
             count(session)
             session.flush()
@@ -101,7 +101,7 @@ def test_of_a_result_that_fails_nothing_stays(
 def test_what_a_repetition_cannot_heal_is_dead_and_all_else_tried_again(
     context: Context, monkeypatch: pytest.MonkeyPatch, error: Exception, outcome: str, told: str
 ) -> None:
-    def handler(context: Context, work: Work) -> None:
+    def handler(context: Context, job: JobRun) -> None:
         raise error
 
     use_kinds(monkeypatch, failing=handler)
@@ -111,8 +111,8 @@ def test_what_a_repetition_cannot_heal_is_dead_and_all_else_tried_again(
 
 
 def test_the_last_attempt_that_fails_leaves_the_job_dead(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    def handler(context: Context, work: Work) -> None:
-        raise RuntimeError(f"attempt {work.attempt}")
+    def handler(context: Context, job: JobRun) -> None:
+        raise RuntimeError(f"attempt {job.attempt}")
 
     use_kinds(monkeypatch, failing=handler)
     job_id = given_job(context, "failing")
@@ -134,11 +134,11 @@ def test_who_lost_the_lease_leaves_no_effect(
 ) -> None:
     context = context_in(tmp_path, database)
 
-    def handler(context: Context, work: Work) -> Commit:
+    def handler(context: Context, job: JobRun) -> Commit:
         clock_of(context).forward(61)
         with context.database.write() as session:
-            assert claim(session, work.job_id, "another:1:2", context.clock(), 60) is not None
-        return counting(context, work)
+            assert claim(session, job.job_id, "another:1:2", context.clock(), 60) is not None
+        return counting(context, job)
 
     use_kinds(monkeypatch, slow=handler)
     job_id = given_job(context, "slow")
@@ -150,13 +150,13 @@ def test_who_lost_the_lease_leaves_no_effect(
 def test_the_lease_is_renewed_with_the_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = context_in(tmp_path, jobs={"heartbeat_seconds": 0.05})
 
-    def handler(context: Context, work: Work) -> Commit:
-        first = job_of(context, work.job_id).lease_until
+    def handler(context: Context, job: JobRun) -> Commit:
+        first = job_of(context, job.job_id).lease_until
         clock_of(context).forward(30)
-        work.progress(0.5)
-        until(lambda: job_of(context, work.job_id).lease_until != first)
-        assert job_of(context, work.job_id).progress == 0.5
-        return counting(context, work)
+        job.progress(0.5)
+        until(lambda: job_of(context, job.job_id).lease_until != first)
+        assert job_of(context, job.job_id).progress == 0.5
+        return counting(context, job)
 
     use_kinds(monkeypatch, long=handler)
     assert run_job(context, given_job(context, "long")) == "done"
@@ -165,22 +165,22 @@ def test_the_lease_is_renewed_with_the_progress(tmp_path: Path, monkeypatch: pyt
 def test_a_handler_learns_that_its_lease_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = context_in(tmp_path, jobs={"heartbeat_seconds": 0.05})
 
-    def handler(context: Context, work: Work) -> None:
+    def handler(context: Context, job: JobRun) -> None:
         clock_of(context).forward(61)
         with context.database.write() as session:
-            if claim(session, work.job_id, "another:1:2", context.clock(), 60) is None:
+            if claim(session, job.job_id, "another:1:2", context.clock(), 60) is None:
                 raise AssertionError("a renewal came between")
         last = time.monotonic() + 60
         while time.monotonic() < last:
-            work.progress(0.5)
+            job.progress(0.5)
 
     use_kinds(monkeypatch, long=handler)
     assert run_job(context, given_job(context, "long")) == "lost"
 
 
 def test_a_job_given_back_is_published_again_at_once(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    def handler(context: Context, work: Work) -> None:
-        raise GiveBack
+    def handler(context: Context, job: JobRun) -> None:
+        raise ReleaseJob
 
     use_kinds(monkeypatch, long=handler)
     job_id = given_job(context, "long")
@@ -200,8 +200,8 @@ def test_nothing_is_begun_by_a_worker_that_is_to_stop(context: Context, monkeypa
 def test_a_handler_that_does_not_look_is_interrupted_when_its_grace_is_over(
     context: Context, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    def handler(context: Context, work: Work) -> None:
-        monkeypatch.setattr(stopping, "GRACE_SECONDS", 0.0)
+    def handler(context: Context, job: JobRun) -> None:
+        monkeypatch.setattr(shutdown, "GRACE_SECONDS", 0.0)
         request.getfixturevalue("asked_to_stop")
         last = time.monotonic() + 60
         while time.monotonic() < last:
@@ -228,7 +228,7 @@ def test_a_job_interrupted_by_a_signal_is_tried_again_and_counts_unless_the_work
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
-    def handler(context: Context, work: Work) -> None:
+    def handler(context: Context, job: JobRun) -> None:
         if stops:
             request.getfixturevalue("asked_to_stop")
         raise asked
@@ -258,7 +258,7 @@ def test_a_result_is_written_though_the_connection_was_cut(
     context = context_in(tmp_path, postgresql)
     tries: list[Any] = []
 
-    def handler(context: Context, work: Work) -> Commit:
+    def handler(context: Context, job: JobRun) -> Commit:
         def commit(session: Session) -> None:
             count(session)
             session.flush()

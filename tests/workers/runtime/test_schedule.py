@@ -10,15 +10,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from store.jobs.list_processes import list_processes
 
 from service.broker import queue_lengths
 from service.context import Context
-from service.night_schedule import night_due, night_moment
-from store.jobs.processes import processes
+from service.night_schedule import local_time_to_utc, night_due
 from store.jobs.queue import claim, fail, list_jobs
 from store.schema.database import Database
 from tests.workers.embedded import clock_of, context_in, given_job
-from workers.runtime.schedule import Rounds
+from workers.runtime.schedule import PeriodicTasks
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -74,13 +74,13 @@ def test_through_a_year_of_changing_clocks_each_date_has_one_night(at_time: str)
 
 
 def test_a_local_time_that_is_skipped_or_comes_twice_is_one_moment() -> None:
-    assert night_moment(dt.date(2026, 3, 29), "02:30", BERLIN) == utc("2026-03-29T01:30")  # 03:30 on the new clock
-    assert night_moment(dt.date(2026, 10, 25), "02:30", BERLIN) == utc("2026-10-25T00:30")  # the first of two
+    assert local_time_to_utc(dt.date(2026, 3, 29), "02:30", BERLIN) == utc("2026-03-29T01:30")  # 03:30 on the new clock
+    assert local_time_to_utc(dt.date(2026, 10, 25), "02:30", BERLIN) == utc("2026-10-25T00:30")  # the first of two
 
 
 def test_the_night_is_planned_once_however_often_one_looks(context: Context) -> None:
     at(context, "2026-11-19T17:30")
-    rounds = Rounds(context, "here:1:schedule")
+    rounds = PeriodicTasks(context, "here:1:schedule")
     for _ in range(3):
         rounds.once()
         clock_of(context).forward(3600)
@@ -90,15 +90,15 @@ def test_the_night_is_planned_once_however_often_one_looks(context: Context) -> 
 def test_two_schedulers_plan_one_night(database: Database, tmp_path: Path) -> None:
     context = context_in(tmp_path, database)
     at(context, "2026-11-19T17:30")
-    one, other = Rounds(context, "here:1:schedule"), Rounds(context, "there:1:schedule")
+    one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
     assert [one.once(), other.once()] == [True, False]
     assert nights(context) == ["2026-11-20"]
     with database.read() as session:
-        assert len(processes(session, context.clock(), "schedule")) == 2
+        assert len(list_processes(session, context.clock(), "schedule")) == 2
 
 
 def test_a_scheduler_that_was_asleep_duplicates_nothing(context: Context) -> None:
-    one, other = Rounds(context, "here:1:schedule"), Rounds(context, "there:1:schedule")
+    one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
     at(context, "2026-11-19T17:28:55")
     assert one.once()
     at(context, "2026-11-19T17:30:00")
@@ -114,7 +114,7 @@ def test_a_scheduler_that_was_asleep_duplicates_nothing(context: Context) -> Non
 def test_a_clock_that_is_set_back_brings_no_second_night(context: Context) -> None:
     for moment in ("2026-11-19T17:31", "2026-11-19T17:20", "2026-11-19T17:31"):
         at(context, moment)
-        Rounds(context, "here:1:schedule").once()
+        PeriodicTasks(context, "here:1:schedule").once()
     assert nights(context) == ["2026-11-20"]
 
 
@@ -126,7 +126,7 @@ def test_a_missed_night_is_caught_up_with_unless_the_next_is_near(
     context: Context, started: str, planned: list[str]
 ) -> None:
     at(context, started)
-    rounds = Rounds(context, "here:1:schedule")
+    rounds = PeriodicTasks(context, "here:1:schedule")
     rounds.once()
     assert nights(context) == planned
     at(context, "2026-11-20T17:30")
@@ -135,7 +135,7 @@ def test_a_missed_night_is_caught_up_with_unless_the_next_is_near(
 
 
 def test_the_next_scheduler_is_leader_at_once_when_one_stops(context: Context) -> None:
-    one, other = Rounds(context, "here:1:schedule"), Rounds(context, "there:1:schedule")
+    one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
     assert [one.once(), other.once()] == [True, False]
     one.close()
     clock_of(context).forward(10)
@@ -143,7 +143,7 @@ def test_the_next_scheduler_is_leader_at_once_when_one_stops(context: Context) -
 
 
 def test_lost_jobs_are_published_every_so_often(context: Context) -> None:
-    rounds = Rounds(context, "here:1:schedule")
+    rounds = PeriodicTasks(context, "here:1:schedule")
     rounds.once()
     before = queue_lengths(context.settings)["scan"]
     job_id = given_job(context, "scan.blocks")
@@ -158,7 +158,7 @@ def test_lost_jobs_are_published_every_so_often(context: Context) -> None:
 
 
 def test_a_job_whose_pause_is_over_does_not_wait_for_the_next_reaping(context: Context) -> None:
-    rounds = Rounds(context, "here:1:schedule")
+    rounds = PeriodicTasks(context, "here:1:schedule")
     job_id = given_job(context, "scan.blocks")
     rounds.once()
     before = queue_lengths(context.settings)["scan"]
@@ -177,5 +177,5 @@ def test_the_night_begins_though_the_broker_is_away(tmp_path: Path) -> None:
     at(context, "2026-11-19T17:30")
     away: dict[str, Any] = {"broker": "redis://127.0.0.1:1/0"}
     context.settings = context.settings.model_copy(update=away)
-    Rounds(context, "here:1:schedule").once()
+    PeriodicTasks(context, "here:1:schedule").once()
     assert nights(context) == ["2026-11-20"]

@@ -14,22 +14,22 @@ from pathlib import Path
 
 import psutil
 import pytest
+from store.jobs.list_processes import list_processes, record_heartbeat
 
 from configs.service import LimitSettings, NightSettings, ServiceSettings
 from errors import SettingsError
 from service.context import Context
-from service.process import name_of
+from service.process import process_name
 from service.publishing import publish, publishing
-from store.jobs.processes import processes, say_alive
 from store.jobs.queue import add_job, claim
-from store.jobs.recovery import end_leases
+from store.jobs.recovery import expire_leases
 from store.schema.database import Database
 from store.schema.migrate import upgrade
 from store.schema.tables import Job
 from tests.workers.embedded import clock_of, context_in, given_job, job_of, until
 from tests.workers.runtime.own_process import ROOT, alive, environment_of
 from workers.runtime.startup_checks import prepared
-from workers.runtime.supervisor import KILL_SECONDS, Part, Supervisor, plan_parts
+from workers.runtime.supervisor import KILL_SECONDS, Part, Supervisor, plan_processes
 
 WAIT = 240.0  # seconds; it ends as soon as what is waited for is there
 
@@ -73,15 +73,19 @@ def supervised(context: Context, *parts: Part) -> Iterator[tuple[Supervisor, Sec
 
 
 def test_an_upload_never_waits_behind_a_scan() -> None:
-    parts = plan_parts(3)
+    parts = plan_processes(3)
     assert [(part.name, part.queues) for part in parts] == [
         ("worker light", ("ingest", "deliver")),
         ("worker scan", ("scan",)),
         ("worker cameras", ("capture",)),
         ("schedule", ()),
     ]
-    assert [part.name for part in plan_parts(3, schedule=False)] == ["worker light", "worker scan", "worker cameras"]
-    assert [part.name for part in plan_parts(3, work=False)] == ["schedule"]
+    assert [part.name for part in plan_processes(3, schedule=False)] == [
+        "worker light",
+        "worker scan",
+        "worker cameras",
+    ]
+    assert [part.name for part in plan_processes(3, work=False)] == ["schedule"]
 
 
 def test_what_dies_is_started_again_after_a_pause_that_doubles(context: Context) -> None:
@@ -110,15 +114,15 @@ def test_the_jobs_of_a_worker_that_died_wait_for_nobody(context: Context) -> Non
     with supervised(context, script("worker", "import time; time.sleep(600)")) as (supervisor, _):
         process = supervisor.processes()["worker"]
         with context.database.write() as session:
-            say_alive(session, f"{name_of(process)}:7", "jobs", context.clock())
-            assert claim(session, job_id, f"{name_of(process)}:7", context.clock(), 60)
+            record_heartbeat(session, f"{process_name(process)}:7", "jobs", context.clock())
+            assert claim(session, job_id, f"{process_name(process)}:7", context.clock(), 60)
         os.kill(process, signal.SIGKILL)
         until(lambda: not look(supervisor))
     ended = job_of(context, job_id)
     assert ended.lease_until is not None
     assert ended.lease_until < context.clock()
     with context.database.read() as session:
-        assert processes(session, context.clock()) == []
+        assert list_processes(session, context.clock()) == []
 
 
 def test_a_worker_that_does_not_hear_its_messages_is_started_again(context: Context) -> None:
@@ -149,7 +153,7 @@ def test_a_worker_at_work_is_not_taken_to_be_deaf(context: Context) -> None:
             clock_of(context).forward(30)
             seconds.now += 30
             with context.database.write() as session:
-                say_alive(session, f"{name_of(first['busy'])}:7", "jobs", context.clock())
+                record_heartbeat(session, f"{process_name(first['busy'])}:7", "jobs", context.clock())
             supervisor.look()
         assert supervisor.processes() == first
 
@@ -220,11 +224,11 @@ def test_what_ran_when_the_machine_died_goes_on_at_once(tmp_path: Path) -> None:
         job_id = given_job(context, "scan.blocks")
         with context.database.write() as session:
             assert claim(session, job_id, "here:1:2", context.clock(), 60)
-            say_alive(session, "here:1:worker", "worker", context.clock())
+            record_heartbeat(session, "here:1:worker", "worker", context.clock())
     with prepared(settings, ("worker", "schedule")) as context, context.database.write() as session:
         assert claim(session, job_id, "here:3:4", context.clock(), 60)
-        assert processes(session, context.clock() - dt.timedelta(hours=1)) == []
-        assert end_leases(session, "here:1", context.clock()) == 0
+        assert list_processes(session, context.clock() - dt.timedelta(hours=1)) == []
+        assert expire_leases(session, "here:1", context.clock()) == 0
 
 
 def test_a_home_that_cannot_be_written_or_has_no_room_is_one_clear_line(tmp_path: Path) -> None:

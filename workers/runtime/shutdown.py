@@ -18,18 +18,18 @@ _shared = mmap.mmap(-1, _NUMBER.size)  # zeros; made when the parent imports thi
 
 def request_shutdown() -> None:
     """Called in the parent."""
-    if not stopping():
+    if not shutdown_requested():
         _NUMBER.pack_into(_shared, 0, time.monotonic())
 
 
-def stopping() -> bool:
+def shutdown_requested() -> bool:
     """Whether the worker was asked to stop."""
     return _asked_at() > 0
 
 
 def grace_period_over() -> bool:
     """Whether that was so long ago that a running job must be given back."""
-    return stopping() and time.monotonic() - _asked_at() > GRACE_SECONDS
+    return shutdown_requested() and time.monotonic() - _asked_at() > GRACE_SECONDS
 
 
 def _asked_at() -> float:

@@ -17,11 +17,11 @@ from model.detector import Detector
 from store.alerts.transitions import verify_transitions
 from store.areas.areas import load_areas
 from store.schema.database import Database
-from store.schema.tables import AlertRow, Delivery, Job, Night, Observation, Scan, Uncompared
+from store.schema.tables import AlertRow, Delivery, Job, Night, Observation, Scan, UncomparedGround
 from tests.databases import embedded_database
 from tests.inference.scenes import textured
 from tests.workers.embedded import clock_of
-from tests.workers.night_service import (
+from tests.workers.scan_service import (
     AUTUMN,
     DAY,
     RED,
@@ -58,7 +58,7 @@ def test_new_scenes_become_alerts_in_the_enforcement_queue_once(service: Service
     assert sorted(alert.kind for alert in alerts) == ["construction", "ground"]
     assert [delivery.event["type"] for delivery in service.rows(Delivery)] == ["tuban.alert.created"] * 2
     assert len([job for job in service.rows(Job) if job.queue == "deliver"]) == 2
-    [left] = service.rows(Uncompared)  # the first image of the place
+    [left] = service.rows(UncomparedGround)  # the first image of the place
     assert left.scene_id == service.scenes()[f"{SPRING}.tif"].id
 
     # the next night finds nothing new
@@ -119,7 +119,7 @@ def test_a_night_planned_twice_or_by_two_at_once_plans_nothing_twice(service: Se
     scans = service.rows(Scan)
     assert len({(scan.before_id, scan.after_id) for scan in scans}) == len(scans) == 2
     assert len([job for job in service.rows(Job) if job.kind == "scan.prepare"]) == 2
-    [left] = service.rows(Uncompared)
+    [left] = service.rows(UncomparedGround)
     assert "are newer" in left.reason
     assert {scan.night_id for scan in scans} == {service.rows(Night)[0].id}
 

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import select
 
 from imagery.conversion.ingest import ingest_image
-from imagery.files.limits import Limits
-from service.context import Commit, Context, Work
-from service.job_registry import find_kind
+from imagery.limits import Limits
+from service.context import Commit, Context, JobRun
+from service.job_registry import find_job_kind
 from service.scan_jobs import add_night_job
 from store.scenes.scenes import add_scene
 from store.schema.database import Database
@@ -26,7 +26,7 @@ from store.schema.tables import (
     Scan,
     SceneRow,
     Transition,
-    Uncompared,
+    UncomparedGround,
 )
 from tests.inference.scenes import DifferenceDetector, Image, textured, write_image
 from tests.workers.embedded import context_in
@@ -36,7 +36,7 @@ VILLAGE = "330199101201"
 SPRING, AUTUMN, WINTER = dt.date(2026, 3, 1), dt.date(2026, 10, 20), dt.date(2026, 11, 18)
 DAY = dt.date(2026, 11, 20)
 WHITE, RED = (235, 235, 235), (235, 110, 20)
-WRITTEN = (AlertRow, Observation, Transition, Delivery, Scan, Uncompared, Night, Job)
+WRITTEN = (AlertRow, Observation, Transition, Delivery, Scan, UncomparedGround, Night, Job)
 
 
 def before_image() -> Image:
@@ -122,11 +122,11 @@ class Service:
             for table in WRITTEN
         }
 
-    def handle(self, job: Job, stopping: Callable[[], bool] = lambda: False) -> Commit | None:
+    def handle(self, job: Job, should_stop: Callable[[], bool] = lambda: False) -> Commit | None:
         """The work of a job without claiming it, as a process does that lost its lease and does not know it."""
         told: list[float] = []
-        work = Work(job.id, job.payload, 1, told.append, stopping)
-        commit = find_kind(job.kind).handler(self.context, work)
+        job_run = JobRun(job.id, job.payload, 1, told.append, should_stop)
+        commit = find_job_kind(job.kind).handler(self.context, job_run)
         assert told == sorted(told)
         return commit
 

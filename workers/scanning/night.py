@@ -8,32 +8,32 @@ from configs.service import NightSettings
 from enforcement.overlap_ratio import sound
 from inference.pair_selection import CandidateImage, PairSelection, select_pairs
 from inference.settings import ScanConfig, read_config
-from service.context import Commit, Context, Work
-from service.job_registry import Kind
+from service.context import Commit, Context, JobRun
+from service.job_registry import JobKind
 from service.scan_jobs import QUEUE, add_prepare_job
 from store.scans.nights import (
     add_uncompared_ground,
-    area_codes,
     advance_plan_version,
+    area_codes,
     open_night,
     plan_version,
+    reported_ground,
     scan_states,
     scenes_of_area,
     scenes_touching,
     update_night_state,
-    reported_ground,
 )
 from store.scans.scans import add_scan
 from store.schema.database import Session
 from store.schema.tables import SceneRow
 
 
-def plan_night(context: Context, work: Work) -> Commit:
+def plan_night(context: Context, job: JobRun) -> Commit:
     """Plan the night of a day: for all new ground its best earlier image, and what has none.
 
     A plan only adds: what an earlier night planned, be it still running, is not planned again.
     """
-    day = dt.date.fromisoformat(work.payload["day"])
+    day = dt.date.fromisoformat(job.payload["day"])
     config = read_config()
     with context.database.read() as session:
         before = plan_version(session)

@@ -19,11 +19,11 @@ from inference.detect_changes import detect_changes
 from inference.scan_result import ScanResult
 from inference.settings import read_config, settings_for
 from service.context import Context
-from service.job_registry import GiveBack
+from service.job_registry import ReleaseJob
 from store.jobs.queue import revive
-from store.schema.tables import AlertRow, Job, Observation, Scan, Uncompared
+from store.schema.tables import AlertRow, Job, Observation, Scan, UncomparedGround
 from tests.inference.scenes import DifferenceDetector, textured
-from tests.workers.night_service import AUTUMN, SPRING, Service, after_image, before_image
+from tests.workers.scan_service import AUTUMN, SPRING, Service, after_image, before_image
 
 
 @pytest.fixture
@@ -121,12 +121,12 @@ def test_a_worker_that_is_asked_to_stop_gives_its_blocks_back(service: Service) 
     plan, *_ = service.rows(Job)
     service.commit(service.handle(plan))
     prepare = service.rows(Job)[1]
-    with pytest.raises(GiveBack):
-        service.handle(prepare, stopping=lambda: True)
+    with pytest.raises(ReleaseJob):
+        service.handle(prepare, should_stop=lambda: True)
     service.commit(service.handle(prepare))
     blocks = service.rows(Job)[2]
-    with pytest.raises(GiveBack):
-        service.handle(blocks, stopping=lambda: True)
+    with pytest.raises(ReleaseJob):
+        service.handle(blocks, should_stop=lambda: True)
     assert service.rows(Scan)[0].result["plan"]["parts_done"] == []
     service.work()
     assert service.rows(Scan)[0].state == "done"
@@ -161,7 +161,7 @@ def test_images_that_do_not_fit_are_an_outcome_with_the_ground_and_the_reason(tm
     assert scan.state == "not_comparable"
     assert "cannot be registered" in scan.reason
     assert f"{AUTUMN}.tif" in scan.reason
-    [first, left] = service.rows(Uncompared)  # the first image has none before it
+    [first, left] = service.rows(UncomparedGround)  # the first image has none before it
     assert (left.scan_id, left.reason) == (scan.id, scan.reason)
     assert left.area_m2 == pytest.approx(350 * 300, rel=0.01)
     assert (night.state, night.summary["states"]) == ("done", {"not_comparable": 1})
@@ -179,4 +179,4 @@ def test_an_image_that_cannot_be_read_any_more_fails_its_scan(tmp_path: Path) ->
     assert scan.state == "failed"
     assert f"{AUTUMN}.tif" in scan.reason
     assert night.state == "done"
-    assert service.rows(Uncompared)[-1].scan_id == scan.id
+    assert service.rows(UncomparedGround)[-1].scan_id == scan.id

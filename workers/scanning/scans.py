@@ -32,27 +32,27 @@ from inference.scan_plan import ScanPlan, plan_scan
 from inference.scan_plan_file import read_scan_plan, write_scan_plan
 from inference.scan_result import NetworkFacts, ScanResult, SceneFacts
 from inference.settings import AUTO, ScanSettings, read_config, settings_for
-from service.context import Commit, Context, Work
-from service.job_registry import ReleaseJob, Kind
+from service.context import Commit, Context, JobRun
+from service.job_registry import JobKind, ReleaseJob
 from service.scan_jobs import QUEUE, add_blocks_job, add_merge_job
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
 from store.alerts.recording import record_changes
 from store.scans.nights import update_night_state
-from store.scans.scans import ScanTask, start_scan, finish_part, finish_scan, finish_uncompared, read_task
+from store.scans.scans import ScanTask, finish_part, finish_scan, finish_uncompared, read_task, start_scan
 from store.schema.database import Session
 from store.schema.tables import SceneRow
 
 
-def prepare_scan(context: Context, work: Work) -> Commit | None:
+def prepare_scan(context: Context, job: JobRun) -> Commit | None:
     """Lay both scenes onto each other, and cut what they have in common into parts."""
-    task = _read(context, work)
+    task = _read(context, job)
     if task.scan.state != "waiting":
         return None
     scan_id, config, detector = task.scan.id, read_config(), context.detector
     try:
         with _scenes(context, task) as (before, after):
             settings = settings_for(config, AUTO, max(before.gsd_m, after.gsd_m))
-            plan = plan_scan(before, after, detector, settings, _told(work, 0.0, 0.9))
+            plan = plan_scan(before, after, detector, settings, _told(job, 0.0, 0.9))
     except NotComparable as outcome:
         return partial(_not_compared, context, scan_id, "not_comparable", outcome.reason)
     except (ImageError, SettingsError) as fault:
@@ -81,14 +81,14 @@ def prepare_scan(context: Context, work: Work) -> Commit | None:
     return commit
 
 
-def compare_blocks(context: Context, work: Work) -> Commit | None:
+def compare_blocks(context: Context, job: JobRun) -> Commit | None:
     """Compare some blocks of a prepared scan.
 
     Raises:
         WeightsError: this process has other weights than the one that prepared the scan.
     """
-    task = _read(context, work)
-    scan_id, part = task.scan.id, int(work.payload["part"])
+    task = _read(context, job)
+    scan_id, part = task.scan.id, int(job.payload["part"])
     if not task.accepts_parts or task.part_done(part):
         return None
     detector = context.detector
@@ -101,8 +101,8 @@ def compare_blocks(context: Context, work: Work) -> Commit | None:
     try:
         with _prepared(context, task) as (plan, settings):
             blocks = plan_blocks(plan.grid_shape, settings.block_px, detector.halo, detector.stride)
-            mine = blocks[work.payload["first"] : work.payload["end"]]
-            results = scan_blocks(plan, mine, detector, _told(work, 0.0, 1.0))
+            mine = blocks[job.payload["first"] : job.payload["end"]]
+            results = scan_blocks(plan, mine, detector, _told(job, 0.0, 1.0))
     except ImageError as fault:
         return partial(_not_compared, context, scan_id, "failed", fault.reason)
     context.objects.put(_part_key(scan_id, part), write_block_results(results))
@@ -114,9 +114,9 @@ def compare_blocks(context: Context, work: Work) -> Commit | None:
     return commit
 
 
-def merge_scan(context: Context, work: Work) -> Commit | None:
+def merge_scan(context: Context, job: JobRun) -> Commit | None:
     """Join what all blocks found, make the pictures, and write the alerts."""
-    task = _read(context, work)
+    task = _read(context, job)
     scan_id = task.scan.id
     if task.scan.state != "merging":
         return None
@@ -130,7 +130,7 @@ def merge_scan(context: Context, work: Work) -> Commit | None:
     try:
         with _prepared(context, task) as (plan, settings):
             result = _result(task, plan, results, settings)
-            seen = _pictured(context, scan_id, result, plan, _told(work, 0.1, 0.9))
+            seen = _pictured(context, scan_id, result, plan, _told(job, 0.1, 0.9))
     except ImageError as fault:
         return partial(_not_compared, context, scan_id, "failed", fault.reason)
     record = compared_record(result)
@@ -200,9 +200,9 @@ def _seen(change: Change, result: ScanResult, evidence: dict[str, str]) -> Detec
     )
 
 
-def _read(context: Context, work: Work) -> ScanTask:
+def _read(context: Context, job: JobRun) -> ScanTask:
     with context.database.read() as session:
-        return read_task(session, int(work.payload["scan"]))
+        return read_task(session, int(job.payload["scan"]))
 
 
 @contextmanager
@@ -225,12 +225,12 @@ def _prepared(context: Context, task: ScanTask) -> Iterator[tuple[ScanPlan, Scan
         yield read_scan_plan(data, before, after, settings), settings
 
 
-def _told(work: Work, begin: float, end: float) -> Callable[[str, float], None]:
+def _told(job: JobRun, begin: float, end: float) -> Callable[[str, float], None]:
     """Tells a job's progress from ``begin`` to ``end``, and gives the job back when the process is to stop."""
 
     def tell(_: str, done: float) -> None:
-        work.progress(begin + (end - begin) * done)
-        if done < 1 and work.stopping():
+        job.progress(begin + (end - begin) * done)
+        if done < 1 and job.should_stop():
             raise ReleaseJob
 
     return tell

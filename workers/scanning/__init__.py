@@ -1,0 +1,1 @@
+"""Jobs that plan nights and compare scenes."""
