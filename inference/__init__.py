@@ -1,3 +1,3 @@
-"""Two dates of one place in, changes on the map out."""
+"""Change detection: two dates of one place in, polygons of changes on the map out."""
 
-import imagery as _imagery  # noqa: F401  (what GDAL may open is said before anything of this room starts it)
+import imagery as _imagery  # noqa: F401  (restricts GDAL before any module of this package uses it)

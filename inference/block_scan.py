@@ -27,12 +27,6 @@ class ProbabilitySink(Protocol):
         """Store 3×H×W for these half-open ranges of grid rows and columns."""
 
 
-def scan_block(plan: ScanPlan, block: Block, detector: Detector) -> BlockResult:
-    """Compare one block: read both dates, run the network, outline changes."""
-    patch = plan.reader().read(*block.window)
-    return _outline(plan, block, patch, _predict(detector, patch))
-
-
 def scan_blocks(
     plan: ScanPlan,
     blocks: list[Block],

@@ -12,7 +12,7 @@ from cli.detection.progress import scan_progress
 from cli.detection.scan import band_numbers
 from errors import SettingsError
 from imagery import open_scene
-from inference.outputs.scan_folder import ScanFolder, check_grid, check_scanned, read_scan_folder
+from inference.outputs.scan_folder import ScanFolder, check_grid, check_images, read_scan_folder
 from inference.scan_plan import coregister
 from inference.settings import read_config
 from training.reviews.labelled_pairs import ReviewedAlert, WindowTally, check_output_folder, write_labelled_pairs
@@ -54,7 +54,7 @@ def run_reviewed(
             after, gsd=scan.after.gsd_m, bands=rgb, crs=scan.after.crs, date=scan.after.date, resolution=finest
         ) as later,
     ):
-        check_scanned(scan, earlier, later)
+        check_images(scan, earlier, later)
         with scan_progress() as progress:
             reader = coregister(earlier, later, scan.settings, progress)
             check_grid(scan, reader.pair.grid)

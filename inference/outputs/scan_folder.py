@@ -132,7 +132,7 @@ def _changes(path: Path) -> tuple[FoundChange, ...]:
     )
 
 
-def check_scanned(scan: ScanFolder, before: Scene, after: Scene) -> None:
+def check_images(scan: ScanFolder, before: Scene, after: Scene) -> None:
     """Check that two images are those of a scan; reads each file once for its checksum.
 
     Raises:

@@ -13,7 +13,7 @@ from shapely.geometry import box
 
 from errors import NotComparable, SettingsError
 from imagery import open_scene
-from inference.block_scan import scan_block
+from inference.block_scan import scan_blocks
 from inference.blocks import plan_blocks
 from inference.detect_changes import detect_changes
 from inference.merge import merge_changes
@@ -86,7 +86,11 @@ def test_separate_jobs_give_the_same_polygons(pair: tuple[Path, Path]) -> None:
         plan = plan_scan(before, after, detector, settings)  # type: ignore[arg-type]
         shape = tuple(plan.pair.grid.shape)
         blocks = plan_blocks(shape, settings.block_px, detector.halo, detector.stride)
-        results = [scan_block(plan, block, detector) for block in reversed(blocks)]  # type: ignore[arg-type]
+        results = [
+            result
+            for block in reversed(blocks)
+            for result in scan_blocks(plan, [block], detector)  # type: ignore[arg-type]
+        ]
     parts = [fragment for result in results for fragment in result.fragments]
     changes = merge_changes(parts, plan.pair.grid, plan.pair.pixel_area_m2, settings.profile.min_area_m2)
     assert [c.polygon.wkt for c in changes] == [c.polygon.wkt for c in _scan(*pair).changes]
