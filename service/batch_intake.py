@@ -1,7 +1,7 @@
-"""Receive files into a batch: list them, copy them into the object store, and add a job for each.
+"""Receive files into a batch: list them, copy them into the object store, and add an ingest job for each.
 
-Each file is added in a short transaction of its own. An interrupted call leaves a batch in the state ``receiving``,
-and the same call continues it.
+Each file is added in a short transaction of its own. An interrupted call leaves the batch in the state ``receiving``;
+repeating the call resumes it.
 """
 
 from __future__ import annotations
@@ -37,34 +37,34 @@ def receive_files(
     unique_key: str | None = None,
     publish: bool = True,
 ) -> int:
-    """Receive files into a batch, and add a job for each.
+    """Receive files into a batch and add an ingest job for each.
 
     Args:
         context: of this process.
-        paths: files, zip files and folders; folders with all that lies below them, hidden files left out.
-        area_code: where the images lie.
+        paths: files, zip files and folders; folders are read recursively, without hidden files.
+        area_code: administrative area of the images.
         source: drone, satellite or camera.
         origin: command, folder or upload.
-        created_by: who submitted them.
-        name: of the batch, for people.
+        created_by: name of the person or process that submitted them.
+        name: display name of the batch.
         progress: called while files are received.
-        date: day of acquisition for images that have none.
-        unique_key: of the batch. A batch of that key that is complete is returned as it is. None: a batch of the
-            same call that is not done is continued, with files that have come since; otherwise there is a new one.
-        publish: notify the workers of each file at once.
+        date: acquisition date for images without one.
+        unique_key: of the batch. A complete batch with that key is returned unchanged. None: an unfinished batch of
+            the same call is resumed, including files added since; otherwise a new batch is created.
+        publish: notify the workers of each file immediately.
 
     Returns:
-        the id of the batch. Files that cannot be read are in it, with the reason.
+        The id of the batch. Unreadable files are recorded in it with the reason.
 
     Raises:
-        SettingsError: the area or the source is unknown, a path points to nothing, or there are too many files.
-        OutputError: the object store cannot take them now; the same call continues.
+        SettingsError: unknown area or source, missing path, or too many files.
+        OutputError: the object store is unavailable; repeating the call resumes.
     """
     check_area(context, area_code)
     if source not in SOURCES:
         raise SettingsError(f"The source is {source!r}; expected one of {', '.join(SOURCES)}.")
-    brought = list_files(paths, context.settings.batch.max_files)
-    key = unique_key or _key(origin, area_code, source, paths)
+    discovered = list_files(paths, context.settings.batch.max_files)
+    key = unique_key or _call_key(origin, area_code, source, paths)
     with context.database.write() as session:
         batch = create_batch(
             session,
@@ -79,23 +79,23 @@ def receive_files(
     if batch.state != "receiving":
         return batch.id
     writer = BatchWriter(context, batch.id, date, publish)
-    files = {file.name: SubmittedFile(file.name, file.path, file_size(file.path)) for file in brought}
-    progress_of_all = _Progress(progress, sum(file.size for file in files.values()))
-    submit_files(writer, files, progress=progress_of_all.add)
-    with writer.writing() as session:
+    files = {file.name: SubmittedFile(file.name, file.path, file_size(file.path)) for file in discovered}
+    total = _TotalProgress(progress, sum(file.size for file in files.values()))
+    submit_files(writer, files, progress=total.add)
+    with writer.transaction() as session:
         finish_receiving(session, batch.id, context.clock())
     return batch.id
 
 
 def check_area(context: Context, code: str) -> None:
-    """Refuse a code that no loaded area has. As long as no area is loaded, every code of 6, 9 or 12 digits is taken.
+    """Require the code of a loaded area. While no area is loaded, every code of 6, 9 or 12 digits is accepted.
 
     Raises:
-        SettingsError: with codes that are like it.
+        SettingsError: unknown code; the message lists similar ones.
     """
     if not (code.isascii() and code.isdigit() and len(code) in (6, 9, 12)):
         raise SettingsError(
-            f"{code!r} is no administrative code; expected 6 digits (county), 9 (township) or 12 (village).",
+            f"{code!r} is not an administrative code; expected 6 digits (county), 9 (township) or 12 (village).",
             "area.digits",
             given=code[:20],
         )
@@ -112,7 +112,9 @@ def check_area(context: Context, code: str) -> None:
     )
 
 
-class _Progress:
+class _TotalProgress:
+    """Adds up the bytes of all files."""
+
     def __init__(self, notify: Progress | None, total: int) -> None:
         self._notify, self._total, self._done = notify, total, 0
 

@@ -12,20 +12,20 @@ import uvicorn
 
 from configs.service import ServiceSettings, read_service
 from service.context import Context
-from service.process import begin, end_with_parent, name_of
+from service.process import begin, exit_with_parent, process_name
 from store.alerts.alert_columns import all_alerts
-from store.jobs.processes import say_alive
+from store.jobs.processes import record_heartbeat
 from store.schema.database_errors import DatabaseError
 from web.app import make_app
 
-ALIVE_SECONDS = 10.0
+HEARTBEAT_SECONDS = 10.0
 
 logger = structlog.get_logger("tuban.web")
 
 
 def serve(settings: ServiceSettings, listening: socket.socket | None = None) -> None:
     """Serve until asked to stop; on a socket that listens already, which other processes may serve as well."""
-    context = Context.of(settings)
+    context = Context.from_settings(settings)
     stop = threading.Event()
     threading.Thread(target=_say_alive, args=(context, stop), daemon=True).start()
     threading.Thread(target=_know_alerts, args=(context,), daemon=True).start()
@@ -54,10 +54,10 @@ def _say_alive(context: Context, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             with context.database.write() as session:
-                say_alive(session, f"{name_of(os.getpid())}:web", "web", context.clock())
+                record_heartbeat(session, f"{process_name(os.getpid())}:web", "web", context.clock())
         except DatabaseError as error:
             logger.warning("the database does not answer", error=str(error).splitlines()[0])
-        stop.wait(ALIVE_SECONDS)
+        stop.wait(HEARTBEAT_SECONDS)
 
 
 def _know_alerts(context: Context) -> None:
@@ -81,7 +81,7 @@ def main() -> None:
         settings = settings.model_copy(update={"web": settings.web.model_copy(update={"port": given.port})})
     begin(settings)
     if given.parent is not None:
-        end_with_parent(given.parent)
+        exit_with_parent(given.parent)
     serve(settings, socket.socket(fileno=given.listening) if given.listening is not None else None)
 
 

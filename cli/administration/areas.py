@@ -14,10 +14,10 @@ from rich.table import Table
 from cli.administration.service import service
 from store.areas.areas import list_areas, load_areas
 from store.areas.layers import list_layers, load_layer
-from store.areas.polygon_file import Broken
+from store.areas.polygon_file import InvalidRow
 
 SHOWN = 20
-"""Broken features and remarks that are printed; the rest is counted."""
+"""InvalidRow features and remarks that are printed; the rest is counted."""
 
 areas_app = typer.Typer(help="Villages, townships and counties.", no_args_is_help=True, add_completion=False)
 layers_app = typer.Typer(help="Approvals, farmland, plans.", no_args_is_help=True, add_completion=False)
@@ -129,7 +129,7 @@ def list_layers_command() -> None:
     _list(table, "No layers; `tuban layers load FILE --name NAME --kind KIND` loads one.")
 
 
-def _tell(done: str, remarks: list[str], broken: list[Broken]) -> None:
+def _tell(done: str, remarks: list[str], broken: list[InvalidRow]) -> None:
     words = Console(highlight=False, soft_wrap=True, markup=False)
     words.print(done)
     for title, lines in (

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from configs.service import read_service
-from store.backup.backup import Summary
+from store.backup.backup import BackupSummary
 from store.backup.backup import backup as make_backup
 from store.backup.backup import restore as restore_backup
 
@@ -45,5 +45,5 @@ def restore(
         words.print("Its tables are those of an earlier version; `tuban up` or `tuban migrate` migrates them.")
 
 
-def _sum(summary: Summary) -> str:
+def _sum(summary: BackupSummary) -> str:
     return f"the database (revision {summary.revision}) and {summary.objects} objects, {summary.size / 2**20:.1f} MiB"

@@ -17,15 +17,15 @@ from errors import SettingsError, TubanError
 from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import StreamKind
 from service.batch_intake import check_area
-from service.camera_captures import fetch, judge_against
+from service.camera_captures import assess_capture, fetch
 from service.camera_jobs import add_capture_job
 from service.capture_schedule import next_capture
 from service.context import Context
 from service.home import prepare_home
 from store.access.audit_log import record_action
-from store.cameras.cameras import add_camera, all_cameras, camera_by_name, change_camera, checked_times
-from store.cameras.captures import last_captures
-from store.cameras.presets import presets_of
+from store.cameras.cameras import add_camera, all_cameras, camera_by_name, change_camera, parse_capture_times
+from store.cameras.captures import latest_captures
+from store.cameras.presets import list_presets
 from store.cameras.secrets import camera_key
 from store.schema.camera_tables import CameraRow
 from store.schema.tables import Job
@@ -83,7 +83,7 @@ def add(
         prepare_home(context.settings)
         check_area(context, area)
         key = camera_key(context.settings)
-        given: dict[str, Any] = {"area_code": area, "times": checked_times(times), "stream": stream, "key": key}
+        given: dict[str, Any] = {"area_code": area, "times": parse_capture_times(times), "stream": stream, "key": key}
         with context.database.write() as session:
             now = context.clock()
             if replace:
@@ -104,11 +104,11 @@ def list_cameras() -> None:
     with service() as context, context.database.read() as session:
         zone, now = context.settings.zone, context.clock()
         cameras = all_cameras(session)
-        last = last_captures(session, [camera.id for camera in cameras])
+        last = latest_captures(session, [camera.id for camera in cameras])
         for camera in cameras:
             seen = last[camera.id].taken_at if camera.id in last else None
             coming = next_capture(now, camera.times, zone) if camera.active else None
-            ready = sum(preset.calibrated_at is not None for preset in presets_of(session, camera.id))
+            ready = sum(preset.calibrated_at is not None for preset in list_presets(session, camera.id))
             moments = [
                 "" if moment is None else f"{moment.astimezone(zone):%m-%d %H:%M}"
                 for moment in (camera.state_since, seen, coming)
@@ -138,9 +138,9 @@ def try_out(
     with service() as context:
         with context.database.read() as session:
             camera = _camera(camera_by_name(session, name), name)
-            presets = presets_of(session, camera.id)
+            presets = list_presets(session, camera.id)
         made = fetch(context, camera)
-        judged = judge_against(context, made, presets).capture
+        judged = assess_capture(context, made, presets).capture
     height, width = made.frame.shape[:2]
     if not cv2.imwrite(str(out), cv2.cvtColor(made.frame, cv2.COLOR_RGB2BGR)):
         raise SettingsError(f"The frame cannot be written to {out}; give the name of a .png with --out.")

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from configs.service import read_service
 from store.schema.database import Database
-from store.schema.migrate import current, downgrade, upgrade
+from store.schema.migrate import current_revision, downgrade, upgrade
 
 
 def migrate(
@@ -26,7 +26,7 @@ def migrate(
     try:
         (downgrade if down else upgrade)(database, to)
         Console(highlight=False, soft_wrap=True).print(
-            f"{database.engine.url.render_as_string(hide_password=True)} is at revision {current(database) or 'none'}."
+            f"{database.engine.url.render_as_string(hide_password=True)} is at revision {current_revision(database) or 'none'}."
         )
     finally:
         database.close()

@@ -13,7 +13,7 @@ from enforcement.units import mu
 from errors import TubanError
 from service.context import Context
 from service.scan_jobs import add_night_job
-from store.scans.nights import last_nights, summary_of, uncompared_ground
+from store.scans.nights import night_summary, recent_nights, uncompared_ground
 from store.schema.database import Session
 from store.schema.tables import Job, Night
 from workers.runtime.job_runner import run_job
@@ -42,7 +42,7 @@ def night(
         if now:
             plan_now(context)
         with context.database.read() as session:
-            _show(session, last_nights(session, nights), context)
+            _show(session, recent_nights(session, nights), context)
 
 
 def plan_now(context: Context) -> None:
@@ -69,7 +69,7 @@ def _show(session: Session, shown: list[Night], context: Context) -> None:
         return
     table = Table("night", "state", "scans", "compared", "changes", "alerts", "could not be compared")
     for one in shown:
-        summary = summary_of(session, one)
+        summary = night_summary(session, one)
         states = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in summary["states"].items())
         alerts = ", ".join(
             f"{summary['alerts'][key]} {text}" for key, text in ALERTS.items() if key in summary["alerts"]

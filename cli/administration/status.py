@@ -13,9 +13,9 @@ from rich.table import Table
 
 from cli.administration.jobs import ago
 from cli.administration.service import service
-from store.cameras.cameras import NEEDS_A_PERSON
+from store.cameras.cameras import NEEDS_ATTENTION
 from store.jobs.queue import list_jobs
-from store.scans.nights import last_nights, summary_of
+from store.scans.nights import night_summary, recent_nights
 from store.scans.scans import RunningScan, running_scans
 from store.schema.tables import Job
 from store.views.statistics import ServiceStatistics, read_statistics
@@ -40,7 +40,7 @@ def status(
             figures = read_statistics(session, now)
             scans = running_scans(session)
             dead = list_jobs(session, state="dead", limit=MOST_LINES)
-            nights = [(night.day, night.state, summary_of(session, night)) for night in last_nights(session, 1)]
+            nights = [(night.day, night.state, night_summary(session, night)) for night in recent_nights(session, 1)]
     wrong = _wrong(figures)
     if json:
         typer.echo(_as_json(figures, scans, dead, wrong))
@@ -79,7 +79,7 @@ def _wrong(figures: ServiceStatistics) -> list[str]:
     lines += [
         f"Camera {camera.name}, {camera.state} since {camera.since:%Y-%m-%d %H:%M} UTC: {camera.error}"
         for camera in figures.cameras
-        if camera.state in NEEDS_A_PERSON
+        if camera.state in NEEDS_ATTENTION
     ]
     undelivered = sum(target.dead for target in figures.targets)
     if undelivered:

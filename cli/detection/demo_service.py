@@ -22,15 +22,15 @@ from cli.administration.night import plan_now
 from configs.service import LogSettings, read_service
 from enforcement.units import mu
 from errors import OutputError, TubanError
-from service.batch_intake import receive
+from service.batch_intake import receive_files
 from service.context import Context
-from service.logs import begin_journal
+from service.logs import set_up_logging
 from store.access.users import invite
 from store.alerts.alert_data import alerts_by_severity
 from store.areas.areas import list_areas, load_areas
 from store.areas.layers import load_layer
 from store.jobs.queue import list_jobs
-from store.scans.nights import last_nights
+from store.scans.nights import recent_nights
 from store.scans.scans import running_scans
 from store.scenes.batches import BatchReport, batch_report
 from store.schema.migrate import upgrade
@@ -60,8 +60,8 @@ def run_service(out: Path, images: Sequence[Path], areas: SampleAreas, port: int
     words = Console(highlight=False, soft_wrap=True)
     home = _fresh_home(out / "home")
     settings = read_service().model_copy(update={"home": home, "database": "", "broker": "", "objects": ""})
-    begin_journal(settings.model_copy(update={"log": LogSettings(level="warning")}))
-    context = Context.of(settings)
+    set_up_logging(settings.model_copy(update={"log": LogSettings(level="warning")}))
+    context = Context.from_settings(settings)
     upgrade(context.database)
     moment = context.clock()
     load_areas(context.database, areas.areas, now=moment)
@@ -172,7 +172,7 @@ def _follow(context: Context, bars: Progress, label: str, done: Callable[[], flo
 
 
 def _ingest(context: Context, images: Sequence[Path], bars: Progress) -> BatchReport:
-    batch = receive(context, images, TOWNSHIP, "satellite", "command", "demo", "demo")
+    batch = receive_files(context, images, TOWNSHIP, "satellite", "command", "demo", "demo")
 
     def read() -> BatchReport:
         with context.database.read() as session:
@@ -193,7 +193,7 @@ def _night(context: Context, bars: Progress) -> None:
 
     def done() -> float:
         with context.database.read() as session:
-            night = last_nights(session, 1)
+            night = recent_nights(session, 1)
             scans = running_scans(session)
         if night and night[0].state == "done":
             return 1.0

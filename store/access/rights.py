@@ -14,8 +14,8 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
-from store.scenes.scenes import known_area
-from store.schema.outlines import near
+from store.scenes.scenes import find_area
+from store.schema.outlines import bounds_intersect
 from store.schema.tables import Area, Feature
 
 
@@ -78,7 +78,7 @@ def visible_ground(session: Session, viewer: Viewer) -> BaseGeometry | None:
     """Return the viewer's area in longitude and latitude; None: unlimited. Empty if that area is not loaded."""
     if not viewer.code:
         return None
-    area = known_area(session, viewer.code)
+    area = find_area(session, viewer.code)
     return area.outline if area is not None else shapely.Polygon()
 
 
@@ -91,7 +91,7 @@ def visible_features(
         session: a read transaction.
         viewer: the current user.
         conditions: further conditions on :class:`store.schema.tables.Feature`: a layer, a place
-            (:func:`store.schema.outlines.near`).
+            (:func:`store.schema.outlines.bounds_intersect`).
         limit: maximum number of polygons; None: all.
     """
     ground = visible_ground(session, viewer)
@@ -111,4 +111,4 @@ def visible_features(
 def _touches(ground: Any) -> ColumnElement[bool]:
     if ground is None:
         return true()
-    return false() if ground.is_empty else near(Feature, ground)
+    return false() if ground.is_empty else bounds_intersect(Feature, ground)

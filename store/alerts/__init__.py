@@ -1,1 +1,1 @@
-"""The life of an alert: recording, transitions, outbox, quota and locks."""
+"""The life cycle of alerts: recording, transitions, outbox, weekly quota and locks."""

@@ -1,4 +1,4 @@
-"""An alert as plain data, put together from its alert, what was observed, and the areas that answer for it."""
+"""Alerts as plain data: the row, its observations, images and responsible areas."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from enforcement.alert import Alert, AlertArea, AlertImage, Evidence, Sight
 from enforcement.change_types import read_change_types
 from store.alerts.image_pairs import ImagePair, latest_pairs
 from store.areas.areas import area_names
-from store.schema.outlines import error_of
+from store.schema.outlines import error_ellipse_from_json
 from store.schema.tables import AlertRow, Observation, SceneRow, Transition
 
 
 def read_alert(session: Session, alert: AlertRow, public_url: str = "") -> Alert:
-    """Return everything that is told of ``alert``.
+    """Return an alert as plain data.
 
     Args:
         session: a transaction.
-        alert: one that has its number and its id.
-        public_url: where people reach the pages; "": evidence is named by the keys of its objects.
+        alert: a row with its number and id set.
+        public_url: base URL of the pages; "": evidence is referred to by object key.
     """
     return read_alerts(session, [alert], public_url)[0]
 
 
 def read_alerts(session: Session, alerts: Sequence[AlertRow], public_url: str = "") -> list[Alert]:
-    """The same of several, in their order and in few statements."""
+    """Return several alerts as :func:`read_alert` does, in the given order and with few statements."""
     ids = {alert.id for alert in alerts}
     sights, pairs, works = _sights(session, ids), latest_pairs(session, ids), _works(session, ids)
     names = area_names(session, {code for alert in alerts for code in _codes(alert)})
@@ -48,10 +48,10 @@ def _alert(
 ) -> Alert:
     scan = pair.scan if pair else None
     alignment = (scan.result.get("alignment") or {}) if scan else {}
-    # the areas that answer for it, by the length of their code: 6 county, 9 township, 12 village
+    # responsible areas by the length of their code: 6 county, 9 township, 12 village
     areas = {len(code): AlertArea(code, names.get(code, "")) for code in _codes(alert)}
-    words = read_change_types()
-    kind, change_type = words.kinds.get(alert.kind), words.types.get(alert.change_type)
+    types = read_change_types()
+    kind, change_type = types.kinds.get(alert.kind), types.types.get(alert.change_type)
     page = f"{public_url.rstrip('/')}/alerts/{quote(alert.number, safe='')}" if public_url else ""
     return Alert(
         number=alert.number,
@@ -88,12 +88,12 @@ def _alert(
             for name, key in alert.evidence.items()
         ),
         page=page,
-        error=error_of(alert.position_error),
+        error=error_ellipse_from_json(alert.position_error),
     )
 
 
 def alerts_by_severity(session: Session) -> list[AlertRow]:
-    """All alerts: farmland first, then by score."""
+    """List all alerts, farmland first, then by descending score."""
     return list(
         session.scalars(select(AlertRow).order_by(AlertRow.legal_weight.desc(), AlertRow.score.desc(), AlertRow.id))
     )
@@ -118,7 +118,7 @@ def _sights(session: Session, alert_ids: Collection[int]) -> dict[int, list[Sigh
     )
     sights: dict[int, list[Sight]] = {}
     for alert_id, day, source, area, score, error in rows:
-        sights.setdefault(alert_id, []).append(Sight(day, source, area, score, error_of(error)))
+        sights.setdefault(alert_id, []).append(Sight(day, source, area, score, error_ellipse_from_json(error)))
     return sights
 
 
@@ -127,10 +127,10 @@ def _image(scene: SceneRow) -> AlertImage:
 
 
 def _works(session: Session, alert_ids: Collection[int]) -> dict[int, str]:
-    """The states of works that were last told with a step in the alerts' lives."""
-    told = session.execute(
+    """Return the latest state of works reported with a transition, by alert id."""
+    rows = session.execute(
         select(Transition.alert_id, Transition.evidence)
         .where(Transition.alert_id.in_(alert_ids))
         .order_by(Transition.sequence)
     )
-    return {alert_id: str(evidence["works"]) for alert_id, evidence in told if evidence.get("works")}
+    return {alert_id: str(evidence["works"]) for alert_id, evidence in rows if evidence.get("works")}

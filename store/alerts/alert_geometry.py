@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from enforcement.areas import NamedArea
 from store.access.rights import Viewer, may_see
-from store.schema.outlines import near
+from store.schema.outlines import bounds_intersect
 from store.schema.tables import AlertRow, Area
 
 _AROUND = 0.02  # degrees, two kilometres: a location map shows no more
@@ -20,7 +20,7 @@ _AROUND = 0.02  # degrees, two kilometres: a location map shows no more
 def areas_around(session: Session, viewer: Viewer, alert: AlertRow) -> list[NamedArea]:
     """Areas whose bounds lie on or near an alert, by code: the viewer's, and those that these and the alert lie in."""
     around = box(alert.west - _AROUND, alert.south - _AROUND, alert.east + _AROUND, alert.north + _AROUND)
-    rows = session.scalars(select(Area).where(near(Area, around)).order_by(Area.code))
+    rows = session.scalars(select(Area).where(bounds_intersect(Area, around)).order_by(Area.code))
     return [
         NamedArea(area.code, area.name, area.level, area.outline)
         for area in rows

@@ -1,4 +1,4 @@
-"""The two images on which an alert was seen last."""
+"""The image pair of an alert's latest observation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store.schema.tables import Observation, Scan, SceneRow
 
 
 class ImagePair(NamedTuple):
-    """The scan that saw an alert last, and its scenes."""
+    """A scan and its two scenes."""
 
     scan: Scan
     before: SceneRow
@@ -20,20 +20,20 @@ class ImagePair(NamedTuple):
 
 
 def latest_pair(session: Session, alert_id: int) -> ImagePair | None:
-    """What an alert was seen on last, from above if it ever was; None: it was never seen by a scan.
+    """Return the latest image pair of an alert, orthoimages before camera frames; None: it has no observation.
 
-    Whoever may see the alert may see these scenes where the alert is, and nowhere else: that is for the caller to keep.
+    Access to the alert includes these scenes only at the place of the alert; the caller has to enforce that.
     """
     return latest_pairs(session, [alert_id]).get(alert_id)
 
 
 def latest_pairs(session: Session, alert_ids: Collection[int]) -> dict[int, ImagePair]:
-    """The same of several alerts, by id; those that no scan saw are left out."""
+    """Return the latest image pair of several alerts, by id; alerts without observation are left out."""
     query = select(Observation.alert_id, Observation.scan_id).where(Observation.alert_id.in_(alert_ids))
-    from_above = Observation.position_error.is_(None)
-    last = {alert: scan for alert, scan in session.execute(query.order_by(from_above, Observation.id))}  # noqa: C416
+    orthoimage = Observation.position_error.is_(None)
+    last = {alert: scan for alert, scan in session.execute(query.order_by(orthoimage, Observation.id))}  # noqa: C416
     scans = {scan.id: scan for scan in session.scalars(select(Scan).where(Scan.id.in_(last.values())))}
-    both = {scene for scan in scans.values() for scene in (scan.before_id, scan.after_id)}
-    scenes = {scene.id: scene for scene in session.scalars(select(SceneRow).where(SceneRow.id.in_(both)))}
+    scene_ids = {scene for scan in scans.values() for scene in (scan.before_id, scan.after_id)}
+    scenes = {scene.id: scene for scene in session.scalars(select(SceneRow).where(SceneRow.id.in_(scene_ids)))}
     pairs = {scan.id: ImagePair(scan, scenes[scan.before_id], scenes[scan.after_id]) for scan in scans.values()}
     return {alert: pairs[scan] for alert, scan in last.items()}

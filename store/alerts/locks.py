@@ -1,4 +1,4 @@
-"""Who has an alert open: one person at a time, until they let go of it or their time is up."""
+"""Edit locks on alerts: one user at a time, until released or expired."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from store.schema.user_tables import User
 
 @dataclass(frozen=True)
 class Lock:
-    """An alert that a person has open.
+    """A user's lock on an alert.
 
     Attributes:
-        alert_id: of the alert.
-        person_id, login, name: of the person.
-        until: when it ends by itself.
+        alert_id: id of the alert.
+        person_id, login, name: of the user.
+        until: time at which the lock expires.
     """
 
     alert_id: int
@@ -34,20 +34,20 @@ class Lock:
 
 
 def take_lock(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetime, seconds: float) -> Lock | None:
-    """Open an alert; who has it open already has it for longer.
+    """Lock an alert, or extend the user's own lock.
 
     Args:
-        session: a transaction that writes.
+        session: a writing transaction.
         alert: the alert.
-        viewer: who opens it.
-        now: the moment.
-        seconds: until it ends by itself.
+        viewer: the current user.
+        now: current time.
+        seconds: lifetime of the lock.
 
     Returns:
-        None: somebody else has it open (:func:`lock_holder` says who).
+        the lock; None: another user holds it (:func:`lock_holder`).
 
     Raises:
-        errors.TubanError: :class:`enforcement.states.NotAllowed`: the alert is not theirs.
+        errors.TubanError: :class:`enforcement.states.NotAllowed`: the viewer may not see the alert.
     """
     if not may_see(viewer, alert.grid_code):
         raise NotAllowed(f"{alert.number} does not lie under {viewer.code}, the code of {viewer.login}.")
@@ -55,33 +55,33 @@ def take_lock(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetim
     values = {"alert_id": alert.id, "person_id": viewer.person_id, "until": until}
     if insert_new(session, AlertLock, values, AlertLock.alert_id) is None:
         free = or_(AlertLock.person_id == viewer.person_id, AlertLock.until <= now)
-        if not _change(session, alert, free, viewer, until):
+        if not _acquire(session, alert, free, viewer, until):
             return None
     return Lock(alert.id, viewer.person_id, viewer.login, viewer.name, until)
 
 
 def renew_lock(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetime, seconds: float) -> Lock | None:
-    """Have it open for longer; None: they have it open no longer, and should take it anew."""
+    """Extend the user's own lock; None: it has expired and has to be taken again."""
     until = now + dt.timedelta(seconds=seconds)
     own = (AlertLock.person_id == viewer.person_id) & (AlertLock.until > now)
-    if not _change(session, alert, own, viewer, until):
+    if not _acquire(session, alert, own, viewer, until):
         return None
     return Lock(alert.id, viewer.person_id, viewer.login, viewer.name, until)
 
 
 def release_lock(session: Session, alert: AlertRow, viewer: Viewer) -> bool:
-    """Let go of an alert; whether they had it."""
+    """Release the user's lock on an alert. Return whether the user held it."""
     own = delete(AlertLock).where(AlertLock.alert_id == alert.id, AlertLock.person_id == viewer.person_id)
     return session.scalar(own.returning(AlertLock.alert_id)) is not None
 
 
 def lock_holder(session: Session, alert: AlertRow, now: dt.datetime) -> Lock | None:
-    """Who has it open at this moment; None: nobody."""
+    """Return the current lock on an alert; None: not locked."""
     return lock_holders(session, [alert.id], now).get(alert.id)
 
 
 def lock_holders(session: Session, alert_ids: Collection[int], now: dt.datetime) -> dict[int, Lock]:
-    """The same of several alerts, by id; those that nobody has open are left out."""
+    """Return the current locks on several alerts, by id; alerts that are not locked are left out."""
     rows = session.execute(
         select(AlertLock.alert_id, User.id, User.login, User.name, AlertLock.until)
         .join(User, User.id == AlertLock.person_id)
@@ -90,15 +90,15 @@ def lock_holders(session: Session, alert_ids: Collection[int], now: dt.datetime)
     return {row[0]: Lock(*row) for row in rows}
 
 
-def _change(
+def _acquire(
     session: Session, alert: AlertRow, condition: ColumnElement[bool], viewer: Viewer, until: dt.datetime
 ) -> bool:
-    # one statement: of two that find it free at once, the second one finds it taken
-    taken = (
+    # a single statement: of two users who see it free at the same time, only the first succeeds
+    statement = (
         update(AlertLock)
         .where(AlertLock.alert_id == alert.id, condition)
         .values(person_id=viewer.person_id, until=until)
         .returning(AlertLock.alert_id)
         .execution_options(synchronize_session=False)
     )
-    return session.scalar(taken) is not None
+    return session.scalar(statement) is not None

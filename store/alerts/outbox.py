@@ -1,8 +1,8 @@
-"""The outbox: what happened to an alert is written down for each target in the transaction in which it happens.
+"""Transactional outbox: events of alerts are stored for each target in the transaction that causes them.
 
-For each alert and target, events are sent one after the other. Only the first that is not yet settled has a job; when
-it is delivered, or a person drops it, the next one gets its own. Whoever changes this row of events holds the alert's
-row, so that two never decide at once.
+Events of one alert are sent to a target strictly in order. Only the first unsettled delivery has a job; when it is
+delivered or dropped, the next one gets its job. Every change to these deliveries locks the alert's row first, so that
+concurrent transactions never decide at the same time.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from store.jobs.queue import revive as revive_job
 from store.schema.tables import AlertRow, Delivery, Job
 
 KIND = "deliver"
-"""Kind and queue of the jobs that send."""
+"""Kind and queue of the delivery jobs."""
 
 UNSETTLED = ("waiting", "dead")
-"""States of a delivery behind which later ones of the same alert and target wait."""
+"""States of a delivery that block later ones of the same alert and target."""
 
 
 @dataclass(frozen=True)
 class PendingDelivery:
-    """One event that is to be sent to one target now."""
+    """One event that is due to be sent to one target."""
 
     delivery_id: int
     event_id: str
@@ -46,29 +46,29 @@ class PendingDelivery:
 
 
 def targets(settings: ServiceSettings) -> tuple[str, ...]:
-    """Where events go: ``queue``, ``drop``, ``hook:URL`` for each hook."""
-    named = []
+    """List the targets of events: ``queue``, ``drop``, and ``hook:URL`` for each hook."""
+    names = []
     if settings.delivery.queue and not settings.embedded_broker:
-        named.append("queue")
+        names.append("queue")
     if settings.delivery.drop_folder or settings.embedded_broker:
-        named.append("drop")
-    return (*named, *(f"hook:{hook.url}" for hook in settings.delivery.hooks))
+        names.append("drop")
+    return (*names, *(f"hook:{hook.url}" for hook in settings.delivery.hooks))
 
 
 def announce(session: Session, alert: AlertRow, kind: str, settings: ServiceSettings, now: dt.datetime) -> None:
-    """Write down, for each target, that something happened to ``alert``; it is sent after the transaction.
+    """Store an event of ``alert`` for each target; it is sent after the transaction commits.
 
-    Call it last, when the alert, its observations and transitions are as they shall be told.
+    Call this last: the event contains the alert, its observations and transitions as they are then.
 
     Args:
-        session: the transaction in which it happened.
+        session: the transaction that causes the event.
         alert: already added to ``session``.
         kind: one of :data:`enforcement.events.EVENT_KINDS`.
-        settings: which targets there are.
-        now: when it happened.
+        settings: define the targets.
+        now: time of the event.
 
     Raises:
-        ValueError: ``kind`` is none.
+        ValueError: unknown ``kind``.
     """
     announce_all(session, [(alert, kind)], settings, now)
 
@@ -76,17 +76,17 @@ def announce(session: Session, alert: AlertRow, kind: str, settings: ServiceSett
 def announce_all(
     session: Session, events: Sequence[tuple[AlertRow, str]], settings: ServiceSettings, now: dt.datetime
 ) -> None:
-    """The same of several alerts, in few statements: each with what happened, in the order in which it is told."""
+    """Store several events (alert, kind) in order, as :func:`announce` does, with few statements."""
     session.flush()
     ids = sorted({row.id for row, _ in events})
-    _hold(session, ids)
+    _lock_alert_rows(session, ids)
     of_these = Delivery.alert_id.in_(ids)
-    lasts = session.execute(
+    latest = session.execute(
         select(Delivery.alert_id, func.max(Delivery.sequence)).where(of_these).group_by(Delivery.alert_id)
     )
-    sequences = Counter({alert_id: last for alert_id, last in lasts})  # noqa: C416  (rows are no pairs to a type checker)
-    waits = select(Delivery.alert_id, Delivery.target).where(of_these, Delivery.state.in_(UNSETTLED))
-    waiting = {(alert_id, target) for alert_id, target in session.execute(waits)}
+    sequences = Counter({alert_id: last for alert_id, last in latest})  # noqa: C416  (rows are no pairs to a type checker)
+    unsettled = select(Delivery.alert_id, Delivery.target).where(of_these, Delivery.state.in_(UNSETTLED))
+    blocked = {(alert_id, target) for alert_id, target in session.execute(unsettled)}
     alerts = read_alerts(session, [row for row, _ in events], settings.public_url)
     first: list[Delivery] = []
     for (row, kind), alert in zip(events, alerts, strict=True):
@@ -108,8 +108,8 @@ def announce_all(
                 created_at=now,
             )
             session.add(delivery)
-            if (row.id, target) not in waiting:
-                waiting.add((row.id, target))
+            if (row.id, target) not in blocked:
+                blocked.add((row.id, target))
                 first.append(delivery)
     session.flush()
     for delivery in first:
@@ -117,7 +117,7 @@ def announce_all(
 
 
 def next_delivery(session: Session, delivery_id: int) -> PendingDelivery | None:
-    """What is to be sent, or None when that is settled or its turn has not come."""
+    """Return a delivery if it is due; None: it is settled, or an earlier one blocks it."""
     delivery = session.get(Delivery, delivery_id)
     if delivery is None or delivery.state != "waiting":
         return None
@@ -130,8 +130,8 @@ def next_delivery(session: Session, delivery_id: int) -> PendingDelivery | None:
 
 
 def mark_delivered(session: Session, delivery_id: int, now: dt.datetime) -> None:
-    """The target has it; the next event of the same alert gets its job."""
-    delivery = _held(session, delivery_id)
+    """Mark a delivery as delivered, and add the job of the next one of the same alert and target."""
+    delivery = _lock_delivery(session, delivery_id)
     if delivery.state not in UNSETTLED:
         return
     delivery.state, delivery.delivered_at, delivery.error = "delivered", now, ""
@@ -149,41 +149,41 @@ def mark_failed(
     backoff_seconds: Sequence[float],
     not_before_seconds: float = 0,
 ) -> str:
-    """The target did not take it; it is sent again later, or is dead and waits for a person.
+    """Record a failed attempt: the delivery is retried later, or becomes dead until a user revives or drops it.
 
     Args:
-        session: a transaction.
-        delivery_id: of the delivery.
-        error: what the target answered.
-        now: the moment.
-        attempts: after so many it is dead.
-        backoff_seconds: how long to wait after the first, second … failure; the last one stands for all further.
-        not_before_seconds: how long the target asked to wait at least.
+        session: a writing transaction.
+        delivery_id: id of the delivery.
+        error: the target's answer.
+        now: current time.
+        attempts: number of attempts after which the delivery is dead.
+        backoff_seconds: pauses after the first, second … failure; the last value applies to all further ones.
+        not_before_seconds: minimum pause that the target requested.
 
     Returns:
-        Its state: ``waiting`` or ``dead``; another one when a person settled it meanwhile.
+        the state: ``waiting`` or ``dead``, or another one if the delivery was settled meanwhile.
     """
-    delivery = _held(session, delivery_id)
+    delivery = _lock_delivery(session, delivery_id)
     if delivery.state != "waiting":
         return delivery.state
     delivery.attempts += 1
     delivery.error = error
-    tried = delivery.attempts % attempts  # since it was revived: a revived one gets the same number again
-    if tried == 0:
+    failures = delivery.attempts % attempts  # since it was revived: a revived delivery gets as many attempts again
+    if failures == 0:
         delivery.state = "dead"
         return delivery.state
-    pause = backoff_seconds[min(tried, len(backoff_seconds)) - 1] if backoff_seconds else 0
+    pause = backoff_seconds[min(failures, len(backoff_seconds)) - 1] if backoff_seconds else 0
     delivery.next_at = now + dt.timedelta(seconds=max(pause, not_before_seconds))
     _add_job(session, delivery, now, delivery.next_at)
     return delivery.state
 
 
 def revive(session: Session, delivery_id: int, now: dt.datetime) -> bool:
-    """Send a dead delivery again, at once, with as many attempts as a new one; whether there was something to revive.
+    """Retry a dead delivery immediately, with as many attempts as a new one. Return whether anything was revived.
 
-    One that waits although its job is dead (the process died each time it was at it) is revived as well.
+    A waiting delivery whose job is dead, because its process died at every attempt, is revived as well.
     """
-    delivery = _held(session, delivery_id)
+    delivery = _lock_delivery(session, delivery_id)
     if delivery.state == "dead":
         delivery.state, delivery.next_at = "waiting", now
         _add_job(session, delivery, now, now)
@@ -193,8 +193,8 @@ def revive(session: Session, delivery_id: int, now: dt.datetime) -> bool:
 
 
 def drop(session: Session, delivery_id: int, now: dt.datetime) -> bool:
-    """Give a delivery up, so that the later ones of its alert go on; whether it was still to be sent."""
-    delivery = _held(session, delivery_id)
+    """Drop a delivery, so that later ones of its alert proceed. Return whether it was unsettled."""
+    delivery = _lock_delivery(session, delivery_id)
     if delivery.state not in UNSETTLED:
         return False
     first = _first_unsettled(session, delivery.alert_id, delivery.target)
@@ -207,7 +207,7 @@ def drop(session: Session, delivery_id: int, now: dt.datetime) -> bool:
 def list_deliveries(
     session: Session, *, states: Sequence[str] = UNSETTLED, limit: int = 50
 ) -> list[tuple[Delivery, str]]:
-    """Deliveries in any of ``states``, oldest first, each with the number of its alert."""
+    """List deliveries in any of ``states``, oldest first, each with the number of its alert."""
     rows = session.execute(
         select(Delivery, AlertRow.number)
         .join(AlertRow, AlertRow.id == Delivery.alert_id)
@@ -219,20 +219,20 @@ def list_deliveries(
 
 
 def find_deliveries(session: Session, *, states: Sequence[str]) -> list[int]:
-    """Ids of all deliveries in any of ``states``, oldest first."""
+    """List the ids of all deliveries in any of ``states``, oldest first."""
     return list(session.scalars(select(Delivery.id).where(Delivery.state.in_(states)).order_by(Delivery.id)))
 
 
-def _hold(session: Session, alert_ids: Sequence[int]) -> None:
-    # "no key": rows that point to the alert may be added meanwhile. On SQLite a writing transaction is alone anyway
-    held = select(AlertRow.id).where(AlertRow.id.in_(alert_ids)).order_by(AlertRow.id).with_for_update(key_share=True)
-    session.execute(held)
+def _lock_alert_rows(session: Session, alert_ids: Sequence[int]) -> None:
+    # FOR NO KEY UPDATE: rows that refer to the alert may be added meanwhile. SQLite has a single writer anyway
+    rows = select(AlertRow.id).where(AlertRow.id.in_(alert_ids)).order_by(AlertRow.id).with_for_update(key_share=True)
+    session.execute(rows)
 
 
-def _held(session: Session, delivery_id: int) -> Delivery:
-    """The delivery as it is now that its alert's row is held."""
+def _lock_delivery(session: Session, delivery_id: int) -> Delivery:
+    """Lock the delivery's alert, then load the delivery."""
     alert_id = session.scalars(select(Delivery.alert_id).where(Delivery.id == delivery_id)).one()
-    _hold(session, [alert_id])
+    _lock_alert_rows(session, [alert_id])
     return session.scalars(
         select(Delivery).where(Delivery.id == delivery_id).execution_options(populate_existing=True)
     ).one()
@@ -267,6 +267,6 @@ def _add_job(session: Session, delivery: Delivery, now: dt.datetime, run_after: 
 
 
 def _job_key(delivery: Delivery) -> str:
-    """One job for each attempt."""
+    """Return the unique key of the job of the current attempt."""
     target = hashlib.sha256(delivery.target.encode()).hexdigest()[:16]
     return f"deliver:{delivery.event_id}:{target}:{delivery.attempts}"

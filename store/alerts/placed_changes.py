@@ -1,4 +1,4 @@
-"""What a scan saw, with what the bureau's own areas and layers say about the place."""
+"""Changes of a scan, placed in the administrative areas and land layers."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from enforcement.overlap_ratio import sound
 from enforcement.overlaps import KnownFeature, KnownLayer, approval_covers, legal_weight, overlaps_with
 from enforcement.settings import read_enforcement
 from imagery.error_ellipse import ErrorEllipse
-from store.areas.areas import areas_touching, features_touching
+from store.areas.areas import areas_touching
+from store.areas.layers import features_touching
 from store.schema.tables import Area, Layer
 
 
 @dataclass(frozen=True)
 class DetectedChange:
-    """One change of a scan.
+    """One change that a scan detected.
 
     Attributes:
-        number: of the change in its scan.
+        number: number of the change in its scan.
         kind: construction, ground or demolition.
         score: mean probability, 0…1.
-        area_m2: ellipsoidal m².
+        area_m2: ellipsoidal area, m².
         outline: longitude, latitude.
         detected: the outline as detected, ``{"crs": …, "wkt": …}``.
-        evidence: keys of its pictures, ``{"before": …, "after": …}``.
-        error: of its position; None: as good as an orthophoto's.
+        evidence: object keys of its pictures, ``{"before": …, "after": …}``.
+        error: position error; None: as accurate as an orthophoto.
     """
 
     number: int
@@ -49,14 +50,14 @@ class DetectedChange:
 
 @dataclass(frozen=True)
 class PlacedChange:
-    """A change and its place.
+    """A change with its responsible areas and land.
 
     Attributes:
-        change: what was seen.
-        placement: who answers for it.
-        overlaps: with the layers of the bureau, as :func:`enforcement.overlaps.overlaps_with` lists them.
-        approval: why approvals cover it; None: they do not.
-        legal_weight: larger is graver.
+        change: the detected change.
+        placement: responsible areas.
+        overlaps: overlaps with layers, as :func:`enforcement.overlaps.overlaps_with` lists them.
+        approval: reason why approvals cover it; None: not covered.
+        legal_weight: larger is more severe.
     """
 
     change: DetectedChange
@@ -74,14 +75,14 @@ def place_changes(
     on: dt.date | None,
     settings: AlertSettings,
 ) -> list[PlacedChange]:
-    """Look up who answers for each change and what land it lies on. Reads only.
+    """Look up the responsible areas and the land layers of each change.
 
     Args:
-        session: any.
+        session: a read transaction.
         changes: of one scan.
-        area_code: that the images came in for; stands in where areas are not loaded down to its level.
+        area_code: administrative code of the images; used where areas are not loaded down to its level.
         on: date of the later image.
-        settings: what share under approvals is enough.
+        settings: define the share that approvals have to cover.
     """
     layers = [KnownLayer(layer.name, layer.kind, layer.dated) for layer in session.scalars(select(Layer))]
     weights = read_enforcement().legal_weight
@@ -106,7 +107,7 @@ def place_changes(
         sightings.append(
             PlacedChange(
                 change,
-                _down_to(place_in_areas(change.outline, areas), area_code, loaded),
+                _refine(place_in_areas(change.outline, areas), area_code, loaded),
                 overlaps,
                 approval_covers(change.outline, features, on, settings.approved_share),
                 legal_weight(overlaps, weights),
@@ -116,7 +117,7 @@ def place_changes(
 
 
 def merge_changes(changes: Sequence[DetectedChange]) -> DetectedChange:
-    """Several changes of one scan that are one place, as one: number, kind and pictures of the largest."""
+    """Merge changes of one scan at the same place; number, kind and pictures are those of the largest."""
     if len(changes) == 1:
         return changes[0]
     largest = max(changes, key=lambda change: change.area_m2)
@@ -134,8 +135,8 @@ def merge_changes(changes: Sequence[DetectedChange]) -> DetectedChange:
     )
 
 
-def _down_to(placement: Placement, area_code: str, loaded: Collection[str]) -> Placement:
-    """Where areas are not loaded, the code that the images came in for answers; where they are, the map does."""
+def _refine(placement: Placement, area_code: str, loaded: Collection[str]) -> Placement:
+    """Extend a placement by the images' own code, down to the levels whose areas are not loaded."""
     grid = placement.grid_code or area_code[: LEVELS["county"]]
     for digits in LEVELS.values():
         if len(grid) < digits:

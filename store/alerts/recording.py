@@ -1,15 +1,15 @@
-"""Alerts: what scans saw becomes alerts, each there once however often its place is seen.
+"""Recording of scan results: each changed place is one alert, with an observation per scan that shows it.
 
-What is announced to the enforcement queue, in the same transaction:
+Events for the enforcement queue, stored in the same transaction:
 
-- a new alert that no approval covers, as *created*, if it comes under the cap of its grid and week. One that exceeds the
-  cap is kept, ranked and visible, but not announced: flooding the townships with alerts is itself a fault. It is
-  announced as *created* when a place becomes free, because another alert of that week is suppressed;
-- an alert that an approval covers, as *suppressed*, with the reason;
-- a later image of an alert that is being worked on, as *seen again*; the same image compared once more is no news;
-- a rejected alert that has grown or changed, and a suppressed one that its approval covers no longer, as *returned*.
+- *created*: a new alert that no approval covers, if it is within the weekly quota of its area. An alert beyond the
+  quota is stored, ranked and visible, but not announced: flooding the townships with alerts is itself a fault. It is
+  announced as *created* when a place becomes free because another alert of that week is suppressed;
+- *suppressed*: an alert that an approval covers, with the reason;
+- *seen again*: a later image shows an open alert; another comparison with the same image sends no event;
+- *returned*: a rejected alert has grown or changed, or an approval no longer covers a suppressed one.
 
-A rejected alert that is seen unchanged, and a closed one, get their observation and no event.
+Rejected alerts that are unchanged, and closed ones, get an observation but no event.
 """
 
 from __future__ import annotations
@@ -24,29 +24,30 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
-from enforcement.alert_number import alert_number, iso_week
+from enforcement.alert_number import iso_week
 from enforcement.events import EventKind
 from enforcement.match import Found, Known, Match, match_changes
 from enforcement.states import read_states
 from errors import Reason
+from store.alerts.alert_row import create_alert
 from store.alerts.outbox import announce_all
 from store.alerts.placed_changes import PlacedChange, merge_changes, place_changes
 from store.alerts.transitions import append_transition, closings
 from store.alerts.weekly_quota import rank_alerts
-from store.schema.counters import hold, next_number
-from store.schema.outlines import bounds_of, error_of, kept_error, near
+from store.schema.counters import lock_counter, next_number
+from store.schema.outlines import bounds_intersect, bounds_of, error_ellipse_from_json, error_ellipse_to_json
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transition
 
 SYSTEM = "system"
-"""Who does what no person does, and in which role."""
+"""Actor and role of automatic transitions."""
 
 _ALERTS = "alerts"
-_FROM_SIDE = "camera_"
+_CAMERA_PREFIX = "camera_"
 
 
 @dataclass
 class Recorded:
-    """What became of the changes of a scan: number of alerts by verdict, and how many events are told of."""
+    """Number of alerts of a scan by outcome. ``over_cap`` counts those beyond the weekly quota."""
 
     new: int = 0
     again: int = 0
@@ -56,54 +57,54 @@ class Recorded:
     over_cap: int = 0
 
     def counts(self) -> dict[str, int]:
-        """Those that are not 0."""
+        """Return the counts that are not 0, by name."""
         return {verdict: number for verdict, number in asdict(self).items() if number}
 
 
 def hold_alerts(session: Session) -> None:
-    """Let no other transaction add alerts or rank them until this one ends.
+    """Block other transactions from adding or ranking alerts until this one ends.
 
-    One for all areas: scans of neighbouring areas overlap, and the transactions are short. Take it before the row of
-    any alert is changed.
+    There is one lock for all areas: scans of neighbouring areas overlap, and the transactions are short. Acquire it
+    before changing the row of any alert.
     """
-    hold(session, _ALERTS)
+    lock_counter(session, _ALERTS)
 
 
 def record_changes(
-    session: Session, scan: Scan, sightings: Sequence[PlacedChange], settings: ServiceSettings, now: dt.datetime
+    session: Session, scan: Scan, changes: Sequence[PlacedChange], settings: ServiceSettings, now: dt.datetime
 ) -> Recorded:
-    """Write down what a scan saw: new alerts, further observations of known ones, events for the queue.
+    """Record the changes of a scan: new alerts, observations of existing ones, events for the queue.
 
     Args:
-        session: of the transaction that ends the scan: so it happens once.
+        session: the transaction that ends the scan, so that changes are recorded exactly once.
         scan: with its result set.
-        sightings: all of its changes.
-        settings: overlap, growth, cap, targets of events.
-        now: this moment.
+        changes: all changes of the scan.
+        settings: matching thresholds, quota, targets of events.
+        now: current time.
     """
     hold_alerts(session)
     after = session.get(SceneRow, scan.after_id)
     before = session.get(SceneRow, scan.before_id)
     assert after is not None  # foreign keys
     assert before is not None
-    book = AlertRecorder(session, scan, before, after, settings, now)
-    by_number = {sighting.change.number: sighting for sighting in sightings}
-    known = book.known(sightings)
-    of_alert: dict[int, list[Match]] = {}
-    for match in match_changes(book.found(sightings), known, settings.alerts):
+    recorder = AlertRecorder(session, scan, before, after, settings, now)
+    by_number = {placed.change.number: placed for placed in changes}
+    known = recorder.known(changes)
+    matches_by_alert: dict[int, list[Match]] = {}
+    for match in match_changes(recorder.found(changes), known, settings.alerts):
         if match.alert_id is None:
-            book.add(by_number[match.found.number], match)
+            recorder.add(by_number[match.found.number], match)
         else:
-            of_alert.setdefault(match.alert_id, []).append(match)
-    for alert_id, matches in of_alert.items():
-        book.see_again(alert_id, [by_number[match.found.number] for match in matches], matches)
-    book.announce()
-    return book.recorded
+            matches_by_alert.setdefault(match.alert_id, []).append(match)
+    for alert_id, matches in matches_by_alert.items():
+        recorder.see_again(alert_id, [by_number[match.found.number] for match in matches], matches)
+    recorder.announce()
+    return recorder.recorded
 
 
 @dataclass
 class AlertRecorder:
-    """The alerts while one scan is written into them."""
+    """Records the changes of one scan in the alerts."""
 
     session: Session
     scan: Scan
@@ -117,33 +118,33 @@ class AlertRecorder:
 
     @property
     def today(self) -> dt.date:
-        """The local day."""
+        """Local day."""
         return self.now.astimezone(self.settings.zone).date()
 
-    def found(self, sightings: Sequence[PlacedChange]) -> list[Found]:
-        """The changes, to be matched."""
+    def found(self, changes: Sequence[PlacedChange]) -> list[Found]:
+        """Return the changes as input of the matching."""
         return [
             Found(c.number, c.kind, c.outline, c.area_m2, c.score, self.before.date, self.after.date, c.error)
-            for c in (sighting.change for sighting in sightings)
+            for c in (placed.change for placed in changes)
         ]
 
-    def known(self, sightings: Sequence[PlacedChange]) -> list[Known]:
-        """Alerts that may be the same places."""
-        if not sightings:
+    def known(self, changes: Sequence[PlacedChange]) -> list[Known]:
+        """Lock and return the existing alerts that may be at the same places."""
+        if not changes:
             return []
-        around = box(*shapely.total_bounds([sighting.change.outline for sighting in sightings]))
+        around = box(*shapely.total_bounds([placed.change.outline for placed in changes]))
         alerts = list(
             self.session.scalars(
                 select(AlertRow)
-                .where(near(AlertRow, around))
+                .where(bounds_intersect(AlertRow, around))
                 .order_by(AlertRow.id)
-                .with_for_update(key_share=True)  # nobody moves one between being matched and being written
+                .with_for_update(key_share=True)  # no other transaction changes them between matching and writing
                 .execution_options(populate_existing=True)
             )
         )
         states = read_states()
-        ended = [alert.id for alert in alerts if states.means(alert.state) in ("closed", "rejected")]
-        ends = closings(self.session, ended, self.settings.zone)
+        closed_ids = [alert.id for alert in alerts if states.means(alert.state) in ("closed", "rejected")]
+        ends = closings(self.session, closed_ids, self.settings.zone)
         return [
             Known(
                 alert.id,
@@ -153,7 +154,7 @@ class AlertRecorder:
                 alert.state,
                 ends[alert.id].on if alert.id in ends else None,
                 ends[alert.id].cleared if alert.id in ends else False,
-                error_of(alert.position_error),
+                error_ellipse_from_json(alert.position_error),
             )
             for alert in alerts
         ]
@@ -171,7 +172,7 @@ class AlertRecorder:
             area_m2=change.area_m2,
             detected=dict(change.detected),
             source=source,
-            position_error=kept_error(change.error),
+            position_error=error_ellipse_to_json(change.error),
             county_code=place.county_code,
             township_code=place.township_code,
             grid_code=place.grid_code,
@@ -194,64 +195,64 @@ class AlertRecorder:
             why=match.why,
         )
         self._step(alert, alert.state, why, {"scan": self.scan.id, "change": change.number})
-        self._observe(alert, sighting)
-        if sighting.approval:
-            self._suppress(alert, sighting.approval)
+        self._observe(alert, placed)
+        if placed.approval:
+            self._suppress(alert, placed.approval)
         else:
             self.recorded.new += 1
             self.ranked.add((alert.grid_code, alert.week))
             self._event(alert, "tuban.alert.created")
 
-    def see_again(self, alert_id: int, sightings: Sequence[PlacedChange], matches: Sequence[Match]) -> None:
-        """One more observation of an alert; several changes on it are one."""
+    def see_again(self, alert_id: int, changes: Sequence[PlacedChange], matches: Sequence[Match]) -> None:
+        """Add an observation to an existing alert; several changes on it are merged into one observation."""
         alert = self.session.get_one(AlertRow, alert_id)
-        sighting = sightings[0] if len(sightings) == 1 else self._joined(sightings)
+        placed = changes[0] if len(changes) == 1 else self._merged(changes)
         means = read_states().means(alert.state)
         returned = next((match for match in matches if match.verdict == "returned"), None)
-        news = self._is_news(alert)
-        latest = self._is_latest(alert, sighting)
-        self._observe(alert, sighting)
-        if matches[0].verdict == "still_rejected" or (returned and sighting.approval):
+        new_image = self._is_new_image(alert)
+        latest = self._is_latest(alert, placed)
+        self._observe(alert, placed)
+        if matches[0].verdict == "still_rejected" or (returned and placed.approval):
             self.recorded.still_rejected += 1
         elif returned:
-            self._update(alert, sighting, matches[0].kind)
+            self._update(alert, placed, matches[0].kind)
             self._return(alert, returned.why)
         elif means == "suppressed":
-            self._look_at_approval_again(alert, sighting, latest)
+            self._recheck_approval(alert, placed, latest)
         elif means in ("open", "correcting"):
-            self._go_on(alert, sighting, matches[0], latest, news)
+            self._update_open(alert, placed, matches[0], latest, new_image)
         else:
             self.recorded.again += 1
 
     def announce(self) -> None:
-        """Rank the weeks that changed, then tell what happened, each alert as it is at the end."""
+        """Rank the changed weeks again, then store the events; each contains the final state of its alert."""
         for alert in rank_alerts(self.session, self.ranked, self.settings.alerts.cap_per_grid_and_week):
-            self.events = [(told, kind) for told, kind in self.events if told is not alert]
+            self.events = [(row, kind) for row, kind in self.events if row is not alert]
             self._event(alert, "tuban.alert.returned" if alert.state == "returned" else "tuban.alert.created")
         self.recorded.over_cap += sum(
             alert.over_cap and kind != "tuban.alert.seen_again" for alert, kind in self.events
         )
-        told = [(alert, kind) for alert, kind in self.events if not alert.over_cap]
-        announce_all(self.session, told, self.settings, self.now)
+        within_quota = [(alert, kind) for alert, kind in self.events if not alert.over_cap]
+        announce_all(self.session, within_quota, self.settings, self.now)
 
-    def _go_on(self, alert: AlertRow, sighting: PlacedChange, match: Match, latest: bool, news: bool) -> None:
-        """An alert that is being worked on."""
-        removal = sighting.change.kind == "demolition" and alert.kind != "demolition"
-        if latest and not removal:  # what is gone does not become the outline of what was built
-            self._update(alert, sighting, match.kind)
+    def _update_open(self, alert: AlertRow, placed: PlacedChange, match: Match, latest: bool, new_image: bool) -> None:
+        """Update an open alert."""
+        removal = placed.change.kind == "demolition" and alert.kind != "demolition"
+        if latest and not removal:  # a demolition does not replace the outline of the construction
+            self._update(alert, placed, match.kind)
         may_suppress = self._by_system(alert) and "suppressed" in read_states().ways_out(alert.state, SYSTEM)
-        if sighting.approval and not removal and may_suppress:
-            self._suppress(alert, sighting.approval)
+        if placed.approval and not removal and may_suppress:
+            self._suppress(alert, placed.approval)
             return
         self.recorded.again += 1
-        if news:
+        if new_image:
             self._event(alert, "tuban.alert.seen_again")
 
-    def _look_at_approval_again(self, alert: AlertRow, sighting: PlacedChange, latest: bool) -> None:
-        """An alert that an approval covered."""
+    def _recheck_approval(self, alert: AlertRow, placed: PlacedChange, latest: bool) -> None:
+        """Update a suppressed alert, and return it if approvals no longer cover it."""
         if latest:
-            self._update(alert, sighting, alert.kind)
-        if sighting.approval or not self._by_system(alert):
+            self._update(alert, placed, alert.kind)
+        if placed.approval or not self._by_system(alert):
             self.recorded.again += 1
         else:
             words = "the approvals that covered it do not cover it as it is seen now"
@@ -260,7 +261,7 @@ class AlertRecorder:
     def _return(self, alert: AlertRow, why: str) -> None:
         self.recorded.returned += 1
         self._step(alert, "returned", why, {"reason": why, "scan": self.scan.id})
-        # it takes a place among the alerts of the week in which it comes back
+        # it counts towards the quota of the week in which it returns
         alert.week, alert.rank, alert.over_cap = iso_week(self.today), None, False
         self.ranked.add((alert.grid_code, alert.week))
         self._event(alert, "tuban.alert.returned")
@@ -288,48 +289,50 @@ class AlertRecorder:
         self.events.append((alert, kind))
 
     def _by_system(self, alert: AlertRow) -> bool:
-        """Whether no person brought the alert into its state: what a person decided, a scan does not undo."""
+        """Return whether the latest transition was automatic: scans do not override decisions of users."""
         last = self.session.scalars(
             select(Transition.role).where(Transition.alert_id == alert.id).order_by(Transition.sequence.desc()).limit(1)
         ).first()
         return last == SYSTEM
 
-    def _is_news(self, alert: AlertRow) -> bool:
-        """Whether this later image has not shown the alert yet."""
-        shown = select(Observation.id).join(Scan, Scan.id == Observation.scan_id)
+    def _is_new_image(self, alert: AlertRow) -> bool:
+        """Return whether no earlier observation of the alert used this later image."""
+        observed = select(Observation.id).join(Scan, Scan.id == Observation.scan_id)
         return (
-            self.session.scalar(shown.where(Observation.alert_id == alert.id, Scan.after_id == self.after.id).limit(1))
+            self.session.scalar(
+                observed.where(Observation.alert_id == alert.id, Scan.after_id == self.after.id).limit(1)
+            )
             is None
         )
 
-    def _is_latest(self, alert: AlertRow, sighting: PlacedChange) -> bool:
-        """Whether this is the latest sight of the alert; of two of one day, the one that shows more of it."""
+    def _is_latest(self, alert: AlertRow, placed: PlacedChange) -> bool:
+        """Return whether this is the latest observation; of two on one day, the one with the larger area."""
         if self.after.date is None or alert.last_date is None:
             return alert.last_date is None
         if self.after.date == alert.last_date:
-            return sighting.change.area_m2 > alert.area_m2
+            return placed.change.area_m2 > alert.area_m2
         return self.after.date > alert.last_date
 
-    def _update(self, alert: AlertRow, sighting: PlacedChange, kind: str) -> None:
-        change = sighting.change
+    def _update(self, alert: AlertRow, placed: PlacedChange, kind: str) -> None:
+        change = placed.change
         if change.error is not None and alert.position_error is None:
-            # seen from the side: it confirms an alert that was seen from above, and does not make its outline worse
+            # an oblique camera view confirms an alert known from orthoimages, but does not replace its better outline
             alert.kind, alert.changed_at = kind, self.now
-            alert.evidence = {**alert.evidence, **_from_side(change.evidence)}
+            alert.evidence = {**alert.evidence, **_camera_pictures(change.evidence)}
             return
         for name, value in bounds_of(change.outline).items():
             setattr(alert, name, value)
         alert.kind, alert.score, alert.area_m2 = kind, change.score, change.area_m2
-        kept = {name: key for name, key in alert.evidence.items() if name.startswith(_FROM_SIDE)}
-        if alert.position_error and change.error is None:  # seen from above for the first time
-            kept = _from_side(alert.evidence)
-        alert.detected, alert.evidence = dict(change.detected), {**kept, **change.evidence}
-        alert.overlaps, alert.legal_weight = sighting.overlaps, sighting.legal_weight
-        alert.position_error = kept_error(change.error)
+        camera = {name: key for name, key in alert.evidence.items() if name.startswith(_CAMERA_PREFIX)}
+        if alert.position_error and change.error is None:  # first orthoimage of an alert known from a camera
+            camera = _camera_pictures(alert.evidence)
+        alert.detected, alert.evidence = dict(change.detected), {**camera, **change.evidence}
+        alert.overlaps, alert.legal_weight = placed.overlaps, placed.legal_weight
+        alert.position_error = error_ellipse_to_json(change.error)
         alert.changed_at = self.now
 
-    def _observe(self, alert: AlertRow, sighting: PlacedChange) -> None:
-        change = sighting.change
+    def _observe(self, alert: AlertRow, placed: PlacedChange) -> None:
+        change = placed.change
         self.session.add(
             Observation(
                 alert_id=alert.id,
@@ -341,7 +344,7 @@ class AlertRecorder:
                 kind=change.kind,
                 score=change.score,
                 area_m2=change.area_m2,
-                position_error=kept_error(change.error),
+                position_error=error_ellipse_to_json(change.error),
                 evidence=dict(change.evidence),
                 created_at=self.now,
                 **bounds_of(change.outline),
@@ -355,17 +358,17 @@ class AlertRecorder:
             alert.first_date = min(alert.first_date or self.after.date, self.after.date)
             alert.last_date = max(alert.last_date or self.after.date, self.after.date)
 
-    def _joined(self, sightings: Sequence[PlacedChange]) -> PlacedChange:
-        joined = merge_changes([sighting.change for sighting in sightings])
+    def _merged(self, changes: Sequence[PlacedChange]) -> PlacedChange:
+        merged = merge_changes([placed.change for placed in changes])
         return place_changes(
             self.session,
-            [joined],
+            [merged],
             area_code=self.scan.area_code,
             on=self.after.date,
             settings=self.settings.alerts,
         )[0]
 
 
-def _from_side(evidence: Mapping[str, str]) -> dict[str, str]:
-    """Pictures of a camera, kept beside those from above under names of their own."""
-    return {f"{_FROM_SIDE}{when}": evidence[when] for when in ("before", "after") if when in evidence}
+def _camera_pictures(evidence: Mapping[str, str]) -> dict[str, str]:
+    """Rename the pictures of a camera, so that they are stored alongside those of orthoimages."""
+    return {f"{_CAMERA_PREFIX}{when}": evidence[when] for when in ("before", "after") if when in evidence}

@@ -1,4 +1,4 @@
-"""The cap: how many alerts one village is given in one ISO week. What exceeds it is kept, ranked and visible."""
+"""Weekly quota of alerts per village and ISO week. Alerts beyond it are stored, ranked and visible."""
 
 from __future__ import annotations
 
@@ -13,40 +13,42 @@ from store.schema.tables import AlertRow
 
 
 def rank_alerts(session: Session, weeks: Collection[tuple[str, str]], cap: int) -> list[AlertRow]:
-    """Rank the alerts of some grids and weeks anew, after some were added, suppressed or rejected.
+    """Rank the alerts of some areas and weeks again, after some were added, suppressed or rejected.
 
-    An alert that was given out keeps its place; one that is new, or was over the cap, gets a place as long as there are
-    any. Suppressed and rejected alerts, and those that live on in others, take none.
+    Alerts within the quota keep their place; new ones and those over the quota fill the free places. Suppressed,
+    rejected, split and merged alerts take no place.
 
     Args:
-        session: of a transaction that writes and holds the alerts (:func:`store.alerts.recording.hold_alerts`).
-        weeks: code of the smallest area that answers for the alerts, and week like ``2026-W48``.
-        cap: how many alerts an area is given in a week.
+        session: a writing transaction that holds :func:`store.alerts.recording.hold_alerts`.
+        weeks: code of the smallest responsible area, and week like ``2026-W48``.
+        cap: number of alerts per area and week.
 
     Returns:
-        alerts that were over the cap and are no longer, by area and week: they are to be announced now.
+        alerts that moved from over the quota to within it, by area and week; the caller announces them.
     """
     session.flush()
     alerts: dict[tuple[str, str], list[AlertRow]] = {week: [] for week in sorted(weeks)}
-    wanted = tuple_(AlertRow.grid_code, AlertRow.week).in_(list(alerts))
-    for alert in session.scalars(select(AlertRow).where(wanted).order_by(AlertRow.id).options(defer(AlertRow.outline))):
+    in_weeks = tuple_(AlertRow.grid_code, AlertRow.week).in_(list(alerts))
+    for alert in session.scalars(
+        select(AlertRow).where(in_weeks).order_by(AlertRow.id).options(defer(AlertRow.outline))
+    ):
         alerts[alert.grid_code, alert.week].append(alert)
-    released = [alert for week in alerts.values() for alert in _rank(week, cap)]
+    released = [alert for week in alerts.values() for alert in _rank_week(week, cap)]
     session.flush()
     return released
 
 
-def _rank(alerts: Sequence[AlertRow], cap: int) -> list[AlertRow]:
-    """Those of one grid and week."""
+def _rank_week(alerts: Sequence[AlertRow], cap: int) -> list[AlertRow]:
+    """Rank the alerts of one area and week."""
     states = read_states()
     by_id, ranked = {}, []
     for alert in alerts:
         if states.means(alert.state) in ("suppressed", "rejected", "gone"):
             alert.rank, alert.over_cap = None, False
             continue
-        given = alert.rank is not None and not alert.over_cap
+        within_quota = alert.rank is not None and not alert.over_cap
         by_id[alert.id] = alert
-        ranked.append(Ranked(alert.id, alert.legal_weight, alert.score, alert.area_m2, given))
+        ranked.append(Ranked(alert.id, alert.legal_weight, alert.score, alert.area_m2, within_quota))
     released = []
     for alert_id, rank, over in rank_week(ranked, cap):
         alert = by_id[alert_id]

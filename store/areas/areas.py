@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session, defer
 from enforcement.areas import LEVELS
 from errors import SettingsError
 from store.areas.layers import features_touching, load_layer
-from store.areas.polygon_file import Broken, PolygonFile, PolygonFileError, Row, read_polygons, text_of
+from store.areas.polygon_file import InvalidRow, PolygonFile, PolygonFileError, Row, read_polygons, text_of
 from store.schema.database import Database
-from store.schema.outlines import bounds_of, near
+from store.schema.outlines import bounds_intersect, bounds_of
 from store.schema.tables import Area
 
 __all__ = [
@@ -56,7 +56,7 @@ class LoadedAreas:
     added: int
     changed: int
     remarks: list[str]
-    broken: list[Broken]
+    broken: list[InvalidRow]
 
 
 @dataclass
@@ -96,11 +96,11 @@ def load_areas(
         raise SettingsError(f"{level!r} is no level; expected {', '.join(LEVELS)}.")
     file = read_polygons(path, table)
     code_field = _code_field(file, code_field)
-    name_field = file.field(name_field) if name_field else file.usual_field(NAME_FIELDS)
+    name_field = file.field(name_field) if name_field else file.first_field(NAME_FIELDS)
     found: dict[str, _NewArea] = {}
 
     def take(row: Row) -> None:
-        code = area_code(row.values[code_field])
+        code = parse_area_code(row.values[code_field])
         of_level = next(name for name, digits in LEVELS.items() if digits == len(code))
         if level not in (None, of_level):
             raise ValueError(f"its code {code} is of a {of_level}, not of a {level}")
@@ -109,7 +109,7 @@ def load_areas(
         area.name = area.name or name
         area.parts.append(row.outline)
 
-    remarks, broken = file.take_all(take)
+    remarks, broken = file.load_rows(take)
     remarks += [f"{a.code} {a.name}: {len(a.parts)} polygons joined." for a in found.values() if len(a.parts) > 1]
     added = _write_areas(database, list(found.values()), file.path.name[:400], now)
     return LoadedAreas(added, len(found) - added, remarks, broken)
@@ -139,7 +139,7 @@ def _write_areas(database: Database, found: list[_NewArea], source: str, now: dt
     return added
 
 
-def area_code(value: Any) -> str:
+def parse_area_code(value: Any) -> str:
     """Return an administrative code of 6, 9 or 12 digits.
 
     Codes filled up with zeros to 9, 12 or 19 digits, as the national survey writes them, are shortened.
@@ -166,7 +166,7 @@ def areas_touching(session: Session, outline: BaseGeometry) -> list[Area]:
         session: of :class:`store.schema.database.Database`.
         outline: longitude, latitude; valid.
     """
-    found = session.scalars(select(Area).where(near(Area, outline)).order_by(Area.code))
+    found = session.scalars(select(Area).where(bounds_intersect(Area, outline)).order_by(Area.code))
     return [area for area in found if area.outline.intersects(outline)]
 
 
@@ -191,7 +191,7 @@ def area_names(session: Session, codes: Collection[str]) -> dict[str, str]:
 
 
 def _code_field(file: PolygonFile, named: str | None) -> str:
-    found = file.field(named) if named else file.usual_field(CODE_FIELDS)
+    found = file.field(named) if named else file.first_field(CODE_FIELDS)
     if found is None:
         raise PolygonFileError(
             f"{file.path} has no field {', '.join(CODE_FIELDS[:-1])} or {CODE_FIELDS[-1]}; say which one holds the "

@@ -14,9 +14,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from errors import SettingsError
-from store.areas.polygon_file import Broken, Row, read_polygons, text_of
+from store.areas.polygon_file import InvalidRow, Row, read_polygons, text_of
 from store.schema.database import Database
-from store.schema.outlines import bounds_of, near
+from store.schema.outlines import bounds_intersect, bounds_of
 from store.schema.tables import Feature, Layer
 
 LAYER_KINDS = ("approval", "cultivated", "basic_farmland", "plan", "farm_facility", "protected")
@@ -40,7 +40,7 @@ class LoadedLayer:
     features: int
     replaced: int
     remarks: list[str]
-    broken: list[Broken]
+    broken: list[InvalidRow]
 
 
 def load_layer(
@@ -97,7 +97,7 @@ def load_layer(
             )
         )
 
-    remarks, broken = file.take_all(take)
+    remarks, broken = file.load_rows(take)
     with database.write() as session:
         layer = session.scalars(select(Layer).where(Layer.name == name)).one_or_none() or Layer(name=name)
         layer.kind, layer.dated, layer.loaded_at = kind, dated, now
@@ -121,7 +121,7 @@ def features_touching(
         outline: longitude, latitude; valid.
         kinds: which of :data:`LAYER_KINDS`; None: all.
     """
-    query = select(Layer, Feature).join(Feature, Feature.layer_id == Layer.id).where(near(Feature, outline))
+    query = select(Layer, Feature).join(Feature, Feature.layer_id == Layer.id).where(bounds_intersect(Feature, outline))
     if kinds is not None:
         query = query.where(Layer.kind.in_(kinds))
     found = session.execute(query.order_by(Layer.id, Feature.id))

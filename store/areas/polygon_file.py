@@ -22,7 +22,7 @@ from shapely.geometry.base import BaseGeometry
 
 from errors import TubanError
 from store.areas.geojson_file import RawFeatures, read_geojson
-from store.areas.shapefile_encoding import decoded
+from store.areas.shapefile_encoding import decode_texts
 from store.schema.column_types import SRID
 
 _FORMATS = {
@@ -42,7 +42,7 @@ class PolygonFileError(TubanError):
 
 
 @dataclass(frozen=True)
-class Broken:
+class InvalidRow:
     """A feature that could not be used.
 
     Attributes:
@@ -86,7 +86,7 @@ class PolygonFile:
     path: Path
     fields: tuple[str, ...]
     rows: list[Row]
-    broken: list[Broken]
+    broken: list[InvalidRow]
     remarks: list[str]
 
     def field(self, name: str) -> str:
@@ -100,12 +100,12 @@ class PolygonFile:
             raise PolygonFileError(f"{self.path} has no field {name!r}; it has {', '.join(self.fields) or 'none'}.")
         return found
 
-    def usual_field(self, usual: Sequence[str]) -> str | None:
+    def first_field(self, usual: Sequence[str]) -> str | None:
         """Return the first field that has one of these names, given in capital letters; None: there is none."""
         capital = {name.upper(): name for name in self.fields}
         return next((capital[name] for name in usual if name in capital), None)
 
-    def take_all(self, take: Callable[[Row], None]) -> tuple[list[str], list[Broken]]:
+    def load_rows(self, take: Callable[[Row], None]) -> tuple[list[str], list[InvalidRow]]:
         """Give each row to ``take``; one that it refuses by ValueError is broken too.
 
         Returns:
@@ -120,7 +120,7 @@ class PolygonFile:
             try:
                 take(row)
             except ValueError as error:
-                broken.append(Broken(row.number, str(error)))
+                broken.append(InvalidRow(row.number, str(error)))
                 continue
             taken += 1
             if row.remark:
@@ -158,7 +158,7 @@ def read_polygons(path: Path, table: str | None = None) -> PolygonFile:
         try:
             outline, remark = _outline(shape, to_lonlat)
         except ValueError as error:
-            broken.append(Broken(number, str(error)))
+            broken.append(InvalidRow(number, str(error)))
             continue
         rows.append(Row(number, outline, {name: _plain(value) for name, value in values.items()}, remark))
     return PolygonFile(path, found.fields, rows, broken, remarks)
@@ -174,7 +174,7 @@ def _read_table(path: Path, table: str | None, kind: str) -> RawFeatures:
         raise ValueError("it holds a table without outlines; expected polygons")
     fields = [str(name) for name in meta["fields"]]
     if kind == "Shapefile":
-        fields, columns = decoded(fields, columns, path.with_suffix(".cpg"))
+        fields, columns = decode_texts(fields, columns, path.with_suffix(".cpg"))
     values = (
         [dict(zip(fields, row, strict=True)) for row in zip(*columns, strict=True)] if fields else [{}] * len(shapes)
     )

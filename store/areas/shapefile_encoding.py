@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def decoded(fields: list[str], columns: list[NDArray[Any]], cpg: Path) -> tuple[list[str], list[NDArray[Any]]]:
+def decode_texts(fields: list[str], columns: list[NDArray[Any]], cpg: Path) -> tuple[list[str], list[NDArray[Any]]]:
     """Texts of a Shapefile, read as ISO 8859-1, in the characters that were meant.
 
     What .cpg says comes first, if all texts fit it; then UTF-8, which other texts hardly ever fit; then Chinese ones.

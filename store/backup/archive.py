@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from errors import TubanError
-from store.objects.object_store import BadKey, check_key
+from store.objects.object_store import InvalidObjectKey, check_key
 
 MANIFEST = "manifest.json"
 DATABASE = "database"
@@ -203,9 +203,9 @@ def _check_name(path: Path, name: str) -> None:
         return
     try:
         if not name.startswith(OBJECTS):
-            raise BadKey(f"{name!r} is no file of a backup.")
+            raise InvalidObjectKey(f"{name!r} is no file of a backup.")
         check_key(name.removeprefix(OBJECTS))
-    except BadKey as error:
+    except InvalidObjectKey as error:
         raise ArchiveError(f"The backup {path} was not made by Tuban: {error}") from error
 
 

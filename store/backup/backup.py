@@ -19,20 +19,20 @@ from sqlalchemy.exc import DBAPIError
 from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
 from store.backup.archive import DATABASE, OBJECTS, ArchiveWriter, Manifest, extract, verify
-from store.backup.database_dump import check_tools, load_database, save_database, tables
-from store.jobs.processes import processes
-from store.objects.factory import open_objects
-from store.objects.folder import make_folder, sync
-from store.objects.object_store import ObjectMissing, Objects
+from store.backup.database_dump import check_tools, dump_database, restore_database, tables
+from store.jobs.processes import list_processes
+from store.objects.factory import open_object_store
+from store.objects.folder import create_folder, fsync_path
+from store.objects.object_store import ObjectNotFound, ObjectStore
 from store.schema.database import Database
-from store.schema.migrate import current, head, is_known
+from store.schema.migrate import current_revision, head_revision, is_known_revision
 
-SILENT_SECONDS = 60
+STALE_PROCESS_SECONDS = 60
 """A process that said nothing for this long does not work any more: each says every few seconds that it lives."""
 
 
 @dataclass(frozen=True)
-class Summary:
+class BackupSummary:
     """What a backup holds.
 
     Attributes:
@@ -50,13 +50,13 @@ class Summary:
     outdated: bool
 
     @classmethod
-    def of(cls, manifest: Manifest) -> Summary:
+    def of(cls, manifest: Manifest) -> BackupSummary:
         """Sum up."""
-        old = manifest.revision != head()
+        old = manifest.revision != head_revision()
         return cls(manifest.made_at, len(manifest.keys), manifest.size, manifest.revision, old)
 
 
-def backup(settings: ServiceSettings, out: Path, *, now: dt.datetime) -> Summary:
+def backup(settings: ServiceSettings, out: Path, *, now: dt.datetime) -> BackupSummary:
     """Write the database and all object files into one tar, whole or not at all. The service may run meanwhile.
 
     Args:
@@ -71,38 +71,38 @@ def backup(settings: ServiceSettings, out: Path, *, now: dt.datetime) -> Summary
     out = out.resolve()
     if out.exists():
         raise SettingsError(f"{out} is there already; name another file.")
-    objects = open_objects(settings)
+    objects = open_object_store(settings)
     with _database(settings) as database:
-        revision = current(database) if tables(database) else None
+        revision = current_revision(database) if tables(database) else None
         if revision is None:
             raise SettingsError("The database has no tables of Tuban; there is nothing to back up.")
         half = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
         try:
-            make_folder(out.parent)
+            create_folder(out.parent)
             with tempfile.TemporaryDirectory(dir=out.parent, prefix=".tuban-backup-") as work, half.open("xb") as file:
                 writer = ArchiveWriter(file, now)
                 # what the database names must be there: files that came while the first were copied follow it
                 done = _add_objects(writer, objects, set())
                 copy = Path(work) / "database"
-                save_database(database, copy)
+                dump_database(database, copy)
                 writer.add(DATABASE, copy)
                 _add_objects(writer, objects, done)
                 manifest = writer.finish(
                     database="sqlite" if database.sqlite else "postgresql", revision=revision, tables=tables(database)
                 )
-            sync(half)
+            fsync_path(half)
             half.replace(out)
-            sync(out.parent)
+            fsync_path(out.parent)
         except OSError as error:
             raise OutputError(
                 f"The backup {out} cannot be written ({error.strerror}); nothing was kept of it."
             ) from error
         finally:
             half.unlink(missing_ok=True)
-    return Summary.of(manifest)
+    return BackupSummary.of(manifest)
 
 
-def restore(settings: ServiceSettings, archive: Path, *, overwrite: bool = False, now: dt.datetime) -> Summary:
+def restore(settings: ServiceSettings, archive: Path, *, overwrite: bool = False, now: dt.datetime) -> BackupSummary:
     """Make database and object files what a backup says. Every checksum is looked at before anything is written.
 
     Args:
@@ -119,7 +119,7 @@ def restore(settings: ServiceSettings, archive: Path, *, overwrite: bool = False
     """
     archive = archive.resolve()
     manifest = verify(archive)
-    objects = open_objects(settings)
+    objects = open_object_store(settings)
     with _database(settings) as database:
         _check_fit(manifest, database)
         check_tools(database)
@@ -128,7 +128,7 @@ def restore(settings: ServiceSettings, archive: Path, *, overwrite: bool = False
         objects.check()
         home = settings.home.resolve()
         try:
-            make_folder(home)
+            create_folder(home)
             with tempfile.TemporaryDirectory(dir=home, prefix=".tuban-restore-") as work:
                 kept = Path(work) / "database"
                 for name, path in extract(archive, Path(work)):
@@ -137,10 +137,10 @@ def restore(settings: ServiceSettings, archive: Path, *, overwrite: bool = False
                     else:
                         objects.put(name.removeprefix(OBJECTS), path)
                 # last: a database that is there has all that it names
-                load_database(database, kept, replace=overwrite, kept=manifest.tables)
+                restore_database(database, kept, replace=overwrite, kept=manifest.tables)
         except OSError as error:
             raise OutputError(f"The backup cannot be restored to {home} ({error.strerror}).") from error
-    return Summary.of(manifest)
+    return BackupSummary.of(manifest)
 
 
 @contextmanager
@@ -152,13 +152,13 @@ def _database(settings: ServiceSettings) -> Iterator[Database]:
         database.close()
 
 
-def _add_objects(writer: ArchiveWriter, objects: Objects, done: set[str]) -> set[str]:
+def _add_objects(writer: ArchiveWriter, objects: ObjectStore, done: set[str]) -> set[str]:
     """Add all objects that are not ``done``; return the keys of those that were there."""
     keys = set()
     for key in objects.keys(""):
         if key in done:
             continue
-        with suppress(ObjectMissing), objects.local(key) as path:  # one that was just removed is needed by nothing
+        with suppress(ObjectNotFound), objects.local(key) as path:  # one that was just removed is needed by nothing
             writer.add(OBJECTS + key, path)
         keys.add(key)
     return keys
@@ -171,14 +171,14 @@ def _check_fit(manifest: Manifest, database: Database) -> None:
             f"The backup is of a {manifest.database} database, TUBAN_DATABASE names one of {sort}; "
             "restore it into the same sort."
         )
-    if not is_known(manifest.revision):
+    if not is_known_revision(manifest.revision):
         raise SettingsError(
             f"The backup's tables are of revision {manifest.revision}, which this version of Tuban does not know; "
             "restore it with the version that made it, or a newer one."
         )
 
 
-def _check_free(database: Database, objects: Objects, overwrite: bool) -> None:
+def _check_free(database: Database, objects: ObjectStore, overwrite: bool) -> None:
     if overwrite:
         return
     if found := tables(database):
@@ -199,7 +199,7 @@ def _check_silent(database: Database, now: dt.datetime) -> None:
     with suppress(SettingsError, DBAPIError):  # a database that is broken or of another version is used by nobody
         if "processes" in tables(database):
             with database.read() as session:
-                alive = [p.name for p in processes(session, now - dt.timedelta(seconds=SILENT_SECONDS))]
+                alive = [p.name for p in list_processes(session, now - dt.timedelta(seconds=STALE_PROCESS_SECONDS))]
     if alive:
         raise SettingsError(
             f"The service works with this database, or did a minute ago ({', '.join(alive[:3])}); stop it first."

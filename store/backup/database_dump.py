@@ -12,9 +12,9 @@ from pathlib import Path
 from sqlalchemy import inspect, text
 
 from errors import OutputError, SettingsError
-from store.objects.folder import make_folder, sync
+from store.objects.folder import create_folder, fsync_path
 from store.schema.database import Database
-from store.schema.migrate import need_postgis
+from store.schema.migrate import ensure_postgis
 from store.schema.tables import Base
 
 _OURS = {*Base.metadata.tables, "alembic_version"}
@@ -41,7 +41,7 @@ def check_tools(database: Database) -> None:
             _find(program)
 
 
-def save_database(database: Database, to: Path) -> None:
+def dump_database(database: Database, to: Path) -> None:
     """Write what the database holds at one moment into a file. Others may go on writing meanwhile.
 
     Raises:
@@ -57,12 +57,12 @@ def save_database(database: Database, to: Path) -> None:
     _call(database, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={to}", *wanted)
 
 
-def load_database(database: Database, file: Path, *, replace: bool, kept: tuple[str, ...]) -> None:
+def restore_database(database: Database, file: Path, *, replace: bool, kept: tuple[str, ...]) -> None:
     """Make the database what a file says, whole or not at all.
 
     Args:
         database: an empty one, or one that nobody uses now.
-        file: of :func:`save_database`; on SQLite it is moved.
+        file: of :func:`dump_database`; on SQLite it is moved.
         replace: whether what the database holds goes.
         kept: names of the tables in the file.
 
@@ -73,7 +73,7 @@ def load_database(database: Database, file: Path, *, replace: bool, kept: tuple[
         _load_sqlite(file, _path(database))
         return
     with database.engine.begin() as connection:
-        need_postgis(connection)
+        ensure_postgis(connection)
     if replace:  # tables that the file does not have would stay, and stand in the way of the next migration
         with database.write() as session:
             for name in set(tables(database)) - set(kept):
@@ -100,14 +100,14 @@ def _save_sqlite(path: Path, to: Path) -> None:
 
 
 def _load_sqlite(file: Path, path: Path) -> None:
-    make_folder(path.parent)
+    create_folder(path.parent)
     half = path.with_name(f".{path.name}.part")
     shutil.move(file, half)
-    sync(half)
+    fsync_path(half)
     for beside in ("-wal", "-shm"):  # of the old database; the new one must not be read with them
         path.with_name(path.name + beside).unlink(missing_ok=True)
     half.replace(path)
-    sync(path.parent)
+    fsync_path(path.parent)
 
 
 def _call(database: Database, program: str, *arguments: str) -> None:

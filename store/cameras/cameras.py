@@ -13,19 +13,19 @@ from sqlalchemy.orm import Session
 from errors import Reason, SettingsError
 from imagery.cameras.camera import Stream, StreamKind
 from store.access.rights import Viewer, visible_to
-from store.cameras.capture_retention import needed_keys
+from store.cameras.capture_retention import referenced_keys
 from store.cameras.secrets import CameraKey
 from store.schema.camera_tables import CameraChange, CameraRow, CaptureRow, PresetRow
 from store.schema.insert import insert_new
 
-NEEDS_A_PERSON = ("no_answer", "locked", "frozen", "moved", "blocked", "size")
+NEEDS_ATTENTION = ("no_answer", "locked", "frozen", "moved", "blocked", "size")
 """States that do not pass by themselves as darkness, fog and rain do."""
 
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _MOST_TIMES = 48
 
 
-def checked_times(text: str) -> list[str]:
+def parse_capture_times(text: str) -> list[str]:
     """Local times of captures, in their order.
 
     Args:
@@ -66,7 +66,7 @@ def add_camera(
         name: for people, one for each camera.
         area_code: of the ground that it looks at; decides who may see it. It was checked.
         stream: where its images come from.
-        times: as of :func:`checked_times`.
+        times: as of :func:`parse_capture_times`.
         key: encrypts what reaches it.
         who: adds it.
         now: this moment.
@@ -138,7 +138,7 @@ def remove_camera(session: Session, camera: CameraRow) -> list[str]:
     keys = set(session.scalars(captures)) | set(session.scalars(frames))
     session.delete(camera)
     session.flush()
-    return sorted(keys - needed_keys(session, keys))
+    return sorted(keys - referenced_keys(session, keys))
 
 
 def _checked_name(name: str) -> str:
@@ -157,7 +157,7 @@ def _reached_by(stream: Stream, key: CameraKey, now: dt.datetime) -> dict[str, A
     return {
         "kind": stream.kind,
         "host": stream.host[:300],
-        "secret": key.sealed(stream),
+        "secret": key.encrypt(stream),
         "state": "new",
         "state_since": now,
         "error": "",
@@ -165,14 +165,14 @@ def _reached_by(stream: Stream, key: CameraKey, now: dt.datetime) -> dict[str, A
     }
 
 
-def stream_of(camera: CameraRow, key: CameraKey) -> Stream:
+def camera_stream(camera: CameraRow, key: CameraKey) -> Stream:
     """Where its images come from.
 
     Raises:
         CameraError: it was encrypted with another key.
     """
     kind: StreamKind = camera.kind  # type: ignore[assignment]  # was checked when it was added
-    return key.opened(kind, camera.secret)
+    return key.decrypt(kind, camera.secret)
 
 
 def camera_by_name(session: Session, name: str) -> CameraRow | None:
@@ -180,12 +180,12 @@ def camera_by_name(session: Session, name: str) -> CameraRow | None:
     return session.scalar(select(CameraRow).where(CameraRow.name == name))
 
 
-def camera_seen(session: Session, viewer: Viewer, camera_id: int) -> CameraRow | None:
+def visible_camera(session: Session, viewer: Viewer, camera_id: int) -> CameraRow | None:
     """The camera of that id, if it is the viewer's."""
     return session.scalar(select(CameraRow).where(CameraRow.id == camera_id, visible_to(CameraRow.area_code, viewer)))
 
 
-def cameras_seen(session: Session, viewer: Viewer) -> list[CameraRow]:
+def visible_cameras(session: Session, viewer: Viewer) -> list[CameraRow]:
     """The viewer's cameras, by name."""
     return list(session.scalars(select(CameraRow).where(visible_to(CameraRow.area_code, viewer)).order_by(CameraRow.name)))
 
@@ -195,7 +195,7 @@ def all_cameras(session: Session) -> list[CameraRow]:
     return list(session.scalars(select(CameraRow).order_by(CameraRow.name)))
 
 
-def note_state(camera: CameraRow, state: str, error: str, now: dt.datetime) -> None:
+def set_camera_state(camera: CameraRow, state: str, error: str, now: dt.datetime) -> None:
     """Write down how a camera is doing; since when, only where that changes.
 
     Args:

@@ -16,7 +16,7 @@ AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
-class OldCaptures:
+class ExpiredCaptures:
     """What may go.
 
     Attributes:
@@ -28,7 +28,7 @@ class OldCaptures:
     keys: list[str]
 
 
-def old_captures(session: Session, before: dt.datetime) -> OldCaptures:
+def expired_captures(session: Session, before: dt.datetime) -> ExpiredCaptures:
     """Captures from before a moment, the oldest first, at most :data:`AT_ONCE`.
 
     Left out are those that are evidence of an alert, and the last one of each camera; the frames that views are measured
@@ -42,7 +42,7 @@ def old_captures(session: Session, before: dt.datetime) -> OldCaptures:
         .limit(AT_ONCE)
     ).all()
     ids, keys = [row.id for row in rows], {row.object_key for row in rows}
-    return OldCaptures(ids, sorted(keys - needed_keys(session, keys, ids)))
+    return ExpiredCaptures(ids, sorted(keys - referenced_keys(session, keys, ids)))
 
 
 def remove_captures(session: Session, ids: Collection[int]) -> None:
@@ -50,7 +50,7 @@ def remove_captures(session: Session, ids: Collection[int]) -> None:
     session.execute(delete(CaptureRow).where(CaptureRow.id.in_(ids), CaptureRow.scene_id.is_(None)))
 
 
-def needed_keys(session: Session, keys: Collection[str], besides: Collection[int] = ()) -> set[str]:
+def referenced_keys(session: Session, keys: Collection[str], besides: Collection[int] = ()) -> set[str]:
     """Those of the frames that a view or a capture still has; captures ``besides`` do not count."""
     views = select(PresetRow.reference_key).where(PresetRow.reference_key.in_(keys))
     captures = select(CaptureRow.id, CaptureRow.object_key).where(CaptureRow.object_key.in_(keys))

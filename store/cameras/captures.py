@@ -57,7 +57,7 @@ def add_capture(
     )
 
 
-def captures_of(session: Session, camera_id: int, limit: int, before: dt.datetime | None = None) -> list[CaptureRow]:
+def list_captures(session: Session, camera_id: int, limit: int, before: dt.datetime | None = None) -> list[CaptureRow]:
     """The last captures of a camera, the newest first; ``before``: only earlier ones."""
     query = select(CaptureRow).where(CaptureRow.camera_id == camera_id)
     if before is not None:
@@ -65,12 +65,12 @@ def captures_of(session: Session, camera_id: int, limit: int, before: dt.datetim
     return list(session.scalars(query.order_by(CaptureRow.taken_at.desc()).limit(limit)))
 
 
-def capture_of(session: Session, camera_id: int, capture_id: int) -> CaptureRow | None:
+def get_capture(session: Session, camera_id: int, capture_id: int) -> CaptureRow | None:
     """A capture of that camera."""
     return session.scalar(select(CaptureRow).where(CaptureRow.id == capture_id, CaptureRow.camera_id == camera_id))
 
 
-def last_captures(session: Session, cameras: Collection[int]) -> dict[int, CaptureRow]:
+def latest_captures(session: Session, cameras: Collection[int]) -> dict[int, CaptureRow]:
     """The last capture of each camera that has one, by the camera's id."""
     latest = (
         select(CaptureRow.camera_id, func.max(CaptureRow.taken_at).label("taken_at"))
@@ -86,7 +86,7 @@ def last_captures(session: Session, cameras: Collection[int]) -> dict[int, Captu
     return {row.camera_id: row for row in rows}
 
 
-def usable_since(session: Session, preset_id: int, since: dt.datetime, until: dt.datetime) -> list[CaptureRow]:
+def usable_captures(session: Session, preset_id: int, since: dt.datetime, until: dt.datetime) -> list[CaptureRow]:
     """The usable captures of a view from ``since`` to ``until``, the newest first."""
     query = select(CaptureRow).where(
         CaptureRow.preset_id == preset_id,
@@ -97,18 +97,18 @@ def usable_since(session: Session, preset_id: int, since: dt.datetime, until: dt
     return list(session.scalars(query.order_by(CaptureRow.taken_at.desc())))
 
 
-def light_of(row: CaptureRow) -> Light:
+def light_from_json(row: CaptureRow) -> Light:
     """The light of a usable capture."""
     return Light(**{**row.light, "direction": tuple(row.light["direction"])})
 
 
 def capture_data(row: CaptureRow, frame: Frame, zone: dt.tzinfo) -> Capture:
     """A capture as plain data, in local time."""
-    light = light_of(row) if row.light else None
+    light = light_from_json(row) if row.light else None
     taken_at = row.taken_at.astimezone(zone)
-    return Capture(frame, taken_at, quality_of(row.quality), light, row.frames, row.sha256)
+    return Capture(frame, taken_at, quality_from_json(row.quality), light, row.frames, row.sha256)
 
 
-def quality_of(kept: Mapping[str, Any]) -> Quality:
+def quality_from_json(kept: Mapping[str, Any]) -> Quality:
     """What the gate found."""
     return Quality(**{**kept, "faults": tuple(Fault(**fault) for fault in kept["faults"])})

@@ -22,7 +22,7 @@ _GROWN = 1.5  # times the area from which a place is news again
 
 
 @dataclass(frozen=True)
-class Reported:
+class ReportedChange:
     """A change of a view that was reported, as far as it is needed to know it again."""
 
     kind: str
@@ -31,17 +31,17 @@ class Reported:
     first_seen: dt.datetime
 
 
-def reported_of(session: Session, preset_id: int) -> list[Reported]:
+def reported_changes(session: Session, preset_id: int) -> list[ReportedChange]:
     """All changes of a view that were reported."""
     rows = session.execute(
         select(CameraChange.kind, CameraChange.in_frame, CameraChange.area_m2, CameraChange.first_seen).where(
             CameraChange.preset_id == preset_id
         )
     )
-    return [Reported(kind, shapely.from_wkt(wkt), area, first) for kind, wkt, area, first in rows]
+    return [ReportedChange(kind, shapely.from_wkt(wkt), area, first) for kind, wkt, area, first in rows]
 
 
-def is_news(change: GroundChange, reported: list[Reported]) -> bool:
+def is_new_change(change: GroundChange, reported: list[ReportedChange]) -> bool:
     """Whether a change has not been reported yet: another place, kind or time, or grown since."""
     for known in reported:
         common = change.in_frame.intersection(known.in_frame).area
@@ -104,7 +104,7 @@ def add_camera_scan(
     return None if made is None else session.get_one(Scan, made)
 
 
-def note_reported(session: Session, preset_id: int, scan_id: int, change: GroundChange, now: dt.datetime) -> None:
+def record_reported_change(session: Session, preset_id: int, scan_id: int, change: GroundChange, now: dt.datetime) -> None:
     """Remember that a change was reported."""
     session.add(
         CameraChange(

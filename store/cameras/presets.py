@@ -12,25 +12,25 @@ from sqlalchemy.orm import Session
 from errors import SettingsError
 from imagery.cameras.calibration import calibrate
 from imagery.cameras.camera import Calibration, ControlPoint, Pixel, Preset
-from store.scenes.scenes import known_area
+from store.scenes.scenes import find_area
 from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
 
 DEFAULT_RANGE_M = 800.0
-LONGEST_RANGE_M = 10_000.0
-MOST_POINTS = 100
+MAX_RANGE_M = 10_000.0
+MAX_CONTROL_POINTS = 100
 
 
-def presets_of(session: Session, camera_id: int) -> list[PresetRow]:
+def list_presets(session: Session, camera_id: int) -> list[PresetRow]:
     """The views of a camera, in the order in which they were made."""
     return list(session.scalars(select(PresetRow).where(PresetRow.camera_id == camera_id).order_by(PresetRow.id)))
 
 
-def preset_of(session: Session, camera_id: int, preset_id: int) -> PresetRow | None:
+def get_preset(session: Session, camera_id: int, preset_id: int) -> PresetRow | None:
     """A view of that camera."""
     return session.scalar(select(PresetRow).where(PresetRow.id == preset_id, PresetRow.camera_id == camera_id))
 
 
-def make_preset(session: Session, capture: CaptureRow, name: str, size: tuple[int, int]) -> PresetRow:
+def create_preset(session: Session, capture: CaptureRow, name: str, size: tuple[int, int]) -> PresetRow:
     """Let a capture be the frame of a new view.
 
     Args:
@@ -44,7 +44,7 @@ def make_preset(session: Session, capture: CaptureRow, name: str, size: tuple[in
     """
     if not (0 < len(name) <= 100) or name != name.strip() or not name.isprintable():
         raise SettingsError("A view's name has 1 to 100 letters, without spaces around.", "camera.view_name")
-    if any(preset.name == name for preset in presets_of(session, capture.camera_id)):
+    if any(preset.name == name for preset in list_presets(session, capture.camera_id)):
         raise SettingsError(f"The camera has a view {name!r} already.", "camera.view_taken", name=name)
     preset = PresetRow(
         camera_id=capture.camera_id,
@@ -75,7 +75,7 @@ def preset_data(row: PresetRow) -> Preset:
     )
 
 
-def calibration_of(row: PresetRow, area: BaseGeometry | None) -> Calibration:
+def calibrate_preset(row: PresetRow, area: BaseGeometry | None) -> Calibration:
     """The plane of the ground by the view's control points.
 
     Raises:
@@ -84,9 +84,9 @@ def calibration_of(row: PresetRow, area: BaseGeometry | None) -> Calibration:
     return calibrate(preset_data(row).control_points, (row.width, row.height), area)
 
 
-def watched_area(session: Session, camera: CameraRow) -> BaseGeometry | None:
+def camera_area(session: Session, camera: CameraRow) -> BaseGeometry | None:
     """The area that the camera belongs to; longitude, latitude. None: it was not loaded."""
-    area = known_area(session, camera.area_code)
+    area = find_area(session, camera.area_code)
     return area.outline if area is not None else None
 
 
@@ -107,7 +107,7 @@ def set_calibration(
         points: four or more.
         region: corners of what is ground; empty: all below the horizon.
         range_m: to which it is believed.
-        area: as of :func:`watched_area`.
+        area: as of :func:`camera_area`.
         who: calibrates.
         now: this moment.
 
@@ -115,16 +115,16 @@ def set_calibration(
         ControlPointError: the points cannot be used.
         SettingsError: the region or the range cannot.
     """
-    if len(points) > MOST_POINTS:
+    if len(points) > MAX_CONTROL_POINTS:
         raise SettingsError(
-            f"There are {len(points)} control points; {MOST_POINTS} are enough.",
+            f"There are {len(points)} control points; {MAX_CONTROL_POINTS} are enough.",
             "camera.points",
             count=len(points),
-            most=MOST_POINTS,
+            most=MAX_CONTROL_POINTS,
         )
-    if not 10 <= range_m <= LONGEST_RANGE_M:
+    if not 10 <= range_m <= MAX_RANGE_M:
         raise SettingsError(
-            f"The range is {range_m:g} m; expected 10 to {LONGEST_RANGE_M:g} m.", "camera.range", most=LONGEST_RANGE_M
+            f"The range is {range_m:g} m; expected 10 to {MAX_RANGE_M:g} m.", "camera.range", most=MAX_RANGE_M
         )
     if 0 < len(region) < 3:
         raise SettingsError("The region of ground has fewer than three corners. Add some, or none.", "camera.region")

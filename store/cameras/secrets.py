@@ -15,7 +15,7 @@ from configs.service import ServiceSettings
 from errors import CameraError, SettingsError
 from imagery.cameras.camera import Credentials, Stream, StreamKind
 
-NAME = "camera_key"
+KEY_FILE = "camera_key"
 
 
 class CameraKey:
@@ -33,16 +33,16 @@ class CameraKey:
             raise SettingsError(
                 "The key of the cameras is none: expected 32 bytes in URL-safe base64, as `python -c "
                 "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'` makes one. Correct "
-                f"TUBAN_CAMERAS__KEY, or the file {NAME} in home."
+                f"TUBAN_CAMERAS__KEY, or the file {KEY_FILE} in home."
             ) from None
 
-    def sealed(self, stream: Stream) -> str:
+    def encrypt(self, stream: Stream) -> str:
         """What is kept of a stream."""
         who = stream.credentials
         kept = {"address": stream.address, "credentials": [who.username, who.password] if who else None}
         return self._fernet.encrypt(json.dumps(kept).encode()).decode()
 
-    def opened(self, kind: StreamKind, sealed: str) -> Stream:
+    def decrypt(self, kind: StreamKind, sealed: str) -> Stream:
         """The stream again.
 
         Raises:
@@ -70,5 +70,5 @@ def camera_key(settings: ServiceSettings) -> CameraKey:
     return CameraKey(
         given.encode()
         if given
-        else load_or_make_secret(settings.home.resolve() / NAME, Fernet.generate_key, "key of the cameras")
+        else load_or_make_secret(settings.home.resolve() / KEY_FILE, Fernet.generate_key, "key of the cameras")
     )

@@ -16,7 +16,7 @@ from store.schema.tables import AlertRow, Observation, Scan
 
 
 @dataclass(frozen=True)
-class SeenFrame:
+class SightingFrame:
     """One of the two captures: its id, and when it was taken."""
 
     capture_id: int
@@ -24,7 +24,7 @@ class SeenFrame:
 
 
 @dataclass(frozen=True)
-class CameraSight:
+class CameraSighting:
     """The last time that a view of a camera showed an alert.
 
     Attributes:
@@ -37,12 +37,12 @@ class CameraSight:
     camera: str
     view: str
     size: tuple[int, int]
-    before: SeenFrame
-    after: SeenFrame
+    before: SightingFrame
+    after: SightingFrame
     outlines: Sequence[Polygon]
 
 
-def camera_sights(session: Session, alert: AlertRow) -> list[CameraSight]:
+def camera_sightings(session: Session, alert: AlertRow) -> list[CameraSighting]:
     """The last sight of each view that showed the alert, in the order in which they were first reported."""
     rows = session.execute(
         select(Observation, Scan, CameraChange, PresetRow, CameraRow.name)
@@ -65,7 +65,7 @@ def camera_sights(session: Session, alert: AlertRow) -> list[CameraSight]:
     for scan, view, camera, outlines in found.values():
         frames = [_frame(session, view.id, scene_id) for scene_id in (scan.before_id, scan.after_id)]
         if frames[0] is not None and frames[1] is not None:
-            sights.append(CameraSight(camera, view.name, (view.width, view.height), frames[0], frames[1], outlines))
+            sights.append(CameraSighting(camera, view.name, (view.width, view.height), frames[0], frames[1], outlines))
     return sights
 
 
@@ -80,7 +80,7 @@ def alert_capture(session: Session, alert: AlertRow, capture_id: int) -> Capture
     )
 
 
-def _frame(session: Session, preset_id: int, scene_id: int) -> SeenFrame | None:
+def _frame(session: Session, preset_id: int, scene_id: int) -> SightingFrame | None:
     query = select(CaptureRow).where(CaptureRow.preset_id == preset_id, CaptureRow.scene_id == scene_id)
     row = session.scalar(query.order_by(CaptureRow.id).limit(1))
-    return None if row is None else SeenFrame(row.id, row.taken_at)
+    return None if row is None else SightingFrame(row.id, row.taken_at)

@@ -15,7 +15,7 @@ Part = Literal["worker", "schedule", "web", "jobs"]
 """``jobs``: a child of a worker, seen whenever it takes a job and while it works on one."""
 
 
-def say_alive(session: Session, name: str, part: Part, now: dt.datetime) -> None:
+def record_heartbeat(session: Session, name: str, part: Part, now: dt.datetime) -> None:
     """Note that a process lives.
 
     Args:
@@ -29,7 +29,7 @@ def say_alive(session: Session, name: str, part: Part, now: dt.datetime) -> None
     session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}))
 
 
-def processes(session: Session, seen_since: dt.datetime, part: Part | None = None) -> list[Process]:
+def list_processes(session: Session, seen_since: dt.datetime, part: Part | None = None) -> list[Process]:
     """Return the processes seen since then, by name; None: of all parts."""
     wanted = select(Process).where(Process.seen_at >= seen_since).order_by(Process.name)
     if part is not None:
@@ -47,11 +47,11 @@ def last_active(session: Session, owner: str) -> dt.datetime | None:
     return moment
 
 
-def forget(session: Session, owner: str) -> None:
+def remove_process(session: Session, owner: str) -> None:
     """Remove the rows of a process ``host:process`` that has ended, and of its children."""
     session.execute(delete(Process).where(Process.name.startswith(f"{owner}:", autoescape=True)))
 
 
-def forget_silent(session: Session, before: dt.datetime) -> None:
+def remove_stale_processes(session: Session, before: dt.datetime) -> None:
     """Remove the rows of processes that were last seen before then."""
     session.execute(delete(Process).where(Process.seen_at < before))

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from store.scans.failed_scans import stop_scans, take_up
+from store.scans.failed_scans import fail_scans, resume_scan
 from store.schema.insert import insert_new
 from store.schema.tables import Job
 
@@ -23,7 +23,7 @@ class LeaseLost(Exception):  # noqa: N818  (what happened, not a malfunction: an
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedJob:
     """A job that this process holds the lease of.
 
     Attributes:
@@ -48,7 +48,7 @@ class Claimed:
 
 
 @dataclass(frozen=True)
-class QueueFigures:
+class QueueStatistics:
     """How a queue stands.
 
     Attributes:
@@ -113,11 +113,11 @@ def add_job(
     if added is None:
         return None
     if not later:
-        to_publish(session).append((added, queue))
+        jobs_to_publish(session).append((added, queue))
     return added
 
 
-def to_publish(session: Session) -> list[tuple[int, str]]:
+def jobs_to_publish(session: Session) -> list[tuple[int, str]]:
     """Return the list of (id, queue) of jobs added by this session that workers are to be told of."""
     jobs: list[tuple[int, str]] = session.info.setdefault("jobs_to_publish", [])
     return jobs
@@ -130,7 +130,7 @@ def claim(
     now: dt.datetime,
     lease_seconds: float,
     attempts: int | None = None,
-) -> Claimed | None:
+) -> ClaimedJob | None:
     """Take a job that waits and is due, or whose lease ended: of all who try at once, one gets it.
 
     Args:
@@ -165,16 +165,16 @@ def claim(
     ).one_or_none()
     if taken is None:
         return None
-    return Claimed(job_id, taken.kind, taken.queue, taken.payload, taken.attempts, owner, token, taken.unique_key)
+    return ClaimedJob(job_id, taken.kind, taken.queue, taken.payload, taken.attempts, owner, token, taken.unique_key)
 
 
-def renew(session: Session, claimed: Claimed, now: dt.datetime, lease_seconds: float, progress: float) -> bool:
+def renew(session: Session, claimed: ClaimedJob, now: dt.datetime, lease_seconds: float, progress: float) -> bool:
     """Lengthen the lease and note the progress, 0…1. False: the lease is lost."""
     until = now + dt.timedelta(seconds=lease_seconds)
     return _change(session, claimed, lease_until=until, progress=min(max(progress, 0.0), 1.0))
 
 
-def finish(session: Session, claimed: Claimed, now: dt.datetime) -> None:
+def finish(session: Session, claimed: ClaimedJob, now: dt.datetime) -> None:
     """Note that the job is done. Called in the transaction that writes its result, before the result.
 
     Raises:
@@ -187,7 +187,7 @@ def finish(session: Session, claimed: Claimed, now: dt.datetime) -> None:
 
 def fail(
     session: Session,
-    claimed: Claimed,
+    claimed: ClaimedJob,
     error: str,
     now: dt.datetime,
     attempts: int,
@@ -213,7 +213,7 @@ def fail(
     """
     if final or claimed.attempt >= attempts:
         _change_or_lose(session, claimed, state="dead", finished_at=now, error=error, lease_until=None, lease_token="")
-        stop_scans(session, [session.get_one(Job, claimed.job_id, populate_existing=True)], now)
+        fail_scans(session, [session.get_one(Job, claimed.job_id, populate_existing=True)], now)
         return "dead"
     pause = retry_seconds[min(claimed.attempt, len(retry_seconds)) - 1] if retry_seconds else 0.0
     _change_or_lose(
@@ -229,7 +229,7 @@ def fail(
     return "waiting"
 
 
-def give_back(session: Session, claimed: Claimed, now: dt.datetime) -> None:
+def release_job(session: Session, claimed: ClaimedJob, now: dt.datetime) -> None:
     """Put a job back that this process has no time for. The attempt is not counted; publishing is asked for.
 
     Raises:
@@ -245,7 +245,7 @@ def give_back(session: Session, claimed: Claimed, now: dt.datetime) -> None:
         lease_until=None,
         lease_token="",
     )
-    to_publish(session).append((claimed.job_id, claimed.queue))
+    jobs_to_publish(session).append((claimed.job_id, claimed.queue))
 
 
 def revive(session: Session, job_id: int, now: dt.datetime) -> bool:
@@ -259,12 +259,12 @@ def revive(session: Session, job_id: int, now: dt.datetime) -> bool:
     )
     if revived is None:
         return False
-    to_publish(session).append((job_id, revived.queue))
-    take_up(session, revived, now)
+    jobs_to_publish(session).append((job_id, revived.queue))
+    resume_scan(session, revived, now)
     return True
 
 
-def queue_figures(session: Session, now: dt.datetime) -> list[QueueFigures]:
+def queue_statistics(session: Session, now: dt.datetime) -> list[QueueStatistics]:
     """Return how each queue stands, in the order of :data:`QUEUES`."""
 
     def count(state: str) -> ColumnElement[int]:
@@ -281,7 +281,7 @@ def queue_figures(session: Session, now: dt.datetime) -> list[QueueFigures]:
     for queue in QUEUES:
         waiting, running, dead, since = counted.get(queue, (0, 0, 0, None))
         age = max((now - since).total_seconds(), 0.0) if since else 0.0
-        listed.append(QueueFigures(queue, waiting, running, dead, age))
+        listed.append(QueueStatistics(queue, waiting, running, dead, age))
     return listed
 
 
@@ -296,7 +296,7 @@ def list_jobs(
     return list(session.scalars(wanted))
 
 
-def _change(session: Session, claimed: Claimed, **values: Any) -> bool:
+def _change(session: Session, claimed: ClaimedJob, **values: Any) -> bool:
     """Write to the row as long as the lease is ours; this is the fence."""
     held = session.execute(
         update(Job)
@@ -308,6 +308,6 @@ def _change(session: Session, claimed: Claimed, **values: Any) -> bool:
     return held.one_or_none() is not None
 
 
-def _change_or_lose(session: Session, claimed: Claimed, **values: Any) -> None:
+def _change_or_lose(session: Session, claimed: ClaimedJob, **values: Any) -> None:
     if not _change(session, claimed, **values):
         raise LeaseLost(f"job {claimed.job_id}: the lease of attempt {claimed.attempt} is gone")

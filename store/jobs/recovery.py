@@ -8,13 +8,13 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import ColumnElement, and_, exists, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from store.scans.failed_scans import stop_scans
+from store.scans.failed_scans import fail_scans
 from store.schema.tables import Job
 
-DIED = "the process that worked on it died"
+PROCESS_DIED = "the process that worked on it died"
 
 
-def due(
+def due_jobs(
     session: Session,
     now: dt.datetime,
     republish_seconds: float,
@@ -52,7 +52,7 @@ def due(
             job.error = _why_died(job, minutes or {}, lease_seconds)
             job.lease_until = None
         session.flush()
-        stop_scans(session, worn, now)
+        fail_scans(session, worn, now)
     never: ColumnElement[bool] = Job.published_at.is_(None)
     silent = Job.published_at <= now - dt.timedelta(seconds=republish_seconds)
     if busy:
@@ -78,7 +78,7 @@ def mark_published(session: Session, ids: Collection[int], now: dt.datetime | No
     )
 
 
-def unpublished(session: Session, now: dt.datetime) -> bool:
+def has_unpublished_jobs(session: Session, now: dt.datetime) -> bool:
     """Whether a job may begin that no message tells of: a pause is over, the broker was away, a lease was ended."""
     waiting = and_(Job.state == "waiting", Job.run_after <= now)
     lapsed = and_(Job.state == "running", Job.lease_until < now)
@@ -86,7 +86,7 @@ def unpublished(session: Session, now: dt.datetime) -> bool:
     return bool(found)
 
 
-def end_leases(session: Session, owner: str, now: dt.datetime) -> int:
+def expire_leases(session: Session, owner: str, now: dt.datetime) -> int:
     """End the leases of a worker that is known to be dead, so that its jobs need not wait for them to end.
 
     Args:
@@ -114,4 +114,4 @@ def _why_died(job: Job, minutes: Mapping[str, float], lease_seconds: float) -> s
         heard = job.lease_until - dt.timedelta(seconds=lease_seconds)
         if heard - job.started_at >= dt.timedelta(minutes=limit):
             return f"it took longer than {limit:g} minutes"
-    return f"{DIED}; before that: {job.error}" if job.error else DIED
+    return f"{PROCESS_DIED}; before that: {job.error}" if job.error else PROCESS_DIED

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from store.objects.object_store import ObjectsUnavailable
+from store.objects.object_store import ObjectStoreUnavailable
 
 
-class Cache:
+class ObjectCache:
     """A folder of copies, shared by all processes of this machine.
 
     Who reads a copy holds a shared lock on it, so that making room never takes it away. One process fetches at a time:
@@ -35,7 +35,7 @@ class Cache:
             fetch: writes it into the file it is given.
 
         Raises:
-            ObjectsUnavailable: there is no room, or the folder cannot be written.
+            ObjectStoreUnavailable: there is no room, or the folder cannot be written.
         """
         path = self.folder / name
         try:
@@ -44,7 +44,7 @@ class Cache:
                 self._fetch(path, size, fetch)
                 held = self._hold(path)
         except OSError as error:
-            raise ObjectsUnavailable(
+            raise ObjectStoreUnavailable(
                 f"No copy of {size} bytes can be kept in {self.folder} ({error.strerror}); free room there."
             ) from error
         with held:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from configs.service import ServiceSettings
 from errors import SettingsError
-from store.objects.folder import FolderObjects
-from store.objects.object_store import KEY, Objects
+from store.objects.folder import FolderObjectStore
+from store.objects.object_store import KEY, ObjectStore
 
 
-def open_objects(settings: ServiceSettings) -> Objects:
+def open_object_store(settings: ServiceSettings) -> ObjectStore:
     """Return the object store that ``settings.objects`` names; nothing is written or connected yet.
 
     Raises:
@@ -18,13 +18,13 @@ def open_objects(settings: ServiceSettings) -> Objects:
     """
     address = settings.objects_url
     if address.startswith("s3://"):
-        from store.objects.s3 import S3Objects  # boto3 takes half a second to import
+        from store.objects.s3 import S3ObjectStore  # boto3 takes half a second to import
 
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         prefix = prefix.strip("/")
         if not bucket or (prefix and not KEY.fullmatch(prefix)):
             raise SettingsError(f"TUBAN_OBJECTS is {address!r}; expected s3://bucket or s3://bucket/prefix.")
-        return S3Objects(bucket, prefix, endpoint=settings.s3_endpoint, cache=settings.home.resolve() / "cache")
+        return S3ObjectStore(bucket, prefix, endpoint=settings.s3_endpoint, cache=settings.home.resolve() / "cache")
     if "://" in address:
         raise SettingsError(f"TUBAN_OBJECTS is {address!r}; expected a folder or s3://bucket/prefix.")
-    return FolderObjects(Path(address).resolve())
+    return FolderObjectStore(Path(address).resolve())

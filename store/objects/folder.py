@@ -11,14 +11,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from errors import SettingsError
-from store.objects.object_store import ObjectMissing, ObjectsUnavailable, check_key
+from store.objects.object_store import ObjectNotFound, ObjectStoreUnavailable, check_key
 
-LEFT_OVER_SECONDS = 86_400
+STALE_PART_SECONDS = 86_400
 """A half-written file that is older than this belongs to a process that died: no object takes a day to write."""
 
 
-class FolderObjects:
-    """See :class:`store.objects.object_store.Objects`.
+class FolderObjectStore:
+    """See :class:`store.objects.object_store.ObjectStore`.
 
     An object is written under a hidden name beside its place, forced to the disk and renamed: after a power cut it is
     there whole or not at all.
@@ -34,10 +34,10 @@ class FolderObjects:
         if isinstance(data, Path):
             data.open("rb").close()  # a file that cannot be read is the caller's fault, not this folder's
         try:
-            make_folder(place.parent)
-            write_whole(place, data)
+            create_folder(place.parent)
+            write_atomically(place, data)
         except OSError as error:
-            raise ObjectsUnavailable(
+            raise ObjectStoreUnavailable(
                 f"The object {key} cannot be written into {self.folder} ({error.strerror}); "
                 "free room there or give the right to write."
             ) from error
@@ -52,7 +52,7 @@ class FolderObjects:
         """Give the object's own file."""
         path = self._path(key)
         if not path.is_file():
-            raise ObjectMissing(f"No object {key} in {self.folder}.")
+            raise ObjectNotFound(f"No object {key} in {self.folder}.")
         yield path
 
     def exists(self, key: str) -> bool:
@@ -70,7 +70,7 @@ class FolderObjects:
             with suppress(FileNotFoundError, NotADirectoryError):
                 self._path(key).unlink()
         except OSError as error:
-            raise ObjectsUnavailable(
+            raise ObjectStoreUnavailable(
                 f"The object {key} cannot be removed from {self.folder} ({error.strerror})."
             ) from error
 
@@ -97,11 +97,11 @@ class FolderObjects:
         """Write something and remove it; remove what processes that died left half written."""
         probe = self.folder / f".{secrets.token_hex(8)}.part"
         try:
-            make_folder(self.folder)
+            create_folder(self.folder)
             with probe.open("xb") as file:
                 file.write(b"tuban")
             probe.unlink()
-            oldest = time.time() - LEFT_OVER_SECONDS
+            oldest = time.time() - STALE_PART_SECONDS
             for part in self.folder.rglob(".*.part"):
                 if part.stat().st_mtime < oldest:
                     part.unlink(missing_ok=True)
@@ -124,12 +124,12 @@ class FolderObjects:
                 raise FileNotFoundError
             yield path
         except FileNotFoundError as error:
-            raise ObjectMissing(f"No object {key} in {self.folder}.") from error
+            raise ObjectNotFound(f"No object {key} in {self.folder}.") from error
         except OSError as error:
-            raise ObjectsUnavailable(f"The object {key} in {self.folder} cannot be read ({error.strerror}).") from error
+            raise ObjectStoreUnavailable(f"The object {key} in {self.folder} cannot be read ({error.strerror}).") from error
 
 
-def write_whole(place: Path, data: bytes | Path) -> None:
+def write_atomically(place: Path, data: bytes | Path) -> None:
     """Write a file so that it is there whole or not at all, also after a power cut.
 
     Args:
@@ -145,23 +145,23 @@ def write_whole(place: Path, data: bytes | Path) -> None:
             shutil.copyfile(data, half)
         else:
             half.write_bytes(data)
-        sync(half)
+        fsync_path(half)
         half.replace(place)
     except BaseException:  # a time limit may end it anywhere
         half.unlink(missing_ok=True)
         raise
-    sync(place.parent)
+    fsync_path(place.parent)
 
 
-def make_folder(folder: Path) -> None:
+def create_folder(folder: Path) -> None:
     """Make a folder and those above it, each forced to the disk."""
     if not folder.is_dir():
-        make_folder(folder.parent)
+        create_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        sync(folder.parent)
+        fsync_path(folder.parent)
 
 
-def sync(path: Path) -> None:
+def fsync_path(path: Path) -> None:
     """Force a file's content, or a folder's names, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:

@@ -16,23 +16,23 @@ from errors import OutputError, TubanError
 
 _PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"  # never begins with a dot: no "..", and hidden names are ours
 KEY = re.compile(rf"{_PART}(?:/{_PART})*")
-LONGEST_KEY = 400
+MAX_KEY_LENGTH = 400
 
 
-class ObjectMissing(TubanError):  # noqa: N818  (says what is; a caller acts on it)
+class ObjectNotFound(TubanError):  # noqa: N818  (says what is; a caller acts on it)
     """No object has this key."""
 
 
-class ObjectsUnavailable(OutputError):  # noqa: N818  (as above)
+class ObjectStoreUnavailable(OutputError):  # noqa: N818  (as above)
     """The objects cannot be read or written now: disk full or read-only, store not reachable. It may work later."""
 
 
-class BadKey(TubanError):  # noqa: N818  (as above)
+class InvalidObjectKey(TubanError):  # noqa: N818  (as above)
     """This is no key: it could point outside the folder."""
 
 
-class Objects(Protocol):
-    """Where object files are kept. Keys are like ``scenes/ab/abcdef.tif``; every method refuses others by BadKey."""
+class ObjectStore(Protocol):
+    """Where object files are kept. Keys are like ``scenes/ab/abcdef.tif``; every method refuses others by InvalidObjectKey."""
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Write an object, whole or not at all; one that was there is replaced.
@@ -42,23 +42,23 @@ class Objects(Protocol):
             data: what is in it, or the file to copy.
 
         Raises:
-            ObjectsUnavailable: no room, no right, not reachable. Nothing half written is left.
+            ObjectStoreUnavailable: no room, no right, not reachable. Nothing half written is left.
         """
 
     def read(self, key: str) -> bytes:
         """Return what is in an object.
 
         Raises:
-            ObjectMissing: there is none.
-            ObjectsUnavailable: the store does not answer.
+            ObjectNotFound: there is none.
+            ObjectStoreUnavailable: the store does not answer.
         """
 
     def local(self, key: str) -> AbstractContextManager[Path]:
         """A file with the object's content, to be read only; stays while the context is open.
 
         Raises:
-            ObjectMissing: there is none.
-            ObjectsUnavailable: the store does not answer, or there is no room for a copy.
+            ObjectNotFound: there is none.
+            ObjectStoreUnavailable: the store does not answer, or there is no room for a copy.
         """
 
     def exists(self, key: str) -> bool:
@@ -68,7 +68,7 @@ class Objects(Protocol):
         """Bytes.
 
         Raises:
-            ObjectMissing: there is none.
+            ObjectNotFound: there is none.
         """
 
     def delete(self, key: str) -> None:
@@ -89,9 +89,9 @@ def check_key(key: str) -> str:
     """Return ``key`` if it is one.
 
     Raises:
-        BadKey: it holds other than letters, digits, ``._-`` and ``/``, a part that is empty or begins with a dot, or is
+        InvalidObjectKey: it holds other than letters, digits, ``._-`` and ``/``, a part that is empty or begins with a dot, or is
             too long.
     """
-    if len(key) > LONGEST_KEY or not KEY.fullmatch(key):
-        raise BadKey(f"{key[:80]!r} is no key of an object; expected letters, digits, . _ - and / between names.")
+    if len(key) > MAX_KEY_LENGTH or not KEY.fullmatch(key):
+        raise InvalidObjectKey(f"{key[:80]!r} is no key of an object; expected letters, digits, . _ - and / between names.")
     return key

@@ -15,8 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from errors import SettingsError
-from store.objects.cache import Cache
-from store.objects.object_store import ObjectMissing, ObjectsUnavailable, check_key
+from store.objects.cache import ObjectCache
+from store.objects.object_store import ObjectNotFound, ObjectStoreUnavailable, check_key
 
 CACHE_BYTES = 50 * 2**30
 """Copies that are kept for the next reader: some dozens of scenes."""
@@ -24,8 +24,8 @@ CACHE_BYTES = 50 * 2**30
 _MISSING = ("404", "NoSuchKey", "NotFound")
 
 
-class S3Objects:
-    """See :class:`store.objects.object_store.Objects`. The store itself makes an object visible only when it is whole.
+class S3ObjectStore:
+    """See :class:`store.objects.object_store.ObjectStore`. The store itself makes an object visible only when it is whole.
 
     The keys to it come from the environment (``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``).
     """
@@ -43,7 +43,7 @@ class S3Objects:
         self.bucket = bucket
         self.prefix = f"{prefix}/" if prefix else ""
         self.endpoint = endpoint
-        self.cache = Cache(cache, cache_bytes)
+        self.cache = ObjectCache(cache, cache_bytes)
         session = boto3.session.Session()
         self._client: Any = session.client(
             "s3",
@@ -94,7 +94,7 @@ class S3Objects:
         """Whether the object is there."""
         try:
             self._head(key)
-        except ObjectMissing:
+        except ObjectNotFound:
             return False
         return True
 
@@ -121,7 +121,7 @@ class S3Objects:
         try:
             self.put(key, b"tuban")
             self.delete(key)
-        except (ObjectMissing, ObjectsUnavailable) as error:
+        except (ObjectNotFound, ObjectStoreUnavailable) as error:
             raise SettingsError(
                 f"TUBAN_OBJECTS cannot be used: {error} Check the bucket, TUBAN_S3_ENDPOINT, AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY."
@@ -144,8 +144,8 @@ class S3Objects:
         except ClientError as error:
             found = error.response.get("Error", {})
             if found.get("Code") in _MISSING:
-                raise ObjectMissing(f"No object {key} in {place}.") from error
+                raise ObjectNotFound(f"No object {key} in {place}.") from error
             reason = f"{found.get('Code', '?')}: {found.get('Message', 'no reason given')}"
-            raise ObjectsUnavailable(f"The object store {place} refused {key} ({reason}).") from error
+            raise ObjectStoreUnavailable(f"The object store {place} refused {key} ({reason}).") from error
         except (BotoCoreError, Boto3Error) as error:
-            raise ObjectsUnavailable(f"The object store {place} cannot be used for {key}: {error}") from error
+            raise ObjectStoreUnavailable(f"The object store {place} cannot be used for {key}: {error}") from error

@@ -1,6 +1,6 @@
 """A scan with a dead job has failed: nobody waits for it, and the ground that it was to compare is told as not seen.
 
-What it had come to is kept, so that :func:`take_up` goes on from there once a person revives the job.
+What it had come to is kept, so that :func:`resume_scan` goes on from there once a person revives the job.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from errors import Reason
-from store.scans.nights import UNFINISHED, settle_night
-from store.scans.scans import STOPPED, hold_scan, report_unseen
-from store.schema.tables import Job, Scan, Uncompared
+from store.scans.nights import UNFINISHED, update_night_state
+from store.scans.scans import FAILED_FROM, lock_scan, report_uncompared
+from store.schema.tables import Job, Scan, UncomparedGround
 
 
 def job_key(scan_id: int, step: str) -> str:
@@ -22,7 +22,7 @@ def job_key(scan_id: int, step: str) -> str:
     return f"scan:{scan_id}:{step}"
 
 
-def stop_scans(session: Session, dead: Iterable[Job], now: dt.datetime) -> None:
+def fail_scans(session: Session, dead: Iterable[Job], now: dt.datetime) -> None:
     """End the scans of jobs that became dead, each with the error of its job.
 
     Args:
@@ -32,31 +32,31 @@ def stop_scans(session: Session, dead: Iterable[Job], now: dt.datetime) -> None:
     """
     nights = set()
     for job in sorted(filter(_of_scan, dead), key=lambda job: int(job.payload["scan"])):
-        scan = hold_scan(session, int(job.payload["scan"]))
+        scan = lock_scan(session, int(job.payload["scan"]))
         if scan is None or scan.state not in UNFINISHED:
             continue
-        scan.result = {**scan.result, STOPPED: scan.state}
+        scan.result = {**scan.result, FAILED_FROM: scan.state}
         scan.state, scan.finished_at = "failed", now
-        report_unseen(session, scan, Reason(job.error, "job.dead", error=job.error))
+        report_uncompared(session, scan, Reason(job.error, "job.dead", error=job.error))
         if scan.night_id is not None:
             nights.add(scan.night_id)
     for night_id in sorted(nights):
-        settle_night(session, night_id, now)
+        update_night_state(session, night_id, now)
 
 
-def take_up(session: Session, job: Job, now: dt.datetime) -> None:
+def resume_scan(session: Session, job: Job, now: dt.datetime) -> None:
     """Let the scan of a job that is revived go on where it was, unless another one of its jobs is still dead."""
     if not _of_scan(job):
         return
-    scan = hold_scan(session, int(job.payload["scan"]))
-    if scan is None or STOPPED not in scan.result or _has_dead_job(session, scan, job):
+    scan = lock_scan(session, int(job.payload["scan"]))
+    if scan is None or FAILED_FROM not in scan.result or _has_dead_job(session, scan, job):
         return
     result = dict(scan.result)
-    scan.state, scan.reason, scan.why, scan.finished_at = result.pop(STOPPED), "", {}, None
+    scan.state, scan.reason, scan.why, scan.finished_at = result.pop(FAILED_FROM), "", {}, None
     scan.result = result
-    session.execute(delete(Uncompared).where(Uncompared.scan_id == scan.id))
+    session.execute(delete(UncomparedGround).where(UncomparedGround.scan_id == scan.id))
     if scan.night_id is not None:
-        settle_night(session, scan.night_id, now)
+        update_night_state(session, scan.night_id, now)
 
 
 def _of_scan(job: Job) -> bool:

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from errors import Reason
 from store.schema.camera_tables import CaptureRow
-from store.schema.counters import hold
+from store.schema.counters import lock_counter
 from store.schema.insert import insert_new
-from store.schema.outlines import bounds_of, near
-from store.schema.tables import Counter, Night, Scan, SceneRow, Uncompared
+from store.schema.outlines import bounds_intersect, bounds_of
+from store.schema.tables import Counter, Night, Scan, SceneRow, UncomparedGround
 
 UNFINISHED = ("waiting", "scanning", "merging")
 """States of scans that have not ended."""
@@ -27,14 +27,14 @@ _PLANS = "nights planned"
 _FROM_ABOVE = ~exists().where(CaptureRow.scene_id == SceneRow.id)  # captures of cameras are compared by themselves
 
 
-def plans_written(session: Session) -> int:
+def plan_version(session: Session) -> int:
     """How many plans were written so far: a plan that was made before the last one is out of date."""
     return session.scalar(select(Counter.value).where(Counter.name == _PLANS)) or 0
 
 
-def begin_plan(session: Session) -> int:
-    """Let no other plan be written until this transaction ends, and count this one; :func:`plans_written` before it."""
-    counter = hold(session, _PLANS)
+def advance_plan_version(session: Session) -> int:
+    """Let no other plan be written until this transaction ends, and count this one; :func:`plan_version` before it."""
+    counter = lock_counter(session, _PLANS)
     before = counter.value
     counter.value += 1
     session.flush()
@@ -46,22 +46,22 @@ def area_codes(session: Session) -> list[str]:
     return list(session.scalars(select(SceneRow.area_code).where(_FROM_ABOVE).distinct().order_by(SceneRow.area_code)))
 
 
-def scenes_in(session: Session, area_code: str) -> list[SceneRow]:
+def scenes_of_area(session: Session, area_code: str) -> list[SceneRow]:
     """Scenes that came in under one code."""
     return list(
         session.scalars(select(SceneRow).where(SceneRow.area_code == area_code, _FROM_ABOVE).order_by(SceneRow.id))
     )
 
 
-def scenes_over(session: Session, scenes: Iterable[SceneRow]) -> list[SceneRow]:
+def scenes_touching(session: Session, scenes: Iterable[SceneRow]) -> list[SceneRow]:
     """Scenes of any code whose bounds touch the bounds of all of ``scenes`` together."""
     around = shapely.total_bounds([scene.outline for scene in scenes])
     return list(
-        session.scalars(select(SceneRow).where(near(SceneRow, box(*around)), _FROM_ABOVE).order_by(SceneRow.id))
+        session.scalars(select(SceneRow).where(bounds_intersect(SceneRow, box(*around)), _FROM_ABOVE).order_by(SceneRow.id))
     )
 
 
-def scans_in(session: Session, area_code: str) -> dict[tuple[int, int], str]:
+def scan_states(session: Session, area_code: str) -> dict[tuple[int, int], str]:
     """State of each scan whose later scene came in under one code, by the ids (earlier, later)."""
     rows = session.execute(
         select(Scan.before_id, Scan.after_id, Scan.state)
@@ -71,12 +71,12 @@ def scans_in(session: Session, area_code: str) -> dict[tuple[int, int], str]:
     return {(before, after): state for before, after, state in rows}
 
 
-def told_in(session: Session, area_code: str) -> dict[int, BaseGeometry]:
+def reported_ground(session: Session, area_code: str) -> dict[int, BaseGeometry]:
     """Ground of scenes of one code that was reported as without an earlier image, by scene."""
     rows = session.execute(
-        select(Uncompared.scene_id, Uncompared.outline)
-        .join(SceneRow, SceneRow.id == Uncompared.scene_id)
-        .where(SceneRow.area_code == area_code, Uncompared.scan_id.is_(None))
+        select(UncomparedGround.scene_id, UncomparedGround.outline)
+        .join(SceneRow, SceneRow.id == UncomparedGround.scene_id)
+        .where(SceneRow.area_code == area_code, UncomparedGround.scan_id.is_(None))
     )
     told: dict[int, list[BaseGeometry]] = {}
     for scene_id, outline in rows:
@@ -96,7 +96,7 @@ def open_night(session: Session, day: dt.date, now: dt.datetime) -> Night:
     return night
 
 
-def add_uncompared(
+def add_uncompared_ground(
     session: Session,
     night_id: int,
     *,
@@ -108,7 +108,7 @@ def add_uncompared(
 ) -> None:
     """Report ground of a scene that has no usable earlier image (outline in longitude and latitude)."""
     session.add(
-        Uncompared(
+        UncomparedGround(
             night_id=night_id,
             scene_id=scene_id,
             area_code=area_code,
@@ -120,7 +120,7 @@ def add_uncompared(
     )
 
 
-def settle_night(session: Session, night_id: int, now: dt.datetime) -> Night:
+def update_night_state(session: Session, night_id: int, now: dt.datetime) -> Night:
     """Bring a night's state up to its scans: it is done, with its summary, when all of them have ended.
 
     Call it last in a transaction that changes one of its scans: of two that end at once, the later then sees both.
@@ -146,7 +146,7 @@ def settle_night(session: Session, night_id: int, now: dt.datetime) -> Night:
     return night
 
 
-def summary_of(session: Session, night: Night) -> dict[str, Any]:
+def night_summary(session: Session, night: Night) -> dict[str, Any]:
     """What a night has come to so far.
 
     Returns:
@@ -157,7 +157,7 @@ def summary_of(session: Session, night: Night) -> dict[str, Any]:
     return night.summary if night.state == "done" else _summary(session, night.id, _count_scans(session, night.id))
 
 
-def summary_of_part(
+def partial_night_summary(
     session: Session, night: Night, scans: ColumnElement[bool], ground: ColumnElement[bool]
 ) -> dict[str, Any]:
     """The same of some of its scans and of some of the ground that was not compared.
@@ -166,23 +166,23 @@ def summary_of_part(
         session: reads.
         night: which.
         scans: condition on :class:`store.schema.tables.Scan`.
-        ground: condition on :class:`store.schema.tables.Uncompared`.
+        ground: condition on :class:`store.schema.tables.UncomparedGround`.
     """
     return _summary(session, night.id, _count_scans(session, night.id, scans), scans, ground)
 
 
-def last_nights(session: Session, limit: int = 7) -> list[Night]:
+def recent_nights(session: Session, limit: int = 7) -> list[Night]:
     """The last nights, the newest first."""
     return list(session.scalars(select(Night).order_by(Night.day.desc()).limit(limit)))
 
 
-def uncompared_ground(session: Session, night_id: int) -> list[tuple[Uncompared, str]]:
+def uncompared_ground(session: Session, night_id: int) -> list[tuple[UncomparedGround, str]]:
     """Ground that a night could not compare, each with the name of its scene; the largest first."""
     rows = session.execute(
-        select(Uncompared, SceneRow.name)
-        .join(SceneRow, SceneRow.id == Uncompared.scene_id)
-        .where(Uncompared.night_id == night_id)
-        .order_by(Uncompared.area_m2.desc(), Uncompared.id)
+        select(UncomparedGround, SceneRow.name)
+        .join(SceneRow, SceneRow.id == UncomparedGround.scene_id)
+        .where(UncomparedGround.night_id == night_id)
+        .order_by(UncomparedGround.area_m2.desc(), UncomparedGround.id)
     )
     return [(ground, name) for ground, name in rows]
 
@@ -213,12 +213,12 @@ def _summary(
         for verdict, number in result.get("alerts", {}).items():
             alerts[verdict] = alerts.get(verdict, 0) + number
     missed = session.execute(
-        select(Uncompared.reason, func.count(), func.sum(Uncompared.area_m2), func.min(Uncompared.id))
-        .where(Uncompared.night_id == night_id, _or_all(ground))
-        .group_by(Uncompared.reason)
-        .order_by(Uncompared.reason)
+        select(UncomparedGround.reason, func.count(), func.sum(UncomparedGround.area_m2), func.min(UncomparedGround.id))
+        .where(UncomparedGround.night_id == night_id, _or_all(ground))
+        .group_by(UncomparedGround.reason)
+        .order_by(UncomparedGround.reason)
     ).all()
-    first = select(Uncompared.id, Uncompared.why).where(Uncompared.id.in_([one for *_, one in missed]))
+    first = select(UncomparedGround.id, UncomparedGround.why).where(UncomparedGround.id.in_([one for *_, one in missed]))
     whys = {number: why for number, why in session.execute(first)}  # noqa: C416  (rows are no pairs to the type checker)
     return {
         "scans": sum(counted.values()),

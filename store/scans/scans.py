@@ -18,15 +18,15 @@ from sqlalchemy.orm import Session, aliased
 
 from enforcement.overlap_ratio import area_m2
 from errors import Reason, TubanError
-from store.scans.nights import UNFINISHED, settle_night
+from store.scans.nights import UNFINISHED, update_night_state
 from store.schema.insert import insert_new
 from store.schema.outlines import bounds_of
-from store.schema.tables import Scan, SceneRow, Uncompared
+from store.schema.tables import Scan, SceneRow, UncomparedGround
 
 PLAN = "plan"
 """Where :attr:`store.schema.tables.Scan.result` holds how the scan is cut, until it ends."""
 
-STOPPED = "stopped"
+FAILED_FROM = "stopped"
 """Where it holds the state that the scan was in when one of its jobs died; see :mod:`store.scans.failed_scans`."""
 
 
@@ -40,7 +40,7 @@ class ScanTask:
 
     @property
     def plan(self) -> dict[str, Any]:
-        """What :func:`begin_parts` was given; empty before that and after the end."""
+        """What :func:`start_scan` was given; empty before that and after the end."""
         return dict(self.scan.result.get(PLAN, {}))
 
     def part_done(self, part: int) -> bool:
@@ -48,7 +48,7 @@ class ScanTask:
         return part in self.plan.get("parts_done", ())
 
     @property
-    def in_parts(self) -> bool:
+    def accepts_parts(self) -> bool:
         """Whether parts of its blocks may be compared: also while another part is dead, which a person may revive."""
         return _in_parts(self.scan)
 
@@ -129,7 +129,7 @@ def read_task(session: Session, scan_id: int) -> ScanTask:
     return ScanTask(scan, before, after)
 
 
-def begin_parts(
+def start_scan(
     session: Session,
     scan_id: int,
     *,
@@ -163,7 +163,7 @@ def begin_parts(
     return True
 
 
-def end_part(session: Session, scan_id: int, part: int) -> bool:
+def finish_part(session: Session, scan_id: int, part: int) -> bool:
     """Note that a part (0, 1, 2 …) of a scan's blocks was compared. True: it was the last one, now they are merged."""
     scan = _held(session, scan_id)
     if not _in_parts(scan):
@@ -177,12 +177,12 @@ def end_part(session: Session, scan_id: int, part: int) -> bool:
     return scan.state == "merging"
 
 
-def end_scan(
+def finish_scan(
     session: Session, scan_id: int, *, result: Mapping[str, Any], changes: int, now: dt.datetime
 ) -> Scan | None:
     """Note that a scan is done; the scan, or None when it had ended before.
 
-    Its night is to be settled after this (:func:`store.scans.nights.settle_night`), when its alerts are written.
+    Its night is to be settled after this (:func:`store.scans.nights.update_night_state`), when its alerts are written.
 
     Args:
         session: of a transaction that writes.
@@ -200,7 +200,7 @@ def end_scan(
     return scan
 
 
-def end_uncompared(session: Session, scan_id: int, state: str, reason: str, now: dt.datetime) -> bool:
+def finish_uncompared(session: Session, scan_id: int, state: str, reason: str, now: dt.datetime) -> bool:
     """Note that a scan could not compare its scenes, with the ground that nobody looked at. False: it had ended before.
 
     Args:
@@ -214,19 +214,19 @@ def end_uncompared(session: Session, scan_id: int, state: str, reason: str, now:
     if scan.state not in UNFINISHED:
         return False
     scan.state, scan.finished_at, scan.result = state, now, {}
-    report_unseen(session, scan, reason)
+    report_uncompared(session, scan, reason)
     if scan.night_id is not None:
-        settle_night(session, scan.night_id, now)
+        update_night_state(session, scan.night_id, now)
     return True
 
 
-def report_unseen(session: Session, scan: Scan, reason: str) -> None:
+def report_uncompared(session: Session, scan: Scan, reason: str) -> None:
     """Keep why a scan ended without comparing, with the ground that nobody looked at."""
     scan.reason, scan.why = str(reason), Reason.told_of(reason)
     task = read_task(session, scan.id)
     ground = _common_ground(task.before, task.after)
     session.add(
-        Uncompared(
+        UncomparedGround(
             night_id=scan.night_id,
             scene_id=scan.after_id,
             scan_id=scan.id,
@@ -268,7 +268,7 @@ def _common_ground(before: SceneRow, after: SceneRow) -> BaseGeometry:
     return common if common.area > 0 else after.outline
 
 
-def hold_scan(session: Session, scan_id: int) -> Scan | None:
+def lock_scan(session: Session, scan_id: int) -> Scan | None:
     """The scan as it is now that no other transaction can change it; rows that point to it may be added."""
     return session.scalars(
         select(Scan).where(Scan.id == scan_id).with_for_update(key_share=True).execution_options(populate_existing=True)
@@ -276,10 +276,10 @@ def hold_scan(session: Session, scan_id: int) -> Scan | None:
 
 
 def _held(session: Session, scan_id: int) -> Scan:
-    scan = hold_scan(session, scan_id)
+    scan = lock_scan(session, scan_id)
     assert scan is not None  # scans are not removed
     return scan
 
 
 def _in_parts(scan: Scan) -> bool:
-    return scan.state == "scanning" or scan.result.get(STOPPED) == "scanning"
+    return scan.state == "scanning" or scan.result.get(FAILED_FROM) == "scanning"

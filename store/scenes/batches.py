@@ -17,13 +17,13 @@ from sqlalchemy import ColumnElement, String, cast, func, literal, select, updat
 from sqlalchemy.orm import Session
 
 from errors import Reason
-from store.scenes.photos import begin_mosaic, mosaic_jobs
+from store.scenes.photos import add_mosaic_job, mosaic_jobs
 from store.schema.insert import insert_new
 from store.schema.tables import Batch, BatchFile, Job, SceneRow
 
 Outcome = Literal["placed", "duplicate", "failed", "used", "ignored"]
-LONGEST_NAME = 400
-CALL_KEY = "call:"
+MAX_NAME_LENGTH = 400
+REQUEST_KEY_PREFIX = "call:"
 """Keys that begin so say what was asked for, not what there is: they are free again when the batch is done."""
 
 _JOB_KEY = "ingest:"
@@ -89,7 +89,7 @@ def create_batch(
 ) -> Batch:
     """Begin a batch, or return the one of that key.
 
-    A batch whose key begins with :data:`CALL_KEY` may be added to again as long as it is not done: it is set back to
+    A batch whose key begins with :data:`REQUEST_KEY_PREFIX` may be added to again as long as it is not done: it is set back to
     ``receiving``.
 
     Args:
@@ -107,7 +107,7 @@ def create_batch(
     """
     values = {
         "area_code": area_code,
-        "name": name[:LONGEST_NAME],
+        "name": name[:MAX_NAME_LENGTH],
         "origin": origin,
         "source": source,
         "state": "receiving",
@@ -121,7 +121,7 @@ def create_batch(
             return session.get_one(Batch, added)
         batch = session.scalar(select(Batch).where(Batch.unique_key == unique_key).with_for_update())
         if batch is not None:  # else it was done, and its key free again, a moment ago
-            if batch.state == "working" and (unique_key or "").startswith(CALL_KEY):
+            if batch.state == "working" and (unique_key or "").startswith(REQUEST_KEY_PREFIX):
                 batch.state = "receiving"
             return batch
 
@@ -202,7 +202,7 @@ def set_outcome(
     return changed is not None
 
 
-def end_receiving(session: Session, batch_id: int, now: dt.datetime) -> bool:
+def finish_receiving(session: Session, batch_id: int, now: dt.datetime) -> bool:
     """Note that no more files are added; a batch without work is done at once. Returns whether it is."""
     session.execute(
         update(Batch)
@@ -229,18 +229,18 @@ def close_batch_if_finished(session: Session, batch_id: int, now: dt.datetime) -
         select(BatchFile.id).where(BatchFile.batch_id == batch_id, BatchFile.state == "waiting").limit(1)
     )
     if waiting is not None:
-        begin_mosaic(session, batch_id, now)
+        add_mosaic_job(session, batch_id, now)
         return False
     session.execute(
         update(Batch)
         .where(Batch.id == batch_id)
-        .values(state="done", finished_at=now, unique_key=None if key and key.startswith(CALL_KEY) else key)
+        .values(state="done", finished_at=now, unique_key=None if key and key.startswith(REQUEST_KEY_PREFIX) else key)
         .execution_options(synchronize_session=False)
     )
     return True
 
 
-def open_jobs(session: Session, batch_id: int) -> list[Job]:
+def unfinished_jobs(session: Session, batch_id: int) -> list[Job]:
     """Jobs that files of a batch wait for, in the order of the files; dead ones included."""
     of_files = session.scalars(
         select(Job)

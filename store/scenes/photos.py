@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from store.jobs.queue import add_job
 from store.schema.insert import insert_new
-from store.schema.outlines import bounds_of, near
+from store.schema.outlines import bounds_intersect, bounds_of
 from store.schema.tables import BatchFile, Job, PhotoRow, SceneRow
 
-NOT_YET = "not yet"
+NOT_TIED = "not yet"
 _MOSAIC_KEY = "mosaic:"
 
 
@@ -43,7 +43,7 @@ def add_photo(
     """
     values = {
         "file_id": file_id,
-        "tied": NOT_YET,
+        "tied": NOT_TIED,
         "error_m": error_m,
         "residual_m": None,
         "taken": taken[:40],
@@ -76,7 +76,7 @@ def scene_of_photo(session: Session, sha256: str) -> SceneRow | None:
     )
 
 
-def begin_mosaic(session: Session, batch_id: int, now: dt.datetime) -> bool:
+def add_mosaic_job(session: Session, batch_id: int, now: dt.datetime) -> bool:
     """Add the mosaic's job if all files of a batch that wait are photos that were checked.
 
     To be called with the batch locked, by :func:`store.scenes.batches.close_batch_if_finished`. Photos that come later have a
@@ -113,7 +113,7 @@ def waiting_photos(session: Session, files: Sequence[int]) -> list[tuple[BatchFi
     return [(file, photo) for file, photo in session.execute(wanted)]
 
 
-def scenes_below(session: Session, ground: BaseGeometry, coarsest_m: float) -> list[SceneRow]:
+def reference_scenes(session: Session, ground: BaseGeometry, coarsest_m: float) -> list[SceneRow]:
     """Scenes that may serve to place photos of some ground (longitude, latitude), the newest first."""
-    wanted = select(SceneRow).where(near(SceneRow, ground), SceneRow.gsd_m <= coarsest_m)
+    wanted = select(SceneRow).where(bounds_intersect(SceneRow, ground), SceneRow.gsd_m <= coarsest_m)
     return list(session.scalars(wanted.order_by(SceneRow.date.desc().nulls_last(), SceneRow.id.desc())))

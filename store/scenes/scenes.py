@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from enforcement.overlap_ratio import sound
-from store.scenes.batches import LONGEST_NAME
+from store.scenes.batches import MAX_NAME_LENGTH
 from store.schema.insert import insert_new
-from store.schema.outlines import bounds_of, near
+from store.schema.outlines import bounds_intersect, bounds_of
 from store.schema.tables import Area, SceneRow
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def add_scene(
         {
             "area_code": area_code,
             "sha256": image.sha256,
-            "name": name[:LONGEST_NAME],
+            "name": name[:MAX_NAME_LENGTH],
             "source": source,
             "date": image.date,
             "date_source": image.date_source[:100],
@@ -73,7 +73,7 @@ def scene_by_sha256(session: Session, sha256: str) -> SceneRow | None:
     return session.scalar(select(SceneRow).where(SceneRow.sha256 == sha256))
 
 
-class KnownArea(NamedTuple):
+class AreaOutline(NamedTuple):
     """Ground of an administrative code; longitude, latitude."""
 
     code: str
@@ -81,21 +81,21 @@ class KnownArea(NamedTuple):
     outline: BaseGeometry
 
 
-def known_area(session: Session, code: str) -> KnownArea | None:
+def find_area(session: Session, code: str) -> AreaOutline | None:
     """The area of a code, else all areas within it together; None: nothing is known of it."""
     own = session.execute(select(Area.name, Area.outline).where(Area.code == code)).one_or_none()
     if own is not None:
-        return KnownArea(code, own.name, sound(own.outline))
+        return AreaOutline(code, own.name, sound(own.outline))
     within = session.scalars(select(Area.outline).where(Area.code.startswith(code, autoescape=True))).all()
-    return KnownArea(code, "", shapely.union_all([sound(outline) for outline in within])) if within else None
+    return AreaOutline(code, "", shapely.union_all([sound(outline) for outline in within])) if within else None
 
 
-def any_area(session: Session) -> bool:
+def has_areas(session: Session) -> bool:
     """Whether any area was loaded."""
     return session.scalar(select(Area.id).limit(1)) is not None
 
 
-def codes_like(session: Session, code: str, limit: int = 5) -> list[tuple[str, str]]:
+def similar_codes(session: Session, code: str, limit: int = 5) -> list[tuple[str, str]]:
     """Codes and names of areas that begin like ``code``, those with most digits in common first."""
     for length in range(len(code), 1, -1):
         found = session.execute(
@@ -109,8 +109,8 @@ def codes_like(session: Session, code: str, limit: int = 5) -> list[tuple[str, s
     return []
 
 
-def smallest_area_at(session: Session, point: shapely.Point) -> KnownArea | None:
+def smallest_area_at(session: Session, point: shapely.Point) -> AreaOutline | None:
     """The village, else township, else county, that ``point`` (longitude, latitude) lies in."""
-    found = session.execute(select(Area.code, Area.name, Area.outline).where(near(Area, point)))
-    inside = [KnownArea(*row) for row in found if sound(row.outline).intersects(point)]
+    found = session.execute(select(Area.code, Area.name, Area.outline).where(bounds_intersect(Area, point)))
+    inside = [AreaOutline(*row) for row in found if sound(row.outline).intersects(point)]
     return max(inside, key=lambda area: len(area.code), default=None)

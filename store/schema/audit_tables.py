@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from store.schema.table_base import Base, Numbered
+from store.schema.table_base import Base, IdMixin
 
 
-class AuditRow(Numbered, Base):
+class AuditRow(IdMixin, Base):
     """One verification of the hash chains of all alerts: only ever appended."""
 
     __tablename__ = "audits"

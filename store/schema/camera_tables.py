@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from store.schema.table_base import Base, Bounded, Numbered
+from store.schema.table_base import Base, IdMixin, OutlineMixin
 
 
-class CameraRow(Numbered, Base):
+class CameraRow(IdMixin, Base):
     """A camera. What reaches it is kept encrypted; host and kind are what may be shown of it."""
 
     __tablename__ = "cameras"
@@ -31,7 +31,7 @@ class CameraRow(Numbered, Base):
     created_at: Mapped[dt.datetime]
 
 
-class PresetRow(Numbered, Base):
+class PresetRow(IdMixin, Base):
     """One view of a camera, with the frame that its control points were clicked in."""
 
     __tablename__ = "camera_presets"
@@ -48,7 +48,7 @@ class PresetRow(Numbered, Base):
     __table_args__ = (UniqueConstraint("camera_id", "name"),)
 
 
-class CaptureRow(Numbered, Base):
+class CaptureRow(IdMixin, Base):
     """What a camera saw at one time, and what the gate and the comparison made of it."""
 
     __tablename__ = "camera_captures"
@@ -70,7 +70,7 @@ class CaptureRow(Numbered, Base):
     )
 
 
-class CameraChange(Numbered, Bounded, Base):
+class CameraChange(IdMixin, OutlineMixin, Base):
     """A change that a view showed persistently and that was reported: it is not reported with every further capture."""
 
     __tablename__ = "camera_changes"

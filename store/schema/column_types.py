@@ -67,7 +67,7 @@ class _PostGIS(UserDefinedType[BaseGeometry]):
 class Outline(TypeDecorator[BaseGeometry]):
     """A shapely geometry in longitude and latitude: PostGIS' own type with a GiST index, or WKB on SQLite.
 
-    Rows are found by the columns of :class:`store.schema.tables.Bounded` on both, and compared by shapely.
+    Rows are found by the columns of :class:`store.schema.tables.OutlineMixin` on both, and compared by shapely.
     """
 
     impl = LargeBinary

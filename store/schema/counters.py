@@ -9,7 +9,7 @@ from store.schema.insert import insert_new
 from store.schema.tables import Counter
 
 
-def hold(session: Session, name: str) -> Counter:
+def lock_counter(session: Session, name: str) -> Counter:
     """Let no other transaction past this line until this one ends; returns the counter as it is now.
 
     Args:
@@ -23,7 +23,7 @@ def hold(session: Session, name: str) -> Counter:
 
 def next_number(session: Session, name: str) -> int:
     """The next running number, from 1; none is given twice, and one is given back when the transaction fails."""
-    counter = hold(session, name)
+    counter = lock_counter(session, name)
     counter.value += 1
     session.flush()
     return counter.value

@@ -40,7 +40,7 @@ def upgrade(database: Database, to: str = "head") -> None:
                 f"({', '.join(found)}); name an empty database in TUBAN_DATABASE."
             )
         if not database.sqlite:
-            need_postgis(connection)
+            ensure_postgis(connection)
         _run(connection, to, up=True)
 
 
@@ -55,25 +55,25 @@ def downgrade(database: Database, to: str) -> None:
         _run(connection, to, up=False)
 
 
-def current(database: Database) -> str | None:
+def current_revision(database: Database) -> str | None:
     """Return the revision of the tables; None: no migration made any."""
     with database.engine.connect() as connection:
         return _revision(connection)
 
 
-def head() -> str:
+def head_revision() -> str:
     """Return the revision that this program works with."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     assert revision is not None
     return revision
 
 
-def is_known(revision: str) -> bool:
+def is_known_revision(revision: str) -> bool:
     """Whether this program has the revision."""
     return revision in _known()
 
 
-def need_postgis(connection: Connection) -> None:
+def ensure_postgis(connection: Connection) -> None:
     """See that a PostgreSQL database has PostGIS; made where this user may.
 
     Raises:
@@ -103,20 +103,20 @@ def check_current(database: Database) -> None:
     found = None
     if not _is_missing_file(database):  # connecting would make an empty one
         database.check()
-        found = current(database)
-    if found == head():
+        found = current_revision(database)
+    if found == head_revision():
         return
     if found is None:
         raise SettingsError(
             f"The database {shown} has no tables of Tuban yet; `tuban up` or `tuban migrate` makes them."
         )
-    if not is_known(found):
+    if not is_known_revision(found):
         raise SettingsError(
             f"The tables in {shown} are of revision {found}, which this version of Tuban does not know (its own is "
-            f"{head()}); install the version that made them, or a newer one."
+            f"{head_revision()}); install the version that made them, or a newer one."
         )
     raise SettingsError(
-        f"The tables in {shown} are of revision {found}, this version of Tuban needs {head()}; "
+        f"The tables in {shown} are of revision {found}, this version of Tuban needs {head_revision()}; "
         "make a backup, then `tuban up` or `tuban migrate` migrates."
     )
 

@@ -10,11 +10,11 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, and_
 
 from imagery.error_ellipse import ErrorEllipse
-from store.schema.tables import Bounded
+from store.schema.tables import OutlineMixin
 
 
-class Placed(TypedDict):
-    """The columns of :class:`store.schema.tables.Bounded`."""
+class OutlineColumns(TypedDict):
+    """The columns of :class:`store.schema.tables.OutlineMixin`."""
 
     outline: BaseGeometry
     west: float
@@ -23,24 +23,24 @@ class Placed(TypedDict):
     north: float
 
 
-def bounds_of(outline: BaseGeometry) -> Placed:
+def bounds_of(outline: BaseGeometry) -> OutlineColumns:
     """An outline with its bounds, for ``Row(**bounds_of(outline), …)``. Longitude, latitude."""
     west, south, east, north = (float(v) for v in outline.bounds)
     return {"outline": outline, "west": west, "south": south, "east": east, "north": north}
 
 
-def near(table: type[Bounded], outline: BaseGeometry) -> ColumnElement[bool]:
+def bounds_intersect(table: type[OutlineMixin], outline: BaseGeometry) -> ColumnElement[bool]:
     """Condition: the row's bounds touch those of ``outline``; whether the outlines do is for shapely to say."""
     west, south, east, north = outline.bounds
     columns: Any = table
     return and_(columns.west <= east, columns.east >= west, columns.south <= north, columns.north >= south)
 
 
-def error_of(kept: Mapping[str, Any] | None) -> ErrorEllipse | None:
+def error_ellipse_from_json(kept: Mapping[str, Any] | None) -> ErrorEllipse | None:
     """How well a place is known, as it was kept; None: as well as an orthophoto's."""
     return ErrorEllipse(**kept) if kept else None
 
 
-def kept_error(error: ErrorEllipse | None) -> dict[str, Any] | None:
+def error_ellipse_to_json(error: ErrorEllipse | None) -> dict[str, Any] | None:
     """What is kept of it."""
     return None if error is None else asdict(error)

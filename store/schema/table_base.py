@@ -29,13 +29,13 @@ class Base(DeclarativeBase):
     type_annotation_map = {dt.datetime: Instant, BaseGeometry: Outline, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
 
 
-class Numbered:
+class IdMixin:
     """A row with a number of its own."""
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=True)
 
 
-class Bounded:
+class OutlineMixin:
     """A row with an outline; its bounds are columns, by which it is found on every database.
 
     Set by :func:`store.schema.outlines.bounds_of` whenever ``outline`` is set.

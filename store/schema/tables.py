@@ -15,12 +15,12 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from store.schema.audit_tables import AuditRow as AuditRow  # where these tables are known, all others are
 from store.schema.camera_tables import CameraRow as CameraRow  # as above
 from store.schema.table_base import Base as Base
-from store.schema.table_base import Bounded as Bounded
-from store.schema.table_base import Numbered
+from store.schema.table_base import IdMixin
+from store.schema.table_base import OutlineMixin as OutlineMixin
 from store.schema.user_tables import User as User  # locks name them
 
 
-class Area(Numbered, Bounded, Base):
+class Area(IdMixin, OutlineMixin, Base):
     """A village, township or county. Its code begins with the code of the one it lies in."""
 
     __tablename__ = "areas"
@@ -31,7 +31,7 @@ class Area(Numbered, Bounded, Base):
     loaded_at: Mapped[dt.datetime]
 
 
-class Layer(Numbered, Base):
+class Layer(IdMixin, Base):
     """A layer that the bureau loaded: approvals, cultivated land, plan …"""
 
     __tablename__ = "layers"
@@ -43,7 +43,7 @@ class Layer(Numbered, Base):
     loaded_at: Mapped[dt.datetime]
 
 
-class Feature(Numbered, Bounded, Base):
+class Feature(IdMixin, OutlineMixin, Base):
     """One polygon of a layer. An approval without dates is valid always."""
 
     __tablename__ = "features"
@@ -54,7 +54,7 @@ class Feature(Numbered, Bounded, Base):
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
-class Batch(Numbered, Base):
+class Batch(IdMixin, Base):
     """Files that came in together."""
 
     __tablename__ = "batches"
@@ -69,7 +69,7 @@ class Batch(Numbered, Base):
     finished_at: Mapped[dt.datetime | None]
 
 
-class BatchFile(Numbered, Base):
+class BatchFile(IdMixin, Base):
     """One file of a batch and what became of it."""
 
     __tablename__ = "batch_files"
@@ -86,7 +86,7 @@ class BatchFile(Numbered, Base):
     __table_args__ = (UniqueConstraint("batch_id", "name"),)
 
 
-class PhotoRow(Numbered, Bounded, Base):
+class PhotoRow(IdMixin, OutlineMixin, Base):
     """A photo of a drone, checked or become part of a mosaic: where it lies, and how well that is known."""
 
     __tablename__ = "photos"
@@ -99,7 +99,7 @@ class PhotoRow(Numbered, Bounded, Base):
     camera: Mapped[str] = mapped_column(String(100), default="")
 
 
-class SceneRow(Numbered, Bounded, Base):
+class SceneRow(IdMixin, OutlineMixin, Base):
     """An image that was checked, placed, dated and rewritten: ready to be compared."""
 
     __tablename__ = "scenes"
@@ -119,7 +119,7 @@ class SceneRow(Numbered, Bounded, Base):
     created_at: Mapped[dt.datetime] = mapped_column(index=True)
 
 
-class Night(Numbered, Base):
+class Night(IdMixin, Base):
     """One night: its day is the local date of its beginning, and there is one for each day."""
 
     __tablename__ = "nights"
@@ -130,7 +130,7 @@ class Night(Numbered, Base):
     summary: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
-class Scan(Numbered, Base):
+class Scan(IdMixin, Base):
     """Two scenes compared, or to be compared."""
 
     __tablename__ = "scans"
@@ -155,7 +155,7 @@ class Scan(Numbered, Base):
     finished_at: Mapped[dt.datetime | None]
 
 
-class Uncompared(Numbered, Bounded, Base):
+class UncomparedGround(IdMixin, OutlineMixin, Base):
     """New ground that could not be compared, and why: never the same as "nothing changed"."""
 
     __tablename__ = "uncompared"
@@ -168,7 +168,7 @@ class Uncompared(Numbered, Bounded, Base):
     why: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # as of BatchFile
 
 
-class Job(Numbered, Base):
+class Job(IdMixin, Base):
     """Something to be done once. See ``workers/README.md`` for the life of a job."""
 
     __tablename__ = "jobs"
@@ -194,7 +194,7 @@ class Job(Numbered, Base):
     )
 
 
-class AlertRow(Numbered, Bounded, Base):
+class AlertRow(IdMixin, OutlineMixin, Base):
     """An alert: one place that is suspected to have changed, however often it was seen."""
 
     __tablename__ = "alerts"
@@ -246,7 +246,7 @@ class AlertRow(Numbered, Bounded, Base):
         )
 
 
-class Observation(Numbered, Bounded, Base):
+class Observation(IdMixin, OutlineMixin, Base):
     """One scan's sight of an alert's place."""
 
     __tablename__ = "observations"
@@ -264,7 +264,7 @@ class Observation(Numbered, Bounded, Base):
     created_at: Mapped[dt.datetime]
 
 
-class Transition(Numbered, Base):
+class Transition(IdMixin, Base):
     """One step in the life of an alert: only ever appended, each holding the hash of the one before it."""
 
     __tablename__ = "transitions"
@@ -291,7 +291,7 @@ class AlertLock(Base):
     until: Mapped[dt.datetime]
 
 
-class Delivery(Numbered, Base):
+class Delivery(IdMixin, Base):
     """The outbox: one event that one target is to receive, written with what it tells of in one transaction."""
 
     __tablename__ = "deliveries"
@@ -321,7 +321,7 @@ class Counter(Base):
     value: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
-class Tick(Base):
+class ScheduleSlot(Base):
     """A planned moment that one scheduler took: a second one finds it taken."""
 
     __tablename__ = "ticks"

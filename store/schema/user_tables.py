@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from store.schema.table_base import Base, Numbered
+from store.schema.table_base import Base, IdMixin
 
 
-class User(Numbered, Base):
+class User(IdMixin, Base):
     """Somebody who signs in. What they may see and do is decided by their role and their administrative code."""
 
     __tablename__ = "people"
@@ -39,7 +39,7 @@ class WebSession(Base):
     expires_at: Mapped[dt.datetime] = mapped_column(index=True)
 
 
-class ApiToken(Numbered, Base):
+class ApiToken(IdMixin, Base):
     """A key by which a program acts for a person. Only its checksum is kept."""
 
     __tablename__ = "api_tokens"
@@ -63,7 +63,7 @@ class Invitation(Base):
     used_at: Mapped[dt.datetime | None]
 
 
-class FailedSignIn(Numbered, Base):
+class FailedSignIn(IdMixin, Base):
     """A wrong password: after several, the name and the address have to wait."""
 
     __tablename__ = "failed_sign_ins"
@@ -71,7 +71,7 @@ class FailedSignIn(Numbered, Base):
     at: Mapped[dt.datetime] = mapped_column(index=True)
 
 
-class Action(Numbered, Base):
+class Action(IdMixin, Base):
     """What a person did, besides steps of alerts (:class:`Transition`): only ever appended."""
 
     __tablename__ = "actions"

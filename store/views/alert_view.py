@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from store.access.rights import Viewer, visible_to
-from store.schema.outlines import near
+from store.schema.outlines import bounds_intersect
 from store.schema.tables import AlertRow, Area, Observation, Scan, SceneRow
 from store.schema.user_tables import User
 
@@ -94,7 +94,7 @@ def areas_around(session: Session, viewer: Viewer, alert: AlertRow) -> list[Area
     own = {code for code in (alert.grid_code, alert.township_code, alert.county_code) if code}
     rows = list(session.scalars(select(Area).where(Area.code.in_(own)).order_by(Area.code.desc())))
     around = rows[0].outline if rows else alert.outline
-    known = select(Area).where(visible_to(Area.code, viewer), near(Area, around), Area.code.not_in(own))
+    known = select(Area).where(visible_to(Area.code, viewer), bounds_intersect(Area, around), Area.code.not_in(own))
     rows += session.scalars(known.order_by(Area.code).limit(MOST_AREAS - len(rows)))
     return [AreaShape(row.code, row.name, row.level, row.outline.simplify(_EXACT)) for row in rows]
 

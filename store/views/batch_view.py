@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from errors import Reason
 from store.access.rights import Viewer, may_see, visible_to
-from store.scenes.batches import BatchReport, batch_report, count_files, open_jobs
+from store.scenes.batches import BatchReport, batch_report, count_files, unfinished_jobs
 from store.schema.tables import Batch, BatchFile, SceneRow
 
 FOREIGN = Reason("the same content as an image of another area", "duplicate.foreign")
@@ -78,7 +78,7 @@ def batch_progress(session: Session, viewer: Viewer, batch_id: int) -> BatchProg
     batch = session.get(Batch, batch_id)
     if batch is None or not may_see(viewer, batch.area_code):
         return None
-    dead = sum(job.state == "dead" for job in open_jobs(session, batch_id)) if batch.state != "done" else 0
+    dead = sum(job.state == "dead" for job in unfinished_jobs(session, batch_id)) if batch.state != "done" else 0
     return BatchProgress(batch.state, count_files(session, [batch_id])[batch_id], dead)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from errors import Reason
 from store.access.rights import Viewer, visible_features, visible_to
-from store.schema.outlines import near
+from store.schema.outlines import bounds_intersect
 from store.schema.tables import Area, Feature, Layer, Scan, SceneRow
 from store.search.alert_filter import Box
 from store.search.image_search import MAX_ID
@@ -58,7 +58,7 @@ def areas_on_map(
     """
     above = [viewer.code[:digits] for digits in (6, 9) if digits < len(viewer.code)]
     theirs = or_(visible_to(Area.code, viewer), Area.code.in_(above))
-    query = select(Area).where(near(Area, box(*bbox)), theirs, Area.level.in_(levels))
+    query = select(Area).where(bounds_intersect(Area, box(*bbox)), theirs, Area.level.in_(levels))
     found = session.scalars(query.order_by(func.length(Area.code), Area.code).limit(limit))
     return [
         ShownArea(area.code, area.name, area.level, shapely.simplify(area.outline, tolerance, preserve_topology=True))
@@ -90,7 +90,7 @@ def layer_on_map(
         tolerance: how far an outline may be from the true one, degrees.
         limit: not more than so many.
     """
-    within = near(Feature, box(*bbox))
+    within = bounds_intersect(Feature, box(*bbox))
     found = visible_features(session, viewer, Feature.layer_id == layer_id, within, limit=limit)
     return [(one, shapely.simplify(one.outline, tolerance, preserve_topology=True)) for one in found]
 

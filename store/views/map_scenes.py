@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer, visible_to
-from store.schema.outlines import near
+from store.schema.outlines import bounds_intersect
 from store.schema.tables import SceneRow
 from store.search.alert_filter import Box
 
@@ -33,7 +33,7 @@ def scenes_in_box(
         until: last day, included.
         limit: not more than so many.
     """
-    query = select(SceneRow).where(near(SceneRow, box(*bbox)), visible_to(SceneRow.area_code, viewer))
+    query = select(SceneRow).where(bounds_intersect(SceneRow, box(*bbox)), visible_to(SceneRow.area_code, viewer))
     if since is not None:
         query = query.where(SceneRow.date >= since)
     if until is not None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from errors import Reason
 from store.access.rights import Viewer, visible_to
-from store.scans.nights import recent_nights, night_summary, partial_night_summary
+from store.scans.nights import night_summary, partial_night_summary, recent_nights
 from store.schema.tables import Night, Scan, SceneRow, UncomparedGround
 
 

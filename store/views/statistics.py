@@ -12,8 +12,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store.alerts.audit import AuditStatistics, last_audit
 from store.cameras.cameras import all_cameras
-from store.cameras.captures import last_captures
-from store.jobs.processes import processes
+from store.cameras.captures import latest_captures
+from store.jobs.processes import list_processes
 from store.jobs.queue import QueueStatistics, queue_statistics
 from store.schema.tables import AlertRow, BatchFile, Delivery, Job, Night, Scan
 
@@ -150,7 +150,7 @@ def read_statistics(session: Session, now: dt.datetime, alive_seconds: float = A
             )
         },
         targets=target_statistics(session, now),
-        processes=Counter(row.part for row in processes(session, now - dt.timedelta(seconds=alive_seconds))),
+        processes=Counter(row.part for row in list_processes(session, now - dt.timedelta(seconds=alive_seconds))),
         night=_last_night(session),
         cameras=camera_statistics(session),
         audit=last_audit(session),
@@ -160,7 +160,7 @@ def read_statistics(session: Session, now: dt.datetime, alive_seconds: float = A
 def camera_statistics(session: Session) -> tuple[CameraStatistics, ...]:
     """How each camera is doing."""
     cameras = [camera for camera in all_cameras(session) if camera.active]
-    last = last_captures(session, [camera.id for camera in cameras])
+    last = latest_captures(session, [camera.id for camera in cameras])
     return tuple(
         CameraStatistics(
             camera.name,

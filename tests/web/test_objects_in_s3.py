@@ -13,17 +13,17 @@ from affine import Affine
 from PIL import Image
 
 from configs.service import ServiceSettings
-from service.batch_intake import receive
+from service.batch_intake import receive_files
 from store.access.users import add_user
 from store.backup.backup import backup, restore
-from store.objects.factory import open_objects
+from store.objects.factory import open_object_store
 from store.schema.tables import AlertRow, SceneRow
 from tests.inference.scenes import ORIGIN, write_image
 from tests.web.two_villages import program
-from tests.workers.night_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
+from tests.workers.scan_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
 from training.synthetic.drone_flight import Camera, lawnmower, write_flight
 from web.app import make_app
-from workers.runtime.run_batch import work_off
+from workers.runtime.run_batch import run_batch
 
 CRS = "EPSG:32650"
 
@@ -44,7 +44,7 @@ def test_a_batch_is_ingested_scanned_and_read_without_a_folder(tmp_path: Path, s
     photos = write_flight(tmp_path / "DCIM", after_image(), place, CRS, Camera(240, 180, 200.0), stations, rng)
 
     for paths, states in (([tmp_path / "brought.zip"], {"placed", "used"}), (photos, {"placed"})):
-        report = work_off(context, receive(context, paths, VILLAGE, "drone", "command", "wang", "autumn"))
+        report = run_batch(context, receive_files(context, paths, VILLAGE, "drone", "command", "wang", "autumn"))
         assert {file.state for file in report.files} == states, report
         if paths != photos:
             assert service.night().state == "done"
@@ -72,4 +72,4 @@ def test_a_batch_is_ingested_scanned_and_read_without_a_folder(tmp_path: Path, s
     other = ServiceSettings(home=tmp_path / "other", objects="s3://tuban/restored", s3_endpoint=s3_endpoint)
     backup(context.settings, tmp_path / "backup.zip", now=context.clock())
     restore(other, tmp_path / "backup.zip", now=context.clock())
-    assert set(open_objects(other).keys("")) == set(context.objects.keys(""))
+    assert set(open_object_store(other).keys("")) == set(context.objects.keys(""))

@@ -15,7 +15,7 @@ from service.context import Context
 from store.access.users import add_token, user_by_login
 from store.alerts.transitions import append_transition
 from store.schema.outlines import bounds_of
-from store.schema.tables import AlertRow, Batch, BatchFile, Night, Observation, Scan, SceneRow, Uncompared
+from store.schema.tables import AlertRow, Batch, BatchFile, Night, Observation, Scan, SceneRow, UncomparedGround
 from tests.store.sample_rows import CRS, ORIGIN, add_area, add_scan, add_scene, ground
 from tests.web.maps.cogs import cog_of
 from tests.web.people import NOW
@@ -131,7 +131,7 @@ def _scan(context: Context, session: Session, made: Villages, village: str) -> i
     before, after = (session.get_one(SceneRow, ids[village]) for ids in (made.before, made.after))
     scan: Scan = add_scan(session, before, after, state="done", night_id=1, changes=1, finished_at=NOW)
     session.add(
-        Uncompared(
+        UncomparedGround(
             night_id=1,
             scene_id=after.id,
             area_code=CODES[village],

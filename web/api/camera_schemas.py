@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from imagery.cameras.camera import ControlPoint
-from store.cameras.presets import MOST_POINTS
+from store.cameras.presets import MAX_CONTROL_POINTS
 
 State = Literal[
     "new",
@@ -65,7 +65,7 @@ class PointSent(BaseModel):
 class CalibrationSent(BaseModel):
     """What a person set."""
 
-    points: Annotated[list[PointSent], Field(max_length=MOST_POINTS)]
+    points: Annotated[list[PointSent], Field(max_length=MAX_CONTROL_POINTS)]
     region: Annotated[
         list[tuple[float, float]], Field(max_length=500, description="Corners (x, y) of what is ground.")
     ] = []

@@ -11,14 +11,14 @@ from shapely.geometry import mapping
 from starlette.background import BackgroundTask
 
 from store.access.rights import visible_areas
-from store.objects.object_store import ObjectMissing
+from store.objects.object_store import ObjectNotFound
 from store.schema.tables import Scan, SceneRow
 from store.search.image_search import SceneFilter, search_nights, search_scans, search_scenes
 from web.addresses import next_page
 from web.api.parameters import BeforeId, BoxText, Day, Id, Limit, Place, box_asked, day_asked
 from web.api.schemas import (
-    NOT_THEIRS,
-    REFUSED,
+    NOT_FOUND,
+    UNAUTHORIZED,
     AreaAnswer,
     AreaList,
     Geometry,
@@ -34,7 +34,7 @@ from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of
 from web.http_errors import NotFound
 
-router = APIRouter(prefix="/api", tags=["images"], responses=REFUSED)
+router = APIRouter(prefix="/api", tags=["images"], responses=UNAUTHORIZED)
 
 
 @router.get("/scenes")
@@ -58,7 +58,7 @@ def list_scenes(
     return SceneList(scenes=scenes, next=next_page(request, context, "before", following))
 
 
-@router.get("/scenes/{scene_id}", responses=NOT_THEIRS)
+@router.get("/scenes/{scene_id}", responses=NOT_FOUND)
 def one_scene(context: Service, viewer: CurrentUser, scene_id: Id) -> SceneAnswer:
     """Tell a scene with its footprint."""
     with context.database.read() as session:
@@ -69,7 +69,7 @@ def one_scene(context: Service, viewer: CurrentUser, scene_id: Id) -> SceneAnswe
 @router.get(
     "/scenes/{scene_id}/image.tif",
     response_class=FileResponse,
-    responses=NOT_THEIRS
+    responses=NOT_FOUND
     | {
         200: {"content": {"image/tiff": {"schema": {"type": "string", "format": "binary"}}}},
         206: {"description": "The asked range of bytes."},
@@ -83,7 +83,7 @@ def scene_image(context: Service, viewer: CurrentUser, scene_id: Id) -> FileResp
     held = ExitStack()
     try:
         path = held.enter_context(context.objects.local(scene.object_key))
-    except ObjectMissing:
+    except ObjectNotFound:
         raise NotFound from None
     return FileResponse(
         path,

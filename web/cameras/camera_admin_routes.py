@@ -22,18 +22,25 @@ from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import Credentials, Frame, Stream, StreamKind
 from imagery.cameras.capture import capture
 from service.batch_intake import check_area
-from service.camera_captures import capture_settings, judge_against
+from service.camera_captures import assess_capture, capture_settings
 from service.context import Context
 from store.access.rights import Viewer, may_see
-from store.cameras.cameras import add_camera, camera_seen, change_camera, checked_times, remove_camera, stream_of
-from store.cameras.presets import presets_of
+from store.cameras.cameras import (
+    add_camera,
+    camera_stream,
+    change_camera,
+    parse_capture_times,
+    remove_camera,
+    visible_camera,
+)
+from store.cameras.presets import list_presets
 from store.cameras.secrets import camera_key
 from store.schema.camera_tables import CameraRow, PresetRow
 from store.schema.database import Session
 from web.api.parameters import Id
-from web.auth.audit_log import note
+from web.auth.audit_log import log_action
 from web.auth.authentication import Administrator, Service
-from web.http_errors import Clash, Forbidden, NotFound
+from web.http_errors import Conflict, Forbidden, NotFound
 from web.page import page
 
 router = APIRouter(include_in_schema=False)
@@ -70,7 +77,7 @@ class Sent(BaseModel):
             if not self.username and not password:
                 return None
             return replace(
-                stream_of(kept, camera_key(context.settings)), credentials=Credentials(self.username, password)
+                camera_stream(kept, camera_key(context.settings)), credentials=Credentials(self.username, password)
             )
         folders = [Path(folder) for folder in context.settings.cameras.folders]
         return parse_stream(self.kind, address, self.username, password, folders)
@@ -85,7 +92,7 @@ def add(request: Request, context: Service, viewer: Administrator, sent: Asked) 
     given = _given(context, viewer, sent, None)
     with context.database.write() as session:
         camera = add_camera(session, **given, who=viewer.login)
-        note(request, session, viewer, "added_camera", about=camera.name, code=camera.area_code)
+        log_action(request, session, viewer, "added_camera", about=camera.name, code=camera.area_code)
     return Response(headers={"hx-redirect": f"/cameras/{camera.id}"})
 
 
@@ -100,9 +107,9 @@ def try_kept(request: Request, context: Service, viewer: Administrator, camera_i
     """The same of a camera, as it is kept where the form is empty."""
     with context.database.read() as session:
         camera = _theirs(session, viewer, camera_id)
-        views = presets_of(session, camera.id)
+        views = list_presets(session, camera.id)
     key = camera_key(context.settings)
-    return _tried(request, context, lambda: sent.stream(context, camera) or stream_of(camera, key), views)
+    return _tried(request, context, lambda: sent.stream(context, camera) or camera_stream(camera, key), views)
 
 
 @router.post("/cameras/{camera_id}")
@@ -115,7 +122,7 @@ def change(request: Request, context: Service, viewer: Administrator, camera_id:
         camera = _theirs(session, viewer, camera_id)
         change_camera(session, camera, **given)
         detail = {"stream": given["stream"] is not None}
-        note(request, session, viewer, "changed_camera", about=camera.name, code=camera.area_code, detail=detail)
+        log_action(request, session, viewer, "changed_camera", about=camera.name, code=camera.area_code, detail=detail)
     return Response(headers={"hx-refresh": "true"})
 
 
@@ -128,7 +135,7 @@ def set_active(
         camera = _theirs(session, viewer, camera_id)
         camera.active = active
         what = "started_camera" if active else "stopped_camera"
-        note(request, session, viewer, what, about=camera.name, code=camera.area_code)
+        log_action(request, session, viewer, what, about=camera.name, code=camera.area_code)
     return Response(headers={"hx-refresh": "true"})
 
 
@@ -137,7 +144,7 @@ def remove(request: Request, context: Service, viewer: Administrator, camera_id:
     """Remove a camera of which no alert came, with everything that it showed."""
     with context.database.write() as session:
         camera = _theirs(session, viewer, camera_id)
-        note(request, session, viewer, "removed_camera", about=camera.name, code=camera.area_code)
+        log_action(request, session, viewer, "removed_camera", about=camera.name, code=camera.area_code)
         keys = remove_camera(session, camera)
     for key in keys:
         context.objects.delete(key)
@@ -145,7 +152,7 @@ def remove(request: Request, context: Service, viewer: Administrator, camera_id:
 
 
 def _theirs(session: Session, viewer: Viewer, camera_id: int) -> CameraRow:
-    camera = camera_seen(session, viewer, camera_id)
+    camera = visible_camera(session, viewer, camera_id)
     if camera is None:
         raise NotFound
     return camera
@@ -160,7 +167,7 @@ def _given(context: Context, viewer: Viewer, sent: Sent, kept: CameraRow | None)
         "name": sent.name.strip(),
         "area_code": sent.area_code,
         "stream": sent.stream(context, kept),
-        "times": checked_times(sent.times),
+        "times": parse_capture_times(sent.times),
         "key": camera_key(context.settings),
         "now": context.clock(),
     }
@@ -171,7 +178,7 @@ def _tried(
 ) -> HTMLResponse:
     """One short capture, held against the views, as a part of a page."""
     if not _TRYING.acquire(blocking=False):
-        raise Clash("cameras.busy")
+        raise Conflict("cameras.busy")
     cameras = context.settings.cameras
     settings = replace(
         capture_settings(cameras),
@@ -187,7 +194,7 @@ def _tried(
         return page(request, "camera_test.html", picture="", said_of=[error.reason], size=None)
     finally:
         _TRYING.release()
-    judged = judge_against(context, made, views).capture
+    judged = assess_capture(context, made, views).capture
     faults = judged.quality.faults if judged.quality else ()
     height, width = made.frame.shape[:2]
     return page(

@@ -16,17 +16,17 @@ from service.capture_schedule import next_capture
 from service.context import Context
 from store.access.rights import Viewer
 from store.areas.areas import list_areas
-from store.cameras.cameras import NEEDS_A_PERSON, camera_seen, cameras_seen
-from store.cameras.captures import capture_of, captures_of, last_captures
-from store.cameras.presets import make_preset, preset_of, presets_of, set_calibration, watched_area
+from store.cameras.cameras import NEEDS_ATTENTION, visible_camera, visible_cameras
+from store.cameras.captures import get_capture, latest_captures, list_captures
+from store.cameras.presets import camera_area, create_preset, get_preset, list_presets, set_calibration
 from store.cameras.sightings import alert_capture
-from store.objects.object_store import ObjectMissing
+from store.objects.object_store import ObjectNotFound
 from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
 from store.schema.database import Session
 from web.api.camera_schemas import CalibrationAnswer, CalibrationSent, CameraAnswer, CameraList
 from web.api.parameters import Id, Number
-from web.api.schemas import FORBIDDEN, NOT_THEIRS, REFUSED
-from web.auth.audit_log import note
+from web.api.schemas import FORBIDDEN, NOT_FOUND, UNAUTHORIZED
+from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 from web.http_errors import NotFound
@@ -35,15 +35,15 @@ from web.page import language_of, page
 router = APIRouter()
 
 _CAPTURES = 40
-_THEIRS = REFUSED | NOT_THEIRS
+_THEIRS = UNAUTHORIZED | NOT_FOUND
 
 
-@router.get("/api/cameras", tags=["cameras"], responses=REFUSED)
+@router.get("/api/cameras", tags=["cameras"], responses=UNAUTHORIZED)
 def list_cameras(context: Service, viewer: CurrentUser) -> CameraList:
     """List the person's cameras."""
     with context.database.read() as session:
-        cameras = cameras_seen(session, viewer)
-        last = last_captures(session, [camera.id for camera in cameras])
+        cameras = visible_cameras(session, viewer)
+        last = latest_captures(session, [camera.id for camera in cameras])
     return CameraList(cameras=[_told(context, camera, last.get(camera.id)) for camera in cameras])
 
 
@@ -52,7 +52,7 @@ def one_camera(context: Service, viewer: CurrentUser, camera_id: Id) -> CameraAn
     """Tell how a camera is doing."""
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
-        last = last_captures(session, [camera.id]).get(camera.id)
+        last = latest_captures(session, [camera.id]).get(camera.id)
     return _told(context, camera, last)
 
 
@@ -64,7 +64,7 @@ def calibration(
     points = [one.point() for one in sent.points]
     with context.database.read() as session:
         camera, preset = _view(session, viewer, camera_id, preset_id)
-        area = watched_area(session, camera)
+        area = camera_area(session, camera)
     try:
         made = calibrate(points, (preset.width, preset.height), area)
     except ControlPointError as fault:
@@ -75,7 +75,7 @@ def calibration(
             camera, row = _view(session, viewer, camera_id, preset_id)
             set_calibration(row, points, sent.region, sent.range_m, area=area, who=viewer.login, now=context.clock())
             about = f"{camera.name}, {row.name}"
-            note(request, session, viewer, "calibrated_camera", about=about, code=camera.area_code)
+            log_action(request, session, viewer, "calibrated_camera", about=about, code=camera.area_code)
     return CalibrationAnswer(
         residuals_m=[round(residual.metres, 2) for residual in made.residuals],
         rms_m=round(made.rms_m, 2),
@@ -90,9 +90,9 @@ def calibration(
 def cameras_page(request: Request, context: Service, viewer: CurrentUser) -> HTMLResponse:
     """All of the person's cameras."""
     with context.database.read() as session:
-        cameras = cameras_seen(session, viewer)
-        last = last_captures(session, [camera.id for camera in cameras])
-        views = {camera.id: presets_of(session, camera.id) for camera in cameras}
+        cameras = visible_cameras(session, viewer)
+        last = latest_captures(session, [camera.id for camera in cameras])
+        views = {camera.id: list_presets(session, camera.id) for camera in cameras}
     coming = {camera.id: _coming(context, camera) for camera in cameras}
     return page(
         request,
@@ -102,7 +102,7 @@ def cameras_page(request: Request, context: Service, viewer: CurrentUser) -> HTM
         last=last,
         views=views,
         coming=coming,
-        needs=NEEDS_A_PERSON,
+        needs=NEEDS_ATTENTION,
     )
 
 
@@ -111,7 +111,7 @@ def camera_page(request: Request, context: Service, viewer: CurrentUser, camera_
     """One camera with its views and its last captures."""
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
-        captures, views = captures_of(session, camera.id, _CAPTURES), presets_of(session, camera.id)
+        captures, views = list_captures(session, camera.id, _CAPTURES), list_presets(session, camera.id)
     coming = _coming(context, camera)
     return page(
         request,
@@ -121,7 +121,7 @@ def camera_page(request: Request, context: Service, viewer: CurrentUser, camera_
         captures=captures,
         views=views,
         coming=coming,
-        needs=NEEDS_A_PERSON,
+        needs=NEEDS_ATTENTION,
     )
 
 
@@ -130,7 +130,7 @@ def frame(context: Service, viewer: CurrentUser, camera_id: Id, capture_id: Id) 
     """The frame of a capture."""
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
-        capture = capture_of(session, camera.id, capture_id)
+        capture = get_capture(session, camera.id, capture_id)
     if capture is None:
         raise NotFound
     return _picture(context, capture.object_key)
@@ -158,15 +158,15 @@ def add_view(
     """Let a capture be the frame of a new view, and go on to its calibration."""
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
-        chosen = capture_of(session, camera.id, capture)
+        chosen = get_capture(session, camera.id, capture)
     if chosen is None:
         raise NotFound
     height, width = read_frame(context, chosen.object_key).shape[:2]
     with context.database.write() as session:
         row = session.get_one(CaptureRow, chosen.id)
-        made = make_preset(session, row, name.strip(), (width, height))
+        made = create_preset(session, row, name.strip(), (width, height))
         about = f"{camera.name}, {made.name}"
-        note(request, session, viewer, "added_view", about=about, code=camera.area_code)
+        log_action(request, session, viewer, "added_view", about=about, code=camera.area_code)
     return Response(headers={"hx-redirect": f"/cameras/{camera.id}/views/{made.id}"})
 
 
@@ -175,7 +175,7 @@ def view_page(request: Request, context: Service, viewer: CurrentUser, camera_id
     """The calibration of a view."""
     with context.database.read() as session:
         camera, preset = _view(session, viewer, camera_id, preset_id)
-        area = watched_area(session, camera)
+        area = camera_area(session, camera)
     settings = {
         "camera": camera.id,
         "view": preset.id,
@@ -197,7 +197,7 @@ def reference(context: Service, viewer: CurrentUser, camera_id: Id, preset_id: I
 
 
 def _camera(session: Session, viewer: Viewer, camera_id: int) -> CameraRow:
-    camera = camera_seen(session, viewer, camera_id)
+    camera = visible_camera(session, viewer, camera_id)
     if camera is None:
         raise NotFound
     return camera
@@ -205,7 +205,7 @@ def _camera(session: Session, viewer: Viewer, camera_id: int) -> CameraRow:
 
 def _view(session: Session, viewer: Viewer, camera_id: int, preset_id: int) -> tuple[CameraRow, PresetRow]:
     camera = _camera(session, viewer, camera_id)
-    preset = preset_of(session, camera.id, preset_id)
+    preset = get_preset(session, camera.id, preset_id)
     if preset is None:
         raise NotFound
     return camera, preset
@@ -214,7 +214,7 @@ def _view(session: Session, viewer: Viewer, camera_id: int, preset_id: int) -> t
 def _picture(context: Context, key: str) -> Response:
     try:
         data = context.objects.read(key)
-    except ObjectMissing:
+    except ObjectNotFound:
         raise NotFound from None
     return Response(data, media_type="image/webp", headers={"cache-control": "private, max-age=86400"})
 

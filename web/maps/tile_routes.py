@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from store.objects.object_store import ObjectMissing
+from store.objects.object_store import ObjectNotFound
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of
 from web.etags import content_tag, image_response, is_cached, not_modified
@@ -41,5 +41,5 @@ def preview(request: Request, context: Service, person: CurrentUser, scene_id: i
         return not_modified(tag, _DAY)
     try:
         return image_response(webp(read_preview(context, scene, _PREVIEW_PX)), tag, _DAY)
-    except ObjectMissing:
+    except ObjectNotFound:
         raise NotFound from None

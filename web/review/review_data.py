@@ -19,7 +19,7 @@ from service.context import Context
 from store.access.rights import Viewer
 from store.alerts.transitions import REASON_KEY, steps_of
 from store.areas.areas import area_names
-from store.cameras.sightings import CameraSight, camera_sights
+from store.cameras.sightings import CameraSighting, camera_sightings
 from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.schema.database import Session
 from store.schema.tables import AlertRow, Transition
@@ -102,7 +102,7 @@ class AlertDetail:
             "overlaps": [self._overlap(overlap) for overlap in alert.overlaps],
             "images": self._images(alert, address, sights),
             "residual": self._residual(sights),
-            "cameras": [self._camera(sight, address) for sight in camera_sights(self.session, alert)],
+            "cameras": [self._camera(sight, address) for sight in camera_sightings(self.session, alert)],
             "sights": [self._sight(sight) for sight in sights],
             "log": [self._step(step, names) for step in steps],
             "areas": [
@@ -158,7 +158,7 @@ class AlertDetail:
         latest = sights[-1] if sights else None
         return None if latest is None else {"metres": latest.residual_m, "pixels": latest.residual_px}
 
-    def _camera(self, sight: CameraSight, address: str) -> dict[str, Any]:
+    def _camera(self, sight: CameraSighting, address: str) -> dict[str, Any]:
         frames = {
             when: {
                 "at": f"{frame.taken_at.astimezone(self.zone):%Y-%m-%d %H:%M}",

@@ -18,7 +18,7 @@ from errors import Reason, TubanError
 from imagery.files.file_roles import FileRole
 from service.batch_writer import BatchWriter, SubmittedFile, submit_files
 from service.context import Context
-from store.scenes.batches import end_receiving, file_names
+from store.scenes.batches import file_names, finish_receiving
 from store.schema.tables import Batch
 from web.uploads.upload_files import (
     batches_on_disk,
@@ -88,7 +88,7 @@ def submit_batch(context: Context, batch: int) -> bool:
 
         submit_files(writer, files, submitted=delete_part)
         with writer.writing() as session:
-            end_receiving(session, batch, context.clock())
+            finish_receiving(session, batch, context.clock())
         forget_batch(context.settings, batch)
         return True
 

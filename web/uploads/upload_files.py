@@ -21,9 +21,9 @@ from pathlib import Path
 
 from configs.service import ServiceSettings
 from imagery.files.file_roles import is_hidden
-from service.file_discovery import shown
-from service.home import NoRoom, require_room
-from store.objects.folder import write_whole
+from service.file_discovery import printable_name
+from service.home import InsufficientDiskSpace, require_disk_space
+from store.objects.folder import write_atomically
 
 _ID = re.compile(r"([1-9][0-9]{0,17})-([0-9a-f]{48})")
 _KEY_LETTERS = 48
@@ -85,7 +85,7 @@ def batch_of(upload_id: str) -> int | None:
 def clean_name(name: str) -> str:
     """A name as it is kept: ``/`` between folders, none of them going up. "": nothing is left, or it is hidden."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
-    cleaned = shown("/".join(parts))
+    cleaned = printable_name("/".join(parts))
     return "" if is_hidden(cleaned) else cleaned
 
 
@@ -93,7 +93,7 @@ def begin_batch(settings: ServiceSettings, batch: int, date: dt.date | None) -> 
     """Make the folder of a batch and keep the day."""
     folder = folder_of(settings, batch)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "batch.json", json.dumps({"date": date and date.isoformat()}).encode())
+    write_atomically(folder / "batch.json", json.dumps({"date": date and date.isoformat()}).encode())
 
 
 def date_of_batch(settings: ServiceSettings, batch: int) -> dt.date | None:
@@ -111,12 +111,12 @@ def begin_upload(
     """Make room for one file. An upload of the same name is replaced: its sender has lost its address.
 
     Raises:
-        NoRoom: so many bytes do not fit on the disk beside the room that is kept free.
+        InsufficientDiskSpace: so many bytes do not fit on the disk beside the room that is kept free.
     """
-    require_room(settings)
+    require_disk_space(settings)
     home = settings.home.resolve()
     if shutil.disk_usage(home).free - size < settings.limits.free_disk_mib * 2**20:
-        raise NoRoom(f"{name} has {size / 2**20:,.0f} MiB, more than there is room for on the server.")
+        raise InsufficientDiskSpace(f"{name} has {size / 2**20:,.0f} MiB, more than there is room for on the server.")
     folder = folder_of(settings, batch)
     of_name = hashlib.sha256(name.encode()).hexdigest()[:16]
     for path in folder.glob(f"{of_name}*.json"):
@@ -126,7 +126,7 @@ def begin_upload(
     key = of_name + secrets.token_hex(16)
     note = {"name": name, "size": size, "sha256": sha256, "modified": modified[:40]}
     (folder / f"{key}.part").touch()
-    write_whole(folder / f"{key}.json", json.dumps(note).encode())
+    write_atomically(folder / f"{key}.json", json.dumps(note).encode())
     return Upload(batch, key, name, size, sha256, modified[:40], folder / f"{key}.part")
 
 
@@ -157,7 +157,7 @@ def mark_complete(settings: ServiceSettings, batch: int) -> None:
     """Keep that nothing more will come; a server that is started again goes on from here."""
     folder = folder_of(settings, batch)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "complete", b"")
+    write_atomically(folder / "complete", b"")
 
 
 def is_complete(settings: ServiceSettings, batch: int) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from cli.administration.jobs import ago
 from cli.main import main
-from store.jobs.processes import say_alive
+from store.jobs.processes import record_heartbeat
 from store.jobs.queue import add_job, claim, fail
 from store.schema.database import Database
 from tests.databases import embedded_database
@@ -65,7 +65,7 @@ def test_waiting_work_without_a_worker_needs_a_person(kept: Database, capsys: py
     assert _tuban("status") == 1
     assert "1 jobs wait and no worker runs" in capsys.readouterr().out
     with kept.write() as session:
-        say_alive(session, "host:1:scan", "worker", dt.datetime.now(dt.UTC))
+        record_heartbeat(session, "host:1:scan", "worker", dt.datetime.now(dt.UTC))
     assert _tuban("status") == 0
     capsys.readouterr()
     assert _tuban("status", "--json") == 0

@@ -13,7 +13,7 @@ from store.access.rights import (
     visible_to,
 )
 from store.schema.database import Database
-from store.schema.outlines import near
+from store.schema.outlines import bounds_intersect
 from store.schema.tables import Area, Feature
 from tests.store.sample_rows import add_approval, add_area, ground
 
@@ -103,7 +103,7 @@ def test_polygons_of_layers_are_seen_where_they_touch_the_ground(database: Datab
         assert [one.id for one in visible_features(session, viewer(NEIGHBOUR))] == [2, 3]
         assert [one.id for one in visible_features(session, viewer(""))] == [1, 2, 3]
         assert [one.id for one in visible_features(session, viewer(""), Feature.layer_id == 2)] == [2]
-        here = near(Feature, ground(0, 0, 500, 500))
+        here = bounds_intersect(Feature, ground(0, 0, 500, 500))
         assert [one.id for one in visible_features(session, viewer(VILLAGE), here)] == [1]
         assert [one.id for one in visible_features(session, viewer(VILLAGE), limit=1)] == [1]
 

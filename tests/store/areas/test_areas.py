@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 
 from errors import SettingsError
-from store.areas.areas import LoadedAreas, area_code, areas_touching, list_areas, load_areas
+from store.areas.areas import LoadedAreas, areas_touching, list_areas, load_areas, parse_area_code
 from store.areas.layers import features_touching, list_layers, load_layer
 from store.areas.polygon_file import PolygonFileError, read_polygons
 from store.schema.database import Database
@@ -212,7 +212,7 @@ def test_a_file_without_a_usual_field_lists_what_it_has(sqlite: Database, tmp_pa
     ],
 )
 def test_codes_are_read_as_they_are_written(written: Any, meant: str) -> None:
-    assert area_code(written) == meant
+    assert parse_area_code(written) == meant
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_codes_are_read_as_they_are_written(written: Any, meant: str) -> None:
 )
 def test_what_is_no_code_is_refused(written: Any) -> None:
     with pytest.raises(ValueError, match="expected 6 digits"):
-        area_code(written)
+        parse_area_code(written)
 
 
 def test_broken_features_are_listed_and_the_others_loaded(sqlite: Database, tmp_path: Path) -> None:

@@ -18,11 +18,11 @@ from sqlalchemy import create_engine, select, text
 from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
 from store.backup.archive import ArchiveError, verify
-from store.backup.backup import SILENT_SECONDS, backup, restore
-from store.jobs.processes import say_alive
-from store.objects.factory import open_objects
+from store.backup.backup import STALE_PROCESS_SECONDS, backup, restore
+from store.jobs.processes import record_heartbeat
+from store.objects.factory import open_object_store
 from store.schema.database import Database
-from store.schema.migrate import check_current, downgrade, head, upgrade
+from store.schema.migrate import check_current, downgrade, head_revision, upgrade
 from store.schema.outlines import bounds_of
 from store.schema.tables import Area, Base, Counter, Feature, Job, Layer
 
@@ -44,7 +44,7 @@ def keep(settings: ServiceSettings) -> None:
         session.add(Job(kind="a", queue="scan", payload={"n": [1]}, unique_key="a", run_after=NOW, created_at=NOW))
         session.add(Counter(name="alerts", value=2**40))
     database.close()
-    objects = open_objects(settings)
+    objects = open_object_store(settings)
     for key, content in FILES.items():
         objects.put(key, content)
 
@@ -62,7 +62,7 @@ def rows(settings: ServiceSettings) -> dict[str, list[Any]]:
 
 
 def files(settings: ServiceSettings) -> dict[str, bytes]:
-    objects = open_objects(settings)
+    objects = open_object_store(settings)
     return {key: objects.read(key) for key in objects.keys("")}
 
 
@@ -88,7 +88,7 @@ def lose(settings: ServiceSettings) -> None:
         with database.write() as session:
             session.execute(text("DROP TABLE alembic_version"))
         database.close()
-    objects = open_objects(settings)
+    objects = open_object_store(settings)
     for key in list(objects.keys("")):
         objects.delete(key)
     shutil.rmtree(settings.home, ignore_errors=True)
@@ -117,7 +117,7 @@ def test_what_was_lost_is_there_again(settings: ServiceSettings, tmp_path: Path)
     before = rows(settings)
     assert before["features"]
     made = backup(settings, tmp_path / "kept.tar", now=NOW)
-    assert (made.objects, made.revision, made.made_at, made.outdated) == (3, head(), NOW, False)
+    assert (made.objects, made.revision, made.made_at, made.outdated) == (3, head_revision(), NOW, False)
     lose(settings)
     assert restore(settings, tmp_path / "kept.tar", now=NOW) == made
     assert rows(settings) == before
@@ -139,7 +139,7 @@ def test_a_restore_over_what_is_there_has_to_be_asked_for(settings: ServiceSetti
         session.delete(session.get_one(Area, 1))
         session.add(Counter(name="later", value=1))
     database.close()
-    open_objects(settings).put("evidence/1/before.png", b"other")
+    open_object_store(settings).put("evidence/1/before.png", b"other")
     changed = rows(settings)
     with pytest.raises(SettingsError, match=r"The database is not empty .*--overwrite"):
         restore(settings, tmp_path / "kept.tar", now=NOW)
@@ -154,7 +154,7 @@ def test_objects_that_are_there_are_not_mixed_with_those_of_a_backup(
     embedded: ServiceSettings, kept: Path, tmp_path: Path
 ) -> None:
     target = other(embedded, tmp_path)
-    open_objects(target).put("scenes/other.tif", b"")
+    open_object_store(target).put("scenes/other.tif", b"")
     with pytest.raises(SettingsError, match=r"object files already, like scenes/other\.tif"):
         restore(target, kept, now=NOW)
     assert not (target.home / "tuban.db").exists()
@@ -163,11 +163,11 @@ def test_objects_that_are_there_are_not_mixed_with_those_of_a_backup(
 def test_nothing_is_restored_under_a_service_that_works(embedded: ServiceSettings, kept: Path) -> None:
     database = Database(embedded.database_url)
     with database.write() as session:
-        say_alive(session, "host:77:worker", "worker", NOW)
+        record_heartbeat(session, "host:77:worker", "worker", NOW)
     database.close()
     with pytest.raises(SettingsError, match=r"\(host:77:worker\); stop it first"):
         restore(embedded, kept, overwrite=True, now=NOW + dt.timedelta(seconds=10))
-    restore(embedded, kept, overwrite=True, now=NOW + dt.timedelta(seconds=SILENT_SECONDS + 1))
+    restore(embedded, kept, overwrite=True, now=NOW + dt.timedelta(seconds=STALE_PROCESS_SECONDS + 1))
 
 
 def test_a_backup_while_somebody_writes_is_of_one_moment(embedded: ServiceSettings, tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_an_archive_with_a_link_is_refused(kept: Path) -> None:
 def test_a_backup_of_an_older_revision_says_that_it_is_to_be_migrated(
     embedded: ServiceSettings, kept: Path, tmp_path: Path
 ) -> None:
-    _rewrite(kept, lambda m, c: [(m, c.replace(f'"revision": "{head()}"'.encode(), b'"revision": "9999"'))])
+    _rewrite(kept, lambda m, c: [(m, c.replace(f'"revision": "{head_revision()}"'.encode(), b'"revision": "9999"'))])
     with pytest.raises(SettingsError, match="revision 9999, which this version of Tuban does not know"):
         restore(other(embedded, tmp_path), kept, now=NOW)
 

@@ -12,20 +12,20 @@ import pytest
 from sqlalchemy.orm import Session
 
 from store.jobs.queue import (
-    Claimed,
+    ClaimedJob,
     LeaseLost,
     add_job,
     claim,
     fail,
     finish,
-    give_back,
+    jobs_to_publish,
     list_jobs,
-    queue_figures,
+    queue_statistics,
+    release_job,
     renew,
     revive,
-    to_publish,
 )
-from store.jobs.recovery import DIED, due, end_leases, mark_published, unpublished
+from store.jobs.recovery import PROCESS_DIED, due_jobs, expire_leases, has_unpublished_jobs, mark_published
 from store.schema.database import Database
 from store.schema.tables import Job
 
@@ -45,7 +45,7 @@ def added(database: Database, key: str = "one", **more: Any) -> int:
     return job_id
 
 
-def claimed(database: Database, job_id: int, at: dt.datetime = NOW, owner: str = "here:1:2") -> Claimed:
+def claimed(database: Database, job_id: int, at: dt.datetime = NOW, owner: str = "here:1:2") -> ClaimedJob:
     with database.write() as session:
         got = claim(session, job_id, owner, at, LEASE)
     assert got is not None
@@ -61,7 +61,7 @@ def row(database: Database, job_id: int) -> Job:
 
 def found_due(database: Database, at: dt.datetime, **more: Any) -> list[int]:
     with database.write() as session:
-        return [job_id for job_id, _ in due(session, at, 60, 100, **more)]
+        return [job_id for job_id, _ in due_jobs(session, at, 60, 100, **more)]
 
 
 def test_a_key_has_one_job_even_after_it_is_done(database: Database) -> None:
@@ -71,21 +71,21 @@ def test_a_key_has_one_job_even_after_it_is_done(database: Database) -> None:
         finish(session, lease, NOW)
     with database.write() as session:
         assert add_job(session, kind="other", queue="scan", payload={}, unique_key="one", now=NOW) is None
-        assert to_publish(session) == []
+        assert jobs_to_publish(session) == []
 
 
 def test_added_jobs_ask_to_be_published_unless_they_are_for_later(database: Database) -> None:
     with database.write() as session:
         first = add_job(session, kind="a", queue="scan", payload={}, unique_key="a", now=NOW)
         add_job(session, kind="a", queue="scan", payload={}, unique_key="b", now=NOW, run_after=after(5))
-        assert to_publish(session) == [(first, "scan")]
+        assert jobs_to_publish(session) == [(first, "scan")]
 
 
 def test_of_many_who_claim_at_once_one_gets_the_job(database: Database) -> None:
     job_id = added(database)
     gate = threading.Barrier(8)
 
-    def try_it(number: int) -> Claimed | None:
+    def try_it(number: int) -> ClaimedJob | None:
         gate.wait()
         with database.write() as session:
             return claim(session, job_id, f"here:1:{number}", NOW, LEASE)
@@ -137,7 +137,7 @@ def test_who_lost_the_lease_writes_nothing(database: Database) -> None:
     ends: tuple[Callable[[Session], object], ...] = (
         lambda session: finish(session, late, after(70)),
         lambda session: fail(session, late, "no", after(70), 4, (5,)),
-        lambda session: give_back(session, late, after(70)),
+        lambda session: release_job(session, late, after(70)),
     )
     for end in ends:
         with pytest.raises(LeaseLost):
@@ -181,8 +181,8 @@ def test_a_job_given_back_is_had_at_once_and_its_attempt_not_counted(database: D
     job_id = added(database)
     lease = claimed(database, job_id)
     with database.write() as session:
-        give_back(session, lease, after(3))
-        assert to_publish(session) == [(job_id, "scan")]
+        release_job(session, lease, after(3))
+        assert jobs_to_publish(session) == [(job_id, "scan")]
     assert claimed(database, job_id, after(3)).attempt == 1
 
 
@@ -194,7 +194,7 @@ def test_a_dead_job_is_revived_with_all_its_attempts(database: Database) -> None
         fail(session, lease, "no", NOW, 1, ())
     with database.write() as session:
         assert revive(session, job_id, after(9))
-        assert to_publish(session) == [(job_id, "scan")]
+        assert jobs_to_publish(session) == [(job_id, "scan")]
     assert claimed(database, job_id, after(9)).attempt == 1
 
 
@@ -223,8 +223,8 @@ def test_while_the_broker_holds_messages_of_a_queue_they_are_not_sent_again(data
 def test_a_job_for_later_is_due_when_its_moment_comes(database: Database) -> None:
     job_id = added(database, run_after=after(30))
     with database.read() as session:
-        assert not unpublished(session, after(29))
-        assert unpublished(session, after(30))
+        assert not has_unpublished_jobs(session, after(29))
+        assert has_unpublished_jobs(session, after(30))
     assert found_due(database, after(29)) == []
     assert found_due(database, after(30)) == [job_id]
 
@@ -239,7 +239,7 @@ def test_a_job_whose_lease_ended_is_due_even_where_messages_wait(database: Datab
 def test_the_oldest_are_due_first_and_no_more_than_asked_for(database: Database) -> None:
     ids = [added(database, str(number), now=after(number)) for number in range(5)]
     with database.write() as session:
-        assert [job_id for job_id, _ in due(session, after(500), 60, 3)] == ids[:3]
+        assert [job_id for job_id, _ in due_jobs(session, after(500), 60, 3)] == ids[:3]
 
 
 def test_a_job_whose_process_died_on_its_last_attempt_is_dead_with_that_reason(database: Database) -> None:
@@ -251,7 +251,7 @@ def test_a_job_whose_process_died_on_its_last_attempt_is_dead_with_that_reason(d
         assert claim(session, job_id, "there:1:2", after(122), LEASE, attempts=2) is None
     assert found_due(database, after(122), attempts=2) == []
     dead = row(database, job_id)
-    assert (dead.state, dead.error) == ("dead", DIED)
+    assert (dead.state, dead.error) == ("dead", PROCESS_DIED)
 
 
 def test_a_job_that_was_killed_after_its_time_says_so(database: Database) -> None:
@@ -268,10 +268,10 @@ def test_the_jobs_of_a_dead_worker_need_not_wait_for_their_leases(database: Data
     late = claimed(database, ours, owner="here:1:2")
     claimed(database, theirs, owner="here:11:2")
     with database.write() as session:
-        assert end_leases(session, "here:1", after(5)) == 1
+        assert expire_leases(session, "here:1", after(5)) == 1
     assert found_due(database, after(5), busy=["scan"]) == [ours]
     with database.write() as session:
-        assert unpublished(session, after(5))
+        assert has_unpublished_jobs(session, after(5))
     assert claimed(database, ours, after(5), "there:1:2").attempt == 2
     with pytest.raises(LeaseLost), database.write() as session:
         finish(session, late, after(6))
@@ -281,7 +281,7 @@ def test_when_nobody_can_live_all_leases_end(database: Database) -> None:
     for key, owner in (("a", "here:1:2"), ("b", "there:1:2")):
         claimed(database, added(database, key), owner=owner)
     with database.write() as session:
-        assert end_leases(session, "", after(5)) == 2
+        assert expire_leases(session, "", after(5)) == 2
 
 
 def test_figures_tell_how_each_queue_stands(database: Database) -> None:
@@ -294,7 +294,7 @@ def test_figures_tell_how_each_queue_stands(database: Database) -> None:
         fail(session, lease, "no", NOW, 1, ())
         finish(session, done, NOW)
     with database.read() as session:
-        figures = {f.queue: (f.waiting, f.running, f.dead, f.oldest_seconds) for f in queue_figures(session, after(40))}
+        figures = {f.queue: (f.waiting, f.running, f.dead, f.oldest_seconds) for f in queue_statistics(session, after(40))}
     assert figures == {
         "ingest": (0, 0, 0, 0.0),
         "scan": (2, 1, 0, 40.0),

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-from store.jobs.processes import forget, forget_silent, last_active, processes, say_alive
-from store.jobs.schedule_slots import become_leader, resign, take
+from store.jobs.processes import (
+    last_active,
+    list_processes,
+    record_heartbeat,
+    remove_process,
+    remove_stale_processes,
+)
+
+from store.jobs.schedule_slots import become_leader, claim_slot, resign_leadership
 from store.schema.database import Database
 
 NOW = dt.datetime(2026, 11, 20, 2, 30, tzinfo=dt.UTC)
@@ -17,10 +24,10 @@ def after(seconds: float) -> dt.datetime:
 
 def test_a_moment_is_taken_once(database: Database) -> None:
     with database.write() as session:
-        assert take(session, "night", "2026-11-20", "a", NOW)
+        assert claim_slot(session, "night", "2026-11-20", "a", NOW)
     with database.write() as session:
-        assert not take(session, "night", "2026-11-20", "b", NOW)
-        assert take(session, "night", "2026-11-21", "b", NOW)
+        assert not claim_slot(session, "night", "2026-11-20", "b", NOW)
+        assert claim_slot(session, "night", "2026-11-21", "b", NOW)
 
 
 def test_one_scheduler_is_leader_until_it_is_silent(database: Database) -> None:
@@ -36,32 +43,32 @@ def test_one_scheduler_is_leader_until_it_is_silent(database: Database) -> None:
 def test_who_resigns_is_followed_at_once(database: Database) -> None:
     with database.write() as session:
         become_leader(session, "a", NOW, 60)
-        resign(session, "b")
+        resign_leadership(session, "b")
         assert not become_leader(session, "b", after(1), 60)
-        resign(session, "a")
+        resign_leadership(session, "a")
         assert become_leader(session, "b", after(2), 60)
 
 
 def test_processes_are_known_while_they_say_that_they_live(database: Database) -> None:
     with database.write() as session:
-        say_alive(session, "host:1:worker", "worker", NOW)
-        say_alive(session, "host:2:schedule", "schedule", NOW)
-        say_alive(session, "host:1:worker", "worker", after(100))
+        record_heartbeat(session, "host:1:worker", "worker", NOW)
+        record_heartbeat(session, "host:2:schedule", "schedule", NOW)
+        record_heartbeat(session, "host:1:worker", "worker", after(100))
     with database.read() as session:
-        assert [(p.name, p.started_at) for p in processes(session, after(50))] == [("host:1:worker", NOW)]
-        assert [p.name for p in processes(session, NOW, "schedule")] == ["host:2:schedule"]
+        assert [(p.name, p.started_at) for p in list_processes(session, after(50))] == [("host:1:worker", NOW)]
+        assert [p.name for p in list_processes(session, NOW, "schedule")] == ["host:2:schedule"]
     with database.write() as session:
-        forget_silent(session, after(50))
-        assert [p.name for p in processes(session, NOW)] == ["host:1:worker"]
+        remove_stale_processes(session, after(50))
+        assert [p.name for p in list_processes(session, NOW)] == ["host:1:worker"]
 
 
 def test_a_worker_is_as_active_as_its_children(database: Database) -> None:
     with database.write() as session:
-        say_alive(session, "host:1:worker", "worker", after(100))
-        say_alive(session, "host:1:7", "jobs", after(20))
-        say_alive(session, "host:1:8", "jobs", after(30))
-        say_alive(session, "host:11:9", "jobs", after(90))
+        record_heartbeat(session, "host:1:worker", "worker", after(100))
+        record_heartbeat(session, "host:1:7", "jobs", after(20))
+        record_heartbeat(session, "host:1:8", "jobs", after(30))
+        record_heartbeat(session, "host:11:9", "jobs", after(90))
         assert last_active(session, "host:1") == after(30)
         assert last_active(session, "host:2") is None
-        forget(session, "host:1")
-        assert [p.name for p in processes(session, NOW)] == ["host:11:9"]
+        remove_process(session, "host:1")
+        assert [p.name for p in list_processes(session, NOW)] == ["host:11:9"]

@@ -12,26 +12,26 @@ import pytest
 
 from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
-from store.objects.factory import open_objects
-from store.objects.folder import LEFT_OVER_SECONDS
-from store.objects.object_store import BadKey, ObjectMissing, Objects, ObjectsUnavailable
-from store.objects.s3 import S3Objects
+from store.objects.factory import open_object_store
+from store.objects.folder import STALE_PART_SECONDS
+from store.objects.object_store import InvalidObjectKey, ObjectNotFound, ObjectStore, ObjectStoreUnavailable
+from store.objects.s3 import S3ObjectStore
 
 
 @pytest.fixture(params=["folder", "s3"])
-def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     """An empty place for objects of each sort."""
     if request.param == "folder":
-        return open_objects(ServiceSettings(home=tmp_path / "home"))
+        return open_object_store(ServiceSettings(home=tmp_path / "home"))
     endpoint = request.getfixturevalue("s3_endpoint")
-    return open_objects(ServiceSettings(home=tmp_path / "home", objects="s3://tuban/a/b", s3_endpoint=endpoint))
+    return open_object_store(ServiceSettings(home=tmp_path / "home", objects="s3://tuban/a/b", s3_endpoint=endpoint))
 
 
 def _files(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
-def test_what_was_put_is_read(objects: Objects) -> None:
+def test_what_was_put_is_read(objects: ObjectStore) -> None:
     objects.put("scenes/ab/abc.tif", b"pixels")
     assert objects.read("scenes/ab/abc.tif") == b"pixels"
     assert objects.size("scenes/ab/abc.tif") == 6
@@ -41,7 +41,7 @@ def test_what_was_put_is_read(objects: Objects) -> None:
         assert path.suffix == ".tif"
 
 
-def test_a_file_is_put_and_stays_where_it_was(objects: Objects, tmp_path: Path) -> None:
+def test_a_file_is_put_and_stays_where_it_was(objects: ObjectStore, tmp_path: Path) -> None:
     content = os.urandom(9 * 2**20)  # larger than one part of an upload
     (tmp_path / "large").write_bytes(content)
     objects.put("scenes/large.tif", tmp_path / "large")
@@ -51,13 +51,13 @@ def test_a_file_is_put_and_stays_where_it_was(objects: Objects, tmp_path: Path) 
     assert (tmp_path / "large").exists()
 
 
-def test_a_file_that_is_not_there_is_the_callers_fault(objects: Objects, tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_the_callers_fault(objects: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         objects.put("scenes/a.tif", tmp_path / "nothing")
     assert not objects.exists("scenes/a.tif")
 
 
-def test_the_last_put_is_what_is_read(objects: Objects) -> None:
+def test_the_last_put_is_what_is_read(objects: ObjectStore) -> None:
     objects.put("a/b.json", b"first")
     with objects.local("a/b.json"):
         pass
@@ -67,25 +67,25 @@ def test_the_last_put_is_what_is_read(objects: Objects) -> None:
         assert path.read_bytes() == b"second"
 
 
-def test_what_is_not_there_says_so(objects: Objects) -> None:
+def test_what_is_not_there_says_so(objects: ObjectStore) -> None:
     objects.put("a/b.json", b"")
     for key in ("a/c.json", "a", "a/b.json/c", "x/y/z"):
         assert not objects.exists(key)
         for ask in (objects.read, objects.size):
-            with pytest.raises(ObjectMissing, match=f"No object {key} in "):
+            with pytest.raises(ObjectNotFound, match=f"No object {key} in "):
                 ask(key)
-        with pytest.raises(ObjectMissing), objects.local(key):
+        with pytest.raises(ObjectNotFound), objects.local(key):
             pass
 
 
-def test_deleted_is_gone_and_may_be_deleted_again(objects: Objects) -> None:
+def test_deleted_is_gone_and_may_be_deleted_again(objects: ObjectStore) -> None:
     objects.put("a/b.json", b"1")
     objects.delete("a/b.json")
     objects.delete("a/b.json")
     assert not objects.exists("a/b.json")
 
 
-def test_keys_are_listed_in_order_by_how_they_begin(objects: Objects) -> None:
+def test_keys_are_listed_in_order_by_how_they_begin(objects: ObjectStore) -> None:
     for key in ("scenes/b.tif", "scenes/a/1.tif", "scenes/a.tif", "scenes-old/1.tif", "received/1"):
         objects.put(key, b"")
     assert list(objects.keys("")) == [
@@ -100,19 +100,19 @@ def test_keys_are_listed_in_order_by_how_they_begin(objects: Objects) -> None:
     assert list(objects.keys("nothing/")) == []
 
 
-def test_a_key_that_could_alert_elsewhere_is_refused(objects: Objects) -> None:
+def test_a_key_that_could_alert_elsewhere_is_refused(objects: ObjectStore) -> None:
     outside = ["/etc/passwd", "../a", "a/../../b", "a/..", "a//b", "a/", ".hidden", "a/.b"]
     for key in ["", *outside, "a b", "图.tif", "a\\b", "a\n", "a" * 401]:
         for ask in (objects.read, objects.size, objects.exists, objects.delete):
-            with pytest.raises(BadKey):
+            with pytest.raises(InvalidObjectKey):
                 ask(key)
-        with pytest.raises(BadKey):
+        with pytest.raises(InvalidObjectKey):
             objects.put(key, b"")
-        with pytest.raises(BadKey), objects.local(key):
+        with pytest.raises(InvalidObjectKey), objects.local(key):
             pass
 
 
-def test_checking_a_good_place_leaves_nothing(objects: Objects) -> None:
+def test_checking_a_good_place_leaves_nothing(objects: ObjectStore) -> None:
     objects.check()
     assert list(objects.keys("")) == []
 
@@ -120,7 +120,7 @@ def test_checking_a_good_place_leaves_nothing(objects: Objects) -> None:
 @pytest.mark.parametrize("address", ["ftp://host/objects", "s3://", "s3://bucket/../x", "s3:///prefix"])
 def test_an_address_that_is_no_place_is_refused(address: str) -> None:
     with pytest.raises(SettingsError, match="TUBAN_OBJECTS"):
-        open_objects(ServiceSettings(objects=address))
+        open_object_store(ServiceSettings(objects=address))
 
 
 KILLED_WHILE_WRITING = """
@@ -132,9 +132,9 @@ def stop(path):
     print("written", flush=True)
     signal.pause()
 
-objects = folder.FolderObjects(Path(sys.argv[1]))
+objects = folder.FolderObjectStore(Path(sys.argv[1]))
 objects.put("a/whole", b"1")
-folder.sync = stop
+folder.fsync_path = stop
 objects.put("a/half", b"2" * 100_000)
 """
 
@@ -153,7 +153,7 @@ def killed(tmp_path: Path) -> Path:
 
 
 def test_a_half_written_object_is_never_seen(killed: Path) -> None:
-    objects = open_objects(ServiceSettings(objects=str(killed)))
+    objects = open_object_store(ServiceSettings(objects=str(killed)))
     assert list(objects.keys("")) == ["a/whole"]
     assert not objects.exists("a/half")
     objects.put("a/half", b"now whole")
@@ -161,11 +161,11 @@ def test_a_half_written_object_is_never_seen(killed: Path) -> None:
 
 
 def test_left_overs_of_dead_processes_are_removed_when_they_are_old(killed: Path) -> None:
-    objects = open_objects(ServiceSettings(objects=str(killed)))
+    objects = open_object_store(ServiceSettings(objects=str(killed)))
     (left,) = (killed / "a").glob(".*")
     objects.check()
     assert left.exists()  # another process could just be writing it
-    old = left.stat().st_mtime - LEFT_OVER_SECONDS - 60
+    old = left.stat().st_mtime - STALE_PART_SECONDS - 60
     os.utime(left, (old, old))
     objects.check()
     assert _files(killed) == ["a/whole"]
@@ -175,7 +175,7 @@ def test_left_overs_of_dead_processes_are_removed_when_they_are_old(killed: Path
 def test_a_full_disk_is_told_in_one_line_and_leaves_no_half_object(
     small_disk: Path, tmp_path: Path, as_file: bool
 ) -> None:
-    objects = open_objects(ServiceSettings(objects=str(small_disk)))
+    objects = open_object_store(ServiceSettings(objects=str(small_disk)))
     objects.put("a/small", b"1")
     (tmp_path / "large").write_bytes(bytes(2 * 2**20))
     with pytest.raises(OutputError, match=r"a/large cannot be written into .*No space left on device") as told:
@@ -188,38 +188,38 @@ def test_a_full_disk_is_told_in_one_line_and_leaves_no_half_object(
 def test_a_folder_that_cannot_be_written_is_told_at_the_start(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(SettingsError, match=r"cannot be written \(Read-only file system\)"):
-        open_objects(ServiceSettings(objects=str(small_disk / "objects"))).check()
+        open_object_store(ServiceSettings(objects=str(small_disk / "objects"))).check()
 
 
 def test_a_file_in_the_place_of_the_folder_is_told_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="cannot be written"):
-        open_objects(ServiceSettings(objects=str(tmp_path / "file"))).check()
+        open_object_store(ServiceSettings(objects=str(tmp_path / "file"))).check()
 
 
 def test_a_bucket_that_is_not_there_is_told_at_the_start(s3_endpoint: str) -> None:
-    objects = open_objects(ServiceSettings(objects="s3://nothing", s3_endpoint=s3_endpoint))
+    objects = open_object_store(ServiceSettings(objects="s3://nothing", s3_endpoint=s3_endpoint))
     with pytest.raises(SettingsError, match="NoSuchBucket") as told:
         objects.check()
     assert "\n" not in str(told.value)
 
 
 def test_a_store_that_does_not_answer_is_told_at_the_start_and_may_be_tried_again(s3_endpoint: str) -> None:
-    objects = open_objects(ServiceSettings(objects="s3://tuban", s3_endpoint="http://127.0.0.1:9"))
+    objects = open_object_store(ServiceSettings(objects="s3://tuban", s3_endpoint="http://127.0.0.1:9"))
     with pytest.raises(SettingsError, match="Could not connect"):
         objects.check()
     for ask in (objects.read, objects.size, objects.exists, objects.delete):
-        with pytest.raises(ObjectsUnavailable):
+        with pytest.raises(ObjectStoreUnavailable):
             ask("a/b")
 
 
 @pytest.fixture
-def far(s3_endpoint: str, tmp_path: Path) -> S3Objects:
+def far(s3_endpoint: str, tmp_path: Path) -> S3ObjectStore:
     """A store whose copies may take 100 bytes."""
-    return S3Objects("tuban", "", endpoint=s3_endpoint, cache=tmp_path / "cache", cache_bytes=100)
+    return S3ObjectStore("tuban", "", endpoint=s3_endpoint, cache=tmp_path / "cache", cache_bytes=100)
 
 
-def test_a_copy_is_fetched_once(far: S3Objects) -> None:
+def test_a_copy_is_fetched_once(far: S3ObjectStore) -> None:
     far.put("a.tif", b"1")
     with far.local("a.tif") as first:
         inode = first.stat().st_ino
@@ -227,7 +227,7 @@ def test_a_copy_is_fetched_once(far: S3Objects) -> None:
         assert second.stat().st_ino == inode
 
 
-def test_several_readers_at_once_share_one_whole_copy(far: S3Objects) -> None:
+def test_several_readers_at_once_share_one_whole_copy(far: S3ObjectStore) -> None:
     far.put("a.tif", bytes(90))
     together = threading.Barrier(4)
     inodes: list[int] = []
@@ -248,7 +248,7 @@ def test_several_readers_at_once_share_one_whole_copy(far: S3Objects) -> None:
     assert len(set(inodes)) == 1
 
 
-def test_copies_read_longest_ago_make_room_but_never_one_that_is_being_read(far: S3Objects, tmp_path: Path) -> None:
+def test_copies_read_longest_ago_make_room_but_never_one_that_is_being_read(far: S3ObjectStore, tmp_path: Path) -> None:
     for name in ("a.tif", "b.tif", "c.tif"):
         far.put(name, name.encode() + bytes(40))
     with far.local("a.tif") as a:
@@ -264,7 +264,7 @@ def test_copies_read_longest_ago_make_room_but_never_one_that_is_being_read(far:
 
 
 def test_a_fetch_onto_a_full_disk_leaves_nothing(s3_endpoint: str, small_disk: Path) -> None:
-    far = S3Objects("tuban", "", endpoint=s3_endpoint, cache=small_disk)
+    far = S3ObjectStore("tuban", "", endpoint=s3_endpoint, cache=small_disk)
     far.put("large.tif", bytes(2 * 2**20))
     with pytest.raises(OutputError, match="No copy of 2097152 bytes"), far.local("large.tif"):
         pass

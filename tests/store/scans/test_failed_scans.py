@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import select
 
 from store.jobs.queue import add_job, claim, fail, revive
-from store.jobs.recovery import due
+from store.jobs.recovery import due_jobs
 from store.scans.failed_scans import job_key
-from store.scans.nights import open_night, settle_night
-from store.scans.scans import begin_parts, end_part
+from store.scans.nights import open_night, update_night_state
+from store.scans.scans import finish_part, start_scan
 from store.schema.database import Database
-from store.schema.tables import Job, Night, Scan, Uncompared
+from store.schema.tables import Job, Night, Scan, UncomparedGround
 from tests.store.sample_rows import NOW, add_scan, add_scene, ground
 
 DAY = dt.date(2026, 11, 24)
@@ -27,10 +27,10 @@ def scan_id(database: Database) -> int:
         night = open_night(session, DAY, NOW)
         before, after = (add_scene(session, dt.date(2026, month, 1), ground(0, 0, 1000, 500)) for month in (3, 10))
         scan = add_scan(session, before, after, night_id=night.id)
-        begin_parts(
+        start_scan(
             session, scan.id, blocks=8, parts=2, plan={}, settings_sha256="5" * 64, weights_sha256="7" * 64, now=NOW
         )
-        settle_night(session, night.id, NOW)
+        update_night_state(session, night.id, NOW)
         for step in STEPS:
             key = job_key(scan.id, step)
             add_job(session, kind="scan.blocks", queue="scan", payload={"scan": scan.id}, unique_key=key, now=NOW)
@@ -57,7 +57,7 @@ def _seen(database: Database) -> tuple[str, str, str, list[str]]:
         scan, night = session.scalars(select(Scan)).one(), session.scalars(select(Night)).one()
         assert (scan.finished_at is None) == (scan.state == "scanning")
         assert (night.finished_at is None) == (night.state == "scanning")
-        return scan.state, scan.reason, night.state, list(session.scalars(select(Uncompared.reason)))
+        return scan.state, scan.reason, night.state, list(session.scalars(select(UncomparedGround.reason)))
 
 
 def test_a_dead_job_fails_its_scan_and_reviving_it_takes_that_back(database: Database, scan_id: int) -> None:
@@ -65,11 +65,11 @@ def test_a_dead_job_fails_its_scan_and_reviving_it_takes_that_back(database: Dat
     why = "blocks:1 is of no use"
     assert _seen(database) == ("failed", why, "done", [why])
     with database.write() as session:
-        assert not end_part(session, scan_id, 0)  # the other part is not thrown away
+        assert not finish_part(session, scan_id, 0)  # the other part is not thrown away
     _revive(database, "blocks:1")
     assert _seen(database) == ("scanning", "", "scanning", [])
     with database.write() as session:
-        assert end_part(session, scan_id, 1)
+        assert finish_part(session, scan_id, 1)
 
 
 def test_as_long_as_another_job_of_it_is_dead_the_scan_stays_failed(database: Database, scan_id: int) -> None:
@@ -77,7 +77,7 @@ def test_as_long_as_another_job_of_it_is_dead_the_scan_stays_failed(database: Da
     _revive(database, "blocks:0")
     assert _seen(database)[:2] == ("failed", "blocks:0 is of no use")
     with database.write() as session:
-        assert not end_part(session, scan_id, 0)
+        assert not finish_part(session, scan_id, 0)
     _revive(database, "blocks:1")
     assert _seen(database) == ("scanning", "", "scanning", [])
 
@@ -87,5 +87,5 @@ def test_a_job_whose_process_died_once_too_often_fails_its_scan_too(database: Da
         job = session.scalars(select(Job.id).where(Job.unique_key.endswith("blocks:0"))).one()
         assert claim(session, job, "here:1:2", NOW, 60)
     with database.write() as session:
-        due(session, NOW + dt.timedelta(seconds=61), 60, 100, attempts=1)
+        due_jobs(session, NOW + dt.timedelta(seconds=61), 60, 100, attempts=1)
     assert _seen(database)[0] == "failed"

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
-from store.scans.nights import open_night, settle_night, summary_of, uncompared_ground
-from store.scans.scans import begin_parts, end_part, end_scan, end_uncompared, read_task, running_scans
+from store.scans.nights import night_summary, open_night, uncompared_ground, update_night_state
+from store.scans.scans import finish_part, finish_scan, finish_uncompared, read_task, running_scans, start_scan
 from store.schema.database import Database
-from store.schema.tables import Night, Scan, Uncompared
+from store.schema.tables import Night, Scan, UncomparedGround
 from tests.store.sample_rows import NOW, add_scan, add_scene, ground
 
 DAY = dt.date(2026, 11, 24)
@@ -25,13 +25,13 @@ def scan_ids(database: Database) -> list[int]:
         night = open_night(session, DAY, NOW)
         scenes = [add_scene(session, dt.date(2026, month, 1), ground(0, 0, 1000, 100 * month)) for month in (3, 5, 10)]
         scans = [add_scan(session, scenes[n], scenes[2], night_id=night.id) for n in (0, 1)]
-        settle_night(session, night.id, NOW)
+        update_night_state(session, night.id, NOW)
         return [scan.id for scan in scans]
 
 
 def _begin(database: Database, scan_id: int, parts: int) -> bool:
     with database.write() as session:
-        return begin_parts(
+        return start_scan(
             session,
             scan_id,
             blocks=4 * parts,
@@ -45,14 +45,14 @@ def _begin(database: Database, scan_id: int, parts: int) -> bool:
 
 def _end_part(database: Database, scan_id: int, part: int) -> bool:
     with database.write() as session:
-        return end_part(session, scan_id, part)
+        return finish_part(session, scan_id, part)
 
 
 def _finish(database: Database, scan_id: int) -> None:
     with database.write() as session:
-        scan = end_scan(session, scan_id, result={"looked_at": {"area_m2": 5.0}}, changes=2, now=NOW)
+        scan = finish_scan(session, scan_id, result={"looked_at": {"area_m2": 5.0}}, changes=2, now=NOW)
         if scan is not None and scan.night_id is not None:
-            settle_night(session, scan.night_id, NOW)
+            update_night_state(session, scan.night_id, NOW)
 
 
 def _at_once(*calls: Callable[[], object]) -> None:
@@ -85,13 +85,13 @@ def test_a_step_done_again_changes_nothing(database: Database, scan_ids: list[in
     assert [_end_part(database, scan_id, part) for part in (0, 0, 1, 1)] == [False, False, True, False]
     _finish(database, scan_id)
     with database.write() as session:
-        assert end_scan(session, scan_id, result={}, changes=0, now=NOW) is None
-        assert not end_uncompared(session, scan_id, "failed", "too late", NOW)
+        assert finish_scan(session, scan_id, result={}, changes=0, now=NOW) is None
+        assert not finish_uncompared(session, scan_id, "failed", "too late", NOW)
     with database.read() as session:
         scan = session.get_one(Scan, scan_id)
         assert (scan.state, scan.blocks, scan.block_jobs, scan.changes) == ("done", 8, 2, 2)
         assert scan.result == {"looked_at": {"area_m2": 5.0}}
-        assert session.scalars(select(Uncompared)).all() == []
+        assert session.scalars(select(UncomparedGround)).all() == []
 
 
 def test_progress_is_told_while_a_scan_runs(database: Database, scan_ids: list[int]) -> None:
@@ -105,7 +105,7 @@ def test_progress_is_told_while_a_scan_runs(database: Database, scan_ids: list[i
 
 def test_what_could_not_be_compared_is_kept_as_ground_with_its_reason(database: Database, scan_ids: list[int]) -> None:
     with database.write() as session:
-        assert end_uncompared(session, scan_ids[0], "not_comparable", "they cannot be laid onto each other", NOW)
+        assert finish_uncompared(session, scan_ids[0], "not_comparable", "they cannot be laid onto each other", NOW)
     with database.read() as session:
         night = session.scalars(select(Night)).one()
         [(left, name)] = uncompared_ground(session, night.id)
@@ -116,7 +116,7 @@ def test_what_could_not_be_compared_is_kept_as_ground_with_its_reason(database: 
         )
         assert left.area_m2 == pytest.approx(300_000, rel=0.01)  # what both show
         assert night.state == "scanning"
-        assert summary_of(session, night)["states"] == {"not_comparable": 1, "waiting": 1}
+        assert night_summary(session, night)["states"] == {"not_comparable": 1, "waiting": 1}
 
 
 def test_a_night_is_done_when_its_last_scan_ends_also_of_two_that_end_at_once(
@@ -127,7 +127,7 @@ def test_a_night_is_done_when_its_last_scan_ends_also_of_two_that_end_at_once(
 
     def give_up() -> None:
         with database.write() as session:
-            end_uncompared(session, scan_ids[1], "failed", "the file is broken", NOW)
+            finish_uncompared(session, scan_ids[1], "failed", "the file is broken", NOW)
 
     _at_once(lambda: _finish(database, scan_ids[0]), give_up)
     with database.read() as session:
@@ -141,8 +141,8 @@ def test_a_night_is_done_when_its_last_scan_ends_also_of_two_that_end_at_once(
 def test_a_night_with_nothing_new_is_done_at_once(database: Database) -> None:
     with database.write() as session:
         night = open_night(session, DAY, NOW)
-        assert settle_night(session, night.id, NOW).state == "done"
+        assert update_night_state(session, night.id, NOW).state == "done"
     with database.write() as session:
         again = open_night(session, DAY, NOW)
         assert again.id == night.id
-        assert settle_night(session, again.id, NOW + dt.timedelta(hours=1)).summary["scans"] == 0
+        assert update_night_state(session, again.id, NOW + dt.timedelta(hours=1)).summary["scans"] == 0

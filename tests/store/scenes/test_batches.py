@@ -13,19 +13,19 @@ from sqlalchemy.orm import Session
 from imagery.conversion.ingested_image import IngestedImage
 from store.jobs.queue import add_job
 from store.scenes.batches import (
-    CALL_KEY,
+    REQUEST_KEY_PREFIX,
     add_file,
     batch_report,
     close_batch_if_finished,
     create_batch,
-    end_receiving,
     file_names,
+    finish_receiving,
     job_key,
     list_batches,
-    open_jobs,
     set_outcome,
+    unfinished_jobs,
 )
-from store.scenes.scenes import add_scene, codes_like, known_area, scene_by_sha256, smallest_area_at
+from store.scenes.scenes import add_scene, find_area, scene_by_sha256, similar_codes, smallest_area_at
 from store.schema.database import Database
 from store.schema.tables import Batch, BatchFile, Job, SceneRow
 from tests.store.sample_rows import add_area
@@ -65,7 +65,7 @@ def test_a_batch_is_done_when_all_files_have_an_outcome(database: Database) -> N
         one, other = (received(session, batch.id, name) for name in ("a.tif", "b.tif"))
         assert set_outcome(session, one, "failed", "broken", NOW)
         assert not close_batch_if_finished(session, batch.id, NOW)  # more may come
-        assert not end_receiving(session, batch.id, NOW)
+        assert not finish_receiving(session, batch.id, NOW)
     with database.write() as session:
         scene = placed(session, "f")
         assert set_outcome(session, other, "placed", "", LATER, scene)
@@ -86,7 +86,7 @@ def test_a_batch_without_work_is_done_when_it_is_received(database: Database) ->
     with database.write() as session:
         batch = begun(session)
         add_file(session, batch.id, "a.ovr", size=1, now=NOW, outcome="ignored", reason="not read")
-        assert end_receiving(session, batch.id, NOW)
+        assert finish_receiving(session, batch.id, NOW)
 
 
 def test_an_outcome_is_never_changed(database: Database) -> None:
@@ -111,7 +111,7 @@ def test_a_name_is_in_a_batch_once(database: Database) -> None:
 def test_a_key_points_to_the_batch_that_has_it(database: Database) -> None:
     with database.write() as session:
         first = begun(session, "watch:1")
-        end_receiving(session, first.id, NOW)
+        finish_receiving(session, first.id, NOW)
     with database.write() as session:
         assert begun(session, "watch:1").id == first.id
         assert session.get_one(Batch, first.id).state == "done"
@@ -119,16 +119,16 @@ def test_a_key_points_to_the_batch_that_has_it(database: Database) -> None:
 
 
 def test_a_call_is_continued_until_its_batch_is_done(database: Database) -> None:
-    key = CALL_KEY + "abc"
+    key = REQUEST_KEY_PREFIX + "abc"
     with database.write() as session:
         first = begun(session, key)
         file_id = received(session, first.id, "a.tif")
-        end_receiving(session, first.id, NOW)
+        finish_receiving(session, first.id, NOW)
     with database.write() as session:
         again = begun(session, key)
         assert (again.id, again.state) == (first.id, "receiving")
         set_outcome(session, file_id, "failed", "", NOW)
-        assert end_receiving(session, first.id, NOW)
+        assert finish_receiving(session, first.id, NOW)
         assert begun(session, key).id != first.id
 
 
@@ -144,7 +144,7 @@ def test_the_jobs_of_files_that_wait_are_told(database: Database) -> None:
         job.state, job.error = "dead", "no room"
         set_outcome(session, files[0], "failed", "", NOW)
     with database.read() as session:
-        assert [job.id for job in open_jobs(session, batch.id)] == jobs[1:]
+        assert [job.id for job in unfinished_jobs(session, batch.id)] == jobs[1:]
         report = batch_report(session, batch.id)
         assert report is not None
         assert [(file.job, file.job_id) for file in report.files] == [
@@ -178,7 +178,7 @@ def test_the_last_two_outcomes_at_once_close_the_batch_once(database: Database) 
     with database.write() as session:
         batch = begun(session)
         files = [received(session, batch.id, f"{number}.tif") for number in range(2)]
-        end_receiving(session, batch.id, NOW)
+        finish_receiving(session, batch.id, NOW)
     both_written = threading.Barrier(2)
     closed: list[bool] = []
 
@@ -225,15 +225,15 @@ def test_areas_are_found_by_code_and_by_place(database: Database) -> None:
         add_area(session, "330102001002", east)
         add_area(session, "330106", shapely.box(120.0, 30.0, 120.2, 30.1))
     with database.read() as session:
-        county, village = known_area(session, "330102"), known_area(session, "330102001002")
+        county, village = find_area(session, "330102"), find_area(session, "330102001002")
         assert county is not None
         assert county.outline.equals(west.union(east))
         assert village is not None
         assert (village.name, village.outline.equals(east)) == ("area 330102001002", True)
-        assert known_area(session, "330103") is None
+        assert find_area(session, "330103") is None
         here = smallest_area_at(session, shapely.Point(120.15, 30.05))
         assert here is not None
         assert here.code == "330102001002"
         assert smallest_area_at(session, shapely.Point(110, 30)) is None
-        assert [code for code, _ in codes_like(session, "330107")] == ["330102001001", "330102001002", "330106"]
-        assert codes_like(session, "440106") == []
+        assert [code for code, _ in similar_codes(session, "330107")] == ["330102001001", "330102001002", "330106"]
+        assert similar_codes(session, "440106") == []

@@ -13,8 +13,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import StatementError
 
 from store.schema.database import Database
-from store.schema.outlines import bounds_of, near
-from store.schema.tables import Area, Counter, Tick
+from store.schema.outlines import bounds_intersect, bounds_of
+from store.schema.tables import Area, Counter, ScheduleSlot
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=dt.UTC)
 
@@ -25,9 +25,9 @@ def _area(outline: BaseGeometry, code: str = "410122") -> Area:
 
 def _taken_at(database: Database, moment: dt.datetime) -> dt.datetime:
     with database.write() as session:
-        session.add(Tick(name="night", slot="2026-11-20", taken_at=moment, taken_by="host"))
+        session.add(ScheduleSlot(name="night", slot="2026-11-20", taken_at=moment, taken_by="host"))
     with database.read() as session:
-        return session.scalars(select(Tick.taken_at)).one()
+        return session.scalars(select(ScheduleSlot.taken_at)).one()
 
 
 def test_a_moment_is_kept_to_the_microsecond_and_comes_back_in_utc(database: Database) -> None:
@@ -48,7 +48,7 @@ def test_moments_are_compared_as_moments_whatever_their_zone(database: Database)
         for zone in (dt.UTC, ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")):
             before = (NOW - dt.timedelta(seconds=1)).astimezone(zone)
             after = (NOW + dt.timedelta(seconds=1)).astimezone(zone)
-            assert session.scalars(select(Tick.name).where(Tick.taken_at > before, Tick.taken_at < after)).one()
+            assert session.scalars(select(ScheduleSlot.name).where(ScheduleSlot.taken_at > before, ScheduleSlot.taken_at < after)).one()
 
 
 def test_a_moment_without_a_zone_is_refused(database: Database) -> None:
@@ -108,7 +108,7 @@ def test_rows_are_found_by_their_bounds(database: Database) -> None:
     with database.read() as session:
 
         def codes(outline: BaseGeometry) -> list[str]:
-            return list(session.scalars(select(Area.code).where(near(Area, outline)).order_by(Area.code)))
+            return list(session.scalars(select(Area.code).where(bounds_intersect(Area, outline)).order_by(Area.code)))
 
         assert codes(box(113.2, 34.2, 113.4, 34.4)) == ["410122"]
         assert codes(LineString([(113.5, 34.5), (116.5, 34.5)])) == ["410122", "410221", "410225"]

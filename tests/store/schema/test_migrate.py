@@ -24,7 +24,7 @@ from sqlalchemy import inspect, select, text
 from errors import SettingsError
 from store.schema import migrate
 from store.schema.database import Database
-from store.schema.migrate import check_current, current, downgrade, head, upgrade
+from store.schema.migrate import check_current, current_revision, downgrade, head_revision, upgrade
 from store.schema.outlines import bounds_of
 from store.schema.tables import Area, Base, Counter, Job, Night
 
@@ -92,12 +92,12 @@ def _rows(database: Database) -> dict[str, int]:
 
 
 def test_an_empty_database_migrates_up_and_down_and_up_again(empty: Database) -> None:
-    assert current(empty) is None
+    assert current_revision(empty) is None
     upgrade(empty)
-    assert current(empty) == head()
+    assert current_revision(empty) == head_revision()
     assert _tables(empty) == {*Base.metadata.tables, "alembic_version"}
     downgrade(empty, "base")
-    assert current(empty) is None
+    assert current_revision(empty) is None
     assert _tables(empty) == {"alembic_version"}
     upgrade(empty)
     assert _tables(empty) == {*Base.metadata.tables, "alembic_version"}

@@ -10,9 +10,9 @@ import shapely
 from imagery.cameras.camera import Capture, Light, Quality, Stream
 from service.camera_captures import store_frame
 from service.context import Context
-from store.cameras.cameras import add_camera, note_state
+from store.cameras.cameras import add_camera, set_camera_state
 from store.cameras.captures import add_capture
-from store.cameras.presets import make_preset
+from store.cameras.presets import create_preset
 from store.cameras.secrets import camera_key
 from store.schema.camera_tables import CameraChange, CaptureRow
 from store.schema.outlines import bounds_of
@@ -40,8 +40,8 @@ def watch(
         made = Capture(frame, NOW, Quality(), light, 9, "0" * 64)
         capture = session.get_one(CaptureRow, add_capture(session, camera.id, None, made, key, NOW))
         capture.scene_id = scene_id
-        make_preset(session, capture, "north", size)
-        note_state(camera, state, "", NOW)
+        create_preset(session, capture, "north", size)
+        set_camera_state(camera, state, "", NOW)
 
 
 def report(service: Context, villages: Villages, village: str) -> None:

@@ -46,7 +46,7 @@ def county(service: Context) -> dict[str, Any]:
 
 
 def _village(session: Session, night_id: int, code: str, west: float) -> dict[str, int]:
-    from store.scans.nights import add_uncompared
+    from store.scans.nights import add_uncompared_ground
 
     outline = ground(west, 0, west + 480, 1000)
     before = add_scene(session, dt.date(2026, 5, 1), outline, area_code=code)
@@ -54,7 +54,7 @@ def _village(session: Session, night_id: int, code: str, west: float) -> dict[st
     result = {"looked_at": {"area_m2": 480_000.0}, "alerts": {"new": 1}}
     scan = add_scan(session, before, after, state="done", night_id=night_id, changes=1, result=result)
     reason = "no usable earlier image: the other images of this ground are newer"
-    add_uncompared(
+    add_uncompared_ground(
         session, night_id, scene_id=before.id, area_code=code, outline=outline, area_m2=1000.0, reason=reason
     )
     return {"before": before.id, "after": after.id, "scan": scan.id}

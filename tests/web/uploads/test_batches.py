@@ -17,7 +17,7 @@ from sqlalchemy import select
 from errors import Reason
 from service.batch_writer import BatchWriter
 from service.context import Context
-from store.scenes.batches import add_file, end_receiving, file_names, set_outcome
+from store.scenes.batches import add_file, file_names, finish_receiving, set_outcome
 from store.schema.tables import BatchFile
 from tests.imagery.test_untrusted_files import vrt_of
 from tests.web.uploads.upload_service import (
@@ -33,11 +33,11 @@ from tests.web.uploads.upload_service import (
 from tests.workers.ingest.images import CODE, NEIGHBOUR, write_image
 from web.uploads.batch_submission import INCOMPLETE, OLD, resume_submissions, submit_batch
 from web.uploads.upload_files import begin_upload, folder_of, mark_complete
-from workers.runtime.run_batch import work_off
+from workers.runtime.run_batch import run_batch
 
 
 def _outcomes(context: Context, client: httpx.Client, batch: int) -> dict[str, tuple[str, str]]:
-    work_off(context, batch)
+    run_batch(context, batch)
     report = client.get(f"/api/batches/{batch}").json()
     assert report["state"] == "done"
     assert not folder_of(context.settings, batch).exists()
@@ -209,7 +209,7 @@ def test_of_another_areas_image_nothing_is_told(
     batch = begin_batch(li)
     send(li, batch, image.name, image.read_bytes())
     handed_over(li, batch)
-    work_off(context, batch)
+    run_batch(context, batch)
     copy = shutil.copy(image, tmp_path / "copy.tif")
     with client_of(address, token_of(context, "wang")) as wang:
         other = begin_batch(wang, NEIGHBOUR)
@@ -231,7 +231,7 @@ def test_a_page_of_a_batch_is_drawn_again_only_when_an_outcome_came(context: Con
     with context.database.write() as session:
         for number in range(101):
             add_file(session, batch, f"{number:03}.tif", size=1, now=context.clock(), received="x")
-        end_receiving(session, batch, context.clock())
+        finish_receiving(session, batch, context.clock())
     page = li.get(f"/batches/{batch}/files?page=2").text
     assert ("100.tif" in page, "099.tif" in page) == (True, False)
     [mark] = re.findall(r"seen=([\w-]+)\"", page)

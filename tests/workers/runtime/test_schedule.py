@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from store.jobs.list_processes import list_processes
+from store.jobs.processes import list_processes
 
 from service.broker import queue_lengths
 from service.context import Context

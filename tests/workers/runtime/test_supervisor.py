@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from store.jobs.list_processes import list_processes, record_heartbeat
+from store.jobs.processes import list_processes, record_heartbeat
 
 from configs.service import LimitSettings, NightSettings, ServiceSettings
 from errors import SettingsError
