@@ -205,11 +205,11 @@ def _sights(place: _Place, sights: list[tuple[Found, Reason]], settings: AlertSe
     else:
         said = Reason("a person rejected it, and it has neither grown nor changed in kind", "alert.still_rejected")
         return [
-            Match(change, alert.alert_id, "still_rejected", Reason.all([why, said]), alert.kind)
+            Match(change, alert.alert_id, "still_rejected", Reason.combine([why, said]), alert.kind)
             for change, why in sights
         ]
     (first, why), *rest = sights
-    returned = Match(first, alert.alert_id, "returned", Reason.all([why, reason]), kind)
+    returned = Match(first, alert.alert_id, "returned", Reason.combine([why, reason]), kind)
     return [returned, *(Match(change, alert.alert_id, "again", why, kind) for change, why in rest)]
 
 
@@ -230,7 +230,7 @@ def _why_again(change: Found, own: tuple[Overlap, _Place], others: Sequence[tupl
     if others:
         named = _named(others)
         why.append(Reason(f"also on alert {named}", "alert.also_on", others=named))
-    return Reason.all(why)
+    return Reason.combine(why)
 
 
 def _why_new(near: Sequence[tuple[Overlap, _Place]], settings: AlertSettings) -> Reason:

@@ -1,4 +1,4 @@
-"""Reasons: English words with a code and values, so that they can be translated wherever they are shown."""
+"""Reasons: English messages with a code and values, so that they can be translated where they are shown."""
 
 from __future__ import annotations
 
@@ -6,54 +6,55 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 ALL = "all"
-"""Code of several reasons, each of which holds."""
+"""Code of a combination of several reasons."""
 
 
 class Reason(str):
-    """English words; where they have a code, :func:`configs.texts.translate` finds the Chinese ones.
+    """An English message; :func:`configs.texts.translate` returns the Chinese one if the message has a code.
 
-    It is stored as two values, the words and :meth:`told`; words without a code are shown as they are.
+    A reason is stored as two values, the message and :meth:`to_json`. Messages without a code are not translated.
 
     Attributes:
-        code: names the text; "": there is none.
-        facts: values in it, plain JSON: numbers, words, or reasons of their own as :meth:`told` gives them.
+        code: key of the translated text; "": none.
+        values: values of the text's placeholders, plain JSON: numbers, strings, or nested reasons as objects
+            ``{"words": message, "code": …}``.
     """
 
-    __slots__ = ("code", "facts")
+    __slots__ = ("code", "values")
     code: str
-    facts: Mapping[str, Any]
+    values: Mapping[str, Any]
 
-    def __new__(cls, words: str, code: str = "", **facts: Any) -> Self:
-        """``facts``: numbers, words, reasons, or lists of reasons."""
-        made = super().__new__(cls, words)
-        made.code = code
-        made.facts = {name: _plain(value) for name, value in facts.items()}
-        return made
-
-    @classmethod
-    def of(cls, words: str, told: Mapping[str, Any] | None) -> Self:
-        """From what was stored."""
-        kept = dict(told or {})
-        return cls(words, kept.pop("code", ""), **kept)
+    def __new__(cls, message: str, code: str = "", **values: Any) -> Self:
+        """Create a reason; ``values`` are numbers, strings, reasons, or lists of them."""
+        reason = super().__new__(cls, message)
+        reason.code = code
+        reason.values = {name: _to_json(value) for name, value in values.items()}
+        return reason
 
     @classmethod
-    def all(cls, reasons: Sequence[str]) -> Self:
-        """Several, of which each holds."""
+    def from_json(cls, message: str, data: Mapping[str, Any] | None) -> Self:
+        """Restore a reason from its message and the result of :meth:`to_json`."""
+        values = dict(data or {})
+        return cls(message, values.pop("code", ""), **values)
+
+    @classmethod
+    def combine(cls, reasons: Sequence[str]) -> Self:
+        """Join several reasons, all of which apply, into one."""
         return cls("; ".join(reasons), ALL if reasons else "", reasons=list(reasons))
 
     @staticmethod
-    def told_of(words: str) -> dict[str, Any]:
-        """What is stored beside any words."""
-        return words.told() if isinstance(words, Reason) else {}
+    def json_of(message: str) -> dict[str, Any]:
+        """Return :meth:`to_json` of a reason; an empty dictionary for a plain string."""
+        return message.to_json() if isinstance(message, Reason) else {}
 
-    def told(self) -> dict[str, Any]:
-        """Code and facts as plain JSON; empty where there is no code."""
-        return {"code": self.code, **self.facts} if self.code else {}
+    def to_json(self) -> dict[str, Any]:
+        """Return code and values as plain JSON; an empty dictionary without a code."""
+        return {"code": self.code, **self.values} if self.code else {}
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_to_json(item) for item in value]
     if isinstance(value, str):
-        return {"words": str(value), **value.told()} if isinstance(value, Reason) else str(value)
+        return {"words": str(value), **value.to_json()} if isinstance(value, Reason) else str(value)
     return value if isinstance(value, int | float | dict) else str(value)

@@ -112,5 +112,5 @@ def _result(exit_code: int, output: str) -> Any:
     except ValueError:
         raise SandboxError("A sandboxed process returned no result.") from None
     if error is not None:
-        raise error(Reason.of(*result))
+        raise error(Reason.from_json(*result))
     return result

@@ -34,7 +34,7 @@ def serve() -> int:
     try:
         result, exit_code = getattr(importlib.import_module(module), function)(request["task"]), 0
     except (CameraError, ImageError, OutputError) as error:
-        result, exit_code = [error.reason, error.reason.told()], error.exit_code
+        result, exit_code = [error.reason, error.reason.to_json()], error.exit_code
     json.dump(result, sys.stdout)
     return exit_code
 

@@ -1,4 +1,4 @@
-"""Pages from templates, in the language of who asks."""
+"""Render pages from templates in the user's language."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from enforcement.change_types import read_change_types
 from enforcement.states import read_states
 from enforcement.units import mu
 from errors import Reason
-from web.auth.authentication import Asking, csrf_token
+from web.auth.authentication import Identity, csrf_token
 
 LANGUAGE_COOKIE = "tuban_language"
 
@@ -36,52 +36,52 @@ def _templates() -> Environment:
 
 
 def language_of(request: Request) -> str:
-    """The person's language; before signing in that of the cookie, else the browser's, else Chinese."""
-    asked: Asking | None = getattr(request.state, "asking", None)
+    """Return the language of the cookie, else of the signed-in user, else of the browser, else Chinese."""
+    identity: Identity | None = getattr(request.state, "identity", None)
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
         return chosen
-    if asked is not None:
-        return asked.language
-    wanted = request.headers.get("accept-language", "zh").lower()
-    return "en" if wanted.startswith("en") else "zh"
+    if identity is not None:
+        return identity.language
+    accepted = request.headers.get("accept-language", "zh").lower()
+    return "en" if accepted.startswith("en") else "zh"
 
 
-def chosen_language(request: Request, asked: str) -> Literal["zh", "en"]:
-    """The language that was asked for, else the person's."""
-    return "en" if (asked or language_of(request)) == "en" else "zh"
+def chosen_language(request: Request, requested: str) -> Literal["zh", "en"]:
+    """Return the requested language; if it is empty, the user's."""
+    return "en" if (requested or language_of(request)) == "en" else "zh"
 
 
 def named(table: Mapping[str, Any], key: str, language: str) -> str:
-    """Name of a state, role, kind or type in a language; the key itself where the table has it no more."""
+    """Return the name of a state, role, kind or type in a language; the key itself if it is no longer defined."""
     found = table.get(key)
     return key if found is None else str(getattr(found, language))
 
 
-def words(request: Request, message: str) -> str:
-    """A message of the catalogue, a reason in the language of who asks, or the words themselves."""
+def localized(request: Request, message: str) -> str:
+    """Return a message in the user's language: a reason, a key of the catalogue, or any other text unchanged."""
     if isinstance(message, Reason):
         return translate(message, language_of(request))
     return text(message, language_of(request)) if message in catalogue() else message
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A whole page, or a part of one for htmx.
+    """Render a complete page, or a fragment of one for htmx.
 
-    Templates have, besides ``values``: ``t(key, **values)``, ``language``, ``viewer`` (or None), ``csrf``,
+    In addition to ``values``, templates can use ``t(key, **values)``, ``language``, ``viewer`` (or None), ``csrf``,
     ``script_texts(prefix)``, ``state_name(state)``, ``kind_name(kind)``, ``type_name(type)``, ``day(date)``,
-    ``moment(moment)`` in the bureau's time zone, ``said(reason)``, and the filter ``mu``.
+    ``moment(time)`` in the bureau's time zone, ``reason_text(reason)``, and the filter ``mu``.
     """
     language = language_of(request)
-    asked: Asking | None = getattr(request.state, "asking", None)
+    identity: Identity | None = getattr(request.state, "identity", None)
     zone = request.app.state.context.settings.zone
     states, types = read_states(), read_change_types()
 
-    def said(words: str, told: Mapping[str, Any] | None = None) -> str:
-        return translate(words if isinstance(words, Reason) else Reason.of(words, told), language)
+    def reason_text(words: str, code_and_values: Mapping[str, Any] | None = None) -> str:
+        return translate(words if isinstance(words, Reason) else Reason.from_json(words, code_and_values), language)
 
-    def moment(at: dt.datetime | None) -> str:
-        return "–" if at is None else f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
+    def moment(time: dt.datetime | None) -> str:
+        return "–" if time is None else f"{time.astimezone(zone):%Y-%m-%d %H:%M}"
 
     content = (
         _templates()
@@ -90,17 +90,17 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
             request=request,
             language=language,
             language_names=LANGUAGE_NAMES,
-            t=lambda key, **given: text(key, language, **given),
+            t=lambda key, **placeholders: text(key, language, **placeholders),
             script_texts=lambda prefix: texts_under(prefix, language),
-            viewer=asked.viewer if asked else None,
-            csrf=csrf_token(asked.secret) if asked and asked.secret else "",
+            viewer=identity.viewer if identity else None,
+            csrf=csrf_token(identity.secret) if identity and identity.secret else "",
             state_name=lambda key: named(states.states, key, language),
             role_name=lambda key: named(states.roles, key, language),
             kind_name=lambda key: named(types.kinds, key, language),
             type_name=lambda key: named(types.types, key, language),
             day=lambda date: "–" if date is None else date.isoformat(),
             moment=moment,
-            said=said,
+            reason_text=reason_text,
             **values,
         )
     )

@@ -74,7 +74,7 @@ def reason_texts() -> dict[str, str]:
 
 def translate(reason: Reason, language: str) -> str:
     """Return a reason in ``zh``, where its text is known; else its English words."""
-    return _chinese(str(reason), reason.told()) if language == "zh" else str(reason)
+    return _chinese(str(reason), reason.to_json()) if language == "zh" else str(reason)
 
 
 def _chinese(words: str, told: Mapping[str, Any]) -> str:

@@ -48,7 +48,7 @@ def ingest_in_process(
             f"{error.problem} An image must be georeferenced: export it as GeoTIFF with its coordinate system, or "
             "provide a world file and a .prj of the same name.",
             error.reason.code,
-            **error.reason.facts,
+            **error.reason.values,
         ) from None
     return IngestedImage(
         sha256=sha256,

@@ -43,7 +43,7 @@ class IngestedImage:
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain JSON."""
         date = self.date and self.date.isoformat()
-        remarks = [[remark, remark.told()] for remark in self.remarks]
+        remarks = [[remark, remark.to_json()] for remark in self.remarks]
         return self.__dict__ | {
             "footprint": shapely.to_wkb(self.footprint, hex=True),
             "date": date,
@@ -55,5 +55,5 @@ class IngestedImage:
         """Read what :meth:`to_json` returned."""
         date = data["date"] and dt.date.fromisoformat(data["date"])
         outline = shapely.from_wkb(data["footprint"])
-        remarks = tuple(Reason.of(words, told) for words, told in data["remarks"])
+        remarks = tuple(Reason.from_json(words, told) for words, told in data["remarks"])
         return cls(**data | {"footprint": outline, "date": date, "remarks": remarks})

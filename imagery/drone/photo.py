@@ -86,7 +86,7 @@ class Photo:
             "lens": self.lens.__dict__,
             "taken": self.taken and self.taken.isoformat(),
             "date": self.date and self.date.isoformat(),
-            "remarks": [[str(remark), Reason.told_of(remark)] for remark in self.remarks],
+            "remarks": [[str(remark), Reason.json_of(remark)] for remark in self.remarks],
         }
 
     @classmethod
@@ -101,7 +101,7 @@ class Photo:
                 "lens": Lens(**lens | {"distortion": tuple(lens["distortion"])}),
                 "taken": data["taken"] and dt.datetime.fromisoformat(data["taken"]),
                 "date": data["date"] and dt.date.fromisoformat(data["date"]),
-                "remarks": tuple(Reason.of(words, details) for words, details in data["remarks"]),
+                "remarks": tuple(Reason.from_json(words, details) for words, details in data["remarks"]),
             }
         )
 

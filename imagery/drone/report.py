@@ -55,7 +55,7 @@ def photo_properties(oriented: OrientedPhoto, mosaic: str) -> dict[str, Any]:
 def describe_photo(oriented: OrientedPhoto) -> Reason:
     """Describe the orientation of a photo for people, without a full stop."""
     if oriented.exclusion:
-        return Reason.all([oriented.exclusion])
+        return Reason.combine([oriented.exclusion])
     error = max(0.1, round(oriented.error_m, 1))
     about = f"error about {error} m"
     accuracy = {
@@ -67,7 +67,7 @@ def describe_photo(oriented: OrientedPhoto) -> Reason:
         ),
         "nothing": Reason(f"placed coarsely, by its sensors alone: {about}", "photo.coarse", error=error),
     }[oriented.tied_to]
-    return Reason.all([accuracy, *oriented.photo.remarks])
+    return Reason.combine([accuracy, *oriented.photo.remarks])
 
 
 def flight_summary(flight: OrientedFlight) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def _append(
     evidence: Mapping[str, Any] | None,
 ) -> Transition:
     begins = not log and alert.state in ("", to_state)
-    told = Reason.told_of(why)
+    told = Reason.json_of(why)
     row = Transition(
         alert_id=alert.id,
         sequence=len(log) + 1,

@@ -206,5 +206,5 @@ def set_camera_state(camera: CameraRow, state: str, error: str, now: dt.datetime
     """
     if camera.state != state:
         camera.state, camera.state_since = state, now
-    camera.error, camera.why = str(error), Reason.told_of(error)
+    camera.error, camera.why = str(error), Reason.json_of(error)
     camera.tried_at = now

@@ -114,7 +114,7 @@ def add_uncompared_ground(
             area_code=area_code,
             area_m2=area_m2,
             reason=str(reason),
-            why=Reason.told_of(reason),
+            why=Reason.json_of(reason),
             **bounds_of(outline),
         )
     )
@@ -151,7 +151,7 @@ def night_summary(session: Session, night: Night) -> dict[str, Any]:
 
     Returns:
         ``scans``; their number by state, ``states``; ``looked_at_m2``; ``changes``; ``alerts`` by what they were to the
-        alerts (see :class:`store.alerts.recording.Recorded`); ``uncompared``: ``{"reason", "why", "pieces", "area_m2"}`` of each
+        alerts (see :class:`store.alerts.alert_recorder.Recorded`); ``uncompared``: ``{"reason", "why", "pieces", "area_m2"}`` of each
         reason.
     """
     return night.summary if night.state == "done" else _summary(session, night.id, _count_scans(session, night.id))

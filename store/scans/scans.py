@@ -222,7 +222,7 @@ def finish_uncompared(session: Session, scan_id: int, state: str, reason: str, n
 
 def report_uncompared(session: Session, scan: Scan, reason: str) -> None:
     """Keep why a scan ended without comparing, with the ground that nobody looked at."""
-    scan.reason, scan.why = str(reason), Reason.told_of(reason)
+    scan.reason, scan.why = str(reason), Reason.json_of(reason)
     task = read_task(session, scan.id)
     ground = _common_ground(task.before, task.after)
     session.add(

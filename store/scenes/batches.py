@@ -164,7 +164,7 @@ def add_file(
         "received": received,
         "state": outcome or "waiting",
         "reason": str(reason),
-        "why": Reason.told_of(reason),
+        "why": Reason.json_of(reason),
         "scene_id": scene_id,
         "finished_at": now if outcome else None,
     }
@@ -191,7 +191,7 @@ def set_outcome(
         .values(
             state=outcome,
             reason=str(reason),
-            why=Reason.told_of(reason),
+            why=Reason.json_of(reason),
             scene_id=scene_id,
             finished_at=now,
             received="",
@@ -281,7 +281,7 @@ def batch_report(
         if file.state == "waiting" and job_id is None and mosaic is not None:  # a photo that was checked
             job_id, job_state, error = mosaic.id, mosaic.state, mosaic.error
         job = "" if job_state is None else f"{job_state}: {error}" if error else job_state
-        reason = Reason.of(file.reason, file.why)
+        reason = Reason.from_json(file.reason, file.why)
         files.append(FileReport(file.id, file.name, file.size, file.state, reason, file.scene_id, date, job, job_id))
     return BatchReport(
         id=batch.id,

@@ -136,5 +136,5 @@ def scans_on_map(session: Session, viewer: Viewer, bbox: Box, limit: int = 100) 
         number, state, words, why, *told = row[:9]
         first, second = row[9:13], row[13:17]
         common = max(first[0], second[0]), max(first[1], second[1]), min(first[2], second[2]), min(first[3], second[3])
-        shown.append(MapScan._make((number, state, Reason.of(words, why), *told, common)))
+        shown.append(MapScan._make((number, state, Reason.from_json(words, why), *told, common)))
     return shown

@@ -67,7 +67,7 @@ def night_gaps(session: Session, viewer: Viewer, night_id: int, limit: int) -> l
             name,
             date,
             gap.area_m2,
-            Reason.of(gap.reason, gap.why),
+            Reason.from_json(gap.reason, gap.why),
             (gap.west, gap.south, gap.east, gap.north),
         )
         for gap, name, date in session.execute(query)

@@ -74,24 +74,24 @@ def test_a_refused_file_is_refused_in_chinese_too(head: bytes) -> None:
 def test_what_was_stored_or_came_from_another_process_says_the_same() -> None:
     inner = Reason("it is encrypted", "zip.encrypted")
     error = ImageError("a.tif in b.zip is not unpacked: it is encrypted.", "zip.member", name="a.tif", fault=inner)
-    stored = json.loads(json.dumps(error.reason.told()))
-    again = Reason.of(str(error), stored)
+    stored = json.loads(json.dumps(error.reason.to_json()))
+    again = Reason.from_json(str(error), stored)
     assert translate(again, "zh") == "a.tif 未解压：文件已加密，请不设密码重新打包。"
-    assert again.told() == error.reason.told() == pickle.loads(pickle.dumps(error)).reason.told()
+    assert again.to_json() == error.reason.to_json() == pickle.loads(pickle.dumps(error)).reason.to_json()
 
 
 def test_several_reasons_are_said_one_after_the_other_and_unknown_ones_as_they_are() -> None:
-    both = Reason.all([Reason("the day it was taken is not known", "remark.no_date"), "something new"])
+    both = Reason.combine([Reason("the day it was taken is not known", "remark.no_date"), "something new"])
     assert both == "the day it was taken is not known; something new"
-    assert translate(Reason.of(both, both.told()), "zh") == "拍摄日期不详；something new"
+    assert translate(Reason.from_json(both, both.to_json()), "zh") == "拍摄日期不详；something new"
     assert (
-        translate(Reason.of("of another version", {"code": "file.truncated", "name": "x"}), "zh")
+        translate(Reason.from_json("of another version", {"code": "file.truncated", "name": "x"}), "zh")
         == "of another version"
     )
-    assert translate(Reason.all([]), "zh") == ""
+    assert translate(Reason.combine([]), "zh") == ""
 
 
 def test_reasons_stored_under_the_former_noun_are_still_said_in_chinese() -> None:
     stored = {"code": "lead.again", "lead": "330106W2026110001", "share": 0.8}
     now = Reason("the same", "alert.again", alert="330106W2026110001", share=0.8)
-    assert translate(Reason.of("the same", stored), "zh") == translate(now, "zh") != "the same"
+    assert translate(Reason.from_json("the same", stored), "zh") == translate(now, "zh") != "the same"

@@ -63,7 +63,7 @@ def test_an_error_is_raised_with_its_reason(run: Run, error: type[TubanError]) -
     with pytest.raises(error, match=r"^a\.tif is damaged\.$") as caught:
         run("fail", error=error.__name__)
     assert type(caught.value) is error
-    assert (caught.value.reason.code, caught.value.reason.facts) == ("file.damaged", {"name": "a.tif"})
+    assert (caught.value.reason.code, caught.value.reason.values) == ("file.damaged", {"name": "a.tif"})
 
 
 def test_any_other_error_is_a_sandbox_error(run: Run) -> None:

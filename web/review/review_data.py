@@ -200,7 +200,7 @@ class AlertDetail:
 
     def _why(self, step: Transition) -> str:
         told = step.evidence.get(REASON_KEY)
-        return translate(Reason.of(step.why, told), self.language) if told else in_language(step.why, self.language)
+        return translate(Reason.from_json(step.why, told), self.language) if told else in_language(step.why, self.language)
 
     def _steps(self, states: StateTable, alert: AlertRow) -> list[dict[str, Any]]:
         """Steps that the table has for the person's role, those with buttons of their own left out."""

@@ -17,18 +17,18 @@ from pydantic import BaseModel, Field
 from errors import Reason, SettingsError
 from service.batch_intake import check_area
 from service.context import Context
-from service.file_discovery import shown
-from service.home import require_room
+from service.file_discovery import printable_name
+from service.home import require_disk_space
 from store.access.rights import Viewer, may_see
 from store.areas.areas import area_names, list_areas
 from store.scenes.batches import BatchReport, create_batch
 from store.schema.tables import Batch
 from store.views.batch_view import batch_progress, open_upload_batch, scenes_of_batch, visible_batch, visible_batches
 from web.api.batch_schemas import BatchAnswer, BatchBegun, BatchList, Footprints
-from web.api.schemas import CLASH, FORBIDDEN, NOT_THEIRS, REFUSED
-from web.auth.audit_log import note
+from web.api.schemas import CONFLICT, FORBIDDEN, NOT_FOUND, UNAUTHORIZED
+from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
-from web.http_errors import Clash, Invalid, NotFound
+from web.http_errors import Conflict, InvalidInput, NotFound
 from web.page import page
 from web.uploads.batch_submission import resume_submissions, start_submission
 from web.uploads.tus_routes import own_batch
@@ -36,8 +36,8 @@ from web.uploads.upload_files import begin_batch, is_complete, list_uploads, mar
 
 STATES = ("placed", "duplicate", "failed", "used", "ignored", "waiting")
 _LARGEST_ID = 2**62
-_REFUSED_ONE = REFUSED | NOT_THEIRS
-_BEGUN = REFUSED | FORBIDDEN | {404: NOT_THEIRS[404] | {"description": "The area is not theirs."}}
+_REFUSED_ONE = UNAUTHORIZED | NOT_FOUND
+_BEGUN = UNAUTHORIZED | FORBIDDEN | {404: NOT_FOUND[404] | {"description": "The area is not theirs."}}
 _FILES_SHOWN = 100
 """Files on one page of a batch: it is drawn anew while they are checked."""
 
@@ -71,11 +71,11 @@ def begin(request: Request, viewer: CurrentUser, context: Service, new: NewBatch
     try:
         check_area(context, new.area)
     except SettingsError:  # its words name areas that are like it, which may be others'
-        raise Invalid("upload.no_area") from None
-    require_room(context.settings)
+        raise InvalidInput("upload.no_area") from None
+    require_disk_space(context.settings)
     resume_submissions(context)
     name = (
-        shown(new.name.strip()) or f"{viewer.name} {context.clock().astimezone(context.settings.zone):%Y-%m-%d %H:%M}"
+        printable_name(new.name.strip()) or f"{viewer.name} {context.clock().astimezone(context.settings.zone):%Y-%m-%d %H:%M}"
     )
     with context.database.write() as session:
         now = context.clock()
@@ -84,7 +84,7 @@ def begin(request: Request, viewer: CurrentUser, context: Service, new: NewBatch
             created_by=viewer.login, unique_key=None, now=now,
         )  # fmt: skip
         begin_batch(context.settings, batch.id, new.date)
-        note(request, session, viewer, "began_upload", about=f"batch {batch.id}", code=new.area)
+        log_action(request, session, viewer, "began_upload", about=f"batch {batch.id}", code=new.area)
         return BatchBegun(id=batch.id, state="receiving")
 
 
@@ -92,7 +92,7 @@ def begin(request: Request, viewer: CurrentUser, context: Service, new: NewBatch
     "/api/batches/{batch_id}/complete",
     status_code=202,
     tags=["batches"],
-    responses=_REFUSED_ONE | CLASH | FORBIDDEN,
+    responses=_REFUSED_ONE | CONFLICT | FORBIDDEN,
     response_model=BatchAnswer,
     response_model_exclude_unset=True,
 )
@@ -114,10 +114,10 @@ def complete(
         missing = [upload.name for upload in uploads if not upload.whole]
         if missing and not leave_out:
             words = f"{len(missing)} of {len(uploads)} files are not whole: {', '.join(missing[:5])}."
-            raise Clash(Reason(words, "sent.some_not_whole", missing=len(missing), all=len(uploads), names=missing[:5]))
+            raise Conflict(Reason(words, "sent.some_not_whole", missing=len(missing), all=len(uploads), names=missing[:5]))
         mark_complete(context.settings, batch_id)
         with context.database.write() as session:
-            note(
+            log_action(
                 request,
                 session,
                 viewer,
@@ -131,7 +131,7 @@ def complete(
     return _told(_report(context, viewer, batch_id))
 
 
-@router.get("/api/batches", tags=["batches"], responses=REFUSED, response_model=BatchList)
+@router.get("/api/batches", tags=["batches"], responses=UNAUTHORIZED, response_model=BatchList)
 def list_them(
     viewer: CurrentUser,
     context: Service,
@@ -290,7 +290,7 @@ def _told(report: BatchReport) -> dict[str, Any]:
             "size": file.size,
             "state": file.state,
             "reason": str(file.reason),
-            "why": file.reason.told(),
+            "why": file.reason.to_json(),
             "scene": file.scene_id,
             "date": file.date and file.date.isoformat(),
             "job": file.job,

@@ -269,7 +269,7 @@ def _note(capture_id: int, told: Comparison, reported: int, session: Session) ->
             "reported": reported,
             "pending": told.pending,
             "not_compared": str(told.not_compared),
-            "why": Reason.told_of(told.not_compared),
+            "why": Reason.json_of(told.not_compared),
             "watched_m2": round(told.watched_m2, 1),
         }
 

@@ -72,7 +72,7 @@ def ingest_file(context: Context, job: JobRun) -> Commit | None:
             return ended(context, received, "failed", fault)
         key = f"scenes/{image.object_sha256[:2]}/{image.object_sha256}.tif"
         context.objects.put(key, cog)
-    remarks = Reason.all([*image.remarks, *([remark] if remark else [])])
+    remarks = Reason.combine([*image.remarks, *([remark] if remark else [])])
     return _placed(context, received, image, key, remarks)
 
 
@@ -178,7 +178,7 @@ def _unpack(writer: BatchWriter, job: JobRun, archive: Archive, zip_name: str, f
     entries = assign_file_roles(name for name, member in members.items() if not member.fault)
     for name, member in members.items():
         if member.fault and name not in have:
-            fault = Reason.of(f"{member.fault[0].upper()}{member.fault[1:]}.", member.fault.told())
+            fault = Reason.from_json(f"{member.fault[0].upper()}{member.fault[1:]}.", member.fault.to_json())
             writer.add_failed(name, member.size, fault)
     for done, entry in enumerate(entries):
         job.progress(done / len(entries))

@@ -107,8 +107,8 @@ def checked(context: Context, received: Received, photo: Photo) -> Commit:
         file = session.get(BatchFile, received.file.id)
         if file is not None and file.state == "waiting":
             add_photo(session, file.id, outline, error_m, taken, photo.date, photo.camera)
-            words = Reason.all([CHECKED, *photo.remarks])
-            file.reason, file.why = str(words), words.told()
+            words = Reason.combine([CHECKED, *photo.remarks])
+            file.reason, file.why = str(words), words.to_json()
             session.flush()
         close_batch_if_finished(session, received.batch.id, context.clock())
 
@@ -151,12 +151,12 @@ def build_mosaics(context: Context, job: JobRun) -> Commit | None:
                 f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory; give them in smaller batches"
             )
             reason = Reason(words, "photo.too_many", photos=len(asked))
-            told = {"flights": [], "failed": [{"file": one["file"], "reason": [words, reason.told()]} for one in asked]}
+            told = {"flights": [], "failed": [{"file": one["file"], "reason": [words, reason.to_json()]} for one in asked]}
         for flight in told["flights"]:
             flight["image"]["sha256"] = _checksum([file.sha256 or "" for file in files if file.id in _of(flight)])
             flight["key"] = _key(flight["image"]["object_sha256"])
             context.objects.put(flight["key"], Path(flight["cog"]))
-    failed = {one["file"]: Reason.of(*one["reason"]) for one in told["failed"]} | dict.fromkeys(gone, GONE)
+    failed = {one["file"]: Reason.from_json(*one["reason"]) for one in told["failed"]} | dict.fromkeys(gone, GONE)
 
     def commit(session: Session) -> None:
         ends = []
@@ -251,10 +251,10 @@ def _write_down(
         outline = shapely.from_wkb(photo["outline"])
         if not outline.is_empty:
             place_photo(session, photo["file"], outline, photo["tied"], photo["error_m"], photo["residual_m"])
-        words = fault or Reason.all([Reason.of(*photo["words"]), *([remark] if remark else [])])
+        words = fault or Reason.combine([Reason.from_json(*photo["words"]), *([remark] if remark else [])])
         of_file = received[photo["file"]]
         ends.append(End(of_file, "failed", words) if photo["left_out"] else End(of_file, outcome, words, scene_id))
-    return ends + [End(received[one["file"]], "failed", Reason.of(*one["reason"])) for one in flight["unplaced"]]
+    return ends + [End(received[one["file"]], "failed", Reason.from_json(*one["reason"])) for one in flight["unplaced"]]
 
 
 def _scene(

@@ -75,8 +75,8 @@ def _told(file: int, error: ImageError) -> dict[str, Any]:
 
 
 def _said(reason: str) -> list[Any]:
-    """A reason as plain data, for :meth:`errors.Reason.of`."""
-    return [str(reason), Reason.told_of(reason)]
+    """A reason as plain data, for :meth:`errors.Reason.from_json`."""
+    return [str(reason), Reason.json_of(reason)]
 
 
 def _flight(
@@ -111,7 +111,7 @@ def _flight(
         {
             "file": files[one.photo.path],
             "left_out": one.exclusion,
-            "words": _said(Reason.all([describe_photo(one), unused] if unused else [describe_photo(one)])),
+            "words": _said(Reason.combine([describe_photo(one), unused] if unused else [describe_photo(one)])),
             "tied": one.tied_to,
             "error_m": one.error_m,
             "residual_m": one.residual_m,
