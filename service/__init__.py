@@ -1,1 +1,1 @@
-"""What pages, commands and workers share: context, home, file intake, job registry and publishing."""
+"""Application services shared by pages, commands and workers: context, file intake, job registry, publishing."""

@@ -1,4 +1,4 @@
-"""When the weekly audit is due, and its job, added without importing what does it."""
+"""Schedule of the weekly audit, and its job; the job's handler is not imported."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from store.schema.database import Session
 
 
 def audit_due(now: dt.datetime, settings: AuditSettings, zone: ZoneInfo) -> dt.date:
-    """Return the local date of the last planned audit whose moment has come: less than eight days ago.
+    """Return the local date of the most recent planned audit, which is less than eight days ago.
 
-    One that was missed is due until the next one. Asked again it gives the same date again: who acts on it takes the
-    date first (:func:`store.jobs.schedule_slots.take`).
+    A missed audit stays due until the next one. The function has no state: callers claim the date before they act
+    on it (:func:`store.jobs.schedule_slots.take`).
     """
     today = now.astimezone(zone).date()
     day = today - dt.timedelta(days=(today.weekday() - WEEKDAYS.index(settings.weekday)) % 7)
@@ -23,6 +23,6 @@ def audit_due(now: dt.datetime, settings: AuditSettings, zone: ZoneInfo) -> dt.d
 
 
 def add_audit_job(session: Session, day: dt.date, now: dt.datetime) -> int | None:
-    """Have the logs of all alerts verified, once for each planned date."""
+    """Add a job that verifies the logs of all alerts; there is one per planned date."""
     key = f"alerts:audit:{day}"
     return add_job(session, kind="alerts.audit", queue="ingest", payload={}, unique_key=key, now=now)

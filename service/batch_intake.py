@@ -102,10 +102,10 @@ def check_area(context: Context, code: str) -> None:
     with context.database.read() as session:
         if find_area(session, code) is not None or not has_areas(session):
             return
-        like = similar_codes(session, code)
-    hint = ", ".join(f"{other} {name}" for other, name in like)
+        similar = similar_codes(session, code)
+    hint = ", ".join(f"{other} {name}" for other, name in similar)
     raise SettingsError(
-        f"No area that is loaded has the code {code}" + (f"; there are {hint}." if hint else ".") + " Load it first.",
+        f"No loaded area has the code {code}" + (f"; similar codes: {hint}." if hint else ".") + " Load it first.",
         "area.unknown",
         given=code,
         like=hint or "–",
@@ -124,6 +124,7 @@ class _TotalProgress:
             self._notify(name, self._done, self._total)
 
 
-def _key(origin: str, area_code: str, source: str, paths: Sequence[Path]) -> str:
-    told = "\0".join([origin, area_code, source, *sorted(str(path.resolve()) for path in paths)])
-    return REQUEST_KEY_PREFIX + hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
+def _call_key(origin: str, area_code: str, source: str, paths: Sequence[Path]) -> str:
+    """Return the batch key of a call: the same arguments give the same key."""
+    arguments = "\0".join([origin, area_code, source, *sorted(str(path.resolve()) for path in paths)])
+    return REQUEST_KEY_PREFIX + hashlib.sha256(arguments.encode(errors="surrogateescape")).hexdigest()

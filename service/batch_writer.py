@@ -1,4 +1,4 @@
-"""Write received files into a batch: their content into the object store, their rows and jobs into the database."""
+"""Write received files into a batch: content into the object store, rows and jobs into the database."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from store.scenes.scenes import scene_by_sha256
 from store.schema.database import Session
 from store.schema.tables import SceneRow
 
-DAMAGED = Reason(
-    "it was damaged on the way: its content is not that of the checksum that came with it; send it again",
+DAMAGED_IN_TRANSIT = Reason(
+    "it was damaged in transit: its content does not match the checksum sent with it; send it again",
     "sent.damaged",
 )
 
 
 @dataclass(frozen=True)
 class SubmittedFile:
-    """A file on this machine that belongs into a batch.
+    """A local file to be added to a batch.
 
     Attributes:
-        name: as the person calls it, folders included.
-        path: where its bytes are.
+        name: as submitted, including folders.
+        path: location of its content.
         size: bytes.
-        sha256: checksum that its sender gave, in hexadecimal; "": none.
+        sha256: checksum sent with it, in hexadecimal; "": none.
     """
 
     name: str
@@ -51,8 +51,8 @@ class BatchWriter:
     Attributes:
         context: of this process.
         batch_id: the batch.
-        date: day of acquisition for images that have none.
-        publish: notify the workers of each file at once.
+        date: acquisition date for images without one.
+        publish: notify the workers of each file immediately.
     """
 
     context: Context
@@ -60,13 +60,13 @@ class BatchWriter:
     date: dt.date | None
     publish: bool = True
 
-    def add_image(
+    def queue_file(
         self, name: str, path: Path, size: int, sha256: str, sidecars: Mapping[str, bytes], kind: str = "ingest.file"
     ) -> None:
-        """Store a file until a worker takes it; one that equals a known scene gets its outcome at once.
+        """Store a file and add its ingest job; a file identical to a known scene is recorded as a duplicate instead.
 
         Args:
-            name: as the person calls it.
+            name: as submitted.
             path: the file.
             size: bytes.
             sha256: of its content.
@@ -85,33 +85,33 @@ class BatchWriter:
                 )  # fmt: skip
             return
         require_disk_space(self.context.settings)
-        # derived from the name: after a crash the same object is written again
+        # derived from the name, so that a repeated call overwrites the same object
         key = f"received/{self.batch_id}/{hashlib.sha256(name.encode()).hexdigest()[:24]}"
         self.context.objects.put(key, path)
         for suffix, content in sidecars.items():
             self.context.objects.put(f"{key}.{suffix}", content)
-        with self.writing() as session:
+        with self.transaction() as session:
             now = self.context.clock()
             file_id = add_file(session, self.batch_id, name, size=size, now=now, sha256=sha256, received=key)
             if file_id is not None:
                 payload = {"file": file_id, "date": self.date and self.date.isoformat(), "beside": list(sidecars)}
                 add_job(session, kind=kind, queue="ingest", payload=payload, unique_key=job_key(file_id), now=now)
 
-    def add_failed(self, name: str, size: int, reason: str) -> None:
-        """Record a file that cannot be used, with the reason."""
+    def record_failed(self, name: str, size: int, reason: str) -> None:
+        """Record an unusable file with the reason."""
         with self.context.database.write() as session:
             now = self.context.clock()
             add_file(session, self.batch_id, name, size=size, now=now, outcome="failed", reason=reason)
 
-    def add_other(self, role: FileRole, size: int) -> None:
-        """Record a sidecar or an ignored file."""
+    def record_unused(self, role: FileRole, size: int) -> None:
+        """Record a file that needs no job: a sidecar or an ignored file."""
         outcome: Outcome = "used" if role.role == "sidecar" else "ignored"
         with self.context.database.write() as session:
             now = self.context.clock()
             add_file(session, self.batch_id, role.name, size=size, now=now, outcome=outcome, reason=role.reason)
 
-    def writing(self) -> AbstractContextManager[Session]:
-        """Open a write transaction; the jobs it adds are published after it, if ``publish`` is set."""
+    def transaction(self) -> AbstractContextManager[Session]:
+        """Open a write transaction; if ``publish`` is set, its jobs are published after the commit."""
         database, settings = self.context.database, self.context.settings
         return publishing(database, settings) if self.publish else database.write()
 
@@ -123,16 +123,16 @@ def submit_files(
     progress: Callable[[str, int], None] = lambda name, size: None,
     submitted: Callable[[FileRole], None] = lambda role: None,
 ) -> None:
-    """Add files to a batch. Files that the batch has already are skipped, so an interrupted call can be repeated.
+    """Add files to a batch. Files already in the batch are skipped, so an interrupted call can be repeated.
 
     Args:
         writer: of the batch.
         files: by name.
-        progress: called with a file's name and the bytes of it that were read since the last call.
-        submitted: called when the batch has a file.
+        progress: called with a file's name and the number of its bytes read since the last call.
+        submitted: called after each file is recorded in the batch.
 
     Raises:
-        OutputError: the object store cannot take the files now; the same call continues later.
+        OutputError: the object store is unavailable; repeating the call resumes.
     """
     with writer.context.database.read() as session:
         present = file_names(session, writer.batch_id)
@@ -146,7 +146,7 @@ def submit_files(
 
 
 def duplicate_of(scene: SceneRow) -> Reason:
-    """Return the reason of a file that equals a scene."""
+    """Return the reason recorded for a file identical to ``scene``."""
     return Reason(
         f"the same content as {scene.name} of {scene.date or 'unknown date'} (scene {scene.id})",
         "duplicate.known",
@@ -161,20 +161,20 @@ def _submit(
 ) -> None:
     file = files[role.name]
     if role.role in ("sidecar", "ignored"):
-        writer.add_other(role, file.size)
+        writer.record_unused(role, file.size)
         progress(role.name, file.size)
         return
     try:
         regular = require_regular_file(file.path, file.name)
         sha256 = checksum(regular, file.name, lambda size: progress(role.name, size))
         if file.sha256 not in ("", sha256):
-            raise ImageError(DAMAGED)
+            raise ImageError(DAMAGED_IN_TRANSIT)
         sidecars = {suffix: _read_sidecar(files[name]) for suffix, name in role.sidecars.items()}
     except ImageError as error:
-        writer.add_failed(file.name, file.size, error.reason)
+        writer.record_failed(file.name, file.size, error.reason)
         return
     kind = "ingest.zip" if role.role == "zip" else "ingest.file"
-    writer.add_image(file.name, regular.path, regular.size, sha256, sidecars, kind)
+    writer.queue_file(file.name, regular.path, regular.size, sha256, sidecars, kind)
 
 
 def _read_sidecar(file: SubmittedFile) -> bytes:
@@ -183,7 +183,7 @@ def _read_sidecar(file: SubmittedFile) -> bytes:
         and checksum(require_regular_file(file.path, file.name), file.name, lambda size: None) != file.sha256
     ):
         raise ImageError(
-            f"its sidecar file {file.name} was damaged on the way; send both again",
+            f"its sidecar file {file.name} was damaged in transit; send both again",
             "sent.damaged_beside",
             name=file.name,
         )

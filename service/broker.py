@@ -1,4 +1,4 @@
-"""Connections to the message broker: its address, queues and options, whether it answers, how many messages wait."""
+"""Connections to the message broker: address, queues, options, health check and queue lengths."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from service.job_registry import QUEUES, longest_job_seconds, queue_name
 from service.message_files import POLL_SECONDS, broker_folders, make_broker_folders
 
 UNREACHABLE = (OperationalError, KombuError, AMQPError, RedisError, OSError)
-"""What is raised when a broker does not answer, or cannot write its files."""
+"""Exceptions raised when the broker does not answer or its message files cannot be written."""
 
 CONNECT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 30
 
 ACKNOWLEDGE_MARGIN_SECONDS = 600
-"""Brokers wait this much longer for an acknowledgement than the longest job may take."""
+"""Added to the time limit of the longest job: how long brokers wait for an acknowledgement."""
 
 CONSUMER_TIMEOUT_MS = 24 * 3600 * 1000
-"""RabbitMQ redelivers a message after 30 minutes without acknowledgement unless the queue says otherwise (from 3.12
-on). Where it does so all the same the worker reconnects and the job continues: its lease is in the database."""
+"""By default RabbitMQ redelivers a message after 30 minutes without acknowledgement; from 3.12 on a queue can override
+that. If it redelivers nevertheless, the worker reconnects and the job continues, as its lease is in the database."""
 
 STALE_SECONDS = 3600.0
-"""A message file that was half written so long ago was left by a process that died."""
+"""A partial message file older than this was left by a process that died."""
 
 
 def broker_options(settings: ServiceSettings) -> dict[str, Any]:
-    """Return the arguments of :class:`kombu.Connection` for the broker: ``hostname``, ``transport_options`` and so on."""
+    """Return the arguments of :class:`kombu.Connection` for the broker, such as ``hostname``."""
     if settings.embedded_broker:
         return {
             "hostname": "filesystem://localhost",
@@ -55,12 +55,12 @@ def broker_options(settings: ServiceSettings) -> dict[str, Any]:
 
 
 def broker_queues(settings: ServiceSettings) -> list[Queue]:
-    """Return the queues of all kinds of jobs, as the broker is to have them."""
+    """Return the declarations of all queues."""
     return [broker_queue(settings, name) for name in QUEUES]
 
 
 def broker_queue(settings: ServiceSettings, name: str) -> Queue:
-    """Return one queue by the name that job rows have for it, like ``scan``."""
+    """Return the declaration of one queue by its name in job rows, like ``scan``."""
     full_name = queue_name(name)
     arguments = {"x-consumer-timeout": CONSUMER_TIMEOUT_MS} if settings.broker.startswith("amqp") else None
     exchange = Exchange("tuban", type="direct")
@@ -68,15 +68,16 @@ def broker_queue(settings: ServiceSettings, name: str) -> Queue:
 
 
 def connect(settings: ServiceSettings) -> Connection:
-    """Return a connection that is opened when it is first used."""
+    """Return a connection that is opened on first use."""
     return Connection(**broker_options(settings), connect_timeout=CONNECT_SECONDS, heartbeat=HEARTBEAT_SECONDS)
 
 
 def check_broker(settings: ServiceSettings) -> None:
-    """Connect to the broker once and declare its queues; the folders of the embedded one are made.
+    """Connect to the broker and declare its queues; create the folders of the embedded one.
 
     Raises:
-        SettingsError: it does not answer, has other queues of these names, or its folders cannot be written.
+        SettingsError: the broker does not answer, has incompatible queues of these names, or its folders cannot be
+            written.
     """
     try:
         if settings.embedded_broker:
@@ -88,8 +89,8 @@ def check_broker(settings: ServiceSettings) -> None:
                     queue.bind(channel).declare()
     except PreconditionFailed as error:
         raise SettingsError(
-            f"The broker {redacted_address(settings)} has a queue that another version made: {error.reply_text}. Delete it there; "
-            "its jobs are in the database and are published again."
+            f"The broker {redacted_address(settings)} has a queue that another version created: {error.reply_text}. "
+            "Delete the queue; its jobs are in the database and are published again."
         ) from error
     except UNREACHABLE as error:
         cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -97,7 +98,7 @@ def check_broker(settings: ServiceSettings) -> None:
 
 
 def queue_lengths(settings: ServiceSettings) -> dict[str, int]:
-    """Return how many messages wait in each queue, without those already sent to a worker.
+    """Return the number of messages waiting in each queue, excluding those already sent to a worker.
 
     Raises:
         One of :data:`UNREACHABLE`: the broker does not answer.
@@ -117,7 +118,7 @@ def queue_lengths(settings: ServiceSettings) -> dict[str, int]:
 
 
 def redacted_address(settings: ServiceSettings) -> str:
-    """The broker's address without its password."""
+    """Return the broker's address without its password."""
     if settings.embedded_broker:
         return str(settings.home.resolve() / "broker")
     parts = urlsplit(settings.broker)

@@ -1,4 +1,4 @@
-"""Captures of cameras: fetched, judged against the views of their camera, and stored as frames."""
+"""Camera captures: fetch one, assess its quality and view, and store its frame."""
 
 from __future__ import annotations
 
@@ -20,27 +20,28 @@ from store.cameras.cameras import camera_stream
 from store.cameras.secrets import camera_key
 from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
 
-_LOSSLESS = 101  # for WebP
+_LOSSLESS = 101  # WebP quality above 100 selects lossless compression
 
 
 @dataclass(frozen=True)
 class AssessedCapture:
-    """A capture held against the views of its camera.
+    """A capture with its quality and the view it shows.
 
     Attributes:
-        capture: after the gate.
-        preset_id: the view that it shows; None: none.
+        capture: with ``quality`` set.
+        preset_id: the view; None: no known view.
     """
 
     capture: Capture
     preset_id: int | None
 
 
-def fetch(context: Context, camera: CameraRow) -> Capture:
-    """One capture as it was fetched, in local time.
+def fetch_capture(context: Context, camera: CameraRow) -> Capture:
+    """Fetch one capture, timestamped in local time; its quality is not assessed yet.
 
     Raises:
-        CameraError: it does not answer, refuses, sends no image, or was encrypted with another key.
+        CameraError: the camera does not answer, refuses, sends no image, or its address was encrypted with another
+            key.
     """
     settings = context.settings
     stream = camera_stream(camera, camera_key(settings))
@@ -48,7 +49,7 @@ def fetch(context: Context, camera: CameraRow) -> Capture:
 
 
 def capture_settings(settings: CameraSettings) -> CaptureSettings:
-    """What captures are made with."""
+    """Return the capture options of the camera settings."""
     return CaptureSettings(
         frames=settings.frames,
         seconds=settings.seconds,
@@ -59,29 +60,29 @@ def capture_settings(settings: CameraSettings) -> CaptureSettings:
 
 
 def assess_capture(
-    context: Context, made: Capture, presets: Sequence[PresetRow], last: CaptureRow | None = None
+    context: Context, fetched: Capture, presets: Sequence[PresetRow], last: CaptureRow | None = None
 ) -> AssessedCapture:
-    """Hold a capture against each view of its camera; it belongs to the first that it shows.
+    """Check a capture against each view of its camera and assign it to the first one that matches.
 
     Args:
-        context: where the reference frames are.
-        made: as it was fetched.
-        presets: of the camera; none: only what a single image tells is asked.
-        last: the capture before, which shows by its checksum that a stream stands still.
+        context: gives access to the reference frames.
+        fetched: capture without ``quality``.
+        presets: views of the camera; empty: only checks that need no reference frame are made.
+        last: the previous capture; an equal checksum means that the stream is frozen.
     """
-    before = last.sha256 if last is not None else ""
+    last_sha256 = last.sha256 if last is not None else ""
     if not presets:
-        return AssessedCapture(check_quality(made, None, before), None)
-    tried = [
-        AssessedCapture(check_quality(made, read_frame(context, preset.reference_key), before), preset.id)
+        return AssessedCapture(check_quality(fetched, None, last_sha256), None)
+    assessed = [
+        AssessedCapture(check_quality(fetched, read_frame(context, preset.reference_key), last_sha256), preset.id)
         for preset in presets
     ]
-    shown = next((one for one in tried if not _elsewhere(one.capture)), None)
-    return shown or replace(tried[0], preset_id=None)
+    match = next((one for one in assessed if not _shows_other_view(one.capture)), None)
+    return match or replace(assessed[0], preset_id=None)
 
 
 def store_frame(context: Context, frame: Frame) -> str:
-    """Keep a frame among the objects, lossless, by what is in it; returns its key."""
+    """Store a frame losslessly under a key derived from its content; return the key."""
     encoded, data = cv2.imencode(".webp", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, _LOSSLESS])
     if not encoded:
         raise TubanError("The frame of the camera cannot be encoded.")
@@ -92,16 +93,16 @@ def store_frame(context: Context, frame: Frame) -> str:
 
 
 def read_frame(context: Context, key: str) -> Frame:
-    """A frame of ours.
+    """Read a stored frame, H×W×3 uint8 RGB.
 
     Raises:
-        ObjectNotFound: it is not there any more.
+        ObjectNotFound: it was deleted.
     """
-    found = cv2.imdecode(np.frombuffer(context.objects.read(key), np.uint8), cv2.IMREAD_COLOR_RGB)
-    if found is None:
+    frame = cv2.imdecode(np.frombuffer(context.objects.read(key), np.uint8), cv2.IMREAD_COLOR_RGB)
+    if frame is None:
         raise TubanError(f"The stored frame {key} cannot be decoded.")
-    return np.asarray(found, np.uint8)
+    return np.asarray(frame, np.uint8)
 
 
-def _elsewhere(made: Capture) -> bool:
-    return made.quality is not None and any(fault.code in ("moved", "size") for fault in made.quality.faults)
+def _shows_other_view(capture: Capture) -> bool:
+    return capture.quality is not None and any(fault.code in ("moved", "size") for fault in capture.quality.faults)

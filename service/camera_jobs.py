@@ -1,4 +1,4 @@
-"""The jobs of cameras, added without importing what does them."""
+"""Add camera jobs; their handlers are not imported."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from store.schema.database import Session
 
 
 def add_capture_job(session: Session, camera_id: int, slot: str, now: dt.datetime) -> int | None:
-    """Have a camera captured.
+    """Add a job that captures a camera.
 
     Args:
-        session: of a transaction that writes.
-        camera_id: which.
-        slot: the planned moment, or what else makes this capture one of its own; there is one job for each.
-        now: this moment.
+        session: of a write transaction.
+        camera_id: the camera.
+        slot: the planned time, or another unique identifier of this capture; there is one job per camera and slot.
+        now: current time.
     """
     key = f"capture:{camera_id}:{slot}"
     payload = {"camera": camera_id}
@@ -23,13 +23,13 @@ def add_capture_job(session: Session, camera_id: int, slot: str, now: dt.datetim
 
 
 def add_retention_job(session: Session, day: dt.date, now: dt.datetime) -> int | None:
-    """Have old captures deleted, once a day."""
+    """Add a job that deletes old captures; there is one per day."""
     key = f"camera:forget:{day}"
     return add_job(session, kind="camera.forget", queue="capture", payload={}, unique_key=key, now=now)
 
 
 def add_compare_job(session: Session, capture_id: int, now: dt.datetime) -> int | None:
-    """Have a capture compared with earlier ones of its view."""
+    """Add a job that compares a capture with earlier ones of its view."""
     key = f"camera:compare:{capture_id}"
     payload = {"capture": capture_id}
     return add_job(session, kind="camera.compare", queue="scan", payload=payload, unique_key=key, now=now)

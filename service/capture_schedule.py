@@ -1,4 +1,4 @@
-"""When cameras are captured: each planned local time of each day once, unless it is long past."""
+"""Schedule of camera captures: each planned local time once per day, within an allowed delay."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from service.night_schedule import local_time_to_utc
 
 
 def capture_due(now: dt.datetime, times: Sequence[str], zone: ZoneInfo, late_minutes: float) -> str | None:
-    """The planned moment that has come last, like ``2026-11-20T08:30``; None: it is past by more than allowed.
+    """Return the most recent planned slot, like ``2026-11-20T08:30``; None: it is later than allowed.
 
     Args:
-        now: this moment.
+        now: current time.
         times: local times, like ``08:30``.
-        zone: where.
-        late_minutes: by how much a capture may be late.
+        zone: local time zone.
+        late_minutes: how late a capture may be.
     """
     today = now.astimezone(zone).date()
     passed = [
@@ -32,12 +32,12 @@ def capture_due(now: dt.datetime, times: Sequence[str], zone: ZoneInfo, late_min
 
 
 def next_capture(now: dt.datetime, times: Sequence[str], zone: ZoneInfo) -> dt.datetime | None:
-    """The next planned moment; None: none is planned."""
+    """Return the next planned time; None: none is planned."""
     today = now.astimezone(zone).date()
-    coming = [
+    upcoming = [
         moment
         for day in (today, today + dt.timedelta(days=1))
         for time in times
         if (moment := local_time_to_utc(day, time, zone)) > now
     ]
-    return min(coming, default=None)
+    return min(upcoming, default=None)

@@ -1,4 +1,4 @@
-"""What a job works with, made once in each process, after the fork."""
+"""Context of a process (settings, database, object store, detector) and the interface of job handlers."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ def _clock() -> dt.datetime:
 
 @dataclass
 class Context:
-    """Settings, database, object files, and the network, which is loaded when the first job asks for it.
+    """Settings, database, object store and detector of one process; created after the fork.
 
     Attributes:
-        settings: what the service works with.
+        settings: of the service.
         database: connections of this process.
-        clock: the moment now, aware, in UTC; tests give their own.
+        clock: returns the current time, timezone-aware, in UTC; tests pass their own.
+        threads: of the detector; None: the runtime's default.
     """
 
     settings: ServiceSettings
@@ -40,22 +41,22 @@ class Context:
 
     @classmethod
     def from_settings(cls, settings: ServiceSettings, threads: int | None = None) -> Context:
-        """Connect to what ``settings`` names."""
+        """Return the context of ``settings``, with a database connection pool of its own."""
         return cls(settings, Database(settings.database_url), threads=threads)
 
     @property
     def today(self) -> dt.date:
-        """The local day."""
+        """Current local date."""
         return self.clock().astimezone(self.settings.zone).date()
 
     @cached_property
     def objects(self) -> ObjectStore:
-        """Object files."""
+        """The object store."""
         return open_object_store(self.settings)
 
     @cached_property
     def detector(self) -> Detector:
-        """The network; importing and loading it takes seconds, so only processes that scan do it, and once."""
+        """The change detector, loaded on first use: importing and loading takes seconds, and only scans need it."""
         with self._lock:
             from inference.settings import read_config
             from model.detector import Detector
@@ -65,14 +66,15 @@ class Context:
 
 @dataclass(frozen=True)
 class JobRun:
-    """One claimed job, as its handler sees it.
+    """One attempt at a claimed job, as passed to its handler.
 
     Attributes:
-        job_id: its row.
-        payload: what it is to do.
+        job_id: id of the job row.
+        payload: arguments of the job.
         attempt: 1, 2, 3 …
-        progress: tells how much is done, 0…1; cheap, may be called often.
-        stopping: whether the process was asked to end: a long handler may then raise :class:`service.job_registry.ReleaseJob`.
+        progress: reports the completed fraction, 0…1; cheap, may be called often.
+        should_stop: whether the process is shutting down; a long handler may then raise
+            :class:`service.job_registry.ReleaseJob`.
     """
 
     job_id: int
@@ -83,15 +85,15 @@ class JobRun:
 
 
 Commit = Callable[[Session], None]
-"""Writes a job's result. Runs in one transaction with the fenced end of the job, so it happens once or not at all;
-further jobs that it adds by :func:`store.jobs.queue.add_job` are published after that. Where the database was lost on the way
-it is called again, in a new transaction: it makes its rows anew each time."""
+"""Writes a job's result in the transaction that ends the job: exactly once or not at all. Jobs that it adds by
+:func:`store.jobs.queue.add_job` are published after the commit. If the database connection is lost, it is called again
+in a new transaction, so it must create its rows anew on each call."""
 
 Handler = Callable[[Context, JobRun], Commit | None]
-"""Does the work outside of any transaction, however long it takes, and returns how to write down the result.
+"""Runs a job outside of any transaction and returns the function that writes its result.
 
-Raises :class:`errors.TubanError` for what a repetition cannot heal, as far as the handler does not write that down as
-an outcome itself; :class:`errors.OutputError` (a full disk, a store that does not answer) and anything else is tried
-again. ``job.progress`` may raise :class:`store.jobs.queue.LeaseLost`, which the handler lets pass. Object files are written
-under keys that a repetition writes anew.
+Raises :class:`errors.TubanError` for permanent failures that it does not record as an outcome itself;
+:class:`errors.OutputError` (full disk, unavailable store) and all other exceptions are retried. ``job.progress`` may
+raise :class:`store.jobs.queue.LeaseLost`, which the handler must not catch. Object keys are deterministic, so that a
+retry overwrites the same objects.
 """

@@ -1,4 +1,4 @@
-"""Files as people bring them: found in folders, with names that can be stored and shown, and read once."""
+"""Discover submitted files: list folders, make unique printable names, compute checksums."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from imagery.files.safe_file import SafeFile, check_regular_file
 from store.scenes.batches import MAX_NAME_LENGTH
 
 SIDECAR_BYTES = 65_537
-"""So much of a world file or .prj is kept: one byte more than is ever read of it, so that a longer one is refused."""
+"""Bytes of a world file or .prj that are stored: one more than its parser accepts, so that a longer one is refused."""
 
-_PIECE = 4 * 2**20
+_CHUNK_BYTES = 4 * 2**20
 
 
 @dataclass(frozen=True)
 class DiscoveredFile:
-    """A file that is to be received: the name it has for people, and where it lies."""
+    """A submitted file: its display name and its path."""
 
     name: str
     path: Path
 
 
-def list_files(paths: Sequence[Path], most: int) -> list[DiscoveredFile]:
-    """Every file that is meant, each with a name that no other one has.
+def list_files(paths: Sequence[Path], max_files: int) -> list[DiscoveredFile]:
+    """List files recursively, each with a unique name.
 
     Args:
-        paths: files and folders. A folder's files are named by their path below it, and after the folder if
-            several paths are given.
-        most: files that a batch may hold.
+        paths: files and folders. Files of a folder are named by their path relative to it, prefixed with the folder's
+            name if several paths are given.
+        max_files: limit of one batch.
 
     Raises:
-        SettingsError: a path points to nothing, there is no file at all, or there are too many.
+        SettingsError: a path does not exist, there are no files, or there are too many.
     """
     found: list[tuple[str, Path]] = []
     for path in paths:
         if path.is_dir():
-            before = f"{path.resolve().name}/" if len(paths) > 1 else ""
-            found += [(before + below, path / below) for below in _below(path)]
+            prefix = f"{path.resolve().name}/" if len(paths) > 1 else ""
+            found += [(prefix + relative, path / relative) for relative in _files_in(path)]
         elif path.exists():
             found.append((path.name, path.resolve()))
         else:
-            raise SettingsError(f"There is nothing at {path}. Check the path.")
-        if len(found) > most:
-            raise SettingsError(f"There are more than {most:,} files, the limit of one batch. Divide them.")
+            raise SettingsError(f"{path} does not exist. Check the path.")
+        if len(found) > max_files:
+            raise SettingsError(f"There are more than {max_files:,} files, the limit of one batch. Split them.")
     if not found:
         raise SettingsError(f"There are no files in {', '.join(map(str, paths)) or 'nothing'}.")
     return [
@@ -57,50 +57,50 @@ def list_files(paths: Sequence[Path], most: int) -> list[DiscoveredFile]:
     ]
 
 
-def _below(folder: Path) -> list[str]:
-    """Paths of all files below a folder, in order. Links are not followed."""
+def _files_in(folder: Path) -> list[str]:
+    """Return the relative paths of all files in a folder tree, sorted. Symbolic links to folders are not followed."""
     names = []
 
-    def cannot(error: OSError) -> None:
+    def raise_unreadable(error: OSError) -> None:
         raise SettingsError(f"The folder {error.filename} cannot be read: {error.strerror}.") from error
 
-    for where, folders, files in os.walk(folder, onerror=cannot):
+    for current, folders, files in os.walk(folder, onerror=raise_unreadable):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
-        here = Path(where).relative_to(folder)
-        names += [(here / name).as_posix() for name in files if not is_hidden(name)]
+        relative = Path(current).relative_to(folder)
+        names += [(relative / name).as_posix() for name in files if not is_hidden(name)]
     return sorted(names)
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """The names as they are shown and stored; those that came twice are numbered."""
-    taken: set[str] = set()
+    """Return printable names; repeated ones get a number."""
+    used: set[str] = set()
     result = []
     for name in map(printable_name, names):
-        wanted, number = name, 2
-        while wanted in taken:
+        candidate, number = name, 2
+        while candidate in used:
             pure = PurePosixPath(name)
-            wanted, number = str(pure.with_name(f"{pure.stem} ({number}){pure.suffix}")), number + 1
-        taken.add(wanted)
-        result.append(wanted)
+            candidate, number = str(pure.with_name(f"{pure.stem} ({number}){pure.suffix}")), number + 1
+        used.add(candidate)
+        result.append(candidate)
     return result
 
 
 def printable_name(name: str) -> str:
-    """A name without what a database or a terminal would take amiss, short enough to be stored with a number."""
+    """Replace unprintable characters and shorten the name so that it can be stored with a number appended."""
     try:
         name.encode()
-    except UnicodeEncodeError:  # a file name that is no UTF-8
+    except UnicodeEncodeError:  # a file name that is not UTF-8
         name = os.fsencode(name).decode("gb18030", "replace")
     name = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
-    most = MAX_NAME_LENGTH - 10
-    return name if len(name) <= most else "…" + name[1 - most :]
+    max_length = MAX_NAME_LENGTH - 10
+    return name if len(name) <= max_length else "…" + name[1 - max_length :]
 
 
 def read_sidecar(path: Path) -> bytes:
-    """Content of a small text file, cut where it would be refused anyway.
+    """Read a small text file, truncated beyond the size at which it is refused.
 
     Raises:
-        ImageError: it is a link or no file, or cannot be read.
+        ImageError: it is a link, not a regular file, or cannot be read.
     """
     file = require_regular_file(path, path.name)
     try:
@@ -111,35 +111,33 @@ def read_sidecar(path: Path) -> bytes:
 
 
 def require_regular_file(path: Path, name: str) -> SafeFile:
-    """Look at a file that lies in somebody's folder.
+    """Return the size and first bytes of a regular file.
 
     Raises:
-        ImageError: it is a link, a device or a pipe, or cannot be read.
+        ImageError: it is a symbolic link, a device or a pipe, or cannot be read.
     """
     if path.is_symlink():
-        raise ImageError(
-            f"{name} is a link, which is not followed. Pass the file that it points to.", "file.link", name=name
-        )
+        raise ImageError(f"{name} is a link, which is not followed. Pass its target instead.", "file.link", name=name)
     return check_regular_file(path)
 
 
 def checksum(file: SafeFile, name: str, read: Callable[[int], None]) -> str:
-    """SHA-256 of a file that nobody is writing to, in hexadecimal.
+    """Return the SHA-256 of a file in hexadecimal.
 
     Args:
-        file: as it was when it was first looked at.
+        file: as returned by :func:`require_regular_file`.
         name: for messages.
-        read: is told the length of each piece that was read.
+        read: called with the length of each chunk read.
 
     Raises:
-        ImageError: it cannot be read, or was changed meanwhile.
+        ImageError: it cannot be read, or was modified in the meantime.
     """
     digest = hashlib.sha256()
     try:
         with file.path.open("rb") as handle:
-            while piece := handle.read(_PIECE):
-                digest.update(piece)
-                read(len(piece))
+            while chunk := handle.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                read(len(chunk))
     except OSError as error:
         raise ImageError(f"{name} cannot be read: {error.strerror}.", "file.unread", name=name) from None
     file.check_unchanged()
@@ -147,7 +145,7 @@ def checksum(file: SafeFile, name: str, read: Callable[[int], None]) -> str:
 
 
 def file_size(path: Path) -> int:
-    """Bytes; 0 where there is nothing."""
+    """Return the size in bytes; 0 if the file does not exist."""
     try:
         return path.lstat().st_size
     except OSError:

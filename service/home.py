@@ -1,4 +1,4 @@
-"""The home folder: can it be written, and is there room in it."""
+"""Check that the home folder is writable and has enough free disk space."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
 
 
-class InsufficientDiskSpace(OutputError):  # noqa: N818  (says what is; a job is tried again)
-    """The disk is too full to begin anything."""
+class InsufficientDiskSpace(OutputError):  # noqa: N818  (a condition; jobs are retried)
+    """Less disk space is free than ``limits.free_disk_mib``."""
 
 
 def prepare_home(settings: ServiceSettings) -> None:
-    """Make the home folder and write a file in it.
+    """Create the home folder and check that it is writable and has free space.
 
     Raises:
-        SettingsError: it cannot be made or written, or has too little room.
+        SettingsError: it cannot be created or written, or has too little free space.
     """
     home = settings.home.resolve()
     try:
@@ -27,8 +27,8 @@ def prepare_home(settings: ServiceSettings) -> None:
             file.flush()
     except OSError as error:
         raise SettingsError(
-            f"The home folder {home} cannot be written: {error.strerror}. Give it to this user, or name another one "
-            "by TUBAN_HOME."
+            f"The home folder {home} cannot be written: {error.strerror}. Make it writable for this user, or set "
+            "TUBAN_HOME to another folder."
         ) from error
     try:
         require_disk_space(settings)
@@ -37,18 +37,18 @@ def prepare_home(settings: ServiceSettings) -> None:
 
 
 def require_disk_space(settings: ServiceSettings) -> None:
-    """Look whether anything may be begun.
+    """Require ``limits.free_disk_mib`` of free space in the home folder.
 
     Raises:
-        InsufficientDiskSpace: less than ``limits.free_disk_mib`` is free in home.
+        InsufficientDiskSpace: less is free, or the folder does not exist.
     """
     home = settings.home.resolve()
     try:
         free = shutil.disk_usage(home).free // 2**20
     except OSError as error:
-        raise InsufficientDiskSpace(f"The home folder {home} is not there: {error.strerror}.") from error
+        raise InsufficientDiskSpace(f"The home folder {home} is missing: {error.strerror}.") from error
     if free < settings.limits.free_disk_mib:
         raise InsufficientDiskSpace(
-            f"Only {free} MiB are free in {home}; limits.free_disk_mib asks for {settings.limits.free_disk_mib}. "
-            "Make room, or lower the limit."
+            f"Only {free} MiB are free in {home}; limits.free_disk_mib requires {settings.limits.free_disk_mib}. "
+            "Free some space, or lower the limit."
         )

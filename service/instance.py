@@ -1,4 +1,4 @@
-"""One `tuban up` for each home folder: files in it are locked while it runs."""
+"""Lock files that allow one `tuban up` per home folder."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from errors import SettingsError
 
 @contextmanager
 def lock_home(home: Path, parts: Sequence[str]) -> Iterator[None]:
-    """Hold the home folder's locks. The kernel lets go of them however this process ends.
+    """Hold the home folder's locks; the kernel releases them however this process ends.
 
     Args:
         home: the folder.
-        parts: what is to run: ``worker``, ``schedule``; each has a lock.
+        parts: kinds of processes to run, ``worker`` or ``schedule``; each has a lock of its own.
 
     Raises:
-        SettingsError: another process holds one; the message says which.
+        SettingsError: another process holds a lock; the message names the process.
     """
     with ExitStack() as locks:
         for part in parts:
@@ -36,10 +36,10 @@ def _locked(home: Path, part: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            who = file.read().strip() or "unknown"
+            pid = file.read().strip() or "unknown"
             raise SettingsError(
-                f"Tuban's {part} already runs in {home}, as process {who}. Stop that one first (kill {who}), or "
-                "name another folder by TUBAN_HOME."
+                f"Tuban's {part} already runs in {home}, as process {pid}. Stop it first (kill {pid}), or set "
+                "TUBAN_HOME to another folder."
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -1,4 +1,4 @@
-"""The kinds of jobs: which queue they wait in and how long they may take."""
+"""Registry of job kinds: their queues, time limits and handlers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ QUEUES: tuple[Queue, ...] = ("ingest", "scan", "deliver", "capture")
 
 
 def queue_name(queue: str) -> str:
-    """Name of a queue at the broker, where others may have theirs."""
+    """Return the name of a queue at the broker, prefixed because the broker may be shared."""
     return f"tuban.{queue}"
 
 
-class ReleaseJob(Exception):  # noqa: N818  (not a failure: the job is done by another process, this attempt not counted)
-    """The process was asked to stop: the job goes back."""
+class ReleaseJob(Exception):  # noqa: N818  (not an error: the attempt is not counted, another process runs the job)
+    """Raised by a handler to return its job to the queue because the process is shutting down."""
 
 
 @dataclass(frozen=True)
@@ -28,28 +28,24 @@ class JobKind:
     """One kind of job.
 
     Attributes:
-        name: as it stands in the row, like ``scan.blocks``.
-        queue: which queue it waits in.
-        handler: what does it.
+        name: as stored in the job row, like ``scan.blocks``.
+        queue: the queue its jobs wait in.
+        handler: runs a job.
     """
 
     name: str
     queue: Queue
     handler: Handler
 
-    def minutes(self, limits: LimitSettings) -> float:
-        """How long one may take."""
-        return time_limit_minutes(self.queue, limits)
-
 
 def time_limit_minutes(queue: str, limits: LimitSettings) -> float:
-    """How long a job of that queue may take."""
+    """Return the time limit of a job of that queue in minutes."""
     minutes: float = getattr(limits, f"{queue}_minutes")
     return minutes
 
 
 def longest_job_seconds(limits: LimitSettings) -> float:
-    """Seconds after which the longest job is killed."""
+    """Return the seconds after which a job of the slowest queue is killed."""
     return 60 * max(time_limit_minutes(queue, limits) for queue in QUEUES) + limits.kill_seconds
 
 
@@ -63,19 +59,19 @@ JOB_MODULES: tuple[str, ...] = (
     "workers.scanning.scans",
     "workers.cameras.comparison",
 )
-"""Each has ``JOB_KINDS``, a tuple of its kinds. Imported in this order until the kind is found, those that import torch
-last, so that a delivery never does."""
+"""Modules that define ``JOB_KINDS``, a tuple of job kinds. They are imported in this order until the kind is found;
+those that import torch come last, so that a delivery never imports it."""
 
 
 def find_job_kind(name: str) -> JobKind:
-    """Return the kind of that name.
+    """Return the job kind of that name.
 
     Raises:
-        SettingsError: there is none; the job was made by another version.
+        SettingsError: unknown kind; the job was created by another version.
     """
     for module in JOB_MODULES:
         for kind in import_module(module).JOB_KINDS:
             if kind.name == name:
                 found: JobKind = kind
                 return found
-    raise SettingsError(f"No kind of job is called {name!r}: was it made by another version of Tuban?")
+    raise SettingsError(f"Unknown kind of job {name!r}: was it created by another version of Tuban?")

@@ -1,7 +1,7 @@
-"""The journal: what the processes tell, on standard error, as text or as one JSON object a line.
+"""Logging to standard error, as text or as one JSON object per line.
 
-Whatever is logged, by Tuban or by a library, goes through the same formatter, with the job, scan and alert it belongs
-to. Passwords and secrets of the settings never leave it.
+Records of Tuban and of libraries go through the same formatter, which adds the job, scan and alert they belong to and
+redacts passwords and secrets of the settings.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from structlog.typing import Processor
 
 from configs.service import ServiceSettings
 
-QUIET = (
+QUIET_LOGGERS = (
     *("alembic", "pyogrio", "amqp", "botocore", "boto3", "s3transfer", "urllib3", "rasterio", "kombu"),
     "celery.utils.functional",
 )
-"""Libraries that tell too much below warnings."""
+"""Libraries that log too much below the level of warnings."""
 
-HIDDEN = "***"
+REDACTED = "***"
 _PASSWORD = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@\"']*:)[^\s/\"']+@")
 """The password in ``scheme://user:password@host``."""
 
 
 def set_up_logging(settings: ServiceSettings, stream: TextIO | None = None) -> None:
-    """Set up the journal of this process; calling it again replaces what was set up.
+    """Configure logging of this process, replacing an earlier configuration.
 
     Args:
-        settings: ``log`` says what is told and how; its secrets are hidden.
-        stream: where to; None: standard error.
+        settings: ``log`` selects level and format; the secrets of the settings are redacted.
+        stream: destination; None: standard error.
     """
-    hide = _Hide(settings)
+    redact = _Redactor(settings)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -43,21 +43,21 @@ def set_up_logging(settings: ServiceSettings, stream: TextIO | None = None) -> N
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    handler = logging.StreamHandler(stream) if stream else _ToStandardError()
+    handler = logging.StreamHandler(stream) if stream else _StderrHandler()
     handler.setFormatter(
-        _Formatter(
-            hide,
+        _RedactingFormatter(
+            redact,
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_rendered(settings, handler.stream),
+                *_renderers(settings, handler.stream),
             ],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log.level.upper())
-    for name in QUIET:
+    for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[
@@ -72,46 +72,46 @@ def set_up_logging(settings: ServiceSettings, stream: TextIO | None = None) -> N
 
 
 def log_context(**ids: Any) -> AbstractContextManager[None]:
-    """Whatever is logged while this is open, by this thread, belongs to these: ``with log_context(scan=12, alert="…")``."""
+    """Add ids to all records that this thread logs inside the ``with`` block: ``with log_context(scan=12): …``."""
     return structlog.contextvars.bound_contextvars(**ids)
 
 
-class _Hide:
-    """Takes passwords and secrets out of a finished line."""
+class _Redactor:
+    """Removes passwords and secrets from a formatted line."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._secrets = tuple(hook.secret.get_secret_value() for hook in settings.delivery.hooks)
 
     def __call__(self, line: str) -> str:
         for secret in self._secrets:
-            line = line.replace(secret, HIDDEN)
-        return _PASSWORD.sub(rf"\1{HIDDEN}@", line)
+            line = line.replace(secret, REDACTED)
+        return _PASSWORD.sub(rf"\1{REDACTED}@", line)
 
 
-class _ToStandardError(logging.StreamHandler[TextIO]):
-    """Writes to what standard error is at that moment."""
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to the current ``sys.stderr``, even if it is replaced later."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
         super().emit(record)
 
 
-class _Formatter(structlog.stdlib.ProcessorFormatter):
-    def __init__(self, hide: _Hide, **given: Any) -> None:
-        super().__init__(**given)
-        self._hide = hide
+class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    def __init__(self, redact: _Redactor, **options: Any) -> None:
+        super().__init__(**options)
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line without secrets, those in a traceback included."""
-        return self._hide(super().format(record))
+        """Return the line without secrets, including those in a traceback."""
+        return self._redact(super().format(record))
 
 
-def _rendered(settings: ServiceSettings, stream: TextIO) -> list[Processor]:
+def _renderers(settings: ServiceSettings, stream: TextIO) -> list[Processor]:
     if settings.log.format == "json":
         return [
             structlog.processors.format_exc_info,
             structlog.processors.EventRenamer("message"),
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         ]
-    plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain, pad_event_to=0)]
+    traceback = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=traceback, pad_event_to=0)]

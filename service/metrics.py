@@ -1,8 +1,8 @@
-"""Metrics for Prometheus and the state of health, on 127.0.0.1.
+"""Prometheus metrics and health checks, on 127.0.0.1.
 
-``/metrics`` is counted in the database when it is asked for, so it is right whatever number of processes there is.
-``/health/live`` answers as long as this process does; ``/health/ready`` answers 503, with the reasons, when the
-service cannot do its work.
+``/metrics`` is computed from the database on each request, so it is correct for any number of processes.
+``/health/live`` answers as long as this process does; ``/health/ready`` answers 503 with the reasons when the service
+is not able to work.
 """
 
 from __future__ import annotations
@@ -31,35 +31,51 @@ ADDRESS = "127.0.0.1"
 logger = structlog.get_logger("tuban.metrics")
 
 
-class FigureCollector(Collector):
-    """Counts when it is asked."""
+class StatisticsCollector(Collector):
+    """Prometheus collector that queries the database on each scrape."""
 
     def __init__(self, context: Context) -> None:
-        """Nothing is counted yet."""
+        """Store the context; nothing is queried yet."""
         self._context = context
 
     def collect(self) -> Iterable[Metric]:
-        """All metrics; only that the database does not answer, when it does not."""
+        """Yield all metrics, or only ``tuban_database_reachable`` if the database does not answer."""
         reachable = GaugeMetricFamily("tuban_database_reachable", "1: the database answers")
         try:
-            figures = _figures(self._context)
+            statistics = _statistics(self._context)
         except DatabaseError as error:
-            logger.warning("no metrics: the database does not answer", error=_cause(error))
+            logger.warning("database unavailable; no metrics", error=_cause(error))
             reachable.add_metric((), 0)
             yield reachable
             return
         reachable.add_metric((), 1)
         yield reachable
-        yield from to_metrics(figures)
-        yield _gauge("tuban_disk_free_bytes", "Room in the service's folder", (), {(): _free_bytes(self._context)})
+        yield from to_metrics(statistics)
+        yield _gauge("tuban_disk_free_bytes", "Free space in the home folder", (), {(): _free_bytes(self._context)})
 
 
-def to_metrics(figures: ServiceStatistics) -> Iterable[Metric]:
-    """ServiceStatistics as metrics of Prometheus: seconds, km² and megapixels an hour, counts."""
-    queues = {queue.queue: queue for queue in figures.queues}
+def to_metrics(statistics: ServiceStatistics) -> Iterable[Metric]:
+    """Convert statistics to Prometheus metrics: counts, seconds, km² per hour and megapixels per hour."""
+    yield from _queue_metrics(statistics)
+    yield from _scan_metrics(statistics)
+    yield from _delivery_metrics(statistics)
+    yield from _camera_metrics(statistics)
+    yield _gauge("tuban_files", "Files of batches by outcome", ("state",), _single(statistics.files))
+    yield _gauge("tuban_alerts", "Alerts in each state", ("state", "kind"), statistics.alerts)
+    yield _gauge("tuban_processes", "Processes seen recently", ("part",), _single(statistics.processes))
+    if statistics.audit is not None:
+        finished = statistics.audit.finished_at.timestamp()
+        yield _gauge("tuban_audit_timestamp_seconds", "Time of the last audit of all alert logs", (), {(): finished})
+        yield _gauge(
+            "tuban_audit_broken_alerts", "Alerts with a broken log in that audit", (), {(): statistics.audit.broken}
+        )
+
+
+def _queue_metrics(statistics: ServiceStatistics) -> Iterable[Metric]:
+    queues = {queue.queue: queue for queue in statistics.queues}
     yield _gauge(
         "tuban_queue_jobs",
-        "Jobs that wait, run or are dead",
+        "Waiting, running and dead jobs",
         ("queue", "state"),
         {
             (name, state): getattr(queue, state)
@@ -69,95 +85,95 @@ def to_metrics(figures: ServiceStatistics) -> Iterable[Metric]:
     )
     yield _gauge(
         "tuban_queue_oldest_seconds",
-        "For how long the oldest waiting job could have begun",
+        "Seconds since the oldest waiting job became due",
         ("queue",),
         {(name,): queue.oldest_seconds for name, queue in queues.items()},
     )
-    yield _gauge("tuban_jobs", "Jobs of each kind in each state", ("kind", "state"), figures.jobs)
-    yield _gauge("tuban_scans", "Scans in each state", ("state",), _single(figures.scans))
-    lately = figures.lately
-    yield _gauge("tuban_scans_lately", f"Scans done in {lately.hours:g} hours", (), {(): lately.scans})
-    yield _gauge(
-        "tuban_scan_km2_per_hour", "Ground compared in an hour of scanning, lately", (), {(): lately.km2_per_hour}
-    )
+    yield _gauge("tuban_jobs", "Jobs of each kind in each state", ("kind", "state"), statistics.jobs)
+
+
+def _scan_metrics(statistics: ServiceStatistics) -> Iterable[Metric]:
+    yield _gauge("tuban_scans", "Scans in each state", ("state",), _single(statistics.scans))
+    recent = statistics.lately
+    yield _gauge("tuban_scans_lately", f"Scans done in the last {recent.hours:g} hours", (), {(): recent.scans})
+    yield _gauge("tuban_scan_km2_per_hour", "Recent area compared per hour of scanning", (), {(): recent.km2_per_hour})
     yield _gauge(
         "tuban_scan_megapixels_per_hour",
-        "Megapixels compared in an hour of scanning, lately",
+        "Recent megapixels compared per hour of scanning",
         (),
-        {(): lately.megapixels_per_hour},
+        {(): recent.megapixels_per_hour},
     )
-    yield _gauge("tuban_files", "Files of batches by what became of them", ("state",), _single(figures.files))
-    yield _gauge("tuban_alerts", "Alerts in each state", ("state", "kind"), figures.alerts)
+    if statistics.night is not None:
+        started = statistics.night.begun_at.timestamp()
+        yield _gauge("tuban_night_begun_timestamp_seconds", "Start of the last night", (), {(): started})
+
+
+def _delivery_metrics(statistics: ServiceStatistics) -> Iterable[Metric]:
     yield _gauge(
         "tuban_deliveries",
-        "Deliveries that wait, are dead, were delivered",
+        "Waiting, dead and delivered deliveries",
         ("target", "state"),
         {
             (target.target, state): getattr(target, state)
-            for target in figures.targets
+            for target in statistics.targets
             for state in ("waiting", "dead", "delivered")
         },
     )
     yield _gauge(
         "tuban_delivery_oldest_seconds",
-        "Age of the oldest delivery that was not taken yet",
+        "Age of the oldest undelivered event",
         ("target",),
-        {(target.target,): target.oldest_seconds for target in figures.targets},
+        {(target.target,): target.oldest_seconds for target in statistics.targets},
     )
-    yield _gauge("tuban_processes", "Processes seen lately", ("part",), _single(figures.processes))
+
+
+def _camera_metrics(statistics: ServiceStatistics) -> Iterable[Metric]:
     yield _gauge(
         "tuban_camera",
-        "1 for the state that each camera is in",
+        "1 for the current state of each camera",
         ("camera", "state"),
-        {(camera.name, camera.state): 1 for camera in figures.cameras},
+        {(camera.name, camera.state): 1 for camera in statistics.cameras},
     )
     yield _gauge(
         "tuban_camera_captured_timestamp_seconds",
-        "When each camera was captured last",
+        "Time of the last capture of each camera",
         ("camera",),
-        {(camera.name,): camera.captured_at.timestamp() for camera in figures.cameras if camera.captured_at},
+        {(camera.name,): camera.captured_at.timestamp() for camera in statistics.cameras if camera.captured_at},
     )
-    if figures.night is not None:
-        begun = figures.night.begun_at.timestamp()
-        yield _gauge("tuban_night_begun_timestamp_seconds", "When the last night began", (), {(): begun})
-    if figures.audit is not None:
-        ended = figures.audit.finished_at.timestamp()
-        yield _gauge("tuban_audit_timestamp_seconds", "When the logs of all alerts were last verified", (), {(): ended})
-        yield _gauge("tuban_audit_broken_alerts", "Alerts whose log was broken then", (), {(): figures.audit.broken})
 
 
 def readiness_problems(context: Context) -> list[str]:
-    """Why the service cannot do its work; empty: it can."""
+    """Return the reasons why the service is not able to work; empty: it is ready."""
     reasons = []
     try:
-        if not _figures(context).processes.get("worker"):
+        if not _statistics(context).processes.get("worker"):
             reasons.append(f"no worker was seen within {_alive_seconds(context):g} seconds")
     except DatabaseError as error:
         reasons.append(f"the database does not answer: {_cause(error)}")
     try:
-        free, least = _free_bytes(context) / 2**20, context.settings.limits.free_disk_mib
-        if free < least:
-            reasons.append(f"{free:.0f} MiB are free in {context.settings.home}; {least} are needed")
+        free, required = _free_bytes(context) / 2**20, context.settings.limits.free_disk_mib
+        if free < required:
+            reasons.append(f"{free:.0f} MiB are free in {context.settings.home}; {required} are needed")
     except OSError as error:
         reasons.append(f"the folder {context.settings.home} cannot be read: {error.strerror}")
     return reasons
 
 
 class MetricsServer:
-    """Serves until it is closed, on threads of its own."""
+    """HTTP server on a background thread, until it is closed."""
 
     def __init__(self, context: Context, port: int) -> None:
-        """Begin to serve.
+        """Start serving ``/metrics``, ``/health/live`` and ``/health/ready`` on 127.0.0.1.
 
         Args:
             context: of this process.
-            port: on 127.0.0.1; 0: any free one.
+            port: TCP port; 0: any free one.
 
         Raises:
-            SettingsError: the port is taken.
+            SettingsError: the port is in use.
         """
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(FigureCollector(context))
+        registry.register(StatisticsCollector(context))
         handler = type("Handler", (_Handler,), {"context": context, "registry": registry})
         try:
             self._server = ThreadingHTTPServer((ADDRESS, port), handler)
@@ -177,15 +193,6 @@ class MetricsServer:
         self._thread.join()
 
 
-def serve(context: Context, port: int) -> MetricsServer:
-    """Serve ``/metrics``, ``/health/live`` and ``/health/ready`` on 127.0.0.1.
-
-    Raises:
-        SettingsError: the port is taken.
-    """
-    return MetricsServer(context, port)
-
-
 class _Handler(BaseHTTPRequestHandler):
     context: Context
     registry: CollectorRegistry
@@ -197,22 +204,22 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer one of the three paths."""
         path = urlsplit(self.path).path
         if path == "/metrics":
-            self._answer(200, generate_latest(self.registry), CONTENT_TYPE_LATEST)
+            self._send(200, generate_latest(self.registry), CONTENT_TYPE_LATEST)
         elif path == "/health/live":
-            self._tell(200, {"live": True})
+            self._send_json(200, {"live": True})
         elif path == "/health/ready":
             reasons = readiness_problems(self.context)
-            self._tell(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
+            self._send_json(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
         else:
-            self._tell(404, {"paths": ["/metrics", "/health/live", "/health/ready"]})
+            self._send_json(404, {"paths": ["/metrics", "/health/live", "/health/ready"]})
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (http.server names it so)
-        """Requests are not worth a line."""
+        """Do not log requests."""
 
-    def _tell(self, status: int, told: dict[str, Any]) -> None:
-        self._answer(status, json.dumps(told, ensure_ascii=False).encode(), "application/json; charset=utf-8")
+    def _send_json(self, status: int, payload: dict[str, Any]) -> None:
+        self._send(status, json.dumps(payload, ensure_ascii=False).encode(), "application/json; charset=utf-8")
 
-    def _answer(self, status: int, body: bytes, content_type: str) -> None:
+    def _send(self, status: int, body: bytes, content_type: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
@@ -220,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def _figures(context: Context) -> ServiceStatistics:
+def _statistics(context: Context) -> ServiceStatistics:
     with context.database.read() as session:
         return read_statistics(session, context.clock(), _alive_seconds(context))
 
@@ -233,11 +240,11 @@ def _free_bytes(context: Context) -> float:
     return float(shutil.disk_usage(context.settings.home).free)
 
 
-def _gauge(name: str, said: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:
-    """A metric; ``values`` is by the values of its labels, as tuples."""
-    family = GaugeMetricFamily(name, said, labels=labels)
-    for label, value in values.items():
-        family.add_metric(label, value)
+def _gauge(name: str, description: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> Metric:
+    """Return a gauge; ``values`` maps tuples of label values to the value."""
+    family = GaugeMetricFamily(name, description, labels=labels)
+    for label_values, value in values.items():
+        family.add_metric(label_values, value)
     return family
 
 

@@ -1,4 +1,4 @@
-"""When the night is: one moment for each local date, whatever the clocks do."""
+"""Schedule of the nightly scan: one UTC time per local date, across daylight-saving changes."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from zoneinfo import ZoneInfo
 
 
 def local_time_to_utc(day: dt.date, at: str, zone: ZoneInfo) -> dt.datetime:
-    """Return the moment at which the night of a local date begins, in UTC.
+    """Convert a local date and time to UTC.
 
-    A local time that the clocks skip is taken as if they had not been changed yet, so it comes by as much later as
-    they skip; of one that comes twice, the first is taken.
+    A local time skipped by daylight saving is read with the old offset, so it is delayed by the length of the gap; of
+    a local time that occurs twice, the first is used.
 
     Args:
         day: local date.
         at: local time, like ``01:30``.
-        zone: where.
+        zone: local time zone.
     """
     hour, minute = map(int, at.split(":"))
     return dt.datetime.combine(day, dt.time(hour, minute), tzinfo=zone).astimezone(dt.UTC)
 
 
 def night_due(now: dt.datetime, at: str, zone: ZoneInfo, catch_up_hours: float) -> dt.date | None:
-    """Return the local date of the last night that has begun; None: it began more than ``catch_up_hours`` ago.
+    """Return the local date of the most recent night; None: it was due more than ``catch_up_hours`` ago.
 
-    Asked again it gives the same date again: who acts on it takes the date first (:func:`store.jobs.schedule_slots.take`).
+    The function has no state: callers claim the date before they act on it (:func:`store.jobs.schedule_slots.take`).
     """
     day = now.astimezone(zone).date()
     if local_time_to_utc(day, at, zone) > now:
         day -= dt.timedelta(days=1)
-    missed_by = now - local_time_to_utc(day, at, zone)
-    return day if missed_by <= dt.timedelta(hours=catch_up_hours) else None
+    delay = now - local_time_to_utc(day, at, zone)
+    return day if delay <= dt.timedelta(hours=catch_up_hours) else None

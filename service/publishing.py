@@ -1,4 +1,4 @@
-"""Publish jobs to the workers. A message may be lost or sent twice: the rows of the database decide what runs.
+"""Publish jobs to the workers. Messages may be lost or sent twice: the job rows in the database decide what runs.
 
 Messages follow Celery's task message protocol, version 2 (docs.celeryq.dev, "Message Protocol"), so that workers are
 plain Celery workers while pages and commands need only kombu.
@@ -30,19 +30,19 @@ TASK = "tuban.run"
 """Name of the one Celery task. Its argument is the id of a job row."""
 
 CONNECTIONS = 2
-"""Kept open by each process that publishes."""
+"""Broker connections kept open by each publishing process."""
 
 
 def publish(settings: ServiceSettings, jobs: Iterable[tuple[int, str]]) -> list[int]:
-    """Send one message for each job.
+    """Send one message per job.
 
     Args:
-        settings: which broker.
-        jobs: (id, queue), as :func:`store.jobs.queue.jobs_to_publish` and :func:`store.jobs.recovery.due` give them. Their
+        settings: of the broker.
+        jobs: (id, queue), from :func:`store.jobs.queue.jobs_to_publish` or :func:`store.jobs.recovery.due`; their
             transaction has been committed.
 
     Returns:
-        The ids that could not be sent, because the broker does not answer. The schedule sends them later.
+        The ids that could not be sent because the broker does not answer. The schedule publishes them later.
     """
     waiting = list(jobs)
     if not waiting:
@@ -53,7 +53,7 @@ def publish(settings: ServiceSettings, jobs: Iterable[tuple[int, str]]) -> list[
                 _send(settings, producer, *waiting[0])
                 waiting.pop(0)
     except UNREACHABLE as error:
-        logger.warning("the broker does not answer; jobs are published later", jobs=len(waiting), error=str(error))
+        logger.warning("broker unavailable; jobs are published later", jobs=len(waiting), error=str(error))
     return [job_id for job_id, _ in waiting]
 
 
@@ -67,7 +67,7 @@ def publish_added(database: Database, settings: ServiceSettings, session: Sessio
 
 @contextmanager
 def publishing(database: Database, settings: ServiceSettings) -> Iterator[Session]:
-    """Open a write transaction like :meth:`store.schema.database.Database.write`; publish the jobs it added after it."""
+    """Open a write transaction (:meth:`store.schema.database.Database.write`); publish its jobs after the commit."""
     with database.write() as session:
         yield session
     publish_added(database, settings, session)
@@ -75,7 +75,7 @@ def publishing(database: Database, settings: ServiceSettings) -> Iterator[Sessio
 
 @lru_cache(maxsize=8)
 def _producers(settings: ServiceSettings, process: int) -> ProducerPool:
-    """Connections of this process: a forked child never uses those of its parent."""
+    """Return the connection pool of a process; keyed by pid, so a forked child never shares its parent's sockets."""
     return ProducerPool(connect(settings).Pool(limit=CONNECTIONS), limit=CONNECTIONS)
 
 

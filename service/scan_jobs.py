@@ -1,4 +1,4 @@
-"""The jobs of nights and scans, added without importing what does them: a schedule holds no network's libraries."""
+"""Add jobs of nights and scans; their handlers, which import torch, are not imported."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ QUEUE: Literal["scan"] = "scan"
 
 
 def add_night_job(session: Session, day: dt.date, now: dt.datetime, again: bool = False) -> int | None:
-    """Have the night of a local day planned.
+    """Add a job that plans the night of a local date.
 
     Args:
-        session: of a transaction that writes.
+        session: of a write transaction.
         day: local date.
-        now: this moment.
-        again: also when it was planned before, for what came in since.
+        now: current time.
+        again: plan it once more, for images received since it was planned.
 
     Returns:
-        The job; None: the night was planned, or is to be planned, already.
+        The job id; None: the night already has a planning job.
     """
     key = f"night:{day.isoformat()}"
     payload = {"day": day.isoformat()}
@@ -32,19 +32,19 @@ def add_night_job(session: Session, day: dt.date, now: dt.datetime, again: bool 
 
 
 def add_prepare_job(session: Session, scan_id: int, now: dt.datetime) -> int | None:
-    """Have a planned scan begun."""
+    """Add the first job of a planned scan."""
     key = job_key(scan_id, "prepare")
     return add_job(session, kind="scan.prepare", queue=QUEUE, payload={"scan": scan_id}, unique_key=key, now=now)
 
 
 def add_blocks_job(session: Session, scan_id: int, part: int, blocks: tuple[int, int], now: dt.datetime) -> int | None:
-    """Have a part of a scan's blocks compared, given as a half-open range."""
+    """Add a job that compares the blocks of a scan in a half-open range of block indices."""
     payload = {"scan": scan_id, "part": part, "first": blocks[0], "end": blocks[1]}
     key = job_key(scan_id, f"blocks:{part}")
     return add_job(session, kind="scan.blocks", queue=QUEUE, payload=payload, unique_key=key, now=now)
 
 
 def add_merge_job(session: Session, scan_id: int, now: dt.datetime) -> int | None:
-    """Have what the blocks of a scan found joined."""
+    """Add the job that merges the results of all blocks of a scan."""
     key = job_key(scan_id, "merge")
     return add_job(session, kind="scan.merge", queue=QUEUE, payload={"scan": scan_id}, unique_key=key, now=now)

@@ -16,7 +16,7 @@ def log_audit(audit: Audit) -> None:
     """Log the result of an audit: as an error where a log is broken."""
     for chain in audit.listed:
         logger.error("the log of an alert is broken", alert=chain.number, alert_id=chain.alert_id, reason=chain.reason)
-    if audit.whole:
+    if audit.intact:
         logger.info("the logs of all alerts are whole", alerts=audit.alerts, transitions=audit.transitions)
     else:
         logger.error("logs of alerts are broken", broken=audit.broken, alerts=audit.alerts)

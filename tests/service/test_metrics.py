@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from configs.service import read_service
 from errors import SettingsError
 from service.context import Context
-from service.metrics import MetricsServer, serve
+from service.metrics import MetricsServer
 from store.alerts.outbox import announce, mark_delivered, mark_failed
 from store.jobs.processes import record_heartbeat
 from store.jobs.queue import add_job, claim
@@ -43,7 +43,7 @@ def context(database: Database, tmp_path: Path) -> Context:
 
 @pytest.fixture
 def server(context: Context) -> Iterator[MetricsServer]:
-    server = serve(context, 0)
+    server = MetricsServer(context, 0)
     yield server
     server.close()
 
@@ -193,7 +193,7 @@ def test_ready_once_a_worker_was_seen(context: Context, server: MetricsServer) -
 def test_not_ready_with_a_full_disk(context: Context, database: Database) -> None:
     limits = context.settings.limits.model_copy(update={"free_disk_mib": 10**9})
     full = Context(context.settings.model_copy(update={"limits": limits}), database, lambda: NOW)
-    server = serve(full, 0)
+    server = MetricsServer(full, 0)
     status, reasons = _ready(server)
     server.close()
     assert status == 503
@@ -205,7 +205,7 @@ def unreachable(tmp_path: Path) -> Iterator[MetricsServer]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     database = Database(f"postgresql+psycopg://tuban:hidden@127.0.0.1:{port}/tuban")
-    server = serve(Context(read_service(home=tmp_path), database, lambda: NOW), 0)
+    server = MetricsServer(Context(read_service(home=tmp_path), database, lambda: NOW), 0)
     yield server
     server.close()
     database.close()
@@ -233,4 +233,4 @@ def test_it_is_served_on_this_machine_only(server: MetricsServer) -> None:
 
 def test_a_port_that_is_taken_is_told_in_one_line(context: Context, server: MetricsServer) -> None:
     with pytest.raises(SettingsError, match="cannot be used for metrics"):
-        serve(context, server.port)
+        MetricsServer(context, server.port)

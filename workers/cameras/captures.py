@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from errors import CameraError, Reason
 from imagery.cameras.camera import Fault
-from service.camera_captures import AssessedCapture, assess_capture, fetch, store_frame
+from service.camera_captures import AssessedCapture, assess_capture, fetch_capture, store_frame
 from service.camera_jobs import add_compare_job
 from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind
@@ -31,7 +31,7 @@ def capture_camera(context: Context, job: JobRun) -> Commit | None:
         presets = list_presets(session, camera.id)
         last = latest_captures(session, [camera.id]).get(camera.id)
     try:
-        made = fetch(context, camera)
+        made = fetch_capture(context, camera)
     except CameraError as error:
         said = error.reason
         return lambda session: _note_silent(session, camera.id, said, context.clock())

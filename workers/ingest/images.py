@@ -179,7 +179,7 @@ def _unpack(writer: BatchWriter, job: JobRun, archive: Archive, zip_name: str, f
     for name, member in members.items():
         if member.fault and name not in have:
             fault = Reason.from_json(f"{member.fault[0].upper()}{member.fault[1:]}.", member.fault.to_json())
-            writer.add_failed(name, member.size, fault)
+            writer.record_failed(name, member.size, fault)
     for done, entry in enumerate(entries):
         job.progress(done / len(entries))
         if job.should_stop():
@@ -188,7 +188,7 @@ def _unpack(writer: BatchWriter, job: JobRun, archive: Archive, zip_name: str, f
         if entry.name in have:
             continue
         if entry.role != "image":
-            writer.add_other(entry, member.size)
+            writer.record_unused(entry, member.size)
             continue
         beside = {suffix: members[name] for suffix, name in entry.sidecars.items()}
         _unpack_image(writer, archive, entry.name, member, beside, folder)
@@ -206,7 +206,7 @@ def _unpack_image(
             sidecars[suffix] = read_sidecar(at)
         sha256 = archive.extract(member, at)
     except ImageError as error:
-        writer.add_failed(name, member.size, error.reason)
+        writer.record_failed(name, member.size, error.reason)
         return
-    writer.add_image(name, at, member.size, sha256, sidecars)
+    writer.queue_file(name, at, member.size, sha256, sidecars)
     at.unlink()

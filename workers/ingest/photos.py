@@ -151,7 +151,10 @@ def build_mosaics(context: Context, job: JobRun) -> Commit | None:
                 f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory; give them in smaller batches"
             )
             reason = Reason(words, "photo.too_many", photos=len(asked))
-            told = {"flights": [], "failed": [{"file": one["file"], "reason": [words, reason.to_json()]} for one in asked]}
+            told = {
+                "flights": [],
+                "failed": [{"file": one["file"], "reason": [words, reason.to_json()]} for one in asked],
+            }
         for flight in told["flights"]:
             flight["image"]["sha256"] = _checksum([file.sha256 or "" for file in files if file.id in _of(flight)])
             flight["key"] = _key(flight["image"]["object_sha256"])

@@ -45,9 +45,9 @@ def reap(context: Context) -> int:
             now,
             republish_seconds=settings.jobs.lease_seconds,
             limit=BATCH,
-            busy=busy,
-            attempts=settings.jobs.attempts,
-            minutes={queue: time_limit_minutes(queue, settings.limits) for queue in QUEUES},
+            busy_queues=busy,
+            max_attempts=settings.jobs.attempts,
+            time_limits={queue: time_limit_minutes(queue, settings.limits) for queue in QUEUES},
             lease_seconds=settings.jobs.lease_seconds,
         )
         if found:

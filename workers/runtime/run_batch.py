@@ -55,8 +55,8 @@ def _bury_the_dead(context: Context) -> None:
             context.clock(),
             republish_seconds=0.0,
             limit=0,
-            attempts=settings.jobs.attempts,
-            minutes={"ingest": settings.limits.ingest_minutes},
+            max_attempts=settings.jobs.attempts,
+            time_limits={"ingest": settings.limits.ingest_minutes},
             lease_seconds=settings.jobs.lease_seconds,
         )
 

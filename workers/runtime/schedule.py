@@ -25,8 +25,9 @@ from service.audit_schedule import add_audit_job, audit_due
 from service.camera_jobs import add_capture_job, add_retention_job
 from service.capture_schedule import capture_due
 from service.context import Context
+from service.logs import set_up_logging
 from service.night_schedule import night_due
-from service.process import begin, exit_with_parent, process_name
+from service.process import exit_with_parent, process_name
 from service.publishing import publishing
 from service.scan_jobs import add_night_job
 from store.cameras.cameras import all_cameras
@@ -203,9 +204,9 @@ def run(settings: ServiceSettings) -> None:
     """Look round until asked to stop."""
     context = Context.from_settings(settings)
     if settings.metrics_port:
-        from service.metrics import serve
+        from service.metrics import MetricsServer
 
-        serve(context, settings.metrics_port)
+        MetricsServer(context, settings.metrics_port)
     rounds = PeriodicTasks(context, f"{process_name(os.getpid())}:schedule")
     scheduler = type("TubanScheduler", (TubanScheduler,), {"rounds": rounds})
     service = beat.Service(make_app(settings), scheduler_cls=scheduler)
@@ -224,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.parent:
         exit_with_parent(given.parent)
     settings = read_service()
-    begin(settings)
+    set_up_logging(settings)
     run(settings)
     return 0
 

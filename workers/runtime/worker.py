@@ -18,7 +18,8 @@ from celery.platforms import SecurityWarning
 from configs.service import ServiceSettings, read_service
 from service.context import Context
 from service.job_registry import queue_name
-from service.process import begin, exit_with_parent
+from service.logs import set_up_logging
+from service.process import exit_with_parent
 from service.publishing import TASK
 from workers.runtime import shutdown
 from workers.runtime.celery_app import make_app
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.parent:
         exit_with_parent(given.parent)
     settings = read_service()
-    begin(settings)
+    set_up_logging(settings)
     return work(settings, given.queues.split(","), given.processes)
 
 

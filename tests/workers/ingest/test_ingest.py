@@ -271,7 +271,7 @@ def test_the_same_names_from_two_folders_are_told_apart(context: Context, folder
 
 
 def test_nothing_at_a_path_and_too_many_files_are_told(context: Context, folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="nothing at"):
+    with pytest.raises(SettingsError, match="does not exist"):
         received(context, folder / "missing.tif")
     with pytest.raises(SettingsError, match="no files"):
         received(context, folder)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from cli.administration.night import night as night_command
 from model.detector import Detector
-from store.alerts.transitions import verify_transitions
+from store.alerts.audit import audit_alerts
 from store.areas.areas import load_areas
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Delivery, Job, Night, Observation, Scan, UncomparedGround
@@ -180,8 +180,7 @@ def test_a_rendered_place_gives_alerts_in_its_villages(embedded: Service, tmp_pa
         for key in alert.evidence.values():
             picture = cv2.imdecode(np.frombuffer(context.objects.read(key), np.uint8), cv2.IMREAD_COLOR)
             assert picture[:512].std() > 10
-    with context.database.read() as session:
-        assert verify_transitions(session) == []
+    assert audit_alerts(context.database).intact
 
 
 def test_the_command_plans_a_night_at_once_and_shows_the_last_ones(
