@@ -33,7 +33,7 @@ def openapi_document() -> dict[str, Any]:
     """The OpenAPI document of the application, which is put together in an empty home and never served."""
     with TemporaryDirectory() as home:
         settings = read_service().model_copy(update={"home": Path(home)})
-        document: dict[str, Any] = make_app(Context.of(settings)).openapi()
+        document: dict[str, Any] = make_app(Context.from_settings(settings)).openapi()
     return document
 
 

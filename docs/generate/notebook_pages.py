@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rooms import ROOT
 FOLDER = ROOT / "docs" / "notebooks"
 
 
+@cache
 def notebook_pages() -> dict[str, str]:
     """Page → its Markdown, one for each notebook."""
     return {f"notebooks/{path.stem}.md": notebook_text(path) for path in sorted(FOLDER.glob("*.ipynb"))}
