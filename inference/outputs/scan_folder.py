@@ -122,7 +122,7 @@ def _changes(path: Path) -> tuple[FoundChange, ...]:
     try:
         _, _, shapes, fields = pyogrio.raw.read(path, layer="changes", columns=["number", "kind"])
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError) as error:
-        raise SettingsError(f"{path}, which contains the outlines of changes, cannot be read ({error}).") from error
+        raise SettingsError(f"{path} cannot be read ({error}); it contains the outlines of changes.") from error
     numbers, kinds = fields
     outlines = shapely.from_wkb(shapes)
     return tuple(
