@@ -1,4 +1,4 @@
-"""The three brokers, each this test's own: a folder, a Redis server, a virtual host of RabbitMQ."""
+"""Broker fixtures, isolated per test run: a folder, a Redis server, and a RabbitMQ virtual host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BROKERS = ("files", "redis", "rabbitmq")
 
 
 class OwnRedis:
-    """A Redis server on a free port that forgets everything when it ends, as one without a disk does."""
+    """A Redis server on a free port, without persistence."""
 
     def __init__(self) -> None:
         if shutil.which("redis-server") is None:
@@ -50,15 +50,15 @@ class OwnRedis:
             "no",
         ]
         self._process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        last = time.monotonic() + 60
-        while time.monotonic() < last:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
             try:
                 redis.Redis(port=self.port).ping()
             except redis.ConnectionError:
                 time.sleep(0.05)
             else:
                 return
-        raise TimeoutError("redis-server does not start")
+        raise TimeoutError("redis-server did not start within 60 seconds")
 
     def stop(self) -> None:
         if self._process is not None:
@@ -69,7 +69,7 @@ class OwnRedis:
 
 @contextmanager
 def own_virtual_host() -> Iterator[str]:
-    """The address of a new virtual host; where none can be made, of the given one, alone and with nothing in it."""
+    """Give the URL of a new virtual host, or of the existing one, locked and purged, if none can be created."""
     try:
         with kombu.Connection(RABBITMQ, connect_timeout=5) as connection:
             connection.ensure_connection(max_retries=1, timeout=10)
@@ -91,7 +91,7 @@ def own_virtual_host() -> Iterator[str]:
 
 
 def purge(address: str) -> None:
-    """Remove the queues of the service."""
+    """Delete the queues of the service."""
     with kombu.Connection(address) as connection:
         for queue in QUEUES:
             with connection.channel() as channel:
@@ -99,7 +99,7 @@ def purge(address: str) -> None:
 
 
 def rabbitmqctl(*arguments: str) -> bool:
-    """Whether it could be done."""
+    """Run rabbitmqctl; False if it is missing or fails."""
     if shutil.which("rabbitmqctl") is None:
         return False
     return subprocess.run(["rabbitmqctl", *arguments], capture_output=True, timeout=120, check=False).returncode == 0
@@ -120,7 +120,7 @@ def rabbitmq_url() -> Iterator[str]:
 
 @pytest.fixture(params=BROKERS)
 def broker(request: pytest.FixtureRequest) -> str:
-    """The address of each sort of broker, as the settings want it."""
+    """The broker URL of each kind, as in the settings."""
     if request.param == "redis":
         return str(request.getfixturevalue("redis_server").url)
     if request.param == "rabbitmq":

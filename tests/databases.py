@@ -1,4 +1,4 @@
-"""Databases for tests: with nothing in them, or with all tables, which migrations make once for each process."""
+"""Database fixtures: empty databases, and migrated ones that are created once per test process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SERVER = POSTGRESQL.rsplit("/", 1)[0]
 
 
 def embedded_database(path: Path) -> Database:
-    """A new SQLite file with all tables: what :func:`store.schema.migrate.upgrade` makes, without its work."""
+    """Create a SQLite file with all tables by copying a migrated one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(_migrated_file())
     return Database(f"sqlite:///{path}")
@@ -33,7 +33,7 @@ def _migrated_file() -> bytes:
         path = Path(folder) / "tuban.db"
         database = Database(f"sqlite:///{path}")
         upgrade(database)
-        database.close()  # which moves all from the log into the file
+        database.close()  # checkpoints the write-ahead log into the file
         return path.read_bytes()
 
 
@@ -51,7 +51,7 @@ def _execute(address: str, *statements: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgis_template() -> Iterator[str]:
-    """A database with PostGIS and nothing else in it, that others are copied from."""
+    """The name of an empty database with PostGIS, the template of the others."""
     name = f"tuban_template_{secrets.token_hex(4)}"
     _execute(POSTGRESQL, f"CREATE DATABASE {name}")
     _execute(f"{_SERVER}/{name}", "CREATE EXTENSION postgis")
@@ -61,7 +61,7 @@ def postgis_template() -> Iterator[str]:
 
 @pytest.fixture
 def postgresql_url(postgis_template: str) -> Iterator[str]:
-    """An empty PostgreSQL database with PostGIS, this test's own; dear, so only for tests that make tables."""
+    """An empty PostgreSQL database with PostGIS for one test. Slow: only for tests that migrate."""
     name = f"tuban_test_{secrets.token_hex(6)}"
     _execute(POSTGRESQL, f"CREATE DATABASE {name} TEMPLATE {postgis_template}")
     yield f"{_SERVER}/{name}"
@@ -70,7 +70,7 @@ def postgresql_url(postgis_template: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgresql_with_tables(postgis_template: str) -> Iterator[str]:
-    """The one database that :func:`postgresql` empties for each test."""
+    """The migrated database that :func:`postgresql` empties for each test."""
     name = f"tuban_tables_{secrets.token_hex(4)}"
     _execute(POSTGRESQL, f"CREATE DATABASE {name} TEMPLATE {postgis_template}")
     database = Database(f"{_SERVER}/{name}")
@@ -82,13 +82,13 @@ def postgresql_with_tables(postgis_template: str) -> Iterator[str]:
 
 @pytest.fixture
 def postgresql(postgresql_with_tables: str) -> Iterator[Database]:
-    """A PostgreSQL database with all tables, no rows, and all numbers from 1."""
+    """A PostgreSQL database with all tables, no rows, and all sequences reset to 1."""
     _execute(
         postgresql_with_tables,
-        # what an earlier test left open would be waited for
+        # connections that an earlier test left open would block the deletes
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        "SET session_replication_role = replica",  # no looking for rows that point to what is deleted
+        "SET session_replication_role = replica",  # skips foreign key checks
         "DO $$ BEGIN " + "".join(f"DELETE FROM {table.name}; " for table in Base.metadata.sorted_tables) + "END $$",
         "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences "
         "WHERE schemaname = 'public'",
@@ -100,7 +100,7 @@ def postgresql(postgresql_with_tables: str) -> Iterator[Database]:
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Database]:
-    """An SQLite database with all tables and no rows."""
+    """A SQLite database with all tables and no rows."""
     database = embedded_database(tmp_path / "tuban.db")
     yield database
     database.close()
@@ -108,20 +108,20 @@ def sqlite(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def each(request: pytest.FixtureRequest) -> Database:
-    """A database of each sort with all tables and no rows."""
+    """A database of each kind with all tables and no rows."""
     database: Database = request.getfixturevalue(request.param)
     return database
 
 
 @pytest.fixture
 def database(each: Database) -> Database:
-    """The same; a file of tests that are about SQLite alone has its own."""
+    """The same; test modules that need only SQLite override this fixture."""
     return each
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each sort, this test's own."""
+    """The URL of an empty database of each kind, for one test."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'tuban.db'}"
     return str(request.getfixturevalue("postgresql_url"))

@@ -1,4 +1,4 @@
-"""An S3-compatible server, for every room that reads and writes objects."""
+"""Fixtures of an S3-compatible server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """The address of a server that speaks S3, on a free port of this machine."""
+    """The URL of an S3-compatible server on a free local port."""
     from moto.server import ThreadedMotoServer  # takes a second to import
 
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -22,7 +22,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture
 def s3_endpoint(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The same with an empty bucket ``tuban`` and keys to it in the environment."""
+    """The URL of that server with an empty bucket ``tuban``, and credentials in the environment."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",

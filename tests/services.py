@@ -1,4 +1,4 @@
-"""Where the real services are that tests use; a test is skipped with the reason where one is not there."""
+"""URLs of the services that tests use; tests are skipped, with the reason, if a service is unavailable."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Job rows: queue, leases, recovery, schedule slots and live processes."""
+"""Job queue: claims, leases, recovery, schedule slots and process heartbeats."""

@@ -1,4 +1,4 @@
-"""Which processes live. Each says so from time to time in a row of its own."""
+"""Process heartbeats: one row per process, updated regularly."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from sqlalchemy.orm import Session
 from store.schema.tables import Process
 
 Part = Literal["worker", "schedule", "web", "jobs"]
-"""``jobs``: a child of a worker, seen whenever it takes a job and while it works on one."""
+"""``jobs`` is a child process of a worker, which records a heartbeat when it claims a job and while it runs one."""
 
 
 def record_heartbeat(session: Session, name: str, part: Part, now: dt.datetime) -> None:
-    """Note that a process lives.
+    """Record that a process is alive.
 
     Args:
-        session: of a transaction that writes.
+        session: a write transaction.
         name: ``host:process:part``, or ``host:process:child`` for a child of a worker.
-        part: what it does.
-        now: this moment.
+        part: the role of the process.
+        now: current time.
     """
-    make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    row = make(Process).values(name=name, part=part, started_at=now, seen_at=now)
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    row = insert(Process).values(name=name, part=part, started_at=now, seen_at=now)
     session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}))
 
 
 def list_processes(session: Session, seen_since: dt.datetime, part: Part | None = None) -> list[Process]:
-    """Return the processes seen since then, by name; None: of all parts."""
-    wanted = select(Process).where(Process.seen_at >= seen_since).order_by(Process.name)
+    """Return the processes with a heartbeat since ``seen_since``, ordered by name; ``part`` None: all parts."""
+    query = select(Process).where(Process.seen_at >= seen_since).order_by(Process.name)
     if part is not None:
-        wanted = wanted.where(Process.part == part)
-    return list(session.scalars(wanted))
+        query = query.where(Process.part == part)
+    return list(session.scalars(query))
 
 
 def last_active(session: Session, owner: str) -> dt.datetime | None:
-    """Return when a child of the worker ``host:process`` was last seen at a job; None: never."""
-    moment: dt.datetime | None = session.scalar(
+    """Return the last heartbeat of any child of the worker ``host:process``; None if there is none."""
+    latest: dt.datetime | None = session.scalar(
         select(func.max(Process.seen_at)).where(
             Process.part == "jobs", Process.name.startswith(f"{owner}:", autoescape=True)
         )
     )
-    return moment
+    return latest
 
 
 def remove_process(session: Session, owner: str) -> None:
-    """Remove the rows of a process ``host:process`` that has ended, and of its children."""
+    """Delete the rows of an ended process ``host:process`` and of its children."""
     session.execute(delete(Process).where(Process.name.startswith(f"{owner}:", autoescape=True)))
 
 
 def remove_stale_processes(session: Session, before: dt.datetime) -> None:
-    """Remove the rows of processes that were last seen before then."""
+    """Delete the rows of processes whose last heartbeat is older than ``before``."""
     session.execute(delete(Process).where(Process.seen_at < before))

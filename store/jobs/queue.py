@@ -1,4 +1,8 @@
-"""Jobs: each is done once, whatever happens to messages, workers and brokers. See workers/README.md."""
+"""Job queue: claim, renew, finish, fail, release and revive jobs.
+
+A job's result is committed exactly once, whatever happens to messages, workers and brokers: every write of a worker is
+fenced by the token of its lease. See ``workers/README.md``.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +23,21 @@ QUEUES = ("ingest", "scan", "deliver", "capture")
 
 
 class LeaseLost(Exception):  # noqa: N818  (what happened, not a malfunction: another worker has the job)
-    """The job is no longer this worker's: its lease ended and another one took it, or it is done."""
+    """This worker no longer holds the lease: it expired and another worker claimed the job, or the job is done."""
 
 
 @dataclass(frozen=True)
 class ClaimedJob:
-    """A job that this process holds the lease of.
+    """A claimed job and the lease on it.
 
     Attributes:
-        job_id: its row.
-        kind: like ``scan.blocks``.
-        queue: where it waited.
-        payload: what it is to do.
+        job_id: id of the row.
+        kind: such as ``scan.blocks``.
+        queue: name of its queue.
+        payload: arguments of the job.
         attempt: 1, 2, 3 …
-        owner: who holds the lease, as ``host:process:child``.
-        token: proves it; every later claim has another one.
+        owner: holder of the lease, as ``host:process:child``.
+        token: fencing token; each claim has a new one.
         unique_key: of the job.
     """
 
@@ -49,14 +53,14 @@ class ClaimedJob:
 
 @dataclass(frozen=True)
 class QueueStatistics:
-    """How a queue stands.
+    """Job counts of a queue.
 
     Attributes:
         queue: its name.
-        waiting: jobs that wait, those of a later moment included.
-        running: jobs that a worker holds.
-        dead: jobs that need a person.
-        oldest_seconds: for how long the oldest waiting job could have begun; 0: none could.
+        waiting: waiting jobs, including those scheduled for later.
+        running: jobs that a worker holds a lease on.
+        dead: jobs that need manual intervention.
+        oldest_seconds: how long the oldest waiting job has been due; 0 if none is due.
     """
 
     queue: str
@@ -76,22 +80,23 @@ def add_job(
     now: dt.datetime,
     run_after: dt.datetime | None = None,
 ) -> int | None:
-    """Write down that something is to be done.
+    """Add a job.
 
-    A job that may begin now is appended as (id, queue) to ``session.info["jobs_to_publish"]``; after the commit,
-    :func:`service.publishing.publish` tells the workers. If nobody does, :func:`store.jobs.recovery.due` finds it later.
+    A job that is due now is appended as (id, queue) to ``session.info["jobs_to_publish"]``; after the commit,
+    :func:`service.publishing.publish` sends it to the workers. A job whose message was never sent is found later by
+    :func:`store.jobs.recovery.due_jobs`.
 
     Args:
-        session: of a transaction that writes.
+        session: a write transaction.
         kind: one of :mod:`service.job_registry`.
         queue: ``ingest``, ``scan``, ``deliver`` or ``capture``.
-        payload: plain JSON.
-        unique_key: says what the job is about; there is never a second job of one key, done ones included.
-        now: this moment.
-        run_after: not before this moment; None: now.
+        payload: arguments, as plain JSON.
+        unique_key: identifies the work; a key never has a second job, even after the first is done.
+        now: current time.
+        run_after: earliest start; None: now.
 
     Returns:
-        Its id; None: a job of that key exists already, and nothing was changed.
+        The id of the job; None if the key exists already, in which case nothing was changed.
     """
     later = run_after is not None and run_after > now
     added = insert_new(
@@ -118,7 +123,7 @@ def add_job(
 
 
 def jobs_to_publish(session: Session) -> list[tuple[int, str]]:
-    """Return the list of (id, queue) of jobs added by this session that workers are to be told of."""
+    """Return the list of (id, queue) of this session's jobs that are to be published after the commit."""
     jobs: list[tuple[int, str]] = session.info.setdefault("jobs_to_publish", [])
     return jobs
 
@@ -129,28 +134,28 @@ def claim(
     owner: str,
     now: dt.datetime,
     lease_seconds: float,
-    attempts: int | None = None,
+    max_attempts: int | None = None,
 ) -> ClaimedJob | None:
-    """Take a job that waits and is due, or whose lease ended: of all who try at once, one gets it.
+    """Claim a job that is due, or whose lease expired. Only one of several concurrent claims succeeds.
 
     Args:
-        session: of a transaction that writes.
+        session: a write transaction.
         job_id: which job.
-        owner: who takes it.
-        now: this moment.
-        lease_seconds: until when it is the owner's, if not renewed.
-        attempts: a job whose lease ended is not taken when it was begun so often; None: always.
+        owner: claiming process.
+        now: current time.
+        lease_seconds: duration of the lease unless it is renewed.
+        max_attempts: jobs with an expired lease and this many attempts are not claimed; None: no limit.
 
     Returns:
-        The lease; None: it is not to be had.
+        The claimed job; None if it cannot be claimed.
     """
-    lapsed = and_(Job.state == "running", Job.lease_until < now)
-    if attempts is not None:
-        lapsed = and_(lapsed, Job.attempts < attempts)
+    expired = and_(Job.state == "running", Job.lease_until < now)
+    if max_attempts is not None:
+        expired = and_(expired, Job.attempts < max_attempts)
     token = secrets.token_hex(16)
-    taken = session.execute(
+    row = session.execute(
         update(Job)
-        .where(Job.id == job_id, or_(and_(Job.state == "waiting", Job.run_after <= now), lapsed))
+        .where(Job.id == job_id, or_(and_(Job.state == "waiting", Job.run_after <= now), expired))
         .values(
             state="running",
             attempts=Job.attempts + 1,
@@ -163,24 +168,24 @@ def claim(
         .returning(Job.kind, Job.queue, Job.payload, Job.attempts, Job.unique_key)
         .execution_options(synchronize_session=False)
     ).one_or_none()
-    if taken is None:
+    if row is None:
         return None
-    return ClaimedJob(job_id, taken.kind, taken.queue, taken.payload, taken.attempts, owner, token, taken.unique_key)
+    return ClaimedJob(job_id, row.kind, row.queue, row.payload, row.attempts, owner, token, row.unique_key)
 
 
 def renew(session: Session, claimed: ClaimedJob, now: dt.datetime, lease_seconds: float, progress: float) -> bool:
-    """Lengthen the lease and note the progress, 0…1. False: the lease is lost."""
+    """Extend the lease and store the progress, 0…1; False if the lease is lost."""
     until = now + dt.timedelta(seconds=lease_seconds)
-    return _change(session, claimed, lease_until=until, progress=min(max(progress, 0.0), 1.0))
+    return _update_if_leased(session, claimed, lease_until=until, progress=min(max(progress, 0.0), 1.0))
 
 
 def finish(session: Session, claimed: ClaimedJob, now: dt.datetime) -> None:
-    """Note that the job is done. Called in the transaction that writes its result, before the result.
+    """Mark the job as done. Call it in the transaction that writes the job's result, before the result.
 
     Raises:
-        LeaseLost: it is no longer this worker's; nothing of the transaction may stay.
+        LeaseLost: this worker no longer holds the lease; the transaction must be rolled back.
     """
-    _change_or_lose(
+    _update_leased(
         session, claimed, state="done", finished_at=now, progress=1.0, error="", lease_until=None, lease_token=""
     )
 
@@ -190,38 +195,38 @@ def fail(
     claimed: ClaimedJob,
     error: str,
     now: dt.datetime,
-    attempts: int,
+    max_attempts: int,
     retry_seconds: Sequence[float],
     final: bool = False,
 ) -> str:
-    """Note that an attempt failed.
+    """Record a failed attempt and schedule the next one.
 
     Args:
-        session: of a transaction that writes.
-        claimed: the lease.
-        error: what a person is to read.
-        now: this moment.
-        attempts: how often a job is begun.
-        retry_seconds: pause after the first, second … failure; the last one holds for all further ones.
-        final: whether another attempt would be of no use.
+        session: a write transaction.
+        claimed: the claimed job.
+        error: message for operators.
+        now: current time.
+        max_attempts: number of attempts after which the job is dead.
+        retry_seconds: delay after the first, second … failure; the last value applies to all further ones.
+        final: whether a retry is pointless.
 
     Returns:
-        ``waiting``: it is tried again; ``dead``: that was the last attempt.
+        ``waiting`` if the job will be retried, ``dead`` otherwise.
 
     Raises:
-        LeaseLost: it is no longer this worker's.
+        LeaseLost: this worker no longer holds the lease.
     """
-    if final or claimed.attempt >= attempts:
-        _change_or_lose(session, claimed, state="dead", finished_at=now, error=error, lease_until=None, lease_token="")
+    if final or claimed.attempt >= max_attempts:
+        _update_leased(session, claimed, state="dead", finished_at=now, error=error, lease_until=None, lease_token="")
         fail_scans(session, [session.get_one(Job, claimed.job_id, populate_existing=True)], now)
         return "dead"
-    pause = retry_seconds[min(claimed.attempt, len(retry_seconds)) - 1] if retry_seconds else 0.0
-    _change_or_lose(
+    delay = retry_seconds[min(claimed.attempt, len(retry_seconds)) - 1] if retry_seconds else 0.0
+    _update_leased(
         session,
         claimed,
         state="waiting",
         error=error,
-        run_after=now + dt.timedelta(seconds=pause),
+        run_after=now + dt.timedelta(seconds=delay),
         published_at=None,
         lease_until=None,
         lease_token="",
@@ -230,12 +235,12 @@ def fail(
 
 
 def release_job(session: Session, claimed: ClaimedJob, now: dt.datetime) -> None:
-    """Put a job back that this process has no time for. The attempt is not counted; publishing is asked for.
+    """Return an interrupted job to its queue without counting the attempt; it is to be published again.
 
     Raises:
-        LeaseLost: it is no longer this worker's.
+        LeaseLost: this worker no longer holds the lease.
     """
-    _change_or_lose(
+    _update_leased(
         session,
         claimed,
         state="waiting",
@@ -249,7 +254,7 @@ def release_job(session: Session, claimed: ClaimedJob, now: dt.datetime) -> None
 
 
 def revive(session: Session, job_id: int, now: dt.datetime) -> bool:
-    """Let a dead job be tried again, from its first attempt; publishing is asked for. False: it is not dead."""
+    """Reset a dead job to its first attempt; it is to be published again. False if the job is not dead."""
     revived = session.scalar(
         update(Job)
         .where(Job.id == job_id, Job.state == "dead")
@@ -265,7 +270,7 @@ def revive(session: Session, job_id: int, now: dt.datetime) -> bool:
 
 
 def queue_statistics(session: Session, now: dt.datetime) -> list[QueueStatistics]:
-    """Return how each queue stands, in the order of :data:`QUEUES`."""
+    """Return the job counts of each queue, in the order of :data:`QUEUES`."""
 
     def count(state: str) -> ColumnElement[int]:
         return func.sum(case((Job.state == state, 1), else_=0))
@@ -276,38 +281,38 @@ def queue_statistics(session: Session, now: dt.datetime) -> list[QueueStatistics
         .where(Job.state.in_(("waiting", "running", "dead")))
         .group_by(Job.queue)
     )
-    counted = {queue: figures for queue, *figures in rows}
-    listed = []
+    by_queue = {queue: counts for queue, *counts in rows}
+    statistics = []
     for queue in QUEUES:
-        waiting, running, dead, since = counted.get(queue, (0, 0, 0, None))
+        waiting, running, dead, since = by_queue.get(queue, (0, 0, 0, None))
         age = max((now - since).total_seconds(), 0.0) if since else 0.0
-        listed.append(QueueStatistics(queue, waiting, running, dead, age))
-    return listed
+        statistics.append(QueueStatistics(queue, waiting, running, dead, age))
+    return statistics
 
 
 def list_jobs(
     session: Session, *, state: str | None = None, queue: str | None = None, kind: str | None = None, limit: int = 50
 ) -> list[Job]:
-    """Return jobs, the newest first, of that state, queue and kind where given."""
-    wanted = select(Job).order_by(Job.id.desc()).limit(limit)
+    """Return jobs, newest first, optionally filtered by state, queue and kind."""
+    query = select(Job).order_by(Job.id.desc()).limit(limit)
     for column, value in ((Job.state, state), (Job.queue, queue), (Job.kind, kind)):
         if value is not None:
-            wanted = wanted.where(column == value)
-    return list(session.scalars(wanted))
+            query = query.where(column == value)
+    return list(session.scalars(query))
 
 
-def _change(session: Session, claimed: ClaimedJob, **values: Any) -> bool:
-    """Write to the row as long as the lease is ours; this is the fence."""
-    held = session.execute(
+def _update_if_leased(session: Session, claimed: ClaimedJob, **values: Any) -> bool:
+    """Update the row only if the token is still current (the fence); False if it is not."""
+    updated = session.execute(
         update(Job)
         .where(Job.id == claimed.job_id, Job.state == "running", Job.lease_token == claimed.token)
         .values(**values)
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     )
-    return held.one_or_none() is not None
+    return updated.one_or_none() is not None
 
 
-def _change_or_lose(session: Session, claimed: ClaimedJob, **values: Any) -> None:
-    if not _change(session, claimed, **values):
-        raise LeaseLost(f"job {claimed.job_id}: the lease of attempt {claimed.attempt} is gone")
+def _update_leased(session: Session, claimed: ClaimedJob, **values: Any) -> None:
+    if not _update_if_leased(session, claimed, **values):
+        raise LeaseLost(f"job {claimed.job_id}: the lease of attempt {claimed.attempt} is lost")

@@ -1,4 +1,4 @@
-"""Jobs that no worker knows of: the message was lost, the worker died, the broker was away, a pause is over."""
+"""Recovery of jobs whose message was lost, whose worker died, or whose retry delay is over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from store.scans.failed_scans import fail_scans
 from store.schema.tables import Job
 
-PROCESS_DIED = "the process that worked on it died"
+PROCESS_DIED = "its process died"
 
 
 def due_jobs(
@@ -20,98 +20,98 @@ def due_jobs(
     republish_seconds: float,
     limit: int,
     *,
-    busy: Collection[str] = (),
-    attempts: int | None = None,
-    minutes: Mapping[str, float] | None = None,
+    busy_queues: Collection[str] = (),
+    max_attempts: int | None = None,
+    time_limits: Mapping[str, float] | None = None,
     lease_seconds: float = 0.0,
 ) -> list[tuple[int, str]]:
-    """Find jobs that workers are to be told of, again or for the first time.
+    """Return the jobs that are to be published, and mark jobs that exhausted their attempts as dead.
 
-    These are jobs that wait and are due, unless they were published lately, and jobs whose lease ended. One whose
-    lease ended on its last attempt becomes dead here.
+    Jobs to publish are waiting jobs that are due and were not published recently, and jobs whose lease expired. A job
+    whose lease expired on its last attempt becomes dead.
 
     Args:
-        session: of a transaction that writes.
-        now: this moment.
-        republish_seconds: messages younger than this are taken to be under way.
-        limit: how many at most, the oldest first.
-        busy: queues whose broker still holds messages: what was published there once is not published again.
-        attempts: how often a job is begun; None: without end.
-        minutes: how long a job of each queue may take: one that died later than that took too long.
-        lease_seconds: as given to :func:`claim`; with ``minutes`` tells when a dead process was last heard of.
+        session: a write transaction.
+        now: current time.
+        republish_seconds: more recent messages are assumed to be in transit.
+        limit: maximum number of jobs, oldest first.
+        busy_queues: queues whose broker still holds messages; jobs published there once are not published again.
+        max_attempts: number of attempts after which a job is dead; None: no limit.
+        time_limits: minutes that a job of each queue may take, to tell timeouts from other deaths.
+        lease_seconds: as passed to :func:`store.jobs.queue.claim`; with ``lease_until`` it gives the last heartbeat.
 
     Returns:
-        (id, queue), to be given to :func:`mark_published` and published.
+        (id, queue) pairs to publish and to pass to :func:`mark_published`.
     """
-    lapsed = and_(Job.state == "running", Job.lease_until < now)
-    if attempts is not None:
-        taken = select(Job).where(lapsed, Job.attempts >= attempts).with_for_update(skip_locked=True)
-        worn = session.scalars(taken).all()
-        for job in worn:
+    expired = and_(Job.state == "running", Job.lease_until < now)
+    if max_attempts is not None:
+        locked = select(Job).where(expired, Job.attempts >= max_attempts).with_for_update(skip_locked=True)
+        exhausted = session.scalars(locked).all()
+        for job in exhausted:
             job.state, job.finished_at, job.lease_token = "dead", now, ""
-            job.error = _why_died(job, minutes or {}, lease_seconds)
+            job.error = _death_cause(job, time_limits or {}, lease_seconds)
             job.lease_until = None
         session.flush()
-        fail_scans(session, worn, now)
-    never: ColumnElement[bool] = Job.published_at.is_(None)
-    silent = Job.published_at <= now - dt.timedelta(seconds=republish_seconds)
-    if busy:
-        silent = and_(silent, Job.queue.not_in(tuple(busy)))
-    found = session.execute(
+        fail_scans(session, exhausted, now)
+    never_published: ColumnElement[bool] = Job.published_at.is_(None)
+    message_lost = Job.published_at <= now - dt.timedelta(seconds=republish_seconds)
+    if busy_queues:
+        message_lost = and_(message_lost, Job.queue.not_in(tuple(busy_queues)))
+    rows = session.execute(
         select(Job.id, Job.queue)
         .where(
             or_(
-                and_(Job.state == "waiting", Job.run_after <= now, or_(never, silent)),
-                and_(lapsed, or_(never, Job.published_at < Job.lease_until, silent)),
+                and_(Job.state == "waiting", Job.run_after <= now, or_(never_published, message_lost)),
+                and_(expired, or_(never_published, Job.published_at < Job.lease_until, message_lost)),
             )
         )
         .order_by(Job.run_after, Job.id)
         .limit(limit)
     )
-    return [(row.id, row.queue) for row in found]
+    return [(row.id, row.queue) for row in rows]
 
 
 def mark_published(session: Session, ids: Collection[int], now: dt.datetime | None) -> None:
-    """Note that messages were sent; None: that they could not be."""
+    """Record when messages were sent; None if sending failed."""
     session.execute(
         update(Job).where(Job.id.in_(tuple(ids))).values(published_at=now).execution_options(synchronize_session=False)
     )
 
 
 def has_unpublished_jobs(session: Session, now: dt.datetime) -> bool:
-    """Whether a job may begin that no message tells of: a pause is over, the broker was away, a lease was ended."""
+    """Return whether any due job has no message: after a retry delay, a broker outage, or an expired lease."""
     waiting = and_(Job.state == "waiting", Job.run_after <= now)
-    lapsed = and_(Job.state == "running", Job.lease_until < now)
-    found = session.scalar(select(exists().where(or_(waiting, lapsed), Job.published_at.is_(None))))
+    expired = and_(Job.state == "running", Job.lease_until < now)
+    found = session.scalar(select(exists().where(or_(waiting, expired), Job.published_at.is_(None))))
     return bool(found)
 
 
 def expire_leases(session: Session, owner: str, now: dt.datetime) -> int:
-    """End the leases of a worker that is known to be dead, so that its jobs need not wait for them to end.
+    """Expire the leases of a dead worker immediately, so that its jobs can be claimed again.
 
     Args:
-        session: of a transaction that writes.
+        session: a write transaction.
         owner: the worker as ``host:process``; "": every worker.
-        now: this moment.
+        now: current time.
 
     Returns:
-        How many jobs it held. Their attempts count.
+        The number of leases. The attempts still count.
     """
-    held = Job.lease_owner.startswith(f"{owner}:", autoescape=True) if owner else true()
-    ended = session.execute(
+    owned = Job.lease_owner.startswith(f"{owner}:", autoescape=True) if owner else true()
+    expired = session.execute(
         update(Job)
-        .where(Job.state == "running", Job.lease_until >= now, held)
+        .where(Job.state == "running", Job.lease_until >= now, owned)
         .values(lease_until=now - dt.timedelta(microseconds=1), published_at=None)
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     )
-    return len(ended.all())
+    return len(expired.all())
 
 
-def _why_died(job: Job, minutes: Mapping[str, float], lease_seconds: float) -> str:
-    limit = minutes.get(job.queue)
+def _death_cause(job: Job, time_limits: Mapping[str, float], lease_seconds: float) -> str:
+    limit = time_limits.get(job.queue)
     if limit is not None and job.lease_until is not None and job.started_at is not None:
-        heard = job.lease_until - dt.timedelta(seconds=lease_seconds)
-        if heard - job.started_at >= dt.timedelta(minutes=limit):
+        last_heartbeat = job.lease_until - dt.timedelta(seconds=lease_seconds)
+        if last_heartbeat - job.started_at >= dt.timedelta(minutes=limit):
             return f"it took longer than {limit:g} minutes"
     return f"{PROCESS_DIED}; before that: {job.error}" if job.error else PROCESS_DIED

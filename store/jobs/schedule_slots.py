@@ -1,4 +1,4 @@
-"""Planned moments, each taken once, and the one scheduler of several that acts. Both are rows of one table."""
+"""Schedule slots, each claimed once, and leader election among schedulers. Both are rows of one table."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from store.schema.tables import ScheduleSlot
 LEADER = "leader"
 
 
-def claim_slot(session: Session, name: str, slot: str, who: str, now: dt.datetime) -> bool:
-    """Take a planned moment, like (``night``, ``2026-11-20``). False: it is taken already.
+def claim_slot(session: Session, name: str, slot: str, scheduler: str, now: dt.datetime) -> bool:
+    """Claim a schedule slot such as (``night``, ``2026-11-20``); False if it was claimed already.
 
-    Taken in the transaction that adds what is to be done then, so that both are there or neither.
+    Call it in the transaction that adds the slot's jobs, so that both are committed or neither.
     """
-    values = {"name": name, "slot": slot, "taken_at": now, "taken_by": who}
+    values = {"name": name, "slot": slot, "taken_at": now, "taken_by": scheduler}
     return insert_new(session, ScheduleSlot, values, ScheduleSlot.name) is not None
 
 
-def become_leader(session: Session, who: str, now: dt.datetime, seconds: float) -> bool:
-    """Become or stay the scheduler that acts. False: another one does, and said so within ``seconds``."""
-    if claim_slot(session, LEADER, "", who, now):
+def become_leader(session: Session, scheduler: str, now: dt.datetime, timeout_seconds: float) -> bool:
+    """Become or remain the leader; False if another scheduler renewed its leadership within ``timeout_seconds``."""
+    if claim_slot(session, LEADER, "", scheduler, now):
         return True
-    stale = ScheduleSlot.taken_at < now - dt.timedelta(seconds=seconds)
+    stale = ScheduleSlot.taken_at < now - dt.timedelta(seconds=timeout_seconds)
     renewed = session.execute(
         update(ScheduleSlot)
-        .where(ScheduleSlot.name == LEADER, ScheduleSlot.slot == "", or_(ScheduleSlot.taken_by == who, stale))
-        .values(taken_by=who, taken_at=now)
+        .where(ScheduleSlot.name == LEADER, ScheduleSlot.slot == "", or_(ScheduleSlot.taken_by == scheduler, stale))
+        .values(taken_by=scheduler, taken_at=now)
         .returning(ScheduleSlot.name)
         .execution_options(synchronize_session=False)
     )
     return renewed.one_or_none() is not None
 
 
-def resign_leadership(session: Session, who: str) -> None:
-    """Let another scheduler alert at once; nothing happens when ``who`` does not alert."""
+def resign_leadership(session: Session, scheduler: str) -> None:
+    """Give up leadership so that another scheduler can become leader at once; no effect on other leaders."""
     leader = session.get(ScheduleSlot, (LEADER, ""))
-    if leader is not None and leader.taken_by == who:
+    if leader is not None and leader.taken_by == scheduler:
         session.delete(leader)

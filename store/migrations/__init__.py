@@ -1,1 +1,1 @@
-"""The steps from one version of the tables to the next; run by :mod:`store.schema.migrate`."""
+"""Alembic migrations, run by :mod:`store.schema.migrate`."""

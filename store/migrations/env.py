@@ -1,4 +1,4 @@
-"""What alembic runs for each migration, on the connection that :mod:`store.schema.migrate` gives: within its transaction."""
+"""Alembic environment: runs migrations on the connection, and in the transaction, of :mod:`store.schema.migrate`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from store.schema.tables import Base
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,
-    render_as_batch=True,  # SQLite changes a column only by making the table anew
+    render_as_batch=True,  # SQLite can change a column only by recreating the table
 )
 context.run_migrations()

@@ -1,4 +1,4 @@
-"""Tables of fixed cameras: where they are reached, their views, what was captured, what was reported of it."""
+"""Tables of fixed cameras: connection, presets, captures and reported changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store.schema.table_base import Base, IdMixin, OutlineMixin
 
 
 class CameraRow(IdMixin, Base):
-    """A camera. What reaches it is kept encrypted; host and kind are what may be shown of it."""
+    """A camera. Address and credentials are stored encrypted; only host and kind may be displayed."""
 
     __tablename__ = "cameras"
     name: Mapped[str] = mapped_column(String(100), unique=True)
@@ -22,17 +22,17 @@ class CameraRow(IdMixin, Base):
     secret: Mapped[str] = mapped_column(Text)  # address, user name, password; see store/cameras/secrets.py
     times: Mapped[list[Any]] = mapped_column(JSON, default=list)  # local times of captures, like "09:00"
     active: Mapped[bool] = mapped_column(default=True)
-    state: Mapped[str] = mapped_column(String(20), default="new")  # new, ok, no_answer, locked, or a fault of the gate
+    state: Mapped[str] = mapped_column(String(20), default="new")  # new, ok, no_answer, locked or a quality fault
     state_since: Mapped[dt.datetime | None]
     error: Mapped[str] = mapped_column(Text, default="")
-    why: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # the error for other languages: errors.Reason
+    why: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # the error as a code with values: errors.Reason
     tried_at: Mapped[dt.datetime | None]
     created_by: Mapped[str] = mapped_column(String(100), default="")
     created_at: Mapped[dt.datetime]
 
 
 class PresetRow(IdMixin, Base):
-    """One view of a camera, with the frame that its control points were clicked in."""
+    """A preset (view) of a camera, with the reference frame of its control points."""
 
     __tablename__ = "camera_presets"
     camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"), index=True)
@@ -49,20 +49,20 @@ class PresetRow(IdMixin, Base):
 
 
 class CaptureRow(IdMixin, Base):
-    """What a camera saw at one time, and what the gate and the comparison made of it."""
+    """A frame captured at one time, with the results of the quality check and the comparison."""
 
     __tablename__ = "camera_captures"
     camera_id: Mapped[int] = mapped_column(ForeignKey("cameras.id", ondelete="CASCADE"))
     preset_id: Mapped[int | None] = mapped_column(ForeignKey("camera_presets.id", ondelete="CASCADE"), index=True)
     taken_at: Mapped[dt.datetime]
     object_key: Mapped[str] = mapped_column(String(400))
-    sha256: Mapped[str] = mapped_column(String(64))  # of the pixels as they were fetched
+    sha256: Mapped[str] = mapped_column(String(64))  # of the fetched pixels
     frames: Mapped[int]
     usable: Mapped[bool]
     quality: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     light: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     comparison: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # changes, pending, not_compared, watched_m2
-    scene_id: Mapped[int | None] = mapped_column(ForeignKey("scenes.id"), index=True)  # where it is evidence
+    scene_id: Mapped[int | None] = mapped_column(ForeignKey("scenes.id"), index=True)  # set if the capture is evidence
     created_at: Mapped[dt.datetime]
     __table_args__ = (
         UniqueConstraint("camera_id", "taken_at"),
@@ -71,13 +71,13 @@ class CaptureRow(IdMixin, Base):
 
 
 class CameraChange(IdMixin, OutlineMixin, Base):
-    """A change that a view showed persistently and that was reported: it is not reported with every further capture."""
+    """A persistent change in a preset that was reported; later captures do not report it again."""
 
     __tablename__ = "camera_changes"
     preset_id: Mapped[int] = mapped_column(ForeignKey("camera_presets.id", ondelete="CASCADE"), index=True)
     scan_id: Mapped[int] = mapped_column(ForeignKey("scans.id"), index=True)
     kind: Mapped[str] = mapped_column(String(20))
-    in_frame: Mapped[str] = mapped_column(Text)  # WKT, pixels of the reference frame
+    in_frame: Mapped[str] = mapped_column(Text)  # WKT in pixels of the reference frame
     area_m2: Mapped[float]
     score: Mapped[float]
     first_seen: Mapped[dt.datetime]

@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and on PostgreSQL with PostGIS."""
+"""Column types that behave the same on SQLite and on PostgreSQL with PostGIS."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ SRID = 4490
 
 
 class Instant(TypeDecorator[dt.datetime]):
-    """A moment, always aware and in UTC, to the microsecond."""
+    """A timestamp, always time-zone aware and in UTC, to the microsecond."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
-        """Refuse moments without a zone: nobody knows when they are."""
+        """Convert to UTC for the database.
+
+        Raises:
+            ValueError: the timestamp has no time zone, so it is ambiguous.
+        """
         if value is None:
             return None
         if value.tzinfo is None:
@@ -32,7 +36,7 @@ class Instant(TypeDecorator[dt.datetime]):
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
-        """Aware, in UTC."""
+        """Return the stored timestamp as aware and in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
@@ -43,44 +47,45 @@ def _from_wkb(value: bytes | BaseGeometry | None) -> BaseGeometry | None:
 
 
 class _PostGIS(UserDefinedType[BaseGeometry]):
-    """PostGIS' geometry, given and taken as WKB."""
+    """The geometry type of PostGIS, exchanged as WKB."""
 
     cache_ok = True
 
     def get_col_spec(self, **_: Any) -> str:
-        """As the table names it."""
+        """Return the column type for CREATE TABLE."""
         return f"geometry(Geometry,{SRID})"
 
     def bind_expression(self, bindvalue: BindParameter[BaseGeometry]) -> ColumnElement[BaseGeometry]:
-        """To the database."""
+        """Wrap a bound value for the database."""
         return func.ST_GeomFromWKB(bindvalue, SRID, type_=self)
 
     def column_expression(self, colexpr: ColumnElement[BaseGeometry]) -> ColumnElement[BaseGeometry]:
-        """From the database."""
+        """Wrap a selected column so that it arrives as WKB."""
         return func.ST_AsBinary(colexpr, type_=self)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], BaseGeometry | None]:
-        """What ST_AsBinary answers has this type, not the decorator's."""
+        """Decode WKB: the result of ST_AsBinary has this type, not the decorator's."""
         return _from_wkb
 
 
 class Outline(TypeDecorator[BaseGeometry]):
-    """A shapely geometry in longitude and latitude: PostGIS' own type with a GiST index, or WKB on SQLite.
+    """A shapely geometry in longitude and latitude: a PostGIS geometry with a GiST index, or WKB on SQLite.
 
-    Rows are found by the columns of :class:`store.schema.tables.OutlineMixin` on both, and compared by shapely.
+    On both databases, rows are found by the bounds columns of :class:`store.schema.tables.OutlineMixin` and their
+    outlines are compared by shapely.
     """
 
     impl = LargeBinary
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Which column there is."""
+        """Return the column type of the dialect."""
         return dialect.type_descriptor(_PostGIS() if dialect.name == "postgresql" else LargeBinary())
 
     def process_bind_param(self, value: BaseGeometry | None, dialect: Dialect) -> bytes | None:
-        """To the database."""
+        """Encode as WKB; heights are dropped."""
         return None if value is None else bytes(shapely.to_wkb(value, output_dimension=2))
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> BaseGeometry | None:
-        """From the database."""
+        """Decode WKB."""
         return _from_wkb(value)

@@ -1,4 +1,4 @@
-"""Running numbers, and rows that are held so that one transaction goes after the other."""
+"""Sequential numbers, and counter rows that serve as locks between transactions."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from store.schema.tables import Counter
 
 
 def lock_counter(session: Session, name: str) -> Counter:
-    """Let no other transaction past this line until this one ends; returns the counter as it is now.
+    """Lock a counter until the transaction ends and return its current row.
 
     Args:
-        session: of a transaction that writes. On SQLite such a one is alone anyway.
-        name: of the counter; made with 0 when it is not there.
+        session: a write transaction. On SQLite, write transactions are exclusive anyway.
+        name: of the counter; created with the value 0 if it does not exist.
     """
     insert_new(session, Counter, {"name": name, "value": 0}, Counter.name)
-    held = select(Counter).where(Counter.name == name).with_for_update().execution_options(populate_existing=True)
-    return session.scalars(held).one()
+    locked = select(Counter).where(Counter.name == name).with_for_update().execution_options(populate_existing=True)
+    return session.scalars(locked).one()
 
 
 def next_number(session: Session, name: str) -> int:
-    """The next running number, from 1; none is given twice, and one is given back when the transaction fails."""
+    """Return the next sequential number, from 1. No number is used twice; a rollback releases it."""
     counter = lock_counter(session, name)
     counter.value += 1
     session.flush()

@@ -18,31 +18,31 @@ from errors import SettingsError
 __all__ = ["BUSY_SECONDS", "Database", "Session", "after_commit"]
 
 BUSY_SECONDS = 60
-"""How long a writer waits for another one on SQLite."""
+"""How long a writer waits for the lock of another one on SQLite."""
 
 
 class Database:
-    """Connections to one database. Made once for each process, after the fork.
+    """Connections to one database. Create one per process, after the fork.
 
     A transaction is ``with database.write() as session`` (or ``read``): committed at its end, rolled back on an error.
-    On SQLite, ``write`` begins with the lock that lets one writer in at a time, so that two never deadlock.
+    On SQLite, ``write`` takes the write lock at its beginning, so that two writers never deadlock.
     """
 
     def __init__(self, url: str, echo: bool = False) -> None:
-        """Make the engine; nothing is connected yet. ``url`` as in ``configs/service.yaml``.
+        """Create the engine without connecting. ``url`` as in ``configs/service.yaml``.
 
         Raises:
-            SettingsError: the address cannot be understood.
+            SettingsError: the URL is invalid.
         """
         self.url = url
         self.sqlite = url.startswith("sqlite")
         arguments: dict[str, Any] = {"timeout": BUSY_SECONDS} if self.sqlite else {"connect_timeout": 10}
         try:
             self.engine: Engine = create_engine(url, echo=echo, pool_pre_ping=not self.sqlite, connect_args=arguments)
-        except (ArgumentError, ValueError) as error:  # the message must not show a password
+        except (ArgumentError, ValueError) as error:  # the message must not contain a password
             raise SettingsError(
-                "The address of the database cannot be understood; expected sqlite:///PATH or "
-                "postgresql+psycopg://user:password@host:port/name, special characters of the password as %XX."
+                "The database URL is invalid; expected sqlite:///PATH or "
+                "postgresql+psycopg://user:password@host:port/name, with special characters of the password as %XX."
             ) from error
         if self.sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
@@ -51,7 +51,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that writes."""
+        """Open a write transaction."""
         with self._sessions() as session:
             if self.sqlite:
                 session.connection(execution_options={"tuban_write": True})
@@ -60,25 +60,25 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that reads one state of things; what it changes is not kept."""
+        """Open a read transaction on one snapshot; its changes are not committed."""
         with self._sessions() as session:
-            if not self.sqlite:  # PostgreSQL's default lets each query see another state
+            if not self.sqlite:  # by default, each query in PostgreSQL sees a snapshot of its own
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     def check(self) -> None:
-        """Connect once. Waits for nobody who writes.
+        """Connect once, without waiting for writers.
 
         Raises:
-            SettingsError: nothing answers there, or it is no database.
+            SettingsError: the database is unreachable, or the file is not a database.
         """
         try:
             with self.engine.connect():
                 pass
         except DBAPIError as error:
-            shown = self.engine.url.render_as_string(hide_password=True)
+            url = self.engine.url.render_as_string(hide_password=True)
             cause = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
-            raise SettingsError(f"The database {shown} cannot be reached: {cause}.") from error
+            raise SettingsError(f"The database {url} cannot be reached: {cause}.") from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -86,28 +86,28 @@ class Database:
 
 
 def after_commit(session: Session, action: Callable[[Session], None]) -> None:
-    """Call ``action`` once when the open transaction of ``session`` has been committed; never if it is rolled back."""
+    """Call ``action`` once after the open transaction of ``session`` commits; never if it is rolled back."""
     event.listen(session, "after_commit", action, once=True)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # the driver's own transactions are off: BEGIN is ours, so that a writer can say IMMEDIATE
+    # the driver's implicit transactions are off, so that _begin_sqlite can use BEGIN IMMEDIATE for writers
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
-    _keep_a_write_ahead_log(cursor)
+    _enable_wal(cursor)
     cursor.close()
 
 
-def _keep_a_write_ahead_log(cursor: Any) -> None:
-    """Kept in the file, so it is set once. SQLite does not wait for others with that, as it does with all else."""
-    latest = time.monotonic() + BUSY_SECONDS
+def _enable_wal(cursor: Any) -> None:
+    """Switch to a write-ahead log; the mode persists in the file. SQLite's busy timeout does not cover the switch."""
+    deadline = time.monotonic() + BUSY_SECONDS
     while cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError:
-            if time.monotonic() > latest:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
 

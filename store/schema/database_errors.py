@@ -1,4 +1,4 @@
-"""Errors of the database that callers outside the store may catch."""
+"""Database errors that callers outside the store may catch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from sqlalchemy.orm.exc import StaleDataError
 __all__ = ["CONCURRENT_CHANGE", "DatabaseError", "DatabaseUnavailable"]
 
 DatabaseError = SQLAlchemyError
-"""Any error of the database."""
+"""Any database error."""
 
 DatabaseUnavailable = OperationalError
-"""The database does not answer, or ended the connection; the same work may succeed later."""
+"""The database is unreachable or closed the connection; a retry may succeed."""
 
 CONCURRENT_CHANGE = (StaleDataError, IntegrityError)
 """Another transaction changed the same rows first."""

@@ -1,4 +1,4 @@
-"""Insert a row unless one of its key is there, on both databases, without a failed statement."""
+"""Insert a row unless its key exists, on both databases, without a failed statement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 def insert_new(
     session: Session, table: type[Base], values: Mapping[str, Any], returned: InstrumentedAttribute[T]
 ) -> T | None:
-    """Insert ``values`` and return one column of the new row; None: one of its unique keys is there already."""
-    make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    added: T | None = session.scalar(make(table).values(**values).on_conflict_do_nothing().returning(returned))
-    return added
+    """Insert ``values`` and return one column of the new row; None if one of its unique keys already exists."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    inserted: T | None = session.scalar(insert(table).values(**values).on_conflict_do_nothing().returning(returned))
+    return inserted

@@ -1,7 +1,7 @@
-"""The tables brought to the version that this program works with, and back.
+"""Upgrade and downgrade of the database schema.
 
-Revisions are files in ``store/migrations/versions``. A migration is one transaction on both databases: it happens whole
-or not at all, and a second process that migrates at the same moment waits and finds nothing left to do.
+Revisions are files in ``store/migrations/versions``. A migration is one transaction on both databases: it is applied
+completely or not at all. A second process that migrates concurrently waits and then finds nothing to do.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from sqlalchemy.exc import DBAPIError
 from errors import SettingsError
 from store.schema.database import Database
 
-_LOCK = 0x747562616E  # "tuban": who holds it migrates
+_LOCK = 0x747562616E  # "tuban" in ASCII; advisory lock held during a migration
 
 
 def upgrade(database: Database, to: str = "head") -> None:
-    """Bring the tables up to revision ``to``; an empty database gets them all, a missing SQLite file is made.
+    """Upgrade the schema to revision ``to``; a missing SQLite file is created.
 
     Raises:
-        SettingsError: the database cannot be reached or written, lacks PostGIS, or holds tables of something else.
+        SettingsError: the database cannot be reached or written, lacks PostGIS, or holds tables of another program.
     """
-    _make_folder(database)
+    _create_folder(database)
     database.check()
-    with _alone(database) as connection:
+    with _migration_transaction(database) as connection:
         if _revision(connection) is None and (found := _foreign_tables(connection)):
             raise SettingsError(
-                f"The database {_shown(database)} holds tables that Tuban's migrations did not make "
-                f"({', '.join(found)}); name an empty database in TUBAN_DATABASE."
+                f"The database {_display_url(database)} holds tables that Tuban's migrations did not create "
+                f"({', '.join(found)}); set TUBAN_DATABASE to an empty database."
             )
         if not database.sqlite:
             ensure_postgis(connection)
@@ -45,39 +45,39 @@ def upgrade(database: Database, to: str = "head") -> None:
 
 
 def downgrade(database: Database, to: str) -> None:
-    """Bring the tables down to revision ``to`` ("base": remove them all, with what is in them).
+    """Downgrade the schema to revision ``to`` ("base" drops all tables with their rows).
 
     Raises:
         SettingsError: the database cannot be reached or written.
     """
     database.check()
-    with _alone(database) as connection:
+    with _migration_transaction(database) as connection:
         _run(connection, to, up=False)
 
 
 def current_revision(database: Database) -> str | None:
-    """Return the revision of the tables; None: no migration made any."""
+    """Return the revision of the database; None if it was never migrated."""
     with database.engine.connect() as connection:
         return _revision(connection)
 
 
 def head_revision() -> str:
-    """Return the revision that this program works with."""
+    """Return the revision that this version of the program needs."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     assert revision is not None
     return revision
 
 
 def is_known_revision(revision: str) -> bool:
-    """Whether this program has the revision."""
-    return revision in _known()
+    """Return whether this version of the program has the revision."""
+    return revision in _known_revisions()
 
 
 def ensure_postgis(connection: Connection) -> None:
-    """See that a PostgreSQL database has PostGIS; made where this user may.
+    """Create the PostGIS extension unless it exists.
 
     Raises:
-        SettingsError: there is none; says what to install or to run.
+        SettingsError: the extension is missing and cannot be created; the message says what to install or run.
     """
     if connection.scalar(text("SELECT 1 FROM pg_extension WHERE extname = 'postgis'")):
         return
@@ -94,42 +94,42 @@ def ensure_postgis(connection: Connection) -> None:
 
 
 def check_current(database: Database) -> None:
-    """See that the tables are those that this program works with.
+    """Check that the schema has the revision that this program needs.
 
     Raises:
-        SettingsError: they are not, or nothing answers; the message says what to do.
+        SettingsError: it has another one, or the database is unreachable; the message says what to do.
     """
-    shown = _shown(database)
+    url = _display_url(database)
     found = None
-    if not _is_missing_file(database):  # connecting would make an empty one
+    if not _is_missing_file(database):  # connecting would create an empty file
         database.check()
         found = current_revision(database)
     if found == head_revision():
         return
     if found is None:
         raise SettingsError(
-            f"The database {shown} has no tables of Tuban yet; `tuban up` or `tuban migrate` makes them."
+            f"The database {url} has no tables of Tuban yet; `tuban up` or `tuban migrate` creates them."
         )
     if not is_known_revision(found):
         raise SettingsError(
-            f"The tables in {shown} are of revision {found}, which this version of Tuban does not know (its own is "
-            f"{head_revision()}); install the version that made them, or a newer one."
+            f"The database {url} is at revision {found}, which this version of Tuban does not know (it needs "
+            f"{head_revision()}); install the version that migrated it, or a newer one."
         )
     raise SettingsError(
-        f"The tables in {shown} are of revision {found}, this version of Tuban needs {head_revision()}; "
-        "make a backup, then `tuban up` or `tuban migrate` migrates."
+        f"The database {url} is at revision {found}, and this version of Tuban needs {head_revision()}; "
+        "make a backup, then run `tuban up` or `tuban migrate`."
     )
 
 
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
-    # ConfigParser takes a % for the beginning of a name
+    # ConfigParser would interpolate a %
     config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
 
-def _known() -> set[str]:
+def _known_revisions() -> set[str]:
     return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
@@ -137,30 +137,30 @@ def _run(connection: Connection, to: str, *, up: bool) -> None:
     try:
         (command.upgrade if up else command.downgrade)(_config(connection), to)
     except CommandError as error:
-        raise SettingsError(f"The tables cannot be migrated to {to!r}: {error}") from error
+        raise SettingsError(f"The database cannot be migrated to {to!r}: {error}") from error
 
 
 @contextmanager
-def _alone(database: Database) -> Iterator[Connection]:
-    """One transaction, in which no other process migrates."""
+def _migration_transaction(database: Database) -> Iterator[Connection]:
+    """Open a transaction that excludes migrations by other processes."""
     with database.engine.connect().execution_options(tuban_write=True) as connection:
         driver: Any = connection.connection.driver_connection
         if database.sqlite:
-            # making a table anew must not delete the rows that point to it; can only be said outside of a transaction
+            # recreating a table must not delete the rows that refer to it; only possible outside a transaction
             driver.execute("PRAGMA foreign_keys=OFF")
         try:
-            with connection.begin():  # on SQLite this is the writer's lock
+            with connection.begin():  # on SQLite this takes the write lock
                 if not database.sqlite:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
                 yield connection
-                if database.sqlite and (lost := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
+                if database.sqlite and (violation := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
                     raise SettingsError(
-                        f"The migration would leave rows of {lost[0]} pointing to rows of {lost[2]} that are not "
-                        "there; nothing was changed."
+                        f"The migration would leave rows of {violation[0]} that refer to missing rows of "
+                        f"{violation[2]}; nothing was changed."
                     )
         except DBAPIError as error:
             raise SettingsError(
-                f"The database {_shown(database)} cannot be migrated: {str(error.orig).strip().splitlines()[0]}"
+                f"The database {_display_url(database)} cannot be migrated: {str(error.orig).strip().splitlines()[0]}"
             ) from error
         finally:
             if database.sqlite and not connection.invalidated:
@@ -172,18 +172,18 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _foreign_tables(connection: Connection) -> list[str]:
-    """Of the schema where ours are made; those of PostGIS' further extensions lie in others and are seen as well."""
+    """List other programs' tables in the default schema; the extensions of PostGIS have schemas of their own."""
     inspector = inspect(connection)
     names = inspector.get_table_names(schema=inspector.default_schema_name)
     return sorted(set(names) - {"spatial_ref_sys", "alembic_version"})
 
 
-def _make_folder(database: Database) -> None:
+def _create_folder(database: Database) -> None:
     if database.sqlite and (path := database.engine.url.database):
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SettingsError(f"The folder of the database {path} cannot be made ({error.strerror}).") from error
+            raise SettingsError(f"The folder of the database {path} cannot be created ({error.strerror}).") from error
 
 
 def _is_missing_file(database: Database) -> bool:
@@ -191,5 +191,5 @@ def _is_missing_file(database: Database) -> bool:
     return bool(path) and not Path(str(path)).exists()
 
 
-def _shown(database: Database) -> str:
+def _display_url(database: Database) -> str:
     return database.engine.url.render_as_string(hide_password=True)

@@ -1,4 +1,4 @@
-"""Rows with an outline, found by its bounds and compared by shapely; and how well the place of one is known."""
+"""Conversion and spatial filtering of outlines, and (de)serialization of error ellipses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from store.schema.tables import OutlineMixin
 
 
 class OutlineColumns(TypedDict):
-    """The columns of :class:`store.schema.tables.OutlineMixin`."""
+    """Values of the columns of :class:`store.schema.tables.OutlineMixin`."""
 
     outline: BaseGeometry
     west: float
@@ -24,23 +24,26 @@ class OutlineColumns(TypedDict):
 
 
 def bounds_of(outline: BaseGeometry) -> OutlineColumns:
-    """An outline with its bounds, for ``Row(**bounds_of(outline), …)``. Longitude, latitude."""
+    """Return an outline with its bounds, for ``Row(**bounds_of(outline), …)``. Longitude, latitude."""
     west, south, east, north = (float(v) for v in outline.bounds)
     return {"outline": outline, "west": west, "south": south, "east": east, "north": north}
 
 
 def bounds_intersect(table: type[OutlineMixin], outline: BaseGeometry) -> ColumnElement[bool]:
-    """Condition: the row's bounds touch those of ``outline``; whether the outlines do is for shapely to say."""
+    """Return the condition that a row's bounds intersect those of ``outline``.
+
+    This is a prefilter: whether the outlines themselves intersect is checked with shapely.
+    """
     west, south, east, north = outline.bounds
     columns: Any = table
     return and_(columns.west <= east, columns.east >= west, columns.south <= north, columns.north >= south)
 
 
-def error_ellipse_from_json(kept: Mapping[str, Any] | None) -> ErrorEllipse | None:
-    """How well a place is known, as it was kept; None: as well as an orthophoto's."""
-    return ErrorEllipse(**kept) if kept else None
+def error_ellipse_from_json(stored: Mapping[str, Any] | None) -> ErrorEllipse | None:
+    """Return the stored position error; None means the accuracy of an orthophoto."""
+    return ErrorEllipse(**stored) if stored else None
 
 
 def error_ellipse_to_json(error: ErrorEllipse | None) -> dict[str, Any] | None:
-    """What is kept of it."""
+    """Return the position error as it is stored."""
     return None if error is None else asdict(error)

@@ -1,4 +1,7 @@
-"""What every table is made of. Moments are aware and in UTC; outlines are longitude and latitude (EPSG:4490)."""
+"""Declarative base and mixins of all tables.
+
+Timestamps are time-zone aware and in UTC; outlines are longitude and latitude (EPSG:4490).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Base(DeclarativeBase):
-    """All tables. Constraints have names, so that a migration can change them."""
+    """Declarative base of all tables. Constraints are named so that migrations can change them."""
 
     metadata = MetaData(
         naming_convention={
@@ -30,15 +33,15 @@ class Base(DeclarativeBase):
 
 
 class IdMixin:
-    """A row with a number of its own."""
+    """An integer primary key."""
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=True)
 
 
 class OutlineMixin:
-    """A row with an outline; its bounds are columns, by which it is found on every database.
+    """An outline and its bounds; the indexed bounds find rows on every database.
 
-    Set by :func:`store.schema.outlines.bounds_of` whenever ``outline`` is set.
+    Set both with :func:`store.schema.outlines.bounds_of`.
     """
 
     outline: Mapped[BaseGeometry]
@@ -50,6 +53,6 @@ class OutlineMixin:
     @declared_attr.directive
     @classmethod
     def __table_args__(cls) -> tuple[Any, ...]:
-        """An index over the bounds."""
+        """Index the bounds."""
         name = cls.__tablename__  # type: ignore[attr-defined]
         return (Index(f"ix_{name}_bounds", "west", "east", "south", "north"),)

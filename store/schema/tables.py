@@ -1,6 +1,6 @@
-"""What is kept. Moments are aware and in UTC; outlines are longitude and latitude (EPSG:4490); areas are m².
+"""ORM tables. Timestamps are aware and in UTC; outlines are longitude and latitude (EPSG:4490); areas are in m².
 
-States are words, listed beside their column; the transitions between them for alerts stands in
+States are strings, listed beside their column; the states and transitions of alerts are configured in
 ``configs/states.yaml``.
 """
 
@@ -12,16 +12,16 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
-from store.schema.audit_tables import AuditRow as AuditRow  # where these tables are known, all others are
+from store.schema.audit_tables import AuditRow as AuditRow  # importing this module registers all tables
 from store.schema.camera_tables import CameraRow as CameraRow  # as above
 from store.schema.table_base import Base as Base
 from store.schema.table_base import IdMixin
 from store.schema.table_base import OutlineMixin as OutlineMixin
-from store.schema.user_tables import User as User  # locks name them
+from store.schema.user_tables import User as User  # foreign key of AlertLock
 
 
 class Area(IdMixin, OutlineMixin, Base):
-    """A village, township or county. Its code begins with the code of the one it lies in."""
+    """A village, township or county. Its code begins with the code of its parent."""
 
     __tablename__ = "areas"
     code: Mapped[str] = mapped_column(String(12), unique=True)  # XZQDM: 6 digits county, 9 township, 12 village
@@ -32,7 +32,7 @@ class Area(IdMixin, OutlineMixin, Base):
 
 
 class Layer(IdMixin, Base):
-    """A layer that the bureau loaded: approvals, cultivated land, plan …"""
+    """A reference layer that the bureau loaded: approvals, cultivated land, plan …"""
 
     __tablename__ = "layers"
     name: Mapped[str] = mapped_column(String(200), unique=True)
@@ -44,18 +44,18 @@ class Layer(IdMixin, Base):
 
 
 class Feature(IdMixin, OutlineMixin, Base):
-    """One polygon of a layer. An approval without dates is valid always."""
+    """One polygon of a layer. An approval without dates is always valid."""
 
     __tablename__ = "features"
     layer_id: Mapped[int] = mapped_column(ForeignKey("layers.id", ondelete="CASCADE"), index=True)
-    number: Mapped[str] = mapped_column(String(200), default="")  # of the approval
+    number: Mapped[str] = mapped_column(String(200), default="")  # approval number
     valid_from: Mapped[dt.date | None]
     valid_to: Mapped[dt.date | None]
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
 class Batch(IdMixin, Base):
-    """Files that came in together."""
+    """Files that were received together."""
 
     __tablename__ = "batches"
     area_code: Mapped[str] = mapped_column(String(12), index=True)
@@ -70,41 +70,41 @@ class Batch(IdMixin, Base):
 
 
 class BatchFile(IdMixin, Base):
-    """One file of a batch and what became of it."""
+    """One file of a batch and its outcome."""
 
     __tablename__ = "batch_files"
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(String(400))  # as the person called it, folders of a zip included
+    name: Mapped[str] = mapped_column(String(400))  # original name, including folders inside a zip
     size: Mapped[int] = mapped_column(BigInteger, default=0)
     sha256: Mapped[str | None] = mapped_column(String(64), index=True)
-    received: Mapped[str] = mapped_column(String(400), default="")  # key of the object that waits to be checked
+    received: Mapped[str] = mapped_column(String(400), default="")  # object key while the file waits to be checked
     state: Mapped[str] = mapped_column(String(20))  # waiting, placed, duplicate, failed, used, ignored
     reason: Mapped[str] = mapped_column(Text, default="")
-    why: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # the reason for other languages: errors.Reason
+    why: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # the reason as a code with values: errors.Reason
     scene_id: Mapped[int | None] = mapped_column(ForeignKey("scenes.id"), index=True)
     finished_at: Mapped[dt.datetime | None]
     __table_args__ = (UniqueConstraint("batch_id", "name"),)
 
 
 class PhotoRow(IdMixin, OutlineMixin, Base):
-    """A photo of a drone, checked or become part of a mosaic: where it lies, and how well that is known."""
+    """A drone photo that was checked or placed in a mosaic, with its footprint and positional accuracy."""
 
     __tablename__ = "photos"
     file_id: Mapped[int] = mapped_column(ForeignKey("batch_files.id", ondelete="CASCADE"), unique=True)
-    tied: Mapped[str] = mapped_column(String(20))  # to: not yet, reference, neighbours, nothing
-    error_m: Mapped[float | None]  # on the ground, absolute
-    residual_m: Mapped[float | None]  # median distance to what it was tied to
-    taken: Mapped[str] = mapped_column(String(40), default="")  # by the camera's clock, which knows no zone
-    date: Mapped[dt.date | None]  # as it is believed
+    tied: Mapped[str] = mapped_column(String(20))  # tie points with: not yet, reference, neighbours, nothing
+    error_m: Mapped[float | None]  # absolute, on the ground
+    residual_m: Mapped[float | None]  # median residual of the tie points
+    taken: Mapped[str] = mapped_column(String(40), default="")  # local time of the camera, without a time zone
+    date: Mapped[dt.date | None]  # after plausibility checks
     camera: Mapped[str] = mapped_column(String(100), default="")
 
 
 class SceneRow(IdMixin, OutlineMixin, Base):
-    """An image that was checked, placed, dated and rewritten: ready to be compared."""
+    """An image that was checked, georeferenced, dated and converted: ready for comparison."""
 
     __tablename__ = "scenes"
     area_code: Mapped[str] = mapped_column(String(12), index=True)
-    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of the file as it came
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of the received file
     name: Mapped[str] = mapped_column(String(400))
     source: Mapped[str] = mapped_column(String(20))  # drone, satellite, camera
     date: Mapped[dt.date | None] = mapped_column(index=True)
@@ -113,14 +113,14 @@ class SceneRow(IdMixin, OutlineMixin, Base):
     crs: Mapped[str] = mapped_column(Text)
     width: Mapped[int]
     height: Mapped[int]
-    valid_share: Mapped[float] = mapped_column(default=1.0)  # of its pixels that show ground
-    object_key: Mapped[str] = mapped_column(String(400))  # our COG
+    valid_share: Mapped[float] = mapped_column(default=1.0)  # share of pixels that show ground
+    object_key: Mapped[str] = mapped_column(String(400))  # of the converted COG
     object_sha256: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[dt.datetime] = mapped_column(index=True)
 
 
 class Night(IdMixin, Base):
-    """One night: its day is the local date of its beginning, and there is one for each day."""
+    """A nightly run. Its day is the local date on which it begins; there is one per day."""
 
     __tablename__ = "nights"
     day: Mapped[dt.date] = mapped_column(unique=True)
@@ -131,7 +131,7 @@ class Night(IdMixin, Base):
 
 
 class Scan(IdMixin, Base):
-    """Two scenes compared, or to be compared."""
+    """A comparison of two scenes, planned, running or finished."""
 
     __tablename__ = "scans"
     unique_key: Mapped[str] = mapped_column(String(200), unique=True)
@@ -146,7 +146,7 @@ class Scan(IdMixin, Base):
     why: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # as of BatchFile
     blocks: Mapped[int] = mapped_column(default=0)
     block_jobs: Mapped[int] = mapped_column(default=0)
-    result: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # as scan.json tells it, without the changes
+    result: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # contents of scan.json without the changes
     settings_sha256: Mapped[str] = mapped_column(String(64), default="")
     weights_sha256: Mapped[str] = mapped_column(String(64), default="")
     changes: Mapped[int] = mapped_column(default=0)
@@ -156,7 +156,7 @@ class Scan(IdMixin, Base):
 
 
 class UncomparedGround(IdMixin, OutlineMixin, Base):
-    """New ground that could not be compared, and why: never the same as "nothing changed"."""
+    """Newly imaged ground that could not be compared, with the reason. Distinct from "nothing changed"."""
 
     __tablename__ = "uncompared"
     night_id: Mapped[int | None] = mapped_column(ForeignKey("nights.id"), index=True)
@@ -169,7 +169,7 @@ class UncomparedGround(IdMixin, OutlineMixin, Base):
 
 
 class Job(IdMixin, Base):
-    """Something to be done once. See ``workers/README.md`` for the life of a job."""
+    """A job that is done exactly once. Its life cycle is described in ``workers/README.md``."""
 
     __tablename__ = "jobs"
     kind: Mapped[str] = mapped_column(String(40))
@@ -195,34 +195,34 @@ class Job(IdMixin, Base):
 
 
 class AlertRow(IdMixin, OutlineMixin, Base):
-    """An alert: one place that is suspected to have changed, however often it was seen."""
+    """An alert: one place with a suspected change, however often it was observed."""
 
     __tablename__ = "alerts"
     number: Mapped[str] = mapped_column(String(40), unique=True)
     kind: Mapped[str] = mapped_column(String(20))  # construction, ground, demolition
-    change_type: Mapped[str] = mapped_column(String(40), default="")  # official one, set by a person
+    change_type: Mapped[str] = mapped_column(String(40), default="")  # official classification, set by a user
     state: Mapped[str] = mapped_column(String(20), index=True)  # configs/states.yaml
     state_reason: Mapped[str] = mapped_column(Text, default="")
     score: Mapped[float]
     area_m2: Mapped[float] = mapped_column(index=True)
-    detected: Mapped[dict[str, Any]] = mapped_column(JSON)  # {"crs": …, "wkt": …} as the last scan saw it
+    detected: Mapped[dict[str, Any]] = mapped_column(JSON)  # {"crs": …, "wkt": …} in the last scan
     source: Mapped[str] = mapped_column(String(20))  # of the first observation
     position_error: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)
-    )  # as ErrorEllipse; of cameras
+    )  # ErrorEllipse; camera alerts only
     county_code: Mapped[str] = mapped_column(String(12), default="", index=True)
     township_code: Mapped[str] = mapped_column(String(12), default="", index=True)
-    grid_code: Mapped[str] = mapped_column(String(12), default="")  # the smallest area that answers for it
+    grid_code: Mapped[str] = mapped_column(String(12), default="")  # the smallest responsible area
     also_in: Mapped[list[Any]] = mapped_column(JSON, default=list)  # [{"code", "name", "share"}] of other areas
     overlaps: Mapped[list[Any]] = mapped_column(JSON, default=list)  # [{"layer", "kind", "dated", "share", "number"}]
-    legal_weight: Mapped[int] = mapped_column(default=0)  # larger is graver: farmland first
-    rank: Mapped[int | None]  # within its grid and week
+    legal_weight: Mapped[int] = mapped_column(default=0)  # higher is more severe; farmland ranks highest
+    rank: Mapped[int | None]  # within its grid area and week
     week: Mapped[str] = mapped_column(String(8), default="", index=True)  # ISO, 2026-W48
     over_cap: Mapped[bool] = mapped_column(default=False)
-    seen: Mapped[int] = mapped_column(default=1)  # observations
-    sources_seen: Mapped[int] = mapped_column(default=1)  # different sources among them
-    due_on: Mapped[dt.date | None] = mapped_column(index=True)  # last local day for the next step; None: no limit
-    assignee: Mapped[str] = mapped_column(String(100), default="", index=True)  # login of the person who has it
+    seen: Mapped[int] = mapped_column(default=1)  # number of observations
+    sources_seen: Mapped[int] = mapped_column(default=1)  # number of distinct sources among them
+    due_on: Mapped[dt.date | None] = mapped_column(index=True)  # deadline of the next step, local day; None: none
+    assignee: Mapped[str] = mapped_column(String(100), default="", index=True)  # login of the assigned user
     first_date: Mapped[dt.date | None]
     last_date: Mapped[dt.date | None]
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # object keys: {"before": …, "after": …}
@@ -234,9 +234,9 @@ class AlertRow(IdMixin, OutlineMixin, Base):
     @declared_attr.directive
     @classmethod
     def __table_args__(cls) -> tuple[Any, ...]:
-        """By place; in the order of the review, the gravest first; and by area, with all that a map from afar needs.
+        """Index the bounds, the review order, and the columns that counting and the overview map read.
 
-        Alerts are wide rows: a hundred thousand of them are counted and drawn from the last index alone.
+        Alerts are wide rows: the last index covers those queries, so that they do not read the table.
         """
         shown = ("state", "kind", "over_cap", "legal_weight", "score", "west", "south", "east", "north", "number")
         return (
@@ -247,7 +247,7 @@ class AlertRow(IdMixin, OutlineMixin, Base):
 
 
 class Observation(IdMixin, OutlineMixin, Base):
-    """One scan's sight of an alert's place."""
+    """An observation of an alert in one scan."""
 
     __tablename__ = "observations"
     alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"), index=True)
@@ -265,7 +265,7 @@ class Observation(IdMixin, OutlineMixin, Base):
 
 
 class Transition(IdMixin, Base):
-    """One step in the life of an alert: only ever appended, each holding the hash of the one before it."""
+    """A state transition of an alert; append-only, and hash-chained to the previous one."""
 
     __tablename__ = "transitions"
     alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"))
@@ -283,7 +283,7 @@ class Transition(IdMixin, Base):
 
 
 class AlertLock(Base):
-    """Someone has an alert open; released by itself at its end."""
+    """An edit lock: a user has the alert open. It expires by itself."""
 
     __tablename__ = "alert_locks"
     alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True)
@@ -292,12 +292,12 @@ class AlertLock(Base):
 
 
 class Delivery(IdMixin, Base):
-    """The outbox: one event that one target is to receive, written with what it tells of in one transaction."""
+    """Outbox row: one event for one target, written in the transaction of the change that it reports."""
 
     __tablename__ = "deliveries"
     event_id: Mapped[str] = mapped_column(String(36), index=True)
     alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"), index=True)
-    sequence: Mapped[int]  # of the alert's events: delivered in this order
+    sequence: Mapped[int]  # per alert; events are delivered in this order
     target: Mapped[str] = mapped_column(String(400))  # queue, drop, hook:URL
     event: Mapped[dict[str, Any]] = mapped_column(JSON)  # the CloudEvent
     state: Mapped[str] = mapped_column(String(10), default="waiting")  # waiting, delivered, dead
@@ -314,7 +314,7 @@ class Delivery(IdMixin, Base):
 
 
 class Counter(Base):
-    """Running numbers, and rows that are locked to do things one after the other."""
+    """Sequential numbers, and rows that serve as locks."""
 
     __tablename__ = "counters"
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
@@ -322,7 +322,7 @@ class Counter(Base):
 
 
 class ScheduleSlot(Base):
-    """A planned moment that one scheduler took: a second one finds it taken."""
+    """A schedule slot that one scheduler claimed; others find the row and skip the slot."""
 
     __tablename__ = "ticks"
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -332,7 +332,7 @@ class ScheduleSlot(Base):
 
 
 class Process(Base):
-    """A worker process or scheduler that says from time to time that it lives."""
+    """A process that records heartbeats: worker, scheduler or web server."""
 
     __tablename__ = "processes"
     name: Mapped[str] = mapped_column(String(200), primary_key=True)  # host:pid:part

@@ -1,4 +1,4 @@
-"""Tables of people: who signs in, by what, and what they did. Moments are aware and in UTC."""
+"""Tables of users: accounts, sessions, API tokens, invitations and the audit log. Timestamps are in UTC."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from store.schema.table_base import Base, IdMixin
 
 
 class User(IdMixin, Base):
-    """Somebody who signs in. What they may see and do is decided by their role and their administrative code."""
+    """A user account. The role and the administrative code decide what the user may see and do."""
 
     __tablename__ = "people"
     login: Mapped[str] = mapped_column(String(100), unique=True)
     name: Mapped[str] = mapped_column(String(200), default="")
     role: Mapped[str] = mapped_column(String(40))  # of configs/states.yaml: village, township, county, city
-    code: Mapped[str] = mapped_column(String(12))  # rights on whatever lies under it; "": on everything
-    administrator: Mapped[bool] = mapped_column(default=False)  # may manage people, areas and layers under their code
-    password_hash: Mapped[str] = mapped_column(String(200), default="")  # argon2id; "": cannot sign in by password
-    subject: Mapped[str | None] = mapped_column(String(400), unique=True)  # of OpenID Connect: issuer|subject
+    code: Mapped[str] = mapped_column(String(12))  # rights on all areas whose code begins with it; "": all areas
+    administrator: Mapped[bool] = mapped_column(default=False)  # may manage users, areas and layers under their code
+    password_hash: Mapped[str] = mapped_column(String(200), default="")  # argon2id; "": no sign-in by password
+    subject: Mapped[str | None] = mapped_column(String(400), unique=True)  # OpenID Connect: issuer|subject
     language: Mapped[str] = mapped_column(String(2), default="zh")
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[dt.datetime]
@@ -29,7 +29,7 @@ class User(IdMixin, Base):
 
 
 class WebSession(Base):
-    """A browser that is signed in. Only the checksum of what its cookie holds is kept."""
+    """A signed-in browser. Only the checksum of its cookie's token is stored."""
 
     __tablename__ = "web_sessions"
     token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -40,7 +40,7 @@ class WebSession(Base):
 
 
 class ApiToken(IdMixin, Base):
-    """A key by which a program acts for a person. Only its checksum is kept."""
+    """A token with which a program acts for a user. Only its checksum is stored."""
 
     __tablename__ = "api_tokens"
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
@@ -53,7 +53,7 @@ class ApiToken(IdMixin, Base):
 
 
 class Invitation(Base):
-    """A link by which a password is set, once. Without a person: by which the first administrator is made."""
+    """A one-time link to set a password; without a user, it creates the first administrator."""
 
     __tablename__ = "invitations"
     token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -64,7 +64,7 @@ class Invitation(Base):
 
 
 class FailedSignIn(IdMixin, Base):
-    """A wrong password: after several, the name and the address have to wait."""
+    """A failed sign-in; after several, the login and the address are rate-limited."""
 
     __tablename__ = "failed_sign_ins"
     subject: Mapped[str] = mapped_column(String(110), index=True)  # login:NAME or address:IP
@@ -72,13 +72,13 @@ class FailedSignIn(IdMixin, Base):
 
 
 class Action(IdMixin, Base):
-    """What a person did, besides steps of alerts (:class:`Transition`): only ever appended."""
+    """An entry of the audit log; append-only. Transitions of alerts are logged in :class:`Transition` instead."""
 
     __tablename__ = "actions"
     at: Mapped[dt.datetime] = mapped_column(index=True)
     who: Mapped[str] = mapped_column(String(100), index=True)
     what: Mapped[str] = mapped_column(String(40), index=True)  # signed_in, uploaded, exported, …
     about: Mapped[str] = mapped_column(String(400), default="")
-    code: Mapped[str] = mapped_column(String(12), default="", index=True)  # whose ground it concerns
+    code: Mapped[str] = mapped_column(String(12), default="", index=True)  # of the area concerned
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     address: Mapped[str] = mapped_column(String(64), default="")

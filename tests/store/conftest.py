@@ -1,4 +1,4 @@
-"""What the tests of this room share: a disk that is small."""
+"""Fixtures of the store's tests: a small disk."""
 
 from __future__ import annotations
 

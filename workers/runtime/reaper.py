@@ -1,4 +1,4 @@
-"""What keeps jobs going when messages, processes and connections are lost."""
+"""Reaper: republish jobs whose message, worker or connection was lost, and detect stalled workers."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from service.publishing import publish
 from store.jobs.processes import last_active
 from store.jobs.recovery import due_jobs, mark_published
 
-BATCH = 500
-"""Jobs published in one go."""
+MAX_JOBS = 500
+"""Jobs published per call."""
 
-DEAF_SECONDS = 60.0
-"""A worker that has done nothing for so long while messages wait for it does not hear them."""
+STALLED_SECONDS = 60.0
+"""A worker is stalled if it has been idle for this long while messages wait in its queues."""
 
-logger = structlog.get_logger("tuban.upkeep")
+logger = structlog.get_logger("tuban.reaper")
 
 
 def reap(context: Context) -> int:
-    """Publish what workers were not told of: jobs whose worker died, whose message was lost, whose pause is over.
+    """Publish jobs whose worker died, whose message was lost, or whose retry delay has passed.
 
-    Messages of a queue in which others still wait are not taken to be lost. A job whose process died on its last
-    attempt becomes dead.
+    While other messages still wait in a queue, its messages are not considered lost. A job whose process died on its
+    last attempt becomes dead.
 
     Returns:
-        How many were published; :data:`BATCH`: there may be more.
+        The number of published jobs; :data:`MAX_JOBS` means that there may be more.
     """
     settings = context.settings
     try:
         busy = [queue for queue, length in queue_lengths(settings).items() if length > 0]
     except UNREACHABLE as error:
-        logger.warning("the broker does not answer; nothing is published", error=str(error))
+        logger.warning("broker unavailable; nothing is published", error=str(error))
         return 0
     with context.database.write() as session:
         now = context.clock()
@@ -44,7 +44,7 @@ def reap(context: Context) -> int:
             session,
             now,
             republish_seconds=settings.jobs.lease_seconds,
-            limit=BATCH,
+            limit=MAX_JOBS,
             busy_queues=busy,
             max_attempts=settings.jobs.attempts,
             time_limits={queue: time_limit_minutes(queue, settings.limits) for queue in QUEUES},
@@ -57,23 +57,23 @@ def reap(context: Context) -> int:
         with context.database.write() as session:
             mark_published(session, unsent, None)
     if len(found) > len(unsent):
-        logger.info("published again", jobs=len(found) - len(unsent))
+        logger.info("republished jobs", jobs=len(found) - len(unsent))
     return len(found) - len(unsent)
 
 
-def is_stalled(context: Context, owner: str, queues: Sequence[str], begun: dt.datetime) -> bool:
-    """Whether messages wait for a worker that does nothing: some connections that were lost leave one so.
+def is_stalled(context: Context, owner: str, queues: Sequence[str], started_at: dt.datetime) -> bool:
+    """Return whether a worker is idle although messages wait in its queues; a lost connection can leave it so.
 
     Args:
         context: of this process.
-        owner: the worker as ``host:process``.
-        queues: what it works off.
-        begun: when it was started.
+        owner: the worker, as ``host:process``.
+        queues: that it consumes.
+        started_at: when it was started.
     """
-    patience = dt.timedelta(seconds=max(DEAF_SECONDS, 3 * context.settings.jobs.heartbeat_seconds))
+    patience = dt.timedelta(seconds=max(STALLED_SECONDS, 3 * context.settings.jobs.heartbeat_seconds))
     with context.database.read() as session:
         active = last_active(session, owner)
-    if max(active or begun, begun) > context.clock() - patience:
+    if max(active or started_at, started_at) > context.clock() - patience:
         return False
     try:
         lengths = queue_lengths(context.settings)

@@ -1,4 +1,4 @@
-"""The jobs of one batch, worked off in this process; workers that run elsewhere may help."""
+"""Run the jobs of one batch in this process; workers elsewhere may run some of them concurrently."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from store.scenes.batches import BatchReport, batch_report, count_files, unfinis
 from workers.runtime.job_runner import run_job
 
 PAUSE_SECONDS = 0.5
-"""Between two looks at jobs that are another worker's, or not yet due."""
+"""Polling interval while the remaining jobs belong to other workers or are not yet due."""
 
-Told = Callable[[int, int], None]
-"""Called after each job with how many files have their outcome, and how many there are."""
+Progress = Callable[[int, int], None]
+"""Called after each job with the number of files that have an outcome, and the number of all files."""
 
 
 def run_batch(
-    context: Context, batch_id: int, told: Told | None = None, pause: Callable[[float], None] = time.sleep
+    context: Context, batch_id: int, progress: Progress | None = None, sleep: Callable[[float], None] = time.sleep
 ) -> BatchReport:
-    """Work until each file of a batch has its outcome, or its job is dead.
+    """Run jobs until every file of a batch has an outcome or its job is dead.
 
     Args:
         context: of this process.
-        batch_id: which batch.
-        told: is told how far it is.
-        pause: waits for so many seconds.
+        batch_id: the batch.
+        progress: called after each job.
+        sleep: waits for the given number of seconds.
 
     Returns:
-        how the batch stands at the end.
+        The final report of the batch.
     """
     while True:
         with context.database.read() as session:
@@ -39,15 +39,15 @@ def run_batch(
         outcomes = []
         for job_id in jobs:
             outcomes.append(run_job(context, job_id))
-            if told is not None:
-                told(*_counted(context, batch_id))
-        if set(outcomes) <= {"not to be had", "lost", "waiting"}:
-            _bury_the_dead(context)
-            pause(PAUSE_SECONDS)
+            if progress is not None:
+                progress(*_count_files(context, batch_id))
+        if set(outcomes) <= {"unavailable", "lost", "waiting"}:
+            _expire_leases(context)
+            sleep(PAUSE_SECONDS)
 
 
-def _bury_the_dead(context: Context) -> None:
-    """Where no service runs, nobody else finds jobs whose last attempt was killed."""
+def _expire_leases(context: Context) -> None:
+    """Mark jobs dead whose last attempt was killed; without a running service there is no reaper to do so."""
     settings = context.settings
     with context.database.write() as session:
         due_jobs(
@@ -61,7 +61,8 @@ def _bury_the_dead(context: Context) -> None:
         )
 
 
-def _counted(context: Context, batch_id: int) -> tuple[int, int]:
+def _count_files(context: Context, batch_id: int) -> tuple[int, int]:
+    """Return the number of files with an outcome, and of all files."""
     with context.database.read() as session:
         counts = count_files(session, [batch_id])[batch_id]
     total = sum(counts.values())

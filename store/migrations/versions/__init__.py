@@ -1,1 +1,1 @@
-"""One file for each revision, named after what it does; none is changed once it has been released."""
+"""One file per revision; a released revision never changes."""

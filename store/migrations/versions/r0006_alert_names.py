@@ -1,6 +1,6 @@
-"""One noun for an alert: names of counters and keys of stored summaries say "alert", where they said "lead".
+"""Rename "lead" to "alert" in counter names and in the keys of stored summaries.
 
-A revision never changes once it has been released: what comes later is a revision of its own.
+A released revision never changes; add a new one instead.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-_FORMER, _NOW = "lead", "alert"
+_OLD, _NEW = "lead", "alert"
 _JSON = (("nights", "summary"), ("scans", "result"))
 
 
 def upgrade() -> None:
     """Rename the counters and the keys."""
-    _rename(_FORMER, _NOW)
+    _rename(_OLD, _NEW)
 
 
 def downgrade() -> None:
-    """Rename them back."""
-    _rename(_NOW, _FORMER)
+    """Restore the old names."""
+    _rename(_NEW, _OLD)
 
 
 def _rename(old: str, new: str) -> None:
@@ -39,8 +39,8 @@ def _rename(old: str, new: str) -> None:
     for table_name, column in _JSON:
         table = sa.table(table_name, sa.column("id", sa.Integer), sa.column(column, sa.JSON))
         rows = connection.execute(sa.select(table.c.id, table.c[column])).all()
-        for number, stored in rows:
-            kept = json.loads(stored) if isinstance(stored, str) else stored
-            if isinstance(kept, dict) and f"{old}s" in kept:
-                kept[f"{new}s"] = kept.pop(f"{old}s")
-                connection.execute(table.update().where(table.c.id == number).values({column: kept}))
+        for row_id, stored in rows:
+            content = json.loads(stored) if isinstance(stored, str) else stored
+            if isinstance(content, dict) and f"{old}s" in content:
+                content[f"{new}s"] = content.pop(f"{old}s")
+                connection.execute(table.update().where(table.c.id == row_id).values({column: content}))

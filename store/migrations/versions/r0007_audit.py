@@ -1,6 +1,6 @@
-"""Audits: when the logs of all alerts were verified, and with what result.
+"""Add the audits table: when the logs of all alerts were verified, and the result.
 
-A revision never changes once it has been released: what comes later is a revision of its own.
+A released revision never changes; add a new one instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add the table."""
+    """Create the table."""
     op.create_table(
         "audits",
         sa.Column("id", _ID, autoincrement=True, nullable=False),
@@ -35,5 +35,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove the table with what is in it."""
+    """Drop the table."""
     op.drop_table("audits")

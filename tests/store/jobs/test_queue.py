@@ -1,4 +1,4 @@
-"""The jobs table: who gets a job, who may end it, and what becomes of one whose worker died."""
+"""The job queue: claims, leases and their fencing, retries, and recovery after a worker's death."""
 
 from __future__ import annotations
 
@@ -37,19 +37,21 @@ def after(seconds: float) -> dt.datetime:
     return NOW + dt.timedelta(seconds=seconds)
 
 
-def added(database: Database, key: str = "one", **more: Any) -> int:
+def added(database: Database, key: str = "one", **changes: Any) -> int:
+    """Add a job that is due at once, and return its id."""
     with database.write() as session:
-        given = {"kind": "scan.blocks", "queue": "scan", "payload": {"scan": 7}, "now": NOW} | more
-        job_id = add_job(session, unique_key=key, **given)
+        arguments = {"kind": "scan.blocks", "queue": "scan", "payload": {"scan": 7}, "now": NOW} | changes
+        job_id = add_job(session, unique_key=key, **arguments)
     assert job_id is not None
     return job_id
 
 
-def claimed(database: Database, job_id: int, at: dt.datetime = NOW, owner: str = "here:1:2") -> ClaimedJob:
+def claimed(database: Database, job_id: int, now: dt.datetime = NOW, owner: str = "here:1:2") -> ClaimedJob:
+    """Claim a job; fails if it cannot be claimed."""
     with database.write() as session:
-        got = claim(session, job_id, owner, at, LEASE)
-    assert got is not None
-    return got
+        lease = claim(session, job_id, owner, now, LEASE)
+    assert lease is not None
+    return lease
 
 
 def row(database: Database, job_id: int) -> Job:
@@ -59,9 +61,10 @@ def row(database: Database, job_id: int) -> Job:
     return job
 
 
-def found_due(database: Database, at: dt.datetime, **more: Any) -> list[int]:
+def found_due(database: Database, now: dt.datetime, **options: Any) -> list[int]:
+    """Return the ids of the jobs to publish."""
     with database.write() as session:
-        return [job_id for job_id, _ in due_jobs(session, at, 60, 100, **more)]
+        return [job_id for job_id, _ in due_jobs(session, now, 60, 100, **options)]
 
 
 def test_a_key_has_one_job_even_after_it_is_done(database: Database) -> None:
@@ -74,37 +77,37 @@ def test_a_key_has_one_job_even_after_it_is_done(database: Database) -> None:
         assert jobs_to_publish(session) == []
 
 
-def test_added_jobs_ask_to_be_published_unless_they_are_for_later(database: Database) -> None:
+def test_added_jobs_are_published_unless_they_are_scheduled_for_later(database: Database) -> None:
     with database.write() as session:
         first = add_job(session, kind="a", queue="scan", payload={}, unique_key="a", now=NOW)
         add_job(session, kind="a", queue="scan", payload={}, unique_key="b", now=NOW, run_after=after(5))
         assert jobs_to_publish(session) == [(first, "scan")]
 
 
-def test_of_many_who_claim_at_once_one_gets_the_job(database: Database) -> None:
+def test_only_one_of_several_concurrent_claims_succeeds(database: Database) -> None:
     job_id = added(database)
     gate = threading.Barrier(8)
 
-    def try_it(number: int) -> ClaimedJob | None:
+    def try_claim(number: int) -> ClaimedJob | None:
         gate.wait()
         with database.write() as session:
             return claim(session, job_id, f"here:1:{number}", NOW, LEASE)
 
     with ThreadPoolExecutor(8) as threads:
-        got = [lease for lease in threads.map(try_it, range(8)) if lease is not None]
-    assert len(got) == 1
-    assert (got[0].attempt, got[0].payload) == (1, {"scan": 7})
-    assert row(database, job_id).lease_owner == got[0].owner
+        leases = [lease for lease in threads.map(try_claim, range(8)) if lease is not None]
+    assert len(leases) == 1
+    assert (leases[0].attempt, leases[0].payload) == (1, {"scan": 7})
+    assert row(database, job_id).lease_owner == leases[0].owner
 
 
-def test_a_job_for_later_cannot_be_claimed_before(database: Database) -> None:
+def test_a_scheduled_job_cannot_be_claimed_early(database: Database) -> None:
     job_id = added(database, run_after=after(30))
     with database.write() as session:
         assert claim(session, job_id, "here:1:2", after(29), LEASE) is None
     assert claimed(database, job_id, after(30)).attempt == 1
 
 
-def test_a_running_job_is_had_again_only_when_its_lease_ended(database: Database) -> None:
+def test_a_running_job_can_be_claimed_again_only_after_its_lease_expired(database: Database) -> None:
     job_id = added(database)
     claimed(database, job_id)
     with database.write() as session:
@@ -112,7 +115,7 @@ def test_a_running_job_is_had_again_only_when_its_lease_ended(database: Database
     assert claimed(database, job_id, after(LEASE + 1), "there:1:2").attempt == 2
 
 
-def test_a_renewed_lease_lasts_from_the_renewal(database: Database) -> None:
+def test_a_renewed_lease_counts_from_the_renewal(database: Database) -> None:
     job_id = added(database)
     lease = claimed(database, job_id)
     with database.write() as session:
@@ -123,12 +126,13 @@ def test_a_renewed_lease_lasts_from_the_renewal(database: Database) -> None:
 
 
 def with_an_effect(database: Database, end: Callable[[Session], object]) -> None:
+    """Write a side effect and end a job in one transaction."""
     with database.write() as session:
         assert add_job(session, kind="a", queue="scan", payload={}, unique_key="effect", now=NOW) is not None
         end(session)
 
 
-def test_who_lost_the_lease_writes_nothing(database: Database) -> None:
+def test_a_worker_without_the_lease_writes_nothing(database: Database) -> None:
     job_id = added(database)
     late = claimed(database, job_id)
     claimed(database, job_id, after(LEASE + 1), "there:1:2")
@@ -155,29 +159,29 @@ def test_a_job_is_finished_once(database: Database) -> None:
         finish(session, lease, NOW)
 
 
-def test_a_failed_job_waits_longer_each_time_and_is_then_dead(database: Database) -> None:
-    job_id, now, pauses = added(database), NOW, []
+def test_a_failed_job_is_retried_with_growing_delays_and_then_dead(database: Database) -> None:
+    job_id, now, delays = added(database), NOW, []
     for _ in range(3):
         lease = claimed(database, job_id, now)
         with database.write() as session:
-            assert fail(session, lease, "disk full", now, attempts=4, retry_seconds=(5, 30)) == "waiting"
-        pauses.append((row(database, job_id).run_after - now).total_seconds())
+            assert fail(session, lease, "disk full", now, max_attempts=4, retry_seconds=(5, 30)) == "waiting"
+        delays.append((row(database, job_id).run_after - now).total_seconds())
         now = row(database, job_id).run_after
-    assert pauses == [5, 30, 30]
+    assert delays == [5, 30, 30]
     lease = claimed(database, job_id, now)
     with database.write() as session:
-        assert fail(session, lease, "disk full", now, attempts=4, retry_seconds=(5, 30)) == "dead"
+        assert fail(session, lease, "disk full", now, max_attempts=4, retry_seconds=(5, 30)) == "dead"
     dead = row(database, job_id)
     assert (dead.state, dead.error, dead.attempts) == ("dead", "disk full", 4)
 
 
-def test_a_final_failure_is_dead_at_once(database: Database) -> None:
+def test_a_job_is_dead_at_once_after_a_final_failure(database: Database) -> None:
     lease = claimed(database, added(database))
     with database.write() as session:
         assert fail(session, lease, "no such scene", NOW, 4, (5,), final=True) == "dead"
 
 
-def test_a_job_given_back_is_had_at_once_and_its_attempt_not_counted(database: Database) -> None:
+def test_a_released_job_can_be_claimed_at_once_and_its_attempt_is_not_counted(database: Database) -> None:
     job_id = added(database)
     lease = claimed(database, job_id)
     with database.write() as session:
@@ -186,7 +190,7 @@ def test_a_job_given_back_is_had_at_once_and_its_attempt_not_counted(database: D
     assert claimed(database, job_id, after(3)).attempt == 1
 
 
-def test_a_dead_job_is_revived_with_all_its_attempts(database: Database) -> None:
+def test_a_revived_job_starts_at_its_first_attempt(database: Database) -> None:
     job_id = added(database)
     lease = claimed(database, job_id)
     with database.write() as session:
@@ -198,7 +202,7 @@ def test_a_dead_job_is_revived_with_all_its_attempts(database: Database) -> None
     assert claimed(database, job_id, after(9)).attempt == 1
 
 
-def test_what_was_published_lately_is_not_due(database: Database) -> None:
+def test_a_recently_published_job_is_not_due(database: Database) -> None:
     job_id = added(database)
     assert found_due(database, after(59)) == []
     assert found_due(database, after(60)) == [job_id]
@@ -207,20 +211,20 @@ def test_what_was_published_lately_is_not_due(database: Database) -> None:
     assert found_due(database, after(100)) == []
 
 
-def test_what_could_not_be_published_is_due_at_once(database: Database) -> None:
+def test_a_job_that_could_not_be_published_is_due_at_once(database: Database) -> None:
     job_id = added(database)
     with database.write() as session:
         mark_published(session, [job_id], None)
-    assert found_due(database, NOW, busy=["scan"]) == [job_id]
+    assert found_due(database, NOW, busy_queues=["scan"]) == [job_id]
 
 
-def test_while_the_broker_holds_messages_of_a_queue_they_are_not_sent_again(database: Database) -> None:
+def test_jobs_of_a_busy_queue_are_not_published_again(database: Database) -> None:
     scan, ingest = added(database), added(database, "two", queue="ingest")
-    assert found_due(database, after(600), busy=["scan"]) == [ingest]
+    assert found_due(database, after(600), busy_queues=["scan"]) == [ingest]
     assert found_due(database, after(600)) == [scan, ingest]
 
 
-def test_a_job_for_later_is_due_when_its_moment_comes(database: Database) -> None:
+def test_a_scheduled_job_is_due_at_its_time(database: Database) -> None:
     job_id = added(database, run_after=after(30))
     with database.read() as session:
         assert not has_unpublished_jobs(session, after(29))
@@ -229,62 +233,62 @@ def test_a_job_for_later_is_due_when_its_moment_comes(database: Database) -> Non
     assert found_due(database, after(30)) == [job_id]
 
 
-def test_a_job_whose_lease_ended_is_due_even_where_messages_wait(database: Database) -> None:
+def test_a_job_whose_lease_expired_is_due_even_if_its_queue_is_busy(database: Database) -> None:
     job_id = added(database)
     claimed(database, job_id)
-    assert found_due(database, after(LEASE), busy=["scan"]) == []
-    assert found_due(database, after(LEASE + 1), busy=["scan"]) == [job_id]
+    assert found_due(database, after(LEASE), busy_queues=["scan"]) == []
+    assert found_due(database, after(LEASE + 1), busy_queues=["scan"]) == [job_id]
 
 
-def test_the_oldest_are_due_first_and_no_more_than_asked_for(database: Database) -> None:
+def test_the_oldest_jobs_are_due_first_up_to_the_limit(database: Database) -> None:
     ids = [added(database, str(number), now=after(number)) for number in range(5)]
     with database.write() as session:
         assert [job_id for job_id, _ in due_jobs(session, after(500), 60, 3)] == ids[:3]
 
 
-def test_a_job_whose_process_died_on_its_last_attempt_is_dead_with_that_reason(database: Database) -> None:
+def test_a_job_whose_process_died_on_its_last_attempt_is_dead_and_says_why(database: Database) -> None:
     job_id = added(database)
     claimed(database, job_id)
-    assert found_due(database, after(61), attempts=2) == [job_id]
+    assert found_due(database, after(61), max_attempts=2) == [job_id]
     claimed(database, job_id, after(61))
     with database.write() as session:
-        assert claim(session, job_id, "there:1:2", after(122), LEASE, attempts=2) is None
-    assert found_due(database, after(122), attempts=2) == []
+        assert claim(session, job_id, "there:1:2", after(122), LEASE, max_attempts=2) is None
+    assert found_due(database, after(122), max_attempts=2) == []
     dead = row(database, job_id)
     assert (dead.state, dead.error) == ("dead", PROCESS_DIED)
 
 
-def test_a_job_that_was_killed_after_its_time_says_so(database: Database) -> None:
+def test_a_job_killed_after_its_time_limit_says_so(database: Database) -> None:
     job_id = added(database)
     lease = claimed(database, job_id)
     with database.write() as session:
         assert renew(session, lease, after(3610), LEASE, 0.5)
-    found_due(database, after(3671), attempts=1, minutes={"scan": 60}, lease_seconds=LEASE)
+    found_due(database, after(3671), max_attempts=1, time_limits={"scan": 60}, lease_seconds=LEASE)
     assert row(database, job_id).error == "it took longer than 60 minutes"
 
 
-def test_the_jobs_of_a_dead_worker_need_not_wait_for_their_leases(database: Database) -> None:
-    ours, theirs = added(database, "ours"), added(database, "theirs")
-    late = claimed(database, ours, owner="here:1:2")
-    claimed(database, theirs, owner="here:11:2")
+def test_leases_of_a_dead_worker_are_expired_at_once(database: Database) -> None:
+    first, second = added(database, "first"), added(database, "second")
+    late = claimed(database, first, owner="here:1:2")
+    claimed(database, second, owner="here:11:2")
     with database.write() as session:
         assert expire_leases(session, "here:1", after(5)) == 1
-    assert found_due(database, after(5), busy=["scan"]) == [ours]
+    assert found_due(database, after(5), busy_queues=["scan"]) == [first]
     with database.write() as session:
         assert has_unpublished_jobs(session, after(5))
-    assert claimed(database, ours, after(5), "there:1:2").attempt == 2
+    assert claimed(database, first, after(5), "there:1:2").attempt == 2
     with pytest.raises(LeaseLost), database.write() as session:
         finish(session, late, after(6))
 
 
-def test_when_nobody_can_live_all_leases_end(database: Database) -> None:
+def test_leases_of_all_workers_can_be_expired(database: Database) -> None:
     for key, owner in (("a", "here:1:2"), ("b", "there:1:2")):
         claimed(database, added(database, key), owner=owner)
     with database.write() as session:
         assert expire_leases(session, "", after(5)) == 2
 
 
-def test_figures_tell_how_each_queue_stands(database: Database) -> None:
+def test_statistics_count_the_jobs_of_each_queue(database: Database) -> None:
     added(database, "waits")
     added(database, "for later", run_after=after(1000))
     claimed(database, added(database, "runs"))
@@ -294,8 +298,10 @@ def test_figures_tell_how_each_queue_stands(database: Database) -> None:
         fail(session, lease, "no", NOW, 1, ())
         finish(session, done, NOW)
     with database.read() as session:
-        figures = {f.queue: (f.waiting, f.running, f.dead, f.oldest_seconds) for f in queue_statistics(session, after(40))}
-    assert figures == {
+        counts = {
+            q.queue: (q.waiting, q.running, q.dead, q.oldest_seconds) for q in queue_statistics(session, after(40))
+        }
+    assert counts == {
         "ingest": (0, 0, 0, 0.0),
         "scan": (2, 1, 0, 40.0),
         "deliver": (0, 0, 1, 0.0),
@@ -303,7 +309,7 @@ def test_figures_tell_how_each_queue_stands(database: Database) -> None:
     }
 
 
-def test_jobs_are_listed_by_what_is_asked_for_the_newest_first(database: Database) -> None:
+def test_jobs_are_filtered_and_listed_newest_first(database: Database) -> None:
     first, second = added(database, "a"), added(database, "b")
     added(database, "c", queue="ingest", kind="ingest.file")
     with database.read() as session:

@@ -1,4 +1,4 @@
-"""Planned moments are taken once; of several schedulers one alerts; processes say that they live."""
+"""Schedule slots are claimed once, one scheduler is the leader, and processes record heartbeats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from store.jobs.processes import (
     remove_process,
     remove_stale_processes,
 )
-
 from store.jobs.schedule_slots import become_leader, claim_slot, resign_leadership
 from store.schema.database import Database
 
@@ -22,7 +21,7 @@ def after(seconds: float) -> dt.datetime:
     return NOW + dt.timedelta(seconds=seconds)
 
 
-def test_a_moment_is_taken_once(database: Database) -> None:
+def test_a_slot_is_claimed_once(database: Database) -> None:
     with database.write() as session:
         assert claim_slot(session, "night", "2026-11-20", "a", NOW)
     with database.write() as session:
@@ -30,7 +29,7 @@ def test_a_moment_is_taken_once(database: Database) -> None:
         assert claim_slot(session, "night", "2026-11-21", "b", NOW)
 
 
-def test_one_scheduler_is_leader_until_it_is_silent(database: Database) -> None:
+def test_a_scheduler_stays_leader_until_its_leadership_times_out(database: Database) -> None:
     with database.write() as session:
         assert become_leader(session, "a", NOW, 60)
         assert not become_leader(session, "b", after(10), 60)
@@ -40,7 +39,7 @@ def test_one_scheduler_is_leader_until_it_is_silent(database: Database) -> None:
         assert not become_leader(session, "a", after(112), 60)
 
 
-def test_who_resigns_is_followed_at_once(database: Database) -> None:
+def test_after_a_resignation_another_scheduler_becomes_leader_at_once(database: Database) -> None:
     with database.write() as session:
         become_leader(session, "a", NOW, 60)
         resign_leadership(session, "b")
@@ -49,7 +48,7 @@ def test_who_resigns_is_followed_at_once(database: Database) -> None:
         assert become_leader(session, "b", after(2), 60)
 
 
-def test_processes_are_known_while_they_say_that_they_live(database: Database) -> None:
+def test_processes_are_listed_while_they_record_heartbeats(database: Database) -> None:
     with database.write() as session:
         record_heartbeat(session, "host:1:worker", "worker", NOW)
         record_heartbeat(session, "host:2:schedule", "schedule", NOW)
@@ -62,7 +61,7 @@ def test_processes_are_known_while_they_say_that_they_live(database: Database) -
         assert [p.name for p in list_processes(session, NOW)] == ["host:1:worker"]
 
 
-def test_a_worker_is_as_active_as_its_children(database: Database) -> None:
+def test_a_worker_was_last_active_at_the_latest_heartbeat_of_its_children(database: Database) -> None:
     with database.write() as session:
         record_heartbeat(session, "host:1:worker", "worker", after(100))
         record_heartbeat(session, "host:1:7", "jobs", after(20))

@@ -87,5 +87,5 @@ def test_a_job_whose_process_died_once_too_often_fails_its_scan_too(database: Da
         job = session.scalars(select(Job.id).where(Job.unique_key.endswith("blocks:0"))).one()
         assert claim(session, job, "here:1:2", NOW, 60)
     with database.write() as session:
-        due_jobs(session, NOW + dt.timedelta(seconds=61), 60, 100, attempts=1)
+        due_jobs(session, NOW + dt.timedelta(seconds=61), 60, 100, max_attempts=1)
     assert _seen(database)[0] == "failed"

@@ -1,4 +1,4 @@
-"""Moments and outlines come back as they went in, on both databases."""
+"""Timestamps and outlines survive a round trip on both databases."""
 
 from __future__ import annotations
 
@@ -23,40 +23,43 @@ def _area(outline: BaseGeometry, code: str = "410122") -> Area:
     return Area(code=code, name="中牟县", level="county", loaded_at=NOW, **bounds_of(outline))
 
 
-def _taken_at(database: Database, moment: dt.datetime) -> dt.datetime:
+def _taken_at(database: Database, timestamp: dt.datetime) -> dt.datetime:
+    """Store a timestamp and return what is read back."""
     with database.write() as session:
-        session.add(ScheduleSlot(name="night", slot="2026-11-20", taken_at=moment, taken_by="host"))
+        session.add(ScheduleSlot(name="night", slot="2026-11-20", taken_at=timestamp, taken_by="host"))
     with database.read() as session:
         return session.scalars(select(ScheduleSlot.taken_at)).one()
 
 
-def test_a_moment_is_kept_to_the_microsecond_and_comes_back_in_utc(database: Database) -> None:
+def test_timestamps_are_stored_to_the_microsecond_and_returned_in_utc(database: Database) -> None:
     found = _taken_at(database, NOW)
     assert found == NOW
     assert found.tzinfo is dt.UTC
 
 
-def test_a_moment_of_another_zone_is_the_same_moment(database: Database) -> None:
+def test_a_timestamp_in_another_zone_is_converted_to_utc(database: Database) -> None:
     found = _taken_at(database, NOW.astimezone(ZoneInfo("Asia/Shanghai")))
     assert found == NOW
     assert found.utcoffset() == dt.timedelta(0)
 
 
-def test_moments_are_compared_as_moments_whatever_their_zone(database: Database) -> None:
+def test_timestamps_are_compared_independently_of_their_zone(database: Database) -> None:
     _taken_at(database, NOW)
     with database.read() as session:
         for zone in (dt.UTC, ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")):
             before = (NOW - dt.timedelta(seconds=1)).astimezone(zone)
             after = (NOW + dt.timedelta(seconds=1)).astimezone(zone)
-            assert session.scalars(select(ScheduleSlot.name).where(ScheduleSlot.taken_at > before, ScheduleSlot.taken_at < after)).one()
+            assert session.scalars(
+                select(ScheduleSlot.name).where(ScheduleSlot.taken_at > before, ScheduleSlot.taken_at < after)
+            ).one()
 
 
-def test_a_moment_without_a_zone_is_refused(database: Database) -> None:
+def test_a_timestamp_without_a_zone_is_rejected(database: Database) -> None:
     with pytest.raises(StatementError, match="has no time zone"):
         _taken_at(database, NOW.replace(tzinfo=None))
 
 
-def test_an_outline_comes_back_to_the_last_bit(database: Database) -> None:
+def test_outlines_survive_a_round_trip_bit_by_bit(database: Database) -> None:
     outlines: dict[str, BaseGeometry] = {
         "plain": box(113.9, 34.6, 114.2, 34.9),
         "hole": Polygon(box(113, 34, 114, 35).exterior, [box(113.4, 34.4, 113.6, 34.6).exterior]),
@@ -92,7 +95,7 @@ def test_an_outline_can_be_changed(database: Database) -> None:
         assert area.west == 115
 
 
-def test_postgis_knows_the_outline_as_cgcs2000(postgresql: Database) -> None:
+def test_postgis_stores_the_outline_as_cgcs2000(postgresql: Database) -> None:
     with postgresql.write() as session:
         session.add(_area(box(113, 34, 114, 35)))
     with postgresql.read() as session:
@@ -116,7 +119,7 @@ def test_rows_are_found_by_their_bounds(database: Database) -> None:
         assert codes(box(115.2, 34, 115.8, 35)) == []
 
 
-def test_large_numbers_are_kept(database: Database) -> None:
+def test_numbers_above_32_bits_are_stored(database: Database) -> None:
     with database.write() as session:
         session.add(Counter(name="bytes", value=2**40))
     with database.read() as session:

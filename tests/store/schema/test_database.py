@@ -1,4 +1,4 @@
-"""Transactions are whole on both databases, writers wait for each other, and lost connections are replaced."""
+"""Transactions are atomic on both databases, writers wait for each other, and lost connections are replaced."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def counted(database: Database) -> Database:
     return database
 
 
-def test_what_is_written_stays(counted: Database) -> None:
+def test_a_committed_transaction_persists(counted: Database) -> None:
     with counted.write() as session:
         counter = session.get(Counter, "alerts")
         assert counter is not None
@@ -41,7 +41,7 @@ def test_what_is_written_stays(counted: Database) -> None:
     assert _count(counted, "alerts") == 7
 
 
-def test_a_failed_transaction_leaves_nothing(counted: Database) -> None:
+def test_a_failed_transaction_is_rolled_back(counted: Database) -> None:
     def fail(name: str) -> None:
         with counted.write() as session:
             session.add(Counter(name="other", value=1))
@@ -53,18 +53,18 @@ def test_a_failed_transaction_leaves_nothing(counted: Database) -> None:
     with pytest.raises(ZeroDivisionError):
         fail("another")
     with pytest.raises(IntegrityError):
-        fail("alerts")  # is there already
+        fail("alerts")  # exists already
     assert _count(counted, "other") == 0
 
 
-def test_what_a_reader_changes_is_not_kept(counted: Database) -> None:
+def test_changes_in_a_read_transaction_are_not_committed(counted: Database) -> None:
     with counted.read() as session:
         session.add(Counter(name="other", value=1))
         session.flush()
     assert _count(counted, "other") == 0
 
 
-def test_a_reader_sees_one_state_of_things(counted: Database) -> None:
+def test_a_reader_sees_one_snapshot(counted: Database) -> None:
     with counted.read() as reader:
         seen = reader.scalar(select(func.count()).select_from(Counter))
         with counted.write() as writer:
@@ -73,14 +73,14 @@ def test_a_reader_sees_one_state_of_things(counted: Database) -> None:
     assert _count(counted, "other") == 1
 
 
-def test_a_row_that_points_to_nothing_is_refused(database: Database) -> None:
+def test_a_row_that_refers_to_a_missing_row_is_rejected(database: Database) -> None:
     step = Transition(alert_id=99, sequence=1, at=NOW, who="a", role="b", from_state="", to_state="new")
     step.previous_hash = step.hash = ""
     with pytest.raises(IntegrityError), database.write() as session:
         session.add(step)
 
 
-def test_the_features_of_a_removed_layer_go_with_it(database: Database) -> None:
+def test_deleting_a_layer_deletes_its_features(database: Database) -> None:
     with database.write() as session:
         session.add(Layer(name="plan", kind="plan", loaded_at=NOW))
         session.flush()
@@ -92,13 +92,13 @@ def test_the_features_of_a_removed_layer_go_with_it(database: Database) -> None:
 
 
 def test_writers_on_sqlite_wait_for_each_other(sqlite: Database) -> None:
-    """Each reads before it writes, which is where two transactions of SQLite's default deadlock."""
+    """Each reads before it writes, which deadlocks with SQLite's default transactions."""
     with sqlite.write() as session:
         session.add(Counter(name="alerts", value=0))
-    together = threading.Barrier(2)
+    barrier = threading.Barrier(2)
 
     def count_up() -> None:
-        together.wait()
+        barrier.wait()
         for _ in range(25):
             with sqlite.write() as session:
                 counter = session.get(Counter, "alerts")
@@ -121,7 +121,7 @@ def test_a_reader_on_sqlite_does_not_wait_for_a_writer(sqlite: Database) -> None
     assert _count(sqlite, "alerts") == 1
 
 
-def test_a_connection_that_the_server_cut_is_replaced(postgresql: Database) -> None:
+def test_a_connection_closed_by_the_server_is_replaced(postgresql: Database) -> None:
     other = create_engine(postgresql.url, isolation_level="AUTOCOMMIT")
     with postgresql.read() as session:
         first = session.scalar(text("SELECT pg_backend_pid()"))
@@ -133,28 +133,28 @@ def test_a_connection_that_the_server_cut_is_replaced(postgresql: Database) -> N
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("postgresql+psycopg://tuban:secret@127.0.0.1:1/tuban", "Connection refused"),
         ("postgresql+psycopg://tuban:secret@127.0.0.1/tuban?nonsense=1", "nonsense"),
-        ("postgresql+psycopg://tuban:secret@127.0.0.1:port/tuban", "cannot be understood"),
+        ("postgresql+psycopg://tuban:secret@127.0.0.1:port/tuban", "URL is invalid"),
         ("sqlite:////proc/tuban.db", "unable to open database file"),
     ],
 )
-def test_a_database_that_cannot_be_used_is_told_in_one_line_without_its_password(url: str, said: str) -> None:
-    with pytest.raises(SettingsError, match=said) as told:
+def test_an_unusable_database_is_reported_in_one_line_without_its_password(url: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
         Database(url).check()
-    assert "\n" not in str(told.value)
-    assert "secret" not in str(told.value)
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "tuban.db").write_text("not a database" * 100)
     with pytest.raises(SettingsError, match="file is not a database"):
         Database(f"sqlite:///{tmp_path / 'tuban.db'}").check()
 
 
-def test_a_database_on_a_disk_that_cannot_be_written_is_told(small_disk: Path) -> None:
+def test_a_database_on_a_read_only_disk_is_reported(small_disk: Path) -> None:
     database = Database(f"sqlite:///{small_disk / 'tuban.db'}")
     database.check()
     database.close()

@@ -1,4 +1,4 @@
-"""An empty database migrates up, down and up again; one with data keeps its data; and QGIS finds the outlines."""
+"""Migrations run up, down and up again, keep the data, and create geometry columns that QGIS finds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REVISIONS = [
 
 @pytest.fixture
 def empty(database_url: str) -> Iterator[Database]:
-    """A database of each sort without tables."""
+    """A database of each kind without tables."""
     database = Database(database_url)
     yield database
     database.close()
@@ -58,7 +58,7 @@ def _reflect(connection: sa.Connection) -> sa.MetaData:
 
 
 def _value(column: sa.Column[Any], number: int, dialect: str) -> Any:
-    """Something that fits into a column, whatever the revision is that made it."""
+    """A value that fits a column of any revision."""
     if column.foreign_keys:
         key = next(iter(column.foreign_keys)).column
         return sa.select(sa.func.max(key)).select_from(key.table).scalar_subquery()
@@ -74,11 +74,11 @@ def _value(column: sa.Column[Any], number: int, dialect: str) -> Any:
         (sa.DateTime, NOW if dialect == "postgresql" else NOW.replace(tzinfo=None)),
         (sa.Date, NOW.date() + dt.timedelta(days=number)),
     )
-    return next(value for sort, value in fitting if isinstance(column.type, sort))
+    return next(value for kind, value in fitting if isinstance(column.type, kind))
 
 
 def _fill(database: Database, number: int) -> None:
-    """Add one row to every table as it is in the database's present revision."""
+    """Add one row to every table of the database's current revision."""
     with database.write() as session:
         dialect = session.connection().dialect.name
         for table in _reflect(session.connection()).sorted_tables:
@@ -91,7 +91,7 @@ def _rows(database: Database) -> dict[str, int]:
         return {name: session.scalar(select(sa.func.count()).select_from(table)) or 0 for name, table in tables.items()}
 
 
-def test_an_empty_database_migrates_up_and_down_and_up_again(empty: Database) -> None:
+def test_an_empty_database_is_upgraded_downgraded_and_upgraded_again(empty: Database) -> None:
     assert current_revision(empty) is None
     upgrade(empty)
     assert current_revision(empty) == head_revision()
@@ -103,7 +103,7 @@ def test_an_empty_database_migrates_up_and_down_and_up_again(empty: Database) ->
     assert _tables(empty) == {*Base.metadata.tables, "alembic_version"}
 
 
-def test_what_is_current_stays_as_it_is(empty: Database) -> None:
+def test_upgrading_a_current_database_changes_nothing(empty: Database) -> None:
     upgrade(empty)
     with empty.write() as session:
         session.add(Counter(name="alerts", value=3))
@@ -112,8 +112,8 @@ def test_what_is_current_stays_as_it_is(empty: Database) -> None:
         assert session.scalars(select(Counter.value)).one() == 3
 
 
-def test_migrated_tables_are_those_that_the_program_declares(empty: Database) -> None:
-    """If this fails, tables.py was changed without a revision, or a revision does other than tables.py says."""
+def test_the_migrated_schema_matches_the_declared_tables(empty: Database) -> None:
+    """If this fails, tables.py was changed without a revision, or a revision does not match tables.py."""
     upgrade(empty)
     with empty.engine.connect() as connection, warnings.catch_warnings():
         warnings.simplefilter("ignore", sa.exc.SAWarning)
@@ -127,10 +127,10 @@ def test_migrated_tables_are_those_that_the_program_declares(empty: Database) ->
     assert ours == []
 
 
-def test_a_database_with_data_keeps_it_through_every_revision(empty: Database) -> None:
-    """A revision that drops or renames a table on purpose has to say so here."""
+def test_data_survives_every_revision(empty: Database) -> None:
+    """A revision that drops or renames a table on purpose must be listed here."""
     for number, revision in enumerate(REVISIONS, 1):
-        before = _rows(empty)  # none the first time
+        before = _rows(empty)  # empty the first time
         upgrade(empty, revision)
         after = _rows(empty)
         assert {table: after.get(table) for table in before} == before
@@ -146,7 +146,7 @@ def test_a_database_with_data_keeps_it_through_every_revision(empty: Database) -
     assert {table: kept[table] for table in first} == {table: filled[table] for table in first}
 
 
-def test_migrated_tables_take_and_give_what_the_program_keeps(empty: Database) -> None:
+def test_rows_are_written_to_and_read_from_migrated_tables(empty: Database) -> None:
     upgrade(empty)
     outline = shapely.box(113, 34, 114, 35)
     with empty.write() as session:
@@ -157,18 +157,18 @@ def test_migrated_tables_take_and_give_what_the_program_keeps(empty: Database) -
         assert session.scalars(select(Job)).one().payload == {"a": [1]}
 
 
-def test_counters_and_summaries_say_alert_after_the_migration_and_keep_their_values(empty: Database) -> None:
+def test_counters_and_summaries_are_renamed_to_alert_and_keep_their_values(empty: Database) -> None:
     upgrade(empty)
     downgrade(empty, "0005")
-    former = {"leads": 4, "leads:330106": 5, "lead:330106:W:202611": 7, "night plans": 2}
+    old = {"leads": 4, "leads:330106": 5, "lead:330106:W:202611": 7, "night plans": 2}
     with empty.write() as session:
         counters = _reflect(session.connection()).tables["counters"]
-        session.execute(counters.insert(), [{"name": name, "value": value} for name, value in former.items()])
+        session.execute(counters.insert(), [{"name": name, "value": value} for name, value in old.items()])
         session.add(Night(day=NOW.date(), state="done", begun_at=NOW, summary={"changes": 1, "leads": {"new": 3}}))
     upgrade(empty)
     with empty.read() as session:
-        kept = {row.name: row.value for row in session.scalars(select(Counter))}
-        assert kept == {"alerts": 4, "alerts:330106": 5, "alert:330106:W:202611": 7, "night plans": 2}
+        values = {row.name: row.value for row in session.scalars(select(Counter))}
+        assert values == {"alerts": 4, "alerts:330106": 5, "alert:330106:W:202611": 7, "night plans": 2}
         assert session.scalars(select(Night.summary)).one() == {"changes": 1, "alerts": {"new": 3}}
 
 
@@ -183,25 +183,25 @@ def test_qgis_finds_the_outlines_and_their_reference_system(postgresql_url: str)
         plan = session.execute(text("SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'ix_%_outline'")).scalars()
         gist = {line.split(" ON public.")[1].split(" ")[0] for line in plan if "USING gist (outline)" in line}
     database.close()
-    placed = {name for name, table in Base.metadata.tables.items() if "outline" in table.columns}
-    assert {tuple(row) for row in listed} == {(name, "outline", 2, 4490) for name in placed}
-    assert all(key["constrained_columns"] == ["id"] for key in keys.values())  # QGIS wants one whole number
-    assert gist == placed
+    with_outline = {name for name, table in Base.metadata.tables.items() if "outline" in table.columns}
+    assert {tuple(row) for row in listed} == {(name, "outline", 2, 4490) for name in with_outline}
+    assert all(key["constrained_columns"] == ["id"] for key in keys.values())  # QGIS needs a single integer key
+    assert gist == with_outline
 
 
-def _upgrade_together(url: str, together: Barrier) -> None:
+def _upgrade_concurrently(url: str, barrier: Barrier) -> None:
     database = Database(url)
-    migrate._known()  # what is slow to import is imported before the start
-    together.wait()
+    migrate._known_revisions()  # imports the slow modules before the start
+    barrier.wait()
     upgrade(database)
     check_current(database)
     database.close()
 
 
-def test_two_processes_that_migrate_at_once_do_not_break(database_url: str) -> None:
+def test_two_processes_can_migrate_concurrently(database_url: str) -> None:
     spawn = multiprocessing.get_context("spawn")
-    together = spawn.Barrier(2)
-    processes = [spawn.Process(target=_upgrade_together, args=(database_url, together)) for _ in range(2)]
+    barrier = spawn.Barrier(2)
+    processes = [spawn.Process(target=_upgrade_concurrently, args=(database_url, barrier)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
@@ -209,26 +209,26 @@ def test_two_processes_that_migrate_at_once_do_not_break(database_url: str) -> N
     assert [process.exitcode for process in processes] == [0, 0]
 
 
-def test_a_migration_that_fails_changes_nothing(empty: Database) -> None:
+def test_a_failed_migration_changes_nothing(empty: Database) -> None:
     with empty.engine.connect().execution_options(tuban_write=True) as connection, connection.begin():
         connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
         connection.execute(text("CREATE TABLE uncompared (other INTEGER)"))  # the last table of the first revision
     tables = _tables(empty)
-    with pytest.raises(SettingsError, match="uncompared") as told:
+    with pytest.raises(SettingsError, match="uncompared") as caught:
         upgrade(empty)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
     assert _tables(empty) == tables
 
 
-def test_a_database_of_something_else_is_left_alone(empty: Database) -> None:
+def test_a_database_of_another_program_is_left_alone(empty: Database) -> None:
     with empty.write() as session:
         session.execute(text("CREATE TABLE payroll (id INTEGER)"))
-    with pytest.raises(SettingsError, match=r"did not make \(payroll\); name an empty database"):
+    with pytest.raises(SettingsError, match=r"did not create \(payroll\); set TUBAN_DATABASE to an empty database"):
         upgrade(empty)
     assert "areas" not in _tables(empty)
 
 
-def test_what_postgis_own_image_puts_into_a_database_is_nothing_of_something_else(postgresql_url: str) -> None:
+def test_tables_of_postgis_extensions_are_not_mistaken_for_another_program(postgresql_url: str) -> None:
     server = sa.create_engine(postgresql_url)
     with server.begin() as connection:  # further extensions, with tables in schemas that are searched as well
         connection.execute(text("CREATE EXTENSION postgis_topology"))
@@ -242,7 +242,7 @@ def test_what_postgis_own_image_puts_into_a_database_is_nothing_of_something_els
     database.close()
 
 
-def test_foreign_keys_are_kept_after_a_migration_on_the_same_connection(empty: Database) -> None:
+def test_foreign_keys_are_enforced_again_after_a_migration(empty: Database) -> None:
     upgrade(empty)
     with pytest.raises(sa.exc.IntegrityError), empty.write() as session:
         session.execute(
@@ -253,7 +253,7 @@ def test_foreign_keys_are_kept_after_a_migration_on_the_same_connection(empty: D
         )
 
 
-def test_tables_of_another_version_are_told_with_what_to_do(empty: Database) -> None:
+def test_the_message_about_another_revision_says_what_to_do(empty: Database) -> None:
     with pytest.raises(SettingsError, match="has no tables of Tuban yet; `tuban up` or `tuban migrate`"):
         check_current(empty)
     upgrade(empty)
@@ -266,7 +266,7 @@ def test_tables_of_another_version_are_told_with_what_to_do(empty: Database) -> 
         upgrade(empty)
 
 
-def test_asking_for_a_sqlite_file_that_is_not_there_makes_none(tmp_path: Path) -> None:
+def test_checking_a_missing_sqlite_file_does_not_create_it(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'home' / 'tuban.db'}")
     with pytest.raises(SettingsError, match="has no tables of Tuban yet"):
         check_current(database)
@@ -276,12 +276,12 @@ def test_asking_for_a_sqlite_file_that_is_not_there_makes_none(tmp_path: Path) -
     database.close()
 
 
-def test_a_revision_that_does_not_exist_is_told(empty: Database) -> None:
+def test_an_unknown_target_revision_is_reported(empty: Database) -> None:
     with pytest.raises(SettingsError, match="'nonsense'"):
         upgrade(empty, "nonsense")
 
 
-def test_postgresql_without_postgis_says_what_to_do(postgresql_url: str) -> None:
+def test_the_message_about_missing_postgis_says_what_to_do(postgresql_url: str) -> None:
     administrator = sa.create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
     name = administrator.url.database
     with administrator.connect() as connection:
@@ -291,9 +291,9 @@ def test_postgresql_without_postgis_says_what_to_do(postgresql_url: str) -> None
     url = administrator.url.set(username=name, password="secret").render_as_string(hide_password=False)
     database = Database(url)
     try:
-        with pytest.raises(SettingsError, match=f"psql -d {name} -c 'CREATE EXTENSION postgis'") as told:
+        with pytest.raises(SettingsError, match=f"psql -d {name} -c 'CREATE EXTENSION postgis'") as caught:
             upgrade(database)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
         assert _tables(database) == set()
     finally:
         database.close()
@@ -303,7 +303,7 @@ def test_postgresql_without_postgis_says_what_to_do(postgresql_url: str) -> None
         administrator.dispose()
 
 
-def test_migrations_work_where_the_working_folder_is_another(tmp_path: Path) -> None:
+def test_migrations_do_not_depend_on_the_working_directory(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / '100% home' / 'tuban.db'}"
     subprocess.run(
         [
