@@ -1,6 +1,7 @@
-"""A scan with a dead job has failed: nobody waits for it, and the ground that it was to compare is told as not seen.
+"""Failing scans whose job died, and resuming them when the job is revived.
 
-What it had come to is kept, so that :func:`resume_scan` goes on from there once a person revives the job.
+The ground of a failed scan is recorded as not compared. Its progress is kept, so that :func:`resume_scan` continues
+from there.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from store.schema.tables import Job, Scan, UncomparedGround
 
 
 def job_key(scan_id: int, step: str) -> str:
-    """Unique key of a job that works on a scan."""
+    """Return the unique key of a job of a scan."""
     return f"scan:{scan_id}:{step}"
 
 
 def fail_scans(session: Session, dead: Iterable[Job], now: dt.datetime) -> None:
-    """End the scans of jobs that became dead, each with the error of its job.
+    """Fail the scans of dead jobs, each with the error of its job.
 
     Args:
-        session: of the transaction in which they became dead; after that, as scans and then nights are locked here.
-        dead: jobs of any kind.
-        now: this moment.
+        session: the transaction that marked the jobs as dead; call this afterwards, since it locks scans, then nights.
+        dead: dead jobs of any kind.
+        now: current time.
     """
     nights = set()
     for job in sorted(filter(_of_scan, dead), key=lambda job: int(job.payload["scan"])):
@@ -45,7 +46,7 @@ def fail_scans(session: Session, dead: Iterable[Job], now: dt.datetime) -> None:
 
 
 def resume_scan(session: Session, job: Job, now: dt.datetime) -> None:
-    """Let the scan of a job that is revived go on where it was, unless another one of its jobs is still dead."""
+    """Restore the scan of a revived job to its state before the failure, unless another of its jobs is still dead."""
     if not _of_scan(job):
         return
     scan = lock_scan(session, int(job.payload["scan"]))
@@ -63,7 +64,7 @@ def _of_scan(job: Job) -> bool:
     return job.kind.startswith("scan.") and "scan" in job.payload
 
 
-def _has_dead_job(session: Session, scan: Scan, besides: Job) -> bool:
+def _has_dead_job(session: Session, scan: Scan, excluding: Job) -> bool:
     key = job_key(scan.id, "")
-    dead = select(Job.id).where(Job.state == "dead", Job.unique_key.startswith(key), Job.id != besides.id)
+    dead = select(Job.id).where(Job.state == "dead", Job.unique_key.startswith(key), Job.id != excluding.id)
     return session.scalar(dead.limit(1)) is not None

@@ -1,8 +1,7 @@
-"""Scans: two scenes that are compared, step by step, whoever does the steps and however often.
+"""Life cycle of scans, the comparisons of two scenes.
 
-A scan is ``waiting``, then ``scanning`` while its blocks are compared in parts, ``merging`` once all parts are in, and
-ends as ``done``, ``not_comparable`` or ``failed``. Each step changes it only from the state before, so a step that is
-done twice changes nothing the second time.
+A scan is ``waiting``, then ``scanning`` while its blocks are compared in parts, ``merging`` when all parts are done,
+and ends as ``done``, ``not_comparable`` or ``failed``. Each step checks the previous state, so steps are idempotent.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ from store.schema.outlines import bounds_of
 from store.schema.tables import Scan, SceneRow, UncomparedGround
 
 PLAN = "plan"
-"""Where :attr:`store.schema.tables.Scan.result` holds how the scan is cut, until it ends."""
+"""Key of :attr:`store.schema.tables.Scan.result` with the partition of an unfinished scan."""
 
 FAILED_FROM = "stopped"
-"""Where it holds the state that the scan was in when one of its jobs died; see :mod:`store.scans.failed_scans`."""
+"""Key with the state of the scan when one of its jobs died; see :mod:`store.scans.failed_scans`."""
 
 
 @dataclass(frozen=True)
 class ScanTask:
-    """A scan with its two scenes, as they were read."""
+    """A scan with its two scenes."""
 
     scan: Scan
     before: SceneRow
@@ -40,28 +39,28 @@ class ScanTask:
 
     @property
     def plan(self) -> dict[str, Any]:
-        """What :func:`start_scan` was given; empty before that and after the end."""
+        """The plan passed to :func:`start_scan`; empty before the start and after the end."""
         return dict(self.scan.result.get(PLAN, {}))
 
     def part_done(self, part: int) -> bool:
-        """Whether a part of its blocks is in."""
+        """Return whether a part of the blocks is done."""
         return part in self.plan.get("parts_done", ())
 
     @property
     def accepts_parts(self) -> bool:
-        """Whether parts of its blocks may be compared: also while another part is dead, which a person may revive."""
-        return _in_parts(self.scan)
+        """Whether parts may be compared; also true while another part is dead, since its job may be revived."""
+        return _accepts_parts(self.scan)
 
 
 @dataclass(frozen=True)
 class RunningScan:
-    """A scan that has not ended.
+    """An unfinished scan.
 
     Attributes:
-        scan_id, area_code, state: of its row.
+        scan_id, area_code, state: of the scan.
         before, after: names of the scenes.
-        done: share of its blocks that were compared, 0…1.
-        created_at: when it was planned.
+        done: share of the blocks that were compared, 0…1.
+        created_at: when the scan was planned.
     """
 
     scan_id: int
@@ -83,16 +82,16 @@ def add_scan(
     night_id: int | None,
     now: dt.datetime,
 ) -> int | None:
-    """Plan a scan; its id, or None when there is one of that key already.
+    """Add a scan and return its id; None if the key exists already.
 
     Args:
-        session: of a transaction that writes.
-        unique_key: says which scenes are compared and how.
+        session: a write transaction.
+        unique_key: identifies the scenes and the settings.
         before: id of the earlier scene.
-        after: id of the later one.
-        area_code: that the scan is done for.
-        night_id: that planned it, if a night did.
-        now: this moment.
+        after: id of the later scene.
+        area_code: area that the scan is for.
+        night_id: the night that planned it, if any.
+        now: current time.
     """
     values: dict[str, Any] = {
         "unique_key": unique_key,
@@ -115,14 +114,14 @@ def add_scan(
 
 
 def read_task(session: Session, scan_id: int) -> ScanTask:
-    """A scan with its scenes.
+    """Return a scan with its scenes.
 
     Raises:
         TubanError: there is no such scan.
     """
     scan = session.get(Scan, scan_id)
     if scan is None:
-        raise TubanError(f"There is no scan {scan_id}: was it removed from the database?")
+        raise TubanError(f"Scan {scan_id} does not exist; was it deleted from the database?")
     before, after = session.get(SceneRow, scan.before_id), session.get(SceneRow, scan.after_id)
     assert before is not None  # foreign keys
     assert after is not None
@@ -140,19 +139,19 @@ def start_scan(
     weights_sha256: str,
     now: dt.datetime,
 ) -> bool:
-    """Note that a scan was prepared and is now compared in parts. False: somebody did that before.
+    """Move a prepared scan to ``scanning``; False if it was started before.
 
     Args:
-        session: of a transaction that writes.
+        session: a write transaction.
         scan_id: which scan.
-        blocks: how many blocks it has.
-        parts: in how many jobs they are compared.
-        plan: what every part needs to know, as JSON.
-        settings_sha256: of the settings of the scan.
-        weights_sha256: of the network that every part must use.
-        now: this moment.
+        blocks: number of blocks.
+        parts: number of jobs that compare them.
+        plan: data that every part needs, as JSON.
+        settings_sha256: checksum of the scan's settings.
+        weights_sha256: checksum of the network that every part must use.
+        now: current time.
     """
-    scan = _held(session, scan_id)
+    scan = _locked_scan(session, scan_id)
     if scan.state != "waiting":
         return False
     scan.state, scan.started_at = "scanning", now
@@ -164,9 +163,9 @@ def start_scan(
 
 
 def finish_part(session: Session, scan_id: int, part: int) -> bool:
-    """Note that a part (0, 1, 2 …) of a scan's blocks was compared. True: it was the last one, now they are merged."""
-    scan = _held(session, scan_id)
-    if not _in_parts(scan):
+    """Record that a part (0, 1, 2 …) of the blocks was compared; True if it was the last and merging may begin."""
+    scan = _locked_scan(session, scan_id)
+    if not _accepts_parts(scan):
         return False
     plan = scan.result[PLAN]
     done = sorted({*plan["parts_done"], part})
@@ -180,18 +179,18 @@ def finish_part(session: Session, scan_id: int, part: int) -> bool:
 def finish_scan(
     session: Session, scan_id: int, *, result: Mapping[str, Any], changes: int, now: dt.datetime
 ) -> Scan | None:
-    """Note that a scan is done; the scan, or None when it had ended before.
+    """Mark a merged scan as done and return it; None if it had ended before.
 
-    Its night is to be settled after this (:func:`store.scans.nights.update_night_state`), when its alerts are written.
+    After writing the alerts, the caller updates its night with :func:`store.scans.nights.update_night_state`.
 
     Args:
-        session: of a transaction that writes.
+        session: a write transaction.
         scan_id: which scan.
-        result: what ``scan.json`` tells of it.
-        changes: how many were found.
-        now: this moment.
+        result: contents of ``scan.json``.
+        changes: number of detected changes.
+        now: current time.
     """
-    scan = _held(session, scan_id)
+    scan = _locked_scan(session, scan_id)
     if scan.state != "merging":
         return None
     scan.state, scan.finished_at = "done", now
@@ -201,16 +200,16 @@ def finish_scan(
 
 
 def finish_uncompared(session: Session, scan_id: int, state: str, reason: str, now: dt.datetime) -> bool:
-    """Note that a scan could not compare its scenes, with the ground that nobody looked at. False: it had ended before.
+    """End a scan without a comparison and record its ground as not compared; False if it had ended before.
 
     Args:
-        session: of a transaction that writes.
+        session: a write transaction.
         scan_id: which scan.
-        state: ``not_comparable`` (good images that do not fit) or ``failed`` (an image cannot be used).
-        reason: for people.
-        now: this moment.
+        state: ``not_comparable`` (intact images that cannot be registered) or ``failed`` (an image is unusable).
+        reason: message for users.
+        now: current time.
     """
-    scan = _held(session, scan_id)
+    scan = _locked_scan(session, scan_id)
     if scan.state not in UNFINISHED:
         return False
     scan.state, scan.finished_at, scan.result = state, now, {}
@@ -221,7 +220,7 @@ def finish_uncompared(session: Session, scan_id: int, state: str, reason: str, n
 
 
 def report_uncompared(session: Session, scan: Scan, reason: str) -> None:
-    """Keep why a scan ended without comparing, with the ground that nobody looked at."""
+    """Store why a scan ended without a comparison, and record its ground as not compared."""
     scan.reason, scan.why = str(reason), Reason.json_of(reason)
     task = read_task(session, scan.id)
     ground = _common_ground(task.before, task.after)
@@ -241,7 +240,7 @@ def report_uncompared(session: Session, scan: Scan, reason: str) -> None:
 
 
 def running_scans(session: Session) -> list[RunningScan]:
-    """Scans that have not ended, the oldest first."""
+    """Return the unfinished scans, oldest first."""
     before, after = aliased(SceneRow), aliased(SceneRow)
     rows = session.execute(
         select(Scan, before.name, after.name)
@@ -263,23 +262,23 @@ def _share_done(scan: Scan) -> float:
 
 
 def _common_ground(before: SceneRow, after: SceneRow) -> BaseGeometry:
-    """What both show; where that is nothing, all that the later one shows."""
+    """Return the intersection of both footprints, or the later footprint if they are disjoint."""
     common = before.outline.intersection(after.outline)
     return common if common.area > 0 else after.outline
 
 
 def lock_scan(session: Session, scan_id: int) -> Scan | None:
-    """The scan as it is now that no other transaction can change it; rows that point to it may be added."""
+    """Lock a scan for update and return its current row; other transactions may still add rows that refer to it."""
     return session.scalars(
         select(Scan).where(Scan.id == scan_id).with_for_update(key_share=True).execution_options(populate_existing=True)
     ).one_or_none()
 
 
-def _held(session: Session, scan_id: int) -> Scan:
+def _locked_scan(session: Session, scan_id: int) -> Scan:
     scan = lock_scan(session, scan_id)
-    assert scan is not None  # scans are not removed
+    assert scan is not None  # scans are never deleted
     return scan
 
 
-def _in_parts(scan: Scan) -> bool:
+def _accepts_parts(scan: Scan) -> bool:
     return scan.state == "scanning" or scan.result.get(FAILED_FROM) == "scanning"

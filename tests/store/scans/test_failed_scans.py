@@ -1,4 +1,4 @@
-"""A scan whose job is dead has failed, and goes on where it was once the job is revived."""
+"""A scan with a dead job fails, and resumes when the job is revived."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEPS = ("blocks:0", "blocks:1")
 
 @pytest.fixture
 def scan_id(database: Database) -> int:
-    """A scan that is compared in two parts; its night has no other."""
+    """A scan in two parts, the only one of its night."""
     with database.write() as session:
         night = open_night(session, DAY, NOW)
         before, after = (add_scene(session, dt.date(2026, month, 1), ground(0, 0, 1000, 500)) for month in (3, 10))
@@ -40,10 +40,10 @@ def scan_id(database: Database) -> int:
 def _die(database: Database, *steps: str) -> None:
     for step in steps:
         with database.write() as session:
-            found = select(Job.id).where(Job.unique_key.endswith(step))
-            lease = claim(session, session.scalars(found).one(), "here:1:2", NOW, 60)
+            job_id = session.scalars(select(Job.id).where(Job.unique_key.endswith(step))).one()
+            lease = claim(session, job_id, "here:1:2", NOW, 60)
             assert lease is not None
-            fail(session, lease, f"{step} is of no use", NOW, 1, ())
+            fail(session, lease, f"{step} cannot be done", NOW, 1, ())
 
 
 def _revive(database: Database, step: str) -> None:
@@ -51,8 +51,8 @@ def _revive(database: Database, step: str) -> None:
         assert revive(session, session.scalars(select(Job.id).where(Job.unique_key.endswith(step))).one(), NOW)
 
 
-def _seen(database: Database) -> tuple[str, str, str, list[str]]:
-    """State and reason of the scan, state of the night, and the ground that nobody looked at."""
+def _states(database: Database) -> tuple[str, str, str, list[str]]:
+    """State and reason of the scan, state of the night, and the reasons of uncompared ground."""
     with database.read() as session:
         scan, night = session.scalars(select(Scan)).one(), session.scalars(select(Night)).one()
         assert (scan.finished_at is None) == (scan.state == "scanning")
@@ -60,32 +60,32 @@ def _seen(database: Database) -> tuple[str, str, str, list[str]]:
         return scan.state, scan.reason, night.state, list(session.scalars(select(UncomparedGround.reason)))
 
 
-def test_a_dead_job_fails_its_scan_and_reviving_it_takes_that_back(database: Database, scan_id: int) -> None:
+def test_a_dead_job_fails_its_scan_and_reviving_it_resumes_the_scan(database: Database, scan_id: int) -> None:
     _die(database, "blocks:1")
-    why = "blocks:1 is of no use"
-    assert _seen(database) == ("failed", why, "done", [why])
+    reason = "blocks:1 cannot be done"
+    assert _states(database) == ("failed", reason, "done", [reason])
     with database.write() as session:
-        assert not finish_part(session, scan_id, 0)  # the other part is not thrown away
+        assert not finish_part(session, scan_id, 0)  # the result of the other part is kept
     _revive(database, "blocks:1")
-    assert _seen(database) == ("scanning", "", "scanning", [])
+    assert _states(database) == ("scanning", "", "scanning", [])
     with database.write() as session:
         assert finish_part(session, scan_id, 1)
 
 
-def test_as_long_as_another_job_of_it_is_dead_the_scan_stays_failed(database: Database, scan_id: int) -> None:
+def test_a_scan_stays_failed_while_another_of_its_jobs_is_dead(database: Database, scan_id: int) -> None:
     _die(database, "blocks:0", "blocks:1")
     _revive(database, "blocks:0")
-    assert _seen(database)[:2] == ("failed", "blocks:0 is of no use")
+    assert _states(database)[:2] == ("failed", "blocks:0 cannot be done")
     with database.write() as session:
         assert not finish_part(session, scan_id, 0)
     _revive(database, "blocks:1")
-    assert _seen(database) == ("scanning", "", "scanning", [])
+    assert _states(database) == ("scanning", "", "scanning", [])
 
 
-def test_a_job_whose_process_died_once_too_often_fails_its_scan_too(database: Database, scan_id: int) -> None:
+def test_a_job_whose_process_died_on_its_last_attempt_fails_its_scan(database: Database, scan_id: int) -> None:
     with database.write() as session:
         job = session.scalars(select(Job.id).where(Job.unique_key.endswith("blocks:0"))).one()
         assert claim(session, job, "here:1:2", NOW, 60)
     with database.write() as session:
         due_jobs(session, NOW + dt.timedelta(seconds=61), 60, 100, max_attempts=1)
-    assert _seen(database)[0] == "failed"
+    assert _states(database)[0] == "failed"

@@ -1,4 +1,4 @@
-"""The steps of a scan: each happens once, whoever does it, and the night ends with its last scan."""
+"""The steps of a scan are idempotent, and a night ends with its last scan."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _finish(database: Database, scan_id: int) -> None:
             update_night_state(session, scan.night_id, NOW)
 
 
-def _at_once(*calls: Callable[[], object]) -> None:
+def _concurrently(*calls: Callable[[], object]) -> None:
     barrier = threading.Barrier(len(calls))
 
     def go(call: Callable[[], object]) -> None:
@@ -69,16 +69,16 @@ def _at_once(*calls: Callable[[], object]) -> None:
         thread.join()
 
 
-def test_the_last_of_the_parts_that_end_at_once_has_them_merged(database: Database, scan_ids: list[int]) -> None:
+def test_of_parts_that_end_concurrently_only_the_last_starts_the_merge(database: Database, scan_ids: list[int]) -> None:
     assert _begin(database, scan_ids[0], 6)
     last: list[bool] = []
-    _at_once(*(lambda part=part: last.append(_end_part(database, scan_ids[0], part)) for part in range(6)))  # type: ignore[misc]
+    _concurrently(*(lambda part=part: last.append(_end_part(database, scan_ids[0], part)) for part in range(6)))  # type: ignore[misc]
     assert sorted(last) == [False] * 5 + [True]
     with database.read() as session:
         assert read_task(session, scan_ids[0]).scan.state == "merging"
 
 
-def test_a_step_done_again_changes_nothing(database: Database, scan_ids: list[int]) -> None:
+def test_a_repeated_step_changes_nothing(database: Database, scan_ids: list[int]) -> None:
     scan_id = scan_ids[0]
     assert _begin(database, scan_id, 2)
     assert not _begin(database, scan_id, 9)
@@ -94,7 +94,7 @@ def test_a_step_done_again_changes_nothing(database: Database, scan_ids: list[in
         assert session.scalars(select(UncomparedGround)).all() == []
 
 
-def test_progress_is_told_while_a_scan_runs(database: Database, scan_ids: list[int]) -> None:
+def test_unfinished_scans_report_their_progress(database: Database, scan_ids: list[int]) -> None:
     _begin(database, scan_ids[0], 4)
     _end_part(database, scan_ids[0], 3)
     with database.read() as session:
@@ -103,7 +103,7 @@ def test_progress_is_told_while_a_scan_runs(database: Database, scan_ids: list[i
         assert (second.state, second.done) == ("waiting", 0.0)
 
 
-def test_what_could_not_be_compared_is_kept_as_ground_with_its_reason(database: Database, scan_ids: list[int]) -> None:
+def test_uncompared_ground_is_recorded_with_its_reason(database: Database, scan_ids: list[int]) -> None:
     with database.write() as session:
         assert finish_uncompared(session, scan_ids[0], "not_comparable", "they cannot be laid onto each other", NOW)
     with database.read() as session:
@@ -119,17 +119,15 @@ def test_what_could_not_be_compared_is_kept_as_ground_with_its_reason(database: 
         assert night_summary(session, night)["states"] == {"not_comparable": 1, "waiting": 1}
 
 
-def test_a_night_is_done_when_its_last_scan_ends_also_of_two_that_end_at_once(
-    database: Database, scan_ids: list[int]
-) -> None:
+def test_a_night_is_done_when_its_last_scans_end_concurrently(database: Database, scan_ids: list[int]) -> None:
     _begin(database, scan_ids[0], 1)
     _end_part(database, scan_ids[0], 0)
 
-    def give_up() -> None:
+    def end_without_comparison() -> None:
         with database.write() as session:
             finish_uncompared(session, scan_ids[1], "failed", "the file is broken", NOW)
 
-    _at_once(lambda: _finish(database, scan_ids[0]), give_up)
+    _concurrently(lambda: _finish(database, scan_ids[0]), end_without_comparison)
     with database.read() as session:
         night = session.scalars(select(Night)).one()
         assert (night.state, night.finished_at) == ("done", NOW)
@@ -138,7 +136,7 @@ def test_a_night_is_done_when_its_last_scan_ends_also_of_two_that_end_at_once(
         assert [piece["reason"] for piece in night.summary["uncompared"]] == ["the file is broken"]
 
 
-def test_a_night_with_nothing_new_is_done_at_once(database: Database) -> None:
+def test_a_night_without_scans_is_done_at_once(database: Database) -> None:
     with database.write() as session:
         night = open_night(session, DAY, NOW)
         assert update_night_state(session, night.id, NOW).state == "done"
