@@ -1,9 +1,9 @@
-"""Batches: files that came in together, and what became of each.
+"""Batches of received files, and the outcome of each file.
 
-A file is ``waiting`` until it has an outcome: ``placed`` (a scene was made of it), ``duplicate`` (of a scene that was
-there), ``failed`` (with the reason), ``used`` (a zip file that was unpacked, a world file that was read with its
-image) or ``ignored``. An outcome is never changed. A batch is ``receiving`` as long as files may be added, then
-``working``, and ``done`` when every file has its outcome.
+A file is ``waiting`` until it has an outcome: ``placed`` (it became a scene), ``duplicate`` (of an existing scene),
+``failed`` (with the reason), ``used`` (a zip file that was unpacked, or a world file that was read with its image) or
+``ignored``. An outcome never changes. A batch is ``receiving`` while files may be added, then ``working``, and
+``done`` when every file has an outcome.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from store.schema.tables import Batch, BatchFile, Job, SceneRow
 Outcome = Literal["placed", "duplicate", "failed", "used", "ignored"]
 MAX_NAME_LENGTH = 400
 REQUEST_KEY_PREFIX = "call:"
-"""Keys that begin so say what was asked for, not what there is: they are free again when the batch is done."""
+"""Prefix of keys that identify a request and not its files; such a key can be reused once its batch is done."""
 
 _JOB_KEY = "ingest:"
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """One file of a batch.
+    """State of one file of a batch.
 
     Attributes:
-        id: of its row.
-        name: as the person called it.
+        id: of the row.
+        name: original file name.
         size: bytes.
-        state: waiting, or its outcome.
-        reason: why it failed or was ignored, and what a person should know of a placed one.
-        scene_id: the scene it became, or equals.
+        state: waiting, or the outcome.
+        reason: why it failed or was ignored, or a remark on a placed file.
+        scene_id: the scene that it became or duplicates.
         date: of that scene.
-        job: of a file that waits: waiting, running or dead, with the last error; "" if it has no job.
+        job: state of a waiting file's job (waiting, running or dead) with the last error; "" without a job.
         job_id: of that job.
     """
 
@@ -58,7 +58,7 @@ class FileReport:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """How a batch stands; ``files`` in the order in which they were received."""
+    """State of a batch; ``files`` are in the order in which they were received."""
 
     id: int
     area_code: str
@@ -72,7 +72,7 @@ class BatchReport:
     files: tuple[FileReport, ...]
 
     def count(self, *states: str) -> int:
-        """Files in any of ``states``."""
+        """Count the files in any of ``states``."""
         return sum(file.state in states for file in self.files)
 
 
@@ -87,23 +87,23 @@ def create_batch(
     unique_key: str | None,
     now: dt.datetime,
 ) -> Batch:
-    """Begin a batch, or return the one of that key.
+    """Create a batch, or return the existing one with that key.
 
-    A batch whose key begins with :data:`REQUEST_KEY_PREFIX` may be added to again as long as it is not done: it is set back to
-    ``receiving``.
+    An unfinished batch whose key begins with :data:`REQUEST_KEY_PREFIX` is set back to ``receiving``, so that more
+    files can be added.
 
     Args:
-        session: of a transaction that writes.
-        area_code: where its images lie.
-        name: for people.
+        session: a write transaction.
+        area_code: area of the images.
+        name: display name.
         origin: command, folder or upload.
         source: drone, satellite or camera.
-        created_by: who brought it.
-        unique_key: makes sure that what is received twice is one batch; None: always a new one.
-        now: this moment.
+        created_by: login of the user.
+        unique_key: prevents a second batch for the same request; None: always create a new one.
+        now: current time.
 
     Returns:
-        the batch; one of that key that was there may be in any state.
+        The batch; an existing one may be in any state.
     """
     values = {
         "area_code": area_code,
@@ -120,7 +120,7 @@ def create_batch(
         if added is not None:
             return session.get_one(Batch, added)
         batch = session.scalar(select(Batch).where(Batch.unique_key == unique_key).with_for_update())
-        if batch is not None:  # else it was done, and its key free again, a moment ago
+        if batch is not None:  # None: it was finished concurrently, which released its key
             if batch.state == "working" and (unique_key or "").startswith(REQUEST_KEY_PREFIX):
                 batch.state = "receiving"
             return batch
@@ -139,22 +139,22 @@ def add_file(
     reason: str = "",
     scene_id: int | None = None,
 ) -> int | None:
-    """Write down a file of a batch.
+    """Add a file to a batch.
 
     Args:
-        session: of a transaction that writes.
-        batch_id: of its batch.
-        name: as the person called it; at most 400 letters, of which a batch has no two alike.
+        session: a write transaction.
+        batch_id: of the batch.
+        name: original file name, at most 400 characters; unique within the batch.
         size: bytes.
-        now: this moment.
-        sha256: of its content, if it was read.
-        received: key of the object that waits to be checked.
-        outcome: of a file that needs no work; None: it waits.
-        reason: for people, with an outcome.
-        scene_id: with an outcome, the scene it equals.
+        now: current time.
+        sha256: of the content, if it was read.
+        received: object key while the file waits to be checked.
+        outcome: of a file that needs no processing; None: the file waits.
+        reason: message for users, with an outcome.
+        scene_id: with an outcome, the scene that it duplicates.
 
     Returns:
-        its id; None: the batch has a file of that name already.
+        The id of the file; None if the batch has a file with that name already.
     """
     values = {
         "batch_id": batch_id,
@@ -172,19 +172,19 @@ def add_file(
 
 
 def job_key(file_id: int) -> str:
-    """Unique key of the job that works on a file."""
+    """Return the unique key of the job of a file."""
     return f"{_JOB_KEY}{file_id}"
 
 
 def file_names(session: Session, batch_id: int) -> set[str]:
-    """Names of the files that a batch has already."""
+    """Return the names of the files of a batch."""
     return set(session.scalars(select(BatchFile.name).where(BatchFile.batch_id == batch_id)))
 
 
 def set_outcome(
     session: Session, file_id: int, outcome: Outcome, reason: str, now: dt.datetime, scene_id: int | None = None
 ) -> bool:
-    """Write down what became of a file that waits. False: it has an outcome already, and nothing was changed."""
+    """Set the outcome of a waiting file; False if it has one already, in which case nothing was changed."""
     changed = session.scalar(
         update(BatchFile)
         .where(BatchFile.id == file_id, BatchFile.state == "waiting")
@@ -203,7 +203,7 @@ def set_outcome(
 
 
 def finish_receiving(session: Session, batch_id: int, now: dt.datetime) -> bool:
-    """Note that no more files are added; a batch without work is done at once. Returns whether it is."""
+    """Stop accepting files for a batch; True if it is done already because no file needs processing."""
     session.execute(
         update(Batch)
         .where(Batch.id == batch_id, Batch.state == "receiving")
@@ -214,12 +214,11 @@ def finish_receiving(session: Session, batch_id: int, now: dt.datetime) -> bool:
 
 
 def close_batch_if_finished(session: Session, batch_id: int, now: dt.datetime) -> bool:
-    """Close a batch whose last file has its outcome; to be called in the transaction that wrote one, after it.
+    """Close a batch if all its files have outcomes, and return whether this call closed it.
 
-    Where all that wait are photos that were checked, the job that lays them into a mosaic is added.
-
-    Of two transactions that write the last two outcomes at once, one closes the batch: the second waits here for the
-    first. Returns whether the batch was closed here.
+    Call it in every transaction that sets an outcome, afterwards. If only checked photos are waiting, their mosaic job
+    is added. Of two transactions that set the last two outcomes concurrently, the second waits for the first, so that
+    exactly one closes the batch.
     """
     locked = select(Batch.state, Batch.unique_key).where(Batch.id == batch_id).with_for_update()
     state, key = session.execute(locked).one()
@@ -241,7 +240,7 @@ def close_batch_if_finished(session: Session, batch_id: int, now: dt.datetime) -
 
 
 def unfinished_jobs(session: Session, batch_id: int) -> list[Job]:
-    """Jobs that files of a batch wait for, in the order of the files; dead ones included."""
+    """Return the jobs of the waiting files of a batch, in the order of the files, including dead jobs."""
     of_files = session.scalars(
         select(Job)
         .join(BatchFile, _is_job_of())
@@ -252,16 +251,16 @@ def unfinished_jobs(session: Session, batch_id: int) -> list[Job]:
 
 
 def batch_report(
-    session: Session, batch_id: int, *, state: str = "", skip: int = 0, limit: int | None = None
+    session: Session, batch_id: int, *, state: str = "", offset: int = 0, limit: int | None = None
 ) -> BatchReport | None:
-    """How a batch and its files stand; None: there is no such batch.
+    """Return the state of a batch and its files; None if it does not exist.
 
     Args:
-        session: reads.
-        batch_id: which.
-        state: only files in it; "": all.
-        skip: leave so many out at the beginning.
-        limit: how many files at most; None: all.
+        session: a read transaction.
+        batch_id: which batch.
+        state: only files in this state; "": all.
+        offset: number of files to skip.
+        limit: maximum number of files; None: all.
     """
     batch = session.get(Batch, batch_id)
     if batch is None:
@@ -272,13 +271,13 @@ def batch_report(
         .outerjoin(Job, (BatchFile.state == "waiting") & (Job.state != "done") & _is_job_of())
         .where(BatchFile.batch_id == batch_id, *([BatchFile.state == state] if state else []))
         .order_by(BatchFile.id)
-        .offset(skip)
+        .offset(offset)
         .limit(limit)
     )
     files = []
     mosaic = next(reversed(mosaic_jobs(session, batch_id)), None)
     for file, date, job_id, job_state, error in rows:
-        if file.state == "waiting" and job_id is None and mosaic is not None:  # a photo that was checked
+        if file.state == "waiting" and job_id is None and mosaic is not None:  # a checked photo
             job_id, job_state, error = mosaic.id, mosaic.state, mosaic.error
         job = "" if job_state is None else f"{job_state}: {error}" if error else job_state
         reason = Reason.from_json(file.reason, file.why)
@@ -300,21 +299,21 @@ def batch_report(
 def list_batches(
     session: Session, *, states: Sequence[str] = (), limit: int = 50
 ) -> list[tuple[Batch, dict[str, int]]]:
-    """Batches, the newest first, each with how many of its files are in which state.
+    """Return batches, newest first, each with the number of its files by state.
 
     Args:
-        session: reads.
-        states: only batches in these; none: all.
-        limit: how many at most.
+        session: a read transaction.
+        states: only batches in these states; empty: all.
+        limit: maximum number of batches.
     """
-    wanted = select(Batch).order_by(Batch.id.desc()).limit(limit)
-    batches = list(session.scalars(wanted.where(Batch.state.in_(states)) if states else wanted))
+    query = select(Batch).order_by(Batch.id.desc()).limit(limit)
+    batches = list(session.scalars(query.where(Batch.state.in_(states)) if states else query))
     counts = count_files(session, [batch.id for batch in batches])
     return [(batch, counts[batch.id]) for batch in batches]
 
 
 def count_files(session: Session, batch_ids: Sequence[int]) -> dict[int, dict[str, int]]:
-    """How many files of each batch are in which state."""
+    """Return {batch id: {state: number of files}}."""
     counts: dict[int, dict[str, int]] = {batch_id: {} for batch_id in batch_ids}
     rows = session.execute(
         select(BatchFile.batch_id, BatchFile.state, func.count())

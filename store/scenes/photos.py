@@ -1,6 +1,6 @@
-"""Photos of drones: checked one by one, then laid into a mosaic when their batch has nothing else to check.
+"""Drone photos: checked one by one, then mosaicked when their batch has no other files to check.
 
-A photo that was checked keeps the state ``waiting`` and has a row of its own; the mosaic's job gives it its outcome.
+A checked photo keeps the file state ``waiting`` and has a row of its own; the mosaic job sets its outcome.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ def add_photo(
     date: dt.date | None,
     camera: str,
 ) -> None:
-    """Write down a photo that was checked; called again it changes nothing.
+    """Add a checked photo; has no effect if it exists already.
 
     Args:
-        session: of a transaction that writes.
+        session: a write transaction.
         file_id: of its file.
-        outline: ground that it shows by its sensors; longitude, latitude.
-        error_m: how far that may be off.
-        taken: by the camera's clock, ISO.
-        date: day it was taken, as it is believed.
+        outline: footprint from the photo's sensor data; longitude, latitude.
+        error_m: position error of the footprint.
+        taken: local time of the camera, ISO 8601.
+        date: capture date after plausibility checks.
         camera: model and serial number.
     """
     values = {
@@ -57,7 +57,7 @@ def add_photo(
 def place_photo(
     session: Session, file_id: int, outline: BaseGeometry, tied: str, error_m: float, residual_m: float | None
 ) -> None:
-    """Write down where a photo was placed, and how well."""
+    """Store the footprint and accuracy of a photo that was placed in a mosaic."""
     photo = session.scalars(select(PhotoRow).where(PhotoRow.file_id == file_id)).one()
     photo.tied, photo.error_m, photo.residual_m = tied, error_m, residual_m
     for name, value in bounds_of(outline).items():
@@ -65,7 +65,7 @@ def place_photo(
 
 
 def scene_of_photo(session: Session, sha256: str) -> SceneRow | None:
-    """The mosaic that a photo of that checksum is part of."""
+    """Return the mosaic that contains the photo with this checksum; None if there is none."""
     return session.scalar(
         select(SceneRow)
         .join(BatchFile, BatchFile.scene_id == SceneRow.id)
@@ -77,10 +77,10 @@ def scene_of_photo(session: Session, sha256: str) -> SceneRow | None:
 
 
 def add_mosaic_job(session: Session, batch_id: int, now: dt.datetime) -> bool:
-    """Add the mosaic's job if all files of a batch that wait are photos that were checked.
+    """Add the mosaic job if all waiting files of a batch are checked photos; return whether it was added.
 
-    To be called with the batch locked, by :func:`store.scenes.batches.close_batch_if_finished`. Photos that come later have a
-    job, and a mosaic, of their own.
+    Called by :func:`store.scenes.batches.close_batch_if_finished` with the batch locked. Photos received later get a
+    job and a mosaic of their own.
     """
     waiting = session.execute(
         select(BatchFile.id, PhotoRow.id)
@@ -97,23 +97,23 @@ def add_mosaic_job(session: Session, batch_id: int, now: dt.datetime) -> bool:
 
 
 def mosaic_jobs(session: Session, batch_id: int) -> list[Job]:
-    """Jobs that lay photos of a batch into mosaics, the newest last; done ones left out."""
+    """Return the unfinished mosaic jobs of a batch, newest last."""
     keys = Job.unique_key.startswith(f"{_MOSAIC_KEY}{batch_id}:", autoescape=True)
     return list(session.scalars(select(Job).where(keys, Job.state != "done").order_by(Job.id)))
 
 
 def waiting_photos(session: Session, files: Sequence[int]) -> list[tuple[BatchFile, PhotoRow]]:
-    """Of some files those that still wait, with what is known of them, in their order."""
-    wanted = (
+    """Return those of ``files`` that are still waiting, with their photo rows, ordered by id."""
+    query = (
         select(BatchFile, PhotoRow)
         .join(PhotoRow, PhotoRow.file_id == BatchFile.id)
         .where(BatchFile.id.in_(files), BatchFile.state == "waiting")
         .order_by(BatchFile.id)
     )
-    return [(file, photo) for file, photo in session.execute(wanted)]
+    return [(file, photo) for file, photo in session.execute(query)]
 
 
 def reference_scenes(session: Session, ground: BaseGeometry, coarsest_m: float) -> list[SceneRow]:
-    """Scenes that may serve to place photos of some ground (longitude, latitude), the newest first."""
-    wanted = select(SceneRow).where(bounds_intersect(SceneRow, ground), SceneRow.gsd_m <= coarsest_m)
-    return list(session.scalars(wanted.order_by(SceneRow.date.desc().nulls_last(), SceneRow.id.desc())))
+    """Return scenes that can serve as reference for photos of ``ground`` (longitude, latitude), newest first."""
+    query = select(SceneRow).where(bounds_intersect(SceneRow, ground), SceneRow.gsd_m <= coarsest_m)
+    return list(session.scalars(query.order_by(SceneRow.date.desc().nulls_last(), SceneRow.id.desc())))

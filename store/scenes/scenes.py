@@ -1,4 +1,4 @@
-"""Scenes: images that were checked and rewritten, known by the checksum of the file they came as."""
+"""Scenes (checked and converted images, identified by the checksum of the received file), and area look-ups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.overlap_ratio import sound
+from enforcement.overlap_ratio import make_valid
 from store.scenes.batches import MAX_NAME_LENGTH
 from store.schema.insert import insert_new
 from store.schema.outlines import bounds_intersect, bounds_of
@@ -30,19 +30,19 @@ def add_scene(
     object_key: str,
     now: dt.datetime,
 ) -> int | None:
-    """Write down a scene.
+    """Add a scene.
 
     Args:
-        session: of a transaction that writes.
-        image: what is known of it.
-        area_code: of the batch it came with.
-        name: as the person called the file.
+        session: a write transaction.
+        image: metadata of the ingested image.
+        area_code: of its batch.
+        name: original file name.
         source: drone, satellite or camera.
         object_key: of its COG.
-        now: this moment.
+        now: current time.
 
     Returns:
-        its id; None: a scene of the same file is there already, perhaps since a moment ago.
+        The id of the scene; None if a scene of the same file exists, possibly added concurrently.
     """
     return insert_new(
         session,
@@ -69,12 +69,12 @@ def add_scene(
 
 
 def scene_by_sha256(session: Session, sha256: str) -> SceneRow | None:
-    """The scene of a file with that checksum."""
+    """Return the scene of the file with this checksum; None if there is none."""
     return session.scalar(select(SceneRow).where(SceneRow.sha256 == sha256))
 
 
 class AreaOutline(NamedTuple):
-    """Ground of an administrative code; longitude, latitude."""
+    """An administrative area with its outline; longitude, latitude."""
 
     code: str
     name: str
@@ -82,35 +82,35 @@ class AreaOutline(NamedTuple):
 
 
 def find_area(session: Session, code: str) -> AreaOutline | None:
-    """The area of a code, else all areas within it together; None: nothing is known of it."""
+    """Return the area of a code, or else the union of the areas within it; None if no such area is loaded."""
     own = session.execute(select(Area.name, Area.outline).where(Area.code == code)).one_or_none()
     if own is not None:
-        return AreaOutline(code, own.name, sound(own.outline))
+        return AreaOutline(code, own.name, make_valid(own.outline))
     within = session.scalars(select(Area.outline).where(Area.code.startswith(code, autoescape=True))).all()
-    return AreaOutline(code, "", shapely.union_all([sound(outline) for outline in within])) if within else None
+    return AreaOutline(code, "", shapely.union_all([make_valid(outline) for outline in within])) if within else None
 
 
 def has_areas(session: Session) -> bool:
-    """Whether any area was loaded."""
+    """Return whether any area is loaded."""
     return session.scalar(select(Area.id).limit(1)) is not None
 
 
 def similar_codes(session: Session, code: str, limit: int = 5) -> list[tuple[str, str]]:
-    """Codes and names of areas that begin like ``code``, those with most digits in common first."""
+    """Return codes and names of the areas that share the longest possible prefix with ``code``."""
     for length in range(len(code), 1, -1):
-        found = session.execute(
+        rows = session.execute(
             select(Area.code, Area.name)
             .where(Area.code.startswith(code[:length], autoescape=True))
             .order_by(Area.code)
             .limit(limit)
         ).all()
-        if found:
-            return [(row.code, row.name) for row in found]
+        if rows:
+            return [(row.code, row.name) for row in rows]
     return []
 
 
 def smallest_area_at(session: Session, point: shapely.Point) -> AreaOutline | None:
-    """The village, else township, else county, that ``point`` (longitude, latitude) lies in."""
-    found = session.execute(select(Area.code, Area.name, Area.outline).where(bounds_intersect(Area, point)))
-    inside = [AreaOutline(*row) for row in found if sound(row.outline).intersects(point)]
+    """Return the village, or else township or county, that contains ``point`` (longitude, latitude)."""
+    rows = session.execute(select(Area.code, Area.name, Area.outline).where(bounds_intersect(Area, point)))
+    inside = [AreaOutline(*row) for row in rows if make_valid(row.outline).intersects(point)]
     return max(inside, key=lambda area: len(area.code), default=None)

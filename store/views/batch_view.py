@@ -1,4 +1,4 @@
-"""Batches as a person sees them: those of their ground, with the scenes that came of them."""
+"""Batches of the viewer's area, with the scenes made from them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from store.scenes.batches import BatchReport, batch_report, count_files, unfinis
 from store.schema.tables import Batch, BatchFile, SceneRow
 
 FOREIGN = Reason("the same content as an image of another area", "duplicate.foreign")
-"""Said of a file that equals a scene which is not the viewer's to see."""
+"""Reason shown for a duplicate of a scene that the viewer may not see."""
 
 
 class BatchProgress(NamedTuple):
-    """State of a batch, number of its files by state, and how many of those that wait need a person."""
+    """State of a batch, number of its files by state, and number of waiting files whose job is dead."""
 
     state: str
     counts: dict[str, int]
@@ -27,7 +27,7 @@ class BatchProgress(NamedTuple):
 
     @property
     def mark(self) -> str:
-        """Changes whenever an outcome came: no file ever goes back."""
+        """A version mark that changes with every processed file."""
         return "-".join(
             [self.state, *(f"{state}{number}" for state, number in sorted(self.counts.items())), str(self.dead)]
         )
@@ -36,18 +36,18 @@ class BatchProgress(NamedTuple):
 def visible_batches(
     session: Session, viewer: Viewer, *, before_id: int | None = None, limit: int = 50
 ) -> list[tuple[Batch, dict[str, int]]]:
-    """Batches of the viewer's ground, the newest first, each with how many of its files are in which state.
+    """List the batches of the viewer's area, newest first, each with its number of files by state.
 
     Args:
-        session: reads.
-        viewer: who asks.
-        before_id: only what came before this one: the next page.
-        limit: how many at most.
+        session: a read transaction.
+        viewer: the current user.
+        before_id: only batches with a smaller id (keyset pagination).
+        limit: maximum number of batches.
     """
-    wanted = select(Batch).where(visible_to(Batch.area_code, viewer)).order_by(Batch.id.desc()).limit(limit)
+    query = select(Batch).where(visible_to(Batch.area_code, viewer)).order_by(Batch.id.desc()).limit(limit)
     if before_id is not None:
-        wanted = wanted.where(Batch.id < before_id)
-    batches = list(session.scalars(wanted))
+        query = query.where(Batch.id < before_id)
+    batches = list(session.scalars(query))
     counts = count_files(session, [batch.id for batch in batches])
     return [(batch, counts[batch.id]) for batch in batches]
 
@@ -55,15 +55,19 @@ def visible_batches(
 def visible_batch(
     session: Session, viewer: Viewer, batch_id: int, *, state: str = "", skip: int = 0, limit: int | None = None
 ) -> BatchReport | None:
-    """How a batch stands; None: there is none, or it is not the viewer's. Of another area's scene nothing is told.
+    """Return the status of a batch; None: it does not exist, or the viewer may not see it.
+
+    Duplicates of another area's scene do not reveal that scene.
 
     ``state``, ``skip``, ``limit``: as of :func:`store.scenes.batches.batch_report`.
     """
-    report = batch_report(session, batch_id, state=state, skip=skip, limit=limit)
+    report = batch_report(session, batch_id, state=state, offset=skip, limit=limit)
     if report is None or not may_see(viewer, report.area_code):
         return None
     named = {file.scene_id for file in report.files if file.scene_id is not None}
-    own = set(session.scalars(select(SceneRow.id).where(SceneRow.id.in_(named), visible_to(SceneRow.area_code, viewer))))
+    own = set(
+        session.scalars(select(SceneRow.id).where(SceneRow.id.in_(named), visible_to(SceneRow.area_code, viewer)))
+    )
     files = tuple(
         file
         if file.scene_id is None or file.scene_id in own
@@ -74,7 +78,7 @@ def visible_batch(
 
 
 def batch_progress(session: Session, viewer: Viewer, batch_id: int) -> BatchProgress | None:
-    """How far a batch is; None: there is none, or it is not the viewer's."""
+    """Return the progress of a batch; None: it does not exist, or the viewer may not see it."""
     batch = session.get(Batch, batch_id)
     if batch is None or not may_see(viewer, batch.area_code):
         return None
@@ -83,14 +87,14 @@ def batch_progress(session: Session, viewer: Viewer, batch_id: int) -> BatchProg
 
 
 def scenes_of_batch(session: Session, viewer: Viewer, batch_id: int) -> Sequence[SceneRow]:
-    """Scenes of the viewer's ground that a batch's files became, or equal; by id, each once."""
+    """List the viewer's scenes that a batch's files became or duplicate, by id, each once."""
     ids = select(BatchFile.scene_id).where(BatchFile.batch_id == batch_id, BatchFile.scene_id.is_not(None))
     query = select(SceneRow).where(SceneRow.id.in_(ids), visible_to(SceneRow.area_code, viewer)).order_by(SceneRow.id)
     return session.scalars(query).all()
 
 
 def open_upload_batch(session: Session, viewer: Viewer, batch_id: int) -> Batch | None:
-    """A batch that this very person uploads and may still add to; None: there is none."""
+    """Return the viewer's own upload batch; None: it does not exist, or another user created it."""
     batch = session.get(Batch, batch_id)
     if batch is None or batch.origin != "upload" or batch.created_by != viewer.login:
         return None

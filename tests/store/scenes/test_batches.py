@@ -1,4 +1,4 @@
-"""A batch is closed once, when its last file has an outcome; and nothing in it is there twice."""
+"""A batch is closed once, when its last file has an outcome, and contains no duplicates."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LATER = NOW + dt.timedelta(minutes=5)
 SQUARE = shapely.box(120.0, 30.0, 120.01, 30.01)
 
 
-def begun(session: Session, unique_key: str | None = None) -> Batch:
+def created(session: Session, unique_key: str | None = None) -> Batch:
     return create_batch(
         session, area_code="330102", name="飞行", origin="command", source="drone", created_by="wang",
         unique_key=unique_key, now=NOW,
@@ -49,8 +49,8 @@ def image(sha256: str) -> IngestedImage:
 
 
 def placed(session: Session, sha256: str) -> int | None:
-    given = {"area_code": "330102", "name": "a.tif", "source": "drone", "object_key": "scenes/cc/c.tif"}
-    return add_scene(session, image(sha256), now=NOW, **given)
+    columns = {"area_code": "330102", "name": "a.tif", "source": "drone", "object_key": "scenes/cc/c.tif"}
+    return add_scene(session, image(sha256), now=NOW, **columns)
 
 
 def received(session: Session, batch_id: int, name: str) -> int:
@@ -61,7 +61,7 @@ def received(session: Session, batch_id: int, name: str) -> int:
 
 def test_a_batch_is_done_when_all_files_have_an_outcome(database: Database) -> None:
     with database.write() as session:
-        batch = begun(session)
+        batch = created(session)
         one, other = (received(session, batch.id, name) for name in ("a.tif", "b.tif"))
         assert set_outcome(session, one, "failed", "broken", NOW)
         assert not close_batch_if_finished(session, batch.id, NOW)  # more may come
@@ -82,16 +82,16 @@ def test_a_batch_is_done_when_all_files_have_an_outcome(database: Database) -> N
     assert (report.count("placed"), report.count("failed", "placed"), report.count("waiting")) == (1, 2, 0)
 
 
-def test_a_batch_without_work_is_done_when_it_is_received(database: Database) -> None:
+def test_a_batch_without_files_to_process_is_done_when_it_is_received(database: Database) -> None:
     with database.write() as session:
-        batch = begun(session)
+        batch = created(session)
         add_file(session, batch.id, "a.ovr", size=1, now=NOW, outcome="ignored", reason="not read")
         assert finish_receiving(session, batch.id, NOW)
 
 
 def test_an_outcome_is_never_changed(database: Database) -> None:
     with database.write() as session:
-        file_id = received(session, begun(session).id, "a.tif")
+        file_id = received(session, created(session).id, "a.tif")
         assert set_outcome(session, file_id, "failed", "first", NOW)
         assert not set_outcome(session, file_id, "placed", "second", LATER)
     with database.read() as session:
@@ -99,42 +99,42 @@ def test_an_outcome_is_never_changed(database: Database) -> None:
     assert (file.state, file.reason, file.finished_at, file.received) == ("failed", "first", NOW, "")
 
 
-def test_a_name_is_in_a_batch_once(database: Database) -> None:
+def test_file_names_are_unique_within_a_batch(database: Database) -> None:
     with database.write() as session:
-        batch, other = begun(session), begun(session)
+        batch, other = created(session), created(session)
         received(session, batch.id, "a.tif")
         assert add_file(session, batch.id, "a.tif", size=8, now=NOW) is None
         received(session, other.id, "a.tif")
         assert file_names(session, batch.id) == {"a.tif"}
 
 
-def test_a_key_points_to_the_batch_that_has_it(database: Database) -> None:
+def test_a_key_returns_its_existing_batch(database: Database) -> None:
     with database.write() as session:
-        first = begun(session, "watch:1")
+        first = created(session, "watch:1")
         finish_receiving(session, first.id, NOW)
     with database.write() as session:
-        assert begun(session, "watch:1").id == first.id
+        assert created(session, "watch:1").id == first.id
         assert session.get_one(Batch, first.id).state == "done"
-        assert begun(session, "watch:2").id != first.id
+        assert created(session, "watch:2").id != first.id
 
 
-def test_a_call_is_continued_until_its_batch_is_done(database: Database) -> None:
+def test_a_request_key_is_resumed_until_its_batch_is_done(database: Database) -> None:
     key = REQUEST_KEY_PREFIX + "abc"
     with database.write() as session:
-        first = begun(session, key)
+        first = created(session, key)
         file_id = received(session, first.id, "a.tif")
         finish_receiving(session, first.id, NOW)
     with database.write() as session:
-        again = begun(session, key)
+        again = created(session, key)
         assert (again.id, again.state) == (first.id, "receiving")
         set_outcome(session, file_id, "failed", "", NOW)
         assert finish_receiving(session, first.id, NOW)
-        assert begun(session, key).id != first.id
+        assert created(session, key).id != first.id
 
 
-def test_the_jobs_of_files_that_wait_are_told(database: Database) -> None:
+def test_the_jobs_of_waiting_files_are_reported(database: Database) -> None:
     with database.write() as session:
-        batch = begun(session)
+        batch = created(session)
         files = [received(session, batch.id, f"{number}.tif") for number in range(3)]
         jobs = [
             add_job(session, kind="ingest.file", queue="ingest", payload={}, unique_key=job_key(file), now=NOW)
@@ -157,7 +157,7 @@ def test_the_jobs_of_files_that_wait_are_told(database: Database) -> None:
     assert (listed.id, counts) == (batch.id, {"failed": 1, "waiting": 2})
 
 
-def test_of_two_scenes_of_one_file_one_is_there(database: Database) -> None:
+def test_a_file_becomes_only_one_scene(database: Database) -> None:
     with database.write() as session:
         first = placed(session, "f")
         assert first is not None
@@ -172,11 +172,11 @@ def test_of_two_scenes_of_one_file_one_is_there(database: Database) -> None:
         assert session.scalar(select(func.count()).select_from(SceneRow)) == 2
 
 
-def test_the_last_two_outcomes_at_once_close_the_batch_once(database: Database) -> None:
+def test_two_concurrent_last_outcomes_close_the_batch_once(database: Database) -> None:
     if database.sqlite:
         pytest.skip("SQLite lets in one writer at a time")
     with database.write() as session:
-        batch = begun(session)
+        batch = created(session)
         files = [received(session, batch.id, f"{number}.tif") for number in range(2)]
         finish_receiving(session, batch.id, NOW)
     both_written = threading.Barrier(2)
@@ -196,7 +196,7 @@ def test_the_last_two_outcomes_at_once_close_the_batch_once(database: Database) 
     assert sorted(closed) == [False, True]
 
 
-def test_a_scene_written_twice_at_once_is_there_once(database: Database) -> None:
+def test_a_scene_added_twice_concurrently_exists_once(database: Database) -> None:
     if database.sqlite:
         pytest.skip("SQLite lets in one writer at a time")
     both_begun = threading.Barrier(2)
@@ -218,7 +218,7 @@ def test_a_scene_written_twice_at_once_is_there_once(database: Database) -> None
     assert sorted(id_ is None for id_ in found) == [False, True]
 
 
-def test_areas_are_found_by_code_and_by_place(database: Database) -> None:
+def test_areas_are_found_by_code_and_by_position(database: Database) -> None:
     west, east = shapely.box(120.0, 30.0, 120.1, 30.1), shapely.box(120.1, 30.0, 120.2, 30.1)
     with database.write() as session:
         add_area(session, "330102001001", west)
