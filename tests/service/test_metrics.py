@@ -25,7 +25,7 @@ from store.scans.nights import open_night
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Scan
 from store.views.statistics import read_statistics, shown_target
-from tests.store.sample_alerts import NOW, alert_in
+from tests.store.sample_alerts import NOW, add_village_with_alert
 
 HOOKS = [{"url": f"https://hook.example/in?key={key}", "secret": "s" * 16} for key in ("one", "two")]
 
@@ -68,7 +68,7 @@ def _metrics(server: MetricsServer) -> dict[tuple[str, ...], float]:
 
 
 def _announced(context: Context) -> None:
-    alert_in(context.database)
+    add_village_with_alert(context.database)
     with context.database.write() as session:
         announce(session, session.get_one(AlertRow, 1), "tuban.alert.created", context.settings, NOW)
 
@@ -106,7 +106,7 @@ def test_a_hooks_key_is_not_told(context: Context, server: MetricsServer) -> Non
 
 
 def test_the_rate_of_scanning_is_that_of_the_time_in_which_scans_ran(context: Context, server: MetricsServer) -> None:
-    alert_in(context.database)  # 2 km² at 0.5 m in half an hour
+    add_village_with_alert(context.database)  # 2 km² at 0.5 m in half an hour
     told = _metrics(server)
     assert told["tuban_scan_km2_per_hour",] == pytest.approx(4.0)
     assert told["tuban_scan_megapixels_per_hour",] == pytest.approx(16.0)
@@ -114,7 +114,7 @@ def test_the_rate_of_scanning_is_that_of_the_time_in_which_scans_ran(context: Co
 
 
 def test_scans_that_ran_at_once_count_their_time_once(context: Context) -> None:
-    alert_in(context.database)
+    add_village_with_alert(context.database)
     with context.database.write() as session:
         first = session.get_one(Scan, 1)
         columns = [column.name for column in Scan.__table__.columns if column.name not in ("id", "unique_key")]
@@ -125,7 +125,7 @@ def test_scans_that_ran_at_once_count_their_time_once(context: Context) -> None:
 
 
 def test_scans_of_long_ago_say_nothing_of_the_rate(context: Context) -> None:
-    alert_in(context.database)
+    add_village_with_alert(context.database)
     with context.database.read() as session:
         lately = read_statistics(session, NOW + dt.timedelta(days=2)).lately
     assert (lately.scans, lately.km2_per_hour) == (0, 0.0)
@@ -145,7 +145,7 @@ def test_figures_tell_the_last_night_and_who_lives(context: Context) -> None:
 
 
 def test_figures_are_counted_on_each_database(each: Database) -> None:
-    alert_in(each)
+    add_village_with_alert(each)
     with each.write() as session:
         announce(session, session.get_one(AlertRow, 1), "tuban.alert.created", read_service(), NOW)
         open_night(session, dt.date(2026, 12, 1), NOW)

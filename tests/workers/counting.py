@@ -1,4 +1,4 @@
-"""A job whose effect can be counted."""
+"""A job handler that increments a counter in the database."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from store.schema.tables import Counter
 
 
 def counting(context: Context, job: JobRun) -> Commit:
-    """A handler whose result is one more in the counter ``done``."""
+    """Return a result that increments the counter ``done``."""
     return count
 
 
 def count(session: Session) -> None:
-    """One more in the counter ``done``."""
+    """Increment the counter ``done``."""
     counter = session.get(Counter, "done") or Counter(name="done", value=0)
     counter.value += 1
     session.add(counter)
 
 
 def counted(database: Database) -> int:
-    """What the counter ``done`` shows."""
+    """Return the counter ``done``."""
     with database.read() as session:
         counter = session.get(Counter, "done")
     return counter.value if counter else 0

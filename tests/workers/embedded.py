@@ -1,4 +1,4 @@
-"""A service in a folder: settings, database and broker, and kinds of jobs that a test makes up."""
+"""An embedded service in a folder, a settable clock, and job kinds defined by a test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from configs.service import ServiceSettings
-from service import job_registry as kinds
+from service import job_registry
 from service.broker import check_broker
 from service.context import Context, Handler
 from service.home import prepare_home
@@ -26,7 +26,7 @@ NOW = dt.datetime(2026, 11, 20, 2, 30, tzinfo=dt.UTC)
 
 
 class Clock:
-    """A clock that goes when it is told to."""
+    """A clock that the test sets."""
 
     def __init__(self, now: dt.datetime = NOW) -> None:
         self.now = now
@@ -38,13 +38,13 @@ class Clock:
         self.now += dt.timedelta(seconds=seconds)
 
 
-def context_in(folder: Path, at: Database | None = None, **given: Any) -> Context:
-    """What a job works with: home, broker, and an embedded database unless one with all tables is given."""
-    limits = {"free_disk_mib": 0} | given.pop("limits", {})
-    settings = ServiceSettings(home=folder / "home", limits=limits, **given)
-    prepare_home(settings)
-    check_broker(settings)
-    return Context(settings, at or embedded_database(settings.home / "tuban.db"), clock=Clock())
+def context_in(folder: Path, database: Database | None = None, **settings: Any) -> Context:
+    """Return a context with home folder and broker, and with an embedded database unless a migrated one is passed."""
+    limits = {"free_disk_mib": 0} | settings.pop("limits", {})
+    service = ServiceSettings(home=folder / "home", limits=limits, **settings)
+    prepare_home(service)
+    check_broker(service)
+    return Context(service, database or embedded_database(service.home / "tuban.db"), clock=Clock())
 
 
 def clock_of(context: Context) -> Clock:
@@ -53,15 +53,15 @@ def clock_of(context: Context) -> Clock:
 
 
 def use_kinds(monkeypatch: pytest.MonkeyPatch, **handlers: Handler) -> None:
-    """Let there be these kinds of jobs and no others; all wait in the queue ``scan``."""
-    module = types.ModuleType("tests.workers.made_up_kinds")
-    module.JOB_KINDS = tuple(kinds.JobKind(name, "scan", handler) for name, handler in handlers.items())  # type: ignore[attr-defined]
+    """Replace all job kinds by these; they use the queue ``scan``."""
+    module = types.ModuleType("tests.workers.test_kinds")
+    module.JOB_KINDS = tuple(job_registry.JobKind(name, "scan", handler) for name, handler in handlers.items())  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(kinds, "JOB_MODULES", (module.__name__,))
+    monkeypatch.setattr(job_registry, "JOB_MODULES", (module.__name__,))
 
 
 def given_job(context: Context, kind: str, key: str = "one", queue: str = "scan", **payload: Any) -> int:
-    """Add a job; nobody is told of it."""
+    """Add a job without publishing it."""
     with context.database.write() as session:
         job_id = add_job(session, kind=kind, queue=queue, payload=payload, unique_key=key, now=context.clock())
     assert job_id is not None
@@ -75,9 +75,9 @@ def job_of(context: Context, job_id: int) -> Job:
     return job
 
 
-def until(met: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Look again and again until something holds; fails when it never does."""
-    last = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < last, f"not within {seconds} seconds"
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait until a condition holds; fail after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} seconds"
         time.sleep(0.02)

@@ -97,7 +97,7 @@ class Service:
         outcomes = []
         while waiting := self.waiting():
             outcomes += [run(self.context, job_id) for job_id in waiting]
-            assert "not to be had" not in outcomes
+            assert "unavailable" not in outcomes
         return outcomes
 
     def night(self, day: dt.date = DAY) -> Night:

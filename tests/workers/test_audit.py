@@ -67,21 +67,21 @@ def test_two_schedulers_plan_one_audit_a_week(context: Context) -> None:
     one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
     for _ in range(15):  # a day at a time, so that one is silent for long enough for the other to alert
         for scheduler in (one, other):
-            scheduler.once()
-            scheduler._begin_audit(context.clock())  # even if both believed to be the leader
+            scheduler.run_due()
+            scheduler._plan_audit(context.clock())  # even if both believed to be the leader
         clock_of(context).forward(24 * 3600)
     assert _planned(context) == [f"alerts:audit:{day}" for day in ("2026-11-22", "2026-11-29", "2026-12-06")]
 
 
 def test_a_restarted_scheduler_plans_no_second_audit(context: Context) -> None:
     for _ in range(3):
-        PeriodicTasks(context, "here:1:schedule").once()
+        PeriodicTasks(context, "here:1:schedule").run_due()
     assert _planned(context) == ["alerts:audit:2026-11-22"]
 
 
 def test_an_audit_that_is_switched_off_is_not_planned(context: Context) -> None:
     context = replace(context, settings=context.settings.model_copy(update={"audit": AuditSettings(enabled=False)}))
-    PeriodicTasks(context, "here:1:schedule").once()
+    PeriodicTasks(context, "here:1:schedule").run_due()
     assert _planned(context) == []
 
 

@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from configs.service import ServiceSettings
-from enforcement.events import CONTENT_TYPE, event_json
+from enforcement.events import CONTENT_TYPE, encode_event
 from errors import SettingsError
 from workers.delivery.delivery_errors import DeliveryRejected
 
@@ -38,7 +38,7 @@ def send_to_queue(event: dict[str, Any], settings: ServiceSettings) -> None:
     try:
         if settings.broker.startswith("redis"):
             with closing(_redis(settings)) as client:
-                client.rpush(name, event_json(event))
+                client.rpush(name, encode_event(event))
         else:
             with _channel(settings) as channel:
                 _publish(channel, name, event, settings.delivery.timeout_seconds)
@@ -75,7 +75,7 @@ def read_queue(settings: ServiceSettings, *, take: bool, limit: int) -> Iterator
 
 def _publish(channel: Any, name: str, event: dict[str, Any], timeout: float) -> None:
     message = amqp.Message(
-        event_json(event),
+        encode_event(event),
         content_type=CONTENT_TYPE,
         content_encoding="utf-8",
         delivery_mode=PERSISTENT,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import structlog
 
-from enforcement.events import event_json
+from enforcement.events import encode_event
 from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind
 from store.alerts.outbox import KIND, PendingDelivery, mark_delivered, mark_failed, next_delivery
@@ -54,7 +54,7 @@ def send(context: Context, sending: PendingDelivery) -> None:
                 "The settings name this hook no more: `tuban deliveries --drop` gives its events up."
             )
         post_to_hook(
-            event_json(sending.event),
+            encode_event(sending.event),
             hook,
             event_id=sending.event_id,
             allowed_hosts=settings.delivery.allowed_hosts,

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 
 from configs.service import LimitSettings
-from enforcement.overlap_ratio import overlap, sound
+from enforcement.overlap_ratio import make_valid, overlap_ratios
 from errors import Reason
 from imagery.ellipsoid import ELLIPSOID
 from imagery.limits import Limits
@@ -85,8 +85,8 @@ def check_location(session: Session, code: str, footprint: BaseGeometry) -> tupl
     area = find_area(session, code)
     if area is None:
         return Reason(""), Reason("no area of its code is loaded, so its place was not checked", "area.unchecked")
-    ground = sound(footprint)
-    if overlap(ground, area.outline).of_smaller >= LEAST_SHARE:
+    ground = make_valid(footprint)
+    if overlap_ratios(ground, area.outline).of_smaller >= LEAST_SHARE:
         return Reason(""), Reason("")
     at = ground.representative_point()
     here, there = (point.coords[0] for point in nearest_points(ground, area.outline))

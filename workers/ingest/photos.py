@@ -17,7 +17,7 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from enforcement.overlap_ratio import sound
+from enforcement.overlap_ratio import make_valid
 from errors import ImageError, Reason
 from imagery.conversion.ingested_image import IngestedImage
 from imagery.drone.orientation import sensor_footprint
@@ -217,10 +217,10 @@ def _reference(context: Context, grounds: Sequence[BaseGeometry], opened: ExitSt
     """The newest image that shows most of the photos' ground, else the one that shows most of it."""
     if not grounds:
         return None
-    ground = sound(shapely.union_all(grounds))
+    ground = make_valid(shapely.union_all(grounds))
     with context.database.read() as session:
         scenes = reference_scenes(session, ground, COARSEST_REFERENCE_M)
-        covers = [ground.intersection(sound(scene.outline)).area / ground.area for scene in scenes]
+        covers = [ground.intersection(make_valid(scene.outline)).area / ground.area for scene in scenes]
     fitting = [scene for scene, cover in zip(scenes, covers, strict=True) if cover >= _LEAST_COVER]
     best = (
         fitting[0] if fitting else max(zip(covers, scenes, strict=True), key=lambda one: one[0], default=(0, None))[1]

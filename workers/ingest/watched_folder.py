@@ -48,7 +48,7 @@ class _Seen:
 _Look = dict[str, _Seen]  # by path below the watched folder, with "/"
 
 
-def look(context: Context) -> list[int]:
+def poll_watched_folder(context: Context) -> list[int]:
     """Look once into the watched folder, and receive what has settled.
 
     Copying takes as long as it takes, so this is called where nothing else waits, by one process at a time.

@@ -1,1 +1,1 @@
-"""Processes that run jobs: Celery app, worker, schedule, reaper and supervisor."""
+"""Processes that run jobs: Celery application, worker, schedule, reaper and supervisor."""

@@ -1,4 +1,4 @@
-"""One job: claimed, done under a lease that is renewed, and ended in one transaction with its result."""
+"""Run one job: claim it, renew its lease while the handler runs, and end it in one transaction with its result."""
 
 from __future__ import annotations
 
@@ -28,97 +28,97 @@ from store.schema.database import Session
 from store.schema.database_errors import DatabaseUnavailable
 from workers.runtime import shutdown
 
-Outcome = Literal["done", "waiting", "dead", "given back", "lost", "not to be had"]
+Outcome = Literal["done", "waiting", "dead", "released", "lost", "unavailable"]
 
-COMMIT_PAUSES = (0.2, 1.0, 5.0)
-"""Pauses before a result is written again after the database went away; the work before it may have taken an hour."""
+COMMIT_RETRY_SECONDS = (0.2, 1.0, 5.0)
+"""Delays before writing a result again after the database was lost; computing it may have taken an hour."""
 
-LOOK_SECONDS = 0.5
-"""How often a running job's second thread looks whether the worker is to stop."""
+POLL_SECONDS = 0.5
+"""How often the lease thread checks whether the worker is shutting down."""
 
-LONGEST_ERROR = 2000
+MAX_ERROR_LENGTH = 2000
 
 logger = structlog.get_logger("tuban.jobs")
 
-_in_handler = False  # whether the main thread is in a handler, where it may be interrupted
+_in_handler = False  # whether the main thread is in a handler, which may be interrupted
 
 
 def run_job(context: Context, job_id: int) -> Outcome:
-    """Do one job, if it is to be had.
+    """Claim and run one job.
 
     Args:
         context: of this process.
-        job_id: as the message says.
+        job_id: from the message.
 
     Returns:
-        What became of it: ``not to be had`` (done, taken by another, not yet due, unknown), ``done``, ``waiting``
-        (failed, tried again later), ``dead`` (failed for good), ``given back`` (the worker is to stop), ``lost``
-        (another worker has it, or the database does not answer: nothing was written).
+        ``done``; ``waiting`` (failed, will be retried); ``dead`` (failed for good); ``released`` (returned to the queue
+        because the worker is shutting down); ``lost`` (another worker has it or the database does not answer: nothing
+        was written); ``unavailable`` (done, claimed by another worker, not yet due, or unknown).
     """
     settings = context.settings.jobs
-    owner = f"{process_name(os.getppid())}:{os.getpid()}"  # host, worker, this child of it
+    owner = f"{process_name(os.getppid())}:{os.getpid()}"  # host, worker process, child process
     try:
         with context.database.write() as session:
             now = context.clock()
             record_heartbeat(session, owner, "jobs", now)
             claimed = claim(session, job_id, owner, now, settings.lease_seconds, settings.attempts)
     except DatabaseUnavailable as error:
-        logger.error("the database does not answer; the job is published again later", error=str(error.orig))
+        logger.error("database unavailable; the job is republished later", error=str(error.orig))
         return "lost"
     if claimed is None:
-        return "not to be had"
+        return "unavailable"
     with log_context(job=job_id, kind=claimed.kind, attempt=claimed.attempt):
-        begun = time.monotonic()
-        outcome = _do(context, claimed, begun)
-        logger.info("job ended", outcome=outcome, seconds=round(time.monotonic() - begun, 3))
+        started = time.monotonic()
+        outcome = _run_claimed(context, claimed, started)
+        logger.info("job ended", outcome=outcome, seconds=round(time.monotonic() - started, 3))
     return outcome
 
 
-def _do(context: Context, claimed: ClaimedJob, begun: float) -> Outcome:
+def _run_claimed(context: Context, claimed: ClaimedJob, started: float) -> Outcome:
     try:
         try:
-            with _Lease(context, claimed) as lease:
-                commit = _handle(context, claimed, lease)
-                _write_down(context, claimed, commit)
+            with _LeaseRenewal(context, claimed) as lease:
+                commit = _call_handler(context, claimed, lease)
+                _write_result(context, claimed, commit)
             return "done"
-        except (ReleaseJob, KeyboardInterrupt) as asked:
-            return _given_back(context, claimed, asked)
-        except SystemExit as asked:  # by SIGTERM
+        except (ReleaseJob, KeyboardInterrupt) as cause:
+            return _release(context, claimed, cause)
+        except SystemExit as cause:  # by SIGTERM
             if shutdown.shutdown_requested():
-                return _given_back(context, claimed, asked)
-            took = (time.monotonic() - begun) / 60  # it did not heed its soft limit, and is killed in a moment
-            late = took >= time_limit_minutes(claimed.queue, context.settings.limits)
-            _failed(context, claimed, _too_long(context, claimed) if late else "its process was told to exit")
+                return _release(context, claimed, cause)
+            minutes = (time.monotonic() - started) / 60  # it ignored its soft limit and is about to be killed
+            timed_out = minutes >= time_limit_minutes(claimed.queue, context.settings.limits)
+            _fail(context, claimed, _timeout_error(context, claimed) if timed_out else "its process was terminated")
             raise
         except SoftTimeLimitExceeded:
-            return _failed(context, claimed, _too_long(context, claimed))
+            return _fail(context, claimed, _timeout_error(context, claimed))
         except TubanError as error:
-            return _failed(context, claimed, str(error), final=not isinstance(error, OutputError))
+            return _fail(context, claimed, str(error), final=not isinstance(error, OutputError))
         except LeaseLost:
             raise
         except Exception as error:
             logger.warning("job failed", exc_info=True)
-            return _failed(context, claimed, traceback.format_exception_only(error)[-1].strip())
+            return _fail(context, claimed, traceback.format_exception_only(error)[-1].strip())
     except LeaseLost:
         return "lost"
     except DatabaseUnavailable as error:
-        logger.error("the database does not answer; the job's lease will end", error=str(error.orig))
+        logger.error("database unavailable; the job's lease will expire", error=str(error.orig))
         return "lost"
 
 
-def _given_back(context: Context, claimed: ClaimedJob, asked: BaseException) -> Outcome:
-    _in_one_transaction(context, lambda session: release_job(session, claimed, context.clock()))
-    if not isinstance(asked, ReleaseJob):
-        raise asked
-    return "given back"
+def _release(context: Context, claimed: ClaimedJob, cause: BaseException) -> Outcome:
+    _in_transaction(context, lambda session: release_job(session, claimed, context.clock()))
+    if not isinstance(cause, ReleaseJob):
+        raise cause
+    return "released"
 
 
-def _too_long(context: Context, claimed: ClaimedJob) -> str:
+def _timeout_error(context: Context, claimed: ClaimedJob) -> str:
     return f"it took longer than {time_limit_minutes(claimed.queue, context.settings.limits):g} minutes"
 
 
-def _handle(context: Context, claimed: ClaimedJob, lease: _Lease) -> Commit | None:
-    """Call the handler. Outside of it nothing is interrupted."""
+def _call_handler(context: Context, claimed: ClaimedJob, lease: _LeaseRenewal) -> Commit | None:
+    """Call the handler, the only code that a shutdown may interrupt."""
     kind = find_job_kind(claimed.kind)
     require_disk_space(context.settings)
     job = JobRun(claimed.job_id, claimed.payload, claimed.attempt, lease.progress, shutdown.shutdown_requested)
@@ -128,31 +128,33 @@ def _handle(context: Context, claimed: ClaimedJob, lease: _Lease) -> Commit | No
         return kind.handler(context, job)
 
 
-def _write_down(context: Context, claimed: ClaimedJob, commit: Commit | None) -> None:
+def _write_result(context: Context, claimed: ClaimedJob, commit: Commit | None) -> None:
+    """Write the result and the end of the job in one transaction; retry if the database is lost."""
+
     def write(session: Session) -> None:
         finish(session, claimed, context.clock())
         if commit is not None:
             commit(session)
 
-    for pause in COMMIT_PAUSES:
+    for delay in COMMIT_RETRY_SECONDS:
         try:
-            return _in_one_transaction(context, write)
-        except DatabaseUnavailable as error:  # if it was committed all the same, the fence says so
-            logger.warning("the result could not be written; once more", error=str(error.orig))
-            time.sleep(pause)
-    return _in_one_transaction(context, write)
+            return _in_transaction(context, write)
+        except DatabaseUnavailable as error:  # if the commit succeeded nevertheless, the next one raises LeaseLost
+            logger.warning("the result could not be written; retrying", error=str(error.orig))
+            time.sleep(delay)
+    return _in_transaction(context, write)
 
 
-def _failed(context: Context, claimed: ClaimedJob, error: str, final: bool = False) -> Outcome:
+def _fail(context: Context, claimed: ClaimedJob, error: str, final: bool = False) -> Outcome:
     settings = context.settings.jobs
-    became: list[str] = []
-    _in_one_transaction(
+    states: list[str] = []
+    _in_transaction(
         context,
-        lambda session: became.append(
+        lambda session: states.append(
             fail(
                 session,
                 claimed,
-                error[:LONGEST_ERROR],
+                error[:MAX_ERROR_LENGTH],
                 context.clock(),
                 settings.attempts,
                 settings.retry_seconds,
@@ -160,72 +162,74 @@ def _failed(context: Context, claimed: ClaimedJob, error: str, final: bool = Fal
             )
         ),
     )
-    if became[-1] == "dead":
+    if states[-1] == "dead":
         logger.error("the job is dead", error=error)
         return "dead"
-    logger.warning("the job is tried again", error=error)
+    logger.warning("the job will be retried", error=error)
     return "waiting"
 
 
-def _in_one_transaction(context: Context, write: Callable[[Session], None]) -> None:
+def _in_transaction(context: Context, write: Callable[[Session], None]) -> None:
     with context.database.write() as session:
         write(session)
     publish_added(context.database, context.settings, session)
 
 
-class _Lease:
-    """Renews the lease from a second thread, and stops a handler that may not go on."""
+class _LeaseRenewal:
+    """Renews the lease from a second thread, and interrupts a handler that must not continue."""
 
     def __init__(self, context: Context, claimed: ClaimedJob) -> None:
         self._context = context
         self._claimed = claimed
         self._lost = False
-        self._done = 0.0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name=f"lease of job {claimed.job_id}", daemon=True)
+        self._progress = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._renew_until_ended, name=f"lease {claimed.job_id}", daemon=True)
 
-    def __enter__(self) -> _Lease:
+    def __enter__(self) -> _LeaseRenewal:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._over.set()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
         self._thread.join()
 
-    def progress(self, share: float) -> None:
-        """Told by the handler; written with the next renewal.
+    def progress(self, fraction: float) -> None:
+        """Store the progress of the handler, 0…1; it is written with the next renewal.
 
         Raises:
-            LeaseLost: there is no use in going on.
+            LeaseLost: another worker has the job.
         """
-        self._done = share
+        self._progress = fraction
         if self._lost:
             raise LeaseLost(f"job {self._claimed.job_id}")
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """While this is open, a worker that is out of grace interrupts the handler by :class:`ReleaseJob`."""
+        """Let the end of the grace period raise :class:`ReleaseJob` inside the ``with`` block."""
         global _in_handler
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        signal.signal(signal.SIGUSR2, _interrupt)  # and stays: a signal that comes late must not end the process
+        signal.signal(signal.SIGUSR2, _interrupt)  # stays installed: a late signal must not end the process
         _in_handler = True
         try:
             yield
         finally:
             _in_handler = False
 
-    def _keep(self) -> None:
+    def _renew_until_ended(self) -> None:
         settings = self._context.settings.jobs
-        renewed = time.monotonic()
+        renewed_at = time.monotonic()
         interrupted = False
-        while not self._over.wait(min(LOOK_SECONDS, settings.heartbeat_seconds)):
+        while not self._ended.wait(min(POLL_SECONDS, settings.heartbeat_seconds)):
             if _in_handler and shutdown.grace_period_over() and not interrupted:
                 interrupted = True
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
-            if not self._lost and time.monotonic() - renewed >= settings.heartbeat_seconds:
-                renewed = time.monotonic()
+            if not self._lost and time.monotonic() - renewed_at >= settings.heartbeat_seconds:
+                renewed_at = time.monotonic()
                 self._renew()
 
     def _renew(self) -> None:
@@ -233,10 +237,10 @@ class _Lease:
         try:
             with self._context.database.write() as session:
                 now = self._context.clock()
-                self._lost = not renew(session, self._claimed, now, seconds, self._done)
+                self._lost = not renew(session, self._claimed, now, seconds, self._progress)
                 record_heartbeat(session, self._claimed.owner, "jobs", now)
         except DatabaseUnavailable as error:
-            logger.warning("the lease could not be renewed; once more soon", error=str(error.orig))
+            logger.warning("the lease could not be renewed; retrying", error=str(error.orig))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

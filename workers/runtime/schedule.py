@@ -1,9 +1,8 @@
-"""What happens by the clock: the night, the audit, captures, the reaper, the watched folder.
+"""Scheduler process: the night, the audit, camera captures, the reaper and the watched folder.
 
-Started by ``python -m workers.runtime.schedule``.
-
-Several schedulers may run: one is the leader, the others wait for it to be silent. Even if two believed to be the leader, each planned
-moment is taken once, in the transaction that adds its job.
+Started by ``python -m workers.runtime.schedule``. Several schedulers may run: one is the leader, the others take over
+when it stops renewing its leadership. Even if two believe they are the leader, each planned time is claimed only once,
+in the transaction that adds its job.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ from store.jobs.processes import record_heartbeat, remove_process, remove_stale_
 from store.jobs.recovery import has_unpublished_jobs
 from store.jobs.schedule_slots import become_leader, claim_slot, resign_leadership
 from workers.runtime.celery_app import make_app
-from workers.runtime.reaper import BATCH, reap
+from workers.runtime.reaper import MAX_JOBS, reap
 
-ROUND_SECONDS = 1.0
-LEADER_SECONDS = 60.0
-ALIVE_SECONDS = 10.0
+TICK_SECONDS = 1.0
+LEADERSHIP_SECONDS = 60.0
+HEARTBEAT_SECONDS = 10.0
 WATCH_SECONDS = 5.0
 KEEP_PROCESSES = dt.timedelta(days=1)
 
@@ -47,85 +46,89 @@ logger = structlog.get_logger("tuban.schedule")
 
 
 class PeriodicTasks:
-    """One scheduler: looks round again and again at what is due."""
+    """Tasks of one scheduler, run by the leader when they are due."""
 
-    def __init__(self, context: Context, who: str) -> None:
-        """``who``: this process, as ``host:process:schedule``."""
+    def __init__(self, context: Context, owner: str) -> None:
+        """Prepare the tasks; ``owner`` is this process, as ``host:process:schedule``."""
         self.context = context
-        self.who = who
-        self._alerts = False
-        self._alive_at: dt.datetime | None = None
+        self.owner = owner
+        self._leading = False
+        self._heartbeat_at: dt.datetime | None = None
         self._reap_at: dt.datetime | None = None
         self._watch_at: dt.datetime | None = None
-        self._night: dt.date | None = None
-        self._audit: dt.date | None = None
         self._captures_at: dt.datetime | None = None
-        self._forgotten: dt.date | None = None
-        self._watching: threading.Thread | None = None
+        self._last_night: dt.date | None = None
+        self._last_audit: dt.date | None = None
+        self._last_retention: dt.date | None = None
+        self._watch_thread: threading.Thread | None = None
 
-    def once(self) -> bool:
-        """Do what is due now; what fails is logged and tried in the next round. True: this scheduler alerts."""
+    def run_due(self) -> bool:
+        """Run the tasks that are due; failures are logged and retried on the next tick.
+
+        Returns:
+            Whether this scheduler is the leader.
+        """
         now = self.context.clock()
-        self._guarded("staying alive", lambda: self._say_alive(now))
-        if self._alerts:
-            self._guarded("the night", lambda: self._begin_night(now))
-            self._guarded("the audit", lambda: self._begin_audit(now))
-            self._guarded("captures of cameras", lambda: self._capture(now))
+        self._guarded("the heartbeat", lambda: self._send_heartbeat(now))
+        if self._leading:
+            self._guarded("the night", lambda: self._plan_night(now))
+            self._guarded("the audit", lambda: self._plan_audit(now))
+            self._guarded("camera captures", lambda: self._plan_captures(now))
             self._guarded("the reaper", lambda: self._reap(now))
             self._guarded("the watched folder", lambda: self._watch(now))
-        return self._alerts
+        return self._leading
 
     def close(self) -> None:
-        """Let another scheduler alert at once."""
+        """Resign, so that another scheduler can lead immediately."""
         self._guarded("resigning", self._resign)
 
     def _resign(self) -> None:
         with self.context.database.write() as session:
-            resign_leadership(session, self.who)
-            remove_process(session, self.who.removesuffix(":schedule"))
+            resign_leadership(session, self.owner)
+            remove_process(session, self.owner.removesuffix(":schedule"))
 
-    def _guarded(self, what: str, act: Callable[[], None]) -> None:
+    def _guarded(self, task: str, run: Callable[[], None]) -> None:
         try:
-            act()
+            run()
         except Exception:
-            logger.exception("%s failed; once more in a moment", what)
+            logger.exception("%s failed; retrying", task)
 
-    def _say_alive(self, now: dt.datetime) -> None:
-        if not _over(self._alive_at, now):
+    def _send_heartbeat(self, now: dt.datetime) -> None:
+        if not _is_due(self._heartbeat_at, now):
             return
-        self._alerts = False
+        self._leading = False
         with self.context.database.write() as session:
-            record_heartbeat(session, self.who, "schedule", now)
+            record_heartbeat(session, self.owner, "schedule", now)
             remove_stale_processes(session, now - KEEP_PROCESSES)
-            self._alerts = become_leader(session, self.who, now, LEADER_SECONDS)
-        self._alive_at = now + dt.timedelta(seconds=ALIVE_SECONDS)
+            self._leading = become_leader(session, self.owner, now, LEADERSHIP_SECONDS)
+        self._heartbeat_at = now + dt.timedelta(seconds=HEARTBEAT_SECONDS)
 
-    def _begin_night(self, now: dt.datetime) -> None:
+    def _plan_night(self, now: dt.datetime) -> None:
         settings = self.context.settings
         day = night_due(now, settings.night.at, settings.zone, settings.night.catch_up_hours)
-        if day is None or day == self._night:
+        if day is None or day == self._last_night:
             return
         with publishing(self.context.database, settings) as session:
-            if claim_slot(session, "night", day.isoformat(), self.who, now):
+            if claim_slot(session, "night", day.isoformat(), self.owner, now):
                 add_night_job(session, day, now)
-                logger.info("the night begins", day=day.isoformat())
-        self._night = day
+                logger.info("night planned", day=day.isoformat())
+        self._last_night = day
 
-    def _begin_audit(self, now: dt.datetime) -> None:
+    def _plan_audit(self, now: dt.datetime) -> None:
         settings = self.context.settings
         if not settings.audit.enabled:
             return
         day = audit_due(now, settings.audit, settings.zone)
-        if day == self._audit:
+        if day == self._last_audit:
             return
         with publishing(self.context.database, settings) as session:
-            if claim_slot(session, "audit", day.isoformat(), self.who, now):
+            if claim_slot(session, "audit", day.isoformat(), self.owner, now):
                 add_audit_job(session, day, now)
-        self._audit = day
+        self._last_audit = day
 
-    def _capture(self, now: dt.datetime) -> None:
-        """Have every camera captured whose time has come; looked at once a minute."""
-        if not _over(self._captures_at, now):
+    def _plan_captures(self, now: dt.datetime) -> None:
+        """Add capture jobs for all cameras that are due; checked once a minute."""
+        if not _is_due(self._captures_at, now):
             return
         settings = self.context.settings
         with self.context.database.read() as session:
@@ -137,101 +140,100 @@ class PeriodicTasks:
                 and (slot := capture_due(now, camera.times, settings.zone, settings.cameras.late_minutes))
             ]
         if cameras:
-            self._forget_captures(now)
+            self._plan_retention(now)
         if due:
             with publishing(self.context.database, settings) as session:
                 for camera_id, slot in due:
-                    if claim_slot(session, "capture", f"{camera_id}:{slot}", self.who, now):
+                    if claim_slot(session, "capture", f"{camera_id}:{slot}", self.owner, now):
                         add_capture_job(session, camera_id, slot, now)
         self._captures_at = now.replace(second=0, microsecond=0) + dt.timedelta(minutes=1)
 
-    def _forget_captures(self, now: dt.datetime) -> None:
+    def _plan_retention(self, now: dt.datetime) -> None:
+        """Add the daily job that deletes old captures."""
         day = now.astimezone(self.context.settings.zone).date()
-        if day == self._forgotten:
+        if day == self._last_retention:
             return
         with publishing(self.context.database, self.context.settings) as session:
-            if claim_slot(session, "old captures", day.isoformat(), self.who, now):
+            if claim_slot(session, "old captures", day.isoformat(), self.owner, now):
                 add_retention_job(session, day, now)
-        self._forgotten = day
+        self._last_retention = day
 
     def _reap(self, now: dt.datetime) -> None:
-        if not _over(self._reap_at, now):
+        if not _is_due(self._reap_at, now):
             with self.context.database.read() as session:
                 if not has_unpublished_jobs(session, now):
                     return
         self._reap_at = now + dt.timedelta(seconds=self.context.settings.jobs.reap_seconds)
-        if reap(self.context) == BATCH:
+        if reap(self.context) == MAX_JOBS:
             self._reap_at = now
 
     def _watch(self, now: dt.datetime) -> None:
-        """In a thread of its own: to take in a large file must not keep the reaper waiting."""
-        if not self.context.settings.watch.folder or not _over(self._watch_at, now):
+        """Poll the watched folder on a thread, because copying a large file must not delay the reaper."""
+        if not self.context.settings.watch.folder or not _is_due(self._watch_at, now):
             return
-        if self._watching is not None and self._watching.is_alive():
+        if self._watch_thread is not None and self._watch_thread.is_alive():
             return
         self._watch_at = now + dt.timedelta(seconds=WATCH_SECONDS)
-        self._watching = threading.Thread(
-            target=self._guarded, args=("the watched folder", self._look), name="watched folder", daemon=True
+        self._watch_thread = threading.Thread(
+            target=self._guarded, args=("the watched folder", self._poll_folder), name="watched folder", daemon=True
         )
-        self._watching.start()
+        self._watch_thread.start()
 
-    def _look(self) -> None:
-        from workers.ingest.watched_folder import look
+    def _poll_folder(self) -> None:
+        from workers.ingest.watched_folder import poll_watched_folder
 
-        look(self.context)
+        poll_watched_folder(self.context)
 
 
 class TubanScheduler(beat.Scheduler):  # type: ignore[misc]
-    """Celery's beat, whose entries are not in a file but are what :class:`PeriodicTasks` looks at."""
+    """Celery beat scheduler that runs :class:`PeriodicTasks` instead of entries of a schedule file."""
 
-    rounds: PeriodicTasks
+    tasks: PeriodicTasks
 
     def setup_schedule(self) -> None:
-        """Nothing is kept beside the database."""
+        """Do nothing: the state is in the database."""
 
     def tick(self, *_: Any, **__: Any) -> float:
-        """Look round; returns the seconds until the next time."""
-        self.rounds.once()
-        return ROUND_SECONDS
+        """Run the tasks that are due; return the seconds until the next tick."""
+        self.tasks.run_due()
+        return TICK_SECONDS
 
     def close(self) -> None:
-        """Beat is asked to stop."""
-        self.rounds.close()
+        """Resign when beat stops."""
+        self.tasks.close()
         super().close()
 
 
 def run(settings: ServiceSettings) -> None:
-    """Look round until asked to stop."""
+    """Run the scheduler until it is stopped."""
     context = Context.from_settings(settings)
     if settings.metrics_port:
         from service.metrics import MetricsServer
 
         MetricsServer(context, settings.metrics_port)
-    rounds = PeriodicTasks(context, f"{process_name(os.getpid())}:schedule")
-    scheduler = type("TubanScheduler", (TubanScheduler,), {"rounds": rounds})
+    tasks = PeriodicTasks(context, f"{process_name(os.getpid())}:schedule")
+    scheduler = type("TubanScheduler", (TubanScheduler,), {"tasks": tasks})
     service = beat.Service(make_app(settings), scheduler_cls=scheduler)
-    for number in (signal.SIGTERM, signal.SIGINT):  # after the round: never in the middle of a transaction
+    for number in (signal.SIGTERM, signal.SIGINT):  # stop after the current tick, never within a transaction
         signal.signal(number, lambda *_: service.stop())
     service.start()
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The process; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m workers.runtime.schedule", description="Does what happens by the clock."
-    )
-    parser.add_argument("--parent", type=int, default=0, help="end with this process")
-    given = parser.parse_args(arguments)
-    if given.parent:
-        exit_with_parent(given.parent)
+    """Run the scheduler process; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m workers.runtime.schedule", description="Run scheduled tasks.")
+    parser.add_argument("--parent", type=int, default=0, help="exit when the process with this pid ends")
+    options = parser.parse_args(arguments)
+    if options.parent:
+        exit_with_parent(options.parent)
     settings = read_service()
     set_up_logging(settings)
     run(settings)
     return 0
 
 
-def _over(moment: dt.datetime | None, now: dt.datetime) -> bool:
-    return moment is None or now >= moment
+def _is_due(time: dt.datetime | None, now: dt.datetime) -> bool:
+    return time is None or now >= time
 
 
 if __name__ == "__main__":

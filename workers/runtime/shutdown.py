@@ -1,6 +1,6 @@
-"""Whether this worker was asked to stop: said by its parent process, seen by all its children.
+"""Shutdown flag of a worker: set by the parent process, read by its child processes.
 
-One number in memory that parent and children share. It has no lock, so no child that is killed can take it with it.
+The flag is a timestamp in shared memory. It needs no lock, so a killed child cannot leave one locked.
 """
 
 from __future__ import annotations
@@ -10,28 +10,29 @@ import struct
 import time
 
 GRACE_SECONDS = 20.0
-"""How long a job that runs may go on after that; then it is given back."""
+"""How long a running job may continue after the request; then it is released."""
 
-_NUMBER = struct.Struct("d")
-_shared = mmap.mmap(-1, _NUMBER.size)  # zeros; made when the parent imports this, before it forks
+_TIMESTAMP = struct.Struct("d")
+_shared = mmap.mmap(-1, _TIMESTAMP.size)  # zeros; created when the parent imports this module, before it forks
 
 
 def request_shutdown() -> None:
-    """Called in the parent."""
+    """Set the flag; called in the parent process."""
     if not shutdown_requested():
-        _NUMBER.pack_into(_shared, 0, time.monotonic())
+        _TIMESTAMP.pack_into(_shared, 0, time.monotonic())
 
 
 def shutdown_requested() -> bool:
-    """Whether the worker was asked to stop."""
-    return _asked_at() > 0
+    """Return whether the worker is shutting down."""
+    return _requested_at() > 0
 
 
 def grace_period_over() -> bool:
-    """Whether that was so long ago that a running job must be given back."""
-    return shutdown_requested() and time.monotonic() - _asked_at() > GRACE_SECONDS
+    """Return whether a running job must be released because the grace period has ended."""
+    return shutdown_requested() and time.monotonic() - _requested_at() > GRACE_SECONDS
 
 
-def _asked_at() -> float:
-    moment: float = _NUMBER.unpack_from(_shared, 0)[0]
-    return moment
+def _requested_at() -> float:
+    """Return the monotonic time of the request in seconds; 0: none."""
+    seconds: float = _TIMESTAMP.unpack_from(_shared, 0)[0]
+    return seconds

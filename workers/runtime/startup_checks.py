@@ -1,4 +1,4 @@
-"""What must hold before the service starts: each thing that does not is one clear line, and nothing is started."""
+"""Checks before the service starts: each problem is reported in one line, and nothing is started."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from store.schema.tables import ScheduleSlot
 
 
 @contextmanager
-def prepared(settings: ServiceSettings, kinds: Sequence[str]) -> Iterator[Context]:
-    """Home, database, broker and objects, ready for the processes of the service.
+def prepare_service(settings: ServiceSettings, kinds: Sequence[str]) -> Iterator[Context]:
+    """Check and set up home folder, database, broker and object store; hold the home folder's locks.
 
     Args:
-        settings: what to prepare.
-        kinds: what is to run: ``worker``, ``schedule``; nobody else runs it in this home while this is open.
+        settings: of the service.
+        kinds: kinds of processes to run, ``worker`` or ``schedule``; only one instance of each may run per home folder.
 
     Raises:
-        SettingsError: something cannot be used, or another `tuban up` runs.
+        SettingsError: something is unusable, or another `tuban up` is running.
     """
     prepare_home(settings)
     with lock_home(settings.home.resolve(), kinds):
@@ -36,14 +36,14 @@ def prepared(settings: ServiceSettings, kinds: Sequence[str]) -> Iterator[Contex
             check_broker(settings)
             context.objects.check()
             if context.database.sqlite and {"worker", "schedule"} <= set(kinds):
-                _forget_the_dead(context)
+                _clear_stale_state(context)
             yield context
         finally:
             context.database.close()
 
 
-def _forget_the_dead(context: Context) -> None:
-    """The database is ours alone: whatever is said to run died with the machine, or with the last `tuban up`."""
+def _clear_stale_state(context: Context) -> None:
+    """End leases and remove heartbeats of dead processes: only this instance uses the database, so all have ended."""
     with context.database.write() as session:
         now = context.clock()
         expire_leases(session, "", now)

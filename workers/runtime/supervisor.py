@@ -1,4 +1,4 @@
-"""``tuban up``: starts the processes of the service, watches them, starts again what dies, and stops them in order."""
+"""Supervisor of ``tuban up``: start the processes of the service, restart those that end, and stop them in order."""
 
 from __future__ import annotations
 
@@ -25,88 +25,93 @@ from store.schema.database_errors import DatabaseError
 from workers.runtime.reaper import is_stalled
 from workers.runtime.shutdown import GRACE_SECONDS
 
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 CHECK_SECONDS = 10.0
-LONGEST_PAUSE = 30.0
-STEADY_SECONDS = 60.0
-"""A process that lived for so long is started again at once; one that did not, after a pause that doubles."""
+MIN_RESTART_DELAY = 0.5
+MAX_RESTART_DELAY = 30.0
+STABLE_SECONDS = 60.0
+"""A process that ran for this long is restarted immediately; otherwise after a delay that doubles each time."""
 
 KILL_SECONDS = GRACE_SECONDS + 15.0
-"""A process that has not stopped by then is killed. What it worked on goes to another one."""
+"""A process that has not stopped after this time is killed; other processes take over its jobs."""
 
 LIGHT_PROCESSES = 2
-"""Children that ingest and deliver: a delivery need not wait for a large file."""
+"""Child processes for ingest and delivery, so that a delivery need not wait for a large file."""
 
 CAPTURE_PROCESSES = 2
-"""Children that ask cameras: one that hangs holds up neither the other cameras nor anything else."""
+"""Child processes that capture cameras, so that a hanging camera blocks neither other cameras nor other jobs."""
 
 logger = structlog.get_logger("tuban.up")
 
 
 @dataclass(frozen=True)
-class Part:
-    """One process to be run.
+class ProcessSpec:
+    """Specification of one process to run.
 
     Attributes:
-        name: as the log calls it.
+        name: for the log.
         kind: ``worker``, ``schedule`` or ``web``.
-        command: what to run, without ``--parent``.
-        queues: what a worker works off.
-        files: open files that it is given, by their numbers: of processes that listen on one address.
+        command: command line without ``--parent``.
+        queues: that a worker consumes.
+        pass_fds: inherited file descriptors, such as a listening socket shared by several processes.
     """
 
     name: str
     kind: str
     command: tuple[str, ...]
     queues: tuple[str, ...] = ()
-    files: tuple[int, ...] = ()
+    pass_fds: tuple[int, ...] = ()
 
 
 def plan_processes(
-    processes: int, *, work: bool = True, schedule: bool = True, pages: Sequence[Part] = ()
-) -> list[Part]:
-    """Return what one `tuban up` runs: a worker for scans, one for cameras, one for all else, so that an upload never
-    waits behind a night's scan or a camera that hangs, a schedule, and the pages.
+    processes: int, *, workers: bool = True, schedule: bool = True, pages: Sequence[ProcessSpec] = ()
+) -> list[ProcessSpec]:
+    """Return the processes of one `tuban up`.
+
+    Scans, cameras and all other jobs have workers of their own, so that an upload never waits for a scan or a hanging
+    camera.
 
     Args:
-        processes: children that scan.
-        work: whether there are workers.
-        schedule: whether there is a schedule.
-        pages: processes that serve the pages: parts that this room knows nothing of (:func:`module_process`).
+        processes: number of child processes that scan.
+        workers: whether to run workers.
+        schedule: whether to run the scheduler.
+        pages: processes that serve the pages (:func:`module_process`), specified by the caller.
     """
-    parts = []
-    if work:
+    specs = []
+    if workers:
         for name, queues, children in (
             ("light", ("ingest", "deliver"), LIGHT_PROCESSES),
             ("scan", ("scan",), processes),
             ("cameras", ("capture",), CAPTURE_PROCESSES),
         ):
-            given = ("--queues", ",".join(queues), "--processes", str(children))
-            parts.append(module_process(f"worker {name}", "worker", "workers.runtime.worker", *given, queues=queues))
+            arguments = ("--queues", ",".join(queues), "--processes", str(children))
+            specs.append(
+                module_process(f"worker {name}", "worker", "workers.runtime.worker", *arguments, queues=queues)
+            )
     if schedule:
-        parts.append(module_process("schedule", "schedule", "workers.runtime.schedule"))
-    return [*parts, *pages]
+        specs.append(module_process("schedule", "schedule", "workers.runtime.schedule"))
+    return [*specs, *pages]
 
 
 def module_process(
-    name: str, kind: str, module: str, *given: str, queues: tuple[str, ...] = (), files: tuple[int, ...] = ()
-) -> Part:
-    """A part that is a module of ours with arguments."""
-    # -P: not from the folder that this happens to be started in
-    return Part(name, kind, (sys.executable, "-P", "-m", module, *given), queues, files)
+    name: str, kind: str, module: str, *arguments: str, queues: tuple[str, ...] = (), pass_fds: tuple[int, ...] = ()
+) -> ProcessSpec:
+    """Return the specification of a process that runs a Python module with arguments."""
+    # -P: do not import modules from the working directory
+    return ProcessSpec(name, kind, (sys.executable, "-P", "-m", module, *arguments), queues, pass_fds)
 
 
 @dataclass
-class _Running:
-    """A part and the process that runs it now."""
+class _ManagedProcess:
+    """A specification and its current process; times in seconds of the supervisor's monotonic clock."""
 
-    part: Part
+    spec: ProcessSpec
     process: subprocess.Popen[bytes] | None = None
-    begun: float = 0.0
-    begun_at: dt.datetime | None = None
-    start_at: float = 0.0
-    pause: float = 0.5
-    stop_by: float | None = None
+    started: float = 0.0
+    started_at: dt.datetime | None = None
+    restart_at: float = 0.0
+    restart_delay: float = MIN_RESTART_DELAY
+    kill_at: float | None = None
 
     @property
     def owner(self) -> str:
@@ -114,135 +119,143 @@ class _Running:
 
 
 class Supervisor:
-    """Keeps parts running until asked to stop.
+    """Keeps processes running until it is stopped.
 
-    A child is in a process group of its own, so that Ctrl-C reaches only the supervisor, and is killed by the kernel
+    Each process has its own process group, so that Ctrl-C reaches only the supervisor, and is killed by the kernel
     when the supervisor dies.
     """
 
-    def __init__(self, parts: Sequence[Part], context: Context, seconds: Callable[[], float] = time.monotonic) -> None:
-        """Nothing is started yet. ``seconds``: a clock that never goes back."""
+    def __init__(
+        self, specs: Sequence[ProcessSpec], context: Context, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Prepare the processes without starting them; ``seconds`` is a monotonic clock."""
         self._context = context
         self._seconds = seconds
-        self._running = [_Running(part) for part in parts]
-        self._asked = 0
+        self._managed = [_ManagedProcess(spec) for spec in specs]
+        self._stop_signals = 0
         self._check_at = 0.0
 
     def run(self) -> int:
-        """Run until asked to stop by SIGTERM, SIGINT or SIGHUP (a second one kills); returns the exit code."""
-        before = {number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+        """Run until SIGTERM, SIGINT or SIGHUP (a second signal kills the processes); return the exit code."""
+        previous = {
+            number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        }
         try:
-            while not self._asked:
-                self.look()
-                time.sleep(LOOK_SECONDS)
+            while not self._stop_signals:
+                self.poll()
+                time.sleep(POLL_SECONDS)
         finally:
             self.stop()
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
         return 0
 
-    def look(self) -> None:
-        """Start what does not run, and see now and then whether what runs also works."""
+    def poll(self) -> None:
+        """Start processes that are not running, and periodically check that workers consume their queues."""
         now = self._seconds()
-        for running in self._running:
-            if running.process is not None and running.process.poll() is not None:
-                self._bury(running, now)
-            if running.process is None and now >= running.start_at:
-                self._start(running, now)
-            elif running.stop_by is not None and now >= running.stop_by:
-                _kill(running)
+        for managed in self._managed:
+            if managed.process is not None and managed.process.poll() is not None:
+                self._handle_exit(managed, now)
+            if managed.process is None and now >= managed.restart_at:
+                self._start(managed, now)
+            elif managed.kill_at is not None and now >= managed.kill_at:
+                _kill(managed)
         if now >= self._check_at:
             self._check_at = now + CHECK_SECONDS
-            for running in self._running:
-                self._try(self._check, running)
+            for managed in self._managed:
+                self._tolerate_database_errors(self._check_worker, managed)
 
     def processes(self) -> dict[str, int]:
-        """Name of each part that runs → its process."""
-        return {running.part.name: running.process.pid for running in self._running if running.process is not None}
+        """Return the pid of each running process by name."""
+        return {managed.spec.name: managed.process.pid for managed in self._managed if managed.process is not None}
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self._asked += 1
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stop_signals += 1
 
-    def _start(self, running: _Running, now: float) -> None:
-        here = str(Path(__file__).parents[2])
+    def _start(self, managed: _ManagedProcess, now: float) -> None:
+        root = str(Path(__file__).parents[2])
         environment = os.environ | {"TUBAN_HOME": str(self._context.settings.home.resolve())}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH", ""))))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         try:
-            running.process = subprocess.Popen(
-                [*running.part.command, "--parent", str(os.getpid())],
+            managed.process = subprocess.Popen(
+                [*managed.spec.command, "--parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 process_group=0,
                 env=environment,
-                pass_fds=running.part.files,
+                pass_fds=managed.spec.pass_fds,
             )
-        except OSError as error:  # no memory, too many processes: it may pass
-            running.start_at = now + LONGEST_PAUSE
-            logger.error("cannot be started", part=running.part.name, error=str(error))
+        except OSError as error:  # out of memory or too many processes: may be temporary
+            managed.restart_at = now + MAX_RESTART_DELAY
+            logger.error("process cannot be started", part=managed.spec.name, error=str(error))
             return
-        running.begun, running.begun_at, running.stop_by = now, self._context.clock(), None
-        logger.info("started", part=running.part.name, process=running.process.pid)
+        managed.started, managed.started_at, managed.kill_at = now, self._context.clock(), None
+        logger.info("process started", part=managed.spec.name, process=managed.process.pid)
 
-    def _bury(self, running: _Running, now: float) -> None:
-        """A process has ended: end what is left of it, give its jobs to others, and plan its next start."""
-        assert running.process is not None
-        code = running.process.returncode
-        _kill(running)  # its children, should any live
-        steady = now - running.begun >= STEADY_SECONDS
-        pause = 0.0 if steady else running.pause
-        running.pause = 0.5 if steady else min(2 * running.pause, LONGEST_PAUSE)
-        running.start_at = now + pause
-        if not self._asked:
-            logger.warning("ended", part=running.part.name, code=code, starts_again_in=pause)
-        self._try(self._release, running)
-        running.process = None
+    def _handle_exit(self, managed: _ManagedProcess, now: float) -> None:
+        """Kill remaining children of an ended process, release its jobs, and schedule its restart."""
+        assert managed.process is not None
+        code = managed.process.returncode
+        _kill(managed)
+        stable = now - managed.started >= STABLE_SECONDS
+        delay = 0.0 if stable else managed.restart_delay
+        managed.restart_delay = MIN_RESTART_DELAY if stable else min(2 * managed.restart_delay, MAX_RESTART_DELAY)
+        managed.restart_at = now + delay
+        if not self._stop_signals:
+            logger.warning("process ended", part=managed.spec.name, code=code, restart_in=delay)
+        self._tolerate_database_errors(self._end_leases, managed)
+        managed.process = None
 
-    def _release(self, running: _Running) -> None:
+    def _end_leases(self, managed: _ManagedProcess) -> None:
         with self._context.database.write() as session:
-            expire_leases(session, running.owner, self._context.clock())
-            remove_process(session, running.owner)
-            resign_leadership(session, f"{running.owner}:schedule")
+            expire_leases(session, managed.owner, self._context.clock())
+            remove_process(session, managed.owner)
+            resign_leadership(session, f"{managed.owner}:schedule")
 
-    def _check(self, running: _Running) -> None:
-        if running.process is None or running.part.kind != "worker" or running.begun_at is None:
+    def _check_worker(self, managed: _ManagedProcess) -> None:
+        """Record a worker's heartbeat, and restart it if it does not consume its queues."""
+        if managed.process is None or managed.spec.kind != "worker" or managed.started_at is None:
             return
         with self._context.database.write() as session:
-            record_heartbeat(session, f"{running.owner}:{running.part.name}", "worker", self._context.clock())
-        if running.stop_by is None and is_stalled(self._context, running.owner, running.part.queues, running.begun_at):
-            logger.warning("does not hear the broker and is started again", part=running.part.name)
-            self._ask_to_stop(running)
+            record_heartbeat(session, f"{managed.owner}:{managed.spec.name}", "worker", self._context.clock())
+        if managed.kill_at is None and is_stalled(
+            self._context, managed.owner, managed.spec.queues, managed.started_at
+        ):
+            logger.warning("worker is idle although messages wait; restarting it", part=managed.spec.name)
+            self._terminate(managed)
 
-    def _try(self, act: Callable[[_Running], None], running: _Running) -> None:
+    def _tolerate_database_errors(self, action: Callable[[_ManagedProcess], None], managed: _ManagedProcess) -> None:
         try:
-            act(running)
+            action(managed)
         except DatabaseError as error:
-            logger.warning("the database does not answer", error=str(error).splitlines()[0])
+            logger.warning("database unavailable", error=str(error).splitlines()[0])
 
-    def _ask_to_stop(self, running: _Running) -> None:
-        if running.process is not None:
-            running.stop_by = self._seconds() + KILL_SECONDS
+    def _terminate(self, managed: _ManagedProcess) -> None:
+        if managed.process is not None:
+            managed.kill_at = self._seconds() + KILL_SECONDS
             with suppress(ProcessLookupError):
-                running.process.terminate()
+                managed.process.terminate()
 
     def stop(self) -> None:
-        """Stop everything: first pages and schedule, which make work, then the workers, all at once."""
+        """Stop all processes: first pages and scheduler, which add jobs, then all workers at once."""
         for kind in ("web", "schedule", "worker"):
-            stopped = [running for running in self._running if running.part.kind == kind]
-            for running in stopped:
-                self._ask_to_stop(running)
-            while any(running.process is not None for running in stopped):
+            stopping = [managed for managed in self._managed if managed.spec.kind == kind]
+            for managed in stopping:
+                self._terminate(managed)
+            while any(managed.process is not None for managed in stopping):
                 now = self._seconds()
-                for running in stopped:
-                    if running.process is None:
+                for managed in stopping:
+                    if managed.process is None:
                         continue
-                    if running.process.poll() is not None:
-                        self._bury(running, now)
-                    elif self._asked > 1 or now >= (running.stop_by or 0.0):
-                        _kill(running)
-                time.sleep(LOOK_SECONDS / 4)
-        logger.info("stopped")
+                    if managed.process.poll() is not None:
+                        self._handle_exit(managed, now)
+                    elif self._stop_signals > 1 or now >= (managed.kill_at or 0.0):
+                        _kill(managed)
+                time.sleep(POLL_SECONDS / 4)
+        logger.info("all processes stopped")
 
 
-def _kill(running: _Running) -> None:
-    if running.process is not None:
+def _kill(managed: _ManagedProcess) -> None:
+    """Kill the process group of a process, including its children."""
+    if managed.process is not None:
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(running.process.pid, signal.SIGKILL)
+            os.killpg(managed.process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""One worker process and its children: ``python -m workers.runtime.worker --queues scan --processes 2``."""
+"""Worker process with child processes: ``python -m workers.runtime.worker --queues scan --processes 2``."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ from workers.runtime.job_runner import run_job
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Work until asked to stop; returns the exit code."""
+    """Run a worker until it is stopped; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m workers.runtime.worker", description=__doc__)
-    parser.add_argument("--queues", required=True, help="ingest, scan, deliver, capture; several with commas")
-    parser.add_argument("--processes", type=int, default=1, help="jobs done at once")
-    parser.add_argument("--parent", type=int, default=0, help="end with this process")
-    given = parser.parse_args(arguments)
-    if given.parent:
-        exit_with_parent(given.parent)
+    parser.add_argument("--queues", required=True, help="ingest, scan, deliver, capture; separated by commas")
+    parser.add_argument("--processes", type=int, default=1, help="number of jobs run at once")
+    parser.add_argument("--parent", type=int, default=0, help="exit when the process with this pid ends")
+    options = parser.parse_args(arguments)
+    if options.parent:
+        exit_with_parent(options.parent)
     settings = read_service()
     set_up_logging(settings)
-    return work(settings, given.queues.split(","), given.processes)
+    return run_worker(settings, options.queues.split(","), options.processes)
 
 
-def work(settings: ServiceSettings, queues: list[str], processes: int) -> int:
-    """Work off ``queues`` with so many children, until asked to stop; returns the exit code."""
-    threads = compute_threads(processes)
+def run_worker(settings: ServiceSettings, queues: list[str], processes: int) -> int:
+    """Consume ``queues`` with the given number of child processes until stopped; return the exit code."""
+    threads = threads_per_process(processes)
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    os.environ["OMP_WAIT_POLICY"] = "passive"  # threads that spin while they wait slow all processes down sevenfold
-    for noisy in ("celery.worker.strategy", "celery.app.trace"):  # two lines for each message; a job has its own line
+    os.environ["OMP_WAIT_POLICY"] = "passive"  # busy-waiting threads slow all processes down sevenfold
+    for noisy in ("celery.worker.strategy", "celery.app.trace"):  # two lines per message; each job logs its own line
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    warnings.simplefilter("ignore", SecurityWarning)  # about pickle as root: messages are JSON, and hold a number
-    warnings.simplefilter("ignore", CPendingDeprecationWarning)  # about jobs that outlive a connection: they shall
+    warnings.simplefilter("ignore", SecurityWarning)  # about pickle as root: messages are JSON with an integer
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)  # about jobs outliving a connection: intended here
     app = make_app(settings)
     _add_task(app, settings, threads)
     signals.worker_shutting_down.connect(_on_stop, weak=False)
@@ -68,14 +68,14 @@ def work(settings: ServiceSettings, queues: list[str], processes: int) -> int:
     return int(worker.exitcode or 0)
 
 
-def compute_threads(processes: int) -> int:
-    """Threads for each of so many processes that compute."""
+def threads_per_process(processes: int) -> int:
+    """Return the number of compute threads for each of ``processes`` processes."""
     return max(1, (os.cpu_count() or 1) // max(1, processes))
 
 
 def _add_task(app: Celery, settings: ServiceSettings, threads: int) -> None:
     @cache
-    def context() -> Context:  # first called in a child, after the fork
+    def context() -> Context:  # first called in a child process, after the fork
         return Context.from_settings(settings, threads)
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from configs.service import NightSettings
-from enforcement.overlap_ratio import sound
+from enforcement.overlap_ratio import make_valid
 from inference.pair_selection import CandidateImage, PairSelection, select_pairs
 from inference.settings import ScanConfig, read_config
 from service.context import Commit, Context, JobRun
@@ -94,7 +94,7 @@ def _write_plan(session: Session, plans: dict[str, PairSelection], day: dt.date,
 
 
 def _image(row: SceneRow) -> CandidateImage:
-    return CandidateImage(row.id, sound(row.outline), row.date, row.gsd_m, row.valid_share)
+    return CandidateImage(row.id, make_valid(row.outline), row.date, row.gsd_m, row.valid_share)
 
 
 JOB_KINDS = (JobKind("night.plan", QUEUE, plan_night),)

@@ -177,8 +177,8 @@ def test_old_captures_are_deleted_once_a_day_except_evidence_and_the_last_one(tm
 def _forgetting(service: Service) -> list[int]:
     """Jobs that wait after two looks at the clock."""
     rounds = PeriodicTasks(service.context, "here:1:schedule")
-    rounds.once()
-    PeriodicTasks(service.context, "here:2:schedule")._forget_captures(service.context.clock())
+    rounds.run_due()
+    PeriodicTasks(service.context, "here:2:schedule")._plan_retention(service.context.clock())
     rounds.close()
     return [job.id for job in service.rows(Job) if job.kind == "camera.forget" and job.state == "waiting"]
 

@@ -30,7 +30,7 @@ from store.jobs.queue import list_jobs
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Delivery, Job
 from tests.services import RABBITMQ, REDIS
-from tests.store.sample_alerts import NOW, add_alert, alert_in
+from tests.store.sample_alerts import NOW, add_alert, add_village_with_alert
 from workers.delivery.alert_queue import read_queue, send_to_queue
 from workers.delivery.deliver import JOB_KINDS, deliver
 from workers.delivery.delivery_errors import DeliveryRejected
@@ -106,7 +106,7 @@ def _announce(context: Context, *kinds: str) -> None:
             announce(session, session.get_one(AlertRow, 1), kind, context.settings, context.clock())
 
 
-def _work(delivery_id: int) -> Work:
+def _work(delivery_id: int) -> JobRun:
     return JobRun(1, {"delivery_id": delivery_id}, 1, lambda _: None, lambda: False)
 
 
@@ -125,7 +125,7 @@ def test_there_is_one_kind_of_job_in_the_queue_for_deliveries() -> None:
 
 
 def test_an_event_reaches_a_queue_that_was_not_there_before(broker: ServiceSettings, database: Database) -> None:
-    alert_in(database)
+    add_village_with_alert(database)
     context = _context(broker, database)
     _announce(context)
     assert _run(context, 1) == "delivered"
@@ -135,7 +135,7 @@ def test_an_event_reaches_a_queue_that_was_not_there_before(broker: ServiceSetti
 
 
 def test_a_reader_that_is_not_celery_reads_the_queue(broker: ServiceSettings, database: Database) -> None:
-    alert_in(database)
+    add_village_with_alert(database)
     context = _context(broker, database)
     _announce(context, "tuban.alert.created", "tuban.alert.seen_again")
     assert [_run(context, delivery_id) for delivery_id in (1, 2)] == ["delivered", "delivered"]
@@ -211,7 +211,7 @@ def test_a_broker_that_is_not_there_means_not_taken_and_later_again(scheme: str,
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     settings = read_service(broker=f"{scheme}://user:hidden@127.0.0.1:{port}/")
-    alert_in(database)
+    add_village_with_alert(database)
     context = _context(settings, database)
     _announce(context)
     assert _run(context, 1) == "waiting"
@@ -229,7 +229,7 @@ def test_without_a_broker_there_is_no_queue_to_read() -> None:
 
 
 def test_without_a_broker_events_go_to_the_drop_folder(database: Database, tmp_path: Path) -> None:
-    alert_in(database)
+    add_village_with_alert(database)
     context = _context(read_service(home=tmp_path), database)
     _announce(context)
     assert _run(context, 1) == "delivered"
@@ -242,7 +242,7 @@ def test_without_a_broker_events_go_to_the_drop_folder(database: Database, tmp_p
 def test_a_process_that_dies_after_sending_sends_again_with_the_same_id(
     redis_server: ServiceSettings, database: Database
 ) -> None:
-    alert_in(database)
+    add_village_with_alert(database)
     context = _context(redis_server, database)
     _announce(context)
     deliver(context, _work(1))  # and dies before it could write that down
@@ -253,7 +253,7 @@ def test_a_process_that_dies_after_sending_sends_again_with_the_same_id(
 
 
 def test_a_second_event_is_not_sent_before_the_first(redis_server: ServiceSettings, database: Database) -> None:
-    alert_in(database)
+    add_village_with_alert(database)
     context = _context(redis_server, database)
     _announce(context, "tuban.alert.created", "tuban.alert.seen_again")
     assert _run(context, 2) == "waiting"
@@ -261,7 +261,7 @@ def test_a_second_event_is_not_sent_before_the_first(redis_server: ServiceSettin
 
 
 def test_a_delivered_event_is_not_sent_again(redis_server: ServiceSettings, database: Database) -> None:
-    alert_in(database)
+    add_village_with_alert(database)
     context = _context(redis_server, database)
     _announce(context)
     _run(context, 1)
@@ -270,7 +270,7 @@ def test_a_delivered_event_is_not_sent_again(redis_server: ServiceSettings, data
 
 
 def test_events_wait_while_the_settings_name_their_hook_no_more(database: Database, tmp_path: Path) -> None:
-    alert_in(database)
+    add_village_with_alert(database)
     hooks = [{"url": "https://hook.example/", "secret": "s" * 16}]
     _announce(_context(read_service(broker=REDIS, delivery={"queue": "", "hooks": hooks}), database))
     assert _run(_context(read_service(home=tmp_path), database), 1) == "waiting"
@@ -281,7 +281,7 @@ def test_events_wait_while_the_settings_name_their_hook_no_more(database: Databa
 def test_after_the_last_attempt_a_delivery_is_dead(database: Database, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     settings: Any = read_service(delivery={"drop_folder": str(tmp_path / "file"), "attempts": 2})
-    alert_in(database)
+    add_village_with_alert(database)
     context = _context(settings, database)
     _announce(context)
     assert [_run(context, 1), _run(context, 1)] == ["waiting", "dead"]
@@ -313,7 +313,7 @@ def test_whatever_fails_and_dies_events_of_an_alert_arrive_in_their_order(databa
     delivery = {"hooks": hooks, "allowed_hosts": ["127.0.0.1"], "backoff_seconds": [0], "attempts": 100}
     context = _context(read_service(home=tmp_path, broker=REDIS, delivery={"queue": "", **delivery}), database)
     numbers = ("330106W2026110001", "330106W2026110002")
-    alert_in(database, numbers[0])
+    add_village_with_alert(database, numbers[0])
     with database.write() as session:
         add_alert(session, numbers[1])
     for _ in range(5):

@@ -11,7 +11,7 @@ from service.context import Context
 from store.scenes.batches import BatchReport, batch_report
 from tests.workers.embedded import clock_of, context_in
 from tests.workers.ingest.images import CODE, NEIGHBOUR, add_areas, write_image
-from workers.ingest.watched_folder import look
+from workers.ingest.watched_folder import poll_watched_folder
 from workers.runtime.run_batch import run_batch
 
 
@@ -38,18 +38,18 @@ def watching(tmp_path: Path, watched: Path) -> Context:
 
 def test_a_file_is_taken_once_when_it_has_settled(watching: Context, watched: Path) -> None:
     image = write_image(watched / CODE / "a_20240501.tif", 1)
-    assert look(watching) == []
+    assert poll_watched_folder(watching) == []
     clock_of(watching).forward(29)
-    assert look(watching) == []
+    assert poll_watched_folder(watching) == []
     clock_of(watching).forward(1)
-    [batch] = look(watching)
+    [batch] = poll_watched_folder(watching)
     assert not image.exists()
     [taken] = (watched / CODE / ".taken").iterdir()
     assert [path.name for path in taken.iterdir()] == ["a_20240501.tif"]
     report = run_batch(watching, batch)
     assert ([file.state for file in report.files], report.origin, report.area_code) == (["placed"], "folder", CODE)
     clock_of(watching).forward(600)
-    assert look(watching) == []
+    assert poll_watched_folder(watching) == []
 
 
 def test_a_file_that_is_being_written_is_left(watching: Context, watched: Path) -> None:
@@ -57,35 +57,35 @@ def test_a_file_that_is_being_written_is_left(watching: Context, watched: Path) 
     whole = write_image(watched.parent / "whole.tif", 1).read_bytes()
     for end in (100, 200, 300):
         path.write_bytes(whole[:end])
-        assert look(watching) == []
+        assert poll_watched_folder(watching) == []
         clock_of(watching).forward(29)
     path.write_bytes(whole)
     (watched / CODE / "b.tif.part").write_bytes(b"half")
     for _ in range(2):
         clock_of(watching).forward(30)
-        batches = look(watching)
+        batches = poll_watched_folder(watching)
     assert [file.name for file in report_of(watching, batches[0]).files] == ["a.tif"]
     assert (watched / CODE / "b.tif.part").exists()
 
 
 def test_an_image_waits_for_its_world_file(watching: Context, watched: Path) -> None:
     (watched / CODE / "a.jpg").write_bytes(b"x")
-    look(watching)
+    poll_watched_folder(watching)
     clock_of(watching).forward(20)
     (watched / CODE / "a.jgw").write_bytes(b"y")
-    look(watching)
+    poll_watched_folder(watching)
     clock_of(watching).forward(20)
-    assert look(watching) == []
+    assert poll_watched_folder(watching) == []
     clock_of(watching).forward(10)
-    assert len(look(watching)) == 1
+    assert len(poll_watched_folder(watching)) == 1
 
 
 def test_sub_folders_say_where_images_come_from(watching: Context, watched: Path) -> None:
     write_image(watched / CODE / "satellite" / "2024-05-01" / "a.tif", 1)
     write_image(watched / CODE / "b.tif", 2)
-    look(watching)
+    poll_watched_folder(watching)
     clock_of(watching).forward(30)
-    reports = [report_of(watching, batch) for batch in look(watching)]
+    reports = [report_of(watching, batch) for batch in poll_watched_folder(watching)]
     assert {(report.source, report.files[0].name) for report in reports} == {
         ("satellite", "satellite/2024-05-01/a.tif"),
         ("drone", "b.tif"),
@@ -99,7 +99,7 @@ def test_what_lies_elsewhere_is_not_touched(watching: Context, watched: Path, tm
     write_image(watched / "no code" / "a.tif", 2)
     write_image(watched / "a.tif", 3)
     for _ in range(2):
-        assert look(watching) == []
+        assert poll_watched_folder(watching) == []
         clock_of(watching).forward(60)
     assert sorted(path.name for path in watched.rglob("a.tif")) == ["a.tif", "a.tif"]
 
@@ -109,15 +109,15 @@ def test_a_look_that_was_killed_is_continued(watching: Context, watched: Path, e
     key = "20261120T023000-drone-0123456789ab"
     write_image(watched / CODE / ".taken" / (key + ending) / "a.tif", 1)
     write_image(watched / CODE / "b.tif", 2)
-    batches = look(watching)
+    batches = poll_watched_folder(watching)
     clock_of(watching).forward(30)
-    batches += look(watching)
+    batches += poll_watched_folder(watching)
     files = [file.name for batch in batches for file in report_of(watching, batch).files]
     assert sorted(files) == ["a.tif", "b.tif"]
     assert not list((watched / CODE / ".taken").glob("*.*"))
 
 
 def test_a_watched_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    assert look(context_in(tmp_path)) == []
+    assert poll_watched_folder(context_in(tmp_path)) == []
     with pytest.raises(SettingsError, match="not there"):
-        look(context_in(tmp_path, watch={"folder": str(tmp_path / "missing")}))
+        poll_watched_folder(context_in(tmp_path, watch={"folder": str(tmp_path / "missing")}))

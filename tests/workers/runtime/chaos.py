@@ -1,7 +1,7 @@
-"""Workers are killed, the broker forgets everything, the database drops its connections: nothing is lost or doubled.
+"""Chaos test: kill workers, clear the broker, drop database connections, and verify that no job is lost or duplicated.
 
-The long form: ``python -m tests.workers.runtime.chaos --jobs 200 --broker redis`` (``files``, ``redis``, ``rabbitmq``). The
-kills are tied to what has been done, so a run is as hard on a slow machine as on a fast one.
+A long run: ``python -m tests.workers.runtime.chaos --jobs 200 --broker redis`` (``files``, ``redis``, ``rabbitmq``).
+Kills are triggered by the number of finished jobs, so a run is as hard on a slow machine as on a fast one.
 """
 
 from __future__ import annotations
@@ -38,14 +38,18 @@ _QUEUES = ("--queues", "scan,deliver", "--processes", "1")
 
 
 @dataclass
-class Run:
-    """One run of it.
+class ChaosRun:
+    """One run of the chaos test.
 
     Attributes:
-        jobs: how many alerts are made; each takes two jobs and two deliveries.
-        kill_every: jobs done between two kills.
-        seed: of the kills.
-        seconds: after so long it has failed.
+        context: of the service under test.
+        jobs: number of alerts to create; each takes two jobs and two deliveries.
+        kill_every: finished jobs between two kills.
+        seed: of the random kills.
+        seconds: time limit.
+        redis: the Redis server to restart, if Redis is the broker.
+        virtual_host: of RabbitMQ, if it is the broker.
+        log: what was killed or disturbed.
     """
 
     context: Context
@@ -55,7 +59,7 @@ class Run:
     seconds: float
     redis: OwnRedis | None = None
     virtual_host: str = ""
-    told: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
     def done(self) -> int:
         with self.context.database.read() as session:
@@ -71,27 +75,27 @@ class Run:
 
 
 def settings_of(folder: Path, broker: str, database: str) -> ServiceSettings:
-    """Short leases, so that what is lost is soon found; a night that does not come."""
-    far = dt.datetime.now(dt.UTC) + dt.timedelta(hours=12)
+    """Settings with short leases, so that lost jobs are soon found, and without a night during the test."""
+    distant = dt.datetime.now(dt.UTC) + dt.timedelta(hours=12)
     return ServiceSettings(
         home=folder / "home",
         broker=broker,
         database=database,
         time_zone="UTC",
-        night=NightSettings(at=f"{far:%H:%M}", catch_up_hours=0),
+        night=NightSettings(at=f"{distant:%H:%M}", catch_up_hours=0),
         jobs=JobSettings(lease_seconds=3, heartbeat_seconds=0.5, reap_seconds=1, attempts=50, retry_seconds=(0.2, 1)),
         limits=LimitSettings(free_disk_mib=0),
         delivery=DeliverySettings(queue="", drop_folder=str(folder / "drop")),
     )
 
 
-def run(chaos: Run) -> None:
-    """Do all jobs through all of it, and look at what came of them.
+def run(chaos: ChaosRun) -> None:
+    """Run all jobs while killing and disturbing processes, and verify the results.
 
     Raises:
-        AssertionError: something was lost, or done twice.
+        AssertionError: a job was lost or had its effect twice.
     """
-    chance = random.Random(chaos.seed)
+    rng = random.Random(chaos.seed)
     with ExitStack() as stack:
         environment = environment_of(chaos.context.settings)
         workers = [
@@ -100,24 +104,24 @@ def run(chaos: Run) -> None:
         ]
         stack.enter_context(OwnProcess(environment, "workers.runtime.schedule", ()))
         _add(chaos)
-        plan = {chaos.all() // 3: _restart_broker, 2 * chaos.all() // 3: _drop_connections}
-        next_kill, last = chaos.kill_every, time.monotonic() + chaos.seconds
+        disturbances = {chaos.all() // 3: _restart_broker, 2 * chaos.all() // 3: _drop_connections}
+        next_kill, deadline = chaos.kill_every, time.monotonic() + chaos.seconds
         while chaos.open():
-            assert time.monotonic() < last, f"not done in {chaos.seconds} seconds: {_left(chaos)}"
+            assert time.monotonic() < deadline, f"not done in {chaos.seconds} seconds: {_unfinished(chaos)}"
             done = chaos.done()
-            for threshold in [threshold for threshold in plan if done >= threshold]:
-                plan.pop(threshold)(chaos)
+            for threshold in [threshold for threshold in disturbances if done >= threshold]:
+                disturbances.pop(threshold)(chaos)
             if done >= next_kill and done < chaos.all():
                 next_kill = done + chaos.kill_every
-                chaos.told.append(chance.choice(workers).kill(chance))
+                chaos.log.append(rng.choice(workers).kill(rng))
             for worker in workers:
-                worker.keep()
+                worker.restart_if_ended()
             time.sleep(0.1)
-        assert not plan, "all was done before the broker and the database were disturbed"
+        assert not disturbances, "all jobs were done before the broker and the database were disturbed"
     _verify(chaos)
 
 
-def _add(run: Run) -> None:
+def _add(run: ChaosRun) -> None:
     for first in range(0, run.jobs, 20):
         with publishing(run.context.database, run.context.settings) as session:
             for number in range(first, min(first + 20, run.jobs)):
@@ -131,10 +135,10 @@ def _add(run: Run) -> None:
                 )
 
 
-def _verify(run: Run) -> None:
+def _verify(run: ChaosRun) -> None:
     with run.context.database.read() as session:
         states = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
-        assert states == {"done": run.all()}, (states, _left(run))
+        assert states == {"done": run.all()}, (states, _unfinished(run))
         seen = Counter(session.scalars(select(AlertRow.grid_code)))
         assert seen == {str(number): 1 for number in range(run.jobs)}
         assert session.scalar(select(func.count()).select_from(Transition)) == 2 * run.jobs
@@ -152,22 +156,22 @@ def _verify(run: Run) -> None:
         assert first.delivered_at <= second.delivered_at
 
 
-def _restart_broker(run: Run) -> None:
+def _restart_broker(run: ChaosRun) -> None:
     if run.redis is not None:
         run.redis.stop()
         run.redis.start()
-        run.told.append("Redis was killed and came back empty")
+        run.log.append("Redis was killed and restarted empty")
     elif run.virtual_host:
         closed = rabbitmqctl("close_all_connections", "-p", run.virtual_host, "chaos")
         if rabbitmqctl("restart_vhost", "-p", run.virtual_host) and closed:
-            run.told.append("RabbitMQ's virtual host was started anew, its connections closed")
+            run.log.append("RabbitMQ's virtual host was restarted and its connections closed")
     else:
         for message in (run.context.settings.home / "broker" / "queue").glob("*.msg"):
             message.unlink(missing_ok=True)
-        run.told.append("all messages were deleted")
+        run.log.append("all messages were deleted")
 
 
-def _drop_connections(run: Run) -> None:
+def _drop_connections(run: ChaosRun) -> None:
     if run.context.database.sqlite:
         return
     engine = create_engine(run.context.settings.database_url)
@@ -178,21 +182,21 @@ def _drop_connections(run: Run) -> None:
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
-        run.told.append(f"{ended.scalar()} connections of the database were cut")
+        run.log.append(f"{ended.scalar()} database connections were terminated")
     engine.dispose()
 
 
-def _left(run: Run) -> list[tuple[Any, ...]]:
+def _unfinished(run: ChaosRun) -> list[tuple[Any, ...]]:
     with run.context.database.read() as session:
         columns = (Job.id, Job.kind, Job.state, Job.attempts, Job.lease_owner, Job.error)
         return [tuple(row) for row in session.execute(select(*columns).where(Job.state != "done").limit(20))]
 
 
 @contextmanager
-def made(
+def prepare_run(
     folder: Path, broker: str, database: str, *, jobs: int, kill_every: int = 8, seed: int = 1, seconds: float = 900
-) -> Iterator[Run]:
-    """A run over one of the brokers, with what it needs; ``database``: "" is SQLite."""
+) -> Iterator[ChaosRun]:
+    """Set up broker and database of a run; ``database``: "" is SQLite."""
     with ExitStack() as stack:
         redis, host, address = None, "", ""
         if broker == "redis":
@@ -208,7 +212,7 @@ def made(
         stack.callback(context.database.close)
         upgrade(context.database)
         check_broker(settings)
-        yield Run(context, jobs, kill_every, seed, seconds, redis, host)
+        yield ChaosRun(context, jobs, kill_every, seed, seconds, redis, host)
 
 
 def main() -> None:
@@ -216,27 +220,27 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--broker", choices=("files", "redis", "rabbitmq"), default="files")
     parser.add_argument("--database", default="", help='"": SQLite; or an empty one with PostGIS')
-    parser.add_argument("--kill-every", type=int, default=8, help="jobs done between two kills")
+    parser.add_argument("--kill-every", type=int, default=8, help="finished jobs between two kills")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3600)
-    given = parser.parse_args()
-    begun = time.monotonic()
+    options = parser.parse_args()
+    started = time.monotonic()
     with (
         tempfile.TemporaryDirectory() as folder,
-        made(
+        prepare_run(
             Path(folder),
-            given.broker,
-            given.database,
-            jobs=given.jobs,
-            kill_every=given.kill_every,
-            seed=given.seed,
-            seconds=given.seconds,
-        ) as prepared,
+            options.broker,
+            options.database,
+            jobs=options.jobs,
+            kill_every=options.kill_every,
+            seed=options.seed,
+            seconds=options.seconds,
+        ) as chaos,
     ):
-        run(prepared)
-        for what, times in Counter(prepared.told).items():
-            print(f"{times} × {what}")
-        print(f"{prepared.all()} jobs, all done once, in {time.monotonic() - begun:.0f} s")
+        run(chaos)
+        for event, times in Counter(chaos.log).items():
+            print(f"{times} × {event}")
+        print(f"{chaos.all()} jobs, all done once, in {time.monotonic() - started:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Jobs for the chaos test: slow, failing, and with effects that would show if they came twice."""
+"""Jobs of the chaos test: slow, failing, and with effects that reveal a repetition."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from store.schema.counters import next_number
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow
 
-FAILS_FIRST = 7  # every so many-th job fails on its first attempt
-TAKES_LONG = 9  # every so many-th job takes longer than a lease
+FAIL_EVERY = 7  # every seventh job fails on its first attempt
+SLOW_EVERY = 9  # every ninth job takes longer than a lease
 
 
-def see(context: Context, job: JobRun) -> Commit:
-    """Make an alert, as a scan does: the alert, its first step, its event, and a job that goes on with it."""
+def create_alert(context: Context, job: JobRun) -> Commit:
+    """Create an alert as a scan does: with its first transition, its event, and a follow-up job."""
     number = int(job.payload["number"])
-    _work(context, job, number)
+    _simulate_work(context, job, number)
 
     def commit(session: Session) -> None:
         now = context.clock()
-        # of running numbers, so that a second effect of this job is a second alert and not an error
+        # numbered from a counter, so that a repeated effect creates a second alert instead of an error
         alert = AlertRow(
             number=f"CHAOS{next_number(session, 'chaos'):06d}",
             kind="construction",
@@ -58,8 +58,8 @@ def see(context: Context, job: JobRun) -> Commit:
 
 
 def triage(context: Context, job: JobRun) -> Commit:
-    """Move an alert on."""
-    _work(context, job, int(job.payload["number"]))
+    """Change the state of an alert."""
+    _simulate_work(context, job, int(job.payload["number"]))
 
     def commit(session: Session) -> None:
         alert = session.get_one(AlertRow, int(job.payload["alert_id"]))
@@ -69,13 +69,13 @@ def triage(context: Context, job: JobRun) -> Commit:
     return commit
 
 
-def _work(context: Context, job: JobRun, number: int) -> None:
-    if number % FAILS_FIRST == 0 and job.attempt == 1:
+def _simulate_work(context: Context, job: JobRun, number: int) -> None:
+    if number % FAIL_EVERY == 0 and job.attempt == 1:
         raise ConnectionError("as planned")
-    seconds = 2.5 * context.settings.jobs.lease_seconds if number % TAKES_LONG == 0 else 0.05 * (number % 4)
-    begun = time.monotonic()
-    while (gone := time.monotonic() - begun) < seconds:
-        job.progress(gone / seconds)
+    seconds = 2.5 * context.settings.jobs.lease_seconds if number % SLOW_EVERY == 0 else 0.05 * (number % 4)
+    started = time.monotonic()
+    while (elapsed := time.monotonic() - started) < seconds:
+        job.progress(elapsed / seconds)
         time.sleep(0.05)
 
 
@@ -84,4 +84,4 @@ def _outline(number: int) -> Any:
     return bounds_of(shapely.box(west, 30.0, west + 0.0005, 30.0005))
 
 
-JOB_KINDS = (JobKind("chaos.see", "scan", see), JobKind("chaos.sort", "scan", triage))
+JOB_KINDS = (JobKind("chaos.see", "scan", create_alert), JobKind("chaos.sort", "scan", triage))

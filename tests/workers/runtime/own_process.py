@@ -1,4 +1,4 @@
-"""Real processes of the service, with settings of a test."""
+"""Run real processes of the service with the settings of a test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class OwnProcess:
-    """A process of the service: ended at the end of ``with``, started again by :meth:`keep` when it was killed."""
+    """A process of the service, terminated at the end of ``with``; :meth:`restart_if_ended` restarts a killed one."""
 
     def __init__(self, environment: dict[str, str], module: str, arguments: tuple[str, ...]) -> None:
         self._command = [sys.executable, "-m", module, *arguments, "--parent", str(os.getpid())]
@@ -37,15 +37,15 @@ class OwnProcess:
             self.process.kill()
             self.process.wait()
 
-    def keep(self) -> None:
-        """Start it again if it has ended."""
+    def restart_if_ended(self) -> None:
+        """Restart the process if it has ended."""
         if self.process.poll() is not None:
             self.process = self._start()
 
-    def kill(self, chance: random.Random) -> str:
-        """With ``kill -9``: the worker, or only the child that does its jobs; tells which."""
+    def kill(self, rng: random.Random) -> str:
+        """Send SIGKILL to the worker or only to the child that runs its jobs; return which."""
         children = psutil.Process(self.process.pid).children() if self.process.poll() is None else []
-        if children and chance.random() < 0.5:
+        if children and rng.random() < 0.5:
             os.kill(children[0].pid, signal.SIGKILL)
             return "a child"
         self.process.kill()
@@ -57,20 +57,20 @@ class OwnProcess:
 
 
 def environment_of(settings: ServiceSettings) -> dict[str, str]:
-    """What makes a process read the same settings."""
-    told: dict[str, Any] = settings.model_dump(mode="json", exclude_unset=True)
+    """Return environment variables that give a process the same settings."""
+    values: dict[str, Any] = settings.model_dump(mode="json", exclude_unset=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TUBAN_")}
-    for name, value in told.items():
-        inner = value if isinstance(value, dict) else {"": value}
-        for part, one in inner.items():
-            key = f"TUBAN_{name}__{part}" if part else f"TUBAN_{name}"
-            environment[key.upper()] = one if isinstance(one, str) else json.dumps(one)
+    for group, value in values.items():
+        fields = value if isinstance(value, dict) else {"": value}
+        for name, field in fields.items():
+            key = f"TUBAN_{group}__{name}" if name else f"TUBAN_{group}"
+            environment[key.upper()] = field if isinstance(field, str) else json.dumps(field)
     return environment
 
 
-def alive(process: int) -> bool:
-    """Whether it lives; one that has ended and waits for its parent does not."""
+def alive(pid: int) -> bool:
+    """Return whether a process is running; a zombie is not."""
     try:
-        return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

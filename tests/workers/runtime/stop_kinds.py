@@ -1,4 +1,4 @@
-"""Jobs that are long, for tests that stop or kill the worker that does them."""
+"""Long-running jobs for tests that stop or kill their worker."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.workers.counting import counting
 
 
 def patient(context: Context, job: JobRun) -> None:
-    """Goes on until the worker is to stop."""
+    """Run until the worker shuts down."""
     while not job.should_stop():
         time.sleep(0.05)
     raise ReleaseJob
 
 
 def brief(context: Context, job: JobRun) -> Commit:
-    """Is done once the worker is to stop."""
+    """Finish once the worker shuts down."""
     while not job.should_stop():
         job.progress(0.5)
         time.sleep(0.05)
@@ -27,7 +27,7 @@ def brief(context: Context, job: JobRun) -> Commit:
 
 
 def stubborn(context: Context, job: JobRun) -> None:
-    """Does not end by itself, nor when its time is over."""
+    """Never end, not even when the time limit is exceeded."""
     while True:
         try:
             time.sleep(600)
@@ -36,7 +36,7 @@ def stubborn(context: Context, job: JobRun) -> None:
 
 
 def slow(context: Context, job: JobRun) -> None:
-    """Does not end by itself."""
+    """Run until interrupted."""
     time.sleep(600)
 
 

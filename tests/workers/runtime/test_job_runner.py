@@ -1,4 +1,4 @@
-"""One job from claim to end: its effects are there once, or not at all."""
+"""One job from claim to end: its effects happen exactly once or not at all."""
 
 from __future__ import annotations
 
@@ -26,25 +26,23 @@ from workers.runtime.job_runner import run_job
 
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[Context]:
-    made = context_in(tmp_path)
-    yield made
-    made.database.close()
+    context = context_in(tmp_path)
+    yield context
+    context.database.close()
 
 
 @pytest.fixture
-def asked_to_stop() -> Iterator[None]:
+def shutting_down() -> Iterator[None]:
     shutdown.request_shutdown()
     yield
-    shutdown._NUMBER.pack_into(shutdown._shared, 0, 0.0)
+    shutdown._TIMESTAMP.pack_into(shutdown._shared, 0, 0.0)
 
 
-def test_a_job_and_its_effect_are_done_once(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_runs_once(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = context_in(tmp_path, database)
     use_kinds(monkeypatch, counting=counting)
     job_id = given_job(context, "counting")
-    assert [run_job(context, job_id) for _ in range(2)] == ["done", "not to be had"]
+    assert [run_job(context, job_id) for _ in range(2)] == ["done", "unavailable"]
     assert counted(database) == 1
     done = job_of(context, job_id)
     assert (done.state, done.progress, done.finished_at) == ("done", 1.0, context.clock())
@@ -63,12 +61,12 @@ def test_jobs_that_a_result_adds_are_published(context: Context, monkeypatch: py
     assert queue_lengths(context.settings) == {"ingest": 0, "scan": 1, "deliver": 1, "capture": 0}
 
 
-def test_a_handler_without_a_result_is_done_all_the_same(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handler_without_a_result_ends_its_job(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     use_kinds(monkeypatch, nothing=lambda context, job: None)
     assert run_job(context, given_job(context, "nothing")) == "done"
 
 
-def test_of_a_result_that_fails_nothing_stays(
+def test_a_result_that_fails_is_rolled_back(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def handler(context: Context, job: JobRun) -> Commit:
@@ -90,7 +88,7 @@ def test_of_a_result_that_fails_nothing_stays(
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome", "told"),
+    ("error", "outcome", "message"),
     [
         (TubanError("no such scene"), "dead", "no such scene"),
         (OutputError("disk full"), "waiting", "disk full"),
@@ -98,8 +96,8 @@ def test_of_a_result_that_fails_nothing_stays(
         (SoftTimeLimitExceeded(), "waiting", "it took longer than 60 minutes"),
     ],
 )
-def test_what_a_repetition_cannot_heal_is_dead_and_all_else_tried_again(
-    context: Context, monkeypatch: pytest.MonkeyPatch, error: Exception, outcome: str, told: str
+def test_permanent_errors_leave_the_job_dead_and_others_are_retried(
+    context: Context, monkeypatch: pytest.MonkeyPatch, error: Exception, outcome: str, message: str
 ) -> None:
     def handler(context: Context, job: JobRun) -> None:
         raise error
@@ -107,10 +105,10 @@ def test_what_a_repetition_cannot_heal_is_dead_and_all_else_tried_again(
     use_kinds(monkeypatch, failing=handler)
     job_id = given_job(context, "failing")
     assert run_job(context, job_id) == outcome
-    assert job_of(context, job_id).error == told
+    assert job_of(context, job_id).error == message
 
 
-def test_the_last_attempt_that_fails_leaves_the_job_dead(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_last_attempt_leaves_the_job_dead(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     def handler(context: Context, job: JobRun) -> None:
         raise RuntimeError(f"attempt {job.attempt}")
 
@@ -124,12 +122,12 @@ def test_the_last_attempt_that_fails_leaves_the_job_dead(context: Context, monke
     assert job_of(context, job_id).error == "RuntimeError: attempt 4"
 
 
-def test_a_kind_that_nobody_knows_is_dead(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_of_an_unknown_kind_is_dead(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     use_kinds(monkeypatch)
     assert run_job(context, given_job(context, "of.the.future")) == "dead"
 
 
-def test_who_lost_the_lease_leaves_no_effect(
+def test_a_worker_that_lost_its_lease_has_no_effect(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = context_in(tmp_path, database)
@@ -162,14 +160,14 @@ def test_the_lease_is_renewed_with_the_progress(tmp_path: Path, monkeypatch: pyt
     assert run_job(context, given_job(context, "long")) == "done"
 
 
-def test_a_handler_learns_that_its_lease_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reporting_progress_raises_when_the_lease_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = context_in(tmp_path, jobs={"heartbeat_seconds": 0.05})
 
     def handler(context: Context, job: JobRun) -> None:
         clock_of(context).forward(61)
         with context.database.write() as session:
             if claim(session, job.job_id, "another:1:2", context.clock(), 60) is None:
-                raise AssertionError("a renewal came between")
+                raise AssertionError("the lease was renewed first")
         last = time.monotonic() + 60
         while time.monotonic() < last:
             job.progress(0.5)
@@ -178,70 +176,70 @@ def test_a_handler_learns_that_its_lease_is_lost(tmp_path: Path, monkeypatch: py
     assert run_job(context, given_job(context, "long")) == "lost"
 
 
-def test_a_job_given_back_is_published_again_at_once(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_released_job_is_republished_immediately(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     def handler(context: Context, job: JobRun) -> None:
         raise ReleaseJob
 
     use_kinds(monkeypatch, long=handler)
     job_id = given_job(context, "long")
-    assert run_job(context, job_id) == "given back"
+    assert run_job(context, job_id) == "released"
     assert queue_lengths(context.settings)["scan"] == 1
     waiting = job_of(context, job_id)
     assert (waiting.state, waiting.attempts) == ("waiting", 0)
 
 
-@pytest.mark.usefixtures("asked_to_stop")
-def test_nothing_is_begun_by_a_worker_that_is_to_stop(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("shutting_down")
+def test_a_worker_that_is_shutting_down_starts_no_job(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     use_kinds(monkeypatch, counting=counting)
-    assert run_job(context, given_job(context, "counting")) == "given back"
+    assert run_job(context, given_job(context, "counting")) == "released"
     assert counted(context.database) == 0
 
 
-def test_a_handler_that_does_not_look_is_interrupted_when_its_grace_is_over(
+def test_a_handler_that_ignores_the_shutdown_is_interrupted_after_the_grace_period(
     context: Context, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     def handler(context: Context, job: JobRun) -> None:
         monkeypatch.setattr(shutdown, "GRACE_SECONDS", 0.0)
-        request.getfixturevalue("asked_to_stop")
+        request.getfixturevalue("shutting_down")
         last = time.monotonic() + 60
         while time.monotonic() < last:
             pass
 
     use_kinds(monkeypatch, stubborn=handler)
-    assert run_job(context, given_job(context, "stubborn")) == "given back"
+    assert run_job(context, given_job(context, "stubborn")) == "released"
 
 
 @pytest.mark.parametrize(
-    ("asked", "stops", "attempts", "told"),
+    ("signal", "stops", "attempts", "message"),
     [
         (SystemExit, True, 0, ""),
         (KeyboardInterrupt, False, 0, ""),
-        (SystemExit, False, 1, "its process was told to exit"),
+        (SystemExit, False, 1, "its process was terminated"),
     ],
 )
-def test_a_job_interrupted_by_a_signal_is_tried_again_and_counts_unless_the_worker_is_to_stop(
-    asked: type[BaseException],
+def test_an_interrupted_job_is_retried_and_counts_as_an_attempt_unless_the_worker_is_shutting_down(
+    signal: type[BaseException],
     stops: bool,
     attempts: int,
-    told: str,
+    message: str,
     context: Context,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
     def handler(context: Context, job: JobRun) -> None:
         if stops:
-            request.getfixturevalue("asked_to_stop")
-        raise asked
+            request.getfixturevalue("shutting_down")
+        raise signal
 
     use_kinds(monkeypatch, ended=handler)
     job_id = given_job(context, "ended")
-    with pytest.raises(asked):
+    with pytest.raises(signal):
         run_job(context, job_id)
     waiting = job_of(context, job_id)
-    assert (waiting.state, waiting.attempts, waiting.error) == ("waiting", attempts, told)
+    assert (waiting.state, waiting.attempts, waiting.error) == ("waiting", attempts, message)
 
 
-def test_nothing_is_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_job_starts_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = context_in(tmp_path)
     use_kinds(monkeypatch, counting=counting)
     job_id = given_job(context, "counting")
@@ -252,22 +250,22 @@ def test_nothing_is_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Mon
     assert counted(context.database) == 0
 
 
-def test_a_result_is_written_though_the_connection_was_cut(
+def test_a_result_is_written_again_after_the_connection_is_lost(
     postgresql: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = context_in(tmp_path, postgresql)
-    tries: list[Any] = []
+    attempts: list[Any] = []
 
     def handler(context: Context, job: JobRun) -> Commit:
         def commit(session: Session) -> None:
             count(session)
             session.flush()
-            tries.append(None)
-            if len(tries) == 1:
+            attempts.append(None)
+            if len(attempts) == 1:
                 session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
         return commit
 
     use_kinds(monkeypatch, cut=handler)
     assert run_job(context, given_job(context, "cut")) == "done"
-    assert (len(tries), counted(context.database)) == (2, 1)
+    assert (len(attempts), counted(context.database)) == (2, 1)

@@ -1,4 +1,4 @@
-"""The night comes once for each local date, whatever clocks and schedulers do; lost jobs are found."""
+"""Scheduler: one night per local date despite clock changes and several schedulers; lost jobs are republished."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from store.jobs.processes import list_processes
 
 from service.broker import queue_lengths
 from service.context import Context
 from service.night_schedule import local_time_to_utc, night_due
+from store.jobs.processes import list_processes
 from store.jobs.queue import claim, fail, list_jobs
 from store.schema.database import Database
 from tests.workers.embedded import clock_of, context_in, given_job
@@ -30,18 +30,18 @@ def utc(text: str) -> dt.datetime:
 
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[Context]:
-    made = context_in(tmp_path)
-    yield made
-    made.database.close()
+    context = context_in(tmp_path)
+    yield context
+    context.database.close()
 
 
-def nights(context: Context) -> list[str]:
+def planned_nights(context: Context) -> list[str]:
     with context.database.read() as session:
         return sorted(job.payload["day"] for job in list_jobs(session, kind="night.plan"))
 
 
-def at(context: Context, moment: str) -> None:
-    clock_of(context).now = utc(moment)
+def set_clock(context: Context, time: str) -> None:
+    clock_of(context).now = utc(time)
 
 
 @pytest.mark.parametrize(
@@ -53,114 +53,114 @@ def at(context: Context, moment: str) -> None:
         ("2026-11-20T13:31", None),
     ],
 )
-def test_a_night_is_due_from_its_local_time_on_for_so_many_hours(now: str, day: str | None) -> None:
+def test_a_night_is_due_from_its_local_time_for_the_catch_up_hours(now: str, day: str | None) -> None:
     due = night_due(utc(now), "01:30", SHANGHAI, 20)
     assert due == (dt.date.fromisoformat(day) if day else None)
 
 
 @pytest.mark.parametrize("at_time", ["02:30", "02:00", "03:00", "00:00", "23:59"])
-def test_through_a_year_of_changing_clocks_each_date_has_one_night(at_time: str) -> None:
-    now, begun = utc("2026-01-01T00:00"), {}
+def test_each_date_of_a_year_with_daylight_saving_has_one_night(at_time: str) -> None:
+    now, started = utc("2026-01-01T00:00"), {}
     while now < utc("2027-01-01T00:00"):
         day = night_due(now, at_time, BERLIN, 23.5)
-        if day is not None and day not in begun:
-            begun[day] = now
+        if day is not None and day not in started:
+            started[day] = now
         now += dt.timedelta(minutes=15)
-    days = sorted(begun)
+    days = sorted(started)
     assert len(days) == (days[-1] - days[0]).days + 1 >= 365
-    moments = [begun[day] for day in days]
-    apart = {(later - earlier).total_seconds() / 3600 for earlier, later in pairwise(moments[1:])}
-    assert apart <= {23, 24, 25}
+    times = [started[day] for day in days]
+    hours_apart = {(later - earlier).total_seconds() / 3600 for earlier, later in pairwise(times[1:])}
+    assert hours_apart <= {23, 24, 25}
 
 
-def test_a_local_time_that_is_skipped_or_comes_twice_is_one_moment() -> None:
+def test_a_skipped_or_repeated_local_time_is_one_utc_time() -> None:
     assert local_time_to_utc(dt.date(2026, 3, 29), "02:30", BERLIN) == utc("2026-03-29T01:30")  # 03:30 on the new clock
     assert local_time_to_utc(dt.date(2026, 10, 25), "02:30", BERLIN) == utc("2026-10-25T00:30")  # the first of two
 
 
-def test_the_night_is_planned_once_however_often_one_looks(context: Context) -> None:
-    at(context, "2026-11-19T17:30")
-    rounds = PeriodicTasks(context, "here:1:schedule")
+def test_repeated_ticks_plan_the_night_once(context: Context) -> None:
+    set_clock(context, "2026-11-19T17:30")
+    tasks = PeriodicTasks(context, "here:1:schedule")
     for _ in range(3):
-        rounds.once()
+        tasks.run_due()
         clock_of(context).forward(3600)
-    assert nights(context) == ["2026-11-20"]
+    assert planned_nights(context) == ["2026-11-20"]
 
 
 def test_two_schedulers_plan_one_night(database: Database, tmp_path: Path) -> None:
     context = context_in(tmp_path, database)
-    at(context, "2026-11-19T17:30")
+    set_clock(context, "2026-11-19T17:30")
     one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
-    assert [one.once(), other.once()] == [True, False]
-    assert nights(context) == ["2026-11-20"]
+    assert [one.run_due(), other.run_due()] == [True, False]
+    assert planned_nights(context) == ["2026-11-20"]
     with database.read() as session:
         assert len(list_processes(session, context.clock(), "schedule")) == 2
 
 
-def test_a_scheduler_that_was_asleep_duplicates_nothing(context: Context) -> None:
+def test_a_suspended_scheduler_duplicates_nothing(context: Context) -> None:
     one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
-    at(context, "2026-11-19T17:28:55")
-    assert one.once()
-    at(context, "2026-11-19T17:30:00")
-    assert other.once()  # the first was silent for more than a minute
-    at(context, "2026-11-19T17:28:56")
-    assert one.once()  # and believes that no time has passed
-    at(context, "2026-11-19T17:30:00")
-    one._begin_night(context.clock())
-    assert nights(context) == ["2026-11-20"]
-    assert not one.once()
+    set_clock(context, "2026-11-19T17:28:55")
+    assert one.run_due()
+    set_clock(context, "2026-11-19T17:30:00")
+    assert other.run_due()  # the first was silent for more than a minute
+    set_clock(context, "2026-11-19T17:28:56")
+    assert one.run_due()  # as if no time had passed
+    set_clock(context, "2026-11-19T17:30:00")
+    one._plan_night(context.clock())
+    assert planned_nights(context) == ["2026-11-20"]
+    assert not one.run_due()
 
 
-def test_a_clock_that_is_set_back_brings_no_second_night(context: Context) -> None:
-    for moment in ("2026-11-19T17:31", "2026-11-19T17:20", "2026-11-19T17:31"):
-        at(context, moment)
-        PeriodicTasks(context, "here:1:schedule").once()
-    assert nights(context) == ["2026-11-20"]
+def test_setting_the_clock_back_plans_no_second_night(context: Context) -> None:
+    for time in ("2026-11-19T17:31", "2026-11-19T17:20", "2026-11-19T17:31"):
+        set_clock(context, time)
+        PeriodicTasks(context, "here:1:schedule").run_due()
+    assert planned_nights(context) == ["2026-11-20"]
 
 
 @pytest.mark.parametrize(
     ("started", "planned"),
     [("2026-11-20T05:00", ["2026-11-20"]), ("2026-11-20T16:00", [])],
 )
-def test_a_missed_night_is_caught_up_with_unless_the_next_is_near(
+def test_a_missed_night_is_planned_late_unless_the_next_is_near(
     context: Context, started: str, planned: list[str]
 ) -> None:
-    at(context, started)
-    rounds = PeriodicTasks(context, "here:1:schedule")
-    rounds.once()
-    assert nights(context) == planned
-    at(context, "2026-11-20T17:30")
-    rounds.once()
-    assert nights(context) == [*planned, "2026-11-21"]
+    set_clock(context, started)
+    tasks = PeriodicTasks(context, "here:1:schedule")
+    tasks.run_due()
+    assert planned_nights(context) == planned
+    set_clock(context, "2026-11-20T17:30")
+    tasks.run_due()
+    assert planned_nights(context) == [*planned, "2026-11-21"]
 
 
-def test_the_next_scheduler_is_leader_at_once_when_one_stops(context: Context) -> None:
+def test_another_scheduler_leads_immediately_when_the_leader_stops(context: Context) -> None:
     one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
-    assert [one.once(), other.once()] == [True, False]
+    assert [one.run_due(), other.run_due()] == [True, False]
     one.close()
     clock_of(context).forward(10)
-    assert other.once()
+    assert other.run_due()
 
 
-def test_lost_jobs_are_published_every_so_often(context: Context) -> None:
-    rounds = PeriodicTasks(context, "here:1:schedule")
-    rounds.once()
+def test_lost_jobs_are_republished_periodically(context: Context) -> None:
+    tasks = PeriodicTasks(context, "here:1:schedule")
+    tasks.run_due()
     before = queue_lengths(context.settings)["scan"]
     job_id = given_job(context, "scan.blocks")
     with context.database.write() as session:
         assert claim(session, job_id, "dead:1:2", context.clock(), 60)
     clock_of(context).forward(60.5)
-    rounds.once()
+    tasks.run_due()
     assert queue_lengths(context.settings)["scan"] == before + 1
     clock_of(context).forward(1)
-    rounds.once()
+    tasks.run_due()
     assert queue_lengths(context.settings)["scan"] == before + 1
 
 
-def test_a_job_whose_pause_is_over_does_not_wait_for_the_next_reaping(context: Context) -> None:
-    rounds = PeriodicTasks(context, "here:1:schedule")
+def test_a_job_whose_retry_delay_has_passed_does_not_wait_for_the_reaper(context: Context) -> None:
+    tasks = PeriodicTasks(context, "here:1:schedule")
     job_id = given_job(context, "scan.blocks")
-    rounds.once()
+    tasks.run_due()
     before = queue_lengths(context.settings)["scan"]
     with context.database.write() as session:
         lease = claim(session, job_id, "here:1:2", context.clock(), 60)
@@ -168,14 +168,14 @@ def test_a_job_whose_pause_is_over_does_not_wait_for_the_next_reaping(context: C
         fail(session, lease, "no", context.clock(), 4, (5,))
     for seconds, more in ((4, 0), (1, 1)):
         clock_of(context).forward(seconds)
-        rounds.once()
+        tasks.run_due()
         assert queue_lengths(context.settings)["scan"] == before + more
 
 
-def test_the_night_begins_though_the_broker_is_away(tmp_path: Path) -> None:
+def test_the_night_is_planned_without_the_broker(tmp_path: Path) -> None:
     context = context_in(tmp_path)
-    at(context, "2026-11-19T17:30")
-    away: dict[str, Any] = {"broker": "redis://127.0.0.1:1/0"}
-    context.settings = context.settings.model_copy(update=away)
-    PeriodicTasks(context, "here:1:schedule").once()
-    assert nights(context) == ["2026-11-20"]
+    set_clock(context, "2026-11-19T17:30")
+    unreachable: dict[str, Any] = {"broker": "redis://127.0.0.1:1/0"}
+    context.settings = context.settings.model_copy(update=unreachable)
+    PeriodicTasks(context, "here:1:schedule").run_due()
+    assert planned_nights(context) == ["2026-11-20"]

@@ -1,4 +1,4 @@
-"""A real worker process: it stops in good order, and survives what its jobs do."""
+"""A real worker process: it shuts down in order, and survives jobs that hang or are killed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from workers.runtime.reaper import reap
 
 pytestmark = pytest.mark.slow
 
-WAIT = 240.0  # seconds; it ends as soon as what is waited for is there
+WAIT = 240.0  # upper limit in seconds; waits end as soon as their condition holds
 
 
 @contextmanager
-def working(tmp_path: Path, **given: Any) -> Iterator[tuple[Context, OwnProcess]]:
-    context = context_in(tmp_path, **given)
+def running_worker(tmp_path: Path, **settings: Any) -> Iterator[tuple[Context, OwnProcess]]:
+    context = context_in(tmp_path, **settings)
     context.clock = lambda: dt.datetime.now(dt.UTC)
     arguments = ("--queues", "scan", "--processes", "1")
     with OwnProcess(environment_of(context.settings), "tests.workers.runtime.own_worker", arguments) as worker:
@@ -36,7 +36,7 @@ def working(tmp_path: Path, **given: Any) -> Iterator[tuple[Context, OwnProcess]
     context.database.close()
 
 
-def told(context: Context, kind: str) -> int:
+def publish_job(context: Context, kind: str) -> int:
     with publishing(context.database, context.settings) as session:
         job_id = add_job(session, kind=kind, queue="scan", payload={}, unique_key=kind, now=context.clock())
     assert job_id is not None
@@ -47,9 +47,9 @@ def until_state(context: Context, job_id: int, state: str) -> None:
     until(lambda: job_of(context, job_id).state == state, WAIT)
 
 
-def test_a_worker_that_is_to_stop_gives_its_job_back_and_ends(broker: str, tmp_path: Path) -> None:
-    with working(tmp_path, broker=broker) as (context, worker):
-        job_id = told(context, "stop.patient")
+def test_a_worker_that_shuts_down_releases_its_job(broker: str, tmp_path: Path) -> None:
+    with running_worker(tmp_path, broker=broker) as (context, worker):
+        job_id = publish_job(context, "stop.patient")
         until_state(context, job_id, "running")
         worker.process.terminate()
         assert worker.process.wait(WAIT) == 0
@@ -57,9 +57,9 @@ def test_a_worker_that_is_to_stop_gives_its_job_back_and_ends(broker: str, tmp_p
         assert (waiting.state, waiting.attempts) == ("waiting", 0)
 
 
-def test_a_worker_that_is_to_stop_ends_what_is_nearly_done(tmp_path: Path) -> None:
-    with working(tmp_path, jobs={"heartbeat_seconds": 0.2}) as (context, worker):
-        job_id = told(context, "stop.brief")
+def test_a_worker_that_shuts_down_finishes_a_job_that_is_nearly_done(tmp_path: Path) -> None:
+    with running_worker(tmp_path, jobs={"heartbeat_seconds": 0.2}) as (context, worker):
+        job_id = publish_job(context, "stop.brief")
         until(lambda: job_of(context, job_id).progress == 0.5, WAIT)
         worker.process.terminate()
         assert worker.process.wait(WAIT) == 0
@@ -67,18 +67,18 @@ def test_a_worker_that_is_to_stop_ends_what_is_nearly_done(tmp_path: Path) -> No
         assert counted(context.database) == 1
 
 
-def test_no_child_outlives_a_worker_that_is_killed(tmp_path: Path) -> None:
-    with working(tmp_path) as (context, worker):
-        until_state(context, told(context, "stop.counting"), "done")
+def test_no_child_outlives_a_killed_worker(tmp_path: Path) -> None:
+    with running_worker(tmp_path) as (context, worker):
+        until_state(context, publish_job(context, "stop.counting"), "done")
         children = [child.pid for child in psutil.Process(worker.process.pid).children()]
         worker.process.kill()
         until(lambda: not any(alive(child) for child in children), WAIT)
         assert children
 
 
-def test_the_next_job_is_done_though_an_idle_child_was_killed(broker: str, tmp_path: Path) -> None:
-    with working(tmp_path, broker=broker) as (context, worker):
-        first = told(context, "stop.counting")
+def test_the_next_job_runs_after_an_idle_child_was_killed(broker: str, tmp_path: Path) -> None:
+    with running_worker(tmp_path, broker=broker) as (context, worker):
+        first = publish_job(context, "stop.counting")
         until_state(context, first, "done")
         (child,) = psutil.Process(worker.process.pid).children()
         os.kill(child.pid, signal.SIGKILL)
@@ -90,17 +90,17 @@ def test_the_next_job_is_done_though_an_idle_child_was_killed(broker: str, tmp_p
         until_state(context, second, "done")
 
 
-def test_a_job_whose_time_is_over_is_ended_and_says_so(tmp_path: Path) -> None:
-    with working(tmp_path, limits={"scan_minutes": 0.02}) as (context, _):
-        job_id = told(context, "stop.slow")
+def test_a_job_that_exceeds_its_time_limit_is_interrupted(tmp_path: Path) -> None:
+    with running_worker(tmp_path, limits={"scan_minutes": 0.02}) as (context, _):
+        job_id = publish_job(context, "stop.slow")
         until(lambda: job_of(context, job_id).error != "", WAIT)
         assert job_of(context, job_id).error == "it took longer than 0.02 minutes"
 
 
-def test_a_job_that_will_not_end_is_killed_tried_again_and_at_last_dead(tmp_path: Path) -> None:
+def test_a_job_that_cannot_be_interrupted_is_killed_retried_and_finally_dead(tmp_path: Path) -> None:
     jobs = {"attempts": 2, "lease_seconds": 2, "heartbeat_seconds": 0.2}
-    with working(tmp_path, limits={"scan_minutes": 0.04, "kill_seconds": 4.0}, jobs=jobs) as (context, _):
-        job_id = told(context, "stop.stubborn")
+    with running_worker(tmp_path, limits={"scan_minutes": 0.04, "kill_seconds": 4.0}, jobs=jobs) as (context, _):
+        job_id = publish_job(context, "stop.stubborn")
 
         def dead() -> bool:
             reap(context)
@@ -109,4 +109,4 @@ def test_a_job_that_will_not_end_is_killed_tried_again_and_at_last_dead(tmp_path
         until(dead, WAIT)
         assert job_of(context, job_id).attempts == 2
         assert job_of(context, job_id).error == "it took longer than 0.04 minutes"
-        until_state(context, told(context, "stop.counting"), "done")
+        until_state(context, publish_job(context, "stop.counting"), "done")

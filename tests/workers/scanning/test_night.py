@@ -200,7 +200,7 @@ def test_the_command_plans_a_night_at_once_and_shows_the_last_ones(
     shown = CliRunner().invoke(app, ["--now"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0, shown.output
     assert "1 waiting" in shown.output
-    assert "goes on" in shown.output
+    assert "in progress" in shown.output
     clock_of(service.context).now = dt.datetime.now(dt.UTC)  # the command has the machine's clock
     assert set(service.work()) == {"done"}
     shown = CliRunner().invoke(app, [], env={"COLUMNS": "200"})
