@@ -1,6 +1,6 @@
-"""The command ``tuban``: arguments in, one call, words out."""
+"""The command ``tuban``: parse arguments, make one call into a lower room, print the result."""
 
 import os
 
-# the small systems of equations of registration are solved faster by one thread than by many that wait for each other
+# registration solves small linear systems, which several BLAS threads only slow down
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,4 +1,4 @@
-"""``tuban config``: the settings as they are read."""
+"""``tuban config``: print the effective settings."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from inference.settings import read_config
 
 
 def config(
-    file: Annotated[Path, typer.Option("--config", help="Settings of scans; default: the file that ships.")] = Path(
+    file: Annotated[Path, typer.Option("--config", help="Settings file of scans; default: the shipped one.")] = Path(
         "profiles.yaml"
     ),
 ) -> None:
-    """Print the settings as they are read and checked.
+    """Print the effective settings, after validation.
 
-    "scan" is configs/profiles.yaml (or --config); "service" is configs/service.yaml (or the file that TUBAN_SERVICE
-    names) with what TUBAN_… of the environment says above it. Secrets are not shown.
+    "scan" is configs/profiles.yaml (or --config). "service" is configs/service.yaml (or the file named by
+    TUBAN_SERVICE), overridden by environment variables TUBAN_…. Secrets are not shown.
+
+    Example: tuban config
+
+    Exit codes: 0 printed, 2 a setting is invalid.
     """
-    read = {"scan": read_config(file), "service": read_service()}
-    shown = {name: settings.model_dump(mode="json") for name, settings in read.items()}
-    typer.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), nl=False)
+    sections = {"scan": read_config(file), "service": read_service()}
+    values = {name: settings.model_dump(mode="json") for name, settings in sections.items()}
+    typer.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), nl=False)

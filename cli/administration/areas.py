@@ -1,4 +1,4 @@
-"""``tuban areas`` and ``tuban layers``: who answers for which ground, and what is known about it."""
+"""``tuban areas`` and ``tuban layers``: load and list administrative areas and thematic layers."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.administration.service import service
+from cli.administration.service import open_service
 from store.areas.areas import list_areas, load_areas
 from store.areas.layers import list_layers, load_layer
 from store.areas.polygon_file import InvalidRow
 
-SHOWN = 20
-"""InvalidRow features and remarks that are printed; the rest is counted."""
+MAX_LISTED = 20
+"""Number of invalid features, and of remarks, that are printed; further ones are only counted."""
 
-areas_app = typer.Typer(help="Villages, townships and counties.", no_args_is_help=True, add_completion=False)
-layers_app = typer.Typer(help="Approvals, farmland, plans.", no_args_is_help=True, add_completion=False)
+areas_app = typer.Typer(
+    help="Load and list villages, townships and counties.", no_args_is_help=True, add_completion=False
+)
+layers_app = typer.Typer(
+    help="Load and list approvals, farmland and plans.", no_args_is_help=True, add_completion=False
+)
 
 
 class Level(StrEnum):
-    """Levels of areas."""
+    """Administrative level of an area."""
 
     county = "county"
     township = "township"
@@ -32,7 +36,7 @@ class Level(StrEnum):
 
 
 class LayerKind(StrEnum):
-    """What a layer tells."""
+    """Meaning of a layer's polygons."""
 
     approval = "approval"
     cultivated = "cultivated"
@@ -43,21 +47,30 @@ class LayerKind(StrEnum):
 
 
 File = Annotated[Path, typer.Argument(help="GeoPackage, Shapefile or GeoJSON, in any coordinate system.")]
-TableName = Annotated[str | None, typer.Option("--table", help="Which layer of a GeoPackage that has several.")]
+TableName = Annotated[str | None, typer.Option("--table", help="Layer to read from a GeoPackage with several layers.")]
 
 
 @areas_app.command("load")
 def load_areas_command(
     file: File,
-    code_field: Annotated[str | None, typer.Option(help="Field of the code; default: XZQDM and its kin.")] = None,
-    name_field: Annotated[str | None, typer.Option(help="Field of the name; default: XZQMC and its kin.")] = None,
+    code_field: Annotated[
+        str | None, typer.Option(help="Field with the code; default: XZQDM and similar names.")
+    ] = None,
+    name_field: Annotated[
+        str | None, typer.Option(help="Field with the name; default: XZQMC and similar names.")
+    ] = None,
     level: Annotated[
-        Level | None, typer.Option(help="Refuse areas of another level; default: the digits of each code tell.")
+        Level | None, typer.Option(help="Reject areas of another level; default: each level follows from its code.")
     ] = None,
     table: TableName = None,
 ) -> None:
-    """Load areas. One whose code is known gets the new name and outline; others stay as they are."""
-    with service() as context:
+    """Load areas from a file. An area with a known code is updated; areas that are not in the file stay unchanged.
+
+    Codes have 6 digits (county), 9 (township) or 12 (village).
+
+    Example: tuban areas load villages.gpkg
+    """
+    with open_service() as context:
         loaded = load_areas(
             context.database,
             file,
@@ -67,39 +80,44 @@ def load_areas_command(
             table=table,
             now=context.clock(),
         )
-    _tell(f"{loaded.added} areas added, {loaded.changed} changed.", loaded.remarks, loaded.broken)
+    _print_summary(f"{loaded.added} areas added, {loaded.changed} changed.", loaded.remarks, loaded.broken)
 
 
 @areas_app.command("list")
 def list_areas_command(
-    level: Annotated[Level | None, typer.Option(help="Only these.")] = None,
-    under: Annotated[str, typer.Option(help="Only those whose code begins like this.")] = "",
+    level: Annotated[Level | None, typer.Option(help="Only this level.")] = None,
+    under: Annotated[str, typer.Option(help="Only codes with this prefix.")] = "",
 ) -> None:
-    """List the areas."""
-    with service() as context, context.database.read() as session:
+    """List the loaded areas."""
+    with open_service() as context, context.database.read() as session:
         found = list_areas(session, level.value if level else None, under)
         zone = context.settings.zone
     table = Table("code", "level", "name", "file", "loaded")
     for area in found:
         table.add_row(area.code, area.level, area.name, area.source, f"{area.loaded_at.astimezone(zone):%Y-%m-%d}")
-    _list(table, "No areas; `tuban areas load FILE` loads them.")
+    _print_table(table, "No areas are loaded. Load them with `tuban areas load FILE`.")
 
 
 @layers_app.command("load")
 def load_layer_command(
     file: File,
-    name: Annotated[str, typer.Option(help="The layer's name; one of that name is replaced as a whole.")],
-    kind: Annotated[LayerKind, typer.Option(help="What it tells.")],
+    name: Annotated[str, typer.Option(help="Name of the layer; an existing layer of this name is replaced.")],
+    kind: Annotated[LayerKind, typer.Option(help="Meaning of the polygons.")],
     dated: Annotated[
-        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of which date the layer is: 2026-11-20.")
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Date of the layer's data: 2026-11-20.")
     ] = None,
-    number_field: Annotated[str | None, typer.Option(help="Field of the approval's number.")] = None,
-    from_field: Annotated[str | None, typer.Option(help="Field of the first day of validity; default: always.")] = None,
-    to_field: Annotated[str | None, typer.Option(help="Field of the last day of validity; default: always.")] = None,
+    number_field: Annotated[str | None, typer.Option(help="Field with the approval number.")] = None,
+    from_field: Annotated[
+        str | None, typer.Option(help="Field with the first day of validity; default: no start.")
+    ] = None,
+    to_field: Annotated[str | None, typer.Option(help="Field with the last day of validity; default: no end.")] = None,
     table: TableName = None,
 ) -> None:
-    """Load a layer that alerts are compared with."""
-    with service() as context:
+    """Load a layer of polygons that alerts are compared with: approvals, farmland, plans.
+
+    Example: tuban layers load approvals.shp --name 批文 --kind approval --number-field PZWH --to-field YXQZ
+    """
+    with open_service() as context:
         loaded = load_layer(
             context.database,
             file,
@@ -112,38 +130,38 @@ def load_layer_command(
             table=table,
             now=context.clock(),
         )
-    instead = f" in place of {loaded.replaced}" if loaded.replaced else ""
-    _tell(f"{name}: {loaded.features} polygons{instead}.", loaded.remarks, loaded.broken)
+    replaced = f", replacing {loaded.replaced}" if loaded.replaced else ""
+    _print_summary(f"{name}: {loaded.features} polygons loaded{replaced}.", loaded.remarks, loaded.broken)
 
 
 @layers_app.command("list")
 def list_layers_command() -> None:
-    """List the layers."""
-    with service() as context, context.database.read() as session:
+    """List the loaded layers."""
+    with open_service() as context, context.database.read() as session:
         found = list_layers(session)
         zone = context.settings.zone
     table = Table("name", "kind", "dated", "polygons", "loaded")
     for layer, count in found:
         dated = layer.dated.isoformat() if layer.dated else ""
         table.add_row(layer.name, layer.kind, dated, str(count), f"{layer.loaded_at.astimezone(zone):%Y-%m-%d}")
-    _list(table, "No layers; `tuban layers load FILE --name NAME --kind KIND` loads one.")
+    _print_table(table, "No layers are loaded. Load one with `tuban layers load FILE --name NAME --kind KIND`.")
 
 
-def _tell(done: str, remarks: list[str], broken: list[InvalidRow]) -> None:
-    words = Console(highlight=False, soft_wrap=True, markup=False)
-    words.print(done)
+def _print_summary(summary: str, remarks: list[str], broken: list[InvalidRow]) -> None:
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console.print(summary)
     for title, lines in (
         ("Remarks", remarks),
-        ("Not loaded", [f"feature {fault.number}: {fault.why}" for fault in broken]),
+        ("Not loaded", [f"feature {row.number}: {row.why}" for row in broken]),
     ):
         if lines:
-            words.print(f"{title} ({len(lines)}):")
-        for line in lines[:SHOWN]:
-            words.print(f"  {line}")
-        if len(lines) > SHOWN:
-            words.print(f"  … and {len(lines) - SHOWN} more")
+            console.print(f"{title} ({len(lines)}):")
+        for line in lines[:MAX_LISTED]:
+            console.print(f"  {line}")
+        if len(lines) > MAX_LISTED:
+            console.print(f"  … and {len(lines) - MAX_LISTED} more")
 
 
-def _list(table: Table, nothing: str) -> None:
-    words = Console(highlight=False, markup=False)
-    words.print(table if table.row_count else nothing)
+def _print_table(table: Table, if_empty: str) -> None:
+    console = Console(highlight=False, markup=False)
+    console.print(table if table.row_count else if_empty)

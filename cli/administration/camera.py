@@ -1,4 +1,4 @@
-"""``tuban camera``: fixed cameras are added, listed, tried out and captured."""
+"""``tuban camera``: add, list, test and capture fixed cameras."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.administration.ingest import person
-from cli.administration.service import service
+from cli.administration.ingest import system_user
+from cli.administration.service import open_service
 from errors import SettingsError, TubanError
 from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import StreamKind
 from service.batch_intake import check_area
-from service.camera_captures import assess_capture, fetch
+from service.camera_captures import assess_capture, fetch_capture
 from service.camera_jobs import add_capture_job
 from service.capture_schedule import next_capture
 from service.context import Context
@@ -28,6 +28,7 @@ from store.cameras.captures import latest_captures
 from store.cameras.presets import list_presets
 from store.cameras.secrets import camera_key
 from store.schema.camera_tables import CameraRow
+from store.schema.database import Session
 from store.schema.tables import Job
 from workers.runtime.job_runner import run_job
 
@@ -37,81 +38,84 @@ _KINDS: dict[str, StreamKind] = {"rtsp": "rtsp", "mjpeg": "mjpeg", "still": "sti
 
 camera_app = typer.Typer(
     name="camera",
-    help="Fixed cameras: on a mast over a valley, say. Each looks at the ground at set times; what has changed "
-    "persistently becomes an alert like any other.\n\nFirst add one, then test it, capture once, and calibrate it on its "
-    "page (four or more points, each clicked in the frame and on the map).",
+    help="Fixed cameras, for example on a mast. Each captures the ground at set times; a change that persists becomes "
+    "an alert like any other.\n\nAdd a camera, test it, take one capture, then calibrate it on its page (four or more "
+    "control points, each clicked in the frame and on the map).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-Name = Annotated[str, typer.Argument(help="The camera's name.")]
+Name = Annotated[str, typer.Argument(help="Name of the camera.")]
 
 
 @camera_app.command("add")
 def add(
     name: Name,
     address: Annotated[
-        str, typer.Argument(help="rtsp://host/…, http(s)://host/…, or the whole path of a folder. Without a password.")
+        str,
+        typer.Argument(help="rtsp://host/…, http(s)://host/…, or the absolute path of a folder. Without a password."),
     ],
-    area: Annotated[str, typer.Option("--area", "-a", help="Administrative code of the ground that it looks at.")],
+    area: Annotated[str, typer.Option("--area", "-a", help="Administrative code of the ground in view.")],
     kind: Annotated[
         str, typer.Option(help="rtsp, mjpeg (a stream over HTTP), still (one image over HTTP) or folder.")
     ] = "rtsp",
-    user: Annotated[str, typer.Option(help="User name, if the camera asks for one; the password is asked for.")] = "",
+    user: Annotated[
+        str, typer.Option(help="User name, if the camera requires one; the password is prompted for.")
+    ] = "",
     times: Annotated[
-        str, typer.Option(help="Local times of captures, with commas; empty: only by command.")
+        str, typer.Option(help="Local capture times, comma-separated; empty: only by command.")
     ] = "09:00,11:00,13:00,15:00",
-    replace: Annotated[bool, typer.Option("--replace", help="Give a camera that is there another address.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Change the address of an existing camera.")] = False,
 ) -> None:
-    """Add a camera. Address and password are kept encrypted and never shown again.
+    """Add a camera. Address and password are stored encrypted and never shown again.
 
-    The password is asked for, or taken from TUBAN_CAMERA_PASSWORD: as an argument it would stay in the shell's history.
+    The password is prompted for or read from TUBAN_CAMERA_PASSWORD; as an argument it would stay in the shell history.
 
     Example: tuban camera add "North ridge" rtsp://10.1.2.3/stream1 --area 330102 --user viewer
     """
     if kind not in _KINDS:
-        raise SettingsError("A camera is of the kind rtsp, mjpeg, still or folder. Choose one with --kind.")
+        raise SettingsError(f"--kind is {kind!r}; expected rtsp, mjpeg, still or folder.")
     if parse_stream(_KINDS[kind], address).credentials is not None:
         raise SettingsError(
-            "The address holds a user name or password, which now stands in your shell's history: change it on the "
-            "camera. Give the address without it, the name with --user, and the password when it is asked for."
+            "The address contains a user name or password, which is now in your shell history: change the password on "
+            "the camera. Give the address without them, the name with --user, and the password at the prompt."
         )
     password = os.environ.get(PASSWORD) or (typer.prompt("Password", hide_input=True) if user else "")
     stream = parse_stream(_KINDS[kind], address, user, password if user else "")
-    with service() as context:
+    with open_service() as context:
         prepare_home(context.settings)
         check_area(context, area)
         key = camera_key(context.settings)
-        given: dict[str, Any] = {"area_code": area, "times": parse_capture_times(times), "stream": stream, "key": key}
+        fields: dict[str, Any] = {"area_code": area, "times": parse_capture_times(times), "stream": stream, "key": key}
         with context.database.write() as session:
             now = context.clock()
             if replace:
-                camera = _camera(camera_by_name(session, name), name)
-                change_camera(session, camera, name=name, now=now, **given)
+                camera = _require_camera(session, name)
+                change_camera(session, camera, name=name, now=now, **fields)
                 camera.active = True
             else:
-                camera = add_camera(session, name=name, who=person(), now=now, **given)
-            what = "replaced_camera" if replace else "added_camera"
-            record_action(session, who="command", what=what, about=camera.name, code=area, now=now)
+                camera = add_camera(session, name=name, who=system_user(), now=now, **fields)
+            action = "replaced_camera" if replace else "added_camera"
+            record_action(session, who="command", what=action, about=camera.name, code=area, now=now)
     typer.echo(f'{name}: {kind} at {stream.host}. Next: tuban camera test "{name}"')
 
 
 @camera_app.command("list")
 def list_cameras() -> None:
-    """List cameras with how each is doing, its last capture and its next."""
+    """List cameras with their state, last capture and next planned capture."""
     table = Table("camera", "area", "kind", "at", "state", "since", "last capture", "next capture", "calibrated")
-    with service() as context, context.database.read() as session:
+    with open_service() as context, context.database.read() as session:
         zone, now = context.settings.zone, context.clock()
         cameras = all_cameras(session)
         last = latest_captures(session, [camera.id for camera in cameras])
         for camera in cameras:
-            seen = last[camera.id].taken_at if camera.id in last else None
-            coming = next_capture(now, camera.times, zone) if camera.active else None
-            ready = sum(preset.calibrated_at is not None for preset in list_presets(session, camera.id))
+            previous = last[camera.id].taken_at if camera.id in last else None
+            upcoming = next_capture(now, camera.times, zone) if camera.active else None
+            calibrated = sum(preset.calibrated_at is not None for preset in list_presets(session, camera.id))
             moments = [
                 "" if moment is None else f"{moment.astimezone(zone):%m-%d %H:%M}"
-                for moment in (camera.state_since, seen, coming)
+                for moment in (camera.state_since, previous, upcoming)
             ]
             table.add_row(
                 camera.name,
@@ -120,47 +124,47 @@ def list_cameras() -> None:
                 camera.host,
                 camera.state if camera.active else "off",
                 *moments,
-                f"{ready} views",
+                f"{calibrated} views",
             )
     Console(highlight=False).print(table)
 
 
 @camera_app.command("test")
-def try_out(
+def check_camera(
     name: Name,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The frame as PNG.")] = Path("camera.png"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="PNG file for the captured frame.")] = Path("camera.png"),
 ) -> None:
-    """Open the stream once, tell what was found, and write the frame. Nothing is kept.
+    """Open the stream once, report its quality and write the frame to a file. Nothing is stored.
 
-    Exit codes: 0 usable, 3 the quality gate found a fault, 7 the camera does not answer.
+    Exit codes: 0 usable, 3 the quality check found a fault, 7 the camera does not answer.
     """
-    words = Console(highlight=False, soft_wrap=True)
-    with service() as context:
+    console = Console(highlight=False, soft_wrap=True)
+    with open_service() as context:
         with context.database.read() as session:
-            camera = _camera(camera_by_name(session, name), name)
+            camera = _require_camera(session, name)
             presets = list_presets(session, camera.id)
-        made = fetch(context, camera)
-        judged = assess_capture(context, made, presets).capture
-    height, width = made.frame.shape[:2]
-    if not cv2.imwrite(str(out), cv2.cvtColor(made.frame, cv2.COLOR_RGB2BGR)):
-        raise SettingsError(f"The frame cannot be written to {out}; give the name of a .png with --out.")
+        capture = fetch_capture(context, camera)
+        checked = assess_capture(context, capture, presets).capture
+    height, width = capture.frame.shape[:2]
+    if not cv2.imwrite(str(out), cv2.cvtColor(capture.frame, cv2.COLOR_RGB2BGR)):
+        raise SettingsError(f"The frame cannot be written to {out}; name a .png file in a writable folder with --out.")
     seconds = context.settings.cameras.seconds
-    words.print(f"{name}: {width} × {height} pixels, median of {made.frames} frames over {seconds:g} s; {out}")
-    faults = judged.quality.faults if judged.quality else ()
+    console.print(f"{name}: {width} × {height} pixels, median of {capture.frames} frames over {seconds:g} s; {out}")
+    faults = checked.quality.faults if checked.quality else ()
     for fault in faults:
-        words.print(f"{fault.code}: {fault.words}", style="red", markup=False)
+        console.print(f"{fault.code}: {fault.words}", style="red", markup=False)
     if faults:
         raise typer.Exit(NOT_USABLE)
-    words.print("The quality gate found nothing wrong.")
+    console.print("The quality check found no fault.")
 
 
 @camera_app.command("capture")
 def capture_now(name: Name) -> None:
-    """Take one capture now and keep it; workers of `tuban up` then compare it.
+    """Take one capture now and store it; the workers of `tuban up` then compare it.
 
-    Exit codes: 0 usable, 3 kept with a fault, 7 the camera does not answer.
+    Exit codes: 0 usable, 3 stored with a fault, 7 the camera does not answer.
     """
-    with service() as context:
+    with open_service() as context:
         state, error = capture_once(context, name)
     typer.echo(f"{name}: {state}{'. ' + error if error else ''}")
     if state != "ok":
@@ -168,25 +172,27 @@ def capture_now(name: Name) -> None:
 
 
 def capture_once(context: Context, name: str) -> tuple[str, str]:
-    """Capture a camera in this process; how it is doing then, and why.
+    """Capture a camera in this process and return its new state with the reason.
 
     Raises:
-        TubanError: the job failed.
+        SettingsError: there is no such camera.
+        TubanError: the capture job failed.
     """
     with context.database.write() as session:
-        camera = _camera(camera_by_name(session, name), name)
+        camera = _require_camera(session, name)
         now = context.clock()
         job_id = add_capture_job(session, camera.id, f"now:{now.isoformat()}", now)
-    assert job_id is not None  # its key holds the moment
+    assert job_id is not None  # never a duplicate: the unique key contains the time
     outcome = run_job(context, job_id)
     with context.database.read() as session:
         if outcome != "done":
             raise TubanError(f"The capture failed (job {job_id}: {outcome}). {session.get_one(Job, job_id).error}")
-        camera = _camera(camera_by_name(session, name), name)
+        camera = _require_camera(session, name)
         return camera.state, camera.error
 
 
-def _camera(found: CameraRow | None, name: str) -> CameraRow:
-    if found is None:
-        raise SettingsError(f"There is no camera {name!r}; `tuban camera list` lists them.")
-    return found
+def _require_camera(session: Session, name: str) -> CameraRow:
+    camera = camera_by_name(session, name)
+    if camera is None:
+        raise SettingsError(f"There is no camera {name!r}. `tuban camera list` lists all cameras.")
+    return camera

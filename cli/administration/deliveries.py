@@ -1,4 +1,4 @@
-"""``tuban queue`` and ``tuban deliveries``: what reached the enforcement queue, and what waits to reach a target."""
+"""``tuban queue`` and ``tuban deliveries``: read the enforcement queue, and manage pending deliveries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.administration.jobs import ago
-from cli.administration.service import service
+from cli.administration.service import open_service
 from configs.service import read_service
 from errors import SettingsError
 from service.publishing import publishing
@@ -22,13 +22,16 @@ from workers.delivery.alert_queue import read_queue
 
 def queue(
     take: Annotated[
-        bool, typer.Option("--take/--peek", help="Take the messages out of the queue, or leave them there.")
+        bool, typer.Option("--take/--peek", help="Remove the messages from the queue, or leave them in it.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, the oldest first.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of messages, oldest first.")] = 10,
 ) -> None:
-    """Print the messages of the enforcement queue, one JSON text (CloudEvents 1.0) a line.
+    """Print the messages of the enforcement queue as JSON (CloudEvents 1.0), one per line.
 
-    A message is taken only once it was printed. Needs a broker; without one, events are files in the drop folder.
+    With --take, a message is removed after it was printed. A broker is required; without one, events are files in the
+    drop folder.
+
+    Example: tuban queue --limit 1
     """
     for message in read_queue(read_service(), take=take, limit=limit):
         sys.stdout.buffer.write(message + b"\n")
@@ -37,55 +40,62 @@ def queue(
 
 def deliveries(
     numbers: Annotated[
-        list[int] | None, typer.Argument(help="Deliveries to revive or drop; without both, they are listed.")
+        list[int] | None, typer.Argument(help="Numbers of deliveries; without --revive or --drop they are listed.")
     ] = None,
-    again: Annotated[bool, typer.Option("--revive", help="Send dead ones again, at once.")] = False,
-    gone: Annotated[
-        bool, typer.Option("--drop", help="Give them up, so that later events of the same alert go on.")
+    retry: Annotated[bool, typer.Option("--revive", help="Retry dead deliveries now.")] = False,
+    discard: Annotated[
+        bool, typer.Option("--drop", help="Discard deliveries, so that later events of the same alert are sent.")
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="With --revive: every dead delivery.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="List at most this many, the oldest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of listed deliveries, oldest first.")] = 50,
 ) -> None:
-    """List deliveries that wait or are dead; revive or drop them.
+    """List waiting and dead deliveries; retry (--revive) or discard (--drop) them.
 
-    Events of one alert reach a target in their order, so those after a dead one wait until it is revived or dropped.
+    A target receives the events of one alert in order. Events after a dead one wait until it is revived or dropped.
+
+    Example: tuban deliveries --revive --all
     """
-    if again and gone:
-        raise SettingsError("Give --revive or --drop, not both.")
-    if every and (numbers or not again):
-        raise SettingsError("--all goes with --revive, and instead of numbers.")
-    if not (again or gone):
+    if retry and discard:
+        raise SettingsError("--revive and --drop exclude each other. Give one of them.")
+    if every and (numbers or not retry):
+        raise SettingsError("--all requires --revive and replaces the numbers.")
+    if not (retry or discard):
         _list(numbers, limit)
     elif numbers or every:
-        _settle(numbers, again)
+        _settle(numbers, retry=retry)
     else:
-        raise SettingsError("Name the deliveries as `tuban deliveries` lists them, or give --revive --all.")
+        raise SettingsError("Give the numbers of the deliveries, as listed by `tuban deliveries`, or --revive --all.")
 
 
-def _settle(numbers: list[int] | None, again: bool) -> None:
-    act = revive if again else drop
-    with service() as context, publishing(context.database, context.settings) as session:
-        known = set(find_deliveries(session, states=UNSETTLED))
-        wanted = numbers or find_deliveries(session, states=("dead",))
-        refused = [one for one in wanted if one not in known or not act(session, one, context.clock())]
-    words = Console(highlight=False, soft_wrap=True)
-    words.print(f"{len(wanted) - len(refused)} {'revived' if again else 'dropped'}.")
-    if refused:
-        listed = ", ".join(map(str, refused))
-        wrong = "not dead, or no delivery at all" if again else "already delivered or dropped, or no delivery at all"
-        raise SettingsError(f"{listed}: {wrong}. `tuban deliveries` lists what waits and what is dead.")
+def _settle(numbers: list[int] | None, *, retry: bool) -> None:
+    """Retry or discard deliveries; without numbers, all dead ones.
+
+    Raises:
+        SettingsError: some of them are not in a state for that; the others are done.
+    """
+    action = revive if retry else drop
+    with open_service() as context, publishing(context.database, context.settings) as session:
+        unsettled = set(find_deliveries(session, states=UNSETTLED))
+        requested = numbers or find_deliveries(session, states=("dead",))
+        rejected = [one for one in requested if one not in unsettled or not action(session, one, context.clock())]
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{len(requested) - len(rejected)} {'revived' if retry else 'dropped'}.")
+    if rejected:
+        listed = ", ".join(map(str, rejected))
+        reason = "not dead, or no such delivery" if retry else "already delivered or dropped, or no such delivery"
+        raise SettingsError(f"{listed}: {reason}. `tuban deliveries` lists waiting and dead deliveries.")
 
 
 def _list(numbers: list[int] | None, limit: int) -> None:
-    with service() as context:
+    with open_service() as context:
         now = context.clock()
         with context.database.read() as session:
-            found = list_deliveries(session, limit=limit if numbers is None else 1_000_000)
+            listed = list_deliveries(session, limit=limit if numbers is None else 1_000_000)
     table = Table("delivery", "alert", "event", "target", "state", "attempts", "next", "error")
-    for delivery, number in found:
+    for delivery, number in listed:
         if numbers is not None and delivery.id not in numbers:
             continue
-        told = (
+        cells = (
             str(delivery.id),
             number,
             f"{delivery.event['type'].removeprefix('tuban.alert.')} {delivery.sequence}",
@@ -95,6 +105,6 @@ def _list(numbers: list[int] | None, limit: int) -> None:
             ago(delivery.next_at, now) if delivery.state == "waiting" else "",
             delivery.error,
         )
-        table.add_row(*map(Text, told))  # what a target answered is no markup
-    words = Console(highlight=False)
-    words.print(table if table.row_count else "No deliveries wait, and none are dead.")
+        table.add_row(*map(Text, cells))  # plain text: a target's error message may contain brackets
+    console = Console(highlight=False)
+    console.print(table if table.row_count else "No waiting or dead deliveries.")

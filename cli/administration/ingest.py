@@ -1,4 +1,4 @@
-"""``tuban ingest``: images in, scenes that the night compares out."""
+"""``tuban ingest``: ingest images as scenes for the nightly scan."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 from rich.table import Table
 from rich.text import Text
 
-from cli.administration.service import service
+from cli.administration.service import open_service
 from configs.service import LogSettings, ServiceSettings
-from service.batch_intake import receive
+from service.batch_intake import receive_files
 from service.broker import check_broker
 from service.context import Context
 from service.home import prepare_home
-from service.logs import begin_journal
+from service.logs import set_up_logging
 from store.scenes.batches import BatchReport, FileReport, batch_report
-from workers.runtime.run_batch import work_off
+from workers.runtime.run_batch import run_batch
 
 SOME_FAILED = 3
 INTERRUPTED = 130
 STYLES = {"placed": "green", "duplicate": "yellow", "failed": "red", "waiting": "yellow"}
 
 STATES = ("placed", "duplicate", "failed", "used", "ignored", "waiting")
-"""Outcomes of files, in the order in which they are counted."""
+"""Outcomes of files, in display order."""
 
 
 class Source(StrEnum):
-    """Where images come from."""
+    """Source of images."""
 
     drone = "drone"
     satellite = "satellite"
@@ -46,12 +46,12 @@ class Source(StrEnum):
 
 Paths = Annotated[list[Path], typer.Argument(help="Images, folders and zip files.")]
 AreaCode = Annotated[
-    str, typer.Option("--area", "-a", help="Administrative code of where they lie: 6, 9 or 12 digits.")
+    str, typer.Option("--area", "-a", help="Administrative code of the area shown: 6, 9 or 12 digits.")
 ]
-SourceName = Annotated[Source, typer.Option(help="Where they come from.")]
+SourceName = Annotated[Source, typer.Option(help="Source of the images.")]
 Acquired = Annotated[
     dt.datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Day of acquisition of files that neither tell it nor are named by it."),
+    typer.Option(formats=["%Y-%m-%d"], help="Acquisition day of files without a date in metadata or name."),
 ]
 
 
@@ -61,38 +61,39 @@ def ingest(
     source: SourceName = Source.drone,
     date: Acquired = None,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Work on them here and now, or leave that to `tuban up`.")
+        bool,
+        typer.Option("--wait/--no-wait", help="Process the files now in this command, or leave them to `tuban up`."),
     ] = True,
 ) -> None:
-    """Take images in: each is checked, placed, dated, and rewritten for the nightly scan.
+    """Ingest images: validate, georeference, date and convert each one for the nightly scan.
 
-    A world file and a .prj beside an image are read with it. A file that was ingested before, under whatever name,
-    is told and not taken again. One broken file does not stop the others.
+    A world file and a .prj file beside an image are read with it. A file with known content, under any name, is
+    reported as a duplicate. A broken file does not stop the others.
 
     Example: tuban ingest flight_2024-05-01/ ortho.zip --area 330102
 
-    Exit codes: 0 every file was placed or known, 3 some failed, 2 wrong arguments, 5 no room or no store,
-    130 interrupted: the same command goes on.
+    Exit codes: 0 every file was placed or a duplicate, 2 wrong arguments, 3 some files failed, 5 the disk is full or
+    the object store cannot be written, 130 interrupted: run the same command again to resume.
     """
-    words = Console(highlight=False, soft_wrap=True)
-    with service() as context, _interruptible(words):
+    console = Console(highlight=False, soft_wrap=True)
+    with open_service() as context, _resume_hint(console):
         _prepare(context.settings)
         batch = _receive(context, paths, area, source.value, date and date.date(), publish=not wait)
         if not wait:
             report = _report(context, batch)
-            words.print(f"Batch {batch}: {len(report.files)} files received; the workers of `tuban up` take them.")
+            console.print(f"Batch {batch}: {len(report.files)} files received; the workers of `tuban up` process them.")
             return
-        report = _work_off(context, batch)
-    _tell(words, report)
+        report = _process(context, batch)
+    _print_report(console, report)
     if report.count("failed", "waiting"):
         raise typer.Exit(SOME_FAILED)
 
 
 def _prepare(settings: ServiceSettings) -> None:
-    begin_journal(settings.model_copy(update={"log": LogSettings(level="warning")}))
+    set_up_logging(settings.model_copy(update={"log": LogSettings(level="warning")}))
     prepare_home(settings)
     if settings.embedded_broker:
-        check_broker(settings)  # its folders are made: a zip file's members are published
+        check_broker(settings)  # creates the message folders: unpacking a zip file publishes jobs
 
 
 def _receive(
@@ -103,23 +104,23 @@ def _receive(
     with Progress(*columns, console=Console(stderr=True)) as bars:
         task = bars.add_task("Receiving", total=None)
 
-        def tell(_: str, done: int, total: int) -> None:
+        def report_progress(_: str, done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
 
-        return receive(
-            context, paths, area, source, "command", person(), name, tell, date=date, publish=publish
+        return receive_files(
+            context, paths, area, source, "command", system_user(), name, report_progress, date=date, publish=publish
         )  # fmt: skip
 
 
-def _work_off(context: Context, batch: int) -> BatchReport:
+def _process(context: Context, batch: int) -> BatchReport:
     columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
         task = bars.add_task("Checking", total=None)
 
-        def tell(done: int, total: int) -> None:
+        def report_progress(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
 
-        return work_off(context, batch, tell)
+        return run_batch(context, batch, report_progress)
 
 
 def _report(context: Context, batch: int) -> BatchReport:
@@ -129,32 +130,32 @@ def _report(context: Context, batch: int) -> BatchReport:
     return report
 
 
-def _tell(words: Console, report: BatchReport) -> None:
+def _print_report(console: Console, report: BatchReport) -> None:
     table = Table()
-    for column in ("file", "outcome", "day", "what to know"):
+    for column in ("file", "outcome", "day", "remark"):
         table.add_column(column, overflow="fold")
     for file in report.files:
         day = str(file.date) if file.date else ""
         outcome = Text(file.state, style=STYLES.get(file.state, "dim"))
-        table.add_row(Text(file.name), outcome, day, Text(_why(file)))
-    words.print(table, soft_wrap=False)
+        table.add_row(Text(file.name), outcome, day, Text(_remark(file)))
+    console.print(table, soft_wrap=False)
     counts = ", ".join(f"{report.count(state)} {state}" for state in STATES if report.count(state))
-    words.print(f"Batch {report.id}: {counts or 'no files'}.")
+    console.print(f"Batch {report.id}: {counts or 'no files'}.")
     for file in report.files:
         if file.state == "failed":
-            words.print(Text(f"{file.name}: {file.reason}"), style="red")
+            console.print(Text(f"{file.name}: {file.reason}"), style="red")
     if report.count("waiting"):
-        words.print("What waits has a dead job: `tuban revive NUMBER` tries it again once the cause is gone.")
+        console.print("Waiting files have a dead job: remove the cause, then retry it with `tuban revive NUMBER`.")
 
 
-def _why(file: FileReport) -> str:
+def _remark(file: FileReport) -> str:
     if file.state == "failed":
-        return "see below"  # whole sentences do not fit a narrow table
+        return "see below"  # full sentences do not fit into a narrow table
     return f"job {file.job_id} is {file.job}" if file.state == "waiting" else file.reason
 
 
-def person() -> str:
-    """Who calls the command, by the machine."""
+def system_user() -> str:
+    """Return the name of the operating system's user."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
@@ -162,17 +163,19 @@ def person() -> str:
 
 
 @contextmanager
-def _interruptible(words: Console) -> Iterator[None]:
-    """Ctrl-C gives the job that runs back, so that it need not be waited for, and says how to go on."""
+def _resume_hint(console: Console) -> Iterator[None]:
+    """On Ctrl-C, release the running job, so that it can be resumed at once, and print how to resume."""
 
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
+    def exit_on_interrupt(number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(INTERRUPTED)
 
-    before = signal.signal(signal.SIGINT, stop)
+    previous = signal.signal(signal.SIGINT, exit_on_interrupt)
     try:
         yield
     except SystemExit:
-        words.print("Interrupted. What was taken in is kept: the same command goes on, or `tuban up` works it off.")
+        console.print(
+            "Interrupted. Received files are kept: run the same command again to resume, or start `tuban up`."
+        )
         raise
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)

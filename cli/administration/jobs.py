@@ -1,4 +1,4 @@
-"""``tuban jobs`` and ``tuban revive``: what waits, runs and failed, and letting it be tried again."""
+"""``tuban jobs`` and ``tuban revive``: list jobs, and retry dead ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cli.administration.service import service
+from cli.administration.service import open_service
 from errors import SettingsError
 from service.publishing import publishing
 from store.jobs.queue import list_jobs
@@ -20,7 +20,7 @@ from store.schema.tables import Job
 
 
 class State(StrEnum):
-    """What a job can be."""
+    """State of a job."""
 
     waiting = "waiting"
     running = "running"
@@ -29,78 +29,80 @@ class State(StrEnum):
 
 
 def ago(moment: dt.datetime | None, now: dt.datetime) -> str:
-    """How long ago, in one unit: ``4 min``; a moment to come is ``in 4 min``."""
+    """Format the time since ``moment`` in one unit, ``4 min``; a future moment as ``in 4 min``; None as ""."""
     if moment is None:
         return ""
     seconds = (now - moment).total_seconds()
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         if abs(seconds) >= length or unit == "s":
-            words = f"{abs(seconds) / length:.0f} {unit}"
-            return words if seconds >= 0 else f"in {words}"
+            span = f"{abs(seconds) / length:.0f} {unit}"
+            return span if seconds >= 0 else f"in {span}"
     return ""
 
 
 def _row(job: Job, now: dt.datetime) -> list[str]:
     moment = {"waiting": job.run_after, "running": job.started_at}.get(job.state, job.finished_at)
-    done = f" {job.progress:.0%}" if job.state == "running" else ""
-    about = " ".join(f"{name}={value}" for name, value in job.payload.items())
-    # as text: brackets in an error are no markup
+    progress = f" {job.progress:.0%}" if job.state == "running" else ""
+    payload = " ".join(f"{name}={value}" for name, value in job.payload.items())
     return [
         str(job.id),
         job.kind,
-        job.state + done,
+        job.state + progress,
         str(job.attempts),
         ago(moment, now),
-        escape(about),
+        escape(payload),
         escape(job.error),
     ]
 
 
 def jobs(
-    state: Annotated[State | None, typer.Option(help="Only these; default: all but done ones.")] = None,
-    queue: Annotated[str | None, typer.Option(help="Only of this queue: ingest, scan or deliver.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
+    state: Annotated[State | None, typer.Option(help="Only jobs in this state; default: all except done.")] = None,
+    queue: Annotated[str | None, typer.Option(help="Only jobs of this queue: ingest, scan or deliver.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs, newest first.")] = 50,
 ) -> None:
-    """List jobs: what waits, what runs, what is dead and why.
+    """List waiting, running and dead jobs, with the error of each dead one.
 
-    A dead job failed every attempt; when its cause is gone, `tuban revive NUMBER` lets it be tried again.
+    A dead job has failed every attempt. Remove the cause, then retry it with `tuban revive NUMBER`.
     """
-    with service() as context:
+    with open_service() as context:
         now = context.clock()
         with context.database.read() as session:
             states = [state.value] if state else ["dead", "running", "waiting"]
-            found = [job for one in states for job in list_jobs(session, state=one, queue=queue, limit=limit)][:limit]
-    words = Console(highlight=False)
-    if not found:
-        words.print("No such jobs.")
+            listed = [job for one in states for job in list_jobs(session, state=one, queue=queue, limit=limit)][:limit]
+    console = Console(highlight=False)
+    if not listed:
+        console.print("No such jobs.")
         return
-    table = Table("job", "kind", "state", "attempts", "since", "about", "error")
-    for job in found:
+    table = Table("job", "kind", "state", "attempts", "since", "payload", "error")
+    for job in listed:
         table.add_row(*_row(job, now))
-    words.print(table)
+    console.print(table)
 
 
 def revive(
     numbers: Annotated[
-        list[int] | None, typer.Argument(help="Dead jobs, as `tuban jobs --state dead` lists them.")
+        list[int] | None, typer.Argument(help="Numbers of dead jobs, from `tuban jobs --state dead`.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every dead job.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Retry every dead job.")] = False,
 ) -> None:
-    """Let dead jobs be tried again, from their first attempt."""
+    """Retry dead jobs, with a new count of attempts.
+
+    Example: tuban revive 12 13
+    """
     if bool(numbers) == every:
-        raise SettingsError("Name the jobs to revive (tuban revive 12 13), or give --all.")
-    refused = []
-    with service() as context:
+        raise SettingsError("Give the numbers of the jobs to retry (tuban revive 12 13), or --all.")
+    rejected = []
+    with open_service() as context:
         with context.database.read() as session:
-            wanted = numbers or [job.id for job in list_jobs(session, state="dead", limit=100_000)]
-        for number in wanted:  # each by itself: a scan is locked before its night, also where there are several scans
+            requested = numbers or [job.id for job in list_jobs(session, state="dead", limit=100_000)]
+        for number in requested:  # one transaction each, to keep the lock order: a scan before its night
             with publishing(context.database, context.settings) as session:
                 if not revive_job(session, number, context.clock()):
-                    refused.append(number)
-    words = Console(highlight=False, soft_wrap=True)
-    words.print(f"{len(wanted) - len(refused)} revived.")
-    if refused:
-        listed = ", ".join(map(str, refused))
+                    rejected.append(number)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{len(requested) - len(rejected)} revived.")
+    if rejected:
+        numbers_text = ", ".join(map(str, rejected))
         raise SettingsError(
-            f"Not dead, or no job at all: {listed}. `tuban jobs --state dead` lists what can be revived."
+            f"Not dead, or no such job: {numbers_text}. `tuban jobs --state dead` lists the jobs that can be revived."
         )

@@ -1,4 +1,4 @@
-"""``tuban migrate``: the database's tables as this version needs them."""
+"""``tuban migrate``: migrate the database schema."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from store.schema.migrate import current_revision, downgrade, upgrade
 
 
 def migrate(
-    to: Annotated[str, typer.Option(help="A revision of an earlier version, to go back to it.")] = "head",
+    to: Annotated[str, typer.Option(help="Target revision; with --down, one of an earlier version.")] = "head",
     down: Annotated[
-        bool, typer.Option("--down", help="Go back to --to. What only newer tables hold is lost: make a backup first.")
+        bool, typer.Option("--down", help="Downgrade to --to. Data of newer tables is lost: make a backup first.")
     ] = False,
 ) -> None:
-    """Bring the database to the tables that this version works with.
+    """Migrate the database to the schema of this version.
 
-    `tuban up` does so by itself; on many machines, call it once before the workers start.
+    `tuban up` does this at start. With several machines, run it once before the workers start.
     """
     database = Database(read_service().database_url)
     try:
         (downgrade if down else upgrade)(database, to)
-        Console(highlight=False, soft_wrap=True).print(
-            f"{database.engine.url.render_as_string(hide_password=True)} is at revision {current_revision(database) or 'none'}."
-        )
+        address = database.engine.url.render_as_string(hide_password=True)
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(f"{address} is at revision {current_revision(database) or 'none'}.")
     finally:
         database.close()

@@ -1,4 +1,4 @@
-"""``tuban people``: who signs in to the pages, for the person who looks after the machine."""
+"""``tuban people``: manage the users of the pages from the server."""
 
 from __future__ import annotations
 
@@ -8,93 +8,100 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.administration.service import service
+from cli.administration.service import open_service
 from errors import SettingsError
 from store.access.audit_log import record_action
 from store.access.rights import Viewer
 from store.access.users import add_token, add_user, end_sessions, invite, user_by_login, users_under
+from store.schema.database import Session
 from store.schema.user_tables import User
 
 people_app = typer.Typer(
     name="people",
-    help="Add people, list them, and make the links by which they set their password.\n\n"
-    "The same is on the page People, for administrators.",
+    help="Add and list users, and create the links with which they set their password.\n\n"
+    "Administrators can do the same on the page People.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-EVERYTHING = Viewer("command", "command", "city", "", True, 0)
+UNRESTRICTED = Viewer("command", "command", "city", "", True, 0)
 
 
 @people_app.command("list")
 def list_people() -> None:
-    """List everybody."""
+    """List all users."""
     table = Table("sign-in name", "name", "role", "code", "administrator", "active")
-    with service() as context, context.database.read() as session:
-        for person in users_under(session, EVERYTHING):
-            flags = ("yes" if person.administrator else "", "yes" if person.active else "no")
-            table.add_row(person.login, person.name, person.role, person.code or "all", *flags)
+    with open_service() as context, context.database.read() as session:
+        for user in users_under(session, UNRESTRICTED):
+            flags = ("yes" if user.administrator else "", "yes" if user.active else "no")
+            table.add_row(user.login, user.name, user.role, user.code or "all", *flags)
     Console(highlight=False).print(table)
 
 
 @people_app.command("add")
 def add(
-    login: Annotated[str, typer.Argument(help="The name by which they sign in.")],
+    login: Annotated[str, typer.Argument(help="Sign-in name.")],
     role: Annotated[str, typer.Option(help="village, township, county or city.")],
-    code: Annotated[str, typer.Option(help="Administrative code: rights on whatever lies under it; empty: all.")] = "",
-    name: Annotated[str, typer.Option(help="For other people.")] = "",
-    administrator: Annotated[bool, typer.Option(help="May manage people under the code.")] = False,
+    code: Annotated[
+        str, typer.Option(help="Administrative code that the rights are limited to; empty: unrestricted.")
+    ] = "",
+    name: Annotated[str, typer.Option(help="Display name; default: the sign-in name.")] = "",
+    administrator: Annotated[bool, typer.Option(help="May manage users and cameras under the code.")] = False,
 ) -> None:
-    """Add a person, and print the link by which they set their password (it works for three days)."""
-    with service() as context, context.database.write() as session:
+    """Add a user and print the link with which they set their password (valid for three days).
+
+    Example: tuban people add wang --role township --code 330199101 --name 王某
+    """
+    with open_service() as context, context.database.write() as session:
         now = context.clock()
-        person = add_user(
+        user = add_user(
             session, login=login, name=name or login, role=role, code=code, administrator=administrator, now=now
         )
-        secret = invite(session, person.id, now)
+        secret = invite(session, user.id, now)
         record_action(session, who="command", what="added_person", about=login, code=code, now=now)
         _print_link(context.settings.public_url, context.settings.web.port, secret)
 
 
 @people_app.command("link")
-def link(login: Annotated[str, typer.Argument(help="The person's sign-in name.")]) -> None:
-    """Print a new link by which a person sets their password; they are signed out everywhere once it is used."""
-    with service() as context, context.database.write() as session:
-        person = _person(user_by_login(session, login), login)
-        secret = invite(session, person.id, context.clock())
-        record_action(session, who="command", what="invited", about=login, code=person.code, now=context.clock())
+def link(login: Annotated[str, typer.Argument(help="Sign-in name of the user.")]) -> None:
+    """Print a new password link for a user. Using it ends all their sessions."""
+    with open_service() as context, context.database.write() as session:
+        user = _require_user(session, login)
+        secret = invite(session, user.id, context.clock())
+        record_action(session, who="command", what="invited", about=login, code=user.code, now=context.clock())
         _print_link(context.settings.public_url, context.settings.web.port, secret)
 
 
 @people_app.command("token")
 def token(
-    login: Annotated[str, typer.Argument(help="For whom the program acts.")],
-    name: Annotated[str, typer.Option(help="What the key is for.")],
-    days: Annotated[int, typer.Option(min=1, help="How long it works.")] = 365,
+    login: Annotated[str, typer.Argument(help="Sign-in name of the user the program acts for.")],
+    name: Annotated[str, typer.Option(help="Purpose of the key.")],
+    days: Annotated[int, typer.Option(min=1, help="Days until the key expires.")] = 365,
 ) -> None:
-    """Make a key by which a program acts for a person; it is printed once."""
-    with service() as context, context.database.write() as session:
-        person = _person(user_by_login(session, login), login)
-        key = add_token(session, person.id, name, context.clock(), days)
-        record_action(session, who="command", what="made_token", about=login, code=person.code, now=context.clock())
+    """Create an API key with which a program acts for a user. It is printed once and cannot be shown again."""
+    with open_service() as context, context.database.write() as session:
+        user = _require_user(session, login)
+        key = add_token(session, user.id, name, context.clock(), days)
+        record_action(session, who="command", what="made_token", about=login, code=user.code, now=context.clock())
     typer.echo(key)
 
 
 @people_app.command("stop")
-def stop(login: Annotated[str, typer.Argument(help="The person's sign-in name.")]) -> None:
-    """Let a person no longer sign in; what they did stays in the logs."""
-    with service() as context, context.database.write() as session:
-        person = _person(user_by_login(session, login), login)
-        person.active = False
-        end_sessions(session, person.id)
-        record_action(session, who="command", what="stopped_person", about=login, code=person.code, now=context.clock())
+def stop(login: Annotated[str, typer.Argument(help="Sign-in name of the user.")]) -> None:
+    """Deactivate a user and end their sessions. Their actions stay in the logs."""
+    with open_service() as context, context.database.write() as session:
+        user = _require_user(session, login)
+        user.active = False
+        end_sessions(session, user.id)
+        record_action(session, who="command", what="stopped_person", about=login, code=user.code, now=context.clock())
 
 
-def _person(found: User | None, login: str) -> User:
-    if found is None:
-        raise SettingsError(f"Nobody has the sign-in name {login!r}; `tuban people list` lists everybody.")
-    return found
+def _require_user(session: Session, login: str) -> User:
+    user = user_by_login(session, login)
+    if user is None:
+        raise SettingsError(f"There is no user {login!r}. `tuban people list` lists all users.")
+    return user
 
 
 def _print_link(public_url: str, port: int, secret: str) -> None:

@@ -1,4 +1,4 @@
-"""What commands about the service begin with: its settings and its database."""
+"""The service context that administration commands work with: settings and database."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from contextlib import contextmanager
 
 from configs.service import read_service
 from service.context import Context
-from service.logs import begin_journal
+from service.logs import set_up_logging
 from store.schema.migrate import check_current
 
 
 @contextmanager
-def service() -> Iterator[Context]:
-    """The service's settings with its database, which must be of this version.
+def open_service() -> Iterator[Context]:
+    """Open the service: its settings and its database, which must have the schema of this version.
 
     Raises:
-        SettingsError: settings that cannot be used, or a database that is not there or of another version.
+        SettingsError: the settings are invalid, or the database is missing or has the schema of another version.
     """
     settings = read_service()
-    begin_journal(settings)  # on standard error: what a command prints stays its own
-    context = Context.of(settings)
+    set_up_logging(settings)  # logs go to standard error, so that standard output holds only the command's output
+    context = Context.from_settings(settings)
     try:
         check_current(context.database)
         yield context

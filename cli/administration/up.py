@@ -1,4 +1,4 @@
-"""``tuban up``: the whole service under one command."""
+"""``tuban up``: run the complete service with one command."""
 
 from __future__ import annotations
 
@@ -10,65 +10,65 @@ from rich.console import Console
 
 from configs.service import ServiceSettings, read_service
 from errors import SettingsError
-from service.broker import shown
+from service.broker import redacted_address
 from service.context import Context
-from service.process import begin
+from service.logs import set_up_logging
 from store.access.users import has_administrator, invite
 from web.front_end import check_packages
-from workers.runtime.startup_checks import prepared
-from workers.runtime.supervisor import Part, Supervisor, module_part, plan_parts
+from workers.runtime.startup_checks import prepare_service
+from workers.runtime.supervisor import ProcessSpec, Supervisor, module_process, plan_processes
 
 BACKLOG = 512
-"""Connections that wait for a process that is being started."""
+"""Number of connections queued while a process restarts."""
 
 
 def up(
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Processes that scan; default: as the settings say.")
+        int | None, typer.Option(min=1, help="Number of scan processes; default: from the settings.")
     ] = None,
     schedule: Annotated[
-        bool, typer.Option("--schedule/--no-schedule", help="Whether nights begin and lost jobs are found from here.")
+        bool, typer.Option("--schedule/--no-schedule", help="Run the schedule: nightly scans, recovery of lost jobs.")
     ] = True,
-    work: Annotated[bool, typer.Option("--work/--no-work", help="Whether jobs are done here.")] = True,
-    pages: Annotated[
-        bool, typer.Option("--pages/--no-pages", help="Whether the pages and the API are served from here.")
-    ] = True,
+    work: Annotated[bool, typer.Option("--work/--no-work", help="Run jobs on this machine.")] = True,
+    pages: Annotated[bool, typer.Option("--pages/--no-pages", help="Serve the pages and the API.")] = True,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Of the pages; default: as the settings say (8000).")
+        int | None, typer.Option(min=1, max=65535, help="Port of the pages; default: from the settings (8000).")
     ] = None,
 ) -> None:
-    """Run the service until Ctrl-C: pages, workers and the schedule, with what they need.
+    """Run the service until Ctrl-C: pages, workers and schedule.
 
-    With the settings as they ship nothing else must run: database, messages and images are files in the home folder.
-    The first start prints a link by which the first administrator is made. On many machines, one has the schedule and
-    the others `--no-schedule --no-pages`.
+    With the default settings no other server is needed: database, messages and images are files in the home folder.
+    The first start prints a link that creates the first administrator. With several machines, one runs the schedule
+    and the others are started with --no-schedule --no-pages.
+
+    Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 the settings, the database or a folder cannot be used.
     """
     if not (work or schedule or pages):
-        raise SettingsError("--no-work with --no-schedule and --no-pages leaves nothing to run.")
+        raise SettingsError("--no-work, --no-schedule and --no-pages together leave nothing to run. Omit one of them.")
     settings = read_service()
-    begin(settings)
+    set_up_logging(settings)
     port = port or settings.web.port
-    serve: list[Part] = []
+    web_processes: list[ProcessSpec] = []
     if pages:
         check_packages()
-        listening = _listen(settings.web.address, port)
-        serve = _pages(listening.fileno(), settings.web_processes)
-    parts = plan_parts(processes or settings.worker_processes, work=work, schedule=schedule, pages=serve)
-    words = Console(stderr=True, highlight=False, soft_wrap=True)
-    with prepared(settings, sorted({part.kind for part in parts})) as context:
-        _tell(words, settings, context, parts)
+        listener = _listen(settings.web.address, port)
+        web_processes = _plan_web(listener.fileno(), settings.web_processes)
+    parts = plan_processes(processes or settings.worker_processes, workers=work, schedule=schedule, pages=web_processes)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with prepare_service(settings, sorted({part.kind for part in parts})) as context:
+        _print_settings(console, settings, context, parts)
         if pages:
-            _tell_pages(words, settings, context, port)
+            _print_page_links(console, settings, context, port)
         code = Supervisor(parts, context).run()
-    words.print("Tuban has stopped. What was not finished goes on with the next start.")
+    console.print("Tuban has stopped. Unfinished jobs resume at the next start.")
     raise typer.Exit(code)
 
 
-def _pages(listening: int, processes: int) -> list[Part]:
-    """The processes that serve the pages, all on one socket: whoever is free takes the next connection."""
+def _plan_web(socket_fd: int, processes: int) -> list[ProcessSpec]:
+    """Plan the processes that serve the pages. They share one listening socket; an idle one accepts each connection."""
     names = ["pages"] if processes == 1 else [f"pages {number}" for number in range(1, processes + 1)]
-    given = ("web.server", "--listening", str(listening))
-    return [module_part(name, "web", *given, files=(listening,)) for name in names]
+    arguments = ("web.server", "--listening", str(socket_fd))
+    return [module_process(name, "web", *arguments, pass_fds=(socket_fd,)) for name in names]
 
 
 def _listen(address: str, port: int) -> socket.socket:
@@ -82,28 +82,28 @@ def _listen(address: str, port: int) -> socket.socket:
         ) from error
 
 
-def _tell_pages(words: Console, settings: ServiceSettings, context: Context, port: int) -> None:
-    """Where the pages are; as long as nobody manages everything, with the link by which that person is made."""
-    local = settings.web.address in ("0.0.0.0", "::", "127.0.0.1")
-    base = settings.public_url.rstrip("/") or f"http://{'127.0.0.1' if local else settings.web.address}:{port}"
-    words.print(f"  {'pages':9} {base}", markup=False)
+def _print_page_links(console: Console, settings: ServiceSettings, context: Context, port: int) -> None:
+    """Print the address of the pages and, until there is one, the link that creates the first administrator."""
+    local_or_any = settings.web.address in ("0.0.0.0", "::", "127.0.0.1")
+    base = settings.public_url.rstrip("/") or f"http://{'127.0.0.1' if local_or_any else settings.web.address}:{port}"
+    console.print(f"  {'pages':9} {base}", markup=False)
     with context.database.write() as session:
         secret = None if has_administrator(session) else invite(session, None, context.clock())
     if secret is not None:
-        words.print("\nNobody manages Tuban yet. Open this link, once, to make the first administrator:")
-        words.print(f"  {base}/welcome/{secret}\n", markup=False)
+        console.print("\nThere is no administrator yet. Open this link to create the first one (it works once):")
+        console.print(f"  {base}/welcome/{secret}\n", markup=False)
 
 
-def _tell(words: Console, settings: ServiceSettings, context: Context, parts: list[Part]) -> None:
-    words.print("Tuban is up; Ctrl-C stops it.")
+def _print_settings(console: Console, settings: ServiceSettings, context: Context, parts: list[ProcessSpec]) -> None:
+    console.print("Tuban is up; Ctrl-C stops it.")
     for name, value in (
         ("home", settings.home.resolve()),
         ("database", context.database.engine.url.render_as_string(hide_password=True)),
-        ("broker", shown(settings)),
+        ("broker", redacted_address(settings)),
         ("objects", settings.objects_url),
         ("runs", ", ".join(part.name for part in parts)),
         ("night", f"{settings.night.at} {settings.time_zone}"),
         *([("watches", settings.watch.folder)] if settings.watch.folder else []),
         *([("metrics", f"http://127.0.0.1:{settings.metrics_port}/metrics")] if settings.metrics_port else []),
     ):
-        words.print(f"  {name:9} {value}", markup=False)
+        console.print(f"  {name:9} {value}", markup=False)

@@ -1,4 +1,4 @@
-"""``tuban upload``: images from a laptop to a service that runs elsewhere."""
+"""``tuban upload``: upload images from a laptop to a remote service."""
 
 from __future__ import annotations
 
@@ -16,96 +16,94 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.administration.ingest import SOME_FAILED, STATES, STYLES, Acquired, AreaCode, Paths, Source, SourceName
-from cli.administration.upload_client import Remote, Sender
+from cli.administration.upload_client import BatchUpload, ServiceClient
 from configs.service import BatchSettings
 from errors import SettingsError
 
-_LOOK_SECONDS = 2.0
+_POLL_SECONDS = 2.0
 
 
 def upload(
-    url: Annotated[str, typer.Argument(help="Where the service is: https://tuban.example.cn")],
+    url: Annotated[str, typer.Argument(help="Address of the service: https://tuban.example.cn")],
     paths: Paths,
     area: AreaCode,
     token: Annotated[
-        str, typer.Option(envvar="TUBAN_TOKEN", help="API token; the page of your account makes one.", show_envvar=True)
+        str, typer.Option(envvar="TUBAN_TOKEN", help="API key; created on your account page.", show_envvar=True)
     ] = "",
     source: SourceName = Source.drone,
     date: Acquired = None,
-    name: Annotated[str, typer.Option(help="Of the batch, for people.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the batch; default: the names of the paths.")] = "",
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until each file has its outcome, and tell it.")
+        bool, typer.Option("--wait/--no-wait", help="Wait for the outcome of every file and print it.")
     ] = True,
-    ca: Annotated[
-        Path | None, typer.Option(help="Certificate of the bureau's own authority (PEM), if it has one.")
-    ] = None,
+    ca: Annotated[Path | None, typer.Option(help="Certificate of a private certificate authority (PEM).")] = None,
 ) -> None:
-    """Send images to the service, each with its checksum. What is cut or ended goes on with the same command.
+    """Upload images to the service, each with its checksum. Interrupted uploads resume with the same command.
 
-    Where the connection is lost it is tried again for as long as it takes; Ctrl-C ends it.
+    If the connection is lost, the upload is retried until it is back; Ctrl-C ends it.
 
-    Example: tuban upload https://tuban.example.cn flight_2024-05-01/ --area 330102
+    Example: TUBAN_TOKEN=tuban_… tuban upload https://tuban.example.cn flight_2024-05-01/ --area 330102
 
-    Exit codes: 0 every file was placed or known (with --no-wait: sent), 3 some failed, 2 wrong arguments or
-    rights, 5 the service cannot take them now, 130 interrupted: the same command goes on.
+    Exit codes: 0 every file was placed or a duplicate (with --no-wait: sent), 2 wrong arguments or missing rights,
+    3 some files failed, 5 the service cannot accept them now, 130 interrupted: run the same command again to resume.
     """
-    words = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
     if not token:
-        raise SettingsError("There is no token. Make one on the page of your account, and give it as TUBAN_TOKEN.")
-    english = {"tuban_language": "en"}  # as all that commands say; a person's own language is that of pages
+        raise SettingsError("There is no token. Create an API key on your account page and set it as TUBAN_TOKEN.")
+    english = {"tuban_language": "en"}  # the user's own language applies to the pages only
     with httpx.Client(
-        base_url=_base(url, words), headers=_headers(token), cookies=english, timeout=60, verify=_trust(ca)
+        base_url=_base_url(url, console), headers=_headers(token), cookies=english, timeout=60, verify=_tls_context(ca)
     ) as client:
-        remote = Remote(client, words)
-        sender = Sender(remote, url, paths, area, source.value, date and date.date(), name, BatchSettings().max_files)
-        _send(sender)
+        service = ServiceClient(client, console)
+        batch = BatchUpload(
+            service, url, paths, area, source.value, date and date.date(), name, BatchSettings().max_files
+        )
+        _send(batch)
         if not wait:
-            words.print(f"Batch {sender.batch}: {len(sender.files)} files sent. {remote.page(sender.batch)}")
-            _tell_unreadable(words, sender)
+            console.print(f"Batch {batch.id}: {len(batch.files)} files sent. {service.batch_page(batch.id)}")
+            _print_unreadable(console, batch)
             return
-        report = _outcomes(remote, sender.batch)
-        sender.forget()
-    _tell(words, report)
-    words.print(remote.page(report["id"]))
-    _tell_unreadable(words, sender)
+        report = _wait_for_outcomes(service, batch.id)
+        batch.forget()
+    _print_report(console, report)
+    console.print(service.batch_page(report["id"]))
+    _print_unreadable(console, batch)
     if any(file["state"] in ("failed", "waiting") for file in report["files"]):
         raise typer.Exit(SOME_FAILED)
 
 
-def _tell_unreadable(words: Console, sender: Sender) -> None:
-    for name, reason in sender.unreadable.items():
-        words.print(Text(f"{name}: {reason}"), style="red")
-    if sender.unreadable:
+def _print_unreadable(console: Console, batch: BatchUpload) -> None:
+    for name, reason in batch.unreadable.items():
+        console.print(Text(f"{name}: {reason}"), style="red")
+    if batch.unreadable:
         raise typer.Exit(SOME_FAILED)
 
 
-def _base(url: str, words: Console) -> str:
+def _base_url(url: str, console: Console) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        raise SettingsError(f"{url!r} is no address of a service; expected https://host.")
+        raise SettingsError(f"{url!r} is not the address of a service; expected https://host.")
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        words.print(
-            "This address is not https: whoever is on the way can read the token and the images.", style="yellow"
-        )
+        console.print("This address is not https: the token and the images can be read on the network.", style="yellow")
     return url.rstrip("/")
 
 
 def _headers(token: str) -> dict[str, str]:
     if not (token.isascii() and token.isprintable() and " " not in token):
-        raise SettingsError("The token holds letters that no token has. Copy it again.")
+        raise SettingsError("The token contains invalid characters. Copy it again.")
     return {"authorization": f"Bearer {token}", "accept": "application/json"}
 
 
-def _trust(ca: Path | None) -> ssl.SSLContext | bool:
+def _tls_context(ca: Path | None) -> ssl.SSLContext | bool:
     if ca is None:
         return True
     try:
         return ssl.create_default_context(cafile=str(ca))
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"{ca} is no certificate that can be read: {error}.") from None
+        raise SettingsError(f"{ca} is not a readable PEM certificate: {error}.") from None
 
 
-def _send(sender: Sender) -> None:
+def _send(batch: BatchUpload) -> None:
     columns = (
         TextColumn("{task.description:<12}"),
         BarColumn(),
@@ -114,43 +112,43 @@ def _send(sender: Sender) -> None:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        sender.begin()
-        checking = bars.add_task("Reading", total=sender.total)
-        sender.read(lambda size: bars.advance(checking, size))
-        sending = bars.add_task("Sending", total=sender.total)
-        sender.send(lambda done: bars.update(sending, completed=done))
+        batch.begin()
+        reading = bars.add_task("Reading", total=batch.total)
+        batch.compute_checksums(lambda size: bars.advance(reading, size))
+        sending = bars.add_task("Sending", total=batch.total)
+        batch.send(lambda sent: bars.update(sending, completed=sent))
 
 
-def _outcomes(remote: Remote, batch: int) -> dict[str, Any]:
-    """Wait until a batch is done, or what waits in it is dead."""
+def _wait_for_outcomes(service: ServiceClient, batch: int) -> dict[str, Any]:
+    """Poll a batch until it is done or all of its waiting files have dead jobs; return its last report."""
     with Progress(
         TextColumn("{task.description:<12}"), BarColumn(), TextColumn("{task.completed} files"),
         console=Console(stderr=True),
     ) as bars:  # fmt: skip
         task = bars.add_task("Checking", total=None)
         while True:
-            report = remote.batch(batch)
+            report = service.batch(batch)
             waiting = [file for file in report["files"] if file["state"] == "waiting"]
             total = len(report["files"])
             bars.update(task, total=total or None, completed=total - len(waiting))
             dead = all(file["job"].startswith("dead") for file in waiting)
             if report["state"] == "done" or (report["state"] == "working" and dead):
                 return report
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
 
-def _tell(words: Console, report: dict[str, Any]) -> None:
+def _print_report(console: Console, report: dict[str, Any]) -> None:
     table = Table()
-    for column in ("file", "outcome", "day", "what to know"):
+    for column in ("file", "outcome", "day", "remark"):
         table.add_column(column, overflow="fold")
     for file in report["files"]:
         outcome = Text(file["state"], style=STYLES.get(file["state"], "dim"))
-        why = {"failed": "see below", "waiting": file["job"]}.get(file["state"], file["reason"])
-        table.add_row(Text(file["name"]), outcome, file["date"] or "", Text(why))
-    words.print(table, soft_wrap=False)
+        remark = {"failed": "see below", "waiting": file["job"]}.get(file["state"], file["reason"])
+        table.add_row(Text(file["name"]), outcome, file["date"] or "", Text(remark))
+    console.print(table, soft_wrap=False)
     states = [file["state"] for file in report["files"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
-    words.print(f"Batch {report['id']}: {counts or 'no files'}.")
+    console.print(f"Batch {report['id']}: {counts or 'no files'}.")
     for file in report["files"]:
         if file["state"] == "failed":
-            words.print(Text(f"{file['name']}: {file['reason']}"), style="red")
+            console.print(Text(f"{file['name']}: {file['reason']}"), style="red")

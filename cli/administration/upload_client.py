@@ -1,7 +1,7 @@
-"""What ``tuban upload`` says to the service: a batch, its files piece by piece over tus, and that it is complete.
+"""Client of the upload API: create a batch, send its files in chunks over tus, complete the batch.
 
-How far a file is, the server knows; which batch an interrupted command was sending is kept in the cache folder of the
-person who called it.
+The server knows the offset of each upload. The id of an unfinished batch is stored in the user's cache folder, so that
+the same command resumes it.
 """
 
 from __future__ import annotations
@@ -20,228 +20,232 @@ import httpx
 from rich.console import Console
 
 from errors import ImageError, OutputError, SettingsError
-from service.file_discovery import Brought, checksum, list_files, regular_file, size_of
+from service.file_discovery import DiscoveredFile, checksum, file_size, list_files, require_regular_file
 
 TUS = {"tus-resumable": "1.0.0"}
-PIECE = 8 * 2**20
-"""Bytes of one request: what is cut is lost from there on."""
+CHUNK_BYTES = 8 * 2**20
+"""Size of one request body; at most this much is sent again after an interruption."""
 
-LONGEST_PAUSE_SECONDS = 30.0
-_PATIENT_TRIES = 6
-"""So often a full disk or a failure of the server is tried again; a lost connection for ever."""
+MAX_DELAY_SECONDS = 30.0
+_MAX_RETRIES = 6
+"""Retries after a full disk or another failure of the server; a lost connection is retried without limit."""
 
 
-class Remote:
-    """The service, asked again where the connection is lost."""
+class ServiceClient:
+    """HTTP client of the service that retries after lost connections and server errors, with exponential backoff."""
 
-    def __init__(self, client: httpx.Client, words: Console, pause: Callable[[float], None] = time.sleep) -> None:
-        """``client`` knows the address and the token."""
-        self._client, self._words, self._pause = client, words, pause
+    def __init__(self, client: httpx.Client, console: Console, sleep: Callable[[float], None] = time.sleep) -> None:
+        """``client`` has the base address and the token."""
+        self._client, self._console, self._sleep = client, console, sleep
 
-    def page(self, batch: int) -> str:
-        """Address of a batch's page."""
+    def batch_page(self, batch: int) -> str:
+        """Return the address of a batch's page."""
         return f"{str(self._client.base_url).rstrip('/')}/batches/{batch}"
 
     def batch(self, batch: int) -> dict[str, Any]:
-        """How a batch stands."""
-        found: dict[str, Any] = self.ask("GET", f"/api/batches/{batch}").json()
-        return found
+        """Fetch the state of a batch and its files."""
+        report: dict[str, Any] = self.request("GET", f"/api/batches/{batch}").json()
+        return report
 
-    def ask(self, method: str, path: str, accept: Sequence[int] = (), **given: Any) -> httpx.Response:
-        """One request.
+    def request(self, method: str, path: str, accept: Sequence[int] = (), **options: Any) -> httpx.Response:
+        """Send one request.
 
         Args:
             method: GET, POST …
-            path: below the address of the service.
-            accept: statuses beside those of success that the caller deals with; 0: a lost connection, which raises.
-            **given: for httpx.
+            path: relative to the address of the service.
+            accept: error statuses that are returned to the caller; 0: raise when the connection is lost.
+            **options: keyword arguments of :meth:`httpx.Client.request`.
 
         Raises:
-            SettingsError: refused.
-            OutputError: the service fails, again and again.
-            httpx.TransportError: the connection was lost, if 0 is accepted.
+            SettingsError: the service rejects the request, or its certificate is not trusted.
+            OutputError: the service keeps failing.
+            httpx.TransportError: the connection was lost and 0 is in ``accept``.
         """
-        tries, told = 0, False
+        retries, warned = 0, False
         while True:
             try:
-                answer = self._client.request(method, path, **given)
+                response = self._client.request(method, path, **options)
             except httpx.TransportError as error:
-                self._untrusted(error)
+                self._raise_if_untrusted(error)
                 if 0 in accept:
                     raise
-                if not told:
-                    self._words.print(
-                        f"No connection ({_reason(error)}); it is tried again. Ctrl-C ends it.", style="yellow"
+                if not warned:
+                    self._console.print(
+                        f"No connection ({_reason(error)}). Retrying; Ctrl-C ends the command.", style="yellow"
                     )
-                    told = True
-                self._pause(min(LONGEST_PAUSE_SECONDS, 2.0**tries))
-                tries += 1
+                    warned = True
+                self.back_off(retries)
+                retries += 1
                 continue
-            if answer.is_success or answer.status_code in accept:
-                return answer
-            if answer.status_code >= 500 and tries < _PATIENT_TRIES:
-                self._pause(min(LONGEST_PAUSE_SECONDS, 2.0**tries))
-                tries += 1
+            if response.is_success or response.status_code in accept:
+                return response
+            if response.status_code >= 500 and retries < _MAX_RETRIES:
+                self.back_off(retries)
+                retries += 1
                 continue
-            raise self._refused(answer)
+            raise self._error(response)
 
-    def wait(self, tries: int) -> None:
-        """A pause that grows."""
-        self._pause(min(LONGEST_PAUSE_SECONDS, 2.0**tries))
+    def back_off(self, retries: int) -> None:
+        """Wait before the next attempt, longer after each retry."""
+        self._sleep(min(MAX_DELAY_SECONDS, 2.0**retries))
 
-    def _untrusted(self, error: httpx.TransportError) -> None:
+    def _raise_if_untrusted(self, error: httpx.TransportError) -> None:
         if isinstance(error, httpx.UnsupportedProtocol) or "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise SettingsError(
-                f"The certificate of {self._client.base_url.host} is not trusted: {_reason(error)}. Name the bureau's "
-                "authority by --ca."
+                f"The certificate of {self._client.base_url.host} is not trusted: {_reason(error)}. Give the "
+                "certificate of the bureau's authority with --ca."
             ) from None
 
-    def _refused(self, answer: httpx.Response) -> Exception:
+    def _error(self, response: httpx.Response) -> Exception:
         try:
-            said = str(answer.json()["error"])
+            message = str(response.json()["error"])
         except (ValueError, KeyError, TypeError):
-            said = f"no service of Tuban answers there (status {answer.status_code})"
-        if answer.status_code == 401:
-            said = "The token is not known, has ended or was revoked."
-        return (OutputError if answer.status_code >= 500 else SettingsError)(said)
+            message = f"No Tuban service answers at this address (status {response.status_code})."
+        if response.status_code == 401:
+            message = "The token is not known, has expired or was revoked. Create a new one on your account page."
+        return (OutputError if response.status_code >= 500 else SettingsError)(message)
 
 
-class Sender:
-    """The files of one call, and how they are sent.
+class BatchUpload:
+    """Resumable upload of the files of one command as one batch.
 
     Attributes:
-        files: what is sent.
-        total: bytes of all.
-        batch: its id, once there is one.
-        unreadable: why a file cannot be sent, by its name.
+        files: the files to send.
+        total: their total size in bytes.
+        id: number of the batch; 0 before :meth:`begin`.
+        unreadable: name of each file that cannot be sent → reason.
     """
 
     def __init__(
-        self, remote: Remote, url: str, paths: Sequence[Path], area: str, source: str,
-        date: dt.date | None, name: str, most: int,
+        self, service: ServiceClient, url: str, paths: Sequence[Path], area: str, source: str,
+        date: dt.date | None, name: str, max_files: int,
     ) -> None:  # fmt: skip
-        """Look what there is.
+        """List the files.
 
         Raises:
-            SettingsError: a path points to nothing, or there are too many files.
+            SettingsError: a path does not exist, or there are more than ``max_files`` files.
         """
-        self._remote = remote
-        self.files: list[Brought] = list_files(paths, most)
-        self.total = sum(size_of(file.path) for file in self.files)
-        self.batch = 0
-        given = ", ".join(path.resolve().name for path in paths[:3]) + (" …" if len(paths) > 3 else "")
-        self._said = {"area": area, "source": source, "name": name or given, "date": date and date.isoformat()}
-        asked = "\0".join([url.rstrip("/"), area, source, *sorted(str(path.resolve()) for path in paths)])
-        self._memory = _cache() / f"{hashlib.sha256(asked.encode(errors='surrogateescape')).hexdigest()[:32]}.json"
-        self._sums: dict[str, str] = {}
+        self._service = service
+        self.files: list[DiscoveredFile] = list_files(paths, max_files)
+        self.total = sum(file_size(file.path) for file in self.files)
+        self.id = 0
+        default_name = ", ".join(path.resolve().name for path in paths[:3]) + (" …" if len(paths) > 3 else "")
+        self._fields = {"area": area, "source": source, "name": name or default_name, "date": date and date.isoformat()}
+        command = "\0".join([url.rstrip("/"), area, source, *sorted(str(path.resolve()) for path in paths)])
+        command_hash = hashlib.sha256(command.encode(errors="surrogateescape")).hexdigest()
+        self._resume_file = _cache_folder() / f"{command_hash[:32]}.json"
+        self._checksums: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
-        self._there: dict[str, Any] = {}
+        self._server_state: dict[str, Any] = {}
 
-    def read(self, told: Callable[[int], None]) -> None:
-        """Take the checksum of each file; ``told`` is called with the length of each piece that was read.
+    def compute_checksums(self, progress: Callable[[int], None]) -> None:
+        """Compute the SHA-256 of each file; ``progress`` is called with the size of each chunk read.
 
-        What is a link or a device, or cannot be read, is left out and told at the end.
+        Links, devices and unreadable files are removed from :attr:`files` and added to :attr:`unreadable`.
         """
         for file in self.files:
             try:
-                self._sums[file.name] = checksum(regular_file(file.path, file.name), file.name, told)
+                self._checksums[file.name] = checksum(require_regular_file(file.path, file.name), file.name, progress)
             except ImageError as error:
                 self.unreadable[file.name] = str(error)
-        self.files = [file for file in self.files if file.name in self._sums]
-        self.total = sum(size_of(file.path) for file in self.files)
+        self.files = [file for file in self.files if file.name in self._checksums]
+        self.total = sum(file_size(file.path) for file in self.files)
 
     def begin(self) -> None:
-        """Begin the batch, or find the one that the same call began.
+        """Create the batch, or find the unfinished one of an earlier call of the same command.
 
         Raises:
-            SettingsError: refused.
-            OutputError: the service cannot take it.
+            SettingsError: the service rejects the batch.
+            OutputError: the service cannot accept it now.
         """
-        there = self._continued()
-        if there is None:
-            answer = self._remote.ask("POST", "/api/batches", json=self._said)
-            self.batch, there = int(answer.json()["id"]), {"uploads": []}
-            self._keep()
-        self._there = there
+        state = self._find_unfinished()
+        if state is None:
+            response = self._service.request("POST", "/api/batches", json=self._fields)
+            self.id, state = int(response.json()["id"]), {"uploads": []}
+            self._store_id()
+        self._server_state = state
 
-    def send(self, told: Callable[[int], None]) -> None:
-        """Send what is not there yet, and complete the batch; ``told`` is called with the bytes that are there.
+    def send(self, progress: Callable[[int], None]) -> None:
+        """Send the missing bytes and complete the batch; ``progress`` is called with the total bytes on the server.
 
         Raises:
-            SettingsError: refused.
-            OutputError: the service cannot take them.
+            SettingsError: the service rejects a file.
+            OutputError: the service cannot accept it now.
         """
-        there = self._there
-        if there.get("complete") or "uploads" not in there:
-            told(self.total)
+        state = self._server_state
+        if state.get("complete") or "uploads" not in state:
+            progress(self.total)
             return
-        known = {upload["name"]: upload for upload in there["uploads"]}
+        uploads = {upload["name"]: upload for upload in state["uploads"]}
         done = 0
         for file in self.files:
-            size = size_of(file.path)
-            have = known.get(file.name)
-            same = have is not None and (have["size"], have["sha256"]) == (size, self._sums[file.name])
-            at = f"/api/uploads/{have['id']}" if have is not None and same else self._announce(file, size)
-            offset = have["offset"] if have is not None and same else 0
-            self._send_file(file, at, offset, size, lambda sent, before=done: told(before + sent))  # type: ignore[misc]
+            size = file_size(file.path)
+            upload = uploads.get(file.name)
+            if upload is not None and (upload["size"], upload["sha256"]) == (size, self._checksums[file.name]):
+                address, offset = f"/api/uploads/{upload['id']}", upload["offset"]
+            else:
+                address, offset = self._create_upload(file, size), 0
+            self._send_file(file, address, offset, size, lambda sent, before=done: progress(before + sent))  # type: ignore[misc]
             done += size
-        self._remote.ask("POST", f"/api/batches/{self.batch}/complete")
+        self._service.request("POST", f"/api/batches/{self.id}/complete")
 
     def forget(self) -> None:
-        """The batch has ended: the same call later is another one."""
-        self._memory.unlink(missing_ok=True)
+        """Delete the stored id: the batch has ended, and the same command starts a new one."""
+        self._resume_file.unlink(missing_ok=True)
 
-    def _announce(self, file: Brought, size: int) -> str:
-        said = {"batch": str(self.batch), "filename": file.name, "sha256": self._sums[file.name]}
-        pairs = (f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in said.items())
+    def _create_upload(self, file: DiscoveredFile, size: int) -> str:
+        metadata = {"batch": str(self.id), "filename": file.name, "sha256": self._checksums[file.name]}
+        pairs = (f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in metadata.items())
         headers = TUS | {"upload-length": str(size), "upload-metadata": ",".join(pairs)}
-        location = self._remote.ask("POST", "/api/uploads", headers=headers).headers.get("location", "")
-        return f"/api/uploads/{location.rpartition('/')[2]}"  # of this service, whatever a proxy makes of it
+        location = self._service.request("POST", "/api/uploads", headers=headers).headers.get("location", "")
+        return f"/api/uploads/{location.rpartition('/')[2]}"  # a proxy may rewrite host and prefix of the location
 
-    def _send_file(self, file: Brought, at: str, offset: int, size: int, told: Callable[[int], None]) -> None:
-        tries = 0
+    def _send_file(
+        self, file: DiscoveredFile, address: str, offset: int, size: int, progress: Callable[[int], None]
+    ) -> None:
+        retries = 0
         with file.path.open("rb") as content:
             while offset < size:
                 content.seek(offset)
-                piece = content.read(PIECE)
-                if not piece:
-                    raise ImageError(f"{file.name} became shorter while it was sent. Send it again.")
+                chunk = content.read(CHUNK_BYTES)
+                if not chunk:
+                    raise ImageError(f"{file.name} became shorter during the upload. Upload it again.")
                 headers = TUS | {"upload-offset": str(offset), "content-type": "application/offset+octet-stream"}
                 try:
-                    answer = self._remote.ask("PATCH", at, accept=(0, 409), headers=headers, content=piece)
+                    response = self._service.request("PATCH", address, accept=(0, 409), headers=headers, content=chunk)
                 except httpx.TransportError:
-                    answer = None
-                if answer is not None and answer.is_success:
-                    offset, tries = int(answer.headers["upload-offset"]), 0
+                    response = None
+                if response is not None and response.is_success:
+                    offset, retries = int(response.headers["upload-offset"]), 0
                 else:
-                    self._remote.wait(tries)
-                    tries += 1
-                    offset = int(self._remote.ask("HEAD", at, headers=TUS).headers["upload-offset"])
-                told(offset)
+                    self._service.back_off(retries)
+                    retries += 1
+                    offset = int(self._service.request("HEAD", address, headers=TUS).headers["upload-offset"])
+                progress(offset)
 
-    def _continued(self) -> dict[str, Any] | None:
-        """The batch that the same call began and that has not ended."""
+    def _find_unfinished(self) -> dict[str, Any] | None:
+        """Fetch the unfinished batch of an earlier call of the same command, if there is one."""
         try:
-            self.batch = int(json.loads(self._memory.read_text())["batch"])
+            self.id = int(json.loads(self._resume_file.read_text())["batch"])
         except (OSError, ValueError, KeyError):
             return None
-        answer = self._remote.ask("GET", f"/api/batches/{self.batch}", accept=(404,))
-        found: dict[str, Any] = answer.json()
-        if answer.status_code == 404 or found["state"] == "done":
+        response = self._service.request("GET", f"/api/batches/{self.id}", accept=(404,))
+        state: dict[str, Any] = response.json()
+        if response.status_code == 404 or state["state"] == "done":
             return None
-        return found
+        return state
 
-    def _keep(self) -> None:
+    def _store_id(self) -> None:
         try:
-            self._memory.parent.mkdir(parents=True, exist_ok=True)
-            self._memory.write_text(json.dumps({"batch": self.batch}))
+            self._resume_file.parent.mkdir(parents=True, exist_ok=True)
+            self._resume_file.write_text(json.dumps({"batch": self.id}))
         except OSError as error:
-            raise OutputError(f"{self._memory.parent} cannot be written: {error.strerror}.") from None
+            raise OutputError(f"{self._resume_file.parent} cannot be written: {error.strerror}.") from None
 
 
-def _cache() -> Path:
-    given = os.environ.get("TUBAN_CACHE", "")
-    return (Path(given) if given else Path.home() / ".cache" / "tuban") / "uploads"
+def _cache_folder() -> Path:
+    configured = os.environ.get("TUBAN_CACHE", "")
+    return (Path(configured) if configured else Path.home() / ".cache" / "tuban") / "uploads"
 
 
 def _reason(error: httpx.TransportError) -> str:

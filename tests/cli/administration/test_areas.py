@@ -11,7 +11,7 @@ from shapely import box
 from shapely.geometry import mapping
 from typer.testing import CliRunner
 
-from cli.administration.areas import SHOWN, areas_app, layers_app
+from cli.administration.areas import MAX_LISTED, areas_app, layers_app
 from cli.administration.backup import backup, restore
 from errors import SettingsError
 from tests.databases import embedded_database
@@ -19,7 +19,7 @@ from tests.databases import embedded_database
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The home of an embedded service with empty tables."""
+    """Home folder of an embedded service with empty tables."""
     monkeypatch.setenv("TUBAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
     embedded_database(tmp_path / "home" / "tuban.db")
@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def tuban(*arguments: str | Path) -> str:
-    """Call a command and return what it says."""
+    """Run a command and return its output."""
     app = typer.Typer()
     app.add_typer(areas_app, name="areas")
     app.add_typer(layers_app, name="layers")
@@ -50,9 +50,9 @@ def polygons(path: Path, *codes: str) -> Path:
 
 
 def test_areas_are_loaded_and_listed(home: Path, tmp_path: Path) -> None:
-    assert tuban("areas", "list") == "No areas; `tuban areas load FILE` loads them.\n"
-    said = tuban("areas", "load", polygons(tmp_path / "a.geojson", "410122", "41[bold]", "410122101"))
-    assert said.splitlines() == [
+    assert tuban("areas", "list") == "No areas are loaded. Load them with `tuban areas load FILE`.\n"
+    output = tuban("areas", "load", polygons(tmp_path / "a.geojson", "410122", "41[bold]", "410122101"))
+    assert output.splitlines() == [
         "2 areas added, 0 changed.",
         "Not loaded (1):",
         "  feature 2: its code is '41[bold]'; expected 6 digits (county), 9 (township) or 12 (village)",
@@ -63,21 +63,21 @@ def test_areas_are_loaded_and_listed(home: Path, tmp_path: Path) -> None:
     assert "county" not in listed
 
 
-def test_many_broken_features_are_counted_and_some_told(home: Path, tmp_path: Path) -> None:
-    said = tuban("areas", "load", polygons(tmp_path / "a.geojson", "410122", *["x"] * (SHOWN + 5)))
-    assert len(said.splitlines()) == 1 + 1 + SHOWN + 1
-    assert said.endswith("… and 5 more\n")
+def test_many_invalid_features_are_counted_and_some_are_listed(home: Path, tmp_path: Path) -> None:
+    output = tuban("areas", "load", polygons(tmp_path / "a.geojson", "410122", *["x"] * (MAX_LISTED + 5)))
+    assert len(output.splitlines()) == 1 + 1 + MAX_LISTED + 1
+    assert output.endswith("… and 5 more\n")
 
 
 def test_layers_are_loaded_and_listed(home: Path, tmp_path: Path) -> None:
     path = polygons(tmp_path / "a.geojson", "1", "2")
     load = ("layers", "load", path, "--name", "批文", "--kind", "approval", "--dated", "2026-11-01")
-    assert tuban(*load) == "批文: 2 polygons.\n"
-    assert tuban(*load) == "批文: 2 polygons in place of 2.\n"
+    assert tuban(*load) == "批文: 2 polygons loaded.\n"
+    assert tuban(*load) == "批文: 2 polygons loaded, replacing 2.\n"
     assert "2026-11-01" in tuban("layers", "list")
 
 
-def test_a_backup_is_restored_over_what_is_there_only_when_told(home: Path, tmp_path: Path) -> None:
+def test_a_backup_replaces_existing_data_only_with_overwrite(home: Path, tmp_path: Path) -> None:
     tuban("areas", "load", polygons(tmp_path / "a.geojson", "410122"))
     archive = tmp_path / "kept.tar"
     assert "and 0 objects" in tuban("backup", archive)

@@ -23,18 +23,18 @@ from store.schema.database import Database
 from store.schema.tables import AlertRow, Delivery
 from tests.databases import embedded_database
 from tests.services import REDIS
-from tests.store.sample_alerts import NOW, alert_in
+from tests.store.sample_alerts import NOW, add_village_with_alert
 from workers.delivery.alert_queue import send_to_queue
 
 
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An embedded service with a dead delivery and one of the same alert behind it."""
+    """An embedded service with a dead delivery, followed by a waiting one of the same alert."""
     monkeypatch.setenv("TUBAN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("COLUMNS", "200")
-    check_broker(read_service())  # makes its folders, as `tuban up` does
+    check_broker(read_service())  # creates its folders, as `tuban up` does
     database = embedded_database(tmp_path / "home" / "tuban.db")
-    alert_in(database)
+    add_village_with_alert(database)
     with database.write() as session:
         for kind in ("tuban.alert.created", "tuban.alert.seen_again"):
             announce(session, session.get_one(AlertRow, 1), kind, read_service(), NOW)
@@ -59,7 +59,7 @@ def _states(database: Database) -> list[str]:
         return [session.get_one(Delivery, number).state for number in (1, 2)]
 
 
-def test_what_waits_and_what_is_dead_is_listed_with_the_reason(database: Database) -> None:
+def test_waiting_and_dead_deliveries_are_listed_with_the_reason(database: Database) -> None:
     listed = _tuban("deliveries")
     assert "330106W2026110001" in listed
     assert "created 1" in listed
@@ -78,7 +78,7 @@ def test_a_dead_delivery_is_revived_and_its_job_published(database: Database) ->
         assert newest.published_at is not None
 
 
-def test_a_dropped_delivery_lets_the_next_one_go(database: Database) -> None:
+def test_dropping_a_delivery_publishes_the_next_one(database: Database) -> None:
     assert _tuban("deliveries", "--drop", "1") == "1 dropped.\n"
     assert _states(database) == ["dropped", "waiting"]
     with database.read() as session:
@@ -88,13 +88,13 @@ def test_a_dropped_delivery_lets_the_next_one_go(database: Database) -> None:
 @pytest.mark.parametrize(
     "arguments", [("--revive", "2"), ("--drop", "99"), ("--revive",), ("--drop", "--all"), ("--revive", "--drop", "1")]
 )
-def test_what_makes_no_sense_is_told(database: Database, arguments: tuple[str, ...]) -> None:
+def test_invalid_combinations_are_rejected(database: Database, arguments: tuple[str, ...]) -> None:
     with pytest.raises(SettingsError):
         _tuban("deliveries", *arguments)
     assert _states(database) == ["dead", "waiting"]
 
 
-def test_the_queue_is_read_as_one_json_text_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_queue_is_printed_as_one_json_object_per_line(monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"enforcement_{secrets.token_hex(4)}"
     monkeypatch.setenv("TUBAN_BROKER", REDIS)
     monkeypatch.setenv("TUBAN_DELIVERY__QUEUE", name)

@@ -1,4 +1,4 @@
-"""What the service's commands tell, and what needs a person."""
+"""``tuban status``, ``tuban jobs`` and ``tuban revive``, and what requires a person's attention."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def kept(home: Path) -> Database:
 
 def _tuban(*arguments: str) -> int:
     sys.argv = ["tuban", *arguments]
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main()
-    return int(left.value.code or 0)
+    return int(exit_info.value.code or 0)
 
 
 def _dead_job(database: Database) -> int:
@@ -48,13 +48,13 @@ def _dead_job(database: Database) -> int:
     return job
 
 
-def test_before_the_first_start_it_says_what_to_start(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_before_the_first_start_the_message_names_tuban_up(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _tuban("status") == 2
     assert "tuban up" in capsys.readouterr().err
     assert not home.exists()
 
 
-def test_nothing_to_do_needs_nobody(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_idle_service_exits_with_0(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
     assert _tuban("status") == 0
     assert "nothing (start `tuban up`)" in capsys.readouterr().out
 
@@ -72,11 +72,11 @@ def test_waiting_work_without_a_worker_needs_a_person(kept: Database, capsys: py
     assert json.loads(capsys.readouterr().out)["processes"] == {"worker": 1}
 
 
-def test_a_dead_job_is_told_with_its_error_and_revived(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dead_job_is_listed_with_its_error_and_revived(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
     job = _dead_job(kept)
     assert _tuban("status", "--json") == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["dead_jobs"] == [{"id": job, "kind": "scan.prepare", "error": "the [disk] is full"}]
+    status = json.loads(capsys.readouterr().out)
+    assert status["dead_jobs"] == [{"id": job, "kind": "scan.prepare", "error": "the [disk] is full"}]
     _tuban("jobs")
     listed = capsys.readouterr().out
     assert "the [disk] is full" in listed
@@ -84,16 +84,16 @@ def test_a_dead_job_is_told_with_its_error_and_revived(kept: Database, capsys: p
     assert _tuban("revive", str(job)) == 0
     assert "1 revived" in capsys.readouterr().out
     assert _tuban("revive", str(job)) == 2
-    assert f"Not dead, or no job at all: {job}" in capsys.readouterr().err
+    assert f"Not dead, or no such job: {job}" in capsys.readouterr().err
 
 
-def test_reviving_asks_which(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+def test_revive_without_numbers_is_an_error(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
     assert _tuban("revive") == 2
     assert "--all" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(3, "3 s"), (90, "2 min"), (7200, "2 h"), (200_000, "2 d"), (-300, "in 5 min")]
+    ("seconds", "text"), [(3, "3 s"), (90, "2 min"), (7200, "2 h"), (200_000, "2 d"), (-300, "in 5 min")]
 )
-def test_times_are_told_in_one_unit(seconds: float, told: str) -> None:
-    assert ago(NOW - dt.timedelta(seconds=seconds), NOW) == told
+def test_times_are_formatted_in_one_unit(seconds: float, text: str) -> None:
+    assert ago(NOW - dt.timedelta(seconds=seconds), NOW) == text
