@@ -1,4 +1,4 @@
-"""Choose the object store that the settings name."""
+"""Create the object store that is configured in the settings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from store.objects.object_store import KEY, ObjectStore
 
 
 def open_object_store(settings: ServiceSettings) -> ObjectStore:
-    """Return the object store that ``settings.objects`` names; nothing is written or connected yet.
+    """Return the object store of ``settings.objects`` without connecting or writing.
 
     Raises:
-        SettingsError: it names neither a folder nor ``s3://bucket/prefix``.
+        SettingsError: the setting is neither a folder nor ``s3://bucket/prefix``.
     """
     address = settings.objects_url
     if address.startswith("s3://"):

@@ -1,4 +1,4 @@
-"""Object files in a folder: a key is a path below it."""
+"""Object store in a folder; keys are paths relative to it."""
 
 from __future__ import annotations
 
@@ -14,87 +14,87 @@ from errors import SettingsError
 from store.objects.object_store import ObjectNotFound, ObjectStoreUnavailable, check_key
 
 STALE_PART_SECONDS = 86_400
-"""A half-written file that is older than this belongs to a process that died: no object takes a day to write."""
+"""Age at which a partial file is deleted: its process has died, since no object takes a day to write."""
 
 
 class FolderObjectStore:
-    """See :class:`store.objects.object_store.ObjectStore`.
+    """An :class:`store.objects.object_store.ObjectStore` in a folder.
 
-    An object is written under a hidden name beside its place, forced to the disk and renamed: after a power cut it is
-    there whole or not at all.
+    Writes are atomic, also on a power failure: an object is written to a hidden file in the same folder, synced to
+    disk and renamed.
     """
 
     def __init__(self, folder: Path) -> None:
-        """``folder`` is made when the first object is written."""
+        """Set the folder; it is created when the first object is written."""
         self.folder = folder
 
     def put(self, key: str, data: bytes | Path) -> None:
         """Write an object."""
-        place = self._path(key)
+        path = self._path(key)
         if isinstance(data, Path):
-            data.open("rb").close()  # a file that cannot be read is the caller's fault, not this folder's
+            data.open("rb").close()  # an unreadable source file is an error of the caller, not of the object store
         try:
-            create_folder(place.parent)
-            write_atomically(place, data)
+            create_folder(path.parent)
+            write_atomically(path, data)
         except OSError as error:
             raise ObjectStoreUnavailable(
-                f"The object {key} cannot be written into {self.folder} ({error.strerror}); "
-                "free room there or give the right to write."
+                f"The object {key} cannot be written to {self.folder} ({error.strerror}); "
+                "free disk space or grant write permission."
             ) from error
 
     def read(self, key: str) -> bytes:
-        """Return what is in an object."""
-        with self._found(key) as path:
+        """Return the content of an object."""
+        with self._existing(key) as path:
             return path.read_bytes()
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
-        """Give the object's own file."""
+        """Give the path of the object's file."""
         path = self._path(key)
         if not path.is_file():
-            raise ObjectNotFound(f"No object {key} in {self.folder}.")
+            raise ObjectNotFound(f"The object {key} does not exist in {self.folder}.")
         yield path
 
     def exists(self, key: str) -> bool:
-        """Whether the object is there."""
+        """Return whether the object exists."""
         return self._path(key).is_file()
 
     def size(self, key: str) -> int:
-        """Bytes."""
-        with self._found(key) as path:
+        """Return the size of an object in bytes."""
+        with self._existing(key) as path:
             return path.stat().st_size
 
     def delete(self, key: str) -> None:
-        """Remove an object. Its folder stays: another process may just be writing into it."""
+        """Delete an object. Its folder is kept, since another process may be writing to it."""
         try:
             with suppress(FileNotFoundError, NotADirectoryError):
                 self._path(key).unlink()
         except OSError as error:
             raise ObjectStoreUnavailable(
-                f"The object {key} cannot be removed from {self.folder} ({error.strerror})."
+                f"The object {key} cannot be deleted from {self.folder} ({error.strerror})."
             ) from error
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """All keys that begin with ``prefix``."""
-        yield from self._below(self.folder, "", prefix)
+        """Yield all keys that begin with ``prefix``, in order."""
+        yield from self._walk(self.folder, "", prefix)
 
-    def _below(self, folder: Path, above: str, prefix: str) -> Iterator[str]:
+    def _walk(self, folder: Path, parent: str, prefix: str) -> Iterator[str]:
         try:
             entries = sorted(os.scandir(folder), key=lambda e: e.name + "/" if e.is_dir() else e.name)
         except FileNotFoundError:
             return
         for entry in entries:
-            key = above + entry.name
+            key = parent + entry.name
             if entry.name.startswith("."):
                 continue
             if entry.is_dir():
                 if (key + "/").startswith(prefix) or prefix.startswith(key + "/"):
-                    yield from self._below(folder / entry.name, key + "/", prefix)
+                    yield from self._walk(folder / entry.name, key + "/", prefix)
             elif key.startswith(prefix):
                 yield key
 
     def check(self) -> None:
-        """Write something and remove it; remove what processes that died left half written."""
+        """Write and delete a test file; delete partial files of dead processes."""
         probe = self.folder / f".{secrets.token_hex(8)}.part"
         try:
             create_folder(self.folder)
@@ -110,51 +110,53 @@ class FolderObjectStore:
                 probe.unlink()
             raise SettingsError(
                 f"The folder of objects {self.folder} cannot be written ({error.strerror}); "
-                "give the right to write, free room, or set TUBAN_OBJECTS to another folder."
+                "grant write permission, free disk space, or set TUBAN_OBJECTS to another folder."
             ) from error
 
     def _path(self, key: str) -> Path:
         return self.folder / check_key(key)
 
     @contextmanager
-    def _found(self, key: str) -> Iterator[Path]:
+    def _existing(self, key: str) -> Iterator[Path]:
         path = self._path(key)
         try:
             if not path.is_file():
                 raise FileNotFoundError
             yield path
         except FileNotFoundError as error:
-            raise ObjectNotFound(f"No object {key} in {self.folder}.") from error
+            raise ObjectNotFound(f"The object {key} does not exist in {self.folder}.") from error
         except OSError as error:
-            raise ObjectStoreUnavailable(f"The object {key} in {self.folder} cannot be read ({error.strerror}).") from error
+            raise ObjectStoreUnavailable(
+                f"The object {key} in {self.folder} cannot be read ({error.strerror})."
+            ) from error
 
 
-def write_atomically(place: Path, data: bytes | Path) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut.
+def write_atomically(path: Path, data: bytes | Path) -> None:
+    """Write a file atomically, also on a power failure.
 
     Args:
-        place: the file; its folder exists.
-        data: its content, or the file to copy.
+        path: the file; its folder must exist.
+        data: the content, or a file to copy.
 
     Raises:
-        OSError: it could not be written; ``place`` is as it was.
+        OSError: the file cannot be written; an existing file at ``path`` is unchanged.
     """
-    half = place.parent / f".{secrets.token_hex(8)}.part"
+    partial = path.parent / f".{secrets.token_hex(8)}.part"
     try:
         if isinstance(data, Path):
-            shutil.copyfile(data, half)
+            shutil.copyfile(data, partial)
         else:
-            half.write_bytes(data)
-        fsync_path(half)
-        half.replace(place)
-    except BaseException:  # a time limit may end it anywhere
-        half.unlink(missing_ok=True)
+            partial.write_bytes(data)
+        fsync_path(partial)
+        partial.replace(path)
+    except BaseException:  # also when a time limit interrupts the process
+        partial.unlink(missing_ok=True)
         raise
-    fsync_path(place.parent)
+    fsync_path(path.parent)
 
 
 def create_folder(folder: Path) -> None:
-    """Make a folder and those above it, each forced to the disk."""
+    """Create a folder and its parents, and sync each to disk."""
     if not folder.is_dir():
         create_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -162,7 +164,7 @@ def create_folder(folder: Path) -> None:
 
 
 def fsync_path(path: Path) -> None:
-    """Force a file's content, or a folder's names, to the disk."""
+    """Sync a file's content, or a folder's entries, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""Object files in an S3-compatible store: a key is the name of an object in a bucket."""
+"""Object store in a bucket of an S3-compatible server."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from store.objects.cache import ObjectCache
 from store.objects.object_store import ObjectNotFound, ObjectStoreUnavailable, check_key
 
 CACHE_BYTES = 50 * 2**30
-"""Copies that are kept for the next reader: some dozens of scenes."""
+"""Size of the local cache: some dozens of scenes."""
 
 _MISSING = ("404", "NoSuchKey", "NotFound")
 
 
 class S3ObjectStore:
-    """See :class:`store.objects.object_store.ObjectStore`. The store itself makes an object visible only when it is whole.
+    """An :class:`store.objects.object_store.ObjectStore` on S3, where an upload becomes visible only when complete.
 
-    The keys to it come from the environment (``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``).
+    Credentials come from the environment (``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``).
     """
 
     def __init__(self, bucket: str, prefix: str, *, endpoint: str, cache: Path, cache_bytes: int = CACHE_BYTES) -> None:
-        """Nothing is connected yet.
+        """Create the client without connecting.
 
         Args:
-            bucket: its name.
-            prefix: stands before every key, without slashes around it; may be "".
-            endpoint: address of a store that is not Amazon's, or "".
-            cache: folder for copies.
-            cache_bytes: how much is kept there.
+            bucket: name of the bucket.
+            prefix: prepended to every key, without leading or trailing slashes; may be "".
+            endpoint: URL of a server other than Amazon's, or "".
+            cache: folder of the local cache.
+            cache_bytes: size limit of the cache.
         """
         self.bucket = bucket
         self.prefix = f"{prefix}/" if prefix else ""
@@ -48,13 +48,13 @@ class S3ObjectStore:
         self._client: Any = session.client(
             "s3",
             endpoint_url=endpoint or None,
-            region_name=session.region_name or "us-east-1",  # other stores ignore it, but a signature needs one
+            region_name=session.region_name or "us-east-1",  # ignored by other servers, but required for signatures
             config=Config(
                 connect_timeout=10,
                 read_timeout=60,
-                retries={"mode": "standard"},  # AWS_MAX_ATTEMPTS says how many
+                retries={"mode": "standard"},  # their number is AWS_MAX_ATTEMPTS
                 s3={"addressing_style": "path"} if endpoint else {},
-                # checksums in trailers, the default, are not understood by many stores that are not Amazon's
+                # many other servers do not support checksums in trailers, the default
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),
@@ -64,34 +64,34 @@ class S3ObjectStore:
         """Write an object."""
         name = self._name(key)
         if isinstance(data, Path):
-            data.open("rb").close()  # a file that cannot be read is the caller's fault, not the store's
-        with self._telling(key):
+            data.open("rb").close()  # an unreadable source file is an error of the caller, not of the object store
+        with self._translate_errors(key):
             if isinstance(data, Path):
                 self._client.upload_file(str(data), self.bucket, name)
             else:
                 self._client.put_object(Bucket=self.bucket, Key=name, Body=data)
 
     def read(self, key: str) -> bytes:
-        """Return what is in an object."""
-        with self._telling(key):
+        """Return the content of an object."""
+        with self._translate_errors(key):
             content: bytes = self._client.get_object(Bucket=self.bucket, Key=self._name(key))["Body"].read()
         return content
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
-        """Give a copy; one that was fetched before is used again as long as the object is the same."""
+        """Give a cached copy; it is downloaded again only if the object's ETag changed."""
         head = self._head(key)
-        mark = hashlib.sha256(f"{self.endpoint} {self.bucket} {self._name(key)} {head['ETag']}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{self.endpoint} {self.bucket} {self._name(key)} {head['ETag']}".encode()).hexdigest()
 
-        def fetch(half: Path) -> None:
-            with self._telling(key):
-                self._client.download_file(self.bucket, self._name(key), str(half))
+        def download(path: Path) -> None:
+            with self._translate_errors(key):
+                self._client.download_file(self.bucket, self._name(key), str(path))
 
-        with self.cache.copy(mark[:40] + PurePosixPath(key).suffix, int(head["ContentLength"]), fetch) as path:
-            yield path
+        with self.cache.get(digest[:40] + PurePosixPath(key).suffix, int(head["ContentLength"]), download) as cached:
+            yield cached
 
     def exists(self, key: str) -> bool:
-        """Whether the object is there."""
+        """Return whether the object exists."""
         try:
             self._head(key)
         except ObjectNotFound:
@@ -99,24 +99,24 @@ class S3ObjectStore:
         return True
 
     def size(self, key: str) -> int:
-        """Bytes."""
+        """Return the size of an object in bytes."""
         return int(self._head(key)["ContentLength"])
 
     def delete(self, key: str) -> None:
-        """Remove an object."""
-        with self._telling(key):
+        """Delete an object."""
+        with self._translate_errors(key):
             self._client.delete_object(Bucket=self.bucket, Key=self._name(key))
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """All keys that begin with ``prefix``."""
-        with self._telling(prefix):
+        """Yield all keys that begin with ``prefix``, in order."""
+        with self._translate_errors(prefix):
             pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix):
                 for entry in page.get("Contents", ()):
                     yield entry["Key"].removeprefix(self.prefix)
 
     def check(self) -> None:
-        """Write something and remove it."""
+        """Write and delete a test object."""
         key = f"check/{uuid4().hex}"
         try:
             self.put(key, b"tuban")
@@ -131,21 +131,21 @@ class S3ObjectStore:
         return self.prefix + check_key(key)
 
     def _head(self, key: str) -> dict[str, Any]:
-        with self._telling(key):
+        with self._translate_errors(key):
             head: dict[str, Any] = self._client.head_object(Bucket=self.bucket, Key=self._name(key))
         return head
 
     @contextmanager
-    def _telling(self, key: str) -> Iterator[None]:
-        """Turn the client's errors into ours."""
-        place = f"s3://{self.bucket}" + (f" at {self.endpoint}" if self.endpoint else "")
+    def _translate_errors(self, key: str) -> Iterator[None]:
+        """Translate errors of boto3 to those of :mod:`store.objects.object_store`."""
+        url = f"s3://{self.bucket}" + (f" at {self.endpoint}" if self.endpoint else "")
         try:
             yield
         except ClientError as error:
-            found = error.response.get("Error", {})
-            if found.get("Code") in _MISSING:
-                raise ObjectNotFound(f"No object {key} in {place}.") from error
-            reason = f"{found.get('Code', '?')}: {found.get('Message', 'no reason given')}"
-            raise ObjectStoreUnavailable(f"The object store {place} refused {key} ({reason}).") from error
+            details = error.response.get("Error", {})
+            if details.get("Code") in _MISSING:
+                raise ObjectNotFound(f"The object {key} does not exist in {url}.") from error
+            reason = f"{details.get('Code', '?')}: {details.get('Message', 'no reason given')}"
+            raise ObjectStoreUnavailable(f"The object store {url} rejected {key} ({reason}).") from error
         except (BotoCoreError, Boto3Error) as error:
-            raise ObjectStoreUnavailable(f"The object store {place} cannot be used for {key}: {error}") from error
+            raise ObjectStoreUnavailable(f"The object store {url} is unavailable for {key}: {error}") from error

@@ -1,4 +1,4 @@
-"""Objects are whole or not at all, in a folder and in an S3-compatible store."""
+"""Objects are written atomically, in a folder and in an S3-compatible store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from store.objects.s3 import S3ObjectStore
 
 @pytest.fixture(params=["folder", "s3"])
 def objects(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    """An empty place for objects of each sort."""
+    """An empty object store of each kind."""
     if request.param == "folder":
         return open_object_store(ServiceSettings(home=tmp_path / "home"))
     endpoint = request.getfixturevalue("s3_endpoint")
@@ -31,7 +31,7 @@ def _files(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
-def test_what_was_put_is_read(objects: ObjectStore) -> None:
+def test_an_object_is_written_and_read(objects: ObjectStore) -> None:
     objects.put("scenes/ab/abc.tif", b"pixels")
     assert objects.read("scenes/ab/abc.tif") == b"pixels"
     assert objects.size("scenes/ab/abc.tif") == 6
@@ -41,7 +41,7 @@ def test_what_was_put_is_read(objects: ObjectStore) -> None:
         assert path.suffix == ".tif"
 
 
-def test_a_file_is_put_and_stays_where_it_was(objects: ObjectStore, tmp_path: Path) -> None:
+def test_a_file_is_copied_into_the_store(objects: ObjectStore, tmp_path: Path) -> None:
     content = os.urandom(9 * 2**20)  # larger than one part of an upload
     (tmp_path / "large").write_bytes(content)
     objects.put("scenes/large.tif", tmp_path / "large")
@@ -51,13 +51,13 @@ def test_a_file_is_put_and_stays_where_it_was(objects: ObjectStore, tmp_path: Pa
     assert (tmp_path / "large").exists()
 
 
-def test_a_file_that_is_not_there_is_the_callers_fault(objects: ObjectStore, tmp_path: Path) -> None:
+def test_a_missing_source_file_raises_file_not_found(objects: ObjectStore, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         objects.put("scenes/a.tif", tmp_path / "nothing")
     assert not objects.exists("scenes/a.tif")
 
 
-def test_the_last_put_is_what_is_read(objects: ObjectStore) -> None:
+def test_writing_again_replaces_the_object(objects: ObjectStore) -> None:
     objects.put("a/b.json", b"first")
     with objects.local("a/b.json"):
         pass
@@ -67,25 +67,25 @@ def test_the_last_put_is_what_is_read(objects: ObjectStore) -> None:
         assert path.read_bytes() == b"second"
 
 
-def test_what_is_not_there_says_so(objects: ObjectStore) -> None:
+def test_a_missing_object_is_reported(objects: ObjectStore) -> None:
     objects.put("a/b.json", b"")
     for key in ("a/c.json", "a", "a/b.json/c", "x/y/z"):
         assert not objects.exists(key)
-        for ask in (objects.read, objects.size):
-            with pytest.raises(ObjectNotFound, match=f"No object {key} in "):
-                ask(key)
+        for method in (objects.read, objects.size):
+            with pytest.raises(ObjectNotFound, match=f"The object {key} does not exist in "):
+                method(key)
         with pytest.raises(ObjectNotFound), objects.local(key):
             pass
 
 
-def test_deleted_is_gone_and_may_be_deleted_again(objects: ObjectStore) -> None:
+def test_deleting_an_object_is_idempotent(objects: ObjectStore) -> None:
     objects.put("a/b.json", b"1")
     objects.delete("a/b.json")
     objects.delete("a/b.json")
     assert not objects.exists("a/b.json")
 
 
-def test_keys_are_listed_in_order_by_how_they_begin(objects: ObjectStore) -> None:
+def test_keys_are_listed_by_prefix_in_order(objects: ObjectStore) -> None:
     for key in ("scenes/b.tif", "scenes/a/1.tif", "scenes/a.tif", "scenes-old/1.tif", "received/1"):
         objects.put(key, b"")
     assert list(objects.keys("")) == [
@@ -100,25 +100,25 @@ def test_keys_are_listed_in_order_by_how_they_begin(objects: ObjectStore) -> Non
     assert list(objects.keys("nothing/")) == []
 
 
-def test_a_key_that_could_alert_elsewhere_is_refused(objects: ObjectStore) -> None:
+def test_a_malformed_key_is_rejected(objects: ObjectStore) -> None:
     outside = ["/etc/passwd", "../a", "a/../../b", "a/..", "a//b", "a/", ".hidden", "a/.b"]
     for key in ["", *outside, "a b", "图.tif", "a\\b", "a\n", "a" * 401]:
-        for ask in (objects.read, objects.size, objects.exists, objects.delete):
+        for method in (objects.read, objects.size, objects.exists, objects.delete):
             with pytest.raises(InvalidObjectKey):
-                ask(key)
+                method(key)
         with pytest.raises(InvalidObjectKey):
             objects.put(key, b"")
         with pytest.raises(InvalidObjectKey), objects.local(key):
             pass
 
 
-def test_checking_a_good_place_leaves_nothing(objects: ObjectStore) -> None:
+def test_a_successful_check_leaves_no_objects(objects: ObjectStore) -> None:
     objects.check()
     assert list(objects.keys("")) == []
 
 
 @pytest.mark.parametrize("address", ["ftp://host/objects", "s3://", "s3://bucket/../x", "s3:///prefix"])
-def test_an_address_that_is_no_place_is_refused(address: str) -> None:
+def test_an_invalid_address_is_rejected(address: str) -> None:
     with pytest.raises(SettingsError, match="TUBAN_OBJECTS"):
         open_object_store(ServiceSettings(objects=address))
 
@@ -133,15 +133,15 @@ def stop(path):
     signal.pause()
 
 objects = folder.FolderObjectStore(Path(sys.argv[1]))
-objects.put("a/whole", b"1")
+objects.put("a/complete", b"1")
 folder.fsync_path = stop
-objects.put("a/half", b"2" * 100_000)
+objects.put("a/partial", b"2" * 100_000)
 """
 
 
 @pytest.fixture
 def killed(tmp_path: Path) -> Path:
-    """A folder of objects after kill -9 between the writing of an object and its renaming."""
+    """A folder whose writer was killed between writing and renaming an object."""
     folder = tmp_path / "objects"
     with subprocess.Popen(
         [sys.executable, "-c", KILLED_WHILE_WRITING, str(folder)], stdout=subprocess.PIPE, text=True
@@ -152,92 +152,92 @@ def killed(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_half_written_object_is_never_seen(killed: Path) -> None:
+def test_a_partially_written_object_is_never_visible(killed: Path) -> None:
     objects = open_object_store(ServiceSettings(objects=str(killed)))
-    assert list(objects.keys("")) == ["a/whole"]
-    assert not objects.exists("a/half")
-    objects.put("a/half", b"now whole")
-    assert objects.read("a/half") == b"now whole"
+    assert list(objects.keys("")) == ["a/complete"]
+    assert not objects.exists("a/partial")
+    objects.put("a/partial", b"now complete")
+    assert objects.read("a/partial") == b"now complete"
 
 
-def test_left_overs_of_dead_processes_are_removed_when_they_are_old(killed: Path) -> None:
+def test_old_partial_files_of_dead_processes_are_deleted(killed: Path) -> None:
     objects = open_object_store(ServiceSettings(objects=str(killed)))
-    (left,) = (killed / "a").glob(".*")
+    (partial,) = (killed / "a").glob(".*")
     objects.check()
-    assert left.exists()  # another process could just be writing it
-    old = left.stat().st_mtime - STALE_PART_SECONDS - 60
-    os.utime(left, (old, old))
+    assert partial.exists()  # another process might be writing it
+    old = partial.stat().st_mtime - STALE_PART_SECONDS - 60
+    os.utime(partial, (old, old))
     objects.check()
-    assert _files(killed) == ["a/whole"]
+    assert _files(killed) == ["a/complete"]
 
 
 @pytest.mark.parametrize("as_file", [False, True])
-def test_a_full_disk_is_told_in_one_line_and_leaves_no_half_object(
+def test_a_full_disk_is_reported_in_one_line_and_leaves_no_partial_object(
     small_disk: Path, tmp_path: Path, as_file: bool
 ) -> None:
     objects = open_object_store(ServiceSettings(objects=str(small_disk)))
     objects.put("a/small", b"1")
     (tmp_path / "large").write_bytes(bytes(2 * 2**20))
-    with pytest.raises(OutputError, match=r"a/large cannot be written into .*No space left on device") as told:
+    with pytest.raises(OutputError, match=r"a/large cannot be written to .*No space left on device") as caught:
         objects.put("a/large", tmp_path / "large" if as_file else bytes(2 * 2**20))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
     assert _files(small_disk) == ["a/small"]
     objects.put("a/another", b"2")
 
 
-def test_a_folder_that_cannot_be_written_is_told_at_the_start(small_disk: Path) -> None:
+def test_the_check_reports_a_read_only_folder(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(SettingsError, match=r"cannot be written \(Read-only file system\)"):
         open_object_store(ServiceSettings(objects=str(small_disk / "objects"))).check()
 
 
-def test_a_file_in_the_place_of_the_folder_is_told_at_the_start(tmp_path: Path) -> None:
+def test_the_check_reports_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="cannot be written"):
         open_object_store(ServiceSettings(objects=str(tmp_path / "file"))).check()
 
 
-def test_a_bucket_that_is_not_there_is_told_at_the_start(s3_endpoint: str) -> None:
+def test_the_check_reports_a_missing_bucket(s3_endpoint: str) -> None:
     objects = open_object_store(ServiceSettings(objects="s3://nothing", s3_endpoint=s3_endpoint))
-    with pytest.raises(SettingsError, match="NoSuchBucket") as told:
+    with pytest.raises(SettingsError, match="NoSuchBucket") as caught:
         objects.check()
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_a_store_that_does_not_answer_is_told_at_the_start_and_may_be_tried_again(s3_endpoint: str) -> None:
+def test_an_unreachable_store_is_reported_as_unavailable(s3_endpoint: str) -> None:
     objects = open_object_store(ServiceSettings(objects="s3://tuban", s3_endpoint="http://127.0.0.1:9"))
     with pytest.raises(SettingsError, match="Could not connect"):
         objects.check()
-    for ask in (objects.read, objects.size, objects.exists, objects.delete):
+    for method in (objects.read, objects.size, objects.exists, objects.delete):
         with pytest.raises(ObjectStoreUnavailable):
-            ask("a/b")
+            method("a/b")
 
 
 @pytest.fixture
-def far(s3_endpoint: str, tmp_path: Path) -> S3ObjectStore:
-    """A store whose copies may take 100 bytes."""
+def remote(s3_endpoint: str, tmp_path: Path) -> S3ObjectStore:
+    """A remote store with a cache of 100 bytes."""
     return S3ObjectStore("tuban", "", endpoint=s3_endpoint, cache=tmp_path / "cache", cache_bytes=100)
 
 
-def test_a_copy_is_fetched_once(far: S3ObjectStore) -> None:
-    far.put("a.tif", b"1")
-    with far.local("a.tif") as first:
+def test_an_object_is_downloaded_once(remote: S3ObjectStore) -> None:
+    remote.put("a.tif", b"1")
+    with remote.local("a.tif") as first:
         inode = first.stat().st_ino
-    with far.local("a.tif") as second:
+    with remote.local("a.tif") as second:
         assert second.stat().st_ino == inode
 
 
-def test_several_readers_at_once_share_one_whole_copy(far: S3ObjectStore) -> None:
-    far.put("a.tif", bytes(90))
-    together = threading.Barrier(4)
+def test_concurrent_readers_share_one_complete_copy(remote: S3ObjectStore) -> None:
+    remote.put("a.tif", bytes(90))
+    barrier = threading.Barrier(4)
     inodes: list[int] = []
 
     def read() -> None:
-        together.wait()
-        with far.local("a.tif") as path:
+        barrier.wait()
+        with remote.local("a.tif") as path:
             assert path.read_bytes() == bytes(90)
             inodes.append(path.stat().st_ino)
-            together.wait()
+            barrier.wait()
 
     readers = [threading.Thread(target=read) for _ in range(4)]
     for reader in readers:
@@ -248,24 +248,24 @@ def test_several_readers_at_once_share_one_whole_copy(far: S3ObjectStore) -> Non
     assert len(set(inodes)) == 1
 
 
-def test_copies_read_longest_ago_make_room_but_never_one_that_is_being_read(far: S3ObjectStore, tmp_path: Path) -> None:
+def test_least_recently_used_copies_are_evicted_but_never_one_in_use(remote: S3ObjectStore, tmp_path: Path) -> None:
     for name in ("a.tif", "b.tif", "c.tif"):
-        far.put(name, name.encode() + bytes(40))
-    with far.local("a.tif") as a:
-        with far.local("b.tif") as b:
+        remote.put(name, name.encode() + bytes(40))
+    with remote.local("a.tif") as a:
+        with remote.local("b.tif") as b:
             pass
-        with far.local("c.tif") as c:
+        with remote.local("c.tif") as c:
             assert a.read_bytes().startswith(b"a.tif")
             assert not b.exists()
-    with far.local("b.tif") as b:
+    with remote.local("b.tif") as b:
         assert b.read_bytes().startswith(b"b.tif")
         assert not a.exists()
         assert c.exists()
 
 
-def test_a_fetch_onto_a_full_disk_leaves_nothing(s3_endpoint: str, small_disk: Path) -> None:
-    far = S3ObjectStore("tuban", "", endpoint=s3_endpoint, cache=small_disk)
-    far.put("large.tif", bytes(2 * 2**20))
-    with pytest.raises(OutputError, match="No copy of 2097152 bytes"), far.local("large.tif"):
+def test_a_download_to_a_full_disk_leaves_no_partial_file(s3_endpoint: str, small_disk: Path) -> None:
+    remote = S3ObjectStore("tuban", "", endpoint=s3_endpoint, cache=small_disk)
+    remote.put("large.tif", bytes(2 * 2**20))
+    with pytest.raises(OutputError, match="2097152 bytes cannot be cached"), remote.local("large.tif"):
         pass
     assert _files(small_disk) == [".lock"]
