@@ -1,4 +1,4 @@
-"""Every setting a person may change lies here, as YAML; this package finds the files and reads them."""
+"""User-editable settings as YAML files, and functions that find and read them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read one settings file.
 
     Args:
-        path: absolute, or relative to the working folder, or the name of a file in ``configs/``.
+        path: absolute, or relative to the working directory; otherwise the name of a file in ``configs/``.
 
     Raises:
         SettingsError: the file is missing or is not a YAML mapping.
     """
-    found = path if path.exists() else FOLDER / path
+    file = path if path.exists() else FOLDER / path
     try:
-        content = yaml.safe_load(found.read_text(encoding="utf-8"))
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"The settings file {path} cannot be read ({error.strerror}).") from error
     except yaml.YAMLError as error:
-        raise SettingsError(f"The settings file {found} is not valid YAML: {error}") from error
+        raise SettingsError(f"The settings file {file} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
-        raise SettingsError(f"The settings file {found} must hold names with values, one a line.")
+        raise SettingsError(f"The settings file {file} must be a mapping of names to values.")
     return content
 
 
-def faults_in(error: ValidationError) -> str:
-    """Each value that is not what a settings file holds, with what is wrong with it, in one line."""
+def format_validation_errors(error: ValidationError) -> str:
+    """Return the invalid values of a settings file and their errors in one line."""
     return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())

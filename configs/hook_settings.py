@@ -1,4 +1,4 @@
-"""Settings of one web hook: its address, and the key that its secret stands for."""
+"""Settings of one webhook: its address and its signing secret."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 STANDARD_SECRET = "whsec_"
-"""What a secret of the Standard Webhooks specification begins with; base64 of the key follows."""
+"""Prefix of secrets of the Standard Webhooks specification; the base64-encoded key follows it."""
 
 
 class HookSettings(BaseModel):
-    """One web hook: where it goes, and the secret that signs what is sent there."""
+    """Address of a webhook, and the secret that signs its requests."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,29 +22,29 @@ class HookSettings(BaseModel):
 
     @field_validator("url")
     @classmethod
-    def _known_url(cls, url: str) -> str:
+    def _validate_url(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or not url.isprintable():
-            raise ValueError("expected https://host/path, without a user's name in it")
-        parts.port  # noqa: B018  (raises ValueError when it is no number of a port)
+            raise ValueError("expected https://host/path, without a user name")
+        parts.port  # noqa: B018  (raises ValueError for an invalid port)
         return url
 
     @field_validator("secret")
     @classmethod
-    def _known_secret(cls, secret: SecretStr) -> SecretStr:
-        if secret.get_secret_value().startswith(STANDARD_SECRET) and not 24 <= len(_key_in(secret)) <= 64:
-            raise ValueError(f"expected {STANDARD_SECRET} with base64 of 24 to 64 bytes after it, or another beginning")
+    def _validate_secret(cls, secret: SecretStr) -> SecretStr:
+        if secret.get_secret_value().startswith(STANDARD_SECRET) and not 24 <= len(_decode_key(secret)) <= 64:
+            raise ValueError(f"expected {STANDARD_SECRET} followed by base64 of 24 to 64 bytes, or another prefix")
         return secret
 
     @property
     def key(self) -> bytes:
-        """Key of the Standard Webhooks signature: what ``whsec_…`` encodes, or a plain secret's UTF-8 bytes."""
+        """Key of the Standard Webhooks signature: decoded from ``whsec_…``, or the UTF-8 bytes of a plain secret."""
         secret = self.secret.get_secret_value()
-        return _key_in(self.secret) if secret.startswith(STANDARD_SECRET) else secret.encode()
+        return _decode_key(self.secret) if secret.startswith(STANDARD_SECRET) else secret.encode()
 
 
-def _key_in(secret: SecretStr) -> bytes:
-    """The key that ``whsec_…`` encodes, with or without padding; b"": it is no base64."""
+def _decode_key(secret: SecretStr) -> bytes:
+    """Decode the key of ``whsec_…``, with or without padding; b"" for invalid base64."""
     encoded = secret.get_secret_value().removeprefix(STANDARD_SECRET).rstrip("=")
     try:
         return b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)

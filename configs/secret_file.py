@@ -1,4 +1,4 @@
-"""A secret that an installation makes for itself: a file in its home, for its owner only."""
+"""Secret files that an installation generates itself, in its home directory, readable by the owner only."""
 
 from __future__ import annotations
 
@@ -10,45 +10,47 @@ from pathlib import Path
 
 from errors import OutputError, SettingsError
 
-_OTHERS = 0o077
+_GROUP_AND_OTHERS = 0o077
 
 
-def load_or_make_secret(place: Path, make: Callable[[], bytes], name: str) -> bytes:
-    """Read a secret, or make it when there is none yet. Of several processes that make it at once, all get the same.
+def load_or_create_secret(path: Path, generate: Callable[[], bytes], name: str) -> bytes:
+    """Read a secret file; create it if it is missing. Concurrent processes all get the same secret.
 
     Args:
-        place: of the file.
-        make: a new one.
-        name: for messages, like "signing key".
+        path: path of the file.
+        generate: returns a new secret.
+        name: name of the secret for error messages, for example "signing key".
 
     Raises:
-        SettingsError: others may read it, or it cannot be read.
-        OutputError: it cannot be written.
+        SettingsError: the file is unreadable, or readable by other users.
+        OutputError: the file cannot be written.
     """
-    if not place.exists():
+    if not path.exists():
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _write(place, make())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_atomically(path, generate())
         except OSError as error:
-            raise OutputError(f"The {name} {place} cannot be written: {error.strerror or error}.") from error
+            raise OutputError(f"The {name} {path} cannot be written: {error.strerror or error}.") from error
     try:
-        if place.stat().st_mode & _OTHERS:
-            raise SettingsError(f"Others may read the {name} {place}: chmod 600 it, or remove it to get a new one.")
-        return place.read_bytes()
+        if path.stat().st_mode & _GROUP_AND_OTHERS:
+            raise SettingsError(
+                f"The {name} {path} is readable by other users: chmod 600 it, or delete it to generate a new one."
+            )
+        return path.read_bytes()
     except OSError as error:
-        raise SettingsError(f"The {name} {place} cannot be read: {error.strerror or error}.") from error
+        raise SettingsError(f"The {name} {path} cannot be read: {error.strerror or error}.") from error
 
 
-def _write(place: Path, data: bytes) -> None:
-    """Write a new one beside its place and link it there: it is there whole, and never in place of another's."""
-    beside = place.with_name(f".{place.name}-{secrets.token_hex(6)}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write_atomically(path: Path, data: bytes) -> None:
+    """Write a temporary file and hard-link it to ``path``: readers see complete files, existing ones are kept."""
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):  # another process was quicker: its secret is taken
-            os.link(beside, place)
+        with contextlib.suppress(FileExistsError):  # another process was faster; its secret is used
+            os.link(temporary, path)
     finally:
-        beside.unlink()
+        temporary.unlink()

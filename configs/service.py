@@ -1,9 +1,8 @@
-"""What the service works with: ``configs/service.yaml``, overridden by the environment, checked once."""
+"""Settings of the service: ``configs/service.yaml``, overridden by environment variables, validated when read."""
 
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -12,8 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from configs import faults_in, read_yaml
-from configs.hook_settings import HookSettings as HookSettings  # a part of these settings
+from configs import format_validation_errors, read_yaml
+from configs.environment import PREFIX, SEPARATOR, reject_misspelled_variables
+from configs.hook_settings import HookSettings as HookSettings  # re-exported: a group of these settings
 from errors import SettingsError
 
 Positive = Annotated[int, Field(gt=0)]
@@ -24,7 +24,7 @@ class _Group(BaseModel):
 
 
 class NightSettings(_Group):
-    """The nightly scan; each value is told in ``configs/service.yaml``."""
+    """Nightly scan. Values are described in ``configs/service.yaml``."""
 
     at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "01:30"
     catch_up_hours: Annotated[float, Field(ge=0, lt=24)] = 20
@@ -35,14 +35,14 @@ class NightSettings(_Group):
 
 
 class WatchSettings(_Group):
-    """The watched folder."""
+    """Watched folder."""
 
     folder: str = ""
     settled_seconds: Annotated[float, Field(ge=0)] = 30
 
 
 class JobSettings(_Group):
-    """Leases and attempts."""
+    """Leases and retries of jobs."""
 
     lease_seconds: Annotated[float, Field(gt=0)] = 60
     heartbeat_seconds: Annotated[float, Field(gt=0)] = 15
@@ -53,7 +53,7 @@ class JobSettings(_Group):
 
 
 class LimitSettings(_Group):
-    """What a job may take."""
+    """Time, memory and disk limits of jobs."""
 
     ingest_minutes: Annotated[float, Field(gt=0)] = 60
     scan_minutes: Annotated[float, Field(gt=0)] = 60
@@ -65,7 +65,7 @@ class LimitSettings(_Group):
 
 
 class BatchSettings(_Group):
-    """What a batch may hold."""
+    """Size limits of batches."""
 
     max_files: Positive = 20000
     max_unpacked_gib: Annotated[float, Field(gt=0)] = 200
@@ -73,13 +73,13 @@ class BatchSettings(_Group):
 
 
 class PhotoSettings(_Group):
-    """How raw photos of drones are placed."""
+    """Georeferencing of raw drone photos."""
 
     elevation: str = ""
 
 
 class CameraSettings(_Group):
-    """Captures of fixed cameras, and when a difference between them is a change."""
+    """Captures of fixed cameras, and thresholds for changes between them."""
 
     frames: Positive = 9
     seconds: Annotated[float, Field(ge=0)] = 8
@@ -100,17 +100,17 @@ class CameraSettings(_Group):
     max_error_m: Annotated[float, Field(gt=0)] = 40
 
     @model_validator(mode="after")
-    def _kept_while_compared(self) -> CameraSettings:
+    def _validate_retention(self) -> CameraSettings:
         if self.keep_days <= self.history_days:
             raise ValueError(
-                f"keep_days is {self.keep_days} and history_days {self.history_days}: captures are compared for as "
-                "long as history_days, so they must be kept for longer"
+                f"keep_days is {self.keep_days} and history_days {self.history_days}: captures are compared over "
+                "history_days, so keep_days must be larger"
             )
         return self
 
 
 class AlertSettings(_Group):
-    """When two polygons are one place, and how many alerts a village gets."""
+    """Matching of polygons to alerts, and the weekly quota of alerts per village."""
 
     overlap: Annotated[float, Field(gt=0, le=1)] = 0.3
     grown: Annotated[float, Field(gt=1)] = 1.5
@@ -125,7 +125,7 @@ WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 
 class AuditSettings(_Group):
-    """When the logs of all alerts are verified."""
+    """Weekly verification of the logs of all alerts."""
 
     enabled: bool = True
     weekday: Weekday = "sunday"
@@ -133,7 +133,7 @@ class AuditSettings(_Group):
 
 
 class DeliverySettings(_Group):
-    """Where alerts go."""
+    """Delivery of alerts to other systems."""
 
     queue: str = "enforcement"
     drop_folder: str = ""
@@ -145,38 +145,38 @@ class DeliverySettings(_Group):
 
     @field_validator("queue")
     @classmethod
-    def _own_queue(cls, name: str) -> str:
+    def _validate_queue(cls, name: str) -> str:
         if name in ("ingest", "scan", "deliver", "capture"):
-            raise ValueError(f"{name!r} is a queue of jobs; expected another name")
+            raise ValueError(f"{name!r} is a job queue; expected another name")
         return name
 
     @field_validator("hooks")
     @classmethod
-    def _different_hooks(cls, hooks: tuple[HookSettings, ...]) -> tuple[HookSettings, ...]:
+    def _validate_hooks(cls, hooks: tuple[HookSettings, ...]) -> tuple[HookSettings, ...]:
         if len({hook.url for hook in hooks}) < len(hooks):
             raise ValueError("two hooks have the same url")
         return hooks
 
     @field_validator("allowed_hosts")
     @classmethod
-    def _known_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+    def _validate_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
         for network in networks:
             try:
                 ip_network(network)
             except ValueError as error:
-                raise ValueError(f"{network!r} is no network or address like 10.1.0.0/16 or 10.1.2.3") from error
+                raise ValueError(f"{network!r} is not a network or address like 10.1.0.0/16 or 10.1.2.3") from error
         return networks
 
 
 class LogSettings(_Group):
-    """What is logged and how."""
+    """Level and format of the log."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
 
 
 class MapSettings(_Group):
-    """A background map of the intranet, as WMTS; none is fetched from anywhere else."""
+    """Background map (WMTS) in the intranet; no other map is loaded."""
 
     wmts_url: str = ""
     max_zoom: Annotated[int, Field(ge=1, le=30)] = 18
@@ -187,7 +187,7 @@ class MapSettings(_Group):
 
 
 class OpenIdSettings(_Group):
-    """Sign-in through the bureau's own OpenID Connect server."""
+    """Sign-in through the bureau's OpenID Connect server."""
 
     issuer: str = ""
     client_id: str = ""
@@ -196,7 +196,7 @@ class OpenIdSettings(_Group):
 
 
 class WebSettings(_Group):
-    """The pages and the API."""
+    """Web pages and API."""
 
     address: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, lt=65536)] = 8000
@@ -212,10 +212,10 @@ class WebSettings(_Group):
 
 
 class ServiceSettings(BaseSettings):
-    """Everything of ``configs/service.yaml``; read once by :func:`read_service` and handed on as an argument."""
+    """All of ``configs/service.yaml``; read once by :func:`read_service` and passed as an argument."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TUBAN_", env_nested_delimiter="__", extra="forbid", frozen=True, env_ignore_empty=False
+        env_prefix=PREFIX, env_nested_delimiter=SEPARATOR, extra="forbid", frozen=True, env_ignore_empty=False
     )
 
     home: Path = Path("tuban-home")
@@ -249,115 +249,83 @@ class ServiceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment stands above the file."""
+        """Environment variables override the file."""
         return env_settings, init_settings
 
     @field_validator("time_zone")
     @classmethod
-    def _known_zone(cls, name: str) -> str:
+    def _validate_time_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"no time zone is called {name!r}; expected a name like Asia/Shanghai") from error
+            raise ValueError(f"unknown time zone {name!r}; expected a name like Asia/Shanghai") from error
         return name
 
     @field_validator("database")
     @classmethod
-    def _known_database(cls, address: str) -> str:
+    def _validate_database(cls, address: str) -> str:
         if address and not address.startswith(("sqlite:///", "postgresql+psycopg://")):
             raise ValueError('expected "", sqlite:///PATH or postgresql+psycopg://user:password@host/name')
         return address
 
     @field_validator("broker")
     @classmethod
-    def _known_broker(cls, address: str) -> str:
+    def _validate_broker(cls, address: str) -> str:
         if address and not address.startswith(("redis://", "rediss://", "amqp://", "amqps://", "filesystem://")):
             raise ValueError('expected "", redis://host:6379/0 or amqp://user:password@host:5672//')
         return address
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone."""
+        """Time zone as an object."""
         return ZoneInfo(self.time_zone)
 
     @property
     def database_url(self) -> str:
-        """For SQLAlchemy."""
+        """Database URL for SQLAlchemy."""
         return self.database or f"sqlite:///{self.home.resolve() / 'tuban.db'}"
 
     @property
     def embedded_broker(self) -> bool:
-        """Whether messages are files in :attr:`home`."""
+        """Whether messages are stored as files in :attr:`home`."""
         return not self.broker or self.broker.startswith("filesystem")
 
     @property
     def objects_url(self) -> str:
-        """A folder, or s3://bucket/prefix."""
+        """Folder or ``s3://bucket/prefix`` of the object store."""
         return self.objects or str(self.home.resolve() / "objects")
 
     @property
     def drop_folder(self) -> Path:
-        """Where the drop folder's deliveries go."""
+        """Folder that receives deliveries as files."""
         return Path(self.delivery.drop_folder) if self.delivery.drop_folder else self.home.resolve() / "delivery"
 
     @property
     def web_processes(self) -> int:
-        """Processes that serve the pages. On SQLite one is enough: only one of them could write."""
+        """Number of web server processes. One with SQLite, which allows one writer at a time."""
         return self.web.processes or (min(2, os.cpu_count() or 1) if self.database.startswith("postgresql") else 1)
 
     @property
     def worker_processes(self) -> int:
-        """Processes that compute."""
+        """Number of worker processes."""
         return self.processes or max(1, (os.cpu_count() or 2) // 2)
 
 
-def _names(model: type[BaseModel], prefix: str = "TUBAN_") -> list[str]:
-    """Variables of the environment that stand above the values of ``model``."""
-    names = []
-    for name, field in model.model_fields.items():
-        here = prefix + name.upper()
-        group = field.annotation
-        names.append(here)
-        if isinstance(group, type) and issubclass(group, BaseModel):
-            names += _names(group, here + "__")
-    return names
-
-
-_OTHERS = (
-    "TUBAN_SERVICE",
-    "TUBAN_CACHE",
-    "TUBAN_RUNTIME",
-    "TUBAN_REAL_IMAGERY",
-    "TUBAN_DEMO_EXIT",
-    "TUBAN_CAMERA_PASSWORD",
-)
-
-
-def _refuse_misspelt() -> None:
-    """A variable that is almost a setting was meant to be one, and would silently do nothing."""
-    names = _names(ServiceSettings)
-    for given in os.environ:
-        if given.startswith("TUBAN_") and given not in names and given not in _OTHERS:
-            close = get_close_matches(given, names, 1, cutoff=0.87)
-            if close:
-                raise SettingsError(f"The environment holds {given}, which is no setting; was {close[0]} meant?")
-
-
-def read_service(path: Path | None = None, **given: Any) -> ServiceSettings:
-    """Read and check the service's settings.
+def read_service(path: Path | None = None, **overrides: Any) -> ServiceSettings:
+    """Read and validate the settings of the service.
 
     Args:
         path: settings file; None: ``TUBAN_SERVICE``, else ``configs/service.yaml``.
-        given: values that stand above the file, below the environment.
+        overrides: values that override the file; environment variables override both.
 
     Raises:
-        SettingsError: a name or a value is not what the file has; the message lists each.
+        SettingsError: unknown names or invalid values; the message lists all of them.
     """
-    _refuse_misspelt()
+    reject_misspelled_variables(ServiceSettings)
     path = path or Path(os.environ.get("TUBAN_SERVICE", "service.yaml"))
     try:
-        return ServiceSettings(**(read_yaml(path) | given))
+        return ServiceSettings(**(read_yaml(path) | overrides))
     except ValidationError as error:
         raise SettingsError(
-            f"The settings {path} (with TUBAN_… of the environment) cannot be used: {faults_in(error)}"
+            f"The settings {path} (with environment variables TUBAN_…) are invalid: {format_validation_errors(error)}"
         ) from error

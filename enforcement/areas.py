@@ -1,4 +1,4 @@
-"""Which village, township and county answer for a place."""
+"""Responsible village, township and county of a place."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
-from enforcement.overlap_ratio import covered, sound
+from enforcement.overlap_ratio import coverage, make_valid
 
 LEVELS = {"county": 6, "township": 9, "village": 12}
-"""Levels from above, with the digits of their codes."""
+"""Levels from the highest to the lowest, with the number of digits of their codes."""
 
-LEAST_SHARE = 0.01
-"""Neighbours with less of the polygon are not named: boundaries of areas are not more exact than that."""
+MIN_SHARE = 0.01
+"""Neighbouring areas with a smaller share of the polygon are ignored, given the accuracy of boundaries."""
 
 
 @dataclass(frozen=True)
 class NamedArea:
-    """A village, township or county.
+    """A village, township or county with its boundary.
 
     Attributes:
-        code: 6, 9 or 12 digits; begins with the code of the area that it lies in.
-        name: for people.
+        code: 6, 9 or 12 digits; starts with the code of the area above it.
+        name: display name.
         level: county, township or village.
         outline: longitude, latitude.
     """
@@ -36,13 +36,13 @@ class NamedArea:
 
 @dataclass(frozen=True)
 class Placement:
-    """Who answers for a place; "" where no area is known.
+    """Responsible areas of a place; "" where no area is known.
 
     Attributes:
         county_code: 6 digits.
         township_code: 9 digits.
-        grid_code: of the smallest area that answers for it.
-        also_in: ``{"code", "name", "share"}`` of other areas it lies in, from county to village, by falling share.
+        grid_code: code of the smallest responsible area.
+        also_in: ``{"code", "name", "share"}`` of other areas it overlaps, from county to village, by decreasing share.
     """
 
     county_code: str = ""
@@ -52,30 +52,30 @@ class Placement:
 
 
 def place_in_areas(outline: BaseGeometry, areas: Sequence[NamedArea]) -> Placement:
-    """Find who answers for a polygon: the county with the largest share of it, in it the township, in it the village.
+    """Find the areas responsible for a polygon: the county with its largest share, then a township and village in it.
 
-    Going down from the county keeps the three in one line, so that a report goes from the village to its own
-    township. A level that is not loaded follows from the code of the one below.
+    Selecting from the county downwards keeps the three areas nested, so that a village reports to its own township. The
+    code of a level without loaded areas is derived from the level below.
 
     Args:
         outline: longitude, latitude.
-        areas: those that may touch it, in any order.
+        areas: areas that may touch it, in any order.
     """
-    place = sound(outline)
-    shares = [(area, covered(place, [area.outline])[0]) for area in areas if area.outline.intersects(place)]
+    polygon = make_valid(outline)
+    shares = [(area, coverage(polygon, [area.outline])[0]) for area in areas if area.outline.intersects(polygon)]
     chosen: dict[str, NamedArea] = {}
     within = ""
     for level in LEVELS:
-        here = [
+        candidates = [
             (-share, area.code, area)
             for area, share in shares
             if share > 0 and area.level == level and area.code.startswith(within)
         ]
-        if here:
-            chosen[level] = min(here, key=lambda item: item[:2])[2]
+        if candidates:
+            chosen[level] = min(candidates, key=lambda item: item[:2])[2]
             within = chosen[level].code
     others = [
-        (area, share) for area, share in shares if share >= LEAST_SHARE and all(area is not c for c in chosen.values())
+        (area, share) for area, share in shares if share >= MIN_SHARE and all(area is not c for c in chosen.values())
     ]
     others.sort(key=lambda item: (len(item[0].code), -item[1], item[0].code))
     return Placement(

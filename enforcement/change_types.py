@@ -1,4 +1,4 @@
-"""The kinds that a scan tells apart, and the official change types under them."""
+"""Kinds of change that a scan distinguishes, and the official change types of each kind."""
 
 from __future__ import annotations
 
@@ -8,60 +8,60 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from enforcement.settings import Named, Strict, read_checked
+from enforcement.settings import BilingualName, StrictModel, read_settings
 from errors import SettingsError
 
 KINDS = ("construction", "ground", "demolition")
-"""What a scan can say; the file gives them names but no others."""
+"""Kinds that a scan detects; the settings file names them but cannot add others."""
 
 
-class ChangeType(Named):
-    """One official type.
+class ChangeType(BilingualName):
+    """An official change type.
 
     Attributes:
-        kind: the kind it stands under.
-        letter: A…F of the six sorts of "vegetation to construction"; "" for the others.
+        kind: kind of change that it belongs to.
+        letter: A…F of the six types of "vegetation to construction"; "" for the others.
     """
 
     kind: str
     letter: Annotated[str, Field(pattern="^[A-Z]?$")] = ""
 
 
-class ChangeTypes(Strict):
-    """The whole of ``configs/change_types.yaml``."""
+class ChangeTypes(StrictModel):
+    """All of ``configs/change_types.yaml``."""
 
-    kinds: dict[str, Named]
+    kinds: dict[str, BilingualName]
     types: dict[Annotated[str, Field(pattern="^[a-z][a-z_]*$", max_length=40)], ChangeType]
 
     @model_validator(mode="after")
-    def _under_known_kinds(self) -> ChangeTypes:
+    def _validate_kinds(self) -> ChangeTypes:
         if set(self.kinds) != set(KINDS):
-            raise ValueError(f"kinds must be {', '.join(KINDS)}, as a scan tells them")
+            raise ValueError(f"kinds must be {', '.join(KINDS)}, as detected by a scan")
         for name, change_type in self.types.items():
             if change_type.kind not in self.kinds:
-                raise ValueError(f"{name} stands under {change_type.kind}, which is no kind")
+                raise ValueError(f"{name} has the unknown kind {change_type.kind}")
         return self
 
     def of_kind(self, kind: str) -> dict[str, ChangeType]:
-        """The types under ``kind``, in the file's order."""
+        """Return the types of a kind, in the order of the file."""
         return {name: change_type for name, change_type in self.types.items() if change_type.kind == kind}
 
     def find(self, name: str) -> ChangeType:
-        """The type of that name.
+        """Return a type by name.
 
         Raises:
-            SettingsError: there is none.
+            SettingsError: unknown name.
         """
         if name not in self.types:
-            raise SettingsError(f"No change type is called {name!r}; there are {', '.join(self.types)}.")
+            raise SettingsError(f"Unknown change type {name!r}; the types are {', '.join(self.types)}.")
         return self.types[name]
 
 
 @cache
 def read_change_types(path: Path = Path("change_types.yaml")) -> ChangeTypes:
-    """Read ``configs/change_types.yaml``, once for each process.
+    """Read ``configs/change_types.yaml``, once per process.
 
     Raises:
-        SettingsError: it cannot be used.
+        SettingsError: the file is invalid.
     """
-    return read_checked(path, ChangeTypes)
+    return read_settings(path, ChangeTypes)

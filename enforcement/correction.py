@@ -1,4 +1,4 @@
-"""Whether a correction is complete: areas balance and another person agrees."""
+"""Completeness of a correction: the areas balance and a second person agrees."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from errors import Reason
 
 @dataclass(frozen=True)
 class Correction:
-    """What became of the area that was to be corrected, m².
+    """Areas of a correction, in m².
 
     Attributes:
-        total_m2: to be corrected.
-        demolished_m2: removed, the land restored.
-        regularised_m2: given the approval that it lacked.
+        total_m2: area to be corrected.
+        demolished_m2: area demolished and restored.
+        regularised_m2: area that was approved afterwards.
     """
 
     total_m2: float
@@ -26,45 +26,45 @@ class Correction:
 
     @property
     def corrected_m2(self) -> float:
-        """Demolished and regularised together."""
+        """Sum of the demolished and the regularised area."""
         return self.demolished_m2 + self.regularised_m2
 
     @property
-    def left_m2(self) -> float:
-        """What is still to be corrected, to 0.01 m²; below 0 when more is told than there was."""
+    def remaining_m2(self) -> float:
+        """Area still to be corrected, to 0.01 m²; negative if the corrected areas exceed the total."""
         return round(self.total_m2 - self.corrected_m2, 2) + 0.0
 
     @property
     def cleared(self) -> bool:
-        """Whether nothing was left standing: all was demolished, nothing regularised."""
-        return self.left_m2 == 0 and self.regularised_m2 == 0 and self.demolished_m2 > 0
+        """Whether everything was demolished and nothing regularised."""
+        return self.remaining_m2 == 0 and self.regularised_m2 == 0 and self.demolished_m2 > 0
 
 
-def correction_of(evidence: Mapping[str, Any]) -> Correction | None:
-    """The balance in a step's evidence; None where one of its three areas is missing or no area."""
-    areas = [evidence.get(name) for name in ("total_m2", "demolished_m2", "regularised_m2")]
-    numbers = [float(a) for a in areas if isinstance(a, int | float) and not isinstance(a, bool)]
-    if len(numbers) < 3 or not all(math.isfinite(n) and n >= 0 for n in numbers):
+def parse_correction(evidence: Mapping[str, Any]) -> Correction | None:
+    """Parse the correction in a transition's evidence; None if one of its three areas is missing or invalid."""
+    values = [evidence.get(name) for name in ("total_m2", "demolished_m2", "regularised_m2")]
+    areas = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(areas) < 3 or not all(math.isfinite(area) and area >= 0 for area in areas):
         return None
-    return Correction(*numbers)
+    return Correction(*areas)
 
 
-def why_not_closed(correction: Correction, *, agreed: bool, reviewer: str, checker: str | None) -> Reason | None:
-    """Why a corrected alert cannot be closed yet; None: it can.
+def closing_obstacle(correction: Correction, *, agreed: bool, reviewer: str, checker: str | None) -> Reason | None:
+    """Return the reason why a corrected alert cannot be closed yet; None if it can.
 
     Args:
-        correction: its areas.
+        correction: areas of the correction.
         agreed: whether the reviewer agreed.
-        reviewer: who closes it.
-        checker: who checked the correction last; None: nobody is known.
+        reviewer: person who closes the alert.
+        checker: person who checked the correction last; None: unknown.
     """
-    left = correction.left_m2
-    if left > 0:
-        words = f"{left:g} m² of {correction.total_m2:g} m² are not corrected yet"
-        return Reason(words, "closing.left", left=left, total=correction.total_m2)
-    if left < 0:
-        words = f"{-left:g} m² more are told as corrected than the {correction.total_m2:g} m² there were"
-        return Reason(words, "closing.more", more=-left, total=correction.total_m2)
+    remaining = correction.remaining_m2
+    if remaining > 0:
+        message = f"{remaining:g} m² of {correction.total_m2:g} m² are not corrected yet"
+        return Reason(message, "closing.left", left=remaining, total=correction.total_m2)
+    if remaining < 0:
+        message = f"the corrected areas exceed the total of {correction.total_m2:g} m² by {-remaining:g} m²"
+        return Reason(message, "closing.more", more=-remaining, total=correction.total_m2)
     if not agreed:
         return Reason("the reviewer did not agree", "closing.not_agreed")
     if checker is not None and reviewer == checker:

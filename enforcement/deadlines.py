@@ -1,7 +1,7 @@
 """Deadlines in working days.
 
-A day is the local date; a moment becomes one by ``moment.astimezone(settings.zone).date()``. The day on which a clock
-starts is not counted, and a deadline lasts to the end of its day.
+Days are local dates: ``time.astimezone(settings.zone).date()``. The start day is not counted, and a deadline ends with
+its day.
 """
 
 from __future__ import annotations
@@ -9,34 +9,33 @@ from __future__ import annotations
 import datetime as dt
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from enforcement.settings import Strict, read_checked
+from configs.service import WEEKDAYS, Weekday
+from enforcement.settings import StrictModel, read_settings
 from enforcement.states import StateTable
 
 DAY = dt.timedelta(days=1)
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-class Holiday(Strict):
-    """Free days in a row, both ends included."""
+class Holiday(StrictModel):
+    """Consecutive holidays, from the first to the last day inclusive."""
 
     first: Annotated[dt.date, Field(alias="from")]
     last: Annotated[dt.date, Field(alias="to")]
     name: str = ""
 
     @model_validator(mode="after")
-    def _in_order(self) -> Holiday:
+    def _validate_range(self) -> Holiday:
         if not dt.timedelta(0) <= self.last - self.first <= dt.timedelta(days=60):
-            raise ValueError(f"a holiday from {self.first} to {self.last} is none: expected 1 to 61 days")
+            raise ValueError(f"a holiday from {self.first} to {self.last} is invalid: expected 1 to 61 days")
         return self
 
 
-class Calendar(Strict):
-    """The whole of ``configs/calendar.yaml``."""
+class Calendar(StrictModel):
+    """All of ``configs/calendar.yaml``."""
 
     weekend: Annotated[tuple[Weekday, ...], Field(max_length=6)] = ("saturday", "sunday")
     holidays: tuple[Holiday | dt.date, ...] = ()
@@ -44,7 +43,7 @@ class Calendar(Strict):
 
     @cached_property
     def free(self) -> frozenset[dt.date]:
-        """Every day of a holiday."""
+        """All days of all holidays."""
         days: set[dt.date] = set()
         for holiday in self.holidays:
             first, last = (holiday, holiday) if isinstance(holiday, dt.date) else (holiday.first, holiday.last)
@@ -52,52 +51,52 @@ class Calendar(Strict):
         return frozenset(days)
 
     @model_validator(mode="after")
-    def _no_day_is_both(self) -> Calendar:
-        if both := sorted(self.free & set(self.working_days)):
-            raise ValueError(f"both a holiday and a working day: {', '.join(map(str, both))}")
+    def _validate_disjoint(self) -> Calendar:
+        if conflicts := sorted(self.free & set(self.working_days)):
+            raise ValueError(f"both a holiday and a working day: {', '.join(map(str, conflicts))}")
         return self
 
     def is_working(self, day: dt.date) -> bool:
-        """Whether ``day`` counts."""
+        """Whether ``day`` is a working day."""
         if day in self.working_days:
             return True
         return day not in self.free and WEEKDAYS[day.weekday()] not in self.weekend
 
 
 def deadline(start: dt.date, working_days: int, calendar: Calendar) -> dt.date:
-    """The last day on which something is in time.
+    """Return the last day on time.
 
     Args:
-        start: local date on which the clock starts.
-        working_days: how many working days after it; 0: the same day, or the next working day where it is free.
-        calendar: which days count.
+        start: local date from which the deadline counts.
+        working_days: number of working days after it; 0: the same day, or the next working day if it is free.
+        calendar: defines the working days.
     """
     if working_days < 0:
         raise ValueError(f"{working_days} working days: expected 0 or more")
-    day, left = start, working_days
-    while left > 0 or not calendar.is_working(day):
+    day, remaining = start, working_days
+    while remaining > 0 or not calendar.is_working(day):
         day += DAY
-        if left > 0 and calendar.is_working(day):
-            left -= 1
+        if remaining > 0 and calendar.is_working(day):
+            remaining -= 1
     return day
 
 
-def overdue(due: dt.date, today: dt.date, calendar: Calendar) -> int:
-    """Working days by which something is late on ``today``; 0: in time. On free days after ``due`` nothing grows."""
+def days_overdue(due: dt.date, today: dt.date, calendar: Calendar) -> int:
+    """Return the number of working days after ``due`` up to ``today``; 0: on time."""
     return sum(calendar.is_working(due + n * DAY) for n in range(1, (today - due).days + 1))
 
 
-def answers(role: str, late: int, table: StateTable) -> tuple[str, ...]:
-    """Who sees an alert that is late: ``role`` and, when it is overdue, the one level above it."""
-    above = table.roles[role].escalates if late > 0 else None
-    return (role,) if above is None else (role, above)
+def responsible_roles(role: str, days_late: int, table: StateTable) -> tuple[str, ...]:
+    """Return the roles that see an alert: ``role`` and, if the alert is overdue, the next higher level."""
+    higher = table.roles[role].escalates if days_late > 0 else None
+    return (role,) if higher is None else (role, higher)
 
 
 @cache
 def read_calendar(path: Path = Path("calendar.yaml")) -> Calendar:
-    """Read ``configs/calendar.yaml``, once for each process.
+    """Read ``configs/calendar.yaml``, once per process.
 
     Raises:
-        SettingsError: it cannot be used.
+        SettingsError: the file is invalid.
     """
-    return read_checked(path, Calendar)
+    return read_settings(path, Calendar)

@@ -1,4 +1,4 @@
-"""What is told to others when something happens to an alert: CloudEvents 1.0, structured JSON."""
+"""Events about alerts for other systems: CloudEvents 1.0, structured JSON."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ EventKind = Literal[
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 
 CONTENT_TYPE = "application/cloudevents+json"
-"""Of an event as a whole."""
+"""Content type of an event."""
 DATA_TYPE = "application/geo+json"
-"""Of what is in it."""
+"""Content type of its data."""
 
 
 def cloud_event(
-    feature: dict[str, Any], *, event_id: str, kind: str, at: dt.datetime, source: str, sequence: int
+    feature: dict[str, Any], *, event_id: str, kind: str, time: dt.datetime, source: str, sequence: int
 ) -> dict[str, Any]:
-    """Wrap an alert's feature into an event.
+    """Wrap the GeoJSON feature of an alert in an event.
 
     Args:
         feature: as :func:`enforcement.alert.alert_feature` returns it.
-        event_id: stays the same however often the event is sent, so that a receiver can drop repetitions.
+        event_id: unchanged when the event is sent again, so that receivers can drop duplicates.
         kind: one of :data:`EVENT_KINDS`.
-        at: when it happened; aware.
+        time: time of the event, timezone-aware.
         source: URI reference of this installation.
-        sequence: 1, 2, 3 … among the events of this alert (the ``sequence`` extension of CloudEvents).
+        sequence: 1, 2, 3 … of the events of this alert (the ``sequence`` extension of CloudEvents).
 
     Raises:
-        ValueError: ``kind`` is none, or ``at`` has no time zone.
+        ValueError: unknown ``kind``, or ``time`` has no time zone.
     """
     if kind not in EVENT_KINDS:
-        raise ValueError(f"{kind!r} is no kind of event; expected one of {', '.join(EVENT_KINDS)}")
-    if at.tzinfo is None:
-        raise ValueError(f"{at!r} has no time zone")
+        raise ValueError(f"unknown event type {kind!r}; expected one of {', '.join(EVENT_KINDS)}")
+    if time.tzinfo is None:
+        raise ValueError(f"{time!r} has no time zone")
     return {
         "specversion": "1.0",
         "id": event_id,
         "source": source,
         "type": kind,
         "subject": feature["properties"]["number"],
-        "time": at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": time.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "sequence": str(sequence),
         "sequencetype": "Integer",
         "datacontenttype": DATA_TYPE,
@@ -55,6 +55,6 @@ def cloud_event(
     }
 
 
-def event_json(event: dict[str, Any]) -> bytes:
-    """The event as it is sent: the same bytes each time."""
+def encode_event(event: dict[str, Any]) -> bytes:
+    """Encode an event as JSON; equal events give equal bytes."""
     return json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

@@ -1,7 +1,7 @@
-"""Rows that hold the hash of the one before: changing, removing or inserting one is seen.
+"""Hash chain: each row stores the hash of the previous one, so that changed, removed or inserted rows are detected.
 
-It protects from a change made behind the software's back, not from someone who rewrites every later row with its hash
-as well. Against that, keep the last hash elsewhere: a backup, a printed report.
+The chain does not protect against someone who rewrites all later rows with their hashes as well. Against that, keep the
+last hash elsewhere: in a backup or a printed report.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
-START = "0" * 64
-"""Stands before the first row."""
+GENESIS_HASH = "0" * 64
+"""Previous hash of the first row."""
 
 
 class Row(NamedTuple):
@@ -21,9 +21,9 @@ class Row(NamedTuple):
 
     Attributes:
         sequence: 1, 2, 3 …
-        fields: everything that was hashed.
-        previous_hash: that of the row before, :data:`START` for the first.
-        hash: its own.
+        fields: the hashed content.
+        previous_hash: hash of the previous row; :data:`GENESIS_HASH` for the first.
+        hash: hash of this row.
     """
 
     sequence: int
@@ -36,13 +36,13 @@ Difference = Literal["missing", "number", "link", "content"]
 
 
 class Break(NamedTuple):
-    """The first row of a chain that is not as it was written.
+    """The first inconsistent row of a chain.
 
     Attributes:
-        sequence: its place in the chain, from 1.
-        difference: ``missing``: the row is not there. ``number``: it carries another number. ``link``: it does not
-            hold the hash of the row before. ``content``: its fields do not give its hash.
-        found: the number that the row at this place carries.
+        sequence: expected sequence number, from 1.
+        difference: ``missing``: the row is missing. ``number``: its sequence number is wrong. ``link``: its previous
+            hash is not that of the previous row. ``content``: its hash does not match its fields.
+        found: sequence number of the row at this position.
     """
 
     sequence: int
@@ -50,63 +50,65 @@ class Break(NamedTuple):
     found: int
 
 
-def _plain(value: Any) -> str:
+def _encode_datetime(value: Any) -> str:
     if isinstance(value, dt.datetime):
         if value.tzinfo is None:
             raise TypeError(f"{value!r} has no time zone")
         return value.astimezone(dt.UTC).isoformat(timespec="microseconds")
-    raise TypeError(f"{type(value).__name__} cannot be hashed: expected what JSON knows, or an aware datetime")
+    raise TypeError(f"{type(value).__name__} cannot be hashed: expected a JSON type or a timezone-aware datetime")
 
 
-def canonical(value: Any) -> bytes:
-    """One and only one JSON text for a value: sorted names, no spaces, ASCII; aware moments in UTC to the microsecond.
+def canonical_json(value: Any) -> bytes:
+    """Encode a value as canonical JSON: sorted keys, no spaces, ASCII; aware times in UTC, in microseconds.
 
     Raises:
-        TypeError: it holds something that JSON does not know, or a moment without a zone.
-        ValueError: it holds a number that is not finite.
+        TypeError: the value contains a type unknown to JSON, or a time without a time zone.
+        ValueError: the value contains a number that is not finite.
     """
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=_plain)
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=_encode_datetime
+    )
     return text.encode("ascii")
 
 
-def link(previous_hash: str, fields: Mapping[str, Any]) -> str:
-    """Hash of a row: SHA-256, hexadecimal, over the hash of the row before and this one's fields."""
-    return hashlib.sha256(canonical([previous_hash, dict(fields)])).hexdigest()
+def row_hash(previous_hash: str, fields: Mapping[str, Any]) -> str:
+    """Return the SHA-256, in hexadecimal, of the previous row's hash and this row's fields."""
+    return hashlib.sha256(canonical_json([previous_hash, dict(fields)])).hexdigest()
 
 
 def verify(rows: Iterable[Row]) -> int | None:
-    """Return the sequence of the first row that is missing or not as it was written; None: the chain is whole.
+    """Return the sequence number of the first inconsistent row; None: the chain is consistent.
 
     Args:
-        rows: of one chain, by sequence. A chain cut off at its end is whole: its last hash must be compared
-            elsewhere.
+        rows: rows of one chain, by sequence. A chain truncated at its end is consistent: compare its last hash with a
+            copy kept elsewhere.
     """
     broken = first_break(rows)
     return None if broken is None else broken.sequence
 
 
-def _fits(row: Row) -> bool:
+def _hash_matches(row: Row) -> bool:
     try:
-        return row.hash == link(row.previous_hash, row.fields)
-    except (TypeError, ValueError, RecursionError):  # nothing that was ever hashed
+        return row.hash == row_hash(row.previous_hash, row.fields)
+    except (TypeError, ValueError, RecursionError):  # such a row was never hashed
         return False
 
 
 def first_break(rows: Iterable[Row]) -> Break | None:
-    """Return the first row that is not as it was written, and what differs; None: the chain is whole.
+    """Return the first inconsistent row and the kind of difference; None: the chain is consistent.
 
     Args:
-        rows: as of :func:`verify`. One that cannot be hashed is not as it was written.
+        rows: as of :func:`verify`. A row that cannot be hashed is inconsistent.
     """
-    previous = START
+    previous = GENESIS_HASH
     for expected, row in enumerate(rows, 1):
         if row.sequence != expected:
-            # a row that continues the chain was renumbered; any other one stands after a gap
+            # a row that continues the chain was renumbered; any other row follows a gap
             gap = row.sequence > expected and row.previous_hash != previous
             return Break(expected, "missing" if gap else "number", row.sequence)
         if row.previous_hash != previous:
             return Break(expected, "link", row.sequence)
-        if not _fits(row):
+        if not _hash_matches(row):
             return Break(expected, "content", row.sequence)
         previous = row.hash
     return None

@@ -1,22 +1,21 @@
-"""Identity of changes across scans: what a scan found is a new alert, or one more sight of a known one.
+"""Match the changes of a scan to existing alerts, so that each place has one alert across scans.
 
-The rules, in the order in which they are asked:
+Rules, in the order of evaluation:
 
-1. Two polygons are one place when their common area is at least ``settings.overlap`` of the smaller one. Of several
-   such alerts the found change belongs to the one it is most alike (common area over the area of both together); the
-   others are named. Where the place of one is known only to an error, as from a camera, it may first be moved towards
-   the other by ``settings.sigmas`` standard deviations at most; the farther, the less it counts as alike.
-2. *Construction* and *ground* are one story: an excavation becomes a building. *Demolition* is another: it never
-   belongs to a construction or ground alert, except while that one is to be corrected, when it is the evidence that is
-   waited for.
-3. A *rejected* alert stays rejected, unless what is found on it is grown to ``settings.grown`` times what was
-   rejected, or is a building where ground works were rejected: then it is returned. An area seen from the side is no
-   measure of one seen from above: what has an error of position is grown only against what has one too.
-4. A *closed* alert is over: what happens there later is a new alert. The same works seen again are not: an earlier
-   image from before the closing shows them as new for years. So the later image must be from after the closing and,
-   besides, the earlier one too, or the ground had been cleared, or it is grown or of another kind as in 3. Without
-   dates it is the same works.
-5. Alerts that were merged or split live on in others and are not asked.
+1. Two polygons are the same place if their intersection is at least ``settings.overlap`` of the smaller one. Of several
+   such alerts the one with the highest intersection over union (IoU) is matched; the reason names the others. A polygon
+   with a position error, as from a camera, is first shifted towards the other by at most ``settings.sigmas`` standard
+   deviations; the IoU is weighted down with the shift.
+2. *Construction* and *ground* match each other: an excavation becomes a building. *Demolition* matches only demolition,
+   except for alerts that are to be corrected, where it is the evidence of the correction.
+3. A *rejected* alert stays rejected, unless its area has grown to ``settings.grown`` times the rejected area, or a
+   building appears where ground works were rejected: then it is returned. Areas of oblique images are not comparable
+   with those of orthophotos: growth is evaluated only if both have a position error, or neither has.
+4. Changes after the closing of a *closed* alert are a new alert. The same works detected again are not: any earlier
+   image from before the construction shows them as new for years. Therefore the later image must be taken after the
+   closing, and one of these must apply: the earlier image is from after the closing too, the ground had been cleared,
+   or the area has grown or the kind changed as in rule 3. Without dates the change is taken for the same works.
+5. Merged and split alerts are continued in other alerts and are ignored.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from configs.service import AlertSettings
-from enforcement.overlap_ratio import Overlap, overlap, sound
-from enforcement.position_uncertainty import brought_together, reach
-from enforcement.states import Means, StateTable, read_states
+from enforcement.overlap_ratio import OverlapRatios, make_valid, overlap_ratios
+from enforcement.position_uncertainty import shift_towards, uncertainty_box
+from enforcement.states import Category, StateTable, read_states
 from errors import Reason
 from imagery.error_ellipse import ErrorEllipse
 
@@ -41,18 +40,18 @@ Verdict = Literal["new", "again", "still_rejected", "returned"]
 
 
 @dataclass(frozen=True)
-class Found:
-    """One change of a scan.
+class ScanChange:
+    """One change detected by a scan.
 
     Attributes:
-        number: of the change in its scan.
+        number: number of the change in its scan.
         kind: construction, ground or demolition.
         outline: longitude, latitude.
         area_m2: ellipsoidal m².
         score: mean probability, 0…1.
-        before_date: of the earlier image, if known.
-        after_date: of the later image, if known.
-        error: of the outline's position; None: as good as an orthophoto's.
+        before_date: date of the earlier image, if known.
+        after_date: date of the later image, if known.
+        error: position error of the outline; None: as accurate as an orthophoto.
     """
 
     number: int
@@ -66,19 +65,18 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Known:
-    """One alert that is known already.
+class KnownAlert:
+    """An existing alert.
 
     Attributes:
-        alert_id: of its row.
+        alert_id: database id of the alert.
         kind: construction, ground or demolition.
         outline: longitude, latitude.
-        area_m2: ellipsoidal m²; of a rejected or closed alert as it was when that was decided, so that slow growth
-            counts.
-        state: a name of ``configs/states.yaml``.
+        area_m2: ellipsoidal m²; of a rejected or closed alert at the time of that decision, so that slow growth counts.
+        state: a state of ``configs/states.yaml``.
         closed_on: local date on which a closed alert was closed, if known.
-        cleared: whether a closed alert was closed because nothing was left standing.
-        error: of the outline's position; None: as good as an orthophoto's.
+        cleared: whether a closed alert was closed because everything was demolished.
+        error: position error of the outline; None: as accurate as an orthophoto.
     """
 
     alert_id: int
@@ -93,153 +91,189 @@ class Known:
 
 @dataclass(frozen=True)
 class Match:
-    """What a found change is.
+    """Result of matching one change.
 
     Attributes:
-        found: the change.
-        alert_id: the alert it is an observation of; None: it is a new one.
-        verdict: new; again: one more observation; still_rejected: the same, of a rejected alert; returned: an
-            observation that brings a rejected alert back, given to one change of a scan only.
-        why: for people.
-        kind: of the alert from now on.
+        change: the change.
+        alert_id: the alert that it is an observation of; None: a new alert.
+        verdict: new; again: one more observation; still_rejected: one more observation of a rejected alert; returned:
+            an observation that reopens a rejected alert, at most one per alert and scan.
+        reason: explanation for people.
+        kind: kind of the alert after this scan.
     """
 
-    found: Found
+    change: ScanChange
     alert_id: int | None
     verdict: Verdict
-    why: Reason
+    reason: Reason
     kind: str
 
 
 @dataclass(frozen=True)
-class _Place:
-    alert: Known
-    means: Means
+class _Candidate:
+    """An existing alert with the category of its state and its repaired outline."""
+
+    alert: KnownAlert
+    category: Category
     outline: BaseGeometry
 
 
 def match_changes(
-    found: Sequence[Found], known: Sequence[Known], settings: AlertSettings, states: StateTable | None = None
+    changes: Sequence[ScanChange],
+    known: Sequence[KnownAlert],
+    settings: AlertSettings,
+    states: StateTable | None = None,
 ) -> list[Match]:
-    """Tell which found changes are known alerts. Neither the order of ``found`` nor that of ``known`` matters.
+    """Match the changes of one scan to existing alerts. The result does not depend on the order of the inputs.
 
     Args:
-        found: changes of one scan.
-        known: alerts that may touch them, in whatever state.
-        settings: when two polygons are one place, and what counts as grown.
-        states: what the states mean; those of ``configs/states.yaml``, if None.
+        changes: changes of one scan.
+        known: alerts that may touch them, in any state.
+        settings: minimum overlap and growth factor.
+        states: state table; None: ``configs/states.yaml``.
 
     Returns:
-        one match for each found change, by its number. Several may be observations of one alert.
+        one match per change, sorted by number. Several may be observations of one alert.
 
     Raises:
-        SettingsError: a known alert is in a state that the table does not have.
+        SettingsError: an alert is in a state that the table does not have.
     """
     table = states or read_states()
-    places = [_Place(alert, table.means(alert.state), sound(alert.outline)) for alert in known]
-    places = [place for place in places if place.means != "gone"]
-    tree = STRtree([reach(place.outline, place.alert.error, settings.sigmas) for place in places])
+    candidates = [_Candidate(alert, table.category(alert.state), make_valid(alert.outline)) for alert in known]
+    candidates = [candidate for candidate in candidates if candidate.category != "gone"]
+    tree = STRtree([uncertainty_box(c.outline, c.alert.error, settings.sigmas) for c in candidates])
     matches: dict[int, Match] = {}
-    of_alert: dict[int, tuple[_Place, list[tuple[Found, Reason]]]] = {}
-    for change in sorted(found, key=lambda f: f.number):
-        outline = sound(change.outline)
-        hit = tree.query(reach(outline, change.error, settings.sigmas), predicate="intersects")
-        near = [(_compared(change, outline, places[i], settings), places[i]) for i in hit]
-        near = [(lap, place) for lap, place in near if lap.of_smaller >= settings.overlap]
-        near.sort(key=lambda item: (-item[0].likeness, -item[0].of_smaller, item[1].alert.alert_id))
-        own = next((item for item in near if _belongs(change, item[1], settings)), None)
-        if own is None:
-            matches[change.number] = Match(change, None, "new", _why_new(near, settings), change.kind)
+    by_alert: dict[int, tuple[_Candidate, list[tuple[ScanChange, Reason]]]] = {}
+    for change in sorted(changes, key=lambda item: item.number):
+        outline = make_valid(change.outline)
+        hits = tree.query(uncertainty_box(outline, change.error, settings.sigmas), predicate="intersects")
+        overlapping = _overlapping(change, outline, [candidates[i] for i in hits], settings)
+        best = next((item for item in overlapping if _is_same_alert(change, item[1], settings)), None)
+        if best is None:
+            reason = _new_reason(overlapping, settings)
+            matches[change.number] = Match(change, None, "new", reason, change.kind)
         else:
-            why = _why_again(change, own, [item for item in near if item is not own])
-            of_alert.setdefault(own[1].alert.alert_id, (own[1], []))[1].append((change, why))
-    for place, sights in of_alert.values():
-        for match in _sights(place, sights, settings):
-            matches[match.found.number] = match
+            reason = _again_reason(change, best, [item for item in overlapping if item is not best])
+            by_alert.setdefault(best[1].alert.alert_id, (best[1], []))[1].append((change, reason))
+    for candidate, observations in by_alert.values():
+        for match in _match_observations(candidate, observations, settings):
+            matches[match.change.number] = match
     return [matches[number] for number in sorted(matches)]
 
 
-def _compared(change: Found, outline: BaseGeometry, place: _Place, settings: AlertSettings) -> Overlap:
-    moved, sigmas = brought_together(outline, change.error, place.outline, place.alert.error, settings.sigmas)
-    lap = overlap(moved, place.outline)
-    return Overlap(lap.of_smaller, lap.likeness * math.exp(-(sigmas**2) / 2)) if sigmas else lap
+def _overlapping(
+    change: ScanChange, outline: BaseGeometry, candidates: Sequence[_Candidate], settings: AlertSettings
+) -> list[tuple[OverlapRatios, _Candidate]]:
+    """Rule 1: list the candidates at the same place, best match first."""
+    measured = [(_measure_overlap(change, outline, candidate, settings), candidate) for candidate in candidates]
+    overlapping = [(ratios, candidate) for ratios, candidate in measured if ratios.of_smaller >= settings.overlap]
+    overlapping.sort(key=lambda item: (-item[0].iou, -item[0].of_smaller, item[1].alert.alert_id))
+    return overlapping
 
 
-def _belongs(change: Found, place: _Place, settings: AlertSettings) -> bool:
-    """Rules 2 and 4."""
-    alert = place.alert
+def _measure_overlap(
+    change: ScanChange, outline: BaseGeometry, candidate: _Candidate, settings: AlertSettings
+) -> OverlapRatios:
+    """Compute the overlap after shifting within the position errors; the IoU is weighted by the shift's likelihood."""
+    shifted, shift_sigmas = shift_towards(
+        outline, change.error, candidate.outline, candidate.alert.error, settings.sigmas
+    )
+    ratios = overlap_ratios(shifted, candidate.outline)
+    if not shift_sigmas:
+        return ratios
+    return OverlapRatios(ratios.of_smaller, ratios.iou * math.exp(-(shift_sigmas**2) / 2))
+
+
+def _is_same_alert(change: ScanChange, candidate: _Candidate, settings: AlertSettings) -> bool:
+    """Rules 2 and 4: whether a change at the place of an alert is an observation of it."""
+    alert = candidate.alert
     if (change.kind == "demolition") != (alert.kind == "demolition"):
-        return change.kind == "demolition" and place.means == "correcting"
-    if place.means != "closed" or alert.closed_on is None or change.after_date is None:
+        return change.kind == "demolition" and candidate.category == "correcting"
+    if candidate.category != "closed" or alert.closed_on is None or change.after_date is None:
         return True
     if change.after_date <= alert.closed_on:
         return True
-    began_later = change.before_date is not None and change.before_date >= alert.closed_on
+    began_after_closing = change.before_date is not None and change.before_date >= alert.closed_on
     return not (
-        began_later or alert.cleared or _risen(change, alert) or _grown(change.area_m2, change.error, alert, settings)
+        began_after_closing
+        or alert.cleared
+        or _became_building(change, alert)
+        or _has_grown(change.area_m2, change.error, alert, settings)
     )
 
 
-def _risen(change: Found, alert: Known) -> bool:
+def _became_building(change: ScanChange, alert: KnownAlert) -> bool:
     return alert.kind == "ground" and change.kind == "construction"
 
 
-def _grown(area_m2: float, error: ErrorEllipse | None, alert: Known, settings: AlertSettings) -> bool:
+def _has_grown(area_m2: float, error: ErrorEllipse | None, alert: KnownAlert, settings: AlertSettings) -> bool:
     comparable = (error is None) == (alert.error is None)
     return comparable and area_m2 >= settings.grown * alert.area_m2
 
 
-def _sights(place: _Place, sights: list[tuple[Found, Reason]], settings: AlertSettings) -> list[Match]:
-    """All observations of one alert; rule 3."""
-    alert = place.alert
-    kind = "construction" if any(_risen(change, alert) for change, _ in sights) else alert.kind
-    if place.means != "rejected":
-        return [Match(change, alert.alert_id, "again", why, kind) for change, why in sights]
-    area = sum(change.area_m2 for change, _ in sights)
+def _match_observations(
+    candidate: _Candidate, observations: list[tuple[ScanChange, Reason]], settings: AlertSettings
+) -> list[Match]:
+    """Rule 3: decide the verdicts of all observations of one alert."""
+    alert = candidate.alert
+    became_building = any(_became_building(change, alert) for change, _ in observations)
+    kind = "construction" if became_building else alert.kind
+    if candidate.category != "rejected":
+        return [Match(change, alert.alert_id, "again", reason, kind) for change, reason in observations]
+    area = sum(change.area_m2 for change, _ in observations)
     if kind != alert.kind:
-        words = "it comes back: a building stands where ground works were rejected"
-        reason = Reason(words, "alert.risen")
-    elif _grown(area, sights[0][0].error, alert, settings):
-        words = f"it comes back: it was rejected with {alert.area_m2:.0f} m² and has {area:.0f} m² now"
-        reason = Reason(words, "alert.grown", before=alert.area_m2, now=area)
+        message = "the alert is returned: a building stands where ground works were rejected"
+        returned = Reason(message, "alert.risen")
+    elif _has_grown(area, observations[0][0].error, alert, settings):
+        message = f"the alert is returned: its area was {alert.area_m2:.0f} m² when rejected and is {area:.0f} m² now"
+        returned = Reason(message, "alert.grown", before=alert.area_m2, now=area)
     else:
-        said = Reason("a person rejected it, and it has neither grown nor changed in kind", "alert.still_rejected")
+        unchanged = Reason("a person rejected it, and it has neither grown nor changed in kind", "alert.still_rejected")
         return [
-            Match(change, alert.alert_id, "still_rejected", Reason.combine([why, said]), alert.kind)
-            for change, why in sights
+            Match(change, alert.alert_id, "still_rejected", Reason.combine([reason, unchanged]), alert.kind)
+            for change, reason in observations
         ]
-    (first, why), *rest = sights
-    returned = Match(first, alert.alert_id, "returned", Reason.combine([why, reason]), kind)
-    return [returned, *(Match(change, alert.alert_id, "again", why, kind) for change, why in rest)]
+    (first, reason), *others = observations
+    return [
+        Match(first, alert.alert_id, "returned", Reason.combine([reason, returned]), kind),
+        *(Match(change, alert.alert_id, "again", reason, kind) for change, reason in others),
+    ]
 
 
-def _named(near: Sequence[tuple[Overlap, _Place]]) -> str:
-    return ", ".join(f"{place.alert.alert_id} ({lap.of_smaller:.0%}, {place.alert.state})" for lap, place in near)
+def _list_alerts(overlapping: Sequence[tuple[OverlapRatios, _Candidate]]) -> str:
+    return ", ".join(
+        f"{candidate.alert.alert_id} ({ratios.of_smaller:.0%}, {candidate.alert.state})"
+        for ratios, candidate in overlapping
+    )
 
 
-def _why_again(change: Found, own: tuple[Overlap, _Place], others: Sequence[tuple[Overlap, _Place]]) -> Reason:
-    lap, place = own
-    alert = place.alert.alert_id
-    words = f"alert {alert} is the same place: {lap.of_smaller:.0%} of the smaller polygon are common"
+def _again_reason(
+    change: ScanChange,
+    best: tuple[OverlapRatios, _Candidate],
+    others: Sequence[tuple[OverlapRatios, _Candidate]],
+) -> Reason:
+    ratios, candidate = best
+    alert_id, share = candidate.alert.alert_id, ratios.of_smaller
+    message = f"same place as alert {alert_id}: the overlap is {share:.0%} of the smaller polygon"
     code = "alert.again"
-    if change.error or place.alert.error:
-        words, code = f"{words} within the error of its position", "alert.again_within"
-    why = [Reason(words, code, alert=alert, share=lap.of_smaller)]
-    if change.kind == "demolition" != place.alert.kind:
-        why.append(Reason("what was to be corrected seems to be gone", "alert.gone"))
+    if change.error or candidate.alert.error:
+        message, code = f"{message}, within the position error", "alert.again_within"
+    reasons = [Reason(message, code, alert=alert_id, share=share)]
+    if change.kind == "demolition" != candidate.alert.kind:
+        reasons.append(Reason("the works to be corrected seem to be gone", "alert.gone"))
     if others:
-        named = _named(others)
-        why.append(Reason(f"also on alert {named}", "alert.also_on", others=named))
-    return Reason.combine(why)
+        listed = _list_alerts(others)
+        reasons.append(Reason(f"also on alert {listed}", "alert.also_on", others=listed))
+    return Reason.combine(reasons)
 
 
-def _why_new(near: Sequence[tuple[Overlap, _Place]], settings: AlertSettings) -> Reason:
-    if near:
-        named = _named(near)
+def _new_reason(overlapping: Sequence[tuple[OverlapRatios, _Candidate]], settings: AlertSettings) -> Reason:
+    if overlapping:
+        listed = _list_alerts(overlapping)
         return Reason(
-            f"on the place of alert {named}, but another story: it came after the end, or is of another kind",
+            f"at the place of alert {listed}, but after its closing or of another kind",
             "alert.other_story",
-            others=named,
+            others=listed,
         )
     share = settings.overlap
-    return Reason(f"no known alert shares {share:.0%} of the smaller polygon with it", "alert.unknown", share=share)
+    return Reason(f"no known alert overlaps by {share:.0%} of the smaller polygon", "alert.unknown", share=share)

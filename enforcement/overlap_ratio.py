@@ -1,8 +1,7 @@
-"""How much of one polygon lies in another.
+"""Overlap ratios of polygons.
 
-Areas are compared in degrees as they stand. A local equal-area map would stretch longitudes by the cosine of the
-latitude, but the same factor stands above and below the line of a share and cancels; inside an alert one kilometre tall
-it changes by less than 0.0002.
+Ratios are computed from areas in square degrees. A local equal-area projection would scale longitudes by the cosine of
+the latitude, but that factor cancels in a ratio; within an alert of one kilometre it varies by less than 0.0002.
 """
 
 from __future__ import annotations
@@ -16,52 +15,52 @@ from shapely.geometry.base import BaseGeometry
 from imagery.ellipsoid import ELLIPSOID
 
 
-class Overlap(NamedTuple):
-    """How alike two polygons lie.
+class OverlapRatios(NamedTuple):
+    """Overlap of two polygons.
 
     Attributes:
-        of_smaller: their common area over the area of the smaller one, 0…1.
-        likeness: their common area over the area of both together, 0…1.
+        of_smaller: area of the intersection over that of the smaller polygon, 0…1.
+        iou: area of the intersection over that of the union, 0…1.
     """
 
     of_smaller: float
-    likeness: float
+    iou: float
 
 
-def sound(outline: BaseGeometry) -> BaseGeometry:
-    """The same polygon with crossing edges undone, so that it can be cut with others."""
+def make_valid(outline: BaseGeometry) -> BaseGeometry:
+    """Repair self-intersections, so that the polygon can be intersected with others."""
     return outline if outline.is_valid else shapely.make_valid(outline, method="structure", keep_collapsed=False)
 
 
-def overlap(one: BaseGeometry, other: BaseGeometry) -> Overlap:
-    """Compare two sound polygons (longitude, latitude); one without area overlaps nothing."""
+def overlap_ratios(one: BaseGeometry, other: BaseGeometry) -> OverlapRatios:
+    """Compute the overlap ratios of two valid polygons (longitude, latitude); 0 if one has no area."""
     smaller = min(one.area, other.area)
     if smaller <= 0:
-        return Overlap(0.0, 0.0)
+        return OverlapRatios(0.0, 0.0)
     common = float(shapely.intersection(one, other).area)
-    return Overlap(min(1.0, common / smaller), common / (one.area + other.area - common))
+    return OverlapRatios(min(1.0, common / smaller), common / (one.area + other.area - common))
 
 
-def covered(outline: BaseGeometry, others: Sequence[BaseGeometry]) -> tuple[float, float]:
-    """How much of a sound polygon lies under others, counting what several cover once.
+def coverage(outline: BaseGeometry, others: Sequence[BaseGeometry]) -> tuple[float, float]:
+    """Compute how much of a valid polygon other polygons cover; overlaps between them count once.
 
     Args:
         outline: longitude, latitude.
-        others: the same; any order, may overlap.
+        others: longitude, latitude; any order, may overlap each other.
 
     Returns:
-        share of ``outline``, 0…1, and the ellipsoidal area in m².
+        covered share of ``outline``, 0…1, and its ellipsoidal area in m².
     """
     if outline.area <= 0 or not others:
         return 0.0, 0.0
-    # each is cut first: joining whole county-wide polygons would take long
-    cut = [shapely.intersection(outline, sound(other)) for other in others]
-    common = cut[0] if len(cut) == 1 else shapely.union_all(cut)
+    # clip each before the union, which is slow for county-wide polygons
+    clipped = [shapely.intersection(outline, make_valid(other)) for other in others]
+    common = clipped[0] if len(clipped) == 1 else shapely.union_all(clipped)
     return min(1.0, float(common.area / outline.area)), area_m2(common)
 
 
 def area_m2(outline: BaseGeometry) -> float:
-    """Ellipsoidal area in m² of what is polygon in ``outline`` (longitude, latitude), holes taken off."""
+    """Compute the ellipsoidal area in m² of all polygons in ``outline`` (longitude, latitude), without their holes."""
     total = 0.0
     for part in shapely.get_parts(outline):
         if part.geom_type == "Polygon" and not part.is_empty:

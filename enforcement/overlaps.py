@@ -1,4 +1,4 @@
-"""What the layers of the bureau say about a place: farmland, plans, approvals."""
+"""Overlaps of an alert with the bureau's land layers: farmland, plans, approvals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
-from enforcement.overlap_ratio import covered, sound
+from enforcement.overlap_ratio import coverage, make_valid
 from enforcement.settings import LegalWeight
 from errors import Reason
 
@@ -18,13 +18,13 @@ PLAN = "plan"
 
 
 @dataclass(frozen=True)
-class KnownLayer:
-    """A layer that the bureau loaded.
+class LandLayer:
+    """A layer loaded by the bureau.
 
     Attributes:
-        layer: its name.
-        kind: approval, cultivated, basic_farmland, plan (where building is planned), farm_facility or protected.
-        dated: of which date it is.
+        layer: name of the layer.
+        kind: approval, cultivated, basic_farmland, plan (land planned for building), farm_facility or protected.
+        dated: reference date of the layer.
     """
 
     layer: str
@@ -33,16 +33,16 @@ class KnownLayer:
 
 
 @dataclass(frozen=True)
-class KnownFeature:
+class LandFeature:
     """One polygon of a layer.
 
     Attributes:
-        layer: name of its layer.
-        kind: see :class:`KnownLayer`.
-        dated: date of the layer.
-        number: of the approval, or "".
-        valid_from: first day on which it is valid; None: from ever.
-        valid_to: last day; None: for ever.
+        layer: name of the layer.
+        kind: see :class:`LandLayer`.
+        dated: reference date of the layer.
+        number: number of the approval, or "".
+        valid_from: first day of validity; None: unlimited.
+        valid_to: last day of validity; None: unlimited.
         outline: longitude, latitude.
     """
 
@@ -55,7 +55,7 @@ class KnownFeature:
     outline: BaseGeometry
 
     def valid(self, on: dt.date | None) -> bool | None:
-        """Whether it is valid on a day; None: the day is not known and it is not valid always."""
+        """Whether it is valid on a day; None: the day is unknown and the validity is limited."""
         if self.valid_from is None and self.valid_to is None:
             return True
         if on is None:
@@ -63,43 +63,43 @@ class KnownFeature:
         return (self.valid_from is None or self.valid_from <= on) and (self.valid_to is None or on <= self.valid_to)
 
 
-def overlaps_with(
+def find_overlaps(
     outline: BaseGeometry,
-    features: Sequence[KnownFeature],
+    features: Sequence[LandFeature],
     on: dt.date | None,
-    consulted: Iterable[KnownLayer] = (),
+    layers: Iterable[LandLayer] = (),
 ) -> list[dict[str, Any]]:
-    """List the layers that a polygon lies on. What is not valid on the day is listed too, and marked.
+    """List the layers that a polygon overlaps, including those not valid on the day, which are marked.
 
     Args:
         outline: longitude, latitude.
-        features: those that may touch it, in any order.
-        on: date of the later image; None: not known.
-        consulted: layers that were asked; one that nothing was found in is listed with the share 0, so that "not
-            according to plan" can be told from "no plan is loaded".
+        features: features that may touch it, in any order.
+        on: date of the later image; None: unknown.
+        layers: all searched layers; one without overlap is listed with the share 0, which distinguishes "not according
+            to plan" from "no plan is loaded".
 
     Returns:
         ``{"layer", "kind", "dated", "number", "valid", "share", "area_m2"}`` for each layer, number and validity,
-        sorted by layer, number and share: ``dated`` as ISO text or None, ``valid`` as :meth:`KnownFeature.valid`,
+        sorted by layer, number and share: ``dated`` as ISO 8601 or None, ``valid`` as of :meth:`LandFeature.valid`,
         ``share`` of the polygon 0…1, the area ellipsoidal.
     """
-    place = sound(outline)
-    groups: dict[tuple[KnownLayer, str, bool | None], list[BaseGeometry]] = {}
+    polygon = make_valid(outline)
+    groups: dict[tuple[LandLayer, str, bool | None], list[BaseGeometry]] = {}
     for feature in features:
-        if feature.outline.intersects(place):
-            layer = KnownLayer(feature.layer, feature.kind, feature.dated)
+        if feature.outline.intersects(polygon):
+            layer = LandLayer(feature.layer, feature.kind, feature.dated)
             groups.setdefault((layer, feature.number, feature.valid(on)), []).append(feature.outline)
-    found: list[dict[str, Any]] = []
+    overlaps: list[dict[str, Any]] = []
     for (layer, number, valid), outlines in groups.items():
-        share, area = covered(place, outlines)
+        share, area = coverage(polygon, outlines)
         if share > 0:
-            found.append(_entry(layer, number, valid, share, area))
-    met = {entry["layer"] for entry in found}
-    found += [_entry(layer, "", True, 0.0, 0.0) for layer in set(consulted) if layer.layer not in met]
-    return sorted(found, key=lambda e: (e["layer"], e["kind"], e["number"], -e["share"], str(e["valid"])))
+            overlaps.append(_entry(layer, number, valid, share, area))
+    overlapping = {entry["layer"] for entry in overlaps}
+    overlaps += [_entry(layer, "", True, 0.0, 0.0) for layer in set(layers) if layer.layer not in overlapping]
+    return sorted(overlaps, key=lambda e: (e["layer"], e["kind"], e["number"], -e["share"], str(e["valid"])))
 
 
-def _entry(layer: KnownLayer, number: str, valid: bool | None, share: float, area: float) -> dict[str, Any]:
+def _entry(layer: LandLayer, number: str, valid: bool | None, share: float, area: float) -> dict[str, Any]:
     return {
         "layer": layer.layer,
         "kind": layer.kind,
@@ -111,45 +111,47 @@ def _entry(layer: KnownLayer, number: str, valid: bool | None, share: float, are
     }
 
 
-def approval_covers(
-    outline: BaseGeometry, features: Sequence[KnownFeature], on: dt.date | None, share: float
+def suppressing_approvals(
+    outline: BaseGeometry, features: Sequence[LandFeature], on: dt.date | None, share: float
 ) -> Reason | None:
-    """Why approvals suppress an alert; None: they do not.
+    """Return the reason why approvals suppress an alert; None if they do not.
 
-    An approval counts when it is valid on the date of the later image. Where that date is not known, only approvals
-    without dates count: an alert is rather shown once too often.
+    Approvals valid on the date of the later image count. If that date is unknown, only approvals without dates count:
+    an unnecessary alert is better than a missed one.
 
     Args:
         outline: longitude, latitude.
-        features: those that may touch it; only approvals are looked at. A register of farm facilities is none: what is
-            built under its name is what inspectors look for.
+        features: features that may touch it; only approvals count. Registered farm facilities do not, because illegal
+            buildings are often declared as such.
         on: date of the later image.
-        share: part of the polygon that approvals must cover together, 0…1.
+        share: minimum share of the polygon that approvals cover together, 0…1.
     """
-    place = sound(outline)
+    polygon = make_valid(outline)
     approvals = [
-        f for f in features if f.kind == APPROVAL and f.valid(on) and sound(f.outline).intersection(place).area > 0
+        feature
+        for feature in features
+        if feature.kind == APPROVAL and feature.valid(on) and make_valid(feature.outline).intersection(polygon).area > 0
     ]
-    together, _ = covered(place, [approval.outline for approval in approvals])
-    if not approvals or together < share:
+    covered, _ = coverage(polygon, [approval.outline for approval in approvals])
+    if not approvals or covered < share:
         return None
     names = sorted({f"{a.number or 'without a number'} ({a.layer})" for a in approvals})
-    day = f"valid on {on.isoformat()}" if on is not None else "valid without limit"
+    validity = f"valid on {on.isoformat()}" if on is not None else "valid indefinitely"
     return Reason(
-        f"{together:.0%} of the polygon lie under approvals {day}: {', '.join(names)}",
+        f"{covered:.0%} of the polygon is covered by approvals {validity}: {', '.join(names)}",
         "alert.approved",
-        share=together,
+        share=covered,
         on=on or "–",
         names="、".join(names),
     )
 
 
 def legal_weight(overlaps: Sequence[Mapping[str, Any]], config: LegalWeight) -> int:
-    """How grave an alert is by where it lies: the weight of the gravest land that enough of it lies on.
+    """Compute the legal weight of an alert: that of the most severe land that it sufficiently overlaps.
 
     Args:
-        overlaps: as :func:`overlaps_with` lists them.
-        config: weights and what counts as enough.
+        overlaps: as of :func:`find_overlaps`.
+        config: weights, and the minimum overlaps that count.
     """
     share: dict[str, float] = {}
     area: dict[str, float] = {}
@@ -158,14 +160,14 @@ def legal_weight(overlaps: Sequence[Mapping[str, Any]], config: LegalWeight) -> 
             share[entry["kind"]] = share.get(entry["kind"], 0.0) + entry["share"]
             area[entry["kind"]] = area.get(entry["kind"], 0.0) + entry["area_m2"]
     weights = config.weights
-    reached = [weights.other]
+    weights_reached = [weights.other]
     for kind, weight in (
         ("basic_farmland", weights.basic_farmland),
         ("cultivated", weights.cultivated),
         ("protected", weights.protected),
     ):
         if kind in share and share[kind] > 0 and (share[kind] >= config.least_share or area[kind] >= config.least_m2):
-            reached.append(weight)
+            weights_reached.append(weight)
     if PLAN in share and share[PLAN] < config.plan_share:
-        reached.append(weights.off_plan)
-    return max(reached)
+        weights_reached.append(weights.off_plan)
+    return max(weights_reached)

@@ -1,7 +1,7 @@
-"""Outlines whose place is known only so well: how far one may have to be moved to lie where it is in truth.
+"""Position uncertainty of outlines: shift an outline within its error ellipse before comparing it with another.
 
-A camera that looks along the ground puts a change some metres off, mostly along its view. An error is an ellipse of one
-standard deviation; two outlines with errors lie apart by the sum of both covariances.
+The position error of an oblique camera is some metres, mostly along its viewing direction. An error ellipse describes
+one standard deviation; the offset between two outlines has the sum of both covariances.
 """
 
 from __future__ import annotations
@@ -16,54 +16,55 @@ from shapely.geometry.base import BaseGeometry
 
 from imagery.error_ellipse import ErrorEllipse
 
-_METRES = 111_195.0  # of a degree of latitude, to half a percent
+_METRES_PER_DEGREE = 111_195.0  # of latitude, accurate to 0.5 %
 
 
-def reach(outline: BaseGeometry, error: ErrorEllipse | None, sigmas: float) -> BaseGeometry:
-    """Where the outline may lie: itself without an error, else a rectangle around it (longitude, latitude)."""
+def uncertainty_box(outline: BaseGeometry, error: ErrorEllipse | None, sigmas: float) -> BaseGeometry:
+    """Return a rectangle (longitude, latitude) that contains the true position; without error the outline itself."""
     if error is None or outline.is_empty:
         return outline
     east, north = _degrees_per_metre(outline)
-    far = sigmas * error.major_m
-    west, south, right, top = outline.bounds
-    return box(west - far * east, south - far * north, right + far * east, top + far * north)
+    margin = sigmas * error.major_m
+    left, bottom, right, top = outline.bounds
+    return box(left - margin * east, bottom - margin * north, right + margin * east, top + margin * north)
 
 
-def brought_together(
+def shift_towards(
     outline: BaseGeometry,
     error: ErrorEllipse | None,
     other: BaseGeometry,
     other_error: ErrorEllipse | None,
     sigmas: float,
 ) -> tuple[BaseGeometry, float]:
-    """Move an outline towards the middle of another one, no farther than their errors allow.
+    """Shift an outline towards the centroid of another one, by at most ``sigmas`` standard deviations.
 
     Returns:
-        the outline where it comes to lie, and how many standard deviations it was moved: 0 without errors.
+        the shifted outline, and the shift in standard deviations: 0 without errors.
     """
-    spread = _covariance(error) + _covariance(other_error)
-    if not spread.any() or outline.is_empty or other.is_empty:
+    covariance = _covariance(error) + _covariance(other_error)
+    if not covariance.any() or outline.is_empty or other.is_empty:
         return outline, 0.0
     east, north = _degrees_per_metre(outline)
-    here, there = outline.centroid, other.centroid
-    way = np.array([(there.x - here.x) / east, (there.y - here.y) / north])
-    spread += np.eye(2) * 1e-4  # a centimetre: an ellipse may be a line
-    deviations = math.sqrt(float(way @ np.linalg.solve(spread, way)))
-    part = min(1.0, sigmas / deviations) if deviations > 0 else 0.0
-    return translate(outline, way[0] * part * east, way[1] * part * north), deviations * part
+    start, target = outline.centroid, other.centroid
+    offset = np.array([(target.x - start.x) / east, (target.y - start.y) / north])
+    covariance += np.eye(2) * 1e-4  # one centimetre, for degenerate ellipses
+    distance = math.sqrt(float(offset @ np.linalg.solve(covariance, offset)))  # Mahalanobis distance
+    fraction = min(1.0, sigmas / distance) if distance > 0 else 0.0
+    return translate(outline, offset[0] * fraction * east, offset[1] * fraction * north), distance * fraction
 
 
 def _covariance(error: ErrorEllipse | None) -> NDArray[np.float64]:
-    """2×2 in m², east and north."""
+    """Covariance matrix, 2×2, in m², axes east and north."""
     if error is None:
         return np.zeros((2, 2))
-    turn = math.radians(error.direction_deg)
-    along, across = np.array([math.sin(turn), math.cos(turn)]), np.array([math.cos(turn), -math.sin(turn)])
-    out: NDArray[np.float64] = error.major_m**2 * np.outer(along, along) + error.minor_m**2 * np.outer(across, across)
-    return out
+    angle = math.radians(error.direction_deg)
+    major = np.array([math.sin(angle), math.cos(angle)])
+    minor = np.array([math.cos(angle), -math.sin(angle)])
+    matrix: NDArray[np.float64] = error.major_m**2 * np.outer(major, major) + error.minor_m**2 * np.outer(minor, minor)
+    return matrix
 
 
 def _degrees_per_metre(outline: BaseGeometry) -> tuple[float, float]:
-    """Of longitude and of latitude."""
+    """Degrees of longitude and of latitude per metre."""
     latitude = (outline.bounds[1] + outline.bounds[3]) / 2
-    return 1 / (_METRES * max(math.cos(math.radians(latitude)), 0.01)), 1 / _METRES
+    return 1 / (_METRES_PER_DEGREE * max(math.cos(math.radians(latitude)), 0.01)), 1 / _METRES_PER_DEGREE

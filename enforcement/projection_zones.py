@@ -1,7 +1,7 @@
-"""The local coordinate system of a place: CGCS2000, Gauss-Krüger in zones of three degrees.
+"""Projected coordinate systems: CGCS2000, Gauss-Krüger, zones of three degrees.
 
-Metres, with the zone's number in front of the easting (EPSG:4513 to 4533, zones 25 to 45). EPSG lists northing first;
-everything here is easting, northing.
+Coordinates are metres, with the zone number as prefix of the easting (EPSG:4513 to 4533, zones 25 to 45). EPSG lists
+northing first; everything here is easting, northing.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import shapely
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
-FIRST, LAST = 25, 45
-"""Zones that have a code: central meridians 75° to 135° east."""
+FIRST_ZONE, LAST_ZONE = 25, 45
+"""Zones with an EPSG code: central meridians 75° to 135° east."""
 
 GEOGRAPHIC = "EPSG:4490"
 
 
 @dataclass(frozen=True)
 class Zone:
-    """One zone of three degrees.
+    """A zone of three degrees.
 
     Attributes:
-        number: 25…45; its central meridian lies at three times as many degrees east.
+        number: 25…45; a third of the longitude of its central meridian in degrees east.
     """
 
     number: int
@@ -39,35 +39,35 @@ class Zone:
 
     @property
     def code(self) -> str:
-        """Like ``EPSG:4528``."""
-        return f"EPSG:{4513 + self.number - FIRST}"
+        """Code like ``EPSG:4528``."""
+        return f"EPSG:{4513 + self.number - FIRST_ZONE}"
 
     @property
     def name(self) -> str:
-        """As EPSG calls it."""
+        """Name in the EPSG registry."""
         return f"CGCS2000 / 3-degree Gauss-Kruger zone {self.number}"
 
     def project(self, outline: BaseGeometry) -> BaseGeometry:
-        """Turn longitude, latitude (EPSG:4490, degrees) into easting, northing (metres)."""
+        """Transform longitude, latitude (EPSG:4490, degrees) to easting, northing (metres)."""
         return shapely.transform(outline, lambda lonlat: np.column_stack(_transformer(self.code).transform(*lonlat.T)))
 
 
 def zone_at(longitude: float) -> Zone | None:
-    """The zone whose central meridian is nearest to a longitude in degrees; None: no zone of China lies there."""
+    """Return the zone whose central meridian is nearest to a longitude in degrees; None outside all zones."""
     number = int(np.floor(longitude / 3 + 0.5))
-    return Zone(number) if FIRST <= number <= LAST else None
+    return Zone(number) if FIRST_ZONE <= number <= LAST_ZONE else None
 
 
-def zone_of_most(longitudes: Iterable[float]) -> tuple[Zone | None, Counter[int]]:
-    """The zone that most places lie in, the lower of two equal ones, and how many lie in each zone.
+def majority_zone(longitudes: Iterable[float]) -> tuple[Zone | None, Counter[int]]:
+    """Return the most frequent zone, on a tie the lower number, and the number of places in each zone.
 
-    Places outside of all zones are counted under 0, and None is returned when no other is there.
+    Places outside all zones are counted under 0; the zone is None if all places are outside.
     """
-    counted = Counter(zone.number if (zone := zone_at(longitude)) else 0 for longitude in longitudes)
-    known = {number: count for number, count in counted.items() if number}
+    counts = Counter(zone.number if (zone := zone_at(longitude)) else 0 for longitude in longitudes)
+    known = {number: count for number, count in counts.items() if number}
     if not known:
-        return None, counted
-    return Zone(min(known, key=lambda number: (-known[number], number))), counted
+        return None, counts
+    return Zone(min(known, key=lambda number: (-known[number], number))), counts
 
 
 @cache

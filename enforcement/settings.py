@@ -1,4 +1,4 @@
-"""What ``configs/enforcement.yaml`` says, and how the files of this room are read."""
+"""Settings of ``configs/enforcement.yaml``, and the reader of this package's settings files."""
 
 from __future__ import annotations
 
@@ -8,45 +8,45 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from configs import faults_in, read_yaml
+from configs import format_validation_errors, read_yaml
 from errors import SettingsError
 
 
-class Strict(BaseModel):
-    """Part of a settings file: nothing unknown in it, never changed after reading."""
+class StrictModel(BaseModel):
+    """Part of a settings file: immutable, without unknown names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Named(Strict):
-    """Something with a name for people in both languages."""
+class BilingualName(StrictModel):
+    """Display name in Chinese and English."""
 
     zh: Annotated[str, Field(min_length=1)]
     en: Annotated[str, Field(min_length=1)]
 
 
-Settings = TypeVar("Settings", bound=Strict)
+Settings = TypeVar("Settings", bound=StrictModel)
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-def read_checked(path: Path, model: type[Settings]) -> Settings:
-    """Read a settings file.
+def read_settings(path: Path, model: type[Settings]) -> Settings:
+    """Read and validate a settings file.
 
     Args:
-        path: as :func:`configs.read_yaml` takes it: a file in the working folder stands above the shipped one.
-        model: what it must hold.
+        path: as of :func:`configs.read_yaml`: a file in the working directory overrides the shipped one.
+        model: expected content.
 
     Raises:
-        SettingsError: a name or a value is not what the file has; the message lists each.
+        SettingsError: unknown names or invalid values; the message lists all of them.
     """
     try:
         return model.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise SettingsError(f"The settings {path} cannot be used: {faults_in(error)}") from error
+        raise SettingsError(f"The settings file {path} is invalid: {format_validation_errors(error)}") from error
 
 
-class Weights(Strict):
-    """Weight of each land an alert can lie on; larger is graver."""
+class Weights(StrictModel):
+    """Legal weight of each kind of land; larger is more severe."""
 
     basic_farmland: int
     cultivated: int
@@ -55,8 +55,8 @@ class Weights(Strict):
     other: int
 
 
-class LegalWeight(Strict):
-    """See ``configs/enforcement.yaml``."""
+class LegalWeight(StrictModel):
+    """Legal weights and the minimum overlaps that count; described in ``configs/enforcement.yaml``."""
 
     weights: Weights
     least_share: Share
@@ -64,31 +64,31 @@ class LegalWeight(Strict):
     plan_share: Share
 
 
-class Source(Named):
-    """Where alerts come from."""
+class Source(BilingualName):
+    """Source of alerts, with its letter in alert numbers."""
 
     letter: Annotated[str, Field(pattern="^[A-Z]$")]
 
 
-class EnforcementConfig(Strict):
-    """The whole of ``configs/enforcement.yaml``."""
+class EnforcementConfig(StrictModel):
+    """All of ``configs/enforcement.yaml``."""
 
     legal_weight: LegalWeight
     sources: dict[str, Source]
 
     @model_validator(mode="after")
-    def _letters_differ(self) -> EnforcementConfig:
+    def _validate_letters(self) -> EnforcementConfig:
         letters = [source.letter for source in self.sources.values()]
         if len(set(letters)) < len(letters):
-            raise ValueError("two sources have one letter: their alerts' numbers would collide")
+            raise ValueError("two sources have the same letter: alert numbers would collide")
         return self
 
 
 @cache
 def read_enforcement(path: Path = Path("enforcement.yaml")) -> EnforcementConfig:
-    """Read ``configs/enforcement.yaml``, once for each process.
+    """Read ``configs/enforcement.yaml``, once per process.
 
     Raises:
-        SettingsError: it cannot be used.
+        SettingsError: the file is invalid.
     """
-    return read_checked(path, EnforcementConfig)
+    return read_settings(path, EnforcementConfig)

@@ -1,4 +1,4 @@
-"""The life of an alert as a table: what may follow what, by whom, with which evidence, by when."""
+"""State machine of an alert (``configs/states.yaml``): transitions with their roles, evidence and deadlines."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 
-from enforcement.correction import correction_of, why_not_closed
-from enforcement.settings import Named, Strict, read_checked
+from enforcement.correction import closing_obstacle, parse_correction
+from enforcement.settings import BilingualName, StrictModel, read_settings
 from errors import SettingsError, TubanError
 
-Means = Literal["open", "correcting", "suppressed", "closed", "rejected", "gone"]
-"""How an alert in a state is treated; told in ``configs/states.yaml``."""
+Category = Literal["open", "correcting", "suppressed", "closed", "rejected", "gone"]
+"""Treatment of an alert in a state; described in ``configs/states.yaml``."""
 
 NAME = Field(pattern="^[a-z][a-z_]*$", max_length=20)
 
 
-class NotAllowed(TubanError):  # noqa: N818  (an answer to the person who asked for the step)
-    """An alert may not go from this state to that one, by this person, with this evidence."""
+class NotAllowed(TubanError):  # noqa: N818  (a rejected request, not a malfunction)
+    """The state table does not allow this transition for this person with this evidence."""
 
 
-class Role(Named):
-    """Who acts; ``escalates`` is the role that an overdue alert is shown to as well."""
+class Role(BilingualName):
+    """Role of a person; ``escalates`` is the role that also sees the overdue alerts of this one."""
 
     escalates: str | None = None
 
 
-class State(Named):
-    """One state."""
+class State(BilingualName):
+    """One state. Earlier versions called the category ``means``; files with that key are still read."""
 
-    means: Means
+    category: Annotated[Category, Field(validation_alias=AliasChoices("category", "means"))]
 
 
-class Step(Strict):
-    """One line of the table: from any of ``come_from`` to ``to``. The fields are told in ``configs/states.yaml``."""
+class TransitionRule(StrictModel):
+    """Allowed transition from any of ``from_states`` to ``to``. The fields are described in ``configs/states.yaml``."""
 
-    come_from: Annotated[tuple[str, ...], Field(alias="from", min_length=1)]
+    from_states: Annotated[tuple[str, ...], Field(alias="from", min_length=1)]
     to: str
     by: Annotated[tuple[str, ...], Field(min_length=1)]
     evidence: tuple[str, ...] = ()
@@ -46,83 +46,84 @@ class Step(Strict):
     not_by: str | None = None
     balanced: bool = False
 
-    @field_validator("come_from", mode="before")
+    @field_validator("from_states", mode="before")
     @classmethod
-    def _one_or_several(cls, value: Any) -> Any:
+    def _as_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
 
-class StateTable(Strict):
-    """The whole of ``configs/states.yaml``."""
+class StateTable(StrictModel):
+    """All of ``configs/states.yaml``."""
 
     roles: dict[str, Role]
     initial: str
     states: dict[Annotated[str, NAME], State]
-    transitions: tuple[Step, ...]
+    transitions: tuple[TransitionRule, ...]
 
     @model_validator(mode="after")
-    def _fits_together(self) -> StateTable:
-        for step in self.transitions:
-            for state in (*step.come_from, step.to, *([step.not_by] if step.not_by else [])):
+    def _validate_references(self) -> StateTable:
+        for rule in self.transitions:
+            for state in (*rule.from_states, rule.to, *([rule.not_by] if rule.not_by else [])):
                 if state not in self.states:
                     raise ValueError(f"a transition names the state {state}, which is not listed")
-            for role in step.by:
-                if role not in self.roles:
-                    raise ValueError(f"the transition to {step.to} names the role {role}, which is not listed")
-        for name, role_ in self.roles.items():
-            if role_.escalates is not None and role_.escalates not in self.roles:
-                raise ValueError(f"the role {name} escalates to {role_.escalates}, which is not listed")
-        if self.initial not in self.states or self.states[self.initial].means != "open":
+            for name in rule.by:
+                if name not in self.roles:
+                    raise ValueError(f"the transition to {rule.to} names the role {name}, which is not listed")
+        for name, role in self.roles.items():
+            if role.escalates is not None and role.escalates not in self.roles:
+                raise ValueError(f"the role {name} escalates to {role.escalates}, which is not listed")
+        if self.initial not in self.states or self.states[self.initial].category != "open":
             raise ValueError(f"the initial state {self.initial} is not listed, or is not open")
-        pairs = [(state, step.to) for step in self.transitions for state in step.come_from]
-        if twice := sorted({pair for pair in pairs if pairs.count(pair) > 1}):
-            raise ValueError(f"listed twice: {', '.join(' → '.join(pair) for pair in twice)}")
-        reached = {self.initial} | {to for _, to in pairs}
-        if lost := sorted(set(self.states) - reached):
-            raise ValueError(f"no transition points to {', '.join(lost)}")
+        pairs = [(state, rule.to) for rule in self.transitions for state in rule.from_states]
+        if duplicates := sorted({pair for pair in pairs if pairs.count(pair) > 1}):
+            raise ValueError(f"listed twice: {', '.join(' → '.join(pair) for pair in duplicates)}")
+        reachable = {self.initial} | {to for _, to in pairs}
+        if unreachable := sorted(set(self.states) - reachable):
+            raise ValueError(f"no transition leads to {', '.join(unreachable)}")
         return self
 
     @cached_property
-    def _steps(self) -> dict[tuple[str, str], Step]:
-        return {(state, step.to): step for step in self.transitions for state in step.come_from}
+    def _rules(self) -> dict[tuple[str, str], TransitionRule]:
+        """Rules by (from state, to state)."""
+        return {(state, rule.to): rule for rule in self.transitions for state in rule.from_states}
 
     @cached_property
     def open(self) -> frozenset[str]:
-        """States of alerts that somebody has to work on."""
-        return frozenset(name for name, state in self.states.items() if state.means in ("open", "correcting"))
+        """States of alerts that require work."""
+        return frozenset(name for name, state in self.states.items() if state.category in ("open", "correcting"))
 
     @cached_property
     def closed(self) -> frozenset[str]:
-        """All others: closed, rejected, suppressed, merged, split."""
+        """All other states: closed, rejected, suppressed, merged, split."""
         return frozenset(self.states) - self.open
 
-    def means(self, state: str) -> Means:
-        """How an alert in ``state`` is treated.
+    def category(self, state: str) -> Category:
+        """Return the category of a state.
 
         Raises:
             SettingsError: the table has no such state.
         """
         if state not in self.states:
             raise SettingsError(
-                f"An alert is in the state {state!r}, which configs/states.yaml does not have: it lists "
-                f"{', '.join(self.states)}. Put the state back, or move the alert with the table that had it."
+                f"An alert is in the state {state!r}, which is missing in configs/states.yaml: it lists "
+                f"{', '.join(self.states)}. Restore the state, or move the alert to another one with the former table."
             )
-        return self.states[state].means
+        return self.states[state].category
 
     def is_rejected(self, state: str) -> bool:
-        """Whether a person said that nothing is there."""
-        return self.means(state) == "rejected"
+        """Whether a person found that there was no change."""
+        return self.category(state) == "rejected"
 
-    def within(self, state: str) -> int | None:
-        """Working days that an alert may stay in ``state``: the shortest of the ways out; None: no limit."""
-        days = [step.within for (start, _), step in self._steps.items() if start == state and step.within is not None]
+    def days_allowed(self, state: str) -> int | None:
+        """Return the shortest deadline in working days of all transitions from ``state``; None: no deadline."""
+        days = [rule.within for (start, _), rule in self._rules.items() if start == state and rule.within is not None]
         return min(days, default=None)
 
-    def ways_out(self, state: str, role: str) -> list[str]:
-        """States to which ``role`` may move an alert that is in ``state``, in the table's order."""
-        return [to for (start, to), step in self._steps.items() if start == state and role in step.by]
+    def allowed_targets(self, state: str, role: str) -> list[str]:
+        """List the states to which ``role`` may move an alert in ``state``, in the table's order."""
+        return [to for (start, to), rule in self._rules.items() if start == state and role in rule.by]
 
-    def step(
+    def check_transition(
         self,
         from_state: str,
         to_state: str,
@@ -131,77 +132,80 @@ class StateTable(Strict):
         *,
         who: str = "",
         history: Sequence[tuple[str, str]] = (),
-    ) -> Step:
-        """Return the table's line for a step, if it may be taken.
+    ) -> TransitionRule:
+        """Return the rule of a transition if the transition is allowed.
 
         Args:
-            from_state: where the alert is; "" for one that has no state yet: any role may bring it into the initial one.
-            to_state: where it is to go.
+            from_state: current state; "" for a new alert, which any role may move to the initial state.
+            to_state: requested state.
             role: role of the person, or ``system``.
-            evidence: what is given with the step; a name counts as given when its value is not None, "" or empty.
-            who: the person.
-            history: (state entered, person) of the steps so far, oldest first.
+            evidence: evidence by name; None, "" and empty containers count as missing.
+            who: login of the person.
+            history: (state entered, person) of the previous transitions, oldest first.
 
         Raises:
-            NotAllowed: the message says what the table would allow or what is missing.
+            NotAllowed: the message lists the allowed transitions or the missing evidence.
         """
         if role not in self.roles:
-            raise NotAllowed(f"No role is called {role!r}; there are {', '.join(self.roles)}.")
+            raise NotAllowed(f"Unknown role {role!r}; the roles are {', '.join(self.roles)}.")
         if from_state == "" and to_state == self.initial:
-            return Step.model_validate({"from": [""], "to": to_state, "by": list(self.roles)})
-        step = self._steps.get((from_state, to_state))
-        if step is None or role not in step.by:
-            ways = self.ways_out(from_state, role)
-            can = f"; {role} can make it {', '.join(ways)}" if ways else ", nor anything else"
+            return TransitionRule.model_validate({"from": [""], "to": to_state, "by": list(self.roles)})
+        rule = self._rules.get((from_state, to_state))
+        if rule is None or role not in rule.by:
+            raise self._not_listed(from_state, to_state, role)
+        provided = evidence or {}
+        if missing := [name for name in rule.evidence if provided.get(name) in (None, "", [], {}, ())]:
             raise NotAllowed(
-                f"An alert that is {from_state} cannot be made {to_state} by {role}{can}.",
-                "step.not_listed",
-                state=self._said(from_state),
-                to=self._said(to_state),
-                role=self.roles[role].zh,
-                ways="、".join(map(self._said, ways)) or "无",
-            )
-        given = evidence or {}
-        if missing := [name for name in step.evidence if given.get(name) in (None, "", [], {}, ())]:
-            raise NotAllowed(
-                f"{from_state} → {to_state} needs evidence that was not given: {', '.join(missing)}.",
+                f"{from_state} → {to_state} requires missing evidence: {', '.join(missing)}.",
                 "step.evidence",
-                to=self._said(to_state),
+                to=self._chinese_name(to_state),
             )
-        before = next((person for state, person in reversed(history) if state == step.not_by), None)
-        if step.balanced:
-            self._check_balance(f"{from_state} → {to_state}", given, who, before)
-        if before is not None and before == who:
+        excluded = next((person for state, person in reversed(history) if state == rule.not_by), None)
+        if rule.balanced:
+            self._check_balance(f"{from_state} → {to_state}", provided, who, excluded)
+        if excluded is not None and excluded == who:
             raise NotAllowed(
-                f"{who} made this alert {step.not_by}: {from_state} → {to_state} needs another person.",
+                f"{who} moved this alert to {rule.not_by}: {from_state} → {to_state} requires another person.",
                 "step.another_person",
                 who=who,
-                before=self._said(step.not_by or ""),
-                to=self._said(to_state),
+                before=self._chinese_name(rule.not_by or ""),
+                to=self._chinese_name(to_state),
             )
-        return step
+        return rule
 
-    def _said(self, state: str) -> str:
-        """Its Chinese name, for a message in that language."""
+    def _not_listed(self, from_state: str, to_state: str, role: str) -> NotAllowed:
+        targets = self.allowed_targets(from_state, role)
+        allowed = f"; allowed: {', '.join(targets)}" if targets else ""
+        return NotAllowed(
+            f"The role {role} cannot move an alert from {from_state} to {to_state}{allowed}.",
+            "step.not_listed",
+            state=self._chinese_name(from_state),
+            to=self._chinese_name(to_state),
+            role=self.roles[role].zh,
+            ways="、".join(map(self._chinese_name, targets)) or "无",
+        )
+
+    def _chinese_name(self, state: str) -> str:
         return self.states[state].zh if state in self.states else state
 
     @staticmethod
-    def _check_balance(step: str, given: Mapping[str, Any], who: str, checker: str | None) -> None:
-        correction = correction_of(given)
+    def _check_balance(transition: str, evidence: Mapping[str, Any], who: str, checker: str | None) -> None:
+        correction = parse_correction(evidence)
         if correction is None:
             raise NotAllowed(
-                f"{step} needs the areas total_m2, demolished_m2 and regularised_m2, none below 0.", "step.areas"
+                f"{transition} requires the areas total_m2, demolished_m2 and regularised_m2, none negative.",
+                "step.areas",
             )
-        reason = why_not_closed(correction, agreed=given.get("agreed") is True, reviewer=who, checker=checker)
+        reason = closing_obstacle(correction, agreed=evidence.get("agreed") is True, reviewer=who, checker=checker)
         if reason is not None:
-            raise NotAllowed(f"{step} is not possible: {reason}.", "step.not_closed", reason=reason)
+            raise NotAllowed(f"{transition} is not possible: {reason}.", "step.not_closed", reason=reason)
 
 
 @cache
 def read_states(path: Path = Path("states.yaml")) -> StateTable:
-    """Read ``configs/states.yaml``, once for each process.
+    """Read ``configs/states.yaml``, once per process.
 
     Raises:
-        SettingsError: it cannot be used.
+        SettingsError: the file is invalid.
     """
-    return read_checked(path, StateTable)
+    return read_settings(path, StateTable)

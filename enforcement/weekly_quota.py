@@ -1,4 +1,4 @@
-"""The cap per village and week: alerts are ranked, and what exceeds the cap is marked, not dropped."""
+"""Weekly quota of alerts per village: alerts are ranked, and those beyond the quota are marked, not dropped."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """What the rank of an alert depends on.
+class RankedAlert:
+    """Ranking criteria of an alert.
 
     Attributes:
-        id: of its row.
-        legal_weight: larger is graver.
+        id: database id of the alert.
+        legal_weight: larger is more severe.
         score: mean probability, 0…1.
         area_m2: ellipsoidal m².
-        given: whether the village has it already (published or later): it then keeps its place.
+        within_quota: whether the alert already takes a place within the quota, which it then keeps.
     """
 
     id: int
     legal_weight: int
     score: float
     area_m2: float
-    given: bool = False
+    within_quota: bool = False
 
 
-def rank_week(alerts: Sequence[Ranked], cap: int) -> list[tuple[int, int, bool]]:
+def rank_week(alerts: Sequence[RankedAlert], quota: int) -> list[tuple[int, int, bool]]:
     """Rank the alerts of one village and one ISO week.
 
-    The graver goes first, then the surer, then the larger, then the older. Alerts that were given out already take
-    places under the cap and are never taken back; the other places go by rank.
+    Sort by legal weight, then score, then area, all decreasing, then by increasing id. Alerts within the quota keep
+    their places; the free places are assigned by rank.
 
     Args:
-        alerts: all of that village and week, in any order.
-        cap: how many the village gets.
+        alerts: all alerts of that village and week, in any order.
+        quota: number of alerts per village and week.
 
     Returns:
-        (id, rank from 1, over the cap) of each, by rank.
+        (id, rank from 1, whether over the quota) of each alert, by rank.
     """
     order = sorted(alerts, key=lambda alert: (-alert.legal_weight, -alert.score, -alert.area_m2, alert.id))
-    places = cap - sum(alert.given for alert in order)
+    free = quota - sum(alert.within_quota for alert in order)
     ranked: list[tuple[int, int, bool]] = []
     for rank, alert in enumerate(order, 1):
         over = False
-        if not alert.given:
-            over = places <= 0
-            places -= 1
+        if not alert.within_quota:
+            over = free <= 0
+            free -= 1
         ranked.append((alert.id, rank, over))
     return ranked

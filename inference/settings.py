@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from configs import faults_in, read_yaml
+from configs import format_validation_errors, read_yaml
 from errors import SettingsError
 
 AUTO = "auto"
@@ -80,7 +80,7 @@ def read_config(path: Path = Path("profiles.yaml")) -> ScanConfig:
     try:
         return ScanConfig.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise SettingsError(f"The settings file {path} is invalid: {faults_in(error)}") from error
+        raise SettingsError(f"The settings file {path} is invalid: {format_validation_errors(error)}") from error
 
 
 def settings_for(config: ScanConfig, profile: str, coarser_gsd_m: float, **overrides: Any) -> ScanSettings:

@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 from pydantic import AliasChoices, Field, ValidationError
 
-from configs import faults_in, read_yaml
+from configs import format_validation_errors, read_yaml
 from errors import SettingsError
 from training.augmentation.appearance import AppearanceSettings
 from training.augmentation.geometry import AugmentSettings
@@ -147,7 +147,7 @@ def read_recipe(path: Path) -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise SettingsError(f"The recipe {path} is not valid: {faults_in(error)}") from error
+        raise SettingsError(f"The recipe {path} is not valid: {format_validation_errors(error)}") from error
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:

@@ -33,7 +33,7 @@ from PIL import Image
 from enforcement.alert import STATEMENT, Alert, alert_feature
 from enforcement.evidence.safe_zip import MOST_BYTES, MOST_FILE_BYTES, MOST_FILES, is_plain_name
 from enforcement.evidence.signing_key import fingerprint, public_pem
-from enforcement.hash_chain import START, Row, canonical
+from enforcement.hash_chain import GENESIS_HASH, Row, canonical_json
 from errors import OutputError
 
 FORMAT = "tuban-evidence-bundle"
@@ -102,13 +102,13 @@ def _files(bundle: Bundle) -> dict[str, bytes]:
     rows = [
         {
             "sequence": row.sequence,
-            "fields": json.loads(canonical(dict(row.fields))),
+            "fields": json.loads(canonical_json(dict(row.fields))),
             "previous_hash": row.previous_hash,
             "hash": row.hash,
         }
         for row in bundle.log
     ]
-    last = bundle.log[-1].hash if bundle.log else START
+    last = bundle.log[-1].hash if bundle.log else GENESIS_HASH
     files = {
         ALERT: _json(alert_feature(bundle.alert)),
         LOG: _json({"alert": bundle.alert.number, "last_hash": last, "rows": rows}),

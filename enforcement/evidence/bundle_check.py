@@ -26,7 +26,7 @@ from enforcement.evidence.bundle import (
 )
 from enforcement.evidence.safe_zip import HostileZip, read_sealed_zip
 from enforcement.evidence.signing_key import fingerprint, read_public_key
-from enforcement.hash_chain import START, Row, verify
+from enforcement.hash_chain import GENESIS_HASH, Row, verify
 from errors import SettingsError
 
 _MOST_TEXT = 200
@@ -259,7 +259,7 @@ def _log(files: Mapping[str, bytes], manifest: _Manifest) -> tuple[str, str]:
     for before, row in pairwise(rows):
         if row.fields.get("from_state") != before.fields.get("to_state"):
             raise _Wrong(f"step {row.sequence} does not begin where step {before.sequence} ended")
-    last = rows[-1].hash if rows else START
+    last = rows[-1].hash if rows else GENESIS_HASH
     if log.last_hash != last:
         raise _Wrong(f"the log ends at {last}, not at {log.last_hash}: steps were taken off")
     return last, f"{len(rows)} steps, each holding the hash of the one before; the last one: {last}"

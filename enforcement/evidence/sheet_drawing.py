@@ -18,7 +18,7 @@ from reportlab.platypus import Flowable
 
 from enforcement.alert import AlertImage
 from enforcement.evidence.sheet_fonts import draw_text, width
-from enforcement.units import length_words, round_length
+from enforcement.units import format_length, round_length
 from errors import TubanError
 
 RED = Color(0.84, 0.10, 0.10)
@@ -147,7 +147,7 @@ def draw_bar(canvas: Any, left: float, bottom: float, longest: float, points_per
         points_per_metre: the scale.
     """
     metres = round_length(longest / points_per_metre)
-    label = length_words(metres)
+    label = format_length(metres)
     bar = metres * points_per_metre
     ground = max(bar, width(label, 7)) + 8
     canvas.saveState()

@@ -144,7 +144,9 @@ def _actor(who: str, role: str, words: Words) -> str:
 
 def _why(row: Row, words: Words) -> str:
     """Of a step, in the sheet's language where the software said it."""
-    return translate(Reason.from_json(str(row.fields["why"]), row.fields.get("evidence", {}).get("why")), words.language)
+    return translate(
+        Reason.from_json(str(row.fields["why"]), row.fields.get("evidence", {}).get("why")), words.language
+    )
 
 
 def log_section(log: Sequence[Row], zone: ZoneInfo, words: Words) -> list[Flowable]:

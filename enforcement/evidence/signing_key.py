@@ -17,14 +17,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from configs.secret_file import load_or_make_secret
+from configs.secret_file import load_or_create_secret
 from errors import SettingsError
 
 NAME = "signing_key.pem"
 _MOST_BYTES = 10_000
 
 
-def load_or_make_signing_key(folder: Path) -> Ed25519PrivateKey:
+def load_or_create_signing_key(folder: Path) -> Ed25519PrivateKey:
     """Read the private key of an installation, or make it when there is none yet.
 
     It lies in ``folder`` as ``signing_key.pem``, readable by its owner only. Of several processes that make it at once,
@@ -35,7 +35,7 @@ def load_or_make_signing_key(folder: Path) -> Ed25519PrivateKey:
         OutputError: it cannot be written.
     """
     place = folder / NAME
-    data = load_or_make_secret(place, _new_key, "signing key")
+    data = load_or_create_secret(place, _new_key, "signing key")
     try:
         key = load_pem_private_key(data, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -25,7 +25,7 @@ from shapely.geometry.base import BaseGeometry
 from enforcement.alert import CRS, STATEMENT, Alert, alert_feature
 from enforcement.evidence.sheet_texts import Language, Words
 from enforcement.exports.columns import COLUMNS, Column, Value, values_of
-from enforcement.projection_zones import zone_of_most
+from enforcement.projection_zones import majority_zone
 from errors import OutputError, SettingsError
 
 LAYER = "alerts"
@@ -108,7 +108,7 @@ def write_shapefile(
     remarks: list[str] = []
     code = CRS
     if local_zone and outlines:
-        zone, counted = zone_of_most(float(outline.centroid.x) for outline in outlines)
+        zone, counted = majority_zone(float(outline.centroid.x) for outline in outlines)
         if zone is None:
             raise SettingsError(
                 "No alert lies in a zone of three degrees (25 to 45): export in degrees instead.", "export.zone"

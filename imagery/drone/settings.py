@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from configs import faults_in, read_yaml
+from configs import format_validation_errors, read_yaml
 from errors import SettingsError
 
 
@@ -73,4 +73,4 @@ def drone_settings(path: Path = Path("drone.yaml")) -> DroneSettings:
     try:
         return DroneSettings.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise SettingsError(f"The settings file {path} cannot be used: {faults_in(error)}") from error
+        raise SettingsError(f"The settings file {path} cannot be used: {format_validation_errors(error)}") from error

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from shapely.geometry import Polygon
 
-from enforcement.units import length_words, round_length
+from enforcement.units import format_length, round_length
 from imagery import Patch
 from inference.changes import Change
 from inference.raster_source import RasterSource
@@ -62,7 +62,7 @@ class View:
     def scale_bar(self, longest_px: float) -> tuple[int, str]:
         """Return the length of a scale bar in pixels, at most ``longest_px``, and its label, such as ``50 m``."""
         length = round_length(longest_px * self.metre_px)
-        return max(1, round(length / self.metre_px)), length_words(length)
+        return max(1, round(length / self.metre_px)), format_length(length)
 
 
 @dataclass(frozen=True)

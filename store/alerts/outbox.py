@@ -94,7 +94,7 @@ def announce_all(
         sequence, event_id = sequences[row.id], str(uuid.uuid4())
         source = settings.public_url.rstrip("/") or f"/tuban/{row.county_code}".rstrip("/")
         feature = alert_feature(alert)
-        event = cloud_event(feature, event_id=event_id, kind=kind, at=now, source=source, sequence=sequence)
+        event = cloud_event(feature, event_id=event_id, kind=kind, time=now, source=source, sequence=sequence)
         for target in targets(settings):
             delivery = Delivery(
                 event_id=event_id,

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from configs.service import AlertSettings
 from enforcement.areas import LEVELS, NamedArea, Placement, place_in_areas
-from enforcement.overlap_ratio import sound
-from enforcement.overlaps import KnownFeature, KnownLayer, approval_covers, legal_weight, overlaps_with
+from enforcement.overlap_ratio import make_valid
+from enforcement.overlaps import LandFeature, LandLayer, find_overlaps, legal_weight, suppressing_approvals
 from enforcement.settings import read_enforcement
 from imagery.error_ellipse import ErrorEllipse
 from store.areas.areas import areas_touching
@@ -55,7 +55,7 @@ class PlacedChange:
     Attributes:
         change: the detected change.
         placement: responsible areas.
-        overlaps: overlaps with layers, as :func:`enforcement.overlaps.overlaps_with` lists them.
+        overlaps: overlaps with layers, as :func:`enforcement.overlaps.find_overlaps` lists them.
         approval: reason why approvals cover it; None: not covered.
         legal_weight: larger is more severe.
     """
@@ -84,7 +84,7 @@ def place_changes(
         on: date of the later image.
         settings: define the share that approvals have to cover.
     """
-    layers = [KnownLayer(layer.name, layer.kind, layer.dated) for layer in session.scalars(select(Layer))]
+    layers = [LandLayer(layer.name, layer.kind, layer.dated) for layer in session.scalars(select(Layer))]
     weights = read_enforcement().legal_weight
     prefixes = [area_code[:digits] for digits in LEVELS.values()]
     loaded = set(session.scalars(select(Area.code).where(Area.code.in_(prefixes))))
@@ -92,7 +92,7 @@ def place_changes(
     for change in changes:
         areas = [NamedArea(a.code, a.name, a.level, a.outline) for a in areas_touching(session, change.outline)]
         features = [
-            KnownFeature(
+            LandFeature(
                 layer.name,
                 layer.kind,
                 layer.dated,
@@ -103,13 +103,13 @@ def place_changes(
             )
             for layer, feature in features_touching(session, change.outline)
         ]
-        overlaps = overlaps_with(change.outline, features, on, layers)
+        overlaps = find_overlaps(change.outline, features, on, layers)
         sightings.append(
             PlacedChange(
                 change,
                 _refine(place_in_areas(change.outline, areas), area_code, loaded),
                 overlaps,
-                approval_covers(change.outline, features, on, settings.approved_share),
+                suppressing_approvals(change.outline, features, on, settings.approved_share),
                 legal_weight(overlaps, weights),
             )
         )
@@ -128,7 +128,7 @@ def merge_changes(changes: Sequence[DetectedChange]) -> DetectedChange:
         largest.kind,
         round(sum(change.score * change.area_m2 for change in changes) / area, 4),
         area,
-        shapely.union_all([sound(change.outline) for change in changes]),
+        shapely.union_all([make_valid(change.outline) for change in changes]),
         {**largest.detected, "wkt": shapely.to_wkt(shapely.union_all(detected), rounding_precision=3)},
         largest.evidence,
         max((change.error for change in changes if change.error), key=lambda error: error.major_m, default=None),

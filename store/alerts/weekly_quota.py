@@ -8,7 +8,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session, defer
 
 from enforcement.states import read_states
-from enforcement.weekly_quota import Ranked, rank_week
+from enforcement.weekly_quota import RankedAlert, rank_week
 from store.schema.tables import AlertRow
 
 
@@ -19,7 +19,7 @@ def rank_alerts(session: Session, weeks: Collection[tuple[str, str]], cap: int) 
     rejected, split and merged alerts take no place.
 
     Args:
-        session: a writing transaction that holds :func:`store.alerts.recording.hold_alerts`.
+        session: a writing transaction that holds :func:`store.alerts.recording.lock_alerts`.
         weeks: code of the smallest responsible area, and week like ``2026-W48``.
         cap: number of alerts per area and week.
 
@@ -43,12 +43,12 @@ def _rank_week(alerts: Sequence[AlertRow], cap: int) -> list[AlertRow]:
     states = read_states()
     by_id, ranked = {}, []
     for alert in alerts:
-        if states.means(alert.state) in ("suppressed", "rejected", "gone"):
+        if states.category(alert.state) in ("suppressed", "rejected", "gone"):
             alert.rank, alert.over_cap = None, False
             continue
         within_quota = alert.rank is not None and not alert.over_cap
         by_id[alert.id] = alert
-        ranked.append(Ranked(alert.id, alert.legal_weight, alert.score, alert.area_m2, within_quota))
+        ranked.append(RankedAlert(alert.id, alert.legal_weight, alert.score, alert.area_m2, within_quota))
     released = []
     for alert_id, rank, over in rank_week(ranked, cap):
         alert = by_id[alert_id]

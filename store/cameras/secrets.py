@@ -10,7 +10,7 @@ import json
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from configs.secret_file import load_or_make_secret
+from configs.secret_file import load_or_create_secret
 from configs.service import ServiceSettings
 from errors import CameraError, SettingsError
 from imagery.cameras.camera import Credentials, Stream, StreamKind
@@ -70,5 +70,5 @@ def camera_key(settings: ServiceSettings) -> CameraKey:
     return CameraKey(
         given.encode()
         if given
-        else load_or_make_secret(settings.home.resolve() / KEY_FILE, Fernet.generate_key, "key of the cameras")
+        else load_or_create_secret(settings.home.resolve() / KEY_FILE, Fernet.generate_key, "key of the cameras")
     )

@@ -38,7 +38,7 @@ def test_the_environment_stands_above_the_file(monkeypatch: pytest.MonkeyPatch, 
         ("time_zone: Asia/Peking", "Asia/Peking"),
         ("database: mysql://host/name", "postgresql"),
         ("broker: kafka://host", "redis://"),
-        ("- a\n- list", "names with values"),
+        ("- a\n- list", "mapping of names to values"),
         ("night: [", "not valid YAML"),
     ],
 )
@@ -53,7 +53,7 @@ def test_a_misspelt_variable_is_told_and_a_foreign_one_is_not(monkeypatch: pytes
     monkeypatch.setenv("TUBAN_SOMETHING_OF_ANOTHER_PROGRAM", "1")
     read_service()
     monkeypatch.setenv("TUBAN_NIHGT__AT", "03:00")
-    with pytest.raises(SettingsError, match="was TUBAN_NIGHT__AT meant"):
+    with pytest.raises(SettingsError, match="did you mean TUBAN_NIGHT__AT"):
         read_service()
 
 

@@ -11,15 +11,15 @@ from errors import SettingsError
 DAY = dt.date(2026, 11, 25)
 
 
-def test_a_number_tells_county_source_month_and_count() -> None:
+def test_number_contains_county_source_month_and_running_number() -> None:
     assert alert_number("130131", "drone", DAY, 7) == "130131U2026110007"
 
 
-def test_the_code_of_a_village_gives_its_county() -> None:
+def test_code_of_a_village_is_truncated_to_its_county() -> None:
     assert alert_number("130131100201", "satellite", DAY, 1) == "130131W2026110001"
 
 
-def test_the_code_of_a_city_is_filled() -> None:
+def test_code_of_a_city_is_padded() -> None:
     assert alert_number("1301", "camera", DAY, 1).startswith("130100C")
 
 
@@ -31,12 +31,12 @@ def test_the_ten_thousandth_alert_has_five_digits() -> None:
     ("code", "source", "running"),
     [("", "drone", 1), ("13０131", "drone", 1), ("130131", "balloon", 1), ("130131", "drone", 0)],
 )
-def test_what_makes_no_number_is_refused(code: str, source: str, running: int) -> None:
+def test_invalid_arguments_raise(code: str, source: str, running: int) -> None:
     with pytest.raises(SettingsError):
         alert_number(code, source, DAY, running)
 
 
-def test_every_source_of_scenes_and_people_has_a_letter_of_its_own() -> None:
+def test_every_source_has_a_different_letter() -> None:
     letters = {name: source.letter for name, source in read_enforcement().sources.items()}
     assert set(letters) == {"satellite", "drone", "camera", "patrol", "hotline", "report"}
     assert len(set(letters.values())) == 6

@@ -15,7 +15,7 @@ def test_there_are_ten_official_types_under_the_kinds() -> None:
     assert sum(len(TYPES.of_kind(kind)) for kind in TYPES.kinds) == 10
 
 
-def test_six_of_them_are_the_lettered_sorts_of_vegetation_to_construction() -> None:
+def test_six_of_them_have_letters_for_vegetation_to_construction() -> None:
     assert [t.letter for t in TYPES.types.values() if t.letter] == list("ABCDEF")
 
 
@@ -23,12 +23,12 @@ def test_names_are_in_both_languages_and_fit_their_column() -> None:
     assert all(t.zh and t.en and len(name) <= 40 for name, t in TYPES.types.items())
 
 
-def test_an_unknown_type_is_told_with_those_there_are() -> None:
+def test_unknown_type_raises_and_lists_the_known_types() -> None:
     with pytest.raises(SettingsError, match="solar_panels"):
         TYPES.find("castle")
 
 
-def test_a_type_under_no_kind_is_refused(tmp_path: Path) -> None:
+def test_type_of_an_unknown_kind_raises(tmp_path: Path) -> None:
     path = tmp_path / "types.yaml"
     path.write_text(
         "kinds: {construction: {zh: 建, en: C}, ground: {zh: 土, en: G}, demolition: {zh: 拆, en: D}}\n"

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from enforcement.deadlines import Calendar, answers, deadline, overdue, read_calendar
+from enforcement.deadlines import Calendar, days_overdue, deadline, read_calendar, responsible_roles
 from enforcement.states import read_states
 from errors import SettingsError
 
 WEEKENDS = read_calendar()
-# Friday 2026-10-02 to Wednesday 2026-10-07 free, the Saturday after it worked
+# Thursday 2026-10-01 to Wednesday 2026-10-07 and Monday 2026-10-12 are free, Saturday 2026-10-10 is worked
 AUTUMN = Calendar.model_validate(
     {"holidays": [{"from": "2026-10-01", "to": "2026-10-07"}, "2026-10-12"], "working_days": ["2026-10-10"]}
 )
@@ -44,12 +44,12 @@ def test_weekends_do_not_count(start: str, days: int, due: str) -> None:
         ("2026-10-10", 1, "2026-10-13"),  # Monday is free
     ],
 )
-def test_holidays_do_not_count_and_worked_weekends_do(start: str, days: int, due: str) -> None:
+def test_holidays_do_not_count_and_make_up_working_days_do(start: str, days: int, due: str) -> None:
     assert deadline(day(start), days, AUTUMN) == day(due)
 
 
 @pytest.mark.parametrize("calendar", [WEEKENDS, AUTUMN])
-def test_a_deadline_is_a_working_day_with_just_as_many_before_it(calendar: Calendar) -> None:
+def test_deadline_is_a_working_day_after_the_given_number_of_working_days(calendar: Calendar) -> None:
     for shift in range(40):
         start = day("2026-09-20") + dt.timedelta(shift)
         for days in range(1, 12):
@@ -63,24 +63,24 @@ def test_a_deadline_is_a_working_day_with_just_as_many_before_it(calendar: Calen
     ("today", "late"),
     [("2026-11-26", 0), ("2026-11-27", 0), ("2026-11-28", 0), ("2026-11-29", 0), ("2026-11-30", 1), ("2026-12-01", 2)],
 )
-def test_an_alert_is_late_from_the_first_working_day_after_its_deadline(today: str, late: int) -> None:
-    assert overdue(day("2026-11-27"), day(today), WEEKENDS) == late
+def test_alert_is_overdue_from_the_first_working_day_after_its_deadline(today: str, late: int) -> None:
+    assert days_overdue(day("2026-11-27"), day(today), WEEKENDS) == late
 
 
-def test_what_is_late_is_seen_one_level_above() -> None:
+def test_overdue_alert_is_also_seen_by_the_next_higher_level() -> None:
     table = read_states()
-    assert answers("village", 0, table) == ("village",)
-    assert answers("village", 1, table) == ("village", "township")
-    assert answers("city", 5, table) == ("city",)
+    assert responsible_roles("village", 0, table) == ("village",)
+    assert responsible_roles("village", 1, table) == ("village", "township")
+    assert responsible_roles("city", 5, table) == ("city",)
 
 
-def test_a_negative_number_of_days_is_refused() -> None:
+def test_negative_number_of_days_raises() -> None:
     with pytest.raises(ValueError, match="-1"):
         deadline(day("2026-11-25"), -1, WEEKENDS)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("holidays: [2026-10-10]\nworking_days: [2026-10-10]", "both a holiday and a working day: 2026-10-10"),
         ("holidays: [{from: 2026-10-07, to: 2026-10-01}]", "expected 1 to 61 days"),
@@ -89,14 +89,14 @@ def test_a_negative_number_of_days_is_refused() -> None:
         ("holydays: []", "holydays"),
     ],
 )
-def test_a_calendar_that_cannot_be_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_invalid_calendar_raises(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "calendar.yaml"
     path.write_text(text)
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=message):
         read_calendar(path)
 
 
-def test_the_file_is_read_as_it_tells_in_its_own_example(tmp_path: Path) -> None:
+def test_example_in_the_comments_of_the_file_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "calendar.yaml"
     path.write_text(
         "weekend: [saturday, sunday]\n"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from configs import faults_in, read_yaml
+from configs import format_validation_errors, read_yaml
 from errors import SettingsError
 
 NAME = "manifest.yaml"
@@ -50,4 +50,4 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         return Manifest.model_validate(read_yaml(path.absolute()))
     except ValidationError as error:
-        raise SettingsError(f"The manifest {path} is not valid: {faults_in(error)}") from error
+        raise SettingsError(f"The manifest {path} is not valid: {format_validation_errors(error)}") from error

@@ -15,7 +15,7 @@ from typing import Any
 from pyproj import Transformer
 from shapely import Point
 
-from enforcement.projection_zones import FIRST, GEOGRAPHIC, LAST, Zone, zone_at
+from enforcement.projection_zones import FIRST_ZONE, GEOGRAPHIC, LAST_ZONE, Zone, zone_at
 
 LONGEST = 200
 
@@ -131,7 +131,7 @@ def _system(text: str) -> tuple[str | None, int | None, str]:
         if number in (4490, 4326):
             code = GEOGRAPHIC
         elif 4513 <= number <= 4554:
-            code, zone = f"EPSG:{number}", FIRST + (number - 4513) % (LAST - FIRST + 1)
+            code, zone = f"EPSG:{number}", FIRST_ZONE + (number - 4513) % (LAST_ZONE - FIRST_ZONE + 1)
         else:
             raise NotCoordinates("map.goto_system", system=f"EPSG:{number}")
     text = _NAMES.sub(" ", text)
@@ -139,7 +139,7 @@ def _system(text: str) -> tuple[str | None, int | None, str]:
         found = pattern.search(text)
         if found:
             number = int(next(group for group in found.groups() if group))
-            if number % scale or not FIRST <= number // scale <= LAST:
+            if number % scale or not FIRST_ZONE <= number // scale <= LAST_ZONE:
                 raise NotCoordinates("map.goto_zone", zone=number)
             if zone not in (None, number // scale):
                 raise NotCoordinates("map.goto_zones")
@@ -220,7 +220,7 @@ def _metres(parts: tuple[_Part, _Part], zone: int | None, near_lon: float | None
             raise NotCoordinates("map.goto_no_zone")
         number, assumed = close.number, True
     lon, lat = _back(Zone(number).code).transform(number * 1e6 + east % 1e6, north)
-    code = Zone(number).code if told else f"EPSG:{4534 + number - FIRST}"
+    code = Zone(number).code if told else f"EPSG:{4534 + number - FIRST_ZONE}"
     return TypedPlace(float(lon), float(lat), code, assumed)
 
 
@@ -229,7 +229,7 @@ def _is_way(east: _Part, north: _Part) -> bool:
     if east.axis in ("N", "x") or north.axis in ("E", "y"):
         return False
     zone = int(east.value // 1e6)
-    known = (zone == 0 or FIRST <= zone <= LAST) and _within(east.value % 1e6, _OFFSET)
+    known = (zone == 0 or FIRST_ZONE <= zone <= LAST_ZONE) and _within(east.value % 1e6, _OFFSET)
     return known and _within(north.value, _NORTHINGS)
 
 

@@ -9,19 +9,19 @@ from fastapi.responses import Response
 
 from enforcement.evidence.bundle import write_bundle
 from enforcement.evidence.sheet import EvidenceSheet, evidence_sheet
-from enforcement.evidence.signing_key import load_or_make_signing_key
+from enforcement.evidence.signing_key import load_or_create_signing_key
 from service.context import Context
 from store.access.rights import Viewer
 from web.addresses import base_of
 from web.api.parameters import Number
-from web.api.schemas import NOT_FOUND, UNAUTHORIZED
+from web.api.schemas import COMMON_ERRORS, NOT_FOUND
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 from web.page import chosen_language
 from web.review.evidence_data import bundle_of, gather_sheet
 
-router = APIRouter(prefix="/alerts/{number}", tags=["evidence"], responses=UNAUTHORIZED | NOT_FOUND)
+router = APIRouter(prefix="/alerts/{number}", tags=["evidence"], responses=COMMON_ERRORS | NOT_FOUND)
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -42,7 +42,7 @@ def sheet(
 def bundle(request: Request, context: Service, viewer: CurrentUser, number: Number) -> Response:
     """Make the signed evidence bundle; `tuban verify` checks it anywhere."""
     gathered = _gathered(request, context, viewer, number, "made_bundle")
-    key = load_or_make_signing_key(context.settings.home)
+    key = load_or_create_signing_key(context.settings.home)
     headers = {"content-disposition": f'attachment; filename="{number}.zip"'}
     return Response(write_bundle(bundle_of(gathered), key), media_type="application/zip", headers=headers)
 

@@ -1,4 +1,4 @@
-"""The night as a job: what is new since the last one is planned, area by area; its scans are jobs of their own."""
+"""Job of the night: plan scans of the images received since the last night, area by area; each scan has its own jobs."""
 
 from __future__ import annotations
 
@@ -29,71 +29,72 @@ from store.schema.tables import SceneRow
 
 
 def plan_night(context: Context, job: JobRun) -> Commit:
-    """Plan the night of a day: for all new ground its best earlier image, and what has none.
+    """Plan the night of a local date: pair all new ground with its best earlier image, and record ground without one.
 
-    A plan only adds: what an earlier night planned, be it still running, is not planned again.
+    A plan only adds scans: pairs planned by an earlier night are not planned again, even if they are still running.
     """
     day = dt.date.fromisoformat(job.payload["day"])
     config = read_config()
     with context.database.read() as session:
-        before = plan_version(session)
-        made = _make_plan(session, context.settings.night, config)
+        version = plan_version(session)
+        selections = _select_pairs(session, context.settings.night, config)
 
     def commit(session: Session) -> None:
-        # where another plan came in between, this one is made anew: nothing is planned or reported twice
-        stands = advance_plan_version(session) == before
-        plan = made if stands else _make_plan(session, context.settings.night, config)
-        _write_plan(session, plan, day, context)
+        # if another plan was written in the meantime, select again, so that nothing is planned or reported twice
+        current = advance_plan_version(session) == version
+        _write_plan(
+            session, selections if current else _select_pairs(session, context.settings.night, config), day, context
+        )
 
     return commit
 
 
-def _make_plan(session: Session, night: NightSettings, config: ScanConfig) -> dict[str, PairSelection]:
-    """What is to be done for each area code."""
-    plans = {}
+def _select_pairs(session: Session, night: NightSettings, config: ScanConfig) -> dict[str, PairSelection]:
+    """Select the pairs to compare, by area code."""
+    selections = {}
     for code in area_codes(session):
         rows = scenes_of_area(session, code)
-        plans[code] = select_pairs(
-            [_image(row) for row in rows],
-            [_image(row) for row in scenes_touching(session, rows)],
+        selections[code] = select_pairs(
+            [_candidate(row) for row in rows],
+            [_candidate(row) for row in scenes_touching(session, rows)],
             scan_states(session, code),
             reported_ground(session, code),
             night,
             config,
         )
-    return plans
+    return selections
 
 
-def _write_plan(session: Session, plans: dict[str, PairSelection], day: dt.date, context: Context) -> None:
+def _write_plan(session: Session, selections: dict[str, PairSelection], day: dt.date, context: Context) -> None:
     now = context.clock()
     night = open_night(session, day, now)
-    for code, plan in plans.items():
-        for scan in plan.pairs:
+    for code, selection in selections.items():
+        for pair in selection.pairs:
             scan_id = add_scan(
                 session,
-                unique_key=scan.unique_key,
-                before=scan.before_id,
-                after=scan.after_id,
+                unique_key=pair.unique_key,
+                before=pair.before_id,
+                after=pair.after_id,
                 area_code=code,
                 night_id=night.id,
                 now=now,
             )
             if scan_id is not None:
                 add_prepare_job(session, scan_id, now)
-        for left in plan.uncovered:
+        for ground in selection.uncovered:
             add_uncompared_ground(
                 session,
                 night.id,
-                scene_id=left.scene_id,
+                scene_id=ground.scene_id,
                 area_code=code,
-                outline=left.outline,
-                area_m2=left.area_m2,
-                reason=left.reason,
+                outline=ground.outline,
+                area_m2=ground.area_m2,
+                reason=ground.reason,
             )
     update_night_state(session, night.id, now)
 
 
-def _image(row: SceneRow) -> CandidateImage:
+def _candidate(row: SceneRow) -> CandidateImage:
     return CandidateImage(row.id, make_valid(row.outline), row.date, row.gsd_m, row.valid_share)
 
 

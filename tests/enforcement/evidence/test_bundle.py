@@ -22,7 +22,7 @@ from PIL import Image
 from enforcement.evidence.bundle import SEALS, Bundle, write_bundle
 from enforcement.evidence.bundle_check import BundleReport, verify_bundle
 from enforcement.evidence.signing_key import fingerprint, public_pem
-from enforcement.hash_chain import START, Row, link
+from enforcement.hash_chain import GENESIS_HASH, Row, row_hash
 from errors import OutputError, SettingsError
 from tests.enforcement.evidence.test_sheet import ALERT
 
@@ -48,8 +48,8 @@ def log() -> list[Row]:
             "why": "派发核查",
             "evidence": {"m2": 1 / 3},
         }
-        previous = rows[-1].hash if rows else START
-        rows.append(Row(sequence, fields, previous, link(previous, fields)))
+        previous = rows[-1].hash if rows else GENESIS_HASH
+        rows.append(Row(sequence, fields, previous, row_hash(previous, fields)))
     return rows
 
 

@@ -21,7 +21,7 @@ from enforcement.alert import Alert, AlertArea, AlertImage, Sight
 from enforcement.areas import NamedArea
 from enforcement.evidence.sheet import EvidenceSheet, evidence_sheet
 from enforcement.evidence.sheet_drawing import PicturePair, SheetPicture
-from enforcement.hash_chain import START, Row, link
+from enforcement.hash_chain import GENESIS_HASH, Row, row_hash
 from enforcement.units import round_length
 from errors import TubanError
 
@@ -84,8 +84,8 @@ def log(steps: int, why: str = "派发核查") -> list[Row]:
     for sequence in range(1, steps + 1):
         at = dt.datetime(2026, 11, 21, 18, 30, tzinfo=dt.UTC)
         fields = {"at": at, "who": "李工", "role": "county", "from_state": "new", "to_state": "triaged", "why": why}
-        previous = rows[-1].hash if rows else START
-        rows.append(Row(sequence, fields, previous, link(previous, fields)))
+        previous = rows[-1].hash if rows else GENESIS_HASH
+        rows.append(Row(sequence, fields, previous, row_hash(previous, fields)))
     return rows
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from enforcement.evidence.signing_key import NAME, fingerprint, fingerprint_given, load_or_make_signing_key, public_pem
+from enforcement.evidence.signing_key import (
+    NAME,
+    fingerprint,
+    fingerprint_given,
+    load_or_create_signing_key,
+    public_pem,
+)
 from errors import SettingsError
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
@@ -17,8 +23,8 @@ SIGNER = fingerprint(KEY.public_key())
 
 
 def test_the_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
-    first = load_or_make_signing_key(tmp_path / "keys")
-    again = load_or_make_signing_key(tmp_path / "keys")
+    first = load_or_create_signing_key(tmp_path / "keys")
+    again = load_or_create_signing_key(tmp_path / "keys")
     assert public_pem(first) == public_pem(again)
     assert stat.S_IMODE((tmp_path / "keys" / NAME).stat().st_mode) == 0o600
     assert [path.name for path in (tmp_path / "keys").iterdir()] == [NAME]
@@ -26,22 +32,22 @@ def test_the_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_all_that_make_the_key_at_once_get_the_same(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        keys = list(pool.map(load_or_make_signing_key, [tmp_path] * 16))
+        keys = list(pool.map(load_or_create_signing_key, [tmp_path] * 16))
     assert len({public_pem(key) for key in keys}) == 1
 
 
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    load_or_make_signing_key(tmp_path)
+    load_or_create_signing_key(tmp_path)
     (tmp_path / NAME).chmod(0o644)
     with pytest.raises(SettingsError, match="chmod 600"):
-        load_or_make_signing_key(tmp_path)
+        load_or_create_signing_key(tmp_path)
 
 
 def test_a_file_that_is_no_key_is_told(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("no key")
     (tmp_path / NAME).chmod(0o600)
     with pytest.raises(SettingsError, match="no private key"):
-        load_or_make_signing_key(tmp_path)
+        load_or_create_signing_key(tmp_path)
 
 
 def test_a_key_is_named_by_its_fingerprint_or_its_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from enforcement.evidence.bundle_check import verify_bundle
-from enforcement.evidence.signing_key import fingerprint, load_or_make_signing_key
+from enforcement.evidence.signing_key import fingerprint, load_or_create_signing_key
 from service.context import Context
 from store.schema.user_tables import Action
 from tests.web.conftest import Browser, SignIn
@@ -45,7 +45,7 @@ def test_the_bundle_is_signed_and_can_be_verified(service: Context, village_a: T
     assert {"alert.geojson", "log.json", "sheet_zh.pdf", "sheet_en.pdf", "before.png", "after.png"} <= names
     place = tmp_path / "bundle.zip"
     place.write_bytes(answer.content)
-    signer = fingerprint(load_or_make_signing_key(service.settings.home).public_key())
+    signer = fingerprint(load_or_create_signing_key(service.settings.home).public_key())
     report = verify_bundle(place, signer)
     assert report.good, report
     assert report.trusted
