@@ -1,4 +1,4 @@
-"""The weekly audit as a job: the hash chain of every alert's log is verified, and the result kept."""
+"""Job of the weekly audit: verify the hash chain of every alert's log and store the result."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ logger = structlog.get_logger("tuban.audit")
 
 
 def log_audit(audit: Audit) -> None:
-    """Log the result of an audit: as an error where a log is broken."""
+    """Log the result of an audit; broken logs are errors."""
     for chain in audit.listed:
         logger.error("the log of an alert is broken", alert=chain.number, alert_id=chain.alert_id, reason=chain.reason)
     if audit.intact:
-        logger.info("the logs of all alerts are whole", alerts=audit.alerts, transitions=audit.transitions)
+        logger.info("the logs of all alerts are intact", alerts=audit.alerts, transitions=audit.transitions)
     else:
         logger.error("logs of alerts are broken", broken=audit.broken, alerts=audit.alerts)
 
 
 def audit(context: Context, job: JobRun) -> Commit:
-    """Verify the logs of all alerts. That some are broken is a result, not a failure of the job."""
+    """Verify the logs of all alerts. Broken logs are a result, not a failure of the job."""
 
     def progress(verified: int, total: int) -> None:
         if job.should_stop():
             raise ReleaseJob
         job.progress(verified / total)
 
-    begun_at = context.clock()
-    found = audit_alerts(context.database, progress=progress)
-    log_audit(found)
+    started_at = context.clock()
+    result = audit_alerts(context.database, progress=progress)
+    log_audit(result)
 
     def commit(session: Session) -> None:
-        record_audit(session, found, begun_at=begun_at, now=context.clock(), origin="schedule")
+        record_audit(session, result, begun_at=started_at, now=context.clock(), origin="schedule")
 
     return commit
 

@@ -10,7 +10,7 @@ from enforcement.alert_number import alert_number, iso_week
 from enforcement.states import read_states
 from store.alerts.placed_changes import PlacedChange
 from store.schema.counters import next_number
-from store.schema.outlines import bounds_of, kept_error
+from store.schema.outlines import bounds_of, error_ellipse_to_json
 from store.schema.tables import AlertRow
 
 
@@ -45,7 +45,7 @@ def create_alert(
         area_m2=change.area_m2,
         detected=dict(change.detected),
         source=source,
-        position_error=kept_error(change.error),
+        position_error=error_ellipse_to_json(change.error),
         county_code=placement.county_code,
         township_code=placement.township_code,
         grid_code=placement.grid_code,

@@ -1,8 +1,8 @@
-"""Audit: verify the hash chain of every alert's log, page by page, and keep when that was done with what result.
+"""Audit: verification of the hash chains of all alerts' logs, page by page, and its stored results.
 
-Found are rows that were changed, inserted or removed behind the software's back. Not found are a log of which all later
-rows were rewritten with their hashes, and an alert that was removed together with its whole log: against these, keep a
-last hash on paper or in a backup.
+Detected: rows that were changed, inserted or removed outside the software. Not detected: a log of which all later rows
+were rewritten with matching hashes, and an alert removed together with its whole log. To detect these, keep a latest
+hash on paper or in a backup.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from sqlalchemy.orm import Session
 
 from enforcement.states import StateTable, read_states
 from errors import SettingsError
-from store.alerts.transitions import BrokenChain, broken_chain
+from store.alerts.log_verification import BrokenChain, verify_log
 from store.schema.audit_tables import AuditRow
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Transition
 
 PAGE = 500
-"""Alerts that are read at once."""
+"""Number of alerts per page."""
 
 MOST_LISTED = 100
-"""Broken logs that are kept with their first broken row; further ones are counted."""
+"""Number of broken logs listed with their first broken row; further ones are only counted."""
 
 Origin = Literal["command", "schedule"]
 Progress = Callable[[int, int], None]
-"""Called after each page with the number of alerts verified so far, and of all."""
+"""Called after each page with the number of verified alerts and the total number."""
 
 _STEPS = Transition.__table__.columns
-_UNREADABLE = (ValueError, TypeError, RecursionError)  # SQLite keeps also what is no moment, or no JSON
+_UNREADABLE = (ValueError, TypeError, RecursionError)  # SQLite also stores invalid times and invalid JSON
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Audit:
     """Result of an audit.
 
     Attributes:
-        alerts: how many were verified.
-        transitions: how many rows of their logs were verified.
-        broken: alerts whose log is broken.
-        listed: the first :data:`MOST_LISTED` of these, each with its first broken row.
+        alerts: number of verified alerts.
+        transitions: number of verified transitions.
+        broken: number of alerts whose log is broken.
+        listed: the first :data:`MOST_LISTED` broken logs, each with its first broken row.
     """
 
     alerts: int
@@ -54,8 +54,8 @@ class Audit:
     listed: tuple[BrokenChain, ...]
 
     @property
-    def whole(self) -> bool:
-        """Whether every log is as it was written."""
+    def intact(self) -> bool:
+        """Whether no log is broken."""
         return not self.broken
 
 
@@ -76,19 +76,19 @@ def audit_alerts(
 ) -> Audit:
     """Verify the logs of all alerts.
 
-    Each page is one short transaction that sees one state of things, so that a step that is written meanwhile does not
-    look broken, and neither writers nor the database's own upkeep wait for a long audit.
+    Each page is one short transaction with a consistent snapshot, so that concurrent transitions do not look broken and
+    neither writers nor the database's maintenance wait for a long audit.
 
     Args:
-        database: reads.
-        progress: told of each page.
-        table: which state is the initial one; ``configs/states.yaml``, if None.
-        page: how many alerts are read at once.
+        database: the database.
+        progress: called after each page.
+        table: the state machine, which defines the initial state; None: ``configs/states.yaml``.
+        page: number of alerts per page.
     """
     initial = (table or read_states()).initial
     with database.read() as session:
         total = session.scalar(select(func.count()).select_from(AlertRow)) or 0
-    found = _Found()
+    found = _PartialAudit()
     after = 0
     while True:
         with database.read() as session:
@@ -114,7 +114,7 @@ def audit_alert(database: Database, number: str, table: StateTable | None = None
     """Verify the log of one alert.
 
     Raises:
-        SettingsError: there is no alert of that number.
+        SettingsError: there is no alert with this number.
     """
     with database.read() as session:
         alerts = session.execute(
@@ -122,13 +122,13 @@ def audit_alert(database: Database, number: str, table: StateTable | None = None
         ).all()
         if not alerts:
             raise SettingsError(f"There is no alert {number}.")
-        found = _Found()
+        found = _PartialAudit()
         _verify(session, alerts, (table or read_states()).initial, found)
     return found.audit
 
 
 def record_audit(session: Session, audit: Audit, *, begun_at: dt.datetime, now: dt.datetime, origin: Origin) -> None:
-    """Keep the result of an audit of all alerts, in the caller's transaction."""
+    """Store the result of an audit of all alerts, in the caller's transaction."""
     session.add(
         AuditRow(
             origin=origin,
@@ -143,15 +143,15 @@ def record_audit(session: Session, audit: Audit, *, begun_at: dt.datetime, now: 
 
 
 def last_audit(session: Session) -> AuditStatistics | None:
-    """Return the audit of all alerts that ended last; None: there was none yet."""
+    """Return the latest audit of all alerts; None: there was none yet."""
     row = session.scalar(select(AuditRow).order_by(AuditRow.finished_at.desc(), AuditRow.id.desc()).limit(1))
     if row is None:
         return None
     return AuditStatistics(row.finished_at, row.origin, row.alerts, row.transitions, row.broken, row.first_broken)
 
 
-class _Found:
-    """What was counted and found so far."""
+class _PartialAudit:
+    """Intermediate result of an audit."""
 
     def __init__(self) -> None:
         self.alerts = self.transitions = self.broken = 0
@@ -167,12 +167,12 @@ class _Found:
         return Audit(self.alerts, self.transitions, self.broken, tuple(self.listed))
 
 
-def _verify(session: Session, alerts: Sequence[Row[int, str, str]], initial: str, found: _Found) -> None:
+def _verify(session: Session, alerts: Sequence[Row[int, str, str]], initial: str, found: _PartialAudit) -> None:
     """Verify the logs of alerts (id, number, state) by id."""
     wanted = select(*_STEPS).where(Transition.alert_id.between(alerts[0].id, alerts[-1].id))
     try:
         rows = session.execute(_ordered(wanted)).all()
-    except _UNREADABLE:  # one of them; each log is then read by itself
+    except _UNREADABLE:  # at least one row is unreadable: each log is then read on its own
         logs = None
     else:
         logs = {alert_id: list(log) for alert_id, log in groupby(rows, key=lambda row: row.alert_id)}
@@ -183,7 +183,7 @@ def _verify(session: Session, alerts: Sequence[Row[int, str, str]], initial: str
         except _UNREADABLE:
             found.add(_unreadable(session, alert_id, number))
             continue
-        fault = broken_chain(alert_id, number, state, log, initial)
+        fault = verify_log(alert_id, number, state, log, initial)
         found.transitions += len(log)
         if fault is not None:
             found.add(fault)
@@ -198,7 +198,7 @@ def _log(session: Session, alert_id: int) -> Sequence[Row[Any]]:
 
 
 def _unreadable(session: Session, alert_id: int, number: str) -> BrokenChain:
-    """The first transition of a log that cannot be read."""
+    """Find the first unreadable transition of a log."""
     ids = session.scalars(_ordered(select(Transition.id).where(Transition.alert_id == alert_id))).all()
     for place, step_id in enumerate(ids, 1):
         try:
@@ -210,8 +210,8 @@ def _unreadable(session: Session, alert_id: int, number: str) -> BrokenChain:
     raise AssertionError(f"every transition of alert {alert_id} can be read by itself, and not all together")
 
 
-def _find_without_alert(session: Session, found: _Found) -> None:
-    """Find logs whose alert was removed: databases refuse that, unless their foreign keys are switched off."""
+def _find_without_alert(session: Session, found: _PartialAudit) -> None:
+    """Find logs whose alert was removed, which is possible only with foreign keys switched off."""
     rows = session.execute(
         select(Transition.alert_id, func.count())
         .outerjoin(AlertRow, AlertRow.id == Transition.alert_id)

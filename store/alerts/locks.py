@@ -50,7 +50,7 @@ def take_lock(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetim
         errors.TubanError: :class:`enforcement.states.NotAllowed`: the viewer may not see the alert.
     """
     if not may_see(viewer, alert.grid_code):
-        raise NotAllowed(f"{alert.number} does not lie under {viewer.code}, the code of {viewer.login}.")
+        raise NotAllowed(f"{alert.number} is outside the area {viewer.code} of {viewer.login}.")
     until = now + dt.timedelta(seconds=seconds)
     values = {"alert_id": alert.id, "person_id": viewer.person_id, "until": until}
     if insert_new(session, AlertLock, values, AlertLock.alert_id) is None:

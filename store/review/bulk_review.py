@@ -1,4 +1,4 @@
-"""Many alerts rejected with one reason, and that taken back."""
+"""Rejection of many alerts with one reason, and its undo."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
 from store.access.rights import Viewer, visible_to
 from store.alerts.locks import lock_holders
-from store.alerts.recording import hold_alerts
+from store.alerts.recording import lock_alerts
 from store.review.review_guard import Conflict, check_open
-from store.review.review_transaction import UNDO_WITHIN, ReviewTransaction, check_reason
+from store.review.review_transaction import UNDO_WITHIN, ReviewTransaction, check_reason, strip_reason
 from store.schema.tables import AlertRow, Transition
 
 MAX_BULK_ALERTS = 200
-"""Alerts that are rejected in one transaction: others wait while it goes on."""
+"""Maximum number of alerts per transaction, which blocks other writers while it runs."""
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """What became of alerts that were to be rejected.
+class BulkRejection:
+    """Result of a bulk rejection.
 
     Attributes:
-        done: numbers of those that were.
-        skipped: numbers of the others, and why.
-        token: by which all of them are taken back; "": none was rejected.
+        done: numbers of the rejected alerts.
+        skipped: number → reason of the alerts that were not rejected.
+        token: undoes all of them together; "": none was rejected.
     """
 
     done: tuple[str, ...]
@@ -40,8 +40,8 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class Undone:
-    """Numbers of alerts whose last decision was taken back, and of the others, with the reason."""
+class BulkUndo:
+    """Result of a bulk undo: numbers of the undone alerts; number → reason of the others."""
 
     done: tuple[str, ...]
     skipped: dict[str, str]
@@ -54,101 +54,105 @@ def reject_many(
     reason: str,
     now: dt.datetime,
     settings: ServiceSettings,
-) -> Rejected:
-    """Say of many alerts that nothing changed there; those of which that cannot be said are skipped.
+) -> BulkRejection:
+    """Reject many alerts as false changes; those that cannot be rejected are skipped.
 
     Args:
-        session: a transaction that writes.
-        viewer: who says so.
-        numbers: of the alerts, at most :data:`MAX_BULK_ALERTS`.
-        reason: one for all; needed.
-        now: the moment.
-        settings: cap, targets of events, time zone.
+        session: a writing transaction.
+        viewer: the current user.
+        numbers: numbers of the alerts, at most :data:`MAX_BULK_ALERTS`.
+        reason: required, the same for all alerts; the code of a :class:`errors.Reason` is stored too.
+        now: current time.
+        settings: quota, targets of events, time zone.
 
     Raises:
-        SettingsError: too many, or no reason.
+        SettingsError: too many alerts, or no reason.
     """
-    reason = reason.strip()
+    reason = strip_reason(reason)
     if not reason:
-        raise SettingsError("No reason was given; expected why nothing changed there: greenhouse, shadow, crops …")
+        raise SettingsError("No reason was given; expected why this is a false change: greenhouse, shadow, crops …")
     check_reason(reason)
     token = secrets.token_hex(8)
-    sitting = ReviewTransaction(session, viewer, settings, now)
-    evidence = {"verdict": "false", "reason": reason, "together": token}
+    transaction = ReviewTransaction(session, viewer, settings, now)
+    evidence = {"verdict": "false", "reason": str(reason), "together": token}
 
     def reject(alert: AlertRow) -> None:
-        sitting.step(alert, ["false_change"], reason, evidence)
+        transaction.step(alert, ["false_change"], reason, evidence)
 
-    done, skipped = _each(session, viewer, numbers, now, reject)
-    sitting.end()
-    return Rejected(done, skipped, token if done else "")
+    done, skipped = _apply_to_each(session, viewer, numbers, now, reject)
+    transaction.finish()
+    return BulkRejection(done, skipped, token if done else "")
 
 
 def undo_many(
     session: Session, viewer: Viewer, which: str | Sequence[str], now: dt.datetime, settings: ServiceSettings
-) -> Undone:
-    """Take back the person's last decision on many alerts.
+) -> BulkUndo:
+    """Undo the user's last decision on many alerts.
 
     Args:
-        session: a transaction that writes.
-        viewer: who takes it back.
-        which: :attr:`Rejected.token`, or numbers of alerts.
-        now: the moment.
-        settings: cap, targets of events, time zone.
+        session: a writing transaction.
+        viewer: the current user.
+        which: :attr:`BulkRejection.token`, or numbers of alerts.
+        now: current time.
+        settings: quota, targets of events, time zone.
 
     Raises:
-        SettingsError: too many numbers, or no alerts were rejected under that token within
+        SettingsError: too many numbers, or the user rejected nothing under this token within
             :data:`store.review.review_transaction.UNDO_WITHIN`.
     """
-    numbers = _rejected_together(session, viewer, which, now) if isinstance(which, str) else which
-    sitting = ReviewTransaction(session, viewer, settings, now)
+    numbers = _numbers_of_token(session, viewer, which, now) if isinstance(which, str) else which
+    transaction = ReviewTransaction(session, viewer, settings, now)
 
-    def take_back(alert: AlertRow) -> None:
-        if read_states().means(alert.state) == "gone":
-            raise NotAllowed(f"{alert.number} lives on in other alerts; take that back by itself.")
-        sitting.undo(alert)
+    def undo(alert: AlertRow) -> None:
+        if read_states().category(alert.state) == "gone":
+            raise NotAllowed(f"{alert.number} was split or merged; undo that separately.")
+        transaction.undo(alert)
 
-    done, skipped = _each(session, viewer, numbers, now, take_back)
-    sitting.end()
-    return Undone(done, skipped)
+    done, skipped = _apply_to_each(session, viewer, numbers, now, undo)
+    transaction.finish()
+    return BulkUndo(done, skipped)
 
 
-def _each(
+def _apply_to_each(
     session: Session, viewer: Viewer, numbers: Sequence[str], now: dt.datetime, act: Callable[[AlertRow], None]
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Do something with each alert that is theirs; numbers of those that it was done with, and why not with others."""
-    wanted = list(dict.fromkeys(numbers))
-    if len(wanted) > MAX_BULK_ALERTS:
+    """Apply ``act`` to each alert that the viewer may change.
+
+    Returns:
+        numbers of the changed alerts, and number → reason of the others.
+    """
+    requested = list(dict.fromkeys(numbers))
+    if len(requested) > MAX_BULK_ALERTS:
         raise SettingsError(
-            f"{len(wanted)} alerts were given; expected at most {MAX_BULK_ALERTS} at once.",
+            f"{len(requested)} alerts were given; expected at most {MAX_BULK_ALERTS} at once.",
             "many.too_many",
-            alerts=len(wanted),
+            alerts=len(requested),
             most=MAX_BULK_ALERTS,
         )
-    hold_alerts(session)
+    lock_alerts(session)
     rows = session.scalars(
         select(AlertRow)
-        .where(AlertRow.number.in_(wanted), visible_to(AlertRow.grid_code, viewer))
+        .where(AlertRow.number.in_(requested), visible_to(AlertRow.grid_code, viewer))
         .order_by(AlertRow.id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     alerts = {alert.number: alert for alert in rows}
-    skipped = {number: "there is no such alert" for number in wanted if number not in alerts}
+    skipped = {number: "there is no such alert" for number in requested if number not in alerts}
     locks = lock_holders(session, [alert.id for alert in alerts.values()], now)
     done = []
     for number, alert in alerts.items():
         try:
             check_open(alert, locks.get(alert.id), viewer)
             act(alert)
-        except (NotAllowed, Conflict) as error:  # refused before anything was written
+        except (NotAllowed, Conflict) as error:  # raised before anything is written
             skipped[number] = str(error)
         else:
             done.append(number)
-    return tuple(number for number in wanted if number in done), skipped
+    return tuple(number for number in requested if number in done), skipped
 
 
-def _rejected_together(session: Session, viewer: Viewer, token: str, now: dt.datetime) -> list[str]:
+def _numbers_of_token(session: Session, viewer: Viewer, token: str, now: dt.datetime) -> list[str]:
     rows = session.execute(
         select(AlertRow.number, Transition.evidence)
         .join(Transition, Transition.alert_id == AlertRow.id)

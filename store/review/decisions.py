@@ -1,7 +1,7 @@
-"""What a person does with an alert: open it, judge it, move it on, take that back, give it to somebody.
+"""A user's actions on alerts: judge, move, assign, set the type; and the rest of the review API.
 
-All of it is refused for alerts that are not under the person's code, or that somebody else has open, and where the table
-``configs/states.yaml`` does not allow it. Each function belongs into one transaction that writes.
+Every action is refused for alerts outside the user's area, for alerts that another user has open, and where the state
+machine of ``configs/states.yaml`` does not allow it. Each function has to run in one writing transaction.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
 from store.access.rights import Viewer
 from store.alerts.locks import Lock, lock_holder, release_lock, renew_lock, take_lock
-from store.review.bulk_review import Rejected, Undone, reject_many, undo_many
+from store.review.bulk_review import BulkRejection, BulkUndo, reject_many, undo_many
 from store.review.review_guard import Conflict, hold_for_review
 from store.review.review_statistics import DayStatistics, day_statistics
-from store.review.review_transaction import UNDO_WITHIN, ReviewTransaction, check_reason
+from store.review.review_transaction import UNDO_WITHIN, ReviewTransaction, check_reason, strip_reason
 from store.review.split_merge import merge, split, split_at_gaps, split_by_line
 from store.review.undo import undo
 from store.schema.tables import AlertRow
@@ -30,11 +30,11 @@ from store.schema.user_tables import User
 
 __all__ = [
     "UNDO_WITHIN",
+    "BulkRejection",
+    "BulkUndo",
     "Conflict",
     "DayStatistics",
     "Lock",
-    "Rejected",
-    "Undone",
     "Verdict",
     "assign",
     "day_statistics",
@@ -72,22 +72,22 @@ def judge(
     now: dt.datetime,
     version: int | None = None,
 ) -> AlertRow:
-    """Say what is seen on the two images.
+    """Judge an alert on its two images.
 
     Args:
-        session: a transaction that writes.
+        session: a writing transaction.
         alert: the alert.
-        viewer: who judges.
-        verdict: ``true``: something changed, it goes on to be checked on the ground, as far as the table lets their
-            role take it; ``false``: a false change; ``bad_imagery``: the images are too poor to judge.
-        reason: needed for the latter two.
-        works: state of the works, if it can be seen: levelled, partly built, built.
-        settings: cap, targets of events, time zone.
-        now: the moment.
-        version: of the alert, as the person saw it; None: whatever it is now.
+        viewer: the current user.
+        verdict: ``true``: a real change, moved towards the field check as far as the user's role allows; ``false``: a
+            false change; ``bad_imagery``: the images are too poor to judge.
+        reason: required for ``false`` and ``bad_imagery``; the code of a :class:`errors.Reason` is stored too.
+        works: state of the works, if visible: levelled, partly built, built.
+        settings: quota, targets of events, time zone.
+        now: current time.
+        version: version of the alert that the user saw; None: as in ``alert``.
 
     Returns:
-        the alert as it is then.
+        the updated alert.
 
     Raises:
         TubanError: :class:`enforcement.states.NotAllowed`, :class:`Conflict`, :class:`errors.SettingsError`.
@@ -99,17 +99,18 @@ def judge(
     if verdict == "true":
         if alert.state == "triaged":
             states.remove("triaged")
-        elif "published" not in read_states().ways_out("triaged", viewer.role):
+        elif "published" not in read_states().allowed_targets("triaged", viewer.role):
             states.remove("published")
+    reason = strip_reason(reason)
     evidence: dict[str, Any] = {"verdict": verdict}
-    if reason.strip():
-        evidence["reason"] = reason.strip()
+    if reason:
+        evidence["reason"] = str(reason)
     if works:
         check_reason(works)
         evidence["works"] = works
-    sitting = ReviewTransaction(session, viewer, settings, now)
-    sitting.step(alert, states, reason.strip(), evidence)
-    sitting.end()
+    transaction = ReviewTransaction(session, viewer, settings, now)
+    transaction.step(alert, states, reason, evidence)
+    transaction.finish()
     return alert
 
 
@@ -125,36 +126,36 @@ def move(
     now: dt.datetime,
     version: int | None = None,
 ) -> AlertRow:
-    """Take any step of the table, with the evidence that it needs.
+    """Move an alert to any state that the state machine allows, with the required evidence.
 
     Raises:
         TubanError: as :func:`judge`; :class:`enforcement.states.NotAllowed` also for merging and splitting, which have
-            functions of their own, as they make alerts.
+            functions of their own.
     """
     states = read_states()
-    if to_state in states.states and states.means(to_state) == "gone":
-        raise NotAllowed(f"An alert becomes {to_state} by saying into which others; use merge or split.")
+    if to_state in states.states and states.category(to_state) == "gone":
+        raise NotAllowed(f"An alert cannot be moved to {to_state} directly; use merge or split.")
     [alert] = hold_for_review(session, [alert], viewer, now, version)
-    sitting = ReviewTransaction(session, viewer, settings, now)
-    sitting.step(alert, [to_state], why.strip(), evidence or {})
-    sitting.end()
+    transaction = ReviewTransaction(session, viewer, settings, now)
+    transaction.step(alert, [to_state], why.strip(), evidence or {})
+    transaction.finish()
     return alert
 
 
 def assign(session: Session, alert: AlertRow, viewer: Viewer, login: str, now: dt.datetime) -> AlertRow:
-    """Give an alert to a person; "": to nobody.
+    """Assign an alert to a user; "": to no one.
 
     Raises:
-        TubanError: as :func:`judge`; :class:`enforcement.states.NotAllowed` also when there is no such active person,
-            or the alert does not lie under their code.
+        TubanError: as :func:`judge`; :class:`enforcement.states.NotAllowed` also if there is no such active user, or
+            that user may not see the alert.
     """
     [alert] = hold_for_review(session, [alert], viewer, now)
     if login:
         code = session.scalar(select(User.code).where(User.login == login, User.active))
         if code is None or not alert.grid_code.startswith(code):
             raise NotAllowed(
-                f"{alert.number} cannot be given to {login!r}: expected an active person under whose code "
-                f"{alert.grid_code or 'all ground'} lies.",
+                f"{alert.number} cannot be assigned to {login!r}: expected an active user whose code covers "
+                f"{alert.grid_code or 'all areas'}.",
                 "alert.not_theirs",
                 alert=alert.number,
                 who=login,
@@ -165,10 +166,10 @@ def assign(session: Session, alert: AlertRow, viewer: Viewer, login: str, now: d
 
 
 def set_change_type(session: Session, alert: AlertRow, viewer: Viewer, change_type: str, now: dt.datetime) -> AlertRow:
-    """Set the official type of an alert, one of its kind; "": none.
+    """Set the official type of an alert, which has to belong to its kind; "": none.
 
     Raises:
-        TubanError: as :func:`judge`; :class:`errors.SettingsError` when there is no such type, or of another kind.
+        TubanError: as :func:`judge`; :class:`errors.SettingsError`: unknown type, or a type of another kind.
     """
     return set_kind_and_type(session, alert, viewer, alert.kind, change_type, now)
 
@@ -176,26 +177,28 @@ def set_change_type(session: Session, alert: AlertRow, viewer: Viewer, change_ty
 def set_kind_and_type(
     session: Session, alert: AlertRow, viewer: Viewer, kind: str, change_type: str, now: dt.datetime
 ) -> AlertRow:
-    """Set kind and official type of an alert together, when the scan took it for something else.
+    """Set kind and official type of an alert together, to correct the kind that the scan assigned.
 
     Raises:
         TubanError: as :func:`set_change_type`.
     """
-    words = read_change_types()
-    if kind not in words.kinds:
-        raise SettingsError(f"No kind is called {kind!r}; there are {', '.join(words.kinds)}.")
-    if change_type and words.find(change_type).kind != kind:
+    types = read_change_types()
+    if kind not in types.kinds:
+        raise SettingsError(f"{kind!r} is not a kind; expected one of {', '.join(types.kinds)}.")
+    if change_type and types.find(change_type).kind != kind:
         raise SettingsError(
-            f"{change_type} is a type of {words.find(change_type).kind}, not of {kind}; "
-            f"expected one of {', '.join(words.of_kind(kind)) or 'none'}, or set the kind as well.",
+            f"{change_type} is a type of {types.find(change_type).kind}, not of {kind}; "
+            f"expected one of {', '.join(types.of_kind(kind)) or 'none'}, or set the kind as well.",
             "type.other_kind",
-            type=words.find(change_type).zh,
-            kind=words.kinds[kind].zh,
+            type=types.find(change_type).zh,
+            kind=types.kinds[kind].zh,
         )
     [alert] = hold_for_review(session, [alert], viewer, now)
-    if read_states().means(alert.state) == "gone":
+    if read_states().category(alert.state) == "gone":
         raise NotAllowed(
-            f"{alert.number} lives on in other alerts; set the type of those.", "alert.lives_on", alert=alert.number
+            f"{alert.number} was split or merged; set the type of the alerts that replace it.",
+            "alert.lives_on",
+            alert=alert.number,
         )
     alert.kind, alert.change_type = kind, change_type
     session.flush()

@@ -1,4 +1,4 @@
-"""How a day of reviewing went: alerts judged, alerts left, and how fast."""
+"""Statistics of a day of reviewing: alerts judged, alerts left, and rate."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from store.search.alert_counts import filter_mask, visible_mask
 from store.search.alert_filter import AlertFilter
 
 TO_BE_JUDGED = ("new", "returned", "triaged")
-"""States of alerts that wait for a look at the screen."""
+"""States of alerts that have to be judged on the images."""
 
 PAUSE = dt.timedelta(minutes=5)
-"""Who judged nothing for so long did something else."""
+"""Longer gaps between two judgements do not count as working time."""
 
 
 class DayStatistics(NamedTuple):
-    """Alerts judged on the day, what was taken back left out; alerts that wait; judged per hour at work, 0: not known."""
+    """Alerts judged on the day and not undone; alerts left to judge; judgements per working hour, 0: unknown."""
 
     done: int
     left: int
@@ -37,11 +37,11 @@ def day_statistics(
     """Count the judgements of a local day.
 
     Args:
-        session: reads.
-        viewer: who asks: alerts of their ground are counted.
-        login: of the person whose judgements are counted; None: of everybody.
-        day: local.
-        zone: in which the day is told.
+        session: a read transaction.
+        viewer: the current user, whose area is counted.
+        login: count only the judgements of this user; None: of all users.
+        day: local day.
+        zone: time zone of the day.
     """
     begin, end = (dt.datetime.combine(d, dt.time(), zone) for d in (day, day + dt.timedelta(days=1)))
     query = (
@@ -69,7 +69,7 @@ def _left(session: Session, viewer: Viewer) -> int:
 
 
 def _per_hour(judged: list[tuple[str, dt.datetime]]) -> float:
-    """Judgements over the time at work: from one to the next of the same person, pauses left out."""
+    """Return the rate of judgements: intervals between judgements of the same user, without pauses."""
     gaps = [later - earlier for (who, earlier), (same, later) in pairwise(judged) if who == same]
     worked = [gap for gap in gaps if gap < PAUSE]
     hours = sum(worked, dt.timedelta()).total_seconds() / 3600

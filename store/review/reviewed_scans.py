@@ -1,4 +1,4 @@
-"""What people said of alerts, sorted by the scans that saw them last: to train on."""
+"""Reviewed alerts grouped by their latest scan, as training data."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from enforcement.states import read_states
 from store.access.rights import Viewer, may_see, visible_to
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transition
 
-_GOES_ON = ("open", "correcting", "closed")
+_CONFIRMED_MEANINGS = ("open", "correcting", "closed")
 _UNDECIDED = ("new", "returned", "disputed", "bad_imagery")
 
 
 @dataclass(frozen=True)
 class ReviewedAlert:
-    """An alert of which a person said whether its change is there.
+    """An alert that a user confirmed or rejected.
 
     Attributes:
         alert: its number.
-        kind: as it is now; a person may have set another one.
-        outline: as the scan saw it; longitude, latitude.
-        confirmed: the change is there; False: a false change.
+        kind: its present kind, which a user may have corrected.
+        outline: as the scan detected it; longitude, latitude.
+        confirmed: True: a real change; False: a false change.
     """
 
     alert: str
@@ -36,7 +36,7 @@ class ReviewedAlert:
 
 @dataclass(frozen=True)
 class ReviewedScan:
-    """A scan with its scenes and the reviewed alerts that it saw last."""
+    """A scan with its scenes and the reviewed alerts whose latest observation it is."""
 
     scan: Scan
     before: SceneRow
@@ -45,19 +45,19 @@ class ReviewedScan:
 
 
 def reviewed_scans(session: Session, viewer: Viewer) -> tuple[list[ReviewedScan], int]:
-    """Return the scans of the viewer's reviewed alerts, the oldest first, and how many alerts were left out.
+    """Return the scans of the viewer's reviewed alerts, oldest first, and the number of excluded alerts.
 
-    Confirmed is what was judged true on the images, or where somebody saw works on the ground; rejected what is a false
-    change now. All others are not told of. Left out are alerts whose images the viewer may not take.
+    Confirmed alerts were judged true on the images, or works were found in the field; rejected ones are false changes
+    now. Undecided alerts are ignored. Alerts are excluded if the viewer may not see both images.
 
     Args:
-        session: reads.
-        viewer: who asks.
+        session: a read transaction.
+        viewer: the current user.
     """
     states = read_states()
     rejected = {name for name in states.states if states.is_rejected(name)}
-    decided = {name for name in states.states if states.means(name) in _GOES_ON} - set(_UNDECIDED)
-    told = _confirmed_alerts(session, viewer)
+    decided = {name for name in states.states if states.category(name) in _CONFIRMED_MEANINGS} - set(_UNDECIDED)
+    confirmed = _confirmed_alerts(session, viewer)
     last = select(func.max(Observation.id).label("id")).group_by(Observation.alert_id).subquery()
     rows = session.execute(
         select(AlertRow.id, AlertRow.number, AlertRow.kind, AlertRow.state, Observation.outline, Observation.scan_id)
@@ -68,21 +68,21 @@ def reviewed_scans(session: Session, viewer: Viewer) -> tuple[list[ReviewedScan]
     )
     of_scan: dict[int, list[ReviewedAlert]] = defaultdict(list)
     for alert_id, number, kind, state, outline, scan_id in rows:
-        if state in rejected or alert_id in told:
+        if state in rejected or alert_id in confirmed:
             of_scan[scan_id].append(ReviewedAlert(number, kind, outline, state not in rejected))
-    found, left_out = [], 0
+    found, excluded = [], 0
     for scan_id, alerts in sorted(of_scan.items()):
         scan = session.get_one(Scan, scan_id)
         before, after = session.get_one(SceneRow, scan.before_id), session.get_one(SceneRow, scan.after_id)
         if may_see(viewer, before.area_code) and may_see(viewer, after.area_code):
             found.append(ReviewedScan(scan, before, after, tuple(alerts)))
         else:
-            left_out += len(alerts)
-    return found, left_out
+            excluded += len(alerts)
+    return found, excluded
 
 
 def _confirmed_alerts(session: Session, viewer: Viewer) -> set[int]:
-    """Alerts of which a person once said that something is there; it may have been taken back since."""
+    """Return the ids of alerts that a user confirmed at some time, even if it was undone since."""
     rows = session.execute(
         select(Transition.alert_id, Transition.evidence)
         .join(AlertRow, AlertRow.id == Transition.alert_id)

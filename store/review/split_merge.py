@@ -1,7 +1,7 @@
-"""One alert that is several places, several that are one: new alerts are made, and outlines joined.
+"""Splitting of one alert into several, and merging of several into one.
 
-The alerts that this was done to stay, in the state ``split`` or ``merged``, and tell where they live on. Both are taken
-back by :func:`store.review.undo.undo`.
+The original alerts remain in the state ``split`` or ``merged``; their last transition names the alerts that replace
+them. :func:`store.review.undo.undo` undoes both.
 """
 
 from __future__ import annotations
@@ -13,53 +13,53 @@ from typing import Any
 import shapely
 from shapely import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import split as cut
+from shapely.ops import split as split_geometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
 from enforcement.alert import CRS
-from enforcement.alert_number import COUNTY_DIGITS, alert_number
-from enforcement.overlap_ratio import area_m2, sound
+from enforcement.alert_number import COUNTY_DIGITS
+from enforcement.overlap_ratio import area_m2, make_valid
 from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
 from store.access.rights import Viewer
+from store.alerts.alert_row import create_alert
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
 from store.review.review_guard import hold_for_review
 from store.review.review_transaction import ReviewTransaction
-from store.schema.counters import next_number
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Observation
 
 MIN_COVERED_SHARE = 0.95
-"""Share of an alert that its parts must cover together."""
+"""Minimum share of an alert that its parts have to cover together."""
 
 MAX_PARTS = 50
 
 INTO_SNAPSHOT = "into_was"
-"""In the evidence of a merged alert's step: the alert that stayed as it was before, with one of those that ended."""
+"""Key of a merge transition's evidence that holds the columns of the remaining alert before the merge."""
 
-_KEPT = ("area_m2", "score", "overlaps", "legal_weight", "rank", "over_cap")
-_KEPT_DAYS = ("first_date", "last_date")
+_SNAPSHOT_COLUMNS = ("area_m2", "score", "overlaps", "legal_weight", "rank", "over_cap")
+_SNAPSHOT_DAYS = ("first_date", "last_date")
 
 _TOLERANCE = 5e-6
-"""Degrees, half a metre: so far a part may reach out of its alert."""
+"""Distance that a part may extend beyond its alert: degrees, half a metre."""
 
 
 def split_at_gaps(alert: AlertRow) -> list[Polygon]:
-    """The polygons of an alert's outline: its parts when it is split where nothing lies between; longitude, latitude."""
-    return _polygons(sound(alert.outline))
+    """Return the separate polygons of an alert's outline, as its parts; longitude, latitude."""
+    return _polygons(make_valid(alert.outline))
 
 
 def split_by_line(outline: BaseGeometry, line: LineString) -> list[Polygon]:
-    """Cut an outline where a line crosses it; both in longitude and latitude.
+    """Split an outline along a line; both in longitude and latitude.
 
     Raises:
-        SettingsError: the line divides nothing: it has to cross the outline from side to side.
+        SettingsError: the line does not cross the outline from side to side.
     """
-    whole = _polygons(sound(outline))
-    parts = [part for polygon in whole for part in _polygons(cut(polygon, line))]
-    if len(parts) == len(whole):
+    polygons = _polygons(make_valid(outline))
+    parts = [part for polygon in polygons for part in _polygons(split_geometry(polygon, line))]
+    if len(parts) == len(polygons):
         raise SettingsError(
             "The line does not divide the outline; draw it from outside across to the other side.", "split.line"
         )
@@ -77,28 +77,28 @@ def split(
     now: dt.datetime,
     version: int | None = None,
 ) -> list[AlertRow]:
-    """Make several alerts of one. Each part keeps what was seen of it, the pictures, and the place in the week.
+    """Split an alert. Each part takes over its share of the observations, the pictures and the place in the week.
 
     Args:
-        session: a transaction that writes.
+        session: a writing transaction.
         alert: the alert.
-        viewer: who splits it.
-        parts: polygons in longitude and latitude, within the alert's outline, beside each other, together the alert.
-        why: for people.
-        settings: cap, targets of events, time zone.
-        now: the moment.
-        version: of the alert, as the person saw it; None: whatever it is now.
+        viewer: the current user.
+        parts: polygons in longitude and latitude that lie within the alert's outline, do not overlap and cover it.
+        why: reason, for people.
+        settings: quota, targets of events, time zone.
+        now: current time.
+        version: version of the alert that the user saw; None: as in ``alert``.
 
     Returns:
         the new alerts, in the order of ``parts``.
 
     Raises:
         TubanError: :class:`enforcement.states.NotAllowed`, :class:`store.review.review_guard.Conflict`;
-            :class:`errors.SettingsError` when the parts are not those of the alert.
+            :class:`errors.SettingsError`: the parts are invalid.
     """
     [alert] = hold_for_review(session, [alert], viewer, now, version)
     _check_parts(alert.outline, parts)
-    sitting = ReviewTransaction(session, viewer, settings, now)
+    transaction = ReviewTransaction(session, viewer, settings, now)
     placed = place_changes(
         session,
         [_as_change(alert, number, part) for number, part in enumerate(parts, 1)],
@@ -106,15 +106,15 @@ def split(
         on=alert.last_date,
         settings=settings.alerts,
     )
-    # the numbers come first: the step of the alert that is split names them
-    made = [_part_of(session, alert, sighting, sitting) for sighting in placed]
-    _hand_on(session, alert, made)
-    sitting.step(alert, ["split"], why.strip(), {"into": [part.number for part in made]})
-    for part in made:
-        told = {"from": alert.number}
-        sitting.step(part, [read_states().initial], why.strip(), told, "tuban.alert.created")
-    sitting.end()
-    return made
+    # the parts are created first, because the transition of the split alert contains their numbers
+    new_alerts = [_create_part(session, alert, change, transaction) for change in placed]
+    _copy_observations(session, alert, new_alerts)
+    transaction.step(alert, ["split"], why.strip(), {"into": [part.number for part in new_alerts]})
+    for part in new_alerts:
+        evidence = {"from": alert.number}
+        transaction.step(part, [read_states().initial], why.strip(), evidence, "tuban.alert.created")
+    transaction.finish()
+    return new_alerts
 
 
 def merge(
@@ -127,19 +127,19 @@ def merge(
     settings: ServiceSettings,
     now: dt.datetime,
 ) -> AlertRow:
-    """Let several alerts live on in one, whose outline becomes that of all.
+    """Merge alerts into one, whose outline becomes the union of all.
 
     Args:
-        session: a transaction that writes.
-        alerts: those that end; ``into`` among them is passed over.
-        into: the one that stays; somebody must be working on it.
-        viewer: who merges them.
-        why: for people.
-        settings: cap, targets of events, time zone.
-        now: the moment.
+        session: a writing transaction.
+        alerts: the alerts to merge into the other; ``into`` itself is ignored.
+        into: the remaining alert, which must be open.
+        viewer: the current user.
+        why: reason, for people.
+        settings: quota, targets of events, time zone.
+        now: current time.
 
     Returns:
-        the alert that stays.
+        the remaining alert.
 
     Raises:
         TubanError: as :func:`split`.
@@ -149,14 +149,14 @@ def merge(
         raise SettingsError(f"No alert was given that could be merged into {into.number}.")
     into, *others = hold_for_review(session, [into, *others], viewer, now)
     if into.state not in read_states().open:
-        raise NotAllowed(f"Nothing can be merged into {into.number}, which is {into.state}: nobody works on it.")
-    sitting = ReviewTransaction(session, viewer, settings, now)
-    was = _as_it_is(into)
+        raise NotAllowed(f"Nothing can be merged into {into.number}, which is {into.state}; expected an open alert.")
+    transaction = ReviewTransaction(session, viewer, settings, now)
+    snapshot = _snapshot(into)
     for number, alert in enumerate(others):
-        evidence = {"into": into.number} | ({INTO_SNAPSHOT: was} if number == 0 else {})
-        sitting.step(alert, ["merged"], why.strip(), evidence)
-    outline = shapely.union_all([sound(alert.outline) for alert in (into, *others)])
-    [sighting] = place_changes(
+        evidence = {"into": into.number} | ({INTO_SNAPSHOT: snapshot} if number == 0 else {})
+        transaction.step(alert, ["merged"], why.strip(), evidence)
+    outline = shapely.union_all([make_valid(alert.outline) for alert in (into, *others)])
+    [placed] = place_changes(
         session,
         [_as_change(into, 0, outline)],
         area_code=into.grid_code,
@@ -165,30 +165,34 @@ def merge(
     )
     for name, value in bounds_of(outline).items():
         setattr(into, name, value)
-    into.area_m2, into.score = sighting.change.area_m2, max(alert.score for alert in (into, *others))
-    into.overlaps, into.legal_weight = sighting.overlaps, sighting.legal_weight
+    into.area_m2, into.score = placed.change.area_m2, max(alert.score for alert in (into, *others))
+    into.overlaps, into.legal_weight = placed.overlaps, placed.legal_weight
     into.first_date = min((a.first_date for a in (into, *others) if a.first_date is not None), default=None)
     into.last_date = max((a.last_date for a in (into, *others) if a.last_date is not None), default=None)
     into.changed_at = now
     if into.over_cap and any(alert.rank is not None and not alert.over_cap for alert in others):
-        into.rank, into.over_cap = 0, False  # the place in the week goes on with the alert; its rank is made at the end
-        sitting.tell(into, "tuban.alert.created")
+        into.rank, into.over_cap = 0, False  # takes over the place within the quota; ranked in finish()
+        transaction.announce(into, "tuban.alert.created")
     else:
-        sitting.tell(into)
-    sitting.end()
+        transaction.announce(into)
+    transaction.finish()
     return into
 
 
-def _as_it_is(alert: AlertRow) -> dict[str, Any]:
-    """What merging changes of the alert that stays, as JSON."""
-    days = {name: day.isoformat() if (day := getattr(alert, name)) is not None else None for name in _KEPT_DAYS}
-    return {"outline": alert.outline.wkb_hex, **{name: getattr(alert, name) for name in _KEPT}, **days}
+def _snapshot(alert: AlertRow) -> dict[str, Any]:
+    """Return the columns of the remaining alert that a merge changes, as JSON."""
+    days = {name: day.isoformat() if (day := getattr(alert, name)) is not None else None for name in _SNAPSHOT_DAYS}
+    return {"outline": alert.outline.wkb_hex, **{name: getattr(alert, name) for name in _SNAPSHOT_COLUMNS}, **days}
 
 
-def restored_columns(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns of the alert that stayed, from what a step keeps under :data:`INTO_SNAPSHOT`."""
-    days = {name: dt.date.fromisoformat(kept[name]) if kept[name] else None for name in _KEPT_DAYS}
-    return {**bounds_of(shapely.from_wkb(kept["outline"])), **{name: kept[name] for name in _KEPT}, **days}
+def restored_columns(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of the remaining alert from the snapshot stored under :data:`INTO_SNAPSHOT`."""
+    days = {name: dt.date.fromisoformat(snapshot[name]) if snapshot[name] else None for name in _SNAPSHOT_DAYS}
+    return {
+        **bounds_of(shapely.from_wkb(snapshot["outline"])),
+        **{name: snapshot[name] for name in _SNAPSHOT_COLUMNS},
+        **days,
+    }
 
 
 def _polygons(outline: BaseGeometry) -> list[Polygon]:
@@ -196,7 +200,7 @@ def _polygons(outline: BaseGeometry) -> list[Polygon]:
 
 
 def _check_parts(outline: BaseGeometry, parts: Sequence[BaseGeometry]) -> None:
-    whole = sound(outline)
+    original = make_valid(outline)
     if not 2 <= len(parts) <= MAX_PARTS:
         raise SettingsError(
             f"{len(parts)} parts were given; expected 2 to {MAX_PARTS}.",
@@ -207,99 +211,80 @@ def _check_parts(outline: BaseGeometry, parts: Sequence[BaseGeometry]) -> None:
     for number, part in enumerate(parts, 1):
         if part.geom_type not in ("Polygon", "MultiPolygon") or part.is_empty or not part.is_valid or part.area <= 0:
             raise SettingsError(
-                f"Part {number} is no sound polygon; expected one whose edges do not cross.",
+                f"Part {number} is not a valid polygon; expected one whose edges do not cross.",
                 "split.unsound",
                 part=number,
             )
-        if not whole.buffer(_TOLERANCE).covers(part):
-            raise SettingsError(f"Part {number} reaches out of the alert; expected parts within its outline.")
-    together = shapely.union_all(list(parts))
-    if sum(part.area for part in parts) - together.area > 0.01 * whole.area:
-        raise SettingsError("The parts lie on each other; expected parts beside each other.")
-    share = together.intersection(whole).area / whole.area
+        if not original.buffer(_TOLERANCE).covers(part):
+            raise SettingsError(f"Part {number} extends beyond the alert; expected parts within its outline.")
+    union = shapely.union_all(list(parts))
+    if sum(part.area for part in parts) - union.area > 0.01 * original.area:
+        raise SettingsError("The parts overlap; expected parts that do not overlap.")
+    share = union.intersection(original).area / original.area
     if share < MIN_COVERED_SHARE:
-        raise SettingsError(
-            f"The parts cover {share:.0%} of the alert; expected {MIN_COVERED_SHARE:.0%} or more, so that nothing is lost."
-        )
+        raise SettingsError(f"The parts cover {share:.0%} of the alert; expected {MIN_COVERED_SHARE:.0%} or more.")
 
 
 def _as_change(alert: AlertRow, number: int, outline: BaseGeometry) -> DetectedChange:
-    """An outline that a person drew, to be placed as if a scan had seen it."""
+    """Return a drawn outline as a change, to be placed like one of a scan."""
     detected = {"crs": CRS, "wkt": shapely.to_wkt(outline, rounding_precision=8)}
     area = round(area_m2(outline), 2)
     return DetectedChange(number, alert.kind, alert.score, area, outline, detected, dict(alert.evidence))
 
 
-def _part_of(session: Session, alert: AlertRow, sighting: PlacedChange, sitting: ReviewTransaction) -> AlertRow:
-    change, place = sighting.change, sighting.placement
-    county = place.county_code or alert.number[:COUNTY_DIGITS]
-    running = next_number(session, f"alert:{county}:{alert.source}:{sitting.today:%Y%m}")
-    part = AlertRow(
-        number=alert_number(county, alert.source, sitting.today, running),
+def _create_part(session: Session, alert: AlertRow, placed: PlacedChange, transaction: ReviewTransaction) -> AlertRow:
+    part = create_alert(
+        session,
+        placed,
         kind=alert.kind,
-        change_type=alert.change_type,
-        state=read_states().initial,
-        score=change.score,
-        area_m2=change.area_m2,
-        detected=dict(change.detected),
         source=alert.source,
-        county_code=place.county_code,
-        township_code=place.township_code,
-        grid_code=place.grid_code,
-        also_in=place.also_in,
-        overlaps=sighting.overlaps,
-        legal_weight=sighting.legal_weight,
-        week=alert.week,
-        rank=alert.rank,  # what was given out stays so: a part of it is not hidden by the cap
-        over_cap=alert.over_cap,
-        seen=0,
-        assignee=alert.assignee,
-        evidence=dict(change.evidence),
-        created_at=sitting.now,
-        changed_at=sitting.now,
-        **bounds_of(change.outline),
+        county_code=placed.placement.county_code or alert.number[:COUNTY_DIGITS],
+        today=transaction.today,
+        now=transaction.now,
     )
-    session.add(part)
+    part.change_type, part.assignee = alert.change_type, alert.assignee
+    # parts of an alert within the quota stay within it
+    part.week, part.rank, part.over_cap = alert.week, alert.rank, alert.over_cap
     session.flush()
     return part
 
 
-def _hand_on(session: Session, alert: AlertRow, parts: Sequence[AlertRow]) -> None:
-    """Each part was seen by the scans that saw it; by the latest one in any case, whose outline was cut."""
-    seen = list(
+def _copy_observations(session: Session, alert: AlertRow, parts: Sequence[AlertRow]) -> None:
+    """Copy to each part its share of the observations; the latest one always, as its outline was split."""
+    observations = list(
         session.scalars(select(Observation).where(Observation.alert_id == alert.id).order_by(Observation.id.desc()))
     )
     for part in parts:
-        own = []
-        for number, sight in enumerate(seen):
-            outline = part.outline if number == 0 else _within(sight.outline, part.outline)
+        copies = []
+        for number, observation in enumerate(observations):
+            outline = part.outline if number == 0 else _clip(observation.outline, part.outline)
             if outline is not None:
-                own.append(_sight_of(part, sight, outline))
-        session.add_all(reversed(own))
-        part.seen = len(own) or 1
-        part.sources_seen = len({sight.source for sight in own}) or 1
-        days = [sight.after_date for sight in own if sight.after_date is not None]
+                copies.append(_copy_observation(part, observation, outline))
+        session.add_all(reversed(copies))
+        part.seen = len(copies) or 1
+        part.sources_seen = len({copy.source for copy in copies}) or 1
+        days = [copy.after_date for copy in copies if copy.after_date is not None]
         part.first_date, part.last_date = (min(days), max(days)) if days else (alert.first_date, alert.last_date)
     session.flush()
 
 
-def _within(seen: BaseGeometry, part: BaseGeometry) -> BaseGeometry | None:
-    pieces = _polygons(sound(seen).intersection(sound(part)))
+def _clip(outline: BaseGeometry, part: BaseGeometry) -> BaseGeometry | None:
+    pieces = _polygons(make_valid(outline).intersection(make_valid(part)))
     return None if not pieces else pieces[0] if len(pieces) == 1 else shapely.MultiPolygon(pieces)
 
 
-def _sight_of(part: AlertRow, sight: Observation, outline: BaseGeometry) -> Observation:
+def _copy_observation(part: AlertRow, observation: Observation, outline: BaseGeometry) -> Observation:
     return Observation(
         alert_id=part.id,
-        scan_id=sight.scan_id,
-        change_number=sight.change_number,
-        source=sight.source,
-        before_date=sight.before_date,
-        after_date=sight.after_date,
-        kind=sight.kind,
-        score=sight.score,
+        scan_id=observation.scan_id,
+        change_number=observation.change_number,
+        source=observation.source,
+        before_date=observation.before_date,
+        after_date=observation.after_date,
+        kind=observation.kind,
+        score=observation.score,
         area_m2=round(area_m2(outline), 2),
-        evidence=dict(sight.evidence),
-        created_at=sight.created_at,
+        evidence=dict(observation.evidence),
+        created_at=observation.created_at,
         **bounds_of(outline),
     )

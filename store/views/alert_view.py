@@ -1,4 +1,4 @@
-"""What the review shows of an alert besides its row and its log: what was seen of it, areas around, who could have it."""
+"""Data of the alert page besides the row and the log: observations, assignable users and user names."""
 
 from __future__ import annotations
 
@@ -6,24 +6,16 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from store.access.rights import Viewer, visible_to
-from store.schema.outlines import bounds_intersect
-from store.schema.tables import AlertRow, Area, Observation, Scan, SceneRow
+from store.schema.tables import AlertRow, Observation, Scan, SceneRow
 from store.schema.user_tables import User
-
-MOST_AREAS = 40
-"""Outlines on the small map: more would be a blot."""
-
-_EXACT = 4e-5  # degrees, four metres: not seen on a map of a village
 
 
 @dataclass(frozen=True)
 class SightImage:
-    """One of the two images of a sight: day, source, ground sample distance in metres, name of the file."""
+    """One of the two images of an observation: day, source, ground sample distance in metres, file name."""
 
     date: dt.date | None
     source: str
@@ -33,12 +25,12 @@ class SightImage:
 
 @dataclass(frozen=True)
 class AlertSight:
-    """One time that the place was seen changed.
+    """One observation of an alert.
 
     Attributes:
-        before, after: the images that were compared.
-        kind, score, area_m2: as that scan saw it.
-        residual_m, residual_px: median remaining shift between the images; None: not known.
+        before, after: the compared images.
+        kind, score, area_m2: as that scan detected it.
+        residual_m, residual_px: median residual shift between the images; None: unknown.
     """
 
     before: SightImage
@@ -51,18 +43,8 @@ class AlertSight:
 
 
 @dataclass(frozen=True)
-class AreaShape:
-    """An area with its outline, longitude and latitude, to four metres."""
-
-    code: str
-    name: str
-    level: str
-    outline: BaseGeometry
-
-
-@dataclass(frozen=True)
 class AssignableUser:
-    """Somebody under whose code an alert lies."""
+    """A user to whom an alert can be assigned."""
 
     login: str
     name: str
@@ -70,7 +52,7 @@ class AssignableUser:
 
 
 def alert_sights(session: Session, alert: AlertRow) -> list[AlertSight]:
-    """Everything that was seen of an alert, in the order in which it was found."""
+    """List the observations of an alert in the order in which they were recorded."""
     earlier, later = aliased(SceneRow), aliased(SceneRow)
     image = [(scene.date, scene.source, scene.gsd_m, scene.name) for scene in (earlier, later)]
     rows = session.execute(
@@ -89,27 +71,17 @@ def alert_sights(session: Session, alert: AlertRow) -> list[AlertSight]:
     return sights
 
 
-def areas_around(session: Session, viewer: Viewer, alert: AlertRow) -> list[AreaShape]:
-    """The areas of the viewer around an alert's own, and those that they lie in; no others. The alert's own come first."""
-    own = {code for code in (alert.grid_code, alert.township_code, alert.county_code) if code}
-    rows = list(session.scalars(select(Area).where(Area.code.in_(own)).order_by(Area.code.desc())))
-    around = rows[0].outline if rows else alert.outline
-    known = select(Area).where(visible_to(Area.code, viewer), bounds_intersect(Area, around), Area.code.not_in(own))
-    rows += session.scalars(known.order_by(Area.code).limit(MOST_AREAS - len(rows)))
-    return [AreaShape(row.code, row.name, row.level, row.outline.simplify(_EXACT)) for row in rows]
-
-
 def assignable_users(session: Session, alert: AlertRow) -> list[AssignableUser]:
-    """Who an alert can be given to: active people under whose code it lies, those nearest to the ground first."""
-    reached = [alert.grid_code[:digits] for digits in range(len(alert.grid_code) + 1)]
+    """List the active users who may see an alert, those with the smallest area first."""
+    prefixes = [alert.grid_code[:digits] for digits in range(len(alert.grid_code) + 1)]
     rows = session.execute(
-        select(User.login, User.name, User.role, User.code).where(User.active, User.code.in_(reached))
+        select(User.login, User.name, User.role, User.code).where(User.active, User.code.in_(prefixes))
     )
-    people = sorted(rows, key=lambda row: (-len(row.code), row.login))
-    return [AssignableUser(row.login, row.name or row.login, row.role) for row in people]
+    users = sorted(rows, key=lambda row: (-len(row.code), row.login))
+    return [AssignableUser(row.login, row.name or row.login, row.role) for row in users]
 
 
 def user_names(session: Session, logins: Collection[str]) -> dict[str, str]:
-    """Login → name, of people that there are."""
+    """Return login → display name of the users that exist."""
     rows = session.execute(select(User.login, User.name).where(User.login.in_(logins)))
     return {login: name or login for login, name in rows}

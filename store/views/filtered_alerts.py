@@ -1,4 +1,4 @@
-"""All alerts that a filter asks for, told in full, for files that people take away."""
+"""Complete data of all alerts that match a filter, for exports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from store.alerts.alert_data import read_alerts
 from store.schema.tables import AlertRow
 from store.search.alert_search import AlertFilter, search_alerts
 
-_AT_ONCE = 200
+_PAGE_SIZE = 200
 
 
 def filtered_alerts(
@@ -24,18 +24,18 @@ def filtered_alerts(
     public_url: str,
     now: dt.datetime,
 ) -> Iterator[Alert]:
-    """Give the viewer's alerts one after the other, in the filter's order; few are held at once.
+    """Yield the viewer's alerts in the filter's order, loading one page at a time.
 
     Args:
-        session: one transaction that reads, so that all are of one moment.
-        viewer: who asks.
-        filter: which alerts.
+        session: one read transaction, so that all alerts are of the same snapshot.
+        viewer: the current user.
+        filter: conditions and order.
         public_url: as of :func:`store.alerts.alert_data.read_alert`.
-        now: this moment.
+        now: current time.
     """
     after: str | None = None
     while True:
-        page = search_alerts(session, viewer, filter, limit=_AT_ONCE, after=after, now=now)
+        page = search_alerts(session, viewer, filter, limit=_PAGE_SIZE, after=after, now=now)
         found = {
             alert.id: alert
             for alert in session.scalars(select(AlertRow).where(AlertRow.id.in_([r.id for r in page.rows])))

@@ -1,4 +1,4 @@
-"""What lies under the alerts of a map: areas, layers of the bureau, scans. Simplified to what a screen can show."""
+"""Layers of the map below the alerts: areas, polygon layers and scans, simplified to screen resolution."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from enforcement.areas import NamedArea
 from errors import Reason
 from store.access.rights import Viewer, visible_features, visible_to
 from store.schema.outlines import bounds_intersect
@@ -20,17 +21,8 @@ from store.search.alert_filter import Box
 from store.search.image_search import MAX_ID
 
 
-class ShownArea(NamedTuple):
-    """An area as a map shows it; longitude, latitude."""
-
-    code: str
-    name: str
-    level: str
-    outline: BaseGeometry
-
-
 class MapScan(NamedTuple):
-    """A scan as a map shows it: its days, how it ended, and the bounds that both scenes have in common."""
+    """A scan on the map: its days, its result, and the intersection of both scenes' bounds."""
 
     id: int
     state: str
@@ -45,29 +37,29 @@ class MapScan(NamedTuple):
 
 def areas_on_map(
     session: Session, viewer: Viewer, bbox: Box, levels: Collection[str], tolerance: float, limit: int = 500
-) -> list[ShownArea]:
-    """Their areas in a box, and those that these lie in.
+) -> list[NamedArea]:
+    """List the viewer's areas in a box and the areas that contain them, largest first.
 
     Args:
-        session: reads.
-        viewer: who asks.
+        session: a read transaction.
+        viewer: the current user.
         bbox: west, south, east, north in degrees.
-        levels: of county, township, village.
-        tolerance: how far an outline may be from the true one, degrees.
-        limit: not more than so many, the largest first.
+        levels: any of county, township, village.
+        tolerance: maximum deviation of the simplified outlines, degrees.
+        limit: maximum number of areas.
     """
-    above = [viewer.code[:digits] for digits in (6, 9) if digits < len(viewer.code)]
-    theirs = or_(visible_to(Area.code, viewer), Area.code.in_(above))
-    query = select(Area).where(bounds_intersect(Area, box(*bbox)), theirs, Area.level.in_(levels))
+    ancestors = [viewer.code[:digits] for digits in (6, 9) if digits < len(viewer.code)]
+    visible = or_(visible_to(Area.code, viewer), Area.code.in_(ancestors))
+    query = select(Area).where(bounds_intersect(Area, box(*bbox)), visible, Area.level.in_(levels))
     found = session.scalars(query.order_by(func.length(Area.code), Area.code).limit(limit))
     return [
-        ShownArea(area.code, area.name, area.level, shapely.simplify(area.outline, tolerance, preserve_topology=True))
+        NamedArea(area.code, area.name, area.level, shapely.simplify(area.outline, tolerance, preserve_topology=True))
         for area in found
     ]
 
 
 def visible_bounds(session: Session, viewer: Viewer) -> Box | None:
-    """Around all their areas, else around all their scenes; west, south, east, north. None: there is neither."""
+    """Return west, south, east, north of the viewer's areas, else of their scenes; None: there are neither."""
     for table, code in ((Area, Area.code), (SceneRow, SceneRow.area_code)):
         columns = (func.min(table.west), func.min(table.south), func.max(table.east), func.max(table.north))
         found = session.execute(select(*columns).where(visible_to(code, viewer))).one()
@@ -80,34 +72,34 @@ def visible_bounds(session: Session, viewer: Viewer) -> Box | None:
 def layer_on_map(
     session: Session, viewer: Viewer, layer_id: int, bbox: Box, tolerance: float, limit: int = 1000
 ) -> list[tuple[Feature, BaseGeometry]]:
-    """Polygons of a layer in a box that touch their ground, each with its outline simplified.
+    """List the polygons of a layer in a box that touch the viewer's area, each with its simplified outline.
 
     Args:
-        session: reads.
-        viewer: who asks.
-        layer_id: which layer.
+        session: a read transaction.
+        viewer: the current user.
+        layer_id: id of the layer.
         bbox: west, south, east, north in degrees.
-        tolerance: how far an outline may be from the true one, degrees.
-        limit: not more than so many.
+        tolerance: maximum deviation of the simplified outlines, degrees.
+        limit: maximum number of polygons.
     """
     within = bounds_intersect(Feature, box(*bbox))
     found = visible_features(session, viewer, Feature.layer_id == layer_id, within, limit=limit)
-    return [(one, shapely.simplify(one.outline, tolerance, preserve_topology=True)) for one in found]
+    return [(row, shapely.simplify(row.outline, tolerance, preserve_topology=True)) for row in found]
 
 
 def layer_by_id(session: Session, layer_id: int) -> Layer | None:
-    """The layer; None: there is none."""
+    """Return a layer; None: it does not exist."""
     return session.get(Layer, layer_id) if 0 < layer_id < MAX_ID else None
 
 
 def scans_on_map(session: Session, viewer: Viewer, bbox: Box, limit: int = 100) -> list[MapScan]:
-    """Their scans whose later scene touches a box, the latest first.
+    """List the viewer's scans whose later scene touches a box, newest first.
 
     Args:
-        session: reads.
-        viewer: who asks.
+        session: a read transaction.
+        viewer: the current user.
         bbox: west, south, east, north in degrees.
-        limit: not more than so many.
+        limit: maximum number of scans.
     """
     before, after = aliased(SceneRow), aliased(SceneRow)
     west, south, east, north = bbox
@@ -131,10 +123,10 @@ def scans_on_map(session: Session, viewer: Viewer, bbox: Box, limit: int = 100) 
         .order_by(Scan.id.desc())
         .limit(limit)
     )
-    shown = []
+    scans = []
     for row in session.execute(query):
-        number, state, words, why, *told = row[:9]
+        scan_id, state, message, why, *rest = row[:9]
         first, second = row[9:13], row[13:17]
         common = max(first[0], second[0]), max(first[1], second[1]), min(first[2], second[2]), min(first[3], second[3])
-        shown.append(MapScan._make((number, state, Reason.from_json(words, why), *told, common)))
-    return shown
+        scans.append(MapScan._make((scan_id, state, Reason.from_json(message, why), *rest, common)))
+    return scans

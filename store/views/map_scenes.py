@@ -1,4 +1,4 @@
-"""Scenes on a map: those in a box, the latest first."""
+"""Scenes on the map."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def scenes_in_box(
     until: dt.date | None = None,
     limit: int = 200,
 ) -> list[SceneRow]:
-    """Scenes whose bounds touch ``bbox``, the latest first; those without a date last.
+    """List the scenes whose bounds touch ``bbox``, latest first, undated ones last.
 
     Args:
-        session: reads.
-        viewer: who asks.
+        session: a read transaction.
+        viewer: the current user.
         bbox: west, south, east, north in degrees.
-        since: first day of acquisition; with either day, scenes without one are left out.
-        until: last day, included.
-        limit: not more than so many.
+        since: first acquisition day; ``since`` and ``until`` leave out undated scenes.
+        until: last acquisition day, inclusive.
+        limit: maximum number of scenes.
     """
     query = select(SceneRow).where(bounds_intersect(SceneRow, box(*bbox)), visible_to(SceneRow.area_code, viewer))
     if since is not None:

@@ -1,4 +1,4 @@
-"""Nights as a person may see them: what was compared under their code, and what could not be, and why."""
+"""Nightly runs in the viewer's area: scans, uncompared ground and the reasons."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from store.schema.tables import Night, Scan, SceneRow, UncomparedGround
 
 
 class NightView(NamedTuple):
-    """A night with its summary, as :func:`store.scans.nights.night_summary` tells it, of the viewer's own ground."""
+    """A night and its summary (:func:`store.scans.nights.night_summary`) for the viewer's area."""
 
     night: Night
     summary: dict[str, Any]
 
 
 class NightGap(NamedTuple):
-    """Ground that was not compared."""
+    """Ground that a night could not compare."""
 
     scene_id: int
     scene: str
@@ -33,7 +33,7 @@ class NightGap(NamedTuple):
 
 
 class NightScan(NamedTuple):
-    """A scan of a night."""
+    """A scan of a night with its two scenes."""
 
     scan: Scan
     before: SceneRow
@@ -41,19 +41,19 @@ class NightScan(NamedTuple):
 
 
 def visible_nights(session: Session, viewer: Viewer, limit: int) -> list[NightView]:
-    """The last nights, the newest first, each with what it came to under the viewer's code."""
+    """List the latest nights, newest first, each with its summary for the viewer's area."""
     nights = recent_nights(session, limit)
     return [NightView(night, _summary(session, viewer, night)) for night in nights]
 
 
 def visible_night(session: Session, viewer: Viewer, day: dt.date) -> NightView | None:
-    """The night of a local day; None: none was planned."""
+    """Return the night of a local day; None: none was planned."""
     night = session.scalar(select(Night).where(Night.day == day))
     return NightView(night, _summary(session, viewer, night)) if night is not None else None
 
 
 def night_gaps(session: Session, viewer: Viewer, night_id: int, limit: int) -> list[NightGap]:
-    """Ground of theirs that a night could not compare, the largest first."""
+    """List the viewer's ground that a night could not compare, largest first."""
     query = (
         select(UncomparedGround, SceneRow.name, SceneRow.date)
         .join(SceneRow, SceneRow.id == UncomparedGround.scene_id)
@@ -75,7 +75,7 @@ def night_gaps(session: Session, viewer: Viewer, night_id: int, limit: int) -> l
 
 
 def night_scans(session: Session, viewer: Viewer, night_id: int, limit: int) -> list[NightScan]:
-    """Scans of theirs of a night, in the order in which they were planned."""
+    """List the viewer's scans of a night in the order in which they were planned."""
     before, after = aliased(SceneRow), aliased(SceneRow)
     query = (
         select(Scan, before, after)
@@ -91,4 +91,6 @@ def night_scans(session: Session, viewer: Viewer, night_id: int, limit: int) -> 
 def _summary(session: Session, viewer: Viewer, night: Night) -> dict[str, Any]:
     if not viewer.code:
         return night_summary(session, night)
-    return partial_night_summary(session, night, visible_to(Scan.area_code, viewer), visible_to(UncomparedGround.area_code, viewer))
+    return partial_night_summary(
+        session, night, visible_to(Scan.area_code, viewer), visible_to(UncomparedGround.area_code, viewer)
+    )

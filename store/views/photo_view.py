@@ -1,4 +1,4 @@
-"""Photos of drones as a person sees them: where each of a batch lies, and how well that is known."""
+"""Drone photos of a batch with their footprints and position accuracy."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from store.schema.tables import Batch, BatchFile, PhotoRow
 
 
 class PhotoView(NamedTuple):
-    """A photo as a person sees it.
+    """A drone photo.
 
     Attributes:
-        id: of its file.
-        name: as the person called it.
-        state: of its file.
-        tied: to the reference image, to neighbours, to nothing; or not yet.
-        error_m: how far its ground may lie off.
-        residual_m: median distance to what it was tied to.
-        taken: by the camera's clock.
+        id: id of its file.
+        name: original file name.
+        state: state of its file.
+        tied: georeferenced by tie points to the reference image, to neighbours or to nothing; or not yet processed.
+        error_m: estimated position error, metres.
+        residual_m: median residual of the tie points, metres.
+        taken: time by the camera's clock.
         camera: model and serial number.
-        scene_id: the mosaic that it became part of.
-        outline: its ground; longitude, latitude.
+        scene_id: the mosaic that contains it.
+        outline: footprint; longitude, latitude.
     """
 
     id: int
@@ -41,7 +41,7 @@ class PhotoView(NamedTuple):
 
 
 def photos_of_batch(session: Session, viewer: Viewer, batch_id: int) -> list[PhotoView]:
-    """Photos of a batch of the viewer's ground, in the order in which they were received."""
+    """List the photos of a batch in the viewer's area, in the order in which they were received."""
     rows = session.execute(
         select(BatchFile, PhotoRow)
         .join(PhotoRow, PhotoRow.file_id == BatchFile.id)

@@ -1,4 +1,4 @@
-"""How the service stands, counted in the database: for ``tuban status`` and for the metrics."""
+"""Statistics of the service, counted in the database, for ``tuban status`` and the metrics."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from store.jobs.queue import QueueStatistics, queue_statistics
 from store.schema.tables import AlertRow, BatchFile, Delivery, Job, Night, Scan
 
 RATE_HOURS = 24
-"""Scans that ended within so many hours tell the rate."""
+"""Period over which the scan rate is measured, hours."""
 
 ALIVE_SECONDS = 60
-"""A process that was not seen for so long is not counted."""
+"""Processes without a heartbeat for longer than this are not counted."""
 
 
 @dataclass(frozen=True)
 class ScanStatistics:
-    """What was scanned lately.
+    """Recent scans.
 
     Attributes:
-        hours: the time that is looked at.
-        scans: how many comparisons ended well in it.
-        km2: ground that was compared.
-        megapixels: the same in megapixels of the resolution it was compared at.
-        busy_hours: from begin to end of each of these scans, those at once counted once; waiting included.
+        hours: length of the period.
+        scans: number of successful scans in it.
+        km2: area compared.
+        megapixels: the same in megapixels at the resolution of comparison.
+        busy_hours: time from start to end of these scans, waits included; concurrent scans count once.
     """
 
     hours: float
@@ -44,25 +44,25 @@ class ScanStatistics:
 
     @property
     def km2_per_hour(self) -> float:
-        """Rate while there was something to scan."""
+        """Rate over the busy hours."""
         return self.km2 / self.busy_hours if self.busy_hours else 0.0
 
     @property
     def megapixels_per_hour(self) -> float:
-        """Rate while there was something to scan."""
+        """Rate over the busy hours."""
         return self.megapixels / self.busy_hours if self.busy_hours else 0.0
 
 
 @dataclass(frozen=True)
 class TargetStatistics:
-    """How deliveries to one target stand.
+    """Deliveries to one target.
 
     Attributes:
-        target: ``queue``, ``drop``, or a hook without its query, which may hold a key.
-        waiting: not yet delivered.
-        dead: given up until a person looks.
-        delivered: all of them.
-        oldest_seconds: age of the oldest that waits or is dead.
+        target: ``queue``, ``drop``, or a hook without its query string, which may contain a key.
+        waiting: number of deliveries not yet sent.
+        dead: number of deliveries that failed permanently and need a user.
+        delivered: total number of deliveries sent.
+        oldest_seconds: age of the oldest waiting or dead delivery.
     """
 
     target: str
@@ -74,7 +74,7 @@ class TargetStatistics:
 
 @dataclass(frozen=True)
 class NightStatistics:
-    """The last night: its local day, its state (planning, scanning, done) and when it began and ended."""
+    """The latest night: local day, state (planning, scanning, done), start and end."""
 
     day: dt.date
     state: str
@@ -84,7 +84,7 @@ class NightStatistics:
 
 @dataclass(frozen=True)
 class CameraStatistics:
-    """How one camera is doing: its state since a moment, why, and when it was captured last."""
+    """State of one camera, since when and why, and the time of its latest capture."""
 
     name: str
     state: str
@@ -95,20 +95,20 @@ class CameraStatistics:
 
 @dataclass(frozen=True)
 class ServiceStatistics:
-    """Everything that is counted.
+    """All statistics of the service.
 
     Attributes:
         queues: waiting, running and dead jobs of each queue, and the age of the oldest.
-        jobs: by kind and state.
-        scans: by state.
-        lately: rate of scanning.
-        files: of batches, by state.
-        alerts: by state and kind.
-        targets: of deliveries.
-        processes: seen lately, by part.
-        night: the last one.
-        cameras: those that are in use, by name.
-        audit: the last one of all alerts' logs.
+        jobs: number of jobs by kind and state.
+        scans: number of scans by state.
+        lately: rate of recent scans.
+        files: number of files of batches by state.
+        alerts: number of alerts by state and kind.
+        targets: deliveries by target.
+        processes: number of live processes by part.
+        night: the latest night.
+        cameras: active cameras, by name.
+        audit: the latest audit of all alerts' logs.
     """
 
     queues: tuple[QueueStatistics, ...]
@@ -125,12 +125,12 @@ class ServiceStatistics:
 
 
 def read_statistics(session: Session, now: dt.datetime, alive_seconds: float = ALIVE_SECONDS) -> ServiceStatistics:
-    """Count everything.
+    """Compute all statistics.
 
     Args:
-        session: a transaction that reads.
-        now: the moment.
-        alive_seconds: a process that was not seen for so long is not counted.
+        session: a read transaction.
+        now: current time.
+        alive_seconds: processes without a heartbeat for longer than this are not counted.
     """
     return ServiceStatistics(
         queues=tuple(queue_statistics(session, now)),
@@ -158,7 +158,7 @@ def read_statistics(session: Session, now: dt.datetime, alive_seconds: float = A
 
 
 def camera_statistics(session: Session) -> tuple[CameraStatistics, ...]:
-    """How each camera is doing."""
+    """List the states of the active cameras."""
     cameras = [camera for camera in all_cameras(session) if camera.active]
     last = latest_captures(session, [camera.id for camera in cameras])
     return tuple(
@@ -174,7 +174,7 @@ def camera_statistics(session: Session) -> tuple[CameraStatistics, ...]:
 
 
 def scan_statistics(session: Session, now: dt.datetime, hours: float = RATE_HOURS) -> ScanStatistics:
-    """Count what was compared in the last ``hours``."""
+    """Measure the successful scans of the last ``hours``."""
     rows = session.execute(
         select(Scan.result, Scan.started_at, Scan.finished_at, Scan.created_at)
         .where(Scan.state == "done", Scan.finished_at > now - dt.timedelta(hours=hours))
@@ -193,7 +193,7 @@ def scan_statistics(session: Session, now: dt.datetime, hours: float = RATE_HOUR
 
 
 def target_statistics(session: Session, now: dt.datetime) -> tuple[TargetStatistics, ...]:
-    """Count deliveries by target, in the order of their names."""
+    """Count the deliveries of each target, sorted by target."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     since: dict[str, dt.datetime] = {}
     rows = session.execute(
@@ -202,10 +202,10 @@ def target_statistics(session: Session, now: dt.datetime) -> tuple[TargetStatist
         )
     )
     for target, state, count, oldest in rows:
-        shown = shown_target(target)
-        counts[shown][state] += count
+        name = shown_target(target)
+        counts[name][state] += count
         if state in ("waiting", "dead"):
-            since[shown] = min(since.get(shown, oldest), oldest)
+            since[name] = min(since.get(name, oldest), oldest)
     return tuple(
         TargetStatistics(
             target,
@@ -219,7 +219,7 @@ def target_statistics(session: Session, now: dt.datetime) -> tuple[TargetStatist
 
 
 def shown_target(target: str) -> str:
-    """A delivery's target for people: a hook without its query, which may hold a key."""
+    """Return the display name of a target: a hook without its query string, which may contain a key."""
     if not target.startswith("hook:"):
         return target
     parts = urlsplit(target.removeprefix("hook:"))
@@ -237,7 +237,7 @@ def _last_night(session: Session) -> NightStatistics | None:
 
 
 def _covered_seconds(spans: list[tuple[dt.datetime, dt.datetime]]) -> float:
-    """Length of the union of spans of time."""
+    """Return the length of the union of time spans, seconds."""
     covered, until = 0.0, None
     for begin, end in sorted(spans):
         if until is None or begin > until:

@@ -1,4 +1,4 @@
-"""A village with one alert in it, as the scan of two scenes leaves it in the database."""
+"""A village with one alert, as recorded by the scan of two scenes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLACE = Polygon([(120.01, 30.01), (120.011, 30.01), (120.011, 30.011), (120.01, 
 
 
 def add_village(session: Session) -> None:
-    """County, township and village, and a scan of two scenes in it."""
+    """Add a county, township and village, and a scan of two scenes in it."""
     for code, name, level in (
         ("330106", "西湖区", "county"),
         ("330106005", "留下街道", "township"),
@@ -68,7 +68,7 @@ def add_village(session: Session) -> None:
 
 
 def add_alert(session: Session, number: str = "330106W2026110001") -> AlertRow:
-    """An alert in that village, seen once."""
+    """Add an alert in that village with one observation."""
     alert = AlertRow(
         number=number,
         kind="construction",
@@ -89,12 +89,12 @@ def add_alert(session: Session, number: str = "330106W2026110001") -> AlertRow:
     )
     session.add(alert)
     session.flush()
-    see(session, alert, dt.date(2026, 11, 30), "drone", 1234.5)
+    add_observation(session, alert, dt.date(2026, 11, 30), "drone", 1234.5)
     return alert
 
 
-def see(session: Session, alert: AlertRow, day: dt.date, source: str, area_m2: float) -> None:
-    """One more observation of an alert."""
+def add_observation(session: Session, alert: AlertRow, day: dt.date, source: str, area_m2: float) -> None:
+    """Add an observation to an alert."""
     scan = session.scalars(select(Scan.id).order_by(Scan.id)).first()
     assert scan is not None
     session.add(
@@ -115,8 +115,8 @@ def see(session: Session, alert: AlertRow, day: dt.date, source: str, area_m2: f
     session.flush()
 
 
-def alert_in(database: Database, number: str = "330106W2026110001") -> int:
-    """A village with an alert; its id."""
+def add_village_with_alert(database: Database, number: str = "330106W2026110001") -> int:
+    """Add a village with an alert, and return the alert's id."""
     with database.write() as session:
         add_village(session)
         return add_alert(session, number).id

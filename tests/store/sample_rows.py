@@ -1,4 +1,4 @@
-"""Small rows for tests of the store: scenes and scans of one place, areas, and changes given in metres."""
+"""Small rows for tests of the store: scenes, scans, areas and changes, placed in metres."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _TO_LONLAT = Transformer.from_crs(4547, 4490, always_xy=True).transform
 
 
 def ground(west: float, south: float, east: float, north: float) -> BaseGeometry:
-    """A rectangle given in metres from :data:`ORIGIN`, in longitude and latitude."""
+    """Return a rectangle, given in metres from :data:`ORIGIN`, in longitude and latitude."""
     rectangle = box(ORIGIN[0] + west, ORIGIN[1] + south, ORIGIN[0] + east, ORIGIN[1] + north)
     return transform(rectangle, _TO_LONLAT, interleaved=False)
 
 
 def add_scene(session: Session, date: dt.date | None, outline: BaseGeometry | None = None, **given: Any) -> SceneRow:
-    """A scene of one square kilometre; its name is its date."""
+    """Add a scene of one square kilometre, named after its date."""
     name = f"{date}-{session.query(SceneRow).count()}"
     values: dict[str, Any] = {
         "area_code": VILLAGE,
@@ -54,7 +54,7 @@ def add_scene(session: Session, date: dt.date | None, outline: BaseGeometry | No
 
 
 def add_scan(session: Session, before: SceneRow, after: SceneRow, **given: Any) -> Scan:
-    """A scan of two scenes."""
+    """Add a scan of two scenes."""
     values: dict[str, Any] = {
         "unique_key": f"scan:{before.id}:{after.id}:test",
         "area_code": after.area_code,
@@ -70,7 +70,7 @@ def add_scan(session: Session, before: SceneRow, after: SceneRow, **given: Any) 
 
 
 def add_area(session: Session, code: str, outline: BaseGeometry) -> None:
-    """A village, township or county named after its code."""
+    """Add a village, township or county named after its code."""
     level = {6: "county", 9: "township", 12: "village"}[len(code)]
     session.add(Area(code=code, name=f"area {code}", level=level, loaded_at=NOW, **bounds_of(outline)))
 
@@ -78,7 +78,7 @@ def add_area(session: Session, code: str, outline: BaseGeometry) -> None:
 def add_approval(
     session: Session, outline: BaseGeometry, valid_from: dt.date | None = None, valid_to: dt.date | None = None
 ) -> None:
-    """A layer of approvals with one in it."""
+    """Add a layer with one approval."""
     layer = Layer(name=f"approvals {session.query(Layer).count()}", kind="approval", dated=None, loaded_at=NOW)
     session.add(layer)
     session.flush()
@@ -90,7 +90,7 @@ def add_approval(
 def change(
     number: int, west: float, south: float, side: float, kind: str = "construction", score: float = 0.8
 ) -> DetectedChange:
-    """A square, its corner and side given in metres."""
+    """Return a square change; corner and side in metres."""
     outline = ground(west, south, west + side, south + side)
     detected = box(ORIGIN[0] + west, ORIGIN[1] + south, ORIGIN[0] + west + side, ORIGIN[1] + south + side)
     pictures = {when: f"scans/1/{number:04d}_{when}.jpg" for when in ("before", "after")}

@@ -1,4 +1,4 @@
-"""One alert as the review shows it: everything its page needs, as JSON, in the language of who looks."""
+"""The data of one alert for the review page, as JSON in the user's language."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ from configs.texts import catalogue, text, translate
 from enforcement.change_types import read_change_types
 from enforcement.states import StateTable, read_states
 from enforcement.units import mu
-from errors import Reason
 from service.context import Context
 from store.access.rights import Viewer
-from store.alerts.transitions import REASON_KEY, steps_of
+from store.alerts.alert_geometry import areas_around
+from store.alerts.transitions import steps_of
 from store.areas.areas import area_names
 from store.cameras.sightings import CameraSighting, camera_sightings
 from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.schema.database import Session
 from store.schema.tables import AlertRow, Transition
 from store.search.alert_search import AlertFilter, neighbours
-from store.views.alert_view import AlertSight, SightImage, alert_sights, areas_around, assignable_users, user_names
+from store.views.alert_view import AlertSight, SightImage, alert_sights, assignable_users, user_names
 from web.etags import content_tag
 from web.page import language_of, named
-from web.review.alert_words import in_language
+from web.review.rejection_reasons import transition_reason
 
-JUDGED_BY_KEY = ("triaged", "false_change", "bad_imagery")
-"""Steps that have buttons of their own."""
+JUDGED_STATES = ("triaged", "false_change", "bad_imagery")
+"""States that have their own buttons on the page."""
+
+_MAX_AREAS = 40  # boundaries on the small map; more are illegible
+_AREA_TOLERANCE = 4e-5  # degrees, about four metres: invisible on a map of a village
 
 
 class AlertDetail:
-    """What is told of points to one person, in one request."""
+    """Builds the data of alerts for one user, in one request."""
 
     def __init__(self, request: Request, context: Context, session: Session, viewer: Viewer) -> None:
-        """``session``: reads, or writes."""
+        """``session``: a read or write transaction."""
         self.session, self.viewer, self.context = session, viewer, context
         self.language = language_of(request)
         self.now = context.clock()
@@ -46,24 +49,24 @@ class AlertDetail:
     def _name(self, table: Mapping[str, Any], key: str) -> str:
         return named(table, key, self.language)
 
-    def _word(self, prefix: str, key: str) -> str:
+    def _text(self, prefix: str, key: str) -> str:
         return text(f"{prefix}.{key}", self.language) if f"{prefix}.{key}" in catalogue() else key
 
-    def data(self, alert: AlertRow, asked: AlertFilter) -> dict[str, Any]:
-        """Everything, with the alerts before and after it in the order of ``asked``."""
+    def data(self, alert: AlertRow, list_filter: AlertFilter) -> dict[str, Any]:
+        """Return all data of an alert, with its previous and next alert in the filtered list."""
         states, types = read_states(), read_change_types()
         sights, steps = alert_sights(self.session, alert), steps_of(self.session, alert)
-        people = assignable_users(self.session, alert)
+        users = assignable_users(self.session, alert)
         names = user_names(self.session, {step.who for step in steps} | {alert.assignee})
         lock = lock_holder(self.session, alert, self.now)
-        beside = neighbours(self.session, self.viewer, asked, alert.number)
+        neighbour = neighbours(self.session, self.viewer, list_filter, alert.number)
         today = self.now.astimezone(self.zone).date()
         address = f"/alerts/{quote(alert.number, safe='')}"
         return {
             "number": alert.number,
             "as_of": alert.changed_at.isoformat(),
             "address": address,
-            "query": urlencode(asked.to_query()),
+            "query": urlencode(list_filter.to_query()),
             "kind": alert.kind,
             "kind_name": self._name(types.kinds, alert.kind),
             "type": alert.change_type,
@@ -77,8 +80,8 @@ class AlertDetail:
             ],
             "state": alert.state,
             "state_name": self._name(states.states, alert.state),
-            # what the software says of its own step is for the log
-            "why": in_language(alert.state_reason, self.language) if steps and steps[-1].who != "system" else "",
+            # reasons of the software's own steps appear only in the log
+            "why": self._why(steps[-1]) if steps and steps[-1].who != "system" else "",
             "score": alert.score,
             "area_m2": round(alert.area_m2, 1),
             "mu": round(mu(alert.area_m2), 2),
@@ -93,7 +96,9 @@ class AlertDetail:
             "overdue": bool(alert.due_on and alert.due_on < today and alert.state in states.open),
             "assignee": alert.assignee,
             "assignee_name": names.get(alert.assignee, alert.assignee),
-            "people": [{"login": p.login, "name": p.name, "role": self._name(states.roles, p.role)} for p in people],
+            "people": [
+                {"login": user.login, "name": user.name, "role": self._name(states.roles, user.role)} for user in users
+            ],
             "over_cap": alert.over_cap,
             "week": alert.week,
             "rank": alert.rank,
@@ -107,32 +112,39 @@ class AlertDetail:
             "log": [self._step(step, names) for step in steps],
             "areas": [
                 {"code": a.code, "name": a.name, "level": a.level, "outline": mapping(a.outline)}
-                for a in areas_around(self.session, self.viewer, alert)
+                for a in areas_around(
+                    self.session,
+                    self.viewer,
+                    alert,
+                    extent="area",
+                    tolerance=_AREA_TOLERANCE,
+                    limit=_MAX_AREAS,
+                )
             ],
             "steps": self._steps(states, alert),
-            "can": self._can(states, alert) | {"undo": self._may_take_back(steps)},
+            "can": self._can(states, alert) | {"undo": self._can_undo(steps)},
             "lock": self.lock(lock),
-            "previous": beside.previous,
-            "next": beside.next,
-            "position": beside.position,
+            "previous": neighbour.previous,
+            "next": neighbour.next,
+            "position": neighbour.position,
         }
 
     def lock(self, lock: Lock | None) -> dict[str, Any]:
-        """Who has it open, as the page is told."""
+        """Return whether the user holds the lock, and the name of another holder."""
         mine = lock is not None and lock.person_id == self.viewer.person_id
         return {"mine": mine, "by": "" if lock is None or mine else lock.name or lock.login}
 
     def _place(self, alert: AlertRow) -> list[dict[str, str]]:
         codes = dict.fromkeys(code for code in (alert.county_code, alert.township_code, alert.grid_code) if code)
-        known = area_names(self.session, codes)
-        return [{"code": code, "name": known.get(code, "")} for code in codes]
+        names = area_names(self.session, codes)
+        return [{"code": code, "name": names.get(code, "")} for code in codes]
 
     def _overlap(self, overlap: dict[str, Any]) -> dict[str, Any]:
         kind = str(overlap.get("kind", ""))
         return {
             "layer": str(overlap.get("layer", "")),
             "kind": kind,
-            "kind_name": self._word("layer", kind),
+            "kind_name": self._text("layer", kind),
             "dated": overlap.get("dated"),
             "share": overlap.get("share"),
             "number": str(overlap.get("number") or ""),
@@ -140,18 +152,18 @@ class AlertDetail:
 
     def _images(self, alert: AlertRow, address: str, sights: list[AlertSight]) -> dict[str, Any]:
         latest = sights[-1] if sights else None
-        told = {}
+        images = {}
         for when in ("before", "after"):
             image: SightImage | None = getattr(latest, when) if latest else None
-            told[when] = {
+            images[when] = {
                 "date": _day(image.date) if image else None,
-                "source": self._word("review.source", image.source) if image else "",
+                "source": self._text("review.source", image.source) if image else "",
                 "gsd_m": image.gsd_m if image else None,
                 "name": image.name if image else "",
-                "picture": picture_address(alert.number, alert.evidence, when),
+                "picture": picture_url(alert.number, alert.evidence, when),
                 "tiles": f"/tiles{address}/{when}" if image else None,
             }
-        return told
+        return images
 
     @staticmethod
     def _residual(sights: list[AlertSight]) -> dict[str, float | None] | None:
@@ -173,7 +185,7 @@ class AlertDetail:
         return {
             "before": _day(sight.before.date),
             "after": _day(sight.after.date),
-            "source": self._word("review.source", sight.after.source),
+            "source": self._text("review.source", sight.after.source),
             "kind_name": self._name(read_change_types().kinds, sight.kind),
             "score": sight.score,
             "mu": round(mu(sight.area_m2), 2),
@@ -184,7 +196,7 @@ class AlertDetail:
         undoes = "undoes" in step.evidence
         return {
             "at": f"{step.at.astimezone(self.zone):%Y-%m-%d %H:%M}",
-            "who": self._word("review.who", step.who) if step.who == "system" else names.get(step.who, step.who),
+            "who": self._text("review.who", step.who) if step.who == "system" else names.get(step.who, step.who),
             "role": self._name(states.roles, step.role),
             "from": self._name(states.states, step.from_state) if step.from_state else "",
             "to": self._name(states.states, step.to_state),
@@ -192,50 +204,49 @@ class AlertDetail:
             "alerts": _numbers(step.evidence),
         }
 
-    def _may_take_back(self, steps: list[Transition]) -> bool:
-        """Whether the newest step is theirs, and not older than may be; the rest is found when it is tried."""
+    def _can_undo(self, steps: list[Transition]) -> bool:
+        """Return whether the last step is the user's own and recent; further conditions are checked by the undo itself."""
         if not steps or "undoes" in steps[-1].evidence or not (steps[-1].from_state or "from" in steps[-1].evidence):
             return False
         return steps[-1].who == self.viewer.login and self.now - steps[-1].at <= UNDO_WITHIN
 
     def _why(self, step: Transition) -> str:
-        told = step.evidence.get(REASON_KEY)
-        return translate(Reason.from_json(step.why, told), self.language) if told else in_language(step.why, self.language)
+        return translate(transition_reason(step), self.language)
 
     def _steps(self, states: StateTable, alert: AlertRow) -> list[dict[str, Any]]:
-        """Steps that the table has for the person's role, those with buttons of their own left out."""
-        told = []
-        for to in states.ways_out(alert.state, self.viewer.role):
-            if states.means(to) == "gone" or (to in JUDGED_BY_KEY and alert.state != "disputed"):
+        """Return the steps that the user's role may take, except those with their own buttons."""
+        steps = []
+        for to in states.allowed_targets(alert.state, self.viewer.role):
+            if states.category(to) == "gone" or (to in JUDGED_STATES and alert.state != "disputed"):
                 continue
-            step = next(s for s in states.transitions if alert.state in s.come_from and s.to == to)
-            told.append(
+            step = next(s for s in states.transitions if alert.state in s.from_states and s.to == to)
+            steps.append(
                 {
                     "to": to,
                     "words": self._name(states.states, to),
                     "evidence": [
-                        {"name": name, "words": self._word("review.evidence", name)} for name in step.evidence
+                        {"name": name, "words": self._text("review.evidence", name)} for name in step.evidence
                     ],
                     "balanced": step.balanced,
                 }
             )
-        return told
+        return steps
 
     def _can(self, states: StateTable, alert: AlertRow) -> dict[str, bool]:
-        ways = set(states.ways_out(alert.state, self.viewer.role))
-        gone = states.means(alert.state) == "gone"
+        targets = set(states.allowed_targets(alert.state, self.viewer.role))
+        gone = states.category(alert.state) == "gone"
         return {
-            "true": "triaged" in ways or (alert.state == "triaged" and "published" in ways),
-            "false": "false_change" in ways,
-            "bad_imagery": "bad_imagery" in ways,
-            "split": "split" in ways,
+            "true": "triaged" in targets or (alert.state == "triaged" and "published" in targets),
+            "false": "false_change" in targets,
+            "bad_imagery": "bad_imagery" in targets,
+            "split": "split" in targets,
             "type": not gone,
             "assign": not gone,
         }
 
 
-def picture_address(number: str, evidence: Mapping[str, Any], when: str) -> str | None:
-    """Where a picture that was kept of an alert is read from; browsers keep it, as this address never shows another."""
+def picture_url(number: str, evidence: Mapping[str, Any], when: str) -> str | None:
+    """Return the URL of a stored picture of an alert. Its content never changes, so browsers can cache it."""
     key = evidence.get(when)
     if not isinstance(key, str):
         return None
@@ -243,19 +254,21 @@ def picture_address(number: str, evidence: Mapping[str, Any], when: str) -> str 
 
 
 def _numbers(evidence: Mapping[str, Any]) -> list[str]:
-    """Alerts that a step made, that it came from, or in which it lives on."""
-    told = evidence.get("into") or evidence.get("from") or []
-    return [told] if isinstance(told, str) else [str(number) for number in told] if isinstance(told, list) else []
+    """Return the numbers of the alerts that a step created, came from or merged into."""
+    related = evidence.get("into") or evidence.get("from") or []
+    if isinstance(related, str):
+        return [related]
+    return [str(number) for number in related] if isinstance(related, list) else []
 
 
 def _day(day: dt.date | None) -> str | None:
     return day.isoformat() if day is not None else None
 
 
-def wanted(request: Request, context: Context) -> AlertFilter:
-    """The filter of a request's address.
+def requested_filter(request: Request, context: Context) -> AlertFilter:
+    """Read the filter of a request's URL.
 
     Raises:
-        SettingsError: a value cannot be used.
+        SettingsError: a parameter is invalid.
     """
     return AlertFilter.from_query(cast(Any, request.query_params), context.settings.zone)

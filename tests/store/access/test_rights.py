@@ -35,14 +35,14 @@ def codes_under(database: Database, code: str) -> list[str]:
         return list(session.scalars(select(Area.code).where(visible_to(Area.code, viewer(code))).order_by(Area.code)))
 
 
-def test_rights_are_what_begins_with_the_code() -> None:
+def test_access_covers_codes_that_begin_with_the_viewers() -> None:
     assert may_see(viewer(TOWNSHIP), VILLAGE)
     assert may_see(viewer(TOWNSHIP), TOWNSHIP)
     assert not may_see(viewer(TOWNSHIP), COUNTY)
     assert not may_see(viewer(VILLAGE), NEIGHBOUR)
 
 
-def test_a_row_without_a_code_is_for_who_sees_everything() -> None:
+def test_a_row_without_a_code_needs_access_to_all_areas() -> None:
     assert may_see(viewer(""), "")
     assert not may_see(viewer(COUNTY), "")
 
@@ -62,12 +62,12 @@ ALL = (
 
 
 @pytest.mark.parametrize("code", ["", "13", "1301", "130131", "130131001", "130139", "13013", "199", "99", "999999"])
-def test_the_condition_says_what_the_function_says(database: Database, code: str) -> None:
+def test_the_sql_condition_agrees_with_may_see(database: Database, code: str) -> None:
     add_areas(database, *ALL)
-    assert codes_under(database, code) == [one for one in ALL if may_see(viewer(code), one)]
+    assert codes_under(database, code) == [area for area in ALL if may_see(viewer(code), area)]
 
 
-def test_a_code_that_is_no_number_is_taken_as_it_is(database: Database) -> None:
+def test_a_code_with_wildcards_is_taken_literally(database: Database) -> None:
     add_areas(database, *ALL)
     assert codes_under(database, "13%") == []
     assert codes_under(database, "1301_1") == []
@@ -86,29 +86,29 @@ def test_the_condition_uses_the_index(database: Database) -> None:
     assert "Filter" not in " ".join(plan)
 
 
-def test_the_areas_above_are_seen_but_no_siblings(database: Database) -> None:
+def test_visible_areas_include_ancestors_but_no_siblings(database: Database) -> None:
     add_areas(database, COUNTY, TOWNSHIP, VILLAGE, NEIGHBOUR, "130132")
     with database.read() as session:
         assert [area.code for area in visible_areas(session, viewer(VILLAGE))] == [COUNTY, TOWNSHIP, VILLAGE]
         assert len(visible_areas(session, viewer(""))) == 5
 
 
-def test_polygons_of_layers_are_seen_where_they_touch_the_ground(database: Database) -> None:
+def test_polygons_of_layers_are_visible_where_they_touch_the_viewers_area(database: Database) -> None:
     add_areas(database, VILLAGE, NEIGHBOUR)  # the first from 0 to 1000 m, the second east of it
     with database.write() as session:
         for west in (100, 950, 1500):
             add_approval(session, ground(west, 100, west + 100, 200))
     with database.read() as session:
-        assert [one.id for one in visible_features(session, viewer(VILLAGE))] == [1, 2]
-        assert [one.id for one in visible_features(session, viewer(NEIGHBOUR))] == [2, 3]
-        assert [one.id for one in visible_features(session, viewer(""))] == [1, 2, 3]
-        assert [one.id for one in visible_features(session, viewer(""), Feature.layer_id == 2)] == [2]
+        assert [row.id for row in visible_features(session, viewer(VILLAGE))] == [1, 2]
+        assert [row.id for row in visible_features(session, viewer(NEIGHBOUR))] == [2, 3]
+        assert [row.id for row in visible_features(session, viewer(""))] == [1, 2, 3]
+        assert [row.id for row in visible_features(session, viewer(""), Feature.layer_id == 2)] == [2]
         here = bounds_intersect(Feature, ground(0, 0, 500, 500))
-        assert [one.id for one in visible_features(session, viewer(VILLAGE), here)] == [1]
-        assert [one.id for one in visible_features(session, viewer(VILLAGE), limit=1)] == [1]
+        assert [row.id for row in visible_features(session, viewer(VILLAGE), here)] == [1]
+        assert [row.id for row in visible_features(session, viewer(VILLAGE), limit=1)] == [1]
 
 
-def test_who_has_no_area_on_the_map_sees_no_polygon(database: Database) -> None:
+def test_a_viewer_without_a_loaded_area_sees_no_polygon(database: Database) -> None:
     with database.write() as session:
         add_approval(session, ground(0, 0, 100, 100))
     with database.read() as session:

@@ -1,4 +1,4 @@
-"""The audit verifies every alert's log, and names the first row that is not as it was written."""
+"""The audit verifies every alert's log and names the first broken row."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sqlalchemy import event, text
 
 from errors import SettingsError
 from store.alerts.audit import MOST_LISTED, Audit, audit_alert, audit_alerts, last_audit, record_audit
-from store.alerts.transitions import BrokenChain
+from store.alerts.log_verification import BrokenChain
 from store.schema.database import Database
-from tests.store.alerts.test_transitions import NOON, add_alert, behind, step
+from tests.store.alerts.test_transitions import NOON, add_alert, execute, step
 
 SECOND = "130131U2026110002"
 _TRANSITION = f"alert_id = (SELECT id FROM alerts WHERE number = '{SECOND}')"
@@ -30,28 +30,28 @@ def _three_alerts(database: Database) -> None:
 
 
 def _found(database: Database) -> tuple[str, int, str]:
-    """The only broken log of an audit that reads every page: number, place and difference."""
+    """Return number, position and difference of the only broken log, as found by a paginated audit."""
     audit = audit_alerts(database, page=2)
-    assert (audit.alerts, audit.broken, audit.whole) == (3, 1, False)
+    assert (audit.alerts, audit.broken, audit.intact) == (3, 1, False)
     (chain,) = audit.listed
     assert audit_alert(database, SECOND).listed == (chain,)
-    assert audit_alert(database, "130131U2026110003").whole
+    assert audit_alert(database, "130131U2026110003").intact
     return chain.number, chain.sequence, chain.difference
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 500])
-def test_logs_as_they_were_written_are_whole_and_counted(database: Database, page: int) -> None:
+def test_intact_logs_are_counted(database: Database, page: int) -> None:
     _three_alerts(database)
     with database.write() as session:
         add_alert(session, "130131U2026110009")  # has no transition yet
-    told: list[tuple[int, int]] = []
-    audit = audit_alerts(database, page=page, progress=lambda *seen: told.append(seen))
+    reported: list[tuple[int, int]] = []
+    audit = audit_alerts(database, page=page, progress=lambda *seen: reported.append(seen))
     assert audit == Audit(alerts=4, transitions=9, broken=0, listed=())
-    assert audit.whole
-    assert told == [(min(n, 4), 4) for n in range(page, 4 + page, page)]
+    assert audit.intact
+    assert reported == [(min(n, 4), 4) for n in range(page, 4 + page, page)]
 
 
-def test_no_alerts_are_whole(database: Database) -> None:
+def test_an_empty_database_is_intact(database: Database) -> None:
     assert audit_alerts(database) == Audit(0, 0, 0, ())
 
 
@@ -71,27 +71,27 @@ def test_no_alerts_are_whole(database: Database) -> None:
 )
 def test_a_changed_field_is_found(database: Database, change: str, difference: str) -> None:
     _three_alerts(database)
-    behind(database, f"UPDATE transitions SET {change} WHERE sequence = 2 AND {_TRANSITION}")
+    execute(database, f"UPDATE transitions SET {change} WHERE sequence = 2 AND {_TRANSITION}")
     assert _found(database) == (SECOND, 2, difference)
 
 
 def test_a_renumbered_last_row_is_found(database: Database) -> None:
     _three_alerts(database)
-    behind(database, f"UPDATE transitions SET sequence = 9 WHERE sequence = 3 AND {_TRANSITION}")
+    execute(database, f"UPDATE transitions SET sequence = 9 WHERE sequence = 3 AND {_TRANSITION}")
     assert _found(database) == (SECOND, 3, "number")
 
 
 @pytest.mark.parametrize(("removed", "difference"), [(1, "missing"), (2, "missing"), (3, "state")])
 def test_a_removed_row_is_found(database: Database, removed: int, difference: str) -> None:
     _three_alerts(database)
-    behind(database, f"DELETE FROM transitions WHERE sequence = {removed} AND {_TRANSITION}")
+    execute(database, f"DELETE FROM transitions WHERE sequence = {removed} AND {_TRANSITION}")
     assert _found(database) == (SECOND, removed, difference)
 
 
 def test_a_removed_row_is_found_where_later_rows_were_renumbered(database: Database) -> None:
     _three_alerts(database)
-    behind(database, f"DELETE FROM transitions WHERE sequence = 2 AND {_TRANSITION}")
-    behind(database, f"UPDATE transitions SET sequence = 2 WHERE sequence = 3 AND {_TRANSITION}")
+    execute(database, f"DELETE FROM transitions WHERE sequence = 2 AND {_TRANSITION}")
+    execute(database, f"UPDATE transitions SET sequence = 2 WHERE sequence = 3 AND {_TRANSITION}")
     assert _found(database) == (SECOND, 2, "link")
 
 
@@ -106,8 +106,8 @@ def test_an_inserted_row_is_found(database: Database, who: str, place: int, diff
     _three_alerts(database)
     for sequence in (3, 2):
         change = f"sequence = {sequence + 1} WHERE sequence = {sequence}"
-        behind(database, f"UPDATE transitions SET {change} AND {_TRANSITION}")
-    behind(
+        execute(database, f"UPDATE transitions SET {change} AND {_TRANSITION}")
+    execute(
         database,
         f"INSERT INTO transitions (alert_id, sequence, {_COLUMNS}) "
         f"SELECT alert_id, 2, {_COLUMNS.replace('who', who)} FROM transitions WHERE sequence = 3 AND {_TRANSITION}",
@@ -118,7 +118,7 @@ def test_an_inserted_row_is_found(database: Database, who: str, place: int, diff
 @pytest.mark.parametrize("sequence", [0, -1])
 def test_a_row_inserted_before_the_first_is_found(database: Database, sequence: int) -> None:
     _three_alerts(database)
-    behind(
+    execute(
         database,
         f"INSERT INTO transitions (alert_id, sequence, {_COLUMNS}) "
         f"SELECT alert_id, {sequence}, {_COLUMNS} FROM transitions WHERE sequence = 2 AND {_TRANSITION}",
@@ -128,7 +128,7 @@ def test_a_row_inserted_before_the_first_is_found(database: Database, sequence: 
 
 def test_an_alert_in_another_state_than_its_last_transition_is_found(database: Database) -> None:
     _three_alerts(database)
-    behind(database, f"UPDATE alerts SET state = 'triaged' WHERE number = '{SECOND}'")
+    execute(database, f"UPDATE alerts SET state = 'triaged' WHERE number = '{SECOND}'")
     assert _found(database) == (SECOND, 4, "state")
     (chain,) = audit_alerts(database).listed
     assert chain.reason.startswith("the alert is triaged, but its log ends at false_change")
@@ -136,14 +136,14 @@ def test_an_alert_in_another_state_than_its_last_transition_is_found(database: D
 
 def test_a_log_removed_as_a_whole_is_found(database: Database) -> None:
     _three_alerts(database)
-    behind(database, f"DELETE FROM transitions WHERE {_TRANSITION}")
+    execute(database, f"DELETE FROM transitions WHERE {_TRANSITION}")
     assert _found(database) == (SECOND, 1, "state")
 
 
 @pytest.mark.parametrize("change", ["at = 'some day'", "evidence = 'no JSON'", "evidence = '{\"share\": NaN}'"])
-def test_what_cannot_be_read_is_found(sqlite: Database, change: str) -> None:
+def test_an_unreadable_row_is_found(sqlite: Database, change: str) -> None:
     _three_alerts(sqlite)
-    behind(sqlite, f"UPDATE transitions SET {change} WHERE sequence = 2 AND {_TRANSITION}")
+    execute(sqlite, f"UPDATE transitions SET {change} WHERE sequence = 2 AND {_TRANSITION}")
     assert _found(sqlite) == (SECOND, 2, "content")
 
 
@@ -160,7 +160,7 @@ def test_a_removed_alert_is_found_by_its_log(sqlite: Database) -> None:
     )
 
 
-def test_broken_logs_are_listed_up_to_a_number_and_counted_beyond(sqlite: Database) -> None:
+def test_only_the_first_broken_logs_are_listed(sqlite: Database) -> None:
     with sqlite.write() as session:
         for n in range(MOST_LISTED + 5):
             add_alert(session, f"130131U202611{n:04}").state = "triaged"
@@ -176,7 +176,7 @@ def test_alerts_are_read_page_by_page(database: Database) -> None:
     assert sum(fetched) == 4  # three pages and one that is empty
 
 
-def test_a_transition_that_is_written_meanwhile_does_not_look_broken(database: Database) -> None:
+def test_a_concurrent_transition_does_not_look_broken(database: Database) -> None:
     _three_alerts(database)
 
     def write(*_: object) -> None:
@@ -187,7 +187,7 @@ def test_a_transition_that_is_written_meanwhile_does_not_look_broken(database: D
 
     written: list[str] = []
     audit = audit_alerts(database, page=1, progress=lambda *_: write() if len(written) < 2 else None)
-    assert (audit.alerts, audit.transitions, audit.whole) == (5, 11, True)
+    assert (audit.alerts, audit.transitions, audit.intact) == (5, 11, True)
 
 
 def test_an_unknown_alert_is_refused(sqlite: Database) -> None:
@@ -195,13 +195,13 @@ def test_an_unknown_alert_is_refused(sqlite: Database) -> None:
         audit_alert(sqlite, "7")
 
 
-def test_the_last_audit_is_kept(database: Database) -> None:
+def test_the_latest_audit_is_stored(database: Database) -> None:
     with database.read() as session:
         assert last_audit(session) is None
     _three_alerts(database)
     with database.write() as session:
         record_audit(session, audit_alerts(database), begun_at=NOON, now=NOON, origin="schedule")
-    behind(database, f"UPDATE transitions SET who = 'somebody' WHERE sequence = 2 AND {_TRANSITION}")
+    execute(database, f"UPDATE transitions SET who = 'somebody' WHERE sequence = 2 AND {_TRANSITION}")
     later = NOON + dt.timedelta(days=7)
     broken = audit_alerts(database)
     with database.write() as session:

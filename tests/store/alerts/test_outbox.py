@@ -1,4 +1,4 @@
-"""The outbox: written with what it tells of, sent in order, for each alert and target."""
+"""The outbox: events are stored with their cause and sent in order, for each alert and target."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from store.alerts.outbox import (
 )
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Delivery, Job
-from tests.store.sample_alerts import NOW, add_alert, add_village, alert_in, see
+from tests.store.sample_alerts import NOW, add_alert, add_observation, add_village, add_village_with_alert
 
 HOOKS = [{"url": f"https://hook.example/{name}", "secret": "s" * 16} for name in ("a", "b")]
 SETTINGS = read_service()  # embedded: the drop folder alone
@@ -33,7 +33,7 @@ BACKOFF = (5.0, 30.0)
 
 @pytest.fixture
 def database(sqlite: Database) -> Database:
-    """SQLite; :func:`tests.databases.each` is for what may differ on PostgreSQL."""
+    """SQLite; tests of what may differ on PostgreSQL use :func:`tests.databases.each`."""
     return sqlite
 
 
@@ -47,7 +47,7 @@ def _announce(
 
 
 def _jobs(database: Database) -> list[int]:
-    """Deliveries for which there is a job, one for each job."""
+    """Return the delivery id of each job."""
     with database.read() as session:
         return [job.payload["delivery_id"] for job in session.scalars(select(Job).order_by(Job.id))]
 
@@ -85,12 +85,12 @@ def _fail(database: Database, delivery_id: int, attempts: int = 3, wait: float =
         ({"delivery": {"hooks": HOOKS}}, ("drop", "hook:https://hook.example/a", "hook:https://hook.example/b")),
     ],
 )
-def test_targets_are_those_of_the_settings(given: dict[str, object], expected: tuple[str, ...]) -> None:
+def test_targets_follow_the_settings(given: dict[str, object], expected: tuple[str, ...]) -> None:
     assert targets(read_service(**given)) == expected
 
 
-def test_every_target_gets_the_same_event_and_a_job_of_its_own(each: Database) -> None:
-    alert_in(each)
+def test_each_target_gets_the_same_event_and_its_own_job(each: Database) -> None:
+    add_village_with_alert(each)
     _announce(each, settings=MANY)
     with each.read() as session:
         rows = [delivery for delivery, _ in list_deliveries(session)]
@@ -103,40 +103,40 @@ def test_every_target_gets_the_same_event_and_a_job_of_its_own(each: Database) -
 
 
 def test_an_event_holds_the_alert_with_its_areas_images_and_sights(each: Database) -> None:
-    alert_in(each)
+    add_village_with_alert(each)
     _announce(each)
     with each.read() as session:
         event = session.scalars(select(Delivery.event)).one()
-    told = event["data"]["properties"]
-    assert event["subject"] == told["number"] == "330106W2026110001"
+    properties = event["data"]["properties"]
+    assert event["subject"] == properties["number"] == "330106W2026110001"
     assert (event["source"], event["sequence"]) == ("/tuban/330106", "1")
-    assert told["village"] == {"code": "330106005201", "name": "东穆坞村"}
-    assert told["county"] == {"code": "330106", "name": "西湖区"}
-    assert (told["earlier_image"]["date"], told["earlier_image"]["source"]) == ("2026-05-01", "satellite")
-    assert (told["later_image"]["sha256"], told["later_image"]["gsd_m"]) == ("1" * 64, 0.25)
-    assert (told["model_sha256"], told["settings_sha256"]) == ("3" * 64, "5" * 64)
-    assert told["registration_residual_m"] == 0.305
-    assert told["evidence"]["after"] == "evidence/1/after.jpg"
-    assert told["kind_name"]["zh"] == "新增建筑/建设"
-    assert (told["times_seen"], told["sources_seen"]) == (1, 1)
+    assert properties["village"] == {"code": "330106005201", "name": "东穆坞村"}
+    assert properties["county"] == {"code": "330106", "name": "西湖区"}
+    assert (properties["earlier_image"]["date"], properties["earlier_image"]["source"]) == ("2026-05-01", "satellite")
+    assert (properties["later_image"]["sha256"], properties["later_image"]["gsd_m"]) == ("1" * 64, 0.25)
+    assert (properties["model_sha256"], properties["settings_sha256"]) == ("3" * 64, "5" * 64)
+    assert properties["registration_residual_m"] == 0.305
+    assert properties["evidence"]["after"] == "evidence/1/after.jpg"
+    assert properties["kind_name"]["zh"] == "新增建筑/建设"
+    assert (properties["times_seen"], properties["sources_seen"]) == (1, 1)
 
 
 def test_evidence_is_a_link_where_there_are_pages(database: Database) -> None:
-    alert_in(database)
+    add_village_with_alert(database)
     _announce(database, settings=read_service(public_url="https://tuban.example/"))
     with database.read() as session:
         event = session.scalars(select(Delivery.event)).one()
-    told = event["data"]["properties"]
+    properties = event["data"]["properties"]
     assert event["source"] == "https://tuban.example"
-    assert told["page"] == "https://tuban.example/alerts/330106W2026110001"
-    assert told["evidence"]["before"] == "https://tuban.example/alerts/330106W2026110001/evidence/before"
+    assert properties["page"] == "https://tuban.example/alerts/330106W2026110001"
+    assert properties["evidence"]["before"] == "https://tuban.example/alerts/330106W2026110001/evidence/before"
 
 
-def test_sights_are_told_oldest_first(each: Database) -> None:
+def test_observations_are_sorted_oldest_first(each: Database) -> None:
     with each.write() as session:
         add_village(session)
         row = add_alert(session)
-        see(session, row, dt.date(2026, 9, 1), "satellite", 800.0)
+        add_observation(session, row, dt.date(2026, 9, 1), "satellite", 800.0)
         alert = read_alert(session, row)
     assert [(sight.date, sight.area_m2) for sight in alert.sights] == [
         (dt.date(2026, 9, 1), 800.0),
@@ -144,8 +144,8 @@ def test_sights_are_told_oldest_first(each: Database) -> None:
     ]
 
 
-def test_a_transaction_that_is_rolled_back_tells_nothing(database: Database) -> None:
-    alert_in(database)
+def test_a_rolled_back_transaction_sends_nothing(database: Database) -> None:
+    add_village_with_alert(database)
     with database.read() as session:
         announce(session, session.get_one(AlertRow, 1), "tuban.alert.created", SETTINGS, NOW)
         session.rollback()
@@ -153,8 +153,8 @@ def test_a_transaction_that_is_rolled_back_tells_nothing(database: Database) -> 
     assert _jobs(database) == []
 
 
-def test_events_of_one_alert_have_a_job_one_after_the_other(each: Database) -> None:
-    alert_in(each)
+def test_only_the_first_unsettled_event_of_an_alert_has_a_job(each: Database) -> None:
+    add_village_with_alert(each)
     for kind in ("tuban.alert.created", "tuban.alert.seen_again", "tuban.alert.state_changed"):
         _announce(each, kind)
     assert _jobs(each) == [1]
@@ -167,8 +167,8 @@ def test_events_of_one_alert_have_a_job_one_after_the_other(each: Database) -> N
         assert [tuple(row) for row in rows] == [(1, "delivered"), (2, "delivered"), (3, "waiting")]
 
 
-def test_a_delivery_is_not_sent_before_the_one_in_front_of_it(database: Database) -> None:
-    alert_in(database)
+def test_a_delivery_is_not_sent_before_an_earlier_one(database: Database) -> None:
+    add_village_with_alert(database)
     _announce(database)
     _announce(database, "tuban.alert.seen_again")
     with database.read() as session:
@@ -179,7 +179,7 @@ def test_a_delivery_is_not_sent_before_the_one_in_front_of_it(database: Database
 
 
 def test_alerts_and_targets_do_not_wait_for_each_other(database: Database) -> None:
-    alert_in(database)
+    add_village_with_alert(database)
     with database.write() as session:
         add_alert(session, "330106W2026110002")
     _announce(database, settings=MANY)
@@ -188,7 +188,7 @@ def test_alerts_and_targets_do_not_wait_for_each_other(database: Database) -> No
 
 
 def test_a_delivered_event_is_not_sent_again(database: Database) -> None:
-    alert_in(database)
+    add_village_with_alert(database)
     _announce(database)
     _deliver(database, 1)
     _deliver(database, 1)
@@ -197,8 +197,8 @@ def test_a_delivered_event_is_not_sent_again(database: Database) -> None:
         assert session.get_one(Delivery, 1).attempts == 1
 
 
-def test_a_failed_delivery_waits_longer_each_time_and_is_dead_in_the_end(each: Database) -> None:
-    alert_in(each)
+def test_a_failing_delivery_backs_off_and_finally_is_dead(each: Database) -> None:
+    add_village_with_alert(each)
     _announce(each)
     pauses = []
     for _ in range(3):
@@ -214,8 +214,8 @@ def test_a_failed_delivery_waits_longer_each_time_and_is_dead_in_the_end(each: D
         assert (session.get_one(Delivery, 1).state, session.get_one(Delivery, 1).error) == ("dead", "refused")
 
 
-def test_a_target_may_ask_for_a_longer_pause(database: Database) -> None:
-    alert_in(database)
+def test_a_target_can_request_a_longer_pause(database: Database) -> None:
+    add_village_with_alert(database)
     _announce(database)
     _fail(database, 1, wait=600)
     with database.read() as session:
@@ -223,21 +223,21 @@ def test_a_target_may_ask_for_a_longer_pause(database: Database) -> None:
 
 
 def _dead_with_one_behind(database: Database) -> None:
-    alert_in(database)
+    add_village_with_alert(database)
     _announce(database)
     _announce(database, "tuban.alert.seen_again")
     assert _fail(database, 1, attempts=1) == "dead"
     assert _jobs(database) == [1]
 
 
-def test_events_behind_a_dead_one_wait_for_a_person(database: Database) -> None:
+def test_a_dead_delivery_blocks_later_events(database: Database) -> None:
     _dead_with_one_behind(database)
     _announce(database, "tuban.alert.state_changed")
     assert _states(database) == ["dead", "waiting", "waiting"]
     assert _jobs(database) == [1]
 
 
-def test_a_revived_delivery_is_tried_as_often_as_a_new_one(each: Database) -> None:
+def test_a_revived_delivery_gets_as_many_attempts_as_a_new_one(each: Database) -> None:
     _dead_with_one_behind(each)
     with each.write() as session:
         assert revive(session, 1, NOW)
@@ -248,7 +248,7 @@ def test_a_revived_delivery_is_tried_as_often_as_a_new_one(each: Database) -> No
     assert _jobs(each) == [1, 1, 1, 2]
 
 
-def test_a_dropped_delivery_lets_the_next_one_go(database: Database) -> None:
+def test_dropping_a_delivery_starts_the_next_one(database: Database) -> None:
     _dead_with_one_behind(database)
     with database.write() as session:
         assert drop(session, 1, NOW)
@@ -257,7 +257,7 @@ def test_a_dropped_delivery_lets_the_next_one_go(database: Database) -> None:
     assert _jobs(database) == [1, 2]
 
 
-def test_dropping_one_that_waits_in_the_middle_starts_nothing(database: Database) -> None:
+def test_dropping_a_blocked_delivery_starts_nothing(database: Database) -> None:
     _dead_with_one_behind(database)
     with database.write() as session:
         assert drop(session, 2, NOW)
@@ -265,8 +265,8 @@ def test_dropping_one_that_waits_in_the_middle_starts_nothing(database: Database
     assert _jobs(database) == [1]
 
 
-def test_only_what_is_dead_is_revived(database: Database) -> None:
-    alert_in(database)
+def test_only_dead_deliveries_are_revived(database: Database) -> None:
+    add_village_with_alert(database)
     _announce(database)
     with database.write() as session:
         assert not revive(session, 1, NOW)
@@ -275,8 +275,8 @@ def test_only_what_is_dead_is_revived(database: Database) -> None:
         assert not revive(session, 1, NOW)
 
 
-def test_a_delivery_whose_job_died_with_its_processes_is_revived_by_its_job(database: Database) -> None:
-    alert_in(database)
+def test_a_waiting_delivery_with_a_dead_job_is_revived(database: Database) -> None:
+    add_village_with_alert(database)
     _announce(database)
     with database.write() as session:
         session.get_one(Job, 1).state = "dead"
@@ -287,20 +287,20 @@ def test_a_delivery_whose_job_died_with_its_processes_is_revived_by_its_job(data
 
 
 def test_an_unknown_kind_of_event_is_refused(database: Database) -> None:
-    alert_in(database)
-    with pytest.raises(ValueError, match="kind of event"):
+    add_village_with_alert(database)
+    with pytest.raises(ValueError, match="event type"):
         _announce(database, "tuban.alert.exploded")
 
 
-def test_events_announced_at_once_get_sequences_of_their_own(each: Database) -> None:
-    alert_in(each)
-    together = threading.Barrier(6)
+def test_concurrent_events_get_different_sequence_numbers(each: Database) -> None:
+    add_village_with_alert(each)
+    barrier = threading.Barrier(6)
 
-    def tell() -> None:
-        together.wait()
+    def announce_again() -> None:
+        barrier.wait()
         _announce(each, "tuban.alert.seen_again", MANY)
 
-    threads = [threading.Thread(target=tell) for _ in range(6)]
+    threads = [threading.Thread(target=announce_again) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -311,11 +311,11 @@ def test_events_announced_at_once_get_sequences_of_their_own(each: Database) -> 
     assert len(_jobs(each)) == len(targets(MANY))
 
 
-def test_whether_the_next_event_gets_a_job_is_never_decided_by_two_at_once(postgresql: Database) -> None:
-    alert_in(postgresql)
+def test_announcing_and_delivering_lock_the_alert(postgresql: Database) -> None:
+    add_village_with_alert(postgresql)
     _announce(postgresql)
-    with postgresql.write() as telling:
-        announce(telling, telling.get_one(AlertRow, 1), "tuban.alert.seen_again", SETTINGS, NOW)
+    with postgresql.write() as announcing:
+        announce(announcing, announcing.get_one(AlertRow, 1), "tuban.alert.seen_again", SETTINGS, NOW)
         with postgresql.read() as delivering:
             delivering.execute(text("SET LOCAL lock_timeout = '50ms'"))
             with pytest.raises(OperationalError, match="lock timeout"):

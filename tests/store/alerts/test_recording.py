@@ -1,4 +1,4 @@
-"""What scans see becomes alerts, each there once: further sights, rejections, approvals, the cap, and what is told."""
+"""Recording of scans as alerts: observations, rejections, approvals, the weekly quota and events."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings, read_service
+from store.alerts.alert_recorder import Recorded
+from store.alerts.audit import audit_alerts
 from store.alerts.placed_changes import DetectedChange, place_changes
-from store.alerts.recording import Recorded, record_changes
-from store.alerts.transitions import append_transition, verify_transitions
+from store.alerts.recording import record_changes
+from store.alerts.transitions import append_transition
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Area, Delivery, Feature, Observation, Scan, SceneRow, Transition
 from tests.store.sample_rows import NOW, VILLAGE, add_approval, add_area, add_scan, add_scene, change, ground
@@ -26,7 +28,7 @@ SPRING, AUTUMN, WINTER = dt.date(2026, 3, 1), dt.date(2026, 10, 20), dt.date(202
 
 @dataclass
 class Place:
-    """A village with its scenes, and scans of them that are written down one after the other."""
+    """A village with its scenes, whose scans are recorded one after the other."""
 
     database: Database
     settings: ServiceSettings
@@ -39,7 +41,7 @@ class Place:
         now: dt.datetime = NOW,
         **scene: Any,
     ) -> Recorded:
-        """Compare two images, made when there are none of these days, and write down what was seen."""
+        """Record a scan of the images of two days, which are added if missing."""
         with self.database.write() as session:
             images = [self._image(session, before), self._image(session, after, **scene)]
             scan = add_scan(session, *images, state="done", result={"alignment": {"residual_px": 0.4}})
@@ -64,17 +66,17 @@ class Place:
         with self.database.read() as session:
             return list(session.scalars(select(Observation).order_by(Observation.id)))
 
-    def told(self) -> list[tuple[str, str]]:
-        """Number and kind of every event, in their order."""
+    def events(self) -> list[tuple[str, str]]:
+        """Return (number, kind) of each event, in order."""
         with self.database.read() as session:
             events = session.scalars(select(Delivery).order_by(Delivery.id))
             return [(e.event["subject"], e.event["type"].removeprefix("tuban.alert.")) for e in events]
 
-    def kinds_told(self) -> list[str]:
-        return [kind for _, kind in self.told()]
+    def event_kinds(self) -> list[str]:
+        return [kind for _, kind in self.events()]
 
     def move(self, state: str, role: str, **evidence: Any) -> None:
-        """A person, or the system, moves the one alert."""
+        """Move the only alert, as a user or as the system."""
         with self.database.write() as session:
             alert = session.scalars(select(AlertRow)).one()
             append_transition(
@@ -104,13 +106,13 @@ def test_a_new_change_becomes_a_numbered_alert_of_its_village_and_is_announced(p
     assert (alert.week, alert.rank, alert.over_cap) == ("2026-W48", 1, False)
     assert (alert.seen, alert.first_date, alert.last_date) == (1, AUTUMN, AUTUMN)
     assert alert.evidence == {"before": "scans/1/0001_before.jpg", "after": "scans/1/0001_after.jpg"}
-    assert place.told() == [(alert.number, "created")]
+    assert place.events() == [(alert.number, "created")]
     with place.database.read() as session:
         first = session.scalars(select(Transition)).one()
         assert (first.from_state, first.to_state, first.role) == ("", "new", "system")
-        assert verify_transitions(session) == []
-        told = session.scalars(select(Delivery)).one().event["data"]["properties"]
-        assert (told["times_seen"], told["registration_residual_px"]) == (1, 0.4)
+        properties = session.scalars(select(Delivery)).one().event["data"]["properties"]
+        assert (properties["times_seen"], properties["registration_residual_px"]) == (1, 0.4)
+    assert audit_alerts(place.database).intact
 
 
 def test_numbers_run_by_county_source_and_local_month(place: Place) -> None:
@@ -126,7 +128,7 @@ def test_numbers_run_by_county_source_and_local_month(place: Place) -> None:
     ]
 
 
-def test_where_the_map_is_not_loaded_the_code_of_the_batch_answers(place: Place) -> None:
+def test_where_areas_are_not_loaded_the_code_of_the_batch_is_used(place: Place) -> None:
     place.scan([change(1, 4800, 4800, 30), change(2, 9000, 9000, 30)])
     with place.database.write() as session:
         session.execute(delete(Area).where(Area.code.like(f"{VILLAGE[:9]}%")))
@@ -137,7 +139,7 @@ def test_where_the_map_is_not_loaded_the_code_of_the_batch_answers(place: Place)
     assert (no_villages_loaded.township_code, no_villages_loaded.grid_code) == (VILLAGE[:9], VILLAGE)
 
 
-def test_a_place_seen_again_is_one_more_observation_and_no_new_alert(place: Place) -> None:
+def test_a_place_seen_again_adds_an_observation_and_no_alert(place: Place) -> None:
     place.scan([change(1, 100, 100, 40)])
     recorded = place.scan([change(7, 100, 100, 60, score=0.95)], after=WINTER)
     alert = place.alert()
@@ -146,24 +148,24 @@ def test_a_place_seen_again_is_one_more_observation_and_no_new_alert(place: Plac
     assert (round(alert.area_m2, -1), alert.score) == (3600, 0.95)
     assert alert.evidence["after"] == "scans/1/0007_after.jpg"
     assert [(o.change_number, round(o.area_m2, -1)) for o in place.observations()] == [(1, 1600), (7, 3600)]
-    assert place.kinds_told() == ["created", "seen_again"]
+    assert place.event_kinds() == ["created", "seen_again"]
 
 
-def test_ground_works_on_which_a_building_rises_stay_one_alert_of_the_new_kind(place: Place) -> None:
+def test_construction_on_ground_works_changes_the_kind_of_the_alert(place: Place) -> None:
     place.scan([change(1, 100, 100, 60, kind="ground")])
     place.scan([change(1, 110, 110, 40, kind="construction")], after=WINTER)
     assert place.alert().kind == "construction"
 
 
-def test_the_same_image_compared_with_another_earlier_one_is_no_news(place: Place) -> None:
+def test_comparing_the_same_later_image_again_sends_no_event(place: Place) -> None:
     place.scan([change(1, 100, 100, 40)])
     place.scan([change(1, 100, 100, 30)], before=dt.date(2025, 10, 1))
     assert place.alert().seen == 2
-    assert place.alert().area_m2 == pytest.approx(1600, rel=0.01)  # the one that shows more of it
-    assert place.kinds_told() == ["created"]
+    assert place.alert().area_m2 == pytest.approx(1600, rel=0.01)  # the larger one
+    assert place.event_kinds() == ["created"]
 
 
-def test_an_older_image_that_comes_in_late_does_not_change_how_the_alert_looks(place: Place) -> None:
+def test_an_older_image_does_not_change_the_alert(place: Place) -> None:
     place.scan([change(1, 100, 100, 40)])
     place.scan([change(1, 100, 100, 25)], before=dt.date(2025, 1, 1), after=dt.date(2026, 5, 1))
     alert = place.alert()
@@ -171,7 +173,7 @@ def test_an_older_image_that_comes_in_late_does_not_change_how_the_alert_looks(p
     assert alert.area_m2 == pytest.approx(1600, rel=0.01)
 
 
-def test_two_changes_on_one_alert_are_one_observation_of_their_whole_area(place: Place) -> None:
+def test_two_changes_on_one_alert_are_merged_into_one_observation(place: Place) -> None:
     place.scan([change(1, 100, 100, 100)])
     place.scan([change(1, 100, 100, 40), change(2, 150, 150, 50, score=0.9)], after=WINTER)
     alert = place.alert()
@@ -181,13 +183,13 @@ def test_two_changes_on_one_alert_are_one_observation_of_their_whole_area(place:
     assert place.observations()[1].change_number == 2
 
 
-def test_what_a_person_rejected_stays_away_until_it_has_grown(place: Place) -> None:
+def test_a_rejected_alert_returns_only_when_it_has_grown(place: Place) -> None:
     place.scan([change(1, 100, 100, 40)])
     place.move("false_change", "county", reason="greenhouse film")
     recorded = place.scan([change(1, 100, 100, 42)], after=dt.date(2026, 11, 1))
     assert recorded.counts() == {"still_rejected": 1}
     assert (place.alert().state, place.alert().seen) == ("false_change", 2)
-    assert place.kinds_told() == ["created"]
+    assert place.event_kinds() == ["created"]
 
     next_week = NOW + dt.timedelta(days=7)
     recorded = place.scan([change(1, 100, 100, 60)], after=WINTER, now=next_week)
@@ -195,9 +197,8 @@ def test_what_a_person_rejected_stays_away_until_it_has_grown(place: Place) -> N
     assert recorded.counts() == {"returned": 1}
     assert (alert.state, alert.week, alert.rank) == ("returned", "2026-W49", 1)
     assert "1600 m²" in alert.state_reason or "1599 m²" in alert.state_reason
-    assert place.kinds_told() == ["created", "returned"]
-    with place.database.read() as session:
-        assert verify_transitions(session) == []
+    assert place.event_kinds() == ["created", "returned"]
+    assert audit_alerts(place.database).intact
 
 
 def test_an_alert_under_an_approval_is_suppressed_with_the_reason(place: Place) -> None:
@@ -209,17 +210,17 @@ def test_an_alert_under_an_approval_is_suppressed_with_the_reason(place: Place) 
     assert (alert.state, alert.rank) == ("suppressed", None)
     assert "A-17" in alert.state_reason
     assert [overlap["number"] for overlap in alert.overlaps] == ["A-17"]
-    assert place.kinds_told() == ["suppressed"]
+    assert place.event_kinds() == ["suppressed"]
 
     assert place.scan([change(1, 100, 100, 41)], after=dt.date(2026, 11, 20)).counts() == {"again": 1}
     assert place.alert().state == "suppressed"
-    # by then the approval has run out
+    # the approval has expired by then
     assert place.scan([change(1, 100, 100, 41)], after=WINTER).counts() == {"returned": 1}
     assert place.alert().state == "returned"
-    assert place.kinds_told() == ["suppressed", "returned"]
+    assert place.event_kinds() == ["suppressed", "returned"]
 
 
-def test_an_approval_that_is_loaded_later_suppresses_an_alert_only_while_no_person_has_it(place: Place) -> None:
+def test_a_later_approval_suppresses_only_alerts_that_no_user_moved(place: Place) -> None:
     place.scan([change(1, 100, 100, 40)])
     with place.database.write() as session:
         add_approval(session, ground(90, 90, 150, 150))
@@ -230,14 +231,14 @@ def test_an_approval_that_is_loaded_later_suppresses_an_alert_only_while_no_pers
     assert place.alert().state == "returned"
 
 
-def test_what_a_person_suppressed_is_not_brought_back_by_a_scan(place: Place) -> None:
+def test_an_alert_suppressed_by_a_user_is_not_returned_by_a_scan(place: Place) -> None:
     place.scan([change(1, 100, 100, 40)])
     place.move("suppressed", "county", approval="letter 12 of the county")
     assert place.scan([change(1, 100, 100, 40)], after=WINTER).counts() == {"again": 1}
     assert place.alert().state == "suppressed"
 
 
-def test_a_demolition_on_an_alert_that_is_to_be_corrected_is_its_evidence_and_not_its_outline(place: Place) -> None:
+def test_a_demolition_adds_an_observation_but_keeps_the_outline(place: Place) -> None:
     place.scan([change(1, 100, 100, 40)])
     with place.database.write() as session:
         alert = session.scalars(select(AlertRow)).one()
@@ -257,42 +258,42 @@ def test_a_demolition_on_an_alert_that_is_to_be_corrected_is_its_evidence_and_no
     assert (alert.kind, alert.seen, alert.state) == ("construction", 2, "unlawful")
     assert alert.area_m2 == pytest.approx(1600, rel=0.01)
     assert place.observations()[1].kind == "demolition"
-    assert place.kinds_told()[-1] == "seen_again"
+    assert place.event_kinds()[-1] == "seen_again"
 
 
-def test_what_exceeds_the_cap_is_kept_and_ranked_but_not_announced(place: Place) -> None:
+def test_alerts_beyond_the_quota_are_ranked_but_not_announced(place: Place) -> None:
     recorded = place.scan([change(n, 50 * n, 100, 20 + n, score=0.5 + n / 20) for n in range(1, 6)])
     alerts = sorted(place.alerts(), key=lambda alert: alert.rank or 0)
     assert [alert.rank for alert in alerts] == [1, 2, 3, 4, 5]
     assert [alert.score for alert in alerts] == [0.75, 0.7, 0.65, 0.6, 0.55]
     assert [alert.over_cap for alert in alerts] == [False, False, False, True, True]
     assert recorded.counts() == {"new": 5, "over_cap": 2}
-    assert sorted(place.told()) == sorted((alert.number, "created") for alert in alerts[:3])
+    assert sorted(place.events()) == sorted((alert.number, "created") for alert in alerts[:3])
 
 
-def test_what_was_given_keeps_its_place_and_a_free_place_goes_to_the_next(place: Place) -> None:
+def test_announced_alerts_keep_their_place_and_a_free_place_goes_to_the_next(place: Place) -> None:
     place.scan([change(n, 50 * n, 100, 30, score=0.6) for n in (1, 2, 3)])
     place.scan([change(1, 300, 100, 30, score=0.9)], before=dt.date(2025, 11, 1))
-    surer = place.alerts()[3]
-    assert (surer.rank, surer.over_cap) == (1, True)
-    assert len(place.told()) == 3
-    # an approval turns up for one of the three: it is suppressed, and the place goes to the surer one
+    better = place.alerts()[3]
+    assert (better.rank, better.over_cap) == (1, True)
+    assert len(place.events()) == 3
+    # an approval suppresses one of the three, and the alert with the higher score takes its place
     with place.database.write() as session:
         add_approval(session, ground(40, 90, 90, 140))
     place.scan([change(1, 50, 100, 30, score=0.6)], after=WINTER)
     assert [alert.state for alert in place.alerts()] == ["suppressed", "new", "new", "new"]
     assert not place.alerts()[3].over_cap
-    assert place.told()[3:] == [(place.alerts()[0].number, "suppressed"), (surer.number, "created")]
+    assert place.events()[3:] == [(place.alerts()[0].number, "suppressed"), (better.number, "created")]
 
 
-def test_over_cap_alerts_seen_again_are_not_announced_either(place: Place) -> None:
+def test_alerts_beyond_the_quota_seen_again_are_not_announced(place: Place) -> None:
     place.scan([change(n, 50 * n, 100, 30, score=0.5 + n / 20) for n in (1, 2, 3, 4)])
     place.scan([change(1, 50, 100, 30)], after=WINTER)
     assert place.alerts()[0].seen == 2
-    assert place.kinds_told() == ["created"] * 3
+    assert place.event_kinds() == ["created"] * 3
 
 
-def test_two_scans_that_end_at_once_make_one_alert_of_one_place(place: Place) -> None:
+def test_two_concurrent_scans_create_one_alert_of_one_place(place: Place) -> None:
     barrier = threading.Barrier(2)
     failed: list[BaseException] = []
 
@@ -324,7 +325,7 @@ def test_two_scans_that_end_at_once_make_one_alert_of_one_place(place: Place) ->
         thread.join()
     assert failed == []
     assert (place.alert().seen, len(place.observations())) == (2, 2)
-    assert place.kinds_told() == ["created"]
+    assert place.event_kinds() == ["created"]
 
 
 def test_a_transaction_that_fails_leaves_neither_alerts_nor_numbers(place: Place) -> None:
@@ -338,7 +339,7 @@ def test_a_transaction_that_fails_leaves_neither_alerts_nor_numbers(place: Place
     def fail() -> None:
         with place.database.write() as session:
             record_changes(session, session.get_one(Scan, scan_id), sightings, place.settings, NOW)
-            raise RuntimeError("the power goes")
+            raise RuntimeError("power failure")
 
     with pytest.raises(RuntimeError):
         fail()

@@ -5,14 +5,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from shapely.geometry import box
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from enforcement.hash_chain import START
+from enforcement.hash_chain import GENESIS_HASH
 from enforcement.states import NotAllowed
-from store.alerts.transitions import BrokenChain, Closing, append_transition, closings, verify_transitions
+from store.alerts.log_verification import BrokenChain, verify_log
+from store.alerts.transitions import Closing, append_transition, closings, steps_of
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow
@@ -57,23 +58,30 @@ def three_steps(database: Database) -> int:
         return alert.id
 
 
+def broken_logs(session: Session) -> list[BrokenChain]:
+    """Verify the logs of all alerts as this transaction sees them."""
+    alerts = session.scalars(select(AlertRow).order_by(AlertRow.id)).all()
+    found = [verify_log(alert.id, alert.number, alert.state, steps_of(session, alert), "new") for alert in alerts]
+    return [chain for chain in found if chain is not None]
+
+
 def broken(database: Database) -> list[BrokenChain]:
     with database.read() as session:
-        return verify_transitions(session)
+        return broken_logs(session)
 
 
-def behind(database: Database, statement: str) -> None:
+def execute(database: Database, statement: str) -> None:
     with database.write() as session:
         session.execute(text(statement))
 
 
-def test_a_step_is_written_with_the_hash_of_the_one_before(database: Database) -> None:
+def test_a_transition_holds_the_hash_of_the_previous_one(database: Database) -> None:
     with database.write() as session:
         alert = add_alert(session)
         first = append_transition(session, alert, "triaged", who="li", role="county", why="clear", at=NOON)
         second = append_transition(session, alert, "published", who="li", role="county", why="", at=NOON)
         assert (first.sequence, first.from_state, first.to_state) == (1, "new", "triaged")
-        assert first.previous_hash == START
+        assert first.previous_hash == GENESIS_HASH
         assert second.previous_hash == first.hash
     with database.read() as session:
         kept = session.get(AlertRow, alert.id)
@@ -86,7 +94,7 @@ def test_the_log_reads_back_as_it_was_written(database: Database) -> None:
     assert broken(database) == []
 
 
-def test_the_first_step_may_tell_who_found_it(embedded: Database) -> None:
+def test_the_first_transition_may_enter_the_initial_state(embedded: Database) -> None:
     with embedded.write() as session:
         alert = add_alert(session)
         row = append_transition(session, alert, "new", who="system", role="system", why="scan 5", at=NOON)
@@ -95,7 +103,7 @@ def test_the_first_step_may_tell_who_found_it(embedded: Database) -> None:
             append_transition(session, alert, "new", who="system", role="system", why="scan 6", at=NOON)
 
 
-def test_a_step_that_is_not_allowed_writes_nothing(embedded: Database) -> None:
+def test_a_forbidden_transition_writes_nothing(embedded: Database) -> None:
     with embedded.write() as session:
         alert = add_alert(session)
         with pytest.raises(NotAllowed):
@@ -105,7 +113,7 @@ def test_a_step_that_is_not_allowed_writes_nothing(embedded: Database) -> None:
         assert session.execute(text("SELECT state FROM alerts")).scalar() == "new"
 
 
-def test_who_checked_is_read_from_the_log(embedded: Database) -> None:
+def test_the_field_checker_is_read_from_the_log(embedded: Database) -> None:
     with embedded.write() as session:
         alert = add_alert(session)
         for to, role in (("triaged", "county"), ("published", "county"), ("dispatched", "county")):
@@ -119,14 +127,14 @@ def test_who_checked_is_read_from_the_log(embedded: Database) -> None:
 
 
 def after(database: Database, *statements: str) -> list[BrokenChain]:
-    """What is found broken after statements that are then taken back."""
+    """Return the broken logs after executing statements, which are rolled back."""
     with database.read() as session:
         for statement in statements:
             session.execute(text(statement))
-        return verify_transitions(session)
+        return broken_logs(session)
 
 
-def test_a_row_changed_behind_the_software_is_found(database: Database) -> None:
+def test_a_changed_row_is_found(database: Database) -> None:
     three_steps(database)
     changes = [
         "who = 'somebody'",
@@ -166,43 +174,45 @@ def test_a_renumbered_alert_is_found(embedded: Database) -> None:
     assert [chain.sequence for chain in after(embedded, "UPDATE alerts SET number = 'other'")] == [1]
 
 
-def test_a_log_removed_as_a_whole_is_found(embedded: Database) -> None:
+def test_a_removed_log_is_found(embedded: Database) -> None:
     three_steps(embedded)
     assert [chain.sequence for chain in after(embedded, "DELETE FROM transitions")] == [1]
 
 
-def test_a_state_set_behind_the_software_is_found(embedded: Database) -> None:
+def test_a_changed_state_is_found(embedded: Database) -> None:
     three_steps(embedded)
     assert [chain.sequence for chain in after(embedded, "UPDATE alerts SET state = 'closed'")] == [4]
 
 
-def test_a_step_of_another_alert_does_not_fit(embedded: Database) -> None:
+def test_a_transition_of_another_alert_is_found(embedded: Database) -> None:
     first = three_steps(embedded)
     with embedded.write() as session:
         other = add_alert(session, "130131U2026110002")
         session.flush()
         other_id = other.id
-    behind(embedded, f"UPDATE transitions SET alert_id = {other_id} WHERE sequence = 3")
+    execute(embedded, f"UPDATE transitions SET alert_id = {other_id} WHERE sequence = 3")
     assert [(chain.alert_id, chain.sequence) for chain in broken(embedded)] == [(first, 3), (other_id, 1)]
 
 
-def test_only_the_broken_ones_are_told(embedded: Database) -> None:
+def test_only_broken_logs_are_reported(embedded: Database) -> None:
     with embedded.write() as session:
         for n in range(1, 6):
             step(session, add_alert(session, f"130131U202611000{n}"), "triaged")
         add_alert(session, "130131U2026110009")
-    behind(embedded, "UPDATE transitions SET who = 'x' WHERE alert_id = (SELECT id FROM alerts WHERE number LIKE '%3')")
+    execute(
+        embedded, "UPDATE transitions SET who = 'x' WHERE alert_id = (SELECT id FROM alerts WHERE number LIKE '%3')"
+    )
     assert [chain.number for chain in broken(embedded)] == ["130131U2026110003"]
 
 
-def test_moments_of_every_zone_verify(embedded: Database) -> None:
+def test_times_of_any_zone_verify(embedded: Database) -> None:
     east = NOON.astimezone(ZoneInfo("Asia/Shanghai"))
     with embedded.write() as session:
         append_transition(session, add_alert(session), "triaged", who="li", role="county", why="", at=east)
     assert broken(embedded) == []
 
 
-def test_evidence_is_kept_as_json_and_verifies(database: Database) -> None:
+def test_evidence_is_stored_as_json_and_verifies(database: Database) -> None:
     evidence = {"numbers": (1, 2.5, 1e-7), "when": NOON, "部门": {"b": None, "a": True}}
     with database.write() as session:
         row = append_transition(
@@ -225,7 +235,7 @@ def test_two_processes_cannot_both_move_one_alert(postgresql: Database) -> None:
     assert broken(postgresql) == []
 
 
-def test_the_end_of_an_alert_is_told_by_its_local_date(database: Database) -> None:
+def test_the_closing_date_is_local(database: Database) -> None:
     evening = dt.datetime(2026, 11, 25, 20, tzinfo=dt.UTC)
     with database.write() as session:
         alert, opened = add_alert(session), add_alert(session, "130131U2026110002")
@@ -236,7 +246,7 @@ def test_the_end_of_an_alert_is_told_by_its_local_date(database: Database) -> No
         assert ends == {alert.id: Closing(dt.date(2026, 11, 26), cleared=False)}
 
 
-def test_an_alert_closed_because_nothing_was_left_is_told_as_cleared(embedded: Database) -> None:
+def test_an_alert_closed_after_full_demolition_is_cleared(embedded: Database) -> None:
     with embedded.write() as session:
         alert = add_alert(session)
         alert.state = "rechecked"

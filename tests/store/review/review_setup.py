@@ -1,4 +1,4 @@
-"""A county that reviews the alerts of its village: people, alerts, and what is told of them."""
+"""Setup of review tests: the users of a county, alerts of its village, and access to logs and events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings, read_service
 from store.access.rights import Viewer
-from store.alerts.transitions import verify_transitions
+from store.access.users import viewer_of
+from store.alerts.audit import audit_alerts
 from store.review.decisions import judge, undo
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Delivery, Transition
@@ -21,7 +22,7 @@ from store.schema.user_tables import User
 from tests.store.sample_alerts import NOW, add_alert, add_village
 
 T = TypeVar("T")
-PEOPLE = {
+USERS = {
     "li": ("county", "330106"),
     "zhao": ("county", "330106"),
     "sun": ("city", ""),
@@ -37,23 +38,22 @@ def later(minutes: float = 1) -> dt.datetime:
 
 @dataclass
 class ReviewSetup:
-    """Each call is a transaction of its own, as a request is."""
+    """Calls of the review functions, each in its own transaction like a request."""
 
     database: Database
     settings: ServiceSettings
 
     @classmethod
-    def open(cls, database: Database, home: Path, cap: int = 3) -> ReviewSetup:
+    def create(cls, database: Database, home: Path, cap: int = 3) -> ReviewSetup:
         with database.write() as session:
             add_village(session)
-            for login, (role, code) in PEOPLE.items():
+            for login, (role, code) in USERS.items():
                 session.add(User(login=login, name=login.title(), role=role, code=code, created_at=NOW))
         return cls(database, read_service(home=home, alerts={"cap_per_grid_and_week": cap}))
 
     def viewer(self, login: str) -> Viewer:
         with self.database.read() as session:
-            person = session.scalars(select(User).where(User.login == login)).one()
-            return Viewer(person.login, person.name, person.role, person.code, person.administrator, person.id)
+            return viewer_of(session.scalars(select(User).where(User.login == login)).one())
 
     def add(self, number: str = "330106U2026110001", **given: Any) -> str:
         with self.database.write() as session:
@@ -71,17 +71,19 @@ class ReviewSetup:
         with self.database.read() as session:
             return {alert.number: alert for alert in session.scalars(select(AlertRow).order_by(AlertRow.id))}
 
-    def change(self, act: Callable[[Session], T]) -> T:
-        """In a transaction that is then there, with logs that are still whole; an alert put into a state has none."""
+    def run(self, act: Callable[[Session], T]) -> T:
+        """Run ``act`` in a writing transaction, then verify the logs.
+
+        A fault at the first row is expected of alerts that were added in a later state.
+        """
         with self.database.write() as session:
-            done = act(session)
-        with self.database.read() as session:
-            assert [chain for chain in verify_transitions(session) if chain.sequence > 1] == []
-        return done
+            result = act(session)
+        assert [chain for chain in audit_alerts(self.database).listed if chain.sequence > 1] == []
+        return result
 
     def judge(self, number: str, verdict: Any, by: str = "li", minutes: float = 1, **given: Any) -> AlertRow:
         viewer, now = self.viewer(by), later(minutes)
-        return self.change(
+        return self.run(
             lambda session: judge(
                 session, self.alert(number), viewer, verdict, settings=self.settings, now=now, **given
             )
@@ -89,14 +91,14 @@ class ReviewSetup:
 
     def undo(self, number: str, by: str = "li", minutes: float = 5) -> AlertRow:
         viewer, now = self.viewer(by), later(minutes)
-        return self.change(lambda session: undo(session, self.alert(number), viewer, now, self.settings))
+        return self.run(lambda session: undo(session, self.alert(number), viewer, now, self.settings))
 
     def week(self) -> dict[str, tuple[int | None, bool]]:
-        """Rank and over the cap, of each alert."""
+        """Return (rank, over the quota) of each alert, by number."""
         return {number: (alert.rank, alert.over_cap) for number, alert in self.alerts().items()}
 
     def log(self, number: str = "330106U2026110001") -> list[tuple[str, str]]:
-        """(state entered, who), oldest first."""
+        """Return (state entered, user) of each transition, oldest first."""
         with self.database.read() as session:
             rows = session.execute(
                 select(Transition.to_state, Transition.who)
@@ -106,8 +108,8 @@ class ReviewSetup:
             )
             return [(row[0], row[1]) for row in rows]
 
-    def told(self) -> list[tuple[str, str, str]]:
-        """Number, kind and state of each event, in their order."""
+    def events(self) -> list[tuple[str, str, str]]:
+        """Return (number, kind, state) of each event, in order."""
         with self.database.read() as session:
             events = [delivery.event for delivery in session.scalars(select(Delivery).order_by(Delivery.id))]
         return [(e["subject"], e["type"].rsplit(".", 1)[1], e["data"]["properties"]["state"]) for e in events]

@@ -1,4 +1,4 @@
-"""What is counted in memory is what the database holds, whoever wrote it, and as soon as it is written."""
+"""Counts from in-memory columns agree with the database, and include every commit of any process."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FILTERS = (
 
 @pytest.fixture
 def several(database: Database) -> Database:
-    """Alerts of every sort, many of them alike in what they are ordered by."""
+    """Alerts of all kinds, many of them equal in their sort columns."""
     chance = random.Random(3)
 
     def day() -> dt.date | None:
@@ -98,47 +98,47 @@ def test_each_filter_selects_the_same_alerts_in_sql_and_in_memory(several: Datab
             assert 0 < len(in_sql) < MANY, name
 
 
-def listed(session: Session, who: Viewer, asked: AlertFilter) -> list[str]:
-    """Numbers in the order of the list, which the database finds."""
-    return [row.number for row in search_alerts(session, who, asked, limit=MANY).rows]
+def listed(session: Session, who: Viewer, filter_: AlertFilter) -> list[str]:
+    """Return the numbers in the list's order, as sorted by the database."""
+    return [row.number for row in search_alerts(session, who, filter_, limit=MANY).rows]
 
 
 def test_counts_are_those_of_the_list(several: Database) -> None:
     sizes = set()
     with several.read() as session:
-        for asked in FILTERS:
+        for filter_ in FILTERS:
             for code in ("", "330106", "330106005201", "33010"):
                 who = viewer(code)
-                rows = search_alerts(session, who, asked, limit=MANY).rows
+                rows = search_alerts(session, who, filter_, limit=MANY).rows
                 sizes.add(len(rows))
-                assert count_alerts(session, who, asked) == len(rows), (asked, code)
-                drawn = alerts_on_map(session, who, asked, EVERYWHERE, 9)
-                assert sum(mark.count for mark in drawn) == len(rows), (asked, code)
-                told = facets(session, who, asked)
-                if not asked.states and not asked.kinds:
-                    assert told.states == Counter(row.state for row in rows)
-                    assert told.kinds == Counter(row.kind for row in rows)
-    assert len(sizes) > 8  # the filters are told apart
+                assert count_alerts(session, who, filter_) == len(rows), (filter_, code)
+                drawn = alerts_on_map(session, who, filter_, EVERYWHERE, 9)
+                assert sum(mark.count for mark in drawn) == len(rows), (filter_, code)
+                counts = facets(session, who, filter_)
+                if not filter_.states and not filter_.kinds:
+                    assert counts.states == Counter(row.state for row in rows)
+                    assert counts.kinds == Counter(row.kind for row in rows)
+    assert len(sizes) > 8  # the filters select different alerts
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_neighbours_are_those_of_the_list_whatever_it_leaves_out(several: Database, sort: str) -> None:
+def test_neighbours_are_those_of_the_filtered_list(several: Database, sort: str) -> None:
     with several.read() as session:
-        whole = listed(session, ALL, AlertFilter(sort=sort))  # type: ignore[arg-type]
-        asked = AlertFilter(states=("new",), sort=sort)  # type: ignore[arg-type]
-        shown = listed(session, ALL, asked)
-        assert 0 < len(shown) < len(whole)
-        for number in whole:
-            place = whole.index(number)
-            before = [one for one in whole[:place] if one in shown]
-            after = [one for one in whole[place + 1 :] if one in shown]
+        complete = listed(session, ALL, AlertFilter(sort=sort))  # type: ignore[arg-type]
+        filter_ = AlertFilter(states=("new",), sort=sort)  # type: ignore[arg-type]
+        shown = listed(session, ALL, filter_)
+        assert 0 < len(shown) < len(complete)
+        for number in complete:
+            place = complete.index(number)
+            before = [one for one in complete[:place] if one in shown]
+            after = [one for one in complete[place + 1 :] if one in shown]
             expected = (before[-1] if before else None, after[0] if after else None, len(before) + 1)
-            assert neighbours(session, ALL, asked, number) == expected
+            assert neighbours(session, ALL, filter_, number) == expected
 
 
 @pytest.fixture
 def other(several: Database) -> Iterator[Database]:
-    """The same database as another process knows it, which has counted already."""
+    """The same database in another process, whose columns are loaded already."""
     other = Database(several.url)
     assert new_ones(other) == new_ones(several)
     yield other
@@ -156,7 +156,7 @@ def change(session: Session, number: str, **given: object) -> None:
         setattr(alert, name, value)
 
 
-def test_what_one_process_writes_the_next_request_of_another_counts(several: Database, other: Database) -> None:
+def test_the_next_count_of_another_process_includes_a_commit(several: Database, other: Database) -> None:
     for state in ("new", "false_change", "new"):
         with several.write() as session:
             change(session, "R5", state=state)
@@ -165,7 +165,7 @@ def test_what_one_process_writes_the_next_request_of_another_counts(several: Dat
         assert new_ones(other) == new_ones(several) == listed_new
 
 
-def test_an_alert_that_moves_is_counted_once_where_it_is(several: Database, other: Database) -> None:
+def test_an_alert_that_changes_its_area_is_counted_once(several: Database, other: Database) -> None:
     for code in ("330199001", "330199002"):
         with other.write() as session:
             change(session, "R7", grid_code=code, state="new")
@@ -175,7 +175,7 @@ def test_an_alert_that_moves_is_counted_once_where_it_is(several: Database, othe
         assert len(all_alerts(session).id) == MANY
 
 
-def test_alerts_that_a_statement_adds_are_counted(several: Database, other: Database) -> None:
+def test_alerts_inserted_by_a_statement_are_counted(several: Database, other: Database) -> None:
     with several.write() as session:
         session.execute(insert(AlertRow).values(**alert("R900", grid_code="330108")))
     assert new_ones(other, "330108") == 1
@@ -184,7 +184,7 @@ def test_alerts_that_a_statement_adds_are_counted(several: Database, other: Data
     assert new_ones(several, "330108") == new_ones(other, "330108") == 2
 
 
-def test_what_is_not_committed_is_counted_by_its_own_transaction_alone(several: Database, other: Database) -> None:
+def test_uncommitted_alerts_are_counted_only_by_their_own_transaction(several: Database, other: Database) -> None:
     before = new_ones(several)
 
     def fail() -> None:
@@ -198,7 +198,7 @@ def test_what_is_not_committed_is_counted_by_its_own_transaction_alone(several: 
     with pytest.raises(RuntimeError):
         fail()
     assert new_ones(several) == new_ones(other) == before
-    with several.write() as session:  # takes the revision that was given back
+    with several.write() as session:  # reuses the revision that was rolled back
         session.add(AlertRow(**alert("R903", grid_code="330109")))
     assert (new_ones(several), new_ones(several, "330108")) == (before + 1, 0)
 
@@ -215,7 +215,7 @@ with Database(sys.argv[1]).write() as session:
 """
 
 
-def test_what_a_process_writes_that_counts_nothing_itself_is_counted(several: Database) -> None:
+def test_writes_of_a_process_without_columns_are_counted(several: Database) -> None:
     assert new_ones(several) > 0
     subprocess.run([sys.executable, "-c", WORKER, several.url], check=True)
     assert new_ones(several) == 0

@@ -29,7 +29,7 @@ FULL = AlertFilter(
 )
 
 
-def test_a_filter_is_the_same_after_a_url() -> None:
+def test_a_filter_round_trips_through_a_url() -> None:
     assert AlertFilter.from_query(FULL.to_query()) == FULL
     assert AlertFilter.from_query({}) == AlertFilter()
     assert AlertFilter().to_query() == {}
@@ -37,9 +37,9 @@ def test_a_filter_is_the_same_after_a_url() -> None:
     assert FULL.to_query()["over_cap"] == "0"
 
 
-def test_lists_may_be_given_several_times_and_empty_values_are_none() -> None:
-    asked = AlertFilter.from_query({"kinds": ["ground", "construction"], "place": "", "states": "", "limit": "9"})
-    assert asked == AlertFilter(kinds=("ground", "construction"))
+def test_repeated_parameters_make_a_list_and_empty_ones_are_ignored() -> None:
+    parsed = AlertFilter.from_query({"kinds": ["ground", "construction"], "place": "", "states": "", "limit": "9"})
+    assert parsed == AlertFilter(kinds=("ground", "construction"))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_lists_may_be_given_several_times_and_empty_values_are_none() -> None:
         ("sort", "best", "gravest, newest"),
     ],
 )
-def test_what_cannot_be_used_is_told_by_its_name(name: str, value: str, expected: str) -> None:
+def test_an_invalid_value_is_reported_with_its_name(name: str, value: str, expected: str) -> None:
     with pytest.raises(SettingsError) as refused:
         AlertFilter.from_query({name: value})
     assert str(refused.value).startswith(f"{name} is '{value}'; expected ")

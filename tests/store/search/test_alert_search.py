@@ -43,7 +43,7 @@ def viewer(code: str) -> Viewer:
 
 
 def alert(number: str, **given: Any) -> dict[str, Any]:
-    """A row of an alert; ``at`` is its corner in degrees."""
+    """Return the values of an alert row; ``at`` is its south-west corner in degrees."""
     lon, lat = given.pop("at", (120.0, 30.0))
     values: dict[str, Any] = {
         "number": number,
@@ -82,13 +82,13 @@ def alert(number: str, **given: Any) -> dict[str, Any]:
 
 def add(database: Database, *rows: dict[str, Any]) -> None:
     with database.write() as session:
-        for row in rows:  # one by one: so that ids go by the order given
+        for row in rows:  # one by one, so that ids follow the given order
             session.execute(insert(AlertRow).values(**row))
 
 
-def found(database: Database, asked: AlertFilter, code: str = "") -> list[str]:
+def found(database: Database, filter_: AlertFilter, code: str = "") -> list[str]:
     with database.read() as session:
-        return [row.number for row in search_alerts(session, viewer(code), asked, now=NOW).rows]
+        return [row.number for row in search_alerts(session, viewer(code), filter_, now=NOW).rows]
 
 
 MIXED = [
@@ -116,13 +116,13 @@ def mixed(database: Database) -> Database:
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_alerts_come_in_the_order_asked_for(mixed: Database, sort: Sort) -> None:
+def test_alerts_are_sorted_in_the_requested_order(mixed: Database, sort: Sort) -> None:
     assert found(mixed, AlertFilter(sort=sort)) == IN_ORDER[sort]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 @pytest.mark.parametrize("sort", SORTS)
-def test_pages_together_are_the_whole_list(mixed: Database, sort: Sort, limit: int) -> None:
+def test_pages_together_make_the_complete_list(mixed: Database, sort: Sort, limit: int) -> None:
     numbers: list[str] = []
     after: str | None = None
     with mixed.read() as session:
@@ -136,7 +136,7 @@ def test_pages_together_are_the_whole_list(mixed: Database, sort: Sort, limit: i
     assert after is None
 
 
-def test_alerts_that_come_meanwhile_shift_no_page(mixed: Database) -> None:
+def test_alerts_added_meanwhile_shift_no_page(mixed: Database) -> None:
     with mixed.read() as session:
         after = search_alerts(session, ALL, AlertFilter(), limit=2).after
     add(mixed, alert("A0", legal_weight=3))
@@ -146,12 +146,12 @@ def test_alerts_that_come_meanwhile_shift_no_page(mixed: Database) -> None:
 
 
 @pytest.mark.parametrize("after", ["x", "äö", "W10", "WyJncmF2ZXN0Il0", "WyJncmF2ZXN0IiwgMSwgImEiLCAxXQ", "🙂" * 9])
-def test_a_place_that_no_page_gave_is_refused(mixed: Database, after: str) -> None:
+def test_an_invalid_cursor_is_refused(mixed: Database, after: str) -> None:
     with mixed.read() as session, pytest.raises(SettingsError, match="after is"):
         search_alerts(session, ALL, AlertFilter(), after=after)
 
 
-def test_a_place_in_another_order_is_refused(mixed: Database) -> None:
+def test_a_cursor_of_another_order_is_refused(mixed: Database) -> None:
     with mixed.read() as session:
         after = search_alerts(session, ALL, AlertFilter(sort="newest"), limit=2).after
         with pytest.raises(SettingsError, match="sorted by gravest"):
@@ -159,7 +159,7 @@ def test_a_place_in_another_order_is_refused(mixed: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("filter_", "expected"),
     [
         (AlertFilter(place="330106005"), {"A1", "A2", "A3", "A5"}),
         (AlertFilter(kinds=("ground", "demolition")), {"A2"}),
@@ -171,8 +171,8 @@ def test_a_place_in_another_order_is_refused(mixed: Database) -> None:
         (AlertFilter(text="%"), set()),
     ],
 )
-def test_a_filter_leaves_what_it_asks_for(mixed: Database, asked: AlertFilter, expected: set[str]) -> None:
-    assert set(found(mixed, asked)) == expected
+def test_a_filter_selects_matching_alerts(mixed: Database, filter_: AlertFilter, expected: set[str]) -> None:
+    assert set(found(mixed, filter_)) == expected
 
 
 def test_further_filters(database: Database) -> None:
@@ -181,7 +181,7 @@ def test_further_filters(database: Database) -> None:
         alert("B1", change_type="solar_panels", sources_seen=2, assignee="wang", last_date=dt.date(2026, 11, 5)),
         alert("B2", over_cap=True, last_date=dt.date(2026, 11, 6), at=(121.0, 30.0)),
     )
-    for asked in (
+    for filter_ in (
         AlertFilter(types=("solar_panels",)),
         AlertFilter(sources_at_least=2),
         AlertFilter(assignee="wang"),
@@ -190,12 +190,12 @@ def test_further_filters(database: Database) -> None:
         AlertFilter(bbox=(119.9, 29.9, 120.0005, 30.1)),
         AlertFilter(bbox=(118.0, 29.0, 120.0005, 30.1)),
     ):
-        assert found(database, asked) == ["B1"], asked
+        assert found(database, filter_) == ["B1"], filter_
     assert found(database, AlertFilter(since=dt.date(2026, 11, 6))) == ["B2"]
     assert found(database, AlertFilter(over_cap=True)) == ["B2"]
 
 
-def test_days_of_making_are_local_days(database: Database) -> None:
+def test_creation_days_are_local_days(database: Database) -> None:
     evening = dt.datetime(2026, 11, 30, 16, 30, tzinfo=dt.UTC)  # half past midnight of the first in Shanghai
     add(database, alert("C1", created_at=evening))
     assert found(database, AlertFilter(created_since=TODAY, created_until=TODAY)) == ["C1"]
@@ -203,7 +203,7 @@ def test_days_of_making_are_local_days(database: Database) -> None:
     assert found(database, AlertFilter(created_since=TODAY, zone=ZoneInfo("UTC"))) == []
 
 
-def test_a_person_finds_what_lies_under_their_code(mixed: Database) -> None:
+def test_a_viewer_finds_only_alerts_of_their_area(mixed: Database) -> None:
     assert found(mixed, AlertFilter(), "330106005202") == ["A2"]
     assert found(mixed, AlertFilter(), "330106006") == ["A4"]
     assert found(mixed, AlertFilter(place="330106005"), "330106006") == []
@@ -215,7 +215,7 @@ def test_a_person_finds_what_lies_under_their_code(mixed: Database) -> None:
         assert len(alert_outlines(session, everywhere, AlertFilter(), EVERYWHERE)) == 1
 
 
-def test_an_alert_of_others_is_as_if_it_were_not_there(mixed: Database) -> None:
+def test_an_alert_of_another_area_does_not_exist_for_the_viewer(mixed: Database) -> None:
     with mixed.read() as session:
         own = alert_by_number(session, viewer("330106005"), "A1")
         assert own is not None
@@ -225,8 +225,13 @@ def test_an_alert_of_others_is_as_if_it_were_not_there(mixed: Database) -> None:
         assert neighbours(session, viewer("330106006"), AlertFilter(), "A1") == (None, None, None)
 
 
-def test_a_row_tells_what_a_list_shows(database: Database) -> None:
-    under = (("a", "cultivated", 0.5), ("b", "plan", 0.2), ("c", "plan", 0.1), ("d", "protected", 0.0))  # d: looked at
+def test_a_list_item_has_names_overlaps_and_locks(database: Database) -> None:
+    under = (
+        ("a", "cultivated", 0.5),
+        ("b", "plan", 0.2),
+        ("c", "plan", 0.1),
+        ("d", "protected", 0.0),
+    )  # d: checked, no overlap
     overlaps = [{"layer": name, "kind": kind, "share": share} for name, kind, share in under]
     add(database, alert("D1", overlaps=overlaps, evidence={"before": "e/before.jpg"}), alert("D2", grid_code="3301"))
     with database.write() as session:
@@ -250,13 +255,13 @@ def test_a_row_tells_what_a_list_shows(database: Database) -> None:
 
 @pytest.fixture
 def statements(mixed: Database) -> Iterator[list[str]]:
-    said: list[str] = []
+    executed: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
+        executed.append(statement)
 
     event.listen(mixed.engine, "before_cursor_execute", note)
-    yield said
+    yield executed
     event.remove(mixed.engine, "before_cursor_execute", note)
 
 
@@ -268,18 +273,18 @@ def test_a_list_reads_no_outlines(mixed: Database, statements: list[str]) -> Non
     assert not [statement for statement in statements if "outline" in statement]
 
 
-def test_counting_ends_at_the_most(mixed: Database) -> None:
+def test_counting_stops_at_the_limit(mixed: Database) -> None:
     with mixed.read() as session:
         assert count_alerts(session, ALL, AlertFilter()) == 6
         assert count_alerts(session, ALL, AlertFilter(), limit=4) == 4
 
 
-def test_facets_tell_what_another_choice_would_bring(mixed: Database) -> None:
+def test_facets_ignore_the_filters_own_states_and_kinds(mixed: Database) -> None:
     with mixed.read() as session:
         assert facets(session, ALL, AlertFilter()).kinds == {"construction": 5, "ground": 1}
-        told = facets(session, ALL, AlertFilter(states=("closed",), kinds=("construction",)))
-    assert told.states == {"new": 3, "closed": 1, "false_change": 1}
-    assert told.kinds == {"construction": 1}
+        counts = facets(session, ALL, AlertFilter(states=("closed",), kinds=("construction",)))
+    assert counts.states == {"new": 3, "closed": 1, "false_change": 1}
+    assert counts.kinds == {"construction": 1}
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -296,12 +301,12 @@ def test_an_alert_that_was_just_judged_still_has_neighbours(mixed: Database) -> 
         assert neighbours(session, ALL, AlertFilter(states=("new",)), "A3") == ("A5", "A4", 4)
 
 
-def clustered(session: Session, zoom: float, asked: AlertFilter | None = None) -> list[MapCluster | MapPoint]:
+def clustered(session: Session, zoom: float, filter_: AlertFilter | None = None) -> list[MapCluster | MapPoint]:
     bbox = EVERYWHERE if zoom < 9 else (120.0, 30.0, 120.2, 30.2)
-    return alerts_on_map(session, ALL, asked or AlertFilter(), bbox, zoom)
+    return alerts_on_map(session, ALL, filter_ or AlertFilter(), bbox, zoom)
 
 
-def test_alerts_close_together_are_one_cluster_from_afar(database: Database) -> None:
+def test_nearby_alerts_are_one_cluster_at_a_low_zoom(database: Database) -> None:
     add(
         database,
         alert("E1", at=(120.01, 30.01), score=1.0),
@@ -332,15 +337,15 @@ def test_clusters_do_not_jump_when_the_map_is_moved(database: Database) -> None:
     assert len(one) > 1
 
 
-def test_a_map_of_everything_at_a_close_zoom_leaves_no_alert_out(database: Database) -> None:
+def test_a_large_map_at_a_high_zoom_leaves_no_alert_out(database: Database) -> None:
     add(database, *(alert(f"G{n:02d}", at=(110 + n % 7, 25 + n // 7)) for n in range(49)))
     with database.read() as session:
         drawn = alerts_on_map(session, ALL, AlertFilter(), (109, 24, 118, 33), 18, max_cells=9)
     assert sum(one.count for one in drawn) == 49
-    assert len(drawn) <= 16  # cells of a ninth of the map, and those that its border cuts
+    assert len(drawn) <= 16  # cells of a ninth of the map, and those on its border
 
 
-def test_outlines_come_gravest_first_and_not_too_many(mixed: Database) -> None:
+def test_outlines_are_sorted_by_severity_and_limited(mixed: Database) -> None:
     with mixed.read() as session:
         drawn = alert_outlines(session, ALL, AlertFilter(), (120.0, 30.0, 120.1, 30.1), limit=2)
         assert [one.number for one in drawn] == ["A2", "A1"]

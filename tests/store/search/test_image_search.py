@@ -1,4 +1,4 @@
-"""Scenes, scans, nights and reviewed alerts as a person may see them, on every database."""
+"""Scenes, scans, nights and reviewed alerts that a viewer may see, on every database."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ CITY = Viewer("city", "", "city", "", True, 1)
 OF_A = Viewer("a", "", "village", A, False, 2)
 
 
-def settle(session: Session) -> dict[str, int]:
-    """Two scenes and a scan of each village, in one night; each has an alert that was judged true on the screen."""
+def add_two_villages(session: Session) -> dict[str, int]:
+    """Add two scenes and a scan per village in one night, and one alert each that was judged true."""
     session.add(Night(id=1, day=dt.date(2026, 11, 23), state="done", begun_at=NOW, summary={}))
     alerts = {}
     for east, code in ((0, A), (1500, B)):
@@ -41,7 +41,9 @@ def settle(session: Session) -> dict[str, int]:
         after = add_scene(session, None, outline, area_code=code)
         scan = add_scan(session, before, after, state="done", night_id=1, changes=2)
         session.add(
-            UncomparedGround(night_id=1, scene_id=after.id, area_code=code, area_m2=10.0, reason="x", **bounds_of(outline))
+            UncomparedGround(
+                night_id=1, scene_id=after.id, area_code=code, area_m2=10.0, reason="x", **bounds_of(outline)
+            )
         )
         place = bounds_of(ground(east + 10, 10, east + 50, 50))
         common = {"kind": "construction", "score": 0.5, "area_m2": 1600.0, "created_at": NOW}
@@ -65,9 +67,9 @@ def settle(session: Session) -> dict[str, int]:
     return alerts
 
 
-def test_each_list_is_of_the_viewers_ground(database: Database) -> None:
+def test_lists_are_limited_to_the_viewers_area(database: Database) -> None:
     with database.write() as session:
-        settle(session)
+        add_two_villages(session)
     with database.read() as session:
         everything, one = SceneFilter(), SceneFilter(until=dt.date(2026, 6, 1))
         assert [len(search_scenes(session, viewer, everything, limit=9)[0]) for viewer in (CITY, OF_A)] == [4, 2]
@@ -79,18 +81,18 @@ def test_each_list_is_of_the_viewers_ground(database: Database) -> None:
             ({"done": 1}, 2, 10.0),
         ]
         assert search_nights(session, OF_A, limit=9, before=dt.date(2026, 11, 23)) == ([], None)
-        [theirs] = search_scans(session, CITY, place=B, limit=9)[0]
-        assert visible_scene(session, CITY, theirs.after_id) is not None
-        assert visible_scene(session, OF_A, theirs.after_id) is None
+        [other] = search_scans(session, CITY, place=B, limit=9)[0]
+        assert visible_scene(session, CITY, other.after_id) is not None
+        assert visible_scene(session, OF_A, other.after_id) is None
         extent = extent_of_scenes(session, OF_A)
         assert extent.bbox is not None
         assert extent.first == extent.last == dt.date(2026, 5, 1)
         assert extent_of_scenes(session, Viewer("c", "", "village", "1" * 12, False, 3)).bbox is None
 
 
-def test_scenes_come_page_by_page_and_by_place(database: Database) -> None:
+def test_scenes_are_paginated_and_filtered_by_box(database: Database) -> None:
     with database.write() as session:
-        settle(session)
+        add_two_villages(session)
     with database.read() as session:
         first, following = search_scenes(session, CITY, SceneFilter(), limit=3, outlines=True)
         assert following == first[-1].id
@@ -100,9 +102,9 @@ def test_scenes_come_page_by_page_and_by_place(database: Database) -> None:
         assert count_scenes(session, CITY, SceneFilter(bbox=bounds)) == 2
 
 
-def test_an_alerts_row_outline_log_and_map_are_found(database: Database) -> None:
+def test_an_alerts_item_outline_log_and_areas_are_found(database: Database) -> None:
     with database.write() as session:
-        alerts = settle(session)
+        alerts = add_two_villages(session)
     with database.read() as session:
         row = find_list_item(session, OF_A, f"N{A}", NOW)
         assert row is not None
@@ -115,17 +117,17 @@ def test_an_alerts_row_outline_log_and_map_are_found(database: Database) -> None
         assert [area.code for area in areas_around(session, CITY, alert)] == [A, B]
 
 
-def test_reviewed_alerts_go_by_their_last_scan_and_state(database: Database) -> None:
+def test_reviewed_alerts_are_grouped_by_their_latest_scan(database: Database) -> None:
     with database.write() as session:
-        alerts = settle(session)
+        alerts = add_two_villages(session)
         session.get_one(AlertRow, alerts[B]).state = "false_change"
     with database.read() as session:
-        found, left_out = reviewed_scans(session, CITY)
+        found, excluded = reviewed_scans(session, CITY)
         assert [(alert.alert, alert.confirmed) for scan in found for alert in scan.alerts] == [
             (f"N{A}", True),
             (f"N{B}", False),
         ]
-        assert left_out == 0
+        assert excluded == 0
         assert [alert.alert for scan in reviewed_scans(session, OF_A)[0] for alert in scan.alerts] == [f"N{A}"]
     with database.write() as session:
         session.get_one(AlertRow, alerts[A]).state = "returned"
