@@ -1,1 +1,1 @@
-"""Celery: jobs, the night, delivery to the enforcement queue."""
+"""Celery workers and job handlers: ingest, cameras, nightly scans, delivery and audit."""

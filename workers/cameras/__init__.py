@@ -1,1 +1,1 @@
-"""Jobs that capture and compare fixed cameras."""
+"""Jobs that capture fixed cameras and compare their captures."""

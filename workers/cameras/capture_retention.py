@@ -1,4 +1,4 @@
-"""Old captures as a job: once a day they are deleted, except those that an alert refers to."""
+"""Daily job that deletes old captures, except those that an alert refers to."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from store.schema.database import Session
 logger = structlog.get_logger("tuban.cameras")
 
 
-def forget_captures(context: Context, job: JobRun) -> Commit | None:
-    """Delete captures that are older than ``cameras.keep_days``, a part of them if there are very many.
+def delete_old_captures(context: Context, job: JobRun) -> Commit | None:
+    """Delete captures older than ``cameras.keep_days``; if there are very many, only some of them.
 
-    Frames go first: if this process dies in between, their rows are found again.
+    Frames are deleted before their rows, so that a killed process can be repeated.
     """
     before = context.clock() - dt.timedelta(days=context.settings.cameras.keep_days)
     with context.database.read() as session:
@@ -27,7 +27,7 @@ def forget_captures(context: Context, job: JobRun) -> Commit | None:
     for number, key in enumerate(old.keys):
         context.objects.delete(key)
         job.progress(number / len(old.keys))
-    logger.info("old captures are deleted", captures=len(old.ids), frames=len(old.keys))
+    logger.info("deleted old captures", captures=len(old.ids), frames=len(old.keys))
 
     def commit(session: Session) -> None:
         remove_captures(session, old.ids)
@@ -35,4 +35,4 @@ def forget_captures(context: Context, job: JobRun) -> Commit | None:
     return commit
 
 
-JOB_KINDS = (JobKind("camera.forget", "capture", forget_captures),)
+JOB_KINDS = (JobKind("camera.forget", "capture", delete_old_captures),)

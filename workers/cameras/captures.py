@@ -1,7 +1,7 @@
-"""A capture as a job: a camera is asked, what it showed is judged and kept, and then compared.
+"""Job that captures a camera: fetch a frame, assess and store it, and add its comparison.
 
-A camera that does not answer is an outcome and not a failed job: it is written down, and the next planned capture asks
-again. Everything here waits in a queue of its own, so that a stream that hangs holds up nothing else.
+An unreachable camera is an outcome, not a failed job: its state is recorded, and the next planned capture tries again.
+These jobs have a queue of their own, so that a hanging stream blocks no other jobs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from store.schema.database import Session
 
 
 def capture_camera(context: Context, job: JobRun) -> Commit | None:
-    """Ask a camera once, and keep what it showed."""
+    """Capture a camera once, and store the frame with its assessment."""
     with context.database.read() as session:
         camera = session.get(CameraRow, int(job.payload["camera"]))
         if camera is None or not camera.active:
@@ -31,47 +31,50 @@ def capture_camera(context: Context, job: JobRun) -> Commit | None:
         presets = list_presets(session, camera.id)
         last = latest_captures(session, [camera.id]).get(camera.id)
     try:
-        made = fetch_capture(context, camera)
+        fetched = fetch_capture(context, camera)
     except CameraError as error:
-        said = error.reason
-        return lambda session: _note_silent(session, camera.id, said, context.clock())
-    if last is not None and made.taken_at <= last.taken_at and not made.quality:
-        return None  # a folder that got no new image, and need not have got one yet
-    judged = assess_capture(context, made, presets, last)
-    key = store_frame(context, judged.capture.frame)
+        reason = error.reason
+        return lambda session: _record_unreachable(session, camera.id, reason, context.clock())
+    if last is not None and fetched.taken_at <= last.taken_at and not fetched.quality:
+        return None  # a folder without a new image, and none is expected yet
+    assessed = assess_capture(context, fetched, presets, last)
+    key = store_frame(context, assessed.capture.frame)
 
     def commit(session: Session) -> None:
-        keep(session, camera.id, judged, key, context.clock())
+        record_capture(session, camera.id, assessed, key, context.clock())
 
     return commit
 
 
-def keep(session: Session, camera_id: int, judged: AssessedCapture, key: str, now: dt.datetime) -> int | None:
-    """Write a capture down, how the camera is doing by it, and have it compared where that is possible.
+def record_capture(
+    session: Session, camera_id: int, assessed: AssessedCapture, key: str, now: dt.datetime
+) -> int | None:
+    """Record a capture and the camera's state, and add a comparison job if the view is calibrated.
 
     Returns:
-        id of the capture; None: that moment was kept before.
+        id of the capture; None: a capture of that time exists already, or the camera was removed.
     """
     camera = session.get(CameraRow, camera_id)
-    if camera is None:  # removed meanwhile
+    if camera is None:  # removed in the meantime
         return None
-    faults: tuple[Fault, ...] = judged.capture.quality.faults if judged.capture.quality else ()
+    faults: tuple[Fault, ...] = assessed.capture.quality.faults if assessed.capture.quality else ()
     set_camera_state(camera, *_health(faults), now)
-    made = add_capture(session, camera_id, judged.preset_id, judged.capture, key, now)
-    preset = session.get(PresetRow, judged.preset_id) if judged.preset_id is not None else None
-    if made is not None and not faults and preset is not None and preset.control_points:
-        add_compare_job(session, made, now)
-    return made
+    capture_id = add_capture(session, camera_id, assessed.preset_id, assessed.capture, key, now)
+    preset = session.get(PresetRow, assessed.preset_id) if assessed.preset_id is not None else None
+    if capture_id is not None and not faults and preset is not None and preset.control_points:
+        add_compare_job(session, capture_id, now)
+    return capture_id
 
 
 def _health(faults: Sequence[Fault]) -> tuple[str, str]:
+    """Return the camera's state and its reason."""
     return (faults[0].code, faults[0].reason) if faults else ("ok", "")
 
 
-def _note_silent(session: Session, camera_id: int, said: Reason, now: dt.datetime) -> None:
+def _record_unreachable(session: Session, camera_id: int, reason: Reason, now: dt.datetime) -> None:
     camera = session.get(CameraRow, camera_id)
     if camera is not None:
-        set_camera_state(camera, "locked" if said.code == "camera.locked" else "no_answer", said, now)
+        set_camera_state(camera, "locked" if reason.code == "camera.locked" else "no_answer", reason, now)
 
 
 JOB_KINDS = (JobKind("camera.capture", "capture", capture_camera),)

@@ -1,8 +1,7 @@
-"""A capture compared with earlier ones of its view; what persists becomes alerts like any other change.
+"""Job that compares a camera capture with earlier ones of its view and turns persistent changes into alerts.
 
-Both captures of a change become scenes, laid onto the ground, and their comparison a scan, so that an alert, its
-pictures, the map and the reports are the same as of two orthophotos. Only its place is known less well, and the alert
-says so.
+Both captures of a change are rectified and stored as scenes, and their comparison as a scan, so that alerts, thumbnails,
+map and reports are the same as for two orthophotos. Only the position is less accurate, and the alert states its error.
 """
 
 from __future__ import annotations
@@ -47,14 +46,14 @@ from store.objects.object_store import ObjectNotFound
 from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
 from store.schema.database import Session
-from workers.cameras.change_pictures import camera_picture
+from workers.cameras.change_thumbnails import camera_thumbnail
 
-_MOST_A_DAY, _MOST = 3, 15  # captures of like light that are loaded, of one day and in all
+_MAX_PER_DAY, _MAX_CAPTURES = 3, 15  # captures of similar light that are loaded
 
 
 @dataclass(frozen=True)
 class _View:
-    """A view with the captures that are compared."""
+    """A camera view with the captures to compare."""
 
     camera: CameraRow
     row: PresetRow
@@ -62,24 +61,26 @@ class _View:
     calibration: Calibration
     history: list[tuple[CaptureRow, Capture]]
 
-    def at(self, moment: dt.datetime) -> tuple[CaptureRow, Capture]:
-        """The capture that was taken then."""
-        return next(one for one in self.history if one[0].taken_at == moment)
+    def taken_at(self, time: dt.datetime) -> tuple[CaptureRow, Capture]:
+        """Return the capture taken at that time."""
+        return next((row, capture) for row, capture in self.history if row.taken_at == time)
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Changes between the same two captures, as a scan tells them."""
+class _PairChanges:
+    """Changes between two captures, which make up one scan; ``changes`` and ``placed`` have the same order.
+
+    ``before`` and ``after`` are the capture's row, its rectified image and the image's object key.
+    """
 
     before: tuple[CaptureRow, IngestedImage, str]
     after: tuple[CaptureRow, IngestedImage, str]
     changes: list[GroundChange]
-    seen: list[DetectedChange]
-    sightings: list[PlacedChange]
+    placed: list[PlacedChange]
 
 
 def compare_capture(context: Context, job: JobRun) -> Commit | None:
-    """Compare a capture with earlier ones of like light, and write down what persists and was not told yet."""
+    """Compare a capture with earlier ones of similar light, and record persistent changes not yet reported."""
     with context.database.read() as session:
         latest = session.get(CaptureRow, int(job.payload["capture"]))
         row = session.get(PresetRow, latest.preset_id) if latest is not None and latest.preset_id else None
@@ -88,23 +89,23 @@ def compare_capture(context: Context, job: JobRun) -> Commit | None:
         camera = session.get_one(CameraRow, row.camera_id)
         area, reported = camera_area(session, camera), reported_changes(session, row.id)
         since = latest.taken_at - dt.timedelta(days=context.settings.cameras.history_days)
-        rows = _of_like_light(usable_captures(session, row.id, since, latest.taken_at), context)
+        rows = _of_similar_light(usable_captures(session, row.id, since, latest.taken_at), context)
     try:
         calibration = calibrate_preset(row, area)
     except ControlPointError as error:
-        return partial(_note, latest.id, Comparison(not_compared=error.reason), 0)
-    history = [(one, capture_data(one, frame, context.settings.zone)) for one, frame in _loaded(context, rows)]
+        return partial(_record_comparison, latest.id, Comparison(not_compared=error.reason), 0)
+    history = [(one, capture_data(one, frame, context.settings.zone)) for one, frame in _load_frames(context, rows)]
     view = _View(camera, row, preset_data(row), calibration, history)
     settings = compare_settings(context.settings.cameras)
     captures = [capture for _, capture in history]
-    told = compare_captures(captures, view.preset, calibration, settings, context.detector)
-    news = [change for change in told.changes if is_new_change(change, reported)]
-    found = [_found(context, view, latest.id, changes) for changes in _by_pair(news)]
-    return partial(_write, context, view, latest.id, told, settings, found)
+    comparison = compare_captures(captures, view.preset, calibration, settings, context.detector)
+    new_changes = [change for change in comparison.changes if is_new_change(change, reported)]
+    pairs = [_store_pair(context, view, latest.id, changes) for changes in _group_by_pair(new_changes)]
+    return partial(_write_alerts, context, view, latest.id, comparison, settings, pairs)
 
 
 def compare_settings(settings: CameraSettings) -> CompareSettings:
-    """When a difference is a change."""
+    """Return the options of the comparison from the camera settings."""
     return CompareSettings(
         persist=settings.persist,
         persist_hours=settings.persist_hours,
@@ -116,20 +117,20 @@ def compare_settings(settings: CameraSettings) -> CompareSettings:
     )
 
 
-def _of_like_light(rows: list[CaptureRow], context: Context) -> list[CaptureRow]:
-    """Captures of light like that of the newest, which is the first of ``rows``: some of each day, the newest days."""
-    chosen: list[CaptureRow] = []
-    of_day: dict[dt.date, int] = {}
-    like = set(similar_light(light_from_json(rows[0]), [light_from_json(row) for row in rows]))
+def _of_similar_light(rows: list[CaptureRow], context: Context) -> list[CaptureRow]:
+    """Select captures lit similarly to the newest one, which is ``rows[0]``: a few per day, of the latest days."""
+    selected: list[CaptureRow] = []
+    per_day: dict[dt.date, int] = {}
+    similar = set(similar_light(light_from_json(rows[0]), [light_from_json(row) for row in rows]))
     for number, row in enumerate(rows):
         day = row.taken_at.astimezone(context.settings.zone).date()
-        if number in like and of_day.get(day, 0) < _MOST_A_DAY and len(chosen) < _MOST:
-            of_day[day] = of_day.get(day, 0) + 1
-            chosen.append(row)
-    return chosen
+        if number in similar and per_day.get(day, 0) < _MAX_PER_DAY and len(selected) < _MAX_CAPTURES:
+            per_day[day] = per_day.get(day, 0) + 1
+            selected.append(row)
+    return selected
 
 
-def _loaded(context: Context, rows: Iterable[CaptureRow]) -> Iterable[tuple[CaptureRow, Any]]:
+def _load_frames(context: Context, rows: Iterable[CaptureRow]) -> Iterable[tuple[CaptureRow, Any]]:
     for row in rows:
         try:
             yield row, read_frame(context, row.object_key)
@@ -137,112 +138,115 @@ def _loaded(context: Context, rows: Iterable[CaptureRow]) -> Iterable[tuple[Capt
             continue
 
 
-def _by_pair(changes: list[GroundChange]) -> list[list[GroundChange]]:
-    """Changes between the same two captures belong to one scan."""
+def _group_by_pair(changes: list[GroundChange]) -> list[list[GroundChange]]:
+    """Group changes by the two captures they were found between; each group becomes one scan."""
     pairs: dict[tuple[dt.datetime, dt.datetime], list[GroundChange]] = {}
     for change in changes:
         pairs.setdefault((change.compared_with, change.last_seen), []).append(change)
     return list(pairs.values())
 
 
-def _found(context: Context, view: _View, capture_id: int, changes: list[GroundChange]) -> _Found:
-    """Scenes and pictures of changes between two captures; nothing is written to the database yet."""
-    before, after = view.at(changes[0].compared_with), view.at(changes[0].last_seen)
-    seen = []
+def _store_pair(context: Context, view: _View, capture_id: int, changes: list[GroundChange]) -> _PairChanges:
+    """Store thumbnails and rectified images of two captures with changes; nothing is written to the database yet."""
+    before, after = view.taken_at(changes[0].compared_with), view.taken_at(changes[0].last_seen)
+    detected = []
     for number, change in enumerate(changes, 1):
         keys = {}
         for when, (_, capture) in (("before", before), ("after", after)):
             keys[when] = f"cameras/changes/{capture_id}/{before[0].id}_{number:02d}_{when}.jpg"
-            picture = camera_picture(capture.frame, change.in_frame, change.kind, when, capture.taken_at)
-            context.objects.put(keys[when], picture)
-        detected = {"crs": "EPSG:4490", "wkt": shapely.to_wkt(change.outline, rounding_precision=8)}
-        seen.append(
+            jpeg = camera_thumbnail(capture.frame, change.in_frame, change.kind, when, capture.taken_at)
+            context.objects.put(keys[when], jpeg)
+        detected.append(
             DetectedChange(
                 number,
                 change.kind,
                 round(change.score, 4),
                 change.area_m2,
                 change.outline,
-                detected,
+                {"crs": "EPSG:4490", "wkt": shapely.to_wkt(change.outline, rounding_precision=8)},
                 keys,
                 change.error,
             )
         )
     with context.database.read() as session:
-        sightings = place_changes(
+        placed = place_changes(
             session,
-            seen,
+            detected,
             area_code=view.camera.area_code,
             on=after[1].taken_at.date(),
             settings=context.settings.alerts,
         )
-    pair = [(row, *_laid_on_the_ground(context, view, row, capture)) for row, capture in (before, after)]
-    return _Found(pair[0], pair[1], changes, seen, sightings)
+    images = [(row, *_store_rectified(context, view, row, capture)) for row, capture in (before, after)]
+    return _PairChanges(images[0], images[1], changes, placed)
 
 
-def _laid_on_the_ground(context: Context, view: _View, row: CaptureRow, capture: Capture) -> tuple[IngestedImage, str]:
-    """A capture as a COG among the objects, with what is known of it; its checksum is that of the frame we keep."""
+def _store_rectified(context: Context, view: _View, row: CaptureRow, capture: Capture) -> tuple[IngestedImage, str]:
+    """Store a capture as a rectified COG; return its description, with the frame's checksum, and its object key."""
     with tempfile.TemporaryDirectory(prefix="tuban-camera-") as folder:
-        flat, out = Path(folder) / "flat.tif", Path(folder) / "cog.tif"
-        write_rectified(capture.frame, view.preset, view.calibration, flat)
+        rectified, cog = Path(folder) / "flat.tif", Path(folder) / "cog.tif"
+        write_rectified(capture.frame, view.preset, view.calibration, rectified)
         day = capture.taken_at.date()
-        made = ingest_image(flat, flat.name, out, limits=Limits(), today=day, workdir=Path(folder), default_date=day)
-        kept = hashlib.sha256(context.objects.read(row.object_key)).hexdigest()
-        key = f"scenes/{made.sha256}.tif"
-        context.objects.put(key, out)
-    return replace(made, sha256=kept, date=day, date_source="camera"), key
+        image = ingest_image(
+            rectified, rectified.name, cog, limits=Limits(), today=day, workdir=Path(folder), default_date=day
+        )
+        frame_sha256 = hashlib.sha256(context.objects.read(row.object_key)).hexdigest()
+        key = f"scenes/{image.sha256}.tif"
+        context.objects.put(key, cog)
+    return replace(image, sha256=frame_sha256, date=day, date_source="camera"), key
 
 
-def _write(
+def _write_alerts(
     context: Context,
     view: _View,
     capture_id: int,
-    told: Comparison,
+    comparison: Comparison,
     settings: CompareSettings,
-    found: list[_Found],
+    pairs: list[_PairChanges],
     session: Session,
 ) -> None:
-    """Scenes, scan and alerts of what is new, in the transaction that ends the job."""
+    """Write scenes, scans and alerts of new changes, in the transaction that ends the job."""
     now = context.clock()
     reported = 0
     known: list[ReportedChange] = reported_changes(session, view.row.id)  # another worker may have been faster
-    for one in found:
-        fresh = [change for change in one.changes if is_new_change(change, known)]
-        if not fresh:
+    for pair in pairs:
+        unreported = [change for change in pair.changes if is_new_change(change, known)]
+        if not unreported:
             continue
-        before, after = (_scene(session, view, *part, now=now) for part in (one.before, one.after))
+        before, after = (_scene_id(session, view, *image, now=now) for image in (pair.before, pair.after))
         network = context.detector.weights
         scan = add_camera_scan(
             session,
-            unique_key=f"camera:{view.row.id}:{one.before[0].id}:{one.after[0].id}:{capture_id}",
+            unique_key=f"camera:{view.row.id}:{pair.before[0].id}:{pair.after[0].id}:{capture_id}",
             before=before,
             after=after,
             area_code=view.camera.area_code,
             result={
                 "camera": {"id": view.camera.id, "name": view.camera.name, "view": view.row.name},
-                "looked_at": {"area_m2": told.watched_m2},
+                "looked_at": {"area_m2": comparison.watched_m2},
                 "settings": asdict(settings),
                 "network": {"name": network.name, "sha256": network.sha256},
                 "calibration": {"rms_m": round(view.calibration.rms_m, 3), "points": len(view.preset.control_points)},
             },
-            changes=len(fresh),
+            changes=len(unreported),
             weights_sha256=network.sha256,
             settings_sha256=_checksum(settings),
             now=now,
         )
         if scan is None:
             continue
-        kept = [sighting for change, sighting in zip(one.changes, one.sightings, strict=True) if change in fresh]
-        recorded = record_changes(session, scan, kept, context.settings, now)
+        placed = [placed for change, placed in zip(pair.changes, pair.placed, strict=True) if change in unreported]
+        recorded = record_changes(session, scan, placed, context.settings, now)
         scan.result = {**scan.result, "alerts": recorded.counts()}
-        for change in fresh:
+        for change in unreported:
             record_reported_change(session, view.row.id, scan.id, change, now)
-        reported += len(fresh)
-    _note(capture_id, told, reported, session)
+        reported += len(unreported)
+    _record_comparison(capture_id, comparison, reported, session)
 
 
-def _scene(session: Session, view: _View, row: CaptureRow, image: IngestedImage, key: str, *, now: dt.datetime) -> int:
-    """The scene of a capture, made when it is first needed."""
+def _scene_id(
+    session: Session, view: _View, row: CaptureRow, image: IngestedImage, key: str, *, now: dt.datetime
+) -> int:
+    """Return the scene of a capture, which is created when it is first needed."""
     known = scene_by_sha256(session, image.sha256)
     scene_id = known.id if known is not None else None
     if scene_id is None:
@@ -255,22 +259,22 @@ def _scene(session: Session, view: _View, row: CaptureRow, image: IngestedImage,
             object_key=key,
             now=now,
         )
-    assert scene_id is not None  # looked for and made in one transaction
+    assert scene_id is not None  # looked up and created in one transaction
     session.get_one(CaptureRow, row.id).scene_id = scene_id
     return scene_id
 
 
-def _note(capture_id: int, told: Comparison, reported: int, session: Session) -> None:
-    """What came of the comparison, beside the capture."""
+def _record_comparison(capture_id: int, comparison: Comparison, reported: int, session: Session) -> None:
+    """Store the result of the comparison with its capture."""
     capture = session.get(CaptureRow, capture_id)
     if capture is not None:
         capture.comparison = {
-            "changes": len(told.changes),
+            "changes": len(comparison.changes),
             "reported": reported,
-            "pending": told.pending,
-            "not_compared": str(told.not_compared),
-            "why": Reason.json_of(told.not_compared),
-            "watched_m2": round(told.watched_m2, 1),
+            "pending": comparison.pending,
+            "not_compared": str(comparison.not_compared),
+            "why": Reason.json_of(comparison.not_compared),
+            "watched_m2": round(comparison.watched_m2, 1),
         }
 
 

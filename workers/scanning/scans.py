@@ -1,8 +1,9 @@
-"""Scans as jobs: prepared once, compared in parts by any worker, joined once into alerts.
+"""Jobs of a scan: prepare it once, compare its blocks on any workers, merge the results into alerts.
 
-``scan.prepare`` lays both scenes onto each other and cuts the grid; ``scan.blocks`` compares some blocks; the last one
-of them adds ``scan.merge``, which joins what was found, makes the pictures and writes the alerts. What goes from one to
-the next are objects under ``scans/ID/``. A job that is done again writes the same objects and changes no row.
+``scan.prepare`` registers both scenes and divides the grid into blocks; ``scan.blocks`` compares some blocks; the last
+of these adds ``scan.merge``, which merges the detections, renders the thumbnails and writes the alerts. The jobs pass
+data to each other as objects under ``scans/ID/``. Every job is idempotent: a repetition writes the same objects and
+changes no row.
 """
 
 from __future__ import annotations
@@ -44,28 +45,28 @@ from store.schema.tables import SceneRow
 
 
 def prepare_scan(context: Context, job: JobRun) -> Commit | None:
-    """Lay both scenes onto each other, and cut what they have in common into parts."""
-    task = _read(context, job)
+    """Register both scenes and divide their common ground into jobs of some blocks each."""
+    task = _read_task(context, job)
     if task.scan.state != "waiting":
         return None
     scan_id, config, detector = task.scan.id, read_config(), context.detector
     try:
-        with _scenes(context, task) as (before, after):
+        with _open_scenes(context, task) as (before, after):
             settings = settings_for(config, AUTO, max(before.gsd_m, after.gsd_m))
-            plan = plan_scan(before, after, detector, settings, _told(job, 0.0, 0.9))
+            plan = plan_scan(before, after, detector, settings, _progress_of(job, 0.0, 0.9))
     except NotComparable as outcome:
         return partial(_not_compared, context, scan_id, "not_comparable", outcome.reason)
-    except (ImageError, SettingsError) as fault:
-        return partial(_not_compared, context, scan_id, "failed", fault.reason)
+    except (ImageError, SettingsError) as error:
+        return partial(_not_compared, context, scan_id, "failed", error.reason)
     blocks = plan_blocks(plan.grid_shape, settings.block_px, detector.halo, detector.stride)
     size = context.settings.jobs.blocks_per_job
     parts = [(first, min(first + size, len(blocks))) for first in range(0, len(blocks), size)]
-    context.objects.put(_prepared_key(scan_id), write_scan_plan(plan))
+    context.objects.put(_plan_key(scan_id), write_scan_plan(plan))
     network = network_facts(detector)
 
     def commit(session: Session) -> None:
         now = context.clock()
-        begun = start_scan(
+        started = start_scan(
             session,
             scan_id,
             blocks=len(blocks),
@@ -75,8 +76,8 @@ def prepare_scan(context: Context, job: JobRun) -> Commit | None:
             weights_sha256=network.sha256,
             now=now,
         )
-        for part, range_ in enumerate(parts if begun else ()):
-            add_blocks_job(session, scan_id, part, range_, now)
+        for part, block_range in enumerate(parts if started else ()):
+            add_blocks_job(session, scan_id, part, block_range, now)
 
     return commit
 
@@ -85,9 +86,9 @@ def compare_blocks(context: Context, job: JobRun) -> Commit | None:
     """Compare some blocks of a prepared scan.
 
     Raises:
-        WeightsError: this process has other weights than the one that prepared the scan.
+        WeightsError: the scan was prepared with other weights than those of this process.
     """
-    task = _read(context, job)
+    task = _read_task(context, job)
     scan_id, part = task.scan.id, int(job.payload["part"])
     if not task.accepts_parts or task.part_done(part):
         return None
@@ -95,16 +96,16 @@ def compare_blocks(context: Context, job: JobRun) -> Commit | None:
     if detector.weights.sha256 != task.scan.weights_sha256:
         raise WeightsError(
             f"Scan {scan_id} was prepared with the weights {task.scan.weights_sha256[:12]}…, and this worker has "
-            f"{detector.weights.name} {detector.weights.sha256[:12]}…: one scan needs one network. Give all workers "
-            "the same version of Tuban and the same profiles.yaml, then revive this job."
+            f"{detector.weights.name} {detector.weights.sha256[:12]}…: one scan needs one network. Install the same "
+            "version of Tuban and the same profiles.yaml for all workers, then revive this job."
         )
     try:
-        with _prepared(context, task) as (plan, settings):
+        with _open_plan(context, task) as (plan, settings):
             blocks = plan_blocks(plan.grid_shape, settings.block_px, detector.halo, detector.stride)
-            mine = blocks[job.payload["first"] : job.payload["end"]]
-            results = scan_blocks(plan, mine, detector, _told(job, 0.0, 1.0))
-    except ImageError as fault:
-        return partial(_not_compared, context, scan_id, "failed", fault.reason)
+            selected = blocks[job.payload["first"] : job.payload["end"]]
+            results = scan_blocks(plan, selected, detector, _progress_of(job, 0.0, 1.0))
+    except ImageError as error:
+        return partial(_not_compared, context, scan_id, "failed", error.reason)
     context.objects.put(_part_key(scan_id, part), write_block_results(results))
 
     def commit(session: Session) -> None:
@@ -115,8 +116,8 @@ def compare_blocks(context: Context, job: JobRun) -> Commit | None:
 
 
 def merge_scan(context: Context, job: JobRun) -> Commit | None:
-    """Join what all blocks found, make the pictures, and write the alerts."""
-    task = _read(context, job)
+    """Merge the results of all blocks, render the thumbnails, and write the alerts."""
+    task = _read_task(context, job)
     scan_id = task.scan.id
     if task.scan.state != "merging":
         return None
@@ -126,30 +127,30 @@ def merge_scan(context: Context, job: JobRun) -> Commit | None:
         for result in read_block_results(context.objects.read(_part_key(scan_id, part)))
     ]
     if len(results) != task.scan.blocks:
-        raise TubanError(f"Scan {scan_id} has {task.scan.blocks} blocks, and {len(results)} were found compared.")
+        raise TubanError(f"Scan {scan_id} has {task.scan.blocks} blocks, but the results of {len(results)} were found.")
     try:
-        with _prepared(context, task) as (plan, settings):
-            result = _result(task, plan, results, settings)
-            seen = _pictured(context, scan_id, result, plan, _told(job, 0.1, 0.9))
-    except ImageError as fault:
-        return partial(_not_compared, context, scan_id, "failed", fault.reason)
+        with _open_plan(context, task) as (plan, settings):
+            result = _scan_result(task, plan, results, settings)
+            detected = _store_thumbnails(context, scan_id, result, plan, _progress_of(job, 0.1, 0.9))
+    except ImageError as error:
+        return partial(_not_compared, context, scan_id, "failed", error.reason)
     record = compared_record(result)
     context.objects.put(f"scans/{scan_id}/scan.json", record_bytes(record))
     with context.database.read() as session:
-        sightings = place_changes(
-            session, seen, area_code=task.scan.area_code, on=task.after.date, settings=context.settings.alerts
+        placed = place_changes(
+            session, detected, area_code=task.scan.area_code, on=task.after.date, settings=context.settings.alerts
         )
-    return partial(_write_alerts, context, scan_id, record, sightings)
+    return partial(_write_alerts, context, scan_id, record, placed)
 
 
 def _write_alerts(
-    context: Context, scan_id: int, record: dict[str, Any], sightings: list[PlacedChange], session: Session
+    context: Context, scan_id: int, record: dict[str, Any], placed: list[PlacedChange], session: Session
 ) -> None:
     now = context.clock()
-    scan = finish_scan(session, scan_id, result=record, changes=len(sightings), now=now)
+    scan = finish_scan(session, scan_id, result=record, changes=len(placed), now=now)
     if scan is None:
         return
-    recorded = record_changes(session, scan, sightings, context.settings, now)
+    recorded = record_changes(session, scan, placed, context.settings, now)
     scan.result = {**record, "alerts": recorded.counts()}
     if scan.night_id is not None:
         update_night_state(session, scan.night_id, now)
@@ -159,36 +160,38 @@ def _not_compared(context: Context, scan_id: int, state: str, reason: str, sessi
     finish_uncompared(session, scan_id, state, reason, context.clock())
 
 
-def _result(task: ScanTask, plan: ScanPlan, results: list[BlockResult], settings: ScanSettings) -> ScanResult:
+def _scan_result(task: ScanTask, plan: ScanPlan, results: list[BlockResult], settings: ScanSettings) -> ScanResult:
     changes = merge_block_results(plan, results, settings)
     network = NetworkFacts(**task.plan["network"])
-    return build_scan_result(plan, results, changes, _facts(task.before), _facts(task.after), settings, network, {})
+    return build_scan_result(
+        plan, results, changes, _scene_facts(task.before), _scene_facts(task.after), settings, network, {}
+    )
 
 
-def _facts(row: SceneRow) -> SceneFacts:
-    """Of the file as it came, not of our copy."""
+def _scene_facts(row: SceneRow) -> SceneFacts:
+    """Return the facts of the original file, not of the stored COG."""
     return SceneFacts(row.name, row.sha256, row.date, row.date_source, row.gsd_m, row.crs, row.width, row.height)
 
 
-def _pictured(
+def _store_thumbnails(
     context: Context, scan_id: int, result: ScanResult, plan: ScanPlan, progress: Callable[[str, float], None]
 ) -> list[DetectedChange]:
-    """All changes, each with its pictures put among the objects."""
-    seen = []
+    """Store a thumbnail of both dates for each change; return all changes with the object keys."""
+    detected = []
     for done, change in enumerate(result.changes):
         progress("pictures", done / len(result.changes))
-        shown = crop_evidence(result, plan.pair.before, plan.pair.after, close_up(result, change, SIDE_PX))
+        crops = crop_evidence(result, plan.pair.before, plan.pair.after, close_up(result, change, SIDE_PX))
         keys = {}
-        for when, picture, facts in (("before", shown.before, result.before), ("after", shown.after, result.after)):
+        for when, crop, facts in (("before", crops.before, result.before), ("after", crops.after, result.after)):
             keys[when] = f"scans/{scan_id}/{thumbnail_name(change.number, when)}"
-            drawn = thumbnail(picture, shown.view, change.polygon, change.kind, change.number, when, facts.date)
-            context.objects.put(keys[when], drawn)
-        seen.append(_seen(change, result, keys))
-    return seen
+            jpeg = thumbnail(crop, crops.view, change.polygon, change.kind, change.number, when, facts.date)
+            context.objects.put(keys[when], jpeg)
+        detected.append(_detected_change(change, result, keys))
+    return detected
 
 
-def _seen(change: Change, result: ScanResult, evidence: dict[str, str]) -> DetectedChange:
-    assert change.lonlat is not None  # scenes of the service have a place
+def _detected_change(change: Change, result: ScanResult, evidence: dict[str, str]) -> DetectedChange:
+    assert change.lonlat is not None  # scenes of the service are georeferenced
     return DetectedChange(
         change.number,
         change.kind,
@@ -200,14 +203,14 @@ def _seen(change: Change, result: ScanResult, evidence: dict[str, str]) -> Detec
     )
 
 
-def _read(context: Context, job: JobRun) -> ScanTask:
+def _read_task(context: Context, job: JobRun) -> ScanTask:
     with context.database.read() as session:
         return read_task(session, int(job.payload["scan"]))
 
 
 @contextmanager
-def _scenes(context: Context, task: ScanTask) -> Iterator[tuple[Scene, Scene]]:
-    """Both scenes, under the names and with the dates that people know."""
+def _open_scenes(context: Context, task: ScanTask) -> Iterator[tuple[Scene, Scene]]:
+    """Open both scenes with their original names and dates."""
     with ExitStack() as stack:
         opened = []
         for row in (task.before, task.after):
@@ -217,26 +220,26 @@ def _scenes(context: Context, task: ScanTask) -> Iterator[tuple[Scene, Scene]]:
 
 
 @contextmanager
-def _prepared(context: Context, task: ScanTask) -> Iterator[tuple[ScanPlan, ScanSettings]]:
-    """A prepared scan over its scenes, with its settings."""
+def _open_plan(context: Context, task: ScanTask) -> Iterator[tuple[ScanPlan, ScanSettings]]:
+    """Open the scenes of a prepared scan and read its plan and settings."""
     settings = ScanSettings.model_validate(task.plan["settings"])
-    data = context.objects.read(_prepared_key(task.scan.id))
-    with _scenes(context, task) as (before, after):
+    data = context.objects.read(_plan_key(task.scan.id))
+    with _open_scenes(context, task) as (before, after):
         yield read_scan_plan(data, before, after, settings), settings
 
 
-def _told(job: JobRun, begin: float, end: float) -> Callable[[str, float], None]:
-    """Tells a job's progress from ``begin`` to ``end``, and gives the job back when the process is to stop."""
+def _progress_of(job: JobRun, start: float, end: float) -> Callable[[str, float], None]:
+    """Return a callback that maps progress 0…1 to ``start``…``end`` of the job, and releases it on shutdown."""
 
-    def tell(_: str, done: float) -> None:
-        job.progress(begin + (end - begin) * done)
-        if done < 1 and job.should_stop():
+    def report(_: str, fraction: float) -> None:
+        job.progress(start + (end - start) * fraction)
+        if fraction < 1 and job.should_stop():
             raise ReleaseJob
 
-    return tell
+    return report
 
 
-def _prepared_key(scan_id: int) -> str:
+def _plan_key(scan_id: int) -> str:
     return f"scans/{scan_id}/prepared.npz"
 
 
