@@ -80,7 +80,7 @@ def load_areas_command(
             table=table,
             now=context.clock(),
         )
-    _print_summary(f"{loaded.added} areas added, {loaded.changed} changed.", loaded.remarks, loaded.broken)
+    _print_summary(f"{loaded.added} areas added, {loaded.changed} changed.", loaded.remarks, loaded.invalid)
 
 
 @areas_app.command("list")
@@ -131,7 +131,7 @@ def load_layer_command(
             now=context.clock(),
         )
     replaced = f", replacing {loaded.replaced}" if loaded.replaced else ""
-    _print_summary(f"{name}: {loaded.features} polygons loaded{replaced}.", loaded.remarks, loaded.broken)
+    _print_summary(f"{name}: {loaded.features} polygons loaded{replaced}.", loaded.remarks, loaded.invalid)
 
 
 @layers_app.command("list")
@@ -152,7 +152,7 @@ def _print_summary(summary: str, remarks: list[str], broken: list[InvalidRow]) -
     console.print(summary)
     for title, lines in (
         ("Remarks", remarks),
-        ("Not loaded", [f"feature {row.number}: {row.why}" for row in broken]),
+        ("Not loaded", [f"feature {row.number}: {row.reason}" for row in broken]),
     ):
         if lines:
             console.print(f"{title} ({len(lines)}):")

@@ -1,4 +1,4 @@
-"""Villages, townships and counties: loaded from files of a bureau, found by place."""
+"""Administrative areas (villages, townships, counties): loading from files, and spatial queries."""
 
 from __future__ import annotations
 
@@ -17,46 +17,34 @@ from sqlalchemy.orm import Session, defer
 
 from enforcement.areas import LEVELS
 from errors import SettingsError
-from store.areas.layers import features_touching, load_layer
 from store.areas.polygon_file import InvalidRow, PolygonFile, PolygonFileError, Row, read_polygons, text_of
 from store.schema.database import Database
 from store.schema.outlines import bounds_intersect, bounds_of
 from store.schema.tables import Area
 
-__all__ = [
-    "LoadedAreas",
-    "area_code",
-    "area_names",
-    "areas_touching",
-    "features_touching",
-    "list_areas",
-    "load_areas",
-    "load_layer",
-]
-
 CODE_FIELDS = ("XZQDM", "ZLDWDM", "XZDM", "XZQHDM", "ADCODE", "CODE")
-"""Fields that are taken for the code when none is named: those of the national survey's layers come first."""
+"""Default fields of the code, in order of preference: those of the national land survey come first."""
 
 NAME_FIELDS = ("XZQMC", "ZLDWMC", "XZMC", "XZQHMC", "NAME")
 
-_CODES_AT_ONCE = 500  # SQLite takes some thousand values in one query
+_CODES_PER_QUERY = 500  # SQLite limits the number of values in one query to some thousands
 
 
 @dataclass(frozen=True)
 class LoadedAreas:
-    """What became of a file of areas.
+    """Result of loading areas from a file.
 
     Attributes:
-        added: areas that were not there before.
-        changed: areas whose code was there; name and outline are now those of the file.
-        remarks: what was repaired, joined or guessed.
-        broken: features that could not be used.
+        added: number of new areas.
+        changed: number of existing areas whose name and outline were updated.
+        remarks: repaired or merged features, and assumptions that were made.
+        invalid: features that could not be used.
     """
 
     added: int
     changed: int
     remarks: list[str]
-    broken: list[InvalidRow]
+    invalid: list[InvalidRow]
 
 
 @dataclass
@@ -77,58 +65,59 @@ def load_areas(
     table: str | None = None,
     now: dt.datetime,
 ) -> LoadedAreas:
-    """Load villages, townships or counties. An area whose code is known is changed; others stay as they are.
+    """Load villages, townships or counties. Existing areas with the same code are updated, all others are kept.
 
     Args:
-        database: where to.
+        database: where to store them.
         path: see :func:`store.areas.polygon_file.read_polygons`.
-        code_field: field of the code; None: the first of :data:`CODE_FIELDS` that there is.
-        name_field: field of the name; None: the first of :data:`NAME_FIELDS` that there is, else the code.
-        level: county, township or village if all are to be of it; None: the digits of each code tell.
-        table: which layer of a GeoPackage that has several.
-        now: the moment, aware.
+        code_field: field of the code; None: the first existing one of :data:`CODE_FIELDS`.
+        name_field: field of the name; None: the first existing one of :data:`NAME_FIELDS`, or else the code.
+        level: county, township or village, to reject all other levels; None: any, derived from the code's length.
+        table: name of the layer, for a GeoPackage with several.
+        now: current time, aware.
 
     Raises:
-        PolygonFileError: the file cannot be used, or nothing in it; nothing was changed.
-        SettingsError: there is no such level.
+        PolygonFileError: the file or all its features are unusable; nothing was changed.
+        SettingsError: unknown level.
     """
     if level is not None and level not in LEVELS:
-        raise SettingsError(f"{level!r} is no level; expected {', '.join(LEVELS)}.")
+        raise SettingsError(f"{level!r} is not a level; expected {', '.join(LEVELS)}.")
     file = read_polygons(path, table)
     code_field = _code_field(file, code_field)
     name_field = file.field(name_field) if name_field else file.first_field(NAME_FIELDS)
-    found: dict[str, _NewArea] = {}
+    areas: dict[str, _NewArea] = {}
 
-    def take(row: Row) -> None:
+    def load(row: Row) -> None:
         code = parse_area_code(row.values[code_field])
-        of_level = next(name for name, digits in LEVELS.items() if digits == len(code))
-        if level not in (None, of_level):
-            raise ValueError(f"its code {code} is of a {of_level}, not of a {level}")
+        code_level = next(name for name, digits in LEVELS.items() if digits == len(code))
+        if level not in (None, code_level):
+            raise ValueError(f"its code {code} is that of a {code_level}, not of a {level}")
         name = text_of(row.values[name_field])[:200] if name_field else ""
-        area = found.setdefault(code, _NewArea(code, name, of_level, []))
+        area = areas.setdefault(code, _NewArea(code, name, code_level, []))
         area.name = area.name or name
         area.parts.append(row.outline)
 
-    remarks, broken = file.load_rows(take)
-    remarks += [f"{a.code} {a.name}: {len(a.parts)} polygons joined." for a in found.values() if len(a.parts) > 1]
-    added = _write_areas(database, list(found.values()), file.path.name[:400], now)
-    return LoadedAreas(added, len(found) - added, remarks, broken)
+    remarks, invalid = file.load_rows(load)
+    remarks += [f"{a.code} {a.name}: {len(a.parts)} polygons merged." for a in areas.values() if len(a.parts) > 1]
+    added = _write_areas(database, list(areas.values()), file.path.name[:400], now)
+    return LoadedAreas(added, len(areas) - added, remarks, invalid)
 
 
-def _write_areas(database: Database, found: list[_NewArea], source: str, now: dt.datetime) -> int:
+def _write_areas(database: Database, areas: list[_NewArea], source: str, now: dt.datetime) -> int:
+    """Insert or update areas, and return the number of inserted ones."""
     rows = [
         {"name": area.name or area.code, "level": area.level, "source": source, "loaded_at": now}
         | bounds_of(shapely.union_all(area.parts) if len(area.parts) > 1 else area.parts[0])
-        for area in found
+        for area in areas
     ]
     added = 0
     with database.write() as session:
-        for start in range(0, len(found), _CODES_AT_ONCE):
-            codes = [area.code for area in found[start : start + _CODES_AT_ONCE]]
+        for start in range(0, len(areas), _CODES_PER_QUERY):
+            codes = [area.code for area in areas[start : start + _CODES_PER_QUERY]]
             query = select(Area).where(Area.code.in_(codes)).options(defer(Area.outline))
-            known = {area.code: area for area in session.scalars(query)}
-            for code, row in zip(codes, rows[start : start + _CODES_AT_ONCE], strict=True):
-                area = known.get(code)
+            existing = {area.code: area for area in session.scalars(query)}
+            for code, row in zip(codes, rows[start : start + _CODES_PER_QUERY], strict=True):
+                area = existing.get(code)
                 if area is None:
                     session.add(Area(code=code, **row))
                     added += 1
@@ -140,15 +129,15 @@ def _write_areas(database: Database, found: list[_NewArea], source: str, now: dt
 
 
 def parse_area_code(value: Any) -> str:
-    """Return an administrative code of 6, 9 or 12 digits.
+    """Parse an administrative code of 6, 9 or 12 digits.
 
-    Codes filled up with zeros to 9, 12 or 19 digits, as the national survey writes them, are shortened.
+    Codes padded with zeros to 9, 12 or 19 digits, as in the national land survey, are shortened.
 
     Args:
         value: text or number.
 
     Raises:
-        ValueError: it is none; says what it is.
+        ValueError: the value is not a code; the message contains it.
     """
     text = text_of(value)
     if not re.fullmatch(r"[1-9]\d{5}(\d{3}(\d{3}(0{7})?)?)?", text, re.ASCII):
@@ -160,23 +149,23 @@ def parse_area_code(value: Any) -> str:
 
 
 def areas_touching(session: Session, outline: BaseGeometry) -> list[Area]:
-    """Areas of all levels that a polygon lies in or touches, by code.
+    """Return the areas of all levels that intersect a geometry, ordered by code.
 
     Args:
-        session: of :class:`store.schema.database.Database`.
+        session: a read transaction.
         outline: longitude, latitude; valid.
     """
-    found = session.scalars(select(Area).where(bounds_intersect(Area, outline)).order_by(Area.code))
-    return [area for area in found if area.outline.intersects(outline)]
+    candidates = session.scalars(select(Area).where(bounds_intersect(Area, outline)).order_by(Area.code))
+    return [area for area in candidates if area.outline.intersects(outline)]
 
 
 def list_areas(session: Session, level: str | None = None, under: str = "") -> Sequence[Area]:
-    """Areas by code, without their outlines.
+    """Return areas without their outlines, ordered by code.
 
     Args:
-        session: of :class:`store.schema.database.Database`.
+        session: a read transaction.
         level: county, township or village; None: all.
-        under: how their codes begin.
+        under: code prefix.
     """
     query = select(Area).where(Area.code.startswith(under, autoescape=True)).options(defer(Area.outline))
     if level is not None:
@@ -185,16 +174,16 @@ def list_areas(session: Session, level: str | None = None, under: str = "") -> S
 
 
 def area_names(session: Session, codes: Collection[str]) -> dict[str, str]:
-    """Code → name, of those that are loaded."""
+    """Return {code: name} of the areas that are loaded."""
     rows = session.execute(select(Area.code, Area.name).where(Area.code.in_(codes)))
-    return {code: name for code, name in rows}  # noqa: C416  (rows are no pairs to a type checker)
+    return {code: name for code, name in rows}  # noqa: C416  (mypy does not accept rows as pairs)
 
 
-def _code_field(file: PolygonFile, named: str | None) -> str:
-    found = file.field(named) if named else file.first_field(CODE_FIELDS)
-    if found is None:
+def _code_field(file: PolygonFile, requested: str | None) -> str:
+    field = file.field(requested) if requested else file.first_field(CODE_FIELDS)
+    if field is None:
         raise PolygonFileError(
-            f"{file.path} has no field {', '.join(CODE_FIELDS[:-1])} or {CODE_FIELDS[-1]}; say which one holds the "
-            f"code: {', '.join(file.fields) or 'it has none'}."
+            f"{file.path} has no field {', '.join(CODE_FIELDS[:-1])} or {CODE_FIELDS[-1]}; specify the field of the "
+            f"code: {', '.join(file.fields) or 'the file has no fields'}."
         )
-    return found
+    return field

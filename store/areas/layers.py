@@ -1,4 +1,4 @@
-"""Layers of a bureau: approvals, farmland, plans. Loaded from its files, found by place."""
+"""Reference layers (approvals, farmland, plans): loading from files, and spatial queries."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _UNLIMITED = ("", "长期", "永久", "长期有效", "永久有效")
 
 @dataclass(frozen=True)
 class LoadedLayer:
-    """What became of a file of a layer.
+    """Result of loading a layer from a file.
 
     Attributes:
-        layer_id: its row.
-        features: polygons that it has now.
-        replaced: polygons that it had before.
-        remarks: what was repaired or guessed.
-        broken: features that could not be used.
+        layer_id: id of the layer.
+        features: number of loaded polygons.
+        replaced: number of previous polygons that were deleted.
+        remarks: repaired features, and assumptions that were made.
+        invalid: features that could not be used.
     """
 
     layer_id: int
     features: int
     replaced: int
     remarks: list[str]
-    broken: list[InvalidRow]
+    invalid: list[InvalidRow]
 
 
 def load_layer(
@@ -56,37 +56,37 @@ def load_layer(
     table: str | None = None,
     now: dt.datetime,
 ) -> LoadedLayer:
-    """Load a layer; what one of that name held before is replaced as a whole.
+    """Load a layer, replacing all polygons of an existing layer with the same name.
 
     Args:
-        database: where to.
+        database: where to store it.
         path: see :func:`store.areas.polygon_file.read_polygons`.
-        name: for people; the layer is known by it.
+        name: display name, which identifies the layer.
         kind: one of :data:`LAYER_KINDS`.
-        dated: of which date the layer is; None: not known.
-        number_field: field of the approval's number.
-        from_field: field of the first day on which a polygon is valid; None or empty: from ever.
-        to_field: field of the last day; None or empty: for ever.
-        table: which layer of a GeoPackage that has several.
-        now: the moment, aware.
+        dated: date of the layer's content; None: unknown.
+        number_field: field of the approval number.
+        from_field: field of the first day of validity; None or empty: no beginning.
+        to_field: field of the last day of validity; None or empty: no end.
+        table: name of the layer, for a GeoPackage with several.
+        now: current time, aware.
 
     Raises:
-        PolygonFileError: the file cannot be used, or nothing in it; nothing was changed.
-        SettingsError: there is no such kind.
+        PolygonFileError: the file or all its features are unusable; nothing was changed.
+        SettingsError: unknown kind, or invalid name.
     """
     if kind not in LAYER_KINDS:
-        raise SettingsError(f"{kind!r} is no kind of layer; expected {', '.join(LAYER_KINDS)}.")
+        raise SettingsError(f"{kind!r} is not a kind of layer; expected {', '.join(LAYER_KINDS)}.")
     if not name.strip() or len(name) > 200:
-        raise SettingsError(f"A layer's name has 1 to 200 characters; found {name[:40]!r}.")
+        raise SettingsError(f"A layer's name must have 1 to 200 characters; found {name[:40]!r}.")
     file = read_polygons(path, table)
     number_field, from_field, to_field = (f and file.field(f) for f in (number_field, from_field, to_field))
     features: list[Feature] = []
 
-    def take(row: Row) -> None:
-        valid_from = _day(row.values[from_field]) if from_field else None
-        valid_to = _day(row.values[to_field]) if to_field else None
+    def load(row: Row) -> None:
+        valid_from = _parse_date(row.values[from_field]) if from_field else None
+        valid_to = _parse_date(row.values[to_field]) if to_field else None
         if valid_from and valid_to and valid_to < valid_from:
-            raise ValueError(f"it is valid to {valid_to}, which is before {valid_from}, from when it is valid")
+            raise ValueError(f"its validity ends on {valid_to}, before it begins on {valid_from}")
         features.append(
             Feature(
                 number=text_of(row.values[number_field])[:200] if number_field else "",
@@ -97,7 +97,7 @@ def load_layer(
             )
         )
 
-    remarks, broken = file.load_rows(take)
+    remarks, invalid = file.load_rows(load)
     with database.write() as session:
         layer = session.scalars(select(Layer).where(Layer.name == name)).one_or_none() or Layer(name=name)
         layer.kind, layer.dated, layer.loaded_at = kind, dated, now
@@ -108,34 +108,38 @@ def load_layer(
         for feature in features:
             feature.layer_id = layer.id
         session.add_all(features)
-    return LoadedLayer(layer.id, len(features), replaced, remarks, broken)
+    return LoadedLayer(layer.id, len(features), replaced, remarks, invalid)
 
 
 def features_touching(
     session: Session, outline: BaseGeometry, kinds: Collection[str] | None = None
 ) -> list[tuple[Layer, Feature]]:
-    """Polygons of layers that a polygon lies in or touches, by layer.
+    """Return the layer polygons that intersect a geometry, ordered by layer.
 
     Args:
-        session: of :class:`store.schema.database.Database`.
+        session: a read transaction.
         outline: longitude, latitude; valid.
-        kinds: which of :data:`LAYER_KINDS`; None: all.
+        kinds: only layers of these :data:`LAYER_KINDS`; None: all.
     """
     query = select(Layer, Feature).join(Feature, Feature.layer_id == Layer.id).where(bounds_intersect(Feature, outline))
     if kinds is not None:
         query = query.where(Layer.kind.in_(kinds))
-    found = session.execute(query.order_by(Layer.id, Feature.id))
-    return [(layer, feature) for layer, feature in found if feature.outline.intersects(outline)]
+    rows = session.execute(query.order_by(Layer.id, Feature.id))
+    return [(layer, feature) for layer, feature in rows if feature.outline.intersects(outline)]
 
 
 def list_layers(session: Session) -> list[tuple[Layer, int]]:
-    """All layers by name, each with how many polygons it has."""
-    counted = select(Layer, func.count(Feature.id)).outerjoin(Feature, Feature.layer_id == Layer.id)
-    return [(layer, count) for layer, count in session.execute(counted.group_by(Layer.id).order_by(Layer.name))]
+    """Return all layers, ordered by name, with the number of their polygons."""
+    query = select(Layer, func.count(Feature.id)).outerjoin(Feature, Feature.layer_id == Layer.id)
+    return [(layer, count) for layer, count in session.execute(query.group_by(Layer.id).order_by(Layer.name))]
 
 
-def _day(value: Any) -> dt.date | None:
-    """A day, or None where none is given; ValueError: what stands there is none."""
+def _parse_date(value: Any) -> dt.date | None:
+    """Parse a date; None for an empty value or unlimited validity.
+
+    Raises:
+        ValueError: the value is not a date.
+    """
     if isinstance(value, dt.date):
         return value
     text = text_of(value)
@@ -148,4 +152,4 @@ def _day(value: Any) -> dt.date | None:
         year, month, day, _, other_month, other_day = parts.groups()
         return dt.date(int(year), int(month or other_month), int(day or other_day))
     except ValueError:
-        raise ValueError(f"{text!r} is no day; expected one like 2026-11-20") from None
+        raise ValueError(f"{text!r} is not a date; expected the form 2026-11-20") from None

@@ -1,6 +1,6 @@
-"""Polygons of a file that a bureau has: GeoPackage, Shapefile or GeoJSON, in any coordinate system.
+"""Reading of polygons from GeoPackage, Shapefile or GeoJSON, in any coordinate system.
 
-They come back sound, in longitude and latitude (EPSG:4490), with their fields; those that cannot be used are listed.
+Polygons are returned valid, in longitude and latitude (EPSG:4490), with their fields; unusable features are listed.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _FORMATS = {
     ".geojson": (b"{", "GeoJSON"),
     ".json": (b"{", "GeoJSON"),
 }
-"""How a file of each format begins. Looked at before GDAL is asked: what begins like this names no other files."""
+"""Signatures of the formats. Checked before GDAL opens a file, to exclude formats that refer to other files."""
 
 _EARTH_RADIUS_M = 6_378_137
-"""Of CGCS2000 and WGS 84. Beijing 54 (6 378 245) and Xi'an 80 (6 378 140) lie up to 200 m beside them."""
+"""Semi-major axis of CGCS2000 and WGS 84. Beijing 54 (6 378 245) and Xi'an 80 (6 378 140) are offset by up to 200 m."""
 
 
 class PolygonFileError(TubanError):
-    """The file is missing, is not of a format that is read, or lacks what is needed."""
+    """The file is missing, has an unsupported format, or lacks required data."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,22 @@ class InvalidRow:
     """A feature that could not be used.
 
     Attributes:
-        number: its place in the file, from 1.
-        why: what is wrong with it.
+        number: position in the file, from 1.
+        reason: what is wrong with it.
     """
 
     number: int
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class Row:
-    """One polygon.
+    """One polygon and its fields.
 
     Attributes:
-        number: its place in the file, from 1.
+        number: position in the file, from 1.
         outline: longitude, latitude; valid.
-        values: what its fields hold: text, numbers, dates, or None.
+        values: field values: text, numbers, dates or None.
         remark: how the outline was repaired, or "".
     """
 
@@ -73,105 +73,105 @@ class Row:
 
 @dataclass(frozen=True)
 class PolygonFile:
-    """What a file holds.
+    """Contents of a polygon file.
 
     Attributes:
         path: the file.
-        fields: names of its fields.
-        rows: what can be used.
-        broken: what cannot.
-        remarks: about the file as a whole.
+        fields: names of the fields.
+        rows: usable features.
+        invalid: unusable features.
+        remarks: remarks on the whole file.
     """
 
     path: Path
     fields: tuple[str, ...]
     rows: list[Row]
-    broken: list[InvalidRow]
+    invalid: list[InvalidRow]
     remarks: list[str]
 
     def field(self, name: str) -> str:
-        """Return the field of that name, capital letters or not.
+        """Return the field with a name, ignoring case.
 
         Raises:
-            PolygonFileError: there is none.
+            PolygonFileError: there is no such field.
         """
         found = name if name in self.fields else next((f for f in self.fields if f.lower() == name.lower()), None)
         if found is None:
             raise PolygonFileError(f"{self.path} has no field {name!r}; it has {', '.join(self.fields) or 'none'}.")
         return found
 
-    def first_field(self, usual: Sequence[str]) -> str | None:
-        """Return the first field that has one of these names, given in capital letters; None: there is none."""
-        capital = {name.upper(): name for name in self.fields}
-        return next((capital[name] for name in usual if name in capital), None)
+    def first_field(self, names: Sequence[str]) -> str | None:
+        """Return the first field with one of ``names`` (upper case), ignoring case; None if there is none."""
+        by_upper_case = {name.upper(): name for name in self.fields}
+        return next((by_upper_case[name] for name in names if name in by_upper_case), None)
 
-    def load_rows(self, take: Callable[[Row], None]) -> tuple[list[str], list[InvalidRow]]:
-        """Give each row to ``take``; one that it refuses by ValueError is broken too.
+    def load_rows(self, load: Callable[[Row], None]) -> tuple[list[str], list[InvalidRow]]:
+        """Call ``load`` for each row; rows for which it raises ValueError become invalid.
 
         Returns:
-            Remarks and what is broken, each in the order of the file.
+            Remarks and invalid rows, each in file order.
 
         Raises:
-            PolygonFileError: there was nothing that could be taken.
+            PolygonFileError: no row could be loaded.
         """
-        remarks, broken = list(self.remarks), list(self.broken)
-        taken = 0
+        remarks, invalid = list(self.remarks), list(self.invalid)
+        loaded = 0
         for row in self.rows:
             try:
-                take(row)
+                load(row)
             except ValueError as error:
-                broken.append(InvalidRow(row.number, str(error)))
+                invalid.append(InvalidRow(row.number, str(error)))
                 continue
-            taken += 1
+            loaded += 1
             if row.remark:
                 remarks.append(f"feature {row.number}: {row.remark}.")
-        broken.sort(key=lambda b: b.number)
-        if not taken:
-            first = f"; feature {broken[0].number}: {broken[0].why}" if broken else ""
+        invalid.sort(key=lambda row: row.number)
+        if not loaded:
+            first = f"; feature {invalid[0].number}: {invalid[0].reason}" if invalid else ""
             raise PolygonFileError(
-                f"Nothing of {self.path} can be used ({len(broken)} features{first}); nothing was changed."
+                f"No feature of {self.path} can be used ({len(invalid)} features{first}); nothing was changed."
             )
-        return remarks, broken
+        return remarks, invalid
 
 
 def read_polygons(path: Path, table: str | None = None) -> PolygonFile:
     """Read all polygons of a file.
 
     Args:
-        path: .gpkg, .shp (with .dbf, .shx and .prj beside it), .geojson or .json.
-        table: which layer of a GeoPackage that has several.
+        path: .gpkg, .shp (with .dbf, .shx and .prj in the same folder), .geojson or .json.
+        table: name of the layer, for a GeoPackage with several.
 
     Raises:
-        PolygonFileError: see there.
+        PolygonFileError: see the class.
     """
-    path = path.resolve()  # never a name that GDAL would take for an address
+    path = path.resolve()  # so that GDAL never interprets the name as a URL
     kind = _check_format(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # what GDAL repaired, in words for programmers
-            found = read_geojson(path) if kind == "GeoJSON" else _read_table(path, table, kind)
+            warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's remarks on its own repairs
+            features = read_geojson(path) if kind == "GeoJSON" else _read_table(path, table, kind)
     except (RuntimeError, ValueError) as error:
         raise PolygonFileError(f"{path} cannot be read as {kind}: {str(error).splitlines()[0]}") from error
-    to_lonlat, remarks = _to_lonlat(path, found.system)
-    rows, broken = [], []
-    for number, (shape, values) in enumerate(zip(found.shapes, found.values, strict=True), 1):
+    to_lonlat, remarks = _to_lonlat(path, features.crs)
+    rows, invalid = [], []
+    for number, (shape, values) in enumerate(zip(features.shapes, features.values, strict=True), 1):
         try:
             outline, remark = _outline(shape, to_lonlat)
         except ValueError as error:
-            broken.append(InvalidRow(number, str(error)))
+            invalid.append(InvalidRow(number, str(error)))
             continue
         rows.append(Row(number, outline, {name: _plain(value) for name, value in values.items()}, remark))
-    return PolygonFile(path, found.fields, rows, broken, remarks)
+    return PolygonFile(path, features.fields, rows, invalid, remarks)
 
 
 def _read_table(path: Path, table: str | None, kind: str) -> RawFeatures:
-    import pyogrio  # here, as it brings pandas, which most processes never need
+    import pyogrio  # imported here because it imports pandas, which most processes never need
 
-    # the bytes of a Shapefile's texts as they are: what GDAL makes of them depends on marks that are often wrong
+    # keep the raw bytes of a Shapefile's texts: GDAL would decode them by declarations that are often wrong
     encoding = "ISO-8859-1" if kind == "Shapefile" else None
     meta, _, shapes, columns = pyogrio.raw.read(path, layer=_only_table(path, table), encoding=encoding)
     if shapes is None:
-        raise ValueError("it holds a table without outlines; expected polygons")
+        raise ValueError("the table has no geometries; expected polygons")
     fields = [str(name) for name in meta["fields"]]
     if kind == "Shapefile":
         fields, columns = decode_texts(fields, columns, path.with_suffix(".cpg"))
@@ -183,47 +183,48 @@ def _read_table(path: Path, table: str | None, kind: str) -> RawFeatures:
 
 def _check_format(path: Path) -> str:
     if path.suffix.lower() not in _FORMATS:
-        raise PolygonFileError(f"{path} is none of {', '.join(_FORMATS)}; save the layer as one of these.")
-    start, kind = _FORMATS[path.suffix.lower()]
+        raise PolygonFileError(
+            f"{path} has none of the supported formats {', '.join(_FORMATS)}; save the layer as one of these."
+        )
+    signature, kind = _FORMATS[path.suffix.lower()]
     try:
         with path.open("rb") as file:
-            found = file.read(64)
+            head = file.read(64)
     except OSError as error:
         raise PolygonFileError(f"{path} cannot be read ({error.strerror}).") from error
-    if not found.removeprefix(codecs.BOM_UTF8).lstrip(b" \t\r\n" if start == b"{" else b"").startswith(start):
-        raise PolygonFileError(f"{path} is no {kind}, whatever its name says; it begins with {found[:12]!r}.")
+    if not head.removeprefix(codecs.BOM_UTF8).lstrip(b" \t\r\n" if signature == b"{" else b"").startswith(signature):
+        raise PolygonFileError(f"{path} is not a {kind} file despite its name; it begins with {head[:12]!r}.")
     return kind
 
 
 def _only_table(path: Path, table: str | None) -> str:
     import pyogrio
 
-    tables = {str(name): str(sort) for name, sort in pyogrio.list_layers(path)}
-    placed = [name for name, sort in tables.items() if sort != "None"]
+    tables = {str(name): str(geometry_type) for name, geometry_type in pyogrio.list_layers(path)}
+    spatial = [name for name, geometry_type in tables.items() if geometry_type != "None"]
     if table in tables:
         return table
-    if table is not None or len(placed) != 1:
-        raise PolygonFileError(f"{path} has the layers {', '.join(tables) or '(none)'}; name one of them.")
-    return placed[0]
+    if table is not None or len(spatial) != 1:
+        raise PolygonFileError(f"{path} has the layers {', '.join(tables) or '(none)'}; specify one of them.")
+    return spatial[0]
 
 
-def _to_lonlat(path: Path, system: str | None) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], list[str]]:
-    if not system:
-        beside = f" (is {path.with_suffix('.prj').name} missing?)" if path.suffix.lower() == ".shp" else ""
-        raise PolygonFileError(
-            f"{path} does not say in which coordinate system it is{beside}; expected one with a code."
-        )
+def _to_lonlat(path: Path, crs: str | None) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], list[str]]:
+    """Return the transformation of (n, 2) coordinates to longitude and latitude, and remarks on its accuracy."""
+    if not crs:
+        hint = f" (is {path.with_suffix('.prj').name} missing?)" if path.suffix.lower() == ".shp" else ""
+        raise PolygonFileError(f"{path} does not declare its coordinate system{hint}; expected one with an EPSG code.")
     try:
-        found = CRS.from_user_input(system)
-        transformer = Transformer.from_crs(found, SRID, always_xy=True)
+        source = CRS.from_user_input(crs)
+        transformer = Transformer.from_crs(source, SRID, always_xy=True)
     except CRSError as error:
         raise PolygonFileError(
-            f"The coordinate system of {path} cannot be brought to EPSG:{SRID}: {str(error).splitlines()[0]}"
+            f"The coordinate system of {path} cannot be transformed to EPSG:{SRID}: {str(error).splitlines()[0]}"
         ) from error
     remarks = []
-    if found.ellipsoid is None or abs(found.ellipsoid.semi_major_metre - _EARTH_RADIUS_M) > 1:
+    if source.ellipsoid is None or abs(source.ellipsoid.semi_major_metre - _EARTH_RADIUS_M) > 1:
         remarks.append(
-            f"{found.name} is brought to CGCS2000 without the shift between the two, which is up to 200 m: "
+            f"{source.name} was transformed to CGCS2000 without a datum shift, an error of up to 200 m: "
             "convert the file with your local parameters first."
         )
 
@@ -236,23 +237,27 @@ def _to_lonlat(path: Path, system: str | None) -> tuple[Callable[[NDArray[Any]],
 def _outline(
     shape: bytes | BaseGeometry | str | None, to_lonlat: Callable[[NDArray[Any]], NDArray[Any]]
 ) -> tuple[Polygon | MultiPolygon, str]:
-    """The polygon of a feature and how it was repaired; ValueError: there is none."""
+    """Return the polygon of a feature and how it was repaired.
+
+    Raises:
+        ValueError: the feature has no usable polygon.
+    """
     if isinstance(shape, str):
         raise ValueError(shape)
-    found = shape if isinstance(shape, BaseGeometry) else shapely.from_wkb(shape, on_invalid="fix")
-    if found is None or found.is_empty:
-        raise ValueError("it has no outline, or one that cannot be read")
-    outline = shapely.transform(shapely.force_2d(found), to_lonlat)
+    geometry = shape if isinstance(shape, BaseGeometry) else shapely.from_wkb(shape, on_invalid="fix")
+    if geometry is None or geometry.is_empty:
+        raise ValueError("its geometry is empty or cannot be read")
+    outline = shapely.transform(shapely.force_2d(geometry), to_lonlat)
     west, south, east, north = outline.bounds
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise ValueError("its coordinates do not fit the coordinate system of the file")
+        raise ValueError("its coordinates do not match the coordinate system of the file")
     remark = ""
     if not outline.is_valid:
         remark = f"outline repaired ({shapely.is_valid_reason(outline)})"
         outline = shapely.make_valid(outline, method="structure", keep_collapsed=False)
     parts = [p for p in _parts(outline) if p.area > 0]
     if not parts:
-        raise ValueError(f"it is no polygon with an area but a {found.geom_type}")
+        raise ValueError(f"expected a polygon with an area, found a {geometry.geom_type}")
     return (parts[0] if len(parts) == 1 else MultiPolygon(parts)), remark
 
 
@@ -263,7 +268,7 @@ def _parts(shape: BaseGeometry) -> list[Polygon]:
 
 
 def _plain(value: Any) -> Any:
-    """Text, number, date or None, as JSON and both databases can keep it."""
+    """Convert a field value to text, number, date or None, as JSON and both databases can store it."""
     if isinstance(value, np.datetime64):
         return None if np.isnat(value) else value.astype("datetime64[D]").item()
     if isinstance(value, np.generic):
@@ -276,7 +281,7 @@ def _plain(value: Any) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """A field's value as text: numbers without ".0", nothing as ""."""
+    """Return a field value as text: whole numbers without ".0", None as ""."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return "" if value is None else str(value).strip()

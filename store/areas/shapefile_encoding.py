@@ -1,4 +1,4 @@
-"""Texts of a Shapefile in the characters that were meant: .cpg files are often missing, and often wrong."""
+"""Detection of a Shapefile's text encoding: .cpg files are often missing or wrong."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 
 
 def decode_texts(fields: list[str], columns: list[NDArray[Any]], cpg: Path) -> tuple[list[str], list[NDArray[Any]]]:
-    """Texts of a Shapefile, read as ISO 8859-1, in the characters that were meant.
+    """Decode the field names and texts of a Shapefile that were read as ISO 8859-1.
 
-    What .cpg says comes first, if all texts fit it; then UTF-8, which other texts hardly ever fit; then Chinese ones.
+    The first encoding that decodes all texts is used: that of the .cpg file, then UTF-8, which rarely decodes other
+    encodings, then GB 18030.
     """
     texts = [*fields, *(text for column in columns for text in column if isinstance(text, str))]
-    named = _named_codec(cpg)
-    fitting = (codec for codec in (*named, "utf-8", "gb18030") if _fits(texts, codec))
-    codec = next(fitting, (*named, "gb18030")[0])
+    declared = _declared_codec(cpg)
+    matching = (codec for codec in (*declared, "utf-8", "gb18030") if _decodes(texts, codec))
+    codec = next(matching, (*declared, "gb18030")[0])
 
-    def meant(text: Any) -> Any:
+    def decode(text: Any) -> Any:
         return _bytes(text).decode(codec, "ignore") if isinstance(text, str) else text
 
-    return [meant(field) for field in fields], [
-        np.array([meant(text) for text in column], object) if column.dtype == object else column for column in columns
+    return [decode(field) for field in fields], [
+        np.array([decode(text) for text in column], object) if column.dtype == object else column for column in columns
     ]
 
 
@@ -33,8 +34,8 @@ def _bytes(text: str) -> bytes:
     return text.encode("latin-1", "replace")
 
 
-def _fits(texts: list[str], codec: str) -> bool:
-    """Whether all are texts of this codec. Their width is fixed in bytes, so the last character may be cut in two."""
+def _decodes(texts: list[str], codec: str) -> bool:
+    """Return whether a codec decodes all texts; a last character truncated by the fixed field width is accepted."""
     try:
         for text in texts:
             codecs.getincrementaldecoder(codec)().decode(_bytes(text))
@@ -43,18 +44,18 @@ def _fits(texts: list[str], codec: str) -> bool:
     return True
 
 
-def _named_codec(cpg: Path) -> list[str]:
-    """The codec that a .cpg names, like UTF-8, GBK, 936 or ANSI 936; none where it says the Latin default."""
+def _declared_codec(cpg: Path) -> list[str]:
+    """Return the codec that a .cpg file declares (UTF-8, GBK, 936, ANSI 936 …); empty for the Latin defaults."""
     try:
-        said = cpg.read_bytes()[:40].decode("ascii", "replace").strip().lower()
+        declared = cpg.read_bytes()[:40].decode("ascii", "replace").strip().lower()
     except OSError:
         return []
-    if said.startswith(("gb", "936", "ansi 936", "cp936", "54936")):
-        return ["gb18030"]  # holds them all
-    for name in (said, re.sub(r"^(ansi |cp)?", "cp", said)):
+    if declared.startswith(("gb", "936", "ansi 936", "cp936", "54936")):
+        return ["gb18030"]  # a superset of GBK and GB 2312
+    for name in (declared, re.sub(r"^(ansi |cp)?", "cp", declared)):
         try:
-            found = codecs.lookup(name).name
+            codec = codecs.lookup(name).name
         except LookupError:
             continue
-        return [] if found.startswith(("iso8859", "cp125", "ascii")) else [found]
+        return [] if codec.startswith(("iso8859", "cp125", "ascii")) else [codec]
     return []

@@ -1,4 +1,4 @@
-"""Areas and layers come from the files that bureaus have, whatever their format, coordinates and characters."""
+"""Areas and layers are loaded from files of any supported format, coordinate system and text encoding."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write(
     encoding: str | None = None,
     layer: str | None = None,
 ) -> Path:
-    """Write outlines, given in longitude and latitude, in another coordinate system."""
+    """Write outlines, given in longitude and latitude, to a file in another coordinate system."""
     if crs is not None:
         transformer = Transformer.from_crs(4490, crs, always_xy=True)
         outlines = [
@@ -90,7 +90,7 @@ def all_areas(database: Database) -> list[Area]:
 
 def test_areas_of_three_levels_are_loaded(database: Database, tmp_path: Path) -> None:
     loaded = load_areas(database, three(tmp_path / "areas.gpkg"), now=NOW)
-    assert loaded == LoadedAreas(added=3, changed=0, remarks=[], broken=[])
+    assert loaded == LoadedAreas(added=3, changed=0, remarks=[], invalid=[])
     found = all_areas(database)
     assert [(a.code, a.name, a.level) for a in found] == list(
         zip(CODES, NAMES, ["county", "township", "village"], strict=True)
@@ -100,7 +100,7 @@ def test_areas_of_three_levels_are_loaded(database: Database, tmp_path: Path) ->
     assert (found[1].west, found[1].south, found[1].east, found[1].north) == TOWNSHIP.bounds
 
 
-def test_loading_again_changes_what_is_there_and_adds_what_is_not(database: Database, tmp_path: Path) -> None:
+def test_loading_again_updates_existing_areas_and_adds_new_ones(database: Database, tmp_path: Path) -> None:
     load_areas(database, three(tmp_path / "areas.gpkg"), now=NOW)
     newer = write(
         tmp_path / "newer.gpkg",
@@ -119,7 +119,7 @@ def test_loading_again_changes_what_is_there_and_adds_what_is_not(database: Data
 
 @pytest.mark.parametrize("suffix", DRIVERS)
 @pytest.mark.parametrize("crs", ["EPSG:4490", "EPSG:4326", "EPSG:4547", "EPSG:4526"])
-def test_outlines_are_longitude_and_latitude_whatever_the_file_has(
+def test_outlines_are_transformed_to_longitude_and_latitude(
     sqlite: Database, tmp_path: Path, suffix: str, crs: str
 ) -> None:
     load_areas(sqlite, three(tmp_path / f"areas{suffix}", crs), now=NOW)
@@ -135,14 +135,14 @@ def test_outlines_are_longitude_and_latitude_whatever_the_file_has(
         ("GBK", "936"),
         ("GBK", "ANSI 936"),
         ("GBK", None),
-        ("GBK", "UTF-8"),  # says what is not so
+        ("GBK", "UTF-8"),  # a wrong declaration
         ("GBK", "ISO-8859-1"),
         ("UTF-8", "UTF-8"),
         ("UTF-8", None),
         ("UTF-8", "nonsense"),
     ],
 )
-def test_chinese_names_of_a_shapefile_are_read_whatever_its_cpg_says(
+def test_chinese_names_of_a_shapefile_are_decoded_for_any_cpg(
     sqlite: Database, tmp_path: Path, encoding: str, cpg: str | None
 ) -> None:
     path = write(tmp_path / "areas.shp", [COUNTY, TOWNSHIP, VILLAGE], {"代码": CODES, "名称": NAMES}, encoding=encoding)
@@ -153,7 +153,7 @@ def test_chinese_names_of_a_shapefile_are_read_whatever_its_cpg_says(
     assert [a.name for a in all_areas(sqlite)] == NAMES
 
 
-def test_the_language_mark_of_a_dbf_does_not_disturb(sqlite: Database, tmp_path: Path) -> None:
+def test_the_language_driver_id_of_a_dbf_is_ignored(sqlite: Database, tmp_path: Path) -> None:
     path = three(tmp_path / "areas.shp", encoding="GBK")
     path.with_suffix(".cpg").unlink()
     dbf = path.with_suffix(".dbf")
@@ -163,7 +163,7 @@ def test_the_language_mark_of_a_dbf_does_not_disturb(sqlite: Database, tmp_path:
 
 
 @pytest.mark.parametrize("encoding", ["GBK", "UTF-8"])
-def test_a_name_that_was_cut_in_the_middle_of_a_character_loses_only_that(
+def test_a_name_truncated_within_a_character_loses_only_that_character(
     sqlite: Database, tmp_path: Path, encoding: str
 ) -> None:
     path = write(tmp_path / "areas.shp", [COUNTY], {"XZQDM": ["410122"], "XZQMC": ["中牟县"]}, encoding=encoding)
@@ -177,26 +177,24 @@ def test_a_name_that_was_cut_in_the_middle_of_a_character_loses_only_that(
     ("code_field", "name_field"),
     [("XZQDM", "XZQMC"), ("xzqdm", "name"), ("ZLDWDM", "ZLDWMC"), ("code", "NAME"), ("ADCODE", "Name")],
 )
-def test_usual_fields_are_found_by_themselves(
-    sqlite: Database, tmp_path: Path, code_field: str, name_field: str
-) -> None:
+def test_default_fields_are_detected(sqlite: Database, tmp_path: Path, code_field: str, name_field: str) -> None:
     path = geojson(tmp_path / "a.geojson", (COUNTY, {"OBJECTID": 1, name_field: "中牟县", code_field: "410122"}))
     load_areas(sqlite, path, now=NOW)
     assert [(a.code, a.name) for a in all_areas(sqlite)] == [("410122", "中牟县")]
 
 
-def test_a_file_without_a_usual_field_lists_what_it_has(sqlite: Database, tmp_path: Path) -> None:
+def test_a_file_without_default_fields_lists_its_fields(sqlite: Database, tmp_path: Path) -> None:
     path = geojson(tmp_path / "a.geojson", (COUNTY, {"dm": "410122", "mc": "中牟县"}))
-    with pytest.raises(PolygonFileError, match=r"has no field XZQDM.*say which one holds the code: dm, mc"):
+    with pytest.raises(PolygonFileError, match=r"has no field XZQDM.*specify the field of the code: dm, mc"):
         load_areas(sqlite, path, now=NOW)
     with pytest.raises(PolygonFileError, match="has no field 'DMX'; it has dm, mc"):
         load_areas(sqlite, path, code_field="DMX", now=NOW)
     load_areas(sqlite, path, code_field="DM", now=NOW)
-    assert [a.name for a in all_areas(sqlite)] == ["410122"]  # no usual field of a name: the code stands for it
+    assert [a.name for a in all_areas(sqlite)] == ["410122"]  # no default name field: the code is used
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("written", "expected"),
     [
         ("410122", "410122"),
         (410122, "410122"),
@@ -204,26 +202,26 @@ def test_a_file_without_a_usual_field_lists_what_it_has(sqlite: Database, tmp_pa
         (" 410122101 ", "410122101"),
         ("410122101203", "410122101203"),
         (410122101203.0, "410122101203"),
-        ("4101221012030000000", "410122101203"),  # as the national survey writes villages
+        ("4101221012030000000", "410122101203"),  # a village in the national land survey
         ("410122101000", "410122101"),
         ("410122000000", "410122"),
         ("410122000", "410122"),
         ("441900", "441900"),  # a city without counties
     ],
 )
-def test_codes_are_read_as_they_are_written(written: Any, meant: str) -> None:
-    assert parse_area_code(written) == meant
+def test_codes_are_parsed_from_text_and_numbers(written: Any, expected: str) -> None:
+    assert parse_area_code(written) == expected
 
 
 @pytest.mark.parametrize(
     "written", ["", None, "4101", "41012", "41012A", "010122", "4101221012031", "４１０１２２", "41.5"]
 )
-def test_what_is_no_code_is_refused(written: Any) -> None:
+def test_an_invalid_code_is_rejected(written: Any) -> None:
     with pytest.raises(ValueError, match="expected 6 digits"):
         parse_area_code(written)
 
 
-def test_broken_features_are_listed_and_the_others_loaded(sqlite: Database, tmp_path: Path) -> None:
+def test_invalid_features_are_listed_and_the_others_loaded(sqlite: Database, tmp_path: Path) -> None:
     line = LineString([(114, 34), (115, 35)])
     path = geojson(
         tmp_path / "areas.geojson",
@@ -240,30 +238,30 @@ def test_broken_features_are_listed_and_the_others_loaded(sqlite: Database, tmp_
     )
     loaded = load_areas(sqlite, path, now=NOW)
     assert [a.code for a in all_areas(sqlite)] == ["410122", "410122101203"]
-    assert [b.number for b in loaded.broken] == [2, 3, 4, 5, 6, 7, 8, 9]
-    why = {b.number: b.why for b in loaded.broken}
-    assert why[2] == "it has no outline, or one that cannot be read"
-    assert why[3].startswith("its code is '12'; expected 6 digits")
-    assert why[4] == "it is no polygon with an area but a LineString"
-    assert why[5].startswith("its geometry is not GeoJSON")
-    assert why[6] == "its coordinates do not fit the coordinate system of the file"
-    assert why[9].startswith("its code is ''")
+    assert [b.number for b in loaded.invalid] == [2, 3, 4, 5, 6, 7, 8, 9]
+    reasons = {b.number: b.reason for b in loaded.invalid}
+    assert reasons[2] == "its geometry is empty or cannot be read"
+    assert reasons[3].startswith("its code is '12'; expected 6 digits")
+    assert reasons[4] == "expected a polygon with an area, found a LineString"
+    assert reasons[5].startswith("its geometry is not valid GeoJSON")
+    assert reasons[6] == "its coordinates do not match the coordinate system of the file"
+    assert reasons[9].startswith("its code is ''")
 
 
 @pytest.mark.parametrize("suffix", DRIVERS)
-def test_a_polygon_that_crosses_itself_is_repaired_and_told(sqlite: Database, tmp_path: Path, suffix: str) -> None:
+def test_a_self_intersecting_polygon_is_repaired_and_reported(sqlite: Database, tmp_path: Path, suffix: str) -> None:
     bow = Polygon([(114, 34), (115, 35), (115, 34), (114, 35)])
     path = write(tmp_path / f"a{suffix}", [bow, COUNTY], {"XZQDM": ["410122", "410123"]})
     loaded = load_areas(sqlite, path, now=NOW)
     repaired = all_areas(sqlite)[0].outline
     assert repaired.is_valid
     assert repaired.area == pytest.approx(0.5)
-    assert loaded.broken == []
+    assert loaded.invalid == []
     (remark,) = loaded.remarks
     assert remark.startswith("feature 1: outline repaired (Self-intersection")
 
 
-def test_heights_and_stray_lines_are_left_out(sqlite: Database, tmp_path: Path) -> None:
+def test_heights_and_stray_lines_are_dropped(sqlite: Database, tmp_path: Path) -> None:
     mixed = shapely.GeometryCollection([shapely.force_3d(COUNTY, 80), LineString([(114, 34), (115, 35)])])
     load_areas(sqlite, write(tmp_path / "a.gpkg", [mixed], {"XZQDM": ["410122"]}), now=NOW)
     (area,) = all_areas(sqlite)
@@ -271,7 +269,7 @@ def test_heights_and_stray_lines_are_left_out(sqlite: Database, tmp_path: Path) 
     assert not area.outline.has_z
 
 
-def test_polygons_of_one_code_are_one_area(sqlite: Database, tmp_path: Path) -> None:
+def test_polygons_with_the_same_code_are_merged(sqlite: Database, tmp_path: Path) -> None:
     exclave = box(115, 35, 115.1, 35.1)
     path = write(
         tmp_path / "a.gpkg", [TOWNSHIP, exclave], {"XZQDM": ["410122101", "410122101"], "XZQMC": [None, "郑庵镇"]}
@@ -280,49 +278,51 @@ def test_polygons_of_one_code_are_one_area(sqlite: Database, tmp_path: Path) -> 
     (area,) = all_areas(sqlite)
     assert area.outline.equals(MultiPolygon([TOWNSHIP, exclave]))
     assert area.name == "郑庵镇"
-    assert (loaded.added, loaded.remarks) == (1, ["410122101 郑庵镇: 2 polygons joined."])
+    assert (loaded.added, loaded.remarks) == (1, ["410122101 郑庵镇: 2 polygons merged."])
 
 
-def test_a_level_that_was_named_refuses_the_others(sqlite: Database, tmp_path: Path) -> None:
+def test_a_requested_level_rejects_the_others(sqlite: Database, tmp_path: Path) -> None:
     path = three(tmp_path / "a.gpkg")
     loaded = load_areas(sqlite, path, level="township", now=NOW)
     assert [a.code for a in all_areas(sqlite)] == ["410122101"]
-    assert [b.why for b in loaded.broken] == [
-        "its code 410122 is of a county, not of a township",
-        "its code 410122101203 is of a village, not of a township",
+    assert [b.reason for b in loaded.invalid] == [
+        "its code 410122 is that of a county, not of a township",
+        "its code 410122101203 is that of a village, not of a township",
     ]
-    with pytest.raises(SettingsError, match="'city' is no level; expected county, township, village"):
+    with pytest.raises(SettingsError, match="'city' is not a level; expected county, township, village"):
         load_areas(sqlite, path, level="city", now=NOW)
 
 
-def test_a_file_of_which_nothing_can_be_used_changes_nothing(sqlite: Database, tmp_path: Path) -> None:
+def test_a_file_without_usable_features_changes_nothing(sqlite: Database, tmp_path: Path) -> None:
     load_areas(sqlite, three(tmp_path / "a.gpkg"), now=NOW)
     bad = geojson(tmp_path / "a.geojson", (COUNTY, {"XZQDM": "x"}), (None, {"XZQDM": "410122"}))
-    with pytest.raises(PolygonFileError, match=r"Nothing of .*a.geojson can be used \(2 features; feature 1: its code"):
+    with pytest.raises(
+        PolygonFileError, match=r"No feature of .*a.geojson can be used \(2 features; feature 1: its code"
+    ):
         load_areas(sqlite, bad, now=LATER)
-    with pytest.raises(PolygonFileError, match="it has none"):
+    with pytest.raises(PolygonFileError, match="the file has no fields"):
         load_areas(sqlite, geojson(tmp_path / "b.geojson"), now=LATER)
     assert {a.loaded_at for a in all_areas(sqlite)} == {NOW}
 
 
-def test_one_layer_of_several_is_named(sqlite: Database, tmp_path: Path) -> None:
+def test_one_of_several_layers_must_be_specified(sqlite: Database, tmp_path: Path) -> None:
     path = tmp_path / "survey.gpkg"
     write(path, [COUNTY], {"XZQDM": ["410122"]}, layer="XZQ")
     write(path, [VILLAGE], {"ZLDWDM": ["4101221012030000000"]}, layer="CJDCQ")
-    with pytest.raises(PolygonFileError, match="has the layers XZQ, CJDCQ; name one of them"):
+    with pytest.raises(PolygonFileError, match="has the layers XZQ, CJDCQ; specify one of them"):
         load_areas(sqlite, path, now=NOW)
     load_areas(sqlite, path, table="CJDCQ", now=NOW)
     assert [a.code for a in all_areas(sqlite)] == ["410122101203"]
 
 
-def test_a_shapefile_without_prj_is_refused(sqlite: Database, tmp_path: Path) -> None:
+def test_a_shapefile_without_prj_is_rejected(sqlite: Database, tmp_path: Path) -> None:
     path = three(tmp_path / "areas.shp")
     path.with_suffix(".prj").unlink()
-    with pytest.raises(PolygonFileError, match=r"does not say in which coordinate system .*areas\.prj missing"):
+    with pytest.raises(PolygonFileError, match=r"does not declare its coordinate system .*areas\.prj missing"):
         load_areas(sqlite, path, now=NOW)
 
 
-def test_geojson_is_wgs84_unless_it_says_another(sqlite: Database, tmp_path: Path) -> None:
+def test_geojson_is_in_wgs84_unless_it_declares_a_crs(sqlite: Database, tmp_path: Path) -> None:
     east, north = Transformer.from_crs(4490, 4547, always_xy=True).transform(114.1, 34.6)
     named = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4547"}}
     square = box(east, north, east + 1000, north + 1000)
@@ -331,7 +331,7 @@ def test_geojson_is_wgs84_unless_it_says_another(sqlite: Database, tmp_path: Pat
     assert (area.west, area.south) == pytest.approx((114.1, 34.6), abs=1e-3)
 
 
-def test_an_old_datum_is_told(sqlite: Database, tmp_path: Path) -> None:
+def test_an_old_datum_is_reported(sqlite: Database, tmp_path: Path) -> None:
     old = write(tmp_path / "xian.gpkg", [COUNTY], {"XZQDM": ["410122"]}, crs="EPSG:2383")
     (remark,) = load_areas(sqlite, old, now=NOW).remarks
     assert "Xian 1980" in remark
@@ -339,16 +339,16 @@ def test_an_old_datum_is_told(sqlite: Database, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
-        ("a.kml", b"<kml/>", "is none of .gpkg, .shp"),
-        ("a.gpkg", b"<OGRVRTDataSource></OGRVRTDataSource>", "is no GeoPackage, whatever its name says"),
-        ("a.shp", b"<OGRVRTDataSource></OGRVRTDataSource>", "is no Shapefile"),
-        ("a.geojson", b"<OGRVRTDataSource></OGRVRTDataSource>", "is no GeoJSON"),
+        ("a.kml", b"<kml/>", "has none of the supported formats .gpkg, .shp"),
+        ("a.gpkg", b"<OGRVRTDataSource></OGRVRTDataSource>", "is not a GeoPackage file despite its name"),
+        ("a.shp", b"<OGRVRTDataSource></OGRVRTDataSource>", "is not a Shapefile"),
+        ("a.geojson", b"<OGRVRTDataSource></OGRVRTDataSource>", "is not a GeoJSON"),
         (
             "a.geojson",
             b'{"type": "gdal_streamed_alg", "command_line": "gdal vector read /etc"}',
-            "no FeatureCollection",
+            "not a FeatureCollection",
         ),
         ("a.geojson", b'{"type": "FeatureCollection", "features": [', "cannot be read as GeoJSON"),
         ("a.geojson", b'{"type": "FeatureCollection", "x": ' + b"[" * 100_000, "cannot be read as GeoJSON"),
@@ -357,20 +357,20 @@ def test_an_old_datum_is_told(sqlite: Database, tmp_path: Path) -> None:
         ("a.shp", b"\0\0\x27\x0a" + bytes(96), "cannot be read as Shapefile"),
     ],
 )
-def test_a_file_that_is_something_else_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_a_file_of_another_format_is_rejected(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(PolygonFileError, match=said) as told:
+    with pytest.raises(PolygonFileError, match=message) as caught:
         read_polygons(tmp_path / name)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["/vsicurl/http://127.0.0.1/a.geojson", "http://127.0.0.1/a.gpkg", "nothing.shp"])
-def test_only_files_that_are_there_are_read(name: str) -> None:
+def test_only_local_files_are_read(name: str) -> None:
     with pytest.raises(PolygonFileError, match="No such file"):
         read_polygons(Path(name))
 
 
-def test_areas_of_a_place_are_found(database: Database, tmp_path: Path) -> None:
+def test_areas_are_found_by_position(database: Database, tmp_path: Path) -> None:
     load_areas(database, three(tmp_path / "areas.gpkg"), now=NOW)
     with database.read() as session:
 
@@ -383,7 +383,7 @@ def test_areas_of_a_place_are_found(database: Database, tmp_path: Path) -> None:
         assert codes(Point(113, 34)) == []
 
 
-def test_bounds_that_touch_are_not_yet_a_place_in_an_area(database: Database, tmp_path: Path) -> None:
+def test_intersecting_bounds_alone_are_not_a_match(database: Database, tmp_path: Path) -> None:
     corner = Polygon([(114, 34), (115, 34), (115, 35)])
     load_areas(database, write(tmp_path / "a.gpkg", [corner], {"XZQDM": ["410122"]}), now=NOW)
     with database.read() as session:
@@ -424,7 +424,7 @@ def test_a_layer_is_loaded_with_numbers_and_dates(database: Database, tmp_path: 
         to_field="TO",
         now=NOW,
     )
-    assert (loaded.features, loaded.replaced, loaded.broken) == (2, 0, [])
+    assert (loaded.features, loaded.replaced, loaded.invalid) == (2, 0, [])
     with database.read() as session:
         ((layer, count),) = list_layers(session)
         assert (layer.name, layer.kind, layer.dated, layer.loaded_at, count) == (
@@ -440,7 +440,7 @@ def test_a_layer_is_loaded_with_numbers_and_dates(database: Database, tmp_path: 
     assert first.outline.equals(TOWNSHIP)
 
 
-def test_loading_a_layer_again_replaces_it_as_a_whole(database: Database, tmp_path: Path) -> None:
+def test_loading_a_layer_again_replaces_all_its_polygons(database: Database, tmp_path: Path) -> None:
     load_layer(database, approvals(tmp_path / "a.gpkg"), name="批文", kind="approval", now=NOW)
     other = write(tmp_path / "b.gpkg", [COUNTY], {"PWH": ["1"]})
     loaded = load_layer(database, other, name="批文", kind="farm_facility", now=LATER)
@@ -452,8 +452,8 @@ def test_loading_a_layer_again_replaces_it_as_a_whole(database: Database, tmp_pa
     assert (layer.kind, layer.loaded_at) == ("farm_facility", LATER)
 
 
-def test_a_validity_that_cannot_be_read_breaks_the_feature_and_not_the_layer(sqlite: Database, tmp_path: Path) -> None:
-    """Else an approval that has ended would be valid for ever."""
+def test_an_unreadable_validity_invalidates_the_feature_and_not_the_layer(sqlite: Database, tmp_path: Path) -> None:
+    """Otherwise an expired approval would be valid for ever."""
     path = geojson(
         tmp_path / "a.geojson",
         (TOWNSHIP, {"from": "2026-01-01", "to": "next year"}),
@@ -462,17 +462,17 @@ def test_a_validity_that_cannot_be_read_breaks_the_feature_and_not_the_layer(sql
         (VILLAGE, {"from": "2026-01-01T00:00:00", "to": 20261231}),
     )
     loaded = load_layer(sqlite, path, name="a", kind="approval", from_field="from", to_field="to", now=NOW)
-    assert [b.why for b in loaded.broken] == [
-        "'next year' is no day; expected one like 2026-11-20",
-        "'2026-13-01' is no day; expected one like 2026-11-20",
-        "it is valid to 2026-02-01, which is before 2026-03-01, from when it is valid",
+    assert [b.reason for b in loaded.invalid] == [
+        "'next year' is not a date; expected the form 2026-11-20",
+        "'2026-13-01' is not a date; expected the form 2026-11-20",
+        "its validity ends on 2026-02-01, before it begins on 2026-03-01",
     ]
     with sqlite.read() as session:
         (feature,) = session.scalars(select(Feature))
     assert (feature.valid_from, feature.valid_to) == (dt.date(2026, 1, 1), dt.date(2026, 12, 31))
 
 
-def test_dates_of_a_file_that_knows_dates_are_read(sqlite: Database, tmp_path: Path) -> None:
+def test_date_fields_are_read(sqlite: Database, tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.gpkg",
         [TOWNSHIP, VILLAGE],
@@ -485,13 +485,13 @@ def test_dates_of_a_file_that_knows_dates_are_read(sqlite: Database, tmp_path: P
     assert first.attributes["from"] == "2026-01-01"
 
 
-def test_a_layer_of_no_kind_or_name_is_refused(sqlite: Database, tmp_path: Path) -> None:
-    for name, kind, said in (("a", "swamp", "'swamp' is no kind"), (" ", "plan", "1 to 200 characters")):
-        with pytest.raises(SettingsError, match=said):
+def test_an_unknown_kind_and_an_empty_name_are_rejected(sqlite: Database, tmp_path: Path) -> None:
+    for name, kind, message in (("a", "swamp", "'swamp' is not a kind"), (" ", "plan", "1 to 200 characters")):
+        with pytest.raises(SettingsError, match=message):
             load_layer(sqlite, tmp_path / "a.gpkg", name=name, kind=kind, now=NOW)
 
 
-def test_features_of_a_place_are_found_by_kind(database: Database, tmp_path: Path) -> None:
+def test_features_are_found_by_position_and_kind(database: Database, tmp_path: Path) -> None:
     load_layer(database, approvals(tmp_path / "a.gpkg"), name="批文", kind="approval", number_field="PWH", now=NOW)
     plan = write(tmp_path / "b.gpkg", [COUNTY, box(115, 35, 116, 36)], {"A": ["1", "2"]})
     load_layer(database, plan, name="规划", kind="plan", now=NOW)
