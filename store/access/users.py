@@ -39,7 +39,7 @@ def check_user(login: str, role: str, code: str) -> None:
     """
     if not (0 < len(login) <= 100) or login != login.strip() or not login.isprintable() or login == "system":
         raise SettingsError(
-            f"The sign-in name {login!r} cannot be used; expected 1 to 100 characters without leading or trailing spaces.",
+            f"The sign-in name {login!r} is invalid; expected 1 to 100 characters without leading or trailing spaces.",
             "person.login",
             login=login,
         )

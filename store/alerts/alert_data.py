@@ -8,7 +8,7 @@ from urllib.parse import quote
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.alert import Alert, AlertArea, AlertImage, Evidence, Sight
+from enforcement.alert import Alert, AlertArea, AlertImage, EvidencePicture, Sighting
 from enforcement.change_types import read_change_types
 from store.alerts.image_pairs import ImagePair, latest_pairs
 from store.areas.areas import area_names
@@ -30,17 +30,17 @@ def read_alert(session: Session, alert: AlertRow, public_url: str = "") -> Alert
 def read_alerts(session: Session, alerts: Sequence[AlertRow], public_url: str = "") -> list[Alert]:
     """Return several alerts as :func:`read_alert` does, in the given order and with few statements."""
     ids = {alert.id for alert in alerts}
-    sights, pairs, works = _sights(session, ids), latest_pairs(session, ids), _works(session, ids)
+    sightings, pairs, works = _sightings(session, ids), latest_pairs(session, ids), _works(session, ids)
     names = area_names(session, {code for alert in alerts for code in _codes(alert)})
     return [
-        _alert(alert, sights.get(alert.id, []), pairs.get(alert.id), works.get(alert.id), names, public_url)
+        _alert(alert, sightings.get(alert.id, []), pairs.get(alert.id), works.get(alert.id), names, public_url)
         for alert in alerts
     ]
 
 
 def _alert(
     alert: AlertRow,
-    sights: Sequence[Sight],
+    sightings: Sequence[Sighting],
     pair: ImagePair | None,
     works: str | None,
     names: Mapping[str, str],
@@ -74,7 +74,7 @@ def _alert(
         county=areas.get(6),
         also_in=tuple(alert.also_in),
         overlaps=tuple(alert.overlaps),
-        sights=tuple(sights),
+        sightings=tuple(sightings),
         week=alert.week,
         rank=alert.rank,
         over_cap=alert.over_cap,
@@ -84,7 +84,7 @@ def _alert(
         residual_px=alignment.get("residual_px"),
         residual_m=alignment.get("residual_m"),
         evidence=tuple(
-            Evidence(name, f"{page}/evidence/{quote(name, safe='')}" if page else str(key))
+            EvidencePicture(name, f"{page}/evidence/{quote(name, safe='')}" if page else str(key))
             for name, key in alert.evidence.items()
         ),
         page=page,
@@ -103,7 +103,7 @@ def _codes(alert: AlertRow) -> list[str]:
     return [code for code in (alert.county_code, alert.township_code, alert.grid_code) if code]
 
 
-def _sights(session: Session, alert_ids: Collection[int]) -> dict[int, list[Sight]]:
+def _sightings(session: Session, alert_ids: Collection[int]) -> dict[int, list[Sighting]]:
     rows = session.execute(
         select(
             Observation.alert_id,
@@ -116,10 +116,10 @@ def _sights(session: Session, alert_ids: Collection[int]) -> dict[int, list[Sigh
         .where(Observation.alert_id.in_(alert_ids))
         .order_by(Observation.after_date, Observation.id)
     )
-    sights: dict[int, list[Sight]] = {}
+    sightings: dict[int, list[Sighting]] = {}
     for alert_id, day, source, area, score, error in rows:
-        sights.setdefault(alert_id, []).append(Sight(day, source, area, score, error_ellipse_from_json(error)))
-    return sights
+        sightings.setdefault(alert_id, []).append(Sighting(day, source, area, score, error_ellipse_from_json(error)))
+    return sightings
 
 
 def _image(scene: SceneRow) -> AlertImage:

@@ -45,7 +45,6 @@ __all__ = [
     "reject_many",
     "release_lock",
     "renew_lock",
-    "set_change_type",
     "set_kind_and_type",
     "split",
     "split_at_gaps",
@@ -165,22 +164,13 @@ def assign(session: Session, alert: AlertRow, viewer: Viewer, login: str, now: d
     return alert
 
 
-def set_change_type(session: Session, alert: AlertRow, viewer: Viewer, change_type: str, now: dt.datetime) -> AlertRow:
-    """Set the official type of an alert, which has to belong to its kind; "": none.
-
-    Raises:
-        TubanError: as :func:`judge`; :class:`errors.SettingsError`: unknown type, or a type of another kind.
-    """
-    return set_kind_and_type(session, alert, viewer, alert.kind, change_type, now)
-
-
 def set_kind_and_type(
     session: Session, alert: AlertRow, viewer: Viewer, kind: str, change_type: str, now: dt.datetime
 ) -> AlertRow:
     """Set kind and official type of an alert together, to correct the kind that the scan assigned.
 
     Raises:
-        TubanError: as :func:`set_change_type`.
+        TubanError: as :func:`judge`; :class:`errors.SettingsError`: unknown kind or type, or a type of another kind.
     """
     types = read_change_types()
     if kind not in types.kinds:

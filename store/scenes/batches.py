@@ -296,22 +296,6 @@ def batch_report(
     )
 
 
-def list_batches(
-    session: Session, *, states: Sequence[str] = (), limit: int = 50
-) -> list[tuple[Batch, dict[str, int]]]:
-    """Return batches, newest first, each with the number of its files by state.
-
-    Args:
-        session: a read transaction.
-        states: only batches in these states; empty: all.
-        limit: maximum number of batches.
-    """
-    query = select(Batch).order_by(Batch.id.desc()).limit(limit)
-    batches = list(session.scalars(query.where(Batch.state.in_(states)) if states else query))
-    counts = count_files(session, [batch.id for batch in batches])
-    return [(batch, counts[batch.id]) for batch in batches]
-
-
 def count_files(session: Session, batch_ids: Sequence[int]) -> dict[int, dict[str, int]]:
     """Return {batch id: {state: number of files}}."""
     counts: dict[int, dict[str, int]] = {batch_id: {} for batch_id in batch_ids}

@@ -14,7 +14,7 @@ from store.schema.user_tables import User
 
 
 @dataclass(frozen=True)
-class SightImage:
+class SightingImage:
     """One of the two images of an observation: day, source, ground sample distance in metres, file name."""
 
     date: dt.date | None
@@ -24,7 +24,7 @@ class SightImage:
 
 
 @dataclass(frozen=True)
-class AlertSight:
+class AlertSighting:
     """One observation of an alert.
 
     Attributes:
@@ -33,8 +33,8 @@ class AlertSight:
         residual_m, residual_px: median residual shift between the images; None: unknown.
     """
 
-    before: SightImage
-    after: SightImage
+    before: SightingImage
+    after: SightingImage
     kind: str
     score: float
     area_m2: float
@@ -51,7 +51,7 @@ class AssignableUser:
     role: str
 
 
-def alert_sights(session: Session, alert: AlertRow) -> list[AlertSight]:
+def alert_sightings(session: Session, alert: AlertRow) -> list[AlertSighting]:
     """List the observations of an alert in the order in which they were recorded."""
     earlier, later = aliased(SceneRow), aliased(SceneRow)
     image = [(scene.date, scene.source, scene.gsd_m, scene.name) for scene in (earlier, later)]
@@ -67,7 +67,7 @@ def alert_sights(session: Session, alert: AlertRow) -> list[AlertSight]:
     for kind, score, area_m2, result, *images in rows:
         alignment = result.get("alignment") or {}
         residual = alignment.get("residual_m"), alignment.get("residual_px")
-        sights.append(AlertSight(SightImage(*images[:4]), SightImage(*images[4:]), kind, score, area_m2, *residual))
+        sights.append(AlertSighting(SightingImage(*images[:4]), SightingImage(*images[4:]), kind, score, area_m2, *residual))
     return sights
 
 

@@ -24,7 +24,7 @@ from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.schema.database import Session
 from store.schema.tables import AlertRow, Transition
 from store.search.alert_search import AlertFilter, neighbours
-from store.views.alert_view import AlertSight, SightImage, alert_sights, assignable_users, user_names
+from store.views.alert_view import AlertSighting, SightingImage, alert_sightings, assignable_users, user_names
 from web.etags import content_tag
 from web.page import language_of, named
 from web.review.rejection_reasons import transition_reason
@@ -55,7 +55,7 @@ class AlertDetail:
     def data(self, alert: AlertRow, list_filter: AlertFilter) -> dict[str, Any]:
         """Return all data of an alert, with its previous and next alert in the filtered list."""
         states, types = read_states(), read_change_types()
-        sights, steps = alert_sights(self.session, alert), steps_of(self.session, alert)
+        sights, steps = alert_sightings(self.session, alert), steps_of(self.session, alert)
         users = assignable_users(self.session, alert)
         names = user_names(self.session, {step.who for step in steps} | {alert.assignee})
         lock = lock_holder(self.session, alert, self.now)
@@ -150,11 +150,11 @@ class AlertDetail:
             "number": str(overlap.get("number") or ""),
         }
 
-    def _images(self, alert: AlertRow, address: str, sights: list[AlertSight]) -> dict[str, Any]:
+    def _images(self, alert: AlertRow, address: str, sights: list[AlertSighting]) -> dict[str, Any]:
         latest = sights[-1] if sights else None
         images = {}
         for when in ("before", "after"):
-            image: SightImage | None = getattr(latest, when) if latest else None
+            image: SightingImage | None = getattr(latest, when) if latest else None
             images[when] = {
                 "date": _day(image.date) if image else None,
                 "source": self._text("review.source", image.source) if image else "",
@@ -166,7 +166,7 @@ class AlertDetail:
         return images
 
     @staticmethod
-    def _residual(sights: list[AlertSight]) -> dict[str, float | None] | None:
+    def _residual(sights: list[AlertSighting]) -> dict[str, float | None] | None:
         latest = sights[-1] if sights else None
         return None if latest is None else {"metres": latest.residual_m, "pixels": latest.residual_px}
 
@@ -181,7 +181,7 @@ class AlertDetail:
         outlines = [[[round(x, 1), round(y, 1)] for x, y in one.exterior.coords] for one in sight.outlines]
         return {"camera": sight.camera, "view": sight.view, "size": sight.size, "outlines": outlines, **frames}
 
-    def _sight(self, sight: AlertSight) -> dict[str, Any]:
+    def _sight(self, sight: AlertSighting) -> dict[str, Any]:
         return {
             "before": _day(sight.before.date),
             "after": _day(sight.after.date),
@@ -205,7 +205,7 @@ class AlertDetail:
         }
 
     def _can_undo(self, steps: list[Transition]) -> bool:
-        """Return whether the last step is the user's own and recent; further conditions are checked by the undo itself."""
+        """Return whether the last step is the user's own and recent; the undo itself checks further conditions."""
         if not steps or "undoes" in steps[-1].evidence or not (steps[-1].from_state or "from" in steps[-1].evidence):
             return False
         return steps[-1].who == self.viewer.login and self.now - steps[-1].at <= UNDO_WITHIN

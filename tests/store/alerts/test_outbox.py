@@ -138,7 +138,7 @@ def test_observations_are_sorted_oldest_first(each: Database) -> None:
         row = add_alert(session)
         add_observation(session, row, dt.date(2026, 9, 1), "satellite", 800.0)
         alert = read_alert(session, row)
-    assert [(sight.date, sight.area_m2) for sight in alert.sights] == [
+    assert [(sighting.date, sighting.area_m2) for sighting in alert.sightings] == [
         (dt.date(2026, 9, 1), 800.0),
         (dt.date(2026, 11, 30), 1234.5),
     ]

@@ -19,7 +19,6 @@ from store.review.decisions import (
     move,
     release_lock,
     renew_lock,
-    set_change_type,
     set_kind_and_type,
     take_lock,
 )
@@ -289,14 +288,15 @@ def test_a_type_has_to_belong_to_the_alerts_kind(review: ReviewSetup) -> None:
     review.add(ONE)
     li = review.viewer("li")
     assert (
-        review.run(lambda s: set_change_type(s, review.alert(), li, "solar_panels", NOW)).change_type == "solar_panels"
+        review.run(lambda s: set_kind_and_type(s, review.alert(), li, "construction", "solar_panels", NOW)).change_type
+        == "solar_panels"
     )
     with pytest.raises(SettingsError, match="pushed_soil is a type of ground"):
-        review.run(lambda s: set_change_type(s, review.alert(), li, "pushed_soil", NOW))
+        review.run(lambda s: set_kind_and_type(s, review.alert(), li, "construction", "pushed_soil", NOW))
     with pytest.raises(SettingsError, match="barn"):
-        review.run(lambda s: set_change_type(s, review.alert(), li, "barn", NOW))
+        review.run(lambda s: set_kind_and_type(s, review.alert(), li, "construction", "barn", NOW))
     with pytest.raises(SettingsError, match="'barn' is not a kind"):
         review.run(lambda s: set_kind_and_type(s, review.alert(), li, "barn", "", NOW))
     alert = review.run(lambda s: set_kind_and_type(s, review.alert(), li, "ground", "pushed_soil", NOW))
     assert (alert.kind, alert.change_type) == ("ground", "pushed_soil")
-    assert review.run(lambda s: set_change_type(s, review.alert(), li, "", NOW)).change_type == ""
+    assert review.run(lambda s: set_kind_and_type(s, review.alert(), li, "ground", "", NOW)).change_type == ""
