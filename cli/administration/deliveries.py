@@ -33,7 +33,7 @@ def queue(
 
     Example: tuban queue --limit 1
     """
-    for message in read_queue(read_service(), take=take, limit=limit):
+    for message in read_queue(read_service(), remove=take, limit=limit):
         sys.stdout.buffer.write(message + b"\n")
         sys.stdout.buffer.flush()
 

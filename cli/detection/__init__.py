@@ -1,1 +1,1 @@
-"""Commands that work on files, without the service."""
+"""Commands that process files without the service: scan, place, demo, verify."""

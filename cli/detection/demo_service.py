@@ -1,4 +1,4 @@
-"""The demo's second half: the same two images through the service, from a batch to alerts in the enforcement queue."""
+"""Second part of the demo: the service processes the same images, from batch to alerts in the enforcement queue."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ from store.schema.migrate import upgrade
 from store.views.statistics import read_statistics
 from training.sample.areas import TOWNSHIP, SampleAreas
 
-LOOK_SECONDS = 0.25
-LONGEST_MINUTES = 30
-SHOWN = 12
+POLL_SECONDS = 0.25
+MAX_WAIT_MINUTES = 30
+MAX_LISTED = 12
 FIRST_PORT = 8000
 
 
 def run_service(out: Path, images: Sequence[Path], areas: SampleAreas, port: int | None = None) -> None:
-    """Start `tuban up` in ``out/home``, hand in the images, let a night run, and tell which alerts came out.
+    """Start `tuban up` in ``out/home``, ingest the images, run a nightly scan and print the alerts.
 
     Then the pages are served until Ctrl-C, unless ``TUBAN_DEMO_EXIT`` is set.
 
     Args:
         out: folder of the demo.
-        images: to hand in.
+        images: images to ingest.
         areas: villages, approvals and farmland of the scene.
-        port: of the pages; None: 8000, or the next one that is free.
+        port: port of the pages; None: the first free one from 8000.
 
     Raises:
-        TubanError: a file was not taken, or a job failed for good; the message says why.
+        TubanError: a file was not placed, or a job is dead; the message contains the reason.
     """
-    words = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
     home = _fresh_home(out / "home")
     settings = read_service().model_copy(update={"home": home, "database": "", "broker": "", "objects": ""})
     set_up_logging(settings.model_copy(update={"log": LogSettings(level="warning")}))
@@ -67,85 +67,89 @@ def run_service(out: Path, images: Sequence[Path], areas: SampleAreas, port: int
     load_areas(context.database, areas.areas, now=moment)
     load_layer(context.database, areas.approvals, name="样例批文", kind="approval", number_field="number", now=moment)
     load_layer(context.database, areas.farmland, name="样例永久基本农田", kind="basic_farmland", now=moment)
-    words.print(f"\nThe same through the service: `tuban up` in {home}, no server, messages and database are files.")
+    console.print(f"\nNow the service does the same: `tuban up` in {home}; database and messages are files.")
     port = port or _free_port()
-    with _service(home, port) as running:
-        with _bars() as bars:
-            _follow(context, bars, "Starting the service", lambda: _started(context))
+    with _running_service(home, port) as process:
+        with _progress_bars() as bars:
+            _wait_until_done(context, bars, "Starting the service", lambda: _started(context))
             report = _ingest(context, images, bars)
-            _night(context, bars)
-            _delivered(context, bars)
-        _tell_alerts(words, context)
-        words.print(
-            f"{report.count('placed')} images ingested and compared by Celery workers. The enforcement queue of this "
-            f"home, a GeoJSON file for each event: {settings.drop_folder}"
+            _scan_night(context, bars)
+            _wait_for_deliveries(context, bars)
+        _print_alerts(console, context)
+        console.print(
+            f"Celery workers ingested and compared {report.count('placed')} images. Events of the enforcement queue, "
+            f"one GeoJSON file each: {settings.drop_folder}"
         )
-        words.print(f"Go on from here at any time: TUBAN_HOME={home} tuban up, and in another terminal tuban status")
+        console.print(f"To continue later: TUBAN_HOME={home} tuban up, and in another terminal tuban status")
         if not os.environ.get("TUBAN_DEMO_EXIT"):
-            _serve(words, context, port, running)
+            _serve_pages(console, context, port, process)
     context.database.close()
 
 
 def _free_port() -> int:
-    """The first of some ports from 8000 on that nobody listens on."""
+    """Return the first free port from 8000."""
     for port in range(FIRST_PORT, FIRST_PORT + 50):
-        with socket.socket() as trying:
-            if trying.connect_ex(("127.0.0.1", port)) != 0:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
-    raise OutputError(f"No port from {FIRST_PORT} to {FIRST_PORT + 49} is free; name one with --port.")
+    raise OutputError(f"No port from {FIRST_PORT} to {FIRST_PORT + 49} is free. Give a free one with --port.")
 
 
-def _serve(words: Console, context: Context, port: int, running: subprocess.Popen[bytes]) -> None:
-    """Keep the pages there until Ctrl-C."""
+def _serve_pages(console: Console, context: Context, port: int, process: subprocess.Popen[bytes]) -> None:
+    """Print the link of the first administrator and serve the pages until Ctrl-C."""
     with context.database.write() as session:
         secret = invite(session, None, context.clock())
-    words.print("\nThe pages of the inspectors show these alerts. Open this link, choose a name and a password:")
-    words.print(f"  http://127.0.0.1:{port}/welcome/{secret}", style="bold", markup=False)
-    words.print("Ctrl-C ends the demo.")
+    console.print("\nThe inspectors' pages show these alerts. Open this link and choose a name and a password:")
+    console.print(f"  http://127.0.0.1:{port}/welcome/{secret}", style="bold", markup=False)
+    console.print("Ctrl-C ends the demo.")
     try:
-        running.wait()
+        process.wait()
     except KeyboardInterrupt:
-        words.print("Stopping …")
+        console.print("Stopping …")
 
 
 def _fresh_home(home: Path) -> Path:
-    """An empty home; that of an earlier demo is removed."""
+    """Create an empty home folder; that of an earlier demo is deleted.
+
+    Raises:
+        OutputError: the folder contains other files.
+    """
     if home.exists() and any(home.iterdir()) and not (home / "tuban.db").exists():
-        raise OutputError(f"{home} holds other things than a demo's home; name another folder with --out.")
+        raise OutputError(f"{home} contains files that the demo did not write. Choose another folder with --out.")
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     return home.resolve()
 
 
 @contextmanager
-def _service(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """`tuban up` beside this process, its words in ``home/demo.log``, ended with it."""
-    others = {"TUBAN_DATABASE": "", "TUBAN_BROKER": "", "TUBAN_OBJECTS": "", "TUBAN_HOME": str(home)}
+def _running_service(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `tuban up` as a child process with its output in ``home/demo.log``; stop it at the end."""
+    overrides = {"TUBAN_DATABASE": "", "TUBAN_BROKER": "", "TUBAN_OBJECTS": "", "TUBAN_HOME": str(home)}
     with (home / "demo.log").open("wb") as log:
-        running = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "cli.main", "up", "--port", str(port)],
-            env=os.environ | others,
+            env=os.environ | overrides,
             stdout=log,
             stderr=log,
-            process_group=0,  # Ctrl-C reaches this process, which then stops the service in order
+            process_group=0,  # so that Ctrl-C reaches only this process, which then stops the service in order
         )
         try:
-            yield running
-            if running.poll() is not None:
-                raise TubanError(f"The service ended by itself; {home / 'demo.log'} tells why.")
+            yield process
+            if process.poll() is not None:
+                raise TubanError(f"The service ended unexpectedly. The reason is in {home / 'demo.log'}.")
         finally:
-            running.send_signal(signal.SIGTERM)
-            running.wait()
+            process.send_signal(signal.SIGTERM)
+            process.wait()
 
 
 def _started(context: Context) -> float:
-    """1 once workers and pages say that they live."""
+    """Return 1 once workers and pages have reported, else the share of them that has."""
     with context.database.read() as session:
         alive = read_statistics(session, context.clock()).processes
     return sum(bool(alive.get(part)) for part in ("worker", "web")) / 2
 
 
-def _bars() -> Progress:
+def _progress_bars() -> Progress:
     return Progress(
         TextColumn("{task.description:<26}"),
         BarColumn(),
@@ -155,19 +159,25 @@ def _bars() -> Progress:
     )
 
 
-def _follow(context: Context, bars: Progress, label: str, done: Callable[[], float]) -> None:
-    """Show how far something is until it is done, or a job is dead."""
+def _wait_until_done(context: Context, bars: Progress, label: str, progress: Callable[[], float]) -> None:
+    """Show a progress bar until ``progress`` returns 1.
+
+    Raises:
+        TubanError: a job is dead, or the time limit has passed.
+    """
     task = bars.add_task(label, total=1.0)
-    latest = time.monotonic() + 60 * LONGEST_MINUTES
-    while (share := done()) < 1:
+    deadline = time.monotonic() + 60 * MAX_WAIT_MINUTES
+    while (share := progress()) < 1:
         bars.update(task, completed=share)
         with context.database.read() as session:
             dead = list_jobs(session, state="dead", limit=1)
         if dead:
-            raise TubanError(f"{label}: job {dead[0].id} ({dead[0].kind}) failed for good. {dead[0].error}")
-        if time.monotonic() > latest:
-            raise TubanError(f"{label}: not done after {LONGEST_MINUTES} minutes; the log is in the demo's home.")
-        time.sleep(LOOK_SECONDS)
+            raise TubanError(f"{label}: job {dead[0].id} ({dead[0].kind}) is dead. {dead[0].error}")
+        if time.monotonic() > deadline:
+            raise TubanError(
+                f"{label}: not done after {MAX_WAIT_MINUTES} minutes. The log is demo.log in the demo's home folder."
+            )
+        time.sleep(POLL_SECONDS)
     bars.update(task, completed=1.0)
 
 
@@ -176,22 +186,24 @@ def _ingest(context: Context, images: Sequence[Path], bars: Progress) -> BatchRe
 
     def read() -> BatchReport:
         with context.database.read() as session:
-            found = batch_report(session, batch)
-        assert found is not None
-        return found
+            report = batch_report(session, batch)
+        assert report is not None
+        return report
 
-    _follow(context, bars, "Ingesting the batch", lambda: 1 - read().count("waiting") / max(1, len(read().files)))
+    _wait_until_done(
+        context, bars, "Ingesting the batch", lambda: 1 - read().count("waiting") / max(1, len(read().files))
+    )
     report = read()
-    lost = [file for file in report.files if file.state not in ("placed", "duplicate")]
-    if lost:
-        raise TubanError(f"{lost[0].name} was not taken: {lost[0].reason}")
+    failed = [file for file in report.files if file.state not in ("placed", "duplicate")]
+    if failed:
+        raise TubanError(f"{failed[0].name} was not placed: {failed[0].reason}")
     return report
 
 
-def _night(context: Context, bars: Progress) -> None:
+def _scan_night(context: Context, bars: Progress) -> None:
     plan_now(context)
 
-    def done() -> float:
+    def progress() -> float:
         with context.database.read() as session:
             night = recent_nights(session, 1)
             scans = running_scans(session)
@@ -199,32 +211,32 @@ def _night(context: Context, bars: Progress) -> None:
             return 1.0
         return min(0.99, sum(scan.done for scan in scans) / len(scans)) if scans else 0.0
 
-    _follow(context, bars, "Scanning the night", done)
+    _wait_until_done(context, bars, "Scanning the night", progress)
 
 
-def _delivered(context: Context, bars: Progress) -> None:
-    def done() -> float:
+def _wait_for_deliveries(context: Context, bars: Progress) -> None:
+    def progress() -> float:
         with context.database.read() as session:
             targets = read_statistics(session, context.clock()).targets
         waiting, sent = sum(t.waiting for t in targets), sum(t.delivered for t in targets)
         return 1.0 if not waiting else min(0.99, sent / (sent + waiting))
 
-    _follow(context, bars, "Delivering the alerts", done)
+    _wait_until_done(context, bars, "Delivering the alerts", progress)
 
 
-def _tell_alerts(words: Console, context: Context) -> None:
+def _print_alerts(console: Console, context: Context) -> None:
     with context.database.read() as session:
         alerts = alerts_by_severity(session)
         names = {area.code: area.name for area in list_areas(session)}
-    table = Table("alert", "kind", "village", "mu", "score", "state", title="Alerts, the gravest first")
-    for alert in alerts[:SHOWN]:
+    table = Table("alert", "kind", "village", "mu", "score", "state", title="Alerts, the most serious first")
+    for alert in alerts[:MAX_LISTED]:
         where = names.get(alert.grid_code, alert.grid_code)
         state = alert.state + (f": {alert.state_reason}" if alert.state == "suppressed" else "")
         table.add_row(alert.number, alert.kind, where, f"{mu(alert.area_m2):.1f}", f"{alert.score:.2f}", state)
-    words.print(table)
+    console.print(table)
     states = Counter(alert.state for alert in alerts)
-    words.print(
-        (f"… and {len(alerts) - SHOWN} more. " if len(alerts) > SHOWN else "")
+    console.print(
+        (f"… and {len(alerts) - MAX_LISTED} more. " if len(alerts) > MAX_LISTED else "")
         + f"{len(alerts)} alerts: "
         + ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         + "."

@@ -1,4 +1,4 @@
-"""Progress of a scan on a terminal: one line for each part of the work, on standard error."""
+"""Progress bars of a scan, on standard error."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from inference.progress import Progress as Told
+from inference.progress import Progress as ProgressCallback
 
 LABELS = {"align": "Registering the two dates", "scan": "Comparing"}
 
 
 @contextmanager
-def scan_progress() -> Iterator[Told]:
-    """Show a bar for each part; yields what :func:`inference.detect_changes.detect_changes` tells it."""
+def scan_progress() -> Iterator[ProgressCallback]:
+    """Show one bar for each step; yields the progress callback for :func:`tuban.scan_to_folder`."""
     bars = Progress(
         TextColumn("{task.description:<26}"),
         BarColumn(),
@@ -28,9 +28,9 @@ def scan_progress() -> Iterator[Told]:
     tasks = {}
     with bars:
 
-        def tell(part: str, done: float) -> None:
-            if part not in tasks:
-                tasks[part] = bars.add_task(LABELS.get(part, part), total=1.0)
-            bars.update(tasks[part], completed=done)
+        def update(step: str, done: float) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(LABELS.get(step, step), total=1.0)
+            bars.update(tasks[step], completed=done)
 
-        yield tell
+        yield update

@@ -1,4 +1,4 @@
-"""``tuban scan``: two images in, changes on the map out."""
+"""``tuban scan``: compare two images and write the changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inference.settings import AUTO
 
 
 class Runtime(StrEnum):
-    """What computes."""
+    """Inference runtime of the network."""
 
     openvino = "openvino"
     torch_cpu = "torch-cpu"
@@ -25,17 +25,21 @@ class Runtime(StrEnum):
 
 
 Day = Annotated[
-    dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of acquisition, if the file lacks it.")
+    dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Acquisition day, if the file does not contain it.")
 ]
 
 
 def band_numbers(text: str | None) -> tuple[int, int, int] | None:
-    """Bands of red, green and blue from what was given as --bands."""
+    """Parse the value of --bands: the band numbers of red, green and blue, from 1; None if it is None.
+
+    Raises:
+        SettingsError: the text is not three numbers.
+    """
     if text is None:
         return None
     parts = text.split(",")
     if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
-        raise SettingsError(f"--bands is {text!r}; expected three band numbers from 1 as red,green,blue: 3,2,1.")
+        raise SettingsError(f"--bands is {text!r}; expected the band numbers of red, green and blue, from 1: 3,2,1.")
     red, green, blue = (int(part) for part in parts)
     return red, green, blue
 
@@ -58,7 +62,7 @@ def run_scan(
     probability: bool = False,
     config: Path = Path("profiles.yaml"),
 ) -> tuban.ScanResult:
-    """Scan a pair and write everything to ``out``; see :func:`scan` for the arguments."""
+    """Scan a pair of images and write the results to ``out``; arguments as of :func:`scan`."""
     tuban.check_output(out)
     rgb = band_numbers(bands)
     with (
@@ -82,36 +86,36 @@ def run_scan(
         )
 
 
-def print_result(scanned: tuban.ScanResult, earlier: Path, later: Path, out: Path) -> None:
-    """Say in a few lines what a scan found and where the report lies."""
-    result = scanned.details
-    words = Console(highlight=False, soft_wrap=True)
+def print_result(result: tuban.ScanResult, earlier: Path, later: Path, out: Path) -> None:
+    """Print a summary of a scan and the path of its report."""
+    details = result.details
+    console = Console(highlight=False, soft_wrap=True)
     kinds = {"construction": "construction", "ground": "excavation and ground works", "demolition": "demolition"}
-    alignment = result.alignment
-    if earlier.resolve() != later.resolve() and result.before.sha256 == result.after.sha256:
-        words.print("Note: both files have the same content, byte for byte. Was the right one given?", style="yellow")
-    if not result.georeferenced:
-        words.print("The images have no coordinates: outlines are in pixels of the later image.", style="yellow")
+    alignment = details.alignment
+    if earlier.resolve() != later.resolve() and details.before.sha256 == details.after.sha256:
+        console.print("Note: both files have the same content, byte for byte. Check the file names.", style="yellow")
+    if not details.georeferenced:
+        console.print("The images have no coordinates: outlines are in pixels of the later image.", style="yellow")
     if alignment.residual_px is not None:
-        words.print(
-            f"Registered to {alignment.residual_px:.2f} px ({alignment.residual_px * result.resolution_m:.2f} m), "
-            f"before: {alignment.residual_before_px:.2f} px."
+        console.print(
+            f"Registered to {alignment.residual_px:.2f} px ({alignment.residual_px * details.resolution_m:.2f} m), "
+            f"before registration {alignment.residual_before_px:.2f} px."
         )
     elif alignment.reason:
-        words.print(f"Registration: {alignment.reason}.", style="yellow")
-    missing = sum(result.not_compared_area_m2.values())
-    words.print(
-        f"Compared {result.compared_area_m2 / 1e6:.3f} km² at {result.resolution_m:.3g} m per pixel"
-        + (f"; {missing / 1e6:.3f} km² could not be compared." if missing else ".")
+        console.print(f"Registration: {alignment.reason}.", style="yellow")
+    uncompared = sum(details.not_compared_area_m2.values())
+    console.print(
+        f"Compared {details.compared_area_m2 / 1e6:.3f} km² at {details.resolution_m:.3g} m per pixel"
+        + (f"; {uncompared / 1e6:.3f} km² could not be compared." if uncompared else ".")
     )
     if not result.changes:
-        words.print("No change found in what was compared.")
+        console.print("No change found in the compared area.")
     for kind, label in kinds.items():
-        found = [change for change in result.changes if change.kind == kind]
-        if found:
-            area = sum(change.area_m2 for change in found)
-            words.print(f"  {len(found):>4}  {label}: {area / 10_000 * 15:.1f} mu ({area:,.0f} m²)")
-    words.print(f"Suspected changes, to be checked on the ground: {out / 'report.html'}")
+        changes = [change for change in result.changes if change.kind == kind]
+        if changes:
+            area = sum(change.area_m2 for change in changes)
+            console.print(f"  {len(changes):>4}  {label}: {area / 10_000 * 15:.1f} mu ({area:,.0f} m²)")
+    console.print(f"Suspected changes, to be checked on the ground: {out / 'report.html'}")
 
 
 def scan(
@@ -121,34 +125,41 @@ def scan(
         Path, typer.Option("--out", "-o", help="Folder for the results; an earlier scan in it is replaced.")
     ],
     profile: Annotated[
-        str, typer.Option(help="Kind of imagery: drone, aerial, satellite, medium; auto chooses by resolution.")
+        str, typer.Option(help="Imagery profile: drone, aerial, satellite or medium; auto chooses by resolution.")
     ] = AUTO,
     gsd: Annotated[
         float | None,
         typer.Option(help="Metres per pixel, for images without coordinates; outlines are then in pixels."),
     ] = None,
     bands: Annotated[
-        str | None, typer.Option(help="Bands of red, green and blue, from 1, if not found: 3,2,1.")
+        str | None, typer.Option(help="Band numbers of red, green and blue, if not in the file: 3,2,1.")
     ] = None,
     crs: Annotated[
-        str | None, typer.Option(help="Coordinate system of images that have coordinates without naming it: EPSG:4547.")
+        str | None, typer.Option(help="Coordinate system of images whose files do not name it: EPSG:4547.")
     ] = None,
     before_date: Day = None,
     after_date: Day = None,
     json: Annotated[bool, typer.Option("--json", help="Print scan.json on standard output.")] = False,
     probability: Annotated[bool, typer.Option("--probability", help="Also write probability.tif (COG).")] = False,
-    weights: Annotated[str | None, typer.Option(help="Name of the network's weights.")] = None,
-    weights_folder: Annotated[Path | None, typer.Option(help="Folder with weights of your own.")] = None,
-    runtime: Annotated[Runtime | None, typer.Option(help="What computes; default: what suits the machine.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads to compute with; default: all cores.")] = None,
-    block: Annotated[
-        int | None, typer.Option(min=64, help="Side of a block in pixels; smaller needs less memory.")
+    weights: Annotated[
+        str | None, typer.Option(help="Name of the network weights: accurate (default) or fast.")
     ] = None,
-    config: Annotated[Path, typer.Option(help="Settings file instead of the one that ships.")] = Path("profiles.yaml"),
+    weights_folder: Annotated[Path | None, typer.Option(help="Folder with your own weights.")] = None,
+    runtime: Annotated[
+        Runtime | None, typer.Option(help="Inference runtime; default: the fastest on this machine.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Number of threads; default: all cores.")] = None,
+    block: Annotated[
+        int | None, typer.Option(min=64, help="Block size in pixels; smaller blocks need less memory.")
+    ] = None,
+    config: Annotated[Path, typer.Option(help="Settings file with the profiles; default: the shipped one.")] = Path(
+        "profiles.yaml"
+    ),
 ) -> None:
     """Compare two dates of one place and write what changed.
 
-    Writes changes.geojson, changes.gpkg, thumbnails/, report.html and scan.json to the folder of --out.
+    The images may differ in resolution, grid, coordinate system and brightness: they are registered to each other
+    first. Writes report.html, changes.geojson, changes.gpkg, thumbnails/ and scan.json to the folder --out.
 
     Example: tuban scan village_2023.tif village_2024.tif --out results
 

@@ -1,1 +1,1 @@
-"""Commands for training and evaluation."""
+"""Commands for training and evaluating weights: reviewed, train, export, evaluate."""

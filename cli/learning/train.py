@@ -1,4 +1,4 @@
-"""``tuban train`` and ``tuban export``: labelled pairs → weights."""
+"""``tuban train`` and ``tuban export``: train a network on labelled pairs, and export its weights."""
 
 from __future__ import annotations
 
@@ -20,94 +20,114 @@ if TYPE_CHECKING:
 
 DATA = Path("../shared/imagery")
 
-Data = Annotated[Path, typer.Option(envvar="TUBAN_REAL_IMAGERY", help="Folder that the recipe's folders lie in.")]
+Data = Annotated[
+    Path, typer.Option(envvar="TUBAN_REAL_IMAGERY", help="Folder that contains the data folders of the recipe.")
+]
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, for example configs/training/fast.yaml.")],
-    run: Annotated[Path | None, typer.Option(help="Folder for checkpoint and log; default: runs/NAME.")] = None,
+    recipe: Annotated[Path, typer.Argument(help="Recipe, for example configs/training/fast.yaml.")],
+    run: Annotated[Path | None, typer.Option(help="Folder for checkpoints and logs; default: runs/NAME.")] = None,
     data: Data = DATA,
     reviews: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder of your own reviewed alerts, mixed into the recipe's data; may be given again."),
+        typer.Option(help="Folder of your own reviewed alerts, mixed into the recipe's data; may be repeated."),
     ] = None,
-    share: Annotated[float, typer.Option(help="Share of the samples from --reviews.", min=0.01, max=0.9)] = 0.3,
-    workers: Annotated[int | None, typer.Option(help="Processes that prepare samples.")] = None,
+    share: Annotated[float, typer.Option(help="Share of samples taken from --reviews.", min=0.01, max=0.9)] = 0.3,
+    workers: Annotated[
+        int | None, typer.Option(help="Number of processes that prepare samples; default: by the device.")
+    ] = None,
 ) -> None:
-    """Train a network, or go on where it was interrupted.
+    """Train a network, or resume an interrupted training run.
 
-    Ctrl-C or a power cut loses at most the steps since the last checkpoint: call the same command again.
-    In the run's folder: checkpoint.pt, log.csv, validation.csv, curves.png, and a file for TensorBoard
-    (tensorboard --logdir runs). A GPU is used where there is one.
+    After Ctrl-C or a power cut, run the same command again: at most the steps since the last checkpoint are repeated.
+    The run folder contains checkpoint.pt, log.csv, validation.csv, curves.png and a TensorBoard file
+    (tensorboard --logdir runs). A GPU is used if there is one.
 
-    Your own reviews: tuban train configs/training/own.yaml --reviews reviewed/2026-11
+    Example, with your own reviews: tuban train configs/training/own.yaml --reviews reviewed/2026-11
 
-    Then: tuban export RECIPE --name NAME
+    Next step: tuban export RECIPE --name NAME
+
+    Exit codes: 0 trained, 2 wrong arguments or recipe, 130 interrupted.
     """
     from training.recipe import RECIPE_FILE, add_reviews, drop_missing_sources, read_recipe, write_recipe
     from training.run_log import StepRecord
     from training.train import choose_device
     from training.train import train as train_network
 
-    asked = read_recipe(recipe)
-    read = drop_missing_sources(asked, data)
-    words = Console(stderr=True)
-    absent = len(asked.sources) - len(read.sources)
-    if absent:
-        told = f"Training without {absent} of the {len(asked.sources)} sources of the recipe: not under {data}."
-        words.print(told, markup=False, soft_wrap=True)
+    full_recipe = read_recipe(recipe)
+    used_recipe = drop_missing_sources(full_recipe, data)
+    console = Console(stderr=True)
+    missing = len(full_recipe.sources) - len(used_recipe.sources)
+    if missing:
+        console.print(
+            f"Training without {missing} of the {len(full_recipe.sources)} sources of the recipe: not under {data}.",
+            markup=False,
+            soft_wrap=True,
+        )
     if reviews:
-        read = add_reviews(read, reviews, share)
+        used_recipe = add_reviews(used_recipe, reviews, share)
     folder = run or Path("runs") / recipe.stem
     folder.mkdir(parents=True, exist_ok=True)
-    write_recipe(read, folder / RECIPE_FILE)
+    write_recipe(used_recipe, folder / RECIPE_FILE)
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("loss {task.fields[loss]:.3f}  {task.fields[rate]:.1f} pairs/s  waited {task.fields[waited]:.0%}"),
-        console=words,
+        console=console,
     )
     device = choose_device()
     blank: dict[str, Any] = {"loss": float("nan"), "rate": 0.0, "waited": 0.0}
     with bars:
-        task = bars.add_task(f"Training {read.network} on {device.type}", total=read.steps, **blank)
+        task = bars.add_task(f"Training {used_recipe.network} on {device.type}", total=used_recipe.steps, **blank)
         smooth: dict[str, Any] = {}
 
-        def tell(told: StepRecord) -> None:
-            for name, value in (("loss", told.loss), ("rate", told.rate), ("waited", told.waited)):
+        def report(record: StepRecord) -> None:
+            for name, value in (("loss", record.loss), ("rate", record.rate), ("waited", record.waited)):
                 smooth[name] = value if name not in smooth else 0.95 * smooth[name] + 0.05 * value
-            bars.update(task, completed=told.step, **smooth)
-            if told.validation:
-                scores = "  ".join(f"{name} F1 {f1:.3f}" for name, f1 in told.validation.items())
-                words.print(f"step {told.step}: {scores}", markup=False, highlight=False)
+            bars.update(task, completed=record.step, **smooth)
+            if record.validation:
+                scores = "  ".join(f"{name} F1 {f1:.3f}" for name, f1 in record.validation.items())
+                console.print(f"step {record.step}: {scores}", markup=False, highlight=False)
 
-        train_network(read, data, folder, device=device, workers=workers or _loaders(device.type), report=tell)
-    typer.echo(f"Trained {read.steps} steps; the checkpoint and curves.png lie in {folder}.")
+        loaders = workers or _default_loaders(device.type)
+        train_network(used_recipe, data, folder, device=device, workers=loaders, report=report)
+    typer.echo(f"Trained {used_recipe.steps} steps. The checkpoint and curves.png are in {folder}.")
 
 
-def _loaders(device: str) -> int:
-    """One process prepares more than a processor can learn from; a GPU takes what all cores can give."""
+def _default_loaders(device: str) -> int:
+    """Return the number of loader processes: one keeps a CPU busy, a GPU needs almost all cores."""
     return 1 if device == "cpu" else max(2, (os.cpu_count() or 4) - 2)
 
 
-def _validation(asked: list[str]) -> list[ValidationFolder]:
+def _parse_validation(options: list[str]) -> list[ValidationFolder]:
+    """Parse the values of --validate.
+
+    Raises:
+        SettingsError: a value is not FOLDER:QUESTION or FOLDER:QUESTION:METRES_PER_PIXEL.
+    """
     from training.card.facts import ValidationFolder
 
-    found = []
-    for text in asked:
+    folders = []
+    for text in options:
         folder, question, gsd = [*text.split(":"), "", ""][:3]
-        if not folder or question not in get_args(Question) or text.count(":") > 2 or not _is_length(gsd or "1"):
+        if (
+            not folder
+            or question not in get_args(Question)
+            or text.count(":") > 2
+            or not _is_positive_number(gsd or "1")
+        ):
             raise SettingsError(
                 f"--validate is {text!r}; expected FOLDER:QUESTION or FOLDER:QUESTION:METRES_PER_PIXEL, the question "
                 f"one of {', '.join(get_args(Question))}: val/levir:building:0.5."
             )
-        found.append(ValidationFolder(folder, cast(Question, question), float(gsd) if gsd else None))
-    return found
+        folders.append(ValidationFolder(folder, cast(Question, question), float(gsd) if gsd else None))
+    return folders
 
 
-def _is_length(text: str) -> bool:
+def _is_positive_number(text: str) -> bool:
     try:
         return 0 < float(text) < math.inf
     except ValueError:
@@ -115,51 +135,57 @@ def _is_length(text: str) -> bool:
 
 
 def export(
-    recipe: Annotated[Path, typer.Argument(help="The recipe that the run was trained with.")],
-    name: Annotated[str, typer.Option(help="What the weights are to be called.")],
-    run: Annotated[Path | None, typer.Option(help="Folder of the run; default: runs/RECIPE.")] = None,
+    recipe: Annotated[Path, typer.Argument(help="Recipe that the run was trained with.")],
+    name: Annotated[str, typer.Option(help="Name of the weights.")],
+    run: Annotated[Path | None, typer.Option(help="Folder of the training run; default: runs/RECIPE.")] = None,
     data: Data = DATA,
     validate: Annotated[
         list[str] | None,
-        typer.Option(help="Folder of pairs not trained on, its question and metres per pixel: val/levir:building:0.5."),
+        typer.Option(
+            help="Folder of held-out pairs, question and metres per pixel: val/levir:building:0.5. May be repeated."
+        ),
     ] = None,
     notes: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Markdown file that the card ends with.")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Markdown file appended to the model card.")
     ] = None,
-    folder: Annotated[Path | None, typer.Option(help="Where to write; default: with the weights that ship.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Output folder; default: the folder of the shipped weights.")
+    ] = None,
     robustness: Annotated[
         bool,
         typer.Option(
             "--robustness/--no-robustness",
-            help="On a few pairs too: F1 under shift, gamma, blur, scale, swapped dates; restyled copies (minutes).",
+            help="Also measure shift, gamma, blur, scale, swapped dates and restyled copies (minutes).",
         ),
     ] = True,
 ) -> None:
-    """Turn a training run into weights with checksum, thresholds and card.
+    """Export a training run as weights with checksum, thresholds and model card.
 
-    The card, NAME.md, says what the weights come from and on what terms, how good they are on each --validate folder
-    and where they fail; NAME_worst.png beside it shows a failure on a rendered scene. Nothing in it is by hand.
+    The model card NAME.md is generated: data and their terms, recipe, scores on each --validate folder and known
+    failures; NAME_worst.png shows the worst failure on a rendered scene. Additions come from --notes.
+
+    Example: tuban export configs/training/own.yaml --name own --folder weights
     """
     from model.weights import FOLDER
     from training.export import export_run
     from training.recipe import RECIPE_FILE, read_recipe
 
-    folder_of_run = run or Path("runs") / recipe.stem
-    kept = folder_of_run / RECIPE_FILE  # with the reviews, and without what was not there
+    run_folder = run or Path("runs") / recipe.stem
+    used_recipe = run_folder / RECIPE_FILE  # includes the reviews, excludes missing sources
     with scan_progress() as progress:
         weights, facts = export_run(
-            read_recipe(kept.absolute() if kept.exists() else recipe),
-            folder_of_run,
+            read_recipe(used_recipe.absolute() if used_recipe.exists() else recipe),
+            run_folder,
             data,
             name,
-            _validation(validate or []),
+            _parse_validation(validate or []),
             notes.read_text(encoding="utf-8") if notes else "",
             folder or FOLDER,
             robustness=robustness,
             progress=progress,
         )
     typer.echo(f"{weights.path}  sha256 {weights.sha256[:12]}…  thresholds {weights.threshold}")
-    for one in (*facts.folders, *facts.rendered):
-        pixel = ", ".join(f"{name} {value:.3f}" for name, value in one.found.pixel.items())
-        typer.echo(f"  {one.name} ({one.question}, {one.found.pairs} pairs): {pixel}")
-    typer.echo(f"Card: {weights.path.with_suffix('.md')}")
+    for scored in (*facts.folders, *facts.rendered):
+        pixel = ", ".join(f"{name} {value:.3f}" for name, value in scored.found.pixel.items())
+        typer.echo(f"  {scored.name} ({scored.question}, {scored.found.pairs} pairs): {pixel}")
+    typer.echo(f"Model card: {weights.path.with_suffix('.md')}")

@@ -1,4 +1,4 @@
-"""The list of commands is quick, honest and forgiving."""
+"""``tuban``: the list of commands is fast and complete, and errors have no traceback."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from cli.main import COMMANDS, load_command, main
 def test_listing_the_commands_imports_none_of_them() -> None:
     program = "import sys, cli.main\nsys.argv = ['tuban', '--help']\ntry: cli.main.main()\nexcept SystemExit: pass\n"
     program += "print([name for name in ('torch', 'rasterio', 'sqlalchemy', 'celery') if name in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert told.splitlines()[-1] == "[]"
-    assert all(name in told for name in COMMANDS)
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "[]"
+    assert all(name in output for name in COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_that_is_listed_is_there_and_teaches(name: str) -> None:
+def test_every_listed_command_exists_and_has_a_help_text(name: str) -> None:
     command = load_command(name)
     assert command.name == name
     assert command.help or all(sub.help for sub in command.commands.values())
 
 
 @pytest.mark.parametrize("arguments", [["scna"], ["scan", "--wrong"], ["scan", "only_one.tif"]])
-def test_wrong_arguments_are_told_without_a_traceback(
+def test_wrong_arguments_are_reported_without_a_traceback(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["tuban", *arguments])
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main()
-    assert left.value.code == 2
+    assert exit_info.value.code == 2
     assert "--help" in capsys.readouterr().err

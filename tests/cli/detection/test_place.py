@@ -1,4 +1,4 @@
-"""``tuban place``: what it writes, what it says, and what it leaves when it is stopped."""
+"""``tuban place``: files written, messages, and no files left after an interrupt."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.synthetic.drone_flight import lawnmower, write_flight
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three photos of ground that is told apart everywhere, and a video."""
+    """Three photos of ground with distinct features everywhere, and a video."""
     folder = tmp_path_factory.mktemp("DCIM")
     rng = np.random.default_rng(1)
     image = np.kron(rng.integers(40, 220, (120, 120, 3)), np.ones((4, 4, 1))).astype(np.uint8)
@@ -30,7 +30,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_folder_of_photos_becomes_a_mosaic_with_the_error_of_each(photos: Path, tmp_path: Path) -> None:
+def test_photos_become_a_mosaic_with_an_error_for_each_photo(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     done = subprocess.run(
@@ -55,7 +55,7 @@ def test_a_folder_of_photos_becomes_a_mosaic_with_the_error_of_each(photos: Path
         assert 0.3 < (mosaic.read_masks(1) > 0).mean() < 1
 
 
-def test_what_another_put_there_is_not_replaced(photos: Path, tmp_path: Path) -> None:
+def test_foreign_files_are_not_replaced(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("x")
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "place", str(photos), "--out", str(tmp_path)],
@@ -66,7 +66,7 @@ def test_what_another_put_there_is_not_replaced(photos: Path, tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_ctrl_c_leaves_nothing_half_written(photos: Path, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_no_partial_results(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     running = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "place", str(photos), "--out", str(out)],

@@ -1,4 +1,4 @@
-"""The report opened in a real browser, without a network."""
+"""The report opened in Chromium, without network."""
 
 from __future__ import annotations
 
@@ -66,4 +66,4 @@ def test_the_picture_shows_the_ground(report: Path, tmp_path: Path) -> None:
     assert image is not None
     assert image.shape[:2] == (1600, 1200)
     middle = image[500:1100, 300:900]
-    assert middle.std() > 15, "a blank page or a picture that did not load"
+    assert middle.std() > 15, "blank page or missing picture"

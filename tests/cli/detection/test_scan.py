@@ -1,4 +1,4 @@
-"""The command: what it writes, what it says of bad input, and what it leaves behind."""
+"""``tuban scan``: its outputs, errors for unusable inputs, and no files left after an interrupt."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from training.synthetic import SceneSpec
 
 
 def tuban(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person does."""
+    """Run the command in a subprocess."""
     command = [sys.executable, "-W", "ignore", "-m", "cli.main", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -72,7 +72,7 @@ def test_the_probability_is_a_cog_on_the_grid_of_the_scan(scanned: Path, scene: 
         assert raster.read(1).any()
 
 
-def test_scanning_again_gives_the_same_bytes_but_for_the_timings(
+def test_a_repeated_scan_gives_the_same_bytes_except_timings(
     scanned: Path, scene: tuple[Path, Path], tmp_path: Path
 ) -> None:
     assert tuban("scan", *scene, "--out", tmp_path / "again", "--probability").returncode == 0
@@ -116,58 +116,58 @@ def good(tmp_path: Path) -> Path:
     return write_image(tmp_path / "good.tif", textured(128, 128))
 
 
-def _refused(exit_code: int, says: str, *arguments: object) -> None:
+def _assert_error(exit_code: int, message: str, *arguments: object) -> None:
     done = tuban(*arguments)
     assert done.returncode == exit_code, done.stderr
-    assert says in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("tuban: ") == 1
     assert "Traceback" not in done.stderr
 
 
 def test_a_text_file_named_tif(good: Path, tmp_path: Path) -> None:
     (tmp_path / "text.tif").write_text("not an image")
-    _refused(3, "text.tif", "scan", good, tmp_path / "text.tif", "--out", tmp_path / "out")
+    _assert_error(3, "text.tif", "scan", good, tmp_path / "text.tif", "--out", tmp_path / "out")
 
 
 def test_a_missing_file(good: Path, tmp_path: Path) -> None:
-    _refused(3, "nowhere.tif", "scan", good, tmp_path / "nowhere.tif", "--out", tmp_path / "out")
+    _assert_error(3, "nowhere.tif", "scan", good, tmp_path / "nowhere.tif", "--out", tmp_path / "out")
 
 
 def test_a_truncated_tiff(good: Path, tmp_path: Path) -> None:
     (tmp_path / "short.tif").write_bytes(good.read_bytes()[:-20_000])
-    _refused(3, "short.tif", "scan", good, tmp_path / "short.tif", "--out", tmp_path / "out")
+    _assert_error(3, "short.tif", "scan", good, tmp_path / "short.tif", "--out", tmp_path / "out")
 
 
 def test_an_image_of_nodata(good: Path, tmp_path: Path) -> None:
     empty = write_image(tmp_path / "empty.tif", np.zeros((128, 128, 3), np.uint8), nodata=0)
-    _refused(3, "empty.tif", "scan", good, empty, "--out", tmp_path / "out")
+    _assert_error(3, "empty.tif", "scan", good, empty, "--out", tmp_path / "out")
 
 
 def test_an_image_of_one_pixel(good: Path, tmp_path: Path) -> None:
     tiny = write_image(tmp_path / "tiny.tif", np.full((1, 1, 3), 90, np.uint8))
-    _refused(3, "tiny.tif", "scan", good, tiny, "--out", tmp_path / "out")
+    _assert_error(3, "tiny.tif", "scan", good, tiny, "--out", tmp_path / "out")
 
 
-def test_the_same_file_twice_is_told_and_kept_as_an_outcome(good: Path, tmp_path: Path) -> None:
-    _refused(4, "same file", "scan", good, good, "--out", tmp_path / "out")
+def test_the_same_file_twice_is_recorded_as_not_comparable(good: Path, tmp_path: Path) -> None:
+    _assert_error(4, "same file", "scan", good, good, "--out", tmp_path / "out")
     record = json.loads((tmp_path / "out" / "scan.json").read_text())
     assert record["outcome"] == "not comparable"
     assert not (tmp_path / "out" / "changes.geojson").exists()
 
 
-def test_an_output_that_holds_other_things_is_left_alone(good: Path, tmp_path: Path) -> None:
+def test_an_output_folder_with_foreign_files_is_not_changed(good: Path, tmp_path: Path) -> None:
     out = tmp_path / "precious"
     out.mkdir()
     (out / "thesis.txt").write_text("mine")
     other = write_image(tmp_path / "other.tif", textured(128, 128))
-    _refused(5, "precious", "scan", good, other, "--out", out)
+    _assert_error(5, "precious", "scan", good, other, "--out", out)
     assert (out / "thesis.txt").read_text() == "mine"
 
 
 def test_an_output_that_cannot_be_written(good: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file where a folder should be")
     other = write_image(tmp_path / "other.tif", textured(128, 128))
-    _refused(5, "file", "scan", good, other, "--out", tmp_path / "file" / "out")
+    _assert_error(5, "file", "scan", good, other, "--out", tmp_path / "file" / "out")
 
 
 def test_weights_with_another_checksum(good: Path, tmp_path: Path) -> None:
@@ -177,52 +177,52 @@ def test_weights_with_another_checksum(good: Path, tmp_path: Path) -> None:
         file.seek(-1, 2)
         file.write(b"?")
     other = write_image(tmp_path / "other.tif", textured(128, 128, seed=0))
-    _refused(6, "sha256", "scan", good, other, "--out", tmp_path / "out", "--weights-folder", folder)
+    _assert_error(6, "sha256", "scan", good, other, "--out", tmp_path / "out", "--weights-folder", folder)
 
 
 def test_an_unknown_profile(good: Path, tmp_path: Path) -> None:
     other = write_image(tmp_path / "other.tif", textured(128, 128))
-    _refused(2, "there are: auto, drone", "scan", good, other, "--out", tmp_path / "out", "--profile", "submarine")
+    _assert_error(2, "there are: auto, drone", "scan", good, other, "--out", tmp_path / "out", "--profile", "submarine")
 
 
 def test_images_without_coordinates_need_their_scale(tmp_path: Path) -> None:
     paths = [write_image(tmp_path / f"{name}.tif", textured(128, 128), crs=None) for name in "ab"]
-    _refused(3, "gsd", "scan", *paths, "--out", tmp_path / "out")
+    _assert_error(3, "gsd", "scan", *paths, "--out", tmp_path / "out")
 
 
-def test_an_interrupted_scan_leaves_nothing_that_looks_finished(scene: tuple[Path, Path], tmp_path: Path) -> None:
-    """On a terminal, whose live progress tells that the scan is under way; small blocks, so that it lasts."""
-    ours, theirs = pty.openpty()
+def test_an_interrupted_scan_leaves_no_files(scene: tuple[Path, Path], tmp_path: Path) -> None:
+    """On a terminal, the progress bar shows that the scan has started; small blocks make it last."""
+    controller, terminal = pty.openpty()
     arguments = ["scan", *map(str, scene), "--out", str(tmp_path / "out"), "--block", "64", "--probability"]
     running = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "cli.main", *arguments],
         stdout=subprocess.DEVNULL,
-        stderr=theirs,
+        stderr=terminal,
         env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
-        # a test run in the background of a shell ignores Ctrl-C, and so would its children
+        # a background job of a shell ignores SIGINT, and its children inherit that
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    os.close(theirs)
-    said = b""
-    while b"Comparing" not in said:
-        said += os.read(ours, 4096)  # fails when the command ends before it says so
+    os.close(terminal)
+    output = b""
+    while b"Comparing" not in output:
+        output += os.read(controller, 4096)  # fails if the command ends before that
     running.send_signal(signal.SIGINT)
-    with contextlib.suppress(OSError):  # the terminal closes with the command
-        while more := os.read(ours, 4096):
-            said += more
-    os.close(ours)
+    with contextlib.suppress(OSError):  # the terminal is closed when the command ends
+        while more := os.read(controller, 4096):
+            output += more
+    os.close(controller)
     assert running.wait(timeout=120) == 130
-    assert b"interrupted" in said
+    assert b"interrupted" in output
     assert list(tmp_path.iterdir()) == []
 
 
-def test_help_teaches() -> None:
+def test_the_help_explains_options_and_exit_codes() -> None:
     done = tuban("scan", "--help")
     for word in ("--out", "--gsd", "--profile", "Example", "Exit codes"):
         assert word in done.stdout
 
 
-def test_config_prints_what_is_read() -> None:
+def test_config_prints_the_effective_settings() -> None:
     done = tuban("config")
     assert "min_area_m2" in done.stdout
     assert "construction: 200.0" in done.stdout

@@ -1,4 +1,4 @@
-"""``tuban verify`` tells each check, and its exit code tells the outcome."""
+"""``tuban verify`` prints each check, and its exit code is the outcome."""
 
 from __future__ import annotations
 
@@ -27,48 +27,48 @@ def bundle(tmp_path: Path) -> Path:
     return path
 
 
-def code_of(bundle: Path, key: str | None = None, json: bool = False) -> int:
-    with pytest.raises(typer.Exit) as left:
+def exit_code(bundle: Path, key: str | None = None, json: bool = False) -> int:
+    with pytest.raises(typer.Exit) as exit_info:
         verify(bundle, key, json)
-    return left.value.exit_code
+    return exit_info.value.exit_code
 
 
-def test_a_good_bundle_of_the_trusted_key_leaves_with_0(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_good_bundle_of_the_trusted_key_exits_with_0(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (bundle.parent / "key.pem").write_bytes(public_pem(KEY))
-    assert code_of(bundle, str(bundle.parent / "key.pem")) == 0
-    told = capsys.readouterr().out
-    assert "the trusted key" in told
-    assert [line.split()[0] for line in told.splitlines()[:-1]] == ["ok"] * 7
+    assert exit_code(bundle, str(bundle.parent / "key.pem")) == 0
+    output = capsys.readouterr().out
+    assert "the trusted key" in output
+    assert [line.split()[0] for line in output.splitlines()[:-1]] == ["ok"] * 7
 
 
-def test_without_a_key_it_says_that_the_signer_is_open(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert code_of(bundle) == 0
-    told = capsys.readouterr().out
-    assert "open   signer" in told
-    assert fingerprint(KEY.public_key()) in told
+def test_without_a_key_the_signer_is_not_verified(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(bundle) == 0
+    output = capsys.readouterr().out
+    assert "open   signer" in output
+    assert fingerprint(KEY.public_key()) in output
 
 
-def test_another_key_leaves_with_1(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert code_of(bundle, "0" * 64) == 1
+def test_another_key_exits_with_1(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(bundle, "0" * 64) == 1
     assert "WRONG  signer" in capsys.readouterr().out
 
 
-def test_a_damaged_bundle_leaves_with_1_and_says_what_is_wrong(
+def test_a_damaged_bundle_exits_with_1_and_names_the_failed_check(
     bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle.write_bytes(bundle.read_bytes()[:-30])
-    assert code_of(bundle) == 1
+    assert exit_code(bundle) == 1
     assert "WRONG  archive" in capsys.readouterr().out
 
 
 def test_as_json_it_is_one_object(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert code_of(bundle, json=True) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["good"], told["alert"], told["trusted"]) == (True, ALERT.number, None)
-    assert "signer" in [check["name"] for check in told["checks"]]
+    assert exit_code(bundle, json=True) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["good"], record["alert"], record["trusted"]) == (True, ALERT.number, None)
+    assert "signer" in [check["name"] for check in record["checks"]]
 
 
-def test_a_key_that_cannot_be_read_is_a_wrong_argument(bundle: Path) -> None:
-    with pytest.raises(SettingsError) as found:
+def test_an_unreadable_key_is_a_wrong_argument(bundle: Path) -> None:
+    with pytest.raises(SettingsError) as error_info:
         verify(bundle, "nothing", False)
-    assert found.value.exit_code == 2
+    assert error_info.value.exit_code == 2

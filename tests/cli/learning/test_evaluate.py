@@ -1,4 +1,4 @@
-"""``tuban evaluate``: what it prints, where, and with which exit code."""
+"""``tuban evaluate``: its output and exit codes."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def folder(tmp_path: Path) -> Path:
 
 def tuban(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     monkeypatch.setattr(sys, "argv", ["tuban", *map(str, arguments)])
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main()
-    return int(left.value.code)
+    return int(exit_info.value.code)
 
 
 def test_json_is_one_strict_object_alone_on_standard_output(
@@ -49,38 +49,40 @@ def test_json_is_one_strict_object_alone_on_standard_output(
     assert record["restyled"] is None
 
 
-def test_a_person_is_told_figures_protocol_and_what_failed(
+def test_text_output_contains_scores_protocol_and_failures(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "B" / "three.png").unlink()
     assert tuban(monkeypatch, "evaluate", folder, "--question", "any", "--pictures", folder / "looks") == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for words in ("question any", "IoU ≥ 0.25", "distance unknown", "Not registered", "three: found", "best.png"):
-        assert words in said
+        assert words in output
 
 
-def test_the_curves_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_robustness_prints_the_curves(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert tuban(monkeypatch, "evaluate", folder, "--robustness", "--limit", 1) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for words in ("Pixel F1 of 1 pairs", "shift 0.5 px", "gamma 1.4", "scale 2", "dates swapped"):
-        assert words in said
+        assert words in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "message"),
     [
         (["nowhere"], 2, "is no folder"),
         (["pairs", "--gsd", "-1"], 2, "metres per pixel"),
-        (["pairs", "--gsd", "900"], 2, "no profile"),
+        (["pairs", "--gsd", "900"], 2, "the coarsest profile goes up to"),
         (["pairs", "--pictures", "pairs/manifest.yaml"], 5, "it is a file"),
         (["broken"], 3, "None of the 1 pairs"),
         (["other"], 2, "expected the folders A"),
     ],
 )
-def test_what_cannot_be_done_has_one_message_and_its_exit_code(
+def test_errors_have_one_message_and_their_exit_code(
     arguments: list[str],
     code: int,
-    says: str,
+    message: str,
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -92,10 +94,10 @@ def test_what_cannot_be_done_has_one_message_and_its_exit_code(
     write_pair(tmp_path / "broken", "p")
     (tmp_path / "broken" / "A" / "p.png").write_text("not an image")
     assert tuban(monkeypatch, "evaluate", *arguments) == code
-    said = capsys.readouterr()
-    assert says in said.err
-    assert said.err.count("tuban: ") == 1
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert printed.err.count("tuban: ") == 1
+    assert printed.out == ""
 
 
 def test_an_interrupt_leaves_no_pictures(
@@ -111,9 +113,11 @@ def test_an_interrupt_leaves_no_pictures(
     assert capsys.readouterr().out == ""
 
 
-def test_help_teaches(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_explains_inputs_and_exit_codes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     assert tuban(monkeypatch, "evaluate", "--help") == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for words in ("A/ B/ label/", "manifest.yaml", "Example", "--robustness", "Exit codes"):
-        assert words in said
+        assert words in output

@@ -1,4 +1,4 @@
-"""``tuban reviewed``: from a scan and a spreadsheet to labelled pairs, and what it refuses."""
+"""``tuban reviewed``: labelled pairs from a scan and a table of verdicts, and rejected inputs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from training.recipe import Recipe, read_recipe
 from training.sources.manifest import read_manifest
 
 BOXES = {1: (60, 100, 100, 150), 2: (200, 240, 300, 360), 3: (300, 360, 60, 130)}
-"""Rows from, to, columns from, to of two houses and a pit, by their number in the scan."""
+"""Row start, row stop, column start and column stop of two houses and a pit, by number in the scan."""
 
 
 def _scan(folder: Path, crs: str | None) -> tuple[Path, Path]:
-    """A pair of 400 × 450 px, scanned into ``scan/`` as the command does it, but by differences."""
+    """Write a pair of 400 × 450 px and scan it into ``scan/`` as the command does, with a difference detector."""
     folder.mkdir()
     image = textured(400, 450)
     after = image.copy()
@@ -59,32 +59,32 @@ def scanned(kept: Path, tmp_path: Path) -> Path:
 
 
 def reviewed(monkeypatch: pytest.MonkeyPatch, folder: Path, **changed: Path) -> int:
-    given = {
+    paths = {
         "before": folder / "before.tif",
         "after": folder / "after.tif",
         "results": folder / "scan",
         "verdicts": folder / "verdicts.csv",
         "out": folder / "reviewed",
     } | changed
-    arguments = [given.pop("before"), given.pop("after")]
-    options = [part for name, value in given.items() for part in (f"--{name}", value)]
+    arguments = [paths.pop("before"), paths.pop("after")]
+    options = [part for name, value in paths.items() for part in (f"--{name}", value)]
     monkeypatch.setattr(sys, "argv", ["tuban", "reviewed", *map(str, [*arguments, *options])])
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main()
-    return int(left.value.code)
+    return int(exit_info.value.code)
 
 
 def test_alerts_become_windows_and_a_summary(
     scanned: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert reviewed(monkeypatch, scanned) == 0
-    said = capsys.readouterr()
-    assert [line.split() for line in said.out.splitlines()[:2]] == [
+    printed = capsys.readouterr()
+    assert [line.split() for line in printed.out.splitlines()[:2]] == [
         ["building", "1", "confirmed", "1", "rejected"],
         ["ground", "1", "confirmed", "1", "rejected"],
     ]
-    assert "3 of 3 alerts" in said.out
-    assert "Cutting out" in said.err
+    assert "3 of 3 alerts" in printed.out
+    assert "Cutting out" in printed.err
     for question, number, value in (("building", 1, 255), ("building", 2, 0), ("ground", 3, 255)):
         folder = scanned / "reviewed" / question
         label, after = (cv2.imread(str(folder / name / f"{number:04d}.png"), -1) for name in ("label", "B"))
@@ -93,11 +93,11 @@ def test_alerts_become_windows_and_a_summary(
         height, width = (bottom - top) // 2, (right - left) // 2
         inside[128 - height + 5 : 128 + height - 5, 128 - width + 5 : 128 + width - 5] = True
         assert (label[inside] == value).all()
-        assert after[inside].std(axis=0).max() < 2, "of one colour, as it was painted"
+        assert after[inside].std(axis=0).max() < 2, "one colour, as painted"
         assert read_manifest(folder).gsd_m == 0.5  # type: ignore[union-attr]
 
 
-def test_only_what_was_reviewed_is_written(scanned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_reviewed_alerts_are_written(scanned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (scanned / "verdicts.csv").write_text("\ufeffnumber;verdict\n2;否\n3;\n")
     assert reviewed(monkeypatch, scanned) == 0
     assert sorted(path.name for path in (scanned / "reviewed").iterdir()) == ["building", "ground"]
@@ -105,7 +105,7 @@ def test_only_what_was_reviewed_is_written(scanned: Path, monkeypatch: pytest.Mo
         assert [path.name for path in (scanned / "reviewed" / question / "A").iterdir()] == ["0002.png"]
 
 
-def _another(path: Path) -> Path:
+def _modify(path: Path) -> Path:
     with rasterio.open(path, "r+") as raster:
         raster.update_tags(NOTE="touched")
     return path
@@ -113,15 +113,15 @@ def _another(path: Path) -> Path:
 
 @pytest.fixture
 def refused(scanned: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> object:
-    """Calls the command, and proves one message, its exit code, and that nothing was written."""
+    """Run the command, and assert one message, its exit code, and that nothing was written."""
 
-    def refuse(code: int, says: str, **changed: Path) -> None:
+    def refuse(code: int, message: str, **changed: Path) -> None:
         before = sorted(scanned.rglob("*"))
         assert reviewed(monkeypatch, scanned, **changed) == code
-        said = capsys.readouterr()
-        assert says in said.err
-        assert said.err.count("tuban: ") == 1
-        assert said.out == ""
+        printed = capsys.readouterr()
+        assert message in printed.err
+        assert printed.err.count("tuban: ") == 1
+        assert printed.out == ""
         assert sorted(scanned.rglob("*")) == before
 
     return refuse
@@ -129,29 +129,29 @@ def refused(scanned: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 def test_images_that_were_not_scanned(scanned: Path, refused: object) -> None:
     refused(2, "wrong order", before=scanned / "after.tif", after=scanned / "before.tif")
-    _another(scanned / "before.tif")
+    _modify(scanned / "before.tif")
     refused(2, "is not the earlier image of the scan")
 
 
 def test_verdicts_of_another_scan(scanned: Path, refused: object) -> None:
     (scanned / "verdicts.csv").write_text("number,verdict\n1,true\n17,false\n")
-    refused(2, "speaks of number 17, which the scan")
+    refused(2, "contains number 17, which the scan")
 
 
-def test_verdicts_that_are_none(scanned: Path, refused: object) -> None:
+def test_invalid_verdicts(scanned: Path, refused: object) -> None:
     (scanned / "verdicts.csv").write_text("number,verdict\n1,maybe\n")
     refused(2, "'maybe'")
     (scanned / "verdicts.csv").write_text("nummer,verdict\n1,true\n")
     refused(2, "no column 'number'")
 
 
-def test_a_folder_that_no_scan_wrote(scanned: Path, refused: object) -> None:
+def test_a_folder_without_a_scan(scanned: Path, refused: object) -> None:
     refused(2, "tuban scan wrote", results=scanned)
     (scanned / "scan" / "changes.gpkg").unlink()
     refused(2, "changes.gpkg cannot be read")
 
 
-def test_a_scan_that_could_not_compare(scanned: Path, refused: object) -> None:
+def test_a_scan_that_was_not_comparable(scanned: Path, refused: object) -> None:
     scan = read_scan_folder(scanned / "scan")
     write_not_comparable(scanned / "scan", "too hazy", scan.before, scan.after)
     refused(2, "not comparable (too hazy)")
@@ -165,7 +165,7 @@ def test_a_scan_on_another_grid(scanned: Path, refused: object) -> None:
     refused(2, "another grid")
 
 
-def test_a_folder_that_holds_anything(scanned: Path, refused: object) -> None:
+def test_a_folder_that_is_not_empty(scanned: Path, refused: object) -> None:
     refused(5, "not empty", out=scanned / "scan")
     refused(5, "not replaced", out=scanned.parent)
 
@@ -178,17 +178,17 @@ def test_an_interrupt_leaves_nothing(scanned: Path, refused: object, monkeypatch
     refused(130, "interrupted; nothing was written")
 
 
-def test_training_takes_the_folder_and_keeps_what_it_took(
+def test_training_uses_the_folder_and_records_its_recipe(
     scanned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert reviewed(monkeypatch, scanned) == 0
     trained: list[Recipe] = []
     monkeypatch.setattr("training.train.train", lambda recipe, *_, **__: trained.append(recipe))
-    words = ["train", "training/own.yaml", "--reviews", scanned / "reviewed", "--run", tmp_path / "run"]
-    monkeypatch.setattr(sys, "argv", ["tuban", *map(str, words), "--data", str(tmp_path), "--share", "0.4"])
-    with pytest.raises(SystemExit) as left:
+    arguments = ["train", "training/own.yaml", "--reviews", scanned / "reviewed", "--run", tmp_path / "run"]
+    monkeypatch.setattr(sys, "argv", ["tuban", *map(str, arguments), "--data", str(tmp_path), "--share", "0.4"])
+    with pytest.raises(SystemExit) as exit_info:
         main()
-    assert left.value.code == 0
+    assert exit_info.value.code == 0
     assert "Training without" in capsys.readouterr().err
     [recipe] = trained
     assert [source.kind for source in recipe.sources] == ["rendered", "pairs", "pairs"]
@@ -197,11 +197,13 @@ def test_training_takes_the_folder_and_keeps_what_it_took(
     assert read_recipe(tmp_path / "run" / "recipe.yaml") == recipe
 
 
-def test_help_teaches(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_explains_inputs_and_exit_codes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr(sys, "argv", ["tuban", "reviewed", "--help"])
     with pytest.raises(SystemExit):
         main()
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for words in ("--results", "--verdicts", "Example", "是", "Exit codes"):
-        assert words in said
+        assert words in output

@@ -1,4 +1,4 @@
-"""``tuban train`` as a person runs it: killed without warning, called again, and looked at afterwards."""
+"""``tuban train`` as a user runs it: killed, started again, and its logs inspected."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def data(tmp_path: Path) -> Path:
 
 
 def _start(recipe: Path, run: Path, data: Path) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-m", "cli.main", "train", str(recipe), "--run", str(run), "--data", str(data)]
-    # one thread: sums in another order would not be the same to the last digit
-    return subprocess.Popen(words, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    command = [sys.executable, "-m", "cli.main", "train", str(recipe), "--run", str(run), "--data", str(data)]
+    # one thread: the order of summation must be the same in every run
+    return subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 def _finish(recipe: Path, run: Path, data: Path) -> None:
@@ -62,10 +62,10 @@ def _rows(path: Path) -> list[list[str]]:
 
 
 @pytest.mark.slow
-def test_a_run_killed_without_warning_goes_on_to_the_same_end(data: Path, tmp_path: Path) -> None:
+def test_a_killed_run_resumes_to_the_same_result(data: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RECIPE.format(steps=8))
-    _finish(recipe, tmp_path / "whole", data)
+    _finish(recipe, tmp_path / "uninterrupted", data)
 
     endless = tmp_path / "endless.yaml"
     endless.write_text(RECIPE.format(steps=8).replace("save_every: 2", "save_every: 3"))
@@ -79,14 +79,16 @@ def test_a_run_killed_without_warning_goes_on_to_the_same_end(data: Path, tmp_pa
     assert (killed / "checkpoint.pt").exists()
     _finish(recipe, killed, data)
 
-    one, other = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("whole", "killed"))
+    one, other = (
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("uninterrupted", "killed")
+    )
     assert one["step"] == other["step"] == 8
     for key, value in one["average"].items():
         assert torch.allclose(value, other["average"][key], atol=1e-5), key
     steps = [row[0] for row in _rows(killed / "log.csv")[1:]]
-    assert steps == [str(step) for step in range(1, 9)], "each step is in the log once"
+    assert steps == [str(step) for step in range(1, 9)], "each step is logged once"
     assert [row[0] for row in _rows(killed / "validation.csv")] == ["step", "4", "8"]
     curves = cv2.imread(str(killed / "curves.png"))
     assert curves is not None
-    assert curves.std() > 5, "the picture shows something"
-    assert list(killed.glob("events.out.tfevents*")), "TensorBoard finds its file"
+    assert curves.std() > 5, "the plot is not blank"
+    assert list(killed.glob("events.out.tfevents*")), "there is a file for TensorBoard"
