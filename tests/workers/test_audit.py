@@ -18,7 +18,7 @@ from store.alerts.audit import last_audit
 from store.jobs.queue import list_jobs
 from store.schema.database import Database
 from store.views.statistics import read_statistics
-from tests.store.alerts.test_transitions import behind, three_steps
+from tests.store.alerts.test_transitions import execute, three_steps
 from tests.workers.embedded import clock_of, context_in, given_job, job_of
 from workers.runtime.job_runner import run_job
 from workers.runtime.schedule import PeriodicTasks
@@ -99,7 +99,7 @@ def test_the_job_keeps_that_all_logs_are_whole(context: Context) -> None:
 
 def test_a_broken_log_is_kept_and_logged_as_an_error_and_the_job_is_done(context: Context) -> None:
     three_steps(context.database)
-    behind(context.database, "UPDATE transitions SET who = 'somebody' WHERE sequence = 2")
+    execute(context.database, "UPDATE transitions SET who = 'somebody' WHERE sequence = 2")
     job_id = given_job(context, "alerts.audit", queue="ingest")
     with capture_logs() as logged:
         assert run_job(context, job_id) == "done"

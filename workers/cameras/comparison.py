@@ -1,7 +1,8 @@
 """Job that compares a camera capture with earlier ones of its view and turns persistent changes into alerts.
 
-Both captures of a change are rectified and stored as scenes, and their comparison as a scan, so that alerts, thumbnails,
-map and reports are the same as for two orthophotos. Only the position is less accurate, and the alert states its error.
+Both captures of a change are rectified and stored as scenes, and their comparison as a scan, so that alerts,
+thumbnails, map and reports are the same as for two orthophotos. Only the position is less accurate, and the alert
+states its error.
 """
 
 from __future__ import annotations

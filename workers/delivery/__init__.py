@@ -1,1 +1,1 @@
-"""Deliver alerts to the enforcement queue, web hooks and the drop folder."""
+"""Delivery of alert events to the enforcement queue, web hooks and the drop folder."""

@@ -1,7 +1,7 @@
-"""The enforcement queue of the broker: plain JSON messages, which any AMQP or Redis client reads.
+"""The enforcement queue at the broker: plain JSON messages that any AMQP or Redis client can read.
 
-Over AMQP an event is a persistent message in a durable queue, and counts as delivered when the broker has confirmed
-it. Over Redis it is one entry at the end of a list.
+With AMQP, an event is a persistent message in a durable queue and counts as delivered once the broker confirms it.
+With Redis, it is appended to a list.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from enforcement.events import CONTENT_TYPE, encode_event
 from errors import SettingsError
 from workers.delivery.delivery_errors import DeliveryRejected
 
-AMQP_FAULTS = (amqp.AMQPError, MessageNacked, OSError)  # time-outs are OSErrors
+AMQP_ERRORS = (amqp.AMQPError, MessageNacked, OSError)  # timeouts are OSErrors
 PERSISTENT = 2
 
 
 def send_to_queue(event: dict[str, Any], settings: ServiceSettings) -> None:
-    """Put an event into the broker's queue ``settings.delivery.queue``, which is made if it is not there.
+    """Send an event to the queue ``settings.delivery.queue``, which is created if it does not exist.
 
     Raises:
-        DeliveryRejected: there is no such queue, or the broker cannot be reached, or did not confirm.
+        DeliveryRejected: no queue is configured, or the broker is unreachable or did not confirm the message.
     """
     name = settings.delivery.queue
     if settings.embedded_broker or not name:
-        raise DeliveryRejected("The settings name no queue of a broker any more (delivery.queue and broker).")
+        raise DeliveryRejected("The settings no longer name a queue at a broker (delivery.queue and broker).")
     try:
         if settings.broker.startswith("redis"):
             with closing(_redis(settings)) as client:
@@ -42,34 +42,34 @@ def send_to_queue(event: dict[str, Any], settings: ServiceSettings) -> None:
         else:
             with _channel(settings) as channel:
                 _publish(channel, name, event, settings.delivery.timeout_seconds)
-    except (*AMQP_FAULTS, redis.RedisError) as error:
-        raise DeliveryRejected(f"The broker did not take the event into the queue {name}: {_cause(error)}") from error
+    except (*AMQP_ERRORS, redis.RedisError) as error:
+        raise DeliveryRejected(f"The broker did not accept the event for the queue {name}: {_cause(error)}") from error
 
 
-def read_queue(settings: ServiceSettings, *, take: bool, limit: int) -> Iterator[bytes]:
-    """Read messages of the enforcement queue, the oldest first.
+def read_queue(settings: ServiceSettings, *, remove: bool, limit: int) -> Iterator[bytes]:
+    """Read messages of the enforcement queue, oldest first.
 
     Args:
-        settings: which broker and queue.
-        take: whether they are removed; each is, once the next one is asked for, so that a reader that dies at one
-            does not lose it.
-        limit: how many at most.
+        settings: of the broker and the queue.
+        remove: remove each message when the next one is requested, so that a reader that fails at a message does not
+            lose it.
+        limit: maximum number of messages.
 
     Yields:
-        One CloudEvent each, as JSON.
+        CloudEvents as JSON.
 
     Raises:
-        SettingsError: there is no such queue, or the broker cannot be reached.
+        SettingsError: no queue is configured, or the broker is unreachable.
     """
     name = settings.delivery.queue
     if settings.embedded_broker or not name:
         raise SettingsError(
-            f"There is no queue: without a broker (TUBAN_BROKER) events go to the folder {settings.drop_folder}."
+            f"There is no queue: without a broker (TUBAN_BROKER) events are written to {settings.drop_folder}."
         )
     read = _read_redis if settings.broker.startswith("redis") else _read_amqp
     try:
-        yield from read(settings, name, take, limit)
-    except (*AMQP_FAULTS, redis.RedisError) as error:
+        yield from read(settings, name, remove, limit)
+    except (*AMQP_ERRORS, redis.RedisError) as error:
         raise SettingsError(f"The queue {name} cannot be read: {_cause(error)}") from error
 
 
@@ -83,22 +83,22 @@ def _publish(channel: Any, name: str, event: dict[str, Any], timeout: float) -> 
         type=event["type"],
         app_id="tuban",
     )
-    # returns when the broker has confirmed; raises when it refuses, or says nothing in time
+    # returns once the broker has confirmed the message; raises if it refuses or does not confirm in time
     channel.basic_publish(message, routing_key=name, mandatory=True, timeout=timeout, confirm_timeout=timeout)
 
 
 @contextmanager
 def _channel(settings: ServiceSettings) -> Iterator[Any]:
-    """A channel on which the queue is there. One that others made, with arguments of theirs, is taken as it is."""
-    place = parse_url(settings.broker)
-    host, timeout = place["hostname"] or "127.0.0.1", settings.delivery.timeout_seconds
+    """Open a channel, and declare the queue unless it exists; an existing queue is used whatever its arguments are."""
+    url = parse_url(settings.broker)
+    host, timeout = url["hostname"] or "127.0.0.1", settings.delivery.timeout_seconds
     encrypted = settings.broker.startswith("amqps")
     connection = amqp.Connection(
-        host=f"{host}:{place['port'] or (5671 if encrypted else 5672)}",
-        userid=place["userid"] or "guest",
-        password=place["password"] or "guest",
-        virtual_host=place["virtual_host"] or "/",
-        ssl=(place.get("ssl") or {"server_hostname": host}) if encrypted else False,
+        host=f"{host}:{url['port'] or (5671 if encrypted else 5672)}",
+        userid=url["userid"] or "guest",
+        password=url["password"] or "guest",
+        virtual_host=url["virtual_host"] or "/",
+        ssl=(url.get("ssl") or {"server_hostname": host}) if encrypted else False,
         connect_timeout=timeout,
         read_timeout=timeout,
         write_timeout=timeout,
@@ -111,15 +111,15 @@ def _channel(settings: ServiceSettings) -> Iterator[Any]:
         try:
             channel.queue_declare(name, passive=True)
         except amqp.NotFound:
-            channel = connection.channel()  # the broker closed the other one
+            channel = connection.channel()  # the broker closed the first one
             channel.queue_declare(name, durable=True, auto_delete=False)
         yield channel
     finally:
-        with suppress(*AMQP_FAULTS):  # what was confirmed stays so
+        with suppress(*AMQP_ERRORS):  # confirmed messages are safe
             connection.close()
 
 
-def _read_amqp(settings: ServiceSettings, name: str, take: bool, limit: int) -> Iterator[bytes]:
+def _read_amqp(settings: ServiceSettings, name: str, remove: bool, limit: int) -> Iterator[bytes]:
     with _channel(settings) as channel:
         for _ in range(limit):
             message = channel.basic_get(name)
@@ -127,27 +127,27 @@ def _read_amqp(settings: ServiceSettings, name: str, take: bool, limit: int) -> 
                 return
             body = message.body
             yield body.encode() if isinstance(body, str) else bytes(body)
-            if take:
+            if remove:
                 channel.basic_ack(message.delivery_tag)
-        # what was not acknowledged goes back to its place when the channel closes
+        # unacknowledged messages return to their position when the channel closes
 
 
-def _read_redis(settings: ServiceSettings, name: str, take: bool, limit: int) -> Iterator[bytes]:
+def _read_redis(settings: ServiceSettings, name: str, remove: bool, limit: int) -> Iterator[bytes]:
     with closing(_redis(settings)) as client:
-        if not take:
+        if not remove:
             yield from client.lrange(name, 0, limit - 1)
             return
-        held = f"{name}:taken"
+        in_progress = f"{name}:taken"
         for _ in range(limit):
-            body = client.lmove(name, held, "LEFT", "RIGHT")
+            body = client.lmove(name, in_progress, "LEFT", "RIGHT")
             if body is None:
                 return
             try:
                 yield body
             except BaseException:
-                client.lmove(held, name, "RIGHT", "LEFT")
+                client.lmove(in_progress, name, "RIGHT", "LEFT")
                 raise
-            client.lrem(held, 1, body)
+            client.lrem(in_progress, 1, body)
 
 
 def _redis(settings: ServiceSettings) -> Any:
@@ -156,7 +156,7 @@ def _redis(settings: ServiceSettings) -> Any:
         settings.broker,
         socket_timeout=timeout,
         socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),  # the delivery has its own attempts
+        retry=Retry(NoBackoff(), 0),  # deliveries have retries of their own
     )
 
 

@@ -1,6 +1,7 @@
-"""Delivery: one job sends one event to one target, and writes down how it ended.
+"""Delivery job: send one event to one target and record the outcome.
 
-An event is noted as delivered after it was sent. A process that dies between the two sends it again, with the same id.
+An event is marked as delivered after it was sent. If a process dies in between, the event is sent again with the same
+id.
 """
 
 from __future__ import annotations
@@ -17,63 +18,63 @@ from workers.delivery.delivery_errors import DeliveryRejected
 from workers.delivery.drop_folder import drop_event
 from workers.delivery.web_hooks import post_to_hook
 
-log = structlog.get_logger(__name__)
+logger = structlog.get_logger("tuban.delivery")
 
 
 def deliver(context: Context, job: JobRun) -> Commit | None:
-    """Send what the job's ``delivery_id`` names, if its turn has come and nobody settled it."""
+    """Send the delivery ``delivery_id`` of the job, unless it is already settled or an earlier event is pending."""
     with context.database.read() as session:
-        sending = next_delivery(session, int(job.payload["delivery_id"]))
-    if sending is None:
+        delivery = next_delivery(session, int(job.payload["delivery_id"]))
+    if delivery is None:
         return None
-    told = log.bind(alert=sending.event["subject"], event_id=sending.event_id, sequence=sending.sequence)
+    log = logger.bind(alert=delivery.event["subject"], event_id=delivery.event_id, sequence=delivery.sequence)
     try:
-        send(context, sending)
+        send(context, delivery)
     except DeliveryRejected as error:
-        told.warning("event not taken", attempt=sending.attempts + 1, reason=str(error))
-        return _failed(context, sending, error)
-    told.info("event delivered", target=sending.target.partition(":")[0])
-    return lambda session: mark_delivered(session, sending.delivery_id, context.clock())
+        log.warning("event rejected", attempt=delivery.attempts + 1, reason=str(error))
+        return _record_failure(context, delivery, error)
+    log.info("event delivered", target=delivery.target.partition(":")[0])
+    return lambda session: mark_delivered(session, delivery.delivery_id, context.clock())
 
 
-def send(context: Context, sending: PendingDelivery) -> None:
+def send(context: Context, delivery: PendingDelivery) -> None:
     """Send one event to its target.
 
     Raises:
-        DeliveryRejected: it did not take it, or the settings name it no more.
+        DeliveryRejected: the target did not accept it, or is no longer configured.
     """
     settings = context.settings
-    if sending.target == "queue":
-        send_to_queue(sending.event, settings)
-    elif sending.target == "drop":
-        drop_event(sending.event, settings.drop_folder, settings.zone)
+    if delivery.target == "queue":
+        send_to_queue(delivery.event, settings)
+    elif delivery.target == "drop":
+        drop_event(delivery.event, settings.drop_folder, settings.zone)
     else:
-        hook = next((h for h in settings.delivery.hooks if f"hook:{h.url}" == sending.target), None)
+        hook = next((h for h in settings.delivery.hooks if f"hook:{h.url}" == delivery.target), None)
         if hook is None:
             raise DeliveryRejected(
-                "The settings name this hook no more: `tuban deliveries --drop` gives its events up."
+                "The settings no longer contain this hook; `tuban deliveries --drop` discards its events."
             )
         post_to_hook(
-            encode_event(sending.event),
+            encode_event(delivery.event),
             hook,
-            event_id=sending.event_id,
+            event_id=delivery.event_id,
             allowed_hosts=settings.delivery.allowed_hosts,
             timeout_seconds=settings.delivery.timeout_seconds,
             now=context.clock(),
         )
 
 
-def _failed(context: Context, sending: PendingDelivery, error: DeliveryRejected) -> Commit:
-    delivery = context.settings.delivery
+def _record_failure(context: Context, delivery: PendingDelivery, error: DeliveryRejected) -> Commit:
+    settings = context.settings.delivery
 
     def commit(session: Session) -> None:
         mark_failed(
             session,
-            sending.delivery_id,
+            delivery.delivery_id,
             str(error),
             context.clock(),
-            attempts=delivery.attempts,
-            backoff_seconds=delivery.backoff_seconds,
+            attempts=settings.attempts,
+            backoff_seconds=settings.backoff_seconds,
             not_before_seconds=error.wait_seconds,
         )
 

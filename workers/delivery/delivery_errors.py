@@ -1,20 +1,20 @@
-"""What happens when a target does not take an event."""
+"""Error raised when a target does not accept an event."""
 
 from __future__ import annotations
 
 from errors import TubanError
 
 
-class DeliveryRejected(TubanError):  # noqa: N818  (what happened: the event is sent again later)
-    """A target did not take an event; the message says which target and why.
+class DeliveryRejected(TubanError):  # noqa: N818  (an outcome: the event is sent again later)
+    """A target did not accept an event; the message names the target and the cause.
 
     Attributes:
-        wait_seconds: how long the target asked to wait before the next attempt; 0: it did not say.
+        wait_seconds: minimum delay before the next attempt, as requested by the target; 0: none.
     """
 
     exit_code = 8
 
     def __init__(self, message: str, wait_seconds: float = 0) -> None:
-        """Say why."""
+        """Set the message and the requested delay."""
         super().__init__(message)
         self.wait_seconds = wait_seconds

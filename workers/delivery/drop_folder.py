@@ -1,9 +1,9 @@
 """The drop folder: each event as a GeoJSON file, and all events of a day in one GeoPackage.
 
-A file is there whole or not at all, and an event that is dropped again changes nothing. Names::
+Files are written atomically, and writing an event again changes nothing. Names::
 
-    202612/3301062026120001_2_1f0c9a7e.geojson    alert, sequence, beginning of the event's id
-    20261204.gpkg                                  layer "alerts": one row for each event of that local day
+    202612/3301062026120001_2_1f0c9a7e.geojson    alert, sequence, first characters of the event id
+    20261204.gpkg                                  layer "alerts": one row per event of that local day
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from workers.delivery.delivery_errors import DeliveryRejected
 
 LAYER = "alerts"
 CRS = "EPSG:4490"
-TEMPORARY = ".writing-"
+TEMPORARY_PREFIX = ".writing-"
 
-_TEXTS: dict[str, tuple[str, ...]] = {  # column → where it stands in the feature's properties
+_TEXT_COLUMNS: dict[str, tuple[str, ...]] = {  # column → path in the feature's properties
     "number": ("number",),
     "event_id": (),
     "event_type": (),
@@ -58,7 +58,7 @@ _TEXTS: dict[str, tuple[str, ...]] = {  # column → where it stands in the feat
     "overlaps": ("overlaps",),
     "page": ("page",),
 }
-_NUMBERS: dict[str, tuple[str, ...]] = {
+_NUMBER_COLUMNS: dict[str, tuple[str, ...]] = {
     "sequence": (),
     "score": ("score",),
     "area_m2": ("area_m2",),
@@ -73,12 +73,12 @@ _NUMBERS: dict[str, tuple[str, ...]] = {
 
 
 def drop_event(event: dict[str, Any], folder: Path, zone: ZoneInfo) -> None:
-    """Write an event into the drop folder.
+    """Write an event to the drop folder.
 
     Args:
         event: a CloudEvent with an alert's feature.
-        folder: the drop folder; made if it is not there.
-        zone: whose days and months the names tell.
+        folder: the drop folder, created if missing.
+        zone: time zone of the days and months in file names.
 
     Raises:
         DeliveryRejected: the folder cannot be written, or the day's GeoPackage cannot be read.
@@ -89,63 +89,65 @@ def drop_event(event: dict[str, Any], folder: Path, zone: ZoneInfo) -> None:
     try:
         month = folder / f"{day:%Y%m}"
         month.mkdir(parents=True, exist_ok=True)
-        with _alone(folder):
-            _remove_left(folder, month)
-            _write_whole(month / name, _geojson(event))
+        with _locked(folder):
+            _remove_partial_files(folder, month)
+            _write_atomically(month / name, _geojson(event))
             _add_to_day(folder / f"{day:%Y%m%d}.gpkg", event)
     except OSError as error:
         raise DeliveryRejected(f"The drop folder {folder} cannot be written: {error.strerror or error}.") from error
 
 
 def _geojson(event: dict[str, Any]) -> bytes:
-    """The feature, with what happened among its properties, so that a map program shows it."""
+    """Return the feature with the event's own attributes added to its properties, so that GIS programs show them."""
     feature = event["data"]
-    told = {"event_id": event["id"], "event_type": event["type"], "event_time": event["time"]}
-    properties = {**feature["properties"], **told, "sequence": int(event["sequence"])}
+    properties = {**feature["properties"], **_event_attributes(event)}
     return json.dumps({**feature, "properties": properties}, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    with _renamed(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def _add_to_day(path: Path, event: dict[str, Any]) -> None:
-    """Add the event to its day's GeoPackage: a copy is added to and takes the other's place."""
-    from pyogrio.errors import (  # here, as it brings pandas, which most processes never need
-        DataLayerError,
-        DataSourceError,
-    )
-
-    if path.exists() and _holds(path, event["id"]):
-        return
-    with _renamed(path) as temporary:
-        if path.exists():
-            shutil.copyfile(path, temporary)
-        try:
-            _append(temporary, event)
-        except (DataSourceError, DataLayerError) as error:
-            raise DeliveryRejected(f"The GeoPackage {path} cannot be added to: {error}.") from error
-        if not _holds(temporary, event["id"]):  # GDAL may learn of a full disk only when it closes the file
-            raise DeliveryRejected(f"The GeoPackage {path} cannot be written: is the disk full?")
-
-
-def _append(path: Path, event: dict[str, Any]) -> None:
-    import pyogrio  # here, as it brings pandas, which most processes never need
-
-    properties = event["data"]["properties"]
-    told = {
+def _event_attributes(event: dict[str, Any]) -> dict[str, Any]:
+    return {
         "event_id": event["id"],
         "event_type": event["type"],
         "event_time": event["time"],
         "sequence": int(event["sequence"]),
     }
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    with _replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _add_to_day(path: Path, event: dict[str, Any]) -> None:
+    """Add the event to its day's GeoPackage: append to a copy, which then replaces the original."""
+    from pyogrio.errors import (  # imported here because it imports pandas, which most processes never need
+        DataLayerError,
+        DataSourceError,
+    )
+
+    if path.exists() and _contains(path, event["id"]):
+        return
+    with _replacing(path) as temporary:
+        if path.exists():
+            shutil.copyfile(path, temporary)
+        try:
+            _append(temporary, event)
+        except (DataSourceError, DataLayerError) as error:
+            raise DeliveryRejected(f"The GeoPackage {path} cannot be extended: {error}.") from error
+        if not _contains(temporary, event["id"]):  # GDAL may notice a full disk only when it closes the file
+            raise DeliveryRejected(f"The GeoPackage {path} cannot be written: is the disk full?")
+
+
+def _append(path: Path, event: dict[str, Any]) -> None:
+    import pyogrio  # imported here because it imports pandas, which most processes never need
+
+    properties, attributes = event["data"]["properties"], _event_attributes(event)
     values: dict[str, Any] = {}
-    for name, where in _TEXTS.items():
-        value = told.get(name) if not where else _found(properties, where)
-        values[name] = np.array([value if isinstance(value, str | None) else _short(value)], object)
-    for name, where in _NUMBERS.items():
-        value = told.get(name) if not where else _found(properties, where)
+    for name, keys in _TEXT_COLUMNS.items():
+        value = _lookup(properties, keys) if keys else attributes.get(name)
+        values[name] = np.array([value if isinstance(value, str | None) else _to_json(value)], object)
+    for name, keys in _NUMBER_COLUMNS.items():
+        value = _lookup(properties, keys) if keys else attributes.get(name)
         values[name] = np.array([np.nan if value is None else value], float)
     outline = shapely.from_geojson(json.dumps(event["data"]["geometry"]))
     parts = list(outline.geoms) if outline.geom_type == "MultiPolygon" else [outline]
@@ -163,22 +165,22 @@ def _append(path: Path, event: dict[str, Any]) -> None:
     )
 
 
-def _found(properties: dict[str, Any], where: tuple[str, ...]) -> Any:
+def _lookup(properties: dict[str, Any], keys: tuple[str, ...]) -> Any:
     value: Any = properties
-    for name in where:
-        value = value.get(name) if isinstance(value, dict) else None
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
-def _short(value: Any) -> str:
+def _to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _holds(path: Path, event_id: str) -> bool:
-    """Whether the GeoPackage has that event.
+def _contains(path: Path, event_id: str) -> bool:
+    """Return whether the GeoPackage contains an event.
 
     Raises:
-        DeliveryRejected: it is damaged, or no GeoPackage of ours.
+        DeliveryRejected: the file is damaged or has another layout.
     """
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
@@ -186,14 +188,14 @@ def _holds(path: Path, event_id: str) -> bool:
             return found.fetchone() is not None
     except sqlite3.Error as error:
         raise DeliveryRejected(
-            f"The GeoPackage {path} cannot be read ({error}): move it away, a new one is made."
+            f"The GeoPackage {path} cannot be read ({error}). Move it away; a new one is created."
         ) from error
 
 
 @contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
-    """A name beside ``path``; the file written there takes its place when all went well, and is removed otherwise."""
-    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(6)}{path.suffix}")
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path; on success the file written there replaces ``path``, otherwise it is removed."""
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}{path.suffix}")
     try:
         yield temporary
         fsync_path(temporary)
@@ -204,16 +206,16 @@ def _renamed(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def _remove_left(*folders: Path) -> None:
-    """Remove what a process that died was writing: all is written under the lock, so nobody writes it now."""
+def _remove_partial_files(*folders: Path) -> None:
+    """Remove files that a killed process was writing; the caller holds the lock, so no other process writes them."""
     for folder in folders:
-        for left in folder.glob(f"{TEMPORARY}*"):
-            left.unlink()
+        for partial in folder.glob(f"{TEMPORARY_PREFIX}*"):
+            partial.unlink()
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock among all processes; a process that dies lets go of it."""
-    with (folder / ".lock").open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock across processes; the kernel releases it when a process dies."""
+    with (folder / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Job of the night: plan scans of the images received since the last night, area by area; each scan has its own jobs."""
+"""Job of the night: plan scans of newly received images, area by area; each scan has jobs of its own."""
 
 from __future__ import annotations
 

@@ -236,5 +236,5 @@ def test_planned_moments_come_once_and_not_long_after() -> None:
     assert capture_due(MORNING - dt.timedelta(minutes=50), times, zone, 15) == "2026-11-01T09:00"
     assert capture_due(MORNING, times, zone, 15) is None
     assert next_capture(MORNING, times, zone) == dt.datetime(2026, 11, 1, 7, 0, tzinfo=dt.UTC)
-    with pytest.raises(SettingsError, match="no time"):
+    with pytest.raises(SettingsError, match="not a time"):
         parse_capture_times("25:00")

@@ -1,4 +1,4 @@
-"""Events reach the queue, hooks and the drop folder: at least once, in order, and are read without Celery."""
+"""Delivery to the queue, hooks and the drop folder: at least once, in order, readable without Celery."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ EVENT = {"id": "1", "type": "tuban.alert.created", "data": {"properties": {"numb
 
 
 def _amqp_connection() -> amqp.Connection:
-    place = urlsplit(RABBITMQ)
-    return amqp.Connection(f"{place.hostname}:{place.port or 5672}", place.username, place.password)
+    url = urlsplit(RABBITMQ)
+    return amqp.Connection(f"{url.hostname}:{url.port or 5672}", url.username, url.password)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def name() -> str:
 
 @pytest.fixture
 def rabbitmq(name: str) -> Iterator[ServiceSettings]:
-    """RabbitMQ, with a queue of this test's own that is not there yet."""
+    """RabbitMQ, with the name of a queue that does not exist yet."""
     try:
         connection = _amqp_connection()
         connection.connect()
@@ -64,7 +64,7 @@ def rabbitmq(name: str) -> Iterator[ServiceSettings]:
 
 @pytest.fixture
 def redis_server(name: str) -> Iterator[ServiceSettings]:
-    """Redis, with a list of this test's own that is not there yet."""
+    """Redis, with the name of a list that does not exist yet."""
     with closing(redis.Redis.from_url(REDIS)) as client:
         try:
             client.ping()
@@ -76,7 +76,7 @@ def redis_server(name: str) -> Iterator[ServiceSettings]:
 
 @pytest.fixture(params=["rabbitmq", "redis_server"])
 def broker(request: pytest.FixtureRequest) -> ServiceSettings:
-    """Each broker with a queue."""
+    """Each broker that has queues."""
     settings: ServiceSettings = request.getfixturevalue(request.param)
     return settings
 
@@ -87,7 +87,7 @@ def database(sqlite: Database) -> Database:
 
 
 class Clock:
-    """Goes on by itself by nothing."""
+    """A clock that stands still unless the test sets it."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -106,13 +106,13 @@ def _announce(context: Context, *kinds: str) -> None:
             announce(session, session.get_one(AlertRow, 1), kind, context.settings, context.clock())
 
 
-def _work(delivery_id: int) -> JobRun:
+def _job_run(delivery_id: int) -> JobRun:
     return JobRun(1, {"delivery_id": delivery_id}, 1, lambda _: None, lambda: False)
 
 
 def _run(context: Context, delivery_id: int) -> str:
-    """Do a delivery's job; the delivery's state after it."""
-    commit = deliver(context, _work(delivery_id))
+    """Run a delivery's job and return the state of the delivery."""
+    commit = deliver(context, _job_run(delivery_id))
     with context.database.write() as session:
         if commit is not None:
             commit(session)
@@ -120,21 +120,21 @@ def _run(context: Context, delivery_id: int) -> str:
         return session.get_one(Delivery, delivery_id).state
 
 
-def test_there_is_one_kind_of_job_in_the_queue_for_deliveries() -> None:
+def test_deliveries_have_one_job_kind() -> None:
     assert [(kind.name, kind.queue) for kind in JOB_KINDS] == [("deliver", "deliver")]
 
 
-def test_an_event_reaches_a_queue_that_was_not_there_before(broker: ServiceSettings, database: Database) -> None:
+def test_an_event_reaches_a_queue_that_did_not_exist(broker: ServiceSettings, database: Database) -> None:
     add_village_with_alert(database)
     context = _context(broker, database)
     _announce(context)
     assert _run(context, 1) == "delivered"
-    (message,) = read_queue(broker, take=False, limit=5)
+    (message,) = read_queue(broker, remove=False, limit=5)
     with database.read() as session:
         assert json.loads(message) == session.get_one(Delivery, 1).event
 
 
-def test_a_reader_that_is_not_celery_reads_the_queue(broker: ServiceSettings, database: Database) -> None:
+def test_a_plain_client_reads_the_queue(broker: ServiceSettings, database: Database) -> None:
     add_village_with_alert(database)
     context = _context(broker, database)
     _announce(context, "tuban.alert.created", "tuban.alert.seen_again")
@@ -146,15 +146,15 @@ def test_a_reader_that_is_not_celery_reads_the_queue(broker: ServiceSettings, da
         check=True,
         cwd="/",
     )
-    told = [line.split()[1:4] for line in read.stdout.splitlines()]
-    assert told == [
+    events = [line.split()[1:4] for line in read.stdout.splitlines()]
+    assert events == [
         ["tuban.alert.created", "330106W2026110001", "construction"],
         ["tuban.alert.seen_again", "330106W2026110001", "construction"],
     ]
-    assert list(read_queue(broker, take=False, limit=5)) == []
+    assert list(read_queue(broker, remove=False, limit=5)) == []
 
 
-def test_over_amqp_a_message_survives_a_restart_of_the_broker(rabbitmq: ServiceSettings, name: str) -> None:
+def test_an_amqp_message_is_persistent_in_a_durable_queue(rabbitmq: ServiceSettings, name: str) -> None:
     send_to_queue(EVENT, rabbitmq)
     with _amqp_connection() as connection:
         channel = connection.channel()
@@ -162,52 +162,54 @@ def test_over_amqp_a_message_survives_a_restart_of_the_broker(rabbitmq: ServiceS
         assert message.properties["delivery_mode"] == 2
         assert message.properties["content_type"] == "application/cloudevents+json"
         assert message.properties["message_id"] == "1"
-        channel.queue_declare(name, durable=True, auto_delete=False)  # refused by the broker if it were otherwise
+        channel.queue_declare(
+            name, durable=True, auto_delete=False
+        )  # fails if declared otherwise
 
 
-def test_over_amqp_a_queue_that_others_made_is_taken_as_it_is(rabbitmq: ServiceSettings, name: str) -> None:
+def test_an_existing_amqp_queue_is_used_with_its_own_arguments(rabbitmq: ServiceSettings, name: str) -> None:
     with _amqp_connection() as connection:
         connection.channel().queue_declare(name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
     send_to_queue(EVENT, rabbitmq)
-    assert [json.loads(message) for message in read_queue(rabbitmq, take=True, limit=5)] == [EVENT]
+    assert [json.loads(message) for message in read_queue(rabbitmq, remove=True, limit=5)] == [EVENT]
 
 
-def test_over_amqp_a_message_that_the_queue_refuses_is_not_taken(rabbitmq: ServiceSettings, name: str) -> None:
+def test_a_message_that_the_amqp_queue_rejects_is_not_delivered(rabbitmq: ServiceSettings, name: str) -> None:
     with _amqp_connection() as connection:
         connection.channel().queue_declare(
             name, durable=True, auto_delete=False, arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
         )
     send_to_queue(EVENT, rabbitmq)
-    with pytest.raises(DeliveryRejected, match="did not take"):
+    with pytest.raises(DeliveryRejected, match="did not accept"):
         send_to_queue(EVENT, rabbitmq)
 
 
-def test_over_redis_a_key_that_is_no_list_is_not_taken(redis_server: ServiceSettings, name: str) -> None:
+def test_a_redis_key_that_is_not_a_list_rejects_the_event(redis_server: ServiceSettings, name: str) -> None:
     with closing(redis.Redis.from_url(REDIS)) as client:
         client.set(name, "something else")
     with pytest.raises(DeliveryRejected, match="WRONGTYPE"):
         send_to_queue(EVENT, redis_server)
 
 
-def test_peeking_leaves_messages_in_their_order(broker: ServiceSettings) -> None:
+def test_peeking_keeps_messages_in_order(broker: ServiceSettings) -> None:
     for index in range(3):
         send_to_queue(EVENT | {"id": str(index)}, broker)
     for _ in range(2):
-        assert [json.loads(message)["id"] for message in read_queue(broker, take=False, limit=2)] == ["0", "1"]
+        assert [json.loads(message)["id"] for message in read_queue(broker, remove=False, limit=2)] == ["0", "1"]
 
 
-def test_a_message_is_taken_only_when_the_next_one_is_asked_for(broker: ServiceSettings) -> None:
+def test_a_message_is_removed_only_when_the_next_one_is_requested(broker: ServiceSettings) -> None:
     for index in range(2):
         send_to_queue(EVENT | {"id": str(index)}, broker)
-    reading = read_queue(broker, take=True, limit=5)
+    reading = read_queue(broker, remove=True, limit=5)
     assert isinstance(next(reading), bytes)
     next(reading)
-    reading.close()  # the reader ended while it had the second one in hand
-    assert [json.loads(message)["id"] for message in read_queue(broker, take=False, limit=5)] == ["1"]
+    reading.close()  # the reader ended while it handled the second one
+    assert [json.loads(message)["id"] for message in read_queue(broker, remove=False, limit=5)] == ["1"]
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "redis"])
-def test_a_broker_that_is_not_there_means_not_taken_and_later_again(scheme: str, database: Database) -> None:
+def test_an_unreachable_broker_delays_the_delivery(scheme: str, database: Database) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     settings = read_service(broker=f"{scheme}://user:hidden@127.0.0.1:{port}/")
@@ -224,11 +226,11 @@ def test_a_broker_that_is_not_there_means_not_taken_and_later_again(scheme: str,
 
 
 def test_without_a_broker_there_is_no_queue_to_read() -> None:
-    with pytest.raises(SettingsError, match="go to the folder"):
-        list(read_queue(read_service(), take=False, limit=1))
+    with pytest.raises(SettingsError, match="events are written to"):
+        list(read_queue(read_service(), remove=False, limit=1))
 
 
-def test_without_a_broker_events_go_to_the_drop_folder(database: Database, tmp_path: Path) -> None:
+def test_without_a_broker_events_are_written_to_the_drop_folder(database: Database, tmp_path: Path) -> None:
     add_village_with_alert(database)
     context = _context(read_service(home=tmp_path), database)
     _announce(context)
@@ -245,9 +247,9 @@ def test_a_process_that_dies_after_sending_sends_again_with_the_same_id(
     add_village_with_alert(database)
     context = _context(redis_server, database)
     _announce(context)
-    deliver(context, _work(1))  # and dies before it could write that down
+    deliver(context, _job_run(1))  # and dies before its result is committed
     assert _run(context, 1) == "delivered"
-    ids = [json.loads(message)["id"] for message in read_queue(redis_server, take=True, limit=5)]
+    ids = [json.loads(message)["id"] for message in read_queue(redis_server, remove=True, limit=5)]
     assert len(ids) == 2
     assert len(set(ids)) == 1
 
@@ -257,7 +259,7 @@ def test_a_second_event_is_not_sent_before_the_first(redis_server: ServiceSettin
     context = _context(redis_server, database)
     _announce(context, "tuban.alert.created", "tuban.alert.seen_again")
     assert _run(context, 2) == "waiting"
-    assert list(read_queue(redis_server, take=False, limit=5)) == []
+    assert list(read_queue(redis_server, remove=False, limit=5)) == []
 
 
 def test_a_delivered_event_is_not_sent_again(redis_server: ServiceSettings, database: Database) -> None:
@@ -265,17 +267,17 @@ def test_a_delivered_event_is_not_sent_again(redis_server: ServiceSettings, data
     context = _context(redis_server, database)
     _announce(context)
     _run(context, 1)
-    assert deliver(context, _work(1)) is None
-    assert len(list(read_queue(redis_server, take=False, limit=5))) == 1
+    assert deliver(context, _job_run(1)) is None
+    assert len(list(read_queue(redis_server, remove=False, limit=5))) == 1
 
 
-def test_events_wait_while_the_settings_name_their_hook_no_more(database: Database, tmp_path: Path) -> None:
+def test_events_wait_when_their_hook_is_removed_from_the_settings(database: Database, tmp_path: Path) -> None:
     add_village_with_alert(database)
     hooks = [{"url": "https://hook.example/", "secret": "s" * 16}]
     _announce(_context(read_service(broker=REDIS, delivery={"queue": "", "hooks": hooks}), database))
     assert _run(_context(read_service(home=tmp_path), database), 1) == "waiting"
     with database.read() as session:
-        assert "name this hook no more" in session.get_one(Delivery, 1).error
+        assert "no longer contain this hook" in session.get_one(Delivery, 1).error
 
 
 def test_after_the_last_attempt_a_delivery_is_dead(database: Database, tmp_path: Path) -> None:
@@ -289,18 +291,18 @@ def test_after_the_last_attempt_a_delivery_is_dead(database: Database, tmp_path:
         assert "cannot be written" in session.get_one(Delivery, 1).error
 
 
-def test_whatever_fails_and_dies_events_of_an_alert_arrive_in_their_order(database: Database, tmp_path: Path) -> None:
-    """Jobs are done in any order; of each target some attempts fail, and some processes die after sending."""
-    chance = random.Random(4)
+def test_events_of_an_alert_arrive_in_order_despite_failures(database: Database, tmp_path: Path) -> None:
+    """Jobs run in any order; some attempts fail, and some processes die after sending."""
+    rng = random.Random(4)
     received: list[tuple[str, int]] = []
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            taken = chance.random() < 0.7
-            if taken:
+            accepted = rng.random() < 0.7
+            if accepted:
                 received.append((event["subject"], int(event["sequence"])))
-            self.send_response(204 if taken else 503)
+            self.send_response(204 if accepted else 503)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -323,10 +325,10 @@ def test_whatever_fails_and_dies_events_of_an_alert_arrive_in_their_order(databa
                 announce(session, alert, "tuban.alert.seen_again", context.settings, NOW)
     try:
         while waiting := _waiting(database):
-            job_id, delivery_id = chance.choice(waiting)
-            commit = deliver(context, _work(delivery_id))
-            if chance.random() < 0.2:
-                continue  # the process died before it could write down what happened
+            job_id, delivery_id = rng.choice(waiting)
+            commit = deliver(context, _job_run(delivery_id))
+            if rng.random() < 0.2:
+                continue  # the process died before its result was committed
             with database.write() as session:
                 session.get_one(Job, job_id).state = "done"
                 if commit is not None:
@@ -339,10 +341,10 @@ def test_whatever_fails_and_dies_events_of_an_alert_arrive_in_their_order(databa
         sequences = [sequence for subject, sequence in received if subject == number]
         assert sequences == sorted(sequences)
         assert set(sequences) == {1, 2, 3, 4, 5}
-    assert len(received) > 10  # some were sent twice
+    assert len(received) > 10  # some events were sent twice
 
 
 def _waiting(database: Database) -> list[tuple[int, int]]:
-    """Jobs that wait, each with its delivery."""
+    """Return waiting jobs with their deliveries."""
     with database.read() as session:
         return [(job.id, job.payload["delivery_id"]) for job in list_jobs(session, state="waiting")]

@@ -1,4 +1,4 @@
-"""The drop folder: whole files or none, once each, read by any map program."""
+"""The drop folder: complete files, written once, readable by any GIS."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def test_an_event_is_one_geojson_file_named_after_its_alert_and_local_month(tmp_
     drop_event(_event(2), tmp_path, ZONE)
     (path,) = tmp_path.glob("*/*")
     assert path.relative_to(tmp_path).as_posix() == "202612/330106W2026110001_2_00000002.geojson"
-    told = json.loads(path.read_text("utf-8"))
-    assert (told["type"], told["geometry"]["type"]) == ("Feature", "Polygon")
-    assert told["properties"]["village"]["name"] == "东穆坞村"
-    assert (told["properties"]["event_type"], told["properties"]["sequence"]) == ("tuban.alert.created", 2)
+    feature = json.loads(path.read_text("utf-8"))
+    assert (feature["type"], feature["geometry"]["type"]) == ("Feature", "Polygon")
+    assert feature["properties"]["village"]["name"] == "东穆坞村"
+    assert (feature["properties"]["event_type"], feature["properties"]["sequence"]) == ("tuban.alert.created", 2)
 
 
-def test_a_map_program_reads_the_geojson_file(tmp_path: Path) -> None:
+def test_gdal_reads_the_geojson_file(tmp_path: Path) -> None:
     drop_event(_event(), tmp_path, ZONE)
     (path,) = tmp_path.glob("*/*.geojson")
     meta, _, shapes, columns = pyogrio.raw.read(path)
@@ -108,7 +108,7 @@ def test_the_geopackage_has_readable_columns(tmp_path: Path) -> None:
     assert row["earlier_date"] is None
 
 
-def test_an_event_that_is_dropped_again_changes_nothing(tmp_path: Path) -> None:
+def test_writing_an_event_again_changes_nothing(tmp_path: Path) -> None:
     drop_event(_event(1), tmp_path, ZONE)
     drop_event(_event(2), tmp_path, ZONE)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -116,7 +116,7 @@ def test_an_event_that_is_dropped_again_changes_nothing(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_place_of_two_parts_is_kept_whole(tmp_path: Path) -> None:
+def test_a_multipolygon_is_kept(tmp_path: Path) -> None:
     parts = shapely.MultiPolygon([PLACE, shapely.affinity.translate(PLACE, 0.01)])
     event = _event()
     event["data"]["geometry"] = mapping(parts)
@@ -124,11 +124,11 @@ def test_a_place_of_two_parts_is_kept_whole(tmp_path: Path) -> None:
     assert _rows(tmp_path / DAY)[0]["shape"].equals(parts)
 
 
-def test_workers_that_drop_at_once_lose_no_event(tmp_path: Path) -> None:
-    together = threading.Barrier(4)
+def test_concurrent_workers_lose_no_event(tmp_path: Path) -> None:
+    start = threading.Barrier(4)
 
     def drop(worker: int) -> None:
-        together.wait()
+        start.wait()
         for index in range(4):
             drop_event(_event(1 + 4 * worker + index), tmp_path, ZONE)
 
@@ -138,8 +138,8 @@ def test_workers_that_drop_at_once_lose_no_event(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("202612/*.geojson"))) == 16
 
 
-def test_nothing_half_written_is_left_where_there_is_no_room(tmp_path: Path) -> None:
-    """A process that may write no file longer than 2 KiB stands for a full disk."""
+def test_a_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
+    """A file size limit of 2 KiB simulates a full disk."""
     program = f"""
 import json, resource, signal, sys
 from pathlib import Path
@@ -151,36 +151,36 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
 try:
     drop_event(json.load(sys.stdin), Path({str(tmp_path)!r}), ZoneInfo("Asia/Shanghai"))
 except DeliveryRejected as error:
-    print("not taken:", error)
+    print("rejected:", error)
 """
-    asked = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", program], input=json.dumps(_event()), capture_output=True, text=True, check=True
     )
-    assert asked.stdout.startswith("not taken:")
-    left = [path.name for path in tmp_path.rglob("*") if path.is_file()]
-    assert [name for name in left if ".gpkg" in name or ".writing" in name] == []
+    assert completed.stdout.startswith("rejected:")
+    remaining = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert [name for name in remaining if ".gpkg" in name or ".writing" in name] == []
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("a file")
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "occupied").write_text("a file")
     with pytest.raises(DeliveryRejected, match="cannot be written"):
-        drop_event(_event(), tmp_path / "taken", ZONE)
+        drop_event(_event(), tmp_path / "occupied", ZONE)
 
 
-def test_a_damaged_geopackage_is_told_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_damaged_geopackage_is_reported_and_not_changed(tmp_path: Path) -> None:
     (tmp_path / DAY).write_bytes(b"no database" * 100)
-    with pytest.raises(DeliveryRejected, match="move it away"):
+    with pytest.raises(DeliveryRejected, match="Move it away"):
         drop_event(_event(), tmp_path, ZONE)
     assert (tmp_path / DAY).read_bytes() == b"no database" * 100
 
 
-def test_a_name_cannot_alert_out_of_the_folder(tmp_path: Path) -> None:
+def test_a_subject_cannot_escape_the_folder(tmp_path: Path) -> None:
     drop_event(_event(subject="../../etc/x"), tmp_path / "drop", ZONE)
     assert [path.name for path in tmp_path.iterdir()] == ["drop"]
     assert (tmp_path / "drop/202612/------etc-x_1_00000001.geojson").exists()
 
 
-def test_the_geopackage_is_sound_and_leaves_no_files_beside_it(tmp_path: Path) -> None:
+def test_the_geopackage_is_intact_without_journal_files(tmp_path: Path) -> None:
     drop_event(_event(), tmp_path, ZONE)
     drop_event(_event(2), tmp_path, ZONE)
     assert sorted(os.listdir(tmp_path)) == [".lock", "202612", DAY]  # noqa: PTH208
@@ -188,13 +188,13 @@ def test_the_geopackage_is_sound_and_leaves_no_files_beside_it(tmp_path: Path) -
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_what_a_process_that_died_was_writing_is_removed(tmp_path: Path) -> None:
+def test_partial_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / "202612").mkdir()
-    for left in (
+    for partial in (
         tmp_path / ".writing-1.gpkg",
         tmp_path / ".writing-1.gpkg-journal",
         tmp_path / "202612/.writing-2.geojson",
     ):
-        left.write_bytes(b"half")
+        partial.write_bytes(b"half")
     drop_event(_event(), tmp_path, ZONE)
     assert [path.name for path in tmp_path.rglob(".writing*")] == []

@@ -1,4 +1,4 @@
-"""Web hooks are signed by the Standard Webhooks specification: its own library verifies what a server received."""
+"""Web hooks follow the Standard Webhooks specification: its reference library verifies received requests."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ ENCODED = "whsec_" + base64.b64encode(KEY).decode()
 EVENT: dict[str, Any] = {"id": EVENT_ID, "subject": "330106W2026110001", "data": {"village": "东穆坞村"}}
 
 
-def _as_receivers_have_it(secret: str) -> str:
-    """What a receiver gives the library, as docs/enforcement-queue.md tells."""
+def _receiver_secret(secret: str) -> str:
+    """Return the secret as a receiver passes it to the library (docs/enforcement-queue.md)."""
     return secret if secret.startswith("whsec_") else base64.b64encode(secret.encode()).decode()
 
 
-def _received(
+def _deliver(
     receiver: Receiver, sqlite: Database, folder: Path, secret: str, now: dt.datetime | None = None
 ) -> tuple[dict[str, str], bytes]:
-    """Headers and body of an event that was delivered to the receiver."""
+    """Deliver an event and return headers and body of the request."""
     hook = {"url": receiver.hook().url, "secret": secret}
     settings = read_service(home=folder, delivery={"hooks": [hook], "allowed_hosts": LOOPBACK})
     context = Context(settings, sqlite, lambda: now or dt.datetime.now(dt.UTC))
     send(context, PendingDelivery(1, EVENT_ID, f"hook:{hook['url']}", EVENT, 1, 0))
-    (_, headers, body) = receiver.got[-1]
+    (_, headers, body) = receiver.requests[-1]
     return headers, body
 
 
@@ -51,8 +51,8 @@ def _received(
 def test_the_library_verifies_a_delivered_event(
     receiver: Receiver, sqlite: Database, tmp_path: Path, secret: str
 ) -> None:
-    headers, body = _received(receiver, sqlite, tmp_path, secret)
-    assert Webhook(_as_receivers_have_it(secret)).verify(body, headers) == EVENT == json.loads(body)
+    headers, body = _deliver(receiver, sqlite, tmp_path, secret)
+    assert Webhook(_receiver_secret(secret)).verify(body, headers) == EVENT == json.loads(body)
     assert headers["webhook-id"] == EVENT_ID
     assert headers["webhook-timestamp"] == headers["Tuban-Timestamp"]
     assert headers["Tuban-Signature"].startswith("v1=")
@@ -60,11 +60,11 @@ def test_the_library_verifies_a_delivered_event(
 
 
 @pytest.mark.parametrize("secret", [PLAIN, ENCODED])
-def test_the_library_refuses_what_was_changed(
+def test_the_library_refuses_changed_requests(
     receiver: Receiver, sqlite: Database, tmp_path: Path, secret: str
 ) -> None:
-    headers, body = _received(receiver, sqlite, tmp_path, secret)
-    webhook = Webhook(_as_receivers_have_it(secret))
+    headers, body = _deliver(receiver, sqlite, tmp_path, secret)
+    webhook = Webhook(_receiver_secret(secret))
     stamp = str(int(headers["webhook-timestamp"]) - 1)
     changed = [
         (body.replace(b"330106W2026110001", b"330106W2026110002"), headers),
@@ -73,38 +73,36 @@ def test_the_library_refuses_what_was_changed(
         (body, headers | {"webhook-timestamp": stamp}),
         (body, {name: value for name, value in headers.items() if name != "webhook-signature"}),
     ]
-    for data, told in changed:
+    for data, altered in changed:
         with pytest.raises(WebhookVerificationError):
-            webhook.verify(data, told)
+            webhook.verify(data, altered)
     with pytest.raises(WebhookVerificationError):
         Webhook(base64.b64encode(os.urandom(32)).decode()).verify(body, headers)
 
 
-def test_the_library_refuses_an_event_that_is_sent_again_by_somebody_else_later(
-    receiver: Receiver, sqlite: Database, tmp_path: Path
-) -> None:
-    headers, body = _received(receiver, sqlite, tmp_path, ENCODED, dt.datetime.now(dt.UTC) - dt.timedelta(minutes=6))
+def test_the_library_refuses_a_replayed_request(receiver: Receiver, sqlite: Database, tmp_path: Path) -> None:
+    headers, body = _deliver(receiver, sqlite, tmp_path, ENCODED, dt.datetime.now(dt.UTC) - dt.timedelta(minutes=6))
     with pytest.raises(WebhookVerificationError, match="too old"):
         Webhook(ENCODED).verify(body, headers)
 
 
-def test_an_event_that_is_sent_again_keeps_its_id(receiver: Receiver, sqlite: Database, tmp_path: Path) -> None:
+def test_an_event_sent_again_keeps_its_id(receiver: Receiver, sqlite: Database, tmp_path: Path) -> None:
     now = dt.datetime.now(dt.UTC)
-    first, _ = _received(receiver, sqlite, tmp_path, ENCODED, now - dt.timedelta(seconds=30))
-    second, body = _received(receiver, sqlite, tmp_path, ENCODED, now)
+    first, _ = _deliver(receiver, sqlite, tmp_path, ENCODED, now - dt.timedelta(seconds=30))
+    second, body = _deliver(receiver, sqlite, tmp_path, ENCODED, now)
     assert first["webhook-id"] == second["webhook-id"]
     assert first["webhook-signature"] != second["webhook-signature"]
     assert Webhook(ENCODED).verify(body, second) == EVENT
 
 
-def test_the_signature_is_that_of_the_librarys_published_example() -> None:
-    # of https://github.com/standard-webhooks/standard-webhooks, the libraries' tests
+def test_the_signature_matches_the_published_example() -> None:
+    # from the library tests of https://github.com/standard-webhooks/standard-webhooks
     hook = HookSettings(url="https://hook.example/", secret=SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
     signed = sign_standard(hook.key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}')
     assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-def test_the_key_is_what_the_secret_encodes_or_the_secret_itself() -> None:
+def test_the_key_is_the_decoded_secret_or_the_plain_secret() -> None:
     keys = [
         HookSettings(url="https://hook.example/", secret=SecretStr(secret)).key
         for secret in (ENCODED, ENCODED.rstrip("="), PLAIN)
@@ -113,8 +111,8 @@ def test_the_key_is_what_the_secret_encodes_or_the_secret_itself() -> None:
 
 
 @pytest.mark.parametrize("encoded", ["no base64 at all, no", "A" * 31, "A" * 88, "密钥" * 12])
-def test_a_standard_secret_that_is_none_is_refused_and_not_shown(encoded: str) -> None:
+def test_an_invalid_standard_secret_is_refused_and_not_shown(encoded: str) -> None:
     hooks = [{"url": "https://hook.example/", "secret": f"whsec_{encoded}"}]
-    with pytest.raises(SettingsError, match="24 to 64 bytes") as told:
+    with pytest.raises(SettingsError, match="24 to 64 bytes") as error:
         read_service(delivery={"hooks": hooks})
-    assert encoded not in str(told.value)
+    assert encoded not in str(error.value)

@@ -1,4 +1,4 @@
-"""Web hooks: signed, pinned to a permitted address, without redirects, and never waited for too long."""
+"""Web hooks: signed requests to a permitted address, without redirects, with a timeout."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ LOOPBACK = ("127.0.0.1/32",)
 
 @dataclass
 class Receiver:
-    """A small HTTP server on loopback that answers as it is told and keeps what it got."""
+    """A small HTTP server on loopback with a configurable response; it records requests."""
 
     port: int = 0
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     answer: bytes = b""
-    got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     def hook(self, path: str = "/hook?key=1", host: str = "127.0.0.1", scheme: str = "http") -> HookSettings:
         return HookSettings(url=f"{scheme}://{host}:{self.port}{path}", secret=SECRET)
@@ -51,7 +51,7 @@ def _receiving(certificate: Path | None = None) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.got.append((self.path, dict(self.headers), body))
+            receiver.requests.append((self.path, dict(self.headers), body))
             self.send_response(receiver.status)
             for name, value in receiver.headers.items():
                 self.send_header(name, value)
@@ -88,9 +88,9 @@ def _post(hook: HookSettings, *, allowed: tuple[str, ...] = LOOPBACK, timeout: f
     post_to_hook(BODY, hook, event_id=EVENT_ID, allowed_hosts=allowed, timeout_seconds=timeout, now=NOW, **resolve)
 
 
-def test_a_hook_gets_the_event_signed(receiver: Receiver) -> None:
+def test_a_hook_receives_the_signed_event(receiver: Receiver) -> None:
     _post(receiver.hook())
-    (path, headers, body) = receiver.got[0]
+    (path, headers, body) = receiver.requests[0]
     timestamp = str(int(NOW.timestamp()))
     expected = hmac.new(SECRET.encode(), f"{timestamp}.".encode() + BODY, hashlib.sha256).hexdigest()
     assert (path, body) == ("/hook?key=1", BODY)
@@ -100,19 +100,19 @@ def test_a_hook_gets_the_event_signed(receiver: Receiver) -> None:
     assert headers["Host"] == f"127.0.0.1:{receiver.port}"
 
 
-def test_a_signature_depends_on_the_secret_the_moment_and_every_byte() -> None:
+def test_a_signature_depends_on_the_secret_the_time_and_every_byte() -> None:
     signed = {sign("a", "1", b"x"), sign("b", "1", b"x"), sign("a", "2", b"x"), sign("a", "1", b"y")}
     assert len(signed) == 4
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_any_two_hundred_means_taken(receiver: Receiver, status: int) -> None:
+def test_any_2xx_status_means_accepted(receiver: Receiver, status: int) -> None:
     receiver.status = status
     _post(receiver.hook())
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 408, 410, 425, 429, 500, 503])
-def test_any_other_answer_means_not_taken_and_is_told(receiver: Receiver, status: int) -> None:
+def test_any_other_status_is_a_rejection_with_the_response(receiver: Receiver, status: int) -> None:
     receiver.status, receiver.answer = status, "no\x1b[31m such 线索".encode() * 1000
     with pytest.raises(DeliveryRejected, match=f"answered {status}: no") as caught:
         _post(receiver.hook())
@@ -120,7 +120,7 @@ def test_any_other_answer_means_not_taken_and_is_told(receiver: Receiver, status
     assert len(str(caught.value)) < 400
 
 
-def test_the_message_does_not_tell_the_query_which_may_hold_a_key(receiver: Receiver) -> None:
+def test_the_error_does_not_contain_the_query_which_may_hold_a_key(receiver: Receiver) -> None:
     receiver.status = 500
     with pytest.raises(DeliveryRejected) as caught:
         _post(receiver.hook("/hook?key=hidden"))
@@ -129,7 +129,7 @@ def test_the_message_does_not_tell_the_query_which_may_hold_a_key(receiver: Rece
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("retry_after", "expected"),
     [
         ("90", 90),
         ("Tue, 01 Dec 2026 18:35:00 GMT", 300),
@@ -138,8 +138,8 @@ def test_the_message_does_not_tell_the_query_which_may_hold_a_key(receiver: Rece
         ("soon", 0),
     ],
 )
-def test_the_pause_that_a_hook_asks_for_is_kept_within_a_day(receiver: Receiver, told: str, expected: float) -> None:
-    receiver.status, receiver.headers = 503, {"Retry-After": told}
+def test_retry_after_is_honoured_up_to_a_day(receiver: Receiver, retry_after: str, expected: float) -> None:
+    receiver.status, receiver.headers = 503, {"Retry-After": retry_after}
     with pytest.raises(DeliveryRejected) as caught:
         _post(receiver.hook())
     assert caught.value.wait_seconds == expected
@@ -151,31 +151,31 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
         receiver.headers = {"Location": f"http://127.0.0.1:{other.port}/inner"}
         with pytest.raises(DeliveryRejected, match="redirects are not followed"):
             _post(receiver.hook())
-        assert other.got == []
+        assert other.requests == []
 
 
 def test_an_address_that_is_not_public_is_refused_before_anything_is_sent(receiver: Receiver) -> None:
     with pytest.raises(DeliveryRejected, match="not public"):
         _post(receiver.hook(), allowed=())
-    assert receiver.got == []
+    assert receiver.requests == []
 
 
-def test_a_name_that_points_to_a_private_address_is_refused(receiver: Receiver) -> None:
+def test_a_name_that_resolves_to_a_private_address_is_refused(receiver: Receiver) -> None:
     with pytest.raises(DeliveryRejected, match=r"10\.1\.2\.3, which is not public"):
         _post(receiver.hook(host="hook.example"), to="10.1.2.3")
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_used(receiver: Receiver) -> None:
-    asked = []
+def test_the_checked_address_is_the_one_connected_to(receiver: Receiver) -> None:
+    lookups = []
 
     def resolve(host: str, port: int) -> list[str]:
-        asked.append((host, port))
-        return ["127.0.0.1"] if len(asked) == 1 else ["10.1.2.3"]
+        lookups.append((host, port))
+        return ["127.0.0.1"] if len(lookups) == 1 else ["10.1.2.3"]
 
     hook = receiver.hook(host="hook.example")
     post_to_hook(BODY, hook, event_id=EVENT_ID, allowed_hosts=LOOPBACK, timeout_seconds=5, now=NOW, resolve=resolve)
-    assert asked == [("hook.example", receiver.port)]
-    assert receiver.got[0][1]["Host"] == f"hook.example:{receiver.port}"
+    assert lookups == [("hook.example", receiver.port)]
+    assert receiver.requests[0][1]["Host"] == f"hook.example:{receiver.port}"
 
 
 @pytest.mark.parametrize(
@@ -226,37 +226,37 @@ def test_public_addresses_are_permitted(address: str) -> None:
 
 @contextmanager
 def _behaving(act: Callable[[socket.socket], None]) -> Iterator[HookSettings]:
-    """A server that accepts one connection and then behaves as told until the test ends."""
-    over = threading.Event()
+    """A server that accepts one connection, calls ``act`` with it and keeps it open until the test ends."""
+    ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
             connection, _ = server.accept()
             with connection:
                 act(connection)
-                over.wait()
+                ended.wait()
 
         thread = threading.Thread(target=serve)
         thread.start()
         try:
             yield HookSettings(url=f"http://127.0.0.1:{server.getsockname()[1]}/", secret=SECRET)
         finally:
-            over.set()
+            ended.set()
             thread.join()
 
 
-def test_a_server_that_never_answers_is_given_up() -> None:
+def test_a_server_that_never_answers_times_out() -> None:
     with _behaving(lambda _: None) as hook, pytest.raises(DeliveryRejected, match=r"within 0\.2 seconds"):
         _post(hook, timeout=0.2)
 
 
-def test_a_server_whose_answer_never_ends_is_given_up() -> None:
-    gone = threading.Event()
+def test_a_response_that_never_ends_times_out() -> None:
+    stop = threading.Event()
 
     def drip(connection: socket.socket) -> None:
         try:
             connection.sendall(b"HTTP/1.1 200 OK\r\n")
-            while not gone.wait(0.02):  # each drop comes well within the time-out
+            while not stop.wait(0.02):  # each header line arrives well within the timeout
                 connection.sendall(b"X-Drop: 1\r\n")
         except OSError:
             return
@@ -266,10 +266,10 @@ def test_a_server_whose_answer_never_ends_is_given_up() -> None:
             with pytest.raises(DeliveryRejected, match=r"within 0\.3 seconds"):
                 _post(hook, timeout=0.3)
         finally:
-            gone.set()
+            stop.set()
 
 
-def test_a_server_that_speaks_no_http_is_told() -> None:
+def test_a_server_that_does_not_speak_http_is_a_rejection() -> None:
     with (
         _behaving(lambda connection: connection.sendall(b"SSH-2.0-x\r\n\r\n")) as hook,
         pytest.raises(DeliveryRejected),
@@ -277,47 +277,47 @@ def test_a_server_that_speaks_no_http_is_told() -> None:
         _post(hook)
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
+def test_an_unreachable_server_is_a_rejection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(DeliveryRejected, match="cannot be reached"):
         _post(HookSettings(url=f"http://127.0.0.1:{port}/", secret=SECRET))
 
 
-def test_a_name_that_nobody_knows_is_told() -> None:
+def test_an_unknown_host_name_is_a_rejection() -> None:
     def resolve(host: str, port: int) -> list[str]:
         raise socket.gaierror(-2, "Name or service not known")
 
     hook = HookSettings(url="https://nowhere.example/", secret=SECRET)
-    with pytest.raises(DeliveryRejected, match="cannot be found"):
+    with pytest.raises(DeliveryRejected, match="cannot be resolved"):
         post_to_hook(BODY, hook, event_id=EVENT_ID, allowed_hosts=(), timeout_seconds=5, now=NOW, resolve=resolve)
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for hook.example, signed by itself."""
+    """A self-signed certificate for hook.example."""
     path = tmp_path_factory.mktemp("tls") / "hook.pem"
-    asked = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=hook.example"
-    named = ["-addext", "subjectAltName=DNS:hook.example", "-keyout", str(path.with_suffix(".key")), "-out", str(path)]
-    subprocess.run(["openssl", *asked.split(), *named], check=True, capture_output=True)
+    request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=hook.example"
+    names = ["-addext", "subjectAltName=DNS:hook.example", "-keyout", str(path.with_suffix(".key")), "-out", str(path)]
+    subprocess.run(["openssl", *request.split(), *names], check=True, capture_output=True)
     return path
 
 
-def test_over_tls_the_certificate_must_be_of_the_hooks_name(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tls_certificate_must_match_the_host_name(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with _receiving(certificate) as receiver:
         _post(receiver.hook(host="hook.example", scheme="https"), to="127.0.0.1")
-        assert receiver.got[0][1]["Host"] == f"hook.example:{receiver.port}"
+        assert receiver.requests[0][1]["Host"] == f"hook.example:{receiver.port}"
         with pytest.raises(DeliveryRejected, match="certificate"):
             _post(receiver.hook(host="other.example", scheme="https"), to="127.0.0.1")
-        assert len(receiver.got) == 1
+        assert len(receiver.requests) == 1
 
 
-def test_over_tls_a_certificate_that_nobody_trusts_is_refused(certificate: Path) -> None:
+def test_an_untrusted_tls_certificate_is_refused(certificate: Path) -> None:
     with _receiving(certificate) as receiver:
         with pytest.raises(DeliveryRejected, match="certificate"):
             _post(receiver.hook(host="hook.example", scheme="https"), to="127.0.0.1")
-        assert receiver.got == []
+        assert receiver.requests == []
 
 
 @pytest.mark.parametrize(
@@ -332,6 +332,6 @@ def test_over_tls_a_certificate_that_nobody_trusts_is_refused(certificate: Path)
         {"queue": "scan"},
     ],
 )
-def test_settings_that_cannot_be_meant_are_refused(delivery: dict[str, object]) -> None:
+def test_invalid_delivery_settings_are_refused(delivery: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match="delivery"):
         read_service(delivery=delivery)
