@@ -1,4 +1,4 @@
-"""Fixed cameras: added, found by who may see them, and how each is doing."""
+"""Fixed cameras: create, change, remove and list them, and record their state."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from store.schema.camera_tables import CameraChange, CameraRow, CaptureRow, Pres
 from store.schema.insert import insert_new
 
 NEEDS_ATTENTION = ("no_answer", "locked", "frozen", "moved", "blocked", "size")
-"""States that do not pass by themselves as darkness, fog and rain do."""
+"""States that need manual intervention, unlike darkness, fog and rain."""
 
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
-_MOST_TIMES = 48
+_MAX_TIMES = 48
 
 
 def parse_capture_times(text: str) -> list[str]:
-    """Local times of captures, in their order.
+    """Parse local capture times and return them sorted.
 
     Args:
-        text: like ``08:30, 11:00 15:00``; "": none by the clock.
+        text: such as ``08:30, 11:00 15:00``; "": no scheduled captures.
 
     Raises:
-        SettingsError: one is no time, or there are too many.
+        SettingsError: a value is not a time, or there are too many.
     """
-    given = re.split(r"[\s,;、，；]+", text.strip()) if text.strip() else []
-    for time in given:
+    times = re.split(r"[\s,;、，；]+", text.strip()) if text.strip() else []
+    for time in times:
         if not _TIME.fullmatch(time):
-            raise SettingsError(f"{time[:20]!r} is no time; expected hours and minutes like 08:30.", "camera.time")
-    if len(given) > _MOST_TIMES:
+            raise SettingsError(f"{time[:20]!r} is not a time; expected hours and minutes like 08:30.", "camera.time")
+    if len(times) > _MAX_TIMES:
         raise SettingsError(
-            f"There are {len(given)} capture times; at most {_MOST_TIMES} a day are possible.",
+            f"There are {len(times)} capture times; at most {_MAX_TIMES} per day are possible.",
             "camera.times",
-            count=len(given),
-            most=_MOST_TIMES,
+            count=len(times),
+            most=_MAX_TIMES,
         )
-    return sorted(set(given))
+    return sorted(set(times))
 
 
 def add_camera(
@@ -62,31 +62,31 @@ def add_camera(
     """Add a camera.
 
     Args:
-        session: of a transaction that writes.
-        name: for people, one for each camera.
-        area_code: of the ground that it looks at; decides who may see it. It was checked.
-        stream: where its images come from.
-        times: as of :func:`parse_capture_times`.
-        key: encrypts what reaches it.
-        who: adds it.
-        now: this moment.
+        session: a write transaction.
+        name: unique display name.
+        area_code: area of the observed ground, already validated; decides which users see the camera.
+        stream: source of the images.
+        times: from :func:`parse_capture_times`.
+        key: encrypts address and credentials.
+        who: login of the user.
+        now: current time.
 
     Raises:
-        SettingsError: the name cannot be used or is taken.
+        SettingsError: the name is invalid or taken.
     """
     values = {
-        "name": _checked_name(name),
+        "name": _validate_name(name),
         "area_code": area_code,
         "times": list(times),
         "active": True,
-        **_reached_by(stream, key, now),
+        **_stream_columns(stream, key, now),
         "created_by": who[:100],
         "created_at": now,
     }
-    made = insert_new(session, CameraRow, values, CameraRow.id)
-    if made is None:
-        raise _taken(name)
-    return session.get_one(CameraRow, made)
+    camera_id = insert_new(session, CameraRow, values, CameraRow.id)
+    if camera_id is None:
+        raise _name_taken(name)
+    return session.get_one(CameraRow, camera_id)
 
 
 def change_camera(
@@ -100,37 +100,37 @@ def change_camera(
     key: CameraKey,
     now: dt.datetime,
 ) -> None:
-    """Change a camera, which keeps its views and its captures.
+    """Change a camera; its presets and captures are kept.
 
     Args:
-        session: of a transaction that writes.
-        camera: of it.
-        name, area_code, times, key, now: as of :func:`add_camera`.
-        stream: another one; None: it stays.
+        session: a write transaction.
+        camera: row of this transaction.
+        name, area_code, times, key, now: see :func:`add_camera`.
+        stream: new stream; None: unchanged.
 
     Raises:
-        SettingsError: the name cannot be used or is taken.
+        SettingsError: the name is invalid or taken.
     """
-    holder = camera_by_name(session, _checked_name(name))
-    if holder is not None and holder.id != camera.id:
-        raise _taken(name)
+    existing = camera_by_name(session, _validate_name(name))
+    if existing is not None and existing.id != camera.id:
+        raise _name_taken(name)
     camera.name, camera.area_code, camera.times = name, area_code, list(times)
     if stream is not None:
-        for column, value in _reached_by(stream, key, now).items():
+        for column, value in _stream_columns(stream, key, now).items():
             setattr(camera, column, value)
     session.flush()
 
 
 def remove_camera(session: Session, camera: CameraRow) -> list[str]:
-    """Remove a camera with its views and captures; returns the objects that nothing else needs, to be deleted.
+    """Delete a camera with its presets and captures, and return the keys of objects that can be deleted.
 
     Raises:
-        SettingsError: something that it saw was reported, and is evidence.
+        SettingsError: captures of the camera are evidence of alerts.
     """
     reported = select(CameraChange.id).join(PresetRow).where(PresetRow.camera_id == camera.id).limit(1)
     if session.scalar(reported) is not None:
         raise SettingsError(
-            "Alerts refer to what this camera saw, so it stays with its captures. Switch it off instead.",
+            "The captures of this camera are evidence of alerts, so it cannot be removed. Deactivate it instead.",
             "camera.evidence",
         )
     captures = select(CaptureRow.object_key).where(CaptureRow.camera_id == camera.id)
@@ -141,19 +141,21 @@ def remove_camera(session: Session, camera: CameraRow) -> list[str]:
     return sorted(keys - referenced_keys(session, keys))
 
 
-def _checked_name(name: str) -> str:
+def _validate_name(name: str) -> str:
     if not (0 < len(name) <= 100) or name != name.strip() or not name.isprintable():
-        raise SettingsError("A camera's name has 1 to 100 letters, without spaces around.", "camera.name")
+        raise SettingsError(
+            "A camera's name must have 1 to 100 characters, without leading or trailing spaces.", "camera.name"
+        )
     return name
 
 
-def _taken(name: str) -> SettingsError:
-    words = f"There is a camera {name!r} already. Choose another name, or change that camera."
-    return SettingsError(words, "camera.taken", name=name)
+def _name_taken(name: str) -> SettingsError:
+    message = f"A camera named {name!r} exists already. Choose another name, or change that camera."
+    return SettingsError(message, "camera.taken", name=name)
 
 
-def _reached_by(stream: Stream, key: CameraKey, now: dt.datetime) -> dict[str, Any]:
-    """What is kept of a stream that was not asked yet."""
+def _stream_columns(stream: Stream, key: CameraKey, now: dt.datetime) -> dict[str, Any]:
+    """Return the column values of a stream without captures yet."""
     return {
         "kind": stream.kind,
         "host": stream.host[:300],
@@ -166,43 +168,45 @@ def _reached_by(stream: Stream, key: CameraKey, now: dt.datetime) -> dict[str, A
 
 
 def camera_stream(camera: CameraRow, key: CameraKey) -> Stream:
-    """Where its images come from.
+    """Return the decrypted stream of a camera.
 
     Raises:
         CameraError: it was encrypted with another key.
     """
-    kind: StreamKind = camera.kind  # type: ignore[assignment]  # was checked when it was added
+    kind: StreamKind = camera.kind  # type: ignore[assignment]  # validated when the camera was added
     return key.decrypt(kind, camera.secret)
 
 
 def camera_by_name(session: Session, name: str) -> CameraRow | None:
-    """The camera of that name."""
+    """Return the camera with a name; None if there is none."""
     return session.scalar(select(CameraRow).where(CameraRow.name == name))
 
 
 def visible_camera(session: Session, viewer: Viewer, camera_id: int) -> CameraRow | None:
-    """The camera of that id, if it is the viewer's."""
+    """Return the camera with an id if the viewer may see it."""
     return session.scalar(select(CameraRow).where(CameraRow.id == camera_id, visible_to(CameraRow.area_code, viewer)))
 
 
 def visible_cameras(session: Session, viewer: Viewer) -> list[CameraRow]:
-    """The viewer's cameras, by name."""
-    return list(session.scalars(select(CameraRow).where(visible_to(CameraRow.area_code, viewer)).order_by(CameraRow.name)))
+    """Return the cameras that the viewer may see, ordered by name."""
+    return list(
+        session.scalars(select(CameraRow).where(visible_to(CameraRow.area_code, viewer)).order_by(CameraRow.name))
+    )
 
 
 def all_cameras(session: Session) -> list[CameraRow]:
-    """Every camera, by name."""
+    """Return all cameras, ordered by name."""
     return list(session.scalars(select(CameraRow).order_by(CameraRow.name)))
 
 
 def set_camera_state(camera: CameraRow, state: str, error: str, now: dt.datetime) -> None:
-    """Write down how a camera is doing; since when, only where that changes.
+    """Record the state of a camera; ``state_since`` changes only with the state.
 
     Args:
-        camera: of a transaction that writes.
-        state: ok, no_answer, locked, or the code of a fault that the gate found.
-        error: words, as a :class:`errors.Reason` where they have a code; "" when it is well.
-        now: this moment.
+        camera: row of a write transaction.
+        state: ok, no_answer, locked, or the code of a quality fault.
+        error: message, a :class:`errors.Reason` if it has a code; "" if there is no error.
+        now: current time.
     """
     if camera.state != state:
         camera.state, camera.state_since = state, now

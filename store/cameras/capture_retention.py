@@ -1,4 +1,4 @@
-"""Captures that have grown old, and their frames: deleted unless something still needs them."""
+"""Retention of captures: select and delete expired ones with frames that nothing else refers to."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from sqlalchemy.orm import Session
 
 from store.schema.camera_tables import CaptureRow, PresetRow
 
-AT_ONCE = 5000
-"""Captures that are looked for at once."""
+BATCH_SIZE = 5000
+"""Maximum number of captures per query."""
 
 
 @dataclass(frozen=True)
 class ExpiredCaptures:
-    """What may go.
+    """Captures and objects that may be deleted.
 
     Attributes:
-        ids: of captures.
-        keys: of their frames among the objects, as far as nothing else needs them.
+        ids: ids of the captures.
+        keys: object keys of their frames that nothing else refers to.
     """
 
     ids: list[int]
@@ -29,30 +29,31 @@ class ExpiredCaptures:
 
 
 def expired_captures(session: Session, before: dt.datetime) -> ExpiredCaptures:
-    """Captures from before a moment, the oldest first, at most :data:`AT_ONCE`.
+    """Return up to :data:`BATCH_SIZE` captures taken before a time, oldest first.
 
-    Left out are those that are evidence of an alert, and the last one of each camera; the frames that views are measured
-    in stay.
+    Excluded are evidence of alerts, the latest capture of each camera, and the reference frames of presets.
     """
     last = select(func.max(CaptureRow.taken_at)).group_by(CaptureRow.camera_id)
     rows = session.execute(
         select(CaptureRow.id, CaptureRow.object_key)
         .where(CaptureRow.taken_at < before, CaptureRow.scene_id.is_(None), CaptureRow.taken_at.not_in(last))
         .order_by(CaptureRow.taken_at)
-        .limit(AT_ONCE)
+        .limit(BATCH_SIZE)
     ).all()
     ids, keys = [row.id for row in rows], {row.object_key for row in rows}
     return ExpiredCaptures(ids, sorted(keys - referenced_keys(session, keys, ids)))
 
 
 def remove_captures(session: Session, ids: Collection[int]) -> None:
-    """Remove captures that are no evidence. ``session``: of a transaction that writes."""
+    """Delete captures unless they are evidence; ``session`` is a write transaction."""
     session.execute(delete(CaptureRow).where(CaptureRow.id.in_(ids), CaptureRow.scene_id.is_(None)))
 
 
-def referenced_keys(session: Session, keys: Collection[str], besides: Collection[int] = ()) -> set[str]:
-    """Those of the frames that a view or a capture still has; captures ``besides`` do not count."""
-    views = select(PresetRow.reference_key).where(PresetRow.reference_key.in_(keys))
+def referenced_keys(session: Session, keys: Collection[str], excluding: Collection[int] = ()) -> set[str]:
+    """Return those of ``keys`` that a preset or a capture refers to, except the captures ``excluding``."""
+    presets = select(PresetRow.reference_key).where(PresetRow.reference_key.in_(keys))
     captures = select(CaptureRow.id, CaptureRow.object_key).where(CaptureRow.object_key.in_(keys))
-    gone = set(besides)
-    return set(session.scalars(views)) | {key for number, key in session.execute(captures) if number not in gone}
+    excluded = set(excluding)
+    return set(session.scalars(presets)) | {
+        key for capture_id, key in session.execute(captures) if capture_id not in excluded
+    }

@@ -1,4 +1,4 @@
-"""Captures of cameras: kept with what the gate found, and found again to be compared."""
+"""Captures of cameras with the results of their quality check."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def add_capture(
     object_key: str,
     now: dt.datetime,
 ) -> int | None:
-    """Keep a judged capture.
+    """Add a capture that passed through the quality check.
 
     Args:
-        session: of a transaction that writes.
-        camera_id: whose.
-        preset_id: the view that it shows; None: none yet, or the camera has moved.
+        session: a write transaction.
+        camera_id: of its camera.
+        preset_id: the preset that it shows; None: no preset yet, or the camera has moved.
         capture: after :func:`imagery.cameras.quality_check.check_quality`.
         object_key: of its frame.
-        now: this moment.
+        now: current time.
 
     Returns:
-        its id; None: one of that moment is there already, as where a folder got no new image.
+        The id of the capture; None if one with the same time exists, as when a folder received no new image.
     """
-    assert capture.quality is not None  # it was judged
+    assert capture.quality is not None  # it was checked
     return insert_new(
         session,
         CaptureRow,
@@ -58,7 +58,7 @@ def add_capture(
 
 
 def list_captures(session: Session, camera_id: int, limit: int, before: dt.datetime | None = None) -> list[CaptureRow]:
-    """The last captures of a camera, the newest first; ``before``: only earlier ones."""
+    """Return the latest captures of a camera, newest first, optionally only those taken before a time."""
     query = select(CaptureRow).where(CaptureRow.camera_id == camera_id)
     if before is not None:
         query = query.where(CaptureRow.taken_at < before)
@@ -66,12 +66,12 @@ def list_captures(session: Session, camera_id: int, limit: int, before: dt.datet
 
 
 def get_capture(session: Session, camera_id: int, capture_id: int) -> CaptureRow | None:
-    """A capture of that camera."""
+    """Return a capture of the camera; None if it has no such capture."""
     return session.scalar(select(CaptureRow).where(CaptureRow.id == capture_id, CaptureRow.camera_id == camera_id))
 
 
 def latest_captures(session: Session, cameras: Collection[int]) -> dict[int, CaptureRow]:
-    """The last capture of each camera that has one, by the camera's id."""
+    """Return {camera id: latest capture} of the cameras that have captures."""
     latest = (
         select(CaptureRow.camera_id, func.max(CaptureRow.taken_at).label("taken_at"))
         .where(CaptureRow.camera_id.in_(cameras))
@@ -87,7 +87,7 @@ def latest_captures(session: Session, cameras: Collection[int]) -> dict[int, Cap
 
 
 def usable_captures(session: Session, preset_id: int, since: dt.datetime, until: dt.datetime) -> list[CaptureRow]:
-    """The usable captures of a view from ``since`` to ``until``, the newest first."""
+    """Return the usable captures of a preset taken from ``since`` to ``until``, newest first."""
     query = select(CaptureRow).where(
         CaptureRow.preset_id == preset_id,
         CaptureRow.usable,
@@ -98,17 +98,17 @@ def usable_captures(session: Session, preset_id: int, since: dt.datetime, until:
 
 
 def light_from_json(row: CaptureRow) -> Light:
-    """The light of a usable capture."""
+    """Return the lighting of a usable capture."""
     return Light(**{**row.light, "direction": tuple(row.light["direction"])})
 
 
 def capture_data(row: CaptureRow, frame: Frame, zone: dt.tzinfo) -> Capture:
-    """A capture as plain data, in local time."""
+    """Return a capture as plain data, in local time."""
     light = light_from_json(row) if row.light else None
     taken_at = row.taken_at.astimezone(zone)
     return Capture(frame, taken_at, quality_from_json(row.quality), light, row.frames, row.sha256)
 
 
-def quality_from_json(kept: Mapping[str, Any]) -> Quality:
-    """What the gate found."""
-    return Quality(**{**kept, "faults": tuple(Fault(**fault) for fault in kept["faults"])})
+def quality_from_json(stored: Mapping[str, Any]) -> Quality:
+    """Return the stored result of the quality check."""
+    return Quality(**{**stored, "faults": tuple(Fault(**fault) for fault in stored["faults"])})

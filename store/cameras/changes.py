@@ -1,4 +1,4 @@
-"""What views of cameras showed persistently: compared like two scenes, and reported once."""
+"""Persistent changes in camera presets, each recorded as a scan and reported once."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from store.schema.insert import insert_new
 from store.schema.outlines import bounds_of
 from store.schema.tables import Scan
 
-_SAME = 0.5  # share of the smaller outline in the frame from which two are one place
-_GROWN = 1.5  # times the area from which a place is news again
+_SAME_PLACE_OVERLAP = 0.5  # minimum overlap, as a share of the smaller outline in the frame, to be the same place
+_GROWTH_FACTOR = 1.5  # a known place is reported again when its area has grown by this factor
 
 
 @dataclass(frozen=True)
 class ReportedChange:
-    """A change of a view that was reported, as far as it is needed to know it again."""
+    """The features by which a reported change is recognized again."""
 
     kind: str
     in_frame: shapely.Polygon
@@ -32,7 +32,7 @@ class ReportedChange:
 
 
 def reported_changes(session: Session, preset_id: int) -> list[ReportedChange]:
-    """All changes of a view that were reported."""
+    """Return all reported changes of a preset."""
     rows = session.execute(
         select(CameraChange.kind, CameraChange.in_frame, CameraChange.area_m2, CameraChange.first_seen).where(
             CameraChange.preset_id == preset_id
@@ -42,12 +42,12 @@ def reported_changes(session: Session, preset_id: int) -> list[ReportedChange]:
 
 
 def is_new_change(change: GroundChange, reported: list[ReportedChange]) -> bool:
-    """Whether a change has not been reported yet: another place, kind or time, or grown since."""
+    """Return whether a change was not reported yet: another place, kind or time, or significant growth."""
     for known in reported:
-        common = change.in_frame.intersection(known.in_frame).area
-        same_place = common >= _SAME * min(change.in_frame.area, known.in_frame.area)
-        earlier = change.compared_with < known.first_seen  # else the place had been seen so, and changed again
-        if same_place and earlier and change.kind == known.kind and change.area_m2 < _GROWN * known.area_m2:
+        overlap = change.in_frame.intersection(known.in_frame).area
+        same_place = overlap >= _SAME_PLACE_OVERLAP * min(change.in_frame.area, known.in_frame.area)
+        earlier = change.compared_with < known.first_seen  # otherwise the place has changed once more since then
+        if same_place and earlier and change.kind == known.kind and change.area_m2 < _GROWTH_FACTOR * known.area_m2:
             return False
     return True
 
@@ -65,21 +65,21 @@ def add_camera_scan(
     settings_sha256: str,
     now: dt.datetime,
 ) -> Scan | None:
-    """Write down that two captures, which are scenes, were compared; None: that was written before.
+    """Add a finished scan of two captures that became scenes; None if the key exists already.
 
     Args:
-        session: of a transaction that writes.
-        unique_key: says which captures.
-        before: scene of the earlier one.
-        after: scene of the later one.
+        session: a write transaction.
+        unique_key: identifies the captures.
+        before: scene id of the earlier capture.
+        after: scene id of the later capture.
         area_code: of the camera.
-        result: what was looked at, as of a scan between nights.
-        changes: how many were found.
-        weights_sha256: of the network that told their kinds; "": none did.
-        settings_sha256: of the settings of the comparison.
-        now: this moment.
+        result: compared ground, in the format of nightly scans.
+        changes: number of detected changes.
+        weights_sha256: checksum of the classifying network; "": none was used.
+        settings_sha256: checksum of the comparison's settings.
+        now: current time.
     """
-    made = insert_new(
+    scan_id = insert_new(
         session,
         Scan,
         {
@@ -101,11 +101,13 @@ def add_camera_scan(
         },
         Scan.id,
     )
-    return None if made is None else session.get_one(Scan, made)
+    return None if scan_id is None else session.get_one(Scan, scan_id)
 
 
-def record_reported_change(session: Session, preset_id: int, scan_id: int, change: GroundChange, now: dt.datetime) -> None:
-    """Remember that a change was reported."""
+def record_reported_change(
+    session: Session, preset_id: int, scan_id: int, change: GroundChange, now: dt.datetime
+) -> None:
+    """Record a change as reported."""
     session.add(
         CameraChange(
             preset_id=preset_id,

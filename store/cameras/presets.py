@@ -1,4 +1,4 @@
-"""Views of cameras: the frame that everything is measured in, control points, ground and range."""
+"""Presets (views) of cameras: reference frame, control points, ground region and range."""
 
 from __future__ import annotations
 
@@ -21,31 +21,33 @@ MAX_CONTROL_POINTS = 100
 
 
 def list_presets(session: Session, camera_id: int) -> list[PresetRow]:
-    """The views of a camera, in the order in which they were made."""
+    """Return the presets of a camera, in the order of their creation."""
     return list(session.scalars(select(PresetRow).where(PresetRow.camera_id == camera_id).order_by(PresetRow.id)))
 
 
 def get_preset(session: Session, camera_id: int, preset_id: int) -> PresetRow | None:
-    """A view of that camera."""
+    """Return a preset of the camera; None if it has no such preset."""
     return session.scalar(select(PresetRow).where(PresetRow.id == preset_id, PresetRow.camera_id == camera_id))
 
 
 def create_preset(session: Session, capture: CaptureRow, name: str, size: tuple[int, int]) -> PresetRow:
-    """Let a capture be the frame of a new view.
+    """Create a preset with a capture as its reference frame.
 
     Args:
-        session: of a transaction that writes.
-        capture: of the camera; whatever it was captured for.
-        name: of the view, one for each of a camera.
-        size: width and height of its frame.
+        session: a write transaction.
+        capture: any capture of the camera.
+        name: of the preset, unique for the camera.
+        size: width and height of the frame in pixels.
 
     Raises:
-        SettingsError: the name cannot be used or is taken.
+        SettingsError: the name is invalid or taken.
     """
     if not (0 < len(name) <= 100) or name != name.strip() or not name.isprintable():
-        raise SettingsError("A view's name has 1 to 100 letters, without spaces around.", "camera.view_name")
+        raise SettingsError(
+            "A view's name must have 1 to 100 characters, without leading or trailing spaces.", "camera.view_name"
+        )
     if any(preset.name == name for preset in list_presets(session, capture.camera_id)):
-        raise SettingsError(f"The camera has a view {name!r} already.", "camera.view_taken", name=name)
+        raise SettingsError(f"The camera already has a view named {name!r}.", "camera.view_taken", name=name)
     preset = PresetRow(
         camera_id=capture.camera_id,
         name=name,
@@ -65,7 +67,7 @@ def create_preset(session: Session, capture: CaptureRow, name: str, size: tuple[
 
 
 def preset_data(row: PresetRow) -> Preset:
-    """A view as plain data."""
+    """Return a preset as plain data."""
     return Preset(
         row.name,
         tuple(ControlPoint(*point) for point in row.control_points),
@@ -76,16 +78,16 @@ def preset_data(row: PresetRow) -> Preset:
 
 
 def calibrate_preset(row: PresetRow, area: BaseGeometry | None) -> Calibration:
-    """The plane of the ground by the view's control points.
+    """Fit the ground plane to the control points of a preset.
 
     Raises:
-        ControlPointError: they cannot be used.
+        ControlPointError: the control points cannot be used.
     """
     return calibrate(preset_data(row).control_points, (row.width, row.height), area)
 
 
 def camera_area(session: Session, camera: CameraRow) -> BaseGeometry | None:
-    """The area that the camera belongs to; longitude, latitude. None: it was not loaded."""
+    """Return the outline of the camera's area in longitude and latitude; None if the area is not loaded."""
     area = find_area(session, camera.area_code)
     return area.outline if area is not None else None
 
@@ -100,24 +102,24 @@ def set_calibration(
     who: str,
     now: dt.datetime,
 ) -> Calibration:
-    """Give a view its control points, ground and range, and return what they make.
+    """Set the control points, ground region and range of a preset, and return the calibration.
 
     Args:
-        row: of a transaction that writes.
-        points: four or more.
-        region: corners of what is ground; empty: all below the horizon.
-        range_m: to which it is believed.
-        area: as of :func:`camera_area`.
-        who: calibrates.
-        now: this moment.
+        row: row of a write transaction.
+        points: four or more control points.
+        region: corners of the ground region in pixels; empty: everything below the horizon.
+        range_m: maximum distance at which changes are used.
+        area: from :func:`camera_area`.
+        who: login of the user.
+        now: current time.
 
     Raises:
-        ControlPointError: the points cannot be used.
-        SettingsError: the region or the range cannot.
+        ControlPointError: the control points cannot be used.
+        SettingsError: too many points, or the region or the range is invalid.
     """
     if len(points) > MAX_CONTROL_POINTS:
         raise SettingsError(
-            f"There are {len(points)} control points; {MAX_CONTROL_POINTS} are enough.",
+            f"There are {len(points)} control points; at most {MAX_CONTROL_POINTS} are possible.",
             "camera.points",
             count=len(points),
             most=MAX_CONTROL_POINTS,
@@ -127,10 +129,10 @@ def set_calibration(
             f"The range is {range_m:g} m; expected 10 to {MAX_RANGE_M:g} m.", "camera.range", most=MAX_RANGE_M
         )
     if 0 < len(region) < 3:
-        raise SettingsError("The region of ground has fewer than three corners. Add some, or none.", "camera.region")
-    made = calibrate(points, (row.width, row.height), area)
+        raise SettingsError("The ground region has fewer than three corners. Add more, or remove all.", "camera.region")
+    calibration = calibrate(points, (row.width, row.height), area)
     row.control_points = [[p.x, p.y, p.lon, p.lat] for p in points]
     row.region = [[float(x), float(y)] for x, y in region]
     row.range_m = range_m
     row.calibrated_at, row.calibrated_by = now, who[:100]
-    return made
+    return calibration

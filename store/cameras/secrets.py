@@ -1,7 +1,7 @@
-"""What reaches a camera, kept encrypted: its address, user name and password.
+"""Encryption of camera addresses, user names and passwords.
 
-The key lies in home as ``camera_key``, beside the database and not in it: a backup holds what is encrypted and not the
-key. Of many machines, which share a database and not a home, each is given the same key by the settings.
+The key is the file ``camera_key`` in home, outside the database, so that backups contain only encrypted values.
+Machines that share a database but not a home get the same key from the settings.
 """
 
 from __future__ import annotations
@@ -19,56 +19,60 @@ KEY_FILE = "camera_key"
 
 
 class CameraKey:
-    """Encrypts and decrypts; shows nothing of itself."""
+    """A symmetric key that encrypts and decrypts streams; its representation does not reveal it."""
 
     def __init__(self, key: bytes) -> None:
-        """``key``: 32 bytes in URL-safe base64.
+        """Load a key of 32 bytes in URL-safe base64.
 
         Raises:
-            SettingsError: it is none.
+            SettingsError: the key is invalid.
         """
         try:
             self._fernet = Fernet(key)
         except ValueError:
             raise SettingsError(
-                "The key of the cameras is none: expected 32 bytes in URL-safe base64, as `python -c "
-                "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'` makes one. Correct "
+                "The camera key is invalid; expected 32 bytes in URL-safe base64, as printed by `python -c "
+                "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`. Correct "
                 f"TUBAN_CAMERAS__KEY, or the file {KEY_FILE} in home."
             ) from None
 
     def encrypt(self, stream: Stream) -> str:
-        """What is kept of a stream."""
-        who = stream.credentials
-        kept = {"address": stream.address, "credentials": [who.username, who.password] if who else None}
-        return self._fernet.encrypt(json.dumps(kept).encode()).decode()
+        """Return the address and credentials of a stream as ciphertext."""
+        credentials = stream.credentials
+        plaintext = {
+            "address": stream.address,
+            "credentials": [credentials.username, credentials.password] if credentials else None,
+        }
+        return self._fernet.encrypt(json.dumps(plaintext).encode()).decode()
 
-    def decrypt(self, kind: StreamKind, sealed: str) -> Stream:
-        """The stream again.
+    def decrypt(self, kind: StreamKind, ciphertext: str) -> Stream:
+        """Return the stream of a ciphertext.
 
         Raises:
             CameraError: it was encrypted with another key.
         """
         try:
-            kept = json.loads(self._fernet.decrypt(sealed.encode()))
+            plaintext = json.loads(self._fernet.decrypt(ciphertext.encode()))
         except (InvalidToken, ValueError):
             raise CameraError(
-                "The camera's address and password were encrypted with another key. Bring that key back, or enter them "
-                "again, on the camera's page or by tuban camera add --replace.",
+                "The camera's address and password were encrypted with another key. Restore that key, or enter them "
+                "again, on the camera's page or with `tuban camera add --replace`.",
                 "camera.locked",
             ) from None
-        return Stream(kind, kept["address"], Credentials(*kept["credentials"]) if kept["credentials"] else None)
+        credentials = Credentials(*plaintext["credentials"]) if plaintext["credentials"] else None
+        return Stream(kind, plaintext["address"], credentials)
 
 
 def camera_key(settings: ServiceSettings) -> CameraKey:
-    """The key of this installation; made when there is none yet.
+    """Return the camera key of this installation; it is generated on first use.
 
     Raises:
-        SettingsError: it is none, or others may read it.
-        OutputError: it cannot be written.
+        SettingsError: the key is invalid, or other users may read its file.
+        OutputError: the file cannot be written.
     """
-    given = settings.cameras.key.get_secret_value()
+    configured = settings.cameras.key.get_secret_value()
     return CameraKey(
-        given.encode()
-        if given
-        else load_or_create_secret(settings.home.resolve() / KEY_FILE, Fernet.generate_key, "key of the cameras")
+        configured.encode()
+        if configured
+        else load_or_create_secret(settings.home.resolve() / KEY_FILE, Fernet.generate_key, "camera key")
     )

@@ -1,4 +1,4 @@
-"""What cameras showed of an alert: the whole frames before and after, with the outline in them."""
+"""Camera evidence of an alert: full frames before and after, with the outlines of the change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from store.schema.tables import AlertRow, Observation, Scan
 
 @dataclass(frozen=True)
 class SightingFrame:
-    """One of the two captures: its id, and when it was taken."""
+    """One of the two captures of a sighting."""
 
     capture_id: int
     taken_at: dt.datetime
@@ -25,12 +25,12 @@ class SightingFrame:
 
 @dataclass(frozen=True)
 class CameraSighting:
-    """The last time that a view of a camera showed an alert.
+    """The latest sighting of an alert in a preset of a camera.
 
     Attributes:
-        camera, view: their names.
+        camera, view: names of the camera and the preset.
         size: width and height of the frames in pixels.
-        before, after: the captures that were compared.
+        before, after: the compared captures.
         outlines: (x, y) in both frames, see :data:`imagery.cameras.camera.Pixel`.
     """
 
@@ -43,7 +43,7 @@ class CameraSighting:
 
 
 def camera_sightings(session: Session, alert: AlertRow) -> list[CameraSighting]:
-    """The last sight of each view that showed the alert, in the order in which they were first reported."""
+    """Return the latest sighting in each preset that showed the alert, in the order of their first report."""
     rows = session.execute(
         select(Observation, Scan, CameraChange, PresetRow, CameraRow.name)
         .join(Scan, Scan.id == Observation.scan_id)
@@ -53,24 +53,25 @@ def camera_sightings(session: Session, alert: AlertRow) -> list[CameraSighting]:
         .where(Observation.alert_id == alert.id)
         .order_by(Observation.id, CameraChange.id)
     )
-    found: dict[int, tuple[Scan, PresetRow, str, list[Polygon]]] = {}
-    for seen, scan, change, view, camera in rows:
-        if not change.outline.intersects(seen.outline):  # another place between the same two captures
+    latest: dict[int, tuple[Scan, PresetRow, str, list[Polygon]]] = {}
+    for observation, scan, change, preset, camera in rows:
+        if not change.outline.intersects(observation.outline):  # another place in the same two captures
             continue
-        known = found.get(view.id)
-        if known is None or known[0].id != scan.id:
-            known = found[view.id] = (scan, view, camera, [])
-        known[3].append(shapely.from_wkt(change.in_frame))
-    sights = []
-    for scan, view, camera, outlines in found.values():
-        frames = [_frame(session, view.id, scene_id) for scene_id in (scan.before_id, scan.after_id)]
-        if frames[0] is not None and frames[1] is not None:
-            sights.append(CameraSighting(camera, view.name, (view.width, view.height), frames[0], frames[1], outlines))
-    return sights
+        entry = latest.get(preset.id)
+        if entry is None or entry[0].id != scan.id:
+            entry = latest[preset.id] = (scan, preset, camera, [])
+        entry[3].append(shapely.from_wkt(change.in_frame))
+    sightings = []
+    for scan, preset, camera, outlines in latest.values():
+        before, after = (_frame(session, preset.id, scene_id) for scene_id in (scan.before_id, scan.after_id))
+        if before is not None and after is not None:
+            size = (preset.width, preset.height)
+            sightings.append(CameraSighting(camera, preset.name, size, before, after, outlines))
+    return sightings
 
 
 def alert_capture(session: Session, alert: AlertRow, capture_id: int) -> CaptureRow | None:
-    """A capture by its id, if the alert was seen by it."""
+    """Return a capture with an id if it is evidence of the alert."""
     return session.scalar(
         select(CaptureRow)
         .join(Scan, or_(Scan.before_id == CaptureRow.scene_id, Scan.after_id == CaptureRow.scene_id))
