@@ -1,1 +1,1 @@
-"""Jobs that take in images and photos, and the watched folder."""
+"""Jobs that turn received files into scenes, and the watched folder."""

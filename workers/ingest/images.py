@@ -1,8 +1,8 @@
-"""Jobs of the queue ``ingest``: a received file becomes a scene, a received zip file becomes further files.
+"""Jobs of the queue ``ingest``: turn a received file into a scene, and unpack a received zip file into further files.
 
-An image that cannot be used is an outcome of its file, with the reason; the job itself is done then. A job fails only
-where another attempt may go well: no room, no object store, a killed process. From the second attempt on a file is
-worked on in a process of its own, so that one that brings down its reader gets an outcome too.
+An unusable image is an outcome of its file, with the reason, and the job is done. A job fails only if a retry may
+succeed: full disk, unavailable object store, killed process. From the second attempt on, a file is decoded in a
+sandboxed process, so that a file that crashes its decoder gets an outcome too.
 """
 
 from __future__ import annotations
@@ -28,57 +28,57 @@ from store.scenes.batches import file_names
 from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.database import Session
 from workers.ingest.intake_outcome import (
-    GONE,
-    Received,
+    OBJECT_MISSING,
+    ReceivedFile,
     check_location,
-    delete_afterwards,
-    end,
-    ended,
-    limits_of,
-    waiting_file,
+    delete_after_commit,
+    file_ended,
+    ingest_limits,
+    load_waiting_file,
+    record_outcome,
     work_folder,
 )
-from workers.ingest.photos import JOB_KINDS as OF_PHOTOS
-from workers.ingest.photos import as_photo, checked
+from workers.ingest.photos import JOB_KINDS as PHOTO_JOB_KINDS
+from workers.ingest.photos import photo_checked, read_photo
 
-_DAMAGED = Reason("it was damaged after it was received; give the file again", "received.damaged")
+_DAMAGED = Reason("it was damaged after it was received; submit the file again", "received.damaged")
 
 
 def ingest_file(context: Context, job: JobRun) -> Commit | None:
-    """Check one received file, rewrite it as a COG and make a scene of it."""
-    received = waiting_file(context, job)
+    """Check a received file, rewrite it as a COG and record it as a scene."""
+    received = load_waiting_file(context, job)
     if received is None:
         return None
     file = received.file
     with context.database.read() as session:
         known = scene_by_sha256(session, file.sha256 or "")
     if known is not None:
-        return ended(context, received, "duplicate", duplicate_of(known), known.id)
+        return file_ended(context, received, "duplicate", duplicate_of(known), known.id)
     with work_folder(context, job) as folder:
         cog = folder / "scene.tif"
         try:
-            photo = _photo(context, job, received, folder)
+            photo = _read_photo(context, job, received, folder)
             if photo is not None:
-                return checked(context, received, photo)
-            image = _ingested(context, job, received, folder, cog)
+                return photo_checked(context, received, photo)
+            image = _ingest_image(context, job, received, folder, cog)
         except (ImageError, ObjectNotFound) as error:
-            reason = GONE if isinstance(error, ObjectNotFound) else error.reason
-            return ended(context, received, "failed", reason)
+            reason = OBJECT_MISSING if isinstance(error, ObjectNotFound) else error.reason
+            return file_ended(context, received, "failed", reason)
         if image.sha256 != file.sha256:
-            return ended(context, received, "failed", _DAMAGED)
+            return file_ended(context, received, "failed", _DAMAGED)
         with context.database.read() as session:
-            fault, remark = check_location(session, received.batch.area_code, image.footprint)
-        if fault:
-            return ended(context, received, "failed", fault)
+            mismatch, remark = check_location(session, received.batch.area_code, image.footprint)
+        if mismatch:
+            return file_ended(context, received, "failed", mismatch)
         key = f"scenes/{image.object_sha256[:2]}/{image.object_sha256}.tif"
         context.objects.put(key, cog)
     remarks = Reason.combine([*image.remarks, *([remark] if remark else [])])
-    return _placed(context, received, image, key, remarks)
+    return _add_scene(context, received, image, key, remarks)
 
 
 def ingest_zip(context: Context, job: JobRun) -> Commit | None:
-    """Unpack a received zip file: each file in it becomes a file of the batch."""
-    received = waiting_file(context, job)
+    """Unpack a received zip file; its members become files of the batch."""
+    received = load_waiting_file(context, job)
     if received is None:
         return None
     file, limits = received.file, context.settings.batch
@@ -97,28 +97,32 @@ def ingest_zip(context: Context, job: JobRun) -> Commit | None:
         ):
             number = _unpack(writer, job, archive, file.name, folder)
     except (ImageError, ObjectNotFound) as error:
-        reason = GONE if isinstance(error, ObjectNotFound) else error.reason
-        return ended(context, received, "failed", reason)
+        reason = OBJECT_MISSING if isinstance(error, ObjectNotFound) else error.reason
+        return file_ended(context, received, "failed", reason)
     unpacked = Reason(f"unpacked: {number} {'file' if number == 1 else 'files'}", "zip.unpacked", number=number)
-    return ended(context, received, "used", unpacked)
+    return file_ended(context, received, "used", unpacked)
 
 
-JOB_KINDS = (JobKind("ingest.file", "ingest", ingest_file), JobKind("ingest.zip", "ingest", ingest_zip), *OF_PHOTOS)
+JOB_KINDS = (
+    JobKind("ingest.file", "ingest", ingest_file),
+    JobKind("ingest.zip", "ingest", ingest_zip),
+    *PHOTO_JOB_KINDS,
+)
 
 
-def _ingested(context: Context, job: JobRun, received: Received, folder: Path, cog: Path) -> IngestedImage:
+def _ingest_image(context: Context, job: JobRun, received: ReceivedFile, folder: Path, cog: Path) -> IngestedImage:
     file, date = received.file, received.date
     with context.objects.local(file.received) as path:
-        if SHOTS_SUFFIX in received.beside:
+        if SHOTS_SUFFIX in received.sidecars:
             shots = context.objects.read(f"{file.received}.{SHOTS_SUFFIX}")
             date = flight_day(shots, context.settings.zone) or date
-        if received.beside:
-            path = _laid(context.objects, received, path, folder)
+        if received.sidecars:
+            path = _place_sidecars(context.objects, received, path, folder)
         return ingest_image(
             path,
             file.name,
             cog,
-            limits=limits_of(context.settings.limits),
+            limits=ingest_limits(context.settings.limits),
             today=context.today,
             workdir=folder,
             default_date=date,
@@ -126,25 +130,25 @@ def _ingested(context: Context, job: JobRun, received: Received, folder: Path, c
         )
 
 
-def _photo(context: Context, job: JobRun, received: Received, folder: Path) -> Photo | None:
-    """The raw photo of a drone that the file is, if it is one."""
+def _read_photo(context: Context, job: JobRun, received: ReceivedFile, folder: Path) -> Photo | None:
+    """Return the file as a raw drone photo; None if it is something else."""
     with context.objects.local(received.file.received) as path:
-        return as_photo(context, job, received, path, folder)
+        return read_photo(context, job, received, path, folder)
 
 
-def _laid(objects: ObjectStore, received: Received, path: Path, folder: Path) -> Path:
-    """The image under a name of ours with its world file and .prj beside it."""
+def _place_sidecars(objects: ObjectStore, received: ReceivedFile, path: Path, folder: Path) -> Path:
+    """Link the image into ``folder`` with its world file and .prj next to it; return the link."""
     image = folder / "image"
     try:
         os.link(path, image)
-    except OSError:  # another disk
+    except OSError:  # on another file system
         shutil.copyfile(path, image)
-    for suffix in received.beside:
+    for suffix in received.sidecars:
         image.with_suffix(f".{suffix}").write_bytes(objects.read(f"{received.file.received}.{suffix}"))
     return image
 
 
-def _placed(context: Context, received: Received, image: IngestedImage, key: str, remarks: str) -> Commit:
+def _add_scene(context: Context, received: ReceivedFile, image: IngestedImage, key: str, remarks: str) -> Commit:
     def commit(session: Session) -> None:
         now = context.clock()
         scene_id = add_scene(
@@ -157,27 +161,27 @@ def _placed(context: Context, received: Received, image: IngestedImage, key: str
             now=now,
         )
         if scene_id is not None:
-            end(context, session, received, "placed", remarks, scene_id)
+            record_outcome(context, session, received, "placed", remarks, scene_id)
             return
         known = scene_by_sha256(session, image.sha256)  # another file of the same content was faster
         assert known is not None
-        if known.object_key != key:  # ours has another date in it
-            delete_afterwards(context, session, [key])
-        end(context, session, received, "duplicate", duplicate_of(known), known.id)
+        if known.object_key != key:  # this COG contains another date
+            delete_after_commit(context, session, [key])
+        record_outcome(context, session, received, "duplicate", duplicate_of(known), known.id)
 
     return commit
 
 
 def _unpack(writer: BatchWriter, job: JobRun, archive: Archive, zip_name: str, folder: Path) -> int:
-    """Hand in every member; returns how many files there are, refused ones included."""
+    """Add all members to the batch; return the number of files, including refused ones."""
     with writer.context.database.read() as session:
-        have = file_names(session, writer.batch_id)
-    shown_members = [member for member in archive.members if not is_hidden(member.name)]
-    names = unique_names(f"{zip_name}/{member.name.lstrip('/')}" for member in shown_members)
-    members = dict(zip(names, shown_members, strict=True))
+        present = file_names(session, writer.batch_id)
+    visible = [member for member in archive.members if not is_hidden(member.name)]
+    names = unique_names(f"{zip_name}/{member.name.lstrip('/')}" for member in visible)
+    members = dict(zip(names, visible, strict=True))
     entries = assign_file_roles(name for name, member in members.items() if not member.fault)
     for name, member in members.items():
-        if member.fault and name not in have:
+        if member.fault and name not in present:
             fault = Reason.from_json(f"{member.fault[0].upper()}{member.fault[1:]}.", member.fault.to_json())
             writer.record_failed(name, member.size, fault)
     for done, entry in enumerate(entries):
@@ -185,28 +189,28 @@ def _unpack(writer: BatchWriter, job: JobRun, archive: Archive, zip_name: str, f
         if job.should_stop():
             raise ReleaseJob
         member = members[entry.name]
-        if entry.name in have:
+        if entry.name in present:
             continue
         if entry.role != "image":
             writer.record_unused(entry, member.size)
             continue
-        beside = {suffix: members[name] for suffix, name in entry.sidecars.items()}
-        _unpack_image(writer, archive, entry.name, member, beside, folder)
+        sidecars = {suffix: members[name] for suffix, name in entry.sidecars.items()}
+        _unpack_image(writer, archive, entry.name, member, sidecars, folder)
     return len(members)
 
 
 def _unpack_image(
-    writer: BatchWriter, archive: Archive, name: str, member: Member, beside: dict[str, Member], folder: Path
+    writer: BatchWriter, archive: Archive, name: str, member: Member, sidecars: dict[str, Member], folder: Path
 ) -> None:
-    at = folder / "member"
+    path = folder / "member"
     try:
-        sidecars = {}
-        for suffix, sidecar in beside.items():
-            archive.extract(sidecar, at)
-            sidecars[suffix] = read_sidecar(at)
-        sha256 = archive.extract(member, at)
+        contents = {}
+        for suffix, sidecar in sidecars.items():
+            archive.extract(sidecar, path)
+            contents[suffix] = read_sidecar(path)
+        sha256 = archive.extract(member, path)
     except ImageError as error:
         writer.record_failed(name, member.size, error.reason)
         return
-    writer.queue_file(name, at, member.size, sha256, sidecars)
-    at.unlink()
+    writer.queue_file(name, path, member.size, sha256, contents)
+    path.unlink()

@@ -1,7 +1,7 @@
-"""Jobs of photos of drones: each is checked by itself, and those of a batch then become mosaics, one for each flight.
+"""Jobs for drone photos: check each photo, then build one mosaic per flight of a batch.
 
-A photo that was checked waits until its batch has nothing else to check. Then ``ingest.mosaic`` places them, by the
-newest fitting image of the ground if there is one, and a mosaic is a scene like any other.
+A checked photo waits until all other files of its batch are checked. Then ``ingest.mosaic`` orients the photos,
+registered to the newest suitable reference image if there is one, and records each mosaic as a scene.
 """
 
 from __future__ import annotations
@@ -39,46 +39,46 @@ from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.database import Session
 from store.schema.tables import Batch, BatchFile
 from workers.ingest.intake_outcome import (
-    GONE,
-    End,
-    Received,
+    OBJECT_MISSING,
+    FileOutcome,
+    ReceivedFile,
     check_location,
-    delete_afterwards,
-    end_all,
-    ended,
-    limits_of,
+    delete_after_commit,
+    file_ended,
+    ingest_limits,
+    record_outcomes,
     work_folder,
 )
 
 _TASK = "workers.ingest.photos_sandboxed:run_task"
 CHECKED = Reason("checked; waits for the other files of its batch", "photo.checked")
-COARSEST_REFERENCE_M = 1.0
-"""Metres per pixel up to which an image of the ground may serve to place photos."""
+MAX_REFERENCE_GSD_M = 1.0
+"""Coarsest ground sample distance of a reference image, in metres per pixel."""
 
-_LARGEST_HERE = 64_000_000  # pixels of a photo that is checked in this process
-_LEAST_COVER = 0.5  # share of the photos' ground that a reference should show
+_MAX_IN_PROCESS_PX = 64_000_000  # larger photos are checked in a sandboxed process
+_MIN_REFERENCE_COVER = 0.5  # share of the photos' ground that a reference image should cover
 
 
-def as_photo(context: Context, job: JobRun, received: Received, path: Path, folder: Path) -> Photo | None:
-    """The photo that a received file is; None: it is something else.
+def read_photo(context: Context, job: JobRun, received: ReceivedFile, path: Path, folder: Path) -> Photo | None:
+    """Return a received file as a drone photo; None: it is something else.
 
     Raises:
-        ImageError: it is a photo that cannot be placed.
+        ImageError: it is a photo that cannot be oriented.
     """
     file = replace(check_regular_file(path), name=received.file.name)
-    if received.batch.source != "drone" or received.beside or not file.head.startswith(b"\xff\xd8\xff"):
+    if received.batch.source != "drone" or received.sidecars or not file.head.startswith(b"\xff\xd8\xff"):
         return None
-    limits = limits_of(context.settings.limits)
+    limits = ingest_limits(context.settings.limits)
     file_format, declared = inspect_file(file, limits)
     if file_format != JPEG or not is_photo(file, file_format):
         return None
-    asked = _asked(context, received.file, received.date, path)
-    if job.attempt == 1 and declared.width * declared.height <= _LARGEST_HERE:
+    request = _photo_request(context, received.file, received.date, path)
+    if job.attempt == 1 and declared.width * declared.height <= _MAX_IN_PROCESS_PX:
         return check_photo(
-            path, asked["name"], drone_settings(), limits=limits, today=context.today,
-            default_date=received.date, sha256=asked["sha256"],
+            path, request["name"], drone_settings(), limits=limits, today=context.today,
+            default_date=received.date, sha256=request["sha256"],
         )  # fmt: skip
-    task = asked | {"what": "check", "limits": asdict(limits)}
+    task = request | {"what": "check", "limits": asdict(limits)}
     try:
         return Photo.from_json(
             run_sandboxed(_TASK, task, limits=decoding_limits(limits, file_bytes=64 * MIB), workdir=folder)
@@ -91,16 +91,16 @@ def as_photo(context: Context, job: JobRun, received: Received, path: Path, fold
         ) from None
 
 
-def checked(context: Context, received: Received, photo: Photo) -> Commit:
-    """How to write down that a file is a photo that can be placed."""
+def photo_checked(context: Context, received: ReceivedFile, photo: Photo) -> Commit:
+    """Return a commit function that records a checked photo, or its outcome if it is a duplicate or elsewhere."""
     outline, error_m = sensor_footprint(photo)
     with context.database.read() as session:
         known = scene_of_photo(session, received.file.sha256 or "")
-        fault, _ = check_location(session, received.batch.area_code, outline)
+        mismatch, _ = check_location(session, received.batch.area_code, outline)
     if known is not None:
-        return ended(context, received, "duplicate", duplicate_of(known), known.id)
-    if fault:
-        return ended(context, received, "failed", fault)
+        return file_ended(context, received, "duplicate", duplicate_of(known), known.id)
+    if mismatch:
+        return file_ended(context, received, "failed", mismatch)
     taken = photo.taken.isoformat(" ") if photo.taken else ""
 
     def commit(session: Session) -> None:
@@ -116,63 +116,46 @@ def checked(context: Context, received: Received, photo: Photo) -> Commit:
 
 
 def build_mosaics(context: Context, job: JobRun) -> Commit | None:
-    """Place the photos of a batch, and make a scene of each flight."""
+    """Build mosaics of a batch's checked photos, one per flight, and record each as a scene."""
     with context.database.read() as session:
         batch = session.get(Batch, job.payload["batch"])
         waiting = waiting_photos(session, job.payload["files"])
     if batch is None or not waiting:
         return None
     files, photos = [file for file, _ in waiting], {file.id: photo for file, photo in waiting}
-    received = {file.id: Received(file, batch, None, ()) for file in files}
-    same = _same(files)
-    limits = limits_of(context.settings.limits)
+    received = {file.id: ReceivedFile(file, batch, None, ()) for file in files}
+    twins = _find_twins(files)
     with work_folder(context, job) as folder, ExitStack() as opened:
-        asked, gone = [], []
+        requests, missing = [], []
         for file in files:
             try:
                 path = opened.enter_context(context.objects.local(file.received))
             except ObjectNotFound:
-                gone.append(file.id)
+                missing.append(file.id)
                 continue
-            if file.id not in same:
-                asked.append(_asked(context, file, photos[file.id].date, path))
-        reference = _reference(context, [photos[one["file"]].outline for one in asked], opened)
-        task = {
-            "what": "mosaic", "photos": asked, "reference": reference, "workdir": str(folder), "name": batch.name,
-            "today": context.today.isoformat(), "elevation": context.settings.photos.elevation,
-            "limits": asdict(limits),
-        }  # fmt: skip
-        process_limits = decoding_limits(limits, file_bytes=limits.rewrite_file_bytes)
-        try:
-            told = run_sandboxed(_TASK, task, limits=process_limits, workdir=folder)
-        except SandboxError:
-            words = (
-                f"the {len(asked)} photos could not be laid into a mosaic within {limits.rewrite_seconds:,} s and "
-                f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory; give them in smaller batches"
-            )
-            reason = Reason(words, "photo.too_many", photos=len(asked))
-            told = {
-                "flights": [],
-                "failed": [{"file": one["file"], "reason": [words, reason.to_json()]} for one in asked],
-            }
-        for flight in told["flights"]:
-            flight["image"]["sha256"] = _checksum([file.sha256 or "" for file in files if file.id in _of(flight)])
-            flight["key"] = _key(flight["image"]["object_sha256"])
+            if file.id not in twins:
+                requests.append(_photo_request(context, file, photos[file.id].date, path))
+        reference = _find_reference(context, [photos[request["file"]].outline for request in requests], opened)
+        result = _run_mosaics(context, batch, requests, reference, folder)
+        for flight in result["flights"]:
+            flight["image"]["sha256"] = _checksum([file.sha256 or "" for file in files if file.id in _used(flight)])
+            flight["key"] = _scene_key(flight["image"]["object_sha256"])
             context.objects.put(flight["key"], Path(flight["cog"]))
-    failed = {one["file"]: Reason.from_json(*one["reason"]) for one in told["failed"]} | dict.fromkeys(gone, GONE)
+    failed = {one["file"]: Reason.from_json(*one["reason"]) for one in result["failed"]}
+    failed |= dict.fromkeys(missing, OBJECT_MISSING)
 
     def commit(session: Session) -> None:
-        ends = []
-        for number, flight in enumerate(told["flights"], start=1):
-            name = batch.name if len(told["flights"]) == 1 else f"{batch.name} ({number})"
-            ends += _write_down(context, session, flight, batch, name, received)
-        ends += [End(received[file], "failed", reason) for file, reason in failed.items()]
-        of_file = {one.received.file.id: one for one in ends}
-        for file, first in same.items():
+        outcomes = []
+        for number, flight in enumerate(result["flights"], start=1):
+            name = batch.name if len(result["flights"]) == 1 else f"{batch.name} ({number})"
+            outcomes += _record_flight(context, session, flight, batch, name, received)
+        outcomes += [FileOutcome(received[file], "failed", reason) for file, reason in failed.items()]
+        by_file = {one.received.file.id: one for one in outcomes}
+        for file, first in twins.items():
             name = received[first].file.name
-            words = Reason(f"the same content as {name}", "photo.twin", name=name)
-            ends.append(End(received[file], "duplicate", words, of_file[first].scene_id))
-        end_all(context, session, batch.id, ends)
+            reason = Reason(f"the same content as {name}", "photo.twin", name=name)
+            outcomes.append(FileOutcome(received[file], "duplicate", reason, by_file[first].scene_id))
+        record_outcomes(context, session, batch.id, outcomes)
 
     return commit
 
@@ -180,8 +163,8 @@ def build_mosaics(context: Context, job: JobRun) -> Commit | None:
 JOB_KINDS = (JobKind("ingest.mosaic", "ingest", build_mosaics),)
 
 
-def _asked(context: Context, file: BatchFile, date: dt.date | None, path: Path) -> dict[str, Any]:
-    """What the program is told of a photo."""
+def _photo_request(context: Context, file: BatchFile, date: dt.date | None, path: Path) -> dict[str, Any]:
+    """Return the part of a sandbox task that describes a photo."""
     return {
         "file": file.id,
         "path": str(path.absolute()),
@@ -192,41 +175,69 @@ def _asked(context: Context, file: BatchFile, date: dt.date | None, path: Path) 
     }
 
 
-def _same(files: Sequence[BatchFile]) -> dict[int, int]:
-    """Photos that are another one's twin, and which."""
+def _run_mosaics(
+    context: Context,
+    batch: Batch,
+    requests: Sequence[dict[str, Any]],
+    reference: dict[str, str] | None,
+    folder: Path,
+) -> dict[str, Any]:
+    """Build the mosaics in a sandboxed process; return the result of :func:`workers.ingest.photos_sandboxed.mosaic`."""
+    limits = ingest_limits(context.settings.limits)
+    task = {
+        "what": "mosaic", "photos": requests, "reference": reference, "workdir": str(folder), "name": batch.name,
+        "today": context.today.isoformat(), "elevation": context.settings.photos.elevation,
+        "limits": asdict(limits),
+    }  # fmt: skip
+    process_limits = decoding_limits(limits, file_bytes=limits.rewrite_file_bytes)
+    try:
+        result: dict[str, Any] = run_sandboxed(_TASK, task, limits=process_limits, workdir=folder)
+    except SandboxError:
+        reason = Reason(
+            f"no mosaic of the {len(requests)} photos could be built within {limits.rewrite_seconds:,} s and "
+            f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory; submit them in smaller batches",
+            "photo.too_many",
+            photos=len(requests),
+        )
+        failed = [{"file": request["file"], "reason": [str(reason), reason.to_json()]} for request in requests]
+        return {"flights": [], "failed": failed}
+    return result
+
+
+def _find_twins(files: Sequence[BatchFile]) -> dict[int, int]:
+    """Map each file to the first file of the same content."""
     first: dict[str, int] = {}
     return {
         file.id: first[file.sha256 or ""] for file in files if first.setdefault(file.sha256 or "", file.id) != file.id
     }
 
 
-def _of(flight: dict[str, Any]) -> set[int]:
-    return {photo["file"] for photo in flight["photos"] if not photo["left_out"]}
+def _used(flight: dict[str, Any]) -> set[int]:
+    """Return the files of the photos that the mosaic shows."""
+    return {photo["file"] for photo in flight["photos"] if not photo["exclusion"]}
 
 
-def _checksum(of_photos: Sequence[str]) -> str:
-    """Stands for the file that a mosaic came as: the same photos are the same mosaic."""
-    return hashlib.sha256("\n".join(sorted(of_photos)).encode()).hexdigest()
+def _checksum(sha256_of_photos: Sequence[str]) -> str:
+    """Return the checksum that identifies a mosaic: the same photos are the same mosaic."""
+    return hashlib.sha256("\n".join(sorted(sha256_of_photos)).encode()).hexdigest()
 
 
-def _key(sha256: str) -> str:
+def _scene_key(sha256: str) -> str:
     return f"scenes/{sha256[:2]}/{sha256}.tif"
 
 
-def _reference(context: Context, grounds: Sequence[BaseGeometry], opened: ExitStack) -> dict[str, str] | None:
-    """The newest image that shows most of the photos' ground, else the one that shows most of it."""
-    if not grounds:
+def _find_reference(context: Context, footprints: Sequence[BaseGeometry], opened: ExitStack) -> dict[str, str] | None:
+    """Return path and name of the reference image: the newest that covers enough, else the one that covers most."""
+    if not footprints:
         return None
-    ground = make_valid(shapely.union_all(grounds))
+    ground = make_valid(shapely.union_all(footprints))
     with context.database.read() as session:
-        scenes = reference_scenes(session, ground, COARSEST_REFERENCE_M)
+        scenes = reference_scenes(session, ground, MAX_REFERENCE_GSD_M)
         covers = [ground.intersection(make_valid(scene.outline)).area / ground.area for scene in scenes]
-    fitting = [scene for scene, cover in zip(scenes, covers, strict=True) if cover >= _LEAST_COVER]
-    best = (
-        fitting[0] if fitting else max(zip(covers, scenes, strict=True), key=lambda one: one[0], default=(0, None))[1]
-    )
-    if best is None:
+    sufficient = [scene for scene, cover in zip(scenes, covers, strict=True) if cover >= _MIN_REFERENCE_COVER]
+    if not scenes:
         return None
+    best = sufficient[0] if sufficient else max(zip(covers, scenes, strict=True), key=lambda pair: pair[0])[1]
     try:
         path = opened.enter_context(context.objects.local(best.object_key))
     except ObjectNotFound:
@@ -234,36 +245,42 @@ def _reference(context: Context, grounds: Sequence[BaseGeometry], opened: ExitSt
     return {"path": str(path), "name": best.name}
 
 
-def _write_down(
+def _record_flight(
     context: Context,
     session: Session,
     flight: dict[str, Any],
     batch: Batch,
     name: str,
-    received: dict[int, Received],
-) -> list[End]:
-    """A mosaic becomes a scene; returns what becomes of its photos."""
+    received: dict[int, ReceivedFile],
+) -> list[FileOutcome]:
+    """Record a mosaic as a scene; return the outcomes of its photos."""
     image = replace(IngestedImage.from_json(flight["image"]), date_source=flight["date_source"])
-    fault, remark = check_location(session, batch.area_code, image.footprint)
+    mismatch, remark = check_location(session, batch.area_code, image.footprint)
     outcome: Outcome = "failed"
     scene_id = None
-    if not fault:
-        outcome, scene_id = _scene(context, session, image, batch, name, flight["key"])
-    ends = []
+    if not mismatch:
+        outcome, scene_id = _add_scene(context, session, image, batch, name, flight["key"])
+    outcomes = []
     for photo in flight["photos"]:
         outline = shapely.from_wkb(photo["outline"])
         if not outline.is_empty:
-            place_photo(session, photo["file"], outline, photo["tied"], photo["error_m"], photo["residual_m"])
-        words = fault or Reason.combine([Reason.from_json(*photo["words"]), *([remark] if remark else [])])
-        of_file = received[photo["file"]]
-        ends.append(End(of_file, "failed", words) if photo["left_out"] else End(of_file, outcome, words, scene_id))
-    return ends + [End(received[one["file"]], "failed", Reason.from_json(*one["reason"])) for one in flight["unplaced"]]
+            place_photo(session, photo["file"], outline, photo["tied_to"], photo["error_m"], photo["residual_m"])
+        reason = mismatch or Reason.combine([Reason.from_json(*photo["reason"]), *([remark] if remark else [])])
+        file = received[photo["file"]]
+        excluded = bool(photo["exclusion"])
+        outcomes.append(
+            FileOutcome(file, "failed", reason) if excluded else FileOutcome(file, outcome, reason, scene_id)
+        )
+    return outcomes + [
+        FileOutcome(received[photo["file"]], "failed", Reason.from_json(*photo["reason"]))
+        for photo in flight["unplaced"]
+    ]
 
 
-def _scene(
+def _add_scene(
     context: Context, session: Session, image: IngestedImage, batch: Batch, name: str, key: str
 ) -> tuple[Outcome, int]:
-    """The mosaic's scene, new or known."""
+    """Add the mosaic's scene, or return the known scene of the same photos."""
     scene_id = add_scene(
         session, image, area_code=batch.area_code, name=name, source=batch.source, object_key=key, now=context.clock()
     )
@@ -272,5 +289,5 @@ def _scene(
     known = scene_by_sha256(session, image.sha256)
     assert known is not None
     if known.object_key != key:
-        delete_afterwards(context, session, [key])
+        delete_after_commit(context, session, [key])
     return "duplicate", known.id

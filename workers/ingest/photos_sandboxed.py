@@ -1,4 +1,4 @@
-"""Check photos of drones and place them in mosaics, in a sandboxed process.
+"""Check drone photos and build mosaics, in a sandboxed process.
 
 Run by :func:`imagery.sandbox.run_sandboxed`; it reads files and has no access to the database or the service.
 """
@@ -44,42 +44,46 @@ def check(task: dict[str, Any], limits: Limits) -> dict[str, Any]:
 
 
 def mosaic(task: dict[str, Any], limits: Limits) -> dict[str, Any]:
-    """Place photos flight by flight, and write a COG for each flight.
+    """Group photos into flights and write a mosaic as COG for each flight.
 
-    The task: ``photos`` (as :func:`check` is told of them, each with its ``file``), ``reference`` (path and name, or
-    None), ``elevation`` (path, or ""), ``workdir`` and ``name`` of the mosaics. The answer: ``flights``, each with its
-    image and photos, and ``failed``, photos and why.
+    Args:
+        task: ``photos`` (each as the task of :func:`check`, with its ``file``), ``reference`` (path and name, or None),
+            ``elevation`` (path, or ""), ``workdir``, and ``name`` of the mosaics.
+        limits: of decoding.
+
+    Returns:
+        ``flights``, each with its image and photos, and ``failed``, photos with the reason.
     """
     photos, failed, files = [], [], {}
-    for asked in task["photos"]:
+    for request in task["photos"]:
         try:
-            photo = Photo.from_json(check(asked, limits))
+            photo = Photo.from_json(check(request, limits))
         except ImageError as error:
-            failed.append(_told(asked["file"], error))
+            failed.append(_failed_photo(request["file"], error))
             continue
         photos.append(photo)
-        files[photo.path] = asked["file"]
-    told = []
+        files[photo.path] = request["file"]
+    results = []
     flights = group_flights(photos, drone_settings()) if photos else []
     for number, flight in enumerate(flights):
-        with _reference(task["reference"], limits, task["workdir"]) as scene:
+        with _open_reference(task["reference"], limits, task["workdir"]) as scene:
             try:
-                told.append(_flight(flight, number, files, scene, task, limits))
+                results.append(_build_mosaic(flight, number, files, scene, task, limits))
             except ImageError as error:
-                failed += [_told(files[photo.path], error) for photo in flight]
-    return {"flights": told, "failed": failed}
+                failed += [_failed_photo(files[photo.path], error) for photo in flight]
+    return {"flights": results, "failed": failed}
 
 
-def _told(file: int, error: ImageError) -> dict[str, Any]:
-    return {"file": file, "reason": _said(error.reason)}
+def _failed_photo(file: int, error: ImageError) -> dict[str, Any]:
+    return {"file": file, "reason": _reason_data(error.reason)}
 
 
-def _said(reason: str) -> list[Any]:
-    """A reason as plain data, for :meth:`errors.Reason.from_json`."""
+def _reason_data(reason: str) -> list[Any]:
+    """Return a reason as the arguments of :meth:`errors.Reason.from_json`."""
     return [str(reason), Reason.json_of(reason)]
 
 
-def _flight(
+def _build_mosaic(
     photos: list[Photo],
     number: int,
     files: dict[Path, int],
@@ -88,17 +92,19 @@ def _flight(
     limits: Limits,
 ) -> dict[str, Any]:
     settings, workdir = drone_settings(), Path(task["workdir"])
-    place = partial(orient_flight, photos, settings, workdir, reference=reference, register=register_photo)
+    orient = partial(orient_flight, photos, settings, workdir, reference=reference, register=register_photo)
     elevation, unused = Path(task["elevation"]) if task["elevation"] else None, None
     try:
         if elevation is not None and not elevation.is_file():
-            raise ImageError(f"The elevation model {elevation} is not there.", "elevation.missing", path=str(elevation))
-        flight: OrientedFlight = place(elevation=elevation)
+            raise ImageError(
+                f"The elevation model {elevation} does not exist.", "elevation.missing", path=str(elevation)
+            )
+        flight: OrientedFlight = orient(elevation=elevation)
     except ImageError as error:
         if not error.reason.code.startswith("elevation."):
             raise
-        unused = error.reason  # told with each photo, and no reason to place none of them
-        flight = place()
+        unused = error.reason  # recorded with each photo; the flight is oriented without elevation
+        flight = orient()
     require_used_photos(flight)
     date, source = flight_date([placed.photo for placed in flight.used])
     raw, cog = workdir / "flight.tif", workdir / f"mosaic_{number}.tif"
@@ -110,9 +116,9 @@ def _flight(
     placed = [
         {
             "file": files[one.photo.path],
-            "left_out": one.exclusion,
-            "words": _said(Reason.combine([describe_photo(one), unused] if unused else [describe_photo(one)])),
-            "tied": one.tied_to,
+            "exclusion": one.exclusion,
+            "reason": _reason_data(Reason.combine([describe_photo(one), unused] if unused else [describe_photo(one)])),
+            "tied_to": one.tied_to,
             "error_m": one.error_m,
             "residual_m": one.residual_m,
             "outline": shapely.to_wkb(footprint_in_degrees(one, flight.frame), hex=True),
@@ -124,17 +130,17 @@ def _flight(
         "date_source": source,
         "cog": str(cog),
         "photos": placed,
-        "unplaced": [{"file": files[photo.path], "reason": _said(reason)} for photo, reason in flight.failed],
+        "unplaced": [{"file": files[photo.path], "reason": _reason_data(reason)} for photo, reason in flight.failed],
     }
 
 
 @contextmanager
-def _reference(told: dict[str, str] | None, limits: Limits, workdir: str) -> Iterator[Scene | None]:
-    """The reference image; without it where it cannot be read."""
+def _open_reference(reference: dict[str, str] | None, limits: Limits, workdir: str) -> Iterator[Scene | None]:
+    """Open the reference image; yield None if there is none or it cannot be read."""
     scene = None
-    if told is not None:
+    if reference is not None:
         try:
-            scene = open_scene(told["path"], limits=limits, workdir=workdir, name=told["name"])
+            scene = open_scene(reference["path"], limits=limits, workdir=workdir, name=reference["name"])
         except ImageError:
             scene = None
     try:
@@ -151,6 +157,6 @@ def _day(text: str | None) -> dt.date | None:
 def run_task(task: dict[str, Any]) -> Any:
     """Run :func:`check` or :func:`mosaic`, whichever ``task["what"]`` names, with ``task["limits"]``."""
     limits = Limits(**task["limits"])
-    # this process is sandboxed already: read a file stored in strips strip by strip instead of copying it first
+    # this process is already sandboxed: read files stored in strips directly instead of copying them first
     limits = replace(limits, in_process_pixels=limits.max_pixels)
     return {"check": check, "mosaic": mosaic}[task["what"]](task, limits)

@@ -145,7 +145,7 @@ def test_an_image_of_another_place_is_told_where_it_lies(context: Context, folde
     at = ground(14_000, -1032, 14_032, -1000).centroid
     assert files["far.tif"].reason == (
         f"It lies at {at.x:.5f}, {at.y:.5f} (longitude, latitude) in 330106 西湖区, 4.0 km from 330102 上城区. "
-        "Give it with the code of its own area."
+        "Submit it with the code of its own area."
     )
     assert "289.9 km from 330102" in files["abroad.tif"].reason
     assert [scene.name for scene in scenes(context)] == ["edge.tif"]
@@ -366,7 +366,7 @@ def test_a_file_that_is_not_there_any_more_is_an_outcome(context: Context, folde
     for key in list(context.objects.keys("received/")):
         context.objects.delete(key)
     [file] = run_batch(context, batch).files
-    assert (file.state, file.reason) == ("failed", "what was received is not there any more; give the file again")
+    assert (file.state, file.reason) == ("failed", "its received content no longer exists; submit the file again")
 
 
 def test_a_worker_killed_in_the_middle_leaves_nothing_behind(context: Context, folder: Path, tmp_path: Path) -> None:

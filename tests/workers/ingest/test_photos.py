@@ -89,7 +89,7 @@ def add_bad(folder: Path, image: Any) -> dict[str, str]:
         "no_number.jpg": "zero denominator",
         "oblique.jpg": "is oblique",
         "panorama.jpg": "vertical panorama",
-        "elsewhere.jpg": "Give it with the code of its own area",
+        "elsewhere.jpg": "Submit it with the code of its own area",
         "DJI_0099.MP4": "a video",
     }
 
