@@ -1,3 +1,3 @@
-"""What Tuban is measured by: commands that print ratios of one run."""
+"""Benchmarks: commands that measure speed, memory and accuracy of parts of Tuban."""
 
-import imagery as _imagery  # noqa: F401  (what GDAL may open is said before anything of this room starts it)
+import imagery as _imagery  # noqa: F401  (restricts GDAL drivers before any benchmark loads GDAL)

@@ -1,9 +1,9 @@
-"""Speed and memory of a whole scan beside those of the bare network on the same pixels in memory.
+"""Speed and memory of a complete scan, compared with the network alone on the same number of pixels in memory.
 
-Ratios of one run are what to compare between machines and commits; absolute figures are the machine's.
+Compare the ratios of one run between machines and commits; absolute figures depend on the machine.
 
     make bench                                  a rendered pair of 2,000² and one of 8,000² pixels
-    .venv/bin/python -m benchmarks.scan 30000   sides of your own
+    .venv/bin/python -m benchmarks.scan 30000   your own side lengths
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ shape = (rows.stop - rows.start, cols.stop - cols.start, 3)
 rng = np.random.default_rng(0)
 pair = [rng.integers(1, 255, shape, dtype=np.uint8) for _ in range(2)]
 detector.predict(*pair)
-began = time.perf_counter()
+start = time.perf_counter()
 count = min(len(blocks), 4)
 for _ in range(count):
     detector.predict(*pair)
-print((time.perf_counter() - began) * len(blocks) / count)
+print((time.perf_counter() - start) * len(blocks) / count)
 """
 
 _SCAN = """
@@ -57,16 +57,16 @@ from model.detector import Detector
 detector = Detector()
 with open_scene(Path(sys.argv[1])) as before, open_scene(Path(sys.argv[2])) as after:
     settings = settings_for(read_config(), "aerial", after.gsd_m)
-    began = time.perf_counter()
+    start = time.perf_counter()
     result = detect_changes(before, after, detector, settings)
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - start
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps({"seconds": seconds, "peak_mib": peak, "changes": len(result.changes), "timings": result.timings_s}))
 """
 
 
 def write_large_pair(folder: Path, side: int) -> tuple[Path, Path]:
-    """A pair of ``side``² pixels, tiled from one rendered scene (flipped in turn), tiled GeoTIFF with overviews."""
+    """Write a pair of ``side``² pixels as tiled GeoTIFF with overviews: mirrored copies of one rendered scene."""
     spec = SceneSpec(seed=5, width=min(side, TILE), height=min(side, TILE))
     pair = render_scene(spec)
     paths = []
@@ -93,8 +93,8 @@ def write_large_pair(folder: Path, side: int) -> tuple[Path, Path]:
             for row in range(0, side, TILE):
                 for col in range(0, side, TILE):
                     height, width = min(TILE, side - row), min(TILE, side - col)
-                    turned = image[:: 1 if row // TILE % 2 == 0 else -1, :: 1 if col // TILE % 2 == 0 else -1]
-                    part = np.moveaxis(turned[:height, :width], 2, 0)
+                    mirrored = image[:: 1 if row // TILE % 2 == 0 else -1, :: 1 if col // TILE % 2 == 0 else -1]
+                    part = np.moveaxis(mirrored[:height, :width], 2, 0)
                     raster.write(np.ascontiguousarray(part), window=Window(col, row, width, height))
         with rasterio.open(path, "r+") as raster:
             raster.build_overviews([2**k for k in range(1, 7) if side >> k > 256], Resampling.average)
@@ -110,20 +110,20 @@ def _run(code: str, *arguments: str) -> str:
 
 
 def main() -> None:
-    """Measure each side in processes of its own and print one table."""
-    words = Console()
+    """Measure each side length in separate processes and print one table."""
+    console = Console()
     sides = tuple(int(text) for text in sys.argv[1:]) or SIDES
     table = Table(title="Scan of a pair, rendered, 0.5 m, JPEG in GeoTIFF")
     for heading in ("pixels a side", "scan Mpx/s", "network Mpx/s", "scan/network time", "peak MiB", "changes"):
         table.add_column(heading, justify="right")
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as folder:
         for side in sides:
-            began = time.perf_counter()
-            before, after = write_large_pair(Path(scratch), side)
-            words.print(f"{side}²: pair made in {time.perf_counter() - began:.0f} s", style="dim")
+            start = time.perf_counter()
+            before, after = write_large_pair(Path(folder), side)
+            console.print(f"{side}²: pair rendered in {time.perf_counter() - start:.0f} s", style="dim")
             network = float(_run(_NETWORK, str(side)))
             scan = json.loads(_run(_SCAN, str(before), str(after)))
-            words.print(
+            console.print(
                 "  " + ", ".join(f"{part} {seconds:.2f} s" for part, seconds in scan["timings"].items()), style="dim"
             )
             table.add_row(
@@ -136,7 +136,7 @@ def main() -> None:
             )
             for path in (before, after):
                 path.unlink()
-    words.print(table)
+    console.print(table)
 
 
 if __name__ == "__main__":

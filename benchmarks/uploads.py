@@ -1,11 +1,11 @@
-"""Our tus server beside the PyPI package tuspyserver: speed, memory, and what becomes of an upload that goes wrong.
+"""Tuban's tus server compared with the PyPI package tuspyserver: speed, memory and behaviour of faulty uploads.
 
     python3.11 -m venv /tmp/tus && /tmp/tus/bin/pip install tuspyserver==4.4.3 uvicorn
     .venv/bin/python -m benchmarks.uploads --peer /tmp/tus/bin/python
 
-The package is tried as it is by default and with its ``LocalFileStorage``, which it offers as an option. Each server is
-one uvicorn process on loopback, all write to the same disk. Compare ratios of one run; absolute figures
-are the machine's. Needs what the tests need.
+The package is measured with its default settings and with its optional ``LocalFileStorage``. Each server is one uvicorn
+process on loopback; all write to the same disk. Compare the ratios of one run; absolute figures depend on the machine.
+The dependencies of the tests are required.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ import typer
 from tests.web.uploads.upload_service import context_with_people, token_of
 
 TUS = {"tus-resumable": "1.0.0"}
-BYTES = TUS | {"content-type": "application/offset+octet-stream"}
+PATCH_HEADERS = TUS | {"content-type": "application/offset+octet-stream"}
 MIB = 2**20
 
 
 @dataclass
 class Server:
-    """A server, as a process that can be killed and started again.
+    """A server process that can be killed and restarted.
 
     Attributes:
-        command: starts it.
-        port: on 127.0.0.1.
-        files: the folder under which it keeps uploads.
-        create: path to which an upload is announced.
-        key: of the ``authorization`` header.
-        environment: of the process.
-        said: metadata of every upload.
+        command: command line that starts it.
+        port: port on 127.0.0.1.
+        files: folder of its uploads.
+        create: path of the request that creates an upload.
+        key: bearer token of the ``authorization`` header.
+        environment: additional environment variables.
+        metadata: metadata of every upload.
     """
 
     command: list[str]
@@ -56,81 +56,87 @@ class Server:
     create: str
     key: str
     environment: dict[str, str] = field(default_factory=dict)
-    said: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it listens."""
+        """Start the process and wait until it listens."""
         self.process = subprocess.Popen(self.command, env=os.environ | self.environment)
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:
-                assert self.process.poll() is None, "the server ended"
+                assert self.process.poll() is None, "the server exited"
                 time.sleep(0.05)
             else:
                 return
 
     def kill(self) -> None:
-        """As the kernel does when memory is short."""
+        """Kill the process with SIGKILL, as the kernel does when memory is short."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
 
     def memory_mib(self, name: str) -> float:
-        """``VmHWM``: the most that it held so far; ``VmRSS``: what it holds."""
+        """Return the peak (``VmHWM``) or current (``VmRSS``) memory of the process."""
         assert self.process is not None
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split(f"{name}:")[1].split()[0]) / 1024
 
-    def ask(
+    def request(
         self, method: str, path: str, headers: dict[str, str], body: bytes = b"", key: str | None = None
     ) -> tuple[int, dict[str, str]]:
-        """One request on a connection of its own; status and headers of the answer."""
+        """Send a request on a new connection; return status and headers of the response."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
-            given = headers | {"authorization": f"Bearer {self.key if key is None else key}"}
-            connection.request(method, path, body or None, given)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+            all_headers = headers | {"authorization": f"Bearer {self.key if key is None else key}"}
+            connection.request(method, path, body or None, all_headers)
+            response = connection.getresponse()
+            response.read()
+            return response.status, {name.lower(): value for name, value in response.getheaders()}
         finally:
             connection.close()
 
-    def begin(self, size: int, name: str = "a.tif") -> str:
-        """Announce an upload; its path."""
-        said = self.said | {"filename": name}
-        pairs = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in said.items())
-        status, headers = self.ask("POST", self.create, TUS | {"upload-length": str(size), "upload-metadata": pairs})
+    def create_upload(self, size: int, name: str = "a.tif") -> str:
+        """Create an upload and return its path."""
+        pairs = upload_metadata(self.metadata | {"filename": name})
+        status, headers = self.request(
+            "POST", self.create, TUS | {"upload-length": str(size), "upload-metadata": pairs}
+        )
         assert status == 201, status
         return "/" + headers["location"].split("://")[-1].split("/", 1)[1]
 
-    def offset(self, at: str) -> int:
-        """Where the upload stands, as the server says."""
-        return int(self.ask("HEAD", at, TUS)[1]["upload-offset"])
+    def offset(self, path: str) -> int:
+        """Return the offset that the server reports."""
+        return int(self.request("HEAD", path, TUS)[1]["upload-offset"])
 
-    def put(self, at: str, offset: int, body: bytes, key: str | None = None) -> int:
-        """Send bytes; status of the answer."""
-        return self.ask("PATCH", at, BYTES | {"upload-offset": str(offset)}, body, key)[0]
+    def send(self, path: str, offset: int, body: bytes, key: str | None = None) -> int:
+        """Send bytes and return the status of the response."""
+        return self.request("PATCH", path, PATCH_HEADERS | {"upload-offset": str(offset)}, body, key)[0]
 
-    def kept(self, at: str) -> bytes:
-        """The bytes of an upload as they lie on the disk."""
-        key = at.rpartition("/")[2].rpartition("-")[2]
-        found = [path for path in self.files.rglob(f"{key}*") if path.suffix in ("", ".part")]
-        return found[0].read_bytes() if found else b""
+    def stored_bytes(self, path: str) -> bytes:
+        """Read the bytes of an upload from the disk of the server."""
+        key = path.rpartition("/")[2].rpartition("-")[2]
+        files = [file for file in self.files.rglob(f"{key}*") if file.suffix in ("", ".part")]
+        return files[0].read_bytes() if files else b""
 
-    def hang(self, at: str, data: bytes, promised: int) -> socket.socket:
-        """A request that promises more bytes than it sends, and stays open."""
+    def send_partially(self, path: str, data: bytes, declared: int) -> socket.socket:
+        """Send a request that declares more bytes than it contains, and leave its connection open."""
         connection = socket.create_connection(("127.0.0.1", self.port))
         head = [
-            f"PATCH {at} HTTP/1.1", "host: 127.0.0.1", f"authorization: Bearer {self.key}", "tus-resumable: 1.0.0",
-            f"content-type: {BYTES['content-type']}", "upload-offset: 0", f"content-length: {promised}",
+            f"PATCH {path} HTTP/1.1", "host: 127.0.0.1", f"authorization: Bearer {self.key}", "tus-resumable: 1.0.0",
+            f"content-type: {PATCH_HEADERS['content-type']}", "upload-offset: 0", f"content-length: {declared}",
         ]  # fmt: skip
         connection.sendall("\r\n".join([*head, "", ""]).encode() + data)
-        latest = time.monotonic() + 3  # a server may keep them in memory until the request ends
-        while len(self.kept(at)) < len(data) - MIB and time.monotonic() < latest:
+        deadline = time.monotonic() + 3  # a server may buffer them in memory until the request ends
+        while len(self.stored_bytes(path)) < len(data) - MIB and time.monotonic() < deadline:
             time.sleep(0.02)
         return connection
+
+
+def upload_metadata(values: dict[str, str]) -> str:
+    """Encode the header ``upload-metadata``."""
+    return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
 
 
 def _free_port() -> int:
@@ -139,7 +145,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _ours(folder: Path) -> Iterator[Server]:
+def _tuban_server(folder: Path) -> Iterator[Server]:
     home, port = folder / "home", _free_port()
     with context_with_people(home) as context:
         key = token_of(context, "li")
@@ -153,18 +159,20 @@ def _ours(folder: Path) -> Iterator[Server]:
             headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
             connection.request("POST", "/api/batches", b'{"area": "330102"}', headers)
             batch = connection.getresponse().read().decode().split('"id":')[1].split(",")[0].strip(" }")
-            server.said = {"batch": batch}
+            server.metadata = {"batch": batch}
             yield server
         finally:
             server.kill()
 
 
 @contextmanager
-def _peer(folder: Path, python: Path, *more: str) -> Iterator[Server]:
+def _peer_server(folder: Path, python: Path, *arguments: str) -> Iterator[Server]:
     files, port = folder / "files", _free_port()
     script = str(Path(__file__).with_name("tuspyserver_app.py"))
-    said = {"filetype": "image/tiff"}  # HEAD is answered by 400 without it
-    server = Server([str(python), script, str(port), str(files), *more], port, files, "/files/", "key", {}, said)
+    metadata = {"filetype": "image/tiff"}  # without it, HEAD is answered with status 400
+    server = Server(
+        [str(python), script, str(port), str(files), *arguments], port, files, "/files/", "key", {}, metadata
+    )
     server.start()
     try:
         yield server
@@ -172,134 +180,130 @@ def _peer(folder: Path, python: Path, *more: str) -> Iterator[Server]:
         server.kill()
 
 
-def _speed(server: Server, size: int, piece: int) -> float:
-    """MB/s of one upload in requests of ``piece`` bytes, and whether it arrived as it was."""
-    content = os.urandom(piece)
-    at = server.begin(size, f"{time.monotonic_ns()}.tif")
-    began = time.perf_counter()
-    for offset in range(0, size, piece):
-        assert server.put(at, offset, content[: size - offset]) == 204
-    took = time.perf_counter() - began
-    kept = server.kept(at)
-    assert len(kept) == size
-    assert hashlib.sha256(kept[:piece]).digest() == hashlib.sha256(content[:size]).digest()
-    server.ask("DELETE", at, TUS)
-    return size / 1e6 / took
+def _speed(server: Server, size: int, chunk: int) -> float:
+    """Return the MB/s of one upload in requests of ``chunk`` bytes, after verifying its content."""
+    content = os.urandom(chunk)
+    path = server.create_upload(size, f"{time.monotonic_ns()}.tif")
+    start = time.perf_counter()
+    for offset in range(0, size, chunk):
+        assert server.send(path, offset, content[: size - offset]) == 204
+    elapsed = time.perf_counter() - start
+    stored = server.stored_bytes(path)
+    assert len(stored) == size
+    assert hashlib.sha256(stored[:chunk]).digest() == hashlib.sha256(content[:size]).digest()
+    server.request("DELETE", path, TUS)
+    return size / 1e6 / elapsed
 
 
 def _killed(server: Server) -> str:
-    """The server is killed in the middle of a request, started again, and the upload resumed where it says."""
+    """The server is killed during a request, restarted, and the upload resumed at its reported offset."""
     content = os.urandom(20 * MIB)
-    at = server.begin(len(content), "killed.tif")
-    with server.hang(at, content[: 10 * MIB], len(content)):
+    path = server.create_upload(len(content), "killed.tif")
+    with server.send_partially(path, content[: 10 * MIB], len(content)):
         server.kill()
     server.start()
-    offset = server.offset(at)
-    status = server.put(at, offset, content[offset:])
-    kept = server.kept(at)
-    same = "as it was" if kept == content else "NOT as it was"
-    return f"resumed at {offset / MIB:.1f} MiB, {status}: {len(kept) / MIB:.1f} of 20 MiB on the disk, {same}"
+    offset = server.offset(path)
+    status = server.send(path, offset, content[offset:])
+    stored = server.stored_bytes(path)
+    intact = "intact" if stored == content else "CORRUPTED"
+    return f"resumed at {offset / MIB:.1f} MiB, {status}: {len(stored) / MIB:.1f} of 20 MiB on the disk, {intact}"
 
 
 def _too_long(server: Server) -> str:
-    """A request brings more than was announced, and the sender then sends the file again."""
+    """A request contains more bytes than declared; the client then sends the missing ones."""
     content = os.urandom(MIB)
-    at = server.begin(len(content), "long.tif")
-    status = server.put(at, 0, content + os.urandom(MIB))
-    more = server.offset(at)
-    if more < len(content):
-        server.put(at, more, content[more:])
-    kept = server.kept(at)
-    return (
-        f"{status}; {len(kept) / MIB:.2f} of 1 MiB on the disk, {'as it was' if kept == content else 'NOT as it was'}"
-    )
+    path = server.create_upload(len(content), "long.tif")
+    status = server.send(path, 0, content + os.urandom(MIB))
+    offset = server.offset(path)
+    if offset < len(content):
+        server.send(path, offset, content[offset:])
+    stored = server.stored_bytes(path)
+    return f"{status}; {len(stored) / MIB:.2f} of 1 MiB on the disk, {'intact' if stored == content else 'CORRUPTED'}"
 
 
-def _stranger(server: Server) -> str:
-    """Somebody without a key sends bytes to an upload."""
-    at = server.begin(MIB, "stranger.tif")
-    status = server.put(at, 0, os.urandom(MIB), key="another")
-    return f"{status}; {len(server.kept(at)) / MIB:.1f} MiB on the disk"
+def _wrong_key(server: Server) -> str:
+    """A client with a wrong key sends bytes to an upload."""
+    path = server.create_upload(MIB, "wrong_key.tif")
+    status = server.send(path, 0, os.urandom(MIB), key="another")
+    return f"{status}; {len(server.stored_bytes(path)) / MIB:.1f} MiB on the disk"
 
 
 def _hanging(server: Server) -> str:
-    """A connection hangs; its sender asks anew, while somebody else asks for an upload of theirs."""
+    """A connection hangs; its client resumes on a new one while another client requests another upload."""
     content = os.urandom(4 * MIB)
-    at, other = server.begin(len(content), "hanging.tif"), server.begin(1, "other.tif")
-    with server.hang(at, content[: 2 * MIB], len(content)):
-        began = time.perf_counter()
-        answers: list[str] = []
+    path, other = server.create_upload(len(content), "hanging.tif"), server.create_upload(1, "other.tif")
+    with server.send_partially(path, content[: 2 * MIB], len(content)):
+        start = time.perf_counter()
+        results: list[str] = []
 
         def resume() -> None:
-            offset = server.offset(at)
-            status = server.put(at, offset, content[offset:])
-            answers.append(f"resumed after {time.perf_counter() - began:.1f} s with {status}")
+            offset = server.offset(path)
+            status = server.send(path, offset, content[offset:])
+            results.append(f"resumed after {time.perf_counter() - start:.1f} s with {status}")
 
-        asking = threading.Thread(target=resume)
-        asking.start()
+        client = threading.Thread(target=resume)
+        client.start()
         time.sleep(0.5)
         server.offset(other)
-        answers.append(f"the other one waited for {time.perf_counter() - began - 0.5:.1f} s")
-        asking.join()
-    return ", ".join(answers)
+        results.append(f"the other client waited {time.perf_counter() - start - 0.5:.1f} s")
+        client.join()
+    return ", ".join(results)
 
 
-def _in_the_announcement(server: Server) -> str:
-    """An announcement of ten bytes carries 200 MiB."""
+def _bytes_at_creation(server: Server) -> str:
+    """A creation request that declares ten bytes contains 200 MiB."""
     before = server.memory_mib("VmHWM")
-    pairs = ",".join(
-        f"{name} {base64.b64encode(value.encode()).decode()}"
-        for name, value in (server.said | {"filename": "b"}).items()
-    )
-    headers = TUS | {"upload-length": "10", "upload-metadata": pairs, "content-type": BYTES["content-type"]}
+    pairs = upload_metadata(server.metadata | {"filename": "b"})
+    headers = TUS | {"upload-length": "10", "upload-metadata": pairs, "content-type": PATCH_HEADERS["content-type"]}
     try:
-        status, told = server.ask("POST", server.create, headers, bytes(200 * MIB))
+        status, response = server.request("POST", server.create, headers, bytes(200 * MIB))
     except OSError as error:
         return f"the connection was closed ({type(error).__name__})"
-    at = "/" + told["location"].split("://")[-1].split("/", 1)[1] if "location" in told else ""
-    grown = server.memory_mib("VmHWM") - before
-    return f"{status}; {len(server.kept(at)) / MIB if at else 0:.0f} MiB on the disk, memory grew by {grown:.0f} MiB"
+    path = "/" + response["location"].split("://")[-1].split("/", 1)[1] if "location" in response else ""
+    growth = server.memory_mib("VmHWM") - before
+    stored = server.stored_bytes(path) if path else b""
+    return f"{status}; {len(stored) / MIB:.0f} MiB on the disk, memory grew by {growth:.0f} MiB"
 
 
 FAULTS: dict[str, Callable[[Server], str]] = {
     "server killed": _killed,
     "too many bytes": _too_long,
-    "stranger": _stranger,
+    "wrong key": _wrong_key,
     "hanging connection": _hanging,
-    "bytes in the announcement": _in_the_announcement,
+    "bytes at creation": _bytes_at_creation,
 }
 
 
 def main(
     peer: Annotated[Path, typer.Option(help="Python of an environment with tuspyserver and uvicorn.")],
-    size: Annotated[int, typer.Option(help="Bytes of an upload.")] = 500_000_000,
-    rounds: Annotated[int, typer.Option(help="Uploads of each sort; the median is told.")] = 3,
+    size: Annotated[int, typer.Option(help="Size of an upload in bytes.")] = 500_000_000,
+    rounds: Annotated[int, typer.Option(help="Uploads of each kind; the median is printed.")] = 3,
 ) -> None:
-    """Measure the servers in turn, and try what becomes of an upload that goes wrong."""
+    """Measure the speed and memory of the servers, then their behaviour for each fault."""
     makers: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
-        "ours": _ours,
-        "tuspyserver": lambda at: _peer(at, peer),
-        "tuspyserver with storage": lambda at: _peer(at, peer, "storage"),
+        "tuban": _tuban_server,
+        "tuspyserver": lambda folder: _peer_server(folder, peer),
+        "tuspyserver with storage": lambda folder: _peer_server(folder, peer, "storage"),
     }
     with tempfile.TemporaryDirectory(prefix="tus") as folder:
         with ExitStack() as stack:
             servers = {name: stack.enter_context(make(Path(folder) / name)) for name, make in makers.items()}
-            begun = {name: server.memory_mib("VmRSS") for name, server in servers.items()}
-            for piece, sort in ((size, "one request"), (8 * MIB, "requests of 8 MiB")):
+            initial = {name: server.memory_mib("VmRSS") for name, server in servers.items()}
+            for chunk, label in ((size, "one request"), (8 * MIB, "requests of 8 MiB")):
                 speeds: dict[str, list[float]] = {name: [] for name in servers}
                 for _ in range(rounds):
                     for name, server in servers.items():
-                        speeds[name].append(_speed(server, size, piece))
-                medians = {name: statistics.median(told) for name, told in speeds.items()}
-                shown = (f"{n} {m:.0f} MB/s ({m / medians['ours']:.2f})" for n, m in medians.items())
-                typer.echo(f"{sort}: {', '.join(shown)}")
+                        speeds[name].append(_speed(server, size, chunk))
+                medians = {name: statistics.median(values) for name, values in speeds.items()}
+                shown = (f"{n} {m:.0f} MB/s ({m / medians['tuban']:.2f})" for n, m in medians.items())
+                typer.echo(f"{label}: {', '.join(shown)}")
             for name, server in servers.items():
                 peak = server.memory_mib("VmHWM")
-                typer.echo(f"{name}: {begun[name]:.0f} MiB at the start, {peak:.0f} MiB at most")
-        for fault, happen in FAULTS.items():
+                typer.echo(f"{name}: {initial[name]:.0f} MiB at the start, {peak:.0f} MiB at most")
+        for fault, trial in FAULTS.items():
             for name, make in makers.items():
                 with make(Path(folder) / f"{fault} {name}") as server:
-                    typer.echo(f"{fault}, {name}: {happen(server)}")
+                    typer.echo(f"{fault}, {name}: {trial(server)}")
 
 
 if __name__ == "__main__":

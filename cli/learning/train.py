@@ -186,6 +186,6 @@ def export(
         )
     typer.echo(f"{weights.path}  sha256 {weights.sha256[:12]}…  thresholds {weights.threshold}")
     for scored in (*facts.folders, *facts.rendered):
-        pixel = ", ".join(f"{name} {value:.3f}" for name, value in scored.found.pixel.items())
-        typer.echo(f"  {scored.name} ({scored.question}, {scored.found.pairs} pairs): {pixel}")
+        pixel = ", ".join(f"{name} {value:.3f}" for name, value in scored.evaluation.pixel.items())
+        typer.echo(f"  {scored.name} ({scored.question}, {scored.evaluation.pairs} pairs): {pixel}")
     typer.echo(f"Model card: {weights.path.with_suffix('.md')}")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from shapely.ops import unary_union
 
-from benchmarks.cameras import calibrated
+from benchmarks.cameras import click_control_points
 from imagery.cameras.calibration import calibrate
 from imagery.cameras.camera import Calibration, Capture, Comparison, Frame, Preset
 from imagery.cameras.illumination import measure_light
@@ -144,7 +144,7 @@ def test_only_construction_sites_of_a_rendered_valley_are_reported() -> None:
     when = capture_schedule(107, 4, 5, include_unusable=False)
     reference = render_frame(place, replace(when[1], shake_deg=0.0, weather="clear"))
     history = [check_quality(Capture(render_frame(place, m), m.taken_at), reference) for m in when]
-    calibration, preset = calibrated(place, np.random.default_rng(1))
+    calibration, preset = click_control_points(place, np.random.default_rng(1))
     result = compare_captures(history, preset, calibration, SETTINGS)
     truth = unary_union([place.to_lonlat_polygon(area).buffer(0) for site in place.sites for area in site.area])
     assert result.not_compared == ""
