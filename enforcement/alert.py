@@ -1,6 +1,6 @@
-"""An alert as others receive it: a GeoJSON feature with everything that is known of it.
+"""An alert as plain data, and its representation as a GeoJSON feature for other systems.
 
-The words keep to what a comparison of images can know: a suspected change, to be checked on the ground.
+Texts claim no more than a comparison of images can show: a suspected change, to be checked on the ground.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from enforcement.units import mu
 from imagery.error_ellipse import ErrorEllipse
 
 STATEMENT = ("疑似变化线索，须经实地核查", "Suspected change, to be checked on the ground")
-"""What an alert is, in Chinese and in English."""
+"""Definition of an alert in Chinese and English."""
 
-DECIMALS = 8  # of a degree: a millimetre, so that areas computed again agree
+DECIMALS = 8  # of a degree, about a millimetre, so that areas computed from the output agree
 CRS = "EPSG:4490"
 
 
 @dataclass(frozen=True)
 class AlertImage:
-    """One of the two images that were compared.
+    """One of the two compared images.
 
     Attributes:
-        date: day of acquisition, if known.
+        date: acquisition date, if known.
         source: drone, satellite, camera.
         gsd_m: ground sample distance in metres.
-        sha256: of the file as it came in.
+        sha256: checksum of the original file.
     """
 
     date: dt.date | None
@@ -43,17 +43,22 @@ class AlertImage:
 
 @dataclass(frozen=True)
 class AlertArea:
-    """A village, township or county: administrative code and name ("" when its area is not loaded)."""
+    """A village, township or county: administrative code, and name ("" if the area is not loaded)."""
 
     code: str
     name: str
 
 
 @dataclass(frozen=True)
-class Sight:
-    """One time that the place was seen changed: date of the later image, its source, the area then in m².
+class Sighting:
+    """One detection of the alert.
 
-    ``error`` is that of its position, for a source that sees from the side: its area is no measure of the others'.
+    Attributes:
+        date: date of the later image, if known.
+        source: source of the later image.
+        area_m2: detected area, ellipsoidal m².
+        score: 0…1.
+        error: position error of oblique images, whose areas are not comparable with those of orthophotos.
     """
 
     date: dt.date | None
@@ -64,39 +69,39 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """A picture of the alert: what it shows (``before``, ``after``) and where it is, a link or an object's key."""
+class EvidencePicture:
+    """A picture of the alert: its name (``before``, ``after``) and its address, a URL or an object key."""
 
     name: str
-    place: str
+    address: str
 
 
 @dataclass(frozen=True)
 class Alert:
-    """All that is told of an alert, as plain data.
+    """An alert with its areas, overlaps, images and sightings.
 
     Attributes:
-        number: of the alert, as people cite it.
-        source: of the first sight: drone, satellite, camera, patrol, hotline, report.
+        number: alert number.
+        source: source of the first sighting: drone, satellite, camera, patrol, hotline, report.
         kind: construction, ground, demolition; ``kind_names`` are its names in Chinese and English.
-        change_type: the official one, once a person has set it; ``change_type_names`` likewise.
-        state, state_reason: where it is in its life, and why.
-        works: levelled, partly built, built; None until somebody was there.
+        change_type: official type, once a person has set it; ``change_type_names`` likewise.
+        state, state_reason: state, and reason of the last transition.
+        works: levelled, partly built, built; None until the field check.
         outline: polygon or multipolygon, longitude and latitude, EPSG:4490.
         detected: the polygon as detected, ``{"crs": …, "wkt": …}``.
-        area_m2: ellipsoidal.
-        score: 0…1, of the latest sight.
-        earlier, later: the images of the latest sight.
-        village, township, county: who answers for it; None where no such area is known.
-        also_in: other areas that it reaches into, ``{"code", "name", "share"}``.
-        overlaps: with the layers that the bureau loaded, each with the layer's date.
-        sights: all sights, oldest first.
-        week, rank, over_cap, legal_weight: its place among the alerts of its grid and ISO week.
-        weights_sha256, settings_sha256: of the network and the settings of the latest sight.
-        residual_px, residual_m: median remaining shift between the two images.
+        area_m2: ellipsoidal area.
+        score: 0…1, of the latest sighting.
+        earlier, later: images of the latest sighting.
+        village, township, county: responsible areas; None where unknown.
+        also_in: other areas that it overlaps, ``{"code", "name", "share"}``.
+        overlaps: overlaps with the bureau's layers, as of :func:`enforcement.overlaps.find_overlaps`.
+        sightings: all sightings, oldest first.
+        week, rank, over_cap, legal_weight: ranking among the alerts of its village and ISO week.
+        weights_sha256, settings_sha256: checksums of the network and the settings of the latest sighting.
+        residual_px, residual_m: median residual shift between the two images.
         evidence: pictures.
-        page: link to the alert's page, or "".
-        error: of the outline's position; None: as good as an orthophoto's.
+        page: URL of the alert's page, or "".
+        error: position error of the outline; None: as accurate as an orthophoto.
     """
 
     number: str
@@ -119,7 +124,7 @@ class Alert:
     county: AlertArea | None
     also_in: Sequence[Mapping[str, Any]]
     overlaps: Sequence[Mapping[str, Any]]
-    sights: Sequence[Sight]
+    sightings: Sequence[Sighting]
     week: str
     rank: int | None
     over_cap: bool
@@ -128,19 +133,19 @@ class Alert:
     settings_sha256: str
     residual_px: float | None
     residual_m: float | None
-    evidence: Sequence[Evidence]
+    evidence: Sequence[EvidencePicture]
     page: str = ""
     error: ErrorEllipse | None = None
 
 
 def alert_feature(alert: Alert) -> dict[str, Any]:
-    """Return the alert as a GeoJSON feature (RFC 7946), ready for JSON.
+    """Convert an alert to a GeoJSON feature (RFC 7946) of JSON types.
 
     Positions are longitude and latitude to eight decimals, outer rings counter-clockwise; areas are m² and mu, lengths
-    metres, dates ISO 8601. What is not known is null, never left out.
+    metres, dates ISO 8601. Unknown values are null, never omitted.
     """
     outline = _rounded(alert.outline)
-    middle = _centre(outline)
+    centre = _centre(outline)
     return {
         "type": "Feature",
         "id": alert.number,
@@ -148,12 +153,12 @@ def alert_feature(alert: Alert) -> dict[str, Any]:
         "geometry": {"type": outline.geom_type, "coordinates": _positions(mapping(outline)["coordinates"])},
         "properties": {
             "number": alert.number,
-            "statement": _both(STATEMENT),
+            "statement": _bilingual(STATEMENT),
             "source": alert.source,
             "kind": alert.kind,
-            "kind_name": _both(alert.kind_names),
+            "kind_name": _bilingual(alert.kind_names),
             "type": alert.change_type or None,
-            "type_name": _both(alert.change_type_names) if alert.change_type_names else None,
+            "type_name": _bilingual(alert.change_type_names) if alert.change_type_names else None,
             "state": alert.state,
             "state_reason": alert.state_reason,
             "state_of_works": alert.works,
@@ -161,7 +166,7 @@ def alert_feature(alert: Alert) -> dict[str, Any]:
             "area_m2": round(alert.area_m2, 2),
             "area_mu": round(mu(alert.area_m2), 4),
             "crs": CRS,
-            "centre": {"lon": round(middle.x, DECIMALS), "lat": round(middle.y, DECIMALS)},
+            "centre": {"lon": round(centre.x, DECIMALS), "lat": round(centre.y, DECIMALS)},
             "position_error": asdict(alert.error) if alert.error else None,
             "detected": dict(alert.detected),
             "earlier_image": _image(alert.earlier),
@@ -175,35 +180,35 @@ def alert_feature(alert: Alert) -> dict[str, Any]:
             "week": alert.week or None,
             "rank": alert.rank,
             "over_cap": alert.over_cap,
-            **_seen(alert.sights),
+            **_sighting_statistics(alert.sightings),
             "model_sha256": alert.weights_sha256,
             "settings_sha256": alert.settings_sha256,
             "registration_residual_px": alert.residual_px,
             "registration_residual_m": alert.residual_m,
-            "evidence": {picture.name: picture.place for picture in alert.evidence},
+            "evidence": {picture.name: picture.address for picture in alert.evidence},
             "page": alert.page or None,
         },
     }
 
 
-def _seen(sights: Sequence[Sight]) -> dict[str, Any]:
-    dates = sorted(sight.date for sight in sights if sight.date is not None)
-    alike = [sight for sight in sights if sight.error is None] or sights
-    first, last = (alike[0].area_m2, alike[-1].area_m2) if alike else (0.0, 0.0)
+def _sighting_statistics(sightings: Sequence[Sighting]) -> dict[str, Any]:
+    dates = sorted(sighting.date for sighting in sightings if sighting.date is not None)
+    comparable = [sighting for sighting in sightings if sighting.error is None] or sightings
+    first, last = (comparable[0].area_m2, comparable[-1].area_m2) if comparable else (0.0, 0.0)
     return {
-        "times_seen": len(sights),
-        "sources_seen": len({sight.source for sight in sights}),
-        "first_seen": _day(dates[0] if dates else None),
-        "last_seen": _day(dates[-1] if dates else None),
+        "times_seen": len(sightings),
+        "sources_seen": len({sighting.source for sighting in sightings}),
+        "first_seen": _iso_date(dates[0] if dates else None),
+        "last_seen": _iso_date(dates[-1] if dates else None),
         "growth_m2": round(last - first, 2),
         "sights": [
             {
-                "date": _day(sight.date),
-                "source": sight.source,
-                "area_m2": round(sight.area_m2, 2),
-                "score": round(sight.score, 4),
+                "date": _iso_date(sighting.date),
+                "source": sighting.source,
+                "area_m2": round(sighting.area_m2, 2),
+                "score": round(sighting.score, 4),
             }
-            for sight in sights
+            for sighting in sightings
         ],
     }
 
@@ -211,31 +216,31 @@ def _seen(sights: Sequence[Sight]) -> dict[str, Any]:
 def _image(image: AlertImage | None) -> dict[str, Any] | None:
     if image is None:
         return None
-    return {"date": _day(image.date), "source": image.source, "gsd_m": image.gsd_m, "sha256": image.sha256}
+    return {"date": _iso_date(image.date), "source": image.source, "gsd_m": image.gsd_m, "sha256": image.sha256}
 
 
 def _area(area: AlertArea | None) -> dict[str, str] | None:
     return None if area is None else {"code": area.code, "name": area.name}
 
 
-def _both(words: tuple[str, str]) -> dict[str, str]:
-    return {"zh": words[0], "en": words[1]}
+def _bilingual(texts: tuple[str, str]) -> dict[str, str]:
+    return {"zh": texts[0], "en": texts[1]}
 
 
-def _day(day: dt.date | None) -> str | None:
+def _iso_date(day: dt.date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
 def _rounded(outline: BaseGeometry) -> BaseGeometry:
-    """On a grid of 1e-8 degrees and still valid; rings turned as RFC 7946 section 3.1.6 says."""
-    coarse = shapely.set_precision(shapely.force_2d(outline), 10.0**-DECIMALS)
-    return shapely.orient_polygons(outline if coarse.is_empty else coarse, exterior_cw=False)
+    """Round to a grid of 1e-8 degrees, keep the outline valid, and orient rings as of RFC 7946, section 3.1.6."""
+    rounded = shapely.set_precision(shapely.force_2d(outline), 10.0**-DECIMALS)
+    return shapely.orient_polygons(outline if rounded.is_empty else rounded, exterior_cw=False)
 
 
 def _centre(outline: BaseGeometry) -> Point:
-    """A point to go to: the centroid, or where that lies outside (an L, a ring) a point well inside."""
-    middle = outline.centroid
-    return middle if outline.contains(middle) else outline.representative_point()
+    """Return the centroid; a representative point if the centroid lies outside, as of an L or a ring."""
+    centroid = outline.centroid
+    return centroid if outline.contains(centroid) else outline.representative_point()
 
 
 def _positions(coordinates: Any) -> Any:

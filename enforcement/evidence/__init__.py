@@ -1,1 +1,1 @@
-"""Evidence sheets (PDF) and signed evidence bundles of one alert."""
+"""Evidence sheets (PDF) and signed evidence bundles of an alert."""

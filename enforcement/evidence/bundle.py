@@ -1,16 +1,16 @@
-"""The evidence bundle: one alert in one signed zip that anybody can check without a server.
+"""Evidence bundle: an alert in a signed zip file that can be verified without a server.
 
 ::
 
-    manifest.json    names, sizes and SHA-256 of all other files, the alert's number, who made it and when
-    manifest.sig     Ed25519 over the bytes of manifest.json
-    public_key.pem   by which the signature can be checked; who holds its private half is for people to know
-    alert.geojson     the alert (RFC 7946)
-    log.json         its steps, each with the hash of the one before
+    manifest.json    names, sizes and SHA-256 of all other files, alert number, software version, time of creation
+    manifest.sig     Ed25519 signature of the bytes of manifest.json
+    public_key.pem   key that verifies the signature; its owner has to be established by other means
+    alert.geojson    the alert (RFC 7946)
+    log.json         its transitions, linked by a hash chain
     sheet_zh.pdf …   evidence sheets
     before.png …     pictures
 
-A signature shows that nothing was changed since the signing, not that what was signed is true.
+A signature proves that nothing was changed after the signing, not that the signed content is true.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from enforcement.alert import STATEMENT, Alert, alert_feature
-from enforcement.evidence.safe_zip import MOST_BYTES, MOST_FILE_BYTES, MOST_FILES, is_plain_name
+from enforcement.evidence.safe_zip import MAX_BYTES, MAX_FILE_BYTES, MAX_FILES, is_plain_name
 from enforcement.evidence.signing_key import fingerprint, public_pem
 from enforcement.hash_chain import GENESIS_HASH, Row, canonical_json
 from errors import OutputError
@@ -41,22 +41,22 @@ FORMAT_VERSION = 2
 MANIFEST, SIGNATURE, PUBLIC_KEY = "manifest.json", "manifest.sig", "public_key.pem"
 ALERT, LOG = "alert.geojson", "log.json"
 ALERT_V1 = "lead.geojson"
-"""Name of the alert's file in bundles of format version 1, which are still checked."""
-SEALS = (MANIFEST, SIGNATURE, PUBLIC_KEY)
-"""Files that the manifest does not list: itself, and what it is checked by."""
+"""Name of the alert's file in bundles of format version 1, which are still accepted."""
+SIGNATURE_FILES = (MANIFEST, SIGNATURE, PUBLIC_KEY)
+"""Files that the manifest does not list: itself, its signature and the key."""
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What goes into a bundle.
+    """Content of a bundle.
 
     Attributes:
         alert: the alert.
-        log: its whole log, oldest first; ``fields`` exactly as they were hashed.
-        created_at: aware moment.
+        log: its complete log, oldest first; ``fields`` exactly as they were hashed.
+        created_at: timezone-aware time.
         sheets: evidence sheets, PDF, by language: ``zh``, ``en``.
         pictures: uint8 H×W×3 by name, like ``before``.
-        tool_version: of the software; the installed one, if "".
+        tool_version: version of the software; "": the installed one.
     """
 
     alert: Alert
@@ -68,22 +68,22 @@ class Bundle:
 
 
 def write_bundle(bundle: Bundle, key: Ed25519PrivateKey) -> bytes:
-    """Make a bundle; equal input gives equal bytes.
+    """Create a bundle; equal input gives equal bytes.
 
     Raises:
-        OutputError: it would be larger than what :func:`enforcement.evidence.bundle_check.verify_bundle` reads, a name is no
-            plain one, or the moment has no time zone.
+        OutputError: the bundle exceeds the limits of :func:`enforcement.evidence.bundle_check.verify_bundle`, a file
+            name is not plain, or the time has no time zone.
     """
     if bundle.created_at.tzinfo is None:
-        raise OutputError("The moment at which a bundle is made has no time zone: give an aware one.")
+        raise OutputError("The time of creation of a bundle has no time zone: pass a timezone-aware time.")
     files = _files(bundle)
-    _check(files)
+    _validate(files)
     manifest = _json(
         {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "tool": "tuban",
-            "tool_version": bundle.tool_version or _installed(),
+            "tool_version": bundle.tool_version or _installed_version(),
             "alert": bundle.alert.number,
             "statement": {"zh": STATEMENT[0], "en": STATEMENT[1]},
             "created_at": bundle.created_at.astimezone(dt.UTC).isoformat(timespec="seconds"),
@@ -94,8 +94,8 @@ def write_bundle(bundle: Bundle, key: Ed25519PrivateKey) -> bytes:
             ],
         }
     )
-    sealed = {MANIFEST: manifest, SIGNATURE: key.sign(manifest), PUBLIC_KEY: public_pem(key), **files}
-    return _zipped(sealed, bundle.created_at)
+    signed = {MANIFEST: manifest, SIGNATURE: key.sign(manifest), PUBLIC_KEY: public_pem(key), **files}
+    return _zip(signed, bundle.created_at)
 
 
 def _files(bundle: Bundle) -> dict[str, bytes]:
@@ -120,42 +120,42 @@ def _files(bundle: Bundle) -> dict[str, bytes]:
     return files
 
 
-def _check(files: Mapping[str, bytes]) -> None:
-    """Refuse to write what nobody could check."""
-    if bad := [name for name in files if not is_plain_name(name)]:
-        raise OutputError(f"A bundle's files have plain names of letters, digits, - and _; not {bad[0]!r}.")
+def _validate(files: Mapping[str, bytes]) -> None:
+    """Reject content that verification would reject."""
+    if invalid := [name for name in files if not is_plain_name(name)]:
+        raise OutputError(f"A bundle's files have plain names of letters, digits, - and _; not {invalid[0]!r}.")
     sizes = [len(data) for data in files.values()]
-    if len(files) + len(SEALS) > MOST_FILES or max(sizes) > MOST_FILE_BYTES or sum(sizes) > MOST_BYTES // 2:
+    if len(files) + len(SIGNATURE_FILES) > MAX_FILES or max(sizes) > MAX_FILE_BYTES or sum(sizes) > MAX_BYTES // 2:
         raise OutputError(
-            f"The bundle would hold {len(files)} files of {sum(sizes) / 2**20:,.0f} MiB, more than can be checked: "
-            "leave out pictures."
+            f"The bundle would hold {len(files)} files of {sum(sizes) / 2**20:,.0f} MiB, more than can be verified: "
+            "omit pictures."
         )
 
 
-def _zipped(files: Mapping[str, bytes], moment: dt.datetime) -> bytes:
-    stamp = moment.astimezone(dt.UTC)
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
+def _zip(files: Mapping[str, bytes], created_at: dt.datetime) -> bytes:
+    timestamp = created_at.astimezone(dt.UTC)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in files.items():
-            entry = zipfile.ZipInfo(name, (max(stamp.year, 1980), *stamp.timetuple()[1:6]))
-            entry.create_system = 3  # Unix on every machine, so that the bytes are the same
+            entry = zipfile.ZipInfo(name, (max(timestamp.year, 1980), *timestamp.timetuple()[1:6]))
+            entry.create_system = 3  # Unix on all platforms, for equal bytes
             entry.external_attr = 0o100644 << 16
             entry.compress_type = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
             archive.writestr(entry, data)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
-    held = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(held, "PNG")
-    return held.getvalue()
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _json(value: Any) -> bytes:
     return (json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
 
 
-def _installed() -> str:
+def _installed_version() -> str:
     try:
         return version("tuban")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The corners of an alert's outline, few enough to be printed and staked out."""
+"""Corner coordinates of an alert's outline, simplified so that they can be printed and staked out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from shapely.geometry.base import BaseGeometry
 from enforcement.projection_zones import Zone, zone_at
 from enforcement.units import METRES_PER_DEGREE
 
-MOST = 20
-"""Corners that are listed; an outline with more is simplified."""
+MAX_CORNERS = 20
+"""Number of listed corners; outlines with more are simplified."""
 
-_STEPS = 40  # halvings of the tolerance: from kilometres to less than a millimetre
+_BISECTIONS = 40  # of the tolerance: from kilometres to less than a millimetre
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Corner:
     """One corner.
 
     Attributes:
-        label: like ``J1``; corners of the second part continue the numbers, those of a hole too.
-        ring: 1, 2 …: which ring it belongs to.
+        label: like ``J1``; numbered consecutively across parts and holes.
+        ring: number of its ring, from 1.
         lonlat: longitude and latitude in degrees, EPSG:4490.
-        metres: easting and northing in the local zone; None outside of all zones.
+        metres: easting and northing in the local zone; None outside all zones.
     """
 
     label: str
@@ -38,13 +38,13 @@ class Corner:
 
 @dataclass(frozen=True)
 class Corners:
-    """The corners of an outline, clockwise from the north-western one of each ring.
+    """Corners of an outline, clockwise from the north-western corner of each ring.
 
     Attributes:
-        zone: the local zone; None where there is none.
-        listed: the corners.
-        total: how many the outline has.
-        holes: labels of the first corners of rings that are holes.
+        zone: local zone; None outside all zones.
+        listed: corners, simplified if necessary.
+        total: number of corners of the outline.
+        holes: labels of the first corners of holes.
     """
 
     zone: Zone | None
@@ -54,55 +54,55 @@ class Corners:
 
     @property
     def simplified(self) -> bool:
-        """Whether fewer corners are listed than there are."""
+        """Whether the outline was simplified."""
         return len(self.listed) < self.total
 
 
-def corners_of(outline: BaseGeometry, most: int = MOST) -> Corners:
+def list_corners(outline: BaseGeometry, limit: int = MAX_CORNERS) -> Corners:
     """List the corners of a polygon or multipolygon (longitude, latitude, degrees).
 
-    An outline with more than ``most`` corners is simplified by the smallest distance (Douglas-Peucker) that leaves no
-    more; of many small parts more may stay, as each keeps its three corners.
+    An outline with more than ``limit`` corners is simplified with the smallest sufficient tolerance (Douglas-Peucker).
+    An outline of many small parts may keep more, because each part keeps three corners.
     """
     total = sum(len(ring) for _, ring in _rings(outline))
-    few = _simplified(outline, most) if total > most else outline
+    simplified = _simplify(outline, limit) if total > limit else outline
     zone = zone_at(float(outline.centroid.x))
     listed: list[Corner] = []
     holes: list[str] = []
-    for number, (is_hole, ring) in enumerate(_rings(few), 1):
+    for number, (is_hole, ring) in enumerate(_rings(simplified), 1):
         metres = shapely.get_coordinates(zone.project(shapely.MultiPoint(ring))) if zone else None
         if is_hole:
             holes.append(f"J{len(listed) + 1}")
         for index, (lon, lat) in enumerate(ring.tolist()):
-            place = None if metres is None else (float(metres[index, 0]), float(metres[index, 1]))
-            listed.append(Corner(f"J{len(listed) + 1}", number, (lon, lat), place))
+            projected = None if metres is None else (float(metres[index, 0]), float(metres[index, 1]))
+            listed.append(Corner(f"J{len(listed) + 1}", number, (lon, lat), projected))
     return Corners(zone, tuple(listed), total, tuple(holes))
 
 
 def _rings(outline: BaseGeometry) -> list[tuple[bool, NDArray[np.float64]]]:
-    """Each ring: whether it is a hole, and its corners clockwise from the north-western one, the first not repeated."""
-    found = []
+    """List (is hole, corners) of each ring: clockwise from the north-western corner, the first not repeated."""
+    rings = []
     for part in shapely.get_parts(outline):
         for index, ring in enumerate((part.exterior, *part.interiors)):
-            around = np.asarray(ring.coords, np.float64)[:-1, :2]
+            corners = np.asarray(ring.coords, np.float64)[:-1, :2]
             if ring.is_ccw:
-                around = around[::-1]
-            first = int(np.argmax(around[:, 1] - around[:, 0]))
-            found.append((index > 0, np.roll(around, -first, axis=0)))
-    return found
+                corners = corners[::-1]
+            first = int(np.argmax(corners[:, 1] - corners[:, 0]))
+            rings.append((index > 0, np.roll(corners, -first, axis=0)))
+    return rings
 
 
-def _simplified(outline: BaseGeometry, most: int) -> BaseGeometry:
-    """With degrees of one length: a degree of longitude is shorter than one of latitude."""
-    shrink = np.array([np.cos(np.radians(outline.centroid.y)), 1.0]) * METRES_PER_DEGREE
-    flat = shapely.transform(outline, lambda lonlat: lonlat * shrink)
+def _simplify(outline: BaseGeometry, limit: int) -> BaseGeometry:
+    """Simplify in local metres, because a degree of longitude is shorter than one of latitude."""
+    scale = np.array([np.cos(np.radians(outline.centroid.y)), 1.0]) * METRES_PER_DEGREE
+    flat = shapely.transform(outline, lambda lonlat: lonlat * scale)
     low, high = 0.0, float(max(np.ptp(flat.bounds[::2]), np.ptp(flat.bounds[1::2])))
     best = shapely.simplify(flat, high)
-    for _ in range(_STEPS):
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        tried = shapely.simplify(flat, middle)
-        if sum(len(ring) for _, ring in _rings(tried)) <= most:
-            best, high = tried, middle
+        candidate = shapely.simplify(flat, middle)
+        if sum(len(ring) for _, ring in _rings(candidate)) <= limit:
+            best, high = candidate, middle
         else:
             low = middle
-    return shapely.transform(best, lambda metres: metres / shrink)
+    return shapely.transform(best, lambda metres: metres / scale)

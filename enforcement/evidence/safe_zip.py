@@ -1,4 +1,4 @@
-"""Reading a zip from strangers into memory: small, flat, plain files and nothing besides."""
+"""Read an untrusted zip file into memory; only small, flat archives of plain files are accepted."""
 
 from __future__ import annotations
 
@@ -12,46 +12,45 @@ from typing import BinaryIO
 
 from errors import TubanError
 
-MOST_FILES = 64
-MOST_ARCHIVE_BYTES = 256 * 2**20
-MOST_FILE_BYTES = 128 * 2**20
-MOST_BYTES = 384 * 2**20
-MOST_RATIO = 200.0
-_RATIO_FROM = 2**20  # a small file of one letter is no bomb
-_STEP = 2**20
+MAX_FILES = 64
+MAX_ARCHIVE_BYTES = 256 * 2**20
+MAX_FILE_BYTES = 128 * 2**20
+MAX_BYTES = 384 * 2**20
+MAX_RATIO = 200.0
+_RATIO_MIN_BYTES = 2**20  # smaller files may exceed the compression ratio
+_CHUNK_BYTES = 2**20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
-_LONGEST_NAME = 100
+_MAX_NAME = 100
 _ENCRYPTED = 0x1
-_LOCAL_HEADER, _LIST_ENTRY, _END, _END_64 = 30, 46, 22, 20  # bytes of the parts of a zip, without names
-_HIDDEN = "it holds bytes that belong to no file, or to two"
+_LOCAL_HEADER, _DIRECTORY_ENTRY, _END, _END_64 = 30, 46, 22, 20  # sizes of zip records in bytes, without names
+_INCONSISTENT = "it contains bytes that belong to no file, or to two"
 
 
-class HostileZip(TubanError):  # noqa: N818  (a finding about the file)
-    """A zip is broken, too large, or holds what no bundle holds."""
+class UnsafeZip(TubanError):  # noqa: N818  (a finding about the file)
+    """A zip file is damaged, too large, or contains entries that a bundle never has."""
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether a name is one that a bundle's file may have: letters, digits, dots, - and _, no folder."""
-    return len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) is not None
+    """Whether a file name is allowed in a bundle: letters, digits, dots, - and _, no folders."""
+    return len(name) <= _MAX_NAME and _NAME.fullmatch(name) is not None
 
 
-def read_sealed_zip(path: Path) -> dict[str, bytes]:
-    """Read all files of a zip; nothing is written anywhere.
+def read_safe_zip(path: Path) -> dict[str, bytes]:
+    """Read all files of a zip into memory, without writing to the disk.
 
-    Refused are folders, links, names other than plain ones, names that are there twice, encrypted files, unusual
-    compression, sizes above the limits of this module (those that are written there are not believed: bytes are
-    counted), and bytes that belong to no file.
+    Folders, links, non-plain and duplicate names, encryption, unusual compression methods, sizes above the limits of
+    this module (declared sizes are not trusted: unpacked bytes are counted) and bytes outside all files are rejected.
 
     Returns:
-        name → content.
+        content by name.
 
     Raises:
-        HostileZip: with the reason.
+        UnsafeZip: the zip is rejected; the message is the reason.
         OSError: the file cannot be read.
     """
     size = path.stat().st_size
-    if size > MOST_ARCHIVE_BYTES:
-        raise HostileZip(f"it has {size / 2**20:,.0f} MiB; a bundle has at most {MOST_ARCHIVE_BYTES // 2**20}")
+    if size > MAX_ARCHIVE_BYTES:
+        raise UnsafeZip(f"its size is {size / 2**20:,.0f} MiB; a bundle has at most {MAX_ARCHIVE_BYTES // 2**20} MiB")
     with path.open("rb") as file:
         _check_end(file, size)
         try:
@@ -61,19 +60,20 @@ def read_sealed_zip(path: Path) -> dict[str, bytes]:
                 _check_layout(file, archive.start_dir, entries, size)
                 return _read(archive, entries)
         except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, ValueError) as error:
-            raise HostileZip(f"it is no whole zip file ({error})") from error
+            raise UnsafeZip(f"it is not a complete zip file ({error})") from error
 
 
 def _check_end(file: BinaryIO, size: int) -> None:
-    """Look at the end of a zip before its list is read: a list of millions of files would fill the memory."""
+    """Check the end record before the directory is read: a directory of millions of files would exhaust the memory."""
     file.seek(max(0, size - _END - _END_64))
     tail = file.read()
     end = tail[-_END:]
     if end[:4] != b"PK\x05\x06" or end[-2:] != b"\0\0":
-        raise HostileZip("it is no zip file, is cut off, or something was put behind it")
-    count, bytes_listed = struct.unpack("<HI", end[10:16])
-    if tail[:4] == b"PK\x06\x07" or count > MOST_FILES or bytes_listed > MOST_FILES * (_LIST_ENTRY + _LONGEST_NAME):
-        raise HostileZip(f"it holds {count:,} files or their list is too long: at most {MOST_FILES} are expected")
+        raise UnsafeZip("it is not a zip file, is truncated, or has data appended")
+    count, directory_bytes = struct.unpack("<HI", end[10:16])
+    max_directory_bytes = MAX_FILES * (_DIRECTORY_ENTRY + _MAX_NAME)
+    if tail[:4] == b"PK\x06\x07" or count > MAX_FILES or directory_bytes > max_directory_bytes:
+        raise UnsafeZip(f"it contains {count:,} files, or its directory is too large: at most {MAX_FILES} are allowed")
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
@@ -81,48 +81,48 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
     for entry in entries:
         name = entry.orig_filename
         if not is_plain_name(name):
-            raise HostileZip(f"it holds a file of the name {name[:_LONGEST_NAME]!r}: only plain names are expected")
+            raise UnsafeZip(f"it contains a file named {name[:_MAX_NAME]!r}: only plain names are allowed")
         if name.casefold() in seen:
-            raise HostileZip(f"it holds {name} twice")
+            raise UnsafeZip(f"it contains {name} twice")
         seen.add(name.casefold())
         mode = entry.external_attr >> 16
         if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            raise HostileZip(f"{name} is a link or no plain file")
+            raise UnsafeZip(f"{name} is a link or not a regular file")
         if entry.flag_bits & _ENCRYPTED:
-            raise HostileZip(f"{name} is encrypted")
+            raise UnsafeZip(f"{name} is encrypted")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise HostileZip(f"{name} is compressed in an unusual way")
+            raise UnsafeZip(f"{name} uses an unusual compression method")
 
 
-def _check_layout(file: BinaryIO, list_offset: int, entries: list[zipfile.ZipInfo], size: int) -> None:
-    """Files follow each other without a gap: nothing is hidden between them, and none shares another's bytes."""
-    expected, listed = 0, 0
+def _check_layout(file: BinaryIO, directory_offset: int, entries: list[zipfile.ZipInfo], size: int) -> None:
+    """Check that files are contiguous: no data hidden between them, and no overlapping files."""
+    expected, directory_bytes = 0, 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         file.seek(entry.header_offset)
         header = file.read(_LOCAL_HEADER)
         if entry.header_offset != expected or len(header) < _LOCAL_HEADER or entry.extra or entry.comment:
-            raise HostileZip(_HIDDEN)
-        name, extra = struct.unpack("<HH", header[26:30])
-        if extra:
-            raise HostileZip(_HIDDEN)
-        expected += _LOCAL_HEADER + name + entry.compress_size
-        listed += _LIST_ENTRY + len(entry.orig_filename)
-    if list_offset != expected or expected + listed + _END != size:
-        raise HostileZip(_HIDDEN)
+            raise UnsafeZip(_INCONSISTENT)
+        name_bytes, extra_bytes = struct.unpack("<HH", header[26:30])
+        if extra_bytes:
+            raise UnsafeZip(_INCONSISTENT)
+        expected += _LOCAL_HEADER + name_bytes + entry.compress_size
+        directory_bytes += _DIRECTORY_ENTRY + len(entry.orig_filename)
+    if directory_offset != expected or expected + directory_bytes + _END != size:
+        raise UnsafeZip(_INCONSISTENT)
 
 
 def _read(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
-    left = MOST_BYTES
+    remaining = MAX_BYTES
     for entry in entries:
-        most = min(MOST_FILE_BYTES, left, max(_RATIO_FROM, int(entry.compress_size * MOST_RATIO)))
-        parts, count = [], 0
+        limit = min(MAX_FILE_BYTES, remaining, max(_RATIO_MIN_BYTES, int(entry.compress_size * MAX_RATIO)))
+        chunks, size = [], 0
         with archive.open(entry) as stream:
-            while part := stream.read(_STEP):
-                count += len(part)
-                if count > most:
-                    raise HostileZip(f"{entry.filename} unpacks to more than {most:,} bytes: a zip bomb")
-                parts.append(part)
-        left -= count
-        contents[entry.filename] = b"".join(parts)
+            while chunk := stream.read(_CHUNK_BYTES):
+                size += len(chunk)
+                if size > limit:
+                    raise UnsafeZip(f"{entry.filename} unpacks to more than {limit:,} bytes: a zip bomb")
+                chunks.append(chunk)
+        remaining -= size
+        contents[entry.filename] = b"".join(chunks)
     return contents

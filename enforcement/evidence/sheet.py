@@ -1,6 +1,6 @@
-"""The evidence sheet: one alert on A4, to be printed, carried to the place and signed.
+"""Evidence sheet: an alert on A4 pages, to be printed for the field check and signed.
 
-It repeats what is known and never more: a suspected change, to be checked on the ground. Equal input gives equal bytes.
+Texts claim no more than a suspected change, to be checked on the ground. Equal input gives equal bytes.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ from enforcement.evidence.sheet_fonts import draw_text, markup, register_fonts
 from enforcement.evidence.sheet_map import LocationMap
 from enforcement.evidence.sheet_sections import (
     corner_section,
-    fact_section,
     log_section,
     origin_section,
     overlap_section,
-    sight_section,
+    sighting_section,
+    summary_section,
 )
 from enforcement.evidence.sheet_tables import BODY, MARGIN, PAGE_WIDTH, SMALL, heading, heading_line
-from enforcement.evidence.sheet_texts import Language, Words
+from enforcement.evidence.sheet_texts import Language, SheetTexts
 from enforcement.hash_chain import Row
 from errors import TubanError
 
-_FRAME = 6  # points that reportlab's page frame keeps free inside of the margins
+_FRAME = 6  # padding in points of reportlab's page frame inside the margins
 _GAP = 4 * mm
 _MAP_HEIGHT = 58 * mm
 _QR = 21 * mm
-_LONGEST_LINK = 800  # letters: a QR code of more has squares that no telephone reads from paper
+_MAX_LINK = 800  # characters; a longer QR code has modules too small for phone cameras
 _TITLE = ParagraphStyle("title", parent=BODY, fontSize=17, leading=22)
 _STATEMENT = ParagraphStyle("statement", parent=BODY, fontSize=10.5, leading=14, textColor=RED)
 
 
 @dataclass(frozen=True)
 class EvidenceSheet:
-    """What a sheet is made from.
+    """Content of a sheet.
 
     Attributes:
-        alert: with its overlaps, sights and page.
-        before, after: the pictures; None where there is none.
-        log: the steps of the alert, oldest first, whose fields are those of ``store.alerts.transitions``: at, who, role,
-            from_state, to_state, why, evidence; ``at`` as an aware moment or its ISO text.
+        alert: the alert with its overlaps, sightings and page.
+        before, after: pictures; None if missing.
+        log: transitions of the alert, oldest first, with the fields of ``store.alerts.transitions``: at, who, role,
+            from_state, to_state, why, evidence; ``at`` as a timezone-aware time or ISO 8601.
         areas: boundaries for the location map, longitude and latitude.
-        zone: in which moments are told.
-        generated_at: aware moment.
+        zone: time zone of displayed times.
+        generated_at: timezone-aware time.
     """
 
     alert: Alert
@@ -70,136 +70,136 @@ class EvidenceSheet:
     generated_at: dt.datetime
 
 
-def evidence_sheet(sheet: EvidenceSheet, language: Language) -> bytes:
-    """Make the PDF of an alert, A4, in Chinese (``zh``) or English (``en``).
+def render_evidence_sheet(sheet: EvidenceSheet, language: Language) -> bytes:
+    """Render a sheet as PDF, A4, in Chinese (``zh``) or English (``en``).
 
     Raises:
         TubanError: ``generated_at`` has no time zone.
     """
     if sheet.generated_at.tzinfo is None:
-        raise TubanError("The moment at which a sheet is made has no time zone: give an aware one.")
+        raise TubanError("The time of creation of a sheet has no time zone: pass a timezone-aware time.")
     register_fonts()
-    words = Words(language)
-    foot = words("generated", moment=words.moment(sheet.generated_at, sheet.zone))
-    held = io.BytesIO()
+    texts = SheetTexts(language)
+    footer = texts("generated", moment=texts.time(sheet.generated_at, sheet.zone))
+    buffer = io.BytesIO()
     document = SimpleDocTemplate(
-        held,
+        buffer,
         pagesize=A4,
         leftMargin=MARGIN - _FRAME,
         rightMargin=MARGIN - _FRAME,
         topMargin=14 * mm,
         bottomMargin=16 * mm,
         invariant=1,
-        title=f"{words('title')} {sheet.alert.number}",
-        subject=words.pair(STATEMENT),
+        title=f"{texts('title')} {sheet.alert.number}",
+        subject=texts.pick(STATEMENT),
         author="",
         creator="Tuban",
         lang="zh-CN" if language == "zh" else "en",
     )
 
-    def canvas(*arguments: Any, **named: Any) -> Canvas:
-        return _NumberedCanvas(words, sheet.alert.number, foot, *arguments, **named)
+    def canvas(*arguments: Any, **options: Any) -> Canvas:
+        return _NumberedCanvas(texts, sheet.alert.number, footer, *arguments, **options)
 
-    document.build(_content(sheet, words), canvasmaker=canvas)
-    return held.getvalue()
+    document.build(_content(sheet, texts), canvasmaker=canvas)
+    return buffer.getvalue()
 
 
 class _NumberedCanvas(Canvas):  # type: ignore[misc]  # reportlab has no types
-    """Writes the foot of each page when all pages are known: only then is their number."""
+    """Canvas that draws the page footers at the end, when the number of pages is known."""
 
-    def __init__(self, words: Words, number: str, foot: str, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._words, self._number, self._foot = words, number, foot
-        self._held: list[dict[str, Any]] = []
+    def __init__(self, texts: SheetTexts, number: str, footer: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._texts, self._number, self._footer = texts, number, footer
+        self._pages: list[dict[str, Any]] = []
 
     def showPage(self) -> None:  # noqa: N802  (reportlab's name)
-        """Keep the page for later."""
-        self._held.append(dict(self.__dict__))
+        """Store the page until :meth:`save`."""
+        self._pages.append(dict(self.__dict__))
         self._startPage()
 
     def save(self) -> None:
-        """Write all pages, each with its foot."""
-        for page, kept in enumerate(self._held, 1):
-            self.__dict__.update(kept)
+        """Write all pages with their footers."""
+        for page, content in enumerate(self._pages, 1):
+            self.__dict__.update(content)
             self.setFillColor(GREY)
             self.setStrokeColor(GREY)
             self.setLineWidth(0.4)
             self.line(MARGIN, 12 * mm, MARGIN + PAGE_WIDTH, 12 * mm)
-            statement = self._words.pair(STATEMENT)
+            statement = self._texts.pick(STATEMENT)
             draw_text(self, MARGIN, 8 * mm, f"{self._number}  {statement}", 7)
-            draw_text(self, A4[0] / 2 + 22 * mm, 8 * mm, self._foot, 7, align=0.5)
-            pages = self._words("page_of", page=page, pages=len(self._held))
+            draw_text(self, A4[0] / 2 + 22 * mm, 8 * mm, self._footer, 7, align=0.5)
+            pages = self._texts("page_of", page=page, pages=len(self._pages))
             draw_text(self, MARGIN + PAGE_WIDTH, 8 * mm, pages, 7, align=1)
             super().showPage()
         super().save()
 
 
-def _content(sheet: EvidenceSheet, words: Words) -> list[Flowable]:
+def _content(sheet: EvidenceSheet, texts: SheetTexts) -> list[Flowable]:
     alert = sheet.alert
     codes = [area.code for area in (alert.county, alert.township, alert.village) if area is not None]
     return [
-        _head(alert, words),
+        _header(alert, texts),
         Spacer(0, 5),
-        fact_section(alert, sheet.log, words),
-        heading(words("pictures")),
-        *_pictures(sheet, words),
-        heading(words("location")),
-        LocationMap(alert.outline, sheet.areas, codes, (PAGE_WIDTH, _MAP_HEIGHT), _GAP, words("north")),
-        *([] if sheet.areas else [Paragraph(markup(words("no_areas")), SMALL)]),
-        *corner_section(alert, words),
-        *overlap_section(alert, words),
-        *sight_section(alert, words),
-        *origin_section(alert, words),
-        *log_section(sheet.log, sheet.zone, words),
-        _signatures(words),
+        summary_section(alert, sheet.log, texts),
+        heading(texts("pictures")),
+        *_pictures(sheet, texts),
+        heading(texts("location")),
+        LocationMap(alert.outline, sheet.areas, codes, (PAGE_WIDTH, _MAP_HEIGHT), _GAP, texts("north")),
+        *([] if sheet.areas else [Paragraph(markup(texts("no_areas")), SMALL)]),
+        *corner_section(alert, texts),
+        *overlap_section(alert, texts),
+        *sighting_section(alert, texts),
+        *origin_section(alert, texts),
+        *log_section(sheet.log, sheet.zone, texts),
+        _signatures(texts),
     ]
 
 
-def _head(alert: Alert, words: Words) -> Flowable:
-    """Title, number and statement, and beside them the way to the alert's page."""
-    said = [
-        Paragraph(markup(words("title")), _TITLE),
-        Paragraph(markup(f"{words('number')}  ") + markup(alert.number, bold=True), BODY),
+def _header(alert: Alert, texts: SheetTexts) -> Flowable:
+    """Title, number and statement, with a QR code of the alert's page."""
+    lines = [
+        Paragraph(markup(texts("title")), _TITLE),
+        Paragraph(markup(f"{texts('number')}  ") + markup(alert.number, bold=True), BODY),
         Spacer(0, 4),
-        Paragraph(markup(words.pair(STATEMENT), bold=True), _STATEMENT),
+        Paragraph(markup(texts.pick(STATEMENT), bold=True), _STATEMENT),
     ]
-    if not alert.page or len(alert.page) > _LONGEST_LINK:
-        return Table([[said]], [PAGE_WIDTH], style=_FLUSH)
+    if not alert.page or len(alert.page) > _MAX_LINK:
+        return Table([[lines]], [PAGE_WIDTH], style=_FLUSH)
     side = _QR + 2 * mm
     code = QrCodeWidget(alert.page, barWidth=_QR, barHeight=_QR, barBorder=0, barLevel="M")
     drawing = Drawing(_QR, _QR)
     drawing.add(code)
-    caption = Paragraph(markup(words("page_link")), ParagraphStyle("qr", parent=SMALL, fontSize=6.5, alignment=1))
+    caption = Paragraph(markup(texts("page_link")), ParagraphStyle("qr", parent=SMALL, fontSize=6.5, alignment=1))
     drawing.hAlign = "RIGHT"
-    return Table([[said, [drawing, caption]]], [PAGE_WIDTH - side, side], style=_FLUSH)
+    return Table([[lines, [drawing, caption]]], [PAGE_WIDTH - side, side], style=_FLUSH)
 
 
-def _pictures(sheet: EvidenceSheet, words: Words) -> list[Flowable]:
+def _pictures(sheet: EvidenceSheet, texts: SheetTexts) -> list[Flowable]:
     side = (PAGE_WIDTH - _GAP) / 2
-    pair = PicturePair((sheet.before, sheet.after), side, _GAP, words("no_picture"), words("north"))
+    pair = PicturePair((sheet.before, sheet.after), side, _GAP, texts("no_picture"), texts("north"))
     captions = [
-        [Paragraph(markup(text), SMALL) for text in _caption(words(name), picture, words)]
+        [Paragraph(markup(text), SMALL) for text in _caption(texts(name), picture, texts)]
         for name, picture in (("before", sheet.before), ("after", sheet.after))
     ]
     below = Table([captions], [side + _GAP, side], style=_FLUSH)
-    told = f"{words('scale', scale=f'{round(pair.scale):,}')}  ·  {words('outline')}" if pair.scale else ""
-    return [KeepTogether([pair, Spacer(0, 3), below, Paragraph(markup(told), SMALL)])]
+    note = f"{texts('scale', scale=f'{round(pair.scale):,}')}  ·  {texts('outline')}" if pair.scale else ""
+    return [KeepTogether([pair, Spacer(0, 3), below, Paragraph(markup(note), SMALL)])]
 
 
-def _caption(name: str, picture: SheetPicture | None, words: Words) -> list[str]:
+def _caption(name: str, picture: SheetPicture | None, texts: SheetTexts) -> list[str]:
     if picture is None or picture.image is None:
-        return [f"{name}  {words('unknown')}"]
+        return [f"{name}  {texts('unknown')}"]
     image = picture.image
     return [
-        f"{name}  {words.day(image.date)}  {words.source(image.source)}  {words('gsd')} {image.gsd_m:g} m",
+        f"{name}  {texts.day(image.date)}  {texts.source(image.source)}  {texts('gsd')} {image.gsd_m:g} m",
         f"SHA-256 {image.sha256[:16]}…" if image.sha256 else "",
     ]
 
 
-def _signatures(words: Words) -> Flowable:
-    boxes = [[words("checked_by"), "", words("reviewed_by"), ""], [words("sign_date"), "", words("sign_date"), ""]]
+def _signatures(texts: SheetTexts) -> Flowable:
+    boxes = [[texts("checked_by"), "", texts("reviewed_by"), ""], [texts("sign_date"), "", texts("sign_date"), ""]]
     rows = [[Paragraph(markup(text), BODY) if text else "" for text in row] for row in boxes]
-    rows.insert(0, [Paragraph(markup(words("finding")), BODY), "", "", ""])
+    rows.insert(0, [Paragraph(markup(texts("finding")), BODY), "", "", ""])
     quarter = PAGE_WIDTH / 4
     style = TableStyle(
         [
@@ -211,7 +211,7 @@ def _signatures(words: Words) -> Flowable:
     )
     widths = [quarter * 0.7, quarter * 1.3] * 2
     return KeepTogether(
-        [heading_line(words("signatures")), Table(rows, widths, [22 * mm, 13 * mm, 9 * mm], style=style)]
+        [heading_line(texts("signatures")), Table(rows, widths, [22 * mm, 13 * mm, 9 * mm], style=style)]
     )
 
 

@@ -1,7 +1,7 @@
-"""Text of a sheet in two fonts that every reader of PDF knows, so that no font file is needed.
+"""Text in two fonts that every PDF reader provides, so that no font file is embedded.
 
-Latin letters are set in Helvetica, all others in STSong-Light, a font of the Adobe-GB1 collection that PDF readers
-bring along or replace by the system's Chinese font.
+Latin characters use Helvetica, all others STSong-Light, a font of the Adobe-GB1 collection that PDF readers include or
+replace by the system's Chinese font.
 """
 
 from __future__ import annotations
@@ -16,63 +16,67 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 
 LATIN, LATIN_BOLD, CHINESE = "Helvetica", "Helvetica-Bold", "STSong-Light"
-UNKNOWN = "〓"
-"""Stands for a letter that the fonts do not have, as Chinese printers do."""
+REPLACEMENT = "〓"
+"""Replaces characters without a glyph, as usual in Chinese typesetting."""
 
-_EXTENSION_A = range(0x3400, 0x4DC0)  # rare characters of names that the collection has from its fourth supplement on
+_EXTENSION_A = range(0x3400, 0x4DC0)  # rare characters of names, in the collection since its fourth supplement
 
 
 def register_fonts() -> None:
-    """Make the Chinese font known to reportlab; to be called before anything is set. Calling it again does nothing."""
+    """Register the Chinese font with reportlab; required before any text is drawn. Idempotent."""
     if CHINESE not in pdfmetrics.getRegisteredFontNames():
         pdfmetrics.registerFont(UnicodeCIDFont(CHINESE))
 
 
 def printable(text: str) -> str:
-    """Text of strangers as it can be set: line ends become spaces, what no font has becomes :data:`UNKNOWN`."""
-    return "".join(_sign(letter) for letter in text)
+    """Make untrusted text printable: replace line ends by spaces, and missing glyphs by :data:`REPLACEMENT`."""
+    return "".join(_printable_character(character) for character in text)
 
 
-def _sign(letter: str) -> str:
-    if letter in "\t\n\r\v\f\u2028\u2029":
+def _printable_character(character: str) -> str:
+    if character in "\t\n\r\v\f\u2028\u2029":
         return " "
-    if unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Cn"}:
-        return UNKNOWN
-    return letter if _is_latin(letter) or ord(letter) in _EXTENSION_A or _encodes(letter, "gbk") else UNKNOWN
+    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn"}:
+        return REPLACEMENT
+    return (
+        character
+        if _is_latin(character) or ord(character) in _EXTENSION_A or _encodes(character, "gbk")
+        else REPLACEMENT
+    )
 
 
-def _is_latin(letter: str) -> bool:
-    return letter.isascii() or _encodes(letter, "latin-1")
+def _is_latin(character: str) -> bool:
+    return character.isascii() or _encodes(character, "latin-1")
 
 
-def _encodes(letter: str, encoding: str) -> bool:
+def _encodes(character: str, encoding: str) -> bool:
     try:
-        letter.encode(encoding)
+        character.encode(encoding)
     except UnicodeEncodeError:
         return False
     return True
 
 
-def runs(text: str, bold: bool = False) -> Iterator[tuple[str, str]]:
-    """Cut text into (font, part), in order. Chinese has no bold letters."""
-    for latin, letters in groupby(printable(text), _is_latin):
-        yield ((LATIN_BOLD if bold else LATIN) if latin else CHINESE), "".join(letters)
+def split_by_font(text: str, bold: bool = False) -> Iterator[tuple[str, str]]:
+    """Split text into (font, part) in order. The Chinese font has no bold variant."""
+    for latin, characters in groupby(printable(text), _is_latin):
+        yield ((LATIN_BOLD if bold else LATIN) if latin else CHINESE), "".join(characters)
 
 
 def markup(text: str, bold: bool = False) -> str:
-    """Text for a reportlab paragraph: escaped, each part with its font."""
-    return "".join(f'<font name="{font}">{escape(part)}</font>' for font, part in runs(text, bold))
+    """Format text as markup of a reportlab paragraph: escaped, each part with its font."""
+    return "".join(f'<font name="{font}">{escape(part)}</font>' for font, part in split_by_font(text, bold))
 
 
-def width(text: str, size: float, bold: bool = False) -> float:
-    """Width in points of text set at ``size`` points."""
-    return sum(float(pdfmetrics.stringWidth(part, font, size)) for font, part in runs(text, bold))
+def text_width(text: str, size: float, bold: bool = False) -> float:
+    """Measure the width of text in points at a font size of ``size`` points."""
+    return sum(float(pdfmetrics.stringWidth(part, font, size)) for font, part in split_by_font(text, bold))
 
 
 def draw_text(canvas: Any, x: float, y: float, text: str, size: float, align: float = 0.0, bold: bool = False) -> None:
-    """Set one line on a canvas with its baseline at ``y``; ``x`` is its left end (0), middle (0.5) or right end (1)."""
-    x -= align * width(text, size, bold)
-    for font, part in runs(text, bold):
+    """Draw one line with its baseline at ``y``; ``x`` is its left end (``align`` 0), middle (0.5) or right end (1)."""
+    x -= align * text_width(text, size, bold)
+    for font, part in split_by_font(text, bold):
         canvas.setFont(font, size)
         canvas.drawString(x, y, part)
         x += float(pdfmetrics.stringWidth(part, font, size))

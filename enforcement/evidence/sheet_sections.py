@@ -1,4 +1,4 @@
-"""The parts of an evidence sheet that are tables: facts, corners, overlaps, sights, checksums, log."""
+"""Table sections of an evidence sheet: summary, corners, overlaps, sightings, checksums, log."""
 
 from __future__ import annotations
 
@@ -11,163 +11,170 @@ from reportlab.platypus import Flowable
 
 from configs.texts import translate
 from enforcement.alert import Alert, alert_feature
-from enforcement.evidence.corners import corners_of
-from enforcement.evidence.sheet_tables import CODE, facts, heading, line, table
-from enforcement.evidence.sheet_texts import Words
+from enforcement.evidence.corners import list_corners
+from enforcement.evidence.sheet_tables import CODE, data_table, heading, paragraph, value_table
+from enforcement.evidence.sheet_texts import SheetTexts
 from enforcement.hash_chain import Row
 from enforcement.units import mu
 from errors import Reason
 
-_HASH_LETTERS = 10
+_HASH_DIGITS = 10
 
 
-def fact_section(alert: Alert, log: Sequence[Row], words: Words) -> Flowable:
-    """What a reader wants first."""
-    told = alert_feature(alert)["properties"]
+def summary_section(alert: Alert, log: Sequence[Row], texts: SheetTexts) -> Flowable:
+    """Type, area, place, state and score of the alert."""
+    properties = alert_feature(alert)["properties"]
     areas = [area for area in (alert.county, alert.township, alert.village) if area is not None]
     place = " · ".join(area.name or area.code for area in areas) + (f" ({areas[-1].code})" if areas else "")
     others = "; ".join(f"{area['name'] or area['code']} {area['share']:.0%}" for area in alert.also_in)
-    by_last_step = bool(log) and log[-1].fields["why"] == alert.state_reason
-    why = _why(log[-1], words) if by_last_step else alert.state_reason
+    from_log = bool(log) and log[-1].fields["why"] == alert.state_reason
+    reason = _reason(log[-1], texts) if from_log else alert.state_reason
     pairs = [
-        (words("kind_found"), words.pair(alert.kind_names)),
-        (words("type"), words.pair(alert.change_type_names) if alert.change_type_names else words("not_set")),
-        (words("area"), words.area(alert.area_m2)),
-        (words("place"), place or words("unknown")),
-        (words("centre"), f"{told['centre']['lon']:.7f}°, {told['centre']['lat']:.7f}°"),
-        (words("source"), words.source(alert.source)),
-        (words("state"), words.state(alert.state) + (f": {why}" if why else "")),
-        (words("works"), words.works(alert.works) if alert.works else words("unknown")),
-        (words("seen"), _seen(told, words)),
-        (words("score"), f"{alert.score:.2f}"),
+        (texts("kind_found"), texts.pick(alert.kind_names)),
+        (texts("type"), texts.pick(alert.change_type_names) if alert.change_type_names else texts("not_set")),
+        (texts("area"), texts.area(alert.area_m2)),
+        (texts("place"), place or texts("unknown")),
+        (texts("centre"), f"{properties['centre']['lon']:.7f}°, {properties['centre']['lat']:.7f}°"),
+        (texts("source"), texts.source(alert.source)),
+        (texts("state"), texts.state(alert.state) + (f": {reason}" if reason else "")),
+        (texts("works"), texts.works(alert.works) if alert.works else texts("unknown")),
+        (texts("seen"), _sighting_summary(properties, texts)),
+        (texts("score"), f"{alert.score:.2f}"),
     ]
     if others:
-        pairs.insert(4, (words("also_in"), others))
-    return facts(pairs)
+        pairs.insert(4, (texts("also_in"), others))
+    return value_table(pairs)
 
 
-def _seen(told: dict[str, Any], words: Words) -> str:
-    first, last = told["first_seen"] or words("unknown"), told["last_seen"] or words("unknown")
-    return words("seen_value", times=told["times_seen"], sources=told["sources_seen"], first=first, last=last)
+def _sighting_summary(properties: dict[str, Any], texts: SheetTexts) -> str:
+    first = properties["first_seen"] or texts("unknown")
+    last = properties["last_seen"] or texts("unknown")
+    times, sources = properties["times_seen"], properties["sources_seen"]
+    return texts("seen_value", times=times, sources=sources, first=first, last=last)
 
 
-def corner_section(alert: Alert, words: Words) -> list[Flowable]:
+def corner_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
     """Corner coordinates in degrees and in the local zone."""
-    corners = corners_of(alert.outline)
+    corners = list_corners(alert.outline)
     zone = corners.zone
     count = "corners_few" if corners.simplified else "corners_all"
-    lines = [words(count, total=corners.total, listed=len(corners.listed))]
+    lines = [texts(count, total=corners.total, listed=len(corners.listed))]
     lines.append(
-        words("corners_system", name=zone.name, code=zone.code, meridian=zone.meridian)
+        texts("corners_system", name=zone.name, code=zone.code, meridian=zone.meridian)
         if zone
-        else words("corners_no_zone")
+        else texts("corners_no_zone")
     )
     if corners.holes:
-        lines.append(words("corners_holes", labels=", ".join(corners.holes)))
-    head = [words(name) for name in ("point", "ring", "lon", "lat", *(("northing", "easting") if zone else ()))]
+        lines.append(texts("corners_holes", labels=", ".join(corners.holes)))
+    head = [texts(name) for name in ("point", "ring", "lon", "lat", *(("northing", "easting") if zone else ()))]
     rows = []
     for corner in corners.listed:
         row = [corner.label, str(corner.ring), *(f"{degrees:.8f}" for degrees in corner.lonlat)]
         rows.append(row + ([f"{corner.metres[1]:.3f}", f"{corner.metres[0]:.3f}"] if corner.metres else []))
     widths = (1, 0.7, 2, 2, 2, 2)[: len(head)]
-    return [heading(words("corners")), *map(line, lines), table(head, rows, widths, range(2, len(head)))]
+    return [heading(texts("corners")), *map(paragraph, lines), data_table(head, rows, widths, range(2, len(head)))]
 
 
-def overlap_section(alert: Alert, words: Words) -> list[Flowable]:
-    """Each layer that was asked, those without overlap too."""
+def overlap_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
+    """All searched layers, including those without overlap."""
     if not alert.overlaps:
-        return [heading(words("overlaps")), line(words("no_overlaps"))]
+        return [heading(texts("overlaps")), paragraph(texts("no_overlaps"))]
     names = ("layer", "layer_kind", "dated", "approval", "valid", "overlap", "share")
     rows = []
     for entry in alert.overlaps:
         share = entry.get("share") or 0.0
         valid = entry.get("valid")
-        meets = share > 0
+        overlapping = share > 0
         rows.append(
             [
                 str(entry.get("layer") or ""),
-                words.layer(str(entry.get("kind") or "")),
-                str(entry.get("dated") or words("unknown")),
+                texts.layer(str(entry.get("kind") or "")),
+                str(entry.get("dated") or texts("unknown")),
                 str(entry.get("number") or ""),
-                (words("unknown") if valid is None else words("yes" if valid else "no")) if meets else "",
-                words.area(float(entry.get("area_m2") or share * alert.area_m2)) if meets else words("none"),
+                (texts("unknown") if valid is None else texts("yes" if valid else "no")) if overlapping else "",
+                texts.area(float(entry.get("area_m2") or share * alert.area_m2)) if overlapping else texts("none"),
                 f"{share:.1%}",
             ]
         )
     widths = (2.2, 1.7, 1.5, 2, 0.8, 2.2, 0.9)
-    return [heading(words("overlaps")), table([words(name) for name in names], rows, widths, (5, 6))]
+    return [heading(texts("overlaps")), data_table([texts(name) for name in names], rows, widths, (5, 6))]
 
 
-def sight_section(alert: Alert, words: Words) -> list[Flowable]:
-    """How often it was seen, and how its area grew."""
-    if not alert.sights:
+def sighting_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
+    """All sightings, with the growth of the area."""
+    if not alert.sightings:
         return []
-    first = alert.sights[0].area_m2
+    first = alert.sightings[0].area_m2
     rows = [
         [
-            words.day(sight.date),
-            words.source(sight.source),
-            words.area(sight.area_m2),
-            f"{sight.area_m2 - first:+,.1f} m² ({mu(sight.area_m2 - first):+,.2f})" if index else "",
-            f"{sight.score:.2f}",
+            texts.day(sighting.date),
+            texts.source(sighting.source),
+            texts.area(sighting.area_m2),
+            f"{sighting.area_m2 - first:+,.1f} m² ({mu(sighting.area_m2 - first):+,.2f})" if index else "",
+            f"{sighting.score:.2f}",
         ]
-        for index, sight in enumerate(alert.sights)
+        for index, sighting in enumerate(alert.sightings)
     ]
-    head = [words(name) for name in ("date", "source", "area", "growth", "score")]
-    return [heading(words("sights")), table(head, rows, (1.5, 1.5, 2.5, 2.5, 1), (2, 3, 4))]
+    head = [texts(name) for name in ("date", "source", "area", "growth", "score")]
+    return [heading(texts("sights")), data_table(head, rows, (1.5, 1.5, 2.5, 2.5, 1), (2, 3, 4))]
 
 
-def origin_section(alert: Alert, words: Words) -> list[Flowable]:
-    """By which the result can be computed again."""
+def origin_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
+    """Checksums of the inputs, by which the result can be reproduced."""
     pairs = [
-        (words("sha_before"), (alert.earlier.sha256 if alert.earlier else "") or "-"),
-        (words("sha_after"), (alert.later.sha256 if alert.later else "") or "-"),
-        (words("sha_weights"), alert.weights_sha256 or "-"),
-        (words("sha_settings"), alert.settings_sha256 or "-"),
-        (words("residual"), _residual(alert)),
+        (texts("sha_before"), (alert.earlier.sha256 if alert.earlier else "") or "-"),
+        (texts("sha_after"), (alert.later.sha256 if alert.later else "") or "-"),
+        (texts("sha_weights"), alert.weights_sha256 or "-"),
+        (texts("sha_settings"), alert.settings_sha256 or "-"),
+        (texts("residual"), _residual(alert)),
     ]
-    return [heading(words("origin")), facts(pairs, code=True)]
+    return [heading(texts("origin")), value_table(pairs, code=True)]
 
 
 def _residual(alert: Alert) -> str:
-    told = [
+    values = [
         f"{value:.2f} {unit}"
         for value, unit in ((alert.residual_px, "px"), (alert.residual_m, "m"))
         if value is not None
     ]
-    return " = ".join(told) or "-"
+    return " = ".join(values) or "-"
 
 
-def _actor(who: str, role: str, words: Words) -> str:
-    return words.role(role) if who in ("", role) else f"{who} ({words.role(role)})"
+def _actor(who: str, role: str, texts: SheetTexts) -> str:
+    return texts.role(role) if who in ("", role) else f"{who} ({texts.role(role)})"
 
 
-def _why(row: Row, words: Words) -> str:
-    """Of a step, in the sheet's language where the software said it."""
+def _reason(row: Row, texts: SheetTexts) -> str:
+    """Reason of a transition; reasons given by the software are translated."""
     return translate(
-        Reason.from_json(str(row.fields["why"]), row.fields.get("evidence", {}).get("why")), words.language
+        Reason.from_json(str(row.fields["why"]), row.fields.get("evidence", {}).get("why")), texts.language
     )
 
 
-def log_section(log: Sequence[Row], zone: ZoneInfo, words: Words) -> list[Flowable]:
-    """Each step, and the last hash in full: on paper it guards the whole log against being rewritten."""
+def log_section(log: Sequence[Row], zone: ZoneInfo, texts: SheetTexts) -> list[Flowable]:
+    """All transitions, and the complete last hash, whose printed copy protects the log against being rewritten."""
     if not log:
-        return [heading(words("log")), line(words("no_log"))]
+        return [heading(texts("log")), paragraph(texts("no_log"))]
     rows = []
     for row in log:
-        step = row.fields
-        at = step["at"] if isinstance(step["at"], dt.datetime) else dt.datetime.fromisoformat(str(step["at"]))
-        came_from = words.state(step["from_state"]) if step["from_state"] else words("begin")
+        fields = row.fields
+        time = fields["at"] if isinstance(fields["at"], dt.datetime) else dt.datetime.fromisoformat(str(fields["at"]))
+        from_state = texts.state(fields["from_state"]) if fields["from_state"] else texts("begin")
         rows.append(
             [
                 str(row.sequence),
-                words.moment(at, zone)[:16],
-                _actor(str(step["who"]), str(step["role"]), words),
-                f"{came_from} → {words.state(step['to_state'])}",
-                _why(row, words),
-                row.hash[:_HASH_LETTERS],
+                texts.time(time, zone)[:16],
+                _actor(str(fields["who"]), str(fields["role"]), texts),
+                f"{from_state} → {texts.state(fields['to_state'])}",
+                _reason(row, texts),
+                row.hash[:_HASH_DIGITS],
             ]
         )
-    head = ["", *(words(name) for name in ("when", "who", "step", "why", "hash"))]
-    listed = table(head, rows, (0.5, 1.75, 1.7, 2.4, 3.2, 1.3))
-    return [heading(words("log")), line(words("times_in", zone=zone.key)), line(log[-1].hash, CODE), listed]
+    head = ["", *(texts(name) for name in ("when", "who", "step", "why", "hash"))]
+    transitions = data_table(head, rows, (0.5, 1.75, 1.7, 2.4, 3.2, 1.3))
+    return [
+        heading(texts("log")),
+        paragraph(texts("times_in", zone=zone.key)),
+        paragraph(log[-1].hash, CODE),
+        transitions,
+    ]

@@ -1,4 +1,4 @@
-"""Headings, lines and tables of a sheet, which go on to the next page wherever they must."""
+"""Headings, paragraphs and tables of a sheet, which may continue on the next page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from enforcement.evidence.sheet_fonts import LATIN, markup
 
 MARGIN = 15 * mm
 PAGE_WIDTH = float(A4[0]) - 2 * MARGIN
-"""Between the margins, points."""
+"""Width between the margins, in points."""
 
 BODY = ParagraphStyle("body", fontName=LATIN, fontSize=8.5, leading=12, wordWrap="CJK")
 SMALL = ParagraphStyle("small", parent=BODY, fontSize=7.5, leading=10)
@@ -25,65 +25,65 @@ _HEADING = ParagraphStyle("heading", parent=BODY, fontSize=10.5, leading=14, spa
 _LINE = HexColor(0xB8B8B8)
 _HEAD = HexColor(0xEEF1F4)
 
-_MOST_LETTERS = 500
-"""Of one cell. A row cannot be split between two pages, so a longer text goes on in a row of its own."""
+_MAX_CELL = 500
+"""Characters of a cell. Rows cannot be split between pages, so longer texts continue in another row."""
 
 
 def heading(text: str) -> Flowable:
-    """A heading that does not stay alone at the foot of a page."""
+    """Heading that is kept on the page of the following content."""
     return KeepTogether([CondPageBreak(28 * mm), heading_line(text)])
 
 
 def heading_line(text: str) -> Flowable:
-    """A heading alone, for what is kept together anyway."""
+    """Heading without a page break rule, for content that is kept together."""
     return Paragraph(markup(text, bold=True), _HEADING)
 
 
-def line(text: str, style: ParagraphStyle = SMALL) -> Flowable:
-    """Text over the width of the page, as long as it is."""
+def paragraph(text: str, style: ParagraphStyle = SMALL) -> Flowable:
+    """Paragraph over the width of the page."""
     return Paragraph(markup(text), style)
 
 
-def table(
+def data_table(
     head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float], right: Sequence[int] = ()
 ) -> Table:
-    """A table with a heading that is repeated on each page.
+    """Table with a header row that is repeated on each page.
 
     Args:
-        head: words of the columns.
-        rows: texts, as they come; each is set so that nothing is cut off.
-        widths: of the columns, parts of the page's width.
-        right: columns of numbers, from 0.
+        head: column headings.
+        rows: texts of the cells; long texts are wrapped.
+        widths: relative widths of the columns.
+        right: indices, from 0, of right-aligned columns.
     """
     cells: list[list[Any]] = [[Paragraph(markup(word, bold=True), SMALL) for word in head]]
-    cells += [[Paragraph(markup(text), SMALL) for text in part] for row in rows for part in _parts(row)]
+    cells += [[Paragraph(markup(text), SMALL) for text in part] for row in rows for part in _split_row(row)]
     for index in right:
         for row in cells:
             row[index].style = _RIGHT
     styles = [*_GRID, ("BACKGROUND", (0, 0), (-1, 0), _HEAD)]
-    return Table(cells, _shares(widths), repeatRows=1, style=TableStyle(styles), spaceAfter=3)
+    return Table(cells, _column_widths(widths), repeatRows=1, style=TableStyle(styles), spaceAfter=3)
 
 
-def facts(pairs: Sequence[tuple[str, str]], code: bool = False) -> Table:
-    """Names and values below each other; ``code``: values are checksums."""
+def value_table(pairs: Sequence[tuple[str, str]], code: bool = False) -> Table:
+    """Table of names and values; ``code``: values are checksums."""
     style = CODE if code else BODY
     rows = [
         [Paragraph(markup(name), SMALL), Paragraph(part[0] if code else markup(part[0]), style)]
         for name, value in pairs
-        for part in _parts([value])
+        for part in _split_row([value])
     ]
     styles = [*_GRID, ("BACKGROUND", (0, 0), (0, -1), _HEAD)]
-    return Table(rows, _shares((0.24, 0.76)), style=TableStyle(styles))
+    return Table(rows, _column_widths((0.24, 0.76)), style=TableStyle(styles))
 
 
-def _parts(row: Sequence[str]) -> list[tuple[str, ...]]:
-    """A row cut into several, so that none is taller than a page."""
-    cut = [[text[at : at + _MOST_LETTERS] for at in range(0, max(1, len(text)), _MOST_LETTERS)] for text in row]
-    return list(zip_longest(*cut, fillvalue=""))
+def _split_row(row: Sequence[str]) -> list[tuple[str, ...]]:
+    """Split a row into several, none of which is taller than a page."""
+    cells = [[text[i : i + _MAX_CELL] for i in range(0, max(1, len(text)), _MAX_CELL)] for text in row]
+    return list(zip_longest(*cells, fillvalue=""))
 
 
-def _shares(widths: Sequence[float]) -> list[float]:
-    return [share / sum(widths) * PAGE_WIDTH for share in widths]
+def _column_widths(widths: Sequence[float]) -> list[float]:
+    return [width / sum(widths) * PAGE_WIDTH for width in widths]
 
 
 _RIGHT = ParagraphStyle("right", parent=SMALL, alignment=2)

@@ -1,4 +1,4 @@
-"""Words of the evidence sheet in Chinese and English, and how its numbers and moments are written."""
+"""Texts of the evidence sheet in Chinese and English, and formatting of its values."""
 
 from __future__ import annotations
 
@@ -14,58 +14,58 @@ from enforcement.units import mu
 Language = Literal["zh", "en"]
 
 
-class Words:
-    """The words of one language."""
+class SheetTexts:
+    """Texts of the evidence sheet and the exports in one language."""
 
     def __init__(self, language: Language) -> None:
-        """Speak Chinese (``zh``) or English (``en``)."""
+        """Select Chinese (``zh``) or English (``en``)."""
         self.language = language
         self.index = 0 if language == "zh" else 1
 
     def __call__(self, name: str, /, **values: Any) -> str:
-        """The word of that name, with the values put in."""
+        """Return a text of the sheet with its placeholders filled in."""
         return text(f"sheet.{name}", self.language, **values)
 
-    def pair(self, names: tuple[str, str]) -> str:
-        """One of a name in (Chinese, English)."""
-        return names[self.index]
+    def pick(self, texts: tuple[str, str]) -> str:
+        """Select from (Chinese, English)."""
+        return texts[self.index]
 
     def state(self, name: str) -> str:
-        """A state as people call it; one that the table no longer has stays as it is."""
+        """Return the display name of a state; unknown states are returned unchanged."""
         state = read_states().states.get(name)
-        return self.pair((state.zh, state.en)) if state else name
+        return self.pick((state.zh, state.en)) if state else name
 
     def role(self, name: str) -> str:
-        """A role as people call it."""
+        """Return the display name of a role."""
         role = read_states().roles.get(name)
-        return self.pair((role.zh, role.en)) if role else name
+        return self.pick((role.zh, role.en)) if role else name
 
     def source(self, name: str) -> str:
-        """A source of alerts as people call it."""
+        """Return the display name of a source of alerts."""
         source = read_enforcement().sources.get(name)
-        return self.pair((source.zh, source.en)) if source else name
+        return self.pick((source.zh, source.en)) if source else name
 
     def layer(self, kind: str) -> str:
-        """A kind of layer as people call it."""
-        known = f"layer.{kind}" in catalogue()
-        name = text(f"layer.{kind}", self.language) if known else kind
+        """Return the display name of a kind of layer, capitalized."""
+        key = f"layer.{kind}"
+        name = text(key, self.language) if key in catalogue() else kind
         return name[:1].upper() + name[1:]
 
     def works(self, name: str) -> str:
-        """A state of works as people call it."""
+        """Return the display name of a state of works."""
         key = f"works.{name.replace(' ', '_')}"
         return text(key, self.language) if key in catalogue() else name
 
     def area(self, area_m2: float) -> str:
-        """Like ``3.00 mu (2,000.0 m²)``."""
+        """Format an area like ``3.00 mu (2,000.0 m²)``."""
         unit = "亩" if self.index == 0 else "mu"
         return f"{mu(area_m2):,.2f} {unit} ({area_m2:,.1f} m²)"
 
     def day(self, day: dt.date | None) -> str:
-        """ISO 8601, or that it is not known."""
+        """Format a date as ISO 8601; None as unknown."""
         return self("unknown") if day is None else day.isoformat()
 
-    def moment(self, moment: dt.datetime, zone: ZoneInfo) -> str:
-        """Local date and time to the minute, with the difference from UTC: ``2026-12-01 09:30 +08:00``."""
-        text = f"{moment.astimezone(zone):%Y-%m-%d %H:%M %z}"
-        return f"{text[:-2]}:{text[-2:]}"
+    def time(self, time: dt.datetime, zone: ZoneInfo) -> str:
+        """Format a local time to the minute, with its UTC offset: ``2026-12-01 09:30 +08:00``."""
+        formatted = f"{time.astimezone(zone):%Y-%m-%d %H:%M %z}"
+        return f"{formatted[:-2]}:{formatted[-2:]}"

@@ -1,4 +1,4 @@
-"""Alerts as a spreadsheet (xlsx): one row each, headings that stay, dates as dates, numbers as numbers."""
+"""Export of alerts as a spreadsheet (xlsx): one row per alert, frozen headings, typed dates and numbers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
 from enforcement.alert import CRS, STATEMENT, Alert
-from enforcement.evidence.sheet_texts import Language, Words
-from enforcement.exports.columns import COLUMNS, Value, values_of
-from enforcement.exports.vector_files import Exported, written_whole
+from enforcement.evidence.sheet_texts import Language, SheetTexts
+from enforcement.exports.columns import COLUMNS, Value, column_values
+from enforcement.exports.vector_files import ExportResult, atomic_write
 
-LONGEST_TEXT = 32_767
-"""Letters of a cell."""
+MAX_TEXT = 32_767
+"""Characters of a cell."""
 
-MOST_ROWS = 1_048_575
-"""Of a sheet, without its heading."""
+MAX_ROWS = 1_048_575
+"""Rows of a sheet, without the heading."""
 
 _TITLES = (("线索", "说明"), ("Alerts", "About"))
 _ABOUT = (
@@ -32,49 +32,49 @@ _ABOUT = (
 )
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_A4 = 9  # number of the paper
-_MOST_GROUPED = 4  # decimals
+_A4 = 9  # paper size code of Excel
+_MAX_GROUPED_DECIMALS = 4  # numbers with more are degrees, which have no thousands separator
 _FORMATS = {"text": "@", "whole": "0", "date": "yyyy-mm-dd"}
 
 
-def write_table(alerts: Iterable[Alert], path: Path, language: Language = "zh") -> Exported:
-    """Write a workbook: the alerts, and a sheet that tells what they are. Rows are written as they come.
+def write_spreadsheet(alerts: Iterable[Alert], path: Path, language: Language = "zh") -> ExportResult:
+    """Write a workbook with a sheet of alerts and a sheet of explanations. Rows are written as a stream.
 
-    Texts stay texts: one that begins like a formula is marked so that no program takes it for one.
+    Texts that look like formulas are marked as text, so that no program evaluates them.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
-    words = Words(language)
+    texts = SheetTexts(language)
     index = 0 if language == "zh" else 1
     count = 0
     remarks: tuple[str, ...] = ()
-    with written_whole(path) as beside:
+    with atomic_write(path) as temporary:
         book = Workbook(write_only=True)
         try:
-            sheet = _sheet(book, words, index)
-            row = _Row(sheet)
+            sheet = _add_alert_sheet(book, texts, index)
+            row = _RowBuilder(sheet)
             for alert in alerts:
-                if count == MOST_ROWS:
-                    remarks = (f"A sheet holds {MOST_ROWS:,} alerts; the others were left out.",)
+                if count == MAX_ROWS:
+                    remarks = (f"A sheet holds {MAX_ROWS:,} alerts; the others were omitted.",)
                     break
-                sheet.append(row.cells(values_of(alert, words)))
+                sheet.append(row.cells(column_values(alert, texts)))
                 count += 1
             sheet.auto_filter.ref = f"A1:{get_column_letter(len(COLUMNS))}{count + 1}"
-            _tell_about(book, words, index, count)
-        finally:  # also when an alert fails: only saving removes what openpyxl keeps in temporary files
-            book.save(beside)
-    return Exported(count, remarks)
+            _add_about_sheet(book, texts, index, count)
+        finally:  # also on errors: only saving removes the temporary files of openpyxl
+            book.save(temporary)
+    return ExportResult(count, remarks)
 
 
-def _sheet(book: Any, words: Words, index: int) -> Any:
+def _add_alert_sheet(book: Any, texts: SheetTexts, index: int) -> Any:
     sheet = book.create_sheet(_TITLES[index][0])
     sheet.freeze_panes = "B2"
     sheet.print_title_rows = "1:1"
     sheet.page_setup.orientation, sheet.page_setup.paperSize = "landscape", _A4
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
-    sheet.oddFooter.left.text = words.pair(STATEMENT)
+    sheet.oddFooter.left.text = texts.pick(STATEMENT)
     sheet.oddFooter.right.text = "&P / &N"
     for number, column in enumerate(COLUMNS, 1):
         sheet.column_dimensions[get_column_letter(number)].width = column.width
@@ -82,13 +82,13 @@ def _sheet(book: Any, words: Words, index: int) -> Any:
     return sheet
 
 
-def _tell_about(book: Any, words: Words, index: int, count: int) -> None:
+def _add_about_sheet(book: Any, texts: SheetTexts, index: int, count: int) -> None:
     about = book.create_sheet(_TITLES[index][1])
     about.column_dimensions["A"].width, about.column_dimensions["B"].width = 14, 60
-    system, areas, how, alerts = (pair[index] for pair in _ABOUT)
-    about.append([words.pair(STATEMENT)])
-    about.append([system, f"CGCS2000, {CRS}"])
-    about.append([areas, how])
+    crs, areas, definition, alerts = (pair[index] for pair in _ABOUT)
+    about.append([texts.pick(STATEMENT)])
+    about.append([crs, f"CGCS2000, {CRS}"])
+    about.append([areas, definition])
     about.append([alerts, count])
 
 
@@ -100,30 +100,30 @@ def _heading(sheet: Any, text: str) -> Any:
     return cell
 
 
-class _Row:
-    """The cells of one row, used again for each: a new style for every cell would take ten times as long."""
+class _RowBuilder:
+    """Builds rows from reused cells: a new style for every cell would take ten times as long."""
 
     def __init__(self, sheet: Any) -> None:
         self._cells = [WriteOnlyCell(sheet) for _ in COLUMNS]
-        self._marked = [WriteOnlyCell(sheet) for _ in COLUMNS]
-        for column, cell, marked in zip(COLUMNS, self._cells, self._marked, strict=True):
-            grouped = "0" if column.decimals > _MOST_GROUPED else "#,##0"  # degrees have no thousands
-            cell.number_format = _FORMATS.get(column.kind) or f"{grouped}.{'0' * column.decimals}"
-            marked.number_format = _FORMATS["text"]
-            marked.quotePrefix = True  # nor a formula once somebody edits the cell
+        self._quoted_cells = [WriteOnlyCell(sheet) for _ in COLUMNS]
+        for column, cell, quoted in zip(COLUMNS, self._cells, self._quoted_cells, strict=True):
+            integer = "0" if column.decimals > _MAX_GROUPED_DECIMALS else "#,##0"
+            cell.number_format = _FORMATS.get(column.kind) or f"{integer}.{'0' * column.decimals}"
+            quoted.number_format = _FORMATS["text"]
+            quoted.quotePrefix = True  # stays a text when the cell is edited
 
     def cells(self, values: Sequence[Value]) -> list[Any]:
-        """Put values in; None where nothing is known."""
-        found: list[Any] = []
-        for value, plain, marked in zip(values, self._cells, self._marked, strict=True):
+        """Return the cells of a row; None for unknown values."""
+        cells: list[Any] = []
+        for value, plain, quoted in zip(values, self._cells, self._quoted_cells, strict=True):
             cell = None
             if isinstance(value, str) and value:
-                text = _FORBIDDEN.sub("�", value)[:LONGEST_TEXT]
-                cell = marked if text.startswith(_FORMULA) else plain
+                text = _FORBIDDEN.sub("�", value)[:MAX_TEXT]
+                cell = quoted if text.startswith(_FORMULA) else plain
                 cell.value = text
-                cell.data_type = "s"  # whatever it begins with
+                cell.data_type = "s"  # never a formula
             elif value is not None and value != "":
                 cell = plain
                 cell.value = value
-            found.append(cell)
-        return found
+            cells.append(cell)
+        return cells

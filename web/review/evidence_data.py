@@ -1,11 +1,11 @@
-"""What an evidence sheet and an evidence bundle are made from, gathered of one alert."""
+"""Collect the data of an alert for its evidence sheet and evidence bundle."""
 
 from __future__ import annotations
 
 import structlog
 
 from enforcement.evidence.bundle import Bundle
-from enforcement.evidence.sheet import EvidenceSheet, evidence_sheet
+from enforcement.evidence.sheet import EvidenceSheet, render_evidence_sheet
 from enforcement.evidence.sheet_drawing import SheetPicture
 from enforcement.evidence.sheet_texts import Language
 from errors import ImageError
@@ -20,22 +20,22 @@ from store.schema.tables import AlertRow
 from web.review.alert_pictures import AlertViews, alert_views
 
 SIDE_PX = 1024
-"""Of the pictures: 290 dots per inch on the sheet."""
+"""Side of the pictures in pixels: 290 dots per inch on the sheet."""
 
 logger = structlog.get_logger("tuban.web")
 
 
-def gather_sheet(context: Context, session: Session, viewer: Viewer, row: AlertRow, base: str) -> EvidenceSheet:
-    """Gather what the sheet of an alert is made from.
+def sheet_data(context: Context, session: Session, viewer: Viewer, row: AlertRow, base: str) -> EvidenceSheet:
+    """Collect the data of an alert's evidence sheet.
 
-    An image that is gone or broken leaves its place empty, and the sheet says so: the rest is still evidence.
+    A missing or unreadable image is left empty, and the sheet says so: the rest is still evidence.
 
     Args:
-        context: where objects are.
-        session: reads.
-        viewer: who asks; boundaries of areas that are not theirs are left out of the map.
-        row: the alert, one of theirs.
-        base: where people reach the pages; goes into the QR code.
+        context: settings and object store.
+        session: a read transaction.
+        viewer: the current user; the map contains only boundaries of areas that they may see.
+        row: the alert, which the user may see.
+        base: public URL of the service, for the QR code.
     """
     alert = read_alert(session, row, base)
     views = _views(context, session, row)
@@ -56,15 +56,15 @@ def gather_sheet(context: Context, session: Session, viewer: Viewer, row: AlertR
     )
 
 
-def bundle_of(sheet: EvidenceSheet) -> Bundle:
-    """The bundle of a gathered sheet: both languages, the pictures without outlines, the log."""
+def bundle_data(sheet: EvidenceSheet) -> Bundle:
+    """Return the content of a bundle: the sheet in both languages, the pictures without outlines, and the log."""
     languages: tuple[Language, ...] = ("zh", "en")
     pictures = {"before": sheet.before, "after": sheet.after}
     return Bundle(
         alert=sheet.alert,
         log=sheet.log,
         created_at=sheet.generated_at,
-        sheets={language: evidence_sheet(sheet, language) for language in languages},
+        sheets={language: render_evidence_sheet(sheet, language) for language in languages},
         pictures={name: picture.pixels for name, picture in pictures.items() if picture is not None},
     )
 
@@ -72,6 +72,6 @@ def bundle_of(sheet: EvidenceSheet) -> Bundle:
 def _views(context: Context, session: Session, alert: AlertRow) -> AlertViews | None:
     try:
         return alert_views(context, session, alert, SIDE_PX)
-    except (ObjectNotFound, ImageError) as fault:
-        logger.warning("a sheet without pictures", alert=alert.number, error=str(fault))
+    except (ObjectNotFound, ImageError) as error:
+        logger.warning("evidence sheet without pictures", alert=alert.number, error=str(error))
         return None

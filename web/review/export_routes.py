@@ -1,7 +1,7 @@
-"""Alerts as files: what the filter of the grid asks for, as GeoJSON, GeoPackage, Shapefile or spreadsheet.
+"""Export of filtered alerts as GeoJSON, GeoPackage, Shapefile, spreadsheet or training data.
 
-Routes of this file are found before those of ``api_alerts``, whose ``/api/alerts/{number}`` would take their names for
-numbers of alerts: routers are put together by the names of their files.
+:data:`web.app.ROUTES` lists this module before ``web.api.alert_routes``, whose ``/api/alerts/{number}`` would otherwise
+match these paths.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from enforcement.exports.spreadsheet import write_table
-from enforcement.exports.vector_files import Exported, write_geojson, write_geopackage, write_shapefile
+from enforcement.exports.spreadsheet import write_spreadsheet
+from enforcement.exports.vector_files import ExportResult, write_geojson, write_geopackage, write_shapefile
 from errors import Reason
 from store.review.reviewed_scans import reviewed_scans
 from store.search.alert_search import count_alerts
 from store.views.filtered_alerts import filtered_alerts
 from web.addresses import base_of
 from web.api.parameters import Filter
-from web.api.schemas import UNAUTHORIZED
+from web.api.schemas import COMMON_ERRORS
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.http_errors import InvalidInput
 from web.page import chosen_language
 from web.review.training_folder import write_training_zip
 
-router = APIRouter(prefix="/api/alerts", tags=["exports"], responses=UNAUTHORIZED)
+router = APIRouter(prefix="/api/alerts", tags=["exports"], responses=COMMON_ERRORS)
 
-MOST_ALERTS = 20_000
-"""Of one file: more is not looked through by anybody, and takes a server's thread for minutes."""
+MAX_ALERTS = 20_000
+"""Maximum number of alerts in a file: writing more occupies a server thread for minutes."""
 
 Format = Literal["geojson", "gpkg", "shp", "xlsx"]
 
@@ -60,10 +60,10 @@ def export(
     crs: Literal["4490", "zone"] = "4490",
     language: Literal["zh", "en", ""] = "",
 ) -> FileResponse:
-    """Write the alerts that the filter asks for as one file.
+    """Export the filtered alerts as one file.
 
-    `crs` is `4490` (degrees) or, in a Shapefile, `zone`: metres of the Gauss-Krüger zone of three degrees. What the
-    reader of the file should know stands in the header `X-Remarks`.
+    `crs` is `4490` (degrees) or, for a Shapefile, `zone`: metres of the 3° Gauss-Krüger zone. Remarks about the file
+    are in the header `X-Remarks`.
     """
     if crs == "zone" and format != "shp":
         raise InvalidInput(f"crs is zone, and format {format}; only a Shapefile (shp) is written in the local zone.")
@@ -74,11 +74,11 @@ def export(
     path = folder / name
     try:
         with context.database.read() as session:
-            if count_alerts(session, viewer, filter, MOST_ALERTS + 1) > MOST_ALERTS:
-                words = f"The filter asks for more than {MOST_ALERTS} alerts; narrow it by place, date or state."
-                raise InvalidInput(Reason(words, "export.too_many", most=MOST_ALERTS))
+            if count_alerts(session, viewer, filter, MAX_ALERTS + 1) > MAX_ALERTS:
+                message = f"The filter matches more than {MAX_ALERTS} alerts; narrow it by place, date or state."
+                raise InvalidInput(Reason(message, "export.too_many", most=MAX_ALERTS))
             alerts = filtered_alerts(session, viewer, filter, base_of(request, context), now)
-            written: Exported
+            written: ExportResult
             if format == "geojson":
                 written = write_geojson(alerts, path)
             elif format == "gpkg":
@@ -86,7 +86,7 @@ def export(
             elif format == "shp":
                 written = write_shapefile(alerts, path, chosen, local_zone=crs == "zone")
             else:
-                written = write_table(alerts, path, chosen)
+                written = write_spreadsheet(alerts, path, chosen)
         with context.database.write() as session:
             log_action(
                 request,
@@ -99,32 +99,33 @@ def export(
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return _sent(path, media_type, " ".join(written.remarks))
+    return _download(path, media_type, " ".join(written.remarks))
 
 
 @router.get("/training.zip", response_class=FileResponse, responses={200: {"content": {"application/zip": _BINARY}}})
 def training(request: Request, context: Service, viewer: CurrentUser) -> FileResponse:
-    """Write the reviewed alerts as folders for `tuban reviewed`, one for each scan that saw them last.
+    """Export the reviewed alerts as folders for `tuban reviewed`, one for each scan that detected them last.
 
-    The images are not in it; its `reviewed.sh` fetches them with a key and makes labelled pairs for `tuban train`.
+    The images are not included; the script `reviewed.sh` downloads them with an API key and creates labelled pairs for
+    `tuban train`.
     """
     folder = Path(tempfile.mkdtemp(prefix="tuban-export-"))
     path = folder / "training.zip"
     try:
         with context.database.read() as session:
-            scans, left_out = reviewed_scans(session, viewer)
+            scans, excluded = reviewed_scans(session, viewer)
         alerts = write_training_zip(scans, base_of(request, context), path)
         with context.database.write() as session:
             log_action(request, session, viewer, "exported", about="training", detail={"alerts": alerts})
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    missing = f"{left_out} alerts are left out: their images are of a larger area than yours." if left_out else ""
-    return _sent(path, "application/zip", missing)
+    remark = f"{excluded} alerts are excluded: their images cover more than your area." if excluded else ""
+    return _download(path, "application/zip", remark)
 
 
-def _sent(path: Path, media_type: str, remarks: str) -> FileResponse:
-    """The file, whose folder goes away when it is sent."""
+def _download(path: Path, media_type: str, remarks: str) -> FileResponse:
+    """Return a file as a download; its folder is deleted afterwards."""
     return FileResponse(
         path,
         media_type=media_type,

@@ -1,4 +1,4 @@
-"""The evidence sheet tells what is known, to scale, on as many pages as it takes."""
+"""Evidence sheets: content, scale, page breaks and fonts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
-from enforcement.alert import Alert, AlertArea, AlertImage, Sight
+from enforcement.alert import Alert, AlertArea, AlertImage, Sighting
 from enforcement.areas import NamedArea
-from enforcement.evidence.sheet import EvidenceSheet, evidence_sheet
+from enforcement.evidence.sheet import EvidenceSheet, render_evidence_sheet
 from enforcement.evidence.sheet_drawing import PicturePair, SheetPicture
 from enforcement.hash_chain import GENESIS_HASH, Row, row_hash
 from enforcement.units import round_length
@@ -60,7 +60,10 @@ ALERT = Alert(
         {"layer": "批文库", "kind": "approval", "dated": "2026-10-01", "number": "", "valid": True, "share": 0.0,
          "area_m2": 0.0},
     ),
-    sights=(Sight(dt.date(2026, 10, 1), "satellite", 1500.0, 0.7), Sight(dt.date(2026, 11, 20), "drone", 2000.0, 0.9)),
+    sightings=(
+        Sighting(dt.date(2026, 10, 1), "satellite", 1500.0, 0.7),
+        Sighting(dt.date(2026, 11, 20), "drone", 2000.0, 0.9),
+    ),
     week="2026-W47",
     rank=1,
     over_cap=False,
@@ -90,15 +93,15 @@ def log(steps: int, why: str = "派发核查") -> list[Row]:
 
 
 def sheet(**other: Any) -> EvidenceSheet:
-    made = dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC)
-    plain = EvidenceSheet(
-        ALERT, picture(64, 1.0), picture(128, 0.5, LATER), log(3), AREAS, ZoneInfo("Asia/Shanghai"), made
+    generated_at = dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC)
+    default = EvidenceSheet(
+        ALERT, picture(64, 1.0), picture(128, 0.5, LATER), log(3), AREAS, ZoneInfo("Asia/Shanghai"), generated_at
     )
-    return dataclasses.replace(plain, **other)
+    return dataclasses.replace(default, **other)
 
 
 def text_of(pdf: bytes) -> str:
-    """All that is written on the pages, without spaces and line ends, in the order in which it was written."""
+    """Extract the text of all pages in drawing order, without white space."""
     latin = set(re.findall(r"/WinAnsiEncoding /Name /(F\d+)", pdf.decode("latin-1")))
     written = []
     for stream in re.findall(rb"stream\r?\n(.*?)~>endstream", pdf, re.DOTALL):
@@ -116,152 +119,156 @@ def text_of(pdf: bytes) -> str:
     return re.sub(r"\s", "", "".join(written))
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    sign = found[1]
-    return chr(int(sign, 8)) if len(sign) == 3 else dict(zip("nrtbf", "\n\r\t\b\f", strict=True)).get(sign, sign)
+def _unescaped(match: re.Match[str]) -> str:
+    character = match[1]
+    return (
+        chr(int(character, 8))
+        if len(character) == 3
+        else dict(zip("nrtbf", "\n\r\t\b\f", strict=True)).get(character, character)
+    )
 
 
 def pages_of(pdf: bytes) -> int:
     return len(re.findall(rb"/Type /Page\b", pdf))
 
 
-def told(language: Any = "en", **other: Any) -> str:
-    return text_of(evidence_sheet(sheet(**other), language))
+def sheet_text(language: Any = "en", **other: Any) -> str:
+    return text_of(render_evidence_sheet(sheet(**other), language))
 
 
-def about(alert: dict[str, Any], language: Any = "en") -> str:
-    return told(language, alert=dataclasses.replace(ALERT, **alert))
+def alert_text(alert: dict[str, Any], language: Any = "en") -> str:
+    return sheet_text(language, alert=dataclasses.replace(ALERT, **alert))
 
 
 @pytest.mark.parametrize(
     ("language", "statement"), [("zh", "疑似变化线索，须经实地核查"), ("en", "Suspectedchange,tobecheckedontheground")]
 )
-def test_every_page_says_that_it_is_a_suspicion(language: Any, statement: str) -> None:
-    pdf = evidence_sheet(sheet(log=log(80)), language)
+def test_every_page_contains_the_statement(language: Any, statement: str) -> None:
+    pdf = render_evidence_sheet(sheet(log=log(80)), language)
     assert text_of(pdf).count(statement) == pages_of(pdf) + 1
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_it_never_says_that_something_is_against_the_law(language: Any) -> None:
-    text = told(language).lower()
+def test_sheet_never_calls_an_alert_illegal(language: Any) -> None:
+    text = sheet_text(language).lower()
     assert not [word for word in ("illegal", "unlawful", "violation", "违法", "违建", "违规") if word in text]
 
 
-def test_it_tells_area_place_dates_and_overlaps() -> None:
-    text = told("zh")
-    wanted = (
+def test_sheet_contains_area_place_dates_and_overlaps() -> None:
+    text = sheet_text("zh")
+    expected = (
         "330106W2026110001 3.00亩(2,000.0m²) 西湖区·留下街道·东穆坞村 耕地2025 2025-12-31 80.0% 批文库 无重叠 +500.0m² "
     )
-    wanted += "2026-05-01卫星 2026-11-20无人机 分辨率0.05m 0.61px=0.31m 部分建成"
-    assert [word for word in wanted.split() if word not in text] == []
+    expected += "2026-05-01卫星 2026-11-20无人机 分辨率0.05m 0.61px=0.31m 部分建成"
+    assert [word for word in expected.split() if word not in text] == []
 
 
-def test_all_checksums_are_there_in_full() -> None:
-    text = told()
+def test_sheet_contains_all_checksums_in_full() -> None:
+    text = sheet_text()
     assert [pair for pair in ("a1", "b2", "c3", "d4") if pair * 32 not in text] == []
 
 
-def test_the_last_hash_of_the_log_is_there_in_full() -> None:
+def test_sheet_contains_the_last_hash_of_the_log_in_full() -> None:
     rows = log(5)
-    assert rows[-1].hash in told(log=rows)
+    assert rows[-1].hash in sheet_text(log=rows)
 
 
-def test_the_log_is_told_in_local_time_with_people_and_states() -> None:
-    text = told("zh", log=log(1))
+def test_log_shows_local_times_people_and_states() -> None:
+    text = sheet_text("zh", log=log(1))
     assert "2026-11-2202:30李工(县)新线索→已研判派发核查" in text
 
 
-def test_corners_are_in_degrees_and_in_the_named_local_zone() -> None:
-    text = told()
+def test_corners_are_in_degrees_and_in_the_local_zone() -> None:
+    text = sheet_text()
     assert "EPSG:4528" in text
     assert "120.0700000030.21020000" in text
     assert "40506" in text  # the easting with its zone
 
 
-def test_an_outline_of_many_corners_says_that_it_was_simplified() -> None:
+def test_outline_with_many_corners_is_marked_as_simplified() -> None:
     ring = Point(120.07, 30.21).buffer(0.001, quad_segs=50)
-    text = about({"outline": ring})
+    text = alert_text({"outline": ring})
     assert re.search(r"Simplifiedto(1\d|20)of200corners", text)
 
 
-def test_holes_and_parts_are_told_apart() -> None:
+def test_holes_and_parts_are_distinguished() -> None:
     holed = Polygon(OUTLINE.exterior.coords, [box(120.0701, 30.2101, 120.0702, 30.21015).exterior.coords])
-    text = about({"outline": MultiPolygon([holed, box(120.08, 30.21, 120.081, 30.211)])})
-    assert "Holesbeginat:J5." in text
+    text = alert_text({"outline": MultiPolygon([holed, box(120.08, 30.21, 120.081, 30.211)])})
+    assert "Holesstartat:J5." in text
     assert "J123" in text  # the twelfth corner belongs to the third ring
 
 
-def test_outside_of_the_zones_there_are_degrees_only() -> None:
-    text = about({"outline": box(10.0, 50.0, 10.001, 50.001)})
+def test_corners_outside_all_zones_are_in_degrees_only() -> None:
+    text = alert_text({"outline": box(10.0, 50.0, 10.001, 50.001)})
     assert "noplanecoordinates" in text
 
 
-def test_a_long_log_goes_on_to_further_pages() -> None:
-    pdf = evidence_sheet(sheet(log=log(200)), "en")
+def test_long_log_continues_on_further_pages() -> None:
+    pdf = render_evidence_sheet(sheet(log=log(200)), "en")
     pages = pages_of(pdf)
     assert pages > 5
     assert f"Page{pages}of{pages}" in text_of(pdf)
 
 
-def test_a_reason_longer_than_a_page_is_told_to_its_end() -> None:
-    assert "到此为止" in told("zh", log=log(1, why="说明" * 6000 + "到此为止"))
+def test_reason_longer_than_a_page_is_printed_completely() -> None:
+    assert "到此为止" in sheet_text("zh", log=log(1, why="说明" * 6000 + "到此为止"))
 
 
-def test_text_of_strangers_is_shown_and_not_obeyed() -> None:
-    assert "<b>&amp;</nobold>〓〓" in told(log=log(1, why="<b>&amp;</no bold>\u202e\U0001f600"))
+def test_markup_in_untrusted_text_is_escaped() -> None:
+    assert "<b>&amp;</nobold>〓〓" in sheet_text(log=log(1, why="<b>&amp;</no bold>\u202e\U0001f600"))
 
 
-def test_what_is_missing_is_said_and_stops_nothing() -> None:
+def test_missing_data_is_shown_as_such() -> None:
     bare = dataclasses.replace(
-        ALERT, earlier=None, later=None, village=None, township=None, county=None, overlaps=(), sights=(), page="",
+        ALERT, earlier=None, later=None, village=None, township=None, county=None, overlaps=(), sightings=(), page="",
         works=None, residual_px=None, residual_m=None, weights_sha256="", settings_sha256="",
     )  # fmt: skip
-    text = told(alert=bare, before=None, after=None, log=(), areas=())
-    assert text.count("Nopicture") == 2
-    assert "Noboundariesofareasareloaded." in text
-    assert "Nostepwastakenyet." in text
+    text = sheet_text(alert=bare, before=None, after=None, log=(), areas=())
+    assert text.count("Noimage") == 2
+    assert "Noadministrativeboundariesareloaded." in text
+    assert "Nostepsyet." in text
 
 
-def test_the_same_alert_makes_the_same_bytes() -> None:
-    assert evidence_sheet(sheet(), "zh") == evidence_sheet(sheet(), "zh")
+def test_equal_input_gives_equal_bytes() -> None:
+    assert render_evidence_sheet(sheet(), "zh") == render_evidence_sheet(sheet(), "zh")
 
 
-def test_the_map_names_the_neighbours() -> None:
-    text = told("zh")
+def test_map_names_neighbouring_areas() -> None:
+    text = sheet_text("zh")
     assert "转塘街道" in text
 
 
-def test_there_are_boxes_to_sign() -> None:
-    text = told()
+def test_sheet_has_signature_boxes() -> None:
+    text = sheet_text()
     assert text.endswith(("Page1of1", "Page2of2", "Page3of3"))
     assert "Checkedby" in text
     assert "Reviewedby" in text
 
 
-def test_both_pictures_have_the_scale_of_the_larger_ground() -> None:
+def test_pictures_have_a_common_scale_set_by_the_larger_extent() -> None:
     small, large = picture(100, 0.1), picture(50, 1.0)  # 10 m and 50 m of ground
     pair = PicturePair((small, large), 250.0, 10.0, "", "N")
     assert pair.scale == pytest.approx(50 / (250 * 0.0254 / 72))
 
 
-@pytest.mark.parametrize(("most", "length"), [(49.0, 20), (50.0, 50), (0.9, 0.5), (1999.0, 1000)])
-def test_scale_bars_are_of_round_lengths(most: float, length: float) -> None:
-    assert round_length(most) == length
+@pytest.mark.parametrize(("limit", "length"), [(49.0, 20), (50.0, 50), (0.9, 0.5), (1999.0, 1000)])
+def test_scale_bars_have_round_lengths(limit: float, length: float) -> None:
+    assert round_length(limit) == length
 
 
-def test_a_picture_without_a_scale_is_refused() -> None:
+def test_picture_without_a_scale_raises() -> None:
     with pytest.raises(TubanError, match="above 0"):
         picture(10, 0.0)
 
 
-def test_a_moment_without_a_zone_is_refused() -> None:
+def test_time_without_time_zone_raises() -> None:
     with pytest.raises(TubanError, match="time zone"):
-        evidence_sheet(sheet(generated_at=dt.datetime(2026, 11, 24)), "zh")  # noqa: DTZ001
+        render_evidence_sheet(sheet(generated_at=dt.datetime(2026, 11, 24)), "zh")  # noqa: DTZ001
 
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext of poppler-utils is not installed")
-def test_another_program_reads_it(tmp_path: Path) -> None:
-    (tmp_path / "sheet.pdf").write_bytes(evidence_sheet(sheet(), "en"))
+def test_pdf_is_readable_by_pdftotext(tmp_path: Path) -> None:
+    (tmp_path / "sheet.pdf").write_bytes(render_evidence_sheet(sheet(), "en"))
     read = subprocess.run(["pdftotext", tmp_path / "sheet.pdf", "-"], capture_output=True, text=True, check=True)
     assert "Suspected change, to be checked on the ground" in read.stdout
     assert "Syntax Error" not in read.stderr

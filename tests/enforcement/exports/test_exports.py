@@ -1,4 +1,4 @@
-"""Exports tell the same of each alert to map programs and spreadsheets, and come back as they went out."""
+"""Exports of alerts: content, coordinate systems and round trips through other software."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ from shapely.geometry import MultiPolygon, Polygon, box
 
 from enforcement.alert import Alert, AlertArea, alert_feature
 from enforcement.exports.columns import COLUMNS
-from enforcement.exports.spreadsheet import write_table
-from enforcement.exports.vector_files import Exported, geojson_lines, write_geojson, write_geopackage, write_shapefile
+from enforcement.exports.spreadsheet import write_spreadsheet
+from enforcement.exports.vector_files import (
+    ExportResult,
+    geojson_lines,
+    write_geojson,
+    write_geopackage,
+    write_shapefile,
+)
 from errors import OutputError, SettingsError
 from tests.enforcement.evidence.test_sheet import ALERT, OUTLINE
 
@@ -46,14 +52,16 @@ def rows_of(source: Any) -> tuple[list[dict[str, Any]], list[Any], dict[str, Any
     return rows, [shapely.from_wkb(shape) for shape in shapes], meta
 
 
-def shapefile(alerts: list[Alert], tmp_path: Path, **how: Any) -> tuple[list[dict[str, Any]], list[Any], Any, Exported]:
+def shapefile(
+    alerts: list[Alert], tmp_path: Path, **options: Any
+) -> tuple[list[dict[str, Any]], list[Any], Any, ExportResult]:
     path = tmp_path / "alerts.zip"
-    told = write_shapefile(alerts, path, **how)
-    return *rows_of(f"/vsizip/{path}/tuban.shp"), told
+    result = write_shapefile(alerts, path, **options)
+    return *rows_of(f"/vsizip/{path}/tuban.shp"), result
 
 
 def cells_of(alerts: list[Alert], tmp_path: Path, language: Any = "zh") -> Any:
-    write_table(alerts, tmp_path / "alerts.xlsx", language)
+    write_spreadsheet(alerts, tmp_path / "alerts.xlsx", language)
     return openpyxl.load_workbook(tmp_path / "alerts.xlsx")
 
 
@@ -61,166 +69,172 @@ def column(name: str) -> int:
     return [c.name for c in COLUMNS].index(name) + 1
 
 
-def test_geojson_is_the_features_of_the_alerts(tmp_path: Path) -> None:
+def test_geojson_contains_the_features_of_the_alerts(tmp_path: Path) -> None:
     alerts = [alert(), alert(number="二", outline=TWO_PARTS)]
-    assert write_geojson(alerts, tmp_path / "alerts.geojson") == Exported(2)
-    told = json.loads((tmp_path / "alerts.geojson").read_text())
-    assert told["features"] == json.loads(json.dumps([alert_feature(one) for one in alerts]))
-    assert told["type"] == "FeatureCollection"
+    assert write_geojson(alerts, tmp_path / "alerts.geojson") == ExportResult(2)
+    result = json.loads((tmp_path / "alerts.geojson").read_text())
+    assert result["features"] == json.loads(json.dumps([alert_feature(one) for one in alerts]))
+    assert result["type"] == "FeatureCollection"
 
 
-def test_no_alerts_are_an_empty_collection() -> None:
+def test_geojson_without_alerts_is_an_empty_collection() -> None:
     assert json.loads("".join(geojson_lines([])))["features"] == []
 
 
-def test_geojson_takes_alerts_as_they_come() -> None:
+def test_geojson_is_streamed() -> None:
     pieces = geojson_lines(alert() for _ in iter(int, 1))  # without an end
     assert [len(next(pieces)) > 0 for _ in range(3)] == [True] * 3
 
 
-def test_a_geopackage_comes_back_as_it_went_out(tmp_path: Path) -> None:
+def test_geopackage_round_trip(tmp_path: Path) -> None:
     write_geopackage([alert(), alert(number="X2", outline=TWO_PARTS)], tmp_path / "alerts.gpkg")
     rows, shapes, meta = rows_of(tmp_path / "alerts.gpkg")
     assert (meta["crs"], meta["geometry_type"]) == ("EPSG:4490", "MultiPolygon")
     assert shapes[0].geoms[0].equals(OUTLINE)
     assert shapes[1].equals(TWO_PARTS)
-    wanted = {
+    expected = {
         "number": ALERT.number,
         "area_code": "330106005201",
         "village": "东穆坞村",
         "area_m2": 2000.0,
         "area_mu": 3.0,
     }
-    wanted |= {"later": np.datetime64("2026-11-20"), "cultivated_m2": 1600.0, "rank": 1, "state": "已上报"}
-    assert {name: rows[0][name] for name in wanted} == wanted
+    expected |= {"later": np.datetime64("2026-11-20"), "cultivated_m2": 1600.0, "rank": 1, "state": "已上报"}
+    assert {name: rows[0][name] for name in expected} == expected
 
 
-def test_what_is_not_known_is_null_and_not_nothing(tmp_path: Path) -> None:
+def test_unknown_values_are_null(tmp_path: Path) -> None:
     write_geopackage([alert(rank=None, residual_m=None, overlaps=())], tmp_path / "alerts.gpkg")
-    told = rows_of(tmp_path / "alerts.gpkg")[0][0]
-    assert all(np.isnan(float(told[name])) for name in ("rank", "residual_m", "cultivated_m2"))
+    result = rows_of(tmp_path / "alerts.gpkg")[0][0]
+    assert all(np.isnan(float(result[name])) for name in ("rank", "residual_m", "cultivated_m2"))
 
 
-def test_a_geopackage_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+def test_geopackage_replaces_an_existing_file(tmp_path: Path) -> None:
     write_geopackage([alert(), alert(number="X2")], tmp_path / "alerts.gpkg")
     write_geopackage([alert()], tmp_path / "alerts.gpkg")
     assert len(rows_of(tmp_path / "alerts.gpkg")[0]) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["alerts.gpkg"]
 
 
-def test_a_shapefile_keeps_chinese_dates_and_parts(tmp_path: Path) -> None:
-    rows, shapes, meta, told = shapefile([alert(outline=TWO_PARTS)], tmp_path)
+def test_shapefile_keeps_chinese_texts_dates_and_parts(tmp_path: Path) -> None:
+    rows, shapes, meta, result = shapefile([alert(outline=TWO_PARTS)], tmp_path)
     assert meta["crs"] == "EPSG:4490"
     assert shapes[0].equals(TWO_PARTS)
-    wanted = {"TBBH": ALERT.number, "XZQDM": "330106005201", "CMC": "东穆坞村", "TBLX": "新增建筑/建设", "JCMJ": 2000.0}
-    wanted |= {"QSX": np.datetime64("2026-05-01"), "HSX": np.datetime64("2026-11-20"), "JCMJM": 3.0}
-    assert {name: rows[0][name] for name in wanted} == wanted
-    assert told.remarks == ()
+    expected = {
+        "TBBH": ALERT.number,
+        "XZQDM": "330106005201",
+        "CMC": "东穆坞村",
+        "TBLX": "新增建筑/建设",
+        "JCMJ": 2000.0,
+    }
+    expected |= {"QSX": np.datetime64("2026-05-01"), "HSX": np.datetime64("2026-11-20"), "JCMJM": 3.0}
+    assert {name: rows[0][name] for name in expected} == expected
+    assert result.remarks == ()
 
 
-def test_a_shapefile_says_that_it_is_utf8(tmp_path: Path) -> None:
+def test_shapefile_declares_utf8(tmp_path: Path) -> None:
     write_shapefile([alert()], tmp_path / "alerts.zip")
     with zipfile.ZipFile(tmp_path / "alerts.zip") as archive:
         assert archive.read("tuban.cpg") == b"UTF-8"
         assert sorted(archive.namelist()) == [f"tuban.{end}" for end in ("cpg", "dbf", "prj", "shp", "shx")]
 
 
-def test_field_names_have_at_most_ten_letters_and_differ() -> None:
+def test_shapefile_field_names_are_unique_with_at_most_ten_characters() -> None:
     shorts = [c.short for c in COLUMNS]
     assert max(map(len, shorts)) <= 10
     assert len(set(shorts)) == len(shorts)
 
 
-def test_a_text_too_long_for_a_shapefile_is_cut_between_letters_and_told(tmp_path: Path) -> None:
+def test_long_text_in_a_shapefile_is_truncated_with_a_remark(tmp_path: Path) -> None:
     overlaps = ({"layer": "永久基本农田" * 40, "kind": "basic_farmland", "dated": None, "share": 0.5, "area_m2": 1.0},)
-    rows, _, _, told = shapefile([alert(overlaps=overlaps)], tmp_path)
+    rows, _, _, result = shapefile([alert(overlaps=overlaps)], tmp_path)
     assert rows[0]["THQK"] == ("永久基本农田" * 40)[:84]
-    assert told.remarks == ("THQK was cut to 254 bytes in 1 alerts.",)
+    assert result.remarks == ("THQK was truncated to 254 bytes in 1 alerts.",)
 
 
-def test_the_local_zone_is_metres_with_easting_first(tmp_path: Path) -> None:
-    _, shapes, meta, told = shapefile([alert()], tmp_path, local_zone=True)
+def test_local_zone_is_in_metres_with_easting_first(tmp_path: Path) -> None:
+    _, shapes, meta, result = shapefile([alert()], tmp_path, local_zone=True)
     west, south, _, _ = shapes[0].bounds
     assert meta["crs"] == "EPSG:4528"
     assert (west // 1e6, south // 1e6) == (40, 3)
     assert shapes[0].area == pytest.approx(28.9 * 22.2, rel=0.01)
-    assert "EPSG:4528" in told.remarks[0]
+    assert "EPSG:4528" in result.remarks[0]
 
 
-def test_alerts_of_several_zones_are_written_in_that_of_most(tmp_path: Path) -> None:
+def test_alerts_of_several_zones_are_projected_to_the_most_frequent_one(tmp_path: Path) -> None:
     alerts = [at(120.1), at(121.4), at(121.6), at(118.0)]
-    _, shapes, meta, told = shapefile(alerts, tmp_path, local_zone=True)
+    _, shapes, meta, result = shapefile(alerts, tmp_path, local_zone=True)
     assert meta["crs"] == "EPSG:4528"
     assert all(shape.bounds[0] // 1e6 == 40 for shape in shapes)
-    assert "2 of 4 alerts lie in other zones (39: 1, 41: 1)" in told.remarks[1]
+    assert "2 of 4 alerts lie in other zones (39: 1, 41: 1)" in result.remarks[1]
 
 
-def test_a_zone_where_there_is_none_is_refused(tmp_path: Path) -> None:
+def test_local_zone_outside_all_zones_raises(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="export in degrees"):
         write_shapefile([at(10.0)], tmp_path / "alerts.zip", local_zone=True)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("local_zone", [True, False])
-def test_no_alerts_are_an_empty_shapefile(tmp_path: Path, local_zone: bool) -> None:
+def test_shapefile_without_alerts_is_empty(tmp_path: Path, local_zone: bool) -> None:
     rows, _, meta, _ = shapefile([], tmp_path, local_zone=local_zone)
     assert rows == []
     assert "TBBH" in meta["fields"]
 
 
 @pytest.mark.parametrize(("language", "heading"), [("zh", "图斑编号"), ("en", "Alert number")])
-def test_a_spreadsheet_has_headings_that_stay(tmp_path: Path, language: Any, heading: str) -> None:
+def test_spreadsheet_has_frozen_headings(tmp_path: Path, language: Any, heading: str) -> None:
     sheet = cells_of([alert()], tmp_path, language).worksheets[0]
     assert sheet["A1"].value == heading
     assert sheet.freeze_panes == "B2"
     assert sheet.auto_filter.ref.startswith("A1:")
 
 
-def test_dates_are_dates_and_areas_are_numbers_in_both_units(tmp_path: Path) -> None:
+def test_spreadsheet_has_typed_dates_and_areas_in_both_units(tmp_path: Path) -> None:
     sheet = cells_of([alert()], tmp_path).worksheets[0]
     later = sheet.cell(2, column("later"))
     assert (later.value, later.is_date) == (dt.datetime(2026, 11, 20), True)  # noqa: DTZ001  (as Excel knows them)
     assert [sheet.cell(2, column(name)).value for name in ("area_m2", "area_mu")] == [2000, 3]
 
 
-def test_codes_stay_texts(tmp_path: Path) -> None:
+def test_codes_are_texts(tmp_path: Path) -> None:
     cell = cells_of([alert()], tmp_path).worksheets[0].cell(2, column("area_code"))
     assert (cell.value, cell.data_type) == ("330106005201", "s")
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x","y")', "=cmd|' /C calc'!A0"])
-def test_a_text_that_looks_like_a_formula_stays_a_text(tmp_path: Path, text: str) -> None:
+def test_text_that_looks_like_a_formula_is_a_text(tmp_path: Path, text: str) -> None:
     cell = cells_of([alert(village=AlertArea("330106005201", text))], tmp_path).worksheets[0].cell(2, column("village"))
     assert (cell.value, cell.data_type, cell.quotePrefix) == (text, "s", True)
 
 
-def test_letters_that_no_spreadsheet_takes_are_replaced(tmp_path: Path) -> None:
+def test_invalid_characters_are_replaced(tmp_path: Path) -> None:
     book = cells_of([alert(village=AlertArea("330106005201", "a\x00\ud800b"))], tmp_path)
     assert book.worksheets[0].cell(2, column("village")).value == "a��b"
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_every_export_says_that_it_is_a_suspicion(tmp_path: Path, language: Any) -> None:
+def test_spreadsheet_contains_the_statement(tmp_path: Path, language: Any) -> None:
     book = cells_of([alert()], tmp_path, language)
     words = {"zh": "疑似变化线索，须经实地核查", "en": "Suspected change, to be checked on the ground"}[language]
     assert book.worksheets[0].cell(2, column("statement")).value == words
     assert book.worksheets[1]["A1"].value == words
 
 
-@pytest.mark.parametrize("write", [write_geojson, write_geopackage, write_shapefile, write_table])
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path, write: Any) -> None:
+@pytest.mark.parametrize("write", [write_geojson, write_geopackage, write_shapefile, write_spreadsheet])
+def test_missing_folder_raises(tmp_path: Path, write: Any) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         write([alert()], tmp_path / "no" / "file")
 
 
-def test_an_alert_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_failed_export_keeps_the_existing_file(tmp_path: Path) -> None:
     (tmp_path / "alerts.geojson").write_text("older")
     with pytest.raises(ValueError, match="JSON"):
         write_geojson([alert(), alert(residual_m=float("nan"))], tmp_path / "alerts.geojson")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["older"]
 
 
-def test_each_row_has_its_own_values(tmp_path: Path) -> None:
+def test_reused_cells_keep_the_values_of_each_row(tmp_path: Path) -> None:
     alerts = [alert(number="A", rank=1), alert(number="=B", rank=None, earlier=None), alert(number="C", rank=3)]
     rows = list(cells_of(alerts, tmp_path).worksheets[0].iter_rows(min_row=2, values_only=True))
     assert [row[column("number") - 1] for row in rows] == ["A", "=B", "C"]

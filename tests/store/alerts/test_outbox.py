@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text
@@ -85,7 +86,7 @@ def _fail(database: Database, delivery_id: int, attempts: int = 3, wait: float =
         ({"delivery": {"hooks": HOOKS}}, ("drop", "hook:https://hook.example/a", "hook:https://hook.example/b")),
     ],
 )
-def test_targets_follow_the_settings(given: dict[str, object], expected: tuple[str, ...]) -> None:
+def test_targets_follow_the_settings(given: dict[str, Any], expected: tuple[str, ...]) -> None:
     assert targets(read_service(**given)) == expected
 
 
