@@ -39,7 +39,7 @@ def restore(
     settings = read_service()
     summary = restore_backup(settings, archive, overwrite=overwrite, now=dt.datetime.now(dt.UTC))
     console = Console(highlight=False, soft_wrap=True)
-    created_at = f"{summary.made_at.astimezone(settings.zone):%Y-%m-%d %H:%M}"
+    created_at = f"{summary.created_at.astimezone(settings.zone):%Y-%m-%d %H:%M}"
     console.print(f"Restored: {_describe(summary)}, backed up {created_at}.", markup=False)
     if summary.outdated:
         console.print("The backup has the schema of an earlier version; `tuban up` or `tuban migrate` migrates it.")

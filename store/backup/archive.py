@@ -1,6 +1,6 @@
-"""A backup as one file: a tar with a list of what is in it, its sizes and checksums, at its end.
+"""Backup archives: a tar file with a manifest of names, sizes and checksums as its last member.
 
-The list is written last, so an archive that has it is whole.
+The manifest is written last, so an archive that has one is complete.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from store.objects.object_store import InvalidObjectKey, check_key
 MANIFEST = "manifest.json"
 DATABASE = "database"
 OBJECTS = "objects/"
-_PIECE = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 class ArchiveError(TubanError):
-    """The archive is no backup of Tuban, is damaged or is not whole."""
+    """The archive is not a backup of Tuban, or is damaged or incomplete."""
 
 
 class Entry(BaseModel):
     """One file of an archive.
 
     Attributes:
-        name: ``database``, or ``objects/`` and a key.
+        name: ``database``, or ``objects/`` followed by a key.
         size: bytes.
-        sha256: of its content.
+        sha256: of the content.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,15 +45,15 @@ class Entry(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What an archive holds.
+    """Contents of an archive.
 
     Attributes:
-        format: of the archive.
-        made_at: when.
-        database: which sort of database the file ``database`` comes from.
-        revision: of its tables.
-        tables: their names.
-        files: all others than the manifest, in their order.
+        format: version of the archive format.
+        made_at: time of the backup.
+        database: kind of the database that was dumped.
+        revision: schema revision of the database.
+        tables: names of the dumped tables.
+        files: all files except the manifest, in archive order.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,35 +66,35 @@ class Manifest(BaseModel):
 
     @property
     def keys(self) -> list[str]:
-        """Keys of the objects."""
+        """Keys of the object files."""
         return [entry.name.removeprefix(OBJECTS) for entry in self.files if entry.name.startswith(OBJECTS)]
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total size of the files in bytes."""
         return sum(entry.size for entry in self.files)
 
 
 class ArchiveWriter:
-    """Writes an archive, file by file, through memory of fixed size."""
+    """Writes an archive file by file, in constant memory."""
 
     def __init__(self, file: BinaryIO, made_at: dt.datetime) -> None:
-        """``file``: where to, open for writing; ``made_at``: aware."""
+        """Start an archive in ``file``, which is open for writing; ``made_at`` is aware."""
         self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
         self._made_at = made_at
         self._files: list[Entry] = []
 
     def add(self, name: str, path: Path) -> None:
-        """Add a file under a name."""
+        """Add the file at ``path`` under a name."""
         with path.open("rb") as file:
             size = file.seek(0, io.SEEK_END)
             file.seek(0)
-            read = _Hashing(file)
-            self._tar.addfile(self._member(name, size), read)
-        self._files.append(Entry(name=name, size=size, sha256=read.hexdigest()))
+            reader = _HashingReader(file)
+            self._tar.addfile(self._member(name, size), reader)
+        self._files.append(Entry(name=name, size=size, sha256=reader.hexdigest()))
 
     def finish(self, *, database: Literal["sqlite", "postgresql"], revision: str, tables: tuple[str, ...]) -> Manifest:
-        """Add the manifest; see its attributes."""
+        """Add the manifest, close the archive, and return the manifest."""
         manifest = Manifest(
             made_at=self._made_at, database=database, revision=revision, tables=tables, files=tuple(self._files)
         )
@@ -110,68 +110,75 @@ class ArchiveWriter:
 
 
 def verify(path: Path) -> Manifest:
-    """Read an archive once and compare every byte of it with its list.
+    """Read an archive once, compare all sizes and checksums with its manifest, and return the manifest.
 
     Raises:
-        ArchiveError: it is not what it was when it was made, or no backup at all.
+        ArchiveError: the archive is damaged or incomplete, or is not a backup.
     """
-    found: list[Entry] = []
+    entries: list[Entry] = []
     content: bytes | None = None
-    with _reading(path):
+    with _translate_errors(path):
         for member, file in _members(path):
             if content is not None:
-                raise ArchiveError(f"The backup {path} goes on after its list of files; it is damaged.")
+                raise ArchiveError(f"The backup {path} is damaged: it contains data after its manifest.")
             if member.name == MANIFEST:
                 content = file.read()
                 continue
             _check_name(path, member.name)
-            read = _Hashing(file)
-            while read.read(_PIECE):
+            reader = _HashingReader(file)
+            while reader.read(_CHUNK_BYTES):
                 pass
-            found.append(Entry(name=member.name, size=member.size, sha256=read.hexdigest()))
+            entries.append(Entry(name=member.name, size=member.size, sha256=reader.hexdigest()))
     if content is None:
-        raise ArchiveError(f"The backup {path} is not whole: the list of its files, at its end, is missing.")
+        raise ArchiveError(f"The backup {path} is incomplete: the manifest at its end is missing.")
     try:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
-        raise ArchiveError(f"The list of files in {path} is none of this version of Tuban: {_first(error)}.") from error
-    if tuple(found) != manifest.files:
-        wrong = next((f.name for f, m in zip(found, manifest.files, strict=False) if f != m), "their number")
-        raise ArchiveError(f"The backup {path} is damaged: {wrong} is not what its list says; use another backup.")
-    if [entry.name for entry in found].count(DATABASE) != 1:
-        raise ArchiveError(f"The backup {path} holds no database.")
+        raise ArchiveError(
+            f"The manifest of {path} is not supported by this version of Tuban: {_first_error(error)}."
+        ) from error
+    if tuple(entries) != manifest.files:
+        different = next(
+            (entry.name for entry, listed in zip(entries, manifest.files, strict=False) if entry != listed),
+            "the number of files",
+        )
+        raise ArchiveError(
+            f"The backup {path} is damaged: {different} does not match its manifest; use another backup."
+        )
+    if [entry.name for entry in entries].count(DATABASE) != 1:
+        raise ArchiveError(f"The backup {path} contains no database.")
     return manifest
 
 
 def extract(path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Give each file of a verified archive by its name, as a file in ``folder`` that is removed afterwards.
+    """Yield the name of each file of a verified archive with its path in ``folder``, which is deleted afterwards.
 
     Raises:
         ArchiveError: the archive cannot be read.
     """
-    place = folder / "file"
-    with _reading(path):
+    extracted = folder / "file"
+    with _translate_errors(path):
         for member, file in _members(path):
             if member.name == MANIFEST:
                 continue
-            with place.open("wb") as copy:
-                while piece := file.read(_PIECE):
-                    copy.write(piece)
-            yield member.name, place
-            place.unlink(missing_ok=True)
+            with extracted.open("wb") as copy:
+                while chunk := file.read(_CHUNK_BYTES):
+                    copy.write(chunk)
+            yield member.name, extracted
+            extracted.unlink(missing_ok=True)
 
 
-class _Hashing(io.RawIOBase):
-    """Reads a file and hashes what is read."""
+class _HashingReader(io.RawIOBase):
+    """Reads a file and hashes the data."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
         self._sha256 = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        piece: bytes = self._file.read(size)
-        self._sha256.update(piece)
-        return piece
+        chunk: bytes = self._file.read(size)
+        self._sha256.update(chunk)
+        return chunk
 
     def hexdigest(self) -> str:
         return self._sha256.hexdigest()
@@ -182,20 +189,22 @@ def _members(path: Path) -> Iterator[tuple[tarfile.TarInfo, Any]]:
         for member in tar:
             file = tar.extractfile(member) if member.isreg() else None
             if file is None:
-                raise ArchiveError(f"The backup {path} was not made by Tuban: {member.name!r} in it is no file.")
+                raise ArchiveError(
+                    f"The backup {path} was not created by Tuban: its member {member.name!r} is not a regular file."
+                )
             yield member, file
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (tarfile.TarError, EOFError) as error:
-        raise ArchiveError(f"{path} is no backup of Tuban, or it is damaged ({error}).") from error
+        raise ArchiveError(f"{path} is not a backup of Tuban, or it is damaged ({error}).") from error
     except FileNotFoundError as error:
         if error.filename != str(path):
             raise
-        raise ArchiveError(f"There is no backup {path}.") from error
+        raise ArchiveError(f"The backup {path} does not exist.") from error
 
 
 def _check_name(path: Path, name: str) -> None:
@@ -203,12 +212,12 @@ def _check_name(path: Path, name: str) -> None:
         return
     try:
         if not name.startswith(OBJECTS):
-            raise InvalidObjectKey(f"{name!r} is no file of a backup.")
+            raise InvalidObjectKey(f"{name!r} is not a file of a backup.")
         check_key(name.removeprefix(OBJECTS))
     except InvalidObjectKey as error:
-        raise ArchiveError(f"The backup {path} was not made by Tuban: {error}") from error
+        raise ArchiveError(f"The backup {path} was not created by Tuban: {error}") from error
 
 
-def _first(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+def _first_error(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
