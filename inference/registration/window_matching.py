@@ -51,7 +51,7 @@ def describe_gradients(rgb: NDArray[np.uint8], valid: NDArray[np.bool_]) -> Floa
         inside = cv2.erode(valid.astype(np.uint8), np.ones((side, side), np.uint8), borderValue=1).astype(np.float32)
         gx *= inside
         gy *= inside
-    strength = cv2.magnitude(gx, gy)
+    strength = np.sqrt(gx * gx + gy * gy)  # cv2.magnitude rounds by where its output lies in memory
     total = strength + cv2.blur(strength, (NEIGHBOURHOOD_PX, NEIGHBOURHOOD_PX)) + NOISE_GRADIENT
     sx, sy = gx / total, gy / total
     strength += 1e-6
