@@ -1,1 +1,1 @@
-"""The life of an alert over plain data: identity across scans, who answers for it, states, clocks, the chained log."""
+"""Rules about alerts over plain data: matching, responsible areas, states, deadlines, evidence and exports."""

@@ -222,7 +222,7 @@ def _match_observations(
         return [Match(change, alert.alert_id, "again", reason, kind) for change, reason in observations]
     area = sum(change.area_m2 for change, _ in observations)
     if kind != alert.kind:
-        message = "the alert is returned: a building stands where ground works were rejected"
+        message = "the alert is returned: there is a building where ground works were rejected"
         returned = Reason(message, "alert.risen")
     elif _has_grown(area, observations[0][0].error, alert, settings):
         message = f"the alert is returned: its area was {alert.area_m2:.0f} m² when rejected and is {area:.0f} m² now"

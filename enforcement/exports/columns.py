@@ -11,7 +11,7 @@ from enforcement.alert import STATEMENT, Alert, AlertArea, AlertImage, alert_fea
 from enforcement.evidence.sheet_texts import SheetTexts
 from enforcement.units import mu
 
-Kind = Literal["text", "number", "whole", "date"]
+Kind = Literal["text", "number", "integer", "date"]
 Value = str | float | int | dt.date | None
 Getter = Callable[[Alert, dict[str, Any], SheetTexts], Value]
 """Returns the value of a column from an alert, its GeoJSON properties and the texts of a language."""
@@ -25,7 +25,7 @@ class Column:
         name: field name in a GeoPackage.
         short: field name in a Shapefile, at most ten characters.
         headings: headings in a spreadsheet, Chinese and English.
-        kind: text, number (with decimals), whole (number) or date.
+        kind: text, number (with decimals), integer or date.
         decimals: number of decimals.
         width: column width in a spreadsheet, characters.
         value: returns the value of an alert.
@@ -48,8 +48,8 @@ def _number(name: str, short: str, headings: tuple[str, str], decimals: int, val
     return Column(name, short, headings, "number", decimals, 14, value)
 
 
-def _whole(name: str, short: str, headings: tuple[str, str], value: Getter) -> Column:
-    return Column(name, short, headings, "whole", 0, 10, value)
+def _integer(name: str, short: str, headings: tuple[str, str], value: Getter) -> Column:
+    return Column(name, short, headings, "integer", 0, 10, value)
 
 
 def _date(name: str, short: str, headings: tuple[str, str], value: Getter) -> Column:
@@ -127,11 +127,11 @@ COLUMNS: tuple[Column, ...] = (
         lambda alert, props, texts: _format_overlaps(alert, texts),
     ),
     _number("score", "ZXD", ("置信度", "Score"), 4, lambda alert, props, texts: alert.score),
-    _whole("times_seen", "FXCS", ("发现次数", "Times seen"), lambda alert, props, texts: props["times_seen"]),
+    _integer("times_seen", "FXCS", ("发现次数", "Times seen"), lambda alert, props, texts: props["times_seen"]),
     _number("growth_m2", "ZZMJ", ("增长面积/m²", "Growth, m²"), 2, lambda alert, props, texts: props["growth_m2"]),
     _number("residual_m", "PZCC", ("配准残差/m", "Residual, m"), 3, lambda alert, props, texts: alert.residual_m),
     _text("week", "ZB", ("周次", "Week"), 10, lambda alert, props, texts: alert.week),
-    _whole("rank", "PM", ("排名", "Rank"), lambda alert, props, texts: alert.rank),
+    _integer("rank", "PM", ("排名", "Rank"), lambda alert, props, texts: alert.rank),
     _text("page", "LJ", ("页面", "Page"), 30, lambda alert, props, texts: alert.page),
     _text("statement", "SM", ("说明", "Note"), 32, lambda alert, props, texts: texts.pick(STATEMENT)),
 )

@@ -34,7 +34,7 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _A4 = 9  # paper size code of Excel
 _MAX_GROUPED_DECIMALS = 4  # numbers with more are degrees, which have no thousands separator
-_FORMATS = {"text": "@", "whole": "0", "date": "yyyy-mm-dd"}
+_FORMATS = {"text": "@", "integer": "0", "date": "yyyy-mm-dd"}
 
 
 def write_spreadsheet(alerts: Iterable[Alert], path: Path, language: Language = "zh") -> ExportResult:

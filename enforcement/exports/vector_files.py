@@ -36,7 +36,7 @@ MAX_TEXT_BYTES = 254
 _COLUMN_TYPES: dict[str, tuple[str, Any]] = {  # kind → data type of the column, and the value for unknown
     "text": ("object", ""),
     "number": ("float64", np.nan),
-    "whole": ("int32", 0),  # masked
+    "integer": ("int32", 0),  # masked
     "date": ("datetime64[D]", np.datetime64("NaT")),
 }
 
@@ -194,7 +194,7 @@ def _write(
         geometry=shapes,
         field_data=[_to_array(column, values) for column, values in zip(COLUMNS, columns, strict=True)],
         field_mask=[
-            np.array([value is None for value in values], bool) if column.kind == "whole" else None
+            np.array([value is None for value in values], bool) if column.kind == "integer" else None
             for column, values in zip(COLUMNS, columns, strict=True)
         ],
         fields=np.array(names, object),

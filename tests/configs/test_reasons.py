@@ -1,4 +1,4 @@
-"""Reasons are said in Chinese by their code, wherever they arise and however they were stored meanwhile."""
+"""Reasons: every code has a Chinese text, and stored reasons are translated."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ CODE = re.compile(r"[a-z]+\.[a-z_]+")
 CHINESE = re.compile(r"[一-鿿]")
 
 
-def _given() -> Iterator[tuple[str, set[str] | None]]:
-    """Code and names of facts wherever a reason is made; None: they come from elsewhere."""
+def _codes_in_source() -> Iterator[tuple[str, set[str]]]:
+    """Yield code and names of values of every reason in the source code."""
     for path in (path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
         if "node_modules" in path.parts:
             continue
@@ -34,11 +34,11 @@ def _given() -> Iterator[tuple[str, set[str] | None]]:
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
             name = node.func.id
-            given = 1 if name.endswith("Error") or name in REASONED else 9
-            at = {"NotGeoreferenced": 2, "ControlPointError": 2}.get(name, given)
-            code = node.args[at] if len(node.args) > at else None
+            default = 1 if name.endswith("Error") or name in REASONED else 9
+            position = {"NotGeoreferenced": 2, "ControlPointError": 2}.get(name, default)
+            code = node.args[position] if len(node.args) > position else None
             if isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)):
-                names = {word.arg for word in node.keywords if word.arg}
+                names = {keyword.arg for keyword in node.keywords if keyword.arg}
                 yield str(code.value), {"name"} if name == "NotGeoreferenced" else names
 
 
@@ -46,32 +46,32 @@ def _fields(text: str) -> set[str]:
     return {field for _, field, _, _ in Formatter().parse(text) if field}
 
 
-def test_every_code_has_a_text_whose_values_are_given_where_it_arises() -> None:
+def test_every_code_has_a_text_with_matching_values() -> None:
     texts, seen = reason_texts(), set()
-    for code, names in _given():
+    for code, names in _codes_in_source():
         assert code in texts, code
-        given = names if code not in ("plan.close", "plan.old") else {"least", "oldest"}  # filled in later
-        assert _fields(texts[code]) <= (given or set()), code
+        values = names if code not in ("plan.close", "plan.old") else {"least", "oldest"}  # added by the caller
+        assert _fields(texts[code]) <= values, code
         seen.add(code)
     computed = {"align.earlier_empty", "align.later_empty", "alert.again", "alert.again_within"}
     computed |= {f"camera.{fault}" for fault in get_args(FaultCode)}
-    assert set(texts) - seen <= computed, "nothing says these any more"
+    assert set(texts) - seen <= computed, "unused texts"
     assert all(CHINESE.search(text) for text in texts.values())
 
 
 @pytest.mark.parametrize(
     "head", [b"", b"%PDF-1.4\0", b"<VRTDataset>", b"hello", b"\1\2\0\3", b"e\x02\0", b"\0\0\0\x20ftypheic"]
 )
-def test_a_refused_file_is_refused_in_chinese_too(head: bytes) -> None:
-    with pytest.raises(ImageError) as refused:
+def test_rejected_file_has_a_chinese_reason(head: bytes) -> None:
+    with pytest.raises(ImageError) as raised:
         detect_format(head, "村.tif")
-    said = translate(refused.value.reason, "zh")
-    assert said.startswith("村.tif 是")
-    assert said.endswith("。")
-    assert translate(refused.value.reason, "en") == str(refused.value)
+    translated = translate(raised.value.reason, "zh")
+    assert translated.startswith("村.tif 是")
+    assert translated.endswith("。")
+    assert translate(raised.value.reason, "en") == str(raised.value)
 
 
-def test_what_was_stored_or_came_from_another_process_says_the_same() -> None:
+def test_stored_and_pickled_reasons_are_equal() -> None:
     inner = Reason("it is encrypted", "zip.encrypted")
     error = ImageError("a.tif in b.zip is not unpacked: it is encrypted.", "zip.member", name="a.tif", fault=inner)
     stored = json.loads(json.dumps(error.reason.to_json()))
@@ -80,7 +80,7 @@ def test_what_was_stored_or_came_from_another_process_says_the_same() -> None:
     assert again.to_json() == error.reason.to_json() == pickle.loads(pickle.dumps(error)).reason.to_json()
 
 
-def test_several_reasons_are_said_one_after_the_other_and_unknown_ones_as_they_are() -> None:
+def test_combined_reasons_are_joined_and_unknown_ones_stay_english() -> None:
     both = Reason.combine([Reason("the day it was taken is not known", "remark.no_date"), "something new"])
     assert both == "the day it was taken is not known; something new"
     assert translate(Reason.from_json(both, both.to_json()), "zh") == "拍摄日期不详；something new"
@@ -91,7 +91,7 @@ def test_several_reasons_are_said_one_after_the_other_and_unknown_ones_as_they_a
     assert translate(Reason.combine([]), "zh") == ""
 
 
-def test_reasons_stored_under_the_former_noun_are_still_said_in_chinese() -> None:
+def test_reasons_stored_under_the_former_name_lead_are_translated() -> None:
     stored = {"code": "lead.again", "lead": "330106W2026110001", "share": 0.8}
     now = Reason("the same", "alert.again", alert="330106W2026110001", share=0.8)
     assert translate(Reason.from_json("the same", stored), "zh") == translate(now, "zh") != "the same"

@@ -1,4 +1,4 @@
-"""Settings of the service: the environment stands above the file, and what cannot be used is told in one line."""
+"""Settings of the service: defaults, overrides by environment variables, and errors."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from configs.service import ServiceSettings, read_service
 from errors import SettingsError
 
 
-def test_the_file_that_ships_holds_every_setting_with_its_default() -> None:
-    """What is told in the file is what holds without it."""
+def test_shipped_file_contains_every_setting_with_its_default() -> None:
     written = yaml.safe_load((FOLDER / "service.yaml").read_text(encoding="utf-8"))
     assert written.keys() == ServiceSettings.model_fields.keys()
     assert read_service() == ServiceSettings()
 
 
-def test_the_environment_stands_above_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_environment_variables_override_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text("night: {at: '02:15', oldest_days: 400}\ntime_zone: Europe/Berlin\n", encoding="utf-8")
     monkeypatch.setenv("TUBAN_SERVICE", str(file))
@@ -30,7 +29,7 @@ def test_the_environment_stands_above_the_file(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("nihgt: {at: '01:00'}", "nihgt"),
         ("night: {at: '25:00'}", "night.at"),
@@ -42,14 +41,14 @@ def test_the_environment_stands_above_the_file(monkeypatch: pytest.MonkeyPatch, 
         ("night: [", "not valid YAML"),
     ],
 )
-def test_what_cannot_be_used_is_named(content: str, told: str, tmp_path: Path) -> None:
+def test_invalid_setting_is_named(content: str, message: str, tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text(content, encoding="utf-8")
-    with pytest.raises(SettingsError, match=told):
+    with pytest.raises(SettingsError, match=message):
         read_service(file)
 
 
-def test_a_misspelt_variable_is_told_and_a_foreign_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_misspelled_variable_raises_and_unrelated_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUBAN_SOMETHING_OF_ANOTHER_PROGRAM", "1")
     read_service()
     monkeypatch.setenv("TUBAN_NIHGT__AT", "03:00")
@@ -57,7 +56,7 @@ def test_a_misspelt_variable_is_told_and_a_foreign_one_is_not(monkeypatch: pytes
         read_service()
 
 
-def test_pages_are_served_by_several_processes_where_several_can_write(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_web_processes_depend_on_database_and_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     database = "postgresql+psycopg://tuban@db/tuban"
     for cores, expected in ((1, 1), (2, 2), (16, 2)):
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)

@@ -33,10 +33,10 @@ def test_ratios_agree_with_ellipsoidal_areas() -> None:
 
 
 def test_area_subtracts_holes_and_adds_parts() -> None:
-    whole = box(116, 40, 116.01, 40.01)
+    square = box(116, 40, 116.01, 40.01)
     hole, far = box(116.002, 40.002, 116.004, 40.004), box(116.02, 40, 116.03, 40.01)
-    holed = MultiPolygon([Polygon(whole.exterior, [hole.exterior]), far])
-    assert area_m2(holed) == pytest.approx(area_m2(whole) - area_m2(hole) + area_m2(far))
+    holed = MultiPolygon([Polygon(square.exterior, [hole.exterior]), far])
+    assert area_m2(holed) == pytest.approx(area_m2(square) - area_m2(hole) + area_m2(far))
 
 
 def test_self_intersecting_polygon_is_repaired() -> None:
