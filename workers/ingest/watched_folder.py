@@ -1,12 +1,12 @@
-"""The watched folder: what is put into one of its sub-folders, named by an administrative code, is ingested.
+"""The watched folder: files put into a sub-folder named by an administrative code are ingested.
 
-``FOLDER/330102/…``; below that a folder ``satellite``, ``camera`` or ``drone`` says where the images in it come from.
+``FOLDER/330102/…``; below it, a folder ``satellite``, ``camera`` or ``drone`` gives the source of its images.
 
-A file is taken when neither its size nor its time has changed between two looks that lie ``watch.settled_seconds``
-apart, together with the files of the same name beside it (world file, .prj). It is moved to ``.taken/`` in the folder
-of its code, where it stays: people may delete it there. The move makes sure that nothing is taken twice, and the names
-of the folders in ``.taken`` what is still to be done: ``KEY.taking`` while files are moved, ``KEY.receiving`` until
-all of them are in a batch, then ``KEY``.
+A file has settled when its size and modification time have not changed for ``watch.settled_seconds``, and neither have
+files of the same name next to it (world file, .prj). Settled files are moved to ``.taken/`` in the folder of their
+code, where they stay until somebody deletes them. The move ensures that no file is ingested twice; the names of the
+folders in ``.taken`` show their progress: ``KEY.taking`` while files are moved, ``KEY.receiving`` until all of them are
+in a batch, then ``KEY``.
 """
 
 from __future__ import annotations
@@ -30,105 +30,107 @@ from store.objects.folder import write_atomically
 
 TAKEN = ".taken"
 _TAKING, _RECEIVING = ".taking", ".receiving"
-_HALF_WRITTEN = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".download", ".!ut")
-"""How programs name a file until it is whole."""
+_PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".download", ".!ut")
+"""Suffixes that programs give to files they are still writing."""
 
 logger = structlog.get_logger("tuban.watch")
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """A file as it was at a look: its size, its time, and since when it has been like that."""
+class _FileState:
+    """Size and modification time of a file, and since when they have not changed."""
 
     size: int
     time_ns: int
     since: dt.datetime
 
 
-_Look = dict[str, _Seen]  # by path below the watched folder, with "/"
+_Snapshot = dict[str, _FileState]  # by POSIX path relative to the watched folder
 
 
 def poll_watched_folder(context: Context) -> list[int]:
-    """Look once into the watched folder, and receive what has settled.
+    """Check the watched folder once, and receive the files that have settled.
 
-    Copying takes as long as it takes, so this is called where nothing else waits, by one process at a time.
+    Copying large files takes long, so callers run this on a thread of its own, in one process at a time.
 
     Returns:
-        ids of the batches that were received.
+        ids of the received batches.
 
     Raises:
-        SettingsError: the watched folder is not there.
+        SettingsError: the watched folder does not exist.
     """
     if not context.settings.watch.folder:
         return []
     root = Path(context.settings.watch.folder).resolve()
     if not root.is_dir():
-        raise SettingsError(f"The watched folder {root} is not there; make it, or change watch.folder.")
-    memory = context.settings.home.resolve() / "watch.json"
-    before, now = _read(memory), context.clock()
-    after: _Look = {}
+        raise SettingsError(f"The watched folder {root} does not exist; create it, or change watch.folder.")
+    state_file = context.settings.home.resolve() / "watch.json"
+    before, now = _read(state_file), context.clock()
+    after: _Snapshot = {}
     batches = []
     for area in sorted(root.iterdir()):
         if is_hidden(area.name) or area.is_symlink() or not area.is_dir():
             continue
         try:
             check_area(context, area.name)
-            batches += _taken_before(context, area)
-            seen = _look_into(root, area, before, now)
-            settled = _settled(seen, now, context.settings.watch.settled_seconds)
-            after |= {name: file for name, file in seen.items() if name not in settled}
-            batches += _take(context, root, area, settled)
-        except (TubanError, OSError) as error:  # the other folders are looked into all the same
-            logger.warning("nothing was taken from a watched folder", folder=area.name, error=str(error))
-    _write(memory, after)
+            batches += _resume(context, area)
+            current = _take_snapshot(root, area, before, now)
+            settled = _settled(current, now, context.settings.watch.settled_seconds)
+            after |= {name: file for name, file in current.items() if name not in settled}
+            batches += _receive_settled(context, root, area, settled)
+        except (TubanError, OSError) as error:  # continue with the other folders
+            logger.warning("a watched folder could not be ingested", folder=area.name, error=str(error))
+    _write(state_file, after)
     return batches
 
 
-def _look_into(root: Path, area: Path, before: _Look, now: dt.datetime) -> _Look:
-    seen: _Look = {}
+def _take_snapshot(root: Path, area: Path, before: _Snapshot, now: dt.datetime) -> _Snapshot:
+    """Return the state of all files of an area's folder, carrying over ``since`` of unchanged ones."""
+    snapshot: _Snapshot = {}
     for path in _files(area):
         name = path.relative_to(root).as_posix()
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode):
             continue
-        known = before.get(name)
-        same = known is not None and (known.size, known.time_ns) == (status.st_size, status.st_mtime_ns)
-        since = known.since if known is not None and same and known.since <= now else now
-        seen[name] = _Seen(status.st_size, status.st_mtime_ns, since)
-    return seen
+        previous = before.get(name)
+        unchanged = previous is not None and (previous.size, previous.time_ns) == (status.st_size, status.st_mtime_ns)
+        since = previous.since if previous is not None and unchanged and previous.since <= now else now
+        snapshot[name] = _FileState(status.st_size, status.st_mtime_ns, since)
+    return snapshot
 
 
 def _files(area: Path) -> Iterator[Path]:
-    for where, folders, files in os.walk(area):
+    for current, folders, files in os.walk(area):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         for name in sorted(files):
-            if not (is_hidden(name) or name.startswith("~") or name.lower().endswith(_HALF_WRITTEN)):
-                yield Path(where) / name
+            if not (is_hidden(name) or name.startswith("~") or name.lower().endswith(_PARTIAL_SUFFIXES)):
+                yield Path(current) / name
 
 
-def _settled(seen: _Look, now: dt.datetime, seconds: float) -> _Look:
-    """Files of which no file of the same name beside them has changed lately either."""
+def _settled(snapshot: _Snapshot, now: dt.datetime, seconds: float) -> _Snapshot:
+    """Return the files that have not changed recently, nor has any file of the same name next to them."""
 
-    def group(name: str) -> str:
-        folder, _, own = name.rpartition("/")
-        return f"{folder}/{own.split('.')[0].lower()}"
+    def stem(name: str) -> str:
+        folder, _, file_name = name.rpartition("/")
+        return f"{folder}/{file_name.split('.')[0].lower()}"
 
-    lately = {group(name) for name, file in seen.items() if now - file.since < dt.timedelta(seconds=seconds)}
-    return {name: file for name, file in seen.items() if group(name) not in lately}
+    changing = {stem(name) for name, file in snapshot.items() if now - file.since < dt.timedelta(seconds=seconds)}
+    return {name: file for name, file in snapshot.items() if stem(name) not in changing}
 
 
-def _take(context: Context, root: Path, area: Path, settled: _Look) -> list[int]:
+def _receive_settled(context: Context, root: Path, area: Path, settled: _Snapshot) -> list[int]:
+    """Move settled files to ``.taken`` and receive them, one batch per source."""
     batches = []
     for source in SOURCES:
-        chosen = {name: file for name, file in settled.items() if _source(name) == source}
-        if not chosen:
+        selected = {name: file for name, file in settled.items() if _source(name) == source}
+        if not selected:
             continue
-        told = json.dumps([(name, file.size, file.time_ns) for name, file in sorted(chosen.items())])
-        key = f"{context.clock():%Y%m%dT%H%M%S}-{source}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+        content = json.dumps([(name, file.size, file.time_ns) for name, file in sorted(selected.items())])
+        key = f"{context.clock():%Y%m%dT%H%M%S}-{source}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
         taking = area / TAKEN / (key + _TAKING)
-        for name, file in chosen.items():
+        for name, file in selected.items():
             _move(root / name, taking / Path(name).relative_to(area.name), file)
-        if not taking.is_dir():  # all of them changed or went in the last moment
+        if not taking.is_dir():  # all files changed or disappeared in the meantime
             continue
         receiving = taking.with_name(key + _RECEIVING)
         taking.rename(receiving)
@@ -137,31 +139,31 @@ def _take(context: Context, root: Path, area: Path, settled: _Look) -> list[int]
 
 
 def _source(name: str) -> str:
-    """By the folder below that of the code; drones, if it does not say."""
+    """Return the source named by the folder below that of the code; by default, drones."""
     parts = name.split("/")
     return parts[1] if len(parts) > 2 and parts[1] in SOURCES else SOURCES[0]
 
 
-def _move(path: Path, to: Path, seen: _Seen) -> None:
-    """Move a file, unless it has changed since the look."""
+def _move(path: Path, target: Path, state: _FileState) -> None:
+    """Move a file, unless it has changed since the snapshot."""
     try:
         status = path.lstat()
     except FileNotFoundError:
         return
-    if (status.st_size, status.st_mtime_ns) == (seen.size, seen.time_ns):
-        to.parent.mkdir(parents=True, exist_ok=True)
-        path.rename(to)
+    if (status.st_size, status.st_mtime_ns) == (state.size, state.time_ns):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
 
 
-def _taken_before(context: Context, area: Path) -> list[int]:
-    """Go on with what a process that was killed had begun."""
+def _resume(context: Context, area: Path) -> list[int]:
+    """Finish what a killed process had started: move ``.taking`` files back, receive ``.receiving`` folders."""
     for taking in sorted((area / TAKEN).glob(f"*{_TAKING}")):
         for path in sorted(path for path in taking.rglob("*") if path.is_file()):
-            back = area / path.relative_to(taking)
-            if not back.exists():
-                back.parent.mkdir(parents=True, exist_ok=True)
-                path.rename(back)
-        if any(path.is_file() for path in taking.rglob("*")):  # another file has come to its place
+            original = area / path.relative_to(taking)
+            if not original.exists():
+                original.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(original)
+        if any(path.is_file() for path in taking.rglob("*")):  # a new file has the same name
             taking.rename(taking.with_name(taking.name.removesuffix(_TAKING) + _RECEIVING))
         else:
             for folder in sorted((path for path in taking.rglob("*")), reverse=True):
@@ -172,8 +174,8 @@ def _taken_before(context: Context, area: Path) -> list[int]:
 
 def _receive(context: Context, code: str, folder: Path) -> int:
     key = folder.name.removesuffix(_RECEIVING)
-    moment, source = key.split("-")[:2]
-    name = f"{code} {moment}"
+    timestamp, source = key.split("-")[:2]
+    name = f"{code} {timestamp}"
     batch = receive_files(
         context, [folder], code, source, "folder", "watched folder", name, unique_key=f"watch:{code}:{key}"
     )
@@ -182,15 +184,18 @@ def _receive(context: Context, code: str, folder: Path) -> int:
     return batch
 
 
-def _read(memory: Path) -> _Look:
+def _read(state_file: Path) -> _Snapshot:
     try:
-        kept = json.loads(memory.read_text(encoding="utf-8"))
-        return {name: _Seen(size, time, dt.datetime.fromisoformat(since)) for name, (size, time, since) in kept.items()}
-    except (FileNotFoundError, ValueError, TypeError, AttributeError):  # then every file is seen for the first time
+        stored = json.loads(state_file.read_text(encoding="utf-8"))
+        return {
+            name: _FileState(size, time, dt.datetime.fromisoformat(since))
+            for name, (size, time, since) in stored.items()
+        }
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):  # treat every file as new
         return {}
 
 
-def _write(memory: Path, seen: _Look) -> None:
-    kept = {name: (file.size, file.time_ns, file.since.isoformat()) for name, file in seen.items()}
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(memory, json.dumps(kept).encode())
+def _write(state_file: Path, snapshot: _Snapshot) -> None:
+    stored = {name: (file.size, file.time_ns, file.since.isoformat()) for name, file in snapshot.items()}
+    state_file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(state_file, json.dumps(stored).encode())

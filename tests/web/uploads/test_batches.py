@@ -31,7 +31,7 @@ from tests.web.uploads.upload_service import (
     token_of,
 )
 from tests.workers.ingest.images import CODE, NEIGHBOUR, write_image
-from web.uploads.batch_submission import INCOMPLETE, OLD, resume_submissions, submit_batch
+from web.uploads.batch_submission import ABANDONED_AFTER, INCOMPLETE, resume_submissions, submit_batch
 from web.uploads.upload_files import begin_upload, folder_of, mark_complete
 from workers.runtime.run_batch import run_batch
 
@@ -114,7 +114,7 @@ def test_a_checksum_that_differs_is_told_and_one_that_fits_is_not(context: Conte
     send(li, batch, "b.tif", b"wrong", sha256=right)
     files = handed_over(li, batch)
     assert (files["a.tif"]["state"], files["b.tif"]["state"]) == ("waiting", "failed")
-    assert "damaged on the way" in files["b.tif"]["reason"]
+    assert "damaged in transit" in files["b.tif"]["reason"]
 
 
 def test_what_is_not_whole_keeps_a_batch_open_unless_it_is_left_out(context: Context, li: httpx.Client) -> None:
@@ -146,7 +146,7 @@ def test_a_server_killed_while_handing_over_goes_on_when_it_is_started_again(
         for image in images:
             send(li, batch, image.name, image.read_bytes())
     mark_complete(context.settings, batch)
-    real = BatchWriter.add_image
+    real = BatchWriter.queue_file
     taken: list[str] = []
 
     def killed_after_two(self: BatchWriter, name: str, *rest: object) -> None:
@@ -156,7 +156,7 @@ def test_a_server_killed_while_handing_over_goes_on_when_it_is_started_again(
         real(self, name, *rest)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(BatchWriter, "add_image", killed_after_two)
+        patched.setattr(BatchWriter, "queue_file", killed_after_two)
         with pytest.raises(KeyboardInterrupt):
             submit_batch(context, batch)
     with context.database.read() as session:
@@ -175,10 +175,10 @@ def test_what_nobody_goes_on_with_is_closed_and_its_half_files_removed(
     send(li, batch, image.name, image.read_bytes())
     begin_upload(context.settings, batch, "half.tif", 100)
     before = context.clock
-    context.clock = lambda: before() + OLD / 2
+    context.clock = lambda: before() + ABANDONED_AFTER / 2
     resume_submissions(context)
     assert not (folder_of(context.settings, batch) / "complete").exists()
-    context.clock = lambda: before() + OLD * 1.1
+    context.clock = lambda: before() + ABANDONED_AFTER * 1.1
     resume_submissions(context)
     files = handed_over(li, batch)
     assert {name: file["state"] for name, file in files.items()} == {image.name: "waiting", "half.tif": "failed"}

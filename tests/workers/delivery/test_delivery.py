@@ -162,9 +162,7 @@ def test_an_amqp_message_is_persistent_in_a_durable_queue(rabbitmq: ServiceSetti
         assert message.properties["delivery_mode"] == 2
         assert message.properties["content_type"] == "application/cloudevents+json"
         assert message.properties["message_id"] == "1"
-        channel.queue_declare(
-            name, durable=True, auto_delete=False
-        )  # fails if declared otherwise
+        channel.queue_declare(name, durable=True, auto_delete=False)  # fails if declared otherwise
 
 
 def test_an_existing_amqp_queue_is_used_with_its_own_arguments(rabbitmq: ServiceSettings, name: str) -> None:

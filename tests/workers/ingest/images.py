@@ -1,4 +1,4 @@
-"""Small images of one area, and what strangers send in their place."""
+"""Small georeferenced images of a test area."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ AREA_M = 10_000.0
 
 
 def ground(west: float, south: float, east: float, north: float) -> shapely.Polygon:
-    """A rectangle in metres from the north-west corner of the area, as longitude and latitude."""
+    """Return a rectangle, in metres from the north-west corner of the area, in longitude and latitude."""
     corners = shapely.box(WEST + west, NORTH + south, WEST + east, NORTH + north)
     return shapely.transform(corners, Transformer.from_crs(4547, 4490, always_xy=True).transform, interleaved=False)
 
 
 def add_areas(database: Database) -> None:
-    """The area, and its neighbour to the east."""
+    """Add the area and its neighbour to the east."""
     with database.write() as session:
         for code, name, west in ((CODE, "上城区", 0.0), (NEIGHBOUR, "西湖区", AREA_M)):
             outline = ground(west, -AREA_M, west + AREA_M, 0)
@@ -37,7 +37,7 @@ def add_areas(database: Database) -> None:
 
 
 def write_image(path: Path, seed: int, *, east: float = 1000.0, size: int = 64, **profile: Any) -> Path:
-    """An 8-bit image of 0.5 m whose pixels are told by ``seed``, ``east`` metres into the area."""
+    """Write an 8-bit image of 0.5 m per pixel with random pixels, ``east`` metres into the area."""
     path.parent.mkdir(parents=True, exist_ok=True)
     profile = {"driver": "GTiff", "crs": "EPSG:4547", "compress": "deflate"} | profile
     place = rasterio.Affine(0.5, 0, WEST + east, 0, -0.5, NORTH - 1000.0)

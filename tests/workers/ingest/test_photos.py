@@ -1,4 +1,4 @@
-"""Raw photos of a batch become scenes, one for each flight; each photo's outcome is told, and none stops the others."""
+"""Raw drone photos of a batch become one scene per flight; each photo gets its own outcome."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from store.jobs.queue import list_jobs
 from store.scenes.batches import BatchReport, FileReport, batch_report
 from store.schema.tables import PhotoRow, SceneRow
 from store.views.photo_view import photos_of_batch
-from tests.workers.embedded import clock_of, context_in
-from tests.workers.ingest.images import CODE, NORTH, WEST, add_areas
+from tests.workers.embedded import clock_of
+from tests.workers.ingest.images import CODE, NORTH, WEST
 from training.synthetic.drone_flight import (
     Camera,
     PhotoMetadata,
@@ -45,21 +45,14 @@ TAKEN = dt.datetime(2026, 11, 10, 10, 0)  # noqa: DTZ001  (by the camera's clock
 
 @pytest.fixture(scope="module")
 def image() -> Any:
-    """Ground of 100 × 100 m, told apart everywhere."""
+    """Ground of 100 × 100 m with distinctive texture everywhere."""
     rng = np.random.default_rng(3)
     coarse = cv2.resize(rng.uniform(0, 255, (50, 50, 3)).astype(np.float32), (400, 400), interpolation=cv2.INTER_CUBIC)
     fine = cv2.GaussianBlur(rng.uniform(0, 255, (400, 400, 3)).astype(np.float32), (0, 0), 1.2)
     return np.clip(0.5 * coarse + 1.5 * (fine - 127) + 64, 0, 255).astype(np.uint8)
 
 
-@pytest.fixture
-def context(tmp_path: Path) -> Context:
-    context = context_in(tmp_path, limits={"ingest_minutes": 5})
-    add_areas(context.database)
-    return context
-
-
-def ingested(context: Context, *paths: Path) -> BatchReport:
+def ingest(context: Context, *paths: Path) -> BatchReport:
     batch = receive_files(context, list(paths), CODE, "drone", "command", "wang", "flight")
     return run_batch(context, batch)
 
@@ -70,19 +63,21 @@ def flight(folder: Path, image: Any) -> list[Path]:
 
 
 def add_bad(folder: Path, image: Any) -> dict[str, str]:
-    """What comes along in a batch; file → what its reason says."""
+    """Add unusable files; return a part of the expected reason by file name."""
     degrees = Transformer.from_crs(CRS, 4490, always_xy=True)
-    at = Station(WEST + 1050, NORTH - 1050, 50.0, 0.0)
-    pixels = render_photo(image, PLACE, CAMERA, at)
+    station = Station(WEST + 1050, NORTH - 1050, 50.0, 0.0)
+    pixels = render_photo(image, PLACE, CAMERA, station)
 
-    def write(name: str, station: Station = at, told: PhotoMetadata | None = None, pixels: Any = pixels) -> None:
-        write_photo(folder / name, pixels, station, CAMERA, degrees, TAKEN, told)
+    def write(
+        name: str, station: Station = station, metadata: PhotoMetadata | None = None, pixels: Any = pixels
+    ) -> None:
+        write_photo(folder / name, pixels, station, CAMERA, degrees, TAKEN, metadata)
 
-    write("no_position.jpg", told=PhotoMetadata(position=False))
-    write("no_number.jpg", told=PhotoMetadata(latitude=(IFDRational(30), IFDRational(0, 0), IFDRational(1))))
-    write("oblique.jpg", Station(at.x, at.y, 50.0, 0.0, tilt_ahead=60.0))
+    write("no_position.jpg", metadata=PhotoMetadata(position=False))
+    write("no_number.jpg", metadata=PhotoMetadata(latitude=(IFDRational(30), IFDRational(0, 0), IFDRational(1))))
+    write("oblique.jpg", Station(station.x, station.y, 50.0, 0.0, tilt_ahead=60.0))
     write("panorama.jpg", pixels=np.ascontiguousarray(pixels[:, :60]))
-    write("elsewhere.jpg", Station(WEST + 15_000, at.y, 50.0, 0.0))
+    write("elsewhere.jpg", Station(WEST + 15_000, station.y, 50.0, 0.0))
     (folder / "DJI_0099.MP4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(64))
     return {
         "no_position.jpg": "no position",
@@ -94,19 +89,21 @@ def add_bad(folder: Path, image: Any) -> dict[str, str]:
     }
 
 
-def test_photos_become_one_scene_and_what_is_none_is_told(context: Context, tmp_path: Path, image: Any) -> None:
+def test_photos_become_one_scene_and_unusable_files_get_a_reason(context: Context, tmp_path: Path, image: Any) -> None:
     earlier = tmp_path / "ortho_20251101.tif"
     profile = {"driver": "GTiff", "width": 400, "height": 400, "count": 3, "dtype": "uint8"}
     with rasterio.open(earlier, "w", crs=CRS, transform=PLACE, **profile) as written:
         written.write(np.moveaxis(image, -1, 0))
-    ingested(context, earlier)
+    ingest(context, earlier)
     photos = flight(tmp_path / "flight", image)
     bad = add_bad(tmp_path / "flight", image)
-    far = Station(WEST + 5000, NORTH - 5000, 50.0, 0.0)  # another flight, of a drone whose clock was never set
-    degrees, never = Transformer.from_crs(CRS, 4490, always_xy=True), TAKEN.replace(year=1980)
-    write_photo(tmp_path / "flight" / "far.jpg", render_photo(image, PLACE, CAMERA, far), far, CAMERA, degrees, never)
+    far = Station(WEST + 5000, NORTH - 5000, 50.0, 0.0)  # another flight of a drone whose clock was never set
+    degrees, unset_clock = Transformer.from_crs(CRS, 4490, always_xy=True), TAKEN.replace(year=1980)
+    write_photo(
+        tmp_path / "flight" / "far.jpg", render_photo(image, PLACE, CAMERA, far), far, CAMERA, degrees, unset_clock
+    )
 
-    heights = tmp_path / "heights.tif"  # of the first flight's ground, not of the other's
+    heights = tmp_path / "heights.tif"  # covers the ground of the first flight only
     grid = rasterio.Affine(5, 0, WEST + 900, 0, -5, NORTH - 900)
     with rasterio.open(
         heights, "w", driver="GTiff", width=60, height=60, count=1, dtype="float32", crs=CRS, transform=grid
@@ -114,14 +111,14 @@ def test_photos_become_one_scene_and_what_is_none_is_told(context: Context, tmp_
         written.write(np.full((1, 60, 60), 12.5, np.float32))
     context.__dict__["settings"] = context.settings.model_copy(update={"photos": PhotoSettings(elevation=str(heights))})
 
-    report = ingested(context, tmp_path / "flight")
+    report = ingest(context, tmp_path / "flight")
 
     assert report.state == "done"
     files = {file.name: file for file in report.files}
-    for name, why in bad.items():
+    for name, reason in bad.items():
         assert files[name].state == "failed"
-        assert why in files[name].reason
-        assert translate(files[name].reason, "zh") != files[name].reason, "it is said in Chinese, too"
+        assert reason in files[name].reason
+        assert translate(files[name].reason, "zh") != files[name].reason, "it is translated to Chinese"
     of_flight = [files[path.name] for path in photos]
     assert {file.state for file in of_flight} == {"placed"}
     assert all("placed by the reference image" in file.reason for file in of_flight)
@@ -149,12 +146,12 @@ def test_photos_become_one_scene_and_what_is_none_is_told(context: Context, tmp_
         assert 0 < column < 400
         assert 0 < row < 400
 
-    again = ingested(context, tmp_path / "flight")
+    again = ingest(context, tmp_path / "flight")
     states = {file.name: file.state for file in again.files}
     assert [states[path.name] for path in photos] == ["duplicate"] * 3
 
 
-def test_a_mosaic_is_begun_when_its_batch_has_nothing_else_to_check(
+def test_the_mosaic_job_is_added_when_all_files_of_the_batch_are_checked(
     context: Context, tmp_path: Path, image: Any
 ) -> None:
     photos = flight(tmp_path / "flight", image)

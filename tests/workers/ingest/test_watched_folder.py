@@ -1,4 +1,4 @@
-"""The watched folder: each file is taken once, whole, and with what belongs to it."""
+"""The watched folder: each file is received once, when complete, together with its sidecar files."""
 
 from __future__ import annotations
 
@@ -8,18 +8,11 @@ import pytest
 
 from errors import SettingsError
 from service.context import Context
-from store.scenes.batches import BatchReport, batch_report
 from tests.workers.embedded import clock_of, context_in
+from tests.workers.ingest.batches import report_of
 from tests.workers.ingest.images import CODE, NEIGHBOUR, add_areas, write_image
 from workers.ingest.watched_folder import poll_watched_folder
 from workers.runtime.run_batch import run_batch
-
-
-def report_of(context: Context, batch: int) -> BatchReport:
-    with context.database.read() as session:
-        report = batch_report(session, batch)
-    assert report is not None
-    return report
 
 
 @pytest.fixture
@@ -36,7 +29,7 @@ def watching(tmp_path: Path, watched: Path) -> Context:
     return context
 
 
-def test_a_file_is_taken_once_when_it_has_settled(watching: Context, watched: Path) -> None:
+def test_a_settled_file_is_received_once(watching: Context, watched: Path) -> None:
     image = write_image(watched / CODE / "a_20240501.tif", 1)
     assert poll_watched_folder(watching) == []
     clock_of(watching).forward(29)
@@ -52,14 +45,14 @@ def test_a_file_is_taken_once_when_it_has_settled(watching: Context, watched: Pa
     assert poll_watched_folder(watching) == []
 
 
-def test_a_file_that_is_being_written_is_left(watching: Context, watched: Path) -> None:
+def test_a_file_that_is_being_written_is_not_received(watching: Context, watched: Path) -> None:
     path = watched / CODE / "a.tif"
-    whole = write_image(watched.parent / "whole.tif", 1).read_bytes()
+    complete = write_image(watched.parent / "complete.tif", 1).read_bytes()
     for end in (100, 200, 300):
-        path.write_bytes(whole[:end])
+        path.write_bytes(complete[:end])
         assert poll_watched_folder(watching) == []
         clock_of(watching).forward(29)
-    path.write_bytes(whole)
+    path.write_bytes(complete)
     (watched / CODE / "b.tif.part").write_bytes(b"half")
     for _ in range(2):
         clock_of(watching).forward(30)
@@ -80,7 +73,7 @@ def test_an_image_waits_for_its_world_file(watching: Context, watched: Path) -> 
     assert len(poll_watched_folder(watching)) == 1
 
 
-def test_sub_folders_say_where_images_come_from(watching: Context, watched: Path) -> None:
+def test_sub_folders_name_the_source_of_images(watching: Context, watched: Path) -> None:
     write_image(watched / CODE / "satellite" / "2024-05-01" / "a.tif", 1)
     write_image(watched / CODE / "b.tif", 2)
     poll_watched_folder(watching)
@@ -92,7 +85,7 @@ def test_sub_folders_say_where_images_come_from(watching: Context, watched: Path
     }
 
 
-def test_what_lies_elsewhere_is_not_touched(watching: Context, watched: Path, tmp_path: Path) -> None:
+def test_files_elsewhere_are_not_touched(watching: Context, watched: Path, tmp_path: Path) -> None:
     outside = write_image(tmp_path / "outside" / "a.tif", 1)
     (watched / CODE / "link.tif").symlink_to(outside)
     (watched / NEIGHBOUR).symlink_to(outside.parent)
@@ -105,7 +98,7 @@ def test_what_lies_elsewhere_is_not_touched(watching: Context, watched: Path, tm
 
 
 @pytest.mark.parametrize("ending", [".taking", ".receiving"])
-def test_a_look_that_was_killed_is_continued(watching: Context, watched: Path, ending: str) -> None:
+def test_an_interrupted_poll_is_resumed(watching: Context, watched: Path, ending: str) -> None:
     key = "20261120T023000-drone-0123456789ab"
     write_image(watched / CODE / ".taken" / (key + ending) / "a.tif", 1)
     write_image(watched / CODE / "b.tif", 2)
@@ -117,7 +110,7 @@ def test_a_look_that_was_killed_is_continued(watching: Context, watched: Path, e
     assert not list((watched / CODE / ".taken").glob("*.*"))
 
 
-def test_a_watched_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_watched_folder_is_an_error(tmp_path: Path) -> None:
     assert poll_watched_folder(context_in(tmp_path)) == []
-    with pytest.raises(SettingsError, match="not there"):
+    with pytest.raises(SettingsError, match="does not exist"):
         poll_watched_folder(context_in(tmp_path, watch={"folder": str(tmp_path / "missing")}))
