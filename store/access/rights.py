@@ -74,7 +74,7 @@ def visible_areas(session: Session, viewer: Viewer) -> list[Area]:
     return list(session.scalars(query.order_by(Area.code)))
 
 
-def visible_ground(session: Session, viewer: Viewer) -> BaseGeometry | None:
+def visible_region(session: Session, viewer: Viewer) -> BaseGeometry | None:
     """Return the viewer's area in longitude and latitude; None: unlimited. Empty if that area is not loaded."""
     if not viewer.code:
         return None
@@ -94,21 +94,21 @@ def visible_features(
             (:func:`store.schema.outlines.bounds_intersect`).
         limit: maximum number of polygons; None: all.
     """
-    ground = visible_ground(session, viewer)
-    query = select(Feature).where(*conditions, _touches(ground)).order_by(Feature.id)
-    if ground is None:
+    region = visible_region(session, viewer)
+    query = select(Feature).where(*conditions, _touches(region)).order_by(Feature.id)
+    if region is None:
         return list(session.scalars(query.limit(limit)))
-    shapely.prepare(ground)
+    shapely.prepare(region)
     found: list[Feature] = []
     for feature in session.scalars(query.execution_options(yield_per=500)):
         if limit is not None and len(found) == limit:
             break
-        if shapely.intersects(ground, feature.outline):
+        if shapely.intersects(region, feature.outline):
             found.append(feature)
     return found
 
 
-def _touches(ground: Any) -> ColumnElement[bool]:
-    if ground is None:
+def _touches(region: Any) -> ColumnElement[bool]:
+    if region is None:
         return true()
-    return false() if ground.is_empty else bounds_intersect(Feature, ground)
+    return false() if region.is_empty else bounds_intersect(Feature, region)

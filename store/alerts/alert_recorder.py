@@ -184,8 +184,7 @@ class AlertRecorder:
         if placed.approval or not self._by_system(alert):
             self.recorded.again += 1
         else:
-            words = "the approvals that covered it do not cover it as it is seen now"
-            self._return(alert, Reason(words, "alert.not_approved"))
+            self._return(alert, Reason("approvals no longer cover it", "alert.not_approved"))
 
     def _return(self, alert: AlertRow, why: str) -> None:
         self.recorded.returned += 1

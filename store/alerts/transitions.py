@@ -157,7 +157,7 @@ def undo_transition(
             last=last.sequence,
         ),
         at=at,
-        evidence={"undoes": first.sequence},  # and all that came after it
+        evidence={"undoes": first.sequence},  # and all later ones
     )
     entered = next((step.at for step in reversed(log[:-steps]) if step.to_state == first.from_state), at)
     alert.due_on = due_on(first.from_state, entered.astimezone(zone).date(), table)

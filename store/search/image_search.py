@@ -182,13 +182,13 @@ def search_nights(
     for night_id, state, number, changes in session.execute(scans):
         states, found = counted[night_id or 0]
         counted[night_id or 0] = ({**states, state: number}, found + int(changes))
-    ground = (
+    uncompared = (
         select(UncomparedGround.night_id, func.sum(UncomparedGround.area_m2))
         .where(UncomparedGround.night_id.in_(ids), visible_to(UncomparedGround.area_code, viewer))
         .group_by(UncomparedGround.night_id)
     )
-    missed = {night_id: float(area) for night_id, area in session.execute(ground)}
-    seen = [NightTotals(night, *counted[night.id], missed.get(night.id, 0.0)) for night in shown]
+    uncompared_m2 = {night_id: float(area) for night_id, area in session.execute(uncompared)}
+    seen = [NightTotals(night, *counted[night.id], uncompared_m2.get(night.id, 0.0)) for night in shown]
     return seen, shown[-1].day if more else None
 
 

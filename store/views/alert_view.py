@@ -63,12 +63,14 @@ def alert_sightings(session: Session, alert: AlertRow) -> list[AlertSighting]:
         .where(Observation.alert_id == alert.id)
         .order_by(Observation.id)
     )
-    sights = []
+    sightings = []
     for kind, score, area_m2, result, *images in rows:
         alignment = result.get("alignment") or {}
         residual = alignment.get("residual_m"), alignment.get("residual_px")
-        sights.append(AlertSighting(SightingImage(*images[:4]), SightingImage(*images[4:]), kind, score, area_m2, *residual))
-    return sights
+        sightings.append(
+            AlertSighting(SightingImage(*images[:4]), SightingImage(*images[4:]), kind, score, area_m2, *residual)
+        )
+    return sightings
 
 
 def assignable_users(session: Session, alert: AlertRow) -> list[AssignableUser]:

@@ -9,7 +9,7 @@ from store.access.rights import (
     starts_with,
     visible_areas,
     visible_features,
-    visible_ground,
+    visible_region,
     visible_to,
 )
 from store.schema.database import Database
@@ -112,8 +112,8 @@ def test_a_viewer_without_a_loaded_area_sees_no_polygon(database: Database) -> N
     with database.write() as session:
         add_approval(session, ground(0, 0, 100, 100))
     with database.read() as session:
-        empty = visible_ground(session, viewer(COUNTY))
+        empty = visible_region(session, viewer(COUNTY))
         assert empty is not None
         assert empty.is_empty
         assert visible_features(session, viewer(COUNTY)) == []
-        assert visible_ground(session, viewer("")) is None
+        assert visible_region(session, viewer("")) is None
