@@ -1,8 +1,8 @@
-"""The one catalogue of texts in Chinese and English: pages, evidence sheet, report and reasons.
+"""The catalogue of all texts in Chinese and English: pages, evidence sheet and reasons.
 
-Every ``*.yaml`` here holds ``key: {zh: …, en: …}``; only ``reasons.yaml`` holds ``code: Chinese``, because the English
-words of a reason stand in the code that gives it (:class:`errors.Reason`). YAML and not gettext: keys survive a change
-of wording, scripts of pages get their texts by prefix, and a bureau can edit the files without a compiler.
+Each ``*.yaml`` file here contains ``key: {zh: …, en: …}``. Only ``reasons.yaml`` contains ``code: Chinese``, because
+the English message of a reason is in the code that raises it (:class:`errors.Reason`). YAML instead of gettext: keys
+survive a change of wording, scripts get their texts by prefix, and a bureau can edit the files without a compiler.
 """
 
 from __future__ import annotations
@@ -20,18 +20,26 @@ from errors.reason import ALL
 LANGUAGES = ("zh", "en")
 _FOLDER = Path(__file__).parent
 _REASONS = "reasons.yaml"
-_FORMER = {"lead": "alert"}
-"""Names in codes and facts that earlier versions stored, some of them in rows whose hash forbids to rewrite them."""
+_RENAMED = {"lead": "alert"}
+"""Old → new names in stored codes and values. They cannot be migrated where a hash chain protects the row."""
+
+_CHOSEN_REASON = "reason."
+"""Prefix of the codes of reasons that users choose when they reject an alert; their texts are in both languages."""
+
+_OWN_WORDS = ".other"
+"""Suffix of the code of a reason that is only the user's own words."""
+
+_NOTE = {"zh": "{reason}：{note}", "en": "{reason}: {note}"}
 
 LANGUAGE_NAMES = {"zh": "中文", "en": "English"}
 
 
 @cache
 def catalogue() -> dict[str, dict[str, str]]:
-    """All texts by key. A key stands in one file only, and has both languages.
+    """Return all texts by key.
 
     Raises:
-        SettingsError: it does not.
+        SettingsError: a key is defined twice, or lacks a language.
     """
     texts: dict[str, dict[str, str]] = {}
     for path in sorted(_FOLDER.glob("*.yaml")):
@@ -39,7 +47,7 @@ def catalogue() -> dict[str, dict[str, str]]:
             continue
         for key, words in yaml.safe_load(path.read_text("utf-8")).items():
             if key in texts:
-                raise SettingsError(f"The text {key} stands twice, the second time in {path.name}.")
+                raise SettingsError(f"The text {key} is defined twice, the second time in {path.name}.")
             if not isinstance(words, dict) or set(words) != set(LANGUAGES):
                 raise SettingsError(f"The text {key} of {path.name} needs zh and en.")
             texts[key] = {language: str(words[language]) for language in LANGUAGES}
@@ -47,17 +55,26 @@ def catalogue() -> dict[str, dict[str, str]]:
 
 
 def text(key: str, language: str, **values: Any) -> str:
-    """One text, its ``{names}`` filled with ``values``.
+    """Return a text with its ``{placeholders}`` replaced by ``values``.
 
     Raises:
-        KeyError: there is no such text.
+        KeyError: there is no text with this key.
     """
     words = catalogue()[key][language]
     return words.format(**values) if values else words
 
 
+def texts(key: str, **values: Any) -> tuple[str, str]:
+    """Return one text in Chinese and English, for files that hold both languages.
+
+    Raises:
+        KeyError: there is no such text.
+    """
+    return text(key, "zh", **values), text(key, "en", **values)
+
+
 def texts_under(prefix: str, language: str) -> dict[str, str]:
-    """All texts whose key begins with ``prefix.``, without it: for scripts of a page."""
+    """Return all texts whose key starts with ``prefix.``, by the rest of the key: for the scripts of a page."""
     return {
         key.removeprefix(f"{prefix}."): words[language]
         for key, words in catalogue().items()
@@ -67,30 +84,45 @@ def texts_under(prefix: str, language: str) -> dict[str, str]:
 
 @cache
 def reason_texts() -> dict[str, str]:
-    """Chinese texts of reasons by code, with ``{names}`` of their values."""
+    """Return the Chinese texts of reasons by code, with ``{placeholders}`` for their values."""
     texts: dict[str, str] = yaml.safe_load((_FOLDER / _REASONS).read_text("utf-8"))
     return texts
 
 
 def translate(reason: Reason, language: str) -> str:
-    """Return a reason in ``zh``, where its text is known; else its English words."""
+    """Return a reason in a language.
+
+    A reason that a user chose has both languages in the catalogue, and possibly a ``note`` in the user's own words. All
+    others have a Chinese text by their code, and their message is English. Without a text, the message is returned.
+    """
+    if reason.code.startswith(_CHOSEN_REASON) and reason.code in catalogue():
+        return _chosen_reason(reason.code, str(reason.values.get("note", "")), language)
     return _chinese(str(reason), reason.to_json()) if language == "zh" else str(reason)
 
 
-def _chinese(words: str, told: Mapping[str, Any]) -> str:
-    given = {_FORMER.get(name, name): _inner(value) for name, value in told.items() if name not in ("code", "words")}
-    code = str(told.get("code", ""))
+def _chosen_reason(code: str, note: str, language: str) -> str:
+    if note and code.endswith(_OWN_WORDS):
+        return note
+    words = text(code, language)
+    return _NOTE[language].format(reason=words, note=note) if note else words
+
+
+def _chinese(message: str, data: Mapping[str, Any]) -> str:
+    values = {
+        _RENAMED.get(name, name): _chinese_value(value) for name, value in data.items() if name not in ("code", "words")
+    }
+    code = str(data.get("code", ""))
     if code == ALL:
-        return str(given["reasons"])
+        return str(values["reasons"])
     group, dot, rest = code.partition(".")
-    text = reason_texts().get(_FORMER.get(group, group) + dot + rest)
+    template = reason_texts().get(_RENAMED.get(group, group) + dot + rest)
     try:
-        return words if text is None else text.format(**given)
+        return message if template is None else template.format(**values)
     except (KeyError, ValueError):  # stored by another version
-        return words
+        return message
 
 
-def _inner(value: Any) -> Any:
+def _chinese_value(value: Any) -> Any:
     if isinstance(value, list):
-        return "；".join(str(_inner(one)) for one in value)
+        return "；".join(str(_chinese_value(item)) for item in value)
     return _chinese(str(value.get("words", "")), value) if isinstance(value, dict) else value

@@ -12,13 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from shapely.geometry import Polygon
 
+from configs.texts import texts
 from enforcement.units import mu
 from inference.changes import Change, Kind
 from inference.outputs.crop_evidence import Evidence, View, crop_evidence, overview
 from inference.outputs.report_labels import Mark, place_labels
 from inference.outputs.thumbnails import COLOURS, jpeg_within
 from inference.outputs.vector_files import attributes
-from inference.outputs.wording import DATE_SOURCES, KINDS, OUTPUTS, STATEMENT, crs_label, printable, reason_words
+from inference.outputs.wording import KINDS, STATEMENT, crs_label, printable, term
 from inference.raster_source import RasterSource
 from inference.scan_result import ScanResult, SceneFacts
 
@@ -85,6 +86,7 @@ def render(result: ScanResult, overview_crop: Evidence, pictures: dict[int, Pict
         lstrip_blocks=True,
     )
     environment.filters |= {"number": _number, "percent": lambda share: f"{100 * share:.1f}%"}
+    environment.globals["words"] = lambda name, **values: texts(f"report.{name}", **values)
     script = environment.get_template("report.js.j2").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html.j2").render(
@@ -115,14 +117,14 @@ def _context(result: ScanResult, overview_crop: Evidence, pictures: dict[int, Pi
         "not_compared": _area(missing),
         "share": compared / (compared + missing) if compared + missing else 0.0,
         "reasons": [
-            {"zh": printable(reason_words(reason)[0]), "en": printable(reason_words(reason)[1]), **_area(area)}
+            {**dict(zip(("zh", "en"), map(printable, term("not_compared", reason)), strict=True)), **_area(area)}
             for reason, area in sorted(result.not_compared_area_m2.items(), key=lambda item: -item[1])
         ],
         "images": [_image(facts) for facts in (result.before, result.after)],
         "map": _map(result, overview_crop),
         "rows": [_row(change, result, pictures.get(change.number)) for change in result.changes],
         "crs": crs_label(result.grid.crs) if result.georeferenced else None,
-        "outputs": [(OUTPUTS.get(name, name), name, value) for name, value in sorted(result.threshold.items())],
+        "outputs": [(*term("output", name), value) for name, value in sorted(result.threshold.items())],
         "registration": _registration(result),
     }
 
@@ -144,7 +146,7 @@ def _image(facts: SceneFacts) -> dict[str, Any]:
     return {
         "name": printable(facts.name),
         "date": facts.date.isoformat() if facts.date else None,
-        "source_zh": DATE_SOURCES.get(source, source),
+        "source_zh": term("date_source", source)[0],
         "source_en": source,
         "gsd": f"{facts.gsd_m:.4g}",
         "size": f"{facts.width:,} × {facts.height:,}",

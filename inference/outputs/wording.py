@@ -9,34 +9,26 @@ import unicodedata
 
 from pyproj import CRS
 
+from configs.texts import catalogue, texts
 from inference.changes import Kind
 
 KINDS: dict[Kind, tuple[str, str]] = {
-    "construction": ("新增建筑/建设", "New construction"),
-    "ground": ("动土/推填挖", "Ground works"),
-    "demolition": ("拆除或复绿", "Demolished or restored"),
+    kind: texts(f"scan.kind.{kind}") for kind in ("construction", "ground", "demolition")
 }
 """Names of the kinds (Chinese, English) in display order."""
 
-STATEMENT = ("疑似变化线索，须经实地核查", "Suspected change, to be checked on the ground")
-
-REASONS = {
-    "no data on both dates": ("两期影像均无数据", "No data on both dates"),
-    "no data on the earlier date": ("前时相无数据", "No data on the earlier date"),
-    "no data on the later date": ("后时相无数据", "No data on the later date"),
-}
-"""Reasons why ground was not compared (Chinese, English)."""
-
-DATE_SOURCES = {"given": "用户指定", "file name": "文件名", "unknown": "不详"}
-"""Sources of a date in Chinese; any other source is the name of a tag and stays as it is."""
-
-OUTPUTS = {"building": "建筑", "ground": "动土"}
-"""Names of the network's outputs in Chinese."""
+STATEMENT = texts("scan.statement")
 
 
-def reason_words(reason: str) -> tuple[str, str]:
-    """Return a reason in (Chinese, English); unknown reasons are returned unchanged for both."""
-    return REASONS.get(reason, (reason, reason))
+def term(group: str, name: str) -> tuple[str, str]:
+    """Return a name in (Chinese, English); unknown names are returned unchanged for both.
+
+    Args:
+        group: ``not_compared`` (why ground was not compared), ``date_source`` or ``output`` (of the network).
+        name: as stored.
+    """
+    key = f"scan.{group}.{name.replace(' ', '_')}"
+    return texts(key) if key in catalogue() else (name, name)
 
 
 def printable(text: str) -> str:
