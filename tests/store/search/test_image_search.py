@@ -115,6 +115,8 @@ def test_an_alerts_item_outline_log_and_areas_are_found(database: Database) -> N
         assert [step.fields["to_state"] for step in log_of(session, alert)] == ["new", "triaged"]
         assert [area.code for area in areas_around(session, OF_A, alert)] == [A]
         assert [area.code for area in areas_around(session, CITY, alert)] == [A, B]
+        assert [area.code for area in areas_around(session, CITY, alert, limit=1)] == [A]
+        assert [area.code for area in areas_around(session, CITY, alert, extent="area")] == [A]  # B is 500 m away
 
 
 def test_reviewed_alerts_are_grouped_by_their_latest_scan(database: Database) -> None:
