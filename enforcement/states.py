@@ -79,7 +79,7 @@ class StateTable(StrictModel):
             raise ValueError(f"listed twice: {', '.join(' → '.join(pair) for pair in duplicates)}")
         reachable = {self.initial} | {to for _, to in pairs}
         if unreachable := sorted(set(self.states) - reachable):
-            raise ValueError(f"no transition leads to {', '.join(unreachable)}")
+            raise ValueError(f"no transition ends in {', '.join(unreachable)}")
         return self
 
     @cached_property
