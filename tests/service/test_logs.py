@@ -1,4 +1,4 @@
-"""The journal: one formatter for all, with what a line belongs to, and without secrets."""
+"""Logging: one format for all records, with their context and without secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRET = "a secret of some length"
 
 
 @pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -27,7 +27,7 @@ def _as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def _begin(**log: str) -> io.StringIO:
+def _set_up(**log: str) -> io.StringIO:
     stream = io.StringIO()
     hooks = [{"url": "https://hook.example/", "secret": SECRET}]
     set_up_logging(read_service(log=log, delivery={"hooks": hooks}), stream)
@@ -38,8 +38,8 @@ def _lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_a_line_of_json_tells_what_happened_when_and_to_what() -> None:
-    stream = _begin(format="json")
+def test_a_json_line_has_message_time_and_context() -> None:
+    stream = _set_up(format="json")
     with log_context(job=7, scan=12):
         structlog.get_logger("tuban.test").info("event delivered", alert="330106W2026110001", village="东穆坞村")
     (line,) = _lines(stream)
@@ -49,8 +49,8 @@ def test_a_line_of_json_tells_what_happened_when_and_to_what() -> None:
     assert "东穆坞村" in stream.getvalue()
 
 
-def test_what_libraries_log_has_the_same_form_and_belongs_to_the_same_job() -> None:
-    stream = _begin(format="json")
+def test_records_of_libraries_have_the_same_format_and_context() -> None:
+    stream = _set_up(format="json")
     with log_context(job=7):
         logging.getLogger("celery.worker").warning("lost %s", "connection")
     (line,) = _lines(stream)
@@ -58,8 +58,8 @@ def test_what_libraries_log_has_the_same_form_and_belongs_to_the_same_job() -> N
     assert line["job"] == 7
 
 
-def test_after_a_job_its_lines_end() -> None:
-    stream = _begin(format="json")
+def test_the_context_ends_with_its_block() -> None:
+    stream = _set_up(format="json")
     with log_context(job=7):
         pass
     structlog.get_logger().info("later")
@@ -67,7 +67,7 @@ def test_after_a_job_its_lines_end() -> None:
 
 
 def test_a_traceback_stays_within_its_line() -> None:
-    stream = _begin(format="json")
+    stream = _set_up(format="json")
     try:
         raise ValueError("broken")
     except ValueError:
@@ -76,8 +76,8 @@ def test_a_traceback_stays_within_its_line() -> None:
     assert [("ValueError: broken" in line["exception"]) for line in _lines(stream)] == [True, True]
 
 
-def test_text_is_one_line_for_people() -> None:
-    stream = _begin(format="text")
+def test_text_format_is_one_line() -> None:
+    stream = _set_up(format="text")
     with log_context(scan=12):
         structlog.get_logger().info("merged", changes=3)
     (line,) = stream.getvalue().splitlines()
@@ -88,7 +88,7 @@ def test_text_is_one_line_for_people() -> None:
 
 
 def test_the_level_of_the_settings_holds() -> None:
-    stream = _begin(format="json", level="warning")
+    stream = _set_up(format="json", level="warning")
     structlog.get_logger("tuban").info("quiet")
     logging.getLogger("celery").info("quiet")
     structlog.get_logger("tuban").warning("loud")
@@ -96,8 +96,8 @@ def test_the_level_of_the_settings_holds() -> None:
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_passwords_and_secrets_are_never_told(log_format: str) -> None:
-    stream = _begin(format=log_format)
+def test_passwords_and_secrets_are_redacted(log_format: str) -> None:
+    stream = _set_up(format=log_format)
     addresses = (
         "postgresql+psycopg://tuban:pa55@word@db:5432/tuban",
         "amqp://guest:pa55word@broker:5672//",
@@ -116,8 +116,8 @@ def test_passwords_and_secrets_are_never_told(log_format: str) -> None:
     assert "@broker:5672" in stream.getvalue()
 
 
-def test_beginning_again_does_not_tell_everything_twice() -> None:
-    _begin(format="json")
-    stream = _begin(format="json")
+def test_a_second_setup_does_not_duplicate_records() -> None:
+    _set_up(format="json")
+    stream = _set_up(format="json")
     structlog.get_logger().info("once")
     assert len(_lines(stream)) == 1

@@ -1,4 +1,4 @@
-"""Metrics and health: counted in the database when they are asked for."""
+"""Metrics and health checks, computed from the database on each request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOOKS = [{"url": f"https://hook.example/in?key={key}", "secret": "s" * 16} for k
 
 @pytest.fixture
 def database(sqlite: Database) -> Database:
-    """SQLite; :func:`tests.databases.each` is for what may differ on PostgreSQL."""
+    """SQLite; :func:`tests.databases.each_database` covers what may differ on PostgreSQL."""
     return sqlite
 
 
@@ -50,14 +50,14 @@ def server(context: Context) -> Iterator[MetricsServer]:
 
 def _get(server: MetricsServer, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=30) as answer:
-            return answer.status, answer.read().decode()
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=30) as response:
+            return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 
 
 def _metrics(server: MetricsServer) -> dict[tuple[str, ...], float]:
-    """Name and values of labels → value."""
+    """Return metric values by name and label values."""
     status, body = _get(server, "/metrics")
     assert status == 200
     return {
@@ -67,7 +67,7 @@ def _metrics(server: MetricsServer) -> dict[tuple[str, ...], float]:
     }
 
 
-def _announced(context: Context) -> None:
+def _announce_alert(context: Context) -> None:
     add_village_with_alert(context.database)
     with context.database.write() as session:
         announce(session, session.get_one(AlertRow, 1), "tuban.alert.created", context.settings, NOW)
@@ -79,41 +79,41 @@ def test_queues_are_counted_with_the_age_of_the_oldest_job(context: Context, ser
         for index in range(3):
             add_job(session, kind="scan.blocks", queue="scan", payload={}, unique_key=f"{index}", now=early)
         claim(session, 1, "somebody", NOW, 60)
-    told = _metrics(server)
-    assert told["tuban_queue_jobs", "scan", "waiting"] == 2
-    assert told["tuban_queue_jobs", "scan", "running"] == 1
-    assert told["tuban_queue_jobs", "ingest", "waiting"] == 0
-    assert told["tuban_queue_oldest_seconds", "scan"] == 90
-    assert told["tuban_jobs", "scan.blocks", "running"] == 1
+    metrics = _metrics(server)
+    assert metrics["tuban_queue_jobs", "scan", "waiting"] == 2
+    assert metrics["tuban_queue_jobs", "scan", "running"] == 1
+    assert metrics["tuban_queue_jobs", "ingest", "waiting"] == 0
+    assert metrics["tuban_queue_oldest_seconds", "scan"] == 90
+    assert metrics["tuban_jobs", "scan.blocks", "running"] == 1
 
 
 def test_alerts_and_deliveries_are_counted(context: Context, server: MetricsServer) -> None:
-    _announced(context)
+    _announce_alert(context)
     with context.database.write() as session:
         mark_delivered(session, 1, NOW)
         mark_failed(session, 2, "refused", NOW, attempts=1, backoff_seconds=())
-    told = _metrics(server)
-    assert told["tuban_alerts", "construction", "new"] == 1
-    assert told["tuban_deliveries", "delivered", "drop"] == 1
+    metrics = _metrics(server)
+    assert metrics["tuban_alerts", "construction", "new"] == 1
+    assert metrics["tuban_deliveries", "delivered", "drop"] == 1
     hook = "hook:https://hook.example/in"
-    assert (told["tuban_deliveries", "dead", hook], told["tuban_deliveries", "waiting", hook]) == (1, 1)
+    assert (metrics["tuban_deliveries", "dead", hook], metrics["tuban_deliveries", "waiting", hook]) == (1, 1)
 
 
-def test_a_hooks_key_is_not_told(context: Context, server: MetricsServer) -> None:
-    _announced(context)
+def test_the_key_of_a_hook_is_not_exposed(context: Context, server: MetricsServer) -> None:
+    _announce_alert(context)
     assert "key=" not in _get(server, "/metrics")[1]
     assert shown_target("hook:https://hook.example/in?key=one") == "hook:https://hook.example/in"
 
 
-def test_the_rate_of_scanning_is_that_of_the_time_in_which_scans_ran(context: Context, server: MetricsServer) -> None:
+def test_scan_rates_refer_to_the_time_in_which_scans_ran(context: Context, server: MetricsServer) -> None:
     add_village_with_alert(context.database)  # 2 km² at 0.5 m in half an hour
-    told = _metrics(server)
-    assert told["tuban_scan_km2_per_hour",] == pytest.approx(4.0)
-    assert told["tuban_scan_megapixels_per_hour",] == pytest.approx(16.0)
-    assert told["tuban_scans", "done"] == 1
+    metrics = _metrics(server)
+    assert metrics["tuban_scan_km2_per_hour",] == pytest.approx(4.0)
+    assert metrics["tuban_scan_megapixels_per_hour",] == pytest.approx(16.0)
+    assert metrics["tuban_scans", "done"] == 1
 
 
-def test_scans_that_ran_at_once_count_their_time_once(context: Context) -> None:
+def test_concurrent_scans_count_their_time_once(context: Context) -> None:
     add_village_with_alert(context.database)
     with context.database.write() as session:
         first = session.get_one(Scan, 1)
@@ -124,50 +124,50 @@ def test_scans_that_ran_at_once_count_their_time_once(context: Context) -> None:
     assert (lately.scans, lately.km2, lately.busy_hours) == (2, 4.0, 0.5)
 
 
-def test_scans_of_long_ago_say_nothing_of_the_rate(context: Context) -> None:
+def test_old_scans_do_not_count_for_the_rate(context: Context) -> None:
     add_village_with_alert(context.database)
     with context.database.read() as session:
         lately = read_statistics(session, NOW + dt.timedelta(days=2)).lately
     assert (lately.scans, lately.km2_per_hour) == (0, 0.0)
 
 
-def test_figures_tell_the_last_night_and_who_lives(context: Context) -> None:
+def test_statistics_have_the_last_night_and_live_processes(context: Context) -> None:
     with context.database.write() as session:
         open_night(session, dt.date(2026, 11, 30), NOW - dt.timedelta(days=1))
         open_night(session, dt.date(2026, 12, 1), NOW)
         record_heartbeat(session, "host:1:light", "worker", NOW)
         record_heartbeat(session, "host:2:light", "worker", NOW - dt.timedelta(hours=1))
     with context.database.read() as session:
-        figures = read_statistics(session, NOW)
-    assert figures.night is not None
-    assert figures.night.day == dt.date(2026, 12, 1)
-    assert figures.processes == {"worker": 1}
+        statistics = read_statistics(session, NOW)
+    assert statistics.night is not None
+    assert statistics.night.day == dt.date(2026, 12, 1)
+    assert statistics.processes == {"worker": 1}
 
 
-def test_figures_are_counted_on_each_database(each: Database) -> None:
-    add_village_with_alert(each)
-    with each.write() as session:
+def test_statistics_are_equal_on_each_database(each_database: Database) -> None:
+    add_village_with_alert(each_database)
+    with each_database.write() as session:
         announce(session, session.get_one(AlertRow, 1), "tuban.alert.created", read_service(), NOW)
         open_night(session, dt.date(2026, 12, 1), NOW)
         record_heartbeat(session, "host:1:light", "worker", NOW)
-    with each.read() as session:
-        figures = read_statistics(session, NOW + dt.timedelta(seconds=5))
-    assert {queue.queue: (queue.waiting, queue.oldest_seconds) for queue in figures.queues} == {
+    with each_database.read() as session:
+        statistics = read_statistics(session, NOW + dt.timedelta(seconds=5))
+    assert {queue.queue: (queue.waiting, queue.oldest_seconds) for queue in statistics.queues} == {
         "ingest": (0, 0),
         "scan": (0, 0),
         "deliver": (1, 5),
         "capture": (0, 0),
     }
-    assert figures.jobs == {("deliver", "waiting"): 1}
-    assert figures.alerts == {("new", "construction"): 1}
-    assert figures.scans == {"done": 1}
-    assert figures.lately.km2_per_hour == pytest.approx(4.0)
-    assert [(target.target, target.waiting, target.oldest_seconds) for target in figures.targets] == [("drop", 1, 5)]
-    assert figures.night is not None
-    assert (figures.processes, figures.night.begun_at) == ({"worker": 1}, NOW)
+    assert statistics.jobs == {("deliver", "waiting"): 1}
+    assert statistics.alerts == {("new", "construction"): 1}
+    assert statistics.scans == {"done": 1}
+    assert statistics.lately.km2_per_hour == pytest.approx(4.0)
+    assert [(target.target, target.waiting, target.oldest_seconds) for target in statistics.targets] == [("drop", 1, 5)]
+    assert statistics.night is not None
+    assert (statistics.processes, statistics.night.begun_at) == ({"worker": 1}, NOW)
 
 
-def test_metrics_follow_the_database_without_being_told(context: Context, server: MetricsServer) -> None:
+def test_metrics_follow_the_database(context: Context, server: MetricsServer) -> None:
     assert _metrics(server).get(("tuban_processes", "worker")) is None
     with context.database.write() as session:
         record_heartbeat(session, "host:1:light", "worker", NOW)
@@ -176,12 +176,12 @@ def test_metrics_follow_the_database_without_being_told(context: Context, server
 
 def _ready(server: MetricsServer) -> tuple[int, list[str]]:
     status, body = _get(server, "/health/ready")
-    told: dict[str, Any] = json.loads(body)
-    assert told["ready"] == (status == 200)
-    return status, told["reasons"]
+    payload: dict[str, Any] = json.loads(body)
+    assert payload["ready"] == (status == 200)
+    return status, payload["reasons"]
 
 
-def test_ready_once_a_worker_was_seen(context: Context, server: MetricsServer) -> None:
+def test_ready_after_the_heartbeat_of_a_worker(context: Context, server: MetricsServer) -> None:
     status, reasons = _ready(server)
     assert status == 503
     assert reasons == ["no worker was seen within 60 seconds"]
@@ -219,18 +219,18 @@ def test_not_ready_but_alive_without_the_database(unreachable: MetricsServer) ->
     assert _get(unreachable, "/health/live")[0] == 200
 
 
-def test_without_the_database_metrics_say_just_that(unreachable: MetricsServer) -> None:
+def test_without_the_database_there_is_one_metric(unreachable: MetricsServer) -> None:
     assert _metrics(unreachable) == {("tuban_database_reachable",): 0}
 
 
-def test_other_paths_are_told_there_is_nothing(server: MetricsServer) -> None:
+def test_other_paths_are_not_found(server: MetricsServer) -> None:
     assert _get(server, "/etc/passwd")[0] == 404
 
 
-def test_it_is_served_on_this_machine_only(server: MetricsServer) -> None:
+def test_metrics_are_served_on_loopback_only(server: MetricsServer) -> None:
     assert server._server.server_address[0] == "127.0.0.1"
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(context: Context, server: MetricsServer) -> None:
+def test_a_port_in_use_is_an_error(context: Context, server: MetricsServer) -> None:
     with pytest.raises(SettingsError, match="cannot be used for metrics"):
         MetricsServer(context, server.port)

@@ -1,4 +1,4 @@
-"""Messages: a number each, the same over every broker, and no harm when they cannot be sent."""
+"""Publishing: one message per job with every broker; unsent messages are published later."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def unused_port() -> int:
 
 
 def take_all(context: Context, queue: str) -> list[dict[str, object]]:
-    """Headers and body of all messages that wait."""
+    """Receive all waiting messages: headers, body and content type."""
     app = make_app(context.settings)
-    taken = []
+    messages = []
     with app.connection_for_read() as connection, connection.channel() as channel:
         waiting = app.amqp.queues[queue_name(queue)].bind(channel)
         waiting.declare()
         while message := waiting.get(no_ack=True):
-            taken.append({"headers": message.headers, "body": message.payload, "type": message.content_type})
-    return taken
+            messages.append({"headers": message.headers, "body": message.payload, "type": message.content_type})
+    return messages
 
 
-def test_a_message_is_json_and_holds_the_number_of_the_job(broker: str, tmp_path: Path) -> None:
+def test_a_message_is_json_with_the_job_id(broker: str, tmp_path: Path) -> None:
     context = context_in(tmp_path, broker=broker)
     assert publish(context.settings, [(7, "scan"), (8, "scan"), (9, "ingest")]) == []
     assert queue_lengths(context.settings) == {"ingest": 1, "scan": 2, "deliver": 0, "capture": 0}
@@ -53,7 +53,7 @@ def test_a_message_is_json_and_holds_the_number_of_the_job(broker: str, tmp_path
     assert (headers["task"], headers["timelimit"]) == (TASK, [3720.0, 3600.0])
 
 
-def test_jobs_of_a_transaction_are_published_after_it(tmp_path: Path) -> None:
+def test_jobs_are_published_after_their_transaction(tmp_path: Path) -> None:
     context = context_in(tmp_path)
     with publishing(context.database, context.settings) as session:
         add_job(session, kind="a", queue="scan", payload={}, unique_key="a", now=NOW)
@@ -62,7 +62,7 @@ def test_jobs_of_a_transaction_are_published_after_it(tmp_path: Path) -> None:
     assert queue_lengths(context.settings)["scan"] == 1
 
 
-def test_of_a_transaction_that_failed_nothing_is_published(tmp_path: Path) -> None:
+def test_jobs_of_a_failed_transaction_are_not_published(tmp_path: Path) -> None:
     context = context_in(tmp_path)
 
     def fail() -> None:
@@ -75,41 +75,39 @@ def test_of_a_transaction_that_failed_nothing_is_published(tmp_path: Path) -> No
     assert queue_lengths(context.settings)["scan"] == 0
 
 
-@pytest.mark.parametrize("sort", ["redis://127.0.0.1:{port}/0", "amqp://guest:secret@127.0.0.1:{port}//"])
-def test_without_a_broker_jobs_are_kept_and_published_when_it_is_back(
-    sort: str, tmp_path: Path, unused_port: int
-) -> None:
+@pytest.mark.parametrize("address", ["redis://127.0.0.1:{port}/0", "amqp://guest:secret@127.0.0.1:{port}//"])
+def test_jobs_are_published_when_the_broker_is_available_again(address: str, tmp_path: Path, unused_port: int) -> None:
     context = context_in(tmp_path)
-    there = context.settings
-    away = there.model_copy(update={"broker": sort.format(port=unused_port)})
-    with publishing(context.database, away) as session:
+    available = context.settings
+    unavailable = available.model_copy(update={"broker": address.format(port=unused_port)})
+    with publishing(context.database, unavailable) as session:
         job_id = add_job(session, kind="a", queue="scan", payload={}, unique_key="a", now=NOW)
     assert job_id is not None
     assert job_of(context, job_id).published_at is None
-    context.settings = away
+    context.settings = unavailable
     assert reap(context) == 0
-    context.settings = there
+    context.settings = available
     assert reap(context) == 1
-    assert queue_lengths(there)["scan"] == 1
+    assert queue_lengths(available)["scan"] == 1
 
 
-@pytest.mark.parametrize("sort", ["redis://127.0.0.1:{port}/0", "amqp://guest:secret@127.0.0.1:{port}//"])
-def test_a_broker_that_does_not_answer_is_one_clear_line(sort: str, tmp_path: Path, unused_port: int) -> None:
-    settings = context_in(tmp_path).settings.model_copy(update={"broker": sort.format(port=unused_port)})
-    with pytest.raises(SettingsError) as told:
+@pytest.mark.parametrize("address", ["redis://127.0.0.1:{port}/0", "amqp://guest:secret@127.0.0.1:{port}//"])
+def test_an_unreachable_broker_is_reported_in_one_line(address: str, tmp_path: Path, unused_port: int) -> None:
+    settings = context_in(tmp_path).settings.model_copy(update={"broker": address.format(port=unused_port)})
+    with pytest.raises(SettingsError) as error:
         check_broker(settings)
-    assert str(unused_port) in str(told.value)
-    assert "cannot be reached" in str(told.value)
-    assert "\n" not in str(told.value)
-    assert "secret" not in str(told.value)
+    assert str(unused_port) in str(error.value)
+    assert "cannot be reached" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "secret" not in str(error.value)
 
 
-def test_a_queue_that_another_version_made_is_one_clear_line(rabbitmq_url: str, tmp_path: Path) -> None:
+def test_an_incompatible_queue_is_reported_in_one_line(rabbitmq_url: str, tmp_path: Path) -> None:
     settings = context_in(tmp_path).settings.model_copy(update={"broker": rabbitmq_url})
     with kombu.Connection(rabbitmq_url) as connection, connection.channel() as channel:
         channel.queue_delete("tuban.deliver")
         channel.queue_declare("tuban.deliver", durable=False, auto_delete=False)
-    with pytest.raises(SettingsError, match=r"another version made.*tuban\.deliver"):
+    with pytest.raises(SettingsError, match=r"another version created.*tuban\.deliver"):
         check_broker(settings)
     with kombu.Connection(rabbitmq_url) as connection, connection.channel() as channel:
         channel.queue_delete("tuban.deliver")
@@ -123,7 +121,7 @@ def test_the_password_of_a_broker_is_not_shown(tmp_path: Path) -> None:
     assert redacted_address(settings) == str(settings.home.resolve() / "broker")
 
 
-def test_a_lost_message_is_sent_again_but_not_while_others_wait(broker: str, tmp_path: Path) -> None:
+def test_a_lost_message_is_republished_but_not_while_others_wait(broker: str, tmp_path: Path) -> None:
     context = context_in(tmp_path, broker=broker)
     take_all(context, "scan")
     job_id = given_job(context, "a")
@@ -136,13 +134,13 @@ def test_a_lost_message_is_sent_again_but_not_while_others_wait(broker: str, tmp
     assert reap(context) == 0
 
 
-def test_a_message_file_appears_whole_and_is_taken_by_one(tmp_path: Path) -> None:
+def test_message_files_are_written_and_claimed_atomically(tmp_path: Path) -> None:
     context = context_in(tmp_path)
     folder = Path(broker_folders(context.settings.home)["data_folder_in"])
     publish(context.settings, [(7, "scan")])
-    (written,) = folder.iterdir()
-    assert not written.name.startswith(".")
-    assert json.loads(written.read_text())["headers"]["task"] == TASK
+    (message,) = folder.iterdir()
+    assert not message.name.startswith(".")
+    assert json.loads(message.read_text())["headers"]["task"] == TASK
     (folder / ".half.tuban.scan.msg").write_text("{")
     (folder / "0.tuban.scan.msg").write_text('{"body": ')
     assert len(take_all(context, "scan")) == 1

@@ -20,7 +20,7 @@ from store.objects.factory import open_object_store
 from store.schema.tables import AlertRow, SceneRow
 from tests.inference.scenes import ORIGIN, write_image
 from tests.web.two_villages import program
-from tests.workers.scan_service import AUTUMN, SPRING, VILLAGE, Service, after_image, before_image
+from tests.workers.scan_service import AUTUMN, SPRING, VILLAGE, ScanService, after_image, before_image
 from training.synthetic.drone_flight import Camera, lawnmower, write_flight
 from web.app import make_app
 from workers.runtime.run_batch import run_batch
@@ -29,7 +29,7 @@ CRS = "EPSG:32650"
 
 
 def test_a_batch_is_ingested_scanned_and_read_without_a_folder(tmp_path: Path, s3_endpoint: str) -> None:
-    service = Service(tmp_path, objects="s3://tuban/office", s3_endpoint=s3_endpoint)
+    service = ScanService(tmp_path, objects="s3://tuban/office", s3_endpoint=s3_endpoint)
     context = service.context
     brought = tmp_path / "brought"
     brought.mkdir()
@@ -47,7 +47,7 @@ def test_a_batch_is_ingested_scanned_and_read_without_a_folder(tmp_path: Path, s
         report = run_batch(context, receive_files(context, paths, VILLAGE, "drone", "command", "wang", "autumn"))
         assert {file.state for file in report.files} == states, report
         if paths != photos:
-            assert service.night().state == "done"
+            assert service.run_night().state == "done"
 
     assert not (context.settings.home / "objects").exists()
     kept = set(context.objects.keys(""))

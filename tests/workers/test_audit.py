@@ -1,4 +1,4 @@
-"""The weekly audit is planned once a week whatever clocks and schedulers do, and keeps its result."""
+"""The weekly audit: planned once a week by any number of schedulers, with a stored result."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from workers.runtime.schedule import PeriodicTasks
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
-def utc(moment: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(moment).replace(tzinfo=dt.UTC)
+def utc(time: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(time).replace(tzinfo=dt.UTC)
 
 
 @pytest.fixture
 def context(database: Database, tmp_path: Path) -> Context:
-    made = context_in(tmp_path, database)
-    clock_of(made).now = utc("2026-11-25T12:00")
-    return made
+    context = context_in(tmp_path, database)
+    clock_of(context).now = utc("2026-11-25T12:00")
+    return context
 
 
-def _planned(context: Context) -> list[str]:
+def _planned_audits(context: Context) -> list[str]:
     with context.database.read() as session:
         return sorted(job.unique_key for job in list_jobs(session, kind="alerts.audit"))
 
@@ -52,11 +52,11 @@ def _planned(context: Context) -> list[str]:
         ("2026-11-29T04:00", "2026-11-29"),
     ],
 )
-def test_an_audit_is_due_from_its_local_moment_until_the_next(now: str, day: str) -> None:
+def test_an_audit_is_due_from_its_local_time_until_the_next(now: str, day: str) -> None:
     assert audit_due(utc(now), AuditSettings(), SHANGHAI) == dt.date.fromisoformat(day)
 
 
-def test_every_weekday_is_that_of_its_name() -> None:
+def test_the_weekday_is_that_of_the_settings() -> None:
     due = audit_due(utc("2026-11-25T12:00"), AuditSettings(weekday="wednesday", at="20:00"), SHANGHAI)
     assert due == dt.date(2026, 11, 25)  # a Wednesday
     due = audit_due(utc("2026-11-25T12:00"), AuditSettings(weekday="thursday", at="00:00"), SHANGHAI)
@@ -65,39 +65,39 @@ def test_every_weekday_is_that_of_its_name() -> None:
 
 def test_two_schedulers_plan_one_audit_a_week(context: Context) -> None:
     one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
-    for _ in range(15):  # a day at a time, so that one is silent for long enough for the other to alert
+    for _ in range(15):  # steps of a day, so that leadership expires and the other scheduler can lead
         for scheduler in (one, other):
             scheduler.run_due()
-            scheduler._plan_audit(context.clock())  # even if both believed to be the leader
+            scheduler._plan_audit(context.clock())  # even if both believe they are the leader
         clock_of(context).forward(24 * 3600)
-    assert _planned(context) == [f"alerts:audit:{day}" for day in ("2026-11-22", "2026-11-29", "2026-12-06")]
+    assert _planned_audits(context) == [f"alerts:audit:{day}" for day in ("2026-11-22", "2026-11-29", "2026-12-06")]
 
 
 def test_a_restarted_scheduler_plans_no_second_audit(context: Context) -> None:
     for _ in range(3):
         PeriodicTasks(context, "here:1:schedule").run_due()
-    assert _planned(context) == ["alerts:audit:2026-11-22"]
+    assert _planned_audits(context) == ["alerts:audit:2026-11-22"]
 
 
-def test_an_audit_that_is_switched_off_is_not_planned(context: Context) -> None:
+def test_a_disabled_audit_is_not_planned(context: Context) -> None:
     context = replace(context, settings=context.settings.model_copy(update={"audit": AuditSettings(enabled=False)}))
     PeriodicTasks(context, "here:1:schedule").run_due()
-    assert _planned(context) == []
+    assert _planned_audits(context) == []
 
 
-def test_the_job_keeps_that_all_logs_are_whole(context: Context) -> None:
+def test_the_job_stores_that_all_logs_are_intact(context: Context) -> None:
     three_steps(context.database)
     with capture_logs() as logged:
         assert run_job(context, given_job(context, "alerts.audit", queue="ingest")) == "done"
     with context.database.read() as session:
-        kept = last_audit(session)
-    assert kept is not None
-    assert (kept.finished_at, kept.origin) == (context.clock(), "schedule")
-    assert (kept.alerts, kept.transitions, kept.broken, kept.first_broken) == (1, 3, 0, {})
+        stored = last_audit(session)
+    assert stored is not None
+    assert (stored.finished_at, stored.origin) == (context.clock(), "schedule")
+    assert (stored.alerts, stored.transitions, stored.broken, stored.first_broken) == (1, 3, 0, {})
     assert [entry for entry in logged if entry["log_level"] == "error"] == []
 
 
-def test_a_broken_log_is_kept_and_logged_as_an_error_and_the_job_is_done(context: Context) -> None:
+def test_a_broken_log_is_stored_and_logged_as_an_error(context: Context) -> None:
     three_steps(context.database)
     execute(context.database, "UPDATE transitions SET who = 'somebody' WHERE sequence = 2")
     job_id = given_job(context, "alerts.audit", queue="ingest")
@@ -105,17 +105,17 @@ def test_a_broken_log_is_kept_and_logged_as_an_error_and_the_job_is_done(context
         assert run_job(context, job_id) == "done"
     assert job_of(context, job_id).progress == 1.0
     with context.database.read() as session:
-        kept = last_audit(session)
-    assert kept is not None
-    assert (kept.broken, kept.first_broken["sequence"], kept.first_broken["difference"]) == (1, 2, "content")
+        stored = last_audit(session)
+    assert stored is not None
+    assert (stored.broken, stored.first_broken["sequence"], stored.first_broken["difference"]) == (1, 2, "content")
     with context.database.read() as session:
-        told = {
+        metrics = {
             metric.name: metric.samples[0].value
             for metric in to_metrics(read_statistics(session, context.clock()))
             if metric.samples
         }
-    assert told["tuban_audit_broken_alerts"] == 1
-    assert told["tuban_audit_timestamp_seconds"] == context.clock().timestamp()
+    assert metrics["tuban_audit_broken_alerts"] == 1
+    assert metrics["tuban_audit_timestamp_seconds"] == context.clock().timestamp()
     errors = [entry for entry in logged if entry["log_level"] == "error"]
     assert [entry.get("alert") for entry in errors] == ["130131U2026110001", None]
     assert "transition 2 was changed" in errors[0]["reason"]

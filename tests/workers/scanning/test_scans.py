@@ -1,4 +1,4 @@
-"""A scan as jobs: any cut into jobs gives the scan's own result, and no job does anything twice."""
+"""Jobs of a scan: they give the same result as one call, and repeating any of them changes nothing."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from service.job_registry import ReleaseJob
 from store.jobs.queue import revive
 from store.schema.tables import AlertRow, Job, Observation, Scan, UncomparedGround
 from tests.inference.scenes import DifferenceDetector, textured
-from tests.workers.scan_service import AUTUMN, SPRING, Service, after_image, before_image
+from tests.workers.scan_service import AUTUMN, SPRING, ScanService, after_image, before_image
 
 
 @pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
-    """A pair whose scan has six blocks, two in a job, and is planned."""
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScanService:
+    """A service with a planned scan of six blocks, two per job."""
     monkeypatch.chdir(tmp_path)
     Path("profiles.yaml").write_text(yaml.safe_dump(read_yaml(Path("profiles.yaml")) | {"block_px": 304}))
-    service = Service(tmp_path, jobs={"blocks_per_job": 2})
-    service.take_in(before_image(), SPRING)
-    service.take_in(after_image(), AUTUMN)
-    service.begin_night()
+    service = ScanService(tmp_path, jobs={"blocks_per_job": 2})
+    service.add_image(before_image(), SPRING)
+    service.add_image(after_image(), AUTUMN)
+    service.add_night_job()
     return service
 
 
-def _whole(service: Service) -> ScanResult:
-    """The same scan in one go."""
+def _detect_at_once(service: ScanService) -> ScanResult:
+    """Run the same scan in one call."""
     scenes = service.scenes()
     objects = service.context.objects
     with (
@@ -52,24 +52,26 @@ def _whole(service: Service) -> ScanResult:
         return detect_changes(before, after, DifferenceDetector(), settings)
 
 
-def test_a_scan_in_jobs_gives_what_the_scan_in_one_gives(service: Service) -> None:
-    outcomes = service.work()
+def test_a_scan_in_jobs_equals_the_scan_in_one_call(service: ScanService) -> None:
+    outcomes = service.run_jobs()
     [scan] = service.rows(Scan)
     assert (scan.state, scan.blocks, scan.block_jobs, scan.changes) == ("done", 6, 3, 2)
-    assert outcomes == ["done"] * (1 + 1 + 3 + 1)  # the plan, the preparation, the blocks, the merging
-    whole = _whole(service)
-    sights = service.rows(Observation)
-    assert [(s.kind, s.score, s.area_m2) for s in sights] == [(c.kind, c.score, c.area_m2) for c in whole.changes]
-    assert all(s.outline.equals_exact(c.lonlat, 1e-12) for s, c in zip(sights, whole.changes, strict=True))
-    assert scan.result["looked_at"]["area_m2"] == pytest.approx(whole.compared_area_m2, abs=0.01)
+    assert outcomes == ["done"] * (1 + 1 + 3 + 1)  # plan, prepare, blocks, merge
+    expected = _detect_at_once(service)
+    observations = service.rows(Observation)
+    assert [(s.kind, s.score, s.area_m2) for s in observations] == [
+        (c.kind, c.score, c.area_m2) for c in expected.changes
+    ]
+    assert all(s.outline.equals_exact(c.lonlat, 1e-12) for s, c in zip(observations, expected.changes, strict=True))
+    assert scan.result["looked_at"]["area_m2"] == pytest.approx(expected.compared_area_m2, abs=0.01)
     assert scan.result["inputs"]["after"]["name"] == f"{AUTUMN}.tif"
     assert scan.result["alerts"] == {"new": 2}
-    assert (scan.weights_sha256, scan.settings_sha256) == (whole.weights_sha256, whole.settings.sha256)
+    assert (scan.weights_sha256, scan.settings_sha256) == (expected.weights_sha256, expected.settings.sha256)
     assert b'"alerts"' not in service.context.objects.read(f"scans/{scan.id}/scan.json")
 
 
-def test_each_change_has_its_pictures(service: Service) -> None:
-    service.work()
+def test_each_change_has_thumbnails_of_both_dates(service: ScanService) -> None:
+    service.run_jobs()
     for alert in service.rows(AlertRow):
         before, after = (
             np.asarray(Pictures.open(io.BytesIO(service.context.objects.read(alert.evidence[when]))))
@@ -79,102 +81,102 @@ def test_each_change_has_its_pictures(service: Service) -> None:
         row, column = (220, 330) if alert.kind == "construction" else (460, 140)
         around = np.s_[row - 3 : row + 3, column - 3 : column + 3]
         for picture, image in ((before, before_image()), (after, after_image())):
-            seen = picture[246:266, 246:266].mean(axis=(0, 1))  # the middle, 144 px of ground over 512
+            seen = picture[246:266, 246:266].mean(axis=(0, 1))  # the centre; 144 px of the scene are scaled to 512
             assert np.abs(seen - image[around].mean(axis=(0, 1))).max() < 15
 
 
-def test_every_job_done_twice_changes_nothing(service: Service) -> None:
+def test_repeating_any_job_changes_nothing(service: ScanService) -> None:
     def twice(context: Context, job_id: int) -> None:
         with context.database.write() as session:
             job = session.get_one(Job, job_id)
             job.state = "done"
-        service.commit(service.handle(job))
-        once = service.written()
-        service.commit(service.handle(job))
-        assert service.written() == once
+        service.commit(service.run_handler(job))
+        once = service.snapshot()
+        service.commit(service.run_handler(job))
+        assert service.snapshot() == once
 
-    service.work(twice)
+    service.run_jobs(twice)
     assert [alert.seen for alert in service.rows(AlertRow)] == [1, 1]
-    before = service.written()
+    before = service.snapshot()
     for job in service.rows(Job):
         if job.queue == "scan":
-            service.commit(service.handle(job))
-    assert service.written() == before
+            service.commit(service.run_handler(job))
+    assert service.snapshot() == before
 
 
-def test_two_processes_at_one_job_at_once_write_its_result_once(service: Service) -> None:
+def test_two_processes_that_run_one_job_write_its_result_once(service: ScanService) -> None:
     def by_two(context: Context, job_id: int) -> None:
         with context.database.write() as session:
             job = session.get_one(Job, job_id)
             job.state = "done"
-        results = [service.handle(job), service.handle(job)]
+        results = [service.run_handler(job), service.run_handler(job)]
         service.commit(results[0])
-        once = service.written()
+        once = service.snapshot()
         service.commit(results[1])
-        assert service.written() == once
+        assert service.snapshot() == once
 
-    service.work(by_two)
+    service.run_jobs(by_two)
     assert [alert.seen for alert in service.rows(AlertRow)] == [1, 1]
 
 
-def test_a_worker_that_is_asked_to_stop_gives_its_blocks_back(service: Service) -> None:
+def test_a_worker_that_shuts_down_releases_its_blocks(service: ScanService) -> None:
     plan, *_ = service.rows(Job)
-    service.commit(service.handle(plan))
+    service.commit(service.run_handler(plan))
     prepare = service.rows(Job)[1]
     with pytest.raises(ReleaseJob):
-        service.handle(prepare, should_stop=lambda: True)
-    service.commit(service.handle(prepare))
+        service.run_handler(prepare, should_stop=lambda: True)
+    service.commit(service.run_handler(prepare))
     blocks = service.rows(Job)[2]
     with pytest.raises(ReleaseJob):
-        service.handle(blocks, should_stop=lambda: True)
+        service.run_handler(blocks, should_stop=lambda: True)
     assert service.rows(Scan)[0].result["plan"]["parts_done"] == []
-    service.work()
+    service.run_jobs()
     assert service.rows(Scan)[0].state == "done"
 
 
-def test_a_worker_with_other_weights_does_not_take_part(service: Service) -> None:
+def test_a_worker_with_other_weights_is_refused(service: ScanService) -> None:
     plan = service.rows(Job)[0]
-    service.commit(service.handle(plan))
-    service.commit(service.handle(service.rows(Job)[1]))
-    own = DifferenceDetector()
-    service.use(DifferenceDetector(weights=replace(own.weights, sha256="1" * 64)))
+    service.commit(service.run_handler(plan))
+    service.commit(service.run_handler(service.rows(Job)[1]))
+    detector = DifferenceDetector()
+    service.use_detector(DifferenceDetector(weights=replace(detector.weights, sha256="1" * 64)))
     with pytest.raises(WeightsError, match="one scan needs one network"):
-        service.handle(service.rows(Job)[2])
-    assert "dead" in service.work()
+        service.run_handler(service.rows(Job)[2])
+    assert "dead" in service.run_jobs()
     [scan] = service.rows(Scan)
     assert scan.state == "failed"
     assert "one scan needs one network" in scan.reason
-    service.use(own)
+    service.use_detector(detector)
     with service.context.database.write() as session:
         for job_id in session.scalars(select(Job.id).where(Job.state == "dead")).all():
             revive(session, job_id, service.context.clock())
-    service.work()
+    service.run_jobs()
     assert service.rows(Scan)[0].state == "done"
 
 
-def test_images_that_do_not_fit_are_an_outcome_with_the_ground_and_the_reason(tmp_path: Path) -> None:
-    service = Service(tmp_path)
-    service.take_in(textured(600, 700, seed=1), SPRING)
-    service.take_in(textured(600, 700, seed=2), AUTUMN)
-    night = service.night()
+def test_incomparable_images_are_an_outcome_with_ground_and_reason(tmp_path: Path) -> None:
+    service = ScanService(tmp_path)
+    service.add_image(textured(600, 700, seed=1), SPRING)
+    service.add_image(textured(600, 700, seed=2), AUTUMN)
+    night = service.run_night()
     [scan] = service.rows(Scan)
     assert scan.state == "not_comparable"
     assert "cannot be registered" in scan.reason
     assert f"{AUTUMN}.tif" in scan.reason
-    [first, left] = service.rows(UncomparedGround)  # the first image has none before it
-    assert (left.scan_id, left.reason) == (scan.id, scan.reason)
-    assert left.area_m2 == pytest.approx(350 * 300, rel=0.01)
+    [first, second] = service.rows(UncomparedGround)  # the first image has no earlier one
+    assert (second.scan_id, second.reason) == (scan.id, scan.reason)
+    assert second.area_m2 == pytest.approx(350 * 300, rel=0.01)
     assert (night.state, night.summary["states"]) == ("done", {"not_comparable": 1})
     assert first.scan_id is None
 
 
-def test_an_image_that_cannot_be_read_any_more_fails_its_scan(tmp_path: Path) -> None:
-    service = Service(tmp_path)
-    service.take_in(before_image(), SPRING)
-    service.take_in(after_image(), AUTUMN)
+def test_a_corrupt_image_fails_its_scan(tmp_path: Path) -> None:
+    service = ScanService(tmp_path)
+    service.add_image(before_image(), SPRING)
+    service.add_image(after_image(), AUTUMN)
     scene = service.scenes()[f"{AUTUMN}.tif"]
     service.context.objects.put(scene.object_key, b"II*\0 was an image once")
-    night = service.night()
+    night = service.run_night()
     [scan] = service.rows(Scan)
     assert scan.state == "failed"
     assert f"{AUTUMN}.tif" in scan.reason
