@@ -13,7 +13,7 @@ from tests.brokers import broker, rabbitmq_url, redis_server
 from tests.databases import (
     database,
     database_url,
-    each,
+    each_database,
     postgis_template,
     postgresql,
     postgresql_url,
@@ -26,7 +26,7 @@ __all__ = [
     "broker",
     "database",
     "database_url",
-    "each",
+    "each_database",
     "postgis_template",
     "postgresql",
     "postgresql_url",

@@ -107,16 +107,16 @@ def sqlite(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def each(request: pytest.FixtureRequest) -> Database:
+def each_database(request: pytest.FixtureRequest) -> Database:
     """A database of each kind with all tables and no rows."""
     database: Database = request.getfixturevalue(request.param)
     return database
 
 
 @pytest.fixture
-def database(each: Database) -> Database:
+def database(each_database: Database) -> Database:
     """The same; test modules that need only SQLite override this fixture."""
-    return each
+    return each_database
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -34,7 +34,7 @@ BACKOFF = (5.0, 30.0)
 
 @pytest.fixture
 def database(sqlite: Database) -> Database:
-    """SQLite; tests of what may differ on PostgreSQL use :func:`tests.databases.each`."""
+    """SQLite; tests of what may differ on PostgreSQL use :func:`tests.databases.each_database`."""
     return sqlite
 
 
@@ -90,23 +90,23 @@ def test_targets_follow_the_settings(given: dict[str, Any], expected: tuple[str,
     assert targets(read_service(**given)) == expected
 
 
-def test_each_target_gets_the_same_event_and_its_own_job(each: Database) -> None:
-    add_village_with_alert(each)
-    _announce(each, settings=MANY)
-    with each.read() as session:
+def test_each_target_gets_the_same_event_and_its_own_job(each_database: Database) -> None:
+    add_village_with_alert(each_database)
+    _announce(each_database, settings=MANY)
+    with each_database.read() as session:
         rows = [delivery for delivery, _ in list_deliveries(session)]
         assert [row.target for row in rows] == list(targets(MANY))
         assert {row.event_id for row in rows} == {row.event["id"] for row in rows}
         assert len({row.event_id for row in rows}) == 1
         jobs = list(session.scalars(select(Job)))
-    assert sorted(_jobs(each)) == [row.id for row in rows]
+    assert sorted(_jobs(each_database)) == [row.id for row in rows]
     assert {(job.kind, job.queue) for job in jobs} == {("deliver", "deliver")}
 
 
-def test_an_event_holds_the_alert_with_its_areas_images_and_sights(each: Database) -> None:
-    add_village_with_alert(each)
-    _announce(each)
-    with each.read() as session:
+def test_an_event_holds_the_alert_with_its_areas_images_and_sights(each_database: Database) -> None:
+    add_village_with_alert(each_database)
+    _announce(each_database)
+    with each_database.read() as session:
         event = session.scalars(select(Delivery.event)).one()
     properties = event["data"]["properties"]
     assert event["subject"] == properties["number"] == "330106W2026110001"
@@ -133,8 +133,8 @@ def test_evidence_is_a_link_where_there_are_pages(database: Database) -> None:
     assert properties["evidence"]["before"] == "https://tuban.example/alerts/330106W2026110001/evidence/before"
 
 
-def test_observations_are_sorted_oldest_first(each: Database) -> None:
-    with each.write() as session:
+def test_observations_are_sorted_oldest_first(each_database: Database) -> None:
+    with each_database.write() as session:
         add_village(session)
         row = add_alert(session)
         add_observation(session, row, dt.date(2026, 9, 1), "satellite", 800.0)
@@ -154,16 +154,16 @@ def test_a_rolled_back_transaction_sends_nothing(database: Database) -> None:
     assert _jobs(database) == []
 
 
-def test_only_the_first_unsettled_event_of_an_alert_has_a_job(each: Database) -> None:
-    add_village_with_alert(each)
+def test_only_the_first_unsettled_event_of_an_alert_has_a_job(each_database: Database) -> None:
+    add_village_with_alert(each_database)
     for kind in ("tuban.alert.created", "tuban.alert.seen_again", "tuban.alert.state_changed"):
-        _announce(each, kind)
-    assert _jobs(each) == [1]
-    _deliver(each, 1)
-    assert _jobs(each) == [1, 2]
-    _deliver(each, 2)
-    assert _jobs(each) == [1, 2, 3]
-    with each.read() as session:
+        _announce(each_database, kind)
+    assert _jobs(each_database) == [1]
+    _deliver(each_database, 1)
+    assert _jobs(each_database) == [1, 2]
+    _deliver(each_database, 2)
+    assert _jobs(each_database) == [1, 2, 3]
+    with each_database.read() as session:
         rows = session.execute(select(Delivery.sequence, Delivery.state).order_by(Delivery.id))
         assert [tuple(row) for row in rows] == [(1, "delivered"), (2, "delivered"), (3, "waiting")]
 
@@ -198,20 +198,20 @@ def test_a_delivered_event_is_not_sent_again(database: Database) -> None:
         assert session.get_one(Delivery, 1).attempts == 1
 
 
-def test_a_failing_delivery_backs_off_and_finally_is_dead(each: Database) -> None:
-    add_village_with_alert(each)
-    _announce(each)
+def test_a_failing_delivery_backs_off_and_finally_is_dead(each_database: Database) -> None:
+    add_village_with_alert(each_database)
+    _announce(each_database)
     pauses = []
     for _ in range(3):
-        assert _fail(each, 1, attempts=4) == "waiting"
-        with each.read() as session:
+        assert _fail(each_database, 1, attempts=4) == "waiting"
+        with each_database.read() as session:
             pauses.append((session.get_one(Delivery, 1).next_at - NOW).total_seconds())
             newest = session.scalars(select(Job).order_by(Job.id.desc()).limit(1)).one()
             assert newest.run_after == session.get_one(Delivery, 1).next_at
     assert pauses == [5, 30, 30]
-    assert _fail(each, 1, attempts=4) == "dead"
-    assert len(_jobs(each)) == 4
-    with each.read() as session:
+    assert _fail(each_database, 1, attempts=4) == "dead"
+    assert len(_jobs(each_database)) == 4
+    with each_database.read() as session:
         assert (session.get_one(Delivery, 1).state, session.get_one(Delivery, 1).error) == ("dead", "refused")
 
 
@@ -238,15 +238,15 @@ def test_a_dead_delivery_blocks_later_events(database: Database) -> None:
     assert _jobs(database) == [1]
 
 
-def test_a_revived_delivery_gets_as_many_attempts_as_a_new_one(each: Database) -> None:
-    _dead_with_one_behind(each)
-    with each.write() as session:
+def test_a_revived_delivery_gets_as_many_attempts_as_a_new_one(each_database: Database) -> None:
+    _dead_with_one_behind(each_database)
+    with each_database.write() as session:
         assert revive(session, 1, NOW)
-    assert _states(each) == ["waiting", "waiting"]
-    assert _jobs(each) == [1, 1]
-    assert _fail(each, 1, attempts=3) == "waiting"
-    _deliver(each, 1)
-    assert _jobs(each) == [1, 1, 1, 2]
+    assert _states(each_database) == ["waiting", "waiting"]
+    assert _jobs(each_database) == [1, 1]
+    assert _fail(each_database, 1, attempts=3) == "waiting"
+    _deliver(each_database, 1)
+    assert _jobs(each_database) == [1, 1, 1, 2]
 
 
 def test_dropping_a_delivery_starts_the_next_one(database: Database) -> None:
@@ -293,23 +293,23 @@ def test_an_unknown_kind_of_event_is_refused(database: Database) -> None:
         _announce(database, "tuban.alert.exploded")
 
 
-def test_concurrent_events_get_different_sequence_numbers(each: Database) -> None:
-    add_village_with_alert(each)
+def test_concurrent_events_get_different_sequence_numbers(each_database: Database) -> None:
+    add_village_with_alert(each_database)
     barrier = threading.Barrier(6)
 
     def announce_again() -> None:
         barrier.wait()
-        _announce(each, "tuban.alert.seen_again", MANY)
+        _announce(each_database, "tuban.alert.seen_again", MANY)
 
     threads = [threading.Thread(target=announce_again) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    with each.read() as session:
+    with each_database.read() as session:
         rows = session.execute(select(Delivery.sequence, func.count()).group_by(Delivery.sequence).order_by("sequence"))
         assert [tuple(row) for row in rows] == [(sequence, len(targets(MANY))) for sequence in range(1, 7)]
-    assert len(_jobs(each)) == len(targets(MANY))
+    assert len(_jobs(each_database)) == len(targets(MANY))
 
 
 def test_announcing_and_delivering_lock_the_alert(postgresql: Database) -> None:

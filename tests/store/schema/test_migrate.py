@@ -118,13 +118,13 @@ def test_the_migrated_schema_matches_the_declared_tables(empty: Database) -> Non
     with empty.engine.connect() as connection, warnings.catch_warnings():
         warnings.simplefilter("ignore", sa.exc.SAWarning)
         differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
-    ours = [
+    unexpected = [
         d
         for d in differences
         if not (d[0] == "remove_table" and d[1].name == "spatial_ref_sys")
         and not (d[0] == "remove_index" and d[1].name == f"ix_{d[1].table.name}_outline")  # GiST, PostgreSQL's alone
     ]
-    assert ours == []
+    assert unexpected == []
 
 
 def test_data_survives_every_revision(empty: Database) -> None:
