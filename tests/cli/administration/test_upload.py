@@ -170,7 +170,7 @@ def test_an_unreachable_service_is_retried_until_it_is_back(
 @pytest.mark.parametrize(
     ("area", "token", "message"),
     [
-        (NEIGHBOUR, None, "not yours"),
+        (NEIGHBOUR, None, "no rights for it"),
         ("12", None, "area"),
         (CODE, "wrong", "token is not known"),
         (CODE, "", "no token"),
