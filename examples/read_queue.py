@@ -4,7 +4,7 @@
     python read_queue.py amqp://guest:guest@127.0.0.1:5672/ enforcement
     python read_queue.py redis://127.0.0.1:6379/0 enforcement
 
-A message is removed only after it was handled, so one may come twice: an event keeps its id, remember those done.
+A message is removed only after it was handled, so it may be delivered twice: deduplicate by the event's id.
 """
 
 import json
@@ -13,18 +13,18 @@ from urllib.parse import unquote, urlsplit
 
 
 def handle(event):
-    """What you do with an event. Here: one line."""
+    """Process an event; this example prints one line."""
     alert = event["data"]["properties"]
     print(event["id"], event["type"], alert["number"], alert["kind"], f"{alert['area_mu']:.2f} mu", flush=True)
 
 
 def read_amqp(url, queue):
-    """AMQP: acknowledged after it was handled."""
+    """Read over AMQP; acknowledge each message after it was handled."""
     import amqp
 
     user = unquote(url.username or "guest"), unquote(url.password or "guest")
-    place = unquote(url.path[1:]) or "/"
-    with amqp.Connection(f"{url.hostname}:{url.port or 5672}", *user, virtual_host=place) as connection:
+    virtual_host = unquote(url.path[1:]) or "/"
+    with amqp.Connection(f"{url.hostname}:{url.port or 5672}", *user, virtual_host=virtual_host) as connection:
         channel = connection.channel()
         while message := channel.basic_get(queue):
             handle(json.loads(message.body))
@@ -32,12 +32,12 @@ def read_amqp(url, queue):
 
 
 def read_redis(address, queue):
-    """Redis: held in a second list until it was handled."""
+    """Read from a Redis list; each message stays in a second list until it was handled."""
     import redis
 
     client = redis.Redis.from_url(address)
     while client.lmove(f"{queue}:taken", queue, "RIGHT", "LEFT"):
-        pass  # what a reader that died had in hand
+        pass  # requeue messages of a reader that died
     while body := client.lmove(queue, f"{queue}:taken", "LEFT", "RIGHT"):
         handle(json.loads(body))
         client.lrem(f"{queue}:taken", 1, body)
