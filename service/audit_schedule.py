@@ -15,7 +15,7 @@ def audit_due(now: dt.datetime, settings: AuditSettings, zone: ZoneInfo) -> dt.d
     """Return the local date of the most recent planned audit, which is less than eight days ago.
 
     A missed audit stays due until the next one. The function has no state: callers claim the date before they act
-    on it (:func:`store.jobs.schedule_slots.take`).
+    on it (:func:`store.jobs.schedule_slots.claim_slot`).
     """
     today = now.astimezone(zone).date()
     day = today - dt.timedelta(days=(today.weekday() - WEEKDAYS.index(settings.weekday)) % 7)

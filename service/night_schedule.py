@@ -24,7 +24,8 @@ def local_time_to_utc(day: dt.date, at: str, zone: ZoneInfo) -> dt.datetime:
 def night_due(now: dt.datetime, at: str, zone: ZoneInfo, catch_up_hours: float) -> dt.date | None:
     """Return the local date of the most recent night; None: it was due more than ``catch_up_hours`` ago.
 
-    The function has no state: callers claim the date before they act on it (:func:`store.jobs.schedule_slots.take`).
+    The function has no state: callers claim the date before they act on it
+    (:func:`store.jobs.schedule_slots.claim_slot`).
     """
     day = now.astimezone(zone).date()
     if local_time_to_utc(day, at, zone) > now:

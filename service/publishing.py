@@ -38,7 +38,7 @@ def publish(settings: ServiceSettings, jobs: Iterable[tuple[int, str]]) -> list[
 
     Args:
         settings: of the broker.
-        jobs: (id, queue), from :func:`store.jobs.queue.jobs_to_publish` or :func:`store.jobs.recovery.due`; their
+        jobs: (id, queue), from :func:`store.jobs.queue.jobs_to_publish` or :func:`store.jobs.recovery.due_jobs`; their
             transaction has been committed.
 
     Returns:
