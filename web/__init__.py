@@ -1,1 +1,1 @@
-"""The pages of drone team and inspectors, and the API. Knows nothing of torch."""
+"""Web pages for drone teams and inspectors, and the HTTP API. Never imports torch."""

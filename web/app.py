@@ -1,4 +1,4 @@
-"""The application: all routes, what is refused and how, and the files that browsers load."""
+"""The FastAPI application: routes, error handlers and static files."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from configs.texts import translate
 from errors import OutputError, Reason, SettingsError, TubanError
 from service.context import Context
 from web.front_end import check_packages
-from web.http_errors import NotSignedIn, HttpError
-from web.page import language_of, page, words
+from web.http_errors import HttpError, NotSignedIn
+from web.page import language_of, localized, page
 from web.security_headers import SecurityHeaders
 
 HERE = Path(__file__).parent
@@ -48,13 +48,13 @@ ROUTES = (
     "web.review.picture_routes",
     "web.uploads.tus_routes",
 )
-"""Modules with a ``router``, included in this order: of two routes that match an address the first one answers."""
+"""Modules with a ``router``, included in this order: when two routes match an address, the first one wins."""
 
 logger = structlog.get_logger("tuban.web")
 
 
 def make_app(context: Context) -> FastAPI:
-    """Put the application together.
+    """Create the application.
 
     Raises:
         SettingsError: the front-end packages are not installed.
@@ -71,64 +71,64 @@ def make_app(context: Context) -> FastAPI:
         images=f"{wmts.scheme}://{wmts.netloc}" if wmts.netloc else "",
         secure=context.settings.public_url.startswith("https"),
     )
-    app.add_exception_handler(HttpError, _refused)
-    app.add_exception_handler(TubanError, _failed)
-    app.add_exception_handler(RequestValidationError, _not_valid)
-    app.add_exception_handler(HTTPException, _no_route)
-    app.add_exception_handler(Exception, _broke)
+    app.add_exception_handler(HttpError, _handle_http_error)
+    app.add_exception_handler(TubanError, _handle_tuban_error)
+    app.add_exception_handler(RequestValidationError, _handle_validation_error)
+    app.add_exception_handler(HTTPException, _handle_unmatched_route)
+    app.add_exception_handler(Exception, _handle_unexpected_error)
     return app
 
 
-def _is_program(request: Request) -> bool:
-    """Whether a program asks, or a script of a page: it gets JSON or words, no page."""
+def _is_api_client(request: Request) -> bool:
+    """Return whether the client is a program: it gets errors as JSON, never as a page."""
     return request.url.path.startswith("/api/") or "authorization" in request.headers
 
 
-def answer(request: Request, status: int, message: str) -> Response:
-    """A refusal in the form that who asks can read."""
-    said = words(request, message)
-    if _is_program(request) or "text/html" not in request.headers.get("accept", "text/html"):
+def error_response(request: Request, status: int, message: str) -> Response:
+    """Return an error as JSON, as plain text for htmx, or as a page, depending on the client."""
+    text = localized(request, message)
+    if _is_api_client(request) or "text/html" not in request.headers.get("accept", "text/html"):
         headers = {"www-authenticate": "Bearer"} if status == 401 else None
-        return JSONResponse({"error": said, "status": status}, status, headers)
+        return JSONResponse({"error": text, "status": status}, status, headers)
     if request.headers.get("hx-request"):
-        return Response(said, status, media_type="text/plain")
-    return page(request, "error.html", status, message=said)
+        return Response(text, status, media_type="text/plain")
+    return page(request, "error.html", status, message=text)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HttpError)
-    if isinstance(error, NotSignedIn) and not _is_program(request) and request.method == "GET":
-        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if isinstance(error, NotSignedIn) and not _is_api_client(request) and request.method == "GET":
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         if request.headers.get("hx-request"):
             return Response(status_code=401, headers={"hx-redirect": "/sign-in"})
         if "text/html" in request.headers.get("accept", ""):
-            return RedirectResponse(f"/sign-in?next={quote(back, safe='')}", 303)
-    return answer(request, error.status, error.message)
+            return RedirectResponse(f"/sign-in?next={quote(target, safe='')}", 303)
+    return error_response(request, error.status, error.message)
 
 
-async def _failed(request: Request, error: Exception) -> Response:
+async def _handle_tuban_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TubanError)
-    said = translate(error.reason, language_of(request))
+    text = translate(error.reason, language_of(request))
     if isinstance(error, OutputError):
-        logger.error("cannot be written", path=request.url.path, error=str(error))
-        return answer(request, 503, said)
-    return answer(request, 422 if isinstance(error, SettingsError) else 409, said)
+        logger.error("output could not be written", path=request.url.path, error=str(error))
+        return error_response(request, 503, text)
+    return error_response(request, 422 if isinstance(error, SettingsError) else 409, text)
 
 
-async def _not_valid(request: Request, error: Exception) -> Response:
+async def _handle_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
-    told = "; ".join(f"{place}: {fault}" for place, fault in faults)
-    if not _is_program(request):  # programs are told everything, in English
-        told = Reason(told, "form.values", names=", ".join(place for place, _ in faults))
-    return answer(request, 422, told)
+    message = "; ".join(f"{field}: {fault}" for field, fault in faults)
+    if not _is_api_client(request):  # API clients get the complete message, in English
+        message = Reason(message, "form.values", names=", ".join(field for field, _ in faults))
+    return error_response(request, 422, message)
 
 
-async def _no_route(request: Request, error: Exception) -> Response:
+async def _handle_unmatched_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return answer(request, error.status_code, "error.404" if error.status_code == 404 else str(error.detail))
+    return error_response(request, error.status_code, "error.404" if error.status_code == 404 else str(error.detail))
 
 
-async def _broke(request: Request, error: Exception) -> Response:
-    logger.error("failed", path=request.url.path, exc_info=error)
-    return answer(request, 500, "error.500")
+async def _handle_unexpected_error(request: Request, error: Exception) -> Response:
+    logger.error("request failed", path=request.url.path, exc_info=error)
+    return error_response(request, 500, "error.500")

@@ -1,4 +1,4 @@
-"""Front-end packages: which files of them browsers load, and whether they are there."""
+"""Front-end packages: the files that browsers load, and a check that they are installed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from errors import SettingsError
 
 PACKAGES = Path(__file__).parent / "node_modules"
-"""As `make install` brings them by name and version of ``package-lock.json``."""
+"""Where `make install` puts the versions of ``package-lock.json``."""
 
 SERVED = {
     "htmx.js": "htmx.org/dist/htmx.min.js",
@@ -16,14 +16,14 @@ SERVED = {
     "proj4.js": "proj4/dist/proj4.js",
     "tus.js": "tus-js-client/dist/tus.min.js",
 }
-"""Name below ``/packages/`` → file of a package."""
+"""Name under ``/packages/`` → file of a package."""
 
 
 def check_packages() -> None:
-    """Refuse to begin without them.
+    """Check that the packages are installed.
 
     Raises:
-        SettingsError: names those that are missing.
+        SettingsError: some files are missing; the message names them.
     """
     missing = [name for name in SERVED.values() if not (PACKAGES / name).is_file()]
     if missing:

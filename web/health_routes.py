@@ -1,11 +1,11 @@
-"""Whether the service lives and can do its work, for what watches over it; open, and tells no more than that."""
+"""Liveness and readiness checks for monitoring. They need no authentication and reveal no details."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from service.metrics import not_ready
+from service.metrics import readiness_problems
 from web.auth.authentication import Service
 
 router = APIRouter(include_in_schema=False, prefix="/health")
@@ -13,12 +13,12 @@ router = APIRouter(include_in_schema=False, prefix="/health")
 
 @router.get("/live")
 def live() -> JSONResponse:
-    """As long as this process answers."""
+    """Return 200 while this process responds."""
     return JSONResponse({"live": True})
 
 
 @router.get("/ready")
 def ready(context: Service) -> JSONResponse:
-    """503, with the number of reasons, while the service cannot do its work; `/metrics` of this machine names them."""
-    reasons = not_ready(context)
+    """Return 503 and the number of reasons while the service cannot work; the local `/metrics` lists the reasons."""
+    reasons = readiness_problems(context)
     return JSONResponse({"ready": not reasons, "reasons": len(reasons)}, 503 if reasons else 200)

@@ -1,57 +1,60 @@
-"""What a request is refused for. Messages for people are keys of the catalogue, reasons, or words as they are."""
+"""HTTP errors: exceptions that become a response with the status of their class.
+
+A message is a key of the text catalogue, an :class:`errors.Reason`, or plain text.
+"""
 
 from __future__ import annotations
 
 
-class Refusal(Exception):  # noqa: N818  (an answer, not a malfunction)
-    """A request that gets an answer other than what it asked for."""
+class HttpError(Exception):
+    """Base of all HTTP errors; by itself 400 Bad Request."""
 
     status = 400
 
     def __init__(self, message: str = "") -> None:
-        """``message``: a key of the catalogue, a reason, or words."""
+        """``message``: a key of the text catalogue, a reason, or plain text."""
         super().__init__(message)
         self.message = message
 
 
-class NotSignedIn(Refusal):
-    """Nobody that is known asks."""
+class NotSignedIn(HttpError):  # noqa: N818  (like those of Starlette and Django, named after the response)
+    """401 Unauthorized: the request carries no valid session or API key."""
 
     status = 401
 
     def __init__(self, *, ended: bool = False) -> None:
-        """``ended``: they were known before."""
+        """``ended``: the request carries a session that has expired."""
         super().__init__("sign_in.ended" if ended else "sign_in.title")
         self.ended = ended
 
 
-class Forbidden(Refusal):
-    """They may not do this, and may know that it exists."""
+class Forbidden(HttpError):  # noqa: N818
+    """403 Forbidden: the user lacks the right, and may know that the resource exists."""
 
     status = 403
 
     def __init__(self, message: str = "error.403") -> None:
-        """``message``: as of :class:`Refusal`."""
+        """``message``: as of :class:`HttpError`."""
         super().__init__(message)
 
 
-class NotFound(Refusal):
-    """There is no such thing, or it is not theirs to see: the answer is the same."""
+class NotFound(HttpError):  # noqa: N818
+    """404 Not Found: the resource does not exist, or the user may not see it; the response is the same."""
 
     status = 404
 
     def __init__(self, message: str = "error.404") -> None:
-        """``message``: as of :class:`Refusal`."""
+        """``message``: as of :class:`HttpError`."""
         super().__init__(message)
 
 
-class Invalid(Refusal):
-    """What was sent cannot be used; the message says what was found and expected."""
+class InvalidInput(HttpError):  # noqa: N818
+    """422 Unprocessable Content: the message says what was found and what was expected."""
 
     status = 422
 
 
-class Clash(Refusal):
-    """Someone else has it, or was faster."""
+class Conflict(HttpError):  # noqa: N818
+    """409 Conflict: another user holds the resource, or has changed it meanwhile."""
 
     status = 409

@@ -1,4 +1,4 @@
-"""Front-end packages, by the names that pages load them by."""
+"""Serve the front-end packages under the names that the pages use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/packages/{name}")
 def package(name: str) -> FileResponse:
-    """One file of a front-end package; open to all."""
+    """Return one file of a front-end package; needs no authentication."""
     if name not in SERVED:
         raise NotFound
     return FileResponse(PACKAGES / SERVED[name], headers={"cache-control": "public, max-age=86400"})

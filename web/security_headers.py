@@ -1,4 +1,4 @@
-"""Headers that keep a page from loading or running anything that is not ours."""
+"""Security headers: pages may load and run only what this service serves."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ POLICY = "; ".join(
         "worker-src 'self' blob:",
     )
 )
-"""``{images}``: the host of the intranet's background map, if there is one."""
+"""The content security policy; ``{images}`` is the host of the intranet's background map, if one is set."""
 
 
 class SecurityHeaders:
-    """Added to every answer."""
+    """ASGI middleware that adds the headers to every response."""
 
     def __init__(self, app: ASGIApp, images: str = "", secure: bool = False) -> None:
-        """``images``: further origin of pictures; ``secure``: whether browsers are to insist on https."""
+        """``images``: another allowed origin of images; ``secure``: whether to send HSTS."""
         self.app = app
         self.headers = {
             "content-security-policy": POLICY.format(images=f" {images}" if images else ""),
@@ -42,7 +42,7 @@ class SecurityHeaders:
             self.headers["strict-transport-security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

@@ -12,7 +12,8 @@ import uvicorn
 
 from configs.service import ServiceSettings, read_service
 from service.context import Context
-from service.process import begin, exit_with_parent, process_name
+from service.logs import set_up_logging
+from service.process import exit_with_parent, process_name
 from store.alerts.alert_columns import all_alerts
 from store.jobs.processes import record_heartbeat
 from store.schema.database_errors import DatabaseError
@@ -79,7 +80,7 @@ def main() -> None:
     settings = read_service()
     if given.port is not None:
         settings = settings.model_copy(update={"web": settings.web.model_copy(update={"port": given.port})})
-    begin(settings)
+    set_up_logging(settings)
     if given.parent is not None:
         exit_with_parent(given.parent)
     serve(settings, socket.socket(fileno=given.listening) if given.listening is not None else None)

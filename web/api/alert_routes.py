@@ -1,4 +1,4 @@
-"""Alerts for programs: listed by the grid's filter, told in full, and moved on by the table of states."""
+"""API routes of alerts: list with the filter of the review page, read one, and change its state."""
 
 from __future__ import annotations
 
@@ -20,50 +20,51 @@ from store.search.alert_search import AlertListItem, search_alerts
 from web.addresses import next_page
 from web.api.parameters import Filter, Limit, Number
 from web.api.schemas import (
-    CLASH,
+    COMMON_ERRORS,
+    CONFLICT,
     FORBIDDEN,
-    NOT_THEIRS,
-    REFUSED,
+    NOT_FOUND,
     AlertFeature,
     AlertList,
     AlertSummary,
+    AlertTransition,
     LonLat,
-    TransitionAnswer,
     TransitionList,
 )
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 
-router = APIRouter(prefix="/api/alerts", tags=["alerts"], responses=REFUSED)
+router = APIRouter(prefix="/api/alerts", tags=["alerts"], responses=COMMON_ERRORS)
 
-_MOST_EVIDENCE = 65_536  # bytes
-_OURS = ("undoes", "place", INTO_SNAPSHOT)
-"""Names in the evidence of a step by which the service knows what can be taken back."""
+_MAX_EVIDENCE_BYTES = 65_536
+_RESERVED = ("undoes", "place", INTO_SNAPSHOT)
+"""Keys that the service writes into the evidence of a transition, to know what can be undone."""
 
 
-def _evidence(value: Any) -> Any:
-    """Only what can be kept and told again: no lone surrogates, no null letters, no infinite numbers."""
+def _check_evidence(value: Any) -> Any:
+    """Accept only what can be stored as JSON: no lone surrogates, no null characters, no infinite numbers."""
     try:
-        told = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        encoded = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, TypeError, RecursionError):
-        raise ValueError("it holds something that cannot be kept as JSON") from None
-    if len(told) > _MOST_EVIDENCE or b"\\u0000" in told:
-        raise ValueError(f"expected at most {_MOST_EVIDENCE} bytes, and no null letters")
-    if isinstance(value, dict) and (taken := sorted(set(_OURS) & set(value))):
-        raise ValueError(f"the service itself writes {', '.join(taken)}")
+        raise ValueError("it contains a value that cannot be stored as JSON") from None
+    if len(encoded) > _MAX_EVIDENCE_BYTES or b"\\u0000" in encoded:
+        raise ValueError(f"expected at most {_MAX_EVIDENCE_BYTES} bytes, and no null characters")
+    if isinstance(value, dict) and (reserved := sorted(set(_RESERVED) & set(value))):
+        raise ValueError(f"reserved for the service: {', '.join(reserved)}")
     return value
 
 
-class StepAsked(BaseModel):
-    """A step of an alert."""
+class TransitionInput(BaseModel):
+    """A requested state transition of an alert."""
 
-    to: Annotated[str, Field(description="State, as `ways_out` lists them.", max_length=20, examples=["triaged"])]
+    to: Annotated[str, Field(description="One of the states in `ways_out`.", max_length=20, examples=["triaged"])]
     why: Annotated[str, Field(max_length=MAX_REASON_LENGTH)] = ""
     evidence: Annotated[
-        dict[str, Any], BeforeValidator(_evidence), Field(description="What the table asks for, by name.")
+        dict[str, Any], BeforeValidator(_check_evidence), Field(description="Evidence that the state table requires.")
     ] = {}
     version: Annotated[
-        int | None, Field(description="Of the alert, as it was seen; left out: whatever it is now.", ge=1, le=2**31 - 1)
+        int | None,
+        Field(description="The alert's version on which the request is based; omit to skip.", ge=1, le=2**31 - 1),
     ] = None
 
 
@@ -74,9 +75,9 @@ def list_alerts(
     viewer: CurrentUser,
     filter: Filter,  # noqa: A002  (the word of the field)
     limit: Limit = 50,
-    after: Annotated[str, Query(description="As the `next` of the page before gives it.", max_length=400)] = "",
+    after: Annotated[str, Query(description="Cursor from `next` of the previous page.", max_length=400)] = "",
 ) -> AlertList:
-    """List alerts, in the order of the review unless `sort` says otherwise."""
+    """List alerts, in review order unless `sort` is given."""
     with context.database.read() as session:
         found = search_alerts(session, viewer, filter, limit=limit, after=after, now=context.clock())
     return AlertList(
@@ -84,17 +85,17 @@ def list_alerts(
     )
 
 
-@router.get("/{number}", responses=NOT_THEIRS)
+@router.get("/{number}", responses=NOT_FOUND)
 def one_alert(context: Service, viewer: CurrentUser, number: Number) -> AlertFeature:
-    """Tell everything that is known of an alert, as the GeoJSON feature that the enforcement queue gets."""
+    """Return an alert as the GeoJSON feature that the enforcement queue receives."""
     with context.database.read() as session:
         alert = alert_of(session, viewer, number)
         return AlertFeature.model_validate(alert_feature(read_alert(session, alert, context.settings.public_url)))
 
 
-@router.get("/{number}/transitions", responses=NOT_THEIRS)
+@router.get("/{number}/transitions", responses=NOT_FOUND)
 def list_transitions(context: Service, viewer: CurrentUser, number: Number) -> TransitionList:
-    """List the steps of an alert, each with the hash that holds it to the one before."""
+    """List the state transitions of an alert, each with its hash and that of the previous one."""
     with context.database.read() as session:
         alert = alert_of(session, viewer, number)
         steps = log_of(session, alert)
@@ -102,29 +103,29 @@ def list_transitions(context: Service, viewer: CurrentUser, number: Number) -> T
         number=alert.number,
         state=alert.state,
         version=alert.version,
-        ways_out=read_states().ways_out(alert.state, viewer.role),
+        ways_out=read_states().allowed_targets(alert.state, viewer.role),
         transitions=[
-            TransitionAnswer.model_validate({**step.fields, "previous_hash": step.previous_hash, "hash": step.hash})
+            AlertTransition.model_validate({**step.fields, "previous_hash": step.previous_hash, "hash": step.hash})
             for step in steps
         ],
     )
 
 
-@router.post("/{number}/transitions", responses=NOT_THEIRS | CLASH | FORBIDDEN)
-def take_step(context: Service, viewer: CurrentUser, number: Number, asked: StepAsked) -> AlertFeature:
-    """Move an alert to another state, if `configs/states.yaml` lets the person's role do it with this evidence."""
+@router.post("/{number}/transitions", responses=NOT_FOUND | CONFLICT | FORBIDDEN)
+def add_transition(context: Service, viewer: CurrentUser, number: Number, requested: TransitionInput) -> AlertFeature:
+    """Change the state of an alert, if `configs/states.yaml` permits it for the user's role with this evidence."""
     with context.database.write() as session:
         alert = alert_of(session, viewer, number)
         moved = move(
             session,
             alert,
             viewer,
-            asked.to,
-            asked.evidence,
-            asked.why,
+            requested.to,
+            requested.evidence,
+            requested.why,
             settings=context.settings,
             now=context.clock(),
-            version=asked.version,
+            version=requested.version,
         )
         return AlertFeature.model_validate(alert_feature(read_alert(session, moved, context.settings.public_url)))
 

@@ -1,4 +1,4 @@
-"""What the API answers of batches and uploads: models of the OpenAPI document."""
+"""Response models of the batch and upload API."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ FileState = Literal["waiting", "placed", "duplicate", "failed", "used", "ignored
 Counts = Annotated[dict[FileState, int], Field(description="Number of files by state.")]
 
 
-class BatchBegun(BaseModel):
-    """A batch that takes files now."""
+class BatchCreated(BaseModel):
+    """A new batch, ready to receive files."""
 
     id: int
     state: BatchState
@@ -35,54 +35,56 @@ class BatchSummary(BaseModel):
     finished_at: dt.datetime | None
 
 
-class BatchListed(BatchSummary):
-    """A batch in a list."""
+class BatchListItem(BatchSummary):
+    """A batch in a list, with the number of files by state."""
 
     files: Counts
 
 
 class BatchList(BaseModel):
-    """Batches, the newest first."""
+    """Batches, newest first."""
 
-    batches: list[BatchListed]
+    batches: list[BatchListItem]
 
 
-class FileAnswer(BaseModel):
-    """A file of a batch and what became of it."""
+class BatchFile(BaseModel):
+    """A file of a batch and its outcome."""
 
     name: str
     size: int
     state: FileState
-    reason: Annotated[str, Field(description="In English: why it failed, or what to know of it.")]
-    why: Annotated[dict[str, Any], Field(description="The same as `code` with its values; empty where there is none.")]
-    scene: Annotated[int | None, Field(description="The scene it became, or equals.")]
+    reason: Annotated[str, Field(description="In English: why it failed, or a remark.")]
+    why: Annotated[dict[str, Any], Field(description="The reason as `code` with its values; empty without a reason.")]
+    scene: Annotated[int | None, Field(description="The scene that was created from it, or that it duplicates.")]
     date: dt.date | None
-    job: Annotated[str, Field(description="Of one that waits: waiting, running or dead, with its last error.")]
+    job: Annotated[
+        str, Field(description="Of a file that is not processed yet: waiting, running or dead, with the last error.")
+    ]
 
 
-class UploadAnswer(BaseModel):
-    """A file that is on its way over tus."""
+class UploadProgress(BaseModel):
+    """A file that is being uploaded by tus."""
 
-    id: Annotated[str, Field(description="Its address is `/api/uploads/ID`.")]
+    id: Annotated[str, Field(description="Its URL is `/api/uploads/ID`.")]
     name: str
     size: int
     sha256: str
     modified: str
-    offset: Annotated[int, Field(description="Bytes that came.")]
+    offset: Annotated[int, Field(description="Bytes received.")]
 
 
-class BatchAnswer(BatchSummary):
-    """A batch with its files; to who sends it, also how far each upload is."""
+class BatchDetail(BatchSummary):
+    """A batch with its files and, for the user who uploads it, the progress of each upload."""
 
-    files: list[FileAnswer]
-    complete: Annotated[bool, Field(description="Whether its sender said that nothing more comes.")] = False
+    files: list[BatchFile]
+    complete: Annotated[bool, Field(description="Whether the client has announced that no more files follow.")] = False
     uploads: Annotated[
-        list[UploadAnswer], Field(description="Only while it is received, and only for its sender.")
+        list[UploadProgress], Field(description="Only while files are received, and only for the user who uploads.")
     ] = []
 
 
 class Footprint(BaseModel):
-    """Where a scene lies, as a GeoJSON feature."""
+    """The footprint of a scene, as a GeoJSON feature."""
 
     type: Literal["Feature"]
     id: int
@@ -91,7 +93,7 @@ class Footprint(BaseModel):
 
 
 class Footprints(BaseModel):
-    """GeoJSON; longitude, latitude."""
+    """Footprints as a GeoJSON feature collection; longitude, latitude."""
 
     type: Literal["FeatureCollection"]
     features: list[Footprint]

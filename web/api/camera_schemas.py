@@ -1,4 +1,4 @@
-"""What the API tells of cameras, and what a person sends to calibrate one."""
+"""Request and response models of the camera API."""
 
 from __future__ import annotations
 
@@ -26,59 +26,59 @@ State = Literal[
 ]
 
 
-class CameraAnswer(BaseModel):
-    """A camera. Its address and password are never told."""
+class CameraDetail(BaseModel):
+    """A camera. Its address and password are never part of a response."""
 
     id: int
     name: str
     area_code: str
     kind: Literal["rtsp", "mjpeg", "still", "folder"]
     host: Annotated[str, Field(description="Host and port, or the name of the folder.")]
-    active: Annotated[bool, Field(description="False: it was switched off.")]
+    active: Annotated[bool, Field(description="False: it is switched off.")]
     state: State
     state_since: dt.datetime | None
     error: str
-    times: Annotated[list[str], Field(description="Local times of captures.")]
+    times: Annotated[list[str], Field(description="Local times of the daily captures.")]
     captured_at: dt.datetime | None
     next_capture: dt.datetime | None
 
 
 class CameraList(BaseModel):
-    """The person's cameras, by name."""
+    """The cameras that the user may see, by name."""
 
-    cameras: list[CameraAnswer]
+    cameras: list[CameraDetail]
 
 
-class PointSent(BaseModel):
+class ControlPointInput(BaseModel):
     """A control point: pixels of the frame, degrees of EPSG:4490."""
 
     x: Annotated[float, Field(ge=0, le=100_000)]
     y: Annotated[float, Field(ge=0, le=100_000)]
     lon: Annotated[float, Field(ge=-180, le=180)]
-    lat: Annotated[float, Field(ge=-180, le=180, description="Beyond 90 it was exchanged, and the answer says so.")]
+    lat: Annotated[float, Field(ge=-180, le=180, description="Values over 90 are reported as swapped coordinates.")]
 
     def point(self) -> ControlPoint:
-        """As plain data."""
+        """Return the control point as a plain data object."""
         return ControlPoint(self.x, self.y, self.lon, self.lat)
 
 
-class CalibrationSent(BaseModel):
-    """What a person set."""
+class CalibrationInput(BaseModel):
+    """Control points and limits of a view."""
 
-    points: Annotated[list[PointSent], Field(max_length=MAX_CONTROL_POINTS)]
+    points: Annotated[list[ControlPointInput], Field(max_length=MAX_CONTROL_POINTS)]
     region: Annotated[
-        list[tuple[float, float]], Field(max_length=500, description="Corners (x, y) of what is ground.")
+        list[tuple[float, float]], Field(max_length=500, description="Corners (x, y) of the outline of the ground.")
     ] = []
     range_m: Annotated[float, Field(ge=10, le=10_000)] = 800
-    save: Annotated[bool, Field(description="Keep it; else it is only tried.")] = False
+    save: Annotated[bool, Field(description="Whether to store the calibration; otherwise it is only tested.")] = False
 
 
-class CalibrationAnswer(BaseModel):
-    """What the points make, or why they cannot be used."""
+class CalibrationResult(BaseModel):
+    """The accuracy of a calibration, or why the points are unusable."""
 
-    residuals_m: Annotated[list[float], Field(description="Of each point, metres.")]
+    residuals_m: Annotated[list[float], Field(description="Residual of each point in metres.")]
     rms_m: float | None
     warnings: list[str]
-    fault: Annotated[str, Field(description='Why they cannot be used, "" when they can.')]
-    point: Annotated[int | None, Field(description="Number, from 0, of the point at fault.")]
+    fault: Annotated[str, Field(description='Why the points are unusable; "" if they are usable.')]
+    point: Annotated[int | None, Field(description="Index, from 0, of the faulty point.")]
     saved: bool

@@ -1,4 +1,4 @@
-"""The OpenAPI document, for whoever may use the API."""
+"""The OpenAPI document, for authenticated users."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from web.api.schemas import REFUSED
+from web.api.schemas import COMMON_ERRORS
 from web.auth.authentication import CurrentUser, context_of, cookie_name
 
-router = APIRouter(prefix="/api", tags=["document"], responses=REFUSED)
+router = APIRouter(prefix="/api", tags=["document"], responses=COMMON_ERRORS)
 
-_ABOUT = (
-    "Alerts, images and scans of Tuban. An alert is a suspected change, to be checked on the ground. Every answer is "
-    "limited to what lies under the administrative code of the person for whom a key was made. Positions are longitude "
-    "and latitude (EPSG:4490), areas m² and mu, moments ISO 8601 in UTC."
+_DESCRIPTION = (
+    "Alerts, images and scans of Tuban. An alert is a suspected change, to be checked on the ground. Every response is "
+    "limited to the administrative area of the user to whom the API key belongs. Positions are longitude and latitude "
+    "(EPSG:4490), areas m² and mu, times ISO 8601 in UTC."
 )
 
 
 @router.get("/openapi.json", response_class=JSONResponse)
 def openapi_document(request: Request, viewer: CurrentUser) -> dict[str, Any]:
-    """Describe this API (OpenAPI 3.1)."""
+    """Return the OpenAPI 3.1 document of this API."""
     document: dict[str, Any] = deepcopy(request.app.openapi())
-    document["info"]["description"] = _ABOUT
+    document["info"]["description"] = _DESCRIPTION
     document.setdefault("components", {})["securitySchemes"] = {
-        "key": {"type": "http", "scheme": "bearer", "description": "A key, made on the page of one's account."},
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key, created on the account page."},
         "browser": {"type": "apiKey", "in": "cookie", "name": cookie_name(context_of(request))},
     }
     document["security"] = [{"key": []}, {"browser": []}]

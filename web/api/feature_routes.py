@@ -1,7 +1,7 @@
-"""Alerts as OGC API - Features, Part 1 (OGC 17-069r4): what QGIS and other GIS programs connect to.
+"""Alerts as OGC API - Features, Part 1 (OGC 17-069r4), for QGIS and other GIS programs.
 
-In QGIS: layer, add WFS / OGC API - Features layer, address ``https://…/api/ogc``, authentication "Basic" with any user
-name and a key as the password, or "API header" with ``Authorization`` = ``Bearer KEY``.
+In QGIS: Layer, Add WFS / OGC API - Features Layer, URL ``https://…/api/ogc``, authentication "Basic" with any user
+name and an API key as the password, or "API header" with ``Authorization`` = ``Bearer KEY``.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from store.search.alert_search import (
     search_alerts,
 )
 from web.addresses import base_of, next_page
-from web.api.links import GEOJSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, link, links_of_items
-from web.api.ogc_parameters import BBox, ItemLimit, When, box_asked, days_asked
+from web.api.links import GEOJSON, ITEM_ERRORS, OPENAPI, GeoJSON, Link, link, links_of_items
+from web.api.ogc_parameters import BBox, ItemLimit, When, parse_datetime, parse_lenient_bbox
 from web.api.parameters import Number
-from web.api.schemas import NOT_THEIRS, Geometry
+from web.api.schemas import NOT_FOUND, Geometry
 from web.auth.authentication import CurrentUser, Service
-from web.http_errors import NotFound, Refusal
+from web.http_errors import HttpError, NotFound
 
-router = APIRouter(prefix="/api/ogc", tags=["OGC API - Features"], responses=REFUSED_ITEMS)
+router = APIRouter(prefix="/api/ogc", tags=["OGC API - Features"], responses=ITEM_ERRORS)
 
 CONFORMS = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
@@ -45,12 +45,12 @@ CONFORMS = [
 ]
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _TITLE = f"{STATEMENT[0]} / {STATEMENT[1]}"
-_COUNTED = 10_000
-_OWN = ("bbox", "since", "until", "sort")  # of the filter's parameters, those that this interface says in its own way
+_MAX_COUNT = 10_000
+_REPLACED = ("bbox", "since", "until", "sort")  # filter parameters for which the standard has its own
 
 
-class Landing(BaseModel):
-    """Where everything is."""
+class LandingPage(BaseModel):
+    """The landing page with links to all resources."""
 
     title: str
     description: str
@@ -58,7 +58,7 @@ class Landing(BaseModel):
 
 
 class Conformance(BaseModel):
-    """What the interface keeps to."""
+    """The conformance classes of this API."""
 
     conformsTo: list[str]  # noqa: N815  (the standard's name)
 
@@ -83,7 +83,7 @@ class Collections(BaseModel):
 
 
 class AlertItem(BaseModel):
-    """An alert with what a table of attributes can show."""
+    """An alert with flat properties, for an attribute table."""
 
     type: str
     id: str
@@ -105,8 +105,8 @@ class AlertItems(BaseModel):
 
 
 @router.get("", response_model_exclude_none=True)
-def landing_page(request: Request, context: Service, viewer: CurrentUser) -> Landing:
-    """Say where everything is."""
+def landing_page(request: Request, context: Service, viewer: CurrentUser) -> LandingPage:
+    """Return the landing page with links to all resources."""
     base = base_of(request, context)
     here = f"{base}/api/ogc"
     links = [
@@ -115,12 +115,12 @@ def landing_page(request: Request, context: Service, viewer: CurrentUser) -> Lan
         link("conformance", f"{here}/conformance"),
         link("data", f"{here}/collections"),
     ]
-    return Landing(title="图斑 Tuban", description=_TITLE, links=[Link(**one) for one in links])
+    return LandingPage(title="图斑 Tuban", description=_TITLE, links=[Link(**one) for one in links])
 
 
 @router.get("/conformance")
 def conformance(viewer: CurrentUser) -> Conformance:
-    """Say what the interface keeps to."""
+    """Return the conformance classes of this API."""
     return Conformance(conformsTo=CONFORMS)
 
 
@@ -133,7 +133,7 @@ def collections(request: Request, context: Service, viewer: CurrentUser) -> Coll
 
 @router.get("/collections/alerts", response_model_exclude_none=True)
 def alerts_collection(request: Request, context: Service, viewer: CurrentUser) -> Collection:
-    """Describe the alerts."""
+    """Describe the collection of alerts."""
     return _collection(f"{base_of(request, context)}/api/ogc/collections")
 
 
@@ -144,7 +144,7 @@ def _collection(here: str) -> Collection:
     ]
     return Collection(
         id="alerts",
-        title="线索 Alerts",
+        title="图斑 Alerts",
         description=f"{_TITLE}. `datetime` is the day of the latest image.",
         crs=[CRS84],
         links=[Link(**one) for one in links],
@@ -164,26 +164,26 @@ def alert_items(
     bbox: BBox = "",
     when: When = "",
     limit: ItemLimit = 100,
-    after: Annotated[str, Query(description="Of the `next` link.", max_length=400)] = "",
+    after: Annotated[str, Query(description="Cursor from the `next` link.", max_length=400)] = "",
 ) -> dict[str, Any]:
-    """List alerts, the newest first. Further parameters are those of `/api/alerts`, like `states` and `kinds`."""
-    asked = _filter(request, bbox, when, context.settings.zone)
+    """List alerts, newest first. Other parameters of `/api/alerts`, like `states` and `kinds`, also apply."""
+    alert_filter = _filter(request, bbox, when, context.settings.zone)
     base = base_of(request, context)
     with context.database.read() as session:
         try:
-            found = search_alerts(session, viewer, asked, limit=limit, after=after, now=context.clock())
+            found = search_alerts(session, viewer, alert_filter, limit=limit, after=after, now=context.clock())
         except SettingsError as error:
-            raise Refusal(str(error)) from None
-        matched = count_alerts(session, viewer, asked, _COUNTED)
+            raise HttpError(str(error)) from None
+        matched = count_alerts(session, viewer, alert_filter, _MAX_COUNT)
         outlines = outlines_of(session, [row.id for row in found.rows])
-    following = next_page(request, context, "after", found.after)
-    links = links_of_items(request, context, f"{base}/api/ogc/collections/alerts", following)
+    next_url = next_page(request, context, "after", found.after)
+    links = links_of_items(request, context, f"{base}/api/ogc/collections/alerts", next_url)
     return {
         "type": "FeatureCollection",
         "features": [_feature(row, outlines[row.id], base) for row in found.rows],
         "links": links,
         "timeStamp": context.clock(),
-        "numberMatched": matched if matched < _COUNTED else None,  # that many or more: not told
+        "numberMatched": matched if matched < _MAX_COUNT else None,  # counting stops at the limit
         "numberReturned": len(found.rows),
     }
 
@@ -193,10 +193,10 @@ def alert_items(
     response_class=GeoJSON,
     response_model=AlertItem,
     response_model_exclude_none=True,
-    responses=NOT_THEIRS,
+    responses=NOT_FOUND,
 )
 def alert_item(request: Request, context: Service, viewer: CurrentUser, number: Number) -> dict[str, Any]:
-    """Tell one alert."""
+    """Return one alert."""
     base = base_of(request, context)
     with context.database.read() as session:
         row = find_list_item(session, viewer, number, context.clock())
@@ -206,25 +206,25 @@ def alert_item(request: Request, context: Service, viewer: CurrentUser, number: 
     links = [
         link("self", f"{base}{request.url.path}", GEOJSON),
         link("collection", f"{base}/api/ogc/collections/alerts"),
-        link("alternate", f"{base}/api/alerts/{row.number}", title="everything that is known of it"),
+        link("alternate", f"{base}/api/alerts/{row.number}", title="complete alert"),
     ]
     return _feature(row, outline, base) | {"links": links}
 
 
 def _filter(request: Request, bbox: str, when: str, zone: dt.tzinfo) -> AlertFilter:
-    given = {name: request.query_params.getlist(name) for name in PARAMETERS if name not in _OWN}
+    values = {name: request.query_params.getlist(name) for name in PARAMETERS if name not in _REPLACED}
     try:
-        asked = AlertFilter.from_query(given, zone)
+        alert_filter = AlertFilter.from_query(values, zone)
     except SettingsError as error:
-        raise Refusal(str(error)) from None
-    first, last = days_asked(when, zone)
-    return replace(asked, bbox=box_asked(bbox), since=first, until=last, sort="newest")
+        raise HttpError(str(error)) from None
+    first, last = parse_datetime(when, zone)
+    return replace(alert_filter, bbox=parse_lenient_bbox(bbox), since=first, until=last, sort="newest")
 
 
 def _feature(row: AlertListItem, outline: BaseGeometry, base: str) -> dict[str, Any]:
-    """Flat properties: a table of attributes shows no nested ones."""
-    words, states = read_change_types(), read_states().states
-    kind, change_type, state = words.kinds.get(row.kind), words.types.get(row.change_type), states.get(row.state)
+    """Return a GeoJSON feature with flat properties, because attribute tables show no nested ones."""
+    names, states = read_change_types(), read_states().states
+    kind, change_type, state = names.kinds.get(row.kind), names.types.get(row.change_type), states.get(row.state)
     return {
         "type": "Feature",
         "id": row.number,

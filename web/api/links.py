@@ -1,4 +1,4 @@
-"""Links between the resources of OGC API - Features and STAC."""
+"""Links between the resources of OGC API - Features and of STAC."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pydantic import BaseModel
 
 from service.context import Context
 from web.addresses import this_page
-from web.api.schemas import REFUSED, Refused
+from web.api.schemas import COMMON_ERRORS, ErrorResponse
 
 JSON, GEOJSON = "application/json", "application/geo+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 
-REFUSED_ITEMS: dict[int | str, dict[str, Any]] = REFUSED | {
-    400: {"model": Refused, "description": "bbox, datetime or another parameter cannot be used."}
+ITEM_ERRORS: dict[int | str, dict[str, Any]] = COMMON_ERRORS | {
+    400: {"model": ErrorResponse, "description": "bbox, datetime or another parameter is invalid."}
 }
 
 
 class GeoJSON(JSONResponse):
-    """An answer of GeoJSON."""
+    """A GeoJSON response."""
 
     media_type = GEOJSON
 
 
 class Link(BaseModel):
-    """Where else to look."""
+    """A link to a related resource."""
 
     href: str
     rel: str
@@ -35,19 +35,19 @@ class Link(BaseModel):
     title: str | None = None
 
 
-def links_of_items(request: Request, context: Context, collection: str, following: str | None) -> list[dict[str, str]]:
-    """Links of a page of items: itself, its collection, and the next page if there is one.
+def links_of_items(request: Request, context: Context, collection: str, next_url: str | None) -> list[dict[str, str]]:
+    """Return the links of a page of items: itself, its collection, and the next page if there is one.
 
     Args:
-        request: for the page.
-        context: how the service is reached.
-        collection: address of the collection.
-        following: address of the next page.
+        request: the request for the page.
+        context: contains the public URL of the service.
+        collection: URL of the collection.
+        next_url: URL of the next page; None on the last one.
     """
     links = [link("self", this_page(request, context), GEOJSON), link("collection", collection)]
-    return links if following is None else [*links, link("next", following, GEOJSON)]
+    return links if next_url is None else [*links, link("next", next_url, GEOJSON)]
 
 
 def link(rel: str, href: str, type: str = JSON, title: str = "") -> dict[str, str]:  # noqa: A002  (the word of the field)
-    """One link."""
+    """Return one link."""
     return {"rel": rel, "type": type, "href": href} | ({"title": title} if title else {})

@@ -1,4 +1,4 @@
-"""Parameters of OGC API - Features and of STAC, read as leniently as the clients that send them need it."""
+"""Parameters of OGC API - Features and of STAC, parsed leniently because clients deviate from the standards."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Annotated
 from fastapi import Query
 
 from store.search.alert_filter import Box, parse_day
-from web.http_errors import Refusal
+from web.http_errors import HttpError
 
-MOST_ITEMS = 1000
+MAX_ITEMS = 1000
 
 BBox = Annotated[
     str,
     Query(
-        description="west,south,east,north in degrees, heights between them are ignored.",
+        description="west,south,east,north in degrees; the heights of a six-number box are ignored.",
         max_length=300,
         examples=["119.9,29.9,120.2,30.2"],
     ),
@@ -25,19 +25,19 @@ When = Annotated[
     str,
     Query(
         alias="datetime",
-        description="A day or moment, or two parted by a slash; `..` or nothing is open (RFC 3339).",
+        description="A day or time (RFC 3339), or two separated by a slash; `..` or an empty end is open.",
         max_length=100,
         examples=["2026-01-01/2026-12-31", "../2026-11-30T16:00:00Z", "2026-11-20"],
     ),
 ]
-ItemLimit = Annotated[int, Query(description="Items of a page.", ge=1, le=MOST_ITEMS)]
+ItemLimit = Annotated[int, Query(description="Items per page.", ge=1, le=MAX_ITEMS)]
 
 
-def box_asked(text: str) -> Box | None:
-    """The box of ``bbox``, brought onto the globe; None: not given. A point or line is a very narrow box.
+def parse_lenient_bbox(text: str) -> Box | None:
+    """Parse ``bbox`` and clip it to the globe; None if empty. Points and lines are accepted as narrow boxes.
 
     Raises:
-        Refusal: it is none.
+        HttpError: it is not a bounding box.
     """
     if not text:
         return None
@@ -49,29 +49,29 @@ def box_asked(text: str) -> Box | None:
     if len(numbers) == 6:
         numbers = [*numbers[:2], *numbers[3:5]]
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or numbers[0] > numbers[2] or numbers[1] > numbers[3]:
-        raise Refusal(f"bbox is {text[:80]!r}; {expected}.")
+        raise HttpError(f"bbox is {text[:80]!r}; {expected}.")
     west, east = (min(max(value, -180.0), 180.0) for value in numbers[::2])
     south, north = (min(max(value, -90.0), 90.0) for value in numbers[1::2])
     return west, south, east, north
 
 
-def days_asked(text: str, zone: dt.tzinfo) -> tuple[dt.date | None, dt.date | None]:
-    """First and last local day of ``datetime``; None: open.
+def parse_datetime(text: str, zone: dt.tzinfo) -> tuple[dt.date | None, dt.date | None]:
+    """Parse ``datetime`` into its first and last local day; None for an open end.
 
     Raises:
-        Refusal: it is no moment and no interval.
+        HttpError: it is neither a time nor an interval.
     """
     if not text:
         return None, None
     parts = text.strip().split("/")
     if len(parts) > 2:
-        raise Refusal(f"datetime is {text[:80]!r}; expected a moment, or two parted by one slash.")
+        raise HttpError(f"datetime is {text[:80]!r}; expected a time, or two separated by one slash.")
     ends = [_day(part.strip(), zone) for part in parts]
     first, last = ends[0], ends[-1]
     if len(parts) == 1 and first is None:
-        raise Refusal("datetime is open on both sides; leave it out instead.")
+        raise HttpError("datetime is open on both ends; omit it instead.")
     if first is not None and last is not None and first > last:
-        raise Refusal(f"datetime is {text[:80]!r}; expected the earlier moment first.")
+        raise HttpError(f"datetime is {text[:80]!r}; expected the earlier time first.")
     return first, last
 
 
@@ -79,15 +79,15 @@ def _day(part: str, zone: dt.tzinfo) -> dt.date | None:
     if part in ("", ".."):
         return None
     try:
-        return parse_day(part if len(part) == 10 else _moment(part).astimezone(zone).date().isoformat())
+        return parse_day(part if len(part) == 10 else _aware_time(part).astimezone(zone).date().isoformat())
     except (ValueError, OverflowError):
-        raise Refusal(
-            f"datetime holds {part[:40]!r}; expected a day or moment between 1900 and 2200 (RFC 3339)."
+        raise HttpError(
+            f"datetime contains {part[:40]!r}; expected a day or time between 1900 and 2200 (RFC 3339)."
         ) from None
 
 
-def _moment(text: str) -> dt.datetime:
-    moment = dt.datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+def _aware_time(text: str) -> dt.datetime:
+    time = dt.datetime.fromisoformat(text)
+    if time.tzinfo is None:
         raise ValueError(text)
-    return moment
+    return time

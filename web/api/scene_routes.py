@@ -1,4 +1,4 @@
-"""Scenes, areas, scans and nights for programs, each as far as it is the person's."""
+"""API routes of scenes, areas, scans and nights, limited to what the user may see."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from store.objects.object_store import ObjectNotFound
 from store.schema.tables import Scan, SceneRow
 from store.search.image_search import SceneFilter, search_nights, search_scans, search_scenes
 from web.addresses import next_page
-from web.api.parameters import BeforeId, BoxText, Day, Id, Limit, Place, box_asked, day_asked
+from web.api.parameters import BeforeId, BoxText, Day, Id, Limit, Place, parse_day_parameter, parse_optional_bbox
 from web.api.schemas import (
+    COMMON_ERRORS,
     NOT_FOUND,
-    UNAUTHORIZED,
-    AreaAnswer,
     AreaList,
+    AreaSummary,
     Geometry,
-    NightAnswer,
     NightList,
-    ScanAnswer,
+    NightSummary,
     ScanList,
-    SceneAnswer,
+    ScanSummary,
+    SceneDetail,
     SceneList,
     SceneSummary,
 )
@@ -34,7 +34,7 @@ from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of
 from web.http_errors import NotFound
 
-router = APIRouter(prefix="/api", tags=["images"], responses=UNAUTHORIZED)
+router = APIRouter(prefix="/api", tags=["images"], responses=COMMON_ERRORS)
 
 
 @router.get("/scenes")
@@ -50,20 +50,21 @@ def list_scenes(
     limit: Limit = 50,
     before: BeforeId = None,
 ) -> SceneList:
-    """List scenes, the newest first."""
-    asked = SceneFilter(place, source, day_asked("since", since), day_asked("until", until), box_asked(bbox))
+    """List scenes, newest first."""
+    first, last = parse_day_parameter("since", since), parse_day_parameter("until", until)
+    scene_filter = SceneFilter(place, source, first, last, parse_optional_bbox(bbox))
     with context.database.read() as session:
-        found, following = search_scenes(session, viewer, asked, limit=limit, before_id=before)
-        scenes = [SceneSummary(**_facts(scene)) for scene in found]
-    return SceneList(scenes=scenes, next=next_page(request, context, "before", following))
+        found, next_id = search_scenes(session, viewer, scene_filter, limit=limit, before_id=before)
+        scenes = [SceneSummary(**_scene_values(scene)) for scene in found]
+    return SceneList(scenes=scenes, next=next_page(request, context, "before", next_id))
 
 
 @router.get("/scenes/{scene_id}", responses=NOT_FOUND)
-def one_scene(context: Service, viewer: CurrentUser, scene_id: Id) -> SceneAnswer:
-    """Tell a scene with its footprint."""
+def one_scene(context: Service, viewer: CurrentUser, scene_id: Id) -> SceneDetail:
+    """Return a scene with its footprint."""
     with context.database.read() as session:
         scene = scene_of(session, viewer, scene_id)
-        return SceneAnswer(**_facts(scene), footprint=Geometry.model_validate(mapping(scene.outline)))
+        return SceneDetail(**_scene_values(scene), footprint=Geometry.model_validate(mapping(scene.outline)))
 
 
 @router.get(
@@ -72,35 +73,35 @@ def one_scene(context: Service, viewer: CurrentUser, scene_id: Id) -> SceneAnswe
     responses=NOT_FOUND
     | {
         200: {"content": {"image/tiff": {"schema": {"type": "string", "format": "binary"}}}},
-        206: {"description": "The asked range of bytes."},
-        416: {"description": "The file has no such range."},
+        206: {"description": "The requested byte range."},
+        416: {"description": "The byte range is outside of the file."},
     },
 )
 def scene_image(context: Service, viewer: CurrentUser, scene_id: Id) -> FileResponse:
-    """Send the image as our cloud-optimised GeoTIFF; ranges can be asked for."""
+    """Return the image as a cloud-optimized GeoTIFF; byte ranges are supported."""
     with context.database.read() as session:
         scene = scene_of(session, viewer, scene_id)
-    held = ExitStack()
+    local_copy = ExitStack()
     try:
-        path = held.enter_context(context.objects.local(scene.object_key))
+        path = local_copy.enter_context(context.objects.local(scene.object_key))
     except ObjectNotFound:
         raise NotFound from None
     return FileResponse(
         path,
         media_type="image/tiff; application=geotiff; profile=cloud-optimized",
         filename=f"scene-{scene.id}.tif",
-        background=BackgroundTask(held.close),
+        background=BackgroundTask(local_copy.close),
     )
 
 
 @router.get("/areas", tags=["areas"])
 def list_areas(context: Service, viewer: CurrentUser) -> AreaList:
-    """List the person's areas by code, and those that these lie in."""
+    """List the user's areas by code, and the areas that contain these."""
     with context.database.read() as session:
         found = visible_areas(session, viewer)
     return AreaList(
         areas=[
-            AreaAnswer(
+            AreaSummary(
                 code=area.code, name=area.name, level=area.level, bbox=(area.west, area.south, area.east, area.north)
             )
             for area in found
@@ -119,21 +120,23 @@ def list_scans(
     limit: Limit = 50,
     before: BeforeId = None,
 ) -> ScanList:
-    """List scans, the newest first."""
+    """List scans, newest first."""
     with context.database.read() as session:
-        found, following = search_scans(
+        found, next_id = search_scans(
             session, viewer, place=place, state=state, night_id=night, limit=limit, before_id=before
         )
-    return ScanList(scans=[_scan(scan) for scan in found], next=next_page(request, context, "before", following))
+    return ScanList(scans=[_scan(scan) for scan in found], next=next_page(request, context, "before", next_id))
 
 
 @router.get("/nights", tags=["scans"])
-def list_nights(request: Request, context: Service, viewer: CurrentUser, limit: Limit = 30, before: Day = "") -> NightList:
-    """List nights, the newest first, each with what it came to on the person's ground."""
+def list_nights(
+    request: Request, context: Service, viewer: CurrentUser, limit: Limit = 30, before: Day = ""
+) -> NightList:
+    """List nights, newest first, each with its results in the user's area."""
     with context.database.read() as session:
-        found, following = search_nights(session, viewer, limit=limit, before=day_asked("before", before))
+        found, next_day = search_nights(session, viewer, limit=limit, before=parse_day_parameter("before", before))
     nights = [
-        NightAnswer(
+        NightSummary(
             id=seen.night.id,
             day=seen.night.day,
             state=seen.night.state,
@@ -145,14 +148,14 @@ def list_nights(request: Request, context: Service, viewer: CurrentUser, limit: 
         )
         for seen in found
     ]
-    return NightList(nights=nights, next=next_page(request, context, "before", following))
+    return NightList(nights=nights, next=next_page(request, context, "before", next_day))
 
 
-def _facts(scene: SceneRow) -> dict[str, Any]:
+def _scene_values(scene: SceneRow) -> dict[str, Any]:
     names = ("id", "area_code", "name", "source", "date", "date_source", "gsd_m", "crs", "width", "height")
-    told = {name: getattr(scene, name) for name in (*names, "valid_share", "sha256", "created_at")}
-    return told | {"bbox": (scene.west, scene.south, scene.east, scene.north)}
+    values = {name: getattr(scene, name) for name in (*names, "valid_share", "sha256", "created_at")}
+    return values | {"bbox": (scene.west, scene.south, scene.east, scene.north)}
 
 
-def _scan(scan: Scan) -> ScanAnswer:
-    return ScanAnswer.model_validate({name: getattr(scan, name) for name in ScanAnswer.model_fields})
+def _scan(scan: Scan) -> ScanSummary:
+    return ScanSummary.model_validate({name: getattr(scan, name) for name in ScanSummary.model_fields})

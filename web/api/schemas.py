@@ -1,4 +1,4 @@
-"""What the API answers with, and what it refuses with: the models of the OpenAPI document."""
+"""Response models and error responses of the API, for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -8,85 +8,93 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Refused(BaseModel):
-    """Why a request got another answer than what it asked for."""
+class ErrorResponse(BaseModel):
+    """An error."""
 
-    error: Annotated[str, Field(description="Words for people, in the language of who asks.")]
+    error: Annotated[str, Field(description="Message for people, in the user's language.")]
     status: int
 
 
-REFUSED: dict[int | str, dict[str, Any]] = {
+COMMON_ERRORS: dict[int | str, dict[str, Any]] = {
     401: {
-        "model": Refused,
-        "description": "Nobody known asks: give `Authorization: Bearer KEY`, or `Basic` with it as password to read.",
+        "model": ErrorResponse,
+        "description": (
+            "Not authenticated: send `Authorization: Bearer KEY`, or for reading `Basic` with the key as password."
+        ),
         "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
     },
-    422: {"model": Refused, "description": "A parameter or the body cannot be used; says what was expected."},
+    422: {
+        "model": ErrorResponse,
+        "description": "A parameter or the body is invalid; the message says what is expected.",
+    },
 }
-NOT_THEIRS: dict[int | str, dict[str, Any]] = {
-    404: {"model": Refused, "description": "There is no such thing, or it is not theirs to see."}
+NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorResponse, "description": "It does not exist, or the user may not see it."}
 }
-CLASH: dict[int | str, dict[str, Any]] = {
-    409: {"model": Refused, "description": "The table of states does not allow it, or somebody else has it open."},
+CONFLICT: dict[int | str, dict[str, Any]] = {
+    409: {
+        "model": ErrorResponse,
+        "description": "The state table does not allow it, or another user has it open.",
+    },
 }
 FORBIDDEN: dict[int | str, dict[str, Any]] = {
-    403: {"model": Refused, "description": "A browser's request without the token of its page."},
+    403: {"model": ErrorResponse, "description": "A browser's request without the CSRF token of its page."},
 }
 
 
-class Both(BaseModel):
-    """Words in Chinese and English."""
+class BilingualText(BaseModel):
+    """A text in Chinese and English."""
 
     zh: str
     en: str
 
 
 class LonLat(BaseModel):
-    """Degrees, EPSG:4490."""
+    """A position in degrees, EPSG:4490."""
 
     lon: float
     lat: float
 
 
 class Geometry(BaseModel):
-    """GeoJSON (RFC 7946): longitude, latitude."""
+    """A GeoJSON geometry (RFC 7946): longitude, latitude."""
 
     type: str
     coordinates: list[Any]
 
 
 class AlertSummary(BaseModel):
-    """An alert as a list tells it."""
+    """An alert in a list."""
 
     number: str
     kind: str
-    type: Annotated[str | None, Field(description="Official change type; null until a person has set it.")]
+    type: Annotated[str | None, Field(description="Official change type; null until a user has set it.")]
     state: str
     score: float
     area_m2: float
     area_mu: float
-    grid_code: Annotated[str, Field(description="Administrative code of the smallest area that answers for it.")]
+    grid_code: Annotated[str, Field(description="Administrative code of the smallest responsible area.")]
     grid_name: str
     township_code: str
     county_code: str
-    legal_weight: Annotated[int, Field(description="Larger is graver: farmland first.")]
+    legal_weight: Annotated[int, Field(description="Severity, larger is graver: farmland first.")]
     rank: int | None
-    over_cap: Annotated[bool, Field(description="Exceeds the share of its grid and week.")]
+    over_cap: Annotated[bool, Field(description="Exceeds the weekly quota of its area.")]
     times_seen: int
     sources_seen: int
     first_seen: dt.date | None
     last_seen: dt.date | None
     due_on: dt.date | None
     assignee: str
-    overlaps: Annotated[list[str], Field(description="Kinds of the layers that it overlaps.")]
+    overlaps: Annotated[list[str], Field(description="Kinds of the layers that it overlaps with.")]
     bbox: tuple[float, float, float, float]
     centre: LonLat
     created_at: dt.datetime
-    locked_by: Annotated[str, Field(description="Login of who has it open now; empty: nobody.")]
+    locked_by: Annotated[str, Field(description='Login of the user who has it open now; "" if no one has.')]
 
 
 class AlertList(BaseModel):
-    """A page of alerts; ``next`` is the address of the following one, null on the last."""
+    """A page of alerts; ``next`` is the URL of the next page, null on the last one."""
 
     alerts: list[AlertSummary]
     next: str | None
@@ -102,14 +110,14 @@ class AlertImage(BaseModel):
 
 
 class AlertArea(BaseModel):
-    """A village, township or county; the name is empty when it is not loaded."""
+    """A village, township or county; the name is empty if its boundary is not loaded."""
 
     code: str
     name: str
 
 
-class Sight(BaseModel):
-    """One time that the place was seen changed."""
+class Sighting(BaseModel):
+    """One detection of the change."""
 
     date: dt.date | None
     source: str
@@ -118,15 +126,15 @@ class Sight(BaseModel):
 
 
 class AlertProperties(BaseModel):
-    """Everything that is known of an alert; what is not known is null."""
+    """All properties of an alert; unknown ones are null."""
 
     number: str
-    statement: Both
+    statement: BilingualText
     source: str
     kind: str
-    kind_name: Both
+    kind_name: BilingualText
     type: str | None
-    type_name: Both | None
+    type_name: BilingualText | None
     state: str
     state_reason: str
     state_of_works: str | None
@@ -135,7 +143,7 @@ class AlertProperties(BaseModel):
     area_mu: float
     crs: str
     centre: LonLat
-    detected: Annotated[dict[str, Any], Field(description="The polygon as detected: crs and wkt.")]
+    detected: Annotated[dict[str, Any], Field(description="The outline as detected: crs and wkt.")]
     earlier_image: AlertImage | None
     later_image: AlertImage | None
     village: AlertArea | None
@@ -153,7 +161,7 @@ class AlertProperties(BaseModel):
     first_seen: dt.date | None
     last_seen: dt.date | None
     growth_m2: float
-    sights: list[Sight]
+    sights: list[Sighting]
     model_sha256: str
     settings_sha256: str
     registration_residual_px: float | None
@@ -163,7 +171,7 @@ class AlertProperties(BaseModel):
 
 
 class AlertFeature(BaseModel):
-    """An alert as a GeoJSON feature, as the enforcement queue gets it."""
+    """An alert as a GeoJSON feature, as the enforcement queue receives it."""
 
     model_config = ConfigDict(title="Alert")
     type: str
@@ -173,8 +181,8 @@ class AlertFeature(BaseModel):
     properties: AlertProperties
 
 
-class TransitionAnswer(BaseModel):
-    """One step in the life of an alert."""
+class AlertTransition(BaseModel):
+    """One state transition of an alert."""
 
     sequence: int
     at: dt.datetime
@@ -189,17 +197,17 @@ class TransitionAnswer(BaseModel):
 
 
 class TransitionList(BaseModel):
-    """All steps of an alert, oldest first, and where it may go from here."""
+    """All transitions of an alert, oldest first, and the states that it can change to."""
 
     number: str
     state: str
-    version: Annotated[int, Field(description="Give it with a step, and it is refused if somebody was faster.")]
-    ways_out: Annotated[list[str], Field(description="States that the table lets the asking person's role choose.")]
-    transitions: list[TransitionAnswer]
+    version: Annotated[int, Field(description="Send it with a transition to detect concurrent changes (409).")]
+    ways_out: Annotated[list[str], Field(description="States that the user's role can change the alert to.")]
+    transitions: list[AlertTransition]
 
 
 class SceneSummary(BaseModel):
-    """An image that was checked, placed and dated."""
+    """An image that was checked, georeferenced and dated."""
 
     id: int
     area_code: str
@@ -212,25 +220,25 @@ class SceneSummary(BaseModel):
     width: int
     height: int
     valid_share: float
-    sha256: Annotated[str, Field(description="Of the file as it came.")]
+    sha256: Annotated[str, Field(description="SHA-256 of the original file.")]
     bbox: tuple[float, float, float, float]
     created_at: dt.datetime
 
 
-class SceneAnswer(SceneSummary):
+class SceneDetail(SceneSummary):
     """A scene with its footprint."""
 
     footprint: Geometry
 
 
 class SceneList(BaseModel):
-    """A page of scenes, the newest first."""
+    """A page of scenes, newest first."""
 
     scenes: list[SceneSummary]
     next: str | None
 
 
-class AreaAnswer(BaseModel):
+class AreaSummary(BaseModel):
     """A village, township or county."""
 
     code: str
@@ -240,13 +248,13 @@ class AreaAnswer(BaseModel):
 
 
 class AreaList(BaseModel):
-    """Areas by code: the person's own, and those that they lie in."""
+    """Areas by code: the user's own, and the areas that contain these."""
 
-    areas: list[AreaAnswer]
+    areas: list[AreaSummary]
 
 
-class ScanAnswer(BaseModel):
-    """Two scenes compared, or to be compared."""
+class ScanSummary(BaseModel):
+    """A comparison of two scenes, done or planned."""
 
     id: int
     area_code: str
@@ -264,14 +272,14 @@ class ScanAnswer(BaseModel):
 
 
 class ScanList(BaseModel):
-    """A page of scans, the newest first."""
+    """A page of scans, newest first."""
 
-    scans: list[ScanAnswer]
+    scans: list[ScanSummary]
     next: str | None
 
 
-class NightAnswer(BaseModel):
-    """A night, and what it came to on the ground of who asks."""
+class NightSummary(BaseModel):
+    """A night, with its results in the user's area."""
 
     id: int
     day: dt.date
@@ -280,11 +288,13 @@ class NightAnswer(BaseModel):
     finished_at: dt.datetime | None
     scans: Annotated[dict[str, int], Field(description="Number of scans by state.")]
     changes: int
-    uncompared_m2: Annotated[float, Field(description="New ground that could not be compared: not the same as none.")]
+    uncompared_m2: Annotated[
+        float, Field(description="Newly imaged area that could not be compared, which does not mean unchanged.")
+    ]
 
 
 class NightList(BaseModel):
-    """A page of nights, the newest first."""
+    """A page of nights, newest first."""
 
-    nights: list[NightAnswer]
+    nights: list[NightSummary]
     next: str | None

@@ -1,4 +1,4 @@
-"""Scenes as STAC 1.x (SpatioTemporal Asset Catalog): a catalog, one collection, and items found by place and day."""
+"""Scenes as STAC 1.x (SpatioTemporal Asset Catalog): a catalog, one collection, and items searched by box and date."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from store.search.image_search import (
     search_scenes,
 )
 from web.addresses import base_of, next_page
-from web.api.links import GEOJSON, JSON, OPENAPI, REFUSED_ITEMS, GeoJSON, Link, link, links_of_items
-from web.api.ogc_parameters import BBox, ItemLimit, When, box_asked, days_asked
+from web.api.links import GEOJSON, ITEM_ERRORS, JSON, OPENAPI, GeoJSON, Link, link, links_of_items
+from web.api.ogc_parameters import BBox, ItemLimit, When, parse_datetime, parse_lenient_bbox
 from web.api.parameters import BeforeId, Id
-from web.api.schemas import NOT_THEIRS, Geometry
+from web.api.schemas import NOT_FOUND, Geometry
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of
 
-router = APIRouter(prefix="/api/stac", tags=["STAC"], responses=REFUSED_ITEMS)
+router = APIRouter(prefix="/api/stac", tags=["STAC"], responses=ITEM_ERRORS)
 
 CONFORMS = [
     "https://api.stacspec.org/v1.0.0/core",
@@ -35,12 +35,12 @@ CONFORMS = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 ]
-_PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"  # a name; nothing is fetched from there
-_ALL = [-180.0, -90.0, 180.0, 90.0]
+_PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"  # an identifier; it is never fetched
+_WORLD = [-180.0, -90.0, 180.0, 90.0]
 
 
 class StacCatalog(BaseModel):
-    """Where everything is."""
+    """The catalog with links to all resources."""
 
     type: str
     stac_version: str
@@ -52,13 +52,13 @@ class StacCatalog(BaseModel):
 
 
 class StacConformance(BaseModel):
-    """What the interface keeps to."""
+    """The conformance classes of this API."""
 
     conformsTo: list[str]  # noqa: N815
 
 
 class StacCollection(BaseModel):
-    """The scenes together."""
+    """The collection of all scenes."""
 
     type: str
     stac_version: str
@@ -103,8 +103,8 @@ class StacItems(BaseModel):
 
 
 @router.get("", response_model=StacCatalog, response_model_exclude_none=True)
-def catalog(request: Request, context: Service, viewer: CurrentUser) -> dict[str, Any]:
-    """Say where everything is."""
+def get_catalog(request: Request, context: Service, viewer: CurrentUser) -> dict[str, Any]:
+    """Return the catalog with links to all resources."""
     base = base_of(request, context)
     here = f"{base}/api/stac"
     links = [
@@ -115,13 +115,13 @@ def catalog(request: Request, context: Service, viewer: CurrentUser) -> dict[str
         link("child", f"{here}/collections/scenes"),
         link("service-desc", f"{base}/api/openapi.json", OPENAPI),
     ]
-    made = pystac.Catalog("tuban", "图斑影像目录 / Images of Tuban", title="Tuban")
-    return _told(made, links) | {"conformsTo": CONFORMS}
+    catalog = pystac.Catalog("tuban", "图斑影像目录 / Images of Tuban", title="Tuban")
+    return _as_json(catalog, links) | {"conformsTo": CONFORMS}
 
 
 @router.get("/conformance")
 def conformance(viewer: CurrentUser) -> StacConformance:
-    """Say what the interface keeps to."""
+    """Return the conformance classes of this API."""
     return StacConformance(conformsTo=CONFORMS)
 
 
@@ -137,7 +137,7 @@ def collections(request: Request, context: Service, viewer: CurrentUser) -> dict
 
 @router.get("/collections/scenes", response_model=StacCollection, response_model_exclude_none=True)
 def scenes_collection(request: Request, context: Service, viewer: CurrentUser) -> dict[str, Any]:
-    """Describe the scenes."""
+    """Describe the collection of scenes."""
     with context.database.read() as session:
         extent = extent_of_scenes(session, viewer)
     return _collection(f"{base_of(request, context)}/api/stac", extent, context.settings.zone)
@@ -155,16 +155,16 @@ def scene_items(
     limit: ItemLimit = 100,
     before: BeforeId = None,
 ) -> dict[str, Any]:
-    """List scenes, those that came in last first."""
-    first, last = days_asked(when, context.settings.zone)
-    asked = SceneFilter(since=first, until=last, bbox=box_asked(bbox))
+    """List scenes, the most recently received first."""
+    first, last = parse_datetime(when, context.settings.zone)
+    scene_filter = SceneFilter(since=first, until=last, bbox=parse_lenient_bbox(bbox))
     base = base_of(request, context)
     with context.database.read() as session:
-        found, following = search_scenes(session, viewer, asked, limit=limit, before_id=before, outlines=True)
-        matched = count_scenes(session, viewer, asked)
-    address = next_page(request, context, "before", following)
+        found, next_id = search_scenes(session, viewer, scene_filter, limit=limit, before_id=before, outlines=True)
+        matched = count_scenes(session, viewer, scene_filter)
+    next_url = next_page(request, context, "before", next_id)
     links = [
-        *links_of_items(request, context, f"{base}/api/stac/collections/scenes", address),
+        *links_of_items(request, context, f"{base}/api/stac/collections/scenes", next_url),
         link("root", f"{base}/api/stac"),
     ]
     return {
@@ -181,28 +181,28 @@ def scene_items(
     response_class=GeoJSON,
     response_model=StacItem,
     response_model_exclude_unset=True,
-    responses=NOT_THEIRS,
+    responses=NOT_FOUND,
 )
 def scene_item(request: Request, context: Service, viewer: CurrentUser, scene_id: Id) -> dict[str, Any]:
-    """Tell one scene."""
+    """Return one scene."""
     with context.database.read() as session:
         scene = scene_of(session, viewer, scene_id)
     return _item(scene, base_of(request, context), context.settings.zone)
 
 
-def _told(made: pystac.STACObject, links: list[dict[str, str]]) -> dict[str, Any]:
-    """As JSON, with our links instead of those that pystac would make for files."""
-    made.clear_links()
-    return {**made.to_dict(include_self_link=False, transform_hrefs=False), "links": links}
+def _as_json(stac_object: pystac.STACObject, links: list[dict[str, str]]) -> dict[str, Any]:
+    """Return a STAC object as JSON with these links, instead of those that pystac creates for files."""
+    stac_object.clear_links()
+    return {**stac_object.to_dict(include_self_link=False, transform_hrefs=False), "links": links}
 
 
 def _collection(here: str, extent: Extent, zone: dt.tzinfo) -> dict[str, Any]:
     first, last = (None if day is None else _midnight(day, zone) for day in (extent.first, extent.last))
-    made = pystac.Collection(
+    collection = pystac.Collection(
         "scenes",
-        "已核验、定位并注明日期的影像 / Images that were checked, placed and dated",
+        "已核验、定位并注明日期的影像 / Images that were checked, georeferenced and dated",
         pystac.Extent(
-            pystac.SpatialExtent([list(extent.bbox) if extent.bbox else _ALL]),
+            pystac.SpatialExtent([list(extent.bbox) if extent.bbox else _WORLD]),
             pystac.TemporalExtent([[first, last]]),
         ),
         title="影像 Scenes",
@@ -214,11 +214,11 @@ def _collection(here: str, extent: Extent, zone: dt.tzinfo) -> dict[str, Any]:
         link("parent", here),
         link("items", f"{here}/collections/scenes/items", GEOJSON),
     ]
-    return _told(made, links)
+    return _as_json(collection, links)
 
 
 def _item(scene: SceneRow, base: str, zone: dt.tzinfo) -> dict[str, Any]:
-    moment = scene.created_at if scene.date is None else _midnight(scene.date, zone)
+    time = scene.created_at if scene.date is None else _midnight(scene.date, zone)
     properties: dict[str, Any] = {
         "title": scene.name,
         "gsd": scene.gsd_m,
@@ -227,22 +227,22 @@ def _item(scene: SceneRow, base: str, zone: dt.tzinfo) -> dict[str, Any]:
         "tuban:source": scene.source,
         "tuban:area_code": scene.area_code,
         "tuban:date_source": scene.date_source,
-        "tuban:dated": scene.date is not None,  # false: datetime is when it came in
+        "tuban:dated": scene.date is not None,  # false: datetime is the time of receipt
         "tuban:sha256": scene.sha256,
     }
     if scene.crs.startswith("EPSG:"):
         properties["proj:code"] = scene.crs
-    made = pystac.Item(
+    item = pystac.Item(
         str(scene.id),
         dict(mapping(scene.outline)),
         [scene.west, scene.south, scene.east, scene.north],
-        moment,
+        time,
         properties,
         stac_extensions=[_PROJECTION],
         collection="scenes",
     )
-    image = f"{base}/api/scenes/{scene.id}/image.tif"
-    made.add_asset("image", pystac.Asset(image, media_type=pystac.MediaType.COG, roles=["data"]))
+    image_url = f"{base}/api/scenes/{scene.id}/image.tif"
+    item.add_asset("image", pystac.Asset(image_url, media_type=pystac.MediaType.COG, roles=["data"]))
     here = f"{base}/api/stac"
     links = [
         link("self", f"{here}/collections/scenes/items/{scene.id}", GEOJSON),
@@ -250,7 +250,7 @@ def _item(scene: SceneRow, base: str, zone: dt.tzinfo) -> dict[str, Any]:
         link("parent", f"{here}/collections/scenes"),
         link("root", here, JSON),
     ]
-    return _told(made, links)
+    return _as_json(item, links)
 
 
 def _midnight(day: dt.date, zone: dt.tzinfo) -> dt.datetime:

@@ -1,4 +1,4 @@
-"""What a person did, written into the log in the transaction that does it."""
+"""Record user actions in the audit log, in the transaction of the action itself."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from store.access.audit_log import record_action
 from store.access.rights import Viewer
 from store.schema.database import Session
 from store.schema.user_tables import User
-from web.auth.authentication import address_of, context_of
+from web.auth.authentication import client_address, context_of
 
 
-def note(
+def log_action(
     request: Request,
     session: Session,
     who: Viewer | User,
@@ -24,16 +24,16 @@ def note(
     code: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write down what ``who`` did by this request; see :func:`store.access.audit_log.record_action`.
+    """Record an action of a user; see :func:`store.access.audit_log.record_action`.
 
     Args:
-        request: whose browser's address is kept.
-        session: of the transaction that does it.
-        who: the person.
-        what: a verb in the past.
-        about: what it concerns.
-        code: of the ground that it concerns; None: the person's own.
-        detail: more, as JSON.
+        request: its client address is stored.
+        session: of the transaction that performs the action.
+        who: the user.
+        what: the action, a verb in the past tense.
+        about: the object of the action.
+        code: administrative code of the area concerned; None: the user's own.
+        detail: further values, as JSON.
     """
     record_action(
         session,
@@ -43,5 +43,5 @@ def note(
         about=about,
         code=who.code if code is None else code,
         detail=detail,
-        address=address_of(request),
+        address=client_address(request),
     )

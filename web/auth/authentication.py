@@ -1,4 +1,4 @@
-"""Who asks: a browser by its cookie, or a program by its key."""
+"""Authentication: browsers by a session cookie with a CSRF token, programs by an API key."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ CSRF_HEADER = "x-csrf-token"
 
 
 def cookie_name(context: Context) -> str:
-    """``__Host-``: no other host and no path of this one can set it; possible only with Secure."""
+    """Return the name of the session cookie.
+
+    With the prefix ``__Host-`` it cannot be set by another host or for a path; browsers require Secure for it.
+    """
     return "__Host-tuban" if context.settings.web.secure_cookies else "tuban"
 
 
 def csrf_token(secret: str) -> str:
-    """What a page must send along with what it changes: known only to who can read the page."""
+    """Return the token that a page must send with every change; only a reader of the page knows it."""
     return hmac.new(secret.encode(), b"csrf", hashlib.sha256).hexdigest()
 
 
 def same_origin(request: Request) -> bool:
-    """Whether a page of ours sent this. Browsers tell where a changing request comes from."""
+    """Return whether a page of this service sent the request, by its ``Origin`` or ``Sec-Fetch-Site`` header."""
     origin = request.headers.get("origin")
     if origin is not None:
         return urlsplit(origin).netloc == request.headers.get("host")
@@ -39,13 +42,13 @@ def same_origin(request: Request) -> bool:
 
 
 @dataclass(frozen=True)
-class Asking:
-    """A request's person.
+class Identity:
+    """The authenticated user of a request.
 
     Attributes:
-        viewer: rights.
+        viewer: the user's rights.
         language: zh or en.
-        secret: of the session; "" where a key was given.
+        secret: of the session; "" for an API key.
     """
 
     viewer: Viewer
@@ -54,7 +57,7 @@ class Asking:
 
 
 def context_of(request: Request) -> Context:
-    """Settings, database, objects of this process."""
+    """Return the settings, database and object store of this process."""
     context: Context = request.app.state.context
     return context
 
@@ -62,41 +65,41 @@ def context_of(request: Request) -> Context:
 Service = Annotated[Context, Depends(context_of)]
 
 
-def asking(request: Request, context: Service) -> Asking:
-    """Who asks; changes by a browser need the page's token.
+def authenticate(request: Request, context: Service) -> Identity:
+    """Return the user of the request; changes from a browser need the CSRF token of the page.
 
     Raises:
-        NotSignedIn: nobody that is known.
-        Forbidden: the browser was led here by another site's page.
+        NotSignedIn: no valid session or API key.
+        Forbidden: the request was sent by a page of another site.
     """
-    known: Asking | None = getattr(request.state, "asking", None)
-    if known is None:
-        known = _by_key(request, context) or _by_cookie(request, context)
-        request.state.asking = known
-    return known
+    identity: Identity | None = getattr(request.state, "identity", None)
+    if identity is None:
+        identity = _by_key(request, context) or _by_cookie(request, context)
+        request.state.identity = identity
+    return identity
 
 
-def _key_given(request: Request) -> str | None:
-    """The key that a program sends; "": something else in its place.
+def _api_key(request: Request) -> str | None:
+    """Return the API key of the request; None without credentials, "" with credentials of another kind.
 
-    As ``Bearer``, or as the password of ``Basic``, which is all that some GIS programs can send. That only to read: a
-    browser that was once made to keep such a password would send it along with another site's request.
+    The key is the ``Bearer`` token, or the ``Basic`` password, because some GIS programs support nothing else. Basic is
+    accepted for reading only: a browser that has stored such a password would send it with requests of other sites.
     """
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if not given:
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if not credentials:
         return None
     if scheme.lower() == "bearer":
-        return given.strip()
+        return credentials.strip()
     if scheme.lower() == "basic" and request.method in SAFE_METHODS:
         try:
-            return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+            return base64.b64decode(credentials.strip(), validate=True).decode().partition(":")[2]
         except ValueError:
             pass
     return ""
 
 
-def _by_key(request: Request, context: Context) -> Asking | None:
-    key = _key_given(request)
+def _by_key(request: Request, context: Context) -> Identity | None:
+    key = _api_key(request)
     if key is None:
         return None
     now = context.clock()
@@ -104,17 +107,17 @@ def _by_key(request: Request, context: Context) -> Asking | None:
         found = user_of_token(session, key, now) if key else None
         if found is None:
             raise NotSignedIn
-        person, token = found
+        user, token = found
         stale = token.used_at is None or (now - token.used_at).total_seconds() > 60
     if stale:
         with context.database.write() as session:
-            again = user_of_token(session, key, now)
-            if again is not None:
-                again[1].used_at = now
-    return Asking(viewer_of(person), person.language, "")
+            refreshed = user_of_token(session, key, now)
+            if refreshed is not None:
+                refreshed[1].used_at = now
+    return Identity(viewer_of(user), user.language, "")
 
 
-def _by_cookie(request: Request, context: Context) -> Asking:
+def _by_cookie(request: Request, context: Context) -> Identity:
     secret = request.cookies.get(cookie_name(context), "")
     if not secret:
         raise NotSignedIn
@@ -123,7 +126,7 @@ def _by_cookie(request: Request, context: Context) -> Asking:
         found = user_of_session(session, secret, now, context.settings.web.idle_minutes)
     if found is None:
         raise NotSignedIn(ended=True)
-    person, stale = found
+    user, stale = found
     if request.method not in SAFE_METHODS and not (
         same_origin(request) and hmac.compare_digest(request.headers.get(CSRF_HEADER, ""), csrf_token(secret))
     ):
@@ -131,29 +134,29 @@ def _by_cookie(request: Request, context: Context) -> Asking:
     if stale:
         with context.database.write() as session:
             touch_session(session, secret, now)
-    return Asking(viewer_of(person), person.language, secret)
+    return Identity(viewer_of(user), user.language, secret)
 
 
-def viewer(asked: Annotated[Asking, Depends(asking)]) -> Viewer:
-    """The person who asks."""
-    return asked.viewer
+def current_user(identity: Annotated[Identity, Depends(authenticate)]) -> Viewer:
+    """Return the authenticated user's rights."""
+    return identity.viewer
 
 
-def administrator(asked: Annotated[Asking, Depends(asking)]) -> Viewer:
-    """The person who asks, if they manage people.
+def current_administrator(identity: Annotated[Identity, Depends(authenticate)]) -> Viewer:
+    """Return the authenticated user's rights, if they are an administrator.
 
     Raises:
-        Forbidden: they do not.
+        Forbidden: they are not.
     """
-    if not asked.viewer.administrator:
+    if not identity.viewer.administrator:
         raise Forbidden
-    return asked.viewer
+    return identity.viewer
 
 
-CurrentUser = Annotated[Viewer, Depends(viewer)]
-Administrator = Annotated[Viewer, Depends(administrator)]
+CurrentUser = Annotated[Viewer, Depends(current_user)]
+Administrator = Annotated[Viewer, Depends(current_administrator)]
 
 
-def address_of(request: Request) -> str:
-    """Where the request comes from; behind a trusted proxy what that says (uvicorn has looked)."""
+def client_address(request: Request) -> str:
+    """Return the client's IP address; behind a trusted proxy the one that the proxy forwards (resolved by uvicorn)."""
     return request.client.host if request.client else ""

@@ -1,4 +1,4 @@
-"""Alerts and scenes that a person asks for: theirs, or answered as if they were not there."""
+"""Look up alerts and scenes with the user's rights: what they may not see is reported as not found."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from web.http_errors import NotFound
 
 
 def alert_of(session: Session, viewer: Viewer, number: str) -> AlertRow:
-    """The alert of that number.
+    """Return the alert with this number.
 
     Raises:
-        NotFound: there is none, or it is not theirs.
+        NotFound: it does not exist, or the user may not see it.
     """
     alert = alert_by_number(session, viewer, number)
     if alert is None:
@@ -23,10 +23,10 @@ def alert_of(session: Session, viewer: Viewer, number: str) -> AlertRow:
 
 
 def scene_of(session: Session, viewer: Viewer, scene_id: int) -> SceneRow:
-    """The scene of that id, with its footprint.
+    """Return the scene with this id, including its footprint.
 
     Raises:
-        NotFound: there is none, or it is not theirs.
+        NotFound: it does not exist, or the user may not see it.
     """
     scene = visible_scene(session, viewer, scene_id)
     if scene is None:

@@ -1,7 +1,7 @@
-"""Sign-in through the bureau's own OpenID Connect server: authorisation code with PKCE, by Authlib.
+"""Sign-in through the bureau's OpenID Connect server: authorization code flow with PKCE, by Authlib.
 
-Only people who are known here may sign in: by the subject they had before, or by the login that their administrator
-gave them and that the server vouches for.
+Only users that exist here can sign in: matched by the subject of an earlier sign-in, or by the login that their
+administrator gave them and that the server confirms.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from errors import TubanError
 TIMEOUT_SECONDS = 10
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
-"""Of signatures by a key pair: one by a shared secret could be made by whoever knows our settings."""
+"""Signature algorithms with a key pair only: a signature by a shared secret can be forged with the settings file."""
 
 
 class OpenIdError(TubanError):
-    """The server cannot be asked, or what it answers cannot be trusted."""
+    """The OpenID server is unavailable, or its response cannot be trusted."""
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A sign-in under way; kept in a cookie that only the server reads."""
+class PendingSignIn:
+    """A sign-in in progress, stored in an HTTP-only cookie."""
 
     address: str
     state: str
@@ -42,66 +42,69 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class Vouched:
-    """Whom the server vouches for: ``issuer|subject``, and the login it tells."""
+class VerifiedUser:
+    """The user that the server confirmed: ``issuer|subject``, and the login of the configured claim."""
 
     subject: str
     login: str
 
 
-def _described(settings: OpenIdSettings) -> dict[str, Any]:
+def _discover(settings: OpenIdSettings) -> dict[str, Any]:
     try:
-        answer = httpx.get(f"{settings.issuer.rstrip('/')}/.well-known/openid-configuration", timeout=TIMEOUT_SECONDS)
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
+        response = httpx.get(f"{settings.issuer.rstrip('/')}/.well-known/openid-configuration", timeout=TIMEOUT_SECONDS)
+        response.raise_for_status()
+        metadata: dict[str, Any] = response.json()
     except (httpx.HTTPError, json.JSONDecodeError) as error:
-        raise OpenIdError(f"The sign-in server {settings.issuer} does not answer as expected: {error}.") from error
-    if found.get("issuer") != settings.issuer:
-        raise OpenIdError(f"The sign-in server calls itself {found.get('issuer')!r}; expected {settings.issuer!r}.")
-    return found
+        raise OpenIdError(f"Unexpected response of the sign-in server {settings.issuer}: {error}.") from error
+    if metadata.get("issuer") != settings.issuer:
+        raise OpenIdError(f"The sign-in server's issuer is {metadata.get('issuer')!r}; expected {settings.issuer!r}.")
+    return metadata
 
 
-def _client(settings: OpenIdSettings, back: str) -> OAuth2Client:
+def _client(settings: OpenIdSettings, redirect_uri: str) -> OAuth2Client:
     return OAuth2Client(
         settings.client_id,
         settings.client_secret.get_secret_value(),
-        redirect_uri=back,
+        redirect_uri=redirect_uri,
         scope="openid profile",
         timeout=TIMEOUT_SECONDS,
         code_challenge_method="S256",
     )
 
 
-def begin(settings: OpenIdSettings, back: str) -> Begun:
-    """Where the browser is to go.
+def begin_sign_in(settings: OpenIdSettings, redirect_uri: str) -> PendingSignIn:
+    """Create a sign-in request.
 
     Args:
-        settings: the server.
-        back: our address that it returns to.
+        settings: of the OpenID server.
+        redirect_uri: URL of this service to which the server sends the browser afterwards.
+
+    Returns:
+        The request; the browser is to be redirected to its ``address``.
 
     Raises:
-        OpenIdError: the server does not answer.
+        OpenIdError: the server is unavailable.
     """
     verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
-    described = _described(settings)
-    with _client(settings, back) as client:
+    metadata = _discover(settings)
+    with _client(settings, redirect_uri) as client:
         address, state = client.create_authorization_url(
-            described["authorization_endpoint"], code_verifier=verifier, nonce=nonce
+            metadata["authorization_endpoint"], code_verifier=verifier, nonce=nonce
         )
-    return Begun(address, state, nonce, verifier)
+    return PendingSignIn(address, state, nonce, verifier)
 
 
-def finish(settings: OpenIdSettings, back: str, begun: Begun, code: str) -> Vouched:
-    """Ask the server whom the code is for.
+def complete_sign_in(settings: OpenIdSettings, redirect_uri: str, pending: PendingSignIn, code: str) -> VerifiedUser:
+    """Exchange the authorization code for the user's identity.
 
     Raises:
-        OpenIdError: it does not answer, or its answer is not signed for us, not for this sign-in, or out of date.
+        OpenIdError: the server is unavailable, or the ID token has expired or a wrong signature, audience or nonce.
     """
-    described = _described(settings)
+    metadata = _discover(settings)
     try:
-        with _client(settings, back) as client:
-            token = client.fetch_token(described["token_endpoint"], code=code, code_verifier=begun.verifier)
-        keys = httpx.get(described["jwks_uri"], timeout=TIMEOUT_SECONDS)
+        with _client(settings, redirect_uri) as client:
+            token = client.fetch_token(metadata["token_endpoint"], code=code, code_verifier=pending.verifier)
+        keys = httpx.get(metadata["jwks_uri"], timeout=TIMEOUT_SECONDS)
         keys.raise_for_status()
         claims = jwt.decode(token["id_token"], KeySet.import_key_set(keys.json()), algorithms=ALGORITHMS).claims
         jwt.JWTClaimsRegistry(
@@ -110,8 +113,8 @@ def finish(settings: OpenIdSettings, back: str, begun: Begun, code: str) -> Vouc
             aud={"essential": True, "value": settings.client_id},
             exp={"essential": True},
             sub={"essential": True},
-            nonce={"essential": True, "value": begun.nonce},
+            nonce={"essential": True, "value": pending.nonce},
         ).validate(claims)
     except (httpx.HTTPError, OAuthError, JoseError, KeyError, ValueError) as error:
-        raise OpenIdError(f"The sign-in server's answer cannot be trusted: {error}.") from error
-    return Vouched(f"{settings.issuer}|{claims['sub']}"[:400], str(claims.get(settings.login_claim, "")))
+        raise OpenIdError(f"The sign-in server's response cannot be trusted: {error}.") from error
+    return VerifiedUser(f"{settings.issuer}|{claims['sub']}"[:400], str(claims.get(settings.login_claim, "")))

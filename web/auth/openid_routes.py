@@ -1,4 +1,4 @@
-"""Signing in through the bureau's own server, where the settings name one."""
+"""Routes for sign-in through the bureau's OpenID Connect server, if one is configured."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from service.context import Context
 from store.access.users import user_by_subject
 from web.addresses import base_of
 from web.auth.authentication import Service
-from web.auth.openid import Begun, begin, finish
-from web.auth.sign_in_routes import begin_for, inside
+from web.auth.openid import PendingSignIn, begin_sign_in, complete_sign_in
+from web.auth.sign_in_routes import local_path, start_session
 from web.http_errors import Forbidden, NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -22,49 +22,49 @@ COOKIE = "tuban_openid"
 MINUTES = 10
 
 
-def _back(request: Request, context: Context) -> str:
+def _redirect_uri(request: Request, context: Context) -> str:
     return f"{base_of(request, context)}/openid/back"
 
 
 @router.get("/openid/begin")
 def openid_begin(request: Request, context: Service, next: str = "/alerts") -> Response:  # noqa: A002
-    """Send the browser to the server."""
+    """Redirect the browser to the OpenID server."""
     settings = context.settings.web.openid
     if not settings.issuer:
         raise NotFound
-    begun = begin(settings, _back(request, context))
-    answer = RedirectResponse(begun.address, 303)
-    answer.set_cookie(
+    pending = begin_sign_in(settings, _redirect_uri(request, context))
+    response = RedirectResponse(pending.address, 303)
+    response.set_cookie(
         COOKIE,
-        json.dumps(asdict(begun) | {"next": inside(next)}),
+        json.dumps(asdict(pending) | {"next": local_path(next)}),
         max_age=60 * MINUTES,
         httponly=True,
         secure=context.settings.web.secure_cookies,
         samesite="lax",
         path="/openid",
     )
-    return answer
+    return response
 
 
 @router.get("/openid/back")
 def openid_back(request: Request, context: Service, state: str = "", code: str = "") -> Response:
-    """The browser comes back; whoever the server vouches for and who is known here is signed in."""
+    """Complete the sign-in after the OpenID server has redirected back: sign in the user if they exist here."""
     settings = context.settings.web.openid
     if not settings.issuer:
         raise NotFound
     try:
-        kept = json.loads(request.cookies.get(COOKIE, ""))
-        to = kept.pop("next")
-        begun = Begun(**kept)
+        stored = json.loads(request.cookies.get(COOKIE, ""))
+        target = stored.pop("next")
+        pending = PendingSignIn(**stored)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Forbidden("openid.ended") from error
-    if not state or state != begun.state or not code:
+    if not state or state != pending.state or not code:
         raise Forbidden("openid.ended")
-    vouched = finish(settings, _back(request, context), begun, code)
+    verified = complete_sign_in(settings, _redirect_uri(request, context), pending, code)
     with context.database.write() as session:
-        person = user_by_subject(session, vouched.subject, vouched.login)
-    if person is None or not person.active:
+        user = user_by_subject(session, verified.subject, verified.login)
+    if user is None or not user.active:
         raise Forbidden("openid.unknown")
-    answer = begin_for(request, context, person, to)
-    answer.delete_cookie(COOKIE, path="/openid")
-    return answer
+    response = start_session(request, context, user, target)
+    response.delete_cookie(COOKIE, path="/openid")
+    return response

@@ -1,4 +1,4 @@
-"""Signing in and out, the link by which a password is set, and the language."""
+"""Routes to sign in and out, to set a password by an invitation link, and to choose the language."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from store.access.users import (
 )
 from store.schema.user_tables import User as UserRow
 from web.auth.audit_log import log_action
-from web.auth.authentication import Identity, Service, address_of, authenticate, cookie_name, same_origin
+from web.auth.authentication import Identity, Service, authenticate, client_address, cookie_name, same_origin
 from web.auth.passwords import MIN_PASSWORD_LENGTH, hash_password, is_password
 from web.http_errors import Forbidden, InvalidInput, NotFound
 from web.page import LANGUAGE_COOKIE, page
@@ -31,27 +31,27 @@ from web.page import LANGUAGE_COOKIE, page
 router = APIRouter(include_in_schema=False)
 
 FREE_BY_LOGIN, FREE_BY_ADDRESS = 5, 30
-"""Wrong passwords before one has to wait; an address may be a whole office's."""
+"""Failed attempts per login and per IP address before a delay; a whole office may share one address."""
 
 _YEAR = 365 * 24 * 3600
 
 
-def inside(address: str) -> str:
-    """Where to go after signing in: only to a page of ours."""
+def local_path(address: str) -> str:
+    """Return the address if it is a path of this service, else ``/alerts``; prevents open redirects."""
     parts = urlsplit(address)
-    inside = address.startswith("/") and not address.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
-    return address if inside and address.isprintable() else "/alerts"
+    local = address.startswith("/") and not address.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
+    return address if local and address.isprintable() else "/alerts"
 
 
-def start_session(request: Request, context: Service, person: UserRow, to: str) -> Response:
-    """Sign the browser in as that person, and alert it to a page of ours."""
+def start_session(request: Request, context: Service, user: UserRow, target: str) -> Response:
+    """Sign the user in and redirect to ``target``, a path of this service."""
     with context.database.write() as session:
-        row = session.get_one(UserRow, person.id)
+        row = session.get_one(UserRow, user.id)
         secret = begin_session(session, row, context.clock(), context.settings.web.session_hours)
         clear_failed_sign_ins(session, f"login:{row.login.lower()}")
         log_action(request, session, row, "signed_in")
-    answer = RedirectResponse(inside(to), 303)
-    answer.set_cookie(
+    response = RedirectResponse(local_path(target), 303)
+    response.set_cookie(
         cookie_name(context),
         secret,
         max_age=int(context.settings.web.session_hours * 3600),
@@ -60,23 +60,23 @@ def start_session(request: Request, context: Service, person: UserRow, to: str) 
         samesite="lax",
         path="/",
     )
-    return answer
+    return response
 
 
 @router.get("/")
 def home() -> RedirectResponse:
-    """To the review."""
+    """Redirect to the list of alerts."""
     return RedirectResponse("/alerts", 303)
 
 
 @router.get("/sign-in")
 def sign_in_page(request: Request, context: Service, next: str = "/alerts") -> Response:  # noqa: A002
-    """The page for signing in."""
+    """Render the sign-in page."""
     return _sign_in_page(request, context, next, "")
 
 
 def _sign_in_page(
-    request: Request, context: Service, to: str, fault: str, status: int = 200, **values: object
+    request: Request, context: Service, target: str, fault: str, status: int = 200, **values: object
 ) -> Response:
     local = request.url.hostname in ("127.0.0.1", "localhost", "::1")
     insecure = context.settings.web.secure_cookies and request.url.scheme != "https" and not local
@@ -84,7 +84,7 @@ def _sign_in_page(
         request,
         "sign_in.html",
         status,
-        next=inside(to),
+        next=local_path(target),
         fault=fault,
         fault_values=values,
         insecure=insecure,
@@ -100,49 +100,48 @@ def sign_in(
     password: Annotated[str, Form(max_length=1000)],
     next: Annotated[str, Form(max_length=2000)] = "/alerts",  # noqa: A002
 ) -> Response:
-    """Sign in by name and password."""
+    """Sign in with login and password."""
     if not same_origin(request):
         raise Forbidden("error.csrf")
-    subjects = [f"login:{login.lower()}", f"address:{address_of(request)}"]
+    subjects = [f"login:{login.lower()}", f"address:{client_address(request)}"]
     with context.database.read() as session:
         now = context.clock()
-        waits = [
+        delays = [
             sign_in_delay(session, subject, now, free)
             for subject, free in zip(subjects, (FREE_BY_LOGIN, FREE_BY_ADDRESS), strict=True)
         ]
-        person = user_by_login(session, login)
-    if max(waits) > 0:
-        return _sign_in_page(request, context, next, "sign_in.wait", 429, seconds=max(waits))
-    right = is_password(person.password_hash if person is not None and person.active else "", password)
-    if person is None or not right:
+        user = user_by_login(session, login)
+    if max(delays) > 0:
+        return _sign_in_page(request, context, next, "sign_in.wait", 429, seconds=max(delays))
+    matches = is_password(user.password_hash if user is not None and user.active else "", password)
+    if user is None or not matches:
         with context.database.write() as session:
             record_failed_sign_in(session, subjects, context.clock())
         return _sign_in_page(request, context, next, "sign_in.wrong", 401)
-    return start_session(request, context, person, next)
+    return start_session(request, context, user, next)
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, context: Service, asked: Annotated[Identity, Depends(authenticate)]) -> Response:
+def sign_out(request: Request, context: Service, identity: Annotated[Identity, Depends(authenticate)]) -> Response:
     """End the browser's session."""
     with context.database.write() as session:
-        end_session(session, asked.secret)
-        who = asked.viewer
-        log_action(request, session, who, "signed_out")
-    answer = Response(headers={"hx-redirect": "/sign-in"})
-    answer.delete_cookie(cookie_name(context), path="/", secure=context.settings.web.secure_cookies, httponly=True)
-    return answer
+        end_session(session, identity.secret)
+        log_action(request, session, identity.viewer, "signed_out")
+    response = Response(headers={"hx-redirect": "/sign-in"})
+    response.delete_cookie(cookie_name(context), path="/", secure=context.settings.web.secure_cookies, httponly=True)
+    return response
 
 
 @router.get("/welcome/{secret}")
 def welcome_page(request: Request, context: Service, secret: str) -> Response:
-    """The page by which a password is set."""
+    """Render the page to set a password by an invitation link."""
     with context.database.read() as session:
         found = find_invitation(session, secret, context.clock())
         if found is None:
             key = "welcome.invalid" if has_administrator(session) else "welcome.first_invalid"
             raise NotFound(key)
-        person = session.get(UserRow, found.person_id) if found.person_id else None
-    return page(request, "welcome.html", secret=secret, login=person.login if person else None, fault="")
+        user = session.get(UserRow, found.person_id) if found.person_id else None
+    return page(request, "welcome.html", secret=secret, login=user.login if user else None)
 
 
 @router.post("/welcome/{secret}")
@@ -155,38 +154,45 @@ def welcome(
     login: Annotated[str, Form(max_length=100)] = "",
     name: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
-    """Set a password, once; without a person the first administrator is made with it."""
+    """Set a password with an invitation, which is then used up; one without a user creates the first administrator."""
     if not same_origin(request):
         raise Forbidden("error.csrf")
     if len(password) < MIN_PASSWORD_LENGTH:
         raise InvalidInput("welcome.short")
     if password != again:
         raise InvalidInput("welcome.differ")
-    kept = hash_password(password)
+    password_hash = hash_password(password)
     with context.database.write() as session:
         now = context.clock()
         found = find_invitation(session, secret, now, consume=True)
         if found is None:
             raise NotFound("welcome.invalid")
         if found.person_id is None:
-            person = add_user(
-                session, login=login, name=name, role="city", code="", administrator=True, password_hash=kept, now=now
+            user = add_user(
+                session,
+                login=login,
+                name=name,
+                role="city",
+                code="",
+                administrator=True,
+                password_hash=password_hash,
+                now=now,
             )
         else:
-            person = session.get_one(UserRow, found.person_id)
-            person.password_hash = kept
-            end_sessions(session, person.id)
-        log_action(request, session, person, "set_password")
-    return start_session(request, context, person, "/alerts")
+            user = session.get_one(UserRow, found.person_id)
+            user.password_hash = password_hash
+            end_sessions(session, user.id)
+        log_action(request, session, user, "set_password")
+    return start_session(request, context, user, "/alerts")
 
 
 @router.post("/language/{language}")
 def choose_language(request: Request, context: Service, language: str) -> Response:
-    """Change the language of the pages; of a person who is signed in also for other browsers."""
+    """Store the language of the pages in a cookie of this browser."""
     if language not in LANGUAGES or not same_origin(request):
-        raise InvalidInput(f"{language} is no language; expected {', '.join(LANGUAGES)}.")
-    answer = Response(headers={"hx-refresh": "true"})
-    answer.set_cookie(
+        raise InvalidInput(f"language is {language[:20]!r}; expected {', '.join(LANGUAGES)}.")
+    response = Response(headers={"hx-refresh": "true"})
+    response.set_cookie(
         LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="lax", secure=context.settings.web.secure_cookies
     )
-    return answer
+    return response

@@ -1,4 +1,4 @@
-"""People of an administrator, one's own account and keys, and the log of what was done."""
+"""Routes for user administration, the user's own account and API keys, and the audit log."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from store.areas.areas import list_areas
 from store.schema.database import Session
 from store.schema.user_tables import User as UserRow
 from web.addresses import base_of
-from web.auth.audit_log import note
+from web.auth.audit_log import log_action
 from web.auth.authentication import Administrator, CurrentUser, Service
-from web.auth.passwords import LEAST_LETTERS, hash_password, is_password
-from web.http_errors import Forbidden, Invalid, NotFound
+from web.auth.passwords import MIN_PASSWORD_LENGTH, hash_password, is_password
+from web.http_errors import Forbidden, InvalidInput, NotFound
 from web.page import page
 
 router = APIRouter(include_in_schema=False)
@@ -37,31 +37,42 @@ router = APIRouter(include_in_schema=False)
 LOG_LINES = 100
 
 
-def _link(request: Request, context: Context, secret: str) -> str:
+def _invitation_link(request: Request, context: Context, secret: str) -> str:
     return f"{base_of(request, context)}/welcome/{secret}"
 
 
-def _theirs(session: Session, viewer: Viewer, person_id: int) -> UserRow:
-    """A person whom the administrator may manage: nobody with rights beyond the administrator's own."""
-    person = user_by_id(session, person_id)
-    if person is None or not may_see(viewer, person.code):
+def _managed_user(session: Session, viewer: Viewer, person_id: int) -> UserRow:
+    """Return a user whom the administrator may manage: one whose area is not beyond the administrator's own."""
+    user = user_by_id(session, person_id)
+    if user is None or not may_see(viewer, user.code):
         raise NotFound
-    return person
+    return user
 
 
-def _list(request: Request, context: Context, viewer: Viewer, *, link: str = "", of: str = "") -> HTMLResponse:
+def _users_page(
+    request: Request, context: Context, viewer: Viewer, *, link: str = "", link_login: str = ""
+) -> HTMLResponse:
     with context.database.read() as session:
-        people = users_under(session, viewer)
+        users = users_under(session, viewer)
         areas = list_areas(session, under=viewer.code)
     roles = [role for role in read_states().roles if role != "system"]
-    names = {area.code: area.name for area in areas}
-    return page(request, "people.html", people=people, roles=roles, areas=areas, names=names, link=link, of=of)
+    area_names = {area.code: area.name for area in areas}
+    return page(
+        request,
+        "people.html",
+        users=users,
+        roles=roles,
+        areas=areas,
+        area_names=area_names,
+        link=link,
+        link_login=link_login,
+    )
 
 
 @router.get("/people")
 def people_page(request: Request, context: Service, viewer: Administrator) -> HTMLResponse:
-    """Everybody under the administrator's code."""
-    return _list(request, context, viewer)
+    """Render the list of all users under the administrator's administrative code."""
+    return _users_page(request, context, viewer)
 
 
 @router.post("/people")
@@ -75,59 +86,59 @@ def add(
     code: Annotated[str, Form(max_length=12)] = "",
     administrator: Annotated[bool, Form()] = False,
 ) -> HTMLResponse:
-    """Add a person, and show the link by which they set their password."""
+    """Add a user, and show the link with which they set their password."""
     if not may_see(viewer, code):
         raise Forbidden
     with context.database.write() as session:
         now = context.clock()
-        person = add_user(
+        user = add_user(
             session, login=login, name=name or login, role=role, code=code, administrator=administrator, now=now
         )
-        secret = invite(session, person.id, now)
-        note(request, session, viewer, "added_person", about=login, code=code)
-    return _list(request, context, viewer, link=_link(request, context, secret), of=login)
+        secret = invite(session, user.id, now)
+        log_action(request, session, viewer, "added_person", about=login, code=code)
+    return _users_page(request, context, viewer, link=_invitation_link(request, context, secret), link_login=login)
 
 
 @router.post("/people/{person_id}/link")
 def new_link(request: Request, context: Service, viewer: Administrator, person_id: int) -> HTMLResponse:
-    """A new link by which a person sets their password."""
+    """Create another link with which a user sets their password."""
     with context.database.write() as session:
-        person = _theirs(session, viewer, person_id)
-        secret = invite(session, person.id, context.clock())
-        note(request, session, viewer, "invited", about=person.login, code=person.code)
-    return _list(request, context, viewer, link=_link(request, context, secret), of=person.login)
+        user = _managed_user(session, viewer, person_id)
+        secret = invite(session, user.id, context.clock())
+        log_action(request, session, viewer, "invited", about=user.login, code=user.code)
+    return _users_page(request, context, viewer, link=_invitation_link(request, context, secret), link_login=user.login)
 
 
 @router.post("/people/{person_id}/active")
 def set_active(
     request: Request, context: Service, viewer: Administrator, person_id: int, active: Annotated[bool, Form()]
 ) -> HTMLResponse:
-    """Let a person sign in, or no longer: then they are signed out everywhere at once, keys included."""
+    """Activate or deactivate a user; deactivation ends all their sessions and API keys at once."""
     if person_id == viewer.person_id:
-        raise Invalid("people.not_yourself")
+        raise InvalidInput("people.not_yourself")
     with context.database.write() as session:
-        person = _theirs(session, viewer, person_id)
-        person.active = active
+        user = _managed_user(session, viewer, person_id)
+        user.active = active
         if not active:
-            end_sessions(session, person.id)
+            end_sessions(session, user.id)
         what = "started_person" if active else "stopped_person"
-        note(request, session, viewer, what, about=person.login, code=person.code)
-    return _list(request, context, viewer)
+        log_action(request, session, viewer, what, about=user.login, code=user.code)
+    return _users_page(request, context, viewer)
 
 
-def _account(
+def _account_page(
     request: Request, context: Context, viewer: Viewer, *, key: str = "", changed: bool = False
 ) -> HTMLResponse:
     with context.database.read() as session:
         keys = tokens_of(session, viewer.person_id)
-        person = user_by_id(session, viewer.person_id)
-    return page(request, "account.html", person=person, keys=keys, key=key, changed=changed)
+        user = user_by_id(session, viewer.person_id)
+    return page(request, "account.html", user=user, keys=keys, key=key, changed=changed)
 
 
 @router.get("/account")
 def account_page(request: Request, context: Service, viewer: CurrentUser) -> HTMLResponse:
-    """One's own account."""
-    return _account(request, context, viewer)
+    """Render the user's own account."""
+    return _account_page(request, context, viewer)
 
 
 @router.post("/account/password")
@@ -138,34 +149,34 @@ def change_password(
     old: Annotated[str, Form(max_length=1000)],
     password: Annotated[str, Form(max_length=1000)],
 ) -> HTMLResponse:
-    """Change one's password; other browsers are signed out by an administrator's link, not by this."""
-    if len(password) < LEAST_LETTERS:
-        raise Invalid("welcome.short")
+    """Change the user's own password; sessions in other browsers stay (an administrator's link ends them)."""
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise InvalidInput("welcome.short")
     with context.database.read() as session:
-        person = user_by_id(session, viewer.person_id)
-    if person is None or not is_password(person.password_hash, old):
-        raise Invalid("account.wrong")
-    kept = hash_password(password)
+        user = user_by_id(session, viewer.person_id)
+    if user is None or not is_password(user.password_hash, old):
+        raise InvalidInput("account.wrong")
+    password_hash = hash_password(password)
     with context.database.write() as session:
         row = user_by_id(session, viewer.person_id)
         if row is not None:
-            row.password_hash = kept
-        note(request, session, viewer, "set_password", about=viewer.login)
-    return _account(request, context, viewer, changed=True)
+            row.password_hash = password_hash
+        log_action(request, session, viewer, "set_password", about=viewer.login)
+    return _account_page(request, context, viewer, changed=True)
 
 
 @router.post("/account/language")
 def set_language(context: Service, viewer: CurrentUser, language: Annotated[str, Form(max_length=2)]) -> Response:
-    """The language in which one's pages begin on every browser."""
+    """Set the user's default language in all browsers."""
     if language not in LANGUAGES:
-        raise Invalid(f"{language} is no language; expected {', '.join(LANGUAGES)}.")
+        raise InvalidInput(f"language is {language[:20]!r}; expected {', '.join(LANGUAGES)}.")
     with context.database.write() as session:
         row = user_by_id(session, viewer.person_id)
         if row is not None:
             row.language = language
-    answer = Response(headers={"hx-refresh": "true"})
-    answer.delete_cookie("tuban_language")
-    return answer
+    response = Response(headers={"hx-refresh": "true"})
+    response.delete_cookie("tuban_language")
+    return response
 
 
 @router.post("/account/keys")
@@ -176,28 +187,28 @@ def add_key(
     name: Annotated[str, Form(min_length=1, max_length=100)],
     days: Annotated[int, Form(ge=1, le=3650)] = 365,
 ) -> HTMLResponse:
-    """Make a key by which a program acts for the person; shown once."""
+    """Create an API key with which a program acts as the user; it is shown only once."""
     with context.database.write() as session:
         key = add_token(session, viewer.person_id, name, context.clock(), days)
-        note(request, session, viewer, "made_token", about=name)
-    return _account(request, context, viewer, key=key)
+        log_action(request, session, viewer, "made_token", about=name)
+    return _account_page(request, context, viewer, key=key)
 
 
 @router.post("/account/keys/{key_id}/revoke")
 def revoke(request: Request, context: Service, viewer: CurrentUser, key_id: int) -> HTMLResponse:
-    """Make a key useless."""
+    """Revoke an API key."""
     with context.database.write() as session:
         if not revoke_token(session, viewer.person_id, key_id, context.clock()):
             raise NotFound
-        note(request, session, viewer, "revoked_token", about=str(key_id))
-    return _account(request, context, viewer)
+        log_action(request, session, viewer, "revoked_token", about=str(key_id))
+    return _account_page(request, context, viewer)
 
 
 @router.get("/log")
 def log_page(
     request: Request, context: Service, viewer: CurrentUser, who: str = "", what: str = "", before: int | None = None
 ) -> HTMLResponse:
-    """What was done on the viewer's ground, the newest first."""
+    """Render the audit log of the user's area, newest first."""
     with context.database.read() as session:
         rows = list_actions(session, viewer, who=who, what=what, before_id=before, limit=LOG_LINES)
     older = rows[-1].id if len(rows) == LOG_LINES else None

@@ -1,4 +1,4 @@
-"""Cameras: how each is doing, what it saw, and its calibration; as API and as pages."""
+"""API and pages of cameras: state, captures and calibration."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from store.cameras.sightings import alert_capture
 from store.objects.object_store import ObjectNotFound
 from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
 from store.schema.database import Session
-from web.api.camera_schemas import CalibrationAnswer, CalibrationSent, CameraAnswer, CameraList
+from web.api.camera_schemas import CalibrationInput, CalibrationResult, CameraDetail, CameraList
 from web.api.parameters import Id, Number
-from web.api.schemas import FORBIDDEN, NOT_FOUND, UNAUTHORIZED
+from web.api.schemas import COMMON_ERRORS, FORBIDDEN, NOT_FOUND
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
@@ -34,66 +34,68 @@ from web.page import language_of, page
 
 router = APIRouter()
 
-_CAPTURES = 40
-_THEIRS = UNAUTHORIZED | NOT_FOUND
+_MAX_CAPTURES = 40
+_CAMERA_ERRORS = COMMON_ERRORS | NOT_FOUND
 
 
-@router.get("/api/cameras", tags=["cameras"], responses=UNAUTHORIZED)
+@router.get("/api/cameras", tags=["cameras"], responses=COMMON_ERRORS)
 def list_cameras(context: Service, viewer: CurrentUser) -> CameraList:
-    """List the person's cameras."""
+    """List the cameras that the user may see."""
     with context.database.read() as session:
         cameras = visible_cameras(session, viewer)
         last = latest_captures(session, [camera.id for camera in cameras])
-    return CameraList(cameras=[_told(context, camera, last.get(camera.id)) for camera in cameras])
+    return CameraList(cameras=[_camera_detail(context, camera, last.get(camera.id)) for camera in cameras])
 
 
-@router.get("/api/cameras/{camera_id}", tags=["cameras"], responses=_THEIRS)
-def one_camera(context: Service, viewer: CurrentUser, camera_id: Id) -> CameraAnswer:
-    """Tell how a camera is doing."""
+@router.get("/api/cameras/{camera_id}", tags=["cameras"], responses=_CAMERA_ERRORS)
+def one_camera(context: Service, viewer: CurrentUser, camera_id: Id) -> CameraDetail:
+    """Return a camera with its state."""
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
         last = latest_captures(session, [camera.id]).get(camera.id)
-    return _told(context, camera, last)
+    return _camera_detail(context, camera, last)
 
 
-@router.post("/api/cameras/{camera_id}/views/{preset_id}/calibration", tags=["cameras"], responses=_THEIRS | FORBIDDEN)
+@router.post(
+    "/api/cameras/{camera_id}/views/{preset_id}/calibration", tags=["cameras"], responses=_CAMERA_ERRORS | FORBIDDEN
+)
 def calibration(
-    request: Request, context: Service, viewer: CurrentUser, camera_id: Id, preset_id: Id, sent: CalibrationSent
-) -> CalibrationAnswer:
-    """Try or keep control points of a view; answers with the residual of each in metres."""
-    points = [one.point() for one in sent.points]
+    request: Request, context: Service, viewer: CurrentUser, camera_id: Id, preset_id: Id, body: CalibrationInput
+) -> CalibrationResult:
+    """Test or store the control points of a view, and return the residual of each in metres."""
+    points = [point.point() for point in body.points]
     with context.database.read() as session:
         camera, preset = _view(session, viewer, camera_id, preset_id)
         area = camera_area(session, camera)
     try:
-        made = calibrate(points, (preset.width, preset.height), area)
-    except ControlPointError as fault:
-        said = translate(fault.reason, language_of(request))
-        return CalibrationAnswer(residuals_m=[], rms_m=None, warnings=[], fault=said, point=fault.point, saved=False)
-    if sent.save:
+        result = calibrate(points, (preset.width, preset.height), area)
+    except ControlPointError as error:
+        message = translate(error.reason, language_of(request))
+        return CalibrationResult(residuals_m=[], rms_m=None, warnings=[], fault=message, point=error.point, saved=False)
+    if body.save:
         with context.database.write() as session:
             camera, row = _view(session, viewer, camera_id, preset_id)
-            set_calibration(row, points, sent.region, sent.range_m, area=area, who=viewer.login, now=context.clock())
+            set_calibration(row, points, body.region, body.range_m, area=area, who=viewer.login, now=context.clock())
             about = f"{camera.name}, {row.name}"
             log_action(request, session, viewer, "calibrated_camera", about=about, code=camera.area_code)
-    return CalibrationAnswer(
-        residuals_m=[round(residual.metres, 2) for residual in made.residuals],
-        rms_m=round(made.rms_m, 2),
-        warnings=[translate(warning, language_of(request)) for warning in made.warnings],
+    return CalibrationResult(
+        residuals_m=[round(residual.metres, 2) for residual in result.residuals],
+        rms_m=round(result.rms_m, 2),
+        warnings=[translate(warning, language_of(request)) for warning in result.warnings],
         fault="",
         point=None,
-        saved=sent.save,
+        saved=body.save,
     )
 
 
 @router.get("/cameras", include_in_schema=False)
 def cameras_page(request: Request, context: Service, viewer: CurrentUser) -> HTMLResponse:
-    """All of the person's cameras."""
+    """Render the list of the cameras that the user may see."""
     with context.database.read() as session:
         cameras = visible_cameras(session, viewer)
         last = latest_captures(session, [camera.id for camera in cameras])
         views = {camera.id: list_presets(session, camera.id) for camera in cameras}
-    coming = {camera.id: _coming(context, camera) for camera in cameras}
+    coming = {camera.id: _next_capture(context, camera) for camera in cameras}
     return page(
         request,
         "cameras.html",
@@ -108,11 +110,11 @@ def cameras_page(request: Request, context: Service, viewer: CurrentUser) -> HTM
 
 @router.get("/cameras/{camera_id}", include_in_schema=False)
 def camera_page(request: Request, context: Service, viewer: CurrentUser, camera_id: Id) -> HTMLResponse:
-    """One camera with its views and its last captures."""
+    """Render a camera with its views and latest captures."""
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
-        captures, views = list_captures(session, camera.id, _CAPTURES), list_presets(session, camera.id)
-    coming = _coming(context, camera)
+        captures, views = list_captures(session, camera.id, _MAX_CAPTURES), list_presets(session, camera.id)
+    coming = _next_capture(context, camera)
     return page(
         request,
         "camera.html",
@@ -127,7 +129,7 @@ def camera_page(request: Request, context: Service, viewer: CurrentUser, camera_
 
 @router.get("/cameras/{camera_id}/captures/{capture_id}/frame", include_in_schema=False)
 def frame(context: Service, viewer: CurrentUser, camera_id: Id, capture_id: Id) -> Response:
-    """The frame of a capture."""
+    """Return the frame of a capture."""
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
         capture = get_capture(session, camera.id, capture_id)
@@ -138,7 +140,7 @@ def frame(context: Service, viewer: CurrentUser, camera_id: Id, capture_id: Id) 
 
 @router.get("/alerts/{number}/frames/{capture_id}", include_in_schema=False)
 def alert_frame(context: Service, viewer: CurrentUser, number: Number, capture_id: Id) -> Response:
-    """The whole frame of a capture by which an alert was seen, for whoever may see the alert."""
+    """Return the complete frame of a capture that detected an alert, to users who may see the alert."""
     with context.database.read() as session:
         capture = alert_capture(session, alert_of(session, viewer, number), capture_id)
     if capture is None:
@@ -155,7 +157,7 @@ def add_view(
     capture: Annotated[int, Form(ge=1, le=2**53)],
     name: Annotated[str, Form(max_length=100)],
 ) -> Response:
-    """Let a capture be the frame of a new view, and go on to its calibration."""
+    """Create a view from a capture's frame, and redirect to its calibration."""
     with context.database.read() as session:
         camera = _camera(session, viewer, camera_id)
         chosen = get_capture(session, camera.id, capture)
@@ -164,15 +166,15 @@ def add_view(
     height, width = read_frame(context, chosen.object_key).shape[:2]
     with context.database.write() as session:
         row = session.get_one(CaptureRow, chosen.id)
-        made = create_preset(session, row, name.strip(), (width, height))
-        about = f"{camera.name}, {made.name}"
+        preset = create_preset(session, row, name.strip(), (width, height))
+        about = f"{camera.name}, {preset.name}"
         log_action(request, session, viewer, "added_view", about=about, code=camera.area_code)
-    return Response(headers={"hx-redirect": f"/cameras/{camera.id}/views/{made.id}"})
+    return Response(headers={"hx-redirect": f"/cameras/{camera.id}/views/{preset.id}"})
 
 
 @router.get("/cameras/{camera_id}/views/{preset_id}", include_in_schema=False)
 def view_page(request: Request, context: Service, viewer: CurrentUser, camera_id: Id, preset_id: Id) -> HTMLResponse:
-    """The calibration of a view."""
+    """Render the calibration page of a view."""
     with context.database.read() as session:
         camera, preset = _view(session, viewer, camera_id, preset_id)
         area = camera_area(session, camera)
@@ -190,7 +192,7 @@ def view_page(request: Request, context: Service, viewer: CurrentUser, camera_id
 
 @router.get("/cameras/{camera_id}/views/{preset_id}/frame", include_in_schema=False)
 def reference(context: Service, viewer: CurrentUser, camera_id: Id, preset_id: Id) -> Response:
-    """The frame that a view is measured in."""
+    """Return the reference frame of a view."""
     with context.database.read() as session:
         _, preset = _view(session, viewer, camera_id, preset_id)
     return _picture(context, preset.reference_key)
@@ -219,12 +221,12 @@ def _picture(context: Context, key: str) -> Response:
     return Response(data, media_type="image/webp", headers={"cache-control": "private, max-age=86400"})
 
 
-def _coming(context: Context, camera: CameraRow) -> dt.datetime | None:
+def _next_capture(context: Context, camera: CameraRow) -> dt.datetime | None:
     return next_capture(context.clock(), camera.times, context.settings.zone) if camera.active else None
 
 
 def _form(context: Context, viewer: Viewer) -> dict[str, Any]:
-    """What an administrator may choose in the form of a camera."""
+    """Return the choices of the camera form, for administrators only."""
     if not viewer.administrator:
         return {}
     with context.database.read() as session:
@@ -232,9 +234,9 @@ def _form(context: Context, viewer: Viewer) -> dict[str, Any]:
     return {"areas": areas, "folders": context.settings.cameras.folders}
 
 
-def _told(context: Context, camera: CameraRow, last: CaptureRow | None) -> CameraAnswer:
+def _camera_detail(context: Context, camera: CameraRow, last: CaptureRow | None) -> CameraDetail:
     names = ("id", "name", "area_code", "kind", "host", "active", "state", "state_since", "error", "times")
-    told = {name: getattr(camera, name) for name in names}
-    told["captured_at"] = last.taken_at if last is not None else None
-    told["next_capture"] = _coming(context, camera)
-    return CameraAnswer.model_validate(told)
+    values = {name: getattr(camera, name) for name in names}
+    values["captured_at"] = last.taken_at if last is not None else None
+    values["next_capture"] = _next_capture(context, camera)
+    return CameraDetail.model_validate(values)

@@ -1,1 +1,1 @@
-"""The map, its tiles and typed coordinates."""
+"""The map page, its tiles, and the parser for typed coordinates."""

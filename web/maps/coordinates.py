@@ -1,7 +1,8 @@
-"""Coordinates as people type or paste them → longitude, latitude. The systems are those of ``DOMAIN.md``.
+"""Parse typed or pasted coordinates into longitude and latitude.
 
-Degrees (EPSG:4490; WGS 84 is the same), decimal or with minutes and seconds, and Gauss-Krüger of CGCS2000 in zones of
-three degrees, EPSG:4513 to 4554. Either axis may stand first: the numbers of China tell which is which.
+Supported are degrees (EPSG:4490; WGS 84 is treated as equal), decimal or with minutes and seconds, and CGCS2000
+Gauss-Krüger coordinates in 3° zones, EPSG:4513 to 4554. Either axis may be first: within China the ranges of values
+distinguish them.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from shapely import Point
 
 from enforcement.projection_zones import FIRST_ZONE, GEOGRAPHIC, LAST_ZONE, Zone, zone_at
 
-LONGEST = 200
+MAX_LENGTH = 200
 
-_LONGITUDES, _LATITUDES = (70.0, 140.0), (0.0, 60.0)  # by which the axes are told apart
-_OFFSET = (150_000.0, 850_000.0)  # eastings without the zone's number: zones may be used beyond their edge
+_LONGITUDES, _LATITUDES = (70.0, 140.0), (0.0, 60.0)  # ranges that distinguish the axes
+_EASTINGS = (150_000.0, 850_000.0)  # without the zone prefix; zones may be used beyond their edge
 _NORTHINGS = (0.0, 6_700_000.0)  # equator to 60°
 
 _GCJ = re.compile(r"gcj|bd-?0?9|火星|高德|腾讯|百度|amap|baidu|google", re.I)
@@ -51,23 +52,23 @@ _DEGREES = re.compile(r"(?<=\d)\s*度")
 _BETWEEN = re.compile(r"[\s,;，；、/()\[\]|:=]*(?:m|米)?[\s,;，；、/()\[\]|:=]*", re.I)
 
 
-class NotCoordinates(ValueError):  # noqa: N818  (says what is)
-    """What was typed is no place; ``key`` is a text of the catalogue that says why, to be filled with ``values``."""
+class CoordinateError(ValueError):
+    """The text cannot be parsed; ``key`` is the catalogue's text for the reason, with the placeholders ``values``."""
 
     def __init__(self, key: str, **values: Any) -> None:
-        """Keep both."""
+        """Set both attributes."""
         super().__init__(key)
         self.key, self.values = key, values
 
 
 @dataclass(frozen=True)
-class TypedPlace:
-    """A place that was typed.
+class ParsedCoordinates:
+    """A position parsed from text.
 
     Attributes:
         lon, lat: degrees, EPSG:4490.
-        system: code of the system in which it was read, like ``EPSG:4526``.
-        assumed: whether the zone was not told and the one near the map was taken.
+        system: code of the CRS of the text, like ``EPSG:4526``.
+        assumed: whether the text has no zone, so that the zone of the map was assumed.
     """
 
     lon: float
@@ -77,166 +78,166 @@ class TypedPlace:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One of two numbers, and the axis it was marked with: N, E, or "" where it was not."""
+class _Number:
+    """One of the two numbers, and the axis of its label: N, E, x, y, or "" without a label."""
 
     value: float
     axis: str = ""
-    degrees: bool = field(default=False)  # written with a sign for degrees
+    degrees: bool = field(default=False)  # written with a degree sign
 
 
-def read_place(text: str, near_lon: float | None = None) -> TypedPlace:
-    """Find the place that ``text`` tells.
+def parse_coordinates(text: str, near_lon: float | None = None) -> ParsedCoordinates:
+    """Parse typed coordinates.
 
     Args:
-        text: as typed.
-        near_lon: longitude in degrees of what the map shows: the zone of eastings that do not tell theirs.
+        text: the typed text.
+        near_lon: longitude in degrees of the map's centre, which determines the zone of eastings without one.
 
     Raises:
-        NotCoordinates: says why it is none.
+        CoordinateError: the text cannot be parsed, or is ambiguous.
     """
     text = unicodedata.normalize("NFKC", text.translate(_MARKS).replace("″", '"')).replace('"', "″").strip()
     text = _DEGREES.sub("°", text.replace("′′", "″").replace("−", "-"))
-    if not text or len(text) > LONGEST:
-        raise NotCoordinates("map.goto_empty")
+    if not text or len(text) > MAX_LENGTH:
+        raise CoordinateError("map.goto_empty")
     if _GCJ.search(text):
-        raise NotCoordinates("map.goto_gcj")
-    code, zone, text = _system(text)
-    parts = _parts(text)
-    if any(abs(part.value) > 1000 for part in parts):
+        raise CoordinateError("map.goto_gcj")
+    code, zone, text = _extract_system(text)
+    numbers = _extract_numbers(text)
+    if any(abs(number.value) > 1000 for number in numbers):
         if code == GEOGRAPHIC:
-            raise NotCoordinates("map.goto_unreadable")
-        return _metres(parts, zone, near_lon)
+            raise CoordinateError("map.goto_unreadable")
+        return _from_metres(numbers, zone, near_lon)
     if zone is not None:
-        raise NotCoordinates("map.goto_unreadable")
-    return _degrees(parts)
+        raise CoordinateError("map.goto_unreadable")
+    return _from_degrees(numbers)
 
 
 def in_zone(lon: float, lat: float) -> tuple[str, float, float] | None:
-    """A place in its local zone: code, easting with the zone's number, northing in metres. None: no zone is there."""
+    """Project a position to its 3° zone: EPSG code, easting with zone prefix, northing in metres; None: no zone."""
     zone = zone_at(lon)
     if zone is None:
         return None
-    there = zone.project(Point(lon, lat))
-    return zone.code, float(there.x), float(there.y)
+    point = zone.project(Point(lon, lat))
+    return zone.code, float(point.x), float(point.y)
 
 
-def _system(text: str) -> tuple[str | None, int | None, str]:
-    """What system is named: code, number of the zone, and the text without it."""
+def _extract_system(text: str) -> tuple[str | None, int | None, str]:
+    """Return EPSG code and zone number if the text names them, and the text without them."""
     code, zone = None, None
-    found = _EPSG.search(text)
-    if found:
-        number = int(found[1])
-        text = text[: found.start()] + " " + text[found.end() :]
+    match = _EPSG.search(text)
+    if match:
+        number = int(match[1])
+        text = text[: match.start()] + " " + text[match.end() :]
         if number in (4490, 4326):
             code = GEOGRAPHIC
         elif 4513 <= number <= 4554:
             code, zone = f"EPSG:{number}", FIRST_ZONE + (number - 4513) % (LAST_ZONE - FIRST_ZONE + 1)
         else:
-            raise NotCoordinates("map.goto_system", system=f"EPSG:{number}")
+            raise CoordinateError("map.goto_system", system=f"EPSG:{number}")
     text = _NAMES.sub(" ", text)
     for pattern, scale in ((_MERIDIAN, 3), (_ZONE, 1)):
-        found = pattern.search(text)
-        if found:
-            number = int(next(group for group in found.groups() if group))
+        match = pattern.search(text)
+        if match:
+            number = int(next(group for group in match.groups() if group))
             if number % scale or not FIRST_ZONE <= number // scale <= LAST_ZONE:
-                raise NotCoordinates("map.goto_zone", zone=number)
+                raise CoordinateError("map.goto_zone", zone=number)
             if zone not in (None, number // scale):
-                raise NotCoordinates("map.goto_zones")
+                raise CoordinateError("map.goto_zones")
             zone = number // scale
-            text = text[: found.start()] + " " + text[found.end() :]
+            text = text[: match.start()] + " " + text[match.end() :]
     return code, zone, text
 
 
-def _parts(text: str) -> tuple[_Part, _Part]:
+def _extract_numbers(text: str) -> tuple[_Number, _Number]:
     for pattern, letter in _WORDS:
         text = pattern.sub(letter, text)
-    found: list[_Part] = []
-    before = False
-    at = _after(text, 0)
-    while at < len(text):
-        part = _PART.match(text, at)
-        if part is None or len(found) == 2:
-            raise NotCoordinates("map.goto_unreadable")
-        mark, end = (part["pre"] or "").upper(), part.end()
-        # "N30 E113" or "30N 113E": who puts the letter before the first number does so for the second
-        after = None if mark or (found and before) else _POST.match(text, end)
-        before = bool(mark)
-        if after is not None:
-            mark, end = after["post"].upper(), after.end()
-        found.append(_part(part, mark))
-        at = _after(text, end)
-    if len(found) != 2:
-        raise NotCoordinates("map.goto_unreadable")
-    return found[0], found[1]
+    numbers: list[_Number] = []
+    has_prefix = False
+    position = _skip_separators(text, 0)
+    while position < len(text):
+        match = _PART.match(text, position)
+        if match is None or len(numbers) == 2:
+            raise CoordinateError("map.goto_unreadable")
+        label, end = (match["pre"] or "").upper(), match.end()
+        # "N30 E113" or "30N 113E": a letter before the first number implies one before the second
+        suffix = None if label or (numbers and has_prefix) else _POST.match(text, end)
+        has_prefix = bool(label)
+        if suffix is not None:
+            label, end = suffix["post"].upper(), suffix.end()
+        numbers.append(_to_number(match, label))
+        position = _skip_separators(text, end)
+    if len(numbers) != 2:
+        raise CoordinateError("map.goto_unreadable")
+    return numbers[0], numbers[1]
 
 
-def _after(text: str, at: int) -> int:
-    between = _BETWEEN.match(text, at)
-    return between.end() if between else at
+def _skip_separators(text: str, position: int) -> int:
+    match = _BETWEEN.match(text, position)
+    return match.end() if match else position
 
 
-def _part(found: re.Match[str], mark: str) -> _Part:
-    minutes, seconds = float(found["min"] or 0), float(found["sec"] or 0)
+def _to_number(match: re.Match[str], label: str) -> _Number:
+    minutes, seconds = float(match["min"] or 0), float(match["sec"] or 0)
     if minutes >= 60 or seconds >= 60:
-        raise NotCoordinates("map.goto_unreadable")
-    value = float(found["deg"])
-    value += (-1 if found["deg"].startswith("-") else 1) * (minutes / 60 + seconds / 3600)
-    if mark in ("S", "W"):
+        raise CoordinateError("map.goto_unreadable")
+    value = float(match["deg"])
+    value += (-1 if match["deg"].startswith("-") else 1) * (minutes / 60 + seconds / 3600)
+    if label in ("S", "W"):
         value = -value
-    # X is the northing on Chinese plans, and the longitude to most programs: it says nothing about degrees
-    axis = {"N": "N", "S": "N", "E": "E", "W": "E", "X": "x", "Y": "y"}.get(mark, "")
-    return _Part(value, axis, "°" in found[0])
+    # X is the northing on Chinese plans but the longitude in most programs, so it does not distinguish degrees
+    axis = {"N": "N", "S": "N", "E": "E", "W": "E", "X": "x", "Y": "y"}.get(label, "")
+    return _Number(value, axis, "°" in match[0])
 
 
-def _degrees(parts: tuple[_Part, _Part]) -> TypedPlace:
-    first, second = parts
+def _from_degrees(numbers: tuple[_Number, _Number]) -> ParsedCoordinates:
+    first, second = numbers
     if "N" in (first.axis, second.axis) or "E" in (first.axis, second.axis):
         if first.axis == second.axis:
-            raise NotCoordinates("map.goto_unreadable")
+            raise CoordinateError("map.goto_unreadable")
         swapped = first.axis == "N" or second.axis == "E"
     else:
         swapped = _within(first.value, _LATITUDES) and _within(second.value, _LONGITUDES)
     lon, lat = (second.value, first.value) if swapped else (first.value, second.value)
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):
-        raise NotCoordinates("map.goto_unreadable")
-    return TypedPlace(lon, lat, GEOGRAPHIC)
+        raise CoordinateError("map.goto_unreadable")
+    return ParsedCoordinates(lon, lat, GEOGRAPHIC)
 
 
-def _metres(parts: tuple[_Part, _Part], zone: int | None, near_lon: float | None) -> TypedPlace:
-    if any(part.degrees for part in parts):
-        raise NotCoordinates("map.goto_unreadable")
-    ways = [way for way in (parts, parts[::-1]) if _is_way(*way)]
-    if len(ways) != 1:  # far in the south each could be either, unless they are marked
-        raise NotCoordinates("map.goto_axes" if ways else "map.goto_metres")
-    east, north = ways[0][0].value, ways[0][1].value
-    told, assumed = int(east // 1e6) or None, False
-    if told and zone and told != zone:
-        raise NotCoordinates("map.goto_zones")
-    number = told or zone
-    if number is None:
-        close = zone_at(near_lon) if near_lon is not None else None
-        if close is None:
-            raise NotCoordinates("map.goto_no_zone")
-        number, assumed = close.number, True
-    lon, lat = _back(Zone(number).code).transform(number * 1e6 + east % 1e6, north)
-    code = Zone(number).code if told else f"EPSG:{4534 + number - FIRST_ZONE}"
-    return TypedPlace(float(lon), float(lat), code, assumed)
+def _from_metres(numbers: tuple[_Number, _Number], zone: int | None, near_lon: float | None) -> ParsedCoordinates:
+    if any(number.degrees for number in numbers):
+        raise CoordinateError("map.goto_unreadable")
+    orders = [order for order in (numbers, numbers[::-1]) if _can_be_east_north(*order)]
+    if len(orders) != 1:  # far in the south both orders are possible, unless the numbers are labelled
+        raise CoordinateError("map.goto_axes" if orders else "map.goto_metres")
+    east, north = orders[0][0].value, orders[0][1].value
+    prefix, assumed = int(east // 1e6) or None, False
+    if prefix and zone and prefix != zone:
+        raise CoordinateError("map.goto_zones")
+    zone_number = prefix or zone
+    if zone_number is None:
+        nearest = zone_at(near_lon) if near_lon is not None else None
+        if nearest is None:
+            raise CoordinateError("map.goto_no_zone")
+        zone_number, assumed = nearest.number, True
+    lon, lat = _to_geographic(Zone(zone_number).code).transform(zone_number * 1e6 + east % 1e6, north)
+    code = Zone(zone_number).code if prefix else f"EPSG:{4534 + zone_number - FIRST_ZONE}"
+    return ParsedCoordinates(float(lon), float(lat), code, assumed)
 
 
-def _is_way(east: _Part, north: _Part) -> bool:
-    """Whether the two may be easting and northing, in this order."""
+def _can_be_east_north(east: _Number, north: _Number) -> bool:
+    """Return whether the two can be easting and northing, in this order."""
     if east.axis in ("N", "x") or north.axis in ("E", "y"):
         return False
     zone = int(east.value // 1e6)
-    known = (zone == 0 or FIRST_ZONE <= zone <= LAST_ZONE) and _within(east.value % 1e6, _OFFSET)
-    return known and _within(north.value, _NORTHINGS)
+    valid_east = (zone == 0 or FIRST_ZONE <= zone <= LAST_ZONE) and _within(east.value % 1e6, _EASTINGS)
+    return valid_east and _within(north.value, _NORTHINGS)
 
 
-def _within(value: float, ends: tuple[float, float]) -> bool:
-    return ends[0] <= value <= ends[1]
+def _within(value: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= value <= limits[1]
 
 
 @cache
-def _back(code: str) -> Transformer:
+def _to_geographic(code: str) -> Transformer:
     return Transformer.from_crs(code, GEOGRAPHIC, always_xy=True)

@@ -1,4 +1,4 @@
-"""The map: areas, scenes by date, scans, alerts, layers of the bureau, and going to coordinates."""
+"""The map page and its data: areas, scenes by date, scans, alerts, imported layers, and coordinate search."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from store.search.alert_filter import AlertFilter, Box
 from store.search.alert_search import alert_outlines, alerts_on_map
 from store.views.map_layers import areas_on_map, layer_by_id, layer_on_map, scans_on_map, visible_bounds
 from store.views.map_scenes import scenes_in_box
-from web.api.parameters import read_box
+from web.api.parameters import parse_bbox_parameter
 from web.auth.authentication import CurrentUser, Service
-from web.http_errors import Invalid, NotFound
-from web.maps.coordinates import NotCoordinates, in_zone, read_place
+from web.http_errors import InvalidInput, NotFound
+from web.maps.coordinates import CoordinateError, in_zone, parse_coordinates
 from web.page import language_of, named, page
 
 router = APIRouter(include_in_schema=False)
 
 CHINA: Box = (73.5, 18.0, 135.0, 53.5)
 OUTLINES_FROM = 15.0
-"""Zoom from which alerts are drawn with their outlines."""
+"""Minimum zoom at which alerts are drawn with their outlines."""
 
-_PIXELS = 1.0  # of an outline's simplification
-_MOST_ALERTS, _MOST_OUTLINES, _MOST_FEATURES = 600, 300, 1500
+_TOLERANCE_PX = 1.0  # of simplified outlines
+_MAX_ALERTS, _MAX_OUTLINES, _MAX_FEATURES = 600, 300, 1500
 
 Zoom = Annotated[float, Query(ge=0, le=30)]
 Bbox = Annotated[str, Query(max_length=200)]
 
 
 @router.get("/map")
-def map_page(request: Request, context: Service, person: CurrentUser) -> HTMLResponse:
-    """The page; what it shows stands behind the ``#`` of its address."""
+def map_page(request: Request, context: Service, viewer: CurrentUser) -> HTMLResponse:
+    """Render the map page; the fragment of its URL describes what it shows."""
     with context.database.read() as session:
-        extent = visible_bounds(session, person) or CHINA
+        extent = visible_bounds(session, viewer) or CHINA
         layers = [
             {"id": layer.id, "name": layer.name, "kind": layer.kind, "dated": layer.dated and layer.dated.isoformat()}
             for layer, _ in list_layers(session)
@@ -55,7 +55,7 @@ def map_page(request: Request, context: Service, person: CurrentUser) -> HTMLRes
         "layers": layers,
         "kinds": {key: named(types.kinds, key, language) for key in types.kinds},
         "states": {
-            key: {"name": named(states.states, key, language), "means": state.means}
+            key: {"name": named(states.states, key, language), "means": state.category}
             for key, state in states.states.items()
         },
         "outlines_from": OUTLINES_FROM,
@@ -65,21 +65,21 @@ def map_page(request: Request, context: Service, person: CurrentUser) -> HTMLRes
 
 
 @router.get("/map/areas")
-def areas(context: Service, person: CurrentUser, bbox: Bbox, zoom: Zoom) -> JSONResponse:
-    """Areas as GeoJSON: counties from afar, villages near by."""
+def areas(context: Service, viewer: CurrentUser, bbox: Bbox, zoom: Zoom) -> JSONResponse:
+    """Return areas as GeoJSON: counties at low zoom, villages at high zoom."""
     levels = ["county", *(["township"] if zoom >= 9 else []), *(["village"] if zoom >= 11.5 else [])]
     with context.database.read() as session:
-        shown = areas_on_map(session, person, read_box(bbox), levels, _tolerance(zoom))
+        found = areas_on_map(session, viewer, parse_bbox_parameter(bbox), levels, _tolerance(zoom))
     return JSONResponse(
-        _collection(_feature(area.outline, zoom, code=area.code, name=area.name, level=area.level) for area in shown)
+        _collection(_feature(area.outline, zoom, code=area.code, name=area.name, level=area.level) for area in found)
     )
 
 
 @router.get("/map/scenes")
-def scenes(context: Service, person: CurrentUser, bbox: Bbox, zoom: Zoom) -> JSONResponse:
-    """Scenes with their footprints as GeoJSON, the latest first."""
+def scenes(context: Service, viewer: CurrentUser, bbox: Bbox, zoom: Zoom) -> JSONResponse:
+    """Return scenes with their footprints as GeoJSON, latest first."""
     with context.database.read() as session:
-        shown = scenes_in_box(session, person, read_box(bbox))
+        found = scenes_in_box(session, viewer, parse_bbox_parameter(bbox))
     return JSONResponse(
         _collection(
             _feature(
@@ -92,14 +92,14 @@ def scenes(context: Service, person: CurrentUser, bbox: Bbox, zoom: Zoom) -> JSO
                 gsd_m=round(scene.gsd_m, 3),
                 bounds=[scene.west, scene.south, scene.east, scene.north],
             )
-            for scene in shown
+            for scene in found
         )
     )
 
 
 @router.get("/map/scans")
-def scans(request: Request, context: Service, person: CurrentUser, bbox: Bbox) -> list[dict[str, Any]]:
-    """Which dates were compared, and how that ended; the latest first."""
+def scans(request: Request, context: Service, viewer: CurrentUser, bbox: Bbox) -> list[dict[str, Any]]:
+    """Return the compared dates with their results, latest first."""
     with context.database.read() as session:
         return [
             {
@@ -108,19 +108,19 @@ def scans(request: Request, context: Service, person: CurrentUser, bbox: Bbox) -
                 "before_date": scan.before_date and scan.before_date.isoformat(),
                 "after_date": scan.after_date and scan.after_date.isoformat(),
             }
-            for scan in scans_on_map(session, person, read_box(bbox))
+            for scan in scans_on_map(session, viewer, parse_bbox_parameter(bbox))
         ]
 
 
 @router.get("/map/alerts")
-def alerts(request: Request, context: Service, person: CurrentUser, bbox: Bbox, zoom: Zoom) -> JSONResponse:
-    """Alerts: clusters and points, and near by their outlines; filters are parameters of the review's list."""
+def alerts(request: Request, context: Service, viewer: CurrentUser, bbox: Bbox, zoom: Zoom) -> JSONResponse:
+    """Return alerts as clusters and points, and at high zoom their outlines; filters as in the list of alerts."""
     query = {name: request.query_params.getlist(name) for name in request.query_params if name != "bbox"}
-    wanted, box = AlertFilter.from_query(query, context.settings.zone), read_box(bbox)
+    alert_filter, box = AlertFilter.from_query(query, context.settings.zone), parse_bbox_parameter(bbox)
     with context.database.read() as session:
-        marks = alerts_on_map(session, person, wanted, box, zoom, _MOST_ALERTS)
-        near = alert_outlines(session, person, wanted, box, _MOST_OUTLINES) if zoom >= OUTLINES_FROM else []
-    told = {
+        marks = alerts_on_map(session, viewer, alert_filter, box, zoom, _MAX_ALERTS)
+        outlined = alert_outlines(session, viewer, alert_filter, box, _MAX_OUTLINES) if zoom >= OUTLINES_FROM else []
+    data = {
         "marks": [
             {
                 "lon": mark.lon,
@@ -135,54 +135,54 @@ def alerts(request: Request, context: Service, person: CurrentUser, bbox: Bbox, 
         ],
         "outlines": _collection(
             _feature(
-                one.outline,
+                alert.outline,
                 zoom,
-                number=one.number,
-                kind=one.kind,
-                state=one.state,
-                score=round(one.score, 3),
-                area_m2=one.area_m2,
-                legal_weight=one.legal_weight,
+                number=alert.number,
+                kind=alert.kind,
+                state=alert.state,
+                score=round(alert.score, 3),
+                area_m2=alert.area_m2,
+                legal_weight=alert.legal_weight,
             )
-            for one in near
+            for alert in outlined
         ),
     }
-    return JSONResponse(told)
+    return JSONResponse(data)
 
 
 @router.get("/map/layers/{layer_id}")
-def layer(context: Service, person: CurrentUser, layer_id: int, bbox: Bbox, zoom: Zoom) -> JSONResponse:
-    """Polygons of one of the bureau's layers, as GeoJSON."""
+def layer(context: Service, viewer: CurrentUser, layer_id: int, bbox: Bbox, zoom: Zoom) -> JSONResponse:
+    """Return the polygons of an imported layer as GeoJSON."""
     with context.database.read() as session:
         if layer_by_id(session, layer_id) is None:
             raise NotFound
-        shown = layer_on_map(session, person, layer_id, read_box(bbox), _tolerance(zoom), _MOST_FEATURES)
+        found = layer_on_map(session, viewer, layer_id, parse_bbox_parameter(bbox), _tolerance(zoom), _MAX_FEATURES)
         collection = _collection(
             _feature(
                 outline,
                 zoom,
-                id=one.id,
-                number=one.number,
-                valid_from=one.valid_from and one.valid_from.isoformat(),
-                valid_to=one.valid_to and one.valid_to.isoformat(),
+                id=polygon.id,
+                number=polygon.number,
+                valid_from=polygon.valid_from and polygon.valid_from.isoformat(),
+                valid_to=polygon.valid_to and polygon.valid_to.isoformat(),
             )
-            for one, outline in shown
+            for polygon, outline in found
         )
-    return JSONResponse({**collection, "cut": len(shown) == _MOST_FEATURES})
+    return JSONResponse({**collection, "cut": len(found) == _MAX_FEATURES})
 
 
 @router.get("/map/goto")
 def go_to(
     request: Request,
-    person: CurrentUser,
+    viewer: CurrentUser,
     text: Annotated[str, Query(max_length=1000)],
     lon: Annotated[float | None, Query(ge=-180, le=180)] = None,
 ) -> dict[str, Any]:
-    """The place of typed coordinates; ``lon`` is where the map is, for eastings that do not tell their zone."""
+    """Parse typed coordinates; ``lon`` is the map's centre, which determines the zone of eastings without one."""
     try:
-        place = read_place(text, lon)
-    except NotCoordinates as fault:
-        raise Invalid(text_of(fault.key, language_of(request), **fault.values)) from None
+        place = parse_coordinates(text, lon)
+    except CoordinateError as error:
+        raise InvalidInput(text_of(error.key, language_of(request), **error.values)) from None
     zone = in_zone(place.lon, place.lat)
     return {
         "lon": place.lon,
@@ -194,8 +194,8 @@ def go_to(
 
 
 def _tolerance(zoom: float) -> float:
-    """Degrees of a pixel on the map."""
-    return _PIXELS * 360 / 256 / 2**zoom
+    """Return the size of a map pixel in degrees."""
+    return _TOLERANCE_PX * 360 / 256 / 2**zoom
 
 
 def _feature(outline: Any, zoom: float, **properties: Any) -> dict[str, Any]:
@@ -208,5 +208,5 @@ def _feature(outline: Any, zoom: float, **properties: Any) -> dict[str, Any]:
 
 
 def _collection(features: Any) -> dict[str, Any]:
-    """As JSON knows it: answered as it is, where a framework would first walk through each coordinate."""
+    """Return a plain dictionary for JSONResponse, because validation by FastAPI would visit every coordinate."""
     return {"type": "FeatureCollection", "features": list(features)}

@@ -1,4 +1,4 @@
-"""Tiles and overviews of scenes."""
+"""Tiles and previews of scenes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ _PREVIEW_PX = 512
 
 
 @router.get("/tiles/scenes/{scene_id}/{z}/{x}/{y}")
-def scene_tile(request: Request, context: Service, person: CurrentUser, scene_id: int, z: int, x: int, y: int) -> Response:
-    """A tile of a scene, 256 pixels of Web Mercator; transparent where the scene shows nothing."""
+def scene_tile(
+    request: Request, context: Service, viewer: CurrentUser, scene_id: int, z: int, x: int, y: int
+) -> Response:
+    """Return a Web Mercator tile of a scene, 256 × 256 pixels, transparent where the scene has no data."""
     if not is_tile(z, x, y):
         raise NotFound
     with context.database.read() as session:
-        scene = scene_of(session, person, scene_id)
+        scene = scene_of(session, viewer, scene_id)
     tag = content_tag(scene.object_sha256, z, x, y)
     if is_cached(request, tag):
         return not_modified(tag, _DAY)
@@ -32,10 +34,10 @@ def scene_tile(request: Request, context: Service, person: CurrentUser, scene_id
 
 
 @router.get("/scenes/{scene_id}/preview")
-def preview(request: Request, context: Service, person: CurrentUser, scene_id: int) -> Response:
-    """All of a scene, small, on its own grid."""
+def preview(request: Request, context: Service, viewer: CurrentUser, scene_id: int) -> Response:
+    """Return a small image of the complete scene, on its own grid."""
     with context.database.read() as session:
-        scene = scene_of(session, person, scene_id)
+        scene = scene_of(session, viewer, scene_id)
     tag = content_tag(scene.object_sha256, "preview")
     if is_cached(request, tag):
         return not_modified(tag, _DAY)

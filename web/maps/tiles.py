@@ -1,7 +1,7 @@
-"""Tiles and small pictures of our own COGs, for maps in Web Mercator. A scene is named by its row, never by an address.
+"""Render Web Mercator tiles and previews of the stored COGs. A scene is identified by its row, never by a URL.
 
-Colours are those of :mod:`imagery.radiometry`: 8-bit images as they are, all others stretched by their own percentiles, so
-that a tile looks as the network saw the place.
+Colours are those of :mod:`imagery.radiometry`: 8-bit images are unchanged, all others are stretched by their own
+percentiles, so that a tile shows what the network sees.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-import imagery  # first of all that knows GDAL: its settings are read once
+import imagery  # before all modules that import GDAL, which reads its settings once
 from errors import ImageError
 from imagery.radiometry import Stretch, measure_stretch
 from service.context import Context
 from store.schema.tables import SceneRow
 
 TILE_PX = 256
-DEEPEST = 24
-"""Deepest zoom: a pixel is a centimetre then."""
+MAX_ZOOM = 24
+"""Maximum zoom, at which a pixel is about one centimetre."""
 
 MERCATOR = "EPSG:3857"
 _HALF = math.pi * 6378137.0  # of the Web Mercator square, metres
-_SAMPLE_PX = 1024  # on the longer side of what a stretch is measured on
-_KEPT = 512  # stretches kept; each is six numbers
+_SAMPLE_PX = 1024  # longer side of the preview on which a stretch is measured
+_MAX_CACHED = 512  # stretches of six numbers each
 _QUALITY = 85
 
 MercatorBox = tuple[float, float, float, float]
@@ -44,10 +44,10 @@ assert imagery.Stretch is Stretch
 
 @dataclass(frozen=True)
 class Picture:
-    """A piece of a scene.
+    """A rendered window of a scene.
 
     Attributes:
-        rgb: uint8 H×W×3, the first row in the north; 0 where nothing is seen.
+        rgb: uint8 H×W×3, first row in the north; 0 where invalid.
         valid: bool H×W.
     """
 
@@ -55,7 +55,7 @@ class Picture:
     valid: NDArray[np.bool_]
 
     def within(self, bounds: MercatorBox, window: MercatorBox) -> Picture:
-        """The same with all pixels outside of ``window`` taken away; ``bounds`` are the picture's own."""
+        """Return the picture with all pixels outside of ``window`` invalid; ``bounds`` are those of the picture."""
         rows, columns = self.valid.shape
         west, south, east, north = bounds
         x = west + (np.arange(columns) + 0.5) * (east - west) / columns
@@ -66,39 +66,39 @@ class Picture:
 
 
 def is_tile(z: int, x: int, y: int) -> bool:
-    """Whether there is such a tile; y counts from the north."""
-    return 0 <= z <= DEEPEST and 0 <= x < 2**z and 0 <= y < 2**z
+    """Return whether the tile exists; y counts from the north."""
+    return 0 <= z <= MAX_ZOOM and 0 <= x < 2**z and 0 <= y < 2**z
 
 
 def tile_bounds(z: int, x: int, y: int) -> MercatorBox:
-    """Bounds of a tile."""
+    """Return the bounds of a tile."""
     side = 2 * _HALF / 2**z
     return x * side - _HALF, _HALF - (y + 1) * side, (x + 1) * side - _HALF, _HALF - y * side
 
 
 def mercator(lon: float, lat: float) -> tuple[float, float]:
-    """Longitude, latitude in degrees → metres of Web Mercator."""
+    """Project longitude and latitude in degrees to metres of Web Mercator."""
     return math.radians(lon) * 6378137.0, math.asinh(math.tan(math.radians(lat))) * 6378137.0
 
 
 def overlap(one: MercatorBox, other: MercatorBox) -> bool:
-    """Whether two boxes share ground."""
+    """Return whether two boxes overlap."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def scene_box(scene: SceneRow) -> MercatorBox:
-    """Bounds of a scene's footprint."""
+    """Return the bounds of a scene's footprint."""
     return *mercator(scene.west, scene.south), *mercator(scene.east, scene.north)
 
 
 def read_box(
     context: Context, scene: SceneRow, bounds: tuple[float, float, float, float], crs: str, size: tuple[int, int]
 ) -> Picture:
-    """Read a scene on any grid that is north up.
+    """Read a scene on a north-up grid.
 
     Args:
-        context: where objects are.
-        scene: which.
+        context: settings and object store.
+        scene: the scene.
         bounds: west, south, east, north in units of ``crs``.
         crs: like ``EPSG:3857``.
         size: width and height, pixels.
@@ -108,13 +108,13 @@ def read_box(
     """
     with _opened(context, scene) as reader:
         stretch = _stretch(scene, reader)
-        with _faults(scene), _warped(reader, bounds, crs, size) as laid:
-            found = laid.read(indexes=laid.dataset.indexes[:-1])  # the last one is which pixels are valid
-    return _picture(found.data, found.mask, stretch)
+        with _image_errors(scene), _warped(reader, bounds, crs, size) as warped:
+            image = warped.read(indexes=warped.dataset.indexes[:-1])  # the last band is the alpha band
+    return _picture(image.data, image.mask, stretch)
 
 
 def read_tile(context: Context, scene: SceneRow, bounds: MercatorBox, px: int = TILE_PX) -> Picture | None:
-    """A scene in a square of Web Mercator; None: it shows nothing there.
+    """Read a scene in a square of Web Mercator; None if it has no data there.
 
     Raises:
         ImageError: the scene's object cannot be decoded.
@@ -126,20 +126,20 @@ def read_tile(context: Context, scene: SceneRow, bounds: MercatorBox, px: int = 
 
 
 def read_preview(context: Context, scene: SceneRow, longest_px: int) -> Picture:
-    """The whole scene on its own grid, small.
+    """Read the complete scene on its own grid, reduced to ``longest_px`` on the longer side.
 
     Raises:
         ImageError: the scene's object cannot be decoded.
     """
     with _opened(context, scene) as reader:
         stretch = _stretch(scene, reader)
-        with _faults(scene):
-            found = reader.preview(max_size=longest_px, resampling_method="bilinear")
-    return _picture(found.data, found.mask, stretch)
+        with _image_errors(scene):
+            image = reader.preview(max_size=longest_px, resampling_method="bilinear")
+    return _picture(image.data, image.mask, stretch)
 
 
 def webp(picture: Picture | None, px: int = TILE_PX) -> bytes:
-    """As WebP, transparent where nothing is seen; None: all of a tile of ``px`` is."""
+    """Encode a picture as WebP, transparent where invalid; None: a transparent tile of ``px`` pixels."""
     if picture is None:
         return _EMPTY if px == TILE_PX else _encode(Image.new("RGBA", (px, px)))
     if picture.valid.all():
@@ -157,57 +157,57 @@ def _encode(image: Image.Image) -> bytes:
 _EMPTY = _encode(Image.new("RGBA", (TILE_PX, TILE_PX)))
 
 _stretches: OrderedDict[str, Stretch] = OrderedDict()
-_turn = Lock()
+_lock = Lock()
 
 
 def _stretch(scene: SceneRow, reader: Any) -> Stretch:
-    """What was measured on the whole scene, once: tiles beside each other must not differ."""
-    with _turn:
-        known = _stretches.get(scene.object_sha256)
-        if known is not None:
+    """Return the stretch of a scene, measured once on the complete scene so that adjacent tiles match."""
+    with _lock:
+        cached = _stretches.get(scene.object_sha256)
+        if cached is not None:
             _stretches.move_to_end(scene.object_sha256)
-            return known
-    with _faults(scene):
-        whole = reader.preview(max_size=_SAMPLE_PX, resampling_method="nearest")
-    values = np.moveaxis(_colours(whole.data), 0, -1)
-    measured = measure_stretch(values[whole.mask > 0], scene.name)
-    with _turn:
+            return cached
+    with _image_errors(scene):
+        sample = reader.preview(max_size=_SAMPLE_PX, resampling_method="nearest")
+    values = np.moveaxis(_rgb_bands(sample.data), 0, -1)
+    measured = measure_stretch(values[sample.mask > 0], scene.name)
+    with _lock:
         _stretches[scene.object_sha256] = measured
-        while len(_stretches) > _KEPT:
+        while len(_stretches) > _MAX_CACHED:
             _stretches.popitem(last=False)
     return measured
 
 
-def _colours(data: NDArray[Any]) -> NDArray[Any]:
-    """Three bands of a scene of ours, which has one or three."""
+def _rgb_bands(data: NDArray[Any]) -> NDArray[Any]:
+    """Return three bands of a stored scene, which has one or three."""
     return np.repeat(data, 3, axis=0) if len(data) == 1 else data[:3]
 
 
 def _picture(data: NDArray[Any], mask: NDArray[np.uint8], stretch: Stretch) -> Picture:
     valid = np.asarray(mask > 0)
-    rgb = stretch.apply(np.ascontiguousarray(np.moveaxis(_colours(data), 0, -1)))
+    rgb = stretch.apply(np.ascontiguousarray(np.moveaxis(_rgb_bands(data), 0, -1)))
     return Picture(np.where(valid[..., None], rgb, np.uint8(0)), valid)
 
 
 @contextmanager
 def _opened(context: Context, scene: SceneRow) -> Iterator[Any]:
-    import rasterio  # after the settings of GDAL, which this module applies by importing imagery
+    import rasterio  # after GDAL's settings, which importing imagery applies
     from rio_tiler.io import Reader
 
     with context.objects.local(scene.object_key) as path:
-        with _faults(scene):
-            dataset = _dataset(rasterio, path)
+        with _image_errors(scene):
+            dataset = _open_geotiff(rasterio, path)
         with dataset, Reader(None, dataset=dataset) as reader:
             yield reader
 
 
 @contextmanager
 def _warped(reader: Any, bounds: tuple[float, float, float, float], crs: str, size: tuple[int, int]) -> Iterator[Any]:
-    """The scene laid onto a grid, read from the overview that fits it.
+    """Warp the scene to a grid, from the overview of matching resolution.
 
-    The grid is given to the last number: where rio-tiler chooses one it asks GDAL for the size of the whole scene in
-    that system, by a driver that follows links and is switched off here. Warping itself registers that driver again,
-    which harms nobody in a process that opens nothing but our own COGs, by the driver that wrote them.
+    The grid is given completely. To choose one, rio-tiler would ask GDAL for the scene's size in the CRS, through the
+    VRT driver, which follows links and is therefore disabled here. Warping registers that driver again, which is
+    harmless in a process that opens only the service's own COGs with the GTiff driver.
     """
     from rasterio.enums import Resampling
     from rasterio.transform import from_bounds
@@ -217,18 +217,18 @@ def _warped(reader: Any, bounds: tuple[float, float, float, float], crs: str, si
     grid = {"transform": from_bounds(*bounds, *size), "width": size[0], "height": size[1]}
     with (
         WarpedVRT(reader.dataset, crs=crs, resampling=Resampling.bilinear, add_alpha=True, **grid) as warped,
-        Reader(None, dataset=warped) as laid,
+        Reader(None, dataset=warped) as warped_reader,
     ):
-        yield laid
+        yield warped_reader
 
 
-def _dataset(rasterio: Any, path: Path) -> Any:
-    """The file by the one driver that wrote it."""
+def _open_geotiff(rasterio: Any, path: Path) -> Any:
+    """Open a file with the GTiff driver only."""
     return rasterio.open(path, driver="GTiff", sharing=False)
 
 
 @contextmanager
-def _faults(scene: SceneRow) -> Iterator[None]:
+def _image_errors(scene: SceneRow) -> Iterator[None]:
     import rasterio
 
     try:

@@ -1,8 +1,8 @@
-"""The grid of alerts: filtered by its address, page by page, and several at once only for rejecting."""
+"""The list of alerts for review: filtered by the URL, paged, with bulk rejection and its undo."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -20,18 +20,27 @@ from store.search.alert_search import facets, search_alerts
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.page import language_of, page
-from web.review.alert_rows import Bundle, asked_for, cards, default_filter, groups_of_states, place_choices, tell_filter
-from web.review.alert_words import reason_in_words, reasons, refusal
-from web.review.review_data import wanted
+from web.review.alert_list import (
+    AlertListPage,
+    default_filter,
+    filter_form,
+    form_filter,
+    list_cards,
+    place_choices,
+    state_groups,
+)
+from web.review.rejection_reasons import reason_choices, rejection_reason
+from web.review.review_data import requested_filter
+from web.review.review_errors import review_error
 
 router = APIRouter(prefix="/alerts", include_in_schema=False)
 
-PAGE = 48
-"""Alerts of one page of the grid: divides by 2, 3 and 4 columns."""
+PAGE_SIZE = 48
+"""Alerts per page: divisible by 2, 3 and 4 columns."""
 
 
-class Rejection(BaseModel):
-    """Alerts to be rejected with one reason, of :data:`web.review.alert_words.REASONS`."""
+class BulkRejectionRequest(BaseModel):
+    """Alerts to be rejected with one reason of :data:`web.review.rejection_reasons.REASONS`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -40,109 +49,107 @@ class Rejection(BaseModel):
     words: Annotated[str, Field(max_length=1800)] = ""
 
 
-class TakenBack(BaseModel):
-    """``token``: of :class:`Rejection`'s answer."""
+class BulkUndoRequest(BaseModel):
+    """``token`` of the bulk rejection to be undone."""
 
     model_config = ConfigDict(extra="forbid")
 
     token: Annotated[str, Field(min_length=1, max_length=40)]
 
 
-def _bundle(request: Request, context: Service, viewer: CurrentUser) -> Bundle:
-    """What is asked for, and its first page."""
-    asked = asked_for(request, context)
+def _list_page(request: Request, context: Service, viewer: CurrentUser) -> AlertListPage:
+    """Read the requested filter and the first page of its result."""
+    alert_filter = form_filter(request, context)
     with context.database.read() as session:
-        found = search_alerts(session, viewer, asked, limit=PAGE, now=context.clock())
-        counted = facets(session, viewer, asked)
+        found = search_alerts(session, viewer, alert_filter, limit=PAGE_SIZE, now=context.clock())
+        counts = facets(session, viewer, alert_filter)
         areas = list_areas(session, under=viewer.code)
-        people = list(users_under(session, viewer))
-    return Bundle(asked, found, counted, areas, people)
+        users = list(users_under(session, viewer))
+    return AlertListPage(alert_filter, found, counts, areas, users)
 
 
 @router.get("")
-def grid(request: Request, context: Service, viewer: CurrentUser) -> Response:
-    """The page. An address without any filter becomes that of what is to be done, so that every address says it all."""
+def alerts_page(request: Request, context: Service, viewer: CurrentUser) -> Response:
+    """Render the list; a URL without a filter is redirected to the default one, so that each URL has its filter."""
     if not request.query_params:
         return RedirectResponse(
             f"/alerts?{urlencode(default_filter(viewer.role, context.settings.zone).to_query())}", 303
         )
-    bundle = _bundle(request, context, viewer)
-    query = bundle.asked.to_query()
+    listed = _list_page(request, context, viewer)
+    states = listed.filter.states
+    query = listed.filter.to_query()
     today = context.today
     with context.database.read() as session:
-        figures = day_statistics(session, viewer, viewer.login, today, context.settings.zone)
-    answer = page(
+        statistics = day_statistics(session, viewer, viewer.login, today, context.settings.zone)
+    response = page(
         request,
         "alerts.html",
-        bundle=bundle,
-        cards=cards(bundle.found, viewer.role, today),
+        listed=listed,
+        cards=list_cards(listed.found, viewer.role, today),
         query=urlencode(query),
-        after=bundle.found.after,
-        groups=groups_of_states(bundle, viewer.role),
-        places=place_choices(bundle.areas),
-        form=tell_filter(bundle.asked),
-        figures=figures,
-        total=sum(
-            n for state, n in bundle.counted.states.items() if not bundle.asked.states or state in bundle.asked.states
-        ),
-        reasons=reasons("false", language_of(request)),
+        after=listed.found.after,
+        groups=state_groups(listed, viewer.role),
+        places=place_choices(listed.areas),
+        form=filter_form(listed.filter),
+        statistics=statistics,
+        total=sum(count for state, count in listed.counts.states.items() if not states or state in states),
+        reasons=reason_choices("false", language_of(request)),
         states=list(read_states().states),
         types=list(read_change_types().types),
     )
     if request.headers.get("hx-request"):
-        answer.headers["hx-push-url"] = f"/alerts?{urlencode(query) or 'sort=gravest'}"
-    return answer
+        response.headers["hx-push-url"] = f"/alerts?{urlencode(query) or 'sort=gravest'}"
+    return response
 
 
 @router.get("/cards")
 def more_cards(request: Request, context: Service, viewer: CurrentUser, after: str = "") -> Response:
-    """The next page of the grid, as a part of it."""
-    asked = wanted(request, context)
+    """Render the cards of the next page."""
+    alert_filter = requested_filter(request, context)
     with context.database.read() as session:
-        found = search_alerts(session, viewer, asked, limit=PAGE, after=after, now=context.clock())
-    today = context.today
-    query = urlencode(asked.to_query())
-    return page(request, "alert_cards.html", cards=cards(found, viewer.role, today), query=query, after=found.after)
+        found = search_alerts(session, viewer, alert_filter, limit=PAGE_SIZE, after=after, now=context.clock())
+    cards = list_cards(found, viewer.role, context.today)
+    query = urlencode(alert_filter.to_query())
+    return page(request, "alert_cards.html", cards=cards, query=query, after=found.after)
 
 
 @router.get("/figures")
 def figures(context: Service, viewer: CurrentUser) -> dict[str, Any]:
-    """Numbers of the day: judged by this person, left on their ground, judged per hour at work."""
+    """Return the day's statistics: alerts judged by the user, left in their area, and judged per hour of work."""
     today = context.today
     with context.database.read() as session:
         return day_statistics(session, viewer, viewer.login, today, context.settings.zone)._asdict()
 
 
 @router.post("/reject")
-def reject(request: Request, context: Service, viewer: CurrentUser, said: Rejection) -> dict[str, Any]:
-    """Reject several; answers which were, which were not, and by what all of it is taken back."""
-    reason = reason_in_words("false", said.reason, said.words)
+def bulk_reject(request: Request, context: Service, viewer: CurrentUser, body: BulkRejectionRequest) -> dict[str, Any]:
+    """Reject several alerts; return which were rejected, which were skipped, and the token to undo the rejection."""
+    reason = rejection_reason("false", body.reason, body.words)
     now = context.clock()
     try:
         with context.database.write() as session:
-            done = reject_many(session, viewer, said.numbers, reason, now, context.settings)
+            result = reject_many(session, viewer, body.numbers, reason, now, context.settings)
             log_action(
                 request,
                 session,
                 viewer,
                 "rejected_several",
-                detail={"numbers": list(done.done), "reason": reason, "token": done.token},
+                detail={"numbers": list(result.done), "reason": str(reason), "token": result.token},
             )
     except TubanError as error:
-        raise refusal(request, error) from error
-    return {"done": list(done.done), "skipped": done.skipped, "token": done.token}
+        raise review_error(request, error) from error
+    return {"done": list(result.done), "skipped": result.skipped, "token": result.token}
 
 
 @router.post("/undo")
-def take_back(request: Request, context: Service, viewer: CurrentUser, said: TakenBack) -> dict[str, Any]:
-    """Take back a rejection of several."""
+def bulk_undo(request: Request, context: Service, viewer: CurrentUser, body: BulkUndoRequest) -> dict[str, Any]:
+    """Undo a bulk rejection."""
     now = context.clock()
     try:
         with context.database.write() as session:
-            done = undo_many(session, viewer, said.token, now, context.settings)
-            log_action(
-                request, session, viewer, "took_back_several", detail={"numbers": list(done.done), "token": said.token}
-            )
+            result = undo_many(session, viewer, body.token, now, context.settings)
+            detail = {"numbers": list(result.done), "token": body.token}
+            log_action(request, session, viewer, "took_back_several", detail=detail)
     except TubanError as error:
-        raise refusal(request, error, "review.not_undone") from error
-    return {"done": list(done.done), "skipped": cast(Any, done.skipped)}
+        raise review_error(request, error, "review.not_undone") from error
+    return {"done": list(result.done), "skipped": result.skipped}

@@ -1,4 +1,4 @@
-"""Nights: what was compared while people slept, and what could not be."""
+"""Pages of the nightly comparisons: what was compared, and what could not be."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from web.page import page
 
 router = APIRouter(include_in_schema=False)
 
-_NIGHTS, _MOST = 14, 200
+_NIGHTS, _MAX_ROWS = 14, 200
 
 
 @router.get("/nights")
 def nights(
-    request: Request, context: Service, person: CurrentUser, count: Annotated[int, Query(ge=1, le=366)] = _NIGHTS
+    request: Request, context: Service, viewer: CurrentUser, count: Annotated[int, Query(ge=1, le=366)] = _NIGHTS
 ) -> HTMLResponse:
-    """The last nights, the newest first."""
+    """Render the list of the last nights, newest first."""
     with context.database.read() as session:
-        shown = visible_nights(session, person, count + 1)
-    return page(request, "nights.html", nights=shown[:count], count=count, more=len(shown) > count)
+        found = visible_nights(session, viewer, count + 1)
+    return page(request, "nights.html", nights=found[:count], count=count, more=len(found) > count)
 
 
 @router.get("/nights/{day}")
-def night(request: Request, context: Service, person: CurrentUser, day: dt.date) -> HTMLResponse:
-    """One night: its scans, and the ground that was not compared."""
+def night(request: Request, context: Service, viewer: CurrentUser, day: dt.date) -> HTMLResponse:
+    """Render one night with its scans and the areas that were not compared."""
     with context.database.read() as session:
-        found = visible_night(session, person, day)
+        found = visible_night(session, viewer, day)
         if found is None:
             raise NotFound
-        gaps = night_gaps(session, person, found.night.id, _MOST)
-        scans = night_scans(session, person, found.night.id, _MOST)
+        gaps = night_gaps(session, viewer, found.night.id, _MAX_ROWS)
+        scans = night_scans(session, viewer, found.night.id, _MAX_ROWS)
     return page(
         request,
         "night.html",
@@ -44,5 +44,5 @@ def night(request: Request, context: Service, person: CurrentUser, day: dt.date)
         summary=found.summary,
         gaps=gaps,
         scans=scans,
-        most=_MOST,
+        limit=_MAX_ROWS,
     )

@@ -1,4 +1,4 @@
-"""Pictures of alerts: tiles of the ground around one on both dates, and its stored evidence."""
+"""Pictures of alerts: tiles of the area around an alert on both dates, and its stored evidence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from web.review.alert_pictures import alert_window, before_shift, read_alert_til
 router = APIRouter(include_in_schema=False)
 
 _DAY = "private, max-age=86400"
-_FOREVER = "private, max-age=31536000, immutable"
+_IMMUTABLE = "private, max-age=31536000, immutable"
 _TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 Which = Literal["before", "after"]
@@ -27,14 +27,14 @@ Which = Literal["before", "after"]
 
 @router.get("/tiles/alerts/{number}/{which}/{z}/{x}/{y}")
 def alert_tile(
-    request: Request, context: Service, person: CurrentUser, number: str, which: Which, z: int, x: int, y: int
+    request: Request, context: Service, viewer: CurrentUser, number: str, which: Which, z: int, x: int, y: int
 ) -> Response:
-    """A tile of the earlier or later image of an alert: the ground around the alert, and transparent elsewhere."""
+    """Return a tile of an alert's earlier or later image, transparent outside of the alert's surroundings."""
     if not is_tile(z, x, y):
         raise NotFound
     bounds = tile_bounds(z, x, y)
     with context.database.read() as session:
-        alert = alert_of(session, person, number)
+        alert = alert_of(session, viewer, number)
         pair = latest_pair(session, alert.id)
     if pair is None:
         raise NotFound
@@ -51,26 +51,26 @@ def alert_tile(
 
 @router.get("/alerts/{number}/evidence/{name}")
 def evidence(
-    request: Request, context: Service, person: CurrentUser, number: str, name: str, key: str | None = None
+    request: Request, context: Service, viewer: CurrentUser, number: str, name: str, key: str | None = None
 ) -> Response:
-    """A stored picture of an alert, by the name it has in the alert.
+    """Return a stored picture of an alert by its name in the alert's evidence.
 
-    The alert's next sight brings other pictures under the same name. With ``key``, the mark of the very picture
-    (:func:`web.etags.content_tag`), the answer never changes and is kept for ever; without, browsers ask whether it is new.
+    A later detection replaces the pictures. With ``key``, the picture's content tag (:func:`web.etags.content_tag`),
+    the response never changes and is cached permanently; without it browsers revalidate.
     """
     with context.database.read() as session:
-        alert = alert_of(session, person, number)
+        alert = alert_of(session, viewer, number)
     stored = alert.evidence.get(name)
     if not isinstance(stored, str):
         raise NotFound
-    kind = _TYPES.get(stored.rpartition(".")[2].lower())
+    media_type = _TYPES.get(stored.rpartition(".")[2].lower())
     tag = content_tag(stored)
-    if kind is None or (key is not None and key != tag):
+    if media_type is None or (key is not None and key != tag):
         raise NotFound
-    kept = _FOREVER if key else "private, no-cache"
+    cache_control = _IMMUTABLE if key else "private, no-cache"
     if is_cached(request, tag):
-        return not_modified(tag, kept)
+        return not_modified(tag, cache_control)
     try:
-        return image_response(context.objects.read(stored), tag, kept, kind)
+        return image_response(context.objects.read(stored), tag, cache_control, media_type)
     except ObjectNotFound:
         raise NotFound from None

@@ -1,4 +1,4 @@
-"""Registrations of scans, read from the object store once and kept in memory."""
+"""Cache of scans' registrations, read from the object store."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from service.context import Context
 from store.objects.object_store import ObjectNotFound
 from store.schema.tables import Scan
 
-_KEPT = 64  # registrations kept; some kilobytes each
+_MAX_CACHED = 64  # registrations of a few kilobytes each
 
 _cache: OrderedDict[tuple[str, int, str], StoredRegistration | None] = OrderedDict()
 _lock = Lock()
 
 
 def shift_at(context: Context, scan: Scan, place: tuple[float, float], crs: str) -> tuple[float, float]:
-    """Return how far from a place the earlier image of a scan shows the ground of that place.
+    """Return the registration shift of a scan's earlier image at a place.
 
     Args:
-        context: where objects are.
-        scan: ended or not.
+        context: settings and object store.
+        scan: the scan, in any state.
         place: longitude, latitude in degrees.
-        crs: in which the shift is given, like ``EPSG:3857``.
+        crs: CRS of the shift, like ``EPSG:3857``.
 
     Returns:
-        metres east and north; (0, 0) where the scan stored no registration.
+        Metres east and north by which the earlier image shows the ground displaced; (0, 0) without a registration.
     """
     registration = _registration(context, scan)
     return (0.0, 0.0) if registration is None else registration.shift_at(place, crs)
@@ -38,12 +38,12 @@ def _registration(context: Context, scan: Scan) -> StoredRegistration | None:
         if key in _cache:
             _cache.move_to_end(key)
             return _cache[key]
-    found = _read(context, scan)
+    registration = _read(context, scan)
     with _lock:
-        _cache[key] = found
-        while len(_cache) > _KEPT:
+        _cache[key] = registration
+        while len(_cache) > _MAX_CACHED:
             _cache.popitem(last=False)
-    return found
+    return registration
 
 
 def _read(context: Context, scan: Scan) -> StoredRegistration | None:

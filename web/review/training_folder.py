@@ -1,6 +1,7 @@
-"""Reviewed alerts as folders that ``tuban reviewed`` takes, in one zip: per scan its record, outlines and verdicts.
+"""Zip of reviewed alerts for ``tuban reviewed``: per scan a folder with its record, outlines and verdicts.
 
-The images are not in it, they are large; ``reviewed.sh`` fetches them with a key, and makes the labelled pairs.
+The images are not included because they are large; the script ``reviewed.sh`` downloads them with an API key and
+creates the labelled pairs.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from store.review.reviewed_scans import ReviewedAlert, ReviewedScan
 
 _SCRIPT = """\
 #!/bin/sh
-# Makes labelled pairs of {alerts} reviewed alerts, by `tuban reviewed`, and tells how to train on them.
-# TUBAN_KEY must hold a key for {base}, made on the page of one's account.
+# Create labelled pairs of {alerts} reviewed alerts by `tuban reviewed`, and print the command to train on them.
+# TUBAN_KEY must contain an API key of {base}, created on the account page.
 set -eu
 : "${{TUBAN_KEY:?}}"
 cd "$(dirname "$0")"
@@ -32,12 +33,15 @@ cd "$(dirname "$0")"
 
 
 def write_training_zip(scans: Sequence[ReviewedScan], base: str, path: Path) -> int:
-    """Write the zip; returns how many alerts are in it. Scans without a record of their grid are left out.
+    """Write the zip; scans without a record of their grid are excluded.
 
     Args:
-        scans: with their reviewed alerts.
-        base: address of the service, from which the images are fetched.
-        path: of the zip.
+        scans: scans with their reviewed alerts.
+        base: public URL of the service, from which the script downloads the images.
+        path: path of the zip.
+
+    Returns:
+        The number of alerts in the zip.
     """
     usable = [reviewed for reviewed in scans if (reviewed.scan.result.get("grid") or {}).get("crs")]
     alerts = sum(len(reviewed.alerts) for reviewed in usable)
@@ -48,9 +52,9 @@ def write_training_zip(scans: Sequence[ReviewedScan], base: str, path: Path) -> 
             archive.writestr(f"{name}/scan.json", json.dumps(_record(reviewed), ensure_ascii=False, indent=1))
             archive.writestr(f"{name}/changes.gpkg", _outlines(reviewed.alerts, reviewed.scan.result["grid"]["crs"]))
             archive.writestr(f"{name}/verdicts.csv", _verdicts(reviewed.alerts))
-            script += _lines(reviewed, name, base)
-        given = " ".join(f"--reviews reviewed/scan-{reviewed.scan.id}" for reviewed in usable)
-        script.append(f'echo "Now: tuban train configs/training/own.yaml {given}"\n')
+            script += _script_lines(reviewed, name, base)
+        options = " ".join(f"--reviews reviewed/scan-{reviewed.scan.id}" for reviewed in usable)
+        script.append(f'echo "Now: tuban train configs/training/own.yaml {options}"\n')
         entry = zipfile.ZipInfo("reviewed.sh")
         entry.external_attr = 0o100755 << 16
         archive.writestr(entry, "".join(script))
@@ -58,7 +62,7 @@ def write_training_zip(scans: Sequence[ReviewedScan], base: str, path: Path) -> 
 
 
 def _record(reviewed: ReviewedScan) -> dict[str, Any]:
-    """The scan's record, its images known by the checksums of our COGs: those are what is fetched."""
+    """Return the scan's record with the checksums of the stored COGs, which the script downloads."""
     record: dict[str, Any] = json.loads(json.dumps(reviewed.scan.result))
     for when, scene in (("before", reviewed.before), ("after", reviewed.after)):
         record["inputs"][when] |= {"came_as_sha256": scene.sha256, "sha256": scene.object_sha256}
@@ -66,7 +70,7 @@ def _record(reviewed: ReviewedScan) -> dict[str, Any]:
 
 
 def _outlines(alerts: Sequence[ReviewedAlert], crs: str) -> bytes:
-    import pyogrio  # here, as it brings pandas, which most processes never need
+    import pyogrio  # imported here because it imports pandas, which most processes do not need
 
     to_grid = Transformer.from_crs("EPSG:4490", crs, always_xy=True)
     outlines = [
@@ -92,21 +96,21 @@ def _outlines(alerts: Sequence[ReviewedAlert], crs: str) -> bytes:
 
 
 def _verdicts(alerts: Sequence[ReviewedAlert]) -> str:
-    held = io.StringIO()
-    writer = csv.writer(held, lineterminator="\n")
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["number", "verdict", "alert"])
     writer.writerows((number, str(alert.confirmed).lower(), alert.alert) for number, alert in enumerate(alerts, 1))
-    return held.getvalue()
+    return table.getvalue()
 
 
-def _lines(reviewed: ReviewedScan, name: str, base: str) -> list[str]:
-    fetched = [
+def _script_lines(reviewed: ReviewedScan, name: str, base: str) -> list[str]:
+    downloads = [
         f'curl -fsS -H "Authorization: Bearer $TUBAN_KEY" -o {name}/{when}.tif '
         f"{shlex.quote(f'{base}/api/scenes/{scene.id}/image.tif')}\n"
         for when, scene in (("before", reviewed.before), ("after", reviewed.after))
     ]
-    made = (
+    labelling = (
         f"tuban reviewed {name}/before.tif {name}/after.tif --results {name} --verdicts {name}/verdicts.csv "
         f"--out reviewed/{name}\n"
     )
-    return [*fetched, made]
+    return [*downloads, labelling]

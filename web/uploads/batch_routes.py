@@ -1,4 +1,4 @@
-"""Batches: begun, completed, listed, and each with what became of its files; as API and as pages."""
+"""API and pages of batches: create, complete, list, and show each with the outcome of its files."""
 
 from __future__ import annotations
 
@@ -24,58 +24,59 @@ from store.areas.areas import area_names, list_areas
 from store.scenes.batches import BatchReport, create_batch
 from store.schema.tables import Batch
 from store.views.batch_view import batch_progress, open_upload_batch, scenes_of_batch, visible_batch, visible_batches
-from web.api.batch_schemas import BatchAnswer, BatchBegun, BatchList, Footprints
-from web.api.schemas import CONFLICT, FORBIDDEN, NOT_FOUND, UNAUTHORIZED
+from web.api.batch_schemas import BatchCreated, BatchDetail, BatchList, Footprints
+from web.api.schemas import COMMON_ERRORS, CONFLICT, FORBIDDEN, NOT_FOUND
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.http_errors import Conflict, InvalidInput, NotFound
 from web.page import page
 from web.uploads.batch_submission import resume_submissions, start_submission
-from web.uploads.tus_routes import own_batch
-from web.uploads.upload_files import begin_batch, is_complete, list_uploads, mark_complete, told
+from web.uploads.tus_routes import require_open_batch
+from web.uploads.upload_files import begin_batch, is_complete, list_uploads, mark_complete, upload_progress
 
 STATES = ("placed", "duplicate", "failed", "used", "ignored", "waiting")
-_LARGEST_ID = 2**62
-_REFUSED_ONE = UNAUTHORIZED | NOT_FOUND
-_BEGUN = UNAUTHORIZED | FORBIDDEN | {404: NOT_FOUND[404] | {"description": "The area is not theirs."}}
-_FILES_SHOWN = 100
-"""Files on one page of a batch: it is drawn anew while they are checked."""
+_MAX_BATCH_ID = 2**62
+_BATCH_ERRORS = COMMON_ERRORS | NOT_FOUND
+_CREATE_ERRORS = COMMON_ERRORS | FORBIDDEN | {404: NOT_FOUND[404] | {"description": "The user may not see the area."}}
+_FILES_PER_PAGE = 100
+"""Files on one page of a batch, which is rendered again while the files are checked."""
 
-Before = Annotated[int | None, Query(ge=1, le=_LARGEST_ID)]
+Before = Annotated[int | None, Query(ge=1, le=_MAX_BATCH_ID)]
 
 
 @asynccontextmanager
-async def _from_the_beginning(app: FastAPI) -> AsyncIterator[None]:
-    """A server that was killed goes on with what it was handing over."""
+async def _resume_at_startup(app: FastAPI) -> AsyncIterator[None]:
+    """Resume the submissions that were interrupted when the server stopped."""
     await run_sync(resume_submissions, app.state.context)
     yield
 
 
-router = APIRouter(lifespan=_from_the_beginning)
+router = APIRouter(lifespan=_resume_at_startup)
 
 
 class NewBatch(BaseModel):
-    """What a person says of the files they are about to send."""
+    """The batch to be created for the files that follow."""
 
     area: Annotated[str, Field(pattern=r"^(\d{6}|\d{9}|\d{12})$", description="administrative code")]
     name: Annotated[str, Field(max_length=400)] = ""
     source: Literal["drone", "satellite", "camera"] = "drone"
-    date: Annotated[dt.date | None, Field(description="day of acquisition of images that tell none")] = None
+    date: Annotated[dt.date | None, Field(description="acquisition date of images that do not contain one")] = None
 
 
-@router.post("/api/batches", status_code=201, tags=["batches"], responses=_BEGUN)
-def begin(request: Request, viewer: CurrentUser, context: Service, new: NewBatch) -> BatchBegun:
-    """Begin a batch; its files are sent to ``/api/uploads`` and handed over by ``complete``."""
+@router.post("/api/batches", status_code=201, tags=["batches"], responses=_CREATE_ERRORS)
+def create(request: Request, viewer: CurrentUser, context: Service, new: NewBatch) -> BatchCreated:
+    """Create a batch; its files are uploaded to ``/api/uploads`` and submitted by ``complete``."""
     if not may_see(viewer, new.area):
         raise NotFound("upload.no_area")
     try:
         check_area(context, new.area)
-    except SettingsError:  # its words name areas that are like it, which may be others'
+    except SettingsError:  # its message lists areas with similar codes, which the user may not be allowed to see
         raise InvalidInput("upload.no_area") from None
     require_disk_space(context.settings)
     resume_submissions(context)
     name = (
-        printable_name(new.name.strip()) or f"{viewer.name} {context.clock().astimezone(context.settings.zone):%Y-%m-%d %H:%M}"
+        printable_name(new.name.strip())
+        or f"{viewer.name} {context.clock().astimezone(context.settings.zone):%Y-%m-%d %H:%M}"
     )
     with context.database.write() as session:
         now = context.clock()
@@ -85,36 +86,37 @@ def begin(request: Request, viewer: CurrentUser, context: Service, new: NewBatch
         )  # fmt: skip
         begin_batch(context.settings, batch.id, new.date)
         log_action(request, session, viewer, "began_upload", about=f"batch {batch.id}", code=new.area)
-        return BatchBegun(id=batch.id, state="receiving")
+        return BatchCreated(id=batch.id, state="receiving")
 
 
 @router.post(
     "/api/batches/{batch_id}/complete",
     status_code=202,
     tags=["batches"],
-    responses=_REFUSED_ONE | CONFLICT | FORBIDDEN,
-    response_model=BatchAnswer,
+    responses=_BATCH_ERRORS | CONFLICT | FORBIDDEN,
+    response_model=BatchDetail,
     response_model_exclude_unset=True,
 )
 def complete(
     request: Request, viewer: CurrentUser, context: Service, batch_id: int, leave_out: bool = False
 ) -> dict[str, Any]:
-    """Hand over what was uploaded. ``leave_out``: files that are not whole are told as failed.
+    """Submit the uploaded files. ``leave_out``: submit although some are incomplete; these are reported as failed.
 
-    Called again it changes nothing.
+    The request is idempotent.
     """
     with context.database.read() as session:
-        row = open_upload_batch(session, viewer, _known(batch_id))
+        row = open_upload_batch(session, viewer, _checked_id(batch_id))
         if row is None:
             raise NotFound
         code, state = row.area_code, row.state
     if state == "receiving" and not is_complete(context.settings, batch_id):
-        own_batch(context, viewer, batch_id)
+        require_open_batch(context, viewer, batch_id)
         uploads = list_uploads(context.settings, batch_id)
-        missing = [upload.name for upload in uploads if not upload.whole]
-        if missing and not leave_out:
-            words = f"{len(missing)} of {len(uploads)} files are not whole: {', '.join(missing[:5])}."
-            raise Conflict(Reason(words, "sent.some_not_whole", missing=len(missing), all=len(uploads), names=missing[:5]))
+        incomplete = [upload.name for upload in uploads if not upload.complete]
+        if incomplete and not leave_out:
+            message = f"{len(incomplete)} of {len(uploads)} files are incomplete: {', '.join(incomplete[:5])}."
+            missing, names = len(incomplete), incomplete[:5]
+            raise Conflict(Reason(message, "sent.some_not_whole", missing=missing, all=len(uploads), names=names))
         mark_complete(context.settings, batch_id)
         with context.database.write() as session:
             log_action(
@@ -124,46 +126,46 @@ def complete(
                 "completed_upload",
                 about=f"batch {batch_id}",
                 code=code,
-                detail={"files": len(uploads), "left_out": len(missing)},
+                detail={"files": len(uploads), "left_out": len(incomplete)},
             )
     if state == "receiving":
         start_submission(context, batch_id)
-    return _told(_report(context, viewer, batch_id))
+    return _batch_detail(_report(context, viewer, batch_id))
 
 
-@router.get("/api/batches", tags=["batches"], responses=UNAUTHORIZED, response_model=BatchList)
-def list_them(
+@router.get("/api/batches", tags=["batches"], responses=COMMON_ERRORS, response_model=BatchList)
+def list_batches(
     viewer: CurrentUser,
     context: Service,
     before: Before = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> dict[str, Any]:
-    """Batches, the newest first; ``before``: the id that the last page ended with."""
+    """List batches, newest first; ``before``: the last id of the previous page."""
     with context.database.read() as session:
         found = visible_batches(session, viewer, before_id=before, limit=limit)
-        return {"batches": [_of_batch(batch) | {"files": counts} for batch, counts in found]}
+        return {"batches": [_batch_summary(batch) | {"files": counts} for batch, counts in found]}
 
 
 @router.get(
     "/api/batches/{batch_id}",
     tags=["batches"],
-    responses=_REFUSED_ONE,
-    response_model=BatchAnswer,
+    responses=_BATCH_ERRORS,
+    response_model=BatchDetail,
     response_model_exclude_unset=True,
 )
-def one(viewer: CurrentUser, context: Service, batch_id: int) -> dict[str, Any]:
-    """How a batch and each of its files stand; to who sends it also how far each upload is."""
+def get_batch(viewer: CurrentUser, context: Service, batch_id: int) -> dict[str, Any]:
+    """Return a batch with the state of each file; the user who uploads it also gets the progress of each upload."""
     report = _report(context, viewer, batch_id)
-    answer = _told(report)
+    detail = _batch_detail(report)
     if report.state == "receiving" and report.created_by == viewer.login and report.origin == "upload":
-        answer["complete"] = is_complete(context.settings, batch_id)
-        answer["uploads"] = [told(upload) for upload in list_uploads(context.settings, batch_id)]
-    return answer
+        detail["complete"] = is_complete(context.settings, batch_id)
+        detail["uploads"] = [upload_progress(upload) for upload in list_uploads(context.settings, batch_id)]
+    return detail
 
 
-@router.get("/api/batches/{batch_id}/footprints", tags=["batches"], responses=_REFUSED_ONE, response_model=Footprints)
+@router.get("/api/batches/{batch_id}/footprints", tags=["batches"], responses=_BATCH_ERRORS, response_model=Footprints)
 def footprints(viewer: CurrentUser, context: Service, batch_id: int) -> dict[str, Any]:
-    """Where the scenes of a batch lie: GeoJSON, longitude and latitude."""
+    """Return the footprints of a batch's scenes: GeoJSON, longitude and latitude."""
     _report(context, viewer, batch_id)
     with context.database.read() as session:
         features = [
@@ -179,13 +181,8 @@ def footprints(viewer: CurrentUser, context: Service, batch_id: int) -> dict[str
 
 
 @router.get("/batches", include_in_schema=False)
-def list_page(
-    request: Request,
-    viewer: CurrentUser,
-    context: Service,
-    before: Annotated[int | None, Query(ge=1, le=_LARGEST_ID)] = None,
-) -> Response:
-    """Upload, and the list."""
+def batches_page(request: Request, viewer: CurrentUser, context: Service, before: Before = None) -> Response:
+    """Render the page with the upload form and the list of batches."""
     with context.database.read() as session:
         areas = list_areas(session, under=viewer.code)
         found = visible_batches(session, viewer, before_id=before, limit=30)
@@ -193,53 +190,69 @@ def list_page(
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Which of a batch's files are shown."""
+class _FileSelection:
+    """The page and state of the files to be shown."""
 
-    page: Annotated[int, Query(ge=1, le=_LARGEST_ID // _FILES_SHOWN)] = 1
+    page: Annotated[int, Query(ge=1, le=_MAX_BATCH_ID // _FILES_PER_PAGE)] = 1
     state: Literal["", "placed", "duplicate", "failed", "used", "ignored", "waiting"] = ""
 
 
 @router.get("/batches/{batch_id}", include_in_schema=False)
-def one_page(
-    request: Request, viewer: CurrentUser, context: Service, batch_id: int, part: Annotated[_Part, Depends()]
-) -> Response:
-    """One batch, live."""
-    return _batch_page(request, viewer, context, batch_id, part, "batch.html")
-
-
-@router.get("/batches/{batch_id}/files", include_in_schema=False)
-def files_part(
+def batch_page(
     request: Request,
     viewer: CurrentUser,
     context: Service,
     batch_id: int,
-    part: Annotated[_Part, Depends()],
+    selection: Annotated[_FileSelection, Depends()],
+) -> Response:
+    """Render the page of one batch, which updates itself."""
+    return _render_batch(request, viewer, context, batch_id, selection, "batch.html")
+
+
+@router.get("/batches/{batch_id}/files", include_in_schema=False)
+def files_fragment(
+    request: Request,
+    viewer: CurrentUser,
+    context: Service,
+    batch_id: int,
+    selection: Annotated[_FileSelection, Depends()],
     seen: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    """The part of a batch's page that changes; nothing (204) as long as it is as ``seen`` says."""
-    return _batch_page(request, viewer, context, batch_id, part, "batch_files.html", seen)
+    """Render the part of a batch's page that changes; 204 while its version is still ``seen``."""
+    return _render_batch(request, viewer, context, batch_id, selection, "batch_files.html", seen)
 
 
-def _batch_page(
-    request: Request, viewer: Viewer, context: Context, batch_id: int, part: _Part, template: str, seen: str = ""
+def _render_batch(
+    request: Request,
+    viewer: Viewer,
+    context: Context,
+    batch_id: int,
+    selection: _FileSelection,
+    template: str,
+    seen: str = "",
 ) -> Response:
     with context.database.read() as session:
-        progress = batch_progress(session, viewer, _known(batch_id))
+        progress = batch_progress(session, viewer, _checked_id(batch_id))
         if progress is None:
             raise NotFound
-        handing_over = progress.state == "receiving" and is_complete(context.settings, batch_id)
-        mark = f"{progress.mark}-over" if handing_over else progress.mark
-        if mark == seen and not handing_over:
+        submitting = progress.state == "receiving" and is_complete(context.settings, batch_id)
+        version = f"{progress.mark}-over" if submitting else progress.mark
+        if version == seen and not submitting:
             return Response(status_code=204)
-        of_state = progress.counts.get(part.state, 0) if part.state else sum(progress.counts.values())
+        counts = progress.counts
+        file_count = counts.get(selection.state, 0) if selection.state else sum(counts.values())
         report = visible_batch(
-            session, viewer, batch_id, state=part.state, skip=(part.page - 1) * _FILES_SHOWN, limit=_FILES_SHOWN
+            session,
+            viewer,
+            batch_id,
+            state=selection.state,
+            skip=(selection.page - 1) * _FILES_PER_PAGE,
+            limit=_FILES_PER_PAGE,
         )
         area = area_names(session, [report.area_code]).get(report.area_code, "") if report else ""
     if report is None:
         raise NotFound
-    _go_on(context, report)
+    _resume_submission(context, report)
     return page(
         request,
         template,
@@ -247,43 +260,43 @@ def _batch_page(
         area=area,
         states=STATES,
         progress=progress,
-        part=part,
-        pages=-(-of_state // _FILES_SHOWN),
-        mark=mark,
-        handing_over=handing_over,
+        selection=selection,
+        pages=-(-file_count // _FILES_PER_PAGE),
+        version=version,
+        submitting=submitting,
     )
 
 
-def _known(batch_id: int) -> int:
-    if not 0 < batch_id < _LARGEST_ID:
+def _checked_id(batch_id: int) -> int:
+    if not 0 < batch_id < _MAX_BATCH_ID:
         raise NotFound
     return batch_id
 
 
 def _report(context: Context, viewer: Viewer, batch_id: int) -> BatchReport:
     with context.database.read() as session:
-        report = visible_batch(session, viewer, _known(batch_id))
+        report = visible_batch(session, viewer, _checked_id(batch_id))
     if report is None:
         raise NotFound
-    _go_on(context, report)
+    _resume_submission(context, report)
     return report
 
 
-def _go_on(context: Context, report: BatchReport) -> None:
-    """If the disk was full when a batch was handed over, it is tried again."""
+def _resume_submission(context: Context, report: BatchReport) -> None:
+    """Submit a complete batch again, for example after the disk was full."""
     if report.state == "receiving" and report.origin == "upload" and is_complete(context.settings, report.id):
         start_submission(context, report.id)
 
 
-def _of_batch(batch: Batch | BatchReport) -> dict[str, Any]:
+def _batch_summary(batch: Batch | BatchReport) -> dict[str, Any]:
     names = ("id", "area_code", "name", "origin", "source", "state", "created_by")
-    moments = {name: getattr(batch, name) for name in ("created_at", "finished_at")}
+    times = {name: getattr(batch, name) for name in ("created_at", "finished_at")}
     return {name: getattr(batch, name) for name in names} | {
-        name: at and at.isoformat() for name, at in moments.items()
+        name: time and time.isoformat() for name, time in times.items()
     }
 
 
-def _told(report: BatchReport) -> dict[str, Any]:
+def _batch_detail(report: BatchReport) -> dict[str, Any]:
     files = [
         {
             "name": file.name,
@@ -297,4 +310,4 @@ def _told(report: BatchReport) -> dict[str, Any]:
         }
         for file in report.files
     ]
-    return _of_batch(report) | {"files": files}
+    return _batch_summary(report) | {"files": files}

@@ -1,4 +1,4 @@
-"""Photos of a batch: where each lies, and how well that is known."""
+"""API route for the positions of the drone photos of a batch, with their accuracy."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from fastapi import APIRouter, Path
 from store.views.batch_view import batch_progress
 from store.views.photo_view import photos_of_batch
 from web.api.batch_schemas import Footprints
-from web.api.schemas import NOT_THEIRS, REFUSED
+from web.api.schemas import COMMON_ERRORS, NOT_FOUND
 from web.auth.authentication import CurrentUser, Service
 from web.http_errors import NotFound
 
 router = APIRouter()
-_LARGEST_ID = 2**62
+_MAX_BATCH_ID = 2**62
 
 
 @router.get(
-    "/api/batches/{batch_id}/photos", tags=["batches"], responses=REFUSED | NOT_THEIRS, response_model=Footprints
+    "/api/batches/{batch_id}/photos", tags=["batches"], responses=COMMON_ERRORS | NOT_FOUND, response_model=Footprints
 )
-def photos(viewer: CurrentUser, context: Service, batch_id: Annotated[int, Path(ge=1, le=_LARGEST_ID)]) -> dict[str, Any]:
-    """The ground that each raw photo of a drone shows: GeoJSON, longitude and latitude.
+def photos(
+    viewer: CurrentUser, context: Service, batch_id: Annotated[int, Path(ge=1, le=_MAX_BATCH_ID)]
+) -> dict[str, Any]:
+    """Return the footprint of each raw drone photo of a batch: GeoJSON, longitude and latitude.
 
-    ``tied`` says by what it was placed (``reference`` image, ``neighbours``, ``nothing`` but its sensors, ``not yet``),
-    ``error_m`` how far its ground may lie off, ``residual_m`` how well it fits what it was tied to.
+    ``tied`` says how it was georeferenced (``reference`` image, ``neighbours``, ``nothing``: by its sensors only,
+    ``not yet``), ``error_m`` is the expected position error, ``residual_m`` the residual of the adjustment.
     """
     with context.database.read() as session:
         if batch_progress(session, viewer, batch_id) is None:

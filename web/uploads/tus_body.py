@@ -1,7 +1,7 @@
-"""The bytes of one request written to the part of an upload, as they come, from where the upload stands.
+"""Write the body of a PATCH request to the partial file of an upload while it arrives.
 
-A laptop that was closed leaves a connection behind on which nothing comes and which nobody ends. So who asks anew for
-an upload takes it over: the request that holds it ends, with what it has written.
+A laptop that was closed leaves behind a silent connection that is never closed. A new request for the same upload
+therefore takes over its lock: the request that holds it stops, and what it has written is kept.
 """
 
 from __future__ import annotations
@@ -18,175 +18,176 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from configs.service import ServiceSettings
-from service.home import require_room
-from web.http_errors import Clash, Refusal
-from web.uploads.upload_files import Upload
+from service.home import require_disk_space
+from web.http_errors import Conflict, HttpError
+from web.uploads.upload_files import LOCK_SUFFIX, Upload
 
 SILENT_SECONDS = 300.0
-"""A request on which nothing came for so long is given up."""
+"""A request without data for this long is ended."""
 
-_PIECE = 2**20
-_ROOM_EVERY = 64 * 2**20
+_WRITE_BYTES = 2**20
+_DISK_CHECK_BYTES = 64 * 2**20
 _TAKE_OVER_SECONDS = 20.0
-_LOOK_SECONDS = 0.2  # how often a request on which nothing comes sees whether another one asks
-_MARK_BYTES = 16
+_POLL_SECONDS = 0.2  # how often a silent request checks whether another request wants the lock
+_OWNER_BYTES = 16
 
 
-class TooMuch(Refusal):
-    """More bytes than were announced, or than one file may have."""
+class ContentTooLarge(HttpError):  # noqa: N818
+    """413 Content Too Large: more bytes than announced, or than one file may have."""
 
     status = 413
 
 
-class _Turn:
-    """The right to write to an upload: held by one request of all the processes that serve the pages.
+class _UploadLock:
+    """Exclusive right to write to an upload, across all requests and processes.
 
-    The file beside the upload is locked by who writes, and holds the mark of who asked last.
+    A lock file next to the partial file is locked (flock) by the request that writes. It contains the random token of
+    the request that wanted the lock last.
     """
 
     def __init__(self, upload: Upload) -> None:
-        """Ask for it. FileNotFoundError: the upload's folder is gone."""
-        self._mark = secrets.token_bytes(_MARK_BYTES)
-        self._file = os.open(upload.part.with_suffix(".turn"), os.O_RDWR | os.O_CREAT, 0o600)
-        os.pwrite(self._file, self._mark, 0)
+        """Register as the latest request; FileNotFoundError if the upload's folder no longer exists."""
+        self._token = secrets.token_bytes(_OWNER_BYTES)
+        self._file = os.open(upload.part.with_suffix(LOCK_SUFFIX), os.O_RDWR | os.O_CREAT, 0o600)
+        os.pwrite(self._file, self._token, 0)
 
     @property
-    def is_asked_for(self) -> bool:
-        """Whether another request asked for it after this one."""
-        return os.pread(self._file, _MARK_BYTES, 0) != self._mark
+    def is_wanted(self) -> bool:
+        """Whether a later request wants the lock."""
+        return os.pread(self._file, _OWNER_BYTES, 0) != self._token
 
-    async def take(self) -> None:
-        """Wait until the request that has it has ended.
+    async def acquire(self) -> None:
+        """Wait until the request that holds the lock has ended.
 
         Raises:
-            Clash: it does not end.
+            Conflict: it did not end within the time limit.
         """
-        latest = time.monotonic() + _TAKE_OVER_SECONDS
+        deadline = time.monotonic() + _TAKE_OVER_SECONDS
         while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if time.monotonic() > latest:
-                    raise Clash("upload.busy") from None
-                await asyncio.sleep(_LOOK_SECONDS / 4)
+                if time.monotonic() > deadline:
+                    raise Conflict("upload.busy") from None
+                await asyncio.sleep(_POLL_SECONDS / 4)
             else:
                 return
 
-    def leave(self) -> None:
-        """Let go of it."""
+    def release(self) -> None:
+        """Release the lock."""
         os.close(self._file)
 
 
-async def take_over(upload: Upload) -> None:
-    """End the request that writes to an upload, if there is one, and wait until it has.
+async def interrupt_writer(upload: Upload) -> None:
+    """Stop the request that writes to an upload, if there is one, and wait until it has ended.
 
     Raises:
-        Clash: it does not end.
+        Conflict: it did not end within the time limit.
     """
     try:
-        turn = _Turn(upload)
-    except FileNotFoundError:  # handed over with its batch
+        lock = _UploadLock(upload)
+    except FileNotFoundError:  # already submitted with its batch
         return
     try:
-        await turn.take()
+        await lock.acquire()
     finally:
-        turn.leave()
+        lock.release()
 
 
 async def write_body(request: Request, settings: ServiceSettings, upload: Upload, offset: int) -> int:
-    """Append the body of a request.
+    """Append the body of a request to an upload.
 
     Args:
-        request: its body is the bytes from ``offset`` on.
-        settings: for the room on the disk.
-        upload: what is written to.
-        offset: where the sender believes to be.
+        request: its body is the file's bytes starting at ``offset``.
+        settings: contains the required free disk space.
+        upload: the upload to write to.
+        offset: the upload's offset according to the client.
 
     Returns:
-        where the upload stands now; less than was sent, if the connection was cut.
+        The upload's offset after the request; less than was sent if the connection was interrupted.
 
     Raises:
-        Clash: the upload stands elsewhere.
-        TooMuch: more than was announced; what belongs to the file is kept.
+        Conflict: the upload has another offset.
+        ContentTooLarge: the body exceeds the announced size; the bytes within the size are kept.
         OutputError: the disk is full.
     """
     try:
-        turn = _Turn(upload)
+        lock = _UploadLock(upload)
     except FileNotFoundError:
         if offset != upload.offset:
-            raise Clash("upload.offset") from None
+            raise Conflict("upload.offset") from None
         return upload.size
     try:
-        await turn.take()
+        await lock.acquire()
         if offset != upload.offset:
-            raise Clash("upload.offset")
+            raise Conflict("upload.offset")
         if not upload.part.exists():
             return upload.size
         file = await run_sync(os.open, upload.part, os.O_WRONLY)
         try:
-            return await _write(request, settings, upload, offset, file, turn)
+            return await _write(request, settings, upload, offset, file, lock)
         finally:
-            await run_sync(_close, file)
+            await run_sync(_sync_and_close, file)
     finally:
-        turn.leave()
+        lock.release()
 
 
 async def _write(
-    request: Request, settings: ServiceSettings, upload: Upload, offset: int, file: int, turn: _Turn
+    request: Request, settings: ServiceSettings, upload: Upload, offset: int, file: int, lock: _UploadLock
 ) -> int:
-    pending, checked = bytearray(), offset - _ROOM_EVERY
-    async for piece in _pieces(request, turn):
-        room = upload.size - offset - len(pending)
-        too_much = len(piece) > room
-        pending += piece[:room]
-        if len(pending) >= _PIECE or too_much:
-            if offset - checked >= _ROOM_EVERY:
-                await run_sync(require_room, settings)
-                checked = offset
-            offset += await run_sync(_put, file, bytes(pending), offset)
-            pending.clear()
-        if too_much:
-            raise TooMuch("upload.too_much")
-    return offset + await run_sync(_put, file, bytes(pending), offset)
+    buffer, checked_offset = bytearray(), offset - _DISK_CHECK_BYTES
+    async for chunk in _body_chunks(request, lock):
+        remaining = upload.size - offset - len(buffer)
+        too_large = len(chunk) > remaining
+        buffer += chunk[:remaining]
+        if len(buffer) >= _WRITE_BYTES or too_large:
+            if offset - checked_offset >= _DISK_CHECK_BYTES:
+                await run_sync(require_disk_space, settings)
+                checked_offset = offset
+            offset += await run_sync(_write_at, file, bytes(buffer), offset)
+            buffer.clear()
+        if too_large:
+            raise ContentTooLarge("upload.too_much")
+    return offset + await run_sync(_write_at, file, bytes(buffer), offset)
 
 
-async def _pieces(request: Request, turn: _Turn) -> AsyncIterator[bytes]:
-    """The body until it ends, is cut, is taken over by another request, or nothing comes any more."""
+async def _body_chunks(request: Request, lock: _UploadLock) -> AsyncIterator[bytes]:
+    """Yield the body until it ends, the client disconnects or stays silent, or another request wants the lock."""
     stream = aiter(request.stream())
 
-    async def following() -> bytes | None:
+    async def read_next() -> bytes | None:
         return await anext(stream, None)
 
-    heard = time.monotonic()
-    coming = asyncio.ensure_future(following())
+    last_received = time.monotonic()
+    pending = asyncio.ensure_future(read_next())
     try:
         while True:
-            await asyncio.wait({coming}, timeout=_LOOK_SECONDS)
-            if not coming.done():
-                if turn.is_asked_for or time.monotonic() - heard > SILENT_SECONDS:
+            await asyncio.wait({pending}, timeout=_POLL_SECONDS)
+            if not pending.done():
+                if lock.is_wanted or time.monotonic() - last_received > SILENT_SECONDS:
                     return
                 continue
             try:
-                piece = coming.result()
+                chunk = pending.result()
             except ClientDisconnect:
                 return
-            if piece is None:
+            if chunk is None:
                 return
-            yield piece
-            heard = time.monotonic()
-            coming = asyncio.ensure_future(following())
+            yield chunk
+            last_received = time.monotonic()
+            pending = asyncio.ensure_future(read_next())
     finally:
-        coming.cancel()
+        pending.cancel()
 
 
-def _put(file: int, data: bytes, offset: int) -> int:
-    done = 0
-    while done < len(data):
-        done += os.pwrite(file, data[done:], offset + done)
-    return done
+def _write_at(file: int, data: bytes, offset: int) -> int:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(file, data[written:], offset + written)
+    return written
 
 
-def _close(file: int) -> None:
+def _sync_and_close(file: int) -> None:
     try:
         os.fsync(file)
     finally:

@@ -1,9 +1,9 @@
-"""Files while they are uploaded: ``home/uploads/BATCH/``, where each has its bytes and a note of what they are.
+"""Files of uploads in progress, in ``home/uploads/BATCH/``.
 
-``KEY.part`` holds the bytes that came, so its length is how far the upload is: there is no second counter that a killed
-server could leave behind. ``KEY.json`` holds what the person said of it, ``KEY.turn`` is locked by the request that
-writes. What a person calls a file is never part of a path. ``batch.json`` keeps the day that was given, ``complete``
-says that nothing more will come.
+``KEY.part`` contains the bytes received so far, so its length is the upload's offset: there is no second counter that
+could be wrong after a crash. ``KEY.json`` contains the metadata that the client sent, ``KEY.lock`` is locked by the
+request that writes. The file name that the client sent is never part of a path. ``batch.json`` stores the acquisition
+date given for the batch; ``complete`` marks that no more files follow.
 """
 
 from __future__ import annotations
@@ -26,22 +26,23 @@ from service.home import InsufficientDiskSpace, require_disk_space
 from store.objects.folder import write_atomically
 
 _ID = re.compile(r"([1-9][0-9]{0,17})-([0-9a-f]{48})")
-_KEY_LETTERS = 48
-_NOTE_BYTES = 8192
+LOCK_SUFFIX = ".lock"
+_KEY_LENGTH = 48
+_MAX_METADATA_BYTES = 8192
 
 
 @dataclass(frozen=True)
 class Upload:
-    """One file that is, or was, on its way.
+    """The upload of one file.
 
     Attributes:
         batch: id of its batch.
-        key: hexadecimal digits: 16 of its name, by which it is found among many, and 32 that cannot be guessed.
-        name: as the person calls it, folders included.
-        size: bytes when it is whole.
-        sha256: of its content, in hexadecimal, as the sender says; "": not told.
-        modified: when it was last changed, as the sender says, to know it again.
-        part: where its bytes are.
+        key: 48 hexadecimal digits: 16 of the hash of its name, to find it quickly, and 32 random ones.
+        name: file name given by the client, including folders.
+        size: size of the complete file in bytes.
+        sha256: SHA-256 of the content in hexadecimal, given by the client; "" if not given.
+        modified: time of last modification given by the client, which identifies the file when the upload is resumed.
+        part: path of the partial file.
     """
 
     batch: int
@@ -54,119 +55,119 @@ class Upload:
 
     @property
     def id(self) -> str:
-        """By which it is addressed."""
+        """Id in the upload's URL."""
         return f"{self.batch}-{self.key}"
 
     @property
     def offset(self) -> int:
-        """Bytes that came; all of them, where they were handed over and are not here any more."""
+        """Bytes received; the full size once the file was submitted and removed from here."""
         try:
             return self.part.stat().st_size
         except FileNotFoundError:
             return self.size
 
     @property
-    def whole(self) -> bool:
-        """Whether all bytes came."""
+    def complete(self) -> bool:
+        """Whether all bytes were received."""
         return self.offset >= self.size
 
 
 def folder_of(settings: ServiceSettings, batch: int) -> Path:
-    """Where the files of a batch lie."""
+    """Return the folder with the uploads of a batch."""
     return settings.home.resolve() / "uploads" / str(int(batch))
 
 
 def batch_of(upload_id: str) -> int | None:
-    """Id of the batch in an upload's id; None: it is no id of ours."""
-    found = _ID.fullmatch(upload_id)
-    return int(found[1]) if found else None
+    """Return the batch id contained in an upload id; None if the upload id is invalid."""
+    match = _ID.fullmatch(upload_id)
+    return int(match[1]) if match else None
 
 
 def clean_name(name: str) -> str:
-    """A name as it is kept: ``/`` between folders, none of them going up. "": nothing is left, or it is hidden."""
+    """Return a file name with ``/`` between folders and without ``..``; "" if it is then empty or hidden."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     cleaned = printable_name("/".join(parts))
     return "" if is_hidden(cleaned) else cleaned
 
 
 def begin_batch(settings: ServiceSettings, batch: int, date: dt.date | None) -> None:
-    """Make the folder of a batch and keep the day."""
+    """Create the folder of a batch and store the acquisition date."""
     folder = folder_of(settings, batch)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "batch.json", json.dumps({"date": date and date.isoformat()}).encode())
 
 
 def date_of_batch(settings: ServiceSettings, batch: int) -> dt.date | None:
-    """The day of acquisition that was given for a batch."""
+    """Return the acquisition date that was given for a batch, if any."""
     try:
-        told = json.loads((folder_of(settings, batch) / "batch.json").read_bytes())["date"]
+        text = json.loads((folder_of(settings, batch) / "batch.json").read_bytes())["date"]
     except (OSError, ValueError, KeyError):
         return None
-    return dt.date.fromisoformat(told) if told else None
+    return dt.date.fromisoformat(text) if text else None
 
 
 def begin_upload(
     settings: ServiceSettings, batch: int, name: str, size: int, sha256: str = "", modified: str = ""
 ) -> Upload:
-    """Make room for one file. An upload of the same name is replaced: its sender has lost its address.
+    """Create an upload. It replaces one of the same name, whose URL the client has evidently lost.
 
     Raises:
-        InsufficientDiskSpace: so many bytes do not fit on the disk beside the room that is kept free.
+        InsufficientDiskSpace: the file does not fit on the disk beside the space to be kept free.
     """
     require_disk_space(settings)
     home = settings.home.resolve()
     if shutil.disk_usage(home).free - size < settings.limits.free_disk_mib * 2**20:
         raise InsufficientDiskSpace(f"{name} has {size / 2**20:,.0f} MiB, more than there is room for on the server.")
     folder = folder_of(settings, batch)
-    of_name = hashlib.sha256(name.encode()).hexdigest()[:16]
-    for path in folder.glob(f"{of_name}*.json"):
-        other = _read(settings, batch, path.stem)
-        if other is not None:
-            remove_upload(other)
-    key = of_name + secrets.token_hex(16)
-    note = {"name": name, "size": size, "sha256": sha256, "modified": modified[:40]}
+    name_hash = hashlib.sha256(name.encode()).hexdigest()[:16]
+    for path in folder.glob(f"{name_hash}*.json"):
+        previous = _read(settings, batch, path.stem)
+        if previous is not None:
+            remove_upload(previous)
+    key = name_hash + secrets.token_hex(16)
+    metadata = {"name": name, "size": size, "sha256": sha256, "modified": modified[:40]}
     (folder / f"{key}.part").touch()
-    write_atomically(folder / f"{key}.json", json.dumps(note).encode())
+    write_atomically(folder / f"{key}.json", json.dumps(metadata).encode())
     return Upload(batch, key, name, size, sha256, modified[:40], folder / f"{key}.part")
 
 
 def find_upload(settings: ServiceSettings, upload_id: str) -> Upload | None:
-    """The upload of that id; whose it is, is for the caller to ask."""
-    found = _ID.fullmatch(upload_id)
-    return _read(settings, int(found[1]), found[2]) if found else None
+    """Return the upload with this id, without checking whose it is."""
+    match = _ID.fullmatch(upload_id)
+    return _read(settings, int(match[1]), match[2]) if match else None
 
 
 def list_uploads(settings: ServiceSettings, batch: int) -> list[Upload]:
-    """All uploads of a batch, by name."""
-    keys = [path.stem for path in folder_of(settings, batch).glob("*.json") if len(path.stem) == _KEY_LETTERS]
+    """Return all uploads of a batch, by name."""
+    keys = [path.stem for path in folder_of(settings, batch).glob("*.json") if len(path.stem) == _KEY_LENGTH]
     return sorted(filter(None, (_read(settings, batch, key) for key in keys)), key=lambda upload: upload.name)
 
 
 def count_uploads(settings: ServiceSettings, batch: int) -> int:
-    """How many uploads a batch has, without reading them."""
-    return sum(len(path.stem) == _KEY_LETTERS for path in folder_of(settings, batch).glob("*.json"))
+    """Return the number of uploads of a batch, without reading their metadata."""
+    return sum(len(path.stem) == _KEY_LENGTH for path in folder_of(settings, batch).glob("*.json"))
 
 
 def remove_upload(upload: Upload) -> None:
-    """Forget an upload and its bytes."""
-    for suffix in (".json", ".part", ".turn"):
+    """Delete an upload with its metadata and lock file."""
+    for suffix in (".json", ".part", LOCK_SUFFIX):
         upload.part.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def mark_complete(settings: ServiceSettings, batch: int) -> None:
-    """Keep that nothing more will come; a server that is started again goes on from here."""
+    """Store that no more files follow; a restarted server submits the batch."""
     folder = folder_of(settings, batch)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "complete", b"")
 
 
 def is_complete(settings: ServiceSettings, batch: int) -> bool:
-    """Whether the person said that nothing more will come."""
+    """Return whether the client has announced that no more files follow."""
     return (folder_of(settings, batch) / "complete").exists()
 
 
 def batches_on_disk(settings: ServiceSettings) -> Iterator[tuple[int, dt.datetime]]:
-    """Batches that have a folder, each with when something last came for it."""
+    """Yield each batch that has a folder, with the time at which data last arrived for it."""
     for folder in (settings.home.resolve() / "uploads").glob("*"):
         if not (folder.name.isascii() and folder.name.isdigit() and folder.is_dir()):
             continue
@@ -180,24 +181,30 @@ def batches_on_disk(settings: ServiceSettings) -> Iterator[tuple[int, dt.datetim
         yield int(folder.name), dt.datetime.fromtimestamp(max(times), dt.UTC)
 
 
-def forget_batch(settings: ServiceSettings, batch: int) -> None:
-    """Remove what lies on the disk of a batch."""
+def remove_batch_folder(settings: ServiceSettings, batch: int) -> None:
+    """Delete the folder of a batch with all its uploads."""
     shutil.rmtree(folder_of(settings, batch), ignore_errors=True)
 
 
-def told(upload: Upload) -> dict[str, object]:
-    """An upload for its sender."""
-    kept = {name: value for name, value in asdict(upload).items() if name in ("name", "size", "modified", "sha256")}
-    return {"id": upload.id, **kept, "offset": upload.offset}
+def upload_progress(upload: Upload) -> dict[str, object]:
+    """Return what the client may know of its upload, as JSON."""
+    values = {name: value for name, value in asdict(upload).items() if name in ("name", "size", "modified", "sha256")}
+    return {"id": upload.id, **values, "offset": upload.offset}
 
 
 def _read(settings: ServiceSettings, batch: int, key: str) -> Upload | None:
     folder = folder_of(settings, batch)
     try:
         with (folder / f"{key}.json").open("rb") as file:
-            note = json.loads(file.read(_NOTE_BYTES))
+            metadata = json.loads(file.read(_MAX_METADATA_BYTES))
         return Upload(
-            batch, key, note["name"], note["size"], note["sha256"], note["modified"], folder / f"{key}.part"
-        )  # fmt: skip
+            batch,
+            key,
+            metadata["name"],
+            metadata["size"],
+            metadata["sha256"],
+            metadata["modified"],
+            folder / f"{key}.part",
+        )
     except (OSError, ValueError, KeyError):
         return None

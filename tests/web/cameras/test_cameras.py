@@ -184,7 +184,7 @@ def test_faults_of_control_points_are_said_in_chinese(service: Context, sign_in:
         answer = person.post("/api/cameras/1/views/1/calibration", json=sent).json()
         return answer["fault"] or "".join(answer["warnings"]), answer["point"]
 
-    line = [point(k * 10.0, 80.0 + 20 * k) for k in range(5)]
+    line = [control_point(k * 10.0, 80.0 + 20 * k) for k in range(5)]
     exchanged = [*good[:3], replace(good[3], lon=good[3].lat, lat=good[3].lon)]
     twice = [
         *good[:2],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from web.maps.coordinates import NotCoordinates, in_zone, read_place
+from web.maps.coordinates import CoordinateError, in_zone, parse_coordinates
 
 LON, LAT = 113.896405, 30.934372
 CODE, EAST, NORTH = in_zone(LON, LAT) or ("", 0.0, 0.0)
@@ -44,17 +44,17 @@ WITHOUT = EAST - 38e6
     ],
 )
 def test_a_place_is_read_in_every_system(text: str, system: str) -> None:
-    place = read_place(text)
+    place = parse_coordinates(text)
     assert (place.lon, place.lat) == pytest.approx((LON, LAT), abs=2e-6)
     assert (place.system, place.assumed) == (system, False)
 
 
 def test_a_zone_that_is_not_told_is_that_of_the_map_and_said_to_be() -> None:
-    place = read_place(f"{WITHOUT:.2f} {NORTH:.2f}", near_lon=113.2)
+    place = parse_coordinates(f"{WITHOUT:.2f} {NORTH:.2f}", near_lon=113.2)
     assert (place.lon, place.lat) == pytest.approx((LON, LAT), abs=2e-6)
     assert (place.system, place.assumed) == ("EPSG:4547", True)
-    with pytest.raises(NotCoordinates) as refused:
-        read_place(f"{WITHOUT:.2f} {NORTH:.2f}")
+    with pytest.raises(CoordinateError) as refused:
+        parse_coordinates(f"{WITHOUT:.2f} {NORTH:.2f}")
     assert refused.value.key == "map.goto_no_zone"
 
 
@@ -64,8 +64,8 @@ def test_every_zone_of_china_goes_back_to_its_place() -> None:
         _, east, north = in_zone(lon, 31.0) or ("", 0.0, 0.0)
         assert int(east // 1e6) == number
         for text in (f"{east} {north}", f"EPSG:{4513 + number - 25} {north} {east}"):
-            assert read_place(text).lon == pytest.approx(lon, abs=1e-7)
-        place = read_place(f"EPSG:{4534 + number - 25} {east % 1e6} {north}")
+            assert parse_coordinates(text).lon == pytest.approx(lon, abs=1e-7)
+        place = parse_coordinates(f"EPSG:{4534 + number - 25} {east % 1e6} {north}")
         assert place.lon == pytest.approx(lon, abs=1e-7)
 
 
@@ -92,13 +92,13 @@ def test_every_zone_of_china_goes_back_to_its_place() -> None:
     ],
 )
 def test_what_is_no_place_is_refused_with_the_reason(text: str, key: str) -> None:
-    with pytest.raises(NotCoordinates) as refused:
-        read_place(text)
+    with pytest.raises(CoordinateError) as refused:
+        parse_coordinates(text)
     assert refused.value.key == key
 
 
 def test_axes_that_could_be_either_are_not_guessed() -> None:
-    with pytest.raises(NotCoordinates) as refused:
-        read_place("EPSG:4547 490105 480000")
+    with pytest.raises(CoordinateError) as refused:
+        parse_coordinates("EPSG:4547 490105 480000")
     assert refused.value.key == "map.goto_axes"
-    assert read_place("EPSG:4547 X=480000 Y=490105").lat == pytest.approx(4.34, abs=0.01)
+    assert parse_coordinates("EPSG:4547 X=480000 Y=490105").lat == pytest.approx(4.34, abs=0.01)

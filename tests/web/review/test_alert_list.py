@@ -73,7 +73,7 @@ def test_a_wrong_filter_is_refused_with_what_was_expected(sign_in: SignIn) -> No
 
 
 def test_the_rest_comes_page_by_page(sign_in: SignIn, numbers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alert_routes, "PAGE", 3)
+    monkeypatch.setattr(alert_routes, "PAGE_SIZE", 3)
     browser, seen, address = sign_in("county"), [], "/alerts?sort=largest"
     while address:
         page = browser.get(address).text

@@ -25,10 +25,10 @@ from tests.web.chromium import come_about, faultless, launched, needs_chromium
 from tests.web.uploads.slow_line import Line, arrived, offsets_asked, until
 from tests.web.uploads.upload_service import serving
 from tests.workers.embedded import context_in
-from tests.workers.night_service import DAY, VILLAGE, after_image, before_image
+from tests.workers.scan_service import DAY, VILLAGE, after_image, before_image
 from web.auth.passwords import hash_password
 from workers.runtime.job_runner import run_job
-from workers.runtime.run_batch import work_off
+from workers.runtime.run_batch import run_batch
 
 PDFTOTEXT = shutil.which("pdftotext")
 pytestmark = [
@@ -127,7 +127,7 @@ def _upload_over_a_line_that_is_cut(context: Context, page: Any, images: list[Pa
 
 def _see_them_placed(context: Context, page: Any, batch: int) -> None:
     page.wait_for_selector(".batch-working")
-    work_off(context, batch)
+    run_batch(context, batch)
     page.wait_for_selector(".batch-done")  # the page follows by itself
     page.wait_for_selector("#batch-map[data-drawn='2']")
     assert page.locator("td .file-placed").count() == 2

@@ -90,7 +90,7 @@ def test_what_is_refused_is_said_in_chinese_on_chinese_pages(sign_in: SignIn, nu
     def told(who: str, what: str, body: object) -> str:
         return str(_send(sign_in(who), numbers[0], what, body, language="zh")[1]["error"])
 
-    assert told("village_a", "/judge", JUDGED).startswith("“新线索”的线索不能由“村”改为“伪变化”")
+    assert told("village_a", "/judge", JUDGED).startswith("“新线索”的图斑不能由“村”改为“伪变化”")
     assert told("county", "/undo", {}) == f"{numbers[0]} 没有可以撤销的操作。"
     assert told("county", "/split", {"line": [[120.0, 30.0], [120.0, 30.0001]]}).startswith("这条线没有把图斑分开")
     assert told("county", "/move", {"to": "suppressed"}) == "“已有批文，暂不推送”所需的材料未填全。"
@@ -126,7 +126,7 @@ def test_a_decision_is_taken_back_by_who_made_it(sign_in: SignIn, numbers: list[
     assert _send(sign_in("admin"), numbers[0], "/undo", {})[0] == 409
     code, told = _send(county, numbers[0], "/undo", {})
     assert (code, told["state"]) == (200, "new")
-    assert told["log"][-1]["why"] == "taken back"
+    assert told["log"][-1]["why"] == "undone"
 
 
 def test_two_people_and_one_alert(sign_in: SignIn, numbers: list[str]) -> None:
@@ -161,7 +161,7 @@ def test_what_was_decided_on_an_older_look_is_refused(sign_in: SignIn, service: 
     assert _send(sign_in("admin"), numbers[0], "/undo", {})[0] == 200
     code, told = _send(sign_in("county"), numbers[0], "/judge", {**JUDGED, "as_of": seen})
     assert code == 409
-    assert "changed it meanwhile" in str(told["error"])
+    assert "has changed it" in str(told["error"])
 
 
 def test_a_colleagues_decision_on_another_alert_of_the_week_does_not_stand_in_the_way(

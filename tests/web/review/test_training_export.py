@@ -124,5 +124,5 @@ def test_who_may_not_take_the_images_is_told_what_is_left_out(reviewed_service: 
             alert.grid_code = "330199101001"
     village = program(reviewed_service, make_app(reviewed_service), "village_a")
     answer = village.get("/api/alerts/training.zip")
-    assert "2 alerts are left out" in answer.headers["x-remarks"]
+    assert "2 alerts are excluded" in answer.headers["x-remarks"]
     assert zipfile.ZipFile(io.BytesIO(answer.content)).namelist() == ["reviewed.sh"]

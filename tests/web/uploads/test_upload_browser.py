@@ -16,7 +16,7 @@ from store.schema.tables import Batch
 from tests.web.chromium import faultless, launched, needs_chromium
 from tests.web.uploads.slow_line import Line, arrived, offsets_asked, until
 from tests.workers.ingest.images import CODE, write_image
-from workers.runtime.run_batch import work_off
+from workers.runtime.run_batch import run_batch
 
 pytestmark = needs_chromium
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
@@ -79,7 +79,7 @@ def test_after_a_reload_the_same_files_go_on_where_they_stopped(context: Context
     assert before > 0
     assert min(asked) > 0
     assert _batch(context).id == batch
-    assert {file.state for file in work_off(context, batch).files} == {"placed"}
+    assert {file.state for file in run_batch(context, batch).files} == {"placed"}
 
 
 def test_a_folder_that_is_dropped_is_walked_through(page: Any) -> None:
