@@ -65,7 +65,7 @@ def test_the_weekday_is_that_of_the_settings() -> None:
 
 def test_two_schedulers_plan_one_audit_a_week(context: Context) -> None:
     one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
-    for _ in range(15):  # steps of a day, so that leadership expires and the other scheduler can lead
+    for _ in range(15):  # steps of a day, so that leadership expires and the other scheduler can take over
         for scheduler in (one, other):
             scheduler.run_due()
             scheduler._plan_audit(context.clock())  # even if both believe they are the leader

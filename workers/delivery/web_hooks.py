@@ -74,7 +74,7 @@ def is_allowed_address(address: Address, allowed_hosts: Sequence[str]) -> bool:
     if any(address in ip_network(network) for network in allowed_hosts):
         return True
     if isinstance(address, IPv6Address) and (address.sixtofour or address.teredo or address in _NAT64):
-        return False  # leads to an IPv4 address that cannot be checked here
+        return False  # translates to an IPv4 address that cannot be checked here
     return address.is_global and not address.is_multicast
 
 

@@ -79,7 +79,7 @@ class PeriodicTasks:
         return self._leading
 
     def close(self) -> None:
-        """Resign, so that another scheduler can lead immediately."""
+        """Resign, so that another scheduler can take over immediately."""
         self._guarded("resigning", self._resign)
 
     def _resign(self) -> None:
