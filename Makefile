@@ -1,11 +1,11 @@
-# make demo        installs everything and does the main job: make demo [BEFORE=a.tif AFTER=b.tif]
+# make demo        installs everything and runs the demo: make demo [BEFORE=a.tif AFTER=b.tif]
 # make test        installs everything and runs all checks and tests
-# make test-fast   tests without services, browser and network weights, in under two minutes
-# make check       style, types and the import rule
+# make test-fast   runs tests without services, browser and network weights, in under two minutes
+# make check       checks style, types and the import rule
 # make format      formats the code and sorts its imports
 # make docs        builds the documentation into site/, without internet
-# make bench       speed and memory of a scan
-# make clean       removes what was installed and built
+# make bench       measures speed and memory of a scan
+# make clean       removes everything that was installed or built
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -27,7 +27,7 @@ $(VENV)/installed: pyproject.toml constraints.txt web/package.json web/package-l
 	@cd web && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent
 	@touch $@
 
-# the documentation is made from the program itself, so it needs what the program needs
+# The documentation is generated from the program, so it needs the program's dependencies too.
 $(VENV)/installed-docs: $(VENV)/installed
 	@$(PIP) -e '.[docs]'
 	@touch $@
@@ -45,7 +45,7 @@ format: install
 	$(BIN)/ruff check --select I --fix .
 	$(BIN)/ruff format .
 
-# two test processes on two cores: threads of each would wait for those of the other
+# One thread per test process: two processes already use two cores.
 test test-fast: export OMP_NUM_THREADS := 1
 test: check
 	$(BIN)/python -m pytest -n 2
