@@ -1,4 +1,4 @@
-"""Docstrings as Markdown: roles like ``:func:`name` `` become code, examples become blocks of code."""
+"""Griffe extension: convert roles like ``:func:`name` `` and examples in docstrings to Markdown."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _EXAMPLE = re.compile(r"^>>> .*(?:\n.+)*", re.MULTILINE)
 
 
 class DocstringRoles(Extension):
-    """Change the docstring of every object that is read."""
+    """Convert the docstring of every documented object."""
 
     def on_package(self, *, pkg: Object, **_: Any) -> None:
-        """Change that of a top-level package, for which no other event comes."""
+        """Convert the docstring of a top-level package, for which griffe emits no object event."""
         self.on_object(obj=pkg)
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
-        """Put Markdown in the place of roles and examples."""
+        """Replace roles and examples by Markdown."""
         if obj.docstring is not None:
             text = _ROLE.sub(r"`\1`", obj.docstring.value)
             obj.docstring.value = _EXAMPLE.sub(_fenced, text)

@@ -1,4 +1,4 @@
-"""Draw the rooms and what they import: ``python docs/generate/draw_architecture.py`` writes docs/architecture.svg."""
+"""Draw the rooms and their imports: ``python docs/generate/draw_architecture.py`` writes docs/architecture.svg."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from rooms import FLOORS, FOUNDATION, ROOT, all_rooms, top_imports, without_shortcuts
+from rooms import FOUNDATION, LAYERS, ROOT, all_rooms, top_imports, transitive_reduction
 
 OUT = ROOT / "docs" / "architecture.svg"
 
 WIDTH = 1000
 TOP, GAP = 56, 44
 PAD, TITLE, CHIP, CHIP_GAP = 12, 46, 24, 6
-LETTER = 7.3
-"""Width of a letter of a chip: a monospaced one of 12 px."""
+CHARACTER_WIDTH = 7.3
+"""Width in pixels of a character of a chip label: monospaced, 12 px."""
 
-PLACES: dict[str, tuple[float, float, str]] = {
+PLACEMENTS: dict[str, tuple[float, float, str]] = {
     "web": (0.00, 0.34, "pages and HTTP API"),
     "workers": (0.36, 0.58, "Celery: jobs, schedule"),
     "tuban": (0.60, 0.77, "Python API"),
     "cli": (0.79, 1.00, "command line"),
-    "service": (0.00, 0.58, "what pages, commands and workers share"),
+    "service": (0.00, 0.58, "shared by pages, commands and workers"),
     "store": (0.00, 0.52, "tables, migrations, object files"),
     "inference": (0.30, 0.62, "two dates of one place → changes"),
     "training": (0.65, 1.00, "labelled pairs → weights"),
@@ -32,34 +32,34 @@ PLACES: dict[str, tuple[float, float, str]] = {
     "configs": (0.00, 0.49, "every setting"),
     "errors": (0.51, 1.00, "the error tree"),
 }
-"""Room → where it begins and ends on its floor, as shares of the width, and what it is for in a few words."""
+"""Room → its left and right edge within its layer, as fractions of the width, and a short description."""
 
 STYLE = """
-.house { --line: #54616e; --box: #ffffff; --edge: #93a1ae; --chip: #e8eef4; --text: #1b242c; --soft: #54616e;
+.architecture { --line: #54616e; --box: #ffffff; --edge: #93a1ae; --chip: #e8eef4; --text: #1b242c; --soft: #54616e;
   --base: #f1ece1; font-family: system-ui, sans-serif; }
-@media (prefers-color-scheme: dark) { .house { --line: #9fb0bf; --box: #1d2730; --edge: #566673; --chip: #2c3a46;
+@media (prefers-color-scheme: dark) { .architecture { --line: #9fb0bf; --box: #1d2730; --edge: #566673; --chip: #2c3a46;
   --text: #e8eef3; --soft: #a9b7c3; --base: #332f26; } }
-[data-md-color-scheme=default] .house { --line: #54616e; --box: #ffffff; --edge: #93a1ae; --chip: #e8eef4;
+[data-md-color-scheme=default] .architecture { --line: #54616e; --box: #ffffff; --edge: #93a1ae; --chip: #e8eef4;
   --text: #1b242c; --soft: #54616e; --base: #f1ece1; }
-[data-md-color-scheme=slate] .house { --line: #9fb0bf; --box: #1d2730; --edge: #566673; --chip: #2c3a46;
+[data-md-color-scheme=slate] .architecture { --line: #9fb0bf; --box: #1d2730; --edge: #566673; --chip: #2c3a46;
   --text: #e8eef3; --soft: #a9b7c3; --base: #332f26; }
-.house .room { fill: var(--box); stroke: var(--edge); stroke-width: 1.5; }
-.house .base { fill: var(--base); }
-.house .chip { fill: var(--chip); }
-.house .name { fill: var(--text); font: 600 17px ui-monospace, monospace; }
-.house .what { fill: var(--soft); font-size: 13px; }
-.house .inner { fill: var(--text); font: 12px ui-monospace, monospace; }
-.house .arrow { fill: none; stroke: var(--line); stroke-width: 1.6; }
-.house .tip { fill: var(--line); }
+.architecture .room { fill: var(--box); stroke: var(--edge); stroke-width: 1.5; }
+.architecture .base { fill: var(--base); }
+.architecture .chip { fill: var(--chip); }
+.architecture .name { fill: var(--text); font: 600 17px ui-monospace, monospace; }
+.architecture .what { fill: var(--soft); font-size: 13px; }
+.architecture .inner { fill: var(--text); font: 12px ui-monospace, monospace; }
+.architecture .arrow { fill: none; stroke: var(--line); stroke-width: 1.6; }
+.architecture .tip { fill: var(--line); }
 """
 
 
 @dataclass
 class Box:
-    """One room as it is drawn, in pixels; y grows downward."""
+    """Rectangle of one room in pixels; y grows downward."""
 
     name: str
-    floor: int
+    layer: int
     left: float
     right: float
     top: float = 0
@@ -67,13 +67,13 @@ class Box:
     chips: tuple[tuple[str, float, float, float], ...] = ()
 
     def covers(self, x: float) -> bool:
-        """Whether a vertical line at ``x`` would touch it."""
+        """Return whether a vertical line at ``x`` would touch the box."""
         return self.left - 9 < x < self.right + 9
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """All boxes, and the y of the middle of the gap above each floor."""
+    """All boxes, and for each layer the y of the middle of the gap above it."""
 
     boxes: dict[str, Box]
     gaps: tuple[float, ...]
@@ -81,10 +81,10 @@ class Drawing:
 
 
 def lay_out() -> Drawing:
-    """Place every room that exists.
+    """Compute the box of every room.
 
     Raises:
-        KeyError: a room has no place in :data:`PLACES`.
+        KeyError: a room is missing in :data:`PLACEMENTS`.
     """
     inner: dict[str, list[str]] = {}
     for room in all_rooms():
@@ -94,9 +94,9 @@ def lay_out() -> Drawing:
     boxes: dict[str, Box] = {}
     gaps = []
     y: float = TOP
-    for number, floor in enumerate(FLOORS):
+    for number, layer in enumerate(LAYERS):
         gaps.append(y - GAP / 2)
-        row = [_box(name, number, inner[name]) for name in floor if name in inner]
+        row = [_box(name, number, inner[name]) for name in layer if name in inner]
         tallest = max((box.bottom for box in row), default=0)
         for box in row:
             box.top, box.bottom = y, y + tallest
@@ -105,12 +105,12 @@ def lay_out() -> Drawing:
     return Drawing(boxes, tuple(gaps), y - GAP + 14)
 
 
-def _box(name: str, floor: int, inner: list[str]) -> Box:
-    left, right, _ = PLACES[name]
-    box = Box(name, floor, 4 + left * (WIDTH - 8), 4 + right * (WIDTH - 8))
+def _box(name: str, layer: int, inner: list[str]) -> Box:
+    left, right, _ = PLACEMENTS[name]
+    box = Box(name, layer, 4 + left * (WIDTH - 8), 4 + right * (WIDTH - 8))
     chips, x, y = [], box.left + PAD, float(TITLE + 10)
     for chip in inner:
-        width = len(chip) * LETTER + 14
+        width = len(chip) * CHARACTER_WIDTH + 14
         if x + width > box.right - PAD:
             x, y = box.left + PAD, y + CHIP + CHIP_GAP
         chips.append((chip, x, y, width))
@@ -120,78 +120,79 @@ def _box(name: str, floor: int, inner: list[str]) -> Box:
     return box
 
 
-def _path(drawing: Drawing, source: Box, target: Box, taken: list[float]) -> list[tuple[float, float]]:
-    """Corners of an arrow that crosses no box between its ends."""
-    if source.floor == target.floor:
-        return _along(drawing, source, target, taken)
-    between = [box for box in drawing.boxes.values() if source.floor < box.floor < target.floor]
-    both = _free(max(source.left, target.left), min(source.right, target.right), between, taken)
-    if both is not None:
-        taken.append(both)
-        return [(both, source.bottom), (both, target.top)]
-    for turn in range(target.floor, source.floor, -1):
-        over = [box for box in between if box.floor < turn]
-        under = [box for box in between if box.floor >= turn]
-        down = _free(source.left, source.right, over, taken)
-        on = _free(target.left, target.right, under, taken)
-        if down is not None and on is not None:
-            taken += [down, on]
-            y = drawing.gaps[turn]
-            return [(down, source.bottom), (down, y), (on, y), (on, target.top)]
-    raise ValueError(f"There is no room for the arrow from {source.name} to {target.name}; change PLACES.")
+def _path(drawing: Drawing, source: Box, target: Box, occupied: list[float]) -> list[tuple[float, float]]:
+    """Return the corners of an arrow that crosses no box between its ends."""
+    if source.layer == target.layer:
+        return _path_in_layer(drawing, source, target, occupied)
+    between = [box for box in drawing.boxes.values() if source.layer < box.layer < target.layer]
+    straight = _free_x(max(source.left, target.left), min(source.right, target.right), between, occupied)
+    if straight is not None:
+        occupied.append(straight)
+        return [(straight, source.bottom), (straight, target.top)]
+    for bend in range(target.layer, source.layer, -1):
+        above = [box for box in between if box.layer < bend]
+        below = [box for box in between if box.layer >= bend]
+        start = _free_x(source.left, source.right, above, occupied)
+        end = _free_x(target.left, target.right, below, occupied)
+        if start is not None and end is not None:
+            occupied += [start, end]
+            y = drawing.gaps[bend]
+            return [(start, source.bottom), (start, y), (end, y), (end, target.top)]
+    raise ValueError(f"There is no space for the arrow from {source.name} to {target.name}; change PLACEMENTS.")
 
 
-def _along(drawing: Drawing, source: Box, target: Box, taken: list[float]) -> list[tuple[float, float]]:
-    """An arrow on one floor: straight to a neighbour, over the roofs to any other."""
-    row = [box for box in drawing.boxes.values() if box.floor == source.floor]
+def _path_in_layer(drawing: Drawing, source: Box, target: Box, occupied: list[float]) -> list[tuple[float, float]]:
+    """Return the corners of an arrow within one layer: straight to a neighbour, above the boxes to any other room."""
+    row = [box for box in drawing.boxes.values() if box.layer == source.layer]
     left, right = sorted((source, target), key=lambda box: box.left)
     if not any(left.right < box.left < right.left for box in row):
         y = source.top + 20
         return [(source.left, y), (target.right, y)] if source is right else [(source.right, y), (target.left, y)]
-    rise = 12 + 12 * sum(1 for x in taken if x == -1)
-    taken.append(-1)
+    rise = 12 + 12 * sum(1 for x in occupied if x == -1)
+    occupied.append(-1)
     start, end = (source.left + source.right) / 2 + rise, (target.left + target.right) / 2
     return [(start, source.top), (start, source.top - rise), (end, source.top - rise), (end, target.top)]
 
 
-def _free(left: float, right: float, others: Iterable[Box], taken: list[float]) -> float | None:
-    """The x nearest to the middle that touches no other box and no arrow."""
+def _free_x(left: float, right: float, others: Iterable[Box], occupied: list[float]) -> float | None:
+    """Return the x nearest to the middle that touches no other box and no arrow; None: there is none."""
     middle = (left + right) / 2
-    tried = sorted(
+    candidates = sorted(
         (left + 16 + 4 * n for n in range(int(max(0, right - left - 32) / 4) + 1)), key=lambda x: abs(x - middle)
     )
-    for x in tried:
-        if not any(box.covers(x) for box in others) and all(abs(x - used) > 16 for used in taken):
+    for x in candidates:
+        if not any(box.covers(x) for box in others) and all(abs(x - used) > 16 for used in occupied):
             return x
     return None
 
 
 def draw() -> str:
-    """The picture as SVG text, the same for the same imports."""
+    """Return the diagram as SVG, deterministic for given imports."""
     drawing = lay_out()
     graph = {name: targets - set(FOUNDATION) for name, targets in top_imports().items()}
-    edges = without_shortcuts({name: targets & set(graph) for name, targets in graph.items() if name not in FOUNDATION})
+    edges = transitive_reduction(
+        {name: targets & set(graph) for name, targets in graph.items() if name not in FOUNDATION}
+    )
     parts = [
-        f'<svg class="house" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {drawing.height:.0f}" role="img" '
-        'aria-labelledby="house-title">',
-        '<title id="house-title">Rooms of the repository from the top floor to the ground; arrows say who imports '
-        "whom</title>",
+        f'<svg class="architecture" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {drawing.height:.0f}" '
+        'role="img" aria-labelledby="architecture-title">',
+        '<title id="architecture-title">Rooms of the repository in layers; an arrow points to an imported room</title>',
         f"<style>{STYLE}</style>",
     ]
-    taken: list[float] = []
-    for source, target in sorted(edges, key=lambda edge: _length(drawing, edge)):
-        parts += _arrow(_path(drawing, drawing.boxes[source], drawing.boxes[target], taken), source, target)
+    occupied: list[float] = []
+    for source, target in sorted(edges, key=lambda edge: _edge_order(drawing, edge)):
+        parts += _arrow_svg(_path(drawing, drawing.boxes[source], drawing.boxes[target], occupied), source, target)
     for box in drawing.boxes.values():
-        parts += _drawn(box)
+        parts += _box_svg(box)
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _length(drawing: Drawing, edge: tuple[str, str]) -> tuple[int, str]:
+def _edge_order(drawing: Drawing, edge: tuple[str, str]) -> tuple[int, str]:
     source, target = (drawing.boxes[name] for name in edge)
-    return target.floor - source.floor, "→".join(edge)
+    return target.layer - source.layer, "→".join(edge)
 
 
-def _arrow(corners: list[tuple[float, float]], source: str, target: str) -> list[str]:
+def _arrow_svg(corners: list[tuple[float, float]], source: str, target: str) -> list[str]:
     (x0, y0), (x1, y1) = corners[-2:]
     across, down = (x1 > x0) - (x1 < x0), (y1 > y0) - (y1 < y0)
     back = (x1 - 8 * across, y1 - 8 * down)
@@ -204,14 +205,14 @@ def _arrow(corners: list[tuple[float, float]], source: str, target: str) -> list
     ]
 
 
-def _drawn(box: Box) -> list[str]:
+def _box_svg(box: Box) -> list[str]:
     base = " base" if box.name in FOUNDATION else ""
     x = box.left + PAD
     size = f'width="{box.right - box.left:.1f}" height="{box.bottom - box.top:.1f}"'
     parts = [
         f'<rect class="room{base}" x="{box.left:.1f}" y="{box.top:.1f}" {size} rx="6"/>',
         f'<text class="name" x="{x:.1f}" y="{box.top + 25:.1f}">{box.name}</text>',
-        f'<text class="what" x="{x:.1f}" y="{box.top + 44:.1f}">{escape(PLACES[box.name][2])}</text>',
+        f'<text class="what" x="{x:.1f}" y="{box.top + 44:.1f}">{escape(PLACEMENTS[box.name][2])}</text>',
     ]
     for name, left, down, width in box.chips:
         top = box.top + down
@@ -221,10 +222,10 @@ def _drawn(box: Box) -> list[str]:
 
 
 def write(path: Path = OUT) -> None:
-    """Write the picture, only if it changed: a server that watches the folder would build for ever."""
-    picture = draw()
-    if not path.exists() or path.read_text("utf-8") != picture:
-        path.write_text(picture, "utf-8")
+    """Write the diagram only if it has changed, because `mkdocs serve` watches the folder and would rebuild forever."""
+    svg = draw()
+    if not path.exists() or path.read_text("utf-8") != svg:
+        path.write_text(svg, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The page of the HTTP API, from the OpenAPI document that the application generates."""
+"""Page of the HTTP API, generated from the application's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from web.app import make_app
 _INTRODUCTION = """
 # HTTP API
 
-The same description comes from a running service as `/api/openapi.json`; that of this version is
+A running service provides the same description as `/api/openapi.json`; the document of this version is
 [openapi.json](openapi.json).
 
-- **Key.** A person makes it on the page of their account, an administrator by `tuban people token`. It is sent as
-  `Authorization: Bearer KEY`, or, to read, as the password of HTTP Basic (QGIS). It acts for that person: every answer
-  is limited to what lies under their administrative code, and what lies elsewhere is answered as if it did not exist.
-- **Units.** Positions are longitude and latitude (EPSG:4490), areas m² and mu, moments ISO 8601 in UTC, days local
+- **API key.** Users create one on their account page, administrators with `tuban people token`. Send it as
+  `Authorization: Bearer KEY` or, for read access, as the password of HTTP Basic (QGIS). A key has the rights of its
+  user: responses are limited to the user's administrative code, and objects outside of it return 404.
+- **Units.** Positions are longitude and latitude (EPSG:4490), areas m² and mu, times ISO 8601 in UTC, days local
   dates.
 - **Errors** are `{"error": "…", "status": 404}`.
 - An alert is a suspected change, to be checked on the ground.
@@ -30,15 +30,15 @@ The same description comes from a running service as `/api/openapi.json`; that o
 
 @cache
 def openapi_document() -> dict[str, Any]:
-    """The OpenAPI document of the application, which is put together in an empty home and never served."""
+    """Return the OpenAPI document of an application that is created in an empty home folder and never served."""
     with TemporaryDirectory() as home:
         settings = read_service().model_copy(update={"home": Path(home)})
         document: dict[str, Any] = make_app(Context.from_settings(settings)).openapi()
     return document
 
 
-def http_api_text() -> str:
-    """Every address of the API with parameters, answers and schemas, as Markdown."""
+def http_api_markdown() -> str:
+    """Return all routes of the API with parameters, responses and schemas as Markdown."""
     document = openapi_document()
     groups: dict[str, list[str]] = {}
     for path, methods in document["paths"].items():
@@ -60,23 +60,24 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Iterator
     if parameters := operation.get("parameters"):
         yield "| parameter | in | type | |"
         yield "| --- | --- | --- | --- |"
-        for one in parameters:
-            must = "**required.** " if one.get("required") else ""
-            words = _cell(one.get("description") or one["schema"].get("description") or "")
-            yield f"| `{one['name']}` | {one['in']} | {_type(one['schema'])} | {must}{words}{_limits(one['schema'])} |"
+        for parameter in parameters:
+            schema = parameter["schema"]
+            required = "**required.** " if parameter.get("required") else ""
+            text = required + _cell(parameter.get("description") or schema.get("description") or "")
+            yield f"| `{parameter['name']}` | {parameter['in']} | {_type(schema)} | {text}{_constraints(schema)} |"
         yield ""
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         yield f"Body: `{kind}`, {_type(content.get('schema', {}))}.\n"
-    answers = [f"| {status} | {_answer(answer)} |" for status, answer in sorted(operation["responses"].items())]
-    yield "\n".join(["| status | answer |", "| --- | --- |", *answers, ""])
+    responses = [f"| {status} | {_response(body)} |" for status, body in sorted(operation["responses"].items())]
+    yield "\n".join(["| status | response |", "| --- | --- |", *responses, ""])
 
 
-def _answer(answer: Mapping[str, Any]) -> str:
+def _response(response: Mapping[str, Any]) -> str:
     bodies = []
-    for kind, content in answer.get("content", {}).items():
+    for kind, content in response.get("content", {}).items():
         schema = content.get("schema", {})
         bodies.append(f"`{kind}`" + (f" {_type(schema)}" if schema else ""))
-    return ": ".join(filter(None, (_cell(answer.get("description", "")), ", ".join(bodies))))
+    return ": ".join(filter(None, (_cell(response.get("description", "")), ", ".join(bodies))))
 
 
 def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
@@ -89,7 +90,7 @@ def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
         yield "| --- | --- | --- |"
         for field, value in properties.items():
             absent = "" if field in schema.get("required", ()) else "may be absent. "
-            yield f"| `{field}` | {_type(value)} | {absent}{_cell(value.get('description', ''))}{_limits(value)} |"
+            yield f"| `{field}` | {_type(value)} | {absent}{_cell(value.get('description', ''))}{_constraints(value)} |"
         yield ""
 
 
@@ -97,9 +98,9 @@ def _type(schema: Mapping[str, Any]) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
-    for several in ("anyOf", "oneOf"):
-        if several in schema:
-            return " or ".join(_type(one) for one in schema[several])
+    for union in ("anyOf", "oneOf"):
+        if union in schema:
+            return " or ".join(_type(option) for option in schema[union])
     if "enum" in schema:
         return ", ".join(f"`{value or '(empty)'}`" for value in schema["enum"])
     if "const" in schema:
@@ -111,15 +112,15 @@ def _type(schema: Mapping[str, Any]) -> str:
     return f"{kind} ({schema['format']})" if "format" in schema else kind
 
 
-def _limits(schema: Mapping[str, Any]) -> str:
-    told = []
-    for name, words in (("minimum", "≥"), ("maximum", "≤"), ("maxLength", "letters ≤"), ("pattern", "pattern")):
+def _constraints(schema: Mapping[str, Any]) -> str:
+    constraints = []
+    for name, label in (("minimum", "≥"), ("maximum", "≤"), ("maxLength", "length ≤"), ("pattern", "pattern")):
         if name in schema:
-            told.append(f"{words} `{_cell(str(schema[name]))}`")
+            constraints.append(f"{label} `{_cell(str(schema[name]))}`")
     if schema.get("default") not in (None, "", []):
-        told.append(f"default `{schema['default']}`")
-    return (" " + ", ".join(told) + ".") if told else ""
+        constraints.append(f"default `{schema['default']}`")
+    return (" " + ", ".join(constraints) + ".") if constraints else ""
 
 
-def _cell(words: str) -> str:
-    return " ".join(words.split()).replace("|", "\\|")
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""Notebooks of ``docs/notebooks`` as pages: executed at the build, with text, code and outputs."""
+"""Pages of the notebooks in ``docs/notebooks``, executed during the build."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ FOLDER = ROOT / "docs" / "notebooks"
 
 @cache
 def notebook_pages() -> dict[str, str]:
-    """Page → its Markdown, one for each notebook."""
-    return {f"notebooks/{path.stem}.md": notebook_text(path) for path in sorted(FOLDER.glob("*.ipynb"))}
+    """Return page → Markdown, for each notebook."""
+    return {f"notebooks/{path.stem}.md": notebook_markdown(path) for path in sorted(FOLDER.glob("*.ipynb"))}
 
 
-def notebook_text(path: Path) -> str:
-    """Execute one notebook, and return it as Markdown."""
+def notebook_markdown(path: Path) -> str:
+    """Execute a notebook and return text, code and outputs as Markdown."""
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(notebook, timeout=600, resources={"metadata": {"path": folder}}).execute()
     cells = notebook["cells"]
-    download = f"[{path.name}]({path.name}) is this page as a notebook.\n"
+    download = f"[{path.name}]({path.name}) is the notebook of this page.\n"
     return "\n".join([*(part for cell in cells for part in _cell(cell)), "---\n", download])
 
 

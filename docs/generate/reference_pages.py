@@ -1,32 +1,32 @@
-"""One page of reference for each room and inner room: its README, and its modules as they are documented."""
+"""Reference pages: one for each room and inner room, with its README and its modules."""
 
 from __future__ import annotations
 
 import re
 
-from links import reference_page, relinked
-from rooms import FLOORS, Room, all_rooms, imports, modules_of
+from links import reference_page, rewrite_links
+from rooms import LAYERS, Room, all_rooms, imports, modules_of
 
-_LEFT_OUT = ("store.migrations",)
-"""Rooms whose modules nobody calls."""
-
-
-def described() -> list[Room]:
-    """The rooms that have a page, in the order of the floors."""
-    return [room for room in all_rooms() if not room.name.startswith(_LEFT_OUT)]
+_EXCLUDED = ("store.migrations",)
+"""Rooms without a public API."""
 
 
-def reference_text(room: Room) -> str:
-    """A room's page as Markdown."""
+def documented_rooms() -> list[Room]:
+    """Return the rooms that have a page, in the order of the layers."""
+    return [room for room in all_rooms() if not room.name.startswith(_EXCLUDED)]
+
+
+def reference_markdown(room: Room) -> str:
+    """Return a room's page as Markdown."""
     readme = room.folder / "README.md"
     path = f"{room.name.replace('.', '/')}/README.md"
     if readme.exists():
-        text = relinked(readme.read_text("utf-8"), path, reference_page(room.name))
+        text = rewrite_links(readme.read_text("utf-8"), path, reference_page(room.name))
         text = re.sub(r"\A# .*\n", "", text)
     else:
         text = "" if room.name == "tuban" else f"{room.summary}\n"
     parts = [f"# {room.name}\n", text]
-    if room.name == "tuban":  # what it exports is all there is
+    if room.name == "tuban":  # the package exports its complete API
         parts.append(f"::: {room.name}\n    options:\n      heading_level: 2\n      show_root_heading: false\n")
     elif modules := modules_of(room):
         parts.append("## Modules\n")
@@ -35,10 +35,10 @@ def reference_text(room: Room) -> str:
 
 
 def navigation() -> list[dict[str, object]]:
-    """Pages of reference as entries of the navigation; a room with inner rooms is a section."""
+    """Return the reference pages as navigation entries; a room with inner rooms is a section."""
     entries: list[dict[str, object]] = []
-    for top in (name for floor in FLOORS for name in floor):
-        rooms = [room.name for room in described() if room.top == top]
+    for top in (name for layer in LAYERS for name in layer):
+        rooms = [room.name for room in documented_rooms() if room.top == top]
         pages: list[dict[str, object]] = [{name: reference_page(name)} for name in rooms]
         if len(pages) > 1:
             entries.append({top: pages})
@@ -47,16 +47,16 @@ def navigation() -> list[dict[str, object]]:
     return entries
 
 
-def table_of_rooms() -> str:
-    """What each room is for, from its docstring, and which inner rooms of the same room it needs."""
-    lines = ["| room | what it is for | inner rooms it imports from |", "| --- | --- | --- |"]
+def rooms_table() -> str:
+    """Return a table of all rooms: purpose, from the docstring, and imports of inner rooms of the same room."""
+    lines = ["| room | purpose | imports inner rooms |", "| --- | --- | --- |"]
     for room in all_rooms():
         inner = room.name != room.top
-        needed = [name for name in sorted(imports()[room.name]) if inner and name.startswith(f"{room.top}.")]
+        imported = [name for name in sorted(imports()[room.name]) if inner and name.startswith(f"{room.top}.")]
         name = f"`{room.name}`"
-        if room in described():
+        if room in documented_rooms():
             name = f"[{name}]({reference_page(room.name)})"
         summary = re.sub(r":[a-z]+:`~?([^`]+)`", r"`\1`", room.summary.replace("``", "`")).replace("|", "\\|")
-        listed = ", ".join(f"`{name.partition('.')[2]}`" for name in needed)
+        listed = ", ".join(f"`{name.partition('.')[2]}`" for name in imported)
         lines.append(f"| {'&emsp;' if inner else ''}{name} | {summary} | {listed} |")
     return "\n".join(lines)

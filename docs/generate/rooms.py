@@ -1,4 +1,4 @@
-"""Rooms of the repository and what they import, read from the source without running it."""
+"""Rooms of the repository and their imports, parsed from the source without running it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-FLOORS: tuple[tuple[str, ...], ...] = (
+LAYERS: tuple[tuple[str, ...], ...] = (
     ("tuban", "cli", "web", "workers"),
     ("service",),
     ("store",),
@@ -20,10 +20,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("imagery", "model"),
     ("configs", "errors"),
 )
-"""From the top down. ``.importlinter`` holds the rule that is checked; this is how it is drawn."""
+"""Top-level rooms by layer, as drawn from top to bottom; ``.importlinter`` defines the import rule that is checked."""
 
-FOUNDATION = FLOORS[-1]
-"""Rooms that every other one may import; arrows to them are not drawn."""
+FOUNDATION = LAYERS[-1]
+"""Rooms that every other room may import; arrows to them are not drawn."""
 
 
 @dataclass(frozen=True)
@@ -40,27 +40,27 @@ class Room:
 
     @property
     def top(self) -> str:
-        """The top-level room."""
+        """Name of the top-level room."""
         return self.name.partition(".")[0]
 
     @property
     def folder(self) -> Path:
-        """Where it lies."""
+        """Folder of the package."""
         return ROOT / self.name.replace(".", "/")
 
 
 @cache
 def all_rooms() -> tuple[Room, ...]:
-    """List all rooms, top-level ones in the order of :data:`FLOORS`, each before its inner rooms.
+    """List all rooms, top-level ones in the order of :data:`LAYERS`, each before its inner rooms.
 
     Raises:
-        ValueError: pyproject.toml packages a top-level room that is on no floor.
+        ValueError: pyproject.toml lists a top-level room that belongs to no layer.
     """
-    tops = [name for floor in FLOORS for name in floor if (ROOT / name / "__init__.py").exists()]
+    tops = [name for layer in LAYERS for name in layer if (ROOT / name / "__init__.py").exists()]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     packaged = {name.partition(".")[0] for name in project["tool"]["setuptools"]["packages"]}
     if missing := packaged - set(tops):
-        raise ValueError(f"Give a floor in {Path(__file__).name} to: {', '.join(sorted(missing))}.")
+        raise ValueError(f"Add to LAYERS in {Path(__file__).name}: {', '.join(sorted(missing))}.")
     return tuple(room for top in tops for room in _rooms_in(ROOT / top, top))
 
 
@@ -72,51 +72,51 @@ def _rooms_in(folder: Path, name: str) -> Iterator[Room]:
 
 
 def modules_of(room: Room) -> list[str]:
-    """Dotted names of the modules that lie in a room itself, without its ``__init__``."""
+    """Return the dotted names of the public modules directly in a room."""
     files = sorted(room.folder.glob("*.py"))
     return [f"{room.name}.{path.stem}" for path in files if not path.stem.startswith("_")]
 
 
 @cache
 def imports() -> dict[str, frozenset[str]]:
-    """Room → rooms that any of its modules imports, inner rooms apart from the rooms they lie in.
+    """Return room → rooms that its modules import; an inner room and the room that contains it are separate entries.
 
     Imports inside functions and under ``TYPE_CHECKING`` count, as they do for import-linter.
     """
     names = {room.name for room in all_rooms()}
     found = {}
     for room in all_rooms():
-        asked = {module for path in room.folder.glob("*.py") for module in _imported(_tree(path))}
-        found[room.name] = frozenset(filter(None, (_room_of(module, names) for module in asked))) - {room.name}
+        modules = {module for path in room.folder.glob("*.py") for module in _imported_modules(_tree(path))}
+        found[room.name] = frozenset(filter(None, (_room_of(module, names) for module in modules))) - {room.name}
     return found
 
 
 def top_imports() -> dict[str, set[str]]:
-    """Top-level room → top-level rooms that it imports."""
+    """Return top-level room → top-level rooms that it imports."""
     found: dict[str, set[str]] = {room.name: set() for room in all_rooms() if "." not in room.name}
     for name, targets in imports().items():
         found[name.partition(".")[0]] |= {target.partition(".")[0] for target in targets}
     return {name: targets - {name} for name, targets in found.items()}
 
 
-def without_shortcuts(graph: dict[str, set[str]]) -> set[tuple[str, str]]:
-    """Edges of an acyclic graph that no longer path stands for (its transitive reduction)."""
-    reached: dict[str, set[str]] = {}
+def transitive_reduction(graph: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """Return the edges of an acyclic graph that no longer path implies."""
+    descendants: dict[str, set[str]] = {}
 
-    def below(name: str) -> set[str]:
-        if name not in reached:
-            reached[name] = set(graph[name]).union(*(below(target) for target in graph[name]))
-        return reached[name]
+    def descendants_of(name: str) -> set[str]:
+        if name not in descendants:
+            descendants[name] = set(graph[name]).union(*(descendants_of(target) for target in graph[name]))
+        return descendants[name]
 
     return {
         (name, target)
         for name, targets in graph.items()
         for target in targets
-        if not any(target in below(other) for other in targets - {target})
+        if not any(target in descendants_of(other) for other in targets - {target})
     }
 
 
-def _imported(tree: ast.Module) -> Iterable[str]:
+def _imported_modules(tree: ast.Module) -> Iterable[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
