@@ -1,4 +1,4 @@
-"""The browser that tests of pages drive: Debian's Chromium."""
+"""Chromium of the Debian package, driven by Playwright in the tests of pages."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ needs_chromium = pytest.mark.skipif(_CHROMIUM is None, reason="no chromium on th
 
 
 @contextmanager
-def launched() -> Iterator[Any]:
-    """The browser, without a window."""
+def chromium_browser() -> Iterator[Any]:
+    """Start a headless browser."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -27,18 +27,18 @@ def launched() -> Iterator[Any]:
 
 
 @contextmanager
-def faultless(page: Any, refused: str = "") -> Iterator[Any]:
-    """A page; at the end no script of it failed, and only ``refused`` was against its content policy."""
+def without_script_errors(page: Any, refused: str = "") -> Iterator[Any]:
+    """Check at the end that no script failed and that only ``refused`` violated the content security policy."""
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    page.on("console", lambda message: faults.append(message.text) if "Content Security" in message.text else None)
     yield page
     assert [fault for fault in faults if not refused or refused not in fault] == []
 
 
-def come_about(true: Callable[[], bool]) -> None:
-    """Wait for what a page has told the server without waiting for it itself, a minute at most."""
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait up to a minute for the effect of a request that a page sends in the background."""
     deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline, "that did not come about within a minute"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was not met within a minute"
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A service with three villages' people, and browsers that are signed in."""
+"""Fixtures: a service with users of a county, and signed-in browsers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["NOW", "ORIGIN", "PEOPLE", "address", "context", "county", "http_came
 
 
 class Browser(TestClient):
-    """A browser of one person: sends the page's token with what it changes."""
+    """A browser of one user, which sends the CSRF token with every change."""
 
 
 SignIn = Callable[[str], Browser]
@@ -32,7 +32,7 @@ SignIn = Callable[[str], Browser]
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Context]:
-    """Settings, database with people, and objects, as the embedded installation has them."""
+    """An embedded service with the users of :data:`PEOPLE`."""
     settings = ServiceSettings(home=tmp_path / "home")
     prepare_home(settings)
     context = Context(settings, embedded_database(settings.home / "tuban.db"), clock=lambda: NOW)
@@ -45,28 +45,29 @@ def service(tmp_path: Path) -> Iterator[Context]:
 
 @pytest.fixture
 def sign_in(service: Context) -> Iterator[SignIn]:
-    """A browser that is signed in as a person of :data:`PEOPLE`."""
+    """Create a browser that is signed in as a user of :data:`PEOPLE`."""
     app = make_app(service)
-    opened: list[Browser] = []
+    browsers: list[Browser] = []
 
-    def browser(login: str) -> Browser:
+    def signed_in(login: str) -> Browser:
         with service.database.write() as session:
-            person = user_by_login(session, login)
-            assert person is not None
-            secret = begin_session(session, person, NOW, 12)
+            user = user_by_login(session, login)
+            assert user is not None
+            secret = begin_session(session, user, NOW, 12)
         headers = {"x-csrf-token": csrf_token(secret), "origin": ORIGIN, "accept-language": "en"}
-        made = Browser(app, base_url=ORIGIN, headers=headers, follow_redirects=False, raise_server_exceptions=True)
-        made.cookies.set(cookie_name(service), secret)
-        opened.append(made)
-        return made
+        browser = Browser(app, base_url=ORIGIN, headers=headers, follow_redirects=False, raise_server_exceptions=True)
+        browser.cookies.set(cookie_name(service), secret)
+        browsers.append(browser)
+        return browser
 
-    yield browser
-    for made in opened:
-        made.close()
+    yield signed_in
+    for browser in browsers:
+        browser.close()
 
 
 @pytest.fixture
-def stranger(service: Context) -> Iterator[Browser]:
-    """A browser that nobody has signed in with."""
-    with Browser(make_app(service), base_url=ORIGIN, headers={"accept-language": "en"}, follow_redirects=False) as made:
-        yield made
+def anonymous(service: Context) -> Iterator[Browser]:
+    """A browser that is not signed in."""
+    headers = {"accept-language": "en"}
+    with Browser(make_app(service), base_url=ORIGIN, headers=headers, follow_redirects=False) as browser:
+        yield browser

@@ -1,4 +1,4 @@
-"""When and where the tests of the pages take place, and who is there."""
+"""Current time, origin and users of the tests of the web room."""
 
 from __future__ import annotations
 

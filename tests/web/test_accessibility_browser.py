@@ -1,4 +1,4 @@
-"""axe-core finds no serious fault on any page, in both languages and both colour schemes."""
+"""Accessibility: axe-core finds no serious violation on any page, in both languages and both colour schemes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from store.access.users import begin_session, invite, user_by_login
 from store.scenes.batches import add_file
 from store.schema.tables import Batch
 from tests.web.cameras.camera_service import report, watch
-from tests.web.chromium import launched, needs_chromium
+from tests.web.chromium import chromium_browser, needs_chromium
 from tests.web.people import NOW, PEOPLE
 from tests.web.test_every_route import every_route
-from tests.web.two_villages import CODES, NUMBERS, settle
+from tests.web.two_villages import CODES, NUMBERS, create_villages
 from tests.web.uploads.upload_service import serving
 from web.app import make_app
 from web.auth.authentication import cookie_name
@@ -31,10 +31,10 @@ pytestmark = [
     pytest.mark.skipif(not AXE.exists(), reason="no axe-core (npm ci in web/, development packages included)"),
 ]
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
-"""A folder for pictures of the pages, to be looked at."""
+"""A folder for screenshots."""
 
-LOOKED_AT = (("zh", "light"), ("en", "dark"))
-"""Names differ by language and contrasts by colour scheme, and neither by both."""
+VARIANTS = (("zh", "light"), ("en", "dark"))
+"""Languages and colour schemes; their effects are independent, so two variants cover all."""
 
 RUN = """() => axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations
   .filter((one) => ["serious", "critical"].includes(one.impact))
@@ -43,18 +43,18 @@ RUN = """() => axe.run(document, { resultTypes: ["violations"] }).then((found) =
 
 @pytest.fixture
 def service_with_all(service: Context) -> Context:
-    """Every page has something to show: images, alerts, nights, batches with every outcome, people."""
+    """A service with data for every page: images, alerts, nights, batches with every outcome, users."""
     settings = service.settings.model_copy(
         update={"web": service.settings.web.model_copy(update={"secure_cookies": False})}
     )
     context = replace(service, settings=settings)
-    villages = settle(context)
+    villages = create_villages(context)
     watch(context, CODES["a"], scene_id=villages.after["a"])
     report(context, villages, "a")
     with context.database.write() as session:
         for state in ("done", "working"):
-            given = {"area_code": CODES["a"], "origin": "upload", "created_by": "county", "created_at": NOW}
-            batch = Batch(name=f"飞行 {state}", state=state, finished_at=NOW if state == "done" else None, **given)
+            values = {"area_code": CODES["a"], "origin": "upload", "created_by": "county", "created_at": NOW}
+            batch = Batch(name=f"飞行 {state}", state=state, finished_at=NOW if state == "done" else None, **values)
             session.add(batch)
             session.flush()
             for outcome in ("failed", "used", "ignored", "duplicate", None):
@@ -64,7 +64,7 @@ def service_with_all(service: Context) -> Context:
 
 
 def _pages(context: Context) -> dict[str, list[str]]:
-    """Addresses by the login of who opens them; those without a parameter are found by themselves."""
+    """Return paths by the login that opens them; all routes without a parameter are included automatically."""
     with context.database.write() as session:
         link = invite(session, None, NOW)
     skipped = ("/api/", "/openid", "/map/", "/health", "/packages", "/static", "/tiles", "/alerts/")  # for scripts
@@ -89,29 +89,29 @@ def _pages(context: Context) -> dict[str, list[str]]:
 
 @pytest.fixture
 def chromium() -> Iterator[Any]:
-    with launched() as browser:
+    with chromium_browser() as browser:
         yield browser
 
 
-def test_no_page_has_a_serious_fault(service_with_all: Context, chromium: Any) -> None:
+def test_no_page_has_a_serious_violation(service_with_all: Context, chromium: Any) -> None:
     context = service_with_all
     axe, faults, seen = AXE.read_text("utf-8"), [], set()
     with serving(context) as address:
         for login, paths in _pages(context).items():
-            for language, scheme in LOOKED_AT:
+            for language, scheme in VARIANTS:
                 page = _window(chromium, context, address, login, language, scheme).new_page()
                 for path in paths:
-                    answer = page.goto(path)
-                    if not (answer and "text/html" in answer.headers.get("content-type", "")):
+                    response = page.goto(path)
+                    if not (response and "text/html" in response.headers.get("content-type", "")):
                         continue
-                    if "/alerts/3" in path and answer.status == 200:
+                    if "/alerts/3" in path and response.status == 200:
                         page.wait_for_selector(".review[data-shown]")
                     page.evaluate(axe)
                     faults += [f"{path} ({language}, {scheme}) {fault}" for fault in page.evaluate(RUN)]
-                    seen.add((path, answer.status))
+                    seen.add((path, response.status))
                     if LOOKS:
                         name = path.strip("/").replace("/", "_").replace("?", "_")[:30]
-                        page.screenshot(path=f"{LOOKS}/axe_{name}_{login or 'nobody'}_{language}_{scheme}.png")
+                        page.screenshot(path=f"{LOOKS}/axe_{name}_{login or 'anonymous'}_{language}_{scheme}.png")
                 page.context.close()
     assert {status for _, status in seen} == {200, 403, 404}
     assert {path for path, _ in seen} >= {"/alerts", "/map", "/nights", "/batches", "/people", "/log", "/account"}

@@ -1,4 +1,4 @@
-"""Everything lies in an S3-compatible store: a batch comes in, is scanned, and what it showed is read by the pages."""
+"""All objects in an S3-compatible store: ingest a batch, scan it, and display the results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from store.backup.backup import backup, restore
 from store.objects.factory import open_object_store
 from store.schema.tables import AlertRow, SceneRow
 from tests.inference.scenes import ORIGIN, write_image
-from tests.web.two_villages import program
+from tests.web.two_villages import api_client
 from tests.workers.scan_service import AUTUMN, SPRING, VILLAGE, ScanService, after_image, before_image
 from training.synthetic.drone_flight import Camera, lawnmower, write_flight
 from web.app import make_app
@@ -28,38 +28,38 @@ from workers.runtime.run_batch import run_batch
 CRS = "EPSG:32650"
 
 
-def test_a_batch_is_ingested_scanned_and_read_without_a_folder(tmp_path: Path, s3_endpoint: str) -> None:
+def test_a_batch_is_ingested_scanned_and_displayed_without_a_local_folder(tmp_path: Path, s3_endpoint: str) -> None:
     service = ScanService(tmp_path, objects="s3://tuban/office", s3_endpoint=s3_endpoint)
     context = service.context
-    brought = tmp_path / "brought"
-    brought.mkdir()
-    write_image(brought / f"a_{SPRING:%Y%m%d}.tif", before_image(), crs=CRS)
-    write_image(brought / f"b_{AUTUMN:%Y%m%d}.tif", after_image(), crs=CRS)
-    with zipfile.ZipFile(tmp_path / "brought.zip", "w") as archive:
-        for path in sorted(brought.iterdir()):
+    incoming = tmp_path / "incoming"
+    incoming.mkdir()
+    write_image(incoming / f"a_{SPRING:%Y%m%d}.tif", before_image(), crs=CRS)
+    write_image(incoming / f"b_{AUTUMN:%Y%m%d}.tif", after_image(), crs=CRS)
+    with zipfile.ZipFile(tmp_path / "incoming.zip", "w") as archive:
+        for path in sorted(incoming.iterdir()):
             archive.write(path, path.name)
     place = Affine(0.5, 0, ORIGIN[0], 0, -0.5, ORIGIN[1])
     stations = lawnmower(ORIGIN[0] + 150, ORIGIN[1] - 120, 1, 3, 0.0, 40.0, 100.0)
     rng = np.random.default_rng(5)
     photos = write_flight(tmp_path / "DCIM", after_image(), place, CRS, Camera(240, 180, 200.0), stations, rng)
 
-    for paths, states in (([tmp_path / "brought.zip"], {"placed", "used"}), (photos, {"placed"})):
+    for paths, states in (([tmp_path / "incoming.zip"], {"placed", "used"}), (photos, {"placed"})):
         report = run_batch(context, receive_files(context, paths, VILLAGE, "drone", "command", "wang", "autumn"))
         assert {file.state for file in report.files} == states, report
         if paths != photos:
             assert service.run_night().state == "done"
 
     assert not (context.settings.home / "objects").exists()
-    kept = set(context.objects.keys(""))
-    assert {key.partition("/")[0] for key in kept} >= {"scenes", "scans"}
-    assert not [key for key in kept if key.startswith("received/")]
+    keys = set(context.objects.keys(""))
+    assert {key.partition("/")[0] for key in keys} >= {"scenes", "scans"}
+    assert not [key for key in keys if key.startswith("received/")]
     [alert, *_] = service.rows(AlertRow)
     [scene] = [row for row in service.rows(SceneRow) if row.date == AUTUMN]
 
     with context.database.write() as session:
         add_user(session, login="town", name="town", role="county", code="330199", now=context.clock())
     shutil.rmtree(context.settings.home / "cache")  # copies of objects are only copies
-    pages = program(context, make_app(context), "town")
+    pages = api_client(context, make_app(context), "town")
     for when in ("before", "after"):
         seen = pages.get(f"/alerts/{alert.number}/evidence/{when}")
         assert Image.open(io.BytesIO(seen.content)).size == (512, 546)

@@ -1,4 +1,4 @@
-"""Every text that a page or a script asks for is there, in both languages."""
+"""Every text that a page or a script uses exists in both languages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import web
 from configs.texts import LANGUAGES, catalogue, text
 
 ROOM = Path(web.__file__).parent
-ASKED = re.compile(r"""(?<![\w.])t\(\s*['"]([a-z_0-9.]+)['"]\s*[,)]""")
+USED = re.compile(r"""(?<![\w.])t\(\s*['"]([a-z_0-9.]+)['"]\s*[,)]""")
 SCRIPTED = re.compile(r"""script_texts\(\s*['"]([a-z_0-9.]+)['"]\s*\)""")
 
 
@@ -23,22 +23,22 @@ def _templates() -> list[Path]:
 
 
 @pytest.mark.parametrize("template", _templates(), ids=lambda path: path.name)
-def test_a_template_asks_only_for_texts_that_are_there(template: Path) -> None:
+def test_a_template_uses_only_existing_texts(template: Path) -> None:
     content = template.read_text("utf-8")
-    missing = [key for key in ASKED.findall(content) if key not in catalogue()]
+    missing = [key for key in USED.findall(content) if key not in catalogue()]
     missing += [p for p in SCRIPTED.findall(content) if not any(key.startswith(f"{p}.") for key in catalogue())]
     assert missing == []
 
 
 @pytest.mark.parametrize("template", _templates(), ids=lambda path: path.name)
 def test_a_template_has_no_inline_script_or_style(template: Path) -> None:
-    """The content policy would block them, and the page would not work."""
+    """The content security policy would block them."""
     content = template.read_text("utf-8")
     scripts = re.findall(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>", content)
     assert scripts + re.findall(r"<[^>]*\s(?:on[a-z]+|style)=", content) == []
 
 
-def test_both_languages_of_a_text_fill_in_the_same_names() -> None:
+def test_both_languages_of_a_text_have_the_same_placeholders() -> None:
     def names(words: str) -> set[str | None]:
         return {name for _, name, _, _ in string.Formatter().parse(words) if name is not None}
 
@@ -46,13 +46,13 @@ def test_both_languages_of_a_text_fill_in_the_same_names() -> None:
     assert different == []
 
 
-def test_texts_never_say_that_something_is_illegal() -> None:
-    said = [(key, words) for key in catalogue() for words in (text(key, language) for language in LANGUAGES)]
-    assert [key for key, words in said if re.search(r"违法|违规|非法|illegal|unlawful|violation", words, re.I)] == []
+def test_texts_never_call_anything_illegal() -> None:
+    texts = [(key, words) for key in catalogue() for words in (text(key, language) for language in LANGUAGES)]
+    assert [key for key, words in texts if re.search(r"违法|违规|非法|illegal|unlawful|violation", words, re.I)] == []
 
 
-def test_the_pages_load_neither_torch_nor_the_network() -> None:
-    told = subprocess.run(
+def test_the_pages_import_neither_torch_nor_the_network() -> None:
+    process = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -62,4 +62,4 @@ def test_the_pages_load_neither_torch_nor_the_network() -> None:
         text=True,
         check=True,
     )
-    assert told.stdout.strip() == "[]"
+    assert process.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""The pages served by two processes: what one of them was told the other one knows at once."""
+"""The service with two web processes: a change made by one is immediately visible in the other."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from store.access.users import begin_session, user_by_login
 from tests.web.review.review_alerts import add_alerts
 from tests.web.uploads.upload_service import (
     BYTES,
-    begin_batch,
-    begin_file,
     client_of,
     context_with_people,
+    create_batch,
+    create_upload,
     offset_of,
     token_of,
 )
@@ -31,7 +31,7 @@ from web.auth.authentication import csrf_token
 from web.auth.sign_in_routes import FREE_BY_LOGIN
 from web.uploads.upload_files import find_upload
 
-WAIT = 120.0  # seconds; it ends as soon as what is waited for is there
+WAIT = 120.0  # seconds at most
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
 
 @pytest.fixture(scope="module")
 def both(service: Context) -> Iterator[list[str]]:
-    """The addresses of two processes over one home."""
+    """The URLs of two processes with the same home."""
     settings = {"TUBAN_HOME": str(service.settings.home), "TUBAN_WEB__SECURE_COOKIES": "false"}
     command = [sys.executable, "-m", "web.server", "--listening"]
     with ExitStack() as stack:
@@ -67,7 +67,7 @@ def both(service: Context) -> Iterator[list[str]]:
 
 @pytest.fixture
 def browsers(service: Context, both: list[str]) -> Iterator[list[httpx.Client]]:
-    """One browser that is led to either of them."""
+    """Two clients with the same session, one for each process."""
     with service.database.write() as session:
         person = user_by_login(session, "li")
         assert person is not None
@@ -86,26 +86,26 @@ def browsers(service: Context, both: list[str]) -> Iterator[list[httpx.Client]]:
         ]
 
 
-def told(browser: httpx.Client, number: str) -> tuple[int, int, str | None]:
-    """Alerts left; of the clusters on the map; the next one of those that are new."""
+def counts(browser: httpx.Client, number: str) -> tuple[int, int, str | None]:
+    """Return the number of alerts left, the number on the map, and the next new alert."""
     left = browser.get("/alerts/figures").json()["left"]
     bbox = {"bbox": "120,30,120.1,30.05", "zoom": "3", "states": "new"}
     drawn = sum(mark["count"] for mark in browser.get("/map/alerts", params=bbox).json()["marks"])
     return left, drawn, browser.get(f"/alerts/{number}/data?states=new").json()["next"]
 
 
-def test_a_decision_is_counted_by_the_next_request_of_either(browsers: list[httpx.Client]) -> None:
+def test_a_decision_is_counted_by_the_next_request_of_either_process(browsers: list[httpx.Client]) -> None:
     first, second, third, fourth = (f"330199U20261{100001 + index}" for index in range(4))
-    assert [told(browser, first) for browser in browsers] == [(5, 5, second)] * 2
+    assert [counts(browser, first) for browser in browsers] == [(5, 5, second)] * 2
     for turn, (number, following) in enumerate(((second, third), (third, fourth))):
         by, other = browsers[turn], browsers[1 - turn]
         by.post(f"/alerts/{number}/judge", json={"verdict": "false", "reason": "shadow"}).raise_for_status()
-        assert told(other, first) == told(by, first) == (4 - turn, 4 - turn, following)
+        assert counts(other, first) == counts(by, first) == (4 - turn, 4 - turn, following)
     browsers[0].post(f"/alerts/{third}/undo").raise_for_status()
-    assert [told(browser, first) for browser in browsers] == [(4, 4, third)] * 2
+    assert [counts(browser, first) for browser in browsers] == [(4, 4, third)] * 2
 
 
-def test_an_alert_that_is_open_at_one_is_locked_at_the_other(
+def test_a_lock_of_one_process_applies_in_the_other(
     service: Context, both: list[str], browsers: list[httpx.Client]
 ) -> None:
     number = "330199U20261100001"
@@ -115,18 +115,18 @@ def test_an_alert_that_is_open_at_one_is_locked_at_the_other(
     assert not browsers[0].get(f"/alerts/{number}/data").json()["lock"]["mine"]
 
 
-def test_wrong_passwords_are_counted_together(both: list[str]) -> None:
-    said = {"login": "zhang", "password": "wrong"}
+def test_failed_sign_ins_are_counted_across_processes(both: list[str]) -> None:
+    form = {"login": "zhang", "password": "wrong"}
     for turn in range(FREE_BY_LOGIN):
-        assert httpx.post(f"{both[turn % 2]}/sign-in", data=said, timeout=WAIT).status_code == 401
-    assert [httpx.post(f"{address}/sign-in", data=said, timeout=WAIT).status_code for address in both] == [429, 429]
+        assert httpx.post(f"{both[turn % 2]}/sign-in", data=form, timeout=WAIT).status_code == 401
+    assert [httpx.post(f"{address}/sign-in", data=form, timeout=WAIT).status_code for address in both] == [429, 429]
 
 
-def test_an_upload_that_hangs_at_one_is_taken_over_at_the_other(service: Context, both: list[str]) -> None:
+def test_a_hanging_upload_is_taken_over_by_the_other_process(service: Context, both: list[str]) -> None:
     content = os.urandom(3_000_000)
     token = token_of(service, "wang")
     with client_of(both[0], token) as one, client_of(both[1], token) as other:
-        upload = begin_file(one, begin_batch(one, NEIGHBOUR), "a.tif", len(content))
+        upload = create_upload(one, create_batch(one, NEIGHBOUR), "a.tif", len(content))
         head = [
             f"PATCH {upload} HTTP/1.1", f"host: {one.base_url.netloc.decode()}", f"authorization: Bearer {token}",
             "tus-resumable: 1.0.0", "content-type: application/offset+octet-stream", "upload-offset: 0",

@@ -1,4 +1,4 @@
-"""`tuban up` in an empty folder, as a person meets it: the printed link, images by the page, alerts, the end."""
+"""`tuban up` in an empty folder: the printed invitation, an upload, alerts, and the shutdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.web.chromium import faultless, launched, needs_chromium
+from tests.web.chromium import chromium_browser, needs_chromium, without_script_errors
 from tests.workers.runtime.own_process import ROOT, alive
 from training.sample.areas import TOWNSHIP, write_sample_areas
 from training.sample.scene import render_sample_scene
@@ -30,11 +30,11 @@ pytestmark = [
 SCENE = SceneSpec(seed=5, width=640, height=640, gsd_m=0.5)
 PASSWORD = "correct horse battery"
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
-"""A folder for pictures of the pages, to be looked at."""
+"""A folder for screenshots."""
 
 
 def _tuban(home: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
-    """A command and its environment: settings as they ship."""
+    """Return a command and its environment, with the default settings."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TUBAN_")}
     environment |= {"TUBAN_HOME": str(home), "TUBAN_CACHE": os.environ["TUBAN_CACHE"]}
     return [sys.executable, "-m", "cli.main", *arguments], environment
@@ -47,19 +47,19 @@ def _call(home: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def _until(true: Callable[[], Any], seconds: float = 240) -> Any:
-    """What ``true`` gives as soon as it gives something."""
+def _until(condition: Callable[[], Any], seconds: float = 240) -> Any:
+    """Return the first true value of ``condition``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if found := true():
-            return found
+        if value := condition():
+            return value
         time.sleep(0.1)
-    raise AssertionError(f"that did not come about within {seconds:g} s")
+    raise AssertionError(f"the condition was not met within {seconds:g} s")
 
 
 @contextmanager
 def _up(home: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The service in a group of its own, as a terminal has it."""
+    """Run the service in its own process group, like a terminal."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command, environment = _tuban(home, "up", "--port", str(port))
@@ -75,14 +75,14 @@ def _up(home: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture
 def page() -> Iterator[Any]:
-    with launched() as browser:
+    with chromium_browser() as browser:
         page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
         page.set_default_timeout(60_000)
-        with faultless(page):
+        with without_script_errors(page):
             yield page
 
 
-def test_from_an_empty_folder_to_alerts_and_to_the_end(tmp_path: Path, page: Any) -> None:
+def test_from_an_empty_folder_to_alerts_and_shutdown(tmp_path: Path, page: Any) -> None:
     home, log = tmp_path / "home", tmp_path / "log"
     home.mkdir()
     before, after, truth = render_sample_scene(tmp_path / "scene", SCENE)
@@ -144,4 +144,4 @@ def _see_alerts(page: Any) -> None:
     page.goto(f"{base}/alerts")
     page.click(".begin")
     page.wait_for_selector(".review[data-shown]")
-    assert page.is_hidden("[data-part=after-fallback]")  # its ground, not only the kept picture
+    assert page.is_hidden("[data-part=after-fallback]")  # tiles, not only the stored picture

@@ -1,4 +1,4 @@
-"""Two villages of one township, each with images, a scan and an alert: what one sees, the other does not."""
+"""Test data: two villages of one township, each with images, a scan and an alert that the other may not see."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CODES = {"a": "330199101001", "b": "330199101002"}
 NUMBERS = {"a": "330199U2026110001", "b": "330199U2026110002"}
 SIDE_M = 200
 EAST = {"a": 0, "b": 1000}
-"""Metres from the origin at which each village's images begin."""
+"""Western edge of each village's images, metres from the origin."""
 
 
 @dataclass
@@ -40,29 +40,31 @@ class Villages:
     batch: dict[str, int] = field(default_factory=dict)
 
 
-def settle(context: Context) -> Villages:
-    """Write the rows and objects of both villages."""
-    made = Villages()
+def create_villages(context: Context) -> Villages:
+    """Create the rows and objects of both villages."""
+    created = Villages()
     with context.database.write() as session:
         add_area(session, "330199", ground(-3000, -3000, 4000, 3000))
         add_area(session, "330199101", ground(-2000, -2000, 3000, 2000))
         session.add(Night(id=1, day=dt.date(2026, 11, 23), state="done", begun_at=NOW, finished_at=NOW, summary={}))
         for name, code in CODES.items():
             add_area(session, code, ground(EAST[name] - 100, -100, EAST[name] + 600, 600))
-            made.before[name] = _scene(context, session, name, dt.date(2026, 5, 1))
-            made.after[name] = _scene(context, session, name, dt.date(2026, 11, 20))
-            made.scan[name] = _scan(context, session, made, name)
-            made.alert[name] = add_alert(session, NUMBERS[name], name, made.scan[name])
+            created.before[name] = _scene(context, session, name, dt.date(2026, 5, 1))
+            created.after[name] = _scene(context, session, name, dt.date(2026, 11, 20))
+            created.scan[name] = _scan(context, session, created, name)
+            created.alert[name] = add_alert(session, NUMBERS[name], name, created.scan[name])
             batch = Batch(area_code=code, name=f"flight {name}", origin="upload", state="done", created_at=NOW)
             session.add(batch)
             session.flush()
-            made.batch[name] = batch.id
-            session.add(BatchFile(batch_id=batch.id, name="a.tif", size=5, state="placed", scene_id=made.after[name]))
-    return made
+            created.batch[name] = batch.id
+            session.add(
+                BatchFile(batch_id=batch.id, name="a.tif", size=5, state="placed", scene_id=created.after[name])
+            )
+    return created
 
 
 def add_alert(session: Session, number: str, village: str, scan_id: int, east: float = 60) -> int:
-    """An alert of 40 m by 40 m, with its first step; its id."""
+    """Add an alert of 40 m by 40 m with its first transition, and return its id."""
     left = EAST[village] + east
     outline = ground(left, 60, left + 40, 100)
     alert = AlertRow(
@@ -107,12 +109,12 @@ def add_alert(session: Session, number: str, village: str, scan_id: int, east: f
     return alert.id
 
 
-def program(context: Context, app: FastAPI, login: str) -> TestClient:
-    """A program with a key of that person."""
+def api_client(context: Context, app: FastAPI, login: str) -> TestClient:
+    """Return a client with an API key of the user."""
     with context.database.write() as session:
-        person = user_by_login(session, login)
-        assert person is not None
-        key = add_token(session, person.id, "test", NOW, None)
+        user = user_by_login(session, login)
+        assert user is not None
+        key = add_token(session, user.id, "test", NOW, None)
     headers = {"authorization": f"Bearer {key}", "accept-language": "en"}
     return TestClient(app, base_url=HOST, headers=headers, follow_redirects=False, raise_server_exceptions=False)
 
@@ -123,12 +125,12 @@ def _scene(context: Context, session: Session, village: str, day: dt.date) -> in
     key = f"scenes/{village}-{day}.tif"
     context.objects.put(key, cog_of(pixels, ORIGIN[0] + EAST[village], ORIGIN[1] + SIDE_M, day))
     outline = ground(EAST[village], 0, EAST[village] + SIDE_M, SIDE_M)
-    given = {"area_code": CODES[village], "object_key": key, "width": side, "height": side}
-    return add_scene(session, day, outline, **given).id
+    values = {"area_code": CODES[village], "object_key": key, "width": side, "height": side}
+    return add_scene(session, day, outline, **values).id
 
 
-def _scan(context: Context, session: Session, made: Villages, village: str) -> int:
-    before, after = (session.get_one(SceneRow, ids[village]) for ids in (made.before, made.after))
+def _scan(context: Context, session: Session, created: Villages, village: str) -> int:
+    before, after = (session.get_one(SceneRow, ids[village]) for ids in (created.before, created.after))
     scan: Scan = add_scan(session, before, after, state="done", night_id=1, changes=1, finished_at=NOW)
     session.add(
         UncomparedGround(
@@ -147,11 +149,11 @@ def _scan(context: Context, session: Session, made: Villages, village: str) -> i
 
 @pytest.fixture
 def villages(service: Context) -> Villages:
-    """Both villages, settled."""
-    return settle(service)
+    """Both villages with their data."""
+    return create_villages(service)
 
 
 @pytest.fixture
 def county(service: Context, villages: Villages) -> TestClient:
-    """A program of the county's person."""
-    return program(service, make_app(service), "county")
+    """An API client of the county's user."""
+    return api_client(service, make_app(service), "county")

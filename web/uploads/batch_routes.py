@@ -32,7 +32,7 @@ from web.http_errors import Conflict, InvalidInput, NotFound
 from web.page import page
 from web.uploads.batch_submission import resume_submissions, start_submission
 from web.uploads.tus_routes import require_open_batch
-from web.uploads.upload_files import begin_batch, is_complete, list_uploads, mark_complete, upload_progress
+from web.uploads.upload_files import create_batch_folder, is_complete, list_uploads, mark_complete, upload_progress
 
 STATES = ("placed", "duplicate", "failed", "used", "ignored", "waiting")
 _MAX_BATCH_ID = 2**62
@@ -84,7 +84,7 @@ def create(request: Request, viewer: CurrentUser, context: Service, new: NewBatc
             session, area_code=new.area, name=name, origin="upload", source=new.source,
             created_by=viewer.login, unique_key=None, now=now,
         )  # fmt: skip
-        begin_batch(context.settings, batch.id, new.date)
+        create_batch_folder(context.settings, batch.id, new.date)
         log_action(request, session, viewer, "began_upload", about=f"batch {batch.id}", code=new.area)
         return BatchCreated(id=batch.id, state="receiving")
 

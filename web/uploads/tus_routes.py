@@ -24,8 +24,8 @@ from web.http_errors import Conflict, HttpError, InvalidInput, NotFound
 from web.uploads.tus_body import ContentTooLarge, interrupt_writer, write_body
 from web.uploads.upload_files import (
     Upload,
+    add_upload,
     batch_of,
-    begin_upload,
     clean_name,
     count_uploads,
     find_upload,
@@ -134,7 +134,7 @@ def create_upload(
     if count_uploads(settings, batch) >= settings.batch.max_files:
         message = f"A batch can have at most {settings.batch.max_files:,} files. Use several batches."
         raise InvalidInput(Reason(message, "sent.too_many", most=settings.batch.max_files))
-    upload = begin_upload(settings, batch, name, upload_length, sha256, metadata.get("modified", ""))
+    upload = add_upload(settings, batch, name, upload_length, sha256, metadata.get("modified", ""))
     return _response(201, location=f"{router.prefix}/{upload.id}", upload_offset=0)
 
 

@@ -90,7 +90,7 @@ def clean_name(name: str) -> str:
     return "" if is_hidden(cleaned) else cleaned
 
 
-def begin_batch(settings: ServiceSettings, batch: int, date: dt.date | None) -> None:
+def create_batch_folder(settings: ServiceSettings, batch: int, date: dt.date | None) -> None:
     """Create the folder of a batch and store the acquisition date."""
     folder = folder_of(settings, batch)
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def date_of_batch(settings: ServiceSettings, batch: int) -> dt.date | None:
     return dt.date.fromisoformat(text) if text else None
 
 
-def begin_upload(
+def add_upload(
     settings: ServiceSettings, batch: int, name: str, size: int, sha256: str = "", modified: str = ""
 ) -> Upload:
     """Create an upload. It replaces one of the same name, whose URL the client has evidently lost.

@@ -1,4 +1,4 @@
-"""What programs get: alerts page by page and in full, steps by the table, images, areas, scans, nights."""
+"""API: alerts, transitions, scenes, areas, scans, nights, the OpenAPI document and health checks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from service.context import Context
 from store.alerts.audit import audit_alerts
 from tests.web.conftest import Browser, SignIn
-from tests.web.two_villages import CODES, NUMBERS, Villages, add_alert, program
+from tests.web.two_villages import CODES, NUMBERS, Villages, add_alert, api_client
 from web.app import make_app
 
 
@@ -22,37 +22,35 @@ def app(service: Context) -> FastAPI:
 
 @pytest.fixture
 def county(service: Context, app: FastAPI, villages: Villages) -> TestClient:
-    return program(service, app, "county")
+    return api_client(service, app, "county")
 
 
 @pytest.fixture
 def village_a(service: Context, app: FastAPI, villages: Villages) -> TestClient:
-    return program(service, app, "village_a")
+    return api_client(service, app, "village_a")
 
 
-def test_strangers_are_told_how_to_show_who_they_are(stranger: Browser) -> None:
+def test_unauthenticated_requests_get_401_with_the_scheme(anonymous: Browser) -> None:
     for path in ("/api/alerts", "/api/openapi.json", "/api/ogc", "/api/stac", "/api/alerts/export?format=shp"):
-        answer = stranger.get(path)
-        assert answer.status_code == 401
-        assert answer.headers["www-authenticate"] == "Bearer"
-        assert answer.json()["status"] == 401
-    assert stranger.get("/api/alerts", headers={"authorization": "Bearer wrong"}).status_code == 401
-    assert stranger.get("/api/alerts", headers={"authorization": "Basic dGVzdDp0ZXN0"}).status_code == 401
+        response = anonymous.get(path)
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == "Bearer"
+        assert response.json()["status"] == 401
+    assert anonymous.get("/api/alerts", headers={"authorization": "Bearer wrong"}).status_code == 401
+    assert anonymous.get("/api/alerts", headers={"authorization": "Basic dGVzdDp0ZXN0"}).status_code == 401
 
 
-def test_a_gis_program_that_knows_only_basic_reads_with_the_key_as_its_password(
-    stranger: Browser, village_a: TestClient
-) -> None:
+def test_basic_authentication_with_the_key_as_password_can_only_read(anonymous: Browser, village_a: TestClient) -> None:
     key = village_a.headers["authorization"].removeprefix("Bearer ")
     basic = {"authorization": "Basic " + base64.b64encode(f"anyone:{key}".encode()).decode()}
     address = "/api/ogc/collections/alerts/items"
-    assert stranger.get(address, headers=basic).json()["features"] == village_a.get(address).json()["features"] != []
-    assert stranger.post("/api/batches", json={"area": "330199"}, headers=basic).status_code == 401
+    assert anonymous.get(address, headers=basic).json()["features"] == village_a.get(address).json()["features"] != []
+    assert anonymous.post("/api/batches", json={"area": "330199"}, headers=basic).status_code == 401
     for wrong in ("", "bm8gY29sb24=", "////", "nonsense"):
-        assert stranger.get(address, headers={"authorization": f"Basic {wrong}"}).status_code == 401
+        assert anonymous.get(address, headers={"authorization": f"Basic {wrong}"}).status_code == 401
 
 
-def test_alerts_come_page_by_page_each_once(service: Context, county: TestClient, villages: Villages) -> None:
+def test_paging_returns_each_alert_once(service: Context, county: TestClient, villages: Villages) -> None:
     with service.database.write() as session:
         for index in range(5):
             add_alert(session, f"330199U20261200{index:02d}", "a", villages.scan["a"], east=index * 20)
@@ -65,7 +63,7 @@ def test_alerts_come_page_by_page_each_once(service: Context, county: TestClient
     assert len(seen) == len(set(seen)) == 7
 
 
-def test_a_list_keeps_to_the_filter_and_to_the_ground(county: TestClient, village_a: TestClient) -> None:
+def test_the_list_is_limited_by_the_filter_and_the_users_area(county: TestClient, village_a: TestClient) -> None:
     def numbers(client: TestClient, query: str = "") -> list[str]:
         return [alert["number"] for alert in client.get(f"/api/alerts{query}").json()["alerts"]]
 
@@ -77,13 +75,13 @@ def test_a_list_keeps_to_the_filter_and_to_the_ground(county: TestClient, villag
 @pytest.mark.parametrize(
     "query", ["min_score=2", "kinds=house", "bbox=1,2", "since=2026-13-01", "limit=0", "limit=x", "after=nowhere"]
 )
-def test_what_cannot_be_used_is_refused_with_what_was_expected(county: TestClient, query: str) -> None:
-    answer = county.get(f"/api/alerts?{query}")
-    assert answer.status_code == 422
-    assert query.partition("=")[0] in answer.json()["error"]
+def test_invalid_parameters_are_rejected_with_their_name(county: TestClient, query: str) -> None:
+    response = county.get(f"/api/alerts?{query}")
+    assert response.status_code == 422
+    assert query.partition("=")[0] in response.json()["error"]
 
 
-def test_an_alert_is_told_in_full(county: TestClient) -> None:
+def test_an_alert_is_returned_with_all_properties(county: TestClient) -> None:
     alert = county.get(f"/api/alerts/{NUMBERS['a']}").json()
     assert alert["properties"]["statement"]["zh"] == "疑似变化线索，须经实地核查"
     assert alert["properties"]["village"]["code"] == CODES["a"]
@@ -91,13 +89,13 @@ def test_an_alert_is_told_in_full(county: TestClient) -> None:
     assert county.get("/api/alerts/330199U2026119999").status_code == 404
 
 
-def test_a_step_is_taken_by_the_table_and_kept_in_the_log(service: Context, county: TestClient) -> None:
+def test_a_transition_follows_the_state_table_and_is_logged(service: Context, county: TestClient) -> None:
     where = f"/api/alerts/{NUMBERS['a']}/transitions"
     steps = county.get(where).json()
     assert "triaged" in steps["ways_out"]
     moved = county.post(where, json={"to": "triaged", "why": "有施工迹象", "version": steps["version"]})
     assert moved.json()["properties"]["state"] == "triaged"
-    assert county.post(where, json={"to": "triaged", "version": steps["version"]}).status_code == 409, "seen is old"
+    assert county.post(where, json={"to": "triaged", "version": steps["version"]}).status_code == 409, "old version"
     assert county.post(where, json={"to": "false_change"}).status_code == 409, "no reason was given"
     log = county.get(where).json()["transitions"]
     assert [(step["to_state"], step["who"]) for step in log] == [("new", "system"), ("triaged", "county")]
@@ -120,21 +118,21 @@ def test_a_step_is_taken_by_the_table_and_kept_in_the_log(service: Context, coun
         b"not JSON",
     ],
 )
-def test_what_cannot_be_kept_is_refused(county: TestClient, body: bytes) -> None:
+def test_values_that_cannot_be_stored_are_rejected(county: TestClient, body: bytes) -> None:
     where = f"/api/alerts/{NUMBERS['a']}/transitions"
-    answer = county.post(where, content=body, headers={"content-type": "application/json"})
-    assert answer.status_code in (400, 422), answer.text
+    response = county.post(where, content=body, headers={"content-type": "application/json"})
+    assert response.status_code in (400, 422), response.text
     assert len(county.get(where).json()["transitions"]) == 1
 
 
-def test_a_browser_needs_its_pages_token_to_take_a_step(villages: Villages, sign_in: SignIn) -> None:
+def test_a_browser_needs_the_csrf_token_for_a_transition(villages: Villages, sign_in: SignIn) -> None:
     browser = sign_in("county")
     where = f"/api/alerts/{NUMBERS['a']}/transitions"
     assert browser.post(where, json={"to": "triaged"}, headers={"x-csrf-token": "wrong"}).status_code == 403
     assert browser.post(where, json={"to": "triaged"}).status_code == 200
 
 
-def test_scenes_have_footprints_and_their_image_comes_in_ranges(village_a: TestClient, villages: Villages) -> None:
+def test_scenes_have_footprints_and_their_images_support_byte_ranges(village_a: TestClient, villages: Villages) -> None:
     listed = village_a.get("/api/scenes?limit=1").json()
     assert [scene["id"] for scene in listed["scenes"]] == [villages.after["a"]]
     following = village_a.get(listed["next"]).json()
@@ -147,7 +145,7 @@ def test_scenes_have_footprints_and_their_image_comes_in_ranges(village_a: TestC
     assert (image.status_code, image.content[:2]) == (206, b"II")
 
 
-def test_areas_scans_and_nights_are_those_of_the_ground(village_a: TestClient, county: TestClient) -> None:
+def test_areas_scans_and_nights_are_limited_to_the_users_area(village_a: TestClient, county: TestClient) -> None:
     assert [area["code"] for area in village_a.get("/api/areas").json()["areas"]] == [
         "330199",
         "330199101",
@@ -162,7 +160,7 @@ def test_areas_scans_and_nights_are_those_of_the_ground(village_a: TestClient, c
     assert (night["scans"], night["changes"]) == ({"done": 2}, 2)
 
 
-def test_the_document_describes_every_route_with_its_refusals(village_a: TestClient) -> None:
+def test_the_openapi_document_describes_the_errors_of_every_route(village_a: TestClient) -> None:
     document = village_a.get("/api/openapi.json").json()
     assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
     assert {"/api/alerts", "/api/alerts/{number}", "/api/ogc", "/api/stac", "/api/scenes"} <= set(document["paths"])
@@ -174,7 +172,7 @@ def test_the_document_describes_every_route_with_its_refusals(village_a: TestCli
                 assert ("{" not in path) or "404" in operation["responses"], f"{method} {path}"
 
 
-def test_health_is_open_and_tells_nothing_else(stranger: Browser) -> None:
-    assert stranger.get("/health/live").json() == {"live": True}
-    answer = stranger.get("/health/ready")
-    assert (answer.status_code, answer.json()) == (503, {"ready": False, "reasons": 1}), "no worker runs"
+def test_health_checks_need_no_authentication_and_reveal_no_details(anonymous: Browser) -> None:
+    assert anonymous.get("/health/live").json() == {"live": True}
+    response = anonymous.get("/health/ready")
+    assert (response.status_code, response.json()) == (503, {"ready": False, "reasons": 1}), "no worker runs"

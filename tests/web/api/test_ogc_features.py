@@ -1,4 +1,4 @@
-"""Alerts as QGIS asks for them: from the landing page by its links to the last page of items."""
+"""OGC API - Features, requested as by QGIS: from the landing page by links to the last page of items."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tests.web.two_villages import CODES, NUMBERS, Villages, add_alert
 ITEMS = "/api/ogc/collections/alerts/items"
 
 
-def href(told: dict[str, Any], rel: str) -> str | None:
-    return next((str(link["href"]) for link in told["links"] if link["rel"] == rel), None)
+def href(document: dict[str, Any], rel: str) -> str | None:
+    return next((str(link["href"]) for link in document["links"] if link["rel"] == rel), None)
 
 
-def follow(client: TestClient, told: dict[str, Any], rel: str) -> Any:
-    address = href(told, rel)
+def follow(client: TestClient, document: dict[str, Any], rel: str) -> Any:
+    address = href(document, rel)
     assert address is not None, f"no link {rel}"
-    answer = client.get(address)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = client.get(address)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
-def test_the_links_go_from_the_landing_page_to_the_alerts(county: TestClient) -> None:
+def test_links_lead_from_the_landing_page_to_the_alerts(county: TestClient) -> None:
     landing = county.get("/api/ogc").json()
     assert (
         "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core"
@@ -45,9 +45,7 @@ def test_the_links_go_from_the_landing_page_to_the_alerts(county: TestClient) ->
     assert county.get(f"{ITEMS}/330199U2026119999").status_code == 404
 
 
-def test_pages_follow_each_other_until_all_alerts_were_told_once(
-    service: Context, county: TestClient, villages: Villages
-) -> None:
+def test_next_links_return_each_alert_once(service: Context, county: TestClient, villages: Villages) -> None:
     with service.database.write() as session:
         for index in range(5):
             add_alert(session, f"330199U20261200{index:02d}", "b", villages.scan["b"], east=index * 20)
@@ -60,13 +58,13 @@ def test_pages_follow_each_other_until_all_alerts_were_told_once(
     assert len(seen) == len(set(seen)) == 7
 
 
-def test_box_and_time_and_the_grids_filter_narrow_the_list(county: TestClient) -> None:
+def test_bbox_datetime_and_filter_parameters_limit_the_items(county: TestClient) -> None:
     west, south, east, north = county.get(f"{ITEMS}/{NUMBERS['b']}").json()["bbox"]
 
-    def found(**asked: str) -> list[str]:
-        answer = county.get(f"{ITEMS}?{urlencode(asked)}")
-        assert answer.status_code == 200, answer.text
-        return sorted(feature["id"] for feature in answer.json()["features"])
+    def found(**query: str) -> list[str]:
+        response = county.get(f"{ITEMS}?{urlencode(query)}")
+        assert response.status_code == 200, response.text
+        return sorted(feature["id"] for feature in response.json()["features"])
 
     both = sorted(NUMBERS.values())
     assert found(bbox=f"{west},{south},{east},{north}") == [NUMBERS["b"]]
@@ -86,6 +84,6 @@ def test_box_and_time_and_the_grids_filter_narrow_the_list(county: TestClient) -
      "datetime=2026-12-01/2026-11-01", "datetime=2026-11-20T00:00:00", "states=lost", "after=nowhere",
      "datetime=0001-01-01T00:00:00%2B14:00"],
 )  # fmt: skip
-def test_what_cannot_be_used_is_a_bad_request(county: TestClient, query: str) -> None:
-    answer = county.get(f"{ITEMS}?{query}")
-    assert (answer.status_code, answer.json()["status"]) == (400, 400)
+def test_invalid_parameters_are_a_bad_request(county: TestClient, query: str) -> None:
+    response = county.get(f"{ITEMS}?{query}")
+    assert (response.status_code, response.json()["status"]) == (400, 400)

@@ -1,4 +1,4 @@
-"""Signing in through a real OpenID Connect server on loopback: only people who are known, and only honest answers."""
+"""Sign-in through an OpenID Connect server on loopback: only existing users, and only valid tokens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from web.app import make_app
 
 
 class Server(ThreadingHTTPServer):
-    """A sign-in server: what it vouches for is set by the test."""
+    """An OpenID server; the test sets the claims of its tokens."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -54,8 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer({"keys": [self.server.key.as_dict(private=False)]})
 
     def do_POST(self) -> None:
-        asked = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-        digest = hashlib.sha256(asked["code_verifier"][0].encode()).digest()
+        form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
+        digest = hashlib.sha256(form["code_verifier"][0].encode()).digest()
         if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != self.server.challenge:
             self._answer({"error": "invalid_grant"}, 400)
             return
@@ -68,28 +68,28 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """A sign-in server that runs."""
-    made = Server()
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    """A running OpenID server."""
+    server = Server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
 def browser(service: Context, server: Server) -> Iterator[Browser]:
-    """A browser before signing in, at a service that knows the server."""
+    """A browser that is not signed in, of a service configured with the server."""
     openid = OpenIdSettings(issuer=server.issuer, client_id="tuban", client_secret="secret secret")  # type: ignore[arg-type]
     service.settings = service.settings.model_copy(
         update={"web": service.settings.web.model_copy(update={"openid": openid}), "public_url": ORIGIN}
     )
     headers = {"accept": "text/html", "accept-language": "en"}
-    with Browser(make_app(service), base_url=ORIGIN, headers=headers, follow_redirects=False) as made:
-        yield made
+    with Browser(make_app(service), base_url=ORIGIN, headers=headers, follow_redirects=False) as browser:
+        yield browser
 
 
 def _go(browser: Browser, server: Server, **claims: Any) -> Any:
-    """Begin, be vouched for by the server, and come back."""
+    """Start the sign-in, let the server issue a token with ``claims``, and call back."""
     there = parse_qs(urlsplit(browser.get("/openid/begin?next=/map").headers["location"]).query)
     server.challenge = there["code_challenge"][0]
     now = int(time.time())
@@ -98,22 +98,22 @@ def _go(browser: Browser, server: Server, **claims: Any) -> Any:
     return browser.get(f"/openid/back?state={there['state'][0]}&code=abc")
 
 
-def test_who_is_known_and_vouched_for_is_signed_in(browser: Browser, server: Server) -> None:
-    answer = _go(browser, server)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/map")
+def test_a_confirmed_user_that_exists_is_signed_in(browser: Browser, server: Server) -> None:
+    response = _go(browser, server)
+    assert (response.status_code, response.headers["location"]) == (303, "/map")
     assert "village_a" in browser.get("/account").text
 
 
-def test_a_login_that_was_given_to_another_there_does_not_take_over(browser: Browser, server: Server) -> None:
+def test_a_reused_login_of_another_subject_is_rejected(browser: Browser, server: Server) -> None:
     assert _go(browser, server).status_code == 303
     browser.cookies.clear()
     assert _go(browser, server, sub="43").status_code == 403
 
 
-def test_who_is_not_known_here_is_told_so(browser: Browser, server: Server) -> None:
-    answer = _go(browser, server, preferred_username="nobody")
-    assert answer.status_code == 403
-    assert "administrator" in answer.text
+def test_a_confirmed_user_that_does_not_exist_is_rejected(browser: Browser, server: Server) -> None:
+    response = _go(browser, server, preferred_username="nobody")
+    assert response.status_code == 403
+    assert "administrator" in response.text
 
 
 @pytest.mark.parametrize(
@@ -121,17 +121,15 @@ def test_who_is_not_known_here_is_told_so(browser: Browser, server: Server) -> N
     [{"aud": "another"}, {"iss": "http://evil.test"}, {"exp": 1}, {"nonce": "of another sign-in"}],
     ids=["audience", "issuer", "expired", "nonce"],
 )
-def test_an_answer_that_is_not_for_this_sign_in_is_refused(
-    browser: Browser, server: Server, claims: dict[str, Any]
-) -> None:
+def test_a_token_for_another_sign_in_is_rejected(browser: Browser, server: Server, claims: dict[str, Any]) -> None:
     assert _go(browser, server, **claims).status_code == 409
     assert browser.get("/account").status_code == 303
 
 
-def test_an_answer_that_another_signed_is_refused(browser: Browser, server: Server) -> None:
+def test_a_token_with_a_wrong_signature_is_rejected(browser: Browser, server: Server) -> None:
     server.signs_with = ECKey.generate_key("P-256", {"kid": "1"})
     assert _go(browser, server).status_code == 409
 
 
-def test_coming_back_without_having_begun_is_refused(browser: Browser) -> None:
+def test_a_callback_without_a_pending_sign_in_is_rejected(browser: Browser) -> None:
     assert browser.get("/openid/back?state=x&code=y").status_code == 403

@@ -1,4 +1,4 @@
-"""A camera with captures and a view, for tests of pages."""
+"""Test data: a camera with captures and a view."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SIZE = (128, 72)
 def watch(
     service: Context, code: str, state: str = "ok", scene_id: int | None = None, size: tuple[int, int] = SIZE
 ) -> None:
-    """A camera of that area; its capture is the scene, which alerts were seen on."""
+    """Add a camera of an area, with one capture that belongs to the scene."""
     frame = np.random.default_rng(1).integers(60, 200, (size[1], size[0], 3), dtype=np.uint8)
     key = store_frame(service, frame)
     with service.database.write() as session:
@@ -37,20 +37,20 @@ def watch(
             session, name=NAME, area_code=code, stream=stream, times=["09:00"], key=secret, who="t", now=NOW
         )
         light = Light(9.0, 120.0, 30.0, 0.0, (0.125,) * 8)
-        made = Capture(frame, NOW, Quality(), light, 9, "0" * 64)
-        capture = session.get_one(CaptureRow, add_capture(session, camera.id, None, made, key, NOW))
+        captured = Capture(frame, NOW, Quality(), light, 9, "0" * 64)
+        capture = session.get_one(CaptureRow, add_capture(session, camera.id, None, captured, key, NOW))
         capture.scene_id = scene_id
         create_preset(session, capture, "north", size)
         set_camera_state(camera, state, "", NOW)
 
 
 def report(service: Context, villages: Villages, village: str) -> None:
-    """Let the alert of a village be what that camera showed: a square in its frame, a day after another capture."""
+    """Add a detection of a village's alert by that camera: a square in its frame, one day after another capture."""
     earlier = np.random.default_rng(2).integers(60, 200, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
     key = store_frame(service, earlier)
     with service.database.write() as session:
-        made = Capture(earlier, NOW - dt.timedelta(days=1), Quality(), None, 9, "1" * 64)
-        capture = session.get_one(CaptureRow, add_capture(session, 1, 1, made, key, NOW))
+        captured = Capture(earlier, NOW - dt.timedelta(days=1), Quality(), None, 9, "1" * 64)
+        capture = session.get_one(CaptureRow, add_capture(session, 1, 1, captured, key, NOW))
         capture.scene_id = villages.before[village]
         change = CameraChange(
             preset_id=1,

@@ -1,4 +1,4 @@
-"""A view of a camera is calibrated in a browser: points by pointer and by keyboard, the ground by keyboard alone."""
+"""Calibration of a camera's view in a real browser, by pointer and by keyboard."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from service.context import Context
 from store.access.users import begin_session, user_by_login
 from store.schema.camera_tables import PresetRow
 from tests.web.cameras.camera_service import watch
-from tests.web.chromium import faultless, launched, needs_chromium
+from tests.web.chromium import chromium_browser, needs_chromium, without_script_errors
 from tests.web.conftest import NOW
-from tests.web.two_villages import CODES, settle
+from tests.web.two_villages import CODES, create_villages
 from tests.web.uploads.upload_service import serving
 from web.auth.authentication import cookie_name
 
@@ -25,32 +25,32 @@ pytestmark = [
     needs_chromium,
 ]
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
-"""A folder for pictures of the pages, to be looked at."""
+"""A folder for screenshots."""
 
 WIDTH, HEIGHT = 640, 360
 CLICKED = [((0.3, 0.8), (0.35, 0.7)), ((0.7, 0.8), (0.65, 0.7)), ((0.62, 0.4), (0.75, 0.2)), ((0.38, 0.4), (0.25, 0.2))]
-"""Shares of the frame's pane and of the map's: what the frame shows narrower is farther away."""
+"""Relative positions in the frame and on the map; distances that are shorter in the frame are farther away."""
 
 
 @pytest.fixture
 def calibrating(service: Context) -> Iterator[tuple[Context, Any]]:
-    """The service, and the page of a view that is not calibrated yet."""
+    """The service, and the calibration page of a view without a calibration."""
     web = service.settings.web.model_copy(update={"secure_cookies": False})
     context = replace(service, settings=service.settings.model_copy(update={"web": web}))
-    settle(context)
+    create_villages(context)
     watch(context, CODES["a"], size=(WIDTH, HEIGHT))
     with context.database.write() as session:
         person = user_by_login(session, "village_a")
         assert person is not None
         secret = begin_session(session, person, NOW, 12)
-    with serving(context) as address, launched() as browser:
+    with serving(context) as address, chromium_browser() as browser:
         window = browser.new_context(viewport={"width": 1366, "height": 900}, base_url=address)
         cookies = {cookie_name(context): secret, "tuban_language": "en"}
         window.add_cookies([{"name": name, "value": value, "url": address} for name, value in cookies.items()])
         page = window.new_page()
         page.set_default_timeout(15000)
-        with faultless(page):
-            with page.expect_response("**/tiles/scenes/**"):  # the ground is there before anybody moves the map
+        with without_script_errors(page):
+            with page.expect_response("**/tiles/scenes/**"):  # imagery is loaded without moving the map
                 page.goto("/cameras/1/views/1")
             yield context, page
 
@@ -61,7 +61,7 @@ def _click(page: Any, pane: str, at: tuple[float, float]) -> None:
 
 
 def _filled(page: Any, count: int) -> None:
-    """Wait until so many numbers stand in the table: a click counts when it cannot become a double one."""
+    """Wait until the table has so many values; a click takes effect when it cannot become a double click."""
     from playwright.sync_api import expect
 
     expect(page.locator("#points input").nth(count - 1)).not_to_have_value("")
@@ -72,7 +72,7 @@ def _row(context: Context) -> PresetRow:
         return session.get_one(PresetRow, 1)
 
 
-def test_points_by_pointer_and_keyboard_their_residuals_and_the_ground_by_keyboard(
+def test_points_by_pointer_and_keyboard_and_the_ground_outline_by_keyboard(
     calibrating: tuple[Context, Any],
 ) -> None:
     context, page = calibrating
@@ -113,12 +113,12 @@ def test_points_by_pointer_and_keyboard_their_residuals_and_the_ground_by_keyboa
     assert _row(context).control_points == []  # only tried so far
     page.focus("#save")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#told:has-text('was kept')")
+    page.wait_for_selector("#told:has-text('was stored')")
 
-    kept = _row(context)
-    assert (len(kept.control_points), kept.calibrated_by) == (5, "village_a")
-    (x1, y1), (x2, y2), (x3, y3), (x4, y4) = kept.region
-    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in kept.region)
+    stored = _row(context)
+    assert (len(stored.control_points), stored.calibrated_by) == (5, "village_a")
+    (x1, y1), (x2, y2), (x3, y3), (x4, y4) = stored.region
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in stored.region)
     assert (x1, y2, x3) == pytest.approx((x2, y3, x4))
     assert y2 > y1 > y4
     assert x3 > x1

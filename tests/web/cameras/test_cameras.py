@@ -1,4 +1,4 @@
-"""Cameras by their pages: added, tried out, captured from real servers, and told in Chinese what is wrong with them."""
+"""Camera pages: add, test and remove cameras, capture from real servers, and show errors in Chinese."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.imagery.cameras.http_cameras import PASSWORD, USER
 from tests.imagery.cameras.known_camera import SIZE, SPREAD_POINTS, control_point
 from tests.web.cameras.camera_service import report, watch
 from tests.web.conftest import NOW, SignIn
-from tests.web.two_villages import CODES, NUMBERS, settle
+from tests.web.two_villages import CODES, NUMBERS, create_villages
 from workers.runtime.job_runner import run_job
 
 TOKEN = "hidden-token"
@@ -31,15 +31,21 @@ FORM = {"name": "ridge", "area_code": "330199", "kind": "mjpeg", "times": "09:00
 
 @pytest.fixture
 def service(service: Context, tmp_path: Path) -> Context:
-    """With cameras on this machine, asked quickly, and one folder that they may put images into."""
+    """A service that allows cameras on loopback and one folder, with short time limits."""
     (tmp_path / "cameras" / "valley").mkdir(parents=True)
-    given = {"loopback": True, "limit_seconds": 1, "seconds": 0, "frames": 4, "folders": (str(tmp_path / "cameras"),)}
-    cameras = CameraSettings.model_validate(given)
+    settings = {
+        "loopback": True,
+        "limit_seconds": 1,
+        "seconds": 0,
+        "frames": 4,
+        "folders": (str(tmp_path / "cameras"),),
+    }
+    cameras = CameraSettings.model_validate(settings)
     return replace(service, settings=service.settings.model_copy(update={"cameras": cameras}))
 
 
 def capture_now(service: Context, slot: str) -> CameraRow:
-    """The first camera after one more capture."""
+    """Capture from the first camera, and return its row."""
     with service.database.write() as session:
         job = add_capture_job(session, 1, slot, NOW)
     assert job is not None
@@ -48,7 +54,7 @@ def capture_now(service: Context, slot: str) -> CameraRow:
         return session.get_one(CameraRow, 1)
 
 
-def test_only_administrators_of_the_ground_add_cameras_and_what_cannot_be_one_is_said_in_chinese(
+def test_only_administrators_of_the_area_add_cameras_and_errors_are_in_chinese(
     service: Context, sign_in: SignIn, tmp_path: Path
 ) -> None:
     valley = FORM | {"kind": "folder", "address": str(tmp_path / "cameras" / "valley")}
@@ -68,45 +74,45 @@ def test_only_administrators_of_the_ground_add_cameras_and_what_cannot_be_one_is
         "times": ({"times": "9 o'clock"}, "采集时间格式不正确"),
     }
     for name, (changed, says) in refused.items():
-        answer = county.post("/cameras", data=valley | changed, headers={"hx-request": "true"})
-        assert answer.status_code == (403 if says is None else 422), (name, answer.text)
-        assert says is None or says in answer.text, (name, answer.text)
+        response = county.post("/cameras", data=valley | changed, headers={"hx-request": "true"})
+        assert response.status_code == (403 if says is None else 422), (name, response.text)
+        assert says is None or says in response.text, (name, response.text)
     assert county.post("/cameras", data=valley).headers["hx-redirect"] == "/cameras/1"
     assert "已有名为 ridge 的摄像头" in county.post("/cameras", data=valley).text
     assert (tmp_path / "cameras").as_posix() in county.get("/cameras").text
 
 
-def test_a_camera_lives_through_its_pages_and_its_password_is_nowhere(
+def test_a_camera_is_added_changed_and_removed_and_its_password_never_leaks(
     service: Context, sign_in: SignIn, http_cameras: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     county, seen = sign_in("county"), []
     county.cookies.set("tuban_language", "zh")
 
     def post(to: str, /, **changed: str) -> str:
-        answer = county.post(to, data=FORM | changed)
-        assert answer.status_code == 200, answer.text
-        seen.append(f"{answer.headers}{answer.text}")
-        return answer.text
+        response = county.post(to, data=FORM | changed)
+        assert response.status_code == 200, response.text
+        seen.append(f"{response.headers}{response.text}")
+        return response.text
 
-    # tried out before it is kept
+    # tested before it is stored
     with socket.create_server(("127.0.0.1", 0)) as taken:
         closed = taken.getsockname()[1]
     secret = {"username": USER, "password": PASSWORD}
     basic = {"kind": "still", "address": f"http://{http_cameras}/basic?token={TOKEN}"}
-    said = {
+    messages = {
         "拒绝了所给的用户名和密码": basic | {"username": USER, "password": f"{PASSWORD}-wrong"},
         "未在规定时间内应答": secret | {"kind": "still", "address": f"http://{http_cameras}/silent"},
         "不是图像而是 text/html": secret | {"kind": "still", "address": f"http://{http_cameras}/page"},
         "画面静止不动": secret | {"address": f"http://{http_cameras}/frozen"},
         "无法连接": secret | {"address": f"http://127.0.0.1:{closed}/x"},
     }
-    for words, changed in said.items():
+    for words, changed in messages.items():
         assert words in post("/cameras/test", **changed)
     assert 'src="data:image/jpeg;base64,' in post("/cameras/test", **basic, **secret)
     with service.database.read() as session:
-        assert session.scalars(select(CaptureRow.id)).all() == []  # nothing was kept
+        assert session.scalars(select(CaptureRow.id)).all() == []  # nothing was stored
 
-    # added with a wrong password, which is corrected without the address being known
+    # added with a wrong password, which is corrected without entering the address again
     post("/cameras", **basic, username=USER, password=f"{PASSWORD}-wrong")
     assert capture_now(service, "wrong").state == "no_answer"
     assert "拒绝了所给的用户名和密码" in county.get("/cameras/1").text
@@ -114,16 +120,16 @@ def test_a_camera_lives_through_its_pages_and_its_password_is_nowhere(
     assert "data:image/jpeg" in post("/cameras/1/test", kind="still")
     assert capture_now(service, "right").state != "no_answer"
 
-    # another name and other times leave the stream alone; another address takes no password along
+    # a new name and new times do not change the stream; a new address does not use the stored password
     post("/cameras/1", kind="still", name="ridge, east", times="10:30")
-    told = county.get("/api/cameras/1").json()
-    assert (told["name"], told["times"], told["host"], told["active"]) == (
+    camera = county.get("/api/cameras/1").json()
+    assert (camera["name"], camera["times"], camera["host"], camera["active"]) == (
         "ridge, east",
         ["10:30"],
         http_cameras,
         True,
     )
-    assert told["state"] != "new"
+    assert camera["state"] != "new"
     assert "拒绝了所给的用户名和密码" in post("/cameras/1/test", **basic)
 
     pages = ("/cameras", "/cameras/1", "/api/cameras", "/api/cameras/1", "/log", "/cameras/1/captures/1/frame")
@@ -136,7 +142,7 @@ def test_a_camera_lives_through_its_pages_and_its_password_is_nowhere(
     for hidden in (PASSWORD, TOKEN, "cEBzczp3L3Jk"):
         assert not any(hidden in one for one in seen)
 
-    # switched off it is left alone, and removed nothing of it stays
+    # a deactivated camera is not captured; a removed one leaves nothing behind
     post("/cameras/1/active", active="false")
     assert county.get("/api/cameras/1").json()["next_capture"] is None
     assert "已停用" in county.get("/cameras").text
@@ -149,7 +155,7 @@ def test_a_camera_lives_through_its_pages_and_its_password_is_nowhere(
     assert done == ["added_camera", "changed_camera", "changed_camera", "stopped_camera", "removed_camera"]
 
 
-def test_an_rtsp_camera_with_right_and_wrong_password_frozen_and_hanging(
+def test_an_rtsp_camera_with_right_and_wrong_password_frozen_and_silent(
     service: Context, sign_in: SignIn, rtsp_cameras: list[str]
 ) -> None:
     county = sign_in("county")
@@ -157,14 +163,14 @@ def test_an_rtsp_camera_with_right_and_wrong_password_frozen_and_hanging(
     opened, locked = (f"rtsp://127.0.0.1:{port}" for port in rtsp_cameras)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hangs = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live"
-        said = [
+        cases = [
             ({"address": f"{locked}/moving", "username": USER, "password": PASSWORD}, "dark", "画面过暗"),
             ({"username": USER, "password": "geheim"}, "no_answer", "拒绝了所给的用户名和密码"),
             ({"address": f"{opened}/frozen"}, "frozen", "画面静止不动"),
             ({"address": f"{opened}/nowhere"}, "no_answer", "在该地址没有内容"),
             ({"address": hangs}, "no_answer", "未在规定时间内应答"),
         ]
-        for number, (changed, state, words) in enumerate(said):
+        for number, (changed, state, words) in enumerate(cases):
             address = "/cameras" if number == 0 else "/cameras/1"
             assert county.post(address, data=FORM | {"kind": "rtsp"} | changed).status_code == 200
             assert capture_now(service, str(number)).state == state
@@ -173,16 +179,16 @@ def test_an_rtsp_camera_with_right_and_wrong_password_frozen_and_hanging(
             assert "geheim" not in shown
 
 
-def test_faults_of_control_points_are_said_in_chinese(service: Context, sign_in: SignIn) -> None:
+def test_errors_of_control_points_are_in_chinese(service: Context, sign_in: SignIn) -> None:
     watch(service, CODES["a"], size=SIZE)
     person = sign_in("village_a")
     person.cookies.set("tuban_language", "zh")
     good = [control_point(*place) for place in SPREAD_POINTS]
 
-    def told(points: list[ControlPoint]) -> tuple[str, int | None]:
+    def calibration_message(points: list[ControlPoint]) -> tuple[str, int | None]:
         sent = {"points": [{"x": p.x, "y": p.y, "lon": p.lon, "lat": p.lat} for p in points]}
-        answer = person.post("/api/cameras/1/views/1/calibration", json=sent).json()
-        return answer["fault"] or "".join(answer["warnings"]), answer["point"]
+        response = person.post("/api/cameras/1/views/1/calibration", json=sent).json()
+        return response["fault"] or "".join(response["warnings"]), response["point"]
 
     line = [control_point(k * 10.0, 80.0 + 20 * k) for k in range(5)]
     exchanged = [*good[:3], replace(good[3], lon=good[3].lat, lat=good[3].lon)]
@@ -191,21 +197,22 @@ def test_faults_of_control_points_are_said_in_chinese(service: Context, sign_in:
         *(replace(one, x=other.x, y=other.y) for one, other in zip(good[2:4], good[3:1:-1], strict=True)),
     ]
     far = [*good[:3], replace(good[3], lon=good[3].lon + 40 / 95_500), *good[4:]]
-    assert told(good) == ("", None)
-    assert told(good[:3]) == ("只有 3 个控制点，至少需要四个，最好六个以上，遍布所监视的地面。请继续添加。", None)
-    assert told(line)[0].startswith("所有点在画面中位于一条直线上")
-    assert re.match("点 4 的经纬度颠倒了：经度 3", told(exchanged)[0])
-    assert told(exchanged)[1] == 3
-    assert told(twice)[0].startswith("位于地面之上的摄像头不可能这样看到这些点")
-    assert told(far)[0].startswith("点 4 与其他点推算的位置相差 40 米")
-    assert told(good[:4])[0].startswith("四个点总能吻合")
-    assert told([*good, replace(good[0], lon=2.35, lat=48.9)])[0].endswith("不在中国范围内，请修正。")
+    assert calibration_message(good) == ("", None)
+    assert calibration_message(good[:3]) == (
+        "只有 3 个控制点，至少需要四个，最好六个以上，遍布所监视的地面。请继续添加。",
+        None,
+    )
+    assert calibration_message(line)[0].startswith("所有点在画面中位于一条直线上")
+    assert re.match("点 4 的经纬度颠倒了：经度 3", calibration_message(exchanged)[0])
+    assert calibration_message(exchanged)[1] == 3
+    assert calibration_message(twice)[0].startswith("位于地面之上的摄像头不可能这样看到这些点")
+    assert calibration_message(far)[0].startswith("点 4 与其他点推算的位置相差 40 米")
+    assert calibration_message(good[:4])[0].startswith("四个点总能吻合")
+    assert calibration_message([*good, replace(good[0], lon=2.35, lat=48.9)])[0].endswith("不在中国范围内，请修正。")
 
 
-def test_an_alert_shows_the_frames_of_the_camera_that_saw_it_to_whoever_may_see_the_alert(
-    service: Context, sign_in: SignIn
-) -> None:
-    villages = settle(service)
+def test_users_who_may_see_an_alert_see_the_frames_that_detected_it(service: Context, sign_in: SignIn) -> None:
+    villages = create_villages(service)
     watch(service, CODES["b"], scene_id=villages.after["a"])  # the camera stands in village b
     report(service, villages, "a")
     person = sign_in("village_a")

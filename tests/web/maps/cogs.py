@@ -1,4 +1,4 @@
-"""COGs of scenes: each is written once, however many tests put it among their objects."""
+"""COGs of scenes, cached so that each is written only once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import rasterio  # isort: skip  (settings of GDAL first)
 
 
 def cog_of(pixels: NDArray[np.generic], west: float, north: float, day: dt.date) -> bytes:
-    """The COG of H×W×3 pixels of half a metre whose north-west corner is given in :data:`CRS`."""
+    """Return the COG of H×W×3 pixels of 0.5 m; its north-west corner is in :data:`CRS`."""
     return _written(pixels.tobytes(), pixels.shape, str(pixels.dtype), west, north, day)
 
 

@@ -1,4 +1,4 @@
-"""Coordinates in every way that people of a bureau write them."""
+"""Parsing of coordinates in all notations that are used in a bureau."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ WITHOUT = EAST - 38e6
         (f"{WITHOUT:.2f}m {NORTH:.2f}m CM 114E", "EPSG:4547"),
     ],
 )
-def test_a_place_is_read_in_every_system(text: str, system: str) -> None:
+def test_coordinates_are_parsed_in_every_system(text: str, system: str) -> None:
     place = parse_coordinates(text)
     assert (place.lon, place.lat) == pytest.approx((LON, LAT), abs=2e-6)
     assert (place.system, place.assumed) == (system, False)
 
 
-def test_a_zone_that_is_not_told_is_that_of_the_map_and_said_to_be() -> None:
+def test_a_missing_zone_is_assumed_from_the_map() -> None:
     place = parse_coordinates(f"{WITHOUT:.2f} {NORTH:.2f}", near_lon=113.2)
     assert (place.lon, place.lat) == pytest.approx((LON, LAT), abs=2e-6)
     assert (place.system, place.assumed) == ("EPSG:4547", True)
@@ -58,7 +58,7 @@ def test_a_zone_that_is_not_told_is_that_of_the_map_and_said_to_be() -> None:
     assert refused.value.key == "map.goto_no_zone"
 
 
-def test_every_zone_of_china_goes_back_to_its_place() -> None:
+def test_coordinates_of_every_zone_round_trip() -> None:
     for number in range(25, 46):
         lon = number * 3 + 0.4
         _, east, north = in_zone(lon, 31.0) or ("", 0.0, 0.0)
@@ -91,13 +91,13 @@ def test_every_zone_of_china_goes_back_to_its_place() -> None:
         ("99带 490105 3423704", "map.goto_zone"),
     ],
 )
-def test_what_is_no_place_is_refused_with_the_reason(text: str, key: str) -> None:
+def test_invalid_coordinates_are_rejected_with_the_reason(text: str, key: str) -> None:
     with pytest.raises(CoordinateError) as refused:
         parse_coordinates(text)
     assert refused.value.key == key
 
 
-def test_axes_that_could_be_either_are_not_guessed() -> None:
+def test_ambiguous_axes_are_rejected() -> None:
     with pytest.raises(CoordinateError) as refused:
         parse_coordinates("EPSG:4547 490105 480000")
     assert refused.value.key == "map.goto_axes"

@@ -1,4 +1,4 @@
-"""What the map and the nights tell, and that each person is told only of their own ground."""
+"""Data of the map and the pages of nights, limited to the user's area."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OWN, OTHER = "330199W2026110001", "330199W2026110002"
 
 @pytest.fixture
 def county(service: Context) -> dict[str, Any]:
-    """Two villages side by side, each with a scene, a scan, an alert, a gap of the last night, and a polygon."""
+    """Two adjacent villages, each with a scene, a scan, an alert, an uncompared area and a layer polygon."""
     with service.database.write() as session:
         add_area(session, "330199", ground(0, 0, 1000, 1000))
         add_area(session, TOWN, ground(0, 0, 1000, 1000))
@@ -32,17 +32,17 @@ def county(service: Context) -> dict[str, Any]:
         night = Night(day=dt.date(2026, 11, 23), state="done", begun_at=NOW, finished_at=NOW, summary={})
         session.add(night)
         session.flush()
-        made = {
+        ids = {
             name: _village(session, night.id, code, west)
             for name, code, west in (("a", VILLAGE_A, 0), ("b", VILLAGE_B, 510))
         }
-        put_alert(session, OWN, VILLAGE_A, 100, 100, made["a"]["scan"])
-        put_alert(session, OTHER, VILLAGE_B, 700, 100, made["b"]["scan"])
+        put_alert(session, OWN, VILLAGE_A, 100, 100, ids["a"]["scan"])
+        put_alert(session, OTHER, VILLAGE_B, 700, 100, ids["b"]["scan"])
         add_approval(session, ground(50, 50, 150, 150))
         layer = session.query(Layer).one()
         session.add(Feature(layer_id=layer.id, number="A-18", attributes={}, **bounds_of(ground(700, 50, 800, 150))))
     west, south, east, north = ground(-100, -100, 1100, 1100).bounds
-    return {"bbox": f"{west},{south},{east},{north}", "layer": layer.id, **made}
+    return {"bbox": f"{west},{south},{east},{north}", "layer": layer.id, **ids}
 
 
 def _village(session: Session, night_id: int, code: str, west: float) -> dict[str, int]:
@@ -60,56 +60,56 @@ def _village(session: Session, night_id: int, code: str, west: float) -> dict[st
     return {"before": before.id, "after": after.id, "scan": scan.id}
 
 
-def told(browser: Browser, address: str) -> Any:
-    answer = browser.get(address)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+def get_json(browser: Browser, address: str) -> Any:
+    response = browser.get(address)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
-def test_a_village_is_told_of_its_own_alerts_scenes_scans_areas_and_polygons(
+def test_a_village_gets_only_its_own_alerts_scenes_scans_areas_and_polygons(
     county: dict[str, Any], sign_in: SignIn
 ) -> None:
-    browser, asked = sign_in("village_a"), f"bbox={county['bbox']}&zoom=16"
-    alerts = told(browser, f"/map/alerts?{asked}")
+    browser, query = sign_in("village_a"), f"bbox={county['bbox']}&zoom=16"
+    alerts = get_json(browser, f"/map/alerts?{query}")
     assert [mark["number"] for mark in alerts["marks"]] == [OWN]
     assert [one["properties"]["number"] for one in alerts["outlines"]["features"]] == [OWN]
-    scenes = told(browser, f"/map/scenes?{asked}")["features"]
+    scenes = get_json(browser, f"/map/scenes?{query}")["features"]
     assert [one["properties"]["id"] for one in scenes] == [county["a"]["after"], county["a"]["before"]]
-    assert [scan["id"] for scan in told(browser, f"/map/scans?{asked}")] == [county["a"]["scan"]]
-    areas = {one["properties"]["code"] for one in told(browser, f"/map/areas?{asked}")["features"]}
+    assert [scan["id"] for scan in get_json(browser, f"/map/scans?{query}")] == [county["a"]["scan"]]
+    areas = {one["properties"]["code"] for one in get_json(browser, f"/map/areas?{query}")["features"]}
     assert areas == {"330199", TOWN, VILLAGE_A}
-    polygons = told(browser, f"/map/layers/{county['layer']}?{asked}")["features"]
+    polygons = get_json(browser, f"/map/layers/{county['layer']}?{query}")["features"]
     assert [one["properties"]["number"] for one in polygons] == ["A-17"]
 
 
-def test_the_county_is_told_of_everything_in_view_and_nothing_beyond(county: dict[str, Any], sign_in: SignIn) -> None:
-    browser, asked = sign_in("county"), f"bbox={county['bbox']}&zoom=16"
-    assert {mark["number"] for mark in told(browser, f"/map/alerts?{asked}")["marks"]} == {OWN, OTHER}
-    assert len(told(browser, f"/map/scenes?{asked}")["features"]) == 4
+def test_the_county_gets_everything_in_view_and_nothing_beyond(county: dict[str, Any], sign_in: SignIn) -> None:
+    browser, query = sign_in("county"), f"bbox={county['bbox']}&zoom=16"
+    assert {mark["number"] for mark in get_json(browser, f"/map/alerts?{query}")["marks"]} == {OWN, OTHER}
+    assert len(get_json(browser, f"/map/scenes?{query}")["features"]) == 4
     west, south, east, north = ground(50, 50, 300, 300).bounds
     near = f"bbox={west},{south},{east},{north}&zoom=17"
-    assert {mark["number"] for mark in told(browser, f"/map/alerts?{near}")["marks"]} == {OWN}
-    assert len(told(browser, f"/map/layers/{county['layer']}?{near}")["features"]) == 1
+    assert {mark["number"] for mark in get_json(browser, f"/map/alerts?{near}")["marks"]} == {OWN}
+    assert len(get_json(browser, f"/map/layers/{county['layer']}?{near}")["features"]) == 1
 
 
-def test_from_afar_alerts_are_clusters_without_outlines(county: dict[str, Any], sign_in: SignIn) -> None:
-    answer = told(sign_in("county"), f"/map/alerts?bbox={county['bbox']}&zoom=9")
-    assert [mark["count"] for mark in answer["marks"]] == [2]
-    assert answer["outlines"]["features"] == []
+def test_at_low_zoom_alerts_are_clusters_without_outlines(county: dict[str, Any], sign_in: SignIn) -> None:
+    response = get_json(sign_in("county"), f"/map/alerts?bbox={county['bbox']}&zoom=9")
+    assert [mark["count"] for mark in response["marks"]] == [2]
+    assert response["outlines"]["features"] == []
 
 
-def test_alerts_are_filtered_as_in_the_review(county: dict[str, Any], sign_in: SignIn, service: Context) -> None:
+def test_alerts_are_filtered_as_in_the_list(county: dict[str, Any], sign_in: SignIn, service: Context) -> None:
     with service.database.write() as session:
         session.query(AlertRow).filter_by(number=OTHER).one().state = "closed"
-    browser, asked = sign_in("county"), f"bbox={county['bbox']}&zoom=16"
-    assert [mark["number"] for mark in told(browser, f"/map/alerts?{asked}&states=closed")["marks"]] == [OTHER]
-    assert told(browser, f"/map/alerts?{asked}&kinds=demolition")["marks"] == []
-    assert browser.get(f"/map/alerts?{asked}&kinds=nonsense").status_code == 422
+    browser, query = sign_in("county"), f"bbox={county['bbox']}&zoom=16"
+    assert [mark["number"] for mark in get_json(browser, f"/map/alerts?{query}&states=closed")["marks"]] == [OTHER]
+    assert get_json(browser, f"/map/alerts?{query}&kinds=demolition")["marks"] == []
+    assert browser.get(f"/map/alerts?{query}&kinds=nonsense").status_code == 422
 
 
 @pytest.mark.parametrize("what", ["alerts", "scenes", "scans", "areas", "layers/1"])
 @pytest.mark.parametrize("bbox", ["", "1,2,3", "9,9,1,1", "a,b,c,d", "nan,nan,nan,nan", "-999,0,999,1"])
-def test_a_box_that_is_none_is_refused(county: dict[str, Any], sign_in: SignIn, what: str, bbox: str) -> None:
+def test_an_invalid_bbox_is_rejected(county: dict[str, Any], sign_in: SignIn, what: str, bbox: str) -> None:
     assert sign_in("county").get(f"/map/{what}?bbox={bbox}&zoom=12").status_code == 422
 
 
@@ -127,17 +127,17 @@ def test_a_box_that_is_none_is_refused(county: dict[str, Any], sign_in: SignIn, 
         "/nights/2026-11-23",
     ],
 )
-def test_a_stranger_is_told_nothing(stranger: Browser, path: str) -> None:
-    asked = "?bbox=1,1,2,2&zoom=3&text=1"
-    assert stranger.get(path + asked, headers={"accept": "application/json"}).status_code == 401
+def test_the_map_needs_authentication(anonymous: Browser, path: str) -> None:
+    query = "?bbox=1,1,2,2&zoom=3&text=1"
+    assert anonymous.get(path + query, headers={"accept": "application/json"}).status_code == 401
 
 
-def test_a_layer_that_is_not_there_is_not_found(county: dict[str, Any], sign_in: SignIn) -> None:
+def test_an_unknown_layer_is_not_found(county: dict[str, Any], sign_in: SignIn) -> None:
     for layer in ("999", "0", "99999999999999999999999"):
         assert sign_in("county").get(f"/map/layers/{layer}?bbox={county['bbox']}&zoom=9").status_code == 404
 
 
-def test_typed_coordinates_are_found_and_refused_in_words(sign_in: SignIn) -> None:
+def test_typed_coordinates_are_parsed_or_rejected_with_a_message(sign_in: SignIn) -> None:
     browser = sign_in("village_a")
     place = browser.get("/map/goto", params={"text": "30.934372, 113.896405"}).json()
     assert (place["lon"], place["lat"], place["zone"]["code"]) == (113.896405, 30.934372, "EPSG:4526")
@@ -146,7 +146,7 @@ def test_typed_coordinates_are_found_and_refused_in_words(sign_in: SignIn) -> No
     assert "GCJ-02" in refused.json()["error"]
 
 
-def test_the_page_names_layers_and_holds_no_inline_script(county: dict[str, Any], sign_in: SignIn) -> None:
+def test_the_page_lists_layers_and_has_no_inline_script(county: dict[str, Any], sign_in: SignIn) -> None:
     page = sign_in("village_a").get("/map").text
     settings = json.loads(re.findall(r'id="map-settings">(.*?)</script>', page, re.S)[0])
     assert settings["layers"][0]["kind"] == "approval"
@@ -154,7 +154,7 @@ def test_the_page_names_layers_and_holds_no_inline_script(county: dict[str, Any]
     assert not re.search(r"<script(?![^>]*(\bsrc=|application/json))|\son\w+=|\sstyle=", page)
 
 
-def test_a_night_is_summed_up_for_the_viewers_own_ground(county: dict[str, Any], sign_in: SignIn) -> None:
+def test_a_night_is_summarized_for_the_users_area(county: dict[str, Any], sign_in: SignIn) -> None:
     village, whole = sign_in("village_a"), sign_in("county")
     assert "0.480 km²" in village.get("/nights").text
     assert "0.960 km²" in whole.get("/nights").text
@@ -166,11 +166,11 @@ def test_a_night_is_summed_up_for_the_viewers_own_ground(county: dict[str, Any],
     assert village.get("/nights/yesterday").status_code == 422
 
 
-def test_a_night_without_rows_is_said_to_be_empty(sign_in: SignIn) -> None:
+def test_the_page_of_nights_can_be_empty(sign_in: SignIn) -> None:
     assert "还没有夜间比对记录" in sign_in("county").get("/nights").text
 
 
-def test_every_state_of_a_scan_has_words() -> None:
+def test_every_state_of_a_scan_has_a_text() -> None:
     for state in ("waiting", "scanning", "merging", "not_comparable", "failed", "done"):
         assert f"nights.scan_{state}" in catalogue()
         assert f"map.scan_{state}" in catalogue() or state == "done"

@@ -1,4 +1,4 @@
-"""The map in a real browser: it draws, swipes, goes to coordinates, measures, and its address shares the view."""
+"""The map in a real browser: drawing, swipe, coordinate search, measurements and the shareable URL."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from service.context import Context
 from store.access.users import begin_session, user_by_login
 from store.schema.tables import SceneRow
 from tests.store.sample_rows import add_area, add_scan, ground
-from tests.web.chromium import faultless, launched, needs_chromium
+from tests.web.chromium import chromium_browser, needs_chromium, without_script_errors
 from tests.web.conftest import NOW
 from tests.web.maps.test_tiles import BLUE, RED, TOWN, VILLAGE_A, lonlat, put_alert, put_scene, quadrants
-from tests.web.maps.tile_server import DEEPEST, EAST, NORTH, WEST, tile_server
+from tests.web.maps.tile_server import EAST, MAX_ZOOM, NORTH, WEST, tile_server
 from tests.web.uploads.upload_service import serving
 
 pytestmark = needs_chromium
@@ -31,7 +31,7 @@ ALERT = "330199W2026110001"
 
 @contextmanager
 def map_of(service: Context, **basemap: object) -> Iterator[tuple[str, str]]:
-    """Where the service answers, and the secret of a signed-in person of the township."""
+    """Run the service; yields its URL and the session secret of a user of the township."""
     web = service.settings.web.model_dump() | {"secure_cookies": False, "map": basemap}
     settings = service.settings.model_copy(update={"web": WebSettings.model_validate(web)})
     with service.database.write() as session:
@@ -51,25 +51,25 @@ def map_of(service: Context, **basemap: object) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def address(service: Context) -> Iterator[tuple[str, str]]:
-    with map_of(service) as told:
-        yield told
+    with map_of(service) as address_and_secret:
+        yield address_and_secret
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with launched() as browser:
+    with chromium_browser() as browser:
         yield browser
 
 
 @contextmanager
 def opened(chromium: Browser, address: tuple[str, str], refused: str = "") -> Iterator[Page]:
-    """A page of that person, in English. At the end nothing failed, and only ``refused`` was against its policy."""
+    """Open a page of that user in English; no script may fail, and only ``refused`` may violate the content policy."""
     base, secret = address
     window = chromium.new_context(viewport={"width": 1366, "height": 768}, base_url=base, reduced_motion="reduce")
     window.add_cookies(
         [{"name": "tuban", "value": secret, "url": base}, {"name": "tuban_language", "value": "en", "url": base}]
     )
-    with faultless(window.new_page(), refused) as page:
+    with without_script_errors(window.new_page(), refused) as page:
         yield page
     window.close()
 
@@ -91,7 +91,7 @@ def show(page: Page, address: str) -> None:
 
 
 def settled(page: Page) -> None:
-    """Wait until the view stands still, what lies in it has been told, and all of its tiles are drawn."""
+    """Wait until the view is at rest, its data is loaded, and all of its tiles are drawn."""
     page.evaluate(
         """async () => {
           const map = window.tubanMap;
@@ -107,7 +107,7 @@ def settled(page: Page) -> None:
 
 
 def colour(page: Page, east: float, north: float) -> tuple[int, int, int]:
-    """What the screen shows at a place given in metres from the origin."""
+    """Return the colour on the screen at a position in metres from the origin."""
     import io
 
     from PIL import Image
@@ -126,13 +126,13 @@ def alike(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
     return max(abs(a - b) for a, b in zip(one, other, strict=True)) < 30
 
 
-def test_the_latest_image_is_drawn_where_it_lies(page: Page) -> None:
+def test_the_latest_image_is_drawn_at_its_position(page: Page) -> None:
     show(page, view(250, 250))
     assert alike(colour(page, 200, 460), RED)
     assert alike(colour(page, 200, 60), BLUE)
 
 
-def test_on_a_tablet_held_upright_the_map_stands_above_its_side(page: Page) -> None:
+def test_on_a_tablet_in_portrait_the_map_is_above_the_side_panel(page: Page) -> None:
     page.set_viewport_size({"width": 820, "height": 1180})
     show(page, view(250, 250, 16))
     assert alike(colour(page, 200, 460), RED)
@@ -143,7 +143,7 @@ def test_on_a_tablet_held_upright_the_map_stands_above_its_side(page: Page) -> N
     assert side["y"] >= stage["y"] + stage["height"]
 
 
-def test_two_dates_are_parted_by_a_bar_that_keys_move(page: Page) -> None:
+def test_the_swipe_bar_between_two_dates_is_moved_by_keys(page: Page) -> None:
     show(page, view(250, 250, more="&image=2026-11-01&compare=2026-05-01&swipe=50"))
     bar = page.get_by_role("slider", name="Place of the swipe")
     assert page.inner_text("#swipe-left") == "2026-05-01"
@@ -158,7 +158,7 @@ def test_two_dates_are_parted_by_a_bar_that_keys_move(page: Page) -> None:
     assert alike(colour(page, 200, 460), BLUE)
 
 
-def test_a_comparison_of_the_list_opens_the_swipe(page: Page) -> None:
+def test_a_listed_comparison_opens_the_swipe(page: Page) -> None:
     show(page, view(250, 250))
     page.click("#scans-box summary")
     page.click("#scans button")
@@ -180,7 +180,7 @@ def test_coordinates_move_the_map_there(page: Page) -> None:
     assert "GCJ-02" in page.inner_text("#goto-told")
 
 
-def test_the_address_shares_the_view(page: Page) -> None:
+def test_the_url_restores_the_view(page: Page) -> None:
     show(page, view(250, 250))
     page.uncheck("[name=kind][value=ground]")
     page.select_option("#states", "all")
@@ -202,7 +202,7 @@ def test_alerts_in_view_are_a_list_of_links(page: Page) -> None:
     assert page.inner_text("#alerts-told") == "1 alerts in view"
 
 
-def test_an_alert_that_is_clicked_tells_of_itself(page: Page) -> None:
+def test_a_clicked_alert_opens_its_popup(page: Page) -> None:
     show(page, view(120, 370))
     box = page.locator("#map").bounding_box()
     assert box is not None
@@ -214,7 +214,7 @@ def test_an_alert_that_is_clicked_tells_of_itself(page: Page) -> None:
     assert page.is_hidden("#popup")
 
 
-def test_a_length_is_measured_by_keyboard_alone(page: Page) -> None:
+def test_a_distance_is_measured_by_keyboard_alone(page: Page) -> None:
     show(page, view(250, 250))
     page.focus("#measure-length")
     page.keyboard.press("Enter")
@@ -229,15 +229,15 @@ def test_a_length_is_measured_by_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Enter")
     page.focus("#measure-done")
     page.keyboard.press("Enter")
-    said = re.fullmatch(r"([\d.]+) m", page.inner_text("#measured"))
-    assert said is not None, page.inner_text("#measured")
+    match = re.fullmatch(r"([\d.]+) m", page.inner_text("#measured"))
+    assert match is not None, page.inner_text("#measured")
     expected = Geod(ellps="GRS80").inv(*start, *end)[2]
     assert expected > 10
-    assert float(said[1]) == pytest.approx(expected, abs=0.06)
+    assert float(match[1]) == pytest.approx(expected, abs=0.06)
 
 
 @pytest.mark.parametrize(("scale", "within"), [(1.0, 3e-5), (0.05, 2e-6)])
-def test_areas_and_lengths_are_those_of_the_ellipsoid(page: Page, scale: float, within: float) -> None:
+def test_areas_and_distances_are_ellipsoidal(page: Page, scale: float, within: float) -> None:
     show(page, view(250, 250))
     corners = [(0, 0), (0.06, 0.005), (0.05, 0.06), (0.01, 0.04)]  # six kilometres across, then three hundred metres
     ring = [[113.89 + scale * east, 30.93 + scale * north] for east, north in corners]
@@ -255,29 +255,29 @@ def test_areas_and_lengths_are_those_of_the_ellipsoid(page: Page, scale: float, 
 @pytest.mark.parametrize(
     ("sent", "matrix_set"), [("{z}/{y}/{x}.png", ""), ("capabilities.xml", "w"), ("capabilities.xml", "c")]
 )
-def test_a_map_of_the_intranet_lies_under_our_images(
+def test_an_intranet_base_map_is_drawn_under_the_images(
     service: Context, chromium: Browser, sent: str, matrix_set: str
 ) -> None:
-    """By address; by capabilities in the web's square metres, and in China's degrees (EPSG:4490)."""
-    basemap = {"layer": "map", "matrix_set": matrix_set, "attribution": "© 样例县", "max_zoom": DEEPEST}
-    with tile_server(lonlat(600, 600)) as theirs, tile_server() as strange:
+    """By XYZ URL, and by capabilities in Web Mercator and in degrees (EPSG:4490)."""
+    basemap = {"layer": "map", "matrix_set": matrix_set, "attribution": "© 样例县", "max_zoom": MAX_ZOOM}
+    with tile_server(lonlat(600, 600)) as server, tile_server() as foreign:
         with (
-            map_of(service, wmts_url=f"{theirs.address}/{sent}", **basemap) as address,
-            opened(chromium, address, strange.address) as page,
+            map_of(service, wmts_url=f"{server.address}/{sent}", **basemap) as address,
+            opened(chromium, address, foreign.address) as page,
         ):
             show(page, view(250, 250, 16, more="base"))
             assert alike(colour(page, 200, 460), RED)
             for place, there in (((640, 560), EAST), ((560, 560), WEST), ((640, 640), NORTH), ((-300, 250), WEST)):
-                assert alike(colour(page, *place), there), place  # around our images
+                assert alike(colour(page, *place), there), place  # around the images
             assert "样例县" in page.inner_text(".ol-attribution")
-            asked = [int(path.split("/")[-3]) for path in theirs.asked if path.endswith(".png")]
-            assert max(asked) == DEEPEST  # what lies deeper is enlarged
+            zooms = [int(path.split("/")[-3]) for path in server.requested if path.endswith(".png")]
+            assert max(zooms) == MAX_ZOOM  # deeper zooms are enlarged
             page.uncheck("[data-shown=base]")
             settled(page)
             assert not alike(colour(page, 640, 560), EAST)
             policy = page.request.get("/map").headers["content-security-policy"]
-            assert re.findall(r"https?://[^ ;]+", policy) == [theirs.address] * 2  # pictures, and capabilities
+            assert re.findall(r"https?://[^ ;]+", policy) == [server.address] * 2  # pictures, and capabilities
             loads = "(address) => new Promise((done) => { const image = new Image(); image.src = address;"
-            page.evaluate(f"{loads} image.onload = image.onerror = () => done(); }})", f"{strange.address}/0/0/0.png")
-            page.evaluate("(address) => fetch(address).catch(() => 0)", strange.address)
-        assert strange.asked == []
+            page.evaluate(f"{loads} image.onload = image.onerror = () => done(); }})", f"{foreign.address}/0/0/0.png")
+            page.evaluate("(address) => fetch(address).catch(() => 0)", foreign.address)
+        assert foreign.requested == []

@@ -1,4 +1,4 @@
-"""Tiles: the right colour at the right place, for whoever may see it and nobody else."""
+"""Tiles: correct colours at correct positions, limited to users who may see them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIDE = 500.0  # of a scene, metres
 
 
 def quadrants(dtype: str = "uint8", gain: int = 1) -> NDArray[np.generic]:
-    """Red in the north-west, green north-east, blue south-west, yellow south-east; half a metre per pixel."""
+    """Return red in the north-west, green north-east, blue south-west, yellow south-east; 0.5 m per pixel."""
     pixels = np.empty((1000, 1000, 3), dtype)
     for rows, columns, colour in (
         (slice(0, 500), slice(0, 500), RED),
@@ -43,7 +43,7 @@ def quadrants(dtype: str = "uint8", gain: int = 1) -> NDArray[np.generic]:
 
 
 def put_scene(context: Context, session: Session, pixels: NDArray[np.generic], area_code: str, day: dt.date) -> int:
-    """A scene whose COG is among the objects; its north-west corner is 500 m north of the origin of places."""
+    """Add a scene with its COG; its north-west corner is 500 m north of the origin."""
     cog = cog_of(pixels, ORIGIN[0], ORIGIN[1] + SIDE, day)
     key = f"scenes/{hashlib.sha256(cog).hexdigest()}.tif"
     context.objects.put(key, cog)
@@ -61,7 +61,7 @@ def put_scene(context: Context, session: Session, pixels: NDArray[np.generic], a
 
 
 def put_alert(session: Session, number: str, grid_code: str, west: float, south: float, scan_id: int) -> None:
-    """An alert, 40 m wide, its corner given in metres from the origin."""
+    """Add an alert 40 m wide; its south-west corner is in metres from the origin."""
     outline = ground(west, south, west + 40, south + 40)
     alert = AlertRow(
         number=number,
@@ -98,20 +98,20 @@ def put_alert(session: Session, number: str, grid_code: str, west: float, south:
 
 @pytest.fixture
 def scenes(service: Context) -> dict[str, int]:
-    """A scene of village A, two of its township with an alert in A and one in B."""
+    """A scene of village A, and two scenes of its township with one alert in A and one in B."""
     with service.database.write() as session:
-        made = {
+        ids = {
             "a": put_scene(service, session, quadrants(), VILLAGE_A, dt.date(2026, 5, 1)),
             "old": put_scene(service, session, quadrants()[::-1], TOWN, dt.date(2026, 6, 1)),
             "new": put_scene(service, session, quadrants("uint16", 10), TOWN, dt.date(2026, 11, 1)),
         }
         from store.schema.tables import SceneRow
 
-        scan = add_scan(session, session.get_one(SceneRow, made["old"]), session.get_one(SceneRow, made["new"]))
+        scan = add_scan(session, session.get_one(SceneRow, ids["old"]), session.get_one(SceneRow, ids["new"]))
         service.objects.put(f"scans/{scan.id}/0001_before.jpg", b"\xff\xd8 a picture")
         put_alert(session, "330199W2026110001", VILLAGE_A, 100, 350, scan.id)
         put_alert(session, "330199W2026110002", VILLAGE_B, 350, 100, scan.id)
-    return made
+    return ids
 
 
 def lonlat(east: float, north: float) -> tuple[float, float]:
@@ -120,7 +120,7 @@ def lonlat(east: float, north: float) -> tuple[float, float]:
 
 
 def tile_at(east: float, north: float, zoom: int = ZOOM) -> tuple[str, int, int]:
-    """``z/x/y`` of the tile that shows a place, and its column and row in the tile."""
+    """Return ``z/x/y`` of the tile at a position, and the position's column and row in the tile."""
     x, y = mercator(*lonlat(east, north))
     side = 2 * 20037508.342789244 / 2**zoom
     column, row = (x + 20037508.342789244) / side, (20037508.342789244 - y) / side
@@ -128,12 +128,12 @@ def tile_at(east: float, north: float, zoom: int = ZOOM) -> tuple[str, int, int]
 
 
 def colour_at(browser: Browser, address: str, east: float, north: float, zoom: int = ZOOM) -> tuple[int, ...]:
-    """Red, green, blue, alpha that a map shows at a place given in metres from the origin."""
+    """Return red, green, blue and alpha of the tiles at a position in metres from the origin."""
     tile, column, row = tile_at(east, north, zoom)
-    answer = browser.get(f"{address}/{tile}")
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"] == "image/webp"
-    image = Image.open(io.BytesIO(answer.content))
+    response = browser.get(f"{address}/{tile}")
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "image/webp"
+    image = Image.open(io.BytesIO(response.content))
     assert image.size == (TILE_PX, TILE_PX)
     shown: tuple[int, ...] = image.convert("RGBA").getpixel((column, row))  # type: ignore[assignment]
     return shown
@@ -144,7 +144,7 @@ def near_colour(shown: tuple[int, ...], colour: tuple[int, int, int]) -> bool:
 
 
 @pytest.mark.parametrize("zoom", [15, 17, 20])
-def test_each_quadrant_lies_where_it_is_on_the_ground(scenes: dict[str, int], sign_in: SignIn, zoom: int) -> None:
+def test_each_quadrant_is_at_its_position_on_the_ground(scenes: dict[str, int], sign_in: SignIn, zoom: int) -> None:
     browser, address = sign_in("village_a"), f"/tiles/scenes/{scenes['a']}"
     for east, north, colour in ((120, 380, RED), (380, 380, GREEN), (120, 120, BLUE), (380, 120, YELLOW)):
         assert near_colour(colour_at(browser, address, east, north, zoom), colour)
@@ -158,15 +158,13 @@ def test_a_border_between_colours_is_not_shifted(scenes: dict[str, int], sign_in
     assert near_colour(colour_at(browser, address, 100, 248, 19), BLUE)
 
 
-def test_outside_of_the_scene_tiles_are_transparent(scenes: dict[str, int], sign_in: SignIn) -> None:
+def test_tiles_are_transparent_outside_of_the_scene(scenes: dict[str, int], sign_in: SignIn) -> None:
     browser, address = sign_in("village_a"), f"/tiles/scenes/{scenes['a']}"
     assert colour_at(browser, address, 250, 510)[3] == 0
     assert colour_at(browser, address, 5000, 5000)[3] == 0
 
 
-def test_raw_values_are_stretched_as_the_network_sees_them(
-    service: Context, scenes: dict[str, int], sign_in: SignIn
-) -> None:
+def test_raw_values_are_stretched_as_for_the_network(service: Context, scenes: dict[str, int], sign_in: SignIn) -> None:
     from store.schema.tables import SceneRow
 
     with service.database.read() as session:
@@ -177,7 +175,9 @@ def test_raw_values_are_stretched_as_the_network_sees_them(
     assert np.abs(np.subtract(shown[:3], seen)).max() < 25
 
 
-def test_a_scene_is_seen_only_under_its_code(scenes: dict[str, int], sign_in: SignIn, stranger: Browser) -> None:
+def test_a_scene_is_visible_only_under_its_administrative_code(
+    scenes: dict[str, int], sign_in: SignIn, anonymous: Browser
+) -> None:
     tile = tile_at(120, 380)[0]
     for login, seen in (("village_a", ["a"]), ("village_b", []), ("town", ["a", "old", "new"])):
         browser = sign_in(login)
@@ -185,10 +185,10 @@ def test_a_scene_is_seen_only_under_its_code(scenes: dict[str, int], sign_in: Si
             expected = 200 if name in seen else 404
             assert browser.get(f"/tiles/scenes/{scene}/{tile}").status_code == expected
             assert browser.get(f"/scenes/{scene}/preview").status_code == expected
-    assert stranger.get(f"/tiles/scenes/{scenes['a']}/{tile}", headers={"accept": "image/webp"}).status_code == 401
+    assert anonymous.get(f"/tiles/scenes/{scenes['a']}/{tile}", headers={"accept": "image/webp"}).status_code == 401
 
 
-def test_a_village_sees_the_ground_of_its_alert_and_nothing_around(scenes: dict[str, int], sign_in: SignIn) -> None:
+def test_a_village_sees_only_the_window_of_its_alert(scenes: dict[str, int], sign_in: SignIn) -> None:
     browser, address = sign_in("village_a"), "/tiles/alerts/330199W2026110001/before"
     assert near_colour(colour_at(browser, address, 120, 370), BLUE)  # the earlier image has south in the north
     assert near_colour(colour_at(browser, address, 120 + 70, 370), BLUE)  # the window is 150 m wide
@@ -200,7 +200,9 @@ def test_a_village_sees_the_ground_of_its_alert_and_nothing_around(scenes: dict[
 @pytest.mark.parametrize(
     "route", ["tiles/alerts/{}/before/17/1/1", "tiles/alerts/{}/after/17/1/1", "alerts/{}/evidence/before"]
 )
-def test_an_alert_is_shown_only_to_who_may_see_it(scenes: dict[str, int], sign_in: SignIn, route: str) -> None:
+def test_tiles_of_an_alert_are_limited_to_users_who_may_see_it(
+    scenes: dict[str, int], sign_in: SignIn, route: str
+) -> None:
     own, other = "/" + route.format("330199W2026110001"), "/" + route.format("330199W2026110002")
     assert sign_in("village_a").get(own).status_code == 200
     assert sign_in("village_b").get(other).status_code == 200
@@ -208,7 +210,9 @@ def test_an_alert_is_shown_only_to_who_may_see_it(scenes: dict[str, int], sign_i
     assert sign_in("village_b").get(own).status_code == 404
 
 
-def test_the_earlier_image_moves_onto_the_later_one(service: Context, scenes: dict[str, int], sign_in: SignIn) -> None:
+def test_the_earlier_image_is_registered_to_the_later_one(
+    service: Context, scenes: dict[str, int], sign_in: SignIn
+) -> None:
     from inference.array_file import pack
     from inference.scan_plan_file import SCHEMA
     from store.schema.tables import Scan
@@ -227,18 +231,18 @@ def test_the_earlier_image_moves_onto_the_later_one(service: Context, scenes: di
     assert near_colour(colour_at(sign_in("village_a"), "/tiles/alerts/330199W2026110001/before", 120, 370), RED)
 
 
-def test_evidence_is_kept_for_ever_only_under_its_own_mark(scenes: dict[str, int], sign_in: SignIn) -> None:
+def test_evidence_is_immutable_only_under_its_content_tag(scenes: dict[str, int], sign_in: SignIn) -> None:
     browser, address = sign_in("village_a"), "/alerts/330199W2026110001/evidence/before"
-    answer = browser.get(address)
-    assert (answer.content, answer.headers["content-type"]) == (b"\xff\xd8 a picture", "image/jpeg")
-    assert answer.headers["cache-control"] == "private, no-cache"
-    mark = answer.headers["etag"].strip('"')
+    response = browser.get(address)
+    assert (response.content, response.headers["content-type"]) == (b"\xff\xd8 a picture", "image/jpeg")
+    assert response.headers["cache-control"] == "private, no-cache"
+    mark = response.headers["etag"].strip('"')
     assert "immutable" in browser.get(f"{address}?key={mark}").headers["cache-control"]
     assert browser.get(f"{address}?key=other").status_code == 404
     assert browser.get("/alerts/330199W2026110001/evidence/none").status_code == 404
 
 
-def test_a_tile_that_the_browser_has_is_not_sent_again(scenes: dict[str, int], sign_in: SignIn) -> None:
+def test_a_cached_tile_is_not_sent_again(scenes: dict[str, int], sign_in: SignIn) -> None:
     browser, address = sign_in("village_a"), f"/tiles/scenes/{scenes['a']}/{tile_at(120, 380)[0]}"
     first = browser.get(address)
     assert first.headers["cache-control"] == "private, max-age=86400"
@@ -262,21 +266,21 @@ def test_a_tile_that_the_browser_has_is_not_sent_again(scenes: dict[str, int], s
         "/scenes/0/preview",
     ],
 )
-def test_what_is_no_tile_is_not_found(scenes: dict[str, int], sign_in: SignIn, path: str) -> None:
-    answer = sign_in("village_a").get(path.format(a=scenes["a"]))
-    assert answer.status_code in (404, 422)
-    assert not answer.headers["content-type"].startswith("image/")
+def test_invalid_tile_paths_are_not_found(scenes: dict[str, int], sign_in: SignIn, path: str) -> None:
+    response = sign_in("village_a").get(path.format(a=scenes["a"]))
+    assert response.status_code in (404, 422)
+    assert not response.headers["content-type"].startswith("image/")
 
 
-def test_the_overview_is_small_and_upright(scenes: dict[str, int], sign_in: SignIn) -> None:
-    answer = sign_in("village_a").get(f"/scenes/{scenes['a']}/preview")
-    image = Image.open(io.BytesIO(answer.content)).convert("RGBA")
+def test_the_preview_is_small_and_north_up(scenes: dict[str, int], sign_in: SignIn) -> None:
+    response = sign_in("village_a").get(f"/scenes/{scenes['a']}/preview")
+    image = Image.open(io.BytesIO(response.content)).convert("RGBA")
     assert image.size == (512, 512)
     assert near_colour(image.getpixel((50, 50)), RED)  # type: ignore[arg-type]
     assert near_colour(image.getpixel((460, 50)), GREEN)  # type: ignore[arg-type]
 
 
-def test_both_views_of_a_sheet_lie_on_one_grid(service: Context, scenes: dict[str, int]) -> None:
+def test_both_pictures_of_a_sheet_are_on_one_grid(service: Context, scenes: dict[str, int]) -> None:
     with service.database.read() as session:
         alert = session.query(AlertRow).filter_by(number="330199W2026110001").one()
         views = alert_views(service, session, alert, 300)

@@ -1,4 +1,4 @@
-"""A map server as an intranet has one: tiles by address and as WMTS, each pixel coloured by where it lies."""
+"""A map server like those of intranets: XYZ tiles and WMTS, with colours that depend on the position."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 from PIL import Image
 
 NORTH, WEST, EAST = (20, 20, 20), (160, 60, 200), (60, 200, 160)
-DEEPEST = 14
-"""Zoom of the smallest tiles."""
+MAX_ZOOM = 14
+"""Maximum zoom."""
 
 _EDGE_M = 20037508.3427892
 _SCALES = {"c": 295829355.4545656, "w": 2 * 279541132.0143589}
-"""Of zoom 0: two tiles of 180 degrees, at the 96 pixels to the inch of the national map service; one of the web's."""
+"""Scale denominators of zoom 0: two tiles of 180° at the 96 dpi of the national map service; one of Web Mercator."""
 
 _CAPABILITIES = """<?xml version="1.0" encoding="UTF-8"?>
 <Capabilities xmlns="http://www.opengis.net/wmts/1.0" xmlns:ows="http://www.opengis.net/ows/1.1" version="1.0.0">
@@ -39,35 +39,35 @@ _CAPABILITIES = """<?xml version="1.0" encoding="UTF-8"?>
 
 @dataclass
 class TileServer:
-    """Where it answers, and the paths that it was asked for."""
+    """The server's URL, and the requested paths."""
 
     address: str
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
 
 
 def _sets() -> str:
-    told = []
+    sets = []
     for name, crs, corner, wide in (("c", "4490", "90.0 -180.0", 2), ("w", "3857", f"-{_EDGE_M} {_EDGE_M}", 1)):
         matrices = "".join(
             f"<TileMatrix><ows:Identifier>{zoom}</ows:Identifier>"
             f"<ScaleDenominator>{_SCALES[name] / 2**zoom!r}</ScaleDenominator>"
             f"<TopLeftCorner>{corner}</TopLeftCorner><TileWidth>256</TileWidth><TileHeight>256</TileHeight>"
             f"<MatrixWidth>{wide * 2**zoom}</MatrixWidth><MatrixHeight>{2**zoom}</MatrixHeight></TileMatrix>"
-            for zoom in range(DEEPEST + 1)
+            for zoom in range(MAX_ZOOM + 1)
         )
-        told.append(
+        sets.append(
             f"<TileMatrixSet><ows:Identifier>{name}</ows:Identifier>"
             f"<ows:SupportedCRS>urn:ogc:def:crs:EPSG::{crs}</ows:SupportedCRS>{matrices}</TileMatrixSet>"
         )
-    return "".join(told)
+    return "".join(sets)
 
 
 def _tile(path: str, corner: tuple[float, float]) -> bytes:
-    """``[set]/zoom/row/column.png``: north of the corner (longitude, latitude) one colour, else by west and east."""
-    *cut, zoom, row, column = path.strip("/").removesuffix(".png").split("/")
+    """Render ``[set]/zoom/row/column.png``: one colour north of the corner (longitude, latitude), else west or east."""
+    *matrix_set, zoom, row, column = path.strip("/").removesuffix(".png").split("/")
     steps = (np.arange(256) + 0.5) / 256 / 2 ** int(zoom)
     across, down = int(column) / 2 ** int(zoom) + steps, int(row) / 2 ** int(zoom) + steps
-    if cut == ["c"]:
+    if matrix_set == ["c"]:
         lon, lat = 180 * across - 180, 90 - 180 * down
     else:
         lon, lat = 360 * across - 180, np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * down))))
@@ -81,12 +81,12 @@ def _tile(path: str, corner: tuple[float, float]) -> bytes:
 
 @contextmanager
 def tile_server(corner: tuple[float, float] = (0, 0)) -> Iterator[TileServer]:
-    """On a free port of this machine; ``corner``: where the colours meet, longitude and latitude."""
+    """Run on a free local port; ``corner``: longitude and latitude where the colours meet."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            server.asked.append(self.path)
-            known = self.path.endswith(".png") and int(self.path.split("/")[-3]) <= DEEPEST
+            server.requested.append(self.path)
+            known = self.path.endswith(".png") and int(self.path.split("/")[-3]) <= MAX_ZOOM
             body = (
                 _tile(self.path, corner)
                 if known
@@ -100,7 +100,7 @@ def tile_server(corner: tuple[float, float] = (0, 0)) -> Iterator[TileServer]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Nothing is told."""
+            """Log nothing."""
 
     listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server = TileServer(f"http://127.0.0.1:{listening.server_address[1]}")

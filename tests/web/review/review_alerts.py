@@ -1,4 +1,4 @@
-"""A county with two villages and alerts in them, for the pages of the review."""
+"""Test data: a county with two villages and alerts to review."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ A, B = "330199U2026110001", "330199U2026119001"
 
 
 def add_alerts(context: Context, number: int = 1) -> list[str]:
-    """Areas, a scan ``number`` alerts in village A, each less likely than the one before, then one in B."""
+    """Add areas, a scan, ``number`` alerts of decreasing score in village A, and one in village B.
+
+    Returns:
+        The numbers of the alerts in village A.
+    """
     now = context.clock()
     with context.database.write() as session:
         ground = box(120.0, 30.0, 120.1, 30.05)

@@ -1,4 +1,4 @@
-"""The grid: whose alerts, which of them, in what order, page by page; several rejected at once, and taken back."""
+"""The list of alerts: rights, filters, order and paging; bulk rejection and its undo."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def numbers(service: Context) -> list[str]:
     return add_alerts(service, 7)
 
 
-def test_the_bare_address_becomes_that_of_what_is_to_be_judged(sign_in: SignIn, numbers: list[str]) -> None:
+def test_the_url_without_a_filter_redirects_to_the_default_filter(sign_in: SignIn, numbers: list[str]) -> None:
     county = sign_in("county")
     to = county.get("/alerts").headers["location"]
     assert dict(parse_qsl(urlsplit(to).query)) == {"states": "new,returned,triaged", "over_cap": "0"}
@@ -53,7 +53,7 @@ def test_a_village_sees_its_own_alerts_only(sign_in: SignIn, numbers: list[str])
         ("bbox=120.05,30,120.1,30.05", 1),
     ],
 )
-def test_filters_stand_in_the_address(sign_in: SignIn, numbers: list[str], query: str, expected: int) -> None:
+def test_filters_are_in_the_url(sign_in: SignIn, numbers: list[str], query: str, expected: int) -> None:
     county = sign_in("county")
     shown = county.get(f"/alerts?{query}", headers={"hx-request": "true"})
     assert len(_shown(shown.text)) == expected
@@ -63,16 +63,16 @@ def test_filters_stand_in_the_address(sign_in: SignIn, numbers: list[str], query
     assert len(_shown(county.get(address).text)) == expected
 
 
-def test_a_wrong_filter_is_refused_with_what_was_expected(sign_in: SignIn) -> None:
+def test_an_invalid_filter_is_rejected_with_the_expected_values(sign_in: SignIn) -> None:
     county = sign_in("county")
     county.cookies.set("tuban_language", "en")
-    answer = county.get("/alerts?states=stolen", headers={"accept": "application/json"})
-    assert answer.status_code == 422
-    assert "expected one or more of new" in answer.json()["error"]
+    response = county.get("/alerts?states=stolen", headers={"accept": "application/json"})
+    assert response.status_code == 422
+    assert "expected one or more of new" in response.json()["error"]
     assert county.get("/alerts?min_mu=x").status_code == 422
 
 
-def test_the_rest_comes_page_by_page(sign_in: SignIn, numbers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_is_paged(sign_in: SignIn, numbers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_routes, "PAGE_SIZE", 3)
     browser, seen, address = sign_in("county"), [], "/alerts?sort=largest"
     while address:
@@ -83,25 +83,25 @@ def test_the_rest_comes_page_by_page(sign_in: SignIn, numbers: list[str], monkey
     assert seen == [B, *reversed(numbers)]
 
 
-def _reject(browser: Browser, numbers: list[str], **given: str) -> dict[str, object]:
-    told = browser.post("/alerts/reject", json={"numbers": numbers, "reason": "shadow", **given})
-    assert told.status_code == 200, told.text
-    return dict(told.json())
+def _reject(browser: Browser, numbers: list[str], **values: str) -> dict[str, object]:
+    response = browser.post("/alerts/reject", json={"numbers": numbers, "reason": "shadow", **values})
+    assert response.status_code == 200, response.text
+    return dict(response.json())
 
 
-def test_several_are_rejected_with_a_reason_and_taken_back(sign_in: SignIn, numbers: list[str]) -> None:
+def test_a_bulk_rejection_with_a_reason_can_be_undone(sign_in: SignIn, numbers: list[str]) -> None:
     county = sign_in("county")
-    told = _reject(county, numbers[:3])
-    assert told["done"] == numbers[:3]
+    result = _reject(county, numbers[:3])
+    assert result["done"] == numbers[:3]
     assert set(_shown(county.get("/alerts?states=false_change").text)) == set(numbers[:3])
     assert county.get("/alerts/figures").json()["done"] == 3
-    back = county.post("/alerts/undo", json={"token": told["token"]}).json()
+    back = county.post("/alerts/undo", json={"token": result["token"]}).json()
     assert back["done"] == numbers[:3]
     assert _shown(county.get("/alerts?states=false_change").text) == []
     assert county.get("/alerts/figures").json() == {"done": 0, "left": 8, "per_hour": 0}
 
 
-def test_rejecting_needs_a_known_reason_and_words_for_another(sign_in: SignIn, numbers: list[str]) -> None:
+def test_a_bulk_rejection_needs_a_known_reason_or_own_words(sign_in: SignIn, numbers: list[str]) -> None:
     county = sign_in("county")
     for body in ({"reason": "boring"}, {"reason": "other"}, {"reason": "other", "words": "  "}):
         assert county.post("/alerts/reject", json={"numbers": numbers, **body}).status_code == 422
@@ -109,15 +109,15 @@ def test_rejecting_needs_a_known_reason_and_words_for_another(sign_in: SignIn, n
     assert _reject(county, numbers[:1], reason="other", words="白色石头")["done"] == numbers[:1]
 
 
-def test_a_village_rejects_nothing_of_another(sign_in: SignIn, numbers: list[str]) -> None:
-    told = _reject(sign_in("village_b"), [numbers[0], B])
-    assert told["done"] == []
-    assert told["skipped"][numbers[0]] == "there is no such alert"  # type: ignore[index]
+def test_a_village_cannot_reject_alerts_of_another(sign_in: SignIn, numbers: list[str]) -> None:
+    result = _reject(sign_in("village_b"), [numbers[0], B])
+    assert result["done"] == []
+    assert result["skipped"][numbers[0]] == "there is no such alert"  # type: ignore[index]
 
 
-def test_taking_back_is_for_who_rejected(sign_in: SignIn, numbers: list[str]) -> None:
-    told = _reject(sign_in("county"), numbers[:2])
-    assert sign_in("admin").post("/alerts/undo", json={"token": told["token"]}).status_code == 422
+def test_only_the_user_who_rejected_can_undo(sign_in: SignIn, numbers: list[str]) -> None:
+    result = _reject(sign_in("county"), numbers[:2])
+    assert sign_in("admin").post("/alerts/undo", json={"token": result["token"]}).status_code == 422
 
 
 def test_the_page_has_no_inline_script_or_style(sign_in: SignIn, numbers: list[str]) -> None:

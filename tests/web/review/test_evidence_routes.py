@@ -1,4 +1,4 @@
-"""The sheet and the bundle of an alert, as they are taken from the service."""
+"""Downloads of the evidence sheet and the evidence bundle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from enforcement.evidence.signing_key import fingerprint, load_or_create_signing
 from service.context import Context
 from store.schema.user_tables import Action
 from tests.web.conftest import Browser, SignIn
-from tests.web.two_villages import NUMBERS, Villages, program
+from tests.web.two_villages import NUMBERS, Villages, api_client
 from web.app import make_app
 
 WHERE = f"/alerts/{NUMBERS['a']}"
@@ -23,13 +23,13 @@ WHERE = f"/alerts/{NUMBERS['a']}"
 
 @pytest.fixture
 def village_a(service: Context, villages: Villages) -> TestClient:
-    return program(service, make_app(service), "village_a")
+    return api_client(service, make_app(service), "village_a")
 
 
-def test_a_browser_gets_the_sheet_in_its_language_or_the_one_asked_for(villages: Villages, sign_in: SignIn) -> None:
+def test_the_sheet_is_in_the_users_or_the_requested_language(villages: Villages, sign_in: SignIn) -> None:
     browser = sign_in("village_a")
     own, zh, en = (browser.get(f"{WHERE}/sheet.pdf{query}") for query in ("", "?language=zh", "?language=en"))
-    assert all(answer.headers["content-type"] == "application/pdf" for answer in (own, zh, en))
+    assert all(response.headers["content-type"] == "application/pdf" for response in (own, zh, en))
     assert own.content[:5] == b"%PDF-"
     assert own.content != en.content, "people of the tests read Chinese"
     assert own.content == zh.content
@@ -38,30 +38,28 @@ def test_a_browser_gets_the_sheet_in_its_language_or_the_one_asked_for(villages:
 
 
 def test_the_bundle_is_signed_and_can_be_verified(service: Context, village_a: TestClient, tmp_path: Path) -> None:
-    answer = village_a.get(f"{WHERE}/bundle.zip")
-    assert answer.headers["content-disposition"] == f'attachment; filename="{NUMBERS["a"]}.zip"'
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+    response = village_a.get(f"{WHERE}/bundle.zip")
+    assert response.headers["content-disposition"] == f'attachment; filename="{NUMBERS["a"]}.zip"'
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
         names = set(archive.namelist())
     assert {"alert.geojson", "log.json", "sheet_zh.pdf", "sheet_en.pdf", "before.png", "after.png"} <= names
     place = tmp_path / "bundle.zip"
-    place.write_bytes(answer.content)
+    place.write_bytes(response.content)
     signer = fingerprint(load_or_create_signing_key(service.settings.home).public_key())
     report = verify_bundle(place, signer)
     assert report.good, report
     assert report.trusted
 
 
-def test_an_image_that_is_gone_leaves_its_place_empty(
-    service: Context, village_a: TestClient, villages: Villages
-) -> None:
+def test_a_missing_image_leaves_its_place_empty(service: Context, village_a: TestClient, villages: Villages) -> None:
     for day in ("2026-05-01", "2026-11-20"):
         service.objects.delete(f"scenes/a-{day}.tif")
-    answer = village_a.get(f"{WHERE}/sheet.pdf")
-    assert answer.status_code == 200
-    assert len(answer.content) < 100_000
+    response = village_a.get(f"{WHERE}/sheet.pdf")
+    assert response.status_code == 200
+    assert len(response.content) < 100_000
 
 
-def test_taking_evidence_is_in_the_log(service: Context, village_a: TestClient) -> None:
+def test_downloads_of_evidence_are_in_the_audit_log(service: Context, village_a: TestClient) -> None:
     village_a.get(f"{WHERE}/sheet.pdf")
     village_a.get(f"{WHERE}/bundle.zip")
     with service.database.read() as session:
@@ -69,7 +67,7 @@ def test_taking_evidence_is_in_the_log(service: Context, village_a: TestClient) 
     assert rows == [("made_sheet", "village_a", NUMBERS["a"]), ("made_bundle", "village_a", NUMBERS["a"])]
 
 
-def test_strangers_and_neighbours_get_nothing(service: Context, village_a: TestClient, stranger: Browser) -> None:
+def test_evidence_needs_authentication_and_rights(service: Context, village_a: TestClient, anonymous: Browser) -> None:
     for name in ("sheet.pdf", "bundle.zip"):
-        assert stranger.get(f"{WHERE}/{name}", headers={"accept": "application/pdf"}).status_code == 401
+        assert anonymous.get(f"{WHERE}/{name}", headers={"accept": "application/pdf"}).status_code == 401
         assert village_a.get(f"/alerts/{NUMBERS['b']}/{name}").status_code == 404

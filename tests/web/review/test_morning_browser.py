@@ -1,4 +1,4 @@
-"""The inspector's morning in one go, in a real browser: from signing in to signing out, with a line that is cut."""
+"""An inspector's morning in a real browser: sign-in, interrupted upload, nightly scan, review, sheet, sign-out."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from store.access.users import add_user
 from store.schema.tables import AlertRow, Batch, Job, Transition
 from tests.inference.scenes import ORIGIN, DifferenceDetector, write_image
 from tests.store.sample_rows import add_area
-from tests.web.chromium import come_about, faultless, launched, needs_chromium
-from tests.web.uploads.slow_line import Line, arrived, offsets_asked, until
+from tests.web.chromium import chromium_browser, needs_chromium, wait_until, without_script_errors
+from tests.web.uploads.slow_connection import SlowConnection, bytes_received, record_offsets, wait_for_js
 from tests.web.uploads.upload_service import serving
 from tests.workers.embedded import context_in
 from tests.workers.scan_service import DAY, VILLAGE, after_image, before_image
@@ -38,12 +38,12 @@ pytestmark = [
 ]
 PASSWORD = "correct horse battery"
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
-"""A folder for pictures of the pages, to be looked at."""
+"""A folder for screenshots."""
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[Context]:
-    """A service with one village and one inspector; its network finds what differs in colour."""
+    """A service with one village and one inspector; its detector finds differences of colour."""
     context = context_in(tmp_path, web=WebSettings(secure_cookies=False))
     context.__dict__["detector"] = DifferenceDetector()
     ground = box(ORIGIN[0] - 500, ORIGIN[1] - 900, ORIGIN[0] + 900, ORIGIN[1] + 500)
@@ -59,17 +59,17 @@ def context(tmp_path: Path) -> Iterator[Context]:
 
 @pytest.fixture
 def page(context: Context) -> Iterator[Any]:
-    """A window of a browser that nobody has signed in with; no script of it fails."""
-    with serving(context) as address, launched() as browser:
+    """A page of a browser that is not signed in; no script may fail."""
+    with serving(context) as address, chromium_browser() as browser:
         window = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN", base_url=address)
         page = window.new_page()
         page.set_default_timeout(60_000)
-        with faultless(page):
+        with without_script_errors(page):
             yield page
 
 
-def test_from_signing_in_to_signing_out(context: Context, page: Any, tmp_path: Path) -> None:
-    images = [  # of eleven megabytes each: a line that is cut finds them on their way
+def test_from_sign_in_to_sign_out(context: Context, page: Any, tmp_path: Path) -> None:
+    images = [  # of eleven megabytes each, so that the interruption hits a transfer
         write_image(tmp_path / name, image.repeat(3, axis=0).repeat(3, axis=1), resolution=0.5 / 3)
         for name, image in (("正射_20260301.tif", before_image()), ("正射_20261020.tif", after_image()))
     ]
@@ -103,39 +103,39 @@ def _sign_in(page: Any) -> None:
 
 
 def _upload_over_a_line_that_is_cut(context: Context, page: Any, images: list[Path]) -> int:
-    """What is shown as sent is there, and what is there is not sent again."""
+    """Bytes shown as sent were received, and received bytes are not sent again."""
     page.locator("select[name=area]").select_option(VILLAGE)
     page.set_input_files("#files", images)
-    line = Line(page, 3_000_000)
+    line = SlowConnection(page, 3_000_000)
     page.click("#begin")
-    until(page, "document.getElementById('all').value > 0.3")
+    wait_for_js(page, "document.getElementById('all').value > 0.3")
     with context.database.read() as session:
         batch = session.scalars(select(Batch.id)).one()
     line.cut(True)
     page.wait_for_selector(".sent-files .waiting")
-    before, sizes = arrived(context, batch), [image.stat().st_size for image in images]
+    before, sizes = bytes_received(context, batch), [image.stat().st_size for image in images]
     assert 0 < before < sum(sizes)
     _look(page, "cut")
     shown = page.evaluate("[...document.querySelectorAll('.sent-files progress')].map((one) => one.value)")
     assert sum(share * size for share, size in zip(shown, sizes, strict=True)) <= before + 1, "more is shown than came"
-    asked = offsets_asked(page)
+    offsets = record_offsets(page)
     line.cut(False)
     page.wait_for_url("**/batches/*")
-    assert min(asked) > 0, "a file was sent from its beginning again"
+    assert min(offsets) > 0, "a file was sent from its beginning again"
     return batch
 
 
 def _see_them_placed(context: Context, page: Any, batch: int) -> None:
     page.wait_for_selector(".batch-working")
     run_batch(context, batch)
-    page.wait_for_selector(".batch-done")  # the page follows by itself
+    page.wait_for_selector(".batch-done")  # the page updates itself
     page.wait_for_selector("#batch-map[data-drawn='2']")
     assert page.locator("td .file-placed").count() == 2
     _look(page, "batch")
 
 
 def _compare(context: Context) -> None:
-    """As the schedule and the workers do in the night."""
+    """Run the jobs of the night."""
     with context.database.write() as session:
         add_night_job(session, DAY, context.clock())
     waiting = select(Job.id).where(Job.state == "waiting", Job.queue == "scan")
@@ -148,7 +148,7 @@ def _compare(context: Context) -> None:
 
 
 def _review_by_keyboard(context: Context, page: Any) -> str:
-    """One is rejected, that taken back, and judged anew; returns the number of the one that is left."""
+    """Reject an alert, undo it and judge it again; return the number of the other alert."""
     page.goto("/alerts")
     for _ in range(60):
         page.keyboard.press("Tab")
@@ -164,15 +164,15 @@ def _review_by_keyboard(context: Context, page: Any) -> str:
     page.keyboard.press("1")
     page.wait_for_selector(f".review[data-shown='{second}']")
     _look(page, "review")
-    come_about(lambda: _told(context)[first][0] == "published")  # it is sent while the next one is shown already
-    told = _told(context)
-    assert told[second][0] == "new"
-    assert told[first][1] >= 4  # found, rejected, taken back, judged
+    wait_until(lambda: _alerts(context)[first][0] == "published")  # sent while the next alert is already shown
+    alerts = _alerts(context)
+    assert alerts[second][0] == "new"
+    assert alerts[first][1] >= 4  # found, rejected, undone, judged
     return second
 
 
-def _told(context: Context) -> dict[str, tuple[str, int]]:
-    """Number of an alert -> its state, and how many steps led there."""
+def _alerts(context: Context) -> dict[str, tuple[str, int]]:
+    """Return the state and the number of transitions of each alert by its number."""
     states = select(AlertRow.number, AlertRow.state, func.count(Transition.id)).join(Transition).group_by(AlertRow.id)
     with context.database.read() as session:
         return {number: (state, steps) for number, state, steps in session.execute(states)}
@@ -185,18 +185,18 @@ def _shown(page: Any, number: str) -> str:
 
 def _read_the_sheet(page: Any, number: str, folder: Path) -> None:
     link = page.get_attribute("[data-part=sheet]", "href")
-    answer = page.context.request.get(link)
-    assert (answer.status, answer.headers["content-type"]) == (200, "application/pdf")
+    response = page.context.request.get(link)
+    assert (response.status, response.headers["content-type"]) == (200, "application/pdf")
     sheet = folder / "sheet.pdf"
-    sheet.write_bytes(answer.body())
+    sheet.write_bytes(response.body())
     read = subprocess.run(["pdftotext", sheet, "-"], capture_output=True, text=True, check=True)
-    said = "".join(read.stdout.split())
-    for words in (number, "疑似变化线索，须经实地核查", "2026-03-01", "2026-10-20", "没有已知线索与其重叠"):
-        assert words in said, words
+    text = "".join(read.stdout.split())
+    for words in (number, "疑似变化线索，须经实地核查", "2026-03-01", "2026-10-20", "没有已知图斑与其重叠"):
+        assert words in text, words
 
 
 def _sign_out(page: Any) -> None:
-    """After that the pages behind are closed, also to the back button."""
+    """Sign out; afterwards the pages are inaccessible, also by the back button."""
     behind = page.url
     page.get_by_role("button", name="退出").press("Enter")
     page.wait_for_url("**/sign-in")

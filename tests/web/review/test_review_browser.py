@@ -1,4 +1,4 @@
-"""The inspector's morning in a real browser: fifty alerts by keyboard alone, one taken back, no waiting."""
+"""The review in a real browser: fifty alerts by keyboard, undo, split, locks and bulk rejection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from service.home import prepare_home
 from store.access.users import add_user, begin_session, user_by_login
 from store.schema.tables import AlertLock, AlertRow
 from tests.databases import embedded_database
-from tests.web.chromium import come_about, launched, needs_chromium
+from tests.web.chromium import chromium_browser, needs_chromium, wait_until
 from tests.web.conftest import NOW, PEOPLE
 from tests.web.review.review_alerts import add_alerts
 from tests.web.uploads.upload_service import serving
@@ -29,9 +29,11 @@ pytestmark = [
     needs_chromium,
 ]
 ALERTS = 51
-NEXT = "fetch(location.pathname + '/data' + location.search).then(answer => answer.json()).then(alert => alert.next)"
+NEXT = (
+    "fetch(location.pathname + '/data' + location.search).then(response => response.json()).then(alert => alert.next)"
+)
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
-"""A folder for pictures of the pages, to be looked at."""
+"""A folder for screenshots."""
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def review(tmp_path: Path) -> Iterator[tuple[Context, str]]:
 
 @pytest.fixture
 def chromium() -> Iterator[Any]:
-    with launched() as browser:
+    with chromium_browser() as browser:
         yield browser
 
 
@@ -82,7 +84,7 @@ def _states(context: Context) -> dict[str, int]:
 
 
 def _shown(page: Any, number: str = "") -> str:
-    """Wait until an alert is drawn, another one than ``number``; its number."""
+    """Wait until another alert than ``number`` is drawn, and return its number."""
     page.wait_for_selector(f".review[data-shown]:not([data-shown='{number}'])")
     return str(page.evaluate("document.querySelector('.review').dataset.shown"))
 
@@ -97,15 +99,15 @@ def _look(page: Any, name: str) -> None:
         page.screenshot(path=str(Path(LOOKS) / f"{name}.png"))
 
 
-def test_fifty_alerts_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
+def test_fifty_alerts_are_judged_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
     context, address = review
     page = _page(chromium, context, address, "county")
     page.goto("/alerts")
-    for _ in range(60):  # by the keyboard from the beginning: skip the frame, to the first button of the content
+    for _ in range(60):  # by keyboard only: past the navigation to the first button of the content
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.classList.contains('begin')"):
             break
-    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", "focus is not seen"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", "focus is not visible"
     page.keyboard.press("Enter")
     shown, waited = _shown(page), []
     first = shown
@@ -125,9 +127,11 @@ def test_fifty_alerts_by_keyboard_alone(chromium: Any, review: tuple[Context, st
         page.wait_for_selector(".review[data-moved]")
         waited.append(float(page.evaluate("document.querySelector('.review').dataset.moved")))
         assert shown in page.url
-    print(f"\nmoving on took {mean(waited):.0f} ms in the mean of {len(waited)}, {max(waited):.0f} ms at most")
+    print(
+        f"\nthe next alert was shown after {mean(waited):.0f} ms (mean of {len(waited)}), at most {max(waited):.0f} ms"
+    )
     assert mean(waited) < 500
-    come_about(lambda: _states(context).get("new") == 1)
+    wait_until(lambda: _states(context).get("new") == 1)
     assert _states(context) == {"published": 30, "false_change": 10, "bad_imagery": 10, "new": 1}
     assert first != shown
     page.keyboard.press("u")
@@ -159,11 +163,11 @@ def test_the_views_of_an_alert_and_its_help(chromium: Any, review: tuple[Context
     page.keyboard.press("o")
     assert page.get_attribute("[data-act=outline]", "aria-pressed") == "false"
     page.keyboard.press("?")
-    assert "undo your last decision" in page.inner_text("#help")
-    page.keyboard.press("1")  # not while the help is open
+    assert "undo the last decision" in page.inner_text("#help")
+    page.keyboard.press("1")  # has no effect while the help is open
     page.keyboard.press("Escape")
     page.keyboard.press("2")
-    page.keyboard.press("Escape")  # given up
+    page.keyboard.press("Escape")  # cancelled
     assert _shown(page) == number
     page.keyboard.press("j")
     second = _shown(page, number)
@@ -173,17 +177,17 @@ def test_the_views_of_an_alert_and_its_help(chromium: Any, review: tuple[Context
     assert page.faults == []
 
 
-def test_an_alert_is_split_and_that_taken_back_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
+def test_an_alert_is_split_and_the_split_undone_by_keyboard_alone(chromium: Any, review: tuple[Context, str]) -> None:
     context, address = review
     page = _page(chromium, context, address, "county", "zh")
     page.goto("/alerts")
     page.click(".begin")
     number = _shown(page)
-    page.keyboard.press("s")  # two pieces: it is asked whether at the gap or along a line
+    page.keyboard.press("s")  # two pieces: the dialog offers the gap or a line
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_selector("#cut-hint:not([hidden])")
-    page.keyboard.press("1")  # means nothing meanwhile
+    page.keyboard.press("1")  # has no effect now
     page.keyboard.press("Escape")
     assert page.is_hidden("#cut-hint")
     page.keyboard.press("s")
@@ -195,31 +199,31 @@ def test_an_alert_is_split_and_that_taken_back_by_keyboard_alone(chromium: Any, 
     _look(page, "cut")
     page.keyboard.press("Enter")
     part = _shown(page, number)
-    come_about(lambda: _states(context) == {"new": ALERTS - 1 + 4, "split": 1})  # the cut goes through both pieces
+    wait_until(lambda: _states(context) == {"new": ALERTS - 1 + 4, "split": 1})  # the cut goes through both pieces
     with context.database.read() as session:
         parts = session.scalars(select(AlertRow).order_by(AlertRow.id.desc()).limit(4)).all()
         assert len({round(alert.area_m2) for alert in parts}) == 4  # moved from the middle, and turned
     assert page.inner_text("[data-part=log] a") == number
     page.keyboard.press("u")
     assert _shown(page, part) == number
-    come_about(lambda: _states(context) == {"new": ALERTS, "merged": 4})
+    wait_until(lambda: _states(context) == {"new": ALERTS, "merged": 4})
     page.keyboard.press("s")
     page.keyboard.press("Enter")  # at the gap
     part = _shown(page, number)
     page.click("text=撤销这一步")  # in the list of steps of a part
     assert _shown(page, part) == number
-    come_about(lambda: _states(context) == {"new": ALERTS, "merged": 6})
+    wait_until(lambda: _states(context) == {"new": ALERTS, "merged": 6})
     _look(page, "split_taken_back")
     assert page.faults == []
 
 
-def test_an_alert_that_somebody_has_open_can_only_be_looked_at(chromium: Any, review: tuple[Context, str]) -> None:
+def test_an_alert_open_by_another_user_is_read_only(chromium: Any, review: tuple[Context, str]) -> None:
     context, address = review
     first = _page(chromium, context, address, "county")
     first.goto("/alerts")
     first.click(".begin")
     number = _shown(first)
-    come_about(lambda: _locks(context) == 1)
+    wait_until(lambda: _locks(context) == 1)
     second = _page(chromium, context, address, "admin")
     second.goto(f"/alerts/{number}")
     second.wait_for_selector("[data-part=locked]:not([hidden])")
@@ -227,15 +231,15 @@ def test_an_alert_that_somebody_has_open_can_only_be_looked_at(chromium: Any, re
     assert second.is_disabled("[data-act=true]")
     second.keyboard.press("1")
     assert _states(context) == {"new": ALERTS}
-    first.goto("/alerts?sort=newest")  # leaving lets go of it
-    come_about(lambda: _locks(context) == 0)
+    first.goto("/alerts?sort=newest")  # leaving the page releases the lock
+    wait_until(lambda: _locks(context) == 0)
 
 
-def test_several_are_rejected_with_a_confirmation_and_taken_back(chromium: Any, review: tuple[Context, str]) -> None:
+def test_a_confirmed_bulk_rejection_can_be_undone(chromium: Any, review: tuple[Context, str]) -> None:
     context, address = review
     page = _page(chromium, context, address, "county", "zh")
     page.goto("/alerts")
-    page.locator("button.more").scroll_into_view_if_needed()  # that is enough: the rest comes by itself
+    page.locator("button.more").scroll_into_view_if_needed()  # loads the next page without a click
     page.locator("#alerts .alert").nth(ALERTS - 1).wait_for()
     for box in page.locator("#alerts input[name=number]").all()[:3]:
         box.check()
@@ -247,14 +251,12 @@ def test_several_are_rejected_with_a_confirmation_and_taken_back(chromium: Any, 
     assert _states(context) == {"new": ALERTS - 3, "false_change": 3}
     assert page.locator("#alerts .alert:visible").count() >= 45
     page.click("#notices .good button")
-    page.wait_for_selector("text=已恢复 3 条")
+    page.wait_for_selector("text=已恢复 3 个")
     assert _states(context) == {"new": ALERTS}
     assert page.faults == []
 
 
-def test_changing_the_filter_changes_the_address_and_keeps_the_focus(
-    chromium: Any, review: tuple[Context, str]
-) -> None:
+def test_changing_the_filter_updates_the_url_and_keeps_the_focus(chromium: Any, review: tuple[Context, str]) -> None:
     context, address = review
     page = _page(chromium, context, address, "county")
     page.goto("/alerts")

@@ -1,4 +1,4 @@
-"""Reviewed alerts go from the service to labelled pairs, by the commands that are in the zip."""
+"""Export of reviewed alerts as training data, converted to labelled pairs by the commands in the zip."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from store.schema.tables import AlertRow, Observation
 from tests.inference.scenes import DifferenceDetector, textured, write_image
 from tests.store.sample_rows import add_scan, add_scene
 from tests.web.conftest import NOW
-from tests.web.two_villages import program
+from tests.web.two_villages import api_client
 from web.app import make_app
 
 BOXES = ((60, 100, 100, 150), (200, 240, 300, 360), (300, 360, 60, 130))
-"""Rows from, to, columns from, to of what is new."""
+"""First and last row, first and last column of each change."""
 
 COUNTY = Viewer("county", "county", "county", "330199", True, 2)
 
 
 @pytest.fixture
 def reviewed_service(service: Context, tmp_path: Path) -> Context:
-    """A scan of two scenes with three alerts: judged true, false, and not at all."""
+    """A scan of two scenes with three alerts: one judged true, one false, and one not judged."""
     image = textured(400, 450)
     after = image.copy()
     for top, bottom, left, right in BOXES:
@@ -58,8 +58,8 @@ def reviewed_service(service: Context, tmp_path: Path) -> Context:
     with service.database.write() as session:
         for (name, checksum), cog in zip(zip(("before", "after"), sums, strict=True), cogs, strict=True):
             assert cog.is_file()
-            given = {"area_code": "330199", "object_key": f"scenes/{name}.tif", "object_sha256": checksum}
-            rows.append(add_scene(session, None, found.changes[0].lonlat, **given))
+            values = {"area_code": "330199", "object_key": f"scenes/{name}.tif", "object_sha256": checksum}
+            rows.append(add_scene(session, None, found.changes[0].lonlat, **values))
         scan = add_scan(session, *rows, state="done", result=compared_record(found))
         for change in found.changes:
             common = {"kind": change.kind, "score": change.score, "area_m2": change.area_m2, "created_at": NOW}
@@ -86,11 +86,11 @@ def reviewed_service(service: Context, tmp_path: Path) -> Context:
     return service
 
 
-def fetched(client: TestClient, folder: Path) -> None:
-    """Unpack, and do what the script's lines say."""
-    answer = client.get("/api/alerts/training.zip")
-    assert answer.status_code == 200, answer.text
-    zipfile.ZipFile(io.BytesIO(answer.content)).extractall(folder)
+def download(client: TestClient, folder: Path) -> None:
+    """Unpack the zip, and execute the downloads of its script."""
+    response = client.get("/api/alerts/training.zip")
+    assert response.status_code == 200, response.text
+    zipfile.ZipFile(io.BytesIO(response.content)).extractall(folder)
     for line in (folder / "reviewed.sh").read_text().splitlines():
         if line.startswith("curl"):
             place, address = line.split(" -o ")[1].split(" ")
@@ -99,10 +99,10 @@ def fetched(client: TestClient, folder: Path) -> None:
             (folder / place).write_bytes(image.content)
 
 
-def test_what_was_judged_becomes_labelled_pairs(reviewed_service: Context, tmp_path: Path) -> None:
-    county = program(reviewed_service, make_app(reviewed_service), "county")
+def test_judged_alerts_become_labelled_pairs(reviewed_service: Context, tmp_path: Path) -> None:
+    county = api_client(reviewed_service, make_app(reviewed_service), "county")
     folder = tmp_path / "training"
-    fetched(county, folder)
+    download(county, folder)
     rows = list(csv.reader((folder / "scan-1" / "verdicts.csv").open()))
     assert rows == [
         ["number", "verdict", "alert"],
@@ -118,11 +118,11 @@ def test_what_was_judged_becomes_labelled_pairs(reviewed_service: Context, tmp_p
     assert np.unique(np.concatenate([label.ravel() for label in labels if label is not None])).size > 1
 
 
-def test_who_may_not_take_the_images_is_told_what_is_left_out(reviewed_service: Context) -> None:
+def test_alerts_whose_images_the_user_may_not_see_are_excluded(reviewed_service: Context) -> None:
     with reviewed_service.database.write() as session:
         for alert in session.query(AlertRow):
             alert.grid_code = "330199101001"
-    village = program(reviewed_service, make_app(reviewed_service), "village_a")
-    answer = village.get("/api/alerts/training.zip")
-    assert "2 alerts are excluded" in answer.headers["x-remarks"]
-    assert zipfile.ZipFile(io.BytesIO(answer.content)).namelist() == ["reviewed.sh"]
+    village = api_client(reviewed_service, make_app(reviewed_service), "village_a")
+    response = village.get("/api/alerts/training.zip")
+    assert "2 alerts are excluded" in response.headers["x-remarks"]
+    assert zipfile.ZipFile(io.BytesIO(response.content)).namelist() == ["reviewed.sh"]

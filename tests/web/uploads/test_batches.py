@@ -1,4 +1,4 @@
-"""Batches that were uploaded: handed over once, each file with its outcome, seen by whose ground it is."""
+"""Uploaded batches: submitted once, each file with its outcome, visible only in their area."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from store.schema.tables import BatchFile
 from tests.imagery.test_untrusted_files import vrt_of
 from tests.web.uploads.upload_service import (
     BYTES,
-    begin_batch,
-    begin_file,
     client_of,
-    handed_over,
-    send,
+    complete_batch,
+    create_batch,
+    create_upload,
+    send_file,
     serving,
     token_of,
 )
 from tests.workers.ingest.images import CODE, NEIGHBOUR, write_image
 from web.uploads.batch_submission import ABANDONED_AFTER, INCOMPLETE, resume_submissions, submit_batch
-from web.uploads.upload_files import begin_upload, folder_of, mark_complete
+from web.uploads.upload_files import add_upload, folder_of, mark_complete
 from workers.runtime.run_batch import run_batch
 
 
@@ -45,17 +45,17 @@ def _outcomes(context: Context, client: httpx.Client, batch: int) -> dict[str, t
     return {file["name"]: (file["state"], file["reason"]) for file in report["files"]}
 
 
-def test_images_with_their_sidecars_and_a_zip_end_placed(context: Context, li: httpx.Client, tmp_path: Path) -> None:
+def test_images_with_sidecars_and_a_zip_are_georeferenced(context: Context, li: httpx.Client, tmp_path: Path) -> None:
     bare = write_image(tmp_path / "bare.png", 1, driver="PNG", crs=None, compress=None)
     archive = tmp_path / "flight.zip"
     with zipfile.ZipFile(archive, "w") as file:
         file.write(write_image(tmp_path / "in_20240502.tif", 2), "in_20240502.tif")
-    batch = begin_batch(li, date="2024-05-01")
-    send(li, batch, "村/bare.png", bare.read_bytes())
-    send(li, batch, "村/bare.pgw", b"0.5\n0\n0\n-0.5\n501000.25\n3398999.75\n")
-    send(li, batch, "村/bare.prj", CRS(4547).to_wkt("WKT1_ESRI").encode())
-    send(li, batch, "flight.zip", archive.read_bytes())
-    handed_over(li, batch)
+    batch = create_batch(li, date="2024-05-01")
+    send_file(li, batch, "村/bare.png", bare.read_bytes())
+    send_file(li, batch, "村/bare.pgw", b"0.5\n0\n0\n-0.5\n501000.25\n3398999.75\n")
+    send_file(li, batch, "村/bare.prj", CRS(4547).to_wkt("WKT1_ESRI").encode())
+    send_file(li, batch, "flight.zip", archive.read_bytes())
+    complete_batch(li, batch)
     outcomes = _outcomes(context, li, batch)
     assert {name: state for name, (state, _) in outcomes.items()} == {
         "村/bare.png": "placed",
@@ -73,7 +73,7 @@ def test_images_with_their_sidecars_and_a_zip_end_placed(context: Context, li: h
     assert 30 < south < 31
 
 
-def test_hostile_files_end_failed_with_the_reason(context: Context, li: httpx.Client, tmp_path: Path) -> None:
+def test_hostile_files_fail_with_a_reason(context: Context, li: httpx.Client, tmp_path: Path) -> None:
     good = write_image(tmp_path / "good_20240501.tif", 3)
     bomb = tmp_path / "bomb.zip"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
@@ -92,104 +92,104 @@ def test_hostile_files_end_failed_with_the_reason(context: Context, li: httpx.Cl
         "bomb.zip": bomb.read_bytes(),
         "climbing.zip": climbing.read_bytes(),
     }
-    batch = begin_batch(li)
+    batch = create_batch(li)
     for name, content in hostile.items():
-        send(li, batch, name, content)
-    send(li, batch, good.name, good.read_bytes())
-    handed_over(li, batch)
+        send_file(li, batch, name, content)
+    send_file(li, batch, good.name, good.read_bytes())
+    complete_batch(li, batch)
     outcomes = _outcomes(context, li, batch)
     assert outcomes[good.name][0] == "placed"
     inside = {name for name in outcomes if ".zip/" in name}
     assert len(inside) == 2
-    for name in {*hostile, *inside} - {"climbing.zip", "bomb.zip"}:  # opened, and what is in them refused
+    for name in {*hostile, *inside} - {"climbing.zip", "bomb.zip"}:  # their members fail, not the archives
         state, reason = outcomes[name]
         assert state == "failed", f"{name} is {state}"
         assert len(reason) > 10
     assert not list(tmp_path.parent.rglob("evil.tif"))
 
 
-def test_a_checksum_that_differs_is_told_and_one_that_fits_is_not(context: Context, li: httpx.Client) -> None:
-    batch, right = begin_batch(li), hashlib.sha256(b"right").hexdigest()
-    send(li, batch, "a.tif", b"right", sha256=right)
-    send(li, batch, "b.tif", b"wrong", sha256=right)
-    files = handed_over(li, batch)
+def test_a_wrong_checksum_fails_the_file(context: Context, li: httpx.Client) -> None:
+    batch, right = create_batch(li), hashlib.sha256(b"right").hexdigest()
+    send_file(li, batch, "a.tif", b"right", sha256=right)
+    send_file(li, batch, "b.tif", b"wrong", sha256=right)
+    files = complete_batch(li, batch)
     assert (files["a.tif"]["state"], files["b.tif"]["state"]) == ("waiting", "failed")
     assert "damaged in transit" in files["b.tif"]["reason"]
 
 
-def test_what_is_not_whole_keeps_a_batch_open_unless_it_is_left_out(context: Context, li: httpx.Client) -> None:
-    batch = begin_batch(li)
-    send(li, batch, "a.tif", b"whole")
-    begin_file(li, batch, "b.tif", 100)
-    answer = li.post(f"/api/batches/{batch}/complete")
-    assert (answer.status_code, "b.tif" in answer.json()["error"]) == (409, True)
-    files = handed_over(li, batch, leave_out=True)
+def test_incomplete_files_keep_a_batch_open_unless_left_out(context: Context, li: httpx.Client) -> None:
+    batch = create_batch(li)
+    send_file(li, batch, "a.tif", b"whole")
+    create_upload(li, batch, "b.tif", 100)
+    response = li.post(f"/api/batches/{batch}/complete")
+    assert (response.status_code, "b.tif" in response.json()["error"]) == (409, True)
+    files = complete_batch(li, batch, leave_out=True)
     assert files["a.tif"]["state"] == "waiting"
     assert (files["b.tif"]["state"], files["b.tif"]["reason"]) == ("failed", INCOMPLETE)
 
 
-def test_a_batch_that_was_handed_over_takes_no_more(li: httpx.Client) -> None:
-    batch = begin_batch(li)
-    upload = begin_file(li, batch, "a.tif", 4)
+def test_a_completed_batch_accepts_no_more_data(li: httpx.Client) -> None:
+    batch = create_batch(li)
+    upload = create_upload(li, batch, "a.tif", 4)
     li.patch(upload, content=b"whol", headers=BYTES | {"upload-offset": "0"})
-    handed_over(li, batch)
+    complete_batch(li, batch)
     assert li.patch(upload, content=b"e", headers=BYTES | {"upload-offset": "4"}).status_code == 409
     assert li.post(f"/api/batches/{batch}/complete").status_code == 202
 
 
-def test_a_server_killed_while_handing_over_goes_on_when_it_is_started_again(
+def test_an_interrupted_submission_resumes_after_a_restart(
     context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = [write_image(tmp_path / f"{number}_20240501.tif", number) for number in range(3)]
     with serving(context) as address, client_of(address, token_of(context, "li")) as li:
-        batch = begin_batch(li)
+        batch = create_batch(li)
         for image in images:
-            send(li, batch, image.name, image.read_bytes())
+            send_file(li, batch, image.name, image.read_bytes())
     mark_complete(context.settings, batch)
     real = BatchWriter.queue_file
-    taken: list[str] = []
+    queued: list[str] = []
 
-    def killed_after_two(self: BatchWriter, name: str, *rest: object) -> None:
-        if len(taken) == 2:
+    def fail_after_two(self: BatchWriter, name: str, *rest: object) -> None:
+        if len(queued) == 2:
             raise KeyboardInterrupt
-        taken.append(name)
+        queued.append(name)
         real(self, name, *rest)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(BatchWriter, "queue_file", killed_after_two)
+        patched.setattr(BatchWriter, "queue_file", fail_after_two)
         with pytest.raises(KeyboardInterrupt):
             submit_batch(context, batch)
     with context.database.read() as session:
         assert len(file_names(session, batch)) == 2
     with serving(context) as address, client_of(address, token_of(context, "li")) as li:
-        files = handed_over(li, batch)
+        files = complete_batch(li, batch)
         assert len(files) == 3
         assert {state for state, _ in _outcomes(context, li, batch).values()} == {"placed"}
 
 
-def test_what_nobody_goes_on_with_is_closed_and_its_half_files_removed(
+def test_an_abandoned_batch_is_closed_and_its_incomplete_files_deleted(
     context: Context, li: httpx.Client, tmp_path: Path
 ) -> None:
-    batch = begin_batch(li)
+    batch = create_batch(li)
     image = write_image(tmp_path / "a_20240501.tif", 1)
-    send(li, batch, image.name, image.read_bytes())
-    begin_upload(context.settings, batch, "half.tif", 100)
+    send_file(li, batch, image.name, image.read_bytes())
+    add_upload(context.settings, batch, "half.tif", 100)
     before = context.clock
     context.clock = lambda: before() + ABANDONED_AFTER / 2
     resume_submissions(context)
     assert not (folder_of(context.settings, batch) / "complete").exists()
     context.clock = lambda: before() + ABANDONED_AFTER * 1.1
     resume_submissions(context)
-    files = handed_over(li, batch)
+    files = complete_batch(li, batch)
     assert {name: file["state"] for name, file in files.items()} == {image.name: "waiting", "half.tif": "failed"}
     assert not folder_of(context.settings, batch).exists()
 
 
-def test_a_batch_is_seen_by_whose_ground_it_is(context: Context, address: str, li: httpx.Client) -> None:
-    batch = begin_batch(li, name="飞行一")
+def test_a_batch_is_visible_only_in_its_area(context: Context, address: str, li: httpx.Client) -> None:
+    batch = create_batch(li, name="飞行一")
     assert [one["name"] for one in li.get("/api/batches").json()["batches"]] == ["飞行一"]
     assert li.post("/api/batches", json={"area": NEIGHBOUR}).status_code == 404
-    assert li.post("/api/batches", json={"area": CODE + "001"}).status_code == 422  # no such area is loaded
+    assert li.post("/api/batches", json={"area": CODE + "001"}).status_code == 422  # the area is not loaded
     with client_of(address, token_of(context, "wang")) as wang:
         assert wang.get("/api/batches").json() == {"batches": []}
         for path in (
@@ -202,40 +202,40 @@ def test_a_batch_is_seen_by_whose_ground_it_is(context: Context, address: str, l
             assert wang.get(path.format(batch)).status_code == 404
 
 
-def test_of_another_areas_image_nothing_is_told(
+def test_a_duplicate_of_another_area_reveals_nothing(
     context: Context, address: str, li: httpx.Client, tmp_path: Path
 ) -> None:
     image = write_image(tmp_path / "secret_name_20240501.tif", 5)
-    batch = begin_batch(li)
-    send(li, batch, image.name, image.read_bytes())
-    handed_over(li, batch)
+    batch = create_batch(li)
+    send_file(li, batch, image.name, image.read_bytes())
+    complete_batch(li, batch)
     run_batch(context, batch)
     copy = shutil.copy(image, tmp_path / "copy.tif")
     with client_of(address, token_of(context, "wang")) as wang:
-        other = begin_batch(wang, NEIGHBOUR)
-        send(wang, other, "copy.tif", Path(copy).read_bytes())
-        handed_over(wang, other)
+        other = create_batch(wang, NEIGHBOUR)
+        send_file(wang, other, "copy.tif", Path(copy).read_bytes())
+        complete_batch(wang, other)
         [file] = wang.get(f"/api/batches/{other}").json()["files"]
     assert (file["state"], file["scene"], file["date"]) == ("duplicate", None, None)
     assert "secret_name" not in file["reason"]
 
 
 @pytest.mark.parametrize("batch", ["0", "-1", "99999999999999999999999", "9"])
-def test_a_number_that_is_no_batch_is_not_found(li: httpx.Client, batch: str) -> None:
+def test_an_invalid_batch_id_is_not_found(li: httpx.Client, batch: str) -> None:
     assert li.get(f"/api/batches/{batch}").status_code == 404
     assert li.post(f"/api/batches/{batch}/complete").status_code == 404
 
 
-def test_a_page_of_a_batch_is_drawn_again_only_when_an_outcome_came(context: Context, li: httpx.Client) -> None:
-    batch = begin_batch(li)
+def test_the_files_of_a_batch_are_rendered_again_only_after_a_new_outcome(context: Context, li: httpx.Client) -> None:
+    batch = create_batch(li)
     with context.database.write() as session:
         for number in range(101):
             add_file(session, batch, f"{number:03}.tif", size=1, now=context.clock(), received="x")
         finish_receiving(session, batch, context.clock())
     page = li.get(f"/batches/{batch}/files?page=2").text
     assert ("100.tif" in page, "099.tif" in page) == (True, False)
-    [mark] = re.findall(r"seen=([\w-]+)\"", page)
-    again = f"/batches/{batch}/files?page=2&seen={mark}"
+    [version] = re.findall(r"seen=([\w-]+)\"", page)
+    again = f"/batches/{batch}/files?page=2&seen={version}"
     assert (li.get(again).status_code, li.get(again).text) == (204, "")
     with context.database.write() as session:
         first = session.scalars(select(BatchFile).order_by(BatchFile.id)).first()

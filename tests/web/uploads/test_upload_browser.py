@@ -1,4 +1,7 @@
-"""Upload in a real browser, beside what tests/web/review/test_morning_browser.py does: a reload, a folder that is dropped."""
+"""Uploads in a real browser: resume after a reload, and a dropped folder.
+
+``tests/web/review/test_morning_browser.py`` covers an interrupted connection.
+"""
 
 from __future__ import annotations
 
@@ -13,28 +16,28 @@ from sqlalchemy import select
 from service.context import Context
 from store.access.users import begin_session, user_by_login
 from store.schema.tables import Batch
-from tests.web.chromium import faultless, launched, needs_chromium
-from tests.web.uploads.slow_line import Line, arrived, offsets_asked, until
+from tests.web.chromium import chromium_browser, needs_chromium, without_script_errors
+from tests.web.uploads.slow_connection import SlowConnection, bytes_received, record_offsets, wait_for_js
 from tests.workers.ingest.images import CODE, write_image
 from workers.runtime.run_batch import run_batch
 
 pytestmark = needs_chromium
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
-"""A folder for pictures of the pages, to be looked at."""
+"""A folder for screenshots."""
 
 
 @pytest.fixture
 def page(context: Context, address: str) -> Iterator[Any]:
-    """A page of Li's browser."""
+    """A page of the user Li's browser."""
     with context.database.write() as session:
         person = user_by_login(session, "li")
         assert person is not None
         secret = begin_session(session, person, context.clock(), 12)
-    with launched() as browser:
+    with chromium_browser() as browser:
         window = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN", base_url=address)
         window.add_cookies([{"name": "tuban", "value": secret, "url": address}])
         page = window.new_page()
-        with faultless(page):
+        with without_script_errors(page):
             yield page
 
 
@@ -49,7 +52,7 @@ def _look(page: Any, name: str) -> None:
 
 
 def _images(folder: Path) -> list[Path]:
-    """Two of about ten megabytes, which do not become smaller."""
+    """Create two incompressible images of about ten megabytes."""
     return [write_image(folder / f"正射_2024050{n}.tif", n, east=1000.0 * n, size=1800, compress=None) for n in (1, 2)]
 
 
@@ -58,32 +61,32 @@ def _batch(context: Context) -> Batch:
         return session.scalars(select(Batch)).one()
 
 
-def test_after_a_reload_the_same_files_go_on_where_they_stopped(context: Context, page: Any, tmp_path: Path) -> None:
+def test_after_a_reload_the_same_files_resume(context: Context, page: Any, tmp_path: Path) -> None:
     images = _images(tmp_path)
     page.goto("/batches")
     page.locator("select[name=area]").select_option(CODE)
     page.set_input_files("#files", images)
-    Line(page, 3_000_000)
+    SlowConnection(page, 3_000_000)
     page.click("#begin")
-    until(page, "document.getElementById('all').value > 0.4")
+    wait_for_js(page, "document.getElementById('all').value > 0.4")
     page.click("#pause")
     batch = _batch(context).id
     page.wait_for_timeout(500)
-    before = arrived(context, batch)
+    before = bytes_received(context, batch)
     page.reload()
     page.locator("#unfinished").wait_for()
     _look(page, "unfinished_zh")
-    asked = offsets_asked(page)
+    offsets = record_offsets(page)
     page.set_input_files("#files", images)
     page.wait_for_url("**/batches/*", timeout=120_000)
     assert before > 0
-    assert min(asked) > 0
+    assert min(offsets) > 0
     assert _batch(context).id == batch
     assert {file.state for file in run_batch(context, batch).files} == {"placed"}
 
 
-def test_a_folder_that_is_dropped_is_walked_through(page: Any) -> None:
-    """Chromium gives scripts no folder of their own making, so one stands in that answers like it."""
+def test_a_dropped_folder_is_read_recursively(page: Any) -> None:
+    """Scripts cannot create a dropped folder in Chromium, so the test uses an object with the same interface."""
     page.goto("/batches")
     page.evaluate(
         """() => {

@@ -1,4 +1,4 @@
-"""Files sent over tus: what is cut goes on where it stopped, and an upload is its sender's alone."""
+"""Uploads by tus: interrupted uploads resume, and only the user who created an upload can access it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.web.conftest import SignIn
 from tests.web.uploads.upload_service import (
     BYTES,
     TUS,
-    begin_batch,
-    begin_file,
     client_of,
     context_with_people,
+    create_batch,
+    create_upload,
     metadata,
     offset_of,
     serving,
@@ -30,7 +30,7 @@ from web.uploads.upload_files import find_upload
 
 
 def _half_a_request(client: httpx.Client, upload: str, data: bytes, promised: int, offset: int = 0) -> socket.socket:
-    """A PATCH that promises more than it sends, and stays open."""
+    """Send a PATCH request with less than its content length, and keep the connection open."""
     parts = urlsplit(str(client.base_url))
     connection = socket.create_connection((parts.hostname or "", parts.port or 0))
     head = [
@@ -55,22 +55,22 @@ def _until(wanted: int, context: Context, upload: str) -> None:
         time.sleep(0.02)
 
 
-def test_what_was_cut_goes_on_from_there_and_ends_as_it_was(context: Context, li: httpx.Client) -> None:
+def test_an_interrupted_upload_resumes_and_is_identical(context: Context, li: httpx.Client) -> None:
     content = os.urandom(5_000_000)
-    upload = begin_file(li, begin_batch(li), "a.tif", len(content))
+    upload = create_upload(li, create_batch(li), "a.tif", len(content))
     with _half_a_request(li, upload, content[:3_000_000], len(content)):
         _until(2 * 2**20, context, upload)
     time.sleep(0.2)
     at = offset_of(li, upload)
     assert 2 * 2**20 <= at <= 3_000_000
-    answer = li.patch(upload, content=content[at:], headers=BYTES | {"upload-offset": str(at)})
-    assert (answer.status_code, answer.headers["upload-offset"]) == (204, str(len(content)))
+    response = li.patch(upload, content=content[at:], headers=BYTES | {"upload-offset": str(at)})
+    assert (response.status_code, response.headers["upload-offset"]) == (204, str(len(content)))
     assert _bytes_of(context, upload) == content
 
 
-def test_a_connection_that_hangs_is_taken_over_by_the_next_one(context: Context, li: httpx.Client) -> None:
+def test_a_new_connection_takes_over_from_a_hanging_one(context: Context, li: httpx.Client) -> None:
     content = os.urandom(3_000_000)
-    upload = begin_file(li, begin_batch(li), "a.tif", len(content))
+    upload = create_upload(li, create_batch(li), "a.tif", len(content))
     hanging = _half_a_request(li, upload, content[:2_000_000], len(content))
     _until(2**20, context, upload)
     began = time.monotonic()
@@ -82,12 +82,12 @@ def test_a_connection_that_hangs_is_taken_over_by_the_next_one(context: Context,
     assert _bytes_of(context, upload) == content
 
 
-def test_a_restarted_server_goes_on_with_it(tmp_path: Path) -> None:
+def test_an_upload_resumes_after_a_server_restart(tmp_path: Path) -> None:
     content = os.urandom(3_000_000)
     with context_with_people(tmp_path / "home") as context:
         token = token_of(context, "li")
         with serving(context) as address, client_of(address, token) as li:
-            upload = begin_file(li, begin_batch(li), "a.tif", len(content))
+            upload = create_upload(li, create_batch(li), "a.tif", len(content))
             li.patch(upload, content=content[:1_000_000], headers=BYTES | {"upload-offset": "0"}).raise_for_status()
         with serving(context) as address, client_of(address, token) as li:
             assert offset_of(li, upload) == 1_000_000
@@ -97,9 +97,9 @@ def test_a_restarted_server_goes_on_with_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("login", ["zhang", "wang"])
-def test_nobody_else_can_touch_an_upload(context: Context, address: str, li: httpx.Client, login: str) -> None:
-    batch = begin_batch(li)
-    upload = begin_file(li, batch, "a.tif", 4)
+def test_other_users_cannot_access_an_upload(context: Context, address: str, li: httpx.Client, login: str) -> None:
+    batch = create_batch(li)
+    upload = create_upload(li, batch, "a.tif", 4)
     with client_of(address, token_of(context, login)) as other:
         headers = BYTES | {"upload-offset": "0"}
         assert other.head(upload, headers=TUS).status_code == 404
@@ -111,14 +111,14 @@ def test_nobody_else_can_touch_an_upload(context: Context, address: str, li: htt
     assert offset_of(li, upload) == 0
 
 
-def test_a_stranger_is_not_let_in(address: str) -> None:
-    with httpx.Client(base_url=address) as nobody:
-        assert nobody.post("/api/uploads", headers=TUS | {"upload-length": "1"}).status_code == 401
-        assert nobody.patch("/api/uploads/1-" + "0" * 48, headers=BYTES | {"upload-offset": "0"}).status_code == 401
-        assert nobody.post("/api/batches", json={"area": "330102"}).status_code == 401
+def test_uploads_need_authentication(address: str) -> None:
+    with httpx.Client(base_url=address) as anonymous:
+        assert anonymous.post("/api/uploads", headers=TUS | {"upload-length": "1"}).status_code == 401
+        assert anonymous.patch("/api/uploads/1-" + "0" * 48, headers=BYTES | {"upload-offset": "0"}).status_code == 401
+        assert anonymous.post("/api/batches", json={"area": "330102"}).status_code == 401
 
 
-def test_a_browser_needs_the_pages_token(sign_in: SignIn) -> None:
+def test_a_browser_needs_the_csrf_token_to_upload(sign_in: SignIn) -> None:
     browser = sign_in("county")
     batch = browser.post("/api/batches", json={"area": "330199"}).json()["id"]
     headers = TUS | {"upload-length": "1"} | metadata(batch=batch, filename="a.tif")
@@ -129,8 +129,8 @@ def test_a_browser_needs_the_pages_token(sign_in: SignIn) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../../../etc/cron.d/evil", "/etc/passwd", "C:\\windows\\a.tif", "a/../../b.tif"])
-def test_a_name_is_never_a_path(context: Context, li: httpx.Client, tmp_path: Path, name: str) -> None:
-    upload = begin_file(li, begin_batch(li), name, 4)
+def test_a_file_name_is_never_a_path(context: Context, li: httpx.Client, tmp_path: Path, name: str) -> None:
+    upload = create_upload(li, create_batch(li), name, 4)
     li.patch(upload, content=b"evil", headers=BYTES | {"upload-offset": "0"}).raise_for_status()
     folder = context.settings.home / "uploads"
     found = find_upload(context.settings, upload.rpartition("/")[2])
@@ -142,61 +142,61 @@ def test_a_name_is_never_a_path(context: Context, li: httpx.Client, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["", "..", "folder/.DS_Store", "Thumbs.db"])
-def test_a_file_without_a_name_or_a_hidden_one_is_refused(li: httpx.Client, name: str) -> None:
-    headers = TUS | {"upload-length": "1"} | metadata(batch=begin_batch(li), filename=name)
+def test_empty_and_hidden_file_names_are_rejected(li: httpx.Client, name: str) -> None:
+    headers = TUS | {"upload-length": "1"} | metadata(batch=create_batch(li), filename=name)
     assert li.post("/api/uploads", headers=headers).status_code == 422
 
 
 @pytest.mark.parametrize(
     "upload", ["1-" + "0" * 48, "../../batch.json", "%2e%2e%2fbatch.json", "1", "1-..", "01-" + "a" * 48]
 )
-def test_an_id_that_is_none_is_not_found(li: httpx.Client, upload: str) -> None:
-    begin_batch(li)
+def test_an_invalid_upload_id_is_not_found(li: httpx.Client, upload: str) -> None:
+    create_batch(li)
     assert li.head(f"/api/uploads/{upload}", headers=TUS).status_code in (404, 405)
 
 
-def test_more_than_was_announced_is_refused_and_what_belongs_to_it_kept(context: Context, li: httpx.Client) -> None:
-    upload = begin_file(li, begin_batch(li), "a.tif", 10)
-    answer = li.patch(upload, content=b"0123456789more", headers=BYTES | {"upload-offset": "0"})
-    assert answer.status_code == 413
+def test_excess_bytes_are_rejected_and_the_announced_ones_kept(context: Context, li: httpx.Client) -> None:
+    upload = create_upload(li, create_batch(li), "a.tif", 10)
+    response = li.patch(upload, content=b"0123456789more", headers=BYTES | {"upload-offset": "0"})
+    assert response.status_code == 413
     assert _bytes_of(context, upload) == b"0123456789"
 
 
-def test_a_file_beyond_the_limit_or_the_disk_is_refused_before_it_is_sent(tmp_path: Path) -> None:
+def test_a_file_over_the_limit_or_the_disk_space_is_rejected_in_advance(tmp_path: Path) -> None:
     with (
         context_with_people(tmp_path / "home", max_upload_gib=1_000_000) as context,
         serving(context) as address,
         client_of(address, token_of(context, "li")) as li,
     ):
-        said = TUS | metadata(batch=begin_batch(li), filename="a.tif")
-        assert li.post("/api/uploads", headers=said | {"upload-length": str(2 * 10**15)}).status_code == 413
-        full = li.post("/api/uploads", headers=said | {"upload-length": str(5 * 10**14)})
+        headers = TUS | metadata(batch=create_batch(li), filename="a.tif")
+        assert li.post("/api/uploads", headers=headers | {"upload-length": str(2 * 10**15)}).status_code == 413
+        full = li.post("/api/uploads", headers=headers | {"upload-length": str(5 * 10**14)})
         assert (full.status_code, "room" in full.json()["error"]) == (503, True)
-        assert li.post("/api/uploads", headers=said | {"upload-length": "-1"}).status_code == 422
+        assert li.post("/api/uploads", headers=headers | {"upload-length": "-1"}).status_code == 422
 
 
-def test_bytes_for_another_place_are_refused(context: Context, li: httpx.Client) -> None:
-    upload = begin_file(li, begin_batch(li), "a.tif", 10)
+def test_bytes_at_a_wrong_offset_are_rejected(context: Context, li: httpx.Client) -> None:
+    upload = create_upload(li, create_batch(li), "a.tif", 10)
     assert li.patch(upload, content=b"56789", headers=BYTES | {"upload-offset": "5"}).status_code == 409
     assert li.patch(upload, content=b"0", headers=TUS | {"upload-offset": "0"}).status_code == 415
     assert li.patch(upload, content=b"0", headers={"upload-offset": "0"}).status_code == 412
     assert _bytes_of(context, upload) == b""
 
 
-def test_the_same_name_again_replaces_the_upload_whose_address_was_lost(li: httpx.Client) -> None:
-    batch = begin_batch(li)
-    first, second = (begin_file(li, batch, "a.tif", 10) for _ in range(2))
+def test_a_new_upload_of_the_same_name_replaces_the_previous_one(li: httpx.Client) -> None:
+    batch = create_batch(li)
+    first, second = (create_upload(li, batch, "a.tif", 10) for _ in range(2))
     assert first != second
     assert li.head(first, headers=TUS).status_code == 404
     assert [one["name"] for one in li.get(f"/api/batches/{batch}").json()["uploads"]] == ["a.tif"]
 
 
-def test_its_sender_sees_how_far_each_file_is_and_nobody_else(context: Context, address: str, li: httpx.Client) -> None:
-    batch = begin_batch(li)
+def test_only_the_uploading_user_sees_the_progress(context: Context, address: str, li: httpx.Client) -> None:
+    batch = create_batch(li)
     sha256 = hashlib.sha256(b"0123456789").hexdigest()
-    upload = begin_file(li, batch, "a.tif", 10, sha256=sha256, modified=17)
+    upload = create_upload(li, batch, "a.tif", 10, sha256=sha256, modified=17)
     li.patch(upload, content=b"0123", headers=BYTES | {"upload-offset": "0"})
-    told = {
+    progress = {
         "id": upload.rpartition("/")[2],
         "name": "a.tif",
         "size": 10,
@@ -204,12 +204,12 @@ def test_its_sender_sees_how_far_each_file_is_and_nobody_else(context: Context, 
         "sha256": sha256,
         "offset": 4,
     }
-    assert li.get(f"/api/batches/{batch}").json()["uploads"] == [told]
+    assert li.get(f"/api/batches/{batch}").json()["uploads"] == [progress]
     with client_of(address, token_of(context, "zhang")) as other:
         assert "uploads" not in other.get(f"/api/batches/{batch}").json()
 
 
-def test_an_upload_can_be_given_up(li: httpx.Client) -> None:
-    upload = begin_file(li, begin_batch(li), "a.tif", 10)
+def test_an_upload_can_be_deleted(li: httpx.Client) -> None:
+    upload = create_upload(li, create_batch(li), "a.tif", 10)
     assert li.delete(upload, headers=TUS).status_code == 204
     assert li.head(upload, headers=TUS).status_code == 404

@@ -1,4 +1,4 @@
-"""A service that serves its pages on a port of this machine, with images to send to it."""
+"""A service on a local port, and functions to upload files to it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from web.app import make_app
 TUS = {"tus-resumable": "1.0.0"}
 BYTES = TUS | {"content-type": "application/offset+octet-stream"}
 PEOPLE = {"li": CODE, "zhang": CODE, "wang": NEIGHBOUR}
-"""Login → code; two of one area, and one of its neighbour."""
+"""Login → administrative code; two users of one area, and one of the neighbouring area."""
 
 
 @contextmanager
 def context_with_people(home: Path, **web: object) -> Iterator[Context]:
-    """An embedded service with :data:`PEOPLE` and two areas."""
+    """Create an embedded service with the users :data:`PEOPLE` and two areas."""
     settings = ServiceSettings(home=home, web=WebSettings.model_validate({"secure_cookies": False} | web))
     prepare_home(settings)
     check_broker(settings)
@@ -47,7 +47,7 @@ def context_with_people(home: Path, **web: object) -> Iterator[Context]:
 
 
 def token_of(context: Context, login: str) -> str:
-    """An API token."""
+    """Create an API key."""
     with context.database.write() as session:
         person = user_by_login(session, login)
         assert person is not None
@@ -56,7 +56,7 @@ def token_of(context: Context, login: str) -> str:
 
 @contextmanager
 def serving(context: Context, port: int = 0) -> Iterator[str]:
-    """The pages served by a thread; yields their address."""
+    """Serve in a thread; yields the URL."""
     listening = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(
         uvicorn.Config(make_app(context), log_level="warning", access_log=False, timeout_graceful_shutdown=1)
@@ -74,69 +74,69 @@ def serving(context: Context, port: int = 0) -> Iterator[str]:
 
 
 def client_of(address: str, token: str) -> httpx.Client:
-    """A program with a token."""
+    """Return a client with an API key."""
     return httpx.Client(base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=30)
 
 
-def metadata(**said: object) -> dict[str, str]:
-    """Header of tus."""
-    pairs = (f"{name} {base64.b64encode(str(value).encode()).decode()}" for name, value in said.items())
+def metadata(**values: object) -> dict[str, str]:
+    """Return the metadata header of tus."""
+    pairs = (f"{name} {base64.b64encode(str(value).encode()).decode()}" for name, value in values.items())
     return {"upload-metadata": ",".join(pair.strip() for pair in pairs)}
 
 
-def begin_batch(client: httpx.Client, area: str = CODE, **more: object) -> int:
-    """A batch of the client's person."""
-    answer = client.post("/api/batches", json={"area": area} | more)
-    assert answer.status_code == 201, answer.text
-    return int(answer.json()["id"])
+def create_batch(client: httpx.Client, area: str = CODE, **more: object) -> int:
+    """Create a batch, and return its id."""
+    response = client.post("/api/batches", json={"area": area} | more)
+    assert response.status_code == 201, response.text
+    return int(response.json()["id"])
 
 
-def begin_file(client: httpx.Client, batch: int, name: str, size: int, **more: object) -> str:
-    """An upload that is announced; returns its path."""
+def create_upload(client: httpx.Client, batch: int, name: str, size: int, **more: object) -> str:
+    """Create an upload, and return its path."""
     headers = TUS | {"upload-length": str(size)} | metadata(batch=batch, filename=name, **more)
-    answer = client.post("/api/uploads", headers=headers)
-    assert answer.status_code == 201, answer.text
-    return str(answer.headers["location"])
+    response = client.post("/api/uploads", headers=headers)
+    assert response.status_code == 201, response.text
+    return str(response.headers["location"])
 
 
-def send(client: httpx.Client, batch: int, name: str, content: bytes, **more: object) -> None:
-    """A whole file."""
-    at = begin_file(client, batch, name, len(content), **more)
-    answer = client.patch(at, content=content, headers=BYTES | {"upload-offset": "0"})
-    assert answer.status_code == 204, answer.text
+def send_file(client: httpx.Client, batch: int, name: str, content: bytes, **more: object) -> None:
+    """Upload a complete file."""
+    at = create_upload(client, batch, name, len(content), **more)
+    response = client.patch(at, content=content, headers=BYTES | {"upload-offset": "0"})
+    assert response.status_code == 204, response.text
 
 
 def offset_of(client: httpx.Client, upload: str) -> int:
-    """Where an upload stands, as the server says."""
+    """Return the server's offset of an upload."""
     return int(client.head(upload, headers=TUS).headers["upload-offset"])
 
 
-def handed_over(client: httpx.Client, batch: int, **given: object) -> dict[str, dict[str, str]]:
-    """Complete a batch and wait until its files are received; files by name."""
-    assert client.post(f"/api/batches/{batch}/complete", params=given).status_code == 202  # type: ignore[arg-type]
+def complete_batch(client: httpx.Client, batch: int, **params: object) -> dict[str, dict[str, str]]:
+    """Complete a batch, wait until it is submitted, and return its files by name."""
+    assert client.post(f"/api/batches/{batch}/complete", params=params).status_code == 202  # type: ignore[arg-type]
     deadline = time.monotonic() + 30
     while (report := client.get(f"/api/batches/{batch}").json())["state"] == "receiving":
-        assert time.monotonic() < deadline, "it is not handed over"
+        assert time.monotonic() < deadline, "the batch was not submitted"
         time.sleep(0.05)
     return {file["name"]: file for file in report["files"]}
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[Context]:
-    """A service with people who upload."""
-    with context_with_people(tmp_path / "home") as made:
-        yield made
+    """A service with users who upload."""
+    with context_with_people(tmp_path / "home") as context:
+        yield context
 
 
 @pytest.fixture
 def address(context: Context) -> Iterator[str]:
-    """Where its pages are served."""
+    """URL of the running service."""
     with serving(context) as served:
         yield served
 
 
 @pytest.fixture
 def li(context: Context, address: str) -> Iterator[httpx.Client]:
-    """A program of Li's."""
+    """An API client of the user Li."""
     with client_of(address, token_of(context, "li")) as client:
         yield client
