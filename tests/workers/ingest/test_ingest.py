@@ -175,7 +175,7 @@ def test_each_of_500_files_gets_its_outcome(context: Context, folder: Path) -> N
     vrt = b"<VRTDataset rasterXSize='9' rasterYSize='9'><SourceFilename>/etc/passwd</SourceFilename></VRTDataset>"
     bad = {
         "truncated": (complete[: len(complete) // 2], "failed", "truncated|damaged"),
-        "hostile": (vrt, "failed", "only points at images"),
+        "hostile": (vrt, "failed", "only refer to images"),
         "empty": (b"", "failed", "an empty file"),
         "text": (b"not an image", "failed", "a text file"),
     }
