@@ -55,7 +55,7 @@ def map_page(request: Request, context: Service, viewer: CurrentUser) -> HTMLRes
         "layers": layers,
         "kinds": {key: named(types.kinds, key, language) for key in types.kinds},
         "states": {
-            key: {"name": named(states.states, key, language), "means": state.category}
+            key: {"name": named(states.states, key, language), "category": state.category}
             for key, state in states.states.items()
         },
         "outlines_from": OUTLINES_FROM,

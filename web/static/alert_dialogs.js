@@ -1,20 +1,20 @@
-// Questions to the person: a reason, a colleague, what a step needs. Each resolves to null when given up.
-import { make } from "/static/alert_panel.js";
+// Dialogs of the review: reason, assignee, split, and evidence of a step. Each resolves to null if cancelled.
+import { createElement } from "/static/alert_panel.js";
 
-const REFERENCES = { correct_by: "date", reason: "area", basis: "area", photos: "area" };
+const FIELD_TYPES = { correct_by: "date", reason: "area", basis: "area", photos: "area" };
 
-/** Opens a dialog with `content`; resolves to what `read` makes of its form when it is sent. */
-function put(title, content, t, read, ready) {
+/** Open a dialog with `content`; resolves to the result of `read(form)` when it is submitted. */
+function openDialog(title, content, t, read, ready) {
   return new Promise((done) => {
-    const close = make("button", { type: "button", class: "quiet" }, t.cancel);
-    const form = make("form", { method: "dialog" }, make("h2", { id: "dialog-title" }, title), ...content, make("div", { class: "row" }, make("button", { class: "primary" }, t.save), close));
-    const dialog = make("dialog", { "aria-labelledby": "dialog-title" }, form);
-    let sent = null;
-    form.addEventListener("submit", () => (sent = read(form)));
+    const close = createElement("button", { type: "button", class: "quiet" }, t.cancel);
+    const form = createElement("form", { method: "dialog" }, createElement("h2", { id: "dialog-title" }, title), ...content, createElement("div", { class: "row" }, createElement("button", { class: "primary" }, t.save), close));
+    const dialog = createElement("dialog", { "aria-labelledby": "dialog-title" }, form);
+    let result = null;
+    form.addEventListener("submit", () => (result = read(form)));
     close.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => {
       dialog.remove();
-      done(sent);
+      done(result);
     });
     document.body.append(dialog);
     dialog.showModal();
@@ -22,20 +22,20 @@ function put(title, content, t, read, ready) {
   });
 }
 
-/** A reason of a short list; its digit picks it at once, except the last, which needs words. */
-export function askReason(title, list, t) {
-  const choices = list.map(([name, words], index) => make("label", { class: "tick" }, make("input", { type: "radio", name: "reason", value: name, required: true }), make("kbd", {}, String(index + 1)), ` ${words}`));
-  const words = make("label", {}, t.words, make("input", { name: "words", maxlength: 500 }));
+/** Let the user choose a reason; its digit submits at once, except for the last one, which needs a remark. */
+export function chooseReason(title, list, t) {
+  const choices = list.map(([name, words], index) => createElement("label", { class: "tick" }, createElement("input", { type: "radio", name: "reason", value: name, required: true }), createElement("kbd", {}, String(index + 1)), ` ${words}`));
+  const words = createElement("label", {}, t.words, createElement("input", { name: "words", maxlength: 500 }));
   const read = (form) => ({ reason: form.elements.reason.value, words: form.elements.words.value });
-  return put(title, [make("fieldset", { class: "bare" }, make("legend", { class: "visually-hidden" }, title), ...choices), words], t, read, (dialog, form) => {
-    const needed = () => (form.elements.words.required = form.elements.reason.value === "other");
-    form.addEventListener("change", needed);
+  return openDialog(title, [createElement("fieldset", { class: "bare" }, createElement("legend", { class: "visually-hidden" }, title), ...choices), words], t, read, (dialog, form) => {
+    const updateRequired = () => (form.elements.words.required = form.elements.reason.value === "other");
+    form.addEventListener("change", updateRequired);
     dialog.addEventListener("keydown", (event) => {
       const radio = event.target.type !== "text" && form.elements.reason[Number(event.key) - 1];
       if (!radio || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       radio.checked = true;
-      needed();
+      updateRequired();
       if (radio.value === "other") form.elements.words.focus();
       else form.requestSubmit();
     });
@@ -43,34 +43,34 @@ export function askReason(title, list, t) {
   });
 }
 
-export function askPerson(alert, t) {
-  const options = [make("option", { value: "" }, t.nobody), ...alert.people.map(({ login, name, role }) => make("option", { value: login, selected: login === alert.assignee }, `${name}（${role}）`))];
-  const select = make("select", { name: "login" }, ...options);
-  return put(t.assign, [make("label", {}, t.assignee, select)], t, (form) => ({ login: form.elements.login.value }), () => select.focus());
+export function chooseAssignee(alert, t) {
+  const options = [createElement("option", { value: "" }, t.nobody), ...alert.people.map(({ login, name, role }) => createElement("option", { value: login, selected: login === alert.assignee }, `${name}（${role}）`))];
+  const select = createElement("select", { name: "login" }, ...options);
+  return openDialog(t.assign, [createElement("label", {}, t.assignee, select)], t, (form) => ({ login: form.elements.login.value }), () => select.focus());
 }
 
-/** "gaps" or "line". */
-export function askSplit(alert, t) {
-  const choice = (value, words, off) => make("label", { class: "tick" }, make("input", { type: "radio", name: "how", value, required: true, disabled: off, checked: !off && (value === "gaps" || alert.parts < 2) }), ` ${words}`);
-  const fields = make("fieldset", { class: "bare" }, choice("gaps", t.split_gaps.replace("{count}", alert.parts), alert.parts < 2), choice("line", t.split_line));
-  return put(t.split_title, [fields], t, (form) => form.elements.how.value);
+/** Let the user choose "gaps" or "line". */
+export function chooseSplit(alert, t) {
+  const choice = (value, words, disabled) => createElement("label", { class: "tick" }, createElement("input", { type: "radio", name: "how", value, required: true, disabled, checked: !disabled && (value === "gaps" || alert.parts < 2) }), ` ${words}`);
+  const fields = createElement("fieldset", { class: "bare" }, choice("gaps", t.split_gaps.replace("{count}", alert.parts), alert.parts < 2), choice("line", t.split_line));
+  return openDialog(t.split_title, [fields], t, (form) => form.elements.how.value);
 }
 
-/** What the table asks for with a step. */
-export function askEvidence(step, t) {
+/** Let the user enter the evidence that the state table requires for a step. */
+export function enterEvidence(step, t) {
   const field = ({ name, words }) => {
-    const kind = REFERENCES[name];
-    if (name === "works") return make("label", {}, words, make("select", { name, required: true }, ...["levelled", "partly_built", "built"].map((value) => make("option", { value }, t[value]))));
-    return make("label", {}, words, kind === "area" ? make("textarea", { name, rows: 3, required: true, maxlength: 1500 }) : make("input", { name, type: kind ?? "text", required: true, maxlength: kind ? null : 300 }));
+    const kind = FIELD_TYPES[name];
+    if (name === "works") return createElement("label", {}, words, createElement("select", { name, required: true }, ...["levelled", "partly_built", "built"].map((value) => createElement("option", { value }, t[value]))));
+    return createElement("label", {}, words, kind === "area" ? createElement("textarea", { name, rows: 3, required: true, maxlength: 1500 }) : createElement("input", { name, type: kind ?? "text", required: true, maxlength: kind ? null : 300 }));
   };
-  const areas = step.balanced ? ["total_m2", "demolished_m2", "regularised_m2"].map((name) => make("label", {}, t[name], make("input", { name, type: "number", min: 0, step: "any", required: true }))) : [];
-  if (step.balanced) areas.push(make("label", { class: "tick" }, make("input", { type: "checkbox", name: "agreed", required: true }), ` ${t.agreed}`));
-  const remark = make("label", {}, t.why, make("input", { name: "why", maxlength: 500 }));
-  return put(step.words, [...step.evidence.map(field), ...areas, remark], t, (form) => {
-    const { why, ...given } = Object.fromEntries(new FormData(form));
-    if (given.photos) given.photos = given.photos.split("\n").map((line) => line.trim()).filter(Boolean);
-    for (const name of ["total_m2", "demolished_m2", "regularised_m2"]) if (given[name] !== undefined) given[name] = Number(given[name]);
-    if (step.balanced) given.agreed = form.elements.agreed.checked;
-    return { evidence: given, why };
+  const areas = step.balanced ? ["total_m2", "demolished_m2", "regularised_m2"].map((name) => createElement("label", {}, t[name], createElement("input", { name, type: "number", min: 0, step: "any", required: true }))) : [];
+  if (step.balanced) areas.push(createElement("label", { class: "tick" }, createElement("input", { type: "checkbox", name: "agreed", required: true }), ` ${t.agreed}`));
+  const remark = createElement("label", {}, t.why, createElement("input", { name: "why", maxlength: 500 }));
+  return openDialog(step.words, [...step.evidence.map(field), ...areas, remark], t, (form) => {
+    const { why, ...evidence } = Object.fromEntries(new FormData(form));
+    if (evidence.photos) evidence.photos = evidence.photos.split("\n").map((line) => line.trim()).filter(Boolean);
+    for (const name of ["total_m2", "demolished_m2", "regularised_m2"]) if (evidence[name] !== undefined) evidence[name] = Number(evidence[name]);
+    if (step.balanced) evidence.agreed = form.elements.agreed.checked;
+    return { evidence, why };
   });
 }

@@ -1,14 +1,14 @@
-// The two images of an alert: beside each other, or one over the other to be swiped, blinked or subtracted.
-import { askCut } from "/static/alert_cut.js";
-import { picture } from "/static/alert_stock.js";
-import { deepestZoom } from "/static/tuban.js";
+// The two images of an alert: side by side, or stacked with swipe, blink or difference.
+import { fetchPicture } from "/static/alert_cache.js";
+import { chooseSplitLine } from "/static/alert_split_line.js";
+import { maxImageZoom } from "/static/tuban.js";
 
-const NOTHING = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
+const EMPTY_IMAGE = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 const COLOURS = { construction: "#ff5a3c", ground: "#ffd23f", demolition: "#5cc8ff" };
-const BLINK_MS = 380; // fewer than three changes a second: more can harm people
+const BLINK_MS = 380; // less than three flashes per second, the accessibility limit
 
-const flat = (geometry) => new ol.format.GeoJSON().readGeometry(geometry, { dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" });
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const toMercator = (geometry) => new ol.format.GeoJSON().readGeometry(geometry, { dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" });
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 function strokes(colour, width) {
   return [
@@ -17,7 +17,7 @@ function strokes(colour, width) {
   ];
 }
 
-export class Maps {
+export class ImageMaps {
   constructor(viewer, before, after, swipe) {
     this.viewer = viewer;
     this.swipe = swipe;
@@ -33,43 +33,43 @@ export class Maps {
       const outline = new ol.layer.Vector({ source: this.outlines.getSource(), zIndex: 5 });
       this.maps[when] = { map: new ol.Map({ target, view: this.view, controls, layers: [layer, outline], pixelRatio: Math.min(2, devicePixelRatio) }), layer, outline, target };
     }
-    swipe.addEventListener("input", () => this.cut());
-    new ResizeObserver(() => this.measure()).observe(viewer);
+    swipe.addEventListener("input", () => this.updateClip());
+    new ResizeObserver(() => this.updateSize()).observe(viewer);
   }
 
-  measure() {
+  updateSize() {
     for (const { map } of Object.values(this.maps)) map.updateSize();
-    this.cut();
+    this.updateClip();
   }
 
   source(alert, when) {
     const image = alert.images[when];
     if (!image.tiles) return null;
-    const maxZoom = deepestZoom(image.gsd_m || 0.5, alert.centre[1], 10);
+    const maxZoom = maxImageZoom(image.gsd_m || 0.5, alert.centre[1], 10);
     const source = new ol.source.XYZ({ url: `${image.tiles}/{z}/{x}/{y}`, maxZoom, transition: 0, interpolate: true });
     source.setTileLoadFunction(async (tile, address) => {
-      const held = await picture(address);
-      if (held === null) this.missing?.(alert.number, when);
-      tile.getImage().src = held ?? NOTHING;
+      const objectUrl = await fetchPicture(address);
+      if (objectUrl === null) this.missing?.(alert.number, when);
+      tile.getImage().src = objectUrl ?? EMPTY_IMAGE;
     });
     return source;
   }
 
-  /** The ground that is looked at first: the alert with surroundings, at least 60 metres. */
+  /** Return the initial extent: the alert with surroundings, at least 60 metres. */
   extent(alert) {
-    const [left, bottom, right, top] = flat(alert.outline).getExtent();
-    const least = 60 / Math.cos((alert.centre[1] * Math.PI) / 180);
-    const side = Math.max(1.8 * (right - left), 1.8 * (top - bottom), least) / 2;
+    const [left, bottom, right, top] = toMercator(alert.outline).getExtent();
+    const minSide = 60 / Math.cos((alert.centre[1] * Math.PI) / 180);
+    const side = Math.max(1.8 * (right - left), 1.8 * (top - bottom), minSide) / 2;
     const [x, y] = [(left + right) / 2, (bottom + top) / 2];
     return [x - side, y - side, x + side, y + side];
   }
 
   show(alert) {
-    this.cutting?.leave();
+    this.splitting?.cancel();
     this.alert = alert;
     const source = this.outlines.getSource();
     source.clear();
-    source.addFeature(new ol.Feature(flat(alert.outline)));
+    source.addFeature(new ol.Feature(toMercator(alert.outline)));
     for (const [when, { layer, outline }] of Object.entries(this.maps)) {
       outline.setStyle(strokes(COLOURS[alert.kind], 2.5));
       layer.setSource(this.source(alert, when));
@@ -81,7 +81,7 @@ export class Maps {
     this.view.fit(this.extent(this.alert), { size: this.maps.after.map.getSize() });
   }
 
-  /** Fetch the tiles that will be seen first. */
+  /** Prefetch the tiles of the initial extent. */
   prepare(alert) {
     const size = this.maps.after.map.getSize();
     if (!size) return Promise.resolve();
@@ -94,17 +94,17 @@ export class Maps {
       const source = this.source(alert, when);
       if (!source) continue;
       const tiles = source.getTileGrid();
-      const place = source.getTileUrlFunction();
+      const tileUrl = source.getTileUrlFunction();
       const zoom = tiles.getZForResolution(resolution, 0);
-      tiles.forEachTileCoord([x - w, y - h, x + w, y + h], zoom, (coordinate) => fetched.push(picture(place(coordinate, 1, this.view.getProjection()))));
+      tiles.forEachTileCoord([x - w, y - h, x + w, y + h], zoom, (coordinate) => fetched.push(fetchPicture(tileUrl(coordinate, 1, this.view.getProjection()))));
     }
     return Promise.all(fetched);
   }
 
-  /** Resolves when both dates are drawn. */
+  /** Resolve when both images are drawn. */
   drawn() {
-    const one = ({ map }) => new Promise((done) => (map.once("rendercomplete", done), map.render()));
-    return Promise.all(Object.values(this.maps).map(one));
+    const rendered = ({ map }) => new Promise((done) => (map.once("rendercomplete", done), map.render()));
+    return Promise.all(Object.values(this.maps).map(rendered));
   }
 
   setMode(mode) {
@@ -112,52 +112,52 @@ export class Maps {
     this.viewer.dataset.mode = mode;
     this.setOutline(this.outlined);
     this.swipe.parentElement.hidden = mode !== "swipe";
-    this.measure();
+    this.updateSize();
   }
 
-  cut() {
-    const share = this.mode === "swipe" ? `inset(0 ${100 - this.swipe.value}% 0 0)` : "";
-    this.maps.before.target.style.clipPath = share;
+  updateClip() {
+    const clip = this.mode === "swipe" ? `inset(0 ${100 - this.swipe.value}% 0 0)` : "";
+    this.maps.before.target.style.clipPath = clip;
   }
 
   setOutline(shown) {
     this.outlined = shown;
     this.maps.after.outline.setVisible(shown);
-    this.maps.before.outline.setVisible(shown && this.mode !== "difference"); // twice the same would be black
+    this.maps.before.outline.setVisible(shown && this.mode !== "difference"); // the difference of two equal outlines is black
   }
 
-  /** While held: the dates alternate in one place; where motion is not wanted, the earlier one is shown. */
+  /** Alternate the images while the key is held; with reduced motion, show the earlier one. */
   blink(on) {
     if (on === (this.blinking !== undefined)) return;
     if (!on) {
       clearInterval(this.blinking);
       this.blinking = undefined;
       delete this.viewer.dataset.blink;
-      return this.setMode(this.before);
+      return this.setMode(this.modeBeforeBlink);
     }
-    this.before = this.mode;
+    this.modeBeforeBlink = this.mode;
     this.setMode("blink");
     this.viewer.dataset.blink = "before";
-    const change = () => (this.viewer.dataset.blink = this.viewer.dataset.blink === "before" ? "after" : "before");
-    this.blinking = setInterval(calm.matches ? () => {} : change, BLINK_MS);
+    const toggle = () => (this.viewer.dataset.blink = this.viewer.dataset.blink === "before" ? "after" : "before");
+    this.blinking = setInterval(reducedMotion.matches ? () => {} : toggle, BLINK_MS);
   }
 
-  /** A line through the alert's outline, as longitudes and latitudes; null when they gave it up. */
-  async line(hint) {
+  /** Let the user choose a line through the outline; returns longitudes and latitudes, or null if cancelled. */
+  async chooseLine(hint) {
     this.fit();
     const { map, target } = this.maps.after;
-    this.cutting = askCut(flat(this.alert.outline), map, [map, this.maps.before.map], hint);
-    this.viewer.dataset.cutting = "";
+    this.splitting = chooseSplitLine(toMercator(this.alert.outline), map, [map, this.maps.before.map], hint);
+    this.viewer.dataset.splitting = "";
     target.focus({ preventScroll: true });
-    const line = await this.cutting.done;
-    delete this.viewer.dataset.cutting;
-    this.cutting = undefined;
+    const line = await this.splitting.done;
+    delete this.viewer.dataset.splitting;
+    this.splitting = undefined;
     return line;
   }
 }
 
-/** The small map: outlines of the villages and where the alert is. */
-export class Whereabouts {
+/** The small map with the village boundaries and the position of the alert. */
+export class LocationMap {
   constructor(target) {
     this.areas = new ol.source.Vector();
     this.place = new ol.source.Vector();
@@ -175,11 +175,11 @@ export class Whereabouts {
   show(alert) {
     const own = alert.place.at(-1)?.code;
     this.areas.clear();
-    this.areas.addFeatures(alert.areas.map((area) => new ol.Feature({ geometry: flat(area.outline), name: area.name, level: area.level, own: area.code === own })));
+    this.areas.addFeatures(alert.areas.map((area) => new ol.Feature({ geometry: toMercator(area.outline), name: area.name, level: area.level, own: area.code === own })));
     this.place.clear();
     this.place.addFeature(new ol.Feature(new ol.geom.Point(ol.proj.fromLonLat(alert.centre))));
     const village = alert.areas.find((area) => area.code === own);
-    const around = village ? flat(village.outline).getExtent() : flat(alert.outline).getExtent();
+    const around = village ? toMercator(village.outline).getExtent() : toMercator(alert.outline).getExtent();
     this.map.updateSize();
     this.map.getView().fit(around, { size: this.map.getSize(), padding: [12, 12, 12, 12], maxZoom: 16 });
   }

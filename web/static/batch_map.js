@@ -1,14 +1,13 @@
-// Outlines of a batch's placed images on a small map, and of raw photos with the error of each, drawn anew when there
-// are more of them.
-import { ask, notice } from "/static/tuban.js";
+// Map of a batch: footprints of its scenes, and of raw photos with their position error; updated as files are processed.
+import { notice, request } from "/static/tuban.js";
 
 const box = document.getElementById("batch-map");
 const empty = document.getElementById("no-footprints");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-const places = new ol.source.Vector();
-const outlines = new ol.layer.Vector({
-  source: places,
+const footprintSource = new ol.source.Vector();
+const footprints = new ol.layer.Vector({
+  source: footprintSource,
   declutter: true,
   style: (feature) => [
     new ol.style.Style({
@@ -24,28 +23,28 @@ const outlines = new ol.layer.Vector({
     }),
   ],
 });
-const lines = {
+const photoStyles = {
   reference: { colour: "--good" },
   neighbours: { colour: "--warn" },
   nothing: { colour: "--bad", dash: [6, 4] },
 };
 const legend = document.getElementById("photo-legend");
-const shots = new ol.source.Vector();
+const photoSource = new ol.source.Vector();
 const photos = new ol.layer.Vector({
-  source: shots,
+  source: photoSource,
   declutter: true,
   style: (feature) => {
-    const line = lines[feature.get("tied")] ?? { colour: "--muted", dash: [2, 4] };
-    const off = feature.get("error_m");
+    const style = photoStyles[feature.get("tied")] ?? { colour: "--muted", dash: [2, 4] };
+    const error = feature.get("error_m");
     return new ol.style.Style({
-      stroke: new ol.style.Stroke({ color: colour(line.colour), width: 1.5, lineDash: line.dash }),
+      stroke: new ol.style.Stroke({ color: colour(style.colour), width: 1.5, lineDash: style.dash }),
       text: new ol.style.Text({
-        text: off === null ? "" : `±${off < 10 ? Math.max(0.1, off).toFixed(1) : Math.round(off)} m`,
+        text: error === null ? "" : `±${error < 10 ? Math.max(0.1, error).toFixed(1) : Math.round(error)} m`,
         overflow: true,
         textBaseline: "top",
         offsetY: 8,
         font: "11px system-ui, sans-serif",
-        fill: new ol.style.Fill({ color: colour(line.colour) }),
+        fill: new ol.style.Fill({ color: colour(style.colour) }),
         stroke: new ol.style.Stroke({ color: colour("--card"), width: 3 }),
       }),
     });
@@ -53,44 +52,44 @@ const photos = new ol.layer.Vector({
 });
 const map = new ol.Map({
   target: box,
-  layers: [outlines, photos],
+  layers: [footprints, photos],
   controls: ol.control.defaults.defaults({ attribution: false }).extend([new ol.control.ScaleLine()]),
   view: new ol.View({ center: ol.proj.fromLonLat([105, 35]), zoom: 4, maxZoom: 24 }),
 });
 
-let drawn = -1;
+let drawnCount = -1;
 
 async function draw() {
   const placed = Number(document.getElementById("batch-files")?.dataset.placed ?? 0);
-  if (placed === drawn) return;
-  drawn = placed;
+  if (placed === drawnCount) return;
+  drawnCount = placed;
   try {
-    const [found, taken] = await Promise.all(
-      ["footprints", "photos"].map((part) => ask(`/api/batches/${box.dataset.batch}/${part}`)),
+    const [scenes, photoFeatures] = await Promise.all(
+      ["footprints", "photos"].map((part) => request(`/api/batches/${box.dataset.batch}/${part}`)),
     );
-    for (const [source, features] of [[places, found], [shots, taken]]) {
+    for (const [source, features] of [[footprintSource, scenes], [photoSource, photoFeatures]]) {
       source.clear();
       source.addFeatures(new ol.format.GeoJSON().readFeatures(features, { featureProjection: "EPSG:3857" }));
     }
-    box.dataset.drawn = places.getFeatures().length;
-    box.dataset.photos = shots.getFeatures().length;
-    legend.hidden = shots.getFeatures().length === 0;
-    empty.hidden = places.getFeatures().length + shots.getFeatures().length > 0;
+    box.dataset.drawn = footprintSource.getFeatures().length;
+    box.dataset.photos = photoSource.getFeatures().length;
+    legend.hidden = photoSource.getFeatures().length === 0;
+    empty.hidden = footprintSource.getFeatures().length + photoSource.getFeatures().length > 0;
     box.hidden = !empty.hidden;
     if (!box.hidden) {
-      const extent = ol.extent.extend(ol.extent.createEmpty(), places.getExtent());
-      ol.extent.extend(extent, shots.getExtent());
+      const extent = ol.extent.extend(ol.extent.createEmpty(), footprintSource.getExtent());
+      ol.extent.extend(extent, photoSource.getExtent());
       map.updateSize();
       map.getView().fit(extent, { padding: [40, 40, 40, 40], maxZoom: 20 });
     }
   } catch (error) {
-    drawn = -1;
+    drawnCount = -1;
     notice(error.message);
   }
 }
 
 function recolour() {
-  outlines.changed();
+  footprints.changed();
   photos.changed();
 }
 

@@ -1,70 +1,70 @@
-// Scenes of the bureau by date: tiles of one date, or of the latest of each place, and a second date to swipe to.
-import { deepestZoom } from "/static/tuban.js";
+// Scenes on the map by date: tiles of one date, or the latest everywhere, and a second date for the swipe.
+import { maxImageZoom } from "/static/tuban.js";
 
-const MOST = 80; // layers at once
+const MAX_LAYERS = 80; // at the same time
 const UNDATED = "undated";
 
 export class Images {
-  /** `chosen`: { image, compare }, each "latest", "none", a day or "undated"; `changed()` after a choice. */
-  constructor(map, swipe, chosen, texts, changed) {
-    Object.assign(this, { map, swipe, chosen, texts, changed, scenes: [], layers: new Map(), days: [] });
+  /** `selection`: { image, compare }, each "latest", "none", a day or "undated"; `onChange()`: called after a selection. */
+  constructor(map, swipe, selection, texts, onChange) {
+    Object.assign(this, { map, swipe, selection, texts, onChange, scenes: [], layers: new Map(), days: [] });
     this.image = document.getElementById("image");
     this.compare = document.getElementById("compare");
     this.slider = document.getElementById("dates");
-    this.image.addEventListener("change", () => this.choose({ image: this.image.value }));
-    this.compare.addEventListener("change", () => this.choose({ compare: this.compare.value }));
-    this.slider.addEventListener("input", () => this.choose({ image: this.days[Number(this.slider.value)] ?? "latest" }));
+    this.image.addEventListener("change", () => this.select({ image: this.image.value }));
+    this.compare.addEventListener("change", () => this.select({ compare: this.compare.value }));
+    this.slider.addEventListener("input", () => this.select({ image: this.days[Number(this.slider.value)] ?? "latest" }));
   }
 
-  choose(chosen) {
-    Object.assign(this.chosen, chosen);
+  select(selection) {
+    Object.assign(this.selection, selection);
     this.show();
-    this.changed();
+    this.onChange();
   }
 
-  /** Features of the scenes in view, the latest first. */
-  take(features) {
-    this.scenes = features.map((one) => one.properties);
-    const counted = new Map();
+  /** Set the features of the scenes in view, latest first. */
+  setScenes(features) {
+    this.scenes = features.map(({ properties }) => properties);
+    const byDay = new Map();
     for (const { date, source } of this.scenes) {
       const day = date ?? UNDATED;
-      const seen = counted.get(day) ?? { count: 0, sources: new Set() };
+      const seen = byDay.get(day) ?? { count: 0, sources: new Set() };
       seen.count += 1;
       seen.sources.add(source);
-      counted.set(day, seen);
+      byDay.set(day, seen);
     }
-    for (const kept of [this.chosen.image, this.chosen.compare]) {
-      if (kept && !["latest", "none"].includes(kept) && !counted.has(kept)) counted.set(kept, { count: 0, sources: new Set() });
+    for (const day of [this.selection.image, this.selection.compare]) {
+      if (day && !["latest", "none"].includes(day) && !byDay.has(day)) byDay.set(day, { count: 0, sources: new Set() });
     }
-    this.days = [...counted.keys()].sort((one, two) => (one === UNDATED ? -1 : two === UNDATED ? 1 : one < two ? -1 : 1));
-    const said = (day) => {
-      const { count, sources } = counted.get(day);
+    this.days = [...byDay.keys()].sort((one, two) => (one === UNDATED ? -1 : two === UNDATED ? 1 : one < two ? -1 : 1));
+    const label = (day) => {
+      const { count, sources } = byDay.get(day);
       const name = day === UNDATED ? this.texts.undated : day;
       const from = [...sources].map((source) => this.texts[`source_${source}`] ?? source).join(", ");
       return count ? `${name} · ${from} · ${this.texts.images_count.replace("{count}", count)}` : `${name} · ${this.texts.not_here}`;
     };
     const newest = [...this.days].reverse();
-    this.fill(this.image, [["latest", this.texts.latest], ...newest.map((day) => [day, said(day)]), ["none", this.texts.none]]);
-    this.fill(this.compare, [["none", this.texts.no_compare], ...newest.map((day) => [day, said(day)])]);
+    this.fill(this.image, [["latest", this.texts.latest], ...newest.map((day) => [day, label(day)]), ["none", this.texts.none]]);
+    this.fill(this.compare, [["none", this.texts.no_compare], ...newest.map((day) => [day, label(day)])]);
     this.show();
   }
 
   fill(select, options) {
-    const told = options.map(([value, words]) => new Option(words, value));
-    select.replaceChildren(...told);
+    const elements = options.map(([value, words]) => new Option(words, value));
+    select.replaceChildren(...elements);
   }
 
-  of(choice) {
+  scenesFor(choice) {
     if (choice === "none") return [];
-    if (choice === "latest") return this.scenes.slice(0, MOST);
-    return this.scenes.filter(({ date }) => (date ?? UNDATED) === choice).slice(0, MOST);
+    if (choice === "latest") return this.scenes.slice(0, MAX_LAYERS);
+    return this.scenes.filter(({ date }) => (date ?? UNDATED) === choice).slice(0, MAX_LAYERS);
   }
 
   layer(scene, left) {
     const key = `${left ? "left" : "right"} ${scene.id}`;
     if (!this.layers.has(key)) {
       const extent = ol.proj.transformExtent(scene.bounds, "EPSG:4326", "EPSG:3857");
-      const source = new ol.source.XYZ({ url: `/tiles/scenes/${scene.id}/{z}/{x}/{y}`, maxZoom: deepestZoom(scene.gsd_m, scene.bounds[1], 8), transition: 0 });
+      const source = new ol.source.XYZ({ url: `/tiles/scenes/${scene.id}/{z}/{x}/{y}`, maxZoom: maxImageZoom(scene.gsd_m, scene.bounds[1], 8), transition: 0 });
       this.layers.set(key, new ol.layer.Tile({ source, extent }));
       this.map.addLayer(this.layers.get(key));
     }
@@ -72,37 +72,37 @@ export class Images {
   }
 
   show() {
-    const right = this.of(this.chosen.image);
-    const left = this.of(this.chosen.compare);
+    const right = this.scenesFor(this.selection.image);
+    const left = this.scenesFor(this.selection.compare);
     const shown = new Set();
-    const lay = (scenes, isLeft) =>
+    const addLayers = (scenes, isLeft) =>
       scenes.map((scene, index) => {
         const layer = this.layer(scene, isLeft);
         layer.setZIndex(10 + scenes.length - index + (isLeft ? 200 : 0)); // the latest on top
         shown.add(layer);
         return layer;
       });
-    const [rights, lefts] = [lay(right, false), lay(left, true)];
+    const [rightLayers, leftLayers] = [addLayers(right, false), addLayers(left, true)];
     for (const [key, layer] of this.layers) {
       if (shown.has(layer)) continue;
       this.map.removeLayer(layer);
       this.layers.delete(key);
     }
-    const parted = this.chosen.compare !== "none";
-    this.swipe.part(lefts, rights);
-    this.swipe.bar.hidden = !parted;
-    this.image.value = this.chosen.image;
-    this.compare.value = this.chosen.compare;
+    const comparing = this.selection.compare !== "none";
+    this.swipe.setLayers(leftLayers, rightLayers);
+    this.swipe.bar.hidden = !comparing;
+    this.image.value = this.selection.image;
+    this.compare.value = this.selection.compare;
     this.slider.max = String(Math.max(0, this.days.length - 1));
     this.slider.disabled = this.days.length < 2;
-    const at = this.chosen.image === "latest" ? this.days.length - 1 : this.days.indexOf(this.chosen.image);
+    const at = this.selection.image === "latest" ? this.days.length - 1 : this.days.indexOf(this.selection.image);
     this.slider.value = String(Math.max(0, at));
-    this.slider.setAttribute("aria-valuetext", this.chosen.image === "latest" ? this.texts.latest : this.chosen.image);
-    for (const [id, choice] of [["swipe-left", this.chosen.compare], ["swipe-right", this.chosen.image]]) {
+    this.slider.setAttribute("aria-valuetext", this.selection.image === "latest" ? this.texts.latest : this.selection.image);
+    for (const [id, choice] of [["swipe-left", this.selection.compare], ["swipe-right", this.selection.image]]) {
       const label = document.getElementById(id);
-      label.hidden = !parted;
+      label.hidden = !comparing;
       label.textContent = { latest: this.texts.latest, none: this.texts.none, [UNDATED]: this.texts.undated }[choice] ?? choice;
     }
-    document.getElementById("images-told").textContent = this.scenes.length ? "" : this.texts.no_images;
+    document.getElementById("images-message").textContent = this.scenes.length ? "" : this.texts.no_images;
   }
 }

@@ -1,5 +1,5 @@
-// Measuring on the map, by pointer or, with the cross in its middle, by keyboard.
-import { areaOf, lengthOf, saidArea, saidLength } from "/static/measure.js";
+// Measuring tools of the map, by pointer or by keyboard with the crosshair in its centre.
+import { areaOf, lengthOf, formatArea, formatLength } from "/static/measure.js";
 
 export class Measure {
   constructor(map, texts) {
@@ -12,7 +12,7 @@ export class Measure {
     ];
     this.style = style;
     map.addLayer(new ol.layer.Vector({ source: this.source, style, zIndex: 900 }));
-    this.said = document.getElementById("measured");
+    this.output = document.getElementById("measured");
     this.buttons = { LineString: document.getElementById("measure-length"), Polygon: document.getElementById("measure-area") };
     this.helpers = ["measure-point", "measure-done", "cross"].map((id) => document.getElementById(id));
     for (const [kind, button] of Object.entries(this.buttons)) button.addEventListener("click", () => (this.kind === kind ? this.stop() : this.start(kind)));
@@ -27,36 +27,36 @@ export class Measure {
     this.draw = new ol.interaction.Draw({ source: this.source, type: kind, style: this.style });
     this.draw.on("drawstart", ({ feature }) => {
       this.source.clear();
-      feature.getGeometry().on("change", ({ target }) => this.tell(target));
+      feature.getGeometry().on("change", ({ target }) => this.showResult(target));
     });
-    this.draw.on("drawend", ({ feature }) => this.tell(feature.getGeometry()));
+    this.draw.on("drawend", ({ feature }) => this.showResult(feature.getGeometry()));
     this.map.addInteraction(this.draw);
-    this.mark();
-    this.said.textContent = this.texts.measure_begin;
+    this.updateControls();
+    this.output.textContent = this.texts.measure_begin;
   }
 
   stop() {
     if (this.draw) this.map.removeInteraction(this.draw);
     this.draw = this.kind = null;
     this.source.clear();
-    this.said.textContent = "";
-    this.mark();
+    this.output.textContent = "";
+    this.updateControls();
   }
 
-  mark() {
+  updateControls() {
     for (const [kind, button] of Object.entries(this.buttons)) button.setAttribute("aria-pressed", String(kind === this.kind));
     for (const helper of this.helpers) helper.hidden = !this.kind;
     const target = this.map.getTargetElement();
     target.classList.toggle("drawing", Boolean(this.kind));
-    const cross = this.helpers[2];
-    cross.style.left = `${target.offsetLeft + target.offsetWidth / 2}px`;
-    cross.style.top = `${target.offsetTop + target.offsetHeight / 2}px`;
+    const crosshair = this.helpers[2];
+    crosshair.style.left = `${target.offsetLeft + target.offsetWidth / 2}px`;
+    crosshair.style.top = `${target.offsetTop + target.offsetHeight / 2}px`;
   }
 
-  tell(geometry) {
-    const flat = this.kind === "Polygon" ? geometry.getCoordinates()[0] : geometry.getCoordinates();
-    const places = flat.map((place) => ol.proj.toLonLat(place));
-    if (this.kind !== "Polygon") this.said.textContent = saidLength(lengthOf(places));
-    else if (places.length > 3) this.said.textContent = `${saidArea(areaOf(places.slice(0, -1)), this.texts.mu)} · ${saidLength(lengthOf(places))}`;
+  showResult(geometry) {
+    const coordinates = this.kind === "Polygon" ? geometry.getCoordinates()[0] : geometry.getCoordinates();
+    const places = coordinates.map((place) => ol.proj.toLonLat(place));
+    if (this.kind !== "Polygon") this.output.textContent = formatLength(lengthOf(places));
+    else if (places.length > 3) this.output.textContent = `${formatArea(areaOf(places.slice(0, -1)), this.texts.mu)} · ${formatLength(lengthOf(places))}`;
   }
 }

@@ -1,13 +1,13 @@
-// Lengths and areas on the ellipsoid of CGCS2000; a sphere would be wrong by up to half a percent of an area.
+// Distances and areas on the CGCS2000 ellipsoid; on a sphere, areas would be wrong by up to half a percent.
 
 const A = 6378137;
 const F = 1 / 298.257222101;
 const B = A * (1 - F);
 const E = Math.sqrt(F * (2 - F));
 const RAD = Math.PI / 180;
-const PIECES = 16; // of an edge: straight on the map, it bends on the ground
+const EDGE_SEGMENTS = 16; // an edge that is straight on the map is curved on the ellipsoid
 
-/** Metres between two places [lon, lat] in degrees, after Vincenty. */
+/** Return the distance in metres of two positions [lon, lat] in degrees, by Vincenty's formula. */
 export function distance([lon1, lat1], [lon2, lat2]) {
   const along = (lon2 - lon1) * RAD;
   const [u1, u2] = [lat1, lat2].map((lat) => Math.atan((1 - F) * Math.tan(lat * RAD)));
@@ -33,41 +33,41 @@ export function distance([lon1, lat1], [lon2, lat2]) {
       return B * large * (sigma - small * sine * (middle + (small / 4) * part));
     }
   }
-  return NaN; // nearly opposite places
+  return NaN; // nearly antipodal points
 }
 
-/** Metres along places [[lon, lat], …]. */
+/** Return the length in metres of a line [[lon, lat], …]. */
 export function lengthOf(places) {
   return places.slice(1).reduce((sum, place, index) => sum + distance(places[index], place), 0);
 }
 
-/** Height on the cylinder of equal area, in metres. */
-function height(lat) {
+/** Return the northing of the cylindrical equal-area projection in metres. */
+function equalAreaNorthing(lat) {
   const s = Math.sin(lat * RAD);
   return (A / 2) * (1 - E * E) * (s / (1 - E * E * s * s) - Math.log((1 - E * s) / (1 + E * s)) / (2 * E));
 }
 
-/** Square metres of a ring [[lon, lat], …] whose edges are straight on a map in Web Mercator. */
+/** Return the area in square metres of a ring [[lon, lat], …] whose edges are straight in Web Mercator. */
 export function areaOf(ring) {
   const mercator = ([lon, lat]) => [lon * RAD, Math.asinh(Math.tan(lat * RAD))];
   const points = ring.map(mercator);
   let twice = 0;
-  let [x0, y0] = [A * points[0][0], height(ring[0][1])];
+  let [x0, y0] = [A * points[0][0], equalAreaNorthing(ring[0][1])];
   for (let index = 0; index < points.length; index++) {
     const [from, to] = [points[index], points[(index + 1) % points.length]];
-    for (let piece = 1; piece <= PIECES; piece++) {
-      const t = piece / PIECES;
+    for (let segment = 1; segment <= EDGE_SEGMENTS; segment++) {
+      const t = segment / EDGE_SEGMENTS;
       const x = A * (from[0] + t * (to[0] - from[0]));
-      const y = height(Math.atan(Math.sinh(from[1] + t * (to[1] - from[1]))) / RAD);
-      twice += (x0 - x) * (y0 + y); // trapezoids below each edge
+      const y = equalAreaNorthing(Math.atan(Math.sinh(from[1] + t * (to[1] - from[1]))) / RAD);
+      twice += (x0 - x) * (y0 + y); // trapezoid formula
       [x0, y0] = [x, y];
     }
   }
   return Math.abs(twice) / 2;
 }
 
-/** Like 12.3 m, 4.56 km. */
-export const saidLength = (metres) => (metres < 1000 ? `${metres.toFixed(1)} m` : `${(metres / 1000).toFixed(3)} km`);
+/** Format a length, like 12.3 m or 4.560 km. */
+export const formatLength = (metres) => (metres < 1000 ? `${metres.toFixed(1)} m` : `${(metres / 1000).toFixed(3)} km`);
 
-/** Mu with square metres beside it: 1 mu is 10000/15 square metres. */
-export const saidArea = (m2, mu) => `${((m2 * 15) / 10000).toFixed(2)} ${mu} (${Math.round(m2).toLocaleString("en")} m²)`;
+/** Format an area in mu and square metres; 1 mu is 10000/15 m². */
+export const formatArea = (m2, mu) => `${((m2 * 15) / 10000).toFixed(2)} ${mu} (${Math.round(m2).toLocaleString("en")} m²)`;

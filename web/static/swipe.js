@@ -1,12 +1,12 @@
-// Two sets of layers of one OpenLayers map, parted by a bar that is moved by mouse, finger or arrow keys.
+// Swipe comparison of two sets of layers of one OpenLayers map; the bar is moved by pointer or arrow keys.
 
 const STEP = 0.02;
 
 export class Swipe {
-  /** `map`: of OpenLayers; `label`: what the bar is called for screen readers; `moved(position)`: told of every move. */
-  constructor(map, label, moved = () => {}) {
+  /** `map`: an OpenLayers map; `label`: of the bar for screen readers; `onMove(position)`: called for every move. */
+  constructor(map, label, onMove = () => {}) {
     this.map = map;
-    this.moved = moved;
+    this.onMove = onMove;
     this.position = 0.5;
     this.keys = [];
     this.bar = document.createElement("div");
@@ -31,11 +31,11 @@ export class Swipe {
       event.stopPropagation();
       this.move(this.position + steps[event.key]);
     });
-    this.place();
+    this.updateBar();
   }
 
-  /** Show `left` and `right`, arrays of layers, on their sides of the bar; without arguments the bar goes away. */
-  part(left = [], right = []) {
+  /** Show the layers `left` and `right` on their sides of the bar; without arguments hide the bar. */
+  setLayers(left = [], right = []) {
     ol.Observable.unByKey(this.keys);
     this.keys = [];
     this.bar.hidden = !left.length;
@@ -66,11 +66,11 @@ export class Swipe {
 
   move(position) {
     this.position = Math.min(1, Math.max(0, position));
-    this.place();
-    this.moved(this.position);
+    this.updateBar();
+    this.onMove(this.position);
   }
 
-  place() {
+  updateBar() {
     this.bar.style.left = `${100 * this.position}%`;
     this.bar.setAttribute("aria-valuenow", String(Math.round(100 * this.position)));
     this.map.render();

@@ -1,3 +1,3 @@
-// before the page is drawn, so that it does not flash
+// Runs before the first rendering, so that the theme does not flash
 const chosen = localStorage.getItem("theme");
 if (chosen) document.documentElement.dataset.theme = chosen;

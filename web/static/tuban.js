@@ -1,44 +1,44 @@
-// What every page needs: notices, the token of changes, light and dark.
+// Shared by all pages: notices, requests with the CSRF token, texts, and the theme.
 
-export function notice(words, kind = "bad") {
+export function notice(text, kind = "bad") {
   const box = document.createElement("div");
   box.className = `notice ${kind}`;
-  box.textContent = words;
+  box.textContent = text;
   document.getElementById("notices").append(box);
   setTimeout(() => box.remove(), kind === "bad" ? 9000 : 4000);
 }
 
-/** fetch with the page's token; throws an Error with the server's words. */
-export async function ask(address, options = {}) {
+/** Send a request with the page's CSRF token; throws an Error with the server's message. */
+export async function request(address, options = {}) {
   const headers = { "X-CSRF-Token": document.body.dataset.csrf ?? "", Accept: "application/json", ...options.headers };
-  let answer;
+  let response;
   try {
-    answer = await fetch(address, { ...options, headers });
+    response = await fetch(address, { ...options, headers });
   } catch {
     throw new Error(document.body.dataset.lost);
   }
-  if (answer.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
-  if (!answer.ok) {
-    const told = await answer.json().catch(() => ({}));
-    throw new Error(told.error ?? `${answer.status}`);
+  if (response.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (!response.ok) {
+    const body = await response.json().catch(() => ({}));
+    throw new Error(body.error ?? `${response.status}`);
   }
-  return answer.status === 204 ? null : answer.json();
+  return response.status === 204 ? null : response.json();
 }
 
-/** The same as POST, with a body of JSON. */
-export function send(address, body = {}) {
-  return ask(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+/** Send a POST request with a JSON body. */
+export function post(address, body = {}) {
+  return request(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
-/** A text with its {names} filled in. */
-export const fill = (words, values) => words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+/** Replace the {placeholders} of a text. */
+export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
-/** Zoom at which a tile's pixel is not larger than the image's, which is `gsd` metres; from `least` to 23. */
-export function deepestZoom(gsd, latitude, least) {
-  return Math.min(23, Math.max(least, Math.ceil(Math.log2((156543.034 * Math.cos((latitude * Math.PI) / 180)) / gsd))));
+/** Return the lowest zoom, from `minimum` to 23, whose pixels are not larger than the image's, which are `gsd` metres. */
+export function maxImageZoom(gsd, latitude, minimum) {
+  return Math.min(23, Math.max(minimum, Math.ceil(Math.log2((156543.034 * Math.cos((latitude * Math.PI) / 180)) / gsd))));
 }
 
-/** Texts that the page gave to its scripts: <script type="application/json" id="texts">. */
+/** Return the texts in the page: <script type="application/json" id="texts">. */
 export function pageTexts() {
   const texts = document.getElementById("texts");
   return texts ? JSON.parse(texts.textContent) : {};

@@ -1,24 +1,24 @@
-// Images dropped or chosen, sent file by file over tus, and handed over when all are there.
+// Upload of dropped or chosen images by tus, file by file; the batch is submitted when all are complete.
 //
-// Which batch is being sent is kept by the browser; how far each of its files is, the server knows. So after a reload,
-// or in another browser window, the same files chosen again go on where they stopped.
-import { ask, fill, notice, pageTexts, send as post } from "/static/tuban.js";
+// The browser stores which batch is being uploaded, the server knows the offset of each file. So after a reload, or in
+// another window, the uploads resume when the same files are chosen again.
+import { fill, notice, pageTexts, post, request } from "/static/tuban.js";
 
 const texts = pageTexts();
-const at = (id) => document.getElementById(id);
-const say = (key, values = {}) => fill(texts[key], values);
-const about = at("about");
-const KEPT = `tuban-upload-${at("upload").dataset.person}`;
-const AT_ONCE = 3;
-const PIECE = 8 * 2 ** 20; // of one request: behind a proxy that limits requests it goes through, too
-const SHOWN = 300;
+const element = (id) => document.getElementById(id);
+const t = (key, values = {}) => fill(texts[key], values);
+const form = element("about");
+const STORAGE_KEY = `tuban-upload-${element("upload").dataset.person}`;
+const MAX_PARALLEL = 3;
+const CHUNK_BYTES = 8 * 2 ** 20; // per request, so that proxies with a limit accept it
+const MAX_ROWS = 300;
 const HIDDEN = /(^|\/)(\.[^/]*|thumbs\.db|desktop\.ini|__macosx)(\/|$)/i;
 
 let batch = null;
-let known = new Map(); // by name: what the server has of the batch already
+let existing = new Map(); // uploads of the batch on the server, by name
 let items = []; // {name, file, sent, state, reason, upload, row}
 let running = false;
-let began = 0;
+let startedAt = 0;
 let sentBefore = 0;
 
 const size = (bytes) => {
@@ -26,10 +26,10 @@ const size = (bytes) => {
   const power = bytes < 1 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));
   return `${(bytes / 1000 ** power).toFixed(power ? 1 : 0)} ${units[power]}`;
 };
-const left = (seconds) =>
-  seconds > 90 ? say("left_minutes", { number: Math.round(seconds / 60) }) : say("left_seconds", { number: Math.ceil(seconds) });
+const timeLeft = (seconds) =>
+  seconds > 90 ? t("left_minutes", { number: Math.round(seconds / 60) }) : t("left_seconds", { number: Math.ceil(seconds) });
 
-// ---- what is chosen ----
+// ---- choosing files ----
 
 async function filesOf(entry, path) {
   if (entry.isFile) {
@@ -39,32 +39,32 @@ async function filesOf(entry, path) {
   const reader = entry.createReader();
   const found = [];
   for (;;) {
-    const some = await new Promise((done, failed) => reader.readEntries(done, failed)); // 100 at a time
-    if (!some.length) return found;
-    for (const below of some) found.push(...(await filesOf(below, `${path}${entry.name}/`)));
+    const entries = await new Promise((done, failed) => reader.readEntries(done, failed)); // 100 at a time
+    if (!entries.length) return found;
+    for (const child of entries) found.push(...(await filesOf(child, `${path}${entry.name}/`)));
   }
 }
 
-function take(found) {
-  const taken = new Set(items.map((item) => item.name));
-  const wanted = found.filter(({ name }) => !HIDDEN.test(name) && !taken.has(name));
-  if (!wanted.length && !items.length) notice(texts.no_files, "warn");
-  for (const { name, file } of wanted) items.push({ name, file, sent: 0, state: "ready", reason: "" });
-  show();
-  if (wanted.length && batch !== null) start();
+function addFiles(found) {
+  const names = new Set(items.map((item) => item.name));
+  const added = found.filter(({ name }) => !HIDDEN.test(name) && !names.has(name));
+  if (!added.length && !items.length) notice(texts.no_files, "warn");
+  for (const { name, file } of added) items.push({ name, file, sent: 0, state: "ready", reason: "" });
+  showRows();
+  if (added.length && batch !== null) start();
 }
 
-function chosen(input) {
-  take([...input.files].map((file) => ({ name: file.webkitRelativePath || file.name, file })));
+function addFromInput(input) {
+  addFiles([...input.files].map((file) => ({ name: file.webkitRelativePath || file.name, file })));
   input.value = "";
 }
 
-// ---- what is shown ----
+// ---- display ----
 
-function show() {
-  at("sending").hidden = !items.length;
-  const rows = at("rows");
-  for (const item of items.slice(rows.children.length, SHOWN)) {
+function showRows() {
+  element("sending").hidden = !items.length;
+  const rows = element("rows");
+  for (const item of items.slice(rows.children.length, MAX_ROWS)) {
     item.row = document.createElement("li");
     item.row.innerHTML = '<span class="file-name"></span><progress max="1"></progress><span class="file-size"></span><span class="state"></span>';
     item.row.querySelector(".file-name").textContent = item.name;
@@ -73,8 +73,8 @@ function show() {
     rows.append(item.row);
     showItem(item);
   }
-  at("more").textContent = items.length > SHOWN ? say("more", { number: items.length - SHOWN }) : "";
-  showAll();
+  element("more").textContent = items.length > MAX_ROWS ? t("more", { number: items.length - MAX_ROWS }) : "";
+  showTotals();
 }
 
 function showItem(item) {
@@ -85,99 +85,99 @@ function showItem(item) {
   state.className = `state ${item.state}`;
 }
 
-function showAll() {
+function showTotals() {
   const total = items.reduce((sum, item) => sum + item.file.size, 0);
   const sent = items.reduce((sum, item) => sum + item.sent, 0);
   const done = items.filter((item) => item.state === "sent").length;
-  at("all").value = total ? sent / total : items.length ? done / items.length : 0;
-  const speed = running ? (sent - sentBefore) / Math.max(0.5, (performance.now() - began) / 1000) : 0;
-  at("figures").textContent =
+  element("all").value = total ? sent / total : items.length ? done / items.length : 0;
+  const speed = running ? (sent - sentBefore) / Math.max(0.5, (performance.now() - startedAt) / 1000) : 0;
+  element("figures").textContent =
     running && speed > 0
-      ? say("progress", { done, number: items.length, sent: size(sent), size: size(total), speed: size(speed), left: left((total - sent) / speed) })
-      : say("chosen", { number: items.length, size: size(total) });
-  at("begin").hidden = batch !== null;
-  at("clear").hidden = batch !== null;
-  at("pause").hidden = batch === null;
-  at("pause").textContent = running ? texts.pause : texts.resume;
-  at("leave-out").hidden = batch === null || running;
+      ? t("progress", { done, number: items.length, sent: size(sent), size: size(total), speed: size(speed), left: timeLeft((total - sent) / speed) })
+      : t("chosen", { number: items.length, size: size(total) });
+  element("begin").hidden = batch !== null;
+  element("clear").hidden = batch !== null;
+  element("pause").hidden = batch === null;
+  element("pause").textContent = running ? texts.pause : texts.resume;
+  element("submit-complete-files").hidden = batch === null || running;
 }
 
-let drawing = false;
+let totalsScheduled = false;
 function showSoon(item) {
   showItem(item);
-  if (drawing) return;
-  drawing = true;
+  if (totalsScheduled) return;
+  totalsScheduled = true;
   setTimeout(() => {
-    drawing = false;
-    showAll();
+    totalsScheduled = false;
+    showTotals();
   }, 250);
 }
 
-function lock(locked) {
-  for (const field of about.elements) field.disabled = locked;
+function lockForm(locked) {
+  for (const field of form.elements) field.disabled = locked;
 }
 
-// ---- sending ----
+// ---- uploading ----
 
-async function begin() {
-  if (!about.elements.area.value) {
+async function createBatch() {
+  if (!form.elements.area.value) {
     notice(texts.choose_area, "warn");
-    about.elements.area.focus();
+    form.elements.area.focus();
     return;
   }
-  if (!about.reportValidity()) return;
-  const said = { area: about.elements.area.value, source: about.elements.source.value, name: about.elements.name.value };
-  if (about.elements.date.value) said.date = about.elements.date.value;
-  at("begin").disabled = true;
+  if (!form.reportValidity()) return;
+  const values = { area: form.elements.area.value, source: form.elements.source.value, name: form.elements.name.value };
+  if (form.elements.date.value) values.date = form.elements.date.value;
+  element("begin").disabled = true;
   try {
-    const made = await post("/api/batches", said);
-    batch = made.id;
-    localStorage.setItem(KEPT, JSON.stringify({ batch, number: items.length }));
+    const created = await post("/api/batches", values);
+    batch = created.id;
+    localStorage.setItem(STORAGE_KEY, JSON.stringify({ batch, number: items.length }));
     start();
   } catch (error) {
     notice(error.message);
   } finally {
-    at("begin").disabled = false;
+    element("begin").disabled = false;
   }
 }
 
 function start() {
-  lock(true);
-  at("unfinished").hidden = true;
+  lockForm(true);
+  element("unfinished").hidden = true;
   running = true;
-  began = performance.now();
+  startedAt = performance.now();
   for (const item of items) {
-    const have = known.get(item.name);
-    const same = have && have.size === item.file.size && have.modified === String(item.file.lastModified);
+    const previous = existing.get(item.name);
+    const same = previous && previous.size === item.file.size && previous.modified === String(item.file.lastModified);
     if (item.state === "ready" && same) {
-      item.sent = item.there = have.offset;
-      item.state = have.offset === have.size ? "sent" : "ready";
-      item.address = `/api/uploads/${have.id}`;
+      item.sent = item.received = previous.offset;
+      item.state = previous.offset === previous.size ? "sent" : "ready";
+      item.address = `/api/uploads/${previous.id}`;
     }
     if (["paused", "waiting", "refused"].includes(item.state)) Object.assign(item, { state: "ready", reason: "" });
     showItem(item);
   }
   sentBefore = items.reduce((sum, item) => sum + item.sent, 0);
-  const kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
-  localStorage.setItem(KEPT, JSON.stringify({ batch, number: Math.max(kept.number ?? 0, items.length) }));
-  next();
+  const stored = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "{}");
+  localStorage.setItem(STORAGE_KEY, JSON.stringify({ batch, number: Math.max(stored.number ?? 0, items.length) }));
+  startNext();
 }
 
-function next() {
+function startNext() {
   if (!running) return;
-  let busy = items.filter((item) => item.state === "sending" || item.state === "waiting").length;
+  let active = items.filter((item) => item.state === "sending" || item.state === "waiting").length;
   for (const item of items) {
-    if (busy >= AT_ONCE) break;
+    if (active >= MAX_PARALLEL) break;
     if (item.state !== "ready") continue;
-    busy += 1;
-    send(item);
+    active += 1;
+    upload(item);
   }
-  showAll();
-  if (!busy && items.every((item) => item.state === "sent")) finish(false);
-  else if (!busy) pause();
+  showTotals();
+  if (!active && items.every((item) => item.state === "sent")) submitBatch(false);
+  else if (!active) pause();
 }
 
-function send(item) {
+function upload(item) {
   item.state = "sending";
   showItem(item);
   if (item.upload) {
@@ -189,57 +189,57 @@ function send(item) {
     uploadUrl: item.address ?? null,
     metadata: { batch: String(batch), filename: item.name, modified: String(item.file.lastModified) },
     headers: { "X-CSRF-Token": document.body.dataset.csrf ?? "", Accept: "application/json" },
-    chunkSize: PIECE,
+    chunkSize: CHUNK_BYTES,
     storeFingerprintForResuming: false,
     retryDelays: [0, 1000, 2000, 4000, 8000, 15000, 30000, 30000, 30000, 30000],
     onShouldRetry: (error) => {
       const status = error.originalResponse?.getStatus() ?? 0;
-      const again = status === 0 || status === 409 || status === 423 || status >= 500;
-      if (again) {
-        Object.assign(item, { state: "waiting", sent: item.there ?? 0 }); // what was on the way is lost
+      const retry = status === 0 || status === 409 || status === 423 || status >= 500;
+      if (retry) {
+        Object.assign(item, { state: "waiting", sent: item.received ?? 0 }); // unacknowledged bytes are sent again
         showSoon(item);
       }
-      return again;
+      return retry;
     },
     onProgress: (sent) => {
       item.sent = sent;
       if (item.state === "waiting") item.state = "sending";
       showSoon(item);
     },
-    onChunkComplete: (_, there) => {
-      item.there = there;
+    onChunkComplete: (_, received) => {
+      item.received = received;
     },
     onSuccess: () => {
       Object.assign(item, { state: "sent", sent: item.file.size, upload: null });
       showItem(item);
-      next();
+      startNext();
     },
     onError: (error) => {
-      const answer = error.originalResponse;
-      if (answer?.getStatus() === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
-      if (!answer) {
-        item.state = "waiting"; // gone on with when the connection is back, of which the browser may not know
-        setTimeout(() => goOn(item), 20000);
-      } else Object.assign(item, { state: "refused", reason: wordsOf(answer), upload: null, address: null });
+      const response = error.originalResponse;
+      if (response?.getStatus() === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+      if (!response) {
+        item.state = "waiting"; // retried later, because the browser may not notice that the connection is back
+        setTimeout(() => retryWaiting(item), 20000);
+      } else Object.assign(item, { state: "refused", reason: errorMessage(response), upload: null, address: null });
       showItem(item);
-      next();
+      startNext();
     },
   });
   item.upload.start();
 }
 
-function goOn(item) {
+function retryWaiting(item) {
   if (!running || item.state !== "waiting") return;
   item.upload?.abort();
   item.state = "ready";
-  next();
+  startNext();
 }
 
-function wordsOf(answer) {
+function errorMessage(response) {
   try {
-    return JSON.parse(answer.getBody()).error;
+    return JSON.parse(response.getBody()).error;
   } catch {
-    return `${texts.state_refused} (${answer.getStatus()})`;
+    return `${texts.state_refused} (${response.getStatus()})`;
   }
 }
 
@@ -251,47 +251,47 @@ function pause() {
     item.state = "paused";
     showItem(item);
   }
-  showAll();
+  showTotals();
 }
 
-async function finish(leaveOut) {
+async function submitBatch(skipIncomplete) {
   running = false;
-  at("told").textContent = texts.finishing;
+  element("upload-status").textContent = texts.finishing;
   try {
-    await ask(`/api/batches/${batch}/complete?leave_out=${leaveOut}`, { method: "POST" });
-    localStorage.removeItem(KEPT);
+    await request(`/api/batches/${batch}/complete?leave_out=${skipIncomplete}`, { method: "POST" });
+    localStorage.removeItem(STORAGE_KEY);
     location.assign(`/batches/${batch}`);
   } catch (error) {
-    at("told").textContent = "";
+    element("upload-status").textContent = "";
     notice(error.message);
-    showAll();
+    showTotals();
   }
 }
 
-// ---- what was not finished before ----
+// ---- resuming an unfinished batch ----
 
-async function lookBack() {
-  const kept = JSON.parse(localStorage.getItem(KEPT) ?? "null");
-  if (!kept) return;
-  const report = await ask(`/api/batches/${kept.batch}`).catch(() => null);
+async function restoreBatch() {
+  const stored = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "null");
+  if (!stored) return;
+  const report = await request(`/api/batches/${stored.batch}`).catch(() => null);
   if (!report?.uploads || report.complete) {
-    localStorage.removeItem(KEPT);
+    localStorage.removeItem(STORAGE_KEY);
     return;
   }
-  batch = kept.batch;
-  known = new Map(report.uploads.map((upload) => [upload.name, upload]));
-  about.elements.area.value = report.area_code;
-  about.elements.source.value = report.source;
-  about.elements.name.value = report.name;
-  lock(true);
+  batch = stored.batch;
+  existing = new Map(report.uploads.map((upload) => [upload.name, upload]));
+  form.elements.area.value = report.area_code;
+  form.elements.source.value = report.source;
+  form.elements.name.value = report.name;
+  lockForm(true);
   const done = report.uploads.filter((upload) => upload.offset === upload.size).length;
-  at("unfinished").hidden = false;
-  at("unfinished").querySelector("span").textContent = say("unfinished", { batch, done, number: Math.max(kept.number, report.uploads.length) });
+  element("unfinished").hidden = false;
+  element("unfinished").querySelector("span").textContent = t("unfinished", { batch, done, number: Math.max(stored.number, report.uploads.length) });
 }
 
-// ---- what a person does ----
+// ---- events ----
 
-const drop = at("drop");
+const drop = element("drop");
 for (const kind of ["dragenter", "dragover"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault();
@@ -304,35 +304,35 @@ document.addEventListener("drop", async (event) => {
   drop.classList.remove("over");
   const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean); // before any await
   try {
-    take((await Promise.all(entries.map((entry) => filesOf(entry, "")))).flat());
+    addFiles((await Promise.all(entries.map((entry) => filesOf(entry, "")))).flat());
   } catch (error) {
     notice(error.message);
   }
 });
-for (const which of ["files", "folder"]) {
-  at(`choose-${which}`).addEventListener("click", () => at(which).click());
-  at(which).addEventListener("change", (event) => chosen(event.target));
+for (const id of ["files", "folder"]) {
+  element(`choose-${id}`).addEventListener("click", () => element(id).click());
+  element(id).addEventListener("change", (event) => addFromInput(event.target));
 }
-about.addEventListener("submit", (event) => event.preventDefault());
-at("begin").addEventListener("click", begin);
-at("pause").addEventListener("click", () => (running ? pause() : start()));
-at("leave-out").addEventListener("click", () => finish(true));
-at("hand-over-rest").addEventListener("click", () => finish(true));
-at("forget").addEventListener("click", () => {
-  localStorage.removeItem(KEPT);
+form.addEventListener("submit", (event) => event.preventDefault());
+element("begin").addEventListener("click", createBatch);
+element("pause").addEventListener("click", () => (running ? pause() : start()));
+element("submit-complete-files").addEventListener("click", () => submitBatch(true));
+element("submit-unfinished").addEventListener("click", () => submitBatch(true));
+element("start-new-batch").addEventListener("click", () => {
+  localStorage.removeItem(STORAGE_KEY);
   location.reload();
 });
-at("clear").addEventListener("click", () => {
+element("clear").addEventListener("click", () => {
   items = [];
-  at("rows").replaceChildren();
-  show();
+  element("rows").replaceChildren();
+  showRows();
 });
-window.addEventListener("offline", () => running && (at("told").textContent = texts.offline));
+window.addEventListener("offline", () => running && (element("upload-status").textContent = texts.offline));
 window.addEventListener("online", () => {
   if (!running) return;
-  at("told").textContent = texts.online;
-  setTimeout(() => at("told").textContent === texts.online && (at("told").textContent = ""), 4000);
-  items.forEach(goOn); // at once, instead of when the time to try again has come
+  element("upload-status").textContent = texts.online;
+  setTimeout(() => element("upload-status").textContent === texts.online && (element("upload-status").textContent = ""), 4000);
+  items.forEach(retryWaiting); // at once, without waiting for the next retry
 });
 window.addEventListener("beforeunload", (event) => running && event.preventDefault());
-lookBack();
+restoreBatch();

@@ -81,7 +81,7 @@ def test_points_by_pointer_and_keyboard_and_the_ground_outline_by_keyboard(
         _filled(page, 4 * number + 2)
         _click(page, "#ground", ground)
         _filled(page, 4 * number + 4)
-    page.wait_for_selector("#told:has-text('Four points fit always')")
+    page.wait_for_selector("#calibration-message:has-text('Four points always fit')")
     assert page.locator(".residual").all_inner_texts() == ["0.00"] * 4
 
     # a fifth by keyboard, from the middle of both panes a little aside: now a mistake would show
@@ -90,7 +90,7 @@ def test_points_by_pointer_and_keyboard_and_the_ground_outline_by_keyboard(
         for key in ("ArrowDown", "Shift+ArrowRight", "Enter"):
             page.keyboard.press(key)
         _filled(page, filled)
-    page.wait_for_selector("#told:has-text('Root mean square'):not(:has-text('Four points'))")
+    page.wait_for_selector("#calibration-message:has-text('Root mean square'):not(:has-text('Four points'))")
     residuals = [float(words) for words in page.locator(".residual").all_inner_texts()]
     assert len(residuals) == 5
     assert max(residuals) > 0.5
@@ -102,18 +102,18 @@ def test_points_by_pointer_and_keyboard_and_the_ground_outline_by_keyboard(
     for keys in (["ArrowLeft"] * 5, ["ArrowDown"] * 3, ["ArrowRight"] * 9, ["ArrowUp"] * 5, ["ArrowLeft"] * 4):
         for key in (*keys, "Enter"):
             page.keyboard.press(key)
-    page.wait_for_selector("#told:has-text('5 corners')")
+    page.wait_for_selector("#calibration-message:has-text('5 corners')")
     page.keyboard.press("Backspace")
-    page.wait_for_selector("#told:has-text('4 corners')")
+    page.wait_for_selector("#calibration-message:has-text('4 corners')")
     if LOOKS:
         page.screenshot(path=str(Path(LOOKS) / "calibration.png"))
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.id") == "region"
-    page.wait_for_selector("#told:has-text('Root mean square')")
+    page.wait_for_selector("#calibration-message:has-text('Root mean square')")
     assert _row(context).control_points == []  # only tried so far
     page.focus("#save")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#told:has-text('was stored')")
+    page.wait_for_selector("#calibration-message:has-text('Calibration saved')")
 
     stored = _row(context)
     assert (len(stored.control_points), stored.calibrated_by) == (5, "village_a")

@@ -145,7 +145,7 @@ def test_on_a_tablet_in_portrait_the_map_is_above_the_side_panel(page: Page) -> 
 
 def test_the_swipe_bar_between_two_dates_is_moved_by_keys(page: Page) -> None:
     show(page, view(250, 250, more="&image=2026-11-01&compare=2026-05-01&swipe=50"))
-    bar = page.get_by_role("slider", name="Place of the swipe")
+    bar = page.get_by_role("slider", name="Swipe position")
     assert page.inner_text("#swipe-left") == "2026-05-01"
     assert alike(colour(page, 200, 460), BLUE)  # left of the middle the earlier date, which has south in the north
     bar.focus()
@@ -171,13 +171,13 @@ def test_coordinates_move_the_map_there(page: Page) -> None:
     show(page, view(250, 250))
     page.fill("#goto-text", "113°54′0″E 30°57′0″N")
     page.click("#goto button")
-    page.wait_for_selector("#goto-told:has-text('EPSG:4490')")
+    page.wait_for_selector("#goto-message:has-text('EPSG:4490')")
     lon, lat = page.evaluate("() => ol.proj.toLonLat(window.tubanMap.getView().getCenter())")
     assert (lon, lat) == pytest.approx((113.9, 30.95), abs=1e-6)
     page.fill("#goto-text", "GCJ-02 113.9 30.95")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#goto-told.bad")
-    assert "GCJ-02" in page.inner_text("#goto-told")
+    page.wait_for_selector("#goto-message.bad")
+    assert "GCJ-02" in page.inner_text("#goto-message")
 
 
 def test_the_url_restores_the_view(page: Page) -> None:
@@ -199,7 +199,7 @@ def test_alerts_in_view_are_a_list_of_links(page: Page) -> None:
     assert link.count() == 1
     assert link.get_attribute("href") == f"/alerts/{ALERT}"
     assert "New construction · New" in link.inner_text()
-    assert page.inner_text("#alerts-told") == "1 alerts in view"
+    assert page.inner_text("#alerts-message") == "1 alerts in view"
 
 
 def test_a_clicked_alert_opens_its_popup(page: Page) -> None:

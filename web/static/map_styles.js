@@ -1,29 +1,29 @@
-// How alerts, areas, scenes and layers are drawn: colour for the kind, shape for the kind too, filling for the state.
+// Styles of the map. Alerts: colour and shape by kind, fill and symbol by state.
 
 const KIND = { construction: ["#ff5a3c", 4, Math.PI / 4], ground: ["#ffd23f", 3, 0], demolition: ["#5cc8ff", 4, 0] };
 const INK = "#1b1b1b";
-const made = new Map();
+const cache = new Map();
 
-/** new, work, correcting or done: what the legend tells apart. */
+/** Return the group of a state in the legend: new, work, correcting or done. */
 export function groupOf(state, states) {
-  const means = states[state]?.means ?? "open";
-  if (means === "open") return state === "new" || state === "triaged" ? "new" : "work";
-  return means === "correcting" ? "correcting" : "done";
+  const category = states[state]?.category ?? "open";
+  if (category === "open") return state === "new" || state === "triaged" ? "new" : "work";
+  return category === "correcting" ? "correcting" : "done";
 }
 
-/** The states of a choice of the page; [] for all. */
+/** Return the states of a selected group; [] for all. */
 export function statesOf(choice, states) {
   if (choice === "all") return [];
-  const wanted = choice === "unfinished" ? ["new", "work", "correcting"] : [choice];
-  return Object.keys(states).filter((state) => wanted.includes(groupOf(state, states)));
+  const groups = choice === "unfinished" ? ["new", "work", "correcting"] : [choice];
+  return Object.keys(states).filter((state) => groups.includes(groupOf(state, states)));
 }
 
-function kept(key, make) {
-  if (!made.has(key)) made.set(key, make());
-  return made.get(key);
+function cached(key, create) {
+  if (!cache.has(key)) cache.set(key, create());
+  return cache.get(key);
 }
 
-function sign(kind, group) {
+function alertSymbol(kind, group) {
   const [colour, points, angle] = KIND[kind] ?? KIND.construction;
   const fill = new ol.style.Fill({ color: group === "done" ? "rgba(255,255,255,.55)" : colour });
   const stroke = new ol.style.Stroke({ color: group === "done" ? colour : INK, width: group === "done" ? 3 : 1.5 });
@@ -39,9 +39,9 @@ export function markStyle(states) {
     const { kind, state, count } = feature.getProperties();
     if (count === 1) {
       const group = groupOf(state, states);
-      return kept(`${kind} ${group}`, () => sign(kind, group));
+      return cached(`${kind} ${group}`, () => alertSymbol(kind, group));
     }
-    return kept(`${kind} × ${count}`, () =>
+    return cached(`${kind} × ${count}`, () =>
       new ol.style.Style({
         image: new ol.style.Circle({
           radius: Math.min(26, 11 + 2.2 * Math.log2(count)),
@@ -59,7 +59,7 @@ export function outlineStyle(states) {
     const { kind, state } = feature.getProperties();
     const group = groupOf(state, states);
     const dash = group === "done" ? [6, 5] : undefined;
-    return kept(`outline ${kind} ${group}`, () => [
+    return cached(`outline ${kind} ${group}`, () => [
       new ol.style.Style({ stroke: new ol.style.Stroke({ color: "rgba(20,20,20,.85)", width: 4.5 }) }),
       new ol.style.Style({ stroke: new ol.style.Stroke({ color: (KIND[kind] ?? KIND.construction)[0], width: 2.2, lineDash: dash }), fill: new ol.style.Fill({ color: "rgba(255,255,255,.04)" }) }),
     ]);
