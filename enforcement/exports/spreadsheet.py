@@ -23,7 +23,7 @@ MAX_TEXT = 32_767
 MAX_ROWS = 1_048_575
 """Rows of a sheet, without the heading."""
 
-_TITLES = (("线索", "说明"), ("Alerts", "About"))
+_TITLES = (("图斑", "说明"), ("Alerts", "About"))
 _ABOUT = (
     ("坐标系", "Coordinates"),
     ("面积", "Areas"),
