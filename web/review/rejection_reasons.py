@@ -6,15 +6,11 @@ same reason once. Its code is stored too, so that pages can translate it.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from configs.texts import text, translate
 from errors import Reason
 from store.alerts.transitions import REASON_KEY
 from store.schema.tables import Transition
 from web.http_errors import InvalidInput
-
-Verdict = Literal["false", "bad_imagery"]
 
 REASONS: dict[str, tuple[str, ...]] = {
     "false": ("season", "shadow", "lean", "vehicles", "water", "film", "other"),

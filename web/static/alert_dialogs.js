@@ -44,7 +44,7 @@ export function chooseReason(title, list, t) {
 }
 
 export function chooseAssignee(alert, t) {
-  const options = [createElement("option", { value: "" }, t.nobody), ...alert.people.map(({ login, name, role }) => createElement("option", { value: login, selected: login === alert.assignee }, `${name}（${role}）`))];
+  const options = [createElement("option", { value: "" }, t.unassigned), ...alert.people.map(({ login, name, role }) => createElement("option", { value: login, selected: login === alert.assignee }, `${name}（${role}）`))];
   const select = createElement("select", { name: "login" }, ...options);
   return openDialog(t.assign, [createElement("label", {}, t.assignee, select)], t, (form) => ({ login: form.elements.login.value }), () => select.focus());
 }

@@ -60,7 +60,7 @@ export class Panel {
       [t.place, [alert.place.map(({ name, code }) => name || code).join(" ") || "–"]],
       alert.also_in.length ? [t.also_in, [alert.also_in.join("、")]] : null,
       [t.state, [alert.state_name + (alert.why ? ` · ${alert.why}` : "")]],
-      [t.assignee, [alert.assignee_name || t.nobody]],
+      [t.assignee, [alert.assignee_name || t.unassigned]],
       alert.due_on ? [t.due, [alert.due_on]] : null,
       alert.rank ? [t.rank, [`${alert.week} · ${alert.rank}`]] : null,
       [t.residual, [residual && residual.metres !== null ? `${formatNumber(residual.metres, 2)} m · ${formatNumber(residual.pixels, 1)} ${t.pixels}` : "–"]],

@@ -137,7 +137,7 @@ function showAlerts({ marks, outlines }) {
   setFeatures(layers.marks, marks.map((mark) => new ol.Feature({ geometry: new ol.geom.Point(ol.proj.fromLonLat([mark.lon, mark.lat])), ...mark })));
   const sum = marks.reduce((count, mark) => count + mark.count, 0);
   element("list-count").textContent = sum;
-  element("alerts-message").textContent = fill(texts.alerts_told, { count: sum });
+  element("alerts-message").textContent = fill(texts.alerts_in_view, { count: sum });
   const areas = new Map(outlines.features.map(({ properties }) => [properties.number, properties.area_m2]));
   element("list").replaceChildren(...marks.slice(0, MAX_LISTED).map((mark) => listRow(mark, areas.get(mark.number))));
   if (!marks.length) element("list").append(Object.assign(document.createElement("li"), { className: "muted", textContent: texts.no_alerts }));
