@@ -63,3 +63,18 @@ def test_the_pages_import_neither_torch_nor_the_network() -> None:
         check=True,
     )
     assert process.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("scripts", "prefix", "name"),
+    [("alert*.js", "alert", "t"), ("map*.js", "map", "texts"), ("upload.js", "upload", "texts")],
+)
+def test_a_script_uses_only_existing_texts(scripts: str, prefix: str, name: str) -> None:
+    used = {
+        key
+        for path in (ROOM / "static").glob(scripts)
+        if path.name != "alerts.js"
+        for key in re.findall(rf"(?<![\w.]){name}\.([a-z_]+)\b", path.read_text("utf-8"))
+    }
+    assert used
+    assert {key for key in used if f"{prefix}.{key}" not in catalogue()} == set()
