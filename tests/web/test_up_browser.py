@@ -138,7 +138,7 @@ def _see_alerts(page: Any) -> None:
 
     assert _until(alerts) >= 1
     drawn = "[...document.querySelectorAll('#alerts .alert img')].every((one) => one.complete && one.naturalWidth > 0)"
-    page.wait_for_function(drawn)
+    _until(lambda: page.evaluate(drawn))  # not wait_for_function: it polls by eval, which the pages forbid
     page.goto(f"{base}/nights")
     assert page.locator("tbody tr").count() == 1
     page.goto(f"{base}/alerts")
