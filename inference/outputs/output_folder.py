@@ -94,15 +94,14 @@ def atomic_folder(out: Path, layout: OutputLayout = SCAN_LAYOUT) -> Iterator[Pat
     """
     out = _resolve(out)
     check_output(out, layout)
+    folder = out.parent / f"{_HIDDEN}{secrets.token_hex(6)}"
+    lock: int | None = None
+    # an interrupt may come at any instruction: whatever creates the folder is inside the block that removes it
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(out.parent)
-        folder = out.parent / f"{_HIDDEN}{secrets.token_hex(6)}"
         folder.mkdir()
-    except OSError as error:
-        raise _unwritable(out, out.parent, error) from error
-    lock = _create_lock(folder / _LOCK)
-    try:
+        lock = _create_lock(folder / _LOCK)
         yield folder
         _fsync_tree(folder)
         if out.exists():
@@ -112,8 +111,9 @@ def atomic_folder(out: Path, layout: OutputLayout = SCAN_LAYOUT) -> Iterator[Pat
     except OSError as error:
         raise _unwritable(out, out.parent, error) from error
     finally:
-        os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
 
 
 def _resolve(out: Path) -> Path:

@@ -169,3 +169,14 @@ def test_the_folder_has_default_permissions(tmp_path):
     _write(tmp_path / "out")
     (tmp_path / "plain").mkdir()
     assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_an_interrupt_at_the_creation_of_the_lock_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(path: Path) -> int:
+        path.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inference.outputs.output_folder._create_lock", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        _write(tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
