@@ -23,16 +23,22 @@ class MaskedFolder:
         folder: parent of ``images/`` and ``masks/``.
         gsd_m: ground sample distance in metres per pixel, used to resample folders to one scale.
         building: mask value of buildings.
+        validation_prefixes: images whose names start with one of them are of the validation split.
+        validation: list the validation split instead of the training images.
     """
 
     folder: Path
     gsd_m: float
     building: int = 255
+    validation_prefixes: tuple[str, ...] = ()
+    validation: bool = False
 
     def images(self) -> list[tuple[Path, Path, MaskedFolder]]:
         """List (image, mask, this folder) for each image."""
         return [
-            (image, self.folder / "masks" / (image.stem + ".png"), self) for image in list_files(self.folder / "images")
+            (image, self.folder / "masks" / (image.stem + ".png"), self)
+            for image in list_files(self.folder / "images")
+            if image.name.startswith(self.validation_prefixes) == self.validation
         ]
 
 

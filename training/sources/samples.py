@@ -215,3 +215,31 @@ class Unchanged:
         image = read_rgb(images[rng.integers(len(images))])
         unchanged = np.zeros(image.shape[:2], np.uint8)
         return Sample(image, image.copy(), building=unchanged, ground=unchanged, direction=unchanged.astype(np.int8))
+
+
+class UnchangedPairs:
+    """Real pairs in which no building changed, with another season, light and view; the ground is not labelled."""
+
+    def __init__(self, folder: Path, crop: int = 384, validation: bool = False) -> None:
+        """List the pairs of ``folder/A`` and ``folder/B``.
+
+        Args:
+            folder: parent of A (earlier dates) and B (later dates), with the same stems.
+            crop: height and width in pixels of the random window taken from larger images.
+            validation: list every second pair by name, beginning with the first; False: the others.
+
+        Raises:
+            SettingsError: a folder has no file.
+        """
+        later = {path.stem: path for path in list_files(folder / "B")}
+        pairs = [(a, later[a.stem]) for a in list_files(folder / "A") if a.stem in later]
+        self.pairs = pairs[0 if validation else 1 :: 2]
+        self.crop = crop
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """Return a random window of one pair."""
+        a, b = self.pairs[rng.integers(len(self.pairs))]
+        before, after = read_rgb(a), read_rgb(b)
+        window = random_window((before.shape[0], before.shape[1]), self.crop, rng)
+        unchanged = np.zeros(before[window].shape[:2], np.uint8)
+        return Sample(before[window], after[window], unchanged, None, unchanged.astype(np.int8))

@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from training.sources.copy_paste import PastedBuildings, PastedEarthworks
-from training.sources.cross_pairs import CrossPairs
+from training.sources.cross_pairs import CrossPairs, LandCoverPairs
 from training.sources.masked_images import MaskedFolder
 from training.sources.relief_displacement import ReliefDisplacementPairs
 from training.sources.rendered_scenes import RenderedScenes
-from training.sources.samples import LabelledPairs, Source, Unchanged
+from training.sources.samples import LabelledPairs, Source, Unchanged, UnchangedPairs
 
 VALIDATION_SPLIT = AliasChoices("validation_split", "held_back")
 """Accepted keys of a validation split; recipes stored by earlier versions use the second."""
@@ -95,12 +95,19 @@ class MaskedFolderRecipe(Strict):
     folder: Path
     gsd_m: float = Field(gt=0)
     building: int = 255
+    validation_prefixes: tuple[str, ...] = ()
 
 
 class MaskedRecipe(_SourceRecipe):
-    """Base of sources that make pairs of single-date images with building masks."""
+    """Base of sources that make pairs of single-date images with building masks.
+
+    Attributes:
+        folders: images and masks.
+        target_m: smallest and largest ground sample distance, in metres per pixel, that images are resampled to.
+    """
 
     folders: tuple[MaskedFolderRecipe, ...]
+    target_m: tuple[float, float] = (0.25, 1.0)
     question: ClassVar[str] = "building"
 
     @property
@@ -108,9 +115,13 @@ class MaskedRecipe(_SourceRecipe):
         """Folders that samples come from."""
         return tuple(entry.folder for entry in self.folders)
 
-    def masked(self, root: Path) -> list[MaskedFolder]:
-        """Return the folders under ``root``."""
-        return [MaskedFolder(root / entry.folder, entry.gsd_m, entry.building) for entry in self.folders]
+    def masked(self, root: Path, validation: bool = False) -> list[MaskedFolder]:
+        """Return the folders under ``root`` that have images of the training or the validation split."""
+        return [
+            MaskedFolder(root / entry.folder, entry.gsd_m, entry.building, entry.validation_prefixes, validation)
+            for entry in self.folders
+            if entry.validation_prefixes or not validation
+        ]
 
 
 class CrossPairsRecipe(MaskedRecipe):
@@ -120,7 +131,7 @@ class CrossPairsRecipe(MaskedRecipe):
 
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
-        return CrossPairs(self.masked(root))
+        return CrossPairs(self.masked(root), target_m=self.target_m)
 
 
 class PastedBuildingsRecipe(MaskedRecipe):
@@ -130,7 +141,7 @@ class PastedBuildingsRecipe(MaskedRecipe):
 
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
-        return PastedBuildings(self.masked(root))
+        return PastedBuildings(self.masked(root), target_m=self.target_m)
 
 
 class ReliefDisplacementRecipe(MaskedRecipe):
@@ -149,7 +160,7 @@ class ReliefDisplacementRecipe(MaskedRecipe):
 
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
-        return ReliefDisplacementPairs(self.masked(root))
+        return ReliefDisplacementPairs(self.masked(root), target_m=self.target_m)
 
 
 class UnchangedRecipe(_SourceRecipe):
@@ -167,6 +178,55 @@ class UnchangedRecipe(_SourceRecipe):
     def open(self, root: Path) -> Source:
         """List the files under ``root``."""
         return Unchanged([root / folder for folder in self.folders])
+
+
+class UnchangedPairsRecipe(_SourceRecipe):
+    """Real pairs in ``A/ B/`` in which no building changed; what happened to the ground is not known.
+
+    Every second pair by name, beginning with the first, is of the validation split.
+    """
+
+    kind: Literal["unchanged_pairs"]
+    folder: Path
+    question: ClassVar[str] = "building"
+
+    @property
+    def all_folders(self) -> tuple[Path, ...]:
+        """Folders that samples come from."""
+        return (self.folder,)
+
+    def open(self, root: Path) -> Source:
+        """List the pairs under ``root`` to train on."""
+        return self.pairs(root, validation=False)
+
+    def pairs(self, root: Path, validation: bool) -> UnchangedPairs:
+        """List the pairs to train on, or those of the validation split."""
+        return UnchangedPairs(root / self.folder, validation=validation)
+
+
+class LandCoverPairsRecipe(_SourceRecipe):
+    """Two unrelated images with land cover masks as one pair; see :class:`training.sources.cross_pairs.LandCoverPairs`.
+
+    Attributes:
+        folder: parent of ``images/`` and ``masks/``.
+        works: mask values of construction land and bare ground.
+        unknown: mask values of pixels without a label.
+    """
+
+    kind: Literal["land_cover"]
+    folder: Path
+    works: tuple[int, ...]
+    unknown: tuple[int, ...] = ()
+    question: ClassVar[str] = "ground"
+
+    @property
+    def all_folders(self) -> tuple[Path, ...]:
+        """Folders that samples come from."""
+        return (self.folder,)
+
+    def open(self, root: Path) -> Source:
+        """List the files under ``root``."""
+        return LandCoverPairs(root / self.folder, self.works, self.unknown)
 
 
 class PastedEarthworksRecipe(_SourceRecipe):
@@ -228,7 +288,9 @@ SourceRecipe = Annotated[
     | PastedBuildingsRecipe
     | ReliefDisplacementRecipe
     | PastedEarthworksRecipe
+    | LandCoverPairsRecipe
     | UnchangedRecipe
+    | UnchangedPairsRecipe
     | RenderedRecipe,
     Field(discriminator="kind"),
 ]

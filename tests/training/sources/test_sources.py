@@ -10,10 +10,10 @@ import numpy as np
 from tests.inference.scenes import textured
 from tests.training.labelled import write_picture
 from training.sources.copy_paste import PastedBuildings, PastedEarthworks
-from training.sources.cross_pairs import CrossPairs
+from training.sources.cross_pairs import CrossPairs, LandCoverPairs
 from training.sources.masked_images import MaskedFolder
 from training.sources.relief_displacement import ReliefDisplacementPairs
-from training.sources.samples import UNKNOWN, LabelledPairs, Unchanged
+from training.sources.samples import UNKNOWN, LabelledPairs, Unchanged, UnchangedPairs
 from training.sources.source_recipes import PairsRecipe
 
 
@@ -109,3 +109,46 @@ def test_the_validation_split_is_never_drawn(data: Path) -> None:
     opened = source.open(data)
     assert isinstance(opened, LabelledPairs)
     assert opened.pairs == training
+
+
+def test_images_of_the_validation_split_are_not_trained_on(data: Path) -> None:
+    names = sorted(path.name for path in (data / "single" / "images").iterdir())
+    prefix = names[0][:-5]
+    training = MaskedFolder(data / "single", 0.5, validation_prefixes=(prefix,)).images()
+    validation = MaskedFolder(data / "single", 0.5, validation_prefixes=(prefix,), validation=True).images()
+    assert validation
+    assert sorted(image.name for image, _, _ in training + validation) == names
+    assert all(image.name.startswith(prefix) for image, _, _ in validation)
+    assert not any(image.name.startswith(prefix) for image, _, _ in training)
+
+
+def test_unchanged_pairs_say_nothing_of_the_ground(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for date in "AB":
+        (tmp_path / date).mkdir()
+        for name in ("x1", "x2", "x3"):
+            cv2.imwrite(str(tmp_path / date / f"{name}.png"), rng.integers(0, 255, (40, 40, 3), np.uint8))
+    training, validation = UnchangedPairs(tmp_path), UnchangedPairs(tmp_path, validation=True)
+    assert [a.stem for a, _ in training.pairs] == ["x2"]
+    assert [a.stem for a, _ in validation.pairs] == ["x1", "x3"]
+    sample = training.draw(rng)
+    assert sample.ground is None
+    assert not sample.building.any()
+    assert (sample.before != sample.after).any()
+
+
+def test_land_cover_pairs_are_labelled_where_one_image_shows_works(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    for name, right in (("one", 4), ("two", 0)):
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), rng.integers(0, 255, (20, 20, 3), np.uint8))
+        mask = np.full((20, 20), right, np.uint8)
+        mask[:, :10] = 6 if name == "one" else 4
+        cv2.imwrite(str(tmp_path / "masks" / f"{name}.png"), mask)
+    source = LandCoverPairs(tmp_path, works=(1, 6), unknown=(0,))
+    drawn = [source.draw(rng) for _ in range(30)]
+    assert all(sample.building is None for sample in drawn)
+    halves = {(*map(int, np.unique(s.ground[:, :10])), *map(int, np.unique(s.ground[:, 10:]))) for s in drawn}
+    # both "one": unchanged; one and two: works on the left, unknown on the right; both "two": unchanged, unknown
+    assert halves == {(0, 0), (1, UNKNOWN), (0, UNKNOWN)}
