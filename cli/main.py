@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
+from configs.version import program_version
 from errors import TubanError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -96,9 +97,19 @@ app = typer.Typer(
 )
 
 
+def _print_version(requested: bool) -> None:
+    if requested:
+        typer.echo(f"tuban {program_version()}")
+        raise typer.Exit
+
+
 @app.callback()
-def _tuban() -> None:
-    """Accept no options before the command name."""
+def _tuban(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Accept only ``--version`` before the command name."""
 
 
 INTERRUPTED = 130

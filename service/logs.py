@@ -16,6 +16,7 @@ import structlog
 from structlog.typing import Processor
 
 from configs.service import ServiceSettings
+from configs.version import program_version
 
 QUIET_LOGGERS = (
     *("alembic", "pyogrio", "amqp", "botocore", "boto3", "s3transfer", "urllib3", "rasterio", "kombu"),
@@ -74,6 +75,11 @@ def set_up_logging(settings: ServiceSettings, stream: TextIO | None = None) -> N
 def log_context(**ids: Any) -> AbstractContextManager[None]:
     """Add ids to all records that this thread logs inside the ``with`` block: ``with log_context(scan=12): …``."""
     return structlog.contextvars.bound_contextvars(**ids)
+
+
+def log_version(part: str) -> None:
+    """Log the program's version when a process starts; ``part`` names the process: worker, schedule, web or up."""
+    structlog.get_logger(f"tuban.{part}").info("Tuban starts", version=program_version())
 
 
 class _Redactor:

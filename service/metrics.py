@@ -21,6 +21,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from configs.version import program_version
 from errors import SettingsError
 from service.context import Context
 from store.schema.database_errors import DatabaseError
@@ -39,7 +40,8 @@ class StatisticsCollector(Collector):
         self._context = context
 
     def collect(self) -> Iterable[Metric]:
-        """Yield all metrics, or only ``tuban_database_reachable`` if the database does not answer."""
+        """Yield all metrics; only the version and ``tuban_database_reachable`` if the database does not answer."""
+        yield _gauge("tuban_build_info", "1, with the program's version", ("version",), {(program_version(),): 1})
         reachable = GaugeMetricFamily("tuban_database_reachable", "1: the database answers")
         try:
             statistics = _statistics(self._context)
@@ -206,10 +208,11 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/metrics":
             self._send(200, generate_latest(self.registry), CONTENT_TYPE_LATEST)
         elif path == "/health/live":
-            self._send_json(200, {"live": True})
+            self._send_json(200, {"live": True, "version": program_version()})
         elif path == "/health/ready":
             reasons = readiness_problems(self.context)
-            self._send_json(503 if reasons else 200, {"ready": not reasons, "reasons": reasons})
+            answer = {"ready": not reasons, "reasons": reasons, "version": program_version()}
+            self._send_json(503 if reasons else 200, answer)
         else:
             self._send_json(404, {"paths": ["/metrics", "/health/live", "/health/ready"]})
 

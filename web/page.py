@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from configs.texts import LANGUAGE_NAMES, LANGUAGES, catalogue, text, texts_under, translate
+from configs.version import program_version
 from enforcement.change_types import read_change_types
 from enforcement.states import read_states
 from enforcement.units import mu
@@ -88,6 +89,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         .get_template(template)
         .render(
             request=request,
+            version=program_version(),
             language=language,
             language_names=LANGUAGE_NAMES,
             t=lambda key, **placeholders: text(key, language, **placeholders),

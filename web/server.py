@@ -12,7 +12,7 @@ import uvicorn
 
 from configs.service import ServiceSettings, read_service
 from service.context import Context
-from service.logs import set_up_logging
+from service.logs import log_version, set_up_logging
 from service.process import exit_with_parent, process_name
 from store.alerts.alert_columns import all_alerts
 from store.jobs.processes import record_heartbeat
@@ -81,6 +81,7 @@ def main() -> None:
     if given.port is not None:
         settings = settings.model_copy(update={"web": settings.web.model_copy(update={"port": given.port})})
     set_up_logging(settings)
+    log_version("web")
     if given.parent is not None:
         exit_with_parent(given.parent)
     serve(settings, socket.socket(fileno=given.listening) if given.listening is not None else None)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cli.administration.jobs import ago
 from cli.administration.service import open_service
+from configs.version import program_version
 from store.cameras.cameras import NEEDS_ATTENTION
 from store.jobs.queue import list_jobs
 from store.scans.nights import night_summary, recent_nights
@@ -92,6 +93,7 @@ def _list_problems(statistics: ServiceStatistics) -> list[str]:
 
 
 def _print_processes(console: Console, statistics: ServiceStatistics) -> None:
+    console.print(f"Tuban {program_version()}.")
     running = [
         f"{statistics.processes[part]} {name}" for part, name in PART_LABELS.items() if statistics.processes.get(part)
     ]
@@ -153,6 +155,7 @@ def _print_audit(console: Console, statistics: ServiceStatistics, now: dt.dateti
 
 def _to_json(statistics: ServiceStatistics, scans: list[RunningScan], dead: list[Job], problems: list[str]) -> str:
     extra = {
+        "version": program_version(),
         "jobs": [{"kind": k, "state": s, "count": n} for (k, s), n in statistics.jobs.items()],
         "alerts": [{"state": s, "kind": k, "count": n} for (s, k), n in statistics.alerts.items()],
         "processes": dict(statistics.processes),

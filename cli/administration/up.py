@@ -9,10 +9,11 @@ import typer
 from rich.console import Console
 
 from configs.service import ServiceSettings, read_service
+from configs.version import program_version
 from errors import SettingsError
 from service.broker import redacted_address
 from service.context import Context
-from service.logs import set_up_logging
+from service.logs import log_version, set_up_logging
 from store.access.users import has_administrator, invite
 from web.front_end import check_packages
 from workers.runtime.startup_checks import prepare_service
@@ -47,6 +48,7 @@ def up(
         raise SettingsError("--no-work, --no-schedule and --no-pages together leave nothing to run. Omit one of them.")
     settings = read_service()
     set_up_logging(settings)
+    log_version("up")
     port = port or settings.web.port
     web_processes: list[ProcessSpec] = []
     if pages:
@@ -97,6 +99,7 @@ def _print_page_links(console: Console, settings: ServiceSettings, context: Cont
 def _print_settings(console: Console, settings: ServiceSettings, context: Context, parts: list[ProcessSpec]) -> None:
     console.print("Tuban is up; Ctrl-C stops it.")
     for name, value in (
+        ("version", program_version()),
         ("home", settings.home.resolve()),
         ("database", context.database.engine.url.render_as_string(hide_password=True)),
         ("broker", redacted_address(settings)),

@@ -22,7 +22,6 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 from PIL import Image
 
+from configs.version import program_version
 from enforcement.alert import STATEMENT, Alert, alert_feature
 from enforcement.evidence.safe_zip import MAX_BYTES, MAX_FILE_BYTES, MAX_FILES, is_plain_name
 from enforcement.evidence.signing_key import fingerprint, public_pem
@@ -83,7 +83,7 @@ def write_bundle(bundle: Bundle, key: Ed25519PrivateKey) -> bytes:
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "tool": "tuban",
-            "tool_version": bundle.tool_version or _installed_version(),
+            "tool_version": bundle.tool_version or program_version(),
             "alert": bundle.alert.number,
             "statement": {"zh": STATEMENT[0], "en": STATEMENT[1]},
             "created_at": bundle.created_at.astimezone(dt.UTC).isoformat(timespec="seconds"),
@@ -153,10 +153,3 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
 def _json(value: Any) -> bytes:
     return (json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n").encode()
-
-
-def _installed_version() -> str:
-    try:
-        return version("tuban")
-    except PackageNotFoundError:
-        return "unknown"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -23,6 +24,13 @@ def test_every_listed_command_exists_and_has_a_help_text(name: str) -> None:
     command = load_command(name)
     assert command.name == name
     assert command.help or all(sub.help for sub in command.commands.values())
+
+
+def test_the_version_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["tuban", "--version"])
+    with pytest.raises(SystemExit) as exit_info:
+        main()
+    assert (exit_info.value.code, capsys.readouterr().out) == (0, f"tuban {version('tuban')}\n")
 
 
 @pytest.mark.parametrize("arguments", [["scna"], ["scan", "--wrong"], ["scan", "only_one.tif"]])

@@ -6,13 +6,14 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 import structlog
 
 from configs.service import read_service
-from service.logs import log_context, set_up_logging
+from service.logs import log_context, log_version, set_up_logging
 
 SECRET = "a secret of some length"
 
@@ -121,3 +122,10 @@ def test_a_second_setup_does_not_duplicate_records() -> None:
     stream = _set_up(format="json")
     structlog.get_logger().info("once")
     assert len(_lines(stream)) == 1
+
+
+def test_a_starting_process_logs_the_version() -> None:
+    stream = _set_up(format="json")
+    log_version("worker")
+    [line] = _lines(stream)
+    assert (line["logger"], line["version"]) == ("tuban.worker", version("tuban"))

@@ -8,6 +8,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ def test_queues_are_counted_with_the_age_of_the_oldest_job(context: Context, ser
             add_job(session, kind="scan.blocks", queue="scan", payload={}, unique_key=f"{index}", now=early)
         claim(session, 1, "somebody", NOW, 60)
     metrics = _metrics(server)
+    assert metrics["tuban_build_info", version("tuban")] == 1
     assert metrics["tuban_queue_jobs", "scan", "waiting"] == 2
     assert metrics["tuban_queue_jobs", "scan", "running"] == 1
     assert metrics["tuban_queue_jobs", "ingest", "waiting"] == 0
@@ -219,8 +221,8 @@ def test_not_ready_but_alive_without_the_database(unreachable: MetricsServer) ->
     assert _get(unreachable, "/health/live")[0] == 200
 
 
-def test_without_the_database_there_is_one_metric(unreachable: MetricsServer) -> None:
-    assert _metrics(unreachable) == {("tuban_database_reachable",): 0}
+def test_without_the_database_only_it_and_the_version_are_measured(unreachable: MetricsServer) -> None:
+    assert _metrics(unreachable) == {("tuban_database_reachable",): 0, ("tuban_build_info", version("tuban")): 1}
 
 
 def test_other_paths_are_not_found(server: MetricsServer) -> None:

@@ -24,7 +24,7 @@ from service.audit_schedule import add_audit_job, audit_due
 from service.camera_jobs import add_capture_job, add_retention_job
 from service.capture_schedule import capture_due
 from service.context import Context
-from service.logs import set_up_logging
+from service.logs import log_version, set_up_logging
 from service.night_schedule import night_due
 from service.process import exit_with_parent, process_name
 from service.publishing import publishing
@@ -228,6 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
         exit_with_parent(options.parent)
     settings = read_service()
     set_up_logging(settings)
+    log_version("schedule")
     run(settings)
     return 0
 

@@ -18,7 +18,7 @@ from celery.platforms import SecurityWarning
 from configs.service import ServiceSettings, read_service
 from service.context import Context
 from service.job_registry import queue_name
-from service.logs import set_up_logging
+from service.logs import log_version, set_up_logging
 from service.process import exit_with_parent
 from service.publishing import TASK
 from workers.runtime import shutdown
@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         exit_with_parent(options.parent)
     settings = read_service()
     set_up_logging(settings)
+    log_version("worker")
     return run_worker(settings, options.queues.split(","), options.processes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,9 @@ def test_before_the_first_start_the_message_names_tuban_up(home: Path, capsys: p
 
 def test_an_idle_service_exits_with_0(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
     assert _tuban("status") == 0
-    assert "nothing (start `tuban up`)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "nothing (start `tuban up`)" in printed
+    assert f"Tuban {version('tuban')}." in printed
 
 
 def test_waiting_work_without_a_worker_needs_a_person(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:

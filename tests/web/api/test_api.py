@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from configs.version import program_version
 from service.context import Context
 from store.alerts.audit import audit_alerts
 from tests.web.conftest import Browser, SignIn
@@ -173,6 +174,13 @@ def test_the_openapi_document_describes_the_errors_of_every_route(village_a: Tes
 
 
 def test_health_checks_need_no_authentication_and_reveal_no_details(anonymous: Browser) -> None:
-    assert anonymous.get("/health/live").json() == {"live": True}
+    version = program_version()
+    assert anonymous.get("/health/live").json() == {"live": True, "version": version}
     response = anonymous.get("/health/ready")
-    assert (response.status_code, response.json()) == (503, {"ready": False, "reasons": 1}), "no worker runs"
+    expected = {"ready": False, "reasons": 1, "version": version}
+    assert (response.status_code, response.json()) == (503, expected), "no worker runs"
+
+
+def test_every_page_shows_the_version(anonymous: Browser, sign_in: SignIn, villages: Villages) -> None:
+    for browser, path in ((anonymous, "/sign-in"), (sign_in("village_a"), "/batches")):
+        assert f'<footer class="version">Tuban {program_version()}</footer>' in browser.get(path).text
