@@ -16,7 +16,7 @@ from errors import CameraError
 from imagery.cameras.camera import Frame, Stream
 from imagery.cameras.camera_errors import status_error, timeout_error, unreachable_error
 from imagery.cameras.frames import decode_frame
-from imagery.cameras.multipart import parse_boundary, split_parts
+from imagery.cameras.mjpeg import split_images
 from imagery.cameras.settings import CaptureSettings
 
 _MAX_REDIRECTS = 3
@@ -30,10 +30,16 @@ def mjpeg_frames(stream: Stream, settings: CaptureSettings) -> Iterator[Frame]:
     """
     deadline = time.monotonic() + settings.limit_s + settings.seconds
     with _client(settings) as client, _open_response(client, stream, deadline) as response:
-        boundary = parse_boundary(response.headers.get("content-type", ""), stream.host)
-        images = split_parts(_chunks(response, stream, deadline), boundary, settings.max_bytes, stream.host)
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()[:60]
+        if kind.startswith("text/html"):
+            raise _no_stream(stream, kind)
+        images = split_images(_chunks(response, stream, deadline), settings.max_bytes, stream.host)
+        number = 0
         for data in images:
+            number += 1
             yield decode_frame(data, settings.max_pixels, stream.host)
+        if number == 0 or (number == 1 and kind.startswith("image/")):
+            raise _no_stream(stream, kind or "–")
 
 
 def still_frames(stream: Stream, settings: CaptureSettings) -> Iterator[tuple[Frame, bool]]:
@@ -68,6 +74,16 @@ def still_frames(stream: Stream, settings: CaptureSettings) -> Iterator[tuple[Fr
                     kind=kind,
                 )
             yield decode_frame(bytes(buffer), settings.max_pixels, stream.host), stale
+
+
+def _no_stream(stream: Stream, kind: str) -> CameraError:
+    return CameraError(
+        f"{stream.host} sent {kind}, and a stream of images (MJPEG) was expected. For a single image use a camera of "
+        "the kind still.",
+        "stream.no_stream",
+        host=stream.host,
+        kind=kind,
+    )
 
 
 def _client(settings: CaptureSettings) -> httpx.Client:

@@ -93,6 +93,30 @@ class _Camera(BaseHTTPRequestHandler):
         self._parts([], lengths=True)
         self.wfile.write(b"--frame\r\nContent-Length: 99999999999\r\n\r\n")
 
+    def do_endless_image(self) -> None:
+        self._parts([], lengths=True)
+        self.wfile.write(b"--frame\r\n\r\n" + jpeg(0)[:-2] + b"x" * 1_100_000)
+
+    def _untyped(self, kind: str) -> None:
+        self.send_response(200)
+        if kind:
+            self.send_header("Content-Type", kind)
+        self.end_headers()
+        for k in range(8):
+            self.wfile.write(b"--frame\nContent-Length: %d\n\n" % len(jpeg(k)) + jpeg(k) + b"\n")
+
+    def do_without_type(self) -> None:
+        self._untyped("")
+
+    def do_declared_as_jpeg(self) -> None:
+        self._untyped("image/jpeg")
+
+    def do_declared_as_bytes(self) -> None:
+        self._untyped("application/octet-stream")
+
+    def do_without_boundary_name(self) -> None:
+        self._untyped("multipart/x-mixed-replace")
+
     def do_still(self) -> None:
         self._send(jpeg(self._request_number()))
 

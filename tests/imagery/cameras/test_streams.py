@@ -19,7 +19,7 @@ from imagery.cameras.capture import capture
 from imagery.cameras.folder_source import newest_frames
 from imagery.cameras.frames import median_frame
 from imagery.cameras.http_source import mjpeg_frames, still_frames
-from imagery.cameras.multipart import split_parts
+from imagery.cameras.mjpeg import split_images
 from imagery.cameras.settings import CaptureSettings
 from tests.imagery.cameras.camera_servers import rtsp_server
 from tests.imagery.cameras.http_cameras import PASSWORD, USER, jpeg, picture
@@ -93,7 +93,7 @@ def test_moving_objects_vanish_in_the_median_of_mjpeg(http: str) -> None:
 @pytest.mark.parametrize("path", ["stream", "without_lengths"])
 def test_every_image_of_an_mjpeg_stream_is_complete(http: str, path: str) -> None:
     frames = list(mjpeg_frames(stream_of("mjpeg", f"http://{http}/{path}"), SETTINGS))
-    assert len(frames) >= 39  # without lengths the end of the last image is unknown
+    assert len(frames) == 40
     assert all(np.abs(frame.astype(int) - picture(k)).mean() < 8 for k, frame in enumerate(frames))
 
 
@@ -141,8 +141,10 @@ def test_http_authentication(http: str, path: str) -> None:
         ("still", "large", "larger than 1,000,000 bytes"),
         ("still", "stream", "larger than|use the kind mjpeg"),
         ("mjpeg", "still", "a stream of images .* was expected"),
-        ("mjpeg", "endless_header", "an image header larger"),
-        ("mjpeg", "huge_length", "announces an image of 99,999,999,999"),
+        ("mjpeg", "page", "sent text/html, and a stream of images"),
+        ("mjpeg", "endless_header", "something other than JPEG images larger than 8,192 bytes"),
+        ("mjpeg", "endless_image", "an image larger than 1,000,000 bytes"),
+        ("mjpeg", "huge_length", "a stream of images .* was expected"),
     ],
 )
 def test_responses_that_are_not_camera_images_are_rejected(http: str, kind: str, path: str, message: str) -> None:
@@ -163,11 +165,52 @@ def test_closed_port_is_unreachable() -> None:
         list(still_frames(stream_of("still", f"http://127.0.0.1:{port}/"), SETTINGS))
 
 
-def test_chunk_boundaries_do_not_change_the_images() -> None:
-    stream = b"".join(b"--b\r\nContent-Length: 3\r\n\r\n%03d\r\n" % k for k in range(5)) + b"--b--"
-    for size in (1, 2, 7, 1000):
+def _with_thumbnail(image: bytes) -> bytes:
+    """Add an APP1 segment that contains a complete JPEG, as EXIF does."""
+    return image[:2] + b"\xff\xe1" + (len(image) + 2).to_bytes(2, "big") + image + image[2:]
+
+
+JPEGS = [jpeg(k) for k in range(5)]
+PROGRESSIVE = cv2.imencode(".jpg", picture(1), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_RST_INTERVAL, 2])[1]
+
+
+def _part(image: bytes, boundary: bytes = b"--frame", line: bytes = b"\r\n", *headers: bytes) -> bytes:
+    return line.join([boundary, b"Content-Type: image/jpeg", *headers, b"", image, b""])
+
+
+STREAMS = {
+    "as specified": (b"".join(_part(image) for image in JPEGS) + b"--frame--", JPEGS),
+    "no boundary before the first": (b"".join(map(_part, JPEGS))[len(b"--frame\r\n") :], JPEGS),
+    "lines end with LF": (b"".join(_part(image, b"--frame", b"\n") for image in JPEGS), JPEGS),
+    "LF and CRLF mixed": (b"".join(b"--frame\nA: b\r\n\n" + image + b"\r\n" for image in JPEGS), JPEGS),
+    "no framing": (b"".join(JPEGS), JPEGS),
+    "no line break before the boundary": (b"".join(b"--f\r\n\r\n" + image for image in JPEGS), JPEGS),
+    "no headers": (b"".join(b"--frame\r\n" + image + b"\r\n" for image in JPEGS), JPEGS),
+    "boundary without dashes": (b"".join(_part(image, b"frame") for image in JPEGS), JPEGS),
+    "length too large": (b"".join(_part(i, b"--f", b"\r\n", b"Content-Length: 99999") for i in JPEGS), JPEGS),
+    "length too small": (b"".join(_part(i, b"--f", b"\r\n", b"Content-Length: 10") for i in JPEGS), JPEGS),
+    "padded with zeros": (b"".join(_part(image + bytes(300)) for image in JPEGS), JPEGS),
+    "no end marker": (b"".join(_part(image[:-2]) for image in [*JPEGS, JPEGS[0]]), JPEGS),
+    "no end marker, no framing": (b"".join(image[:-2] for image in JPEGS) + JPEGS[0], [*JPEGS, JPEGS[0]]),
+    "thumbnails in EXIF": (b"".join(_part(_with_thumbnail(i)) for i in JPEGS), list(map(_with_thumbnail, JPEGS))),
+    "progressive with restart markers": (_part(PROGRESSIVE.tobytes()) * 2, [PROGRESSIVE.tobytes()] * 2),
+    "one damaged": (_part(JPEGS[0][:100] + b"x" * 600) + _part(JPEGS[1]) + _part(JPEGS[2]), JPEGS[1:3]),
+    "the last incomplete": (_part(JPEGS[0]) + _part(JPEGS[1])[:-200], JPEGS[:1]),
+}
+
+
+@pytest.mark.parametrize(("stream", "images"), STREAMS.values(), ids=STREAMS)
+def test_mjpeg_of_every_firmware_is_split_whatever_the_chunks(stream: bytes, images: list[bytes]) -> None:
+    for size in (1, 7, 1000, len(stream)):
         chunks = [stream[k : k + size] for k in range(0, len(stream), size)]
-        assert list(split_parts(chunks, b"--b", 100, "camera")) == [b"%03d" % k for k in range(5)]
+        assert list(split_images(chunks, 100_000, "camera")) == images
+
+
+@pytest.mark.parametrize("path", ["without_type", "declared_as_jpeg", "declared_as_bytes", "without_boundary_name"])
+def test_mjpeg_is_read_whatever_its_content_type(http: str, path: str) -> None:
+    frames = list(mjpeg_frames(stream_of("mjpeg", f"http://{http}/{path}"), SETTINGS))
+    assert len(frames) == 8
+    assert all(np.abs(frame.astype(int) - picture(k)).mean() < 8 for k, frame in enumerate(frames))
 
 
 # --- folder
