@@ -14,18 +14,32 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from errors import CameraError, ImageError, OutputError, Reason, TubanError
 from imagery.gdal_environment import ENVIRONMENT
 from imagery.limits import Limits
+from imagery.sandbox_process import EXIT_EXCEPTION, EXIT_FILE_SIZE, EXIT_MEMORY
 
 _PROGRAM = Path(__file__).with_name("sandbox_process.py")
 _ERRORS: dict[int, type[TubanError]] = {error.exit_code: error for error in (CameraError, ImageError, OutputError)}
 
 
+Cause = Literal["time", "memory", "file size", "crash"]
+
+
 class SandboxError(TubanError):
-    """A sandboxed process crashed, exceeded a limit or returned no result."""
+    """A sandboxed process crashed, exceeded a limit or returned no result.
+
+    Attributes:
+        cause: the limit that was exceeded, or "crash".
+        detail: how the process ended, for messages: a signal, an exit code or the name of an exception.
+    """
+
+    def __init__(self, message: str, cause: Cause = "crash", detail: str = "") -> None:
+        """Create an error with its cause."""
+        super().__init__(message)
+        self.cause, self.detail = cause, detail
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,7 @@ def run_sandboxed(function: str, task: dict[str, Any], *, limits: ResourceLimits
     try:
         output, _ = process.communicate(json.dumps(request), timeout=limits.wall_seconds)
     except subprocess.TimeoutExpired:
-        output = ""
+        raise SandboxError(f"A sandboxed process took more than {limits.wall_seconds:g} s.", "time") from None
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -106,11 +120,23 @@ def _result(exit_code: int, output: str) -> Any:
     """Return the result that a process printed, or raise the error that it reported."""
     error = _ERRORS.get(exit_code)
     if exit_code != 0 and error is None:
-        raise SandboxError(f"A sandboxed process ended with exit code {exit_code}.")
+        raise _sandbox_error(exit_code, output)
     try:
         result = json.loads(output)
     except ValueError:
-        raise SandboxError("A sandboxed process returned no result.") from None
+        raise SandboxError("A sandboxed process returned no result.", detail="no result") from None
     if error is not None:
         raise error(Reason.from_json(*result))
     return result
+
+
+def _sandbox_error(exit_code: int, output: str) -> SandboxError:
+    causes: dict[int, Cause] = {
+        EXIT_MEMORY: "memory", EXIT_FILE_SIZE: "file size", -signal.SIGXFSZ: "file size", -signal.SIGXCPU: "time",
+    }  # fmt: skip
+    detail = f"exit code {exit_code}"
+    if exit_code == EXIT_EXCEPTION:
+        detail = output.strip()[:100]
+    elif exit_code < 0:
+        detail = signal.Signals(-exit_code).name
+    return SandboxError(f"A sandboxed process ended with {detail}.", causes.get(exit_code, "crash"), detail)

@@ -5,6 +5,7 @@ It runs as a script and imports only the standard library until its limits are s
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -13,6 +14,9 @@ import signal
 import sys
 from pathlib import Path
 
+EXIT_MEMORY, EXIT_FILE_SIZE, EXIT_EXCEPTION = 121, 122, 123
+"""Exit codes: a limit on memory or file size was exceeded; an exception of another type, whose name is printed."""
+
 _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
@@ -20,7 +24,7 @@ def serve() -> int:
     """Read a request from standard input, run it and print the result as JSON.
 
     Returns:
-        the exit code: 0, or that of the :class:`errors.TubanError` whose reason was printed instead.
+        the exit code: 0, that of the :class:`errors.TubanError` whose reason was printed instead, or one of the above.
     """
     request = json.load(sys.stdin)
     _end_with_parent()
@@ -35,6 +39,13 @@ def serve() -> int:
         result, exit_code = getattr(importlib.import_module(module), function)(request["task"]), 0
     except (CameraError, ImageError, OutputError) as error:
         result, exit_code = [error.reason, error.reason.to_json()], error.exit_code
+    except MemoryError:
+        return EXIT_MEMORY
+    except Exception as error:  # its message may contain an address with a password
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            return EXIT_FILE_SIZE
+        print(type(error).__name__)
+        return EXIT_EXCEPTION
     json.dump(result, sys.stdout)
     return exit_code
 

@@ -12,11 +12,12 @@ from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 
 from errors import OutputError
+from imagery.conversion.given_metadata import NOTHING_GIVEN, GivenMetadata
 from imagery.conversion.ingest_in_process import ingest_in_process
 from imagery.conversion.ingested_image import IngestedImage
 from imagery.files.formats import JPEG2000
 from imagery.files.inspection import inspect_file
-from imagery.files.rewrite import limits_exceeded
+from imagery.files.rewrite import sandbox_failure
 from imagery.files.safe_file import check_regular_file
 from imagery.limits import GIB, MIB, Limits
 from imagery.sandbox import SandboxError, decoding_limits, run_sandboxed
@@ -33,7 +34,7 @@ def ingest_image(
     limits: Limits,
     today: dt.date,
     workdir: Path,
-    default_date: dt.date | None = None,
+    given: GivenMetadata = NOTHING_GIVEN,
     sandboxed: bool = False,
 ) -> IngestedImage:
     """Check an untrusted image file and rewrite its pixels as a COG.
@@ -45,7 +46,7 @@ def ingest_image(
         limits: limits on its header, and on the process that decodes it.
         today: later dates are ignored.
         workdir: a folder for temporary files.
-        default_date: day of acquisition if neither the file nor its name gives one.
+        given: what a person stated about the file.
         sandboxed: use a sandboxed process even for a small file.
 
     Raises:
@@ -63,9 +64,7 @@ def ingest_image(
         )
     large = layout.width * layout.height > limits.in_process_pixels
     if not (sandboxed or large or file_format == JPEG2000):
-        return ingest_in_process(
-            path, name, out, limits=limits, today=today, workdir=workdir, default_date=default_date
-        )
+        return ingest_in_process(path, name, out, limits=limits, today=today, workdir=workdir, given=given)
     return ingest_sandboxed(
         path,
         name,
@@ -73,7 +72,7 @@ def ingest_image(
         limits=limits,
         today=today,
         workdir=workdir,
-        default_date=default_date,
+        given=given,
         file_bytes=int(needed) + 64 * MIB,
     )
 
@@ -86,13 +85,13 @@ def ingest_sandboxed(
     limits: Limits,
     today: dt.date,
     workdir: Path,
-    default_date: dt.date | None,
+    given: GivenMetadata,
     file_bytes: int,
 ) -> IngestedImage:
     """Run :func:`imagery.conversion.ingest_in_process.ingest_in_process` in a sandboxed process.
 
     Args:
-        path, name, out, limits, today, workdir, default_date: as there.
+        path, name, out, limits, today, workdir, given: as there.
         file_bytes: size of the largest file that the process may write.
 
     Raises:
@@ -106,18 +105,16 @@ def ingest_sandboxed(
         "limits": asdict(limits),
         "today": today.isoformat(),
         "workdir": str(workdir.absolute()),
-        "default_date": default_date and default_date.isoformat(),
+        "given": given.to_json(),
     }
+    process_limits = decoding_limits(limits, file_bytes=file_bytes)
     try:
         image = run_sandboxed(
-            "imagery.conversion.ingest_in_process:ingest_task",
-            task,
-            limits=decoding_limits(limits, file_bytes=file_bytes),
-            workdir=workdir,
+            "imagery.conversion.ingest_in_process:ingest_task", task, limits=process_limits, workdir=workdir
         )
-    except SandboxError:
+    except SandboxError as error:
         out.unlink(missing_ok=True)
-        raise limits_exceeded(name, limits) from None
+        raise sandbox_failure(name, error, process_limits) from None
     except BaseException:
         out.unlink(missing_ok=True)
         raise

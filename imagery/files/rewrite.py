@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import resource
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,13 @@ from imagery.files.formats import JPEG2000, TIFF, Format
 from imagery.files.header_limits import RasterLayout
 from imagery.files.tiff_layout import check_written
 from imagery.files.tiled_copy import CopyError, write_tiled_copy
-from imagery.limits import GIB, Limits
-from imagery.sandbox import SandboxError, decoding_limits, run_sandboxed
+from imagery.limits import Limits
+from imagery.sandbox import ResourceLimits, SandboxError, decoding_limits, run_sandboxed
 
+_CONVERT = "Convert it with `gdal_translate IN OUT.tif -of COG`."
+_NO_MEMORY = re.compile(
+    r"out of memory|cannot allocate|allocation|bad_alloc|not enough memory|MemoryError", re.IGNORECASE
+)
 _OVERVIEWS_PAY_FROM = 4.0  # pixels of the image per requested pixel
 
 
@@ -89,6 +96,8 @@ def rewrite_task(task: dict[str, Any]) -> None:
 def undecodable(name: str, reason: str) -> ImageError:
     """Return the error for pixels that cannot be decoded."""
     line = reason.splitlines()[0][:200].rstrip(". ") if reason else "no reason given"
+    if _NO_MEMORY.search(line):
+        return _out_of_memory(name)
     return ImageError(
         f"{name} cannot be decoded ({line}): it is truncated or damaged. Copy it again or convert it.",
         "file.broken_off",
@@ -96,14 +105,40 @@ def undecodable(name: str, reason: str) -> ImageError:
     )
 
 
-def limits_exceeded(name: str, limits: Limits) -> ImageError:
-    """Return the error for an image whose decoding crashed or exceeded the limits."""
+def sandbox_failure(name: str, error: SandboxError, limits: ResourceLimits) -> ImageError:
+    """Return the error for an image whose decoding crashed or exceeded a limit: it says which."""
+    if error.cause == "time":
+        return ImageError(
+            f"{name} could not be decoded within {limits.wall_seconds:,.0f} s. {_CONVERT}",
+            "file.undecodable",
+            name=name,
+            seconds=round(limits.wall_seconds),
+        )
+    if error.cause == "memory":
+        return _out_of_memory(name)
+    if error.cause == "file size":
+        return _too_large_a_copy(name)
     return ImageError(
-        f"{name} could not be decoded within {limits.rewrite_seconds:,} s and "
-        f"{limits.rewrite_memory_bytes / GIB:.1f} GiB of memory. Convert it with `gdal_translate IN OUT.tif -of COG`.",
-        "file.undecodable",
+        f"{name} could not be decoded: the decoding process ended unexpectedly ({error.detail}). {_CONVERT}",
+        "file.crashed",
         name=name,
-        seconds=limits.rewrite_seconds,
+        detail=error.detail,
+    )
+
+
+def _out_of_memory(name: str) -> ImageError:
+    return ImageError(
+        f"{name} could not be decoded: it needs more memory than a decoding process may use. {_CONVERT}",
+        "file.memory",
+        name=name,
+    )
+
+
+def _too_large_a_copy(name: str) -> ImageError:
+    return ImageError(
+        f"{name} could not be decoded: its copy would be larger than a decoding process may write. {_CONVERT}",
+        "file.copy_size",
+        name=name,
     )
 
 
@@ -117,11 +152,15 @@ def _rewrite_sandboxed(source: Path, file_format: Format, destination: Path, nam
     process_limits = decoding_limits(limits, file_bytes=limits.rewrite_file_bytes, threads=1)
     try:
         run_sandboxed("imagery.files.rewrite:rewrite_task", task, limits=process_limits, workdir=destination.parent)
-    except SandboxError:
-        raise limits_exceeded(name, limits) from None
+    except SandboxError as error:
+        raise sandbox_failure(name, error, process_limits) from None
     if destination.stat().st_size >= limits.rewrite_file_bytes:
-        raise limits_exceeded(name, limits)
+        raise _too_large_a_copy(name)
 
 
-def _disk_full(name: str, destination: Path) -> OutputError:
+def _disk_full(name: str, destination: Path) -> OutputError | ImageError:
+    """Return the error for a copy that could not be written: the disk is full, or a limit on file sizes is reached."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if limit != resource.RLIM_INFINITY and shutil.disk_usage(destination.parent).free > limit:
+        return _too_large_a_copy(name)
     return OutputError(f"{name} could not be rewritten in {destination.parent}. Is there room?")

@@ -66,3 +66,19 @@ def nested(task: dict[str, Any]) -> dict[str, int]:
     higher = ResourceLimits(wall_seconds=60, memory_bytes=2**42, cpu_seconds=2**20, file_bytes=2**42)
     result: dict[str, int] = run_sandboxed(f"{__name__}:limits", {}, limits=higher, workdir=Path(task["workdir"]))
     return result
+
+
+def ingest_unprivileged(task: dict[str, Any]) -> str:
+    """Ingest an image without the capability to raise limits, and return its date."""
+    import ctypes
+    import datetime as dt
+
+    from imagery.conversion.ingest import ingest_image
+    from imagery.limits import Limits
+
+    ctypes.CDLL(None).prctl(24, 24, 0, 0, 0)  # PR_CAPBSET_DROP, CAP_SYS_RESOURCE: lost at the next exec
+    image = ingest_image(
+        Path(task["path"]), Path(task["path"]).name, Path(task["out"]), limits=Limits(),
+        today=dt.date(2026, 11, 23), workdir=Path(task["workdir"]),
+    )  # fmt: skip
+    return str(image.date)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +19,18 @@ from pyproj import CRS, Transformer
 from rasterio._env import get_gdal_config
 from rasterio.enums import ColorInterp
 
+from configs.texts import translate
 from errors import ImageError, OutputError
 from imagery import Limits, Scene, open_scene
+from imagery.conversion.given_metadata import GivenMetadata
 from imagery.conversion.ingest import ingest_image, ingest_sandboxed
 from imagery.conversion.ingested_image import IngestedImage
 from imagery.files.formats import TIFF
 from imagery.files.header_limits import RasterLayout
-from imagery.files.rewrite import rewrite
+from imagery.files.rewrite import rewrite, sandbox_failure
 from imagery.files.tiff_layout import check_written
 from imagery.files.tiled_copy import write_tiled_copy
+from imagery.sandbox import Cause, ResourceLimits, SandboxError, run_sandboxed
 from tests.store.conftest import small_disk
 
 __all__ = ["small_disk"]
@@ -181,7 +185,7 @@ def test_the_date_is_that_of_the_file_then_the_given_one_then_that_of_the_folder
     save: Save, ingest: Ingest, utm50: dict[str, Any], name: str, default: dt.date | None, expected: tuple[Any, str]
 ) -> None:
     path = save("received", bands(3, "uint8"), **utm50)
-    image, cog = ingest(path, name, default_date=default)
+    image, cog = ingest(path, name, given=GivenMetadata(date=default))
     assert (image.date, image.date_source) == expected
     with open_scene(cog) as copy:
         assert copy.date == expected[0]
@@ -352,10 +356,42 @@ def test_large_images_and_jpeg_2000_are_sandboxed(
     assert sandboxed == ["small.tif", "a.jp2"]
 
 
-def test_a_crashed_process_is_an_image_error(save: Save, ingest: Ingest, utm50: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"rewrite_memory_bytes": 20_000_000}, "the decoding process ended unexpectedly|needs more memory"),
+        ({"rewrite_seconds": 0}, "could not be decoded within 0 s"),
+    ],
+    ids=["memory", "time"],
+)
+def test_an_exceeded_limit_is_an_image_error_that_names_it(
+    save: Save, ingest: Ingest, utm50: dict[str, Any], changed: dict[str, int], message: str
+) -> None:
     path = save("a.tif", bands(3, "uint8"), **utm50)
-    with pytest.raises(ImageError, match=r"within 3,600 s and 0\.0 GiB"):
-        ingest(path, limits=replace(Limits(), rewrite_memory_bytes=20_000_000), sandboxed=True)
+    with pytest.raises(ImageError, match=message):
+        ingest(path, limits=replace(Limits(), **changed), sandboxed=True)
+
+
+@pytest.mark.parametrize(("cause", "message"), [
+    ("memory", "needs more memory"), ("file size", "copy would be larger"), ("time", "within 3,600 s"),
+    ("crash", r"ended unexpectedly \(SIGSEGV\)"),
+])  # fmt: skip
+def test_every_way_in_which_decoding_ends_has_its_own_message(cause: Cause, message: str) -> None:
+    error = SandboxError("ended", cause, "SIGSEGV")
+    found = sandbox_failure("a.jp2", error, ResourceLimits(3600, 2**32))
+    assert re.search(message, str(found))
+    assert translate(found.reason, "zh") != str(found)
+
+
+@pytest.mark.parametrize("hard_limit", [None, 2**30])
+def test_jpeg_2000_is_ingested_where_the_process_may_not_raise_its_limits(
+    save: Save, tmp_path: Path, utm50: dict[str, Any], hard_limit: int | None
+) -> None:
+    path = save("T50RKU_20240503T025601_TCI_10m.jp2", bands(3, "uint8"), driver="JP2OpenJPEG", **utm50)
+    task = {"path": str(path), "out": str(tmp_path / "out.tif"), "workdir": str(tmp_path)}
+    limits = ResourceLimits(120, 2**33, file_bytes=hard_limit)
+    result = run_sandboxed("tests.imagery.sandbox_tasks:ingest_unprivileged", task, limits=limits, workdir=tmp_path)
+    assert result == "2024-05-03"
 
 
 def test_errors_of_a_sandboxed_process_are_raised(ingest: Ingest, save: Save) -> None:

@@ -67,14 +67,16 @@ def test_an_error_is_raised_with_its_reason(run: Run, error: type[TubanError]) -
 
 
 def test_any_other_error_is_a_sandbox_error(run: Run) -> None:
-    with pytest.raises(SandboxError):
+    with pytest.raises(SandboxError) as caught:
         run("fail", error="WeightsError")
+    assert (caught.value.cause, caught.value.detail) == ("crash", "WeightsError")
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
 def test_a_crash_is_a_sandbox_error(run: Run, number: signal.Signals) -> None:
-    with pytest.raises(SandboxError):
+    with pytest.raises(SandboxError) as caught:
         run("crash", signal=int(number))
+    assert (caught.value.cause, caught.value.detail) == ("crash", number.name)
 
 
 def test_output_that_is_not_a_result_is_a_sandbox_error(run: Run) -> None:
@@ -84,15 +86,17 @@ def test_output_that_is_not_a_result_is_a_sandbox_error(run: Run) -> None:
 
 def test_too_much_memory_is_a_sandbox_error(run: Run) -> None:
     assert run("allocate", bytes=2**20) == 2**20
-    with pytest.raises(SandboxError):
+    with pytest.raises(SandboxError) as caught:
         run("allocate", bytes=2**32)
+    assert caught.value.cause == "memory"
 
 
 def test_too_large_a_file_is_a_sandbox_error(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("write", path=str(out), bytes=2**20) == 2**20
-    with pytest.raises(SandboxError):
+    with pytest.raises(SandboxError) as caught:
         run("write", path=str(out), bytes=2**20 + 1)
+    assert caught.value.cause == "file size"
 
 
 def ended(pid: int) -> bool:
@@ -109,8 +113,9 @@ def ended(pid: int) -> bool:
 
 def test_a_process_that_hangs_is_killed_with_its_children(run: Run, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    with pytest.raises(SandboxError):
+    with pytest.raises(SandboxError) as caught:
         run("hang", replace(LIMITS, wall_seconds=5), pids=str(pids))
+    assert caught.value.cause == "time"
     assert [ended(int(pid)) for pid in pids.read_text().split()] == [True, True]
 
 
