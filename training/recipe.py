@@ -30,6 +30,7 @@ class AugmentRecipe(Strict):
     distort: float = 0.2
     vehicles: float = 0.12
     nodata: float = 0.06
+    watermark: float = 0.0
     size: int = 256
 
     def settings(self) -> AugmentSettings:

@@ -1,8 +1,8 @@
 """Geometric augmentation of pairs on the CPU.
 
 One warp for both dates (position, rotation, scale, flip), a second small one for the earlier date alone (registration
-error, distortion by lens or terrain), vehicles on one date only, and nodata along an edge of the imagery. Colour,
-haze, season and sensor follow in :mod:`training.augmentation.appearance`, on the training device.
+error, distortion by lens or terrain), vehicles on one date only, watermarks, and nodata along an edge of the imagery.
+Colour, haze, season and sensor follow in :mod:`training.augmentation.appearance`, on the training device.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.augmentation.watermark import add_watermark
 from training.sources.samples import Image, Sample
 
 Matrix = NDArray[np.float64]
@@ -31,6 +32,7 @@ class AugmentSettings:
         distort: probability of a local distortion.
         vehicles: probability of vehicles on one date.
         nodata: probability of an edge without data.
+        watermark: probability of a watermark, a seal or annotations on one date, or others on the other too.
     """
 
     size: int = 256
@@ -40,6 +42,7 @@ class AugmentSettings:
     distort: float = 0.2
     vehicles: float = 0.12
     nodata: float = 0.06
+    watermark: float = 0.0
 
 
 def _affine(angle: float, scale: float, flip: bool, shift: tuple[float, float]) -> Matrix:
@@ -158,6 +161,11 @@ def augment(sample: Sample, rng: np.random.Generator, settings: AugmentSettings)
     direction = encoded_direction.astype(np.int8) - 1
     if rng.random() < settings.vehicles:
         after = _add_vehicles(after, rng)
+    # not drawn at 0, so that the samples of earlier recipes stay the same
+    if settings.watermark and rng.random() < settings.watermark:
+        after = add_watermark(after, rng)
+        if rng.random() < 0.3:
+            before = add_watermark(before, rng)
 
     if rng.random() < settings.nodata:  # the pair reader blanks both dates where either has no data
         y, x = np.mgrid[:size, :size]

@@ -63,7 +63,7 @@ def _random_view(rng: np.random.Generator) -> _View:
     )
 
 
-def _translate(image: Image, offset: NDArray[np.float64]) -> Image:
+def translate(image: Image, offset: NDArray[np.float64]) -> Image:
     """Shift an image or a mask by (x, y) pixels."""
     matrix = np.array([[1.0, 0, offset[0]], [0, 1, offset[1]]])
     height, width = image.shape[:2]
@@ -72,7 +72,7 @@ def _translate(image: Image, offset: NDArray[np.float64]) -> Image:
     return np.asarray(cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101), dtype=np.uint8)
 
 
-def _sweep(mask: Image, offset: NDArray[np.float64]) -> Image:
+def sweep(mask: Image, offset: NDArray[np.float64]) -> Image:
     """Return the area that a 0/1 mask covers while it is moved along ``offset``."""
     radius = math.ceil(float(np.abs(offset).max())) + 1
     kernel = np.zeros((2 * radius + 1, 2 * radius + 1), np.uint8)
@@ -94,21 +94,21 @@ def _render_view(place: Image, masks_by_height: Sequence[tuple[float, Image]], v
     """
     shadow = np.zeros(place.shape[:2], np.uint8)
     for height, mask in masks_by_height:
-        shadow |= _sweep(mask, view.shadow * height)
+        shadow |= sweep(mask, view.shadow * height)
     alpha = cv2.GaussianBlur(shadow.astype(np.float32), (0, 0), 0.8)[..., None]
     out = (place * (1 - alpha * view.shadow_darkness)).astype(np.uint8)
     buildings = np.zeros_like(shadow)
     mean_colours = cv2.blur(place, (9, 9))
     for height, mask in masks_by_height:  # lowest first: higher buildings occlude lower ones
         offset = view.displacement * height
-        wall = _sweep(mask, offset) > 0
+        wall = sweep(mask, offset) > 0
         # walls take up the colour of the roof, striped by storeys
         y, x = np.nonzero(wall)
         stripes = np.sin((x * offset[0] + y * offset[1]) / (np.hypot(*offset) + 1e-6) * (2 * np.pi / STOREY_PX)) > 0
         out[wall] = (mean_colours[wall] * view.wall_brightness * np.where(stripes, 1.0, 0.8)[:, None]).astype(np.uint8)
         buildings[wall] = UNKNOWN
-        roof = _translate(mask, offset) > 0
-        out[roof] = _translate(place, offset)[roof]
+        roof = translate(mask, offset) > 0
+        out[roof] = translate(place, offset)[roof]
         buildings[roof] = 1
     return out, buildings
 

@@ -9,6 +9,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
 from training.sources.copy_paste import PastedBuildings, PastedEarthworks
 from training.sources.cross_pairs import CrossPairs, LandCoverPairs
+from training.sources.drone_orthophotos import DroneOrthophotoPairs
+from training.sources.farmland.farmland_pairs import FarmlandPairs
+from training.sources.farmland.open_ground import OpenGroundFolder
 from training.sources.masked_images import MaskedFolder
 from training.sources.relief_displacement import ReliefDisplacementPairs
 from training.sources.rendered_scenes import RenderedScenes
@@ -163,6 +166,49 @@ class ReliefDisplacementRecipe(MaskedRecipe):
         return ReliefDisplacementPairs(self.masked(root), target_m=self.target_m)
 
 
+class DroneOrthophotosRecipe(MaskedRecipe):
+    """Single-date images whose houses lean in simulated drone orthophotos; some stand on one date only."""
+
+    kind: Literal["drone_orthophotos"]
+    target_m: tuple[float, float] = (0.1, 0.35)
+    question: ClassVar[str] = "both"
+
+    def open(self, root: Path) -> Source:
+        """List the files under ``root``."""
+        return DroneOrthophotoPairs(self.masked(root), target_m=self.target_m)
+
+
+class OpenGroundFolderRecipe(Strict):
+    """A folder of places; see :class:`training.sources.farmland.open_ground.OpenGroundFolder`."""
+
+    folder: Path
+    open_values: tuple[int, ...] = ()
+    bare_values: tuple[int, ...] = ()
+
+
+class FarmlandRecipe(_SourceRecipe):
+    """Real open ground with painted fields (unchanged) and painted construction sites (ground works).
+
+    Attributes:
+        folders: images of places, with land cover masks or without.
+    """
+
+    kind: Literal["farmland"]
+    folders: tuple[OpenGroundFolderRecipe, ...]
+    question: ClassVar[str] = "both"
+
+    @property
+    def all_folders(self) -> tuple[Path, ...]:
+        """Folders that samples come from."""
+        return tuple(entry.folder for entry in self.folders)
+
+    def open(self, root: Path) -> Source:
+        """List the files under ``root``."""
+        return FarmlandPairs(
+            [OpenGroundFolder(root / entry.folder, entry.open_values, entry.bare_values) for entry in self.folders]
+        )
+
+
 class UnchangedRecipe(_SourceRecipe):
     """Single images as both dates."""
 
@@ -287,6 +333,8 @@ SourceRecipe = Annotated[
     | CrossPairsRecipe
     | PastedBuildingsRecipe
     | ReliefDisplacementRecipe
+    | DroneOrthophotosRecipe
+    | FarmlandRecipe
     | PastedEarthworksRecipe
     | LandCoverPairsRecipe
     | UnchangedRecipe
