@@ -56,13 +56,14 @@ class BackupSummary:
         return cls(manifest.made_at, len(manifest.keys), manifest.size, manifest.revision, outdated)
 
 
-def backup(settings: ServiceSettings, out: Path, *, now: dt.datetime) -> BackupSummary:
+def backup(settings: ServiceSettings, out: Path, *, now: dt.datetime, with_objects: bool = True) -> BackupSummary:
     """Write the database and all object files to one tar file, atomically. The service may be running.
 
     Args:
         settings: of the service.
         out: the new file. Its folder also needs space for a temporary copy of the database.
         now: current time, aware.
+        with_objects: False: the database alone.
 
     Raises:
         SettingsError: there is nothing to back up, ``out`` exists already, or pg_dump is missing.
@@ -85,11 +86,12 @@ def backup(settings: ServiceSettings, out: Path, *, now: dt.datetime) -> BackupS
             ):
                 writer = ArchiveWriter(file, now)
                 # objects added during the first pass are copied after the dump, which may refer to them
-                done = _add_objects(writer, objects, set())
+                done = _add_objects(writer, objects, set()) if with_objects else set()
                 copy = Path(work) / "database"
                 dump_database(database, copy)
                 writer.add(DATABASE, copy)
-                _add_objects(writer, objects, done)
+                if with_objects:
+                    _add_objects(writer, objects, done)
                 manifest = writer.finish(
                     database="sqlite" if database.sqlite else "postgresql", revision=revision, tables=tables(database)
                 )
@@ -124,7 +126,7 @@ def restore(settings: ServiceSettings, archive: Path, *, overwrite: bool = False
         _check_compatible(manifest, database)
         check_tools(database)
         _check_empty(database, objects, overwrite)
-        _check_service_stopped(database, now)
+        check_service_stopped(database, now)
         objects.check()
         home = settings.home.resolve()
         try:
@@ -193,7 +195,7 @@ def _check_empty(database: Database, objects: ObjectStore, overwrite: bool) -> N
         )
 
 
-def _check_service_stopped(database: Database, now: dt.datetime) -> None:
+def check_service_stopped(database: Database, now: dt.datetime) -> None:
     """Check that no process uses the database, since files must not change under open connections."""
     alive: list[str] = []
     with suppress(SettingsError, DBAPIError):  # no process can use a database that is damaged or of another revision

@@ -6,7 +6,8 @@ completely or not at all. A second process that migrates concurrently waits and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, column, func, inspect, select, table, text
+from sqlalchemy.exc import DBAPIError, SAWarning
 
 from errors import SettingsError
 from store.schema.database import Database
+
+_OTHER_TABLES = {"spatial_ref_sys", "alembic_version"}
+"""Tables of PostGIS and Alembic."""
 
 _LOCK = 0x747562616E  # "tuban" in ASCII; advisory lock held during a migration
 
@@ -44,15 +48,26 @@ def upgrade(database: Database, to: str = "head") -> None:
         _run(connection, to, up=True)
 
 
-def downgrade(database: Database, to: str) -> None:
+def downgrade(database: Database, to: str, check_loss: Callable[[Mapping[str, int]], None] | None = None) -> None:
     """Downgrade the schema to revision ``to`` ("base" drops all tables with their rows).
+
+    Args:
+        database: the database.
+        to: target revision.
+        check_loss: called before the commit with what is deleted: the rows of each table (``cameras``), and the rows
+            with a value in each column (``alerts.assignee``) of the other tables. If it raises, nothing is changed.
 
     Raises:
         SettingsError: the database cannot be reached or written.
     """
     database.check()
     with _migration_transaction(database) as connection:
+        before = _columns(connection) if check_loss else {}
+        counts = {name: _count_values(connection, name, columns) for name, columns in before.items()}
         _run(connection, to, up=False)
+        if check_loss:
+            after = _columns(connection)
+            check_loss({name: rows for name, rows in _lost(counts, after).items() if rows})
 
 
 def current_revision(database: Database) -> str | None:
@@ -129,6 +144,32 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+def _columns(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each table of the default schema, in their order."""
+    inspector = inspect(connection)
+    names = set(inspector.get_table_names(schema=inspector.default_schema_name)) - _OTHER_TABLES
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # SQLAlchemy does not know the type of PostGIS
+        return {name: tuple(str(each["name"]) for each in inspector.get_columns(name)) for name in sorted(names)}
+
+
+def _count_values(connection: Connection, name: str, columns: tuple[str, ...]) -> dict[str, int]:
+    """Return the number of rows of a table under "", and those with a value in each column."""
+    counted = table(name, *(column(each) for each in columns))
+    counts = connection.execute(select(func.count(), *(func.count(each) for each in counted.columns))).one()
+    return dict(zip(("", *columns), map(int, counts), strict=True))
+
+
+def _lost(counts: Mapping[str, Mapping[str, int]], after: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+    lost: dict[str, int] = {}
+    for name, of_table in counts.items():
+        if name not in after:
+            lost[name] = of_table[""]
+        else:
+            lost |= {f"{name}.{each}": rows for each, rows in of_table.items() if each and each not in after[name]}
+    return lost
+
+
 def _known_revisions() -> set[str]:
     return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
@@ -175,7 +216,7 @@ def _foreign_tables(connection: Connection) -> list[str]:
     """List other programs' tables in the default schema; the extensions of PostGIS have schemas of their own."""
     inspector = inspect(connection)
     names = inspector.get_table_names(schema=inspector.default_schema_name)
-    return sorted(set(names) - {"spatial_ref_sys", "alembic_version"})
+    return sorted(set(names) - _OTHER_TABLES)
 
 
 def _create_folder(database: Database) -> None:

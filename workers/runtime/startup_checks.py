@@ -10,10 +10,10 @@ from service.broker import check_broker
 from service.context import Context
 from service.home import prepare_home
 from service.instance import lock_home
+from store.backup.safe_migration import safe_upgrade
 from store.jobs.processes import remove_stale_processes
 from store.jobs.recovery import expire_leases
 from store.jobs.schedule_slots import LEADER
-from store.schema.migrate import upgrade
 from store.schema.tables import ScheduleSlot
 
 
@@ -32,9 +32,9 @@ def prepare_service(settings: ServiceSettings, kinds: Sequence[str]) -> Iterator
     with lock_home(settings.home.resolve(), kinds):
         context = Context.from_settings(settings)
         try:
-            upgrade(context.database)
-            check_broker(settings)
             context.objects.check()
+            safe_upgrade(settings, context.database, context.objects, now=context.clock())
+            check_broker(settings)
             if context.database.sqlite and {"worker", "schedule"} <= set(kinds):
                 _clear_stale_state(context)
             yield context

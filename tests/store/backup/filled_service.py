@@ -15,7 +15,7 @@ from store.objects.factory import open_object_store
 from store.schema.database import Database
 from store.schema.migrate import downgrade, upgrade
 from store.schema.outlines import bounds_of
-from store.schema.tables import Area, Base, Counter, Feature, Job, Layer
+from store.schema.tables import Area, Base, Batch, Counter, Feature, Job, Layer
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=dt.UTC)
 FILES = {"scenes/ab/abc.tif": bytes(range(256)) * 5000, "evidence/1/before.png": b"before", "received/x": b""}
@@ -32,6 +32,7 @@ def fill(settings: ServiceSettings) -> None:
         session.add(Layer(name="批文", kind="approval", dated=NOW.date(), loaded_at=NOW))
         session.flush()
         session.add(Feature(layer_id=1, attributes={"面积": 1.5}, valid_to=None, **bounds_of(box(113, 34, 114, 35))))
+        session.add(Batch(area_code="410120", name="十一月", origin="upload", state="done", created_at=NOW))
         session.add(Job(kind="a", queue="scan", payload={"n": [1]}, unique_key="a", run_after=NOW, created_at=NOW))
         session.add(Counter(name="alerts", value=2**40))
     database.close()
