@@ -70,10 +70,23 @@ class Source(BilingualName):
     letter: Annotated[str, Field(pattern="^[A-Z]$")]
 
 
+class ConfidenceRates(StrictModel):
+    """Rates by which the sources of an alert are combined; described in ``configs/enforcement.yaml``."""
+
+    prior: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    detection: dict[str, Annotated[float, Field(ge=0, lt=1)]] = {
+        "drone": 0.8,
+        "satellite": 0.7,
+        "camera": 0.6,
+        "other": 0.5,
+    }
+
+
 class EnforcementConfig(StrictModel):
     """All of ``configs/enforcement.yaml``."""
 
     legal_weight: LegalWeight
+    confidence: ConfidenceRates = ConfidenceRates()
     sources: dict[str, Source]
 
     @model_validator(mode="after")

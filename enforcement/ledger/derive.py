@@ -1,0 +1,335 @@
+"""Derive outline, dates, kind and presence of an alert from all of its sightings, by one rule.
+
+The sightings are replayed in the order of their later images, so the result does not depend on the order in which they
+arrived. The area that counts is the area against the last image *before* the works began.
+
+1. **Dates.** The works are *there on* the day of the first later image that shows them. They were *not there yet on*
+   the latest earlier day for which a comparison says so: the earlier image of a sighting, or the later image of a
+   comparison that begins at such a day and found nothing.
+2. **Whole comparisons.** A comparison is *whole* if its earlier image is from before the works, and it shows the
+   complete outline from above. Its outline replaces the previous one: only it may make the outline smaller. A part that
+   it misses stays if another comparison with the same later image shows that this part still stands, unchanged.
+3. **All others only add.** A comparison that shows part of the outline, or begins when the works already stood, adds
+   what it found beyond the outline, if that is wider than two of its pixels: a narrower strip is the noise of its edge.
+   A whole comparison that is much coarser than the outline's own adds and removes parts wider than two of its pixels.
+4. **Removal.** A demolition that begins when the works stood, in a comparison that shows the complete outline, is
+   removed from the outline. The works are *gone* if nothing remains, or if whole comparisons in which works of this
+   size are visible find nothing and no other comparison with the same later image sees the works stand. After that,
+   new works at the place begin again at rule 1.
+5. **Oblique images** give dates, but no outline if there is one from above. Without one, the outline is the union of
+   what they saw, an upper bound, which an image from above that finds nothing does not end.
+6. **Kind.** Construction if any sighting since the works began says so, otherwise ground; demolition if nothing was
+   seen to appear.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
+
+from enforcement.ledger.metric_plane import MetricPlane, polygons_of, wide_parts
+from enforcement.ledger.sighting import DEMOLITION, Sighting
+from enforcement.overlap_ratio import area_m2, make_valid
+from imagery.error_ellipse import ErrorEllipse
+
+WHOLE_SHARE = 0.98
+"""Share of the outline that a comparison must show to count as showing all of it; footprints end within a pixel."""
+
+GONE_SHARE = 0.15
+"""Share of the outline below which the rest of a demolition is rubble and the edge of its polygon."""
+
+COARSER = 1.5
+"""Factor in ground sample distance from which an image is too coarse to replace an outline."""
+
+VISIBLE_PIXELS = 200.0
+"""Size in pixels from which works are certainly visible, so that an image without them shows that they are gone."""
+
+NOISE_PIXELS = 2.0
+"""Width in pixels of the coarser image below which a difference of two outlines is noise."""
+
+
+@dataclass(frozen=True)
+class LedgerState:
+    """What all sightings of an alert say together.
+
+    Attributes:
+        outline: longitude, latitude; of works that are gone, as they last stood.
+        area_m2: ellipsoidal m².
+        area_error_m2: half width of the area's interval for oblique images; 0: seen from above.
+        kind: construction, ground or demolition.
+        not_yet_on: last known day without the works; None: unknown.
+        there_on: first known day with them; None: unknown, or only a demolition was seen.
+        last_on: last known day with them.
+        gone_on: first known day without them again; None: they stand, as far as is known.
+        error: position error of the outline; None: seen from above.
+        used: sightings since the works began, in order of their days.
+    """
+
+    outline: BaseGeometry
+    area_m2: float
+    area_error_m2: float
+    kind: str
+    not_yet_on: dt.date | None
+    there_on: dt.date | None
+    last_on: dt.date | None
+    gone_on: dt.date | None
+    error: ErrorEllipse | None
+    used: tuple[Sighting, ...]
+
+    @property
+    def upper_bound(self) -> bool:
+        """Whether the area is an upper bound from oblique images."""
+        return self.error is not None
+
+
+def derive_state(sightings: Sequence[Sighting], as_of: dt.date | None = None) -> LedgerState | None:
+    """Derive the state of an alert by the rule of this module.
+
+    Args:
+        sightings: of one alert, none withdrawn, in any order.
+        as_of: only images up to this day count; None: all.
+
+    Returns:
+        None if none of them found a change.
+    """
+    known = [sighting for sighting in sightings if as_of is None or sighting.day <= as_of]
+    plane = _plane(known)
+    if plane is None:
+        return None
+    places = sorted((_place(sighting, plane) for sighting in known), key=_order)
+    appearances = [place for place in places if place.sighting.appeared]
+    if not appearances:
+        return _demolition_only(places, plane)
+    from_above = [place for place in appearances if place.sighting.error is None]
+    replay = _Replay(places, oblique=not from_above)
+    for day, group in groupby(places, key=lambda place: place.sighting.day):
+        replay.advance(day, list(group))
+    return replay.result(plane)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A sighting with its geometries in metres."""
+
+    sighting: Sighting
+    outline: BaseGeometry
+    visible: BaseGeometry
+
+
+def _plane(sightings: Sequence[Sighting]) -> MetricPlane | None:
+    outlines = [sighting.outline for sighting in sightings if sighting.outline is not None]
+    return MetricPlane(outlines) if outlines else None
+
+
+def _place(sighting: Sighting, plane: MetricPlane) -> _Place:
+    outline = Polygon() if sighting.outline is None else plane.metres(sighting.outline)
+    return _Place(sighting, outline, plane.metres(sighting.visible))
+
+
+def _order(place: _Place) -> tuple[dt.date, dt.date, float, str, bytes]:
+    """Sort key that does not depend on the order of arrival."""
+    sighting = place.sighting
+    return sighting.day, sighting.began, sighting.gsd_m, sighting.kind, place.outline.wkb
+
+
+@dataclass
+class _Replay:
+    """The outline and dates while the sightings are replayed."""
+
+    places: Sequence[_Place]
+    oblique: bool
+    outline: BaseGeometry = field(default_factory=Polygon)
+    gsd_m: float = math.inf
+    standing: bool = False
+    not_yet_on: dt.date = dt.date.min
+    there_on: dt.date = dt.date.min
+    last_on: dt.date = dt.date.min
+    grown_on: dt.date = dt.date.min
+    gone_on: dt.date | None = None
+    earlier: list[tuple[dt.date, dt.date]] = field(default_factory=list)  # (not yet, gone) of earlier works here
+
+    def advance(self, day: dt.date, group: Sequence[_Place]) -> None:
+        """Take all comparisons with the same day of the later image."""
+        appeared = [place for place in group if place.sighting.appeared]
+        if not self.standing:
+            if not appeared:
+                return
+            self._begin(day)
+        stood = self.outline
+        unchanged = self._unchanged(group)
+        self._add(appeared)
+        whole = self._whole(group)
+        if whole:
+            self._measure(whole, group, stood.intersection(unchanged))
+        if self.standing:
+            self._demolish([place for place in group if place.sighting.disappeared], day)
+        if self.standing and (appeared or self._seen_standing(group)):
+            self.last_on = max(self.last_on, day)
+
+    def _begin(self, day: dt.date) -> None:
+        """Begin new works, and find the last day without them (rule 1)."""
+        self.standing, self.there_on, self.last_on = True, day, day
+        earliest = self.gone_on or dt.date.min
+        self.outline, self.gsd_m, self.gone_on = Polygon(), math.inf, None
+        begins = [p.sighting.began for p in self.places if p.sighting.appeared and p.sighting.began < day]
+        self.not_yet_on = max([earliest, *begins])
+        first = [p.outline for p in self.places if p.sighting.appeared and p.sighting.day == day]
+        for place in self.places:
+            nothing = place.sighting.outline is None and self.not_yet_on < place.sighting.day < day
+            if nothing and place.sighting.began <= self.not_yet_on and all(_shows(place.visible, o) for o in first):
+                self.not_yet_on = place.sighting.day
+
+    def _counts(self, place: _Place) -> bool:
+        """Whether the outline of a sighting counts (rule 5)."""
+        return self.oblique or place.sighting.error is None
+
+    def _add(self, appeared: Sequence[_Place]) -> None:
+        """Add what was found beyond the outline (rule 3)."""
+        for place in appeared:
+            if self._counts(place):
+                beyond = place.outline.difference(self.outline)
+                if not self.outline.is_empty:
+                    beyond = wide_parts(beyond, NOISE_PIXELS * place.sighting.gsd_m)
+                if not beyond.is_empty:
+                    self.grown_on = place.sighting.day
+                self.outline = polygons_of(self.outline.union(beyond))
+                self.gsd_m = min(self.gsd_m, place.sighting.gsd_m)
+
+    def _whole(self, group: Sequence[_Place]) -> list[_Place]:
+        """Return the comparisons with the image before the works if they show the complete outline (rule 2)."""
+        whole = [
+            place
+            for place in group
+            if place.sighting.error is None
+            and not place.sighting.disappeared
+            and self._precedes_works(place.sighting.began)
+        ]
+        shown = polygons_of(_union([place.visible for place in whole]))
+        return whole if whole and not self.outline.is_empty and _shows(shown, self.outline) else []
+
+    def _precedes_works(self, day: dt.date) -> bool:
+        """Whether an image of that day shows the ground without these works and without earlier ones."""
+        return day <= self.not_yet_on and not any(start < day < end for start, end in self.earlier)
+
+    def _measure(self, whole: Sequence[_Place], group: Sequence[_Place], unchanged: BaseGeometry) -> None:
+        """Replace the outline by what whole comparisons found (rules 2 to 4), but keep parts that stand unchanged."""
+        found = [place for place in whole if place.sighting.appeared]
+        gsd = min(place.sighting.gsd_m for place in found or whole)
+        if not found:
+            visible = self.outline.area >= VISIBLE_PIXELS * gsd**2
+            if visible and not self.oblique and not self._seen_standing(group):
+                self._end(group[0].sighting.day)
+            return
+        measured = polygons_of(_union([place.outline for place in found]))
+        if gsd > COARSER * self.gsd_m:
+            width = NOISE_PIXELS * gsd
+            removed = wide_parts(self.outline.difference(measured), width).difference(unchanged)
+            added = wide_parts(measured.difference(self.outline), width)
+            self.outline = polygons_of(self.outline.difference(removed).union(added))
+            return
+        kept = wide_parts(unchanged.difference(measured), NOISE_PIXELS * gsd)
+        self.outline, self.gsd_m = polygons_of(measured.union(kept)), gsd
+        self._add([place for place in group if place.sighting.appeared and place not in whole])
+
+    def _unchanged(self, group: Sequence[_Place]) -> BaseGeometry:
+        """Return the ground that comparisons with an image of the outline as it is show without a demolition."""
+        since = [p for p in group if p.sighting.error is None and self.grown_on <= p.sighting.began < p.sighting.day]
+        ground = _union([place.visible for place in since])
+        return ground.difference(_union([place.outline for place in since if place.sighting.disappeared]))
+
+    def _seen_standing(self, group: Sequence[_Place]) -> bool:
+        """Whether a comparison with an image of the standing works sees no change, or more works (rule 4)."""
+        return any(
+            not place.sighting.disappeared
+            and self.there_on <= place.sighting.began
+            and self.not_yet_on < place.sighting.began
+            and (place.sighting.appeared or _shows(place.visible, self.outline))
+            for place in group
+        )
+
+    def _demolish(self, demolished: Sequence[_Place], day: dt.date) -> None:
+        """Remove what was demolished since the works began (rule 4)."""
+        removals = [p for p in demolished if p.sighting.began >= self.there_on and self._counts(p)]
+        shown = _union([place.visible for place in removals])
+        if not removals or self.outline.is_empty or not _shows(shown, self.outline):
+            return
+        rest = polygons_of(self.outline.difference(_union([place.outline for place in removals])))
+        rest = wide_parts(rest, NOISE_PIXELS * max(place.sighting.gsd_m for place in removals))
+        if rest.area < GONE_SHARE * self.outline.area:
+            self._end(day)
+        else:
+            self.outline = rest
+
+    def _end(self, day: dt.date) -> None:
+        self.standing, self.gone_on = False, day
+        self.earlier.append((self.not_yet_on, day))
+
+    def result(self, plane: MetricPlane) -> LedgerState:
+        """Return the state after the last sighting."""
+        used = tuple(p.sighting for p in self.places if p.sighting.day >= self.there_on)
+        appeared = [sighting for sighting in used if sighting.appeared]
+        outline = plane.degrees(self.outline)
+        errors = [sighting.error for sighting in appeared if sighting.error] if self.oblique else []
+        error = max(errors, key=lambda one: one.major_m, default=None)
+        kinds = {sighting.kind for sighting in appeared}
+        return LedgerState(
+            outline=outline,
+            area_m2=round(area_m2(outline), 2),
+            area_error_m2=round(area_error_m2(self.outline.length, error), 1),
+            kind="construction" if "construction" in kinds else "ground",
+            not_yet_on=_known(self.not_yet_on),
+            there_on=_known(self.there_on),
+            last_on=_known(self.last_on),
+            gone_on=self.gone_on,
+            error=error,
+            used=used,
+        )
+
+
+def area_error_m2(perimeter_m: float, error: ErrorEllipse | None) -> float:
+    """Return the half width of the interval of an oblique area: every edge displaced by the mean semi-axis."""
+    if error is None:
+        return 0.0
+    return perimeter_m * math.sqrt((error.major_m**2 + error.minor_m**2) / 2)
+
+
+def _demolition_only(places: Sequence[_Place], plane: MetricPlane) -> LedgerState | None:
+    """Return the state of an alert of which only demolitions were seen: the union of them."""
+    demolished = [place for place in places if place.sighting.disappeared]
+    from_above = [place for place in demolished if place.sighting.error is None] or demolished
+    outline = polygons_of(_union([place.outline for place in from_above]))
+    error = max((p.sighting.error for p in from_above if p.sighting.error), key=lambda e: e.major_m, default=None)
+    degrees = plane.degrees(outline)
+    return LedgerState(
+        outline=degrees,
+        area_m2=round(area_m2(degrees), 2),
+        area_error_m2=round(area_error_m2(outline.length, error), 1),
+        kind=DEMOLITION,
+        not_yet_on=max((_known(p.sighting.began) for p in demolished if p.sighting.before), default=None),
+        there_on=None,
+        last_on=_known(max(place.sighting.began for place in demolished)),
+        gone_on=_known(min(place.sighting.day for place in demolished)),
+        error=error,
+        used=tuple(place.sighting for place in demolished),
+    )
+
+
+def _shows(visible: BaseGeometry, outline: BaseGeometry) -> bool:
+    return bool(visible.intersection(outline).area >= WHOLE_SHARE * outline.area)
+
+
+def _union(outlines: Sequence[BaseGeometry]) -> BaseGeometry:
+    union: BaseGeometry = Polygon()
+    for outline in outlines:
+        union = union.union(make_valid(outline))
+    return union
+
+
+def _known(day: dt.date) -> dt.date | None:
+    return None if day == dt.date.min else day
