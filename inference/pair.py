@@ -17,7 +17,7 @@ from errors import NotComparable, SettingsError
 from imagery import Patch, Scene
 from imagery.ellipsoid import ELLIPSOID
 from inference.raster_source import RasterSource
-from inference.settings import ScanSettings
+from inference.settings import ScanSettings, scales_differ_too_much
 from model.radiometric_normalization import LookupTable, normalization_table
 
 LONLAT = CRS.from_epsg(4326)
@@ -68,7 +68,7 @@ def resolution_for(before: Scene, after: Scene, settings: ScanSettings) -> float
         NotComparable: the two images differ too much in scale.
     """
     finer, coarser = sorted((before.gsd_m, after.gsd_m))
-    if coarser / finer > settings.max_scale_ratio:
+    if scales_differ_too_much(finer, coarser, settings.max_scale_ratio):
         raise NotComparable(
             f"The images differ too much in scale: {before.name} has {before.gsd_m:.3g} m per pixel, "
             f"{after.name} {after.gsd_m:.3g} m, a ratio of {coarser / finer:.1f}; "

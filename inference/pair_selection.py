@@ -15,7 +15,7 @@ from configs.service import NightSettings
 from enforcement.overlap_ratio import area_m2
 from errors import Reason, SettingsError
 from imagery.ellipsoid import ELLIPSOID
-from inference.settings import AUTO, ScanConfig, settings_for
+from inference.settings import AUTO, ScanConfig, scales_differ_too_much, settings_for
 
 MIN_MEAN_WIDTH_M = 5.0
 """Mean width below which a piece of ground is a sliver between footprints and is ignored."""
@@ -194,11 +194,10 @@ def _rejection(
         return "old"
     if area_m2(overlap) < config.min_overlap * min(area_m2(scene.outline), area_m2(image.outline)):
         return "sliver"
-    finer, coarser = sorted((scene.gsd_m, image.gsd_m))
-    if coarser / finer > config.max_scale_ratio:
+    if scales_differ_too_much(scene.gsd_m, image.gsd_m, config.max_scale_ratio):
         return "scale"
     try:
-        settings_for(config, AUTO, coarser)
+        settings_for(config, AUTO, max(scene.gsd_m, image.gsd_m))
     except SettingsError:
         return "scale"
     return None

@@ -71,6 +71,15 @@ class ScanSettings(_Strict):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
+def scales_differ_too_much(first_gsd_m: float, second_gsd_m: float, max_scale_ratio: float) -> bool:
+    """Whether the ratio of two ground sample distances exceeds the largest allowed one.
+
+    One percent is tolerated: the scale of a projection makes a ratio of exactly 8 a few thousandths larger.
+    """
+    finer, coarser = sorted((first_gsd_m, second_gsd_m))
+    return coarser / finer > 1.01 * max_scale_ratio
+
+
 def read_config(path: Path = Path("profiles.yaml")) -> ScanConfig:
     """Read and validate the settings file of scans.
 

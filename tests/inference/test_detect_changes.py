@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from affine import Affine
@@ -17,6 +18,7 @@ from inference.block_scan import scan_blocks
 from inference.blocks import plan_blocks
 from inference.detect_changes import detect_changes
 from inference.merge import merge_changes
+from inference.pair import resolution_for
 from inference.scan_plan import plan_scan
 from inference.scan_result import ScanResult
 from inference.settings import ScanSettings, read_config, settings_for
@@ -196,6 +198,17 @@ def test_scales_that_differ_too_much_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(NotComparable, match=r"ratio of 10\.0"):
         _scan(*paths)
+
+
+def test_a_ratio_of_exactly_eight_is_compared(tmp_path: Path) -> None:
+    image = textured(1024, 1024)
+    small = cv2.resize(image, (128, 128), interpolation=cv2.INTER_AREA)
+    paths = (
+        write_image(tmp_path / "before.tif", image, resolution=0.5),
+        write_image(tmp_path / "after.tif", small, resolution=4.0),
+    )
+    with open_scene(paths[0]) as before, open_scene(paths[1]) as after:
+        assert resolution_for(before, after, _settings()) == pytest.approx(1.0, rel=0.01)
 
 
 def test_a_pair_with_only_one_georeferenced_image_is_refused(tmp_path: Path) -> None:
