@@ -18,7 +18,6 @@ from typing import Any, Self
 
 import numpy as np
 import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
@@ -28,16 +27,9 @@ from imagery.dates import acquisition_date
 from imagery.files.inspection import inspect_file
 from imagery.files.rewrite import must_be_rewritten, rewrite, undecodable
 from imagery.files.safe_file import SafeFile, check_regular_file, isolate_file
-from imagery.files.world_file import prj_crs, world_file_transform
-from imagery.georeference import (
-    NotGeoreferenced,
-    check_transform,
-    crs_from_argument,
-    ground_sample_distance,
-    usable_crs,
-)
 from imagery.limits import Limits
 from imagery.metadata import ImageMetadata, read_metadata
+from imagery.native_grid import NativeGrid, native_grid
 from imagery.pyramid import Pyramid
 from imagery.radiometry import Stretch, measure_stretch
 from imagery.resample import interpolate, source_positions, window_for
@@ -71,12 +63,14 @@ class Scene:
         georeferenced: whether the scene has coordinates on the ground.
         gsd_m: ground sample distance in true metres, mean of both axes.
         date, date_source: day of acquisition or None; "given", "tag NAME", "file name" or "unknown".
+        tags: of all namespaces of the file.
         bands, bands_source: numbers of the red, green and blue band, from 1, and how they were chosen.
         grey: whether all three are the same band.
         dtype, count, driver: of the original file.
         mask_source: "alpha", "mask", "nodata" or "none". NaN in floating-point images is always invalid.
         stretch: maps raw values to 8 bits.
         rewritten: whether pixels are read from a tiled copy.
+        remarks: what people should know about it.
     """
 
     def __init__(
@@ -84,8 +78,7 @@ class Scene:
         file: SafeFile,
         metadata: ImageMetadata,
         driver: str,
-        geobox: GeoBox,
-        gsd_m: float,
+        grid: NativeGrid,
         date: tuple[dt.date | None, str],
         bands: tuple[tuple[int, int, int], str],
         pixels: Path,
@@ -95,10 +88,11 @@ class Scene:
         self.name = file.name
         self.path = file.path
         self.width, self.height = metadata.width, metadata.height
-        self.geobox = geobox
-        self.georeferenced = geobox.crs is not None
-        self.gsd_m = gsd_m
+        self.geobox, self.gsd_m = grid.geobox, grid.gsd_m
+        self.georeferenced = grid.geobox.crs is not None
+        self.remarks = grid.remarks
         self.date, self.date_source = date
+        self.tags = metadata.tags
         self.bands, self.bands_source = bands
         self.dtype, self.count, self.driver = metadata.dtype, metadata.count, driver
         self.grey = not metadata.palette and len(set(self.bands)) == 1
@@ -245,6 +239,7 @@ def open_scene(
     limits: Limits | None = None,
     workdir: str | os.PathLike[str] | None = None,
     crs: str | None = None,
+    override_crs: bool = False,
     resolution: float | None = None,
     today: dt.date | None = None,
     name: str | None = None,
@@ -252,13 +247,15 @@ def open_scene(
     """Open an untrusted image file.
 
     Args:
-        path: a local file: GeoTIFF, JPEG, PNG, JPEG 2000 or WebP; a world file and a .prj next to it are read too.
+        path: a local file: GeoTIFF, JPEG, PNG, JPEG 2000 or WebP; a world file, .prj and .aux.xml next to it are read
+            too.
         gsd: metres on the ground per pixel, for an image without a georeference; ignored for any other.
         bands: numbers of the red, green and blue band, from 1, or one number for grey; overrides the file.
         date: day of acquisition; overrides the file.
         limits: limits on the header and on rewriting.
         workdir: parent of the scene's temporary folder; the system's temporary folder by default.
         crs: like "EPSG:4547", for a file that has coordinates but no coordinate system.
+        override_crs: use ``crs`` instead of the system that the file has, too.
         resolution: metres per pixel at which the scene will be read, if known: a large and much finer image without
             overviews is rewritten once, then read faster.
         today: later dates in tags are ignored; by default the current date (UTC).
@@ -284,61 +281,19 @@ def open_scene(
         isolated = isolate_file(file, Path(folder.name), file_format.suffix)
         metadata = read_metadata(isolated, file_format, layout, file.name)
         file.check_unchanged()
-        geobox, gsd_m = _georeference(file, metadata, gsd, crs)
+        grid = native_grid(file, metadata, gsd=gsd, crs=crs, override_crs=override_crs)
         chosen = choose_bands(metadata.count, metadata.dtype, metadata.colours, metadata.descriptions, bands)
         taken = (date, "given") if date else acquisition_date(metadata.tags, file.name, today or _current_date())
-        ratio = resolution / gsd_m if resolution else 1.0
+        ratio = resolution / grid.gsd_m if resolution else 1.0
         pixels = isolated
         if must_be_rewritten(layout, file_format, metadata.palette, ratio, limits):
             pixels = Path(folder.name) / "copy.tif"
             rewrite(isolated, file_format, layout, pixels, file.name, limits)
             file.check_unchanged()
-        return Scene(file, metadata, file_format.driver, geobox, gsd_m, taken, chosen, pixels, folder)
+        return Scene(file, metadata, file_format.driver, grid, taken, chosen, pixels, folder)
     except BaseException:
         folder.cleanup()
         raise
-
-
-def _georeference(file: SafeFile, metadata: ImageMetadata, gsd: float | None, crs: str | None) -> tuple[GeoBox, float]:
-    """Return the native grid of an image and its ground sample distance in metres."""
-    shape = (metadata.height, metadata.width)
-    transform, system = metadata.transform, usable_crs(metadata.crs)
-    if transform is None:
-        transform = world_file_transform(file.path)
-    if transform is not None:
-        check_transform(transform, file.name)
-        if crs is not None and system is None:
-            system = usable_crs(crs_from_argument(crs))
-        if system is None:
-            system = usable_crs(prj_crs(file.path))
-        if system is not None:
-            code = system.to_epsg(min_confidence=100)
-            geobox = GeoBox(shape, transform, f"EPSG:{code}" if code else system.to_wkt())
-            return geobox, ground_sample_distance(geobox, file.name)
-    if gsd is not None:
-        return GeoBox(shape, Affine.identity(), None), float(gsd)
-    if transform is not None:
-        raise NotGeoreferenced(
-            f"{file.name} has a geotransform but no coordinate system.",
-            "Give the system (like EPSG:4547), add a .prj of the same name, or give the ground sample distance (--gsd) "
-            "to use it as plain pixels.",
-            "place.no_system",
-            file.name,
-        )
-    if metadata.control_points:
-        raise NotGeoreferenced(
-            f"{file.name} is not rectified: it has control points or a camera model instead of a grid.",
-            "Rectify it with `gdalwarp`, or give the ground sample distance (--gsd) to use it as plain pixels.",
-            "place.not_rectified",
-            file.name,
-        )
-    raise NotGeoreferenced(
-        f"{file.name} has no coordinates.",
-        "Give the ground sample distance in metres per pixel (--gsd 0.5), or add a world file and a .prj of the same "
-        "name.",
-        "place.none",
-        file.name,
-    )
 
 
 def _current_date() -> dt.date:

@@ -6,12 +6,12 @@ repeating the call resumes it.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from errors import SettingsError
+from imagery.conversion.given_metadata import NOTHING_GIVEN, GivenMetadata
 from service.batch_writer import BatchWriter, SubmittedFile, submit_files
 from service.context import Context
 from service.file_discovery import file_size, list_files, printable_name
@@ -33,9 +33,10 @@ def receive_files(
     name: str,
     progress: Progress | None = None,
     *,
-    date: dt.date | None = None,
+    given: GivenMetadata = NOTHING_GIVEN,
     unique_key: str | None = None,
     publish: bool = True,
+    own_folder: bool = True,
 ) -> int:
     """Receive files into a batch and add an ingest job for each.
 
@@ -48,10 +49,11 @@ def receive_files(
         created_by: name of the person or process that submitted them.
         name: display name of the batch.
         progress: called while files are received.
-        date: acquisition date for images without one.
+        given: what a person stated about the files.
         unique_key: of the batch. A complete batch with that key is returned unchanged. None: an unfinished batch of
             the same call is resumed, including files added since; otherwise a new batch is created.
         publish: notify the workers of each file immediately.
+        own_folder: whether the names of the submitted folders may hold the day of their files.
 
     Returns:
         The id of the batch. Unreadable files are recorded in it with the reason.
@@ -78,8 +80,11 @@ def receive_files(
         )
     if batch.state != "receiving":
         return batch.id
-    writer = BatchWriter(context, batch.id, date, publish)
-    files = {file.name: SubmittedFile(file.name, file.path, file_size(file.path)) for file in discovered}
+    writer = BatchWriter(context, batch.id, given, publish)
+    files = {
+        file.name: SubmittedFile(file.name, file.path, file_size(file.path), folder=file.folder if own_folder else "")
+        for file in discovered
+    }
     total = _TotalProgress(progress, sum(file.size for file in files.values()))
     submit_files(writer, files, progress=total.add)
     with writer.transaction() as session:

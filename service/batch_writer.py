@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from errors import ImageError, Reason
+from imagery.conversion.given_metadata import NOTHING_GIVEN, GivenMetadata
 from imagery.files.file_roles import FileRole, assign_file_roles
 from service.context import Context
 from service.file_discovery import checksum, read_sidecar, require_regular_file
@@ -36,12 +36,14 @@ class SubmittedFile:
         path: location of its content.
         size: bytes.
         sha256: checksum sent with it, in hexadecimal; "": none.
+        folder: name of the folder that contains it beside those in ``name``.
     """
 
     name: str
     path: Path
     size: int
     sha256: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,24 @@ class BatchWriter:
     Attributes:
         context: of this process.
         batch_id: the batch.
-        date: acquisition date for images without one.
+        given: what a person stated about the files.
         publish: notify the workers of each file immediately.
     """
 
     context: Context
     batch_id: int
-    date: dt.date | None
+    given: GivenMetadata = NOTHING_GIVEN
     publish: bool = True
 
     def queue_file(
-        self, name: str, path: Path, size: int, sha256: str, sidecars: Mapping[str, bytes], kind: str = "ingest.file"
+        self,
+        name: str,
+        path: Path,
+        size: int,
+        sha256: str,
+        sidecars: Mapping[str, bytes],
+        kind: str = "ingest.file",
+        folder: str = "",
     ) -> None:
         """Store a file and add its ingest job; a file identical to a known scene is recorded as a duplicate instead.
 
@@ -72,6 +81,7 @@ class BatchWriter:
             sha256: of its content.
             sidecars: content of its sidecar files by suffix (:attr:`imagery.files.file_roles.FileRole.sidecars`).
             kind: of the job.
+            folder: name of the folder that contains the file beside those in ``name``.
         """
         with self.context.database.read() as session:
             known = scene_by_sha256(session, sha256)
@@ -94,7 +104,8 @@ class BatchWriter:
             now = self.context.clock()
             file_id = add_file(session, self.batch_id, name, size=size, now=now, sha256=sha256, received=key)
             if file_id is not None:
-                payload = {"file": file_id, "date": self.date and self.date.isoformat(), "beside": list(sidecars)}
+                given = self.given.in_folder(folder or self.given.folder)
+                payload = {"file": file_id, "given": given.to_json(), "beside": list(sidecars)}
                 add_job(session, kind=kind, queue="ingest", payload=payload, unique_key=job_key(file_id), now=now)
 
     def record_failed(self, name: str, size: int, reason: str) -> None:
@@ -164,20 +175,24 @@ def _submit(
         writer.record_unused(role, file.size)
         progress(role.name, file.size)
         return
+    if role.role == "refused":
+        writer.record_failed(role.name, file.size, role.reason)
+        progress(role.name, file.size)
+        return
     try:
         regular = require_regular_file(file.path, file.name)
         sha256 = checksum(regular, file.name, lambda size: progress(role.name, size))
         if file.sha256 not in ("", sha256):
             raise ImageError(DAMAGED_IN_TRANSIT)
-        sidecars = {suffix: _read_sidecar(files[name]) for suffix, name in role.sidecars.items()}
+        sidecars = {suffix: _read_sidecar(files[name], suffix) for suffix, name in role.sidecars.items()}
     except ImageError as error:
         writer.record_failed(file.name, file.size, error.reason)
         return
     kind = "ingest.zip" if role.role == "zip" else "ingest.file"
-    writer.queue_file(file.name, regular.path, regular.size, sha256, sidecars, kind)
+    writer.queue_file(file.name, regular.path, regular.size, sha256, sidecars, kind, file.folder)
 
 
-def _read_sidecar(file: SubmittedFile) -> bytes:
+def _read_sidecar(file: SubmittedFile, suffix: str) -> bytes:
     if (
         file.sha256
         and checksum(require_regular_file(file.path, file.name), file.name, lambda size: None) != file.sha256
@@ -187,4 +202,4 @@ def _read_sidecar(file: SubmittedFile) -> bytes:
             "sent.damaged_beside",
             name=file.name,
         )
-    return read_sidecar(file.path)
+    return read_sidecar(file.path, suffix)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from errors import ImageError, SettingsError
-from imagery.files.file_roles import is_hidden
+from imagery.files.auxiliary_file import AUXILIARY_BYTES
+from imagery.files.file_roles import AUXILIARY_SUFFIX, is_hidden
 from imagery.files.safe_file import SafeFile, check_regular_file
 from store.scenes.batches import MAX_NAME_LENGTH
 
-SIDECAR_BYTES = 65_537
+_SIDECAR_BYTES = 65_537
 """Bytes of a world file or .prj that are stored: one more than its parser accepts, so that a longer one is refused."""
 
 _CHUNK_BYTES = 4 * 2**20
@@ -21,10 +22,17 @@ _CHUNK_BYTES = 4 * 2**20
 
 @dataclass(frozen=True)
 class DiscoveredFile:
-    """A submitted file: its display name and its path."""
+    """A submitted file.
+
+    Attributes:
+        name: display name, with ``/`` between folders.
+        path: of the file.
+        folder: name of the folder that contains it beside those in ``name``.
+    """
 
     name: str
     path: Path
+    folder: str = ""
 
 
 def list_files(paths: Sequence[Path], max_files: int) -> list[DiscoveredFile]:
@@ -38,13 +46,14 @@ def list_files(paths: Sequence[Path], max_files: int) -> list[DiscoveredFile]:
     Raises:
         SettingsError: a path does not exist, there are no files, or there are too many.
     """
-    found: list[tuple[str, Path]] = []
+    found: list[tuple[str, Path, str]] = []
     for path in paths:
         if path.is_dir():
-            prefix = f"{path.resolve().name}/" if len(paths) > 1 else ""
-            found += [(prefix + relative, path / relative) for relative in _files_in(path)]
+            folder = path.resolve().name
+            prefix, folder = (f"{folder}/", "") if len(paths) > 1 else ("", folder)
+            found += [(prefix + relative, path / relative, folder) for relative in _files_in(path)]
         elif path.exists():
-            found.append((path.name, path.resolve()))
+            found.append((path.name, path.resolve(), path.absolute().parent.name))
         else:
             raise SettingsError(f"{path} does not exist. Check the path.")
         if len(found) > max_files:
@@ -52,8 +61,8 @@ def list_files(paths: Sequence[Path], max_files: int) -> list[DiscoveredFile]:
     if not found:
         raise SettingsError(f"There are no files in {', '.join(map(str, paths)) or 'nothing'}.")
     return [
-        DiscoveredFile(name, path)
-        for name, (_, path) in zip(unique_names(name for name, _ in found), found, strict=True)
+        DiscoveredFile(name, path, printable_name(folder))
+        for name, (_, path, folder) in zip(unique_names(name for name, _, _ in found), found, strict=True)
     ]
 
 
@@ -96,8 +105,12 @@ def printable_name(name: str) -> str:
     return name if len(name) <= max_length else "…" + name[1 - max_length :]
 
 
-def read_sidecar(path: Path) -> bytes:
-    """Read a small text file, truncated beyond the size at which it is refused.
+def read_sidecar(path: Path, suffix: str) -> bytes:
+    """Read a sidecar file, truncated beyond the size at which it is refused.
+
+    Args:
+        path: the file.
+        suffix: under which it is stored with its image.
 
     Raises:
         ImageError: it is a link, not a regular file, or cannot be read.
@@ -105,7 +118,7 @@ def read_sidecar(path: Path) -> bytes:
     file = require_regular_file(path, path.name)
     try:
         with file.path.open("rb") as handle:
-            return handle.read(SIDECAR_BYTES)
+            return handle.read(AUXILIARY_BYTES + 1 if suffix == AUXILIARY_SUFFIX else _SIDECAR_BYTES)
     except OSError as error:
         raise ImageError(f"{file.name} cannot be read: {error.strerror}.", "file.unread", name=file.name) from None
 

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from cli.administration.service import open_service
 from configs.service import LogSettings, ServiceSettings
+from imagery.conversion.given_metadata import GivenMetadata, parse_bands, parse_crs
 from service.batch_intake import receive_files
 from service.broker import check_broker
 from service.context import Context
@@ -53,6 +54,18 @@ Acquired = Annotated[
     dt.datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="Acquisition day of files without a date in metadata or name."),
 ]
+Bands = Annotated[str, typer.Option(help="Numbers of the red, green and blue band, like 3,2,1; or one for grey.")]
+System = Annotated[str, typer.Option(help="Coordinate system of images that have coordinates but none: EPSG:4547.")]
+Override = Annotated[bool, typer.Option("--override", help="Use --date and --crs also for files that contain others.")]
+
+
+def given_metadata(date: dt.datetime | None, bands: str, crs: str, override: bool) -> GivenMetadata:
+    """Return what the options state about the files.
+
+    Raises:
+        SettingsError: the bands are not numbers, or the coordinate system is unknown.
+    """
+    return GivenMetadata(date and date.date(), parse_crs(crs), override, parse_bands(bands))
 
 
 def ingest(
@@ -60,6 +73,9 @@ def ingest(
     area: AreaCode,
     source: SourceName = Source.drone,
     date: Acquired = None,
+    bands: Bands = "",
+    crs: System = "",
+    override: Override = False,
     wait: Annotated[
         bool,
         typer.Option("--wait/--no-wait", help="Process the files now in this command, or leave them to `tuban up`."),
@@ -68,7 +84,8 @@ def ingest(
     """Ingest images: validate, georeference, date and convert each one for the nightly scan.
 
     A world file and a .prj file beside an image are read with it. A file with known content, under any name, is
-    reported as a duplicate. A broken file does not stop the others.
+    reported as a duplicate, and with another date its correction is offered (`tuban images`). A broken file does not
+    stop the others.
 
     Example: tuban ingest flight_2024-05-01/ ortho.zip --area 330102
 
@@ -76,9 +93,10 @@ def ingest(
     the object store cannot be written, 130 interrupted: run the same command again to resume.
     """
     console = Console(highlight=False, soft_wrap=True)
+    given = given_metadata(date, bands, crs, override)
     with open_service() as context, _resume_hint(console):
         _prepare(context.settings)
-        batch = _receive(context, paths, area, source.value, date and date.date(), publish=not wait)
+        batch = _receive(context, paths, area, source.value, given, publish=not wait)
         if not wait:
             report = _report(context, batch)
             console.print(f"Batch {batch}: {len(report.files)} files received; the workers of `tuban up` process them.")
@@ -97,7 +115,7 @@ def _prepare(settings: ServiceSettings) -> None:
 
 
 def _receive(
-    context: Context, paths: list[Path], area: str, source: str, date: dt.date | None, *, publish: bool
+    context: Context, paths: list[Path], area: str, source: str, given: GivenMetadata, *, publish: bool
 ) -> int:
     name = ", ".join(path.resolve().name for path in paths[:3]) + (" …" if len(paths) > 3 else "")
     columns = (TextColumn("{task.description:<12}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
@@ -108,7 +126,7 @@ def _receive(
             bars.update(task, completed=done, total=total)
 
         return receive_files(
-            context, paths, area, source, "command", system_user(), name, report_progress, date=date, publish=publish
+            context, paths, area, source, "command", system_user(), name, report_progress, given=given, publish=publish
         )  # fmt: skip
 
 

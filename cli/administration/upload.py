@@ -15,7 +15,20 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
-from cli.administration.ingest import SOME_FAILED, STATES, STYLES, Acquired, AreaCode, Paths, Source, SourceName
+from cli.administration.ingest import (
+    SOME_FAILED,
+    STATES,
+    STYLES,
+    Acquired,
+    AreaCode,
+    Bands,
+    Override,
+    Paths,
+    Source,
+    SourceName,
+    System,
+    given_metadata,
+)
 from cli.administration.upload_client import BatchUpload, ServiceClient
 from configs.service import BatchSettings
 from errors import SettingsError
@@ -32,6 +45,9 @@ def upload(
     ] = "",
     source: SourceName = Source.drone,
     date: Acquired = None,
+    bands: Bands = "",
+    crs: System = "",
+    override: Override = False,
     name: Annotated[str, typer.Option(help="Name of the batch; default: the names of the paths.")] = "",
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Wait for the outcome of every file and print it.")
@@ -50,14 +66,13 @@ def upload(
     console = Console(highlight=False, soft_wrap=True)
     if not token:
         raise SettingsError("There is no token. Create an API key on your account page and set it as TUBAN_TOKEN.")
+    given = given_metadata(date, bands, crs, override)
     english = {"tuban_language": "en"}  # the user's own language applies to the pages only
     with httpx.Client(
         base_url=_base_url(url, console), headers=_headers(token), cookies=english, timeout=60, verify=_tls_context(ca)
     ) as client:
         service = ServiceClient(client, console)
-        batch = BatchUpload(
-            service, url, paths, area, source.value, date and date.date(), name, BatchSettings().max_files
-        )
+        batch = BatchUpload(service, url, paths, area, source.value, given, name, BatchSettings().max_files)
         _send(batch)
         if not wait:
             console.print(f"Batch {batch.id}: {len(batch.files)} files sent. {service.batch_page(batch.id)}")

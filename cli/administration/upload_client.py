@@ -7,7 +7,6 @@ the same command resumes it.
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import hashlib
 import json
 import os
@@ -20,6 +19,7 @@ import httpx
 from rich.console import Console
 
 from errors import ImageError, OutputError, SettingsError
+from imagery.conversion.given_metadata import GivenMetadata
 from service.file_discovery import DiscoveredFile, checksum, file_size, list_files, require_regular_file
 
 TUS = {"tus-resumable": "1.0.0"}
@@ -118,7 +118,7 @@ class BatchUpload:
 
     def __init__(
         self, service: ServiceClient, url: str, paths: Sequence[Path], area: str, source: str,
-        date: dt.date | None, name: str, max_files: int,
+        given: GivenMetadata, name: str, max_files: int,
     ) -> None:  # fmt: skip
         """List the files.
 
@@ -130,7 +130,17 @@ class BatchUpload:
         self.total = sum(file_size(file.path) for file in self.files)
         self.id = 0
         default_name = ", ".join(path.resolve().name for path in paths[:3]) + (" …" if len(paths) > 3 else "")
-        self._fields = {"area": area, "source": source, "name": name or default_name, "date": date and date.isoformat()}
+        folders = {file.folder for file in self.files}
+        self._fields = {
+            "area": area,
+            "source": source,
+            "name": name or default_name,
+            "date": given.date and given.date.isoformat(),
+            "bands": list(given.bands),
+            "crs": given.crs,
+            "override": given.override,
+            "folder": folders.pop() if len(folders) == 1 else "",
+        }
         command = "\0".join([url.rstrip("/"), area, source, *sorted(str(path.resolve()) for path in paths)])
         command_hash = hashlib.sha256(command.encode(errors="surrogateescape")).hexdigest()
         self._resume_file = _cache_folder() / f"{command_hash[:32]}.json"

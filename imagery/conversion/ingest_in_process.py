@@ -14,8 +14,9 @@ from pyproj import CRS, Transformer
 from errors import ImageError, OutputError, Reason
 from imagery.conversion.cog import write_cog
 from imagery.conversion.footprint import footprint
+from imagery.conversion.given_metadata import NOTHING_GIVEN, GivenMetadata
 from imagery.conversion.ingested_image import IngestedImage
-from imagery.dates import acquisition_date
+from imagery.dates import AcquisitionDate, find_acquisition_date
 from imagery.georeference import NotGeoreferenced
 from imagery.limits import Limits
 from imagery.scene import Scene, open_scene
@@ -32,21 +33,31 @@ def ingest_in_process(
     limits: Limits,
     today: dt.date,
     workdir: Path,
-    default_date: dt.date | None = None,
+    given: GivenMetadata = NOTHING_GIVEN,
 ) -> IngestedImage:
     """Do the work of :func:`imagery.conversion.ingest.ingest_image` in this process."""
     file_name = PurePosixPath(name).name or name
     try:
-        with open_scene(path, limits=limits, workdir=workdir, today=today, name=file_name) as scene:
-            date, date_source = _date(scene, name, default_date, today)
-            coverage = write_cog(scene, out, workdir, date)
+        with open_scene(
+            path,
+            limits=limits,
+            workdir=workdir,
+            today=today,
+            name=file_name,
+            bands=given.bands or None,
+            crs=given.crs or None,
+            override_crs=given.override,
+        ) as scene:
+            dated = _date(scene, name, given, today)
+            coverage = write_cog(scene, out, workdir, dated.date)
             outline = footprint(coverage, scene.geobox, file_name)
             sha256 = scene.sha256
             _check_copy(scene, out, limits, workdir, today)
     except NotGeoreferenced as error:
         raise ImageError(
-            f"{error.problem} An image must be georeferenced: export it as GeoTIFF with its coordinate system, or "
-            "provide a world file and a .prj of the same name.",
+            f"{error.problem} An image must be georeferenced: export it as GeoTIFF with its coordinate system, "
+            "provide a world file and a .prj of the same name, or, if it only lacks the coordinate system, submit it "
+            "again with that (`--crs EPSG:4547`).",
             error.reason.code,
             **error.reason.values,
         ) from None
@@ -58,10 +69,11 @@ def ingest_in_process(
         gsd_m=scene.gsd_m,
         crs=str(scene.geobox.crs),
         footprint=outline,
-        date=date,
-        date_source=date_source,
+        bands=scene.bands,
+        date=dated.date,
+        date_source=dated.source,
         valid_share=coverage.valid_share,
-        remarks=tuple(_remarks(scene, date, coverage.valid_share)),
+        remarks=tuple(_remarks(scene, dated, coverage.valid_share)),
     )
 
 
@@ -83,26 +95,26 @@ def ingest_task(task: dict[str, Any]) -> dict[str, Any]:
         limits=replace(limits, in_process_pixels=limits.max_pixels),
         today=dt.date.fromisoformat(task["today"]),
         workdir=Path(task["workdir"]),
-        default_date=task["default_date"] and dt.date.fromisoformat(task["default_date"]),
+        given=GivenMetadata.from_json(task["given"]),
     )
     return image.to_json()
 
 
-def _date(scene: Scene, name: str, default: dt.date | None, today: dt.date) -> tuple[dt.date | None, str]:
-    if scene.date is not None:
-        return scene.date, scene.date_source
-    if default is not None:
-        return default, "given"
-    for folder in PurePosixPath(name).parents:
-        date, _ = acquisition_date({}, folder.name, today)
-        if date is not None:
-            return date, "folder name"
-    return None, "unknown"
+def _date(scene: Scene, name: str, given: GivenMetadata, today: dt.date) -> AcquisitionDate:
+    return find_acquisition_date(
+        scene.tags,
+        name,
+        today,
+        given=given.date,
+        given_for_all=given.override,
+        photos=given.photos,
+        folder=given.folder,
+    )
 
 
-def _remarks(scene: Scene, date: dt.date | None, valid_share: float) -> list[Reason]:
-    remarks = []
-    if date is None:
+def _remarks(scene: Scene, dated: AcquisitionDate, valid_share: float) -> list[Reason]:
+    remarks = list(dated.remarks)
+    if dated.date is None:
         remarks.append(Reason("its acquisition date is unknown", "remark.no_date"))
     if not scene.grey and scene.count > 3 and scene.bands_source.startswith("by the usual order"):
         bands = ", ".join(str(band) for band in scene.bands)

@@ -23,7 +23,8 @@ class IngestedImage:
         gsd_m: true metres per pixel.
         crs: "EPSG:…", or WKT if it has no code.
         footprint: outline of the valid pixels; longitude, latitude.
-        date, date_source: day of acquisition or None, and "tag NAME", "file name", "given", "folder name" or "unknown".
+        bands: numbers of the red, green and blue band in the received file, from 1.
+        date, date_source: day of acquisition or None, and its source, see :class:`imagery.dates.AcquisitionDate`.
         valid_share: share of its pixels that is valid, 0…1.
         remarks: notes for the user, each a sentence without its full stop.
     """
@@ -35,6 +36,7 @@ class IngestedImage:
     gsd_m: float
     crs: str
     footprint: BaseGeometry
+    bands: tuple[int, int, int]
     date: dt.date | None
     date_source: str
     valid_share: float
@@ -46,6 +48,7 @@ class IngestedImage:
         remarks = [[remark, remark.to_json()] for remark in self.remarks]
         return self.__dict__ | {
             "footprint": shapely.to_wkb(self.footprint, hex=True),
+            "bands": list(self.bands),
             "date": date,
             "remarks": remarks,
         }
@@ -56,4 +59,5 @@ class IngestedImage:
         date = data["date"] and dt.date.fromisoformat(data["date"])
         outline = shapely.from_wkb(data["footprint"])
         remarks = tuple(Reason.from_json(words, told) for words, told in data["remarks"])
-        return cls(**data | {"footprint": outline, "date": date, "remarks": remarks})
+        red, green, blue = data["bands"]
+        return cls(**data | {"footprint": outline, "bands": (red, green, blue), "date": date, "remarks": remarks})

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from imagery.conversion.given_metadata import GivenMetadata
 from imagery.conversion.ingest import ingest_image
 from imagery.limits import Limits
 from service.context import Commit, Context, JobRun
@@ -71,7 +72,9 @@ class ScanService:
         name = name or f"{date or 'undated'}.tif"
         file = image if isinstance(image, Path) else write_image(self.folder / name, image, **profile)
         cog = self.folder / "cog.tif"
-        ingested = ingest_image(file, name, cog, limits=Limits(), today=DAY, workdir=self.folder, default_date=date)
+        ingested = ingest_image(
+            file, name, cog, limits=Limits(), today=DAY, workdir=self.folder, given=GivenMetadata(date=date)
+        )
         key = f"scenes/{ingested.sha256}.tif"
         self.context.objects.put(key, cog)
         with self.context.database.write() as session:

@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from errors import Reason, SettingsError
+from imagery.conversion.given_metadata import GivenMetadata
 from service.batch_intake import check_area
 from service.context import Context
 from service.file_discovery import printable_name
@@ -61,6 +62,23 @@ class NewBatch(BaseModel):
     name: Annotated[str, Field(max_length=400)] = ""
     source: Literal["drone", "satellite", "camera"] = "drone"
     date: Annotated[dt.date | None, Field(description="acquisition date of images that do not contain one")] = None
+    bands: Annotated[
+        tuple[int, ...], Field(max_length=3, description="numbers of the red, green and blue band, or one for grey")
+    ] = ()
+    crs: Annotated[
+        str,
+        Field(pattern=r"^(|[Ee][Pp][Ss][Gg]:\d{4,6})$", description="system of images that have coordinates but none"),
+    ] = ""
+    override: Annotated[bool, Field(description="use the date and the system also for images that contain others")] = (
+        False
+    )
+    folder: Annotated[
+        str, Field(max_length=255, description="name of the folder that contains the files, which may hold their date")
+    ] = ""
+
+    def given(self) -> GivenMetadata:
+        """Return what was stated about the files."""
+        return GivenMetadata(self.date, self.crs, self.override, self.bands, self.folder)
 
 
 @router.post("/api/batches", status_code=201, tags=["batches"], responses=_CREATE_ERRORS)
@@ -84,7 +102,7 @@ def create(request: Request, viewer: CurrentUser, context: Service, new: NewBatc
             session, area_code=new.area, name=name, origin="upload", source=new.source,
             created_by=viewer.login, unique_key=None, now=now,
         )  # fmt: skip
-        create_batch_folder(context.settings, batch.id, new.date)
+        create_batch_folder(context.settings, batch.id, new.given())
         log_action(request, session, viewer, "began_upload", about=f"batch {batch.id}", code=new.area)
         return BatchCreated(id=batch.id, state="receiving")
 

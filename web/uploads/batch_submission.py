@@ -22,8 +22,8 @@ from store.scenes.batches import file_names, finish_receiving
 from store.schema.tables import Batch
 from web.uploads.upload_files import (
     batches_on_disk,
-    date_of_batch,
     folder_of,
+    given_for_batch,
     is_complete,
     list_uploads,
     mark_complete,
@@ -78,7 +78,7 @@ def submit_batch(context: Context, batch: int) -> bool:
         if row is None or row.state != "receiving":
             remove_batch_folder(context.settings, batch)
             return True
-        writer = BatchWriter(context, batch, date_of_batch(context.settings, batch))
+        writer = BatchWriter(context, batch, given_for_batch(context.settings, batch))
         uploads = {upload.name: upload for upload in list_uploads(context.settings, batch)}
         complete = {name: upload for name, upload in uploads.items() if upload.complete}
         for name in uploads.keys() - complete.keys() - present:

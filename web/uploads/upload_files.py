@@ -2,8 +2,8 @@
 
 ``KEY.part`` contains the bytes received so far, so its length is the upload's offset: there is no second counter that
 could be wrong after a crash. ``KEY.json`` contains the metadata that the client sent, ``KEY.lock`` is locked by the
-request that writes. The file name that the client sent is never part of a path. ``batch.json`` stores the acquisition
-date given for the batch; ``complete`` marks that no more files follow.
+request that writes. The file name that the client sent is never part of a path. ``batch.json`` stores what
+was stated about the files of the batch; ``complete`` marks that no more files follow.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from configs.service import ServiceSettings
+from imagery.conversion.given_metadata import NOTHING_GIVEN, GivenMetadata
 from imagery.files.file_roles import is_hidden
 from service.file_discovery import printable_name
 from service.home import InsufficientDiskSpace, require_disk_space
@@ -90,20 +91,19 @@ def clean_name(name: str) -> str:
     return "" if is_hidden(cleaned) else cleaned
 
 
-def create_batch_folder(settings: ServiceSettings, batch: int, date: dt.date | None) -> None:
-    """Create the folder of a batch and store the acquisition date."""
+def create_batch_folder(settings: ServiceSettings, batch: int, given: GivenMetadata) -> None:
+    """Create the folder of a batch and store what was stated about its files."""
     folder = folder_of(settings, batch)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "batch.json", json.dumps({"date": date and date.isoformat()}).encode())
+    write_atomically(folder / "batch.json", json.dumps(given.to_json()).encode())
 
 
-def date_of_batch(settings: ServiceSettings, batch: int) -> dt.date | None:
-    """Return the acquisition date that was given for a batch, if any."""
+def given_for_batch(settings: ServiceSettings, batch: int) -> GivenMetadata:
+    """Return what was stated about the files of a batch."""
     try:
-        text = json.loads((folder_of(settings, batch) / "batch.json").read_bytes())["date"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return dt.date.fromisoformat(text) if text else None
+        return GivenMetadata.from_json(json.loads((folder_of(settings, batch) / "batch.json").read_bytes()))
+    except (OSError, ValueError):
+        return NOTHING_GIVEN
 
 
 def add_upload(

@@ -25,6 +25,7 @@ from imagery.cameras.camera import Calibration, Capture, Comparison, GroundChang
 from imagery.cameras.illumination import similar_light
 from imagery.cameras.rectification import write_rectified
 from imagery.cameras.settings import CompareSettings
+from imagery.conversion.given_metadata import GivenMetadata
 from imagery.conversion.ingest import ingest_image
 from imagery.conversion.ingested_image import IngestedImage
 from imagery.limits import Limits
@@ -188,7 +189,13 @@ def _store_rectified(context: Context, view: _View, row: CaptureRow, capture: Ca
         write_rectified(capture.frame, view.preset, view.calibration, rectified)
         day = capture.taken_at.date()
         image = ingest_image(
-            rectified, rectified.name, cog, limits=Limits(), today=day, workdir=Path(folder), default_date=day
+            rectified,
+            rectified.name,
+            cog,
+            limits=Limits(),
+            today=day,
+            workdir=Path(folder),
+            given=GivenMetadata(date=day),
         )
         frame_sha256 = hashlib.sha256(context.objects.read(row.object_key)).hexdigest()
         key = f"scenes/{image.sha256}.tif"

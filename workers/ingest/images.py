@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from errors import ImageError, Reason
@@ -82,7 +83,7 @@ def ingest_zip(context: Context, job: JobRun) -> Commit | None:
     if received is None:
         return None
     file, limits = received.file, context.settings.batch
-    writer = BatchWriter(context, received.batch.id, received.date)
+    writer = BatchWriter(context, received.batch.id, received.given)
     try:
         with (
             context.objects.local(file.received) as path,
@@ -111,11 +112,11 @@ JOB_KINDS = (
 
 
 def _ingest_image(context: Context, job: JobRun, received: ReceivedFile, folder: Path, cog: Path) -> IngestedImage:
-    file, date = received.file, received.date
+    file, given = received.file, received.given
     with context.objects.local(file.received) as path:
         if SHOTS_SUFFIX in received.sidecars:
             shots = context.objects.read(f"{file.received}.{SHOTS_SUFFIX}")
-            date = flight_day(shots, context.settings.zone) or date
+            given = replace(given, photos=flight_day(shots, context.settings.zone))
         if received.sidecars:
             path = _place_sidecars(context.objects, received, path, folder)
         return ingest_image(
@@ -125,7 +126,7 @@ def _ingest_image(context: Context, job: JobRun, received: ReceivedFile, folder:
             limits=ingest_limits(context.settings.limits),
             today=context.today,
             workdir=folder,
-            default_date=date,
+            given=given,
             sandboxed=job.attempt > 1,
         )
 
@@ -191,6 +192,9 @@ def _unpack(writer: BatchWriter, job: JobRun, archive: Archive, zip_name: str, f
         member = members[entry.name]
         if entry.name in present:
             continue
+        if entry.role == "refused":
+            writer.record_failed(entry.name, member.size, entry.reason)
+            continue
         if entry.role != "image":
             writer.record_unused(entry, member.size)
             continue
@@ -207,7 +211,7 @@ def _unpack_image(
         contents = {}
         for suffix, sidecar in sidecars.items():
             archive.extract(sidecar, path)
-            contents[suffix] = read_sidecar(path)
+            contents[suffix] = read_sidecar(path, suffix)
         sha256 = archive.extract(member, path)
     except ImageError as error:
         writer.record_failed(name, member.size, error.reason)

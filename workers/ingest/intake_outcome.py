@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from shapely.ops import nearest_points
 from configs.service import LimitSettings
 from enforcement.overlap_ratio import make_valid, overlap_ratios
 from errors import Reason
+from imagery.conversion.given_metadata import NOTHING_GIVEN, GivenMetadata
 from imagery.ellipsoid import ELLIPSOID
 from imagery.limits import Limits
 from service.context import Commit, Context, JobRun
@@ -41,14 +41,14 @@ class ReceivedFile:
     Attributes:
         file: its row.
         batch: its batch.
-        date: acquisition date for an image without one.
+        given: what a person stated about it.
         sidecars: suffixes of its sidecar files.
     """
 
     file: BatchFile
     batch: Batch
-    date: dt.date | None
-    sidecars: tuple[str, ...]
+    given: GivenMetadata = NOTHING_GIVEN
+    sidecars: tuple[str, ...] = ()
 
     @property
     def keys(self) -> list[str]:
@@ -63,8 +63,8 @@ def load_waiting_file(context: Context, job: JobRun) -> ReceivedFile | None:
         batch = session.get(Batch, file.batch_id) if file else None
     if file is None or batch is None or file.state != "waiting":
         return None
-    date = job.payload["date"] and dt.date.fromisoformat(job.payload["date"])
-    return ReceivedFile(file, batch, date, tuple(job.payload["beside"]))
+    given = job.payload.get("given") or {"date": job.payload.get("date")}  # the latter: added by an earlier version
+    return ReceivedFile(file, batch, GivenMetadata.from_json(given), tuple(job.payload["beside"]))
 
 
 @contextmanager

@@ -66,17 +66,21 @@ def read_photo(context: Context, job: JobRun, received: ReceivedFile, path: Path
         ImageError: it is a photo that cannot be oriented.
     """
     file = replace(check_regular_file(path), name=received.file.name)
-    if received.batch.source != "drone" or received.sidecars or not file.head.startswith(b"\xff\xd8\xff"):
+    if (
+        received.batch.source != "drone"
+        or {"wld", "prj"} & set(received.sidecars)
+        or not file.head.startswith(b"\xff\xd8\xff")
+    ):
         return None
     limits = ingest_limits(context.settings.limits)
     file_format, declared = inspect_file(file, limits)
     if file_format != JPEG or not is_photo(file, file_format):
         return None
-    request = _photo_request(context, received.file, received.date, path)
+    request = _photo_request(context, received.file, received.given.date, path, received.given.folder)
     if job.attempt == 1 and declared.width * declared.height <= _MAX_IN_PROCESS_PX:
         return check_photo(
             path, request["name"], drone_settings(), limits=limits, today=context.today,
-            default_date=received.date, sha256=request["sha256"],
+            default_date=received.given.date, sha256=request["sha256"],
         )  # fmt: skip
     task = request | {"what": "check", "limits": asdict(limits)}
     try:
@@ -123,7 +127,7 @@ def build_mosaics(context: Context, job: JobRun) -> Commit | None:
     if batch is None or not waiting:
         return None
     files, photos = [file for file, _ in waiting], {file.id: photo for file, photo in waiting}
-    received = {file.id: ReceivedFile(file, batch, None, ()) for file in files}
+    received = {file.id: ReceivedFile(file, batch) for file in files}
     twins = _find_twins(files)
     with work_folder(context, job) as folder, ExitStack() as opened:
         requests, missing = [], []
@@ -163,12 +167,14 @@ def build_mosaics(context: Context, job: JobRun) -> Commit | None:
 JOB_KINDS = (JobKind("ingest.mosaic", "ingest", build_mosaics),)
 
 
-def _photo_request(context: Context, file: BatchFile, date: dt.date | None, path: Path) -> dict[str, Any]:
+def _photo_request(
+    context: Context, file: BatchFile, date: dt.date | None, path: Path, folder: str = ""
+) -> dict[str, Any]:
     """Return the part of a sandbox task that describes a photo."""
     return {
         "file": file.id,
         "path": str(path.absolute()),
-        "name": file.name,
+        "name": f"{folder}/{file.name}" if folder else file.name,  # the folder may hold the day
         "sha256": file.sha256 or "",
         "today": context.today.isoformat(),
         "default_date": date and date.isoformat(),

@@ -177,8 +177,9 @@ def _receive(context: Context, code: str, folder: Path) -> int:
     timestamp, source = key.split("-")[:2]
     name = f"{code} {timestamp}"
     batch = receive_files(
-        context, [folder], code, source, "folder", "watched folder", name, unique_key=f"watch:{code}:{key}"
-    )
+        context, [folder], code, source, "folder", "watched folder", name, unique_key=f"watch:{code}:{key}",
+        own_folder=False,
+    )  # fmt: skip
     folder.rename(folder.with_name(key))
     logger.info("received from the watched folder", folder=code, batch=batch)
     return batch

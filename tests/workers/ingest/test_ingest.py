@@ -16,6 +16,7 @@ from pyproj import CRS
 
 from errors import SettingsError
 from imagery import open_scene
+from imagery.conversion.given_metadata import GivenMetadata
 from service.context import Context, JobRun
 from store.scenes.batches import unfinished_jobs
 from store.schema.database import Database
@@ -128,7 +129,7 @@ def test_world_files_are_read_with_their_image(context: Context, folder: Path) -
     (folder / "a.prj").write_text(CRS.from_epsg(4547).to_wkt("WKT1_ESRI"))
     (folder / "b.jpg.aux.xml").write_text("<PAMDataset/>")
     (folder / ".DS_Store").write_text("x")
-    files = ingest(context, folder, date=dt.date(2024, 5, 1))
+    files = ingest(context, folder, given=GivenMetadata(date=dt.date(2024, 5, 1)))
     assert states(files) == {
         "a.jgw": "used", "a.jpg": "placed", "a.prj": "used", "b.jpg": "failed", "b.jpg.aux.xml": "ignored",
     }  # fmt: skip
@@ -223,7 +224,7 @@ def test_an_opendronemap_output_gives_its_orthophoto_with_its_date(context: Cont
         "task/images.json": "used",
     }
     [scene] = scenes(context)
-    assert (scene.date, scene.date_source) == (dt.date(2024, 5, 1), "given")
+    assert (scene.date, scene.date_source) == (dt.date(2024, 5, 1), "photos")
     in_zip = states(ingest(context, packed))
     assert in_zip["all.zip/odm_orthophoto/odm_orthophoto.tif"] == "duplicate"
     assert in_zip["all.zip/odm_dem/dsm.tif"] == "ignored"
