@@ -95,6 +95,7 @@ def add_camera_scan(
             "settings_sha256": settings_sha256,
             "weights_sha256": weights_sha256,
             "changes": changes,
+            "withdrawn_why": "",
             "created_at": now,
             "started_at": now,
             "finished_at": now,

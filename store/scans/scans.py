@@ -7,7 +7,7 @@ and ends as ``done``, ``not_comparable`` or ``failed``. Each step checks the pre
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from enforcement.overlap_ratio import area_m2
 from errors import Reason, TubanError
-from store.scans.nights import UNFINISHED, update_night_state
+from store.scans.nights import UNFINISHED, remove_uncompared_ground, update_night_state
 from store.schema.insert import insert_new
 from store.schema.outlines import bounds_of
 from store.schema.tables import Scan, SceneRow, UncomparedGround
@@ -81,6 +81,7 @@ def add_scan(
     area_code: str,
     night_id: int | None,
     now: dt.datetime,
+    windows: Sequence[Sequence[float]] | None = None,
 ) -> int | None:
     """Add a scan and return its id; None if the key exists already.
 
@@ -92,6 +93,7 @@ def add_scan(
         area_code: area that the scan is for.
         night_id: the night that planned it, if any.
         now: current time.
+        windows: bounds (west, south, east, north) of the only ground that is compared; None: all common ground.
     """
     values: dict[str, Any] = {
         "unique_key": unique_key,
@@ -108,6 +110,8 @@ def add_scan(
         "settings_sha256": "",
         "weights_sha256": "",
         "changes": 0,
+        "windows": None if windows is None else [list(window) for window in windows],
+        "withdrawn_why": "",
         "created_at": now,
     }
     return insert_new(session, Scan, values, Scan.id)
@@ -196,6 +200,9 @@ def finish_scan(
     scan.state, scan.finished_at = "done", now
     scan.result, scan.changes = dict(result), changes
     session.flush()
+    if scan.night_id is not None and scan.windows is None:
+        task = read_task(session, scan_id)
+        remove_uncompared_ground(session, scan.night_id, scan.after_id, _common_ground(task.before, task.after))
     return scan
 
 
@@ -224,6 +231,8 @@ def report_uncompared(session: Session, scan: Scan, reason: str) -> None:
     scan.reason, scan.why = str(reason), Reason.json_of(reason)
     task = read_task(session, scan.id)
     ground = _common_ground(task.before, task.after)
+    if scan.night_id is not None:
+        remove_uncompared_ground(session, scan.night_id, scan.after_id, ground)
     session.add(
         UncomparedGround(
             night_id=scan.night_id,

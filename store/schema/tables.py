@@ -114,9 +114,20 @@ class SceneRow(IdMixin, OutlineMixin, Base):
     width: Mapped[int]
     height: Mapped[int]
     valid_share: Mapped[float] = mapped_column(default=1.0)  # share of pixels that show ground
+    bands: Mapped[list[int]] = mapped_column(JSON, default=list)  # red, green, blue in the received file; []: unknown
+    state: Mapped[str] = mapped_column(String(20), default="ready")  # ready, withdrawn, purged (without its object)
+    state_reason: Mapped[str] = mapped_column(Text, default="")
     object_key: Mapped[str] = mapped_column(String(400))  # of the converted COG
     object_sha256: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[dt.datetime] = mapped_column(index=True)
+
+
+class SceneArea(Base):
+    """An area whose ground a scene shows, whatever the area code of its batch; see :mod:`store.scenes.scene_areas`."""
+
+    __tablename__ = "scene_areas"
+    scene_id: Mapped[int] = mapped_column(ForeignKey("scenes.id", ondelete="CASCADE"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(12), primary_key=True, index=True)
 
 
 class Night(IdMixin, Base):
@@ -150,6 +161,11 @@ class Scan(IdMixin, Base):
     settings_sha256: Mapped[str] = mapped_column(String(64), default="")
     weights_sha256: Mapped[str] = mapped_column(String(64), default="")
     changes: Mapped[int] = mapped_column(default=0)
+    windows: Mapped[list[Any] | None] = mapped_column(
+        JSON(none_as_null=True)
+    )  # [[west, south, east, north]] that are compared, around known alerts; None: all common ground
+    withdrawn_at: Mapped[dt.datetime | None]  # no longer a sighting of any alert, as one of its images was withdrawn
+    withdrawn_why: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[dt.datetime] = mapped_column(index=True)
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
@@ -166,6 +182,7 @@ class UncomparedGround(IdMixin, OutlineMixin, Base):
     area_m2: Mapped[float]
     reason: Mapped[str] = mapped_column(Text)
     why: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # as of BatchFile
+    superseded: Mapped[bool] = mapped_column(default=False)  # its image was corrected since: to be reported again
 
 
 class Job(IdMixin, Base):
@@ -225,6 +242,14 @@ class AlertRow(IdMixin, OutlineMixin, Base):
     assignee: Mapped[str] = mapped_column(String(100), default="", index=True)  # login of the assigned user
     first_date: Mapped[dt.date | None]
     last_date: Mapped[dt.date | None]
+    # derived from all sightings, see enforcement.ledger
+    not_yet_on: Mapped[dt.date | None]
+    there_on: Mapped[dt.date | None]
+    gone_on: Mapped[dt.date | None]
+    area_error_m2: Mapped[float] = mapped_column(default=0.0)  # 0: seen from above
+    confidence: Mapped[float | None]  # over all sources; score is that of one comparison
+    confidence_parts: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    site: Mapped[str] = mapped_column(String(40), default="", index=True)  # number of the first alert of its group
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # object keys: {"before": …, "after": …}
     created_at: Mapped[dt.datetime] = mapped_column(index=True)
     changed_at: Mapped[dt.datetime]
@@ -247,7 +272,10 @@ class AlertRow(IdMixin, OutlineMixin, Base):
 
 
 class Observation(IdMixin, OutlineMixin, Base):
-    """An observation of an alert in one scan."""
+    """A sighting of an alert: what one scan detected of it. It is never changed.
+
+    Scans of its ground that detected nothing there are sightings too; they are found by their scenes.
+    """
 
     __tablename__ = "observations"
     alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"), index=True)
@@ -260,6 +288,8 @@ class Observation(IdMixin, OutlineMixin, Base):
     score: Mapped[float]
     area_m2: Mapped[float]
     position_error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    gsd_m: Mapped[float | None]  # ground sample distance of the coarser image
+    copied_from: Mapped[str] = mapped_column(String(40), default="")  # number of the merged or split alert
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[dt.datetime]
 
