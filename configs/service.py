@@ -114,6 +114,8 @@ class AlertSettings(_Group):
 
     overlap: Annotated[float, Field(gt=0, le=1)] = 0.3
     grown: Annotated[float, Field(gt=1)] = 1.5
+    adjacent_m: Annotated[float, Field(ge=0, le=50)] = 2.0
+    site_m: Annotated[float, Field(ge=0, le=500)] = 30.0
     sigmas: Annotated[float, Field(ge=0, le=4)] = 2.0
     approved_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     cap_per_grid_and_week: Positive = 30
@@ -294,6 +296,13 @@ class ServiceSettings(BaseSettings):
     def objects_url(self) -> str:
         """Folder or ``s3://bucket/prefix`` of the object store."""
         return self.objects or str(self.home.resolve() / "objects")
+
+    @property
+    def pages_url(self) -> str:
+        """Address of the pages in links that are sent, without a trailing slash; never taken from a request."""
+        local = self.web.address in ("0.0.0.0", "::", "127.0.0.1", "::1")
+        host = "127.0.0.1" if local else f"[{self.web.address}]" if ":" in self.web.address else self.web.address
+        return self.public_url.rstrip("/") or f"http://{host}:{self.web.port}"
 
     @property
     def drop_folder(self) -> Path:

@@ -5,6 +5,8 @@ A message is a key of the text catalogue, an :class:`errors.Reason`, or plain te
 
 from __future__ import annotations
 
+from errors import Reason
+
 
 class HttpError(Exception):
     """Base of all HTTP errors; by itself 400 Bad Request."""
@@ -58,3 +60,14 @@ class Conflict(HttpError):  # noqa: N818
     """409 Conflict: another user holds the resource, or has changed it meanwhile."""
 
     status = 409
+
+
+class TooManyAttempts(HttpError):  # noqa: N818
+    """429 Too Many Requests: too many wrong passwords."""
+
+    status = 429
+
+    def __init__(self, seconds: int) -> None:
+        """``seconds``: until the next attempt."""
+        message = f"Too many failed attempts; try again in {seconds} seconds."
+        super().__init__(Reason(message, "attempts.wait", seconds=seconds))

@@ -10,9 +10,11 @@ from rich.table import Table
 
 from cli.administration.service import open_service
 from errors import SettingsError
+from store.access.api_keys import MAX_DAYS, add_key, revoke_keys
 from store.access.audit_log import record_action
 from store.access.rights import Viewer
-from store.access.users import add_token, add_user, end_sessions, invite, user_by_login, users_under
+from store.access.sign_in_limits import forget_devices, unlock
+from store.access.users import add_user, end_sessions, invite, user_by_login, users_under
 from store.schema.database import Session
 from store.schema.user_tables import User
 
@@ -59,8 +61,9 @@ def add(
             session, login=login, name=name or login, role=role, code=code, administrator=administrator, now=now
         )
         secret = invite(session, user.id, now)
-        record_action(session, who="command", what="added_person", about=login, code=code, now=now)
-        _print_link(context.settings.public_url, context.settings.web.port, secret)
+        granted = {"role": role, "code": code, "administrator": administrator}
+        record_action(session, who="command", what="added_person", about=login, code=code, detail=granted, now=now)
+        _print_link(context.settings.pages_url, secret)
 
 
 @people_app.command("link")
@@ -70,31 +73,57 @@ def link(login: Annotated[str, typer.Argument(help="Sign-in name of the user.")]
         user = _require_user(session, login)
         secret = invite(session, user.id, context.clock())
         record_action(session, who="command", what="invited", about=login, code=user.code, now=context.clock())
-        _print_link(context.settings.public_url, context.settings.web.port, secret)
+        _print_link(context.settings.pages_url, secret)
 
 
 @people_app.command("token")
 def token(
     login: Annotated[str, typer.Argument(help="Sign-in name of the user the program acts for.")],
     name: Annotated[str, typer.Option(help="Purpose of the key.")],
-    days: Annotated[int, typer.Option(min=1, help="Days until the key expires.")] = 365,
+    days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="Days until the key expires.")] = MAX_DAYS,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="read, upload, review, steps or administer; repeat for several. Default: read and upload."),
+    ] = None,
 ) -> None:
     """Create an API key with which a program acts for a user. It is printed once and cannot be shown again."""
+    scopes = scope or ["read", "upload"]
     with open_service() as context, context.database.write() as session:
         user = _require_user(session, login)
-        key = add_token(session, user.id, name, context.clock(), days)
-        record_action(session, who="command", what="made_token", about=login, code=user.code, now=context.clock())
+        key = add_key(session, user, name, context.clock(), days=days, scopes=scopes)
+        record_action(
+            session,
+            who="command",
+            what="made_token",
+            about=login,
+            code=user.code,
+            detail={"scopes": scopes, "days": days},
+            now=context.clock(),
+        )
     typer.echo(key)
 
 
 @people_app.command("stop")
 def stop(login: Annotated[str, typer.Argument(help="Sign-in name of the user.")]) -> None:
-    """Deactivate a user and end their sessions. Their actions stay in the logs."""
+    """Deactivate a user, end their sessions and revoke their API keys. Their actions stay in the logs."""
     with open_service() as context, context.database.write() as session:
         user = _require_user(session, login)
         user.active = False
         end_sessions(session, user.id)
+        revoke_keys(session, user.id, context.clock())
+        forget_devices(session, user.id)
         record_action(session, who="command", what="stopped_person", about=login, code=user.code, now=context.clock())
+
+
+@people_app.command("unlock")
+def unlock_person(login: Annotated[str, typer.Argument(help="Sign-in name that was entered.")]) -> None:
+    """Forget failed sign-ins of a name, so that the next attempt is not delayed."""
+    with open_service() as context, context.database.write() as session:
+        count = unlock(session, login)
+        user = user_by_login(session, login)
+        code = user.code if user is not None else ""
+        record_action(session, who="command", what="unlocked_person", about=login, code=code, now=context.clock())
+    typer.echo(f"{count} failed attempts of {login} are forgotten.")
 
 
 def _require_user(session: Session, login: str) -> User:
@@ -104,5 +133,5 @@ def _require_user(session: Session, login: str) -> User:
     return user
 
 
-def _print_link(public_url: str, port: int, secret: str) -> None:
-    typer.echo(f"{public_url.rstrip('/') or f'http://127.0.0.1:{port}'}/welcome/{secret}")
+def _print_link(pages_url: str, secret: str) -> None:
+    typer.echo(f"{pages_url}/welcome/{secret}")

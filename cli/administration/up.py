@@ -86,8 +86,7 @@ def _listen(address: str, port: int) -> socket.socket:
 
 def _print_page_links(console: Console, settings: ServiceSettings, context: Context, port: int) -> None:
     """Print the address of the pages and, until there is one, the link that creates the first administrator."""
-    local_or_any = settings.web.address in ("0.0.0.0", "::", "127.0.0.1")
-    base = settings.public_url.rstrip("/") or f"http://{'127.0.0.1' if local_or_any else settings.web.address}:{port}"
+    base = settings.model_copy(update={"web": settings.web.model_copy(update={"port": port})}).pages_url
     console.print(f"  {'pages':9} {base}", markup=False)
     with context.database.write() as session:
         secret = None if has_administrator(session) else invite(session, None, context.clock())

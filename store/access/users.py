@@ -1,4 +1,4 @@
-"""Users, their browser sessions, API keys and invitations. Only the SHA-256 of each secret is stored."""
+"""Users, their browser sessions and invitations. Only the SHA-256 of each secret is stored."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from enforcement.states import read_states
-from errors import SettingsError
-from store.access.rights import Viewer
-from store.schema.user_tables import ApiToken, FailedSignIn, Invitation, User, WebSession
+from errors import SettingsError, TubanError
+from store.access.rights import Viewer, may_see
+from store.schema.user_tables import Invitation, User, WebSession
 
-CODE_DIGITS = {"village": 12, "township": 9, "county": 6}
-"""Number of digits in the administrative code of each role; codes of cities and provinces are shorter."""
+CODE_DIGITS = {"village": (12,), "township": (9,), "county": (6,), "city": (0, 2, 4)}
+"""Numbers of digits that the administrative code of each role may have."""
 
-TOKEN_PREFIX = "tuban_"
+
+class GrantRefused(TubanError):  # noqa: N818  (a refused request, not a malfunction)
+    """An administrator tried to grant, or to manage a user with, more rights than their own."""
 
 
 def hash_secret(secret: str) -> str:
@@ -27,8 +29,35 @@ def hash_secret(secret: str) -> str:
 
 
 def viewer_of(user: User) -> Viewer:
-    """Return the user's access rights."""
-    return Viewer(user.login, user.name or user.login, user.role, user.code, user.administrator, user.id)
+    """Return the user's access rights. The role and the code decide together: see :func:`effective_role`."""
+    role = effective_role(user.role, user.code)
+    return Viewer(user.login, user.name or user.login, role, user.code, user.administrator, user.id)
+
+
+def effective_role(role: str, code: str) -> str:
+    """Return the role in which a user with this code acts: a city's role in a township is that of a township.
+
+    New users always have a code that fits their role (:func:`check_user`); earlier versions accepted others.
+    """
+    if role not in CODE_DIGITS or len(code) <= max(CODE_DIGITS[role]):
+        return role
+    return next((lower for lower, digits in CODE_DIGITS.items() if len(code) in digits), "village")
+
+
+def check_grant(granter: Viewer, role: str, code: str) -> None:
+    """Check that a user may grant a role in an area, and manage a user who has it.
+
+    Raises:
+        GrantRefused: the granter is no administrator, the area is beyond theirs, or the role is above theirs.
+    """
+    roles = list(read_states().roles)  # from the lowest level up
+    above = role not in roles or roles.index(role) > roles.index(granter.role)
+    if not granter.administrator or not may_see(granter, code) or above:
+        raise GrantRefused(
+            f"{granter.login} ({granter.role}, {granter.code or 'all areas'}) cannot grant or manage the role {role} "
+            f"in {code or 'all areas'}: nobody grants more rights than they have. Ask a higher administrator.",
+            "person.grant",
+        )
 
 
 def check_user(login: str, role: str, code: str) -> None:
@@ -55,12 +84,13 @@ def check_user(login: str, role: str, code: str) -> None:
             given=code,
         )
     expected = CODE_DIGITS.get(role)
-    if expected is not None and len(code) != expected:
+    if expected is not None and len(code) not in expected:
+        digits = " / ".join(map(str, expected))
         raise SettingsError(
-            f"The role {role} needs a code of {expected} digits; got {code!r}.",
+            f"The role {role} needs a code of {digits} digits; got {code!r}.",
             "person.digits",
             role=read_states().roles[role].zh,
-            digits=expected,
+            digits=digits,
             given=code,
         )
 
@@ -194,48 +224,10 @@ def end_session(session: Session, secret: str) -> None:
     session.execute(delete(WebSession).where(WebSession.token_sha256 == hash_secret(secret)))
 
 
-def end_sessions(session: Session, person_id: int) -> None:
-    """End all browser sessions of a user."""
-    session.execute(delete(WebSession).where(WebSession.person_id == person_id))
-
-
-def add_token(session: Session, person_id: int, name: str, now: dt.datetime, days: int | None) -> str:
-    """Create an API key that acts for a user, and return it; only its hash is stored."""
-    key = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    expires = None if days is None else now + dt.timedelta(days=days)
-    session.add(
-        ApiToken(
-            person_id=person_id, name=name[:100], token_sha256=hash_secret(key), created_at=now, expires_at=expires
-        )
-    )
-    return key
-
-
-def user_of_token(session: Session, key: str, now: dt.datetime) -> tuple[User, ApiToken] | None:
-    """Return the user of an API key; None: the key is unknown, revoked or expired, or the user is inactive."""
-    row = session.execute(
-        select(User, ApiToken)
-        .join(ApiToken, ApiToken.person_id == User.id)
-        .where(ApiToken.token_sha256 == hash_secret(key), ApiToken.revoked_at.is_(None), User.active)
-    ).first()
-    if row is None or (row[1].expires_at is not None and now >= row[1].expires_at):
-        return None
-    return row[0], row[1]
-
-
-def tokens_of(session: Session, person_id: int) -> Sequence[ApiToken]:
-    """List a user's API keys that were not revoked, newest first."""
-    query = select(ApiToken).where(ApiToken.person_id == person_id, ApiToken.revoked_at.is_(None))
-    return session.scalars(query.order_by(ApiToken.id.desc())).all()
-
-
-def revoke_token(session: Session, person_id: int, token_id: int, now: dt.datetime) -> bool:
-    """Revoke an API key of a user. Return False if the user has no such key."""
-    token = session.get(ApiToken, token_id)
-    if token is None or token.person_id != person_id or token.revoked_at is not None:
-        return False
-    token.revoked_at = now
-    return True
+def end_sessions(session: Session, person_id: int, except_secret: str = "") -> None:
+    """End all browser sessions of a user, except the one with ``except_secret``."""
+    others = WebSession.token_sha256 != hash_secret(except_secret)
+    session.execute(delete(WebSession).where(WebSession.person_id == person_id, others))
 
 
 def invite(session: Session, person_id: int | None, now: dt.datetime, hours: float = 72) -> str:
@@ -271,27 +263,3 @@ def find_invitation(session: Session, secret: str, now: dt.datetime, *, consume:
     if consume:
         found.used_at = now
     return found
-
-
-def record_failed_sign_in(session: Session, subjects: Sequence[str], now: dt.datetime) -> None:
-    """Record a wrong password, for the login and for the address. Entries older than a day are deleted."""
-    session.add_all(FailedSignIn(subject=subject[:110], at=now) for subject in subjects)
-    session.execute(delete(FailedSignIn).where(FailedSignIn.at < now - dt.timedelta(days=1)))
-
-
-def clear_failed_sign_ins(session: Session, subject: str) -> None:
-    """Delete the failed sign-ins of a login or an address, after a successful one."""
-    session.execute(delete(FailedSignIn).where(FailedSignIn.subject == subject[:110]))
-
-
-def sign_in_delay(session: Session, subject: str, now: dt.datetime, free: int) -> int:
-    """Return the seconds until the next attempt: 0 below ``free`` failures, then 30 s, doubling up to an hour."""
-    failures, last = session.execute(
-        select(func.count(), func.max(FailedSignIn.at)).where(
-            FailedSignIn.subject == subject[:110], FailedSignIn.at > now - dt.timedelta(hours=2)
-        )
-    ).one()
-    if failures < free:
-        return 0
-    pause = min(3600, 30 * 2 ** min(failures - free, 10))
-    return max(0, int(pause - (now - last).total_seconds()) + 1) if (now - last).total_seconds() < pause else 0

@@ -40,12 +40,13 @@ class WebSession(Base):
 
 
 class ApiToken(IdMixin, Base):
-    """A token with which a program acts for a user. Only its checksum is stored."""
+    """A token with which a program acts for a user, within its scopes. Only its checksum is stored."""
 
     __tablename__ = "api_tokens"
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(100))
     token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[str] = mapped_column(String(100))  # of store.access.api_keys.SCOPES, separated by spaces
     created_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime | None]
     used_at: Mapped[dt.datetime | None]
@@ -64,11 +65,21 @@ class Invitation(Base):
 
 
 class FailedSignIn(IdMixin, Base):
-    """A failed sign-in; after several, the login and the address are rate-limited."""
+    """An attempt to sign in that did not succeed; after several, those of the same name and origin are delayed."""
 
     __tablename__ = "failed_sign_ins"
-    subject: Mapped[str] = mapped_column(String(110), index=True)  # login:NAME or address:IP
+    login: Mapped[str] = mapped_column(String(100), index=True)  # lower case; of a user or invented
+    origin: Mapped[str] = mapped_column(String(100))  # address:IP or device:CHECKSUM
     at: Mapped[dt.datetime] = mapped_column(index=True)
+
+
+class KnownDevice(Base):
+    """A browser in which a user has signed in before. Only the checksum of its cookie is stored."""
+
+    __tablename__ = "known_devices"
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), index=True)
+    seen_at: Mapped[dt.datetime]
 
 
 class Action(IdMixin, Base):

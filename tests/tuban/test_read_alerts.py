@@ -6,7 +6,8 @@ import pytest
 
 import tuban
 from service.context import Context
-from store.access.users import add_token, user_by_login
+from store.access.api_keys import add_key, allowed_scopes
+from store.access.users import user_by_login
 from tests.web.conftest import service, sign_in
 from tests.web.people import NOW
 from tests.web.two_villages import NUMBERS, Villages, add_alert, villages
@@ -20,7 +21,7 @@ def key_of(context: Context, login: str) -> str:
     with context.database.write() as session:
         person = user_by_login(session, login)
         assert person is not None
-        return add_token(session, person.id, "test", NOW, None)
+        return add_key(session, person, "test", NOW, days=None, scopes=allowed_scopes(False))
 
 
 def test_all_pages_are_read_and_every_alert_is_there_once(

@@ -18,13 +18,16 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from service.context import Context
-from store.access.users import add_token, add_user, user_by_login
+from store.access import users
+from store.access.api_keys import add_key, allowed_scopes
+from store.access.users import add_user, user_by_login
 from store.schema.tables import Base
 from tests.web.cameras.camera_service import watch
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
 from tests.web.two_villages import CODES, NUMBERS, api_client, create_villages
 from tests.web.uploads.upload_service import TUS, metadata
 from web.app import make_app
+from web.auth.scopes import scope_of
 
 OPEN = {
     "/",
@@ -99,6 +102,7 @@ TABLE: dict[tuple[str, str], Request] = {
     ("PATCH", "/api/uploads/{upload_id}"): Request(headers=_BYTES, content=b"evil"),
     ("DELETE", "/api/uploads/{upload_id}"): Request(headers=TUS),
     ("POST", "/people/{person_id}/link"): Request(),
+    ("POST", "/people/{person_id}/unlock"): Request(),
     ("POST", "/people/{person_id}/active"): Request(form={"active": "false"}),
     ("POST", "/account/keys/{key_id}/revoke"): Request(),
     ("GET", "/api/cameras/{camera_id}"): Request(),
@@ -161,6 +165,7 @@ class World:
     service: Context
     app: FastAPI
     strong_a: TestClient
+    browser: TestClient
     named: dict[str, str]
 
     def path(self, path: str, query: str = "") -> str:
@@ -183,20 +188,23 @@ class World:
         """Send a request as the user of village A."""
         sent = {"json": request.json, "data": request.form, "content": request.content}
         arguments: dict[str, Any] = {name: value for name, value in sent.items() if value is not None}
-        return self.strong_a.request(method, self.path(path, request.query), headers=request.headers, **arguments)
+        client = self.strong_a if scope_of(method, path) else self.browser  # of the same user
+        return client.request(method, self.path(path, request.query), headers=request.headers, **arguments)
 
 
 @pytest.fixture
-def world(service: Context, sign_in: SignIn) -> World:
+def world(service: Context, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> World:
+    # a county's role in a village, so that only the administrative code restricts them
+    monkeypatch.setattr(users, "effective_role", lambda role, code: role)
     villages = create_villages(service)
     with service.database.write() as session:
         strong = add_user(
             session, login="strong_a", name="A", role="village", code=CODES["a"], administrator=True, now=NOW
         )
-        strong.role = "county"  # no user of a village has this role: only the administrative code restricts them
+        strong.role = "county"
         other = user_by_login(session, "village_b")
         assert other is not None
-        add_token(session, other.id, "theirs", NOW, None)
+        add_key(session, other, "theirs", NOW, days=None, scopes=allowed_scopes(False))
     of_b = sign_in("village_b")
     batch = of_b.post("/api/batches", json={"area": CODES["b"], "name": "flight b, receiving"}).json()["id"]
     announced = TUS | {"upload-length": "4"} | metadata(batch=batch, filename="b.tif")
@@ -223,7 +231,7 @@ def world(service: Context, sign_in: SignIn) -> World:
         "language": "zh",
     }
     app = make_app(service)
-    return World(service, app, api_client(service, app, "strong_a"), named)
+    return World(service, app, api_client(service, app, "strong_a"), sign_in("strong_a"), named)
 
 
 def test_all_other_routes_need_authentication(world: World, anonymous: Browser) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from service.context import Context
-from store.access.users import add_token, user_by_login
+from store.access.api_keys import add_key, allowed_scopes
+from store.access.users import user_by_login
 from store.alerts.transitions import append_transition
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Batch, BatchFile, Night, Observation, Scan, SceneRow, UncomparedGround
@@ -114,7 +115,7 @@ def api_client(context: Context, app: FastAPI, login: str) -> TestClient:
     with context.database.write() as session:
         user = user_by_login(session, login)
         assert user is not None
-        key = add_token(session, user.id, "test", NOW, None)
+        key = add_key(session, user, "test", NOW, days=None, scopes=allowed_scopes(user.administrator))
     headers = {"authorization": f"Bearer {key}", "accept-language": "en"}
     return TestClient(app, base_url=HOST, headers=headers, follow_redirects=False, raise_server_exceptions=False)
 

@@ -25,11 +25,6 @@ BoxText = Annotated[
     str, Query(description="west,south,east,north in degrees.", max_length=200, examples=["119.9,29.9,120.2,30.2"])
 ]
 
-MAX_ID = 2**53
-"""The largest integer that every JSON parser represents exactly."""
-
-Id = Annotated[int, Path(ge=1, le=MAX_ID)]
-BeforeId = Annotated[int | None, Query(description="Cursor from `next` of the previous page.", ge=1, le=MAX_ID)]
 Number = Annotated[
     str,
     Path(description="The alert's number.", pattern=r"^[A-Za-z0-9_-]{1,40}$", examples=["330106W2026110001"]),

@@ -15,7 +15,7 @@ from store.objects.object_store import ObjectNotFound
 from store.schema.tables import Scan, SceneRow
 from store.search.image_search import SceneFilter, search_nights, search_scans, search_scenes
 from web.addresses import next_page
-from web.api.parameters import BeforeId, BoxText, Day, Id, Limit, Place, parse_day_parameter, parse_optional_bbox
+from web.api.parameters import BoxText, Day, Limit, Place, parse_day_parameter, parse_optional_bbox
 from web.api.schemas import (
     COMMON_ERRORS,
     NOT_FOUND,
@@ -33,6 +33,7 @@ from web.api.schemas import (
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of
 from web.http_errors import NotFound
+from web.row_ids import BeforeId, Id
 
 router = APIRouter(prefix="/api", tags=["images"], responses=COMMON_ERRORS)
 

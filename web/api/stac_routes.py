@@ -21,10 +21,10 @@ from store.search.image_search import (
 from web.addresses import base_of, next_page
 from web.api.links import GEOJSON, ITEM_ERRORS, JSON, OPENAPI, GeoJSON, Link, link, links_of_items
 from web.api.ogc_parameters import BBox, ItemLimit, When, parse_datetime, parse_lenient_bbox
-from web.api.parameters import BeforeId, Id
 from web.api.schemas import NOT_FOUND, Geometry
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of
+from web.row_ids import BeforeId, Id
 
 router = APIRouter(prefix="/api/stac", tags=["STAC"], responses=ITEM_ERRORS)
 

@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from service.context import Context
+from store.access.api_keys import user_of_key
 from store.access.rights import Viewer
-from store.access.users import touch_session, user_of_session, user_of_token, viewer_of
+from store.access.users import touch_session, user_of_session, viewer_of
+from web.auth.scopes import check_scope
 from web.http_errors import Forbidden, NotSignedIn
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -49,11 +51,13 @@ class Identity:
         viewer: the user's rights.
         language: zh or en.
         secret: of the session; "" for an API key.
+        scopes: of the API key; None for a session.
     """
 
     viewer: Viewer
     language: str
     secret: str
+    scopes: frozenset[str] | None = None
 
 
 def context_of(request: Request) -> Context:
@@ -70,12 +74,14 @@ def authenticate(request: Request, context: Service) -> Identity:
 
     Raises:
         NotSignedIn: no valid session or API key.
-        Forbidden: the request was sent by a page of another site.
+        Forbidden: the request was sent by a page of another site, or is beyond the scopes of the API key.
     """
     identity: Identity | None = getattr(request.state, "identity", None)
     if identity is None:
         identity = _by_key(request, context) or _by_cookie(request, context)
         request.state.identity = identity
+    if identity.scopes is not None:
+        check_scope(request.method, request.scope.get("route"), identity.scopes)
     return identity
 
 
@@ -104,17 +110,17 @@ def _by_key(request: Request, context: Context) -> Identity | None:
         return None
     now = context.clock()
     with context.database.read() as session:
-        found = user_of_token(session, key, now) if key else None
+        found = user_of_key(session, key, now) if key else None
         if found is None:
             raise NotSignedIn
         user, token = found
         stale = token.used_at is None or (now - token.used_at).total_seconds() > 60
     if stale:
         with context.database.write() as session:
-            refreshed = user_of_token(session, key, now)
+            refreshed = user_of_key(session, key, now)
             if refreshed is not None:
                 refreshed[1].used_at = now
-    return Identity(viewer_of(user), user.language, "")
+    return Identity(viewer_of(user), user.language, "", frozenset(token.scopes.split()))
 
 
 def _by_cookie(request: Request, context: Context) -> Identity:

@@ -9,16 +9,15 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from configs.texts import LANGUAGES
+from store.access.api_keys import revoke_keys
+from store.access.sign_in_limits import Attempt, begin_attempt, confirm_attempt, origin_of, remember_device
 from store.access.users import (
     add_user,
     begin_session,
-    clear_failed_sign_ins,
     end_session,
     end_sessions,
     find_invitation,
     has_administrator,
-    record_failed_sign_in,
-    sign_in_delay,
     user_by_login,
 )
 from store.schema.user_tables import User as UserRow
@@ -30,9 +29,6 @@ from web.page import LANGUAGE_COOKIE, page
 
 router = APIRouter(include_in_schema=False)
 
-FREE_BY_LOGIN, FREE_BY_ADDRESS = 5, 30
-"""Failed attempts per login and per IP address before a delay; a whole office may share one address."""
-
 _YEAR = 365 * 24 * 3600
 
 
@@ -43,23 +39,44 @@ def local_path(address: str) -> str:
     return address if local and address.isprintable() else "/alerts"
 
 
-def start_session(request: Request, context: Service, user: UserRow, target: str) -> Response:
-    """Sign the user in and redirect to ``target``, a path of this service."""
+def _device_cookie_name(context: Service) -> str:
+    return f"{cookie_name(context)}-device"
+
+
+def start_session(
+    request: Request, context: Service, user: UserRow, target: str, attempt: Attempt | None = None
+) -> Response:
+    """Sign the user in and redirect to ``target``, a path of this service. Their browser is a known device from now on.
+
+    Args:
+        request: of the browser.
+        context: of this process.
+        user: who signs in.
+        target: path to redirect to.
+        attempt: the attempt that succeeded, if a password was entered.
+    """
+    device = request.cookies.get(_device_cookie_name(context), "")
     with context.database.write() as session:
         row = session.get_one(UserRow, user.id)
         secret = begin_session(session, row, context.clock(), context.settings.web.session_hours)
-        clear_failed_sign_ins(session, f"login:{row.login.lower()}")
+        device = remember_device(session, row, context.clock(), device)
+        if attempt is not None:
+            confirm_attempt(session, attempt)
         log_action(request, session, row, "signed_in")
     response = RedirectResponse(local_path(target), 303)
-    response.set_cookie(
-        cookie_name(context),
-        secret,
-        max_age=int(context.settings.web.session_hours * 3600),
-        httponly=True,
-        secure=context.settings.web.secure_cookies,
-        samesite="lax",
-        path="/",
-    )
+    for name, value, seconds in (
+        (cookie_name(context), secret, context.settings.web.session_hours * 3600),
+        (_device_cookie_name(context), device, _YEAR),
+    ):
+        response.set_cookie(
+            name,
+            value,
+            max_age=int(seconds),
+            httponly=True,
+            secure=context.settings.web.secure_cookies,
+            samesite="lax",
+            path="/",
+        )
     return response
 
 
@@ -103,22 +120,17 @@ def sign_in(
     """Sign in with login and password."""
     if not same_origin(request):
         raise Forbidden("error.csrf")
-    subjects = [f"login:{login.lower()}", f"address:{client_address(request)}"]
-    with context.database.read() as session:
-        now = context.clock()
-        delays = [
-            sign_in_delay(session, subject, now, free)
-            for subject, free in zip(subjects, (FREE_BY_LOGIN, FREE_BY_ADDRESS), strict=True)
-        ]
+    device = request.cookies.get(_device_cookie_name(context), "")
+    with context.database.write() as session:
+        origin = origin_of(client_address(request), device, session=session, login=login)
+        attempt = begin_attempt(session, login, origin, context.clock())
         user = user_by_login(session, login)
-    if max(delays) > 0:
-        return _sign_in_page(request, context, next, "sign_in.wait", 429, seconds=max(delays))
+    if attempt.wait_seconds:
+        return _sign_in_page(request, context, next, "sign_in.wait", 429, seconds=attempt.wait_seconds)
     matches = is_password(user.password_hash if user is not None and user.active else "", password)
     if user is None or not matches:
-        with context.database.write() as session:
-            record_failed_sign_in(session, subjects, context.clock())
         return _sign_in_page(request, context, next, "sign_in.wrong", 401)
-    return start_session(request, context, user, next)
+    return start_session(request, context, user, next, attempt)
 
 
 @router.post("/sign-out")
@@ -161,6 +173,9 @@ def welcome(
         raise InvalidInput("welcome.short")
     if password != again:
         raise InvalidInput("welcome.differ")
+    with context.database.read() as session:  # hashing is expensive: only for an invitation that exists
+        if find_invitation(session, secret, context.clock()) is None:
+            raise NotFound("welcome.invalid")
     password_hash = hash_password(password)
     with context.database.write() as session:
         now = context.clock()
@@ -182,6 +197,7 @@ def welcome(
             user = session.get_one(UserRow, found.person_id)
             user.password_hash = password_hash
             end_sessions(session, user.id)
+            revoke_keys(session, user.id, now)  # whoever needs a new password may have lost the old one to somebody
         log_action(request, session, user, "set_password")
     return start_session(request, context, user, "/alerts")
 

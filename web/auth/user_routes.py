@@ -4,48 +4,59 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
 from configs.texts import LANGUAGES
 from enforcement.states import read_states
 from service.context import Context
+from store.access.api_keys import MAX_DAYS, add_key, allowed_scopes, keys_of, revoke_key, revoke_keys
 from store.access.audit_log import list_actions
 from store.access.rights import Viewer, may_see
+from store.access.sign_in_limits import begin_attempt, confirm_attempt, delayed_logins, forget_devices, unlock
 from store.access.users import (
-    add_token,
+    GrantRefused,
     add_user,
+    check_grant,
     end_sessions,
     invite,
-    revoke_token,
-    tokens_of,
     user_by_id,
     users_under,
 )
 from store.areas.areas import list_areas
 from store.schema.database import Session
 from store.schema.user_tables import User as UserRow
-from web.addresses import base_of
 from web.auth.audit_log import log_action
-from web.auth.authentication import Administrator, CurrentUser, Service
+from web.auth.authentication import Administrator, CurrentUser, Identity, Service, authenticate
 from web.auth.passwords import MIN_PASSWORD_LENGTH, hash_password, is_password
-from web.http_errors import Forbidden, InvalidInput, NotFound
+from web.http_errors import Forbidden, InvalidInput, NotFound, TooManyAttempts
 from web.page import page
+from web.row_ids import BeforeId, Id
 
 router = APIRouter(include_in_schema=False)
 
 LOG_LINES = 100
 
 
-def _invitation_link(request: Request, context: Context, secret: str) -> str:
-    return f"{base_of(request, context)}/welcome/{secret}"
+def _invitation_link(context: Context, secret: str) -> str:
+    """Return the link; its host is that of the settings, never that of the request, which a client chooses."""
+    return f"{context.settings.pages_url}/welcome/{secret}"
 
 
 def _managed_user(session: Session, viewer: Viewer, person_id: int) -> UserRow:
-    """Return a user whom the administrator may manage: one whose area is not beyond the administrator's own."""
+    """Return a user whom the administrator may manage: one who has no more rights than the administrator.
+
+    Raises:
+        NotFound: the user is not in the administrator's area.
+        Forbidden: the user's role is above the administrator's.
+    """
     user = user_by_id(session, person_id)
     if user is None or not may_see(viewer, user.code):
         raise NotFound
+    try:
+        check_grant(viewer, user.role, user.code)
+    except GrantRefused as error:
+        raise Forbidden(error.reason) from error
     return user
 
 
@@ -55,7 +66,9 @@ def _users_page(
     with context.database.read() as session:
         users = users_under(session, viewer)
         areas = list_areas(session, under=viewer.code)
-    roles = [role for role in read_states().roles if role != "system"]
+        delayed = set(delayed_logins(session, context.clock()))
+    known = list(read_states().roles)
+    roles = [role for role in known[: known.index(viewer.role) + 1] if role != "system"]
     area_names = {area.code: area.name for area in areas}
     return page(
         request,
@@ -64,6 +77,7 @@ def _users_page(
         roles=roles,
         areas=areas,
         area_names=area_names,
+        delayed={user.id for user in users if user.login.lower() in delayed},
         link=link,
         link_login=link_login,
     )
@@ -87,31 +101,36 @@ def add(
     administrator: Annotated[bool, Form()] = False,
 ) -> HTMLResponse:
     """Add a user, and show the link with which they set their password."""
-    if not may_see(viewer, code):
-        raise Forbidden
+    granted = {"role": role, "code": code, "administrator": administrator}
+    try:
+        check_grant(viewer, role, code)
+    except GrantRefused as error:
+        with context.database.write() as session:
+            log_action(request, session, viewer, "refused_grant", about=login, detail=granted)
+        raise Forbidden(error.reason) from error
     with context.database.write() as session:
         now = context.clock()
         user = add_user(
             session, login=login, name=name or login, role=role, code=code, administrator=administrator, now=now
         )
         secret = invite(session, user.id, now)
-        log_action(request, session, viewer, "added_person", about=login, code=code)
-    return _users_page(request, context, viewer, link=_invitation_link(request, context, secret), link_login=login)
+        log_action(request, session, viewer, "added_person", about=login, code=code, detail=granted)
+    return _users_page(request, context, viewer, link=_invitation_link(context, secret), link_login=login)
 
 
 @router.post("/people/{person_id}/link")
-def new_link(request: Request, context: Service, viewer: Administrator, person_id: int) -> HTMLResponse:
+def new_link(request: Request, context: Service, viewer: Administrator, person_id: Id) -> HTMLResponse:
     """Create another link with which a user sets their password."""
     with context.database.write() as session:
         user = _managed_user(session, viewer, person_id)
         secret = invite(session, user.id, context.clock())
         log_action(request, session, viewer, "invited", about=user.login, code=user.code)
-    return _users_page(request, context, viewer, link=_invitation_link(request, context, secret), link_login=user.login)
+    return _users_page(request, context, viewer, link=_invitation_link(context, secret), link_login=user.login)
 
 
 @router.post("/people/{person_id}/active")
 def set_active(
-    request: Request, context: Service, viewer: Administrator, person_id: int, active: Annotated[bool, Form()]
+    request: Request, context: Service, viewer: Administrator, person_id: Id, active: Annotated[bool, Form()]
 ) -> HTMLResponse:
     """Activate or deactivate a user; deactivation ends all their sessions and API keys at once."""
     if person_id == viewer.person_id:
@@ -121,8 +140,20 @@ def set_active(
         user.active = active
         if not active:
             end_sessions(session, user.id)
+            revoke_keys(session, user.id, context.clock())
+            forget_devices(session, user.id)
         what = "started_person" if active else "stopped_person"
         log_action(request, session, viewer, what, about=user.login, code=user.code)
+    return _users_page(request, context, viewer)
+
+
+@router.post("/people/{person_id}/unlock")
+def unlock_sign_in(request: Request, context: Service, viewer: Administrator, person_id: Id) -> HTMLResponse:
+    """Forget a user's failed sign-ins, so that their next attempt is not delayed."""
+    with context.database.write() as session:
+        user = _managed_user(session, viewer, person_id)
+        unlock(session, user.login)
+        log_action(request, session, viewer, "unlocked_person", about=user.login, code=user.code)
     return _users_page(request, context, viewer)
 
 
@@ -130,9 +161,18 @@ def _account_page(
     request: Request, context: Context, viewer: Viewer, *, key: str = "", changed: bool = False
 ) -> HTMLResponse:
     with context.database.read() as session:
-        keys = tokens_of(session, viewer.person_id)
+        keys = keys_of(session, viewer.person_id)
         user = user_by_id(session, viewer.person_id)
-    return page(request, "account.html", user=user, keys=keys, key=key, changed=changed)
+    return page(
+        request,
+        "account.html",
+        user=user,
+        keys=keys,
+        key=key,
+        changed=changed,
+        scopes=allowed_scopes(viewer.administrator),
+        max_days=MAX_DAYS,
+    )
 
 
 @router.get("/account")
@@ -145,15 +185,19 @@ def account_page(request: Request, context: Service, viewer: CurrentUser) -> HTM
 def change_password(
     request: Request,
     context: Service,
-    viewer: CurrentUser,
+    identity: Annotated[Identity, Depends(authenticate)],
     old: Annotated[str, Form(max_length=1000)],
     password: Annotated[str, Form(max_length=1000)],
 ) -> HTMLResponse:
-    """Change the user's own password; sessions in other browsers stay (an administrator's link ends them)."""
+    """Change the user's own password, and end their sessions in other browsers. Wrong passwords are delayed."""
+    viewer = identity.viewer
     if len(password) < MIN_PASSWORD_LENGTH:
         raise InvalidInput("welcome.short")
-    with context.database.read() as session:
+    with context.database.write() as session:
         user = user_by_id(session, viewer.person_id)
+        attempt = begin_attempt(session, viewer.login, f"account:{viewer.person_id}", context.clock())
+    if attempt.wait_seconds:
+        raise TooManyAttempts(attempt.wait_seconds)
     if user is None or not is_password(user.password_hash, old):
         raise InvalidInput("account.wrong")
     password_hash = hash_password(password)
@@ -161,6 +205,8 @@ def change_password(
         row = user_by_id(session, viewer.person_id)
         if row is not None:
             row.password_hash = password_hash
+            end_sessions(session, row.id, except_secret=identity.secret)
+        confirm_attempt(session, attempt)
         log_action(request, session, viewer, "set_password", about=viewer.login)
     return _account_page(request, context, viewer, changed=True)
 
@@ -180,25 +226,27 @@ def set_language(context: Service, viewer: CurrentUser, language: Annotated[str,
 
 
 @router.post("/account/keys")
-def add_key(
+def create_key(
     request: Request,
     context: Service,
     viewer: CurrentUser,
     name: Annotated[str, Form(min_length=1, max_length=100)],
-    days: Annotated[int, Form(ge=1, le=3650)] = 365,
+    scopes: Annotated[list[str], Form(max_length=10)] = ["read"],  # noqa: B006  (never changed)
+    days: Annotated[int, Form(ge=1, le=MAX_DAYS)] = MAX_DAYS,
 ) -> HTMLResponse:
-    """Create an API key with which a program acts as the user; it is shown only once."""
+    """Create an API key with which a program acts as the user within scopes; it is shown only once."""
     with context.database.write() as session:
-        key = add_token(session, viewer.person_id, name, context.clock(), days)
-        log_action(request, session, viewer, "made_token", about=name)
+        user = session.get_one(UserRow, viewer.person_id)
+        key = add_key(session, user, name, context.clock(), days=days, scopes=scopes)
+        log_action(request, session, viewer, "made_token", about=name, detail={"scopes": scopes, "days": days})
     return _account_page(request, context, viewer, key=key)
 
 
 @router.post("/account/keys/{key_id}/revoke")
-def revoke(request: Request, context: Service, viewer: CurrentUser, key_id: int) -> HTMLResponse:
+def revoke(request: Request, context: Service, viewer: CurrentUser, key_id: Id) -> HTMLResponse:
     """Revoke an API key."""
     with context.database.write() as session:
-        if not revoke_token(session, viewer.person_id, key_id, context.clock()):
+        if not revoke_key(session, viewer.person_id, key_id, context.clock()):
             raise NotFound
         log_action(request, session, viewer, "revoked_token", about=str(key_id))
     return _account_page(request, context, viewer)
@@ -206,7 +254,7 @@ def revoke(request: Request, context: Service, viewer: CurrentUser, key_id: int)
 
 @router.get("/log")
 def log_page(
-    request: Request, context: Service, viewer: CurrentUser, who: str = "", what: str = "", before: int | None = None
+    request: Request, context: Service, viewer: CurrentUser, who: str = "", what: str = "", before: BeforeId = None
 ) -> HTMLResponse:
     """Render the audit log of the user's area, newest first."""
     with context.database.read() as session:

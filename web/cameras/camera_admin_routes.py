@@ -37,11 +37,11 @@ from store.cameras.presets import list_presets
 from store.cameras.secrets import camera_key
 from store.schema.camera_tables import CameraRow, PresetRow
 from store.schema.database import Session
-from web.api.parameters import Id
 from web.auth.audit_log import log_action
 from web.auth.authentication import Administrator, Service
 from web.http_errors import Conflict, Forbidden, NotFound
 from web.page import page
+from web.row_ids import Id
 
 router = APIRouter(include_in_schema=False)
 

@@ -24,13 +24,14 @@ from store.objects.object_store import ObjectNotFound
 from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
 from store.schema.database import Session
 from web.api.camera_schemas import CalibrationInput, CalibrationResult, CameraDetail, CameraList
-from web.api.parameters import Id, Number
+from web.api.parameters import Number
 from web.api.schemas import COMMON_ERRORS, FORBIDDEN, NOT_FOUND
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 from web.http_errors import NotFound
 from web.page import language_of, page
+from web.row_ids import Id
 
 router = APIRouter()
 

@@ -24,6 +24,7 @@ from web.auth.authentication import CurrentUser, Service
 from web.http_errors import InvalidInput, NotFound
 from web.maps.coordinates import CoordinateError, in_zone, parse_coordinates
 from web.page import language_of, named, page
+from web.row_ids import Id
 
 router = APIRouter(include_in_schema=False)
 
@@ -151,7 +152,7 @@ def alerts(request: Request, context: Service, viewer: CurrentUser, bbox: Bbox, 
 
 
 @router.get("/map/layers/{layer_id}")
-def layer(context: Service, viewer: CurrentUser, layer_id: int, bbox: Bbox, zoom: Zoom) -> JSONResponse:
+def layer(context: Service, viewer: CurrentUser, layer_id: Id, bbox: Bbox, zoom: Zoom) -> JSONResponse:
     """Return the polygons of an imported layer as GeoJSON."""
     with context.database.read() as session:
         if layer_by_id(session, layer_id) is None:

@@ -11,6 +11,7 @@ from web.auth.authorized_lookup import scene_of
 from web.etags import content_tag, image_response, is_cached, not_modified
 from web.http_errors import NotFound
 from web.maps.tiles import is_tile, read_preview, read_tile, tile_bounds, webp
+from web.row_ids import Id
 
 router = APIRouter(include_in_schema=False)
 
@@ -20,7 +21,7 @@ _PREVIEW_PX = 512
 
 @router.get("/tiles/scenes/{scene_id}/{z}/{x}/{y}")
 def scene_tile(
-    request: Request, context: Service, viewer: CurrentUser, scene_id: int, z: int, x: int, y: int
+    request: Request, context: Service, viewer: CurrentUser, scene_id: Id, z: int, x: int, y: int
 ) -> Response:
     """Return a Web Mercator tile of a scene, 256 × 256 pixels, transparent where the scene has no data."""
     if not is_tile(z, x, y):
@@ -34,7 +35,7 @@ def scene_tile(
 
 
 @router.get("/scenes/{scene_id}/preview")
-def preview(request: Request, context: Service, viewer: CurrentUser, scene_id: int) -> Response:
+def preview(request: Request, context: Service, viewer: CurrentUser, scene_id: Id) -> Response:
     """Return a small image of the complete scene, on its own grid."""
     with context.database.read() as session:
         scene = scene_of(session, viewer, scene_id)

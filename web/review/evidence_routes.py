@@ -12,7 +12,6 @@ from enforcement.evidence.sheet import EvidenceSheet, render_evidence_sheet
 from enforcement.evidence.signing_key import load_or_create_signing_key
 from service.context import Context
 from store.access.rights import Viewer
-from web.addresses import base_of
 from web.api.parameters import Number
 from web.api.schemas import COMMON_ERRORS, NOT_FOUND
 from web.auth.audit_log import log_action
@@ -50,7 +49,7 @@ def bundle(request: Request, context: Service, viewer: CurrentUser, number: Numb
 def _sheet_data(request: Request, context: Context, viewer: Viewer, number: str, action: str) -> EvidenceSheet:
     with context.database.read() as session:
         alert = alert_of(session, viewer, number)
-        data = sheet_data(context, session, viewer, alert, base_of(request, context))
+        data = sheet_data(context, session, viewer, alert, context.settings.pages_url)
         code = alert.grid_code
     with context.database.write() as session:
         log_action(request, session, viewer, action, about=number, code=code)

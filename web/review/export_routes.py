@@ -21,7 +21,6 @@ from errors import Reason
 from store.review.reviewed_scans import reviewed_scans
 from store.search.alert_search import count_alerts
 from store.views.filtered_alerts import filtered_alerts
-from web.addresses import base_of
 from web.api.parameters import Filter
 from web.api.schemas import COMMON_ERRORS
 from web.auth.audit_log import log_action
@@ -77,7 +76,7 @@ def export(
             if count_alerts(session, viewer, filter, MAX_ALERTS + 1) > MAX_ALERTS:
                 message = f"The filter matches more than {MAX_ALERTS} alerts; narrow it by place, date or state."
                 raise InvalidInput(Reason(message, "export.too_many", most=MAX_ALERTS))
-            alerts = filtered_alerts(session, viewer, filter, base_of(request, context), now)
+            alerts = filtered_alerts(session, viewer, filter, context.settings.pages_url, now)
             written: ExportResult
             if format == "geojson":
                 written = write_geojson(alerts, path)
@@ -114,7 +113,7 @@ def training(request: Request, context: Service, viewer: CurrentUser) -> FileRes
     try:
         with context.database.read() as session:
             scans, excluded = reviewed_scans(session, viewer)
-        alerts = write_training_zip(scans, base_of(request, context), path)
+        alerts = write_training_zip(scans, context.settings.pages_url, path)
         with context.database.write() as session:
             log_action(request, session, viewer, "exported", about="training", detail={"alerts": alerts})
     except BaseException:

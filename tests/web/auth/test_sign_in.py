@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +14,9 @@ from service.context import Context
 from store.access.users import has_administrator, invite, user_by_login
 from store.schema.user_tables import Action, User
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
-from web.auth.passwords import hash_password
+from web.app import make_app
+from web.auth import sign_in_routes
+from web.auth.passwords import HashingBusy, HashQueue, hash_password
 
 PASSWORD = "long enough 密码"
 
@@ -52,9 +57,78 @@ def test_sign_in_never_redirects_to_another_site(anonymous: Browser, to: str) ->
 
 
 @pytest.mark.usefixtures("li")
-def test_after_five_failed_attempts_even_the_right_password_is_delayed(anonymous: Browser) -> None:
+def test_after_five_failed_attempts_the_right_password_is_delayed_by_seconds(
+    service: Context, anonymous: Browser
+) -> None:
     assert [_sign_in(anonymous, "wrong") for _ in range(5)] == [401] * 5
     assert _sign_in(anonymous, PASSWORD) == 429
+    service.clock = lambda: NOW + dt.timedelta(seconds=1)
+    assert _sign_in(anonymous, PASSWORD) == 303
+
+
+@pytest.mark.usefixtures("li")
+def test_wrong_passwords_of_an_invented_name_do_not_delay_others_of_the_same_office(anonymous: Browser) -> None:
+    assert {_sign_in(anonymous, "wrong", login="intruder") for _ in range(40)} == {401, 429}
+    assert _sign_in(anonymous, PASSWORD) == 303
+
+
+@pytest.mark.usefixtures("li")
+def test_a_browser_that_has_signed_in_before_is_not_delayed_by_others(service: Context, anonymous: Browser) -> None:
+    headers = {"accept-language": "en"}
+    with Browser(make_app(service), base_url=ORIGIN, headers=headers, follow_redirects=False) as own:
+        assert _sign_in(own, PASSWORD) == 303
+        assert {_sign_in(anonymous, "wrong") for _ in range(10)} == {401, 429}
+        assert _sign_in(own, PASSWORD) == 303
+
+
+def test_an_administrator_unlocks_a_delayed_name(service: Context, anonymous: Browser, sign_in: SignIn) -> None:
+    assert _sign_in(anonymous, "wrong", login="town") == 401
+    admin = sign_in("county")
+    assert "Unlock sign-in" not in admin.get("/people").text
+    assert [_sign_in(anonymous, "wrong", login="town") for _ in range(5)][-1] == 429
+    page = admin.get("/people").text
+    number = re.search(r"/people/\d+/unlock", page)
+    assert number is not None
+    assert "Unlock sign-in" not in admin.post(number.group()).text
+    assert _sign_in(anonymous, "wrong", login="town") == 401
+    with service.database.read() as session:
+        assert "unlocked_person" in session.scalars(select(Action.what)).all()
+
+
+def test_no_password_is_hashed_for_an_invitation_that_does_not_exist(
+    anonymous: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: str) -> str:
+        raise AssertionError("hashed")
+
+    monkeypatch.setattr(sign_in_routes, "hash_password", refuse)
+    form = {"password": PASSWORD, "again": PASSWORD}
+    assert anonymous.post("/welcome/invented", data=form, headers={"origin": ORIGIN}).status_code == 404
+
+
+def test_hashing_is_bounded_and_the_rest_is_asked_to_try_again() -> None:
+    queue = HashQueue(parallel=1, queued=1)
+    running, finish, turns = threading.Event(), threading.Event(), []
+
+    def hash_once() -> None:
+        with queue.turn():
+            turns.append(1)
+            running.set()
+            finish.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(hash_once)
+        assert running.wait(10)
+        second = pool.submit(hash_once)
+        while queue._admitted._value:  # until the second waits
+            pass
+        with pytest.raises(HashingBusy), queue.turn():
+            pass
+        assert turns == [1]
+        finish.set()
+        first.result(10)
+        second.result(10)
+    assert turns == [1, 1]
 
 
 @pytest.mark.usefixtures("li")

@@ -18,7 +18,8 @@ from configs.service import ServiceSettings, WebSettings
 from service.broker import check_broker
 from service.context import Context
 from service.home import prepare_home
-from store.access.users import add_token, add_user, user_by_login
+from store.access.api_keys import add_key, allowed_scopes
+from store.access.users import add_user, user_by_login
 from tests.databases import embedded_database
 from tests.workers.ingest.images import CODE, NEIGHBOUR, add_areas
 from web.app import make_app
@@ -51,7 +52,7 @@ def token_of(context: Context, login: str) -> str:
     with context.database.write() as session:
         person = user_by_login(session, login)
         assert person is not None
-        return add_token(session, person.id, "test", context.clock(), None)
+        return add_key(session, person, "test", context.clock(), days=None, scopes=allowed_scopes(False))
 
 
 @contextmanager

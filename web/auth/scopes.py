@@ -1,0 +1,60 @@
+"""Scope that an API key needs for each route. Routes of passwords, keys and users need a browser session instead."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute
+
+from web.http_errors import Forbidden
+
+SESSION_ONLY = ""
+"""No key is sufficient: the route creates or reveals credentials, so that a key would outlive its revocation."""
+
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+_BY_PREFIX: tuple[tuple[str, str], ...] = (
+    ("/account", SESSION_ONLY),
+    ("/people", SESSION_ONLY),
+    ("/sign-out", SESSION_ONLY),
+    ("/api/batches", "upload"),
+    ("/api/uploads", "upload"),
+    ("/api/cameras", "administer"),
+    ("/cameras", "administer"),
+    ("/api/alerts/{number}/transitions", "steps"),
+    ("/alerts/{number}/move", "steps"),
+    ("/api/alerts", "review"),
+    ("/alerts", "review"),
+)
+"""Prefix of a route's path → scope of requests that change something; the first match applies."""
+
+_READING: tuple[tuple[str, str], ...] = (
+    ("/account", "read"),
+    ("/people", "administer"),
+    ("/api/uploads", "upload"),
+)
+"""Prefix of a route's path → scope of requests that read, where it is not ``read``."""
+
+
+def scope_of(method: str, path: str) -> str:
+    """Return the scope that a key needs for a route.
+
+    Args:
+        method: of the request.
+        path: of the route, with its parameters in braces.
+
+    Returns:
+        One of :data:`store.access.api_keys.SCOPES`; ``""`` (:data:`SESSION_ONLY`): keys are refused, which is also the
+        answer for a changing route that is not listed.
+    """
+    table, default = (_READING, "read") if method in _SAFE_METHODS else (_BY_PREFIX, SESSION_ONLY)
+    return next((scope for prefix, scope in table if path.startswith(prefix)), default)
+
+
+def check_scope(method: str, route: BaseRoute | None, scopes: frozenset[str]) -> None:
+    """Require that a key's scopes include that of the route.
+
+    Raises:
+        Forbidden: they do not.
+    """
+    needed = scope_of(method, str(getattr(route, "path", "")))
+    if needed not in scopes:
+        raise Forbidden("error.session_only" if needed == SESSION_ONLY else f"error.scope_{needed}")
