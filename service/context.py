@@ -13,13 +13,10 @@ from configs.service import ServiceSettings
 from store.objects.factory import open_object_store
 from store.objects.object_store import ObjectStore
 from store.schema.database import Database, Session
+from store.schema.database_clock import DatabaseClock, system_clock
 
 if TYPE_CHECKING:
     from model.detector import Detector
-
-
-def _clock() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
 
 
 @dataclass
@@ -35,14 +32,19 @@ class Context:
 
     settings: ServiceSettings
     database: Database
-    clock: Callable[[], dt.datetime] = _clock
+    clock: Callable[[], dt.datetime] = system_clock
     threads: int | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
     def from_settings(cls, settings: ServiceSettings, threads: int | None = None) -> Context:
-        """Return the context of ``settings``, with a database connection pool of its own."""
-        return cls(settings, Database(settings.database_url), threads=threads)
+        """Return the context of ``settings``, with a database connection pool of its own.
+
+        With PostgreSQL the clock is that of the database server, so that all machines have the same time.
+        """
+        database = Database(settings.database_url)
+        clock = system_clock if database.sqlite else DatabaseClock(database)
+        return cls(settings, database, clock=clock, threads=threads)
 
     @property
     def today(self) -> dt.date:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from enforcement.states import NotAllowed
 from store.access.rights import Viewer, may_see
+from store.jobs.job_clock import job_time
 from store.schema.insert import insert_new
 from store.schema.tables import AlertLock, AlertRow
 from store.schema.user_tables import User
@@ -23,7 +24,7 @@ class Lock:
     Attributes:
         alert_id: id of the alert.
         person_id, login, name: of the user.
-        until: time at which the lock expires.
+        until: job time (:mod:`store.jobs.job_clock`) at which the lock expires.
     """
 
     alert_id: int
@@ -51,6 +52,7 @@ def take_lock(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetim
     """
     if not may_see(viewer, alert.grid_code):
         raise NotAllowed(f"{alert.number} is outside the area {viewer.code} of {viewer.login}.")
+    now = job_time(session, now)
     until = now + dt.timedelta(seconds=seconds)
     values = {"alert_id": alert.id, "person_id": viewer.person_id, "until": until}
     if insert_new(session, AlertLock, values, AlertLock.alert_id) is None:
@@ -62,6 +64,7 @@ def take_lock(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetim
 
 def renew_lock(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetime, seconds: float) -> Lock | None:
     """Extend the user's own lock; None: it has expired and has to be taken again."""
+    now = job_time(session, now)
     until = now + dt.timedelta(seconds=seconds)
     own = (AlertLock.person_id == viewer.person_id) & (AlertLock.until > now)
     if not _acquire(session, alert, own, viewer, until):
@@ -85,7 +88,7 @@ def lock_holders(session: Session, alert_ids: Collection[int], now: dt.datetime)
     rows = session.execute(
         select(AlertLock.alert_id, User.id, User.login, User.name, AlertLock.until)
         .join(User, User.id == AlertLock.person_id)
-        .where(AlertLock.alert_id.in_(alert_ids), AlertLock.until > now)
+        .where(AlertLock.alert_id.in_(alert_ids), AlertLock.until > job_time(session, now))
     )
     return {row[0]: Lock(*row) for row in rows}
 

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from store.jobs.job_clock import advance, job_time, shift_to_job_time
 from store.schema.tables import Process
 
 Part = Literal["worker", "schedule", "web", "jobs"]
@@ -24,27 +25,28 @@ def record_heartbeat(session: Session, name: str, part: Part, now: dt.datetime) 
         part: the role of the process.
         now: current time.
     """
+    at = advance(session, now)
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    row = insert(Process).values(name=name, part=part, started_at=now, seen_at=now)
-    session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}))
+    row = insert(Process).values(name=name, part=part, started_at=now, seen_at=at)
+    session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"seen_at": at}))
 
 
 def list_processes(session: Session, seen_since: dt.datetime, part: Part | None = None) -> list[Process]:
     """Return the processes with a heartbeat since ``seen_since``, ordered by name; ``part`` None: all parts."""
-    query = select(Process).where(Process.seen_at >= seen_since).order_by(Process.name)
+    query = select(Process).where(Process.seen_at >= shift_to_job_time(session, seen_since)).order_by(Process.name)
     if part is not None:
         query = query.where(Process.part == part)
     return list(session.scalars(query))
 
 
-def last_active(session: Session, owner: str) -> dt.datetime | None:
-    """Return the last heartbeat of any child of the worker ``host:process``; None if there is none."""
+def idle_for(session: Session, owner: str, now: dt.datetime) -> dt.timedelta | None:
+    """Return the time since the last heartbeat of any child of the worker ``host:process``; None: there is none."""
     latest: dt.datetime | None = session.scalar(
         select(func.max(Process.seen_at)).where(
             Process.part == "jobs", Process.name.startswith(f"{owner}:", autoescape=True)
         )
     )
-    return latest
+    return None if latest is None else max(job_time(session, now) - latest, dt.timedelta())
 
 
 def remove_process(session: Session, owner: str) -> None:
@@ -54,4 +56,4 @@ def remove_process(session: Session, owner: str) -> None:
 
 def remove_stale_processes(session: Session, before: dt.datetime) -> None:
     """Delete the rows of processes whose last heartbeat is older than ``before``."""
-    session.execute(delete(Process).where(Process.seen_at < before))
+    session.execute(delete(Process).where(Process.seen_at < shift_to_job_time(session, before)))

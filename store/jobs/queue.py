@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from store.jobs.job_clock import job_time
 from store.scans.failed_scans import fail_scans, resume_scan
 from store.schema.insert import insert_new
 from store.schema.tables import Job
@@ -98,7 +99,10 @@ def add_job(
     Returns:
         The id of the job; None if the key exists already, in which case nothing was changed.
     """
+    due = job_time(session, now)
     later = run_after is not None and run_after > now
+    if later and run_after is not None:
+        due += run_after - now
     added = insert_new(
         session,
         Job,
@@ -109,8 +113,8 @@ def add_job(
             "unique_key": unique_key,
             "state": "waiting",
             "attempts": 0,
-            "run_after": run_after if later else now,
-            "published_at": None if later else now,
+            "run_after": due,
+            "published_at": None if later else due,
             "created_at": now,
         },
         Job.id,
@@ -149,19 +153,20 @@ def claim(
     Returns:
         The claimed job; None if it cannot be claimed.
     """
-    expired = and_(Job.state == "running", Job.lease_until < now)
+    at = job_time(session, now)
+    expired = and_(Job.state == "running", Job.lease_until < at)
     if max_attempts is not None:
         expired = and_(expired, Job.attempts < max_attempts)
     token = secrets.token_hex(16)
     row = session.execute(
         update(Job)
-        .where(Job.id == job_id, or_(and_(Job.state == "waiting", Job.run_after <= now), expired))
+        .where(Job.id == job_id, or_(and_(Job.state == "waiting", Job.run_after <= at), expired))
         .values(
             state="running",
             attempts=Job.attempts + 1,
             lease_owner=owner,
             lease_token=token,
-            lease_until=now + dt.timedelta(seconds=lease_seconds),
+            lease_until=at + dt.timedelta(seconds=lease_seconds),
             started_at=now,
             progress=0.0,
         )
@@ -175,7 +180,7 @@ def claim(
 
 def renew(session: Session, claimed: ClaimedJob, now: dt.datetime, lease_seconds: float, progress: float) -> bool:
     """Extend the lease and store the progress, 0…1; False if the lease is lost."""
-    until = now + dt.timedelta(seconds=lease_seconds)
+    until = job_time(session, now) + dt.timedelta(seconds=lease_seconds)
     return _update_if_leased(session, claimed, lease_until=until, progress=min(max(progress, 0.0), 1.0))
 
 
@@ -226,7 +231,7 @@ def fail(
         claimed,
         state="waiting",
         error=error,
-        run_after=now + dt.timedelta(seconds=delay),
+        run_after=job_time(session, now) + dt.timedelta(seconds=delay),
         published_at=None,
         lease_until=None,
         lease_token="",
@@ -240,13 +245,14 @@ def release_job(session: Session, claimed: ClaimedJob, now: dt.datetime) -> None
     Raises:
         LeaseLost: this worker no longer holds the lease.
     """
+    due = job_time(session, now)
     _update_leased(
         session,
         claimed,
         state="waiting",
         attempts=Job.attempts - 1,
-        run_after=now,
-        published_at=now,
+        run_after=due,
+        published_at=due,
         lease_until=None,
         lease_token="",
     )
@@ -255,10 +261,11 @@ def release_job(session: Session, claimed: ClaimedJob, now: dt.datetime) -> None
 
 def revive(session: Session, job_id: int, now: dt.datetime) -> bool:
     """Reset a dead job to its first attempt; it is to be published again. False if the job is not dead."""
+    due = job_time(session, now)
     revived = session.scalar(
         update(Job)
         .where(Job.id == job_id, Job.state == "dead")
-        .values(state="waiting", attempts=0, run_after=now, published_at=now, finished_at=None, progress=0.0)
+        .values(state="waiting", attempts=0, run_after=due, published_at=due, finished_at=None, progress=0.0)
         .returning(Job)
         .execution_options(synchronize_session=False, populate_existing=True)
     )
@@ -282,10 +289,10 @@ def queue_statistics(session: Session, now: dt.datetime) -> list[QueueStatistics
         .group_by(Job.queue)
     )
     by_queue = {queue: counts for queue, *counts in rows}
-    statistics = []
+    statistics, at = [], job_time(session, now)
     for queue in QUEUES:
         waiting, running, dead, since = by_queue.get(queue, (0, 0, 0, None))
-        age = max((now - since).total_seconds(), 0.0) if since else 0.0
+        age = max((at - since).total_seconds(), 0.0) if since else 0.0
         statistics.append(QueueStatistics(queue, waiting, running, dead, age))
     return statistics
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import ColumnElement, and_, exists, or_, select, true, update
 from sqlalchemy.orm import Session
 
+from store.jobs.job_clock import job_time
 from store.scans.failed_scans import fail_scans
 from store.schema.tables import Job
 
@@ -43,25 +44,26 @@ def due_jobs(
     Returns:
         (id, queue) pairs to publish and to pass to :func:`mark_published`.
     """
-    expired = and_(Job.state == "running", Job.lease_until < now)
+    at = job_time(session, now)
+    expired = and_(Job.state == "running", Job.lease_until < at)
     if max_attempts is not None:
         locked = select(Job).where(expired, Job.attempts >= max_attempts).with_for_update(skip_locked=True)
         exhausted = session.scalars(locked).all()
         for job in exhausted:
             job.state, job.finished_at, job.lease_token = "dead", now, ""
-            job.error = _death_cause(job, time_limits or {}, lease_seconds)
+            job.error = _death_cause(job, time_limits or {}, lease_seconds, at - now)
             job.lease_until = None
         session.flush()
         fail_scans(session, exhausted, now)
     never_published: ColumnElement[bool] = Job.published_at.is_(None)
-    message_lost = Job.published_at <= now - dt.timedelta(seconds=republish_seconds)
+    message_lost = Job.published_at <= at - dt.timedelta(seconds=republish_seconds)
     if busy_queues:
         message_lost = and_(message_lost, Job.queue.not_in(tuple(busy_queues)))
     rows = session.execute(
         select(Job.id, Job.queue)
         .where(
             or_(
-                and_(Job.state == "waiting", Job.run_after <= now, or_(never_published, message_lost)),
+                and_(Job.state == "waiting", Job.run_after <= at, or_(never_published, message_lost)),
                 and_(expired, or_(never_published, Job.published_at < Job.lease_until, message_lost)),
             )
         )
@@ -73,15 +75,17 @@ def due_jobs(
 
 def mark_published(session: Session, ids: Collection[int], now: dt.datetime | None) -> None:
     """Record when messages were sent; None if sending failed."""
+    at = None if now is None else job_time(session, now)
     session.execute(
-        update(Job).where(Job.id.in_(tuple(ids))).values(published_at=now).execution_options(synchronize_session=False)
+        update(Job).where(Job.id.in_(tuple(ids))).values(published_at=at).execution_options(synchronize_session=False)
     )
 
 
 def has_unpublished_jobs(session: Session, now: dt.datetime) -> bool:
     """Return whether any due job has no message: after a retry delay, a broker outage, or an expired lease."""
-    waiting = and_(Job.state == "waiting", Job.run_after <= now)
-    expired = and_(Job.state == "running", Job.lease_until < now)
+    at = job_time(session, now)
+    waiting = and_(Job.state == "waiting", Job.run_after <= at)
+    expired = and_(Job.state == "running", Job.lease_until < at)
     found = session.scalar(select(exists().where(or_(waiting, expired), Job.published_at.is_(None))))
     return bool(found)
 
@@ -98,20 +102,21 @@ def expire_leases(session: Session, owner: str, now: dt.datetime) -> int:
         The number of leases. The attempts still count.
     """
     owned = Job.lease_owner.startswith(f"{owner}:", autoescape=True) if owner else true()
+    at = job_time(session, now)
     expired = session.execute(
         update(Job)
-        .where(Job.state == "running", Job.lease_until >= now, owned)
-        .values(lease_until=now - dt.timedelta(microseconds=1), published_at=None)
+        .where(Job.state == "running", Job.lease_until >= at, owned)
+        .values(lease_until=at - dt.timedelta(microseconds=1), published_at=None)
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     )
     return len(expired.all())
 
 
-def _death_cause(job: Job, time_limits: Mapping[str, float], lease_seconds: float) -> str:
+def _death_cause(job: Job, time_limits: Mapping[str, float], lease_seconds: float, offset: dt.timedelta) -> str:
     limit = time_limits.get(job.queue)
     if limit is not None and job.lease_until is not None and job.started_at is not None:
-        last_heartbeat = job.lease_until - dt.timedelta(seconds=lease_seconds)
+        last_heartbeat = job.lease_until - offset - dt.timedelta(seconds=lease_seconds)
         if last_heartbeat - job.started_at >= dt.timedelta(minutes=limit):
             return f"it took longer than {limit:g} minutes"
     return f"{PROCESS_DIED}; before that: {job.error}" if job.error else PROCESS_DIED

@@ -7,6 +7,7 @@ import datetime as dt
 from sqlalchemy import or_, update
 from sqlalchemy.orm import Session
 
+from store.jobs.job_clock import job_time
 from store.schema.insert import insert_new
 from store.schema.tables import ScheduleSlot
 
@@ -24,13 +25,14 @@ def claim_slot(session: Session, name: str, slot: str, scheduler: str, now: dt.d
 
 def become_leader(session: Session, scheduler: str, now: dt.datetime, timeout_seconds: float) -> bool:
     """Become or remain the leader; False if another scheduler renewed its leadership within ``timeout_seconds``."""
-    if claim_slot(session, LEADER, "", scheduler, now):
+    at = job_time(session, now)
+    if claim_slot(session, LEADER, "", scheduler, at):
         return True
-    stale = ScheduleSlot.taken_at < now - dt.timedelta(seconds=timeout_seconds)
+    stale = ScheduleSlot.taken_at < at - dt.timedelta(seconds=timeout_seconds)
     renewed = session.execute(
         update(ScheduleSlot)
         .where(ScheduleSlot.name == LEADER, ScheduleSlot.slot == "", or_(ScheduleSlot.taken_by == scheduler, stale))
-        .values(taken_by=scheduler, taken_at=now)
+        .values(taken_by=scheduler, taken_at=at)
         .returning(ScheduleSlot.name)
         .execution_options(synchronize_session=False)
     )

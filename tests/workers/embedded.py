@@ -21,6 +21,7 @@ from store.jobs.queue import add_job
 from store.schema.database import Database
 from store.schema.tables import Job
 from tests.databases import embedded_database
+from workers.runtime.schedule import PeriodicTasks
 
 NOW = dt.datetime(2026, 11, 20, 2, 30, tzinfo=dt.UTC)
 
@@ -50,6 +51,11 @@ def context_in(folder: Path, database: Database | None = None, **settings: Any) 
 def clock_of(context: Context) -> Clock:
     assert isinstance(context.clock, Clock)
     return context.clock
+
+
+def scheduler(context: Context, owner: str = "here:1:schedule") -> PeriodicTasks:
+    """Return the tasks of a scheduler whose intervals pass with the context's settable clock."""
+    return PeriodicTasks(context, owner, lambda: context.clock().timestamp())
 
 
 def use_kinds(monkeypatch: pytest.MonkeyPatch, **handlers: Handler) -> None:

@@ -19,9 +19,8 @@ from store.jobs.queue import list_jobs
 from store.schema.database import Database
 from store.views.statistics import read_statistics
 from tests.store.alerts.test_transitions import execute, three_steps
-from tests.workers.embedded import clock_of, context_in, given_job, job_of
+from tests.workers.embedded import clock_of, context_in, given_job, job_of, scheduler
 from workers.runtime.job_runner import run_job
-from workers.runtime.schedule import PeriodicTasks
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -64,24 +63,24 @@ def test_the_weekday_is_that_of_the_settings() -> None:
 
 
 def test_two_schedulers_plan_one_audit_a_week(context: Context) -> None:
-    one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
+    one, other = scheduler(context, "here:1:schedule"), scheduler(context, "there:1:schedule")
     for _ in range(15):  # steps of a day, so that leadership expires and the other scheduler can take over
-        for scheduler in (one, other):
-            scheduler.run_due()
-            scheduler._plan_audit(context.clock())  # even if both believe they are the leader
+        for tasks in (one, other):
+            tasks.run_due()
+            tasks._plan_audit(context.clock())  # even if both believe they are the leader
         clock_of(context).forward(24 * 3600)
     assert _planned_audits(context) == [f"alerts:audit:{day}" for day in ("2026-11-22", "2026-11-29", "2026-12-06")]
 
 
 def test_a_restarted_scheduler_plans_no_second_audit(context: Context) -> None:
     for _ in range(3):
-        PeriodicTasks(context, "here:1:schedule").run_due()
+        scheduler(context, "here:1:schedule").run_due()
     assert _planned_audits(context) == ["alerts:audit:2026-11-22"]
 
 
 def test_a_disabled_audit_is_not_planned(context: Context) -> None:
     context = replace(context, settings=context.settings.model_copy(update={"audit": AuditSettings(enabled=False)}))
-    PeriodicTasks(context, "here:1:schedule").run_due()
+    scheduler(context, "here:1:schedule").run_due()
     assert _planned_audits(context) == []
 
 

@@ -235,8 +235,8 @@ class _LeaseRenewal:
         try:
             with self._context.database.write() as session:
                 now = self._context.clock()
+                record_heartbeat(session, self._claimed.owner, "jobs", now)  # first, as in run_job: no deadlock
                 self._lost = not renew(session, self._claimed, now, seconds, self._progress)
-                record_heartbeat(session, self._claimed.owner, "jobs", now)
         except DatabaseUnavailable as error:
             logger.warning("the lease could not be renewed; retrying", error=str(error.orig))
 

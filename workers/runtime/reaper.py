@@ -11,7 +11,7 @@ from service.broker import UNREACHABLE, queue_lengths
 from service.context import Context
 from service.job_registry import QUEUES, time_limit_minutes
 from service.publishing import publish
-from store.jobs.processes import last_active
+from store.jobs.processes import idle_for
 from store.jobs.recovery import due_jobs, mark_published
 
 MAX_JOBS = 500
@@ -61,19 +61,19 @@ def reap(context: Context) -> int:
     return len(found) - len(unsent)
 
 
-def is_stalled(context: Context, owner: str, queues: Sequence[str], started_at: dt.datetime) -> bool:
+def is_stalled(context: Context, owner: str, queues: Sequence[str], running_for: dt.timedelta) -> bool:
     """Return whether a worker is idle although messages wait in its queues; a lost connection can leave it so.
 
     Args:
         context: of this process.
         owner: the worker, as ``host:process``.
         queues: that it consumes.
-        started_at: when it was started.
+        running_for: time since it was started.
     """
     patience = dt.timedelta(seconds=max(STALLED_SECONDS, 3 * context.settings.jobs.heartbeat_seconds))
     with context.database.read() as session:
-        active = last_active(session, owner)
-    if max(active or started_at, started_at) > context.clock() - patience:
+        idle = idle_for(session, owner, context.clock())
+    if min(running_for if idle is None else idle, running_for) < patience:
         return False
     try:
         lengths = queue_lengths(context.settings)

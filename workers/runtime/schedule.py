@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import math
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +42,7 @@ TICK_SECONDS = 1.0
 LEADERSHIP_SECONDS = 60.0
 HEARTBEAT_SECONDS = 10.0
 WATCH_SECONDS = 5.0
+CAPTURE_SECONDS = 30.0
 KEEP_PROCESSES = dt.timedelta(days=1)
 
 logger = structlog.get_logger("tuban.schedule")
@@ -48,15 +51,22 @@ logger = structlog.get_logger("tuban.schedule")
 class PeriodicTasks:
     """Tasks of one scheduler, run by the leader when they are due."""
 
-    def __init__(self, context: Context, owner: str) -> None:
-        """Prepare the tasks; ``owner`` is this process, as ``host:process:schedule``."""
+    def __init__(self, context: Context, owner: str, seconds: Callable[[], float] = time.monotonic) -> None:
+        """Prepare the tasks.
+
+        Args:
+            context: of this process.
+            owner: this process, as ``host:process:schedule``.
+            seconds: a monotonic clock, for intervals; planned times of day are those of the context's clock.
+        """
         self.context = context
         self.owner = owner
+        self._seconds = seconds
         self._leading = False
-        self._heartbeat_at: dt.datetime | None = None
-        self._reap_at: dt.datetime | None = None
-        self._watch_at: dt.datetime | None = None
-        self._captures_at: dt.datetime | None = None
+        self._heartbeat_at = -math.inf
+        self._reap_at = -math.inf
+        self._watch_at = -math.inf
+        self._captures_at = -math.inf
         self._last_night: dt.date | None = None
         self._last_audit: dt.date | None = None
         self._last_retention: dt.date | None = None
@@ -75,7 +85,7 @@ class PeriodicTasks:
             self._guarded("the audit", lambda: self._plan_audit(now))
             self._guarded("camera captures", lambda: self._plan_captures(now))
             self._guarded("the reaper", lambda: self._reap(now))
-            self._guarded("the watched folder", lambda: self._watch(now))
+            self._guarded("the watched folder", self._watch)
         return self._leading
 
     def close(self) -> None:
@@ -94,14 +104,14 @@ class PeriodicTasks:
             logger.exception("%s failed; retrying", task)
 
     def _send_heartbeat(self, now: dt.datetime) -> None:
-        if not _is_due(self._heartbeat_at, now):
+        if self._seconds() < self._heartbeat_at:
             return
         self._leading = False
         with self.context.database.write() as session:
             record_heartbeat(session, self.owner, "schedule", now)
             remove_stale_processes(session, now - KEEP_PROCESSES)
             self._leading = become_leader(session, self.owner, now, LEADERSHIP_SECONDS)
-        self._heartbeat_at = now + dt.timedelta(seconds=HEARTBEAT_SECONDS)
+        self._heartbeat_at = self._seconds() + HEARTBEAT_SECONDS
 
     def _plan_night(self, now: dt.datetime) -> None:
         settings = self.context.settings
@@ -127,8 +137,8 @@ class PeriodicTasks:
         self._last_audit = day
 
     def _plan_captures(self, now: dt.datetime) -> None:
-        """Add capture jobs for all cameras that are due; checked once a minute."""
-        if not _is_due(self._captures_at, now):
+        """Add capture jobs for all cameras that are due; checked every half minute."""
+        if self._seconds() < self._captures_at:
             return
         settings = self.context.settings
         with self.context.database.read() as session:
@@ -146,7 +156,7 @@ class PeriodicTasks:
                 for camera_id, slot in due:
                     if claim_slot(session, "capture", f"{camera_id}:{slot}", self.owner, now):
                         add_capture_job(session, camera_id, slot, now)
-        self._captures_at = now.replace(second=0, microsecond=0) + dt.timedelta(minutes=1)
+        self._captures_at = self._seconds() + CAPTURE_SECONDS
 
     def _plan_retention(self, now: dt.datetime) -> None:
         """Add the daily job that deletes old captures."""
@@ -159,21 +169,21 @@ class PeriodicTasks:
         self._last_retention = day
 
     def _reap(self, now: dt.datetime) -> None:
-        if not _is_due(self._reap_at, now):
+        if self._seconds() < self._reap_at:
             with self.context.database.read() as session:
                 if not has_unpublished_jobs(session, now):
                     return
-        self._reap_at = now + dt.timedelta(seconds=self.context.settings.jobs.reap_seconds)
+        self._reap_at = self._seconds() + self.context.settings.jobs.reap_seconds
         if reap(self.context) == MAX_JOBS:
-            self._reap_at = now
+            self._reap_at = self._seconds()
 
-    def _watch(self, now: dt.datetime) -> None:
+    def _watch(self) -> None:
         """Poll the watched folder on a thread, because copying a large file must not delay the reaper."""
-        if not self.context.settings.watch.folder or not _is_due(self._watch_at, now):
+        if not self.context.settings.watch.folder or self._seconds() < self._watch_at:
             return
         if self._watch_thread is not None and self._watch_thread.is_alive():
             return
-        self._watch_at = now + dt.timedelta(seconds=WATCH_SECONDS)
+        self._watch_at = self._seconds() + WATCH_SECONDS
         self._watch_thread = threading.Thread(
             target=self._guarded, args=("the watched folder", self._poll_folder), name="watched folder", daemon=True
         )
@@ -231,10 +241,6 @@ def main(arguments: list[str] | None = None) -> int:
     log_version("schedule")
     run(settings)
     return 0
-
-
-def _is_due(time: dt.datetime | None, now: dt.datetime) -> bool:
-    return time is None or now >= time
 
 
 if __name__ == "__main__":

@@ -108,7 +108,6 @@ class _ManagedProcess:
     spec: ProcessSpec
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    started_at: dt.datetime | None = None
     restart_at: float = 0.0
     restart_delay: float = MIN_RESTART_DELAY
     kill_at: float | None = None
@@ -188,7 +187,7 @@ class Supervisor:
             managed.restart_at = now + MAX_RESTART_DELAY
             logger.error("process cannot be started", part=managed.spec.name, error=str(error))
             return
-        managed.started, managed.started_at, managed.kill_at = now, self._context.clock(), None
+        managed.started, managed.kill_at = now, None
         logger.info("process started", part=managed.spec.name, process=managed.process.pid)
 
     def _handle_exit(self, managed: _ManagedProcess, now: float) -> None:
@@ -213,13 +212,12 @@ class Supervisor:
 
     def _check_worker(self, managed: _ManagedProcess) -> None:
         """Record a worker's heartbeat, and restart it if it does not consume its queues."""
-        if managed.process is None or managed.spec.kind != "worker" or managed.started_at is None:
+        if managed.process is None or managed.spec.kind != "worker":
             return
         with self._context.database.write() as session:
             record_heartbeat(session, f"{managed.owner}:{managed.spec.name}", "worker", self._context.clock())
-        if managed.kill_at is None and is_stalled(
-            self._context, managed.owner, managed.spec.queues, managed.started_at
-        ):
+        running_for = dt.timedelta(seconds=self._seconds() - managed.started)
+        if managed.kill_at is None and is_stalled(self._context, managed.owner, managed.spec.queues, running_for):
             logger.warning("worker is idle although messages wait; restarting it", part=managed.spec.name)
             self._terminate(managed)
 

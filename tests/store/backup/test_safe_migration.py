@@ -19,7 +19,7 @@ from store.objects.factory import open_object_store
 from store.schema.database import Database
 from store.schema.migrate import current_revision, downgrade, head_revision, upgrade
 from store.schema.tables import CameraRow, Counter
-from tests.store.backup.filled_service import FILES, NOW, fill, files, rows
+from tests.store.backup.filled_service import FILES, NOW, files, fill, rows
 
 LATER = NOW + dt.timedelta(seconds=STALE_PROCESS_SECONDS + 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from store.jobs.processes import (
-    last_active,
+    idle_for,
     list_processes,
     record_heartbeat,
     remove_process,
@@ -61,13 +61,13 @@ def test_processes_are_listed_while_they_record_heartbeats(database: Database) -
         assert [p.name for p in list_processes(session, NOW)] == ["host:1:worker"]
 
 
-def test_a_worker_was_last_active_at_the_latest_heartbeat_of_its_children(database: Database) -> None:
+def test_a_worker_was_idle_for_at_the_latest_heartbeat_of_its_children(database: Database) -> None:
     with database.write() as session:
-        record_heartbeat(session, "host:1:worker", "worker", after(100))
         record_heartbeat(session, "host:1:7", "jobs", after(20))
         record_heartbeat(session, "host:1:8", "jobs", after(30))
         record_heartbeat(session, "host:11:9", "jobs", after(90))
-        assert last_active(session, "host:1") == after(30)
-        assert last_active(session, "host:2") is None
+        record_heartbeat(session, "host:1:worker", "worker", after(100))
+        assert idle_for(session, "host:1", after(110)) == dt.timedelta(seconds=80)
+        assert idle_for(session, "host:2", after(110)) is None
         remove_process(session, "host:1")
         assert [p.name for p in list_processes(session, NOW)] == ["host:11:9"]

@@ -29,10 +29,9 @@ from store.cameras.sightings import alert_capture, camera_sightings
 from store.schema.camera_tables import CameraChange, CameraRow, CaptureRow
 from store.schema.tables import AlertRow, Job, Observation, Scan, SceneRow
 from tests.inference.scenes import ORIGIN, Image
-from tests.workers.embedded import clock_of
+from tests.workers.embedded import clock_of, scheduler
 from tests.workers.scan_service import AUTUMN, SPRING, VILLAGE, ScanService, after_image, before_image
 from workers.runtime.job_runner import run_job
-from workers.runtime.schedule import PeriodicTasks
 
 WIDTH, HEIGHT = 640, 360
 SEEN = np.array([[0, 360], [640, 360], [640, 60], [0, 60]], np.float32)  # in the frame …
@@ -177,9 +176,9 @@ def test_old_captures_are_deleted_once_a_day_except_evidence_and_the_last_one(tm
 
 def _retention_jobs(service: ScanService) -> list[int]:
     """Let two schedulers plan retention; return the waiting jobs."""
-    tasks = PeriodicTasks(service.context, "here:1:schedule")
+    tasks = scheduler(service.context, "here:1:schedule")
     tasks.run_due()
-    PeriodicTasks(service.context, "here:2:schedule")._plan_retention(service.context.clock())
+    scheduler(service.context, "here:2:schedule")._plan_retention(service.context.clock())
     tasks.close()
     return [job.id for job in service.rows(Job) if job.kind == "camera.forget" and job.state == "waiting"]
 

@@ -16,8 +16,9 @@ from service.context import Context
 from service.night_schedule import local_time_to_utc, night_due
 from store.jobs.processes import list_processes
 from store.jobs.queue import claim, fail, list_jobs
+from store.jobs.recovery import mark_published
 from store.schema.database import Database
-from tests.workers.embedded import clock_of, context_in, given_job
+from tests.workers.embedded import clock_of, context_in, given_job, scheduler
 from workers.runtime.schedule import PeriodicTasks
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -80,7 +81,7 @@ def test_a_skipped_or_repeated_local_time_is_one_utc_time() -> None:
 
 def test_repeated_ticks_plan_the_night_once(context: Context) -> None:
     set_clock(context, "2026-11-19T17:30")
-    tasks = PeriodicTasks(context, "here:1:schedule")
+    tasks = scheduler(context, "here:1:schedule")
     for _ in range(3):
         tasks.run_due()
         clock_of(context).forward(3600)
@@ -90,7 +91,7 @@ def test_repeated_ticks_plan_the_night_once(context: Context) -> None:
 def test_two_schedulers_plan_one_night(database: Database, tmp_path: Path) -> None:
     context = context_in(tmp_path, database)
     set_clock(context, "2026-11-19T17:30")
-    one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
+    one, other = scheduler(context, "here:1:schedule"), scheduler(context, "there:1:schedule")
     assert [one.run_due(), other.run_due()] == [True, False]
     assert planned_nights(context) == ["2026-11-20"]
     with database.read() as session:
@@ -98,7 +99,7 @@ def test_two_schedulers_plan_one_night(database: Database, tmp_path: Path) -> No
 
 
 def test_a_suspended_scheduler_duplicates_nothing(context: Context) -> None:
-    one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
+    one, other = scheduler(context, "here:1:schedule"), scheduler(context, "there:1:schedule")
     set_clock(context, "2026-11-19T17:28:55")
     assert one.run_due()
     set_clock(context, "2026-11-19T17:30:00")
@@ -114,7 +115,7 @@ def test_a_suspended_scheduler_duplicates_nothing(context: Context) -> None:
 def test_setting_the_clock_back_plans_no_second_night(context: Context) -> None:
     for time in ("2026-11-19T17:31", "2026-11-19T17:20", "2026-11-19T17:31"):
         set_clock(context, time)
-        PeriodicTasks(context, "here:1:schedule").run_due()
+        scheduler(context, "here:1:schedule").run_due()
     assert planned_nights(context) == ["2026-11-20"]
 
 
@@ -126,7 +127,7 @@ def test_a_missed_night_is_planned_late_unless_the_next_is_near(
     context: Context, started: str, planned: list[str]
 ) -> None:
     set_clock(context, started)
-    tasks = PeriodicTasks(context, "here:1:schedule")
+    tasks = scheduler(context, "here:1:schedule")
     tasks.run_due()
     assert planned_nights(context) == planned
     set_clock(context, "2026-11-20T17:30")
@@ -135,7 +136,7 @@ def test_a_missed_night_is_planned_late_unless_the_next_is_near(
 
 
 def test_another_scheduler_leads_immediately_when_the_leader_stops(context: Context) -> None:
-    one, other = PeriodicTasks(context, "here:1:schedule"), PeriodicTasks(context, "there:1:schedule")
+    one, other = scheduler(context, "here:1:schedule"), scheduler(context, "there:1:schedule")
     assert [one.run_due(), other.run_due()] == [True, False]
     one.close()
     clock_of(context).forward(10)
@@ -143,7 +144,7 @@ def test_another_scheduler_leads_immediately_when_the_leader_stops(context: Cont
 
 
 def test_lost_jobs_are_republished_periodically(context: Context) -> None:
-    tasks = PeriodicTasks(context, "here:1:schedule")
+    tasks = scheduler(context, "here:1:schedule")
     tasks.run_due()
     before = queue_lengths(context.settings)["scan"]
     job_id = given_job(context, "scan.blocks")
@@ -157,8 +158,28 @@ def test_lost_jobs_are_republished_periodically(context: Context) -> None:
     assert queue_lengths(context.settings)["scan"] == before + 1
 
 
+def test_no_job_waits_when_the_clock_is_set_back_by_an_hour(context: Context) -> None:
+    seconds = [0.0]
+    tasks = PeriodicTasks(context, "here:1:schedule", lambda: seconds[0])
+    tasks.run_due()
+    before = queue_lengths(context.settings)["scan"]
+    waiting, running = given_job(context, "scan.blocks", "one"), given_job(context, "scan.blocks", "two")
+    with context.database.write() as session:
+        mark_published(session, [waiting], None)
+        assert claim(session, running, "dead:1:2", context.clock(), 60)
+    clock_of(context).forward(-3600)
+    for _ in range(9):
+        tasks.run_due()
+        clock_of(context).forward(10.5)
+        seconds[0] += 10.5
+    assert queue_lengths(context.settings)["scan"] == before + 2
+    with context.database.write() as session:
+        assert claim(session, waiting, "here:1:2", context.clock(), 60)
+        assert claim(session, running, "here:1:2", context.clock(), 60)
+
+
 def test_a_job_whose_retry_delay_has_passed_does_not_wait_for_the_reaper(context: Context) -> None:
-    tasks = PeriodicTasks(context, "here:1:schedule")
+    tasks = scheduler(context, "here:1:schedule")
     job_id = given_job(context, "scan.blocks")
     tasks.run_due()
     before = queue_lengths(context.settings)["scan"]
@@ -177,5 +198,5 @@ def test_the_night_is_planned_without_the_broker(tmp_path: Path) -> None:
     set_clock(context, "2026-11-19T17:30")
     unreachable: dict[str, Any] = {"broker": "redis://127.0.0.1:1/0"}
     context.settings = context.settings.model_copy(update=unreachable)
-    PeriodicTasks(context, "here:1:schedule").run_due()
+    scheduler(context, "here:1:schedule").run_due()
     assert planned_nights(context) == ["2026-11-20"]
