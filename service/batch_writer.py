@@ -14,12 +14,14 @@ from imagery.files.file_roles import FileRole, assign_file_roles
 from service.context import Context
 from service.file_discovery import checksum, read_sidecar, require_regular_file
 from service.home import require_disk_space
+from service.images.duplicates import record_duplicate
+from service.images.rewrite import is_replaced
 from service.publishing import publishing
 from store.jobs.queue import add_job
 from store.scenes.batches import Outcome, add_file, file_names, job_key
 from store.scenes.scenes import scene_by_sha256
 from store.schema.database import Session
-from store.schema.tables import SceneRow
+from store.schema.tables import Batch
 
 DAMAGED_IN_TRANSIT = Reason(
     "it was damaged in transit: its content does not match the checksum sent with it; send it again",
@@ -72,7 +74,8 @@ class BatchWriter:
         kind: str = "ingest.file",
         folder: str = "",
     ) -> None:
-        """Store a file and add its ingest job; a file identical to a known scene is recorded as a duplicate instead.
+        """Store a file and add its ingest job; a file identical to a known scene is recorded as a duplicate instead,
+        unless it replaces that (:func:`service.images.rewrite.is_replaced`).
 
         Args:
             name: as submitted.
@@ -85,10 +88,16 @@ class BatchWriter:
         """
         with self.context.database.read() as session:
             known = scene_by_sha256(session, sha256)
-        if known is not None:
-            reason = duplicate_of(known)
+            batch = session.get(Batch, self.batch_id)
+        assert batch is not None
+        given = self.given.in_folder(folder or self.given.folder)
+        if known is not None and not is_replaced(known, given, batch.area_code):
             with self.context.database.write() as session:
                 now = self.context.clock()
+                reason = record_duplicate(
+                    session, known, name, given, area_code=batch.area_code, who=batch.created_by,
+                    today=self.context.today, now=now,
+                )  # fmt: skip
                 add_file(
                     session, self.batch_id, name, size=size, now=now, sha256=sha256,
                     outcome="duplicate", reason=reason, scene_id=known.id,
@@ -104,7 +113,6 @@ class BatchWriter:
             now = self.context.clock()
             file_id = add_file(session, self.batch_id, name, size=size, now=now, sha256=sha256, received=key)
             if file_id is not None:
-                given = self.given.in_folder(folder or self.given.folder)
                 payload = {"file": file_id, "given": given.to_json(), "beside": list(sidecars)}
                 add_job(session, kind=kind, queue="ingest", payload=payload, unique_key=job_key(file_id), now=now)
 
@@ -154,17 +162,6 @@ def submit_files(
         else:
             _submit(writer, role, files, progress)
         submitted(role)
-
-
-def duplicate_of(scene: SceneRow) -> Reason:
-    """Return the reason recorded for a file identical to ``scene``."""
-    return Reason(
-        f"the same content as {scene.name} of {scene.date or 'unknown date'} (scene {scene.id})",
-        "duplicate.known",
-        name=scene.name,
-        date=scene.date or "–",
-        scene=scene.id,
-    )
 
 
 def _submit(

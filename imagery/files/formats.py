@@ -37,6 +37,10 @@ _SUPPORTED: tuple[tuple[bytes, Format], ...] = (
 
 _TO_TIFF = Reason("Convert it to GeoTIFF in the program that created it and use that file.", "format.do_tiff")
 _UNPACK = Reason("Unpack it and use the image inside.", "format.do_unpack")
+_JOIN = Reason(
+    "Put all its parts into one folder, unpack the first one (with 7-Zip or WinRAR), and use the unpacked files.",
+    "format.do_join",
+)
 _EXPORT = Reason("Export the image in it as GeoTIFF.", "format.do_export")
 _TO_PNG = Reason("Save it as PNG.", "format.do_png")
 _FRAMES = Reason("Save single frames of it as JPEG or PNG.", "format.do_frames")
@@ -47,6 +51,8 @@ _AGAIN = Reason("Copy it again from its source.", "format.do_again")
 
 _UNSUPPORTED: tuple[tuple[bytes, Reason, Reason], ...] = (
     (b"PK\x03\x04", Reason("a zip archive", "format.zip"), _UNPACK),
+    (b"PK\x07\x08", Reason("a part of a divided zip archive", "format.divided_zip"), _JOIN),
+    (b"PK00PK\x03\x04", Reason("a part of a divided zip archive", "format.divided_zip"), _JOIN),
     (b"\x1f\x8b", Reason("a gzip archive", "format.gzip"), _UNPACK),
     (b"7z\xbc\xaf\x27\x1c", Reason("a 7z archive", "format.seven_zip"), _UNPACK),
     (b"Rar!", Reason("a rar archive", "format.rar"), _UNPACK),
@@ -91,7 +97,7 @@ def detect_format(head: bytes, name: str) -> Format:
 
     Args:
         head: its first :data:`HEAD_BYTES` bytes, or all if there are fewer.
-        name: file name, for messages only.
+        name: file name, for messages and advice only.
 
     Raises:
         ImageError: it is not TIFF, JPEG, PNG, JPEG 2000 or WebP; the message says what it is and what to do.
@@ -102,6 +108,8 @@ def detect_format(head: bytes, name: str) -> Format:
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return WEBP
     what, advice = _unsupported(head)
+    if head.startswith(b"PK\x03\x04") and name.lower().endswith(".kmz"):
+        what, advice = Reason("a KMZ overlay of Google Earth", "format.kmz"), _EXPORT
     raise ImageError(
         f"{name} is {what}, not one of GeoTIFF, JPEG, PNG, JPEG 2000 or WebP. {advice}",
         "file.format",

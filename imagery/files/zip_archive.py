@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import IO, BinaryIO, Self
 
 from errors import ImageError, Reason
+from imagery.files.deflate64 import inflate_sandboxed
+from imagery.files.file_roles import DIVIDED
 from imagery.files.header_limits import damaged_file
 from imagery.limits import GIB, MIB
 
@@ -19,7 +21,10 @@ _PIECE = MIB
 _ENTRY_BYTES = 1024  # of the directory, per member: 46, its name and extra fields
 _RATIO_FLOOR = 16 * MIB  # unpacked size below which the ratio is ignored: black images compress a thousandfold
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)  # LZMA may request 4 GiB in 5 bytes
+_DEFLATE64, _AES = 9, 99  # methods: of Windows Explorer for more than 2 GB; encrypted by WinZip, 7-Zip and others
 _ENCRYPTED, _UTF8 = 0x1, 0x800  # flag bits
+_DIVIDED = "span multiple disks"  # in the message of zipfile
+_METHOD_NAMES = {14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Archive:
         Raises:
             ImageError: it is not a zip file, is damaged, or exceeds ``max_files`` or ``max_bytes``.
         """
-        self.name = name
+        self.name, self._path = name, path
         handle = _BoundedReader(path.open("rb"), max_files * _ENTRY_BYTES + 64 * 1024)
         try:
             self._zip = zipfile.ZipFile(handle)
@@ -92,6 +97,8 @@ class Archive:
             ) from None
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
             handle.close()
+            if _DIVIDED in str(error):
+                raise ImageError(DIVIDED) from None
             raise damaged_file(name, f"it cannot be read as a zip file ({error})") from None
         except BaseException:
             handle.close()
@@ -123,6 +130,8 @@ class Archive:
                 name=member.name,
                 fault=member.fault,
             )
+        if member._info.compress_type == _DEFLATE64:
+            return inflate_sandboxed(self._path, member._info, member.name, destination)
         digest = hashlib.sha256()
         try:
             with destination.open("wb") as handle:
@@ -160,12 +169,15 @@ def _fault(info: zipfile.ZipInfo, name: str, max_ratio: float) -> Reason:
         return Reason(
             "its path points outside the archive; pack the files again with paths below one folder", "zip.outside"
         )
-    if info.flag_bits & _ENCRYPTED:
+    if info.flag_bits & _ENCRYPTED or info.compress_type == _AES:
         return Reason("it is encrypted; pack the files again without a password", "zip.encrypted")
-    if info.compress_type not in _METHODS:
+    if info.compress_type not in (*_METHODS, _DEFLATE64):
+        method = _METHOD_NAMES.get(info.compress_type, f"method {info.compress_type}")
         return Reason(
-            f"it is compressed by method {info.compress_type}; pack the files again with the usual method (deflate)",
+            f"it is compressed by {method}, which is not read; pack the files again in 7-Zip with the method Deflate, "
+            "or submit them unpacked",
             "zip.method",
+            method=method,
         )
     if info.file_size > _RATIO_FLOOR and info.file_size > max_ratio * max(1, info.compress_size):
         times = info.file_size / max(1, info.compress_size)

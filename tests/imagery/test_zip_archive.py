@@ -6,13 +6,18 @@ import hashlib
 import stat
 import struct
 import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import inflate64
+import numpy as np
 import pytest
 
 from errors import ImageError
 from imagery.files.zip_archive import Archive
+from imagery.sandbox import SandboxError
 
 LIMITS: dict[str, Any] = {"max_files": 100, "max_bytes": 50e6, "max_ratio": 200.0}
 
@@ -101,8 +106,97 @@ def test_encrypted_members_are_rejected(path: Path) -> None:
     assert "encrypted" in faults(path)["a.tif"]
 
 
-def test_other_compression_methods_are_rejected(path: Path) -> None:
-    assert "method 14" in faults(write_zip(path, ("a.tif", b"x" * 100), method=zipfile.ZIP_LZMA))["a.tif"]
+def test_other_compression_methods_are_rejected_with_a_way_out(path: Path) -> None:
+    fault = faults(write_zip(path, ("a.tif", b"x" * 100), method=zipfile.ZIP_LZMA))["a.tif"]
+    assert "compressed by LZMA" in fault
+    assert "7-Zip with the method Deflate, or submit them unpacked" in fault
+
+
+def write_deflate64(path: Path, name: str, data: bytes, packed: bytes, **changed: int) -> Path:
+    """Write a zip file as Windows Explorer writes it: one member, compressed by method 9."""
+    declared = {"crc": zlib.crc32(data), "size": len(data), "packed": len(packed)} | changed
+    sizes = struct.pack("<III", declared["crc"], declared["packed"], declared["size"])
+    encoded = name.encode()
+    local = b"PK\3\4" + struct.pack("<HHHHH", 21, 0, 9, 0, 0x58A3) + sizes + struct.pack("<HH", len(encoded), 0)
+    head = struct.pack("<HHHHHH", 21, 21, 0, 9, 0, 0x58A3) + sizes
+    directory = b"PK\1\2" + head + struct.pack("<HHHHHII", len(encoded), 0, 0, 0, 0, 32, 0) + encoded
+    start = len(local) + len(encoded) + len(packed)
+    end = b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(directory), start, 0)
+    path.write_bytes(local + encoded + packed + directory + end)
+    return path
+
+
+def deflate64(data: bytes) -> bytes:
+    packer = inflate64.Deflater()
+    return packer.deflate(data) + packer.flush()
+
+
+def huffman_only(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_HUFFMAN_ONLY)
+    return packer.compress(data) + packer.flush()
+
+
+def stored_blocks(data: bytes) -> bytes:
+    packer = zlib.compressobj(0, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush()
+
+
+NOISE = np.random.default_rng(1).integers(0, 256, 50_000, np.uint8).tobytes()
+
+
+@pytest.mark.parametrize("pack", [deflate64, huffman_only, stored_blocks])
+def test_deflate64_of_windows_explorer_is_unpacked(path: Path, tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    data = NOISE + NOISE + b"a" * 300_000  # repeated beyond the 32 KiB and the 258 bytes of Deflate
+    write_deflate64(path, "a/ortho.tif", data, pack(data))
+    with open_archive(path) as archive:
+        (member,) = archive.members
+        assert (member.name, member.size, member.fault) == ("a/ortho.tif", len(data), "")
+        assert archive.extract(member, tmp_path / "out") == hashlib.sha256(data).hexdigest()
+    assert (tmp_path / "out").read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("changed", "packed", "message"),
+    [
+        ({"crc": 1}, deflate64(NOISE), "checksum"),
+        ({"size": 49_999}, deflate64(NOISE), "another size"),
+        ({"size": 50_001}, deflate64(NOISE), "another size"),
+        ({}, deflate64(NOISE)[:-1000], "another size"),
+        ({}, b"\xff" * 500, "cannot be unpacked"),
+        ({"size": 1000}, deflate64(bytes(30_000_000)), "another size"),
+    ],
+    ids=["checksum", "too long", "too short", "truncated", "no data", "bomb"],
+)
+def test_a_damaged_deflate64_member_is_rejected(
+    path: Path, tmp_path: Path, changed: dict[str, int], packed: bytes, message: str
+) -> None:
+    write_deflate64(path, "a.tif", NOISE, packed, **changed)
+    with open_archive(path) as archive, pytest.raises(ImageError, match=f"a.tif is damaged: .*{message}"):
+        archive.extract(archive.members[0], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_deflate64_member_is_unpacked_in_a_sandboxed_process(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crashed(*_: Any, **__: Any) -> None:
+        raise SandboxError("ended", "crash", "SIGSEGV")
+
+    monkeypatch.setattr("imagery.files.deflate64.run_sandboxed", crashed)
+    write_deflate64(path, "a.tif", NOISE, deflate64(NOISE))
+    with open_archive(path) as archive, pytest.raises(ImageError, match="SIGSEGV"):
+        archive.extract(archive.members[0], tmp_path / "out")
+
+
+def test_the_last_part_of_a_divided_zip_is_refused_with_a_way_out(path: Path) -> None:
+    write_zip(path, ("a.tif", b"x"))
+    data = bytearray(path.read_bytes())
+    end = data.rindex(b"PK\5\6")
+    data[end + 4 : end + 8] = struct.pack("<HH", 1, 1)  # this is the second disk
+    locator = b"PK\6\7" + struct.pack("<IQI", 1, 0, 2)
+    path.write_bytes(bytes(data[:end]) + locator + bytes(data[end:]))
+    with pytest.raises(ImageError, match=r"part of a divided archive.*7-Zip"):
+        open_archive(path)
 
 
 def test_a_zip_in_a_zip_is_rejected(path: Path) -> None:

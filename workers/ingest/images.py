@@ -20,12 +20,16 @@ from imagery.files.file_roles import SHOTS_SUFFIX, assign_file_roles, is_hidden
 from imagery.files.odm import flight_day
 from imagery.files.zip_archive import Archive, Member
 from imagery.limits import GIB
-from service.batch_writer import BatchWriter, duplicate_of
+from service.batch_writer import BatchWriter
 from service.context import Commit, Context, JobRun
 from service.file_discovery import read_sidecar, unique_names
+from service.images.duplicates import duplicate_of
+from service.images.requests import Actor
+from service.images.rewrite import is_replaced, replace_pixels
 from service.job_registry import JobKind, ReleaseJob
 from store.objects.object_store import ObjectNotFound, ObjectStore
 from store.scenes.batches import file_names
+from store.scenes.corrections import locked_scene
 from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.database import Session
 from workers.ingest.intake_outcome import (
@@ -41,6 +45,7 @@ from workers.ingest.intake_outcome import (
 )
 from workers.ingest.photos import JOB_KINDS as PHOTO_JOB_KINDS
 from workers.ingest.photos import photo_checked, read_photo
+from workers.ingest.rewrite import JOB_KINDS as REWRITE_JOB_KINDS
 
 _DAMAGED = Reason("it was damaged after it was received; submit the file again", "received.damaged")
 
@@ -53,12 +58,13 @@ def ingest_file(context: Context, job: JobRun) -> Commit | None:
     file = received.file
     with context.database.read() as session:
         known = scene_by_sha256(session, file.sha256 or "")
-    if known is not None:
+    replaced = known is not None and is_replaced(known, received.given, received.batch.area_code)
+    if known is not None and not replaced:
         return file_ended(context, received, "duplicate", duplicate_of(known), known.id)
     with work_folder(context, job) as folder:
         cog = folder / "scene.tif"
         try:
-            photo = _read_photo(context, job, received, folder)
+            photo = None if replaced else _read_photo(context, job, received, folder)
             if photo is not None:
                 return photo_checked(context, received, photo)
             image = _ingest_image(context, job, received, folder, cog)
@@ -108,6 +114,7 @@ JOB_KINDS = (
     JobKind("ingest.file", "ingest", ingest_file),
     JobKind("ingest.zip", "ingest", ingest_zip),
     *PHOTO_JOB_KINDS,
+    *REWRITE_JOB_KINDS,
 )
 
 
@@ -164,8 +171,18 @@ def _add_scene(context: Context, received: ReceivedFile, image: IngestedImage, k
         if scene_id is not None:
             record_outcome(context, session, received, "placed", remarks, scene_id)
             return
-        known = scene_by_sha256(session, image.sha256)  # another file of the same content was faster
+        known = scene_by_sha256(session, image.sha256)
         assert known is not None
+        if is_replaced(known, received.given, received.batch.area_code):
+            scene = locked_scene(session, known.id)
+            assert scene is not None
+            actor = Actor(received.batch.created_by, received.batch.area_code)
+            why, unused = replace_pixels(session, context, scene, image, key, actor)
+            delete_after_commit(context, session, unused)
+            reasons = Reason.combine([why, *([remarks] if remarks else [])])
+            record_outcome(context, session, received, "placed", reasons, scene.id)
+            return
+        # another file of the same content was faster
         if known.object_key != key:  # this COG contains another date
             delete_after_commit(context, session, [key])
         record_outcome(context, session, received, "duplicate", duplicate_of(known), known.id)

@@ -29,8 +29,8 @@ from imagery.files.inspection import inspect_file
 from imagery.files.safe_file import check_regular_file
 from imagery.limits import GIB, MIB
 from imagery.sandbox import SandboxError, decoding_limits, run_sandboxed
-from service.batch_writer import duplicate_of
 from service.context import Commit, Context, JobRun
+from service.images.duplicates import duplicate_of
 from service.job_registry import JobKind
 from store.objects.object_store import ObjectNotFound
 from store.scenes.batches import Outcome, close_batch_if_finished

@@ -14,6 +14,7 @@ import pytest
 import rasterio
 from pyproj import CRS
 
+from configs.texts import translate
 from errors import SettingsError
 from imagery import open_scene
 from imagery.conversion.given_metadata import GivenMetadata
@@ -131,10 +132,37 @@ def test_world_files_are_read_with_their_image(context: Context, folder: Path) -
     (folder / ".DS_Store").write_text("x")
     files = ingest(context, folder, given=GivenMetadata(date=dt.date(2024, 5, 1)))
     assert states(files) == {
-        "a.jgw": "used", "a.jpg": "placed", "a.prj": "used", "b.jpg": "failed", "b.jpg.aux.xml": "ignored",
+        "a.jgw": "used", "a.jpg": "placed", "a.prj": "used", "b.jpg": "failed", "b.jpg.aux.xml": "used",
     }  # fmt: skip
     assert "b.jpg has no coordinates" in files["b.jpg"].reason
     assert (files["a.jpg"].date, files["a.jgw"].reason) == (dt.date(2024, 5, 1), "read with a.jpg")
+
+
+def test_a_delivery_with_its_companions_fails_only_where_somebody_must_act(context: Context, folder: Path) -> None:
+    image = write_image(folder / "ortho_20240501.tif", 1)
+    with rasterio.open(image, "r+") as dataset:
+        wkt = dataset.crs.to_wkt().replace('"', "&quot;")
+        pixels, transform = dataset.read(), dataset.transform
+    with rasterio.open(
+        folder / "village_20240501.tif", "w", driver="GTiff", width=pixels.shape[2], height=pixels.shape[1], count=3,
+        dtype="uint8", transform=transform,
+    ) as dataset:  # fmt: skip
+        dataset.write(pixels)
+    (folder / "village_20240501.tif.aux.xml").write_text(f"<PAMDataset><SRS>{wkt}</SRS></PAMDataset>")
+    for name in ("Timestamp.MRK", "report.pdf", "DJI_0001.MP4"):
+        (folder / name).write_bytes(b"x")
+    for name in ("rest.zip.001", "rest.zip.002"):
+        (folder / name).write_bytes(b"PK\3\4")
+    (folder / "overlay.kmz").write_bytes(b"PK\3\4")
+    files = ingest(context, folder)
+    assert states(files) == {
+        "ortho_20240501.tif": "placed", "village_20240501.tif": "placed", "village_20240501.tif.aux.xml": "used",
+        "Timestamp.MRK": "ignored", "report.pdf": "ignored", "DJI_0001.MP4": "ignored",
+        "rest.zip.001": "failed", "rest.zip.002": "failed", "overlay.kmz": "failed",
+    }  # fmt: skip
+    assert "unpack the first one" in files["rest.zip.001"].reason
+    assert "KMZ overlay of Google Earth" in files["overlay.kmz"].reason
+    assert all(translate(file.reason, "zh") != file.reason for file in files.values() if file.reason)
 
 
 def test_links_and_pipes_in_a_folder_are_not_followed(context: Context, folder: Path, tmp_path: Path) -> None:

@@ -78,14 +78,12 @@ def add_bad(folder: Path, image: Any) -> dict[str, str]:
     write("oblique.jpg", Station(station.x, station.y, 50.0, 0.0, tilt_ahead=60.0))
     write("panorama.jpg", pixels=np.ascontiguousarray(pixels[:, :60]))
     write("elsewhere.jpg", Station(WEST + 15_000, station.y, 50.0, 0.0))
-    (folder / "DJI_0099.MP4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(64))
     return {
         "no_position.jpg": "no position",
         "no_number.jpg": "zero denominator",
         "oblique.jpg": "is oblique",
         "panorama.jpg": "vertical panorama",
         "elsewhere.jpg": "Submit it with the code of its own area",
-        "DJI_0099.MP4": "a video",
     }
 
 
@@ -111,10 +109,17 @@ def test_photos_become_one_scene_and_unusable_files_get_a_reason(context: Contex
         written.write(np.full((1, 60, 60), 12.5, np.float32))
     context.__dict__["settings"] = context.settings.model_copy(update={"photos": PhotoSettings(elevation=str(heights))})
 
+    beside = {"DJI_0099.MP4": "a video", "DJI_Timestamp.MRK": "RTK", "DJI_PPKRAW.bin": "RTK"}
+    for name in beside:
+        (tmp_path / "flight" / name).write_bytes(b"\0\0\0\x18ftypmp42" + bytes(64))
+
     report = ingest(context, tmp_path / "flight")
 
     assert report.state == "done"
     files = {file.name: file for file in report.files}
+    for name, reason in beside.items():
+        assert files[name].state == "ignored"
+        assert reason in files[name].reason
     for name, reason in bad.items():
         assert files[name].state == "failed"
         assert reason in files[name].reason

@@ -47,12 +47,12 @@ def test_a_zip_file_is_unpacked_into_the_batch(context: Context, folder: Path, t
         "航飞.zip/../b.tif": "failed",
         "航飞.zip/inner.zip": "failed",
         "航飞.zip/2024-05-01/a.tif": "placed",
-        "航飞.zip/c.txt": "failed",
+        "航飞.zip/c.txt": "ignored",
     }
     assert files["航飞.zip"].reason == "unpacked: 4 files"
     assert files["航飞.zip/2024-05-01/a.tif"].date == dt.date(2024, 5, 1)
     assert "broken.zip is damaged" in files["broken.zip"].reason
-    assert "c.txt is a text file" in files["航飞.zip/c.txt"].reason
+    assert files["航飞.zip/c.txt"].reason == "a document, not an image"
 
 
 def test_world_files_in_a_zip_file_are_read(context: Context, folder: Path) -> None:
