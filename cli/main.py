@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "verify": ("cli.detection.verify:verify", "Verify a signed evidence bundle, without the service."),
     "ingest": ("cli.administration.ingest:ingest", "Ingest images into the service: files, folders and zip files."),
+    "images": ("cli.administration.images:images_app", "List, correct, withdraw and purge images."),
     "areas": ("cli.administration.areas:areas_app", "Load and list villages, townships and counties."),
     "layers": ("cli.administration.areas:layers_app", "Load and list approvals, farmland and plans."),
     "camera": ("cli.administration.camera:camera_app", "Add, list, test and capture fixed cameras."),

@@ -15,10 +15,10 @@ from imagery.conversion.given_metadata import NOTHING_GIVEN, GivenMetadata
 from service.batch_writer import BatchWriter, SubmittedFile, submit_files
 from service.context import Context
 from service.file_discovery import file_size, list_files, printable_name
+from service.images.correct import SOURCES as SOURCES
 from store.scenes.batches import REQUEST_KEY_PREFIX, create_batch, finish_receiving
 from store.scenes.scenes import find_area, has_areas, similar_codes
 
-SOURCES = ("drone", "satellite", "camera")
 Progress = Callable[[str, int, int], None]
 """Called with the name of the file being received, the bytes received so far, and the bytes of all files."""
 

@@ -70,3 +70,8 @@ def list_actions(
     if before_id is not None:
         wanted = wanted.where(Action.id < before_id)
     return session.scalars(wanted).all()
+
+
+def actions_about(session: Session, about: str, limit: int = 50) -> Sequence[Action]:
+    """List the actions on one object, newest first. The caller checks the rights to that object."""
+    return session.scalars(select(Action).where(Action.about == about).order_by(Action.id.desc()).limit(limit)).all()

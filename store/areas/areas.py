@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, defer
 from enforcement.areas import LEVELS
 from errors import SettingsError
 from store.areas.polygon_file import InvalidRow, PolygonFile, PolygonFileError, Row, read_polygons, text_of
+from store.scenes.scene_areas import update_scene_areas
 from store.schema.database import Database
 from store.schema.outlines import bounds_intersect, bounds_of
 from store.schema.tables import Area
@@ -125,6 +126,7 @@ def _write_areas(database: Database, areas: list[_NewArea], source: str, now: dt
                     for column, value in row.items():
                         setattr(area, column, value)
             session.flush()
+        update_scene_areas(session, [row["outline"] for row in rows])
     return added
 
 

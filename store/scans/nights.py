@@ -9,9 +9,10 @@ from typing import Any
 import shapely
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, exists, func, select, true
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from enforcement.overlap_ratio import area_m2, make_valid
 from errors import Reason
 from store.schema.camera_tables import CaptureRow
 from store.schema.counters import lock_counter
@@ -23,7 +24,9 @@ UNFINISHED = ("waiting", "scanning", "merging")
 """States of unfinished scans."""
 
 _PLAN_VERSION = "nights planned"
+_SLIVER_M2 = 1.0  # what remains of ground after subtracting the same ground, by rounding
 
+_USABLE = SceneRow.state == "ready"
 _NOT_FROM_CAMERA = ~exists().where(CaptureRow.scene_id == SceneRow.id)  # camera captures have a comparison of their own
 
 
@@ -44,14 +47,18 @@ def advance_plan_version(session: Session) -> int:
 def area_codes(session: Session) -> list[str]:
     """Return the distinct area codes of the scenes, without camera captures."""
     return list(
-        session.scalars(select(SceneRow.area_code).where(_NOT_FROM_CAMERA).distinct().order_by(SceneRow.area_code))
+        session.scalars(
+            select(SceneRow.area_code).where(_USABLE, _NOT_FROM_CAMERA).distinct().order_by(SceneRow.area_code)
+        )
     )
 
 
 def scenes_of_area(session: Session, area_code: str) -> list[SceneRow]:
     """Return the scenes of one area code, without camera captures."""
     return list(
-        session.scalars(select(SceneRow).where(SceneRow.area_code == area_code, _NOT_FROM_CAMERA).order_by(SceneRow.id))
+        session.scalars(
+            select(SceneRow).where(SceneRow.area_code == area_code, _USABLE, _NOT_FROM_CAMERA).order_by(SceneRow.id)
+        )
     )
 
 
@@ -60,27 +67,38 @@ def scenes_touching(session: Session, scenes: Iterable[SceneRow]) -> list[SceneR
     bounds = shapely.total_bounds([scene.outline for scene in scenes])
     return list(
         session.scalars(
-            select(SceneRow).where(bounds_intersect(SceneRow, box(*bounds)), _NOT_FROM_CAMERA).order_by(SceneRow.id)
+            select(SceneRow)
+            .where(bounds_intersect(SceneRow, box(*bounds)), _USABLE, _NOT_FROM_CAMERA)
+            .order_by(SceneRow.id)
         )
     )
 
 
 def scan_states(session: Session, area_code: str) -> dict[tuple[int, int], str]:
-    """Return {(earlier scene id, later scene id): state} of scans whose later scene has the area code."""
+    """Return {(earlier scene id, later scene id): state} of scans whose later scene has the area code.
+
+    Withdrawn scans are left out: their pairs are to be planned again.
+    """
     rows = session.execute(
         select(Scan.before_id, Scan.after_id, Scan.state)
         .join(SceneRow, SceneRow.id == Scan.after_id)
-        .where(SceneRow.area_code == area_code)
+        .where(SceneRow.area_code == area_code, Scan.withdrawn_at.is_(None))
     )
     return {(before, after): state for before, after, state in rows}
 
 
-def reported_ground(session: Session, area_code: str) -> dict[int, BaseGeometry]:
-    """Return {scene id: ground} already reported as lacking an earlier image, for scenes of one area code."""
+def reported_ground(session: Session, area_code: str, day: dt.date) -> dict[int, BaseGeometry]:
+    """Return {scene id: ground} reported as lacking an earlier image by other nights than that of ``day``.
+
+    What that night has reported is found again by its next plan. Ground of scenes that were corrected since is left
+    out, since its reason may no longer hold.
+    """
     rows = session.execute(
         select(UncomparedGround.scene_id, UncomparedGround.outline)
         .join(SceneRow, SceneRow.id == UncomparedGround.scene_id)
+        .outerjoin(Night, Night.id == UncomparedGround.night_id)
         .where(SceneRow.area_code == area_code, UncomparedGround.scan_id.is_(None))
+        .where(UncomparedGround.superseded.is_(False), or_(Night.id.is_(None), Night.day != day))
     )
     reported: dict[int, list[BaseGeometry]] = {}
     for scene_id, outline in rows:
@@ -98,6 +116,31 @@ def open_night(session: Session, day: dt.date, now: dt.datetime) -> Night:
     night.state, night.finished_at = "planning", None
     session.flush()
     return night
+
+
+def remove_planned_gaps(session: Session, night_id: int) -> None:
+    """Remove the ground without an earlier image that a previous plan of the same night found; a new plan follows."""
+    session.execute(
+        delete(UncomparedGround)
+        .where(UncomparedGround.night_id == night_id, UncomparedGround.scan_id.is_(None))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def remove_uncompared_ground(session: Session, night_id: int, scene_id: int, ground: BaseGeometry) -> None:
+    """Remove ground from that which a night could not compare: another of its scans has compared or reported it."""
+    of_scene = UncomparedGround.night_id == night_id, UncomparedGround.scene_id == scene_id
+    compared = make_valid(ground)
+    for row in session.scalars(select(UncomparedGround).where(*of_scene)).all():
+        rest = make_valid(row.outline).difference(compared)
+        left_m2 = area_m2(rest)
+        if left_m2 < _SLIVER_M2:
+            session.delete(row)
+        elif left_m2 < row.area_m2:
+            row.area_m2 = left_m2
+            for column, value in bounds_of(rest).items():
+                setattr(row, column, value)
+    session.flush()
 
 
 def add_uncompared_ground(

@@ -115,5 +115,6 @@ def waiting_photos(session: Session, files: Sequence[int]) -> list[tuple[BatchFi
 
 def reference_scenes(session: Session, ground: BaseGeometry, coarsest_m: float) -> list[SceneRow]:
     """Return scenes that can serve as reference for photos of ``ground`` (longitude, latitude), newest first."""
-    query = select(SceneRow).where(bounds_intersect(SceneRow, ground), SceneRow.gsd_m <= coarsest_m)
+    usable = SceneRow.state == "ready", SceneRow.gsd_m <= coarsest_m
+    query = select(SceneRow).where(bounds_intersect(SceneRow, ground), *usable)
     return list(session.scalars(query.order_by(SceneRow.date.desc().nulls_last(), SceneRow.id.desc())))

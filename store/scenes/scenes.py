@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from enforcement.overlap_ratio import make_valid
 from store.scenes.batches import MAX_NAME_LENGTH
+from store.scenes.scene_areas import set_scene_areas
 from store.schema.insert import insert_new
 from store.schema.outlines import bounds_intersect, bounds_of
 from store.schema.tables import Area, SceneRow
@@ -44,7 +45,7 @@ def add_scene(
     Returns:
         The id of the scene; None if a scene of the same file exists, possibly added concurrently.
     """
-    return insert_new(
+    scene_id = insert_new(
         session,
         SceneRow,
         {
@@ -59,6 +60,9 @@ def add_scene(
             "width": image.width,
             "height": image.height,
             "valid_share": image.valid_share,
+            "bands": list(image.bands),
+            "state": "ready",
+            "state_reason": "",
             "object_key": object_key,
             "object_sha256": image.object_sha256,
             "created_at": now,
@@ -66,6 +70,9 @@ def add_scene(
         },
         SceneRow.id,
     )
+    if scene_id is not None:
+        set_scene_areas(session, scene_id, image.footprint)
+    return scene_id
 
 
 def scene_by_sha256(session: Session, sha256: str) -> SceneRow | None:

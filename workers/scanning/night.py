@@ -17,6 +17,7 @@ from store.scans.nights import (
     area_codes,
     open_night,
     plan_version,
+    remove_planned_gaps,
     reported_ground,
     scan_states,
     scenes_of_area,
@@ -24,6 +25,7 @@ from store.scans.nights import (
     update_night_state,
 )
 from store.scans.scans import add_scan
+from store.scenes.scene_areas import add_missing_scene_areas
 from store.schema.database import Session
 from store.schema.tables import SceneRow
 
@@ -37,19 +39,23 @@ def plan_night(context: Context, job: JobRun) -> Commit:
     config = read_config()
     with context.database.read() as session:
         version = plan_version(session)
-        selections = _select_pairs(session, context.settings.night, config)
+        selections = _select_pairs(session, day, context.settings.night, config)
 
     def commit(session: Session) -> None:
         # if another plan was written in the meantime, select again, so that nothing is planned or reported twice
+        add_missing_scene_areas(session)
         current = advance_plan_version(session) == version
         _write_plan(
-            session, selections if current else _select_pairs(session, context.settings.night, config), day, context
+            session,
+            selections if current else _select_pairs(session, day, context.settings.night, config),
+            day,
+            context,
         )
 
     return commit
 
 
-def _select_pairs(session: Session, night: NightSettings, config: ScanConfig) -> dict[str, PairSelection]:
+def _select_pairs(session: Session, day: dt.date, night: NightSettings, config: ScanConfig) -> dict[str, PairSelection]:
     """Select the pairs to compare, by area code."""
     selections = {}
     for code in area_codes(session):
@@ -58,7 +64,7 @@ def _select_pairs(session: Session, night: NightSettings, config: ScanConfig) ->
             [_candidate(row) for row in rows],
             [_candidate(row) for row in scenes_touching(session, rows)],
             scan_states(session, code),
-            reported_ground(session, code),
+            reported_ground(session, code, day),
             night,
             config,
         )
@@ -68,6 +74,7 @@ def _select_pairs(session: Session, night: NightSettings, config: ScanConfig) ->
 def _write_plan(session: Session, selections: dict[str, PairSelection], day: dt.date, context: Context) -> None:
     now = context.clock()
     night = open_night(session, day, now)
+    remove_planned_gaps(session, night.id)
     for code, selection in selections.items():
         for pair in selection.pairs:
             scan_id = add_scan(

@@ -1,0 +1,1 @@
+"""Corrections of images after their ingest: day, source, bands, coordinate system; withdrawal and purging."""
