@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import shapely
 from odc.geo.geobox import GeoBox
@@ -17,6 +16,7 @@ from enforcement.units import mu
 from imagery.ellipsoid import ELLIPSOID
 from inference.changes import Change, Kind
 from inference.fragments import Fragment
+from inference.mixed_changes import ChangePart, combine_outputs
 from inference.pair import LONLAT
 from inference.settings import MinimumAreas
 
@@ -31,33 +31,22 @@ MIN_MEAN_WIDTH_PX = 3.0
 """Mean width below which a change is a sliver along a misregistered edge."""
 
 
-@dataclass(frozen=True)
-class _MergedFragment:
-    output: str
-    polygon: Polygon
-    pixels: int
-    probability: float
-    direction: float
-
-
 def _canonical(polygon: Polygon) -> Polygon:
     """Return the outline without collinear vertices, which seams leave, and with a canonical start vertex."""
     # a normalized ring starts at its lowest leftmost point, a corner, so simplification can remove all other vertices
     return shapely.normalize(shapely.simplify(shapely.normalize(polygon), 0))
 
 
-def merge_fragments(fragments: Iterable[Fragment]) -> list[_MergedFragment]:
+def merge_fragments(fragments: Iterable[Fragment]) -> list[ChangePart]:
     """Merge fragments that share an edge across block seams, per output."""
-    merged: list[_MergedFragment] = []
+    merged: list[ChangePart] = []
     by_output: dict[str, list[Fragment]] = {}
     for fragment in fragments:
         if fragment.on_seam:
             by_output.setdefault(fragment.output, []).append(fragment)
         else:
             merged.append(
-                _MergedFragment(
-                    fragment.output, fragment.polygon, fragment.pixels, fragment.probability, fragment.direction
-                )
+                ChangePart(fragment.output, fragment.polygon, fragment.pixels, fragment.probability, fragment.direction)
             )
     for output, parts in by_output.items():
         outlines = shapely.get_parts(shapely.unary_union([part.polygon for part in parts]))
@@ -67,7 +56,7 @@ def merge_fragments(fragments: Iterable[Fragment]) -> list[_MergedFragment]:
             index = tree.query(part.polygon.representative_point(), predicate="within")
             members[int(index[0])].append(part)
         merged += [
-            _MergedFragment(
+            ChangePart(
                 output,
                 polygon,
                 sum(part.pixels for part in group),
@@ -79,7 +68,7 @@ def merge_fragments(fragments: Iterable[Fragment]) -> list[_MergedFragment]:
     return merged
 
 
-def _kind(part: _MergedFragment) -> Kind:
+def _kind(part: ChangePart) -> Kind:
     if part.direction / part.pixels < DEMOLITION_BELOW:
         return "demolition"
     return "construction" if part.output == "building" else "ground"
@@ -97,7 +86,9 @@ def _simplified(polygon: Polygon) -> Polygon:
 def merge_changes(
     fragments: Sequence[Fragment], grid: GeoBox, pixel_area_m2: float, minimum: MinimumAreas
 ) -> tuple[Change, ...]:
-    """Merge fragments, drop changes below the minimum mapping unit, and transform outlines to map coordinates.
+    """Merge fragments into changes on the map.
+
+    Buildings and ground works of one site are one change; changes below the minimum mapping unit are dropped.
 
     Args:
         fragments: of all blocks of one scan, in any order.
@@ -112,7 +103,7 @@ def merge_changes(
         None if grid.crs is None else Transformer.from_crs(CRS.from_user_input(str(grid.crs)), LONLAT, always_xy=True)
     )
     located: list[tuple[tuple[float, float], Kind, float, Polygon, Polygon | None, float]] = []
-    for part in merge_fragments(fragments):
+    for part in combine_outputs(merge_fragments(fragments)):
         kind = _kind(part)
         smallest = getattr(minimum, kind)
         outline = _canonical(_without_small_holes(part.polygon, smallest / pixel_area_m2))

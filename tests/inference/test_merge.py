@@ -36,9 +36,30 @@ def test_fragments_that_touch_at_a_corner_are_not_merged() -> None:
     assert len(merge_changes(parts, GRID, 1.0, MINIMUM)) == 2
 
 
-def test_building_and_ground_are_not_merged() -> None:
-    parts = [_fragment(box(10, 10, 20, 20)), _fragment(box(20, 10, 30, 20), "ground")]
-    assert {change.kind for change in merge_changes(parts, GRID, 1.0, MINIMUM)} == {"construction", "ground"}
+@pytest.mark.parametrize(("building_width", "kind"), [(20, "ground"), (60, "construction")])
+def test_halves_of_a_site_of_different_kinds_are_one_change_of_the_larger_kind(building_width: int, kind: str) -> None:
+    # two pixels around a building are never ground
+    building, ground = box(10, 10, 10 + building_width, 50), box(12 + building_width, 10, 62 + building_width, 50)
+    (change,) = merge_changes([_fragment(building), _fragment(ground, "ground")], GRID, 1.0, MINIMUM)
+    assert change.kind == kind
+    assert change.polygon.symmetric_difference(box(10, 10, 62 + building_width, 50)).area < 0.01 * change.area_m2
+
+
+def test_a_building_inside_a_levelled_plot_is_part_of_it() -> None:
+    plot = box(10, 10, 90, 90).difference(box(38, 38, 62, 62))
+    (change,) = merge_changes([_fragment(plot, "ground"), _fragment(box(40, 40, 60, 60))], GRID, 1.0, MINIMUM)
+    assert change.kind == "ground"
+    assert change.area_m2 == pytest.approx(6400, rel=0.01)
+
+
+def test_a_house_that_fronts_a_new_road_is_a_change_of_its_own() -> None:
+    parts = [_fragment(box(10, 10, 60, 30)), _fragment(box(0, 32, 300, 42), "ground")]
+    assert [change.kind for change in merge_changes(parts, GRID, 1.0, MINIMUM)] == ["construction", "ground"]
+
+
+def test_what_appeared_and_what_disappeared_stay_apart() -> None:
+    parts = [_fragment(box(10, 10, 40, 40), direction=-0.9), _fragment(box(42, 10, 80, 40), "ground")]
+    assert {change.kind for change in merge_changes(parts, GRID, 1.0, MINIMUM)} == {"demolition", "ground"}
 
 
 def test_the_order_of_the_fragments_does_not_matter() -> None:
