@@ -14,10 +14,12 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from store.schema.audit_tables import AuditRow as AuditRow  # importing this module registers all tables
 from store.schema.camera_tables import CameraRow as CameraRow  # as above
+from store.schema.integrity_tables import DamagedObject as DamagedObject  # as above
 from store.schema.table_base import Base as Base
 from store.schema.table_base import IdMixin
 from store.schema.table_base import OutlineMixin as OutlineMixin
 from store.schema.user_tables import User as User  # foreign key of AlertLock
+from store.schema.weights_tables import WeightsRow as WeightsRow  # registered as above
 
 
 class Area(IdMixin, OutlineMixin, Base):
