@@ -28,6 +28,7 @@ _SEMI_MAJOR_M = 6_378_137.0
 """Of CGCS2000 and WGS 84, whose axes agree within centimetres."""
 
 _XIAN_80_M, _BEIJING_54_M = 6_378_140.0, 6_378_245.0  # semi-major axes
+_OTHER_BEIJING = "New Beijing"  # a later datum on the ellipsoid of Beijing 1954
 _GRID_POINTS = 9  # along each side of an image, to fit its shifted grid
 
 
@@ -71,10 +72,10 @@ def datum_shifts(path: Path = FOLDER / "datum_shifts.yaml") -> DatumShifts:
 def known_shift(crs: CRS) -> DatumShift | None:
     """Return the shift of a coordinate system's datum to CGCS2000; None if it is unknown or there is none."""
     axis = crs.ellipsoid.semi_major_metre if crs.ellipsoid else 0.0
-    shifts = datum_shifts()
     if abs(axis - _XIAN_80_M) < 1:
-        return shifts.xian_80
-    return shifts.beijing_54 if abs(axis - _BEIJING_54_M) < 1 else None
+        return datum_shifts().xian_80
+    is_beijing = abs(axis - _BEIJING_54_M) < 1 and _OTHER_BEIJING not in str(crs.geodetic_crs and crs.geodetic_crs.name)
+    return datum_shifts().beijing_54 if is_beijing else None
 
 
 def datum_remark(crs: CRS) -> Reason | None:

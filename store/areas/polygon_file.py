@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from pyproj.exceptions import CRSError
 from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from errors import TubanError
+from imagery.datum import datum_remark, lonlat_transformation
 from store.areas.geojson_file import RawFeatures, read_geojson
 from store.areas.shapefile_encoding import decode_texts
 from store.schema.column_types import SRID
@@ -32,9 +33,6 @@ _FORMATS = {
     ".json": (b"{", "GeoJSON"),
 }
 """Signatures of the formats. Checked before GDAL opens a file, to exclude formats that refer to other files."""
-
-_EARTH_RADIUS_M = 6_378_137
-"""Semi-major axis of CGCS2000 and WGS 84. Beijing 54 (6 378 245) and Xi'an 80 (6 378 140) are offset by up to 200 m."""
 
 
 class PolygonFileError(TubanError):
@@ -216,22 +214,17 @@ def _to_lonlat(path: Path, crs: str | None) -> tuple[Callable[[NDArray[Any]], ND
         raise PolygonFileError(f"{path} does not declare its coordinate system{hint}; expected one with an EPSG code.")
     try:
         source = CRS.from_user_input(crs)
-        transformer = Transformer.from_crs(source, SRID, always_xy=True)
+        transform = lonlat_transformation(source)
     except CRSError as error:
         raise PolygonFileError(
             f"The coordinate system of {path} cannot be transformed to EPSG:{SRID}: {str(error).splitlines()[0]}"
         ) from error
-    remarks = []
-    if source.ellipsoid is None or abs(source.ellipsoid.semi_major_metre - _EARTH_RADIUS_M) > 1:
-        remarks.append(
-            f"{source.name} was transformed to CGCS2000 without a datum shift, an error of up to 200 m: "
-            "convert the file with your local parameters first."
-        )
+    remark = datum_remark(source)
 
     def to_lonlat(points: NDArray[Any]) -> NDArray[Any]:
-        return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+        return np.column_stack(transform(points[:, 0], points[:, 1]))
 
-    return to_lonlat, remarks
+    return to_lonlat, [remark] if remark else []
 
 
 def _outline(
