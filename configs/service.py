@@ -208,6 +208,10 @@ class WebSettings(_Group):
     idle_minutes: Annotated[float, Field(gt=0)] = 120
     lock_seconds: Annotated[float, Field(gt=0)] = 60
     trusted_proxies: tuple[str, ...] = ()
+    header_seconds: Annotated[float, Field(gt=0)] = 15
+    body_seconds: Annotated[float, Field(gt=0)] = 60
+    max_body_kib: Positive = 2048
+    connections_per_address: Positive = 400
     max_upload_gib: Annotated[float, Field(gt=0)] = 200
     map: MapSettings = MapSettings()
     openid: OpenIdSettings = OpenIdSettings()

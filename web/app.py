@@ -18,6 +18,7 @@ from errors import OutputError, Reason, SettingsError, TubanError
 from service.context import Context
 from web.front_end import check_packages
 from web.http_errors import HttpError, NotSignedIn
+from web.limits.request_guard import RequestGuard
 from web.page import language_of, localized, page
 from web.security_headers import SecurityHeaders
 
@@ -62,9 +63,16 @@ def make_app(context: Context) -> FastAPI:
     check_packages()
     app = FastAPI(title="Tuban", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.context = context
-    for module in ROUTES:
-        app.include_router(import_module(module).router)
+    routers = [import_module(module).router for module in ROUTES]
+    for router in routers:
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), "static")
+    app.add_middleware(
+        RequestGuard,
+        routes=[route for router in routers for route in router.routes],
+        settings=context.settings.web,
+        on_error=_handle_http_error,
+    )
     wmts = urlsplit(context.settings.web.map.wmts_url)
     app.add_middleware(
         SecurityHeaders,
@@ -126,7 +134,10 @@ async def _handle_validation_error(request: Request, error: Exception) -> Respon
 
 async def _handle_unmatched_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return error_response(request, error.status_code, "error.404" if error.status_code == 404 else str(error.detail))
+    message = "error.404" if error.status_code == 404 else str(error.detail)
+    response = error_response(request, error.status_code, message)
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _handle_unexpected_error(request: Request, error: Exception) -> Response:

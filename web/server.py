@@ -18,6 +18,7 @@ from store.alerts.alert_columns import all_alerts
 from store.jobs.processes import record_heartbeat
 from store.schema.database_errors import DatabaseError
 from web.app import make_app
+from web.limits.connections import ConnectionTable, raise_file_limit
 
 HEARTBEAT_SECONDS = 10.0
 
@@ -31,8 +32,11 @@ def serve(settings: ServiceSettings, listening: socket.socket | None = None) -> 
     threading.Thread(target=_say_alive, args=(context, stop), daemon=True).start()
     threading.Thread(target=_know_alerts, args=(context,), daemon=True).start()
     try:
+        table = ConnectionTable.from_settings(settings.web, raise_file_limit())
         config = uvicorn.Config(
             make_app(context),
+            http=table.protocol(),
+            ws="none",
             host=settings.web.address,
             port=settings.web.port,
             log_config=None,
