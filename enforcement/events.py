@@ -9,6 +9,9 @@ from typing import Any, Literal, get_args
 EventKind = Literal[
     "tuban.alert.created",
     "tuban.alert.seen_again",
+    "tuban.alert.grown",
+    "tuban.alert.merged",
+    "tuban.alert.vanished",
     "tuban.alert.returned",
     "tuban.alert.state_changed",
     "tuban.alert.suppressed",

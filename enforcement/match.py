@@ -2,20 +2,25 @@
 
 Rules, in the order of evaluation:
 
-1. Two polygons are the same place if their intersection is at least ``settings.overlap`` of the smaller one. Of several
-   such alerts the one with the highest intersection over union (IoU) is matched; the reason names the others. A polygon
-   with a position error, as from a camera, is first shifted towards the other by at most ``settings.sigmas`` standard
-   deviations; the IoU is weighted down with the shift.
-2. *Construction* and *ground* match each other: an excavation becomes a building. *Demolition* matches only demolition,
-   except for alerts that are to be corrected, where it is the evidence of the correction.
+1. A change is at the place of an alert if its intersection with any sighting of the alert is at least
+   ``settings.overlap`` of the smaller one, or if it is an extension: no more than ``settings.adjacent_m`` away from a
+   sighting whose later image is from before this comparison, or the reverse. Since only pairs of sightings are
+   compared, the result does not depend on the order of arrival. Of several such alerts the one with the highest
+   intersection over union (IoU) is matched; the match lists the other open ones, which the change joins with it. A
+   polygon with a position error, as from a camera, is first shifted towards the other by at most ``settings.sigmas``
+   standard deviations; the IoU is weighted down with the shift.
+2. *Construction* and *ground* match each other: an excavation becomes a building. *Demolition* matches demolition, and
+   alerts whose works are to be corrected or were there in its earlier image: it shows that they are gone.
 3. A *rejected* alert stays rejected, unless its area has grown to ``settings.grown`` times the rejected area, or a
    building appears where ground works were rejected: then it is returned. Areas of oblique images are not comparable
-   with those of orthophotos: growth is evaluated only if both have a position error, or neither has.
-4. Changes after the closing of a *closed* alert are a new alert. The same works detected again are not: any earlier
-   image from before the construction shows them as new for years. Therefore the later image must be taken after the
-   closing, and one of these must apply: the earlier image is from after the closing too, the ground had been cleared,
-   or the area has grown or the kind changed as in rule 3. Without dates the change is taken for the same works.
-5. Merged and split alerts are continued in other alerts and are ignored.
+   with those of orthophotos: growth is evaluated only if both have a position error, or neither has. The same holds for
+   a *closed* alert whose works were found to be permitted.
+4. Changes after the closing of any other *closed* alert are a new alert. The same works detected again are not: any
+   earlier image from before the construction shows them as new for years. Therefore the later image must be taken after
+   the closing, and one of these must apply: the earlier image is from after the closing too, the ground had been
+   cleared, or the area has grown or the kind changed as in rule 3. Without dates the change is taken for the same
+   works.
+5. Merged and split alerts are continued in other alerts and are ignored, as are those withdrawn with their images.
 """
 
 from __future__ import annotations
@@ -26,12 +31,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import shapely
 from shapely import STRtree
+from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from configs.service import AlertSettings
-from enforcement.overlap_ratio import OverlapRatios, make_valid, overlap_ratios
-from enforcement.position_uncertainty import shift_towards, uncertainty_box
+from enforcement.ledger.sighting import DEMOLITION, Sighting
+from enforcement.overlap_ratio import OverlapRatios, area_m2, make_valid, overlap_ratios
+from enforcement.position_uncertainty import METRES_PER_DEGREE, shift_towards, uncertainty_box
 from enforcement.states import Category, StateTable, read_states
 from errors import Reason
 from imagery.error_ellipse import ErrorEllipse
@@ -77,6 +85,8 @@ class KnownAlert:
         closed_on: local date on which a closed alert was closed, if known.
         cleared: whether a closed alert was closed because everything was demolished.
         error: position error of the outline; None: as accurate as an orthophoto.
+        sightings: what earlier comparisons detected of it; (): only ``outline`` is compared.
+        permitted: whether the works of a closed alert were found to be permitted.
     """
 
     alert_id: int
@@ -87,6 +97,8 @@ class KnownAlert:
     closed_on: dt.date | None = None
     cleared: bool = False
     error: ErrorEllipse | None = None
+    sightings: tuple[Sighting, ...] = ()
+    permitted: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,7 @@ class Match:
             an observation that reopens a rejected alert, at most one per alert and scan.
         reason: explanation for people.
         kind: kind of the alert after this scan.
+        joins: other open alerts at the same place.
     """
 
     change: ScanChange
@@ -107,15 +120,26 @@ class Match:
     verdict: Verdict
     reason: Reason
     kind: str
+    joins: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """An existing alert with the category of its state and its repaired outline."""
+    """An existing alert with the category of its state and its repaired outlines.
+
+    ``pieces`` are its sightings with their outlines; without sightings, its outline alone.
+    """
 
     alert: KnownAlert
     category: Category
     outline: BaseGeometry
+    pieces: tuple[tuple[Sighting | None, BaseGeometry], ...]
+
+    def around(self, settings: AlertSettings) -> BaseGeometry:
+        """Return a rectangle within which changes may be at the same place."""
+        own = _around(self.outline, self.alert.error, settings)
+        boxes = [_around(outline, piece.error if piece else None, settings) for piece, outline in self.pieces]
+        return box(*shapely.total_bounds([own, *boxes]))
 
 
 def match_changes(
@@ -139,34 +163,57 @@ def match_changes(
         SettingsError: an alert is in a state that the table does not have.
     """
     table = states or read_states()
-    candidates = [_Candidate(alert, table.category(alert.state), make_valid(alert.outline)) for alert in known]
-    candidates = [candidate for candidate in candidates if candidate.category != "gone"]
-    tree = STRtree([uncertainty_box(c.outline, c.alert.error, settings.sigmas) for c in candidates])
+    candidates = [_candidate(alert, table) for alert in known if table.category(alert.state) != "gone"]
+    tree = STRtree([candidate.around(settings) for candidate in candidates])
     matches: dict[int, Match] = {}
-    by_alert: dict[int, tuple[_Candidate, list[tuple[ScanChange, Reason]]]] = {}
+    by_alert: dict[int, tuple[_Candidate, list[tuple[ScanChange, Reason, tuple[int, ...]]]]] = {}
     for change in sorted(changes, key=lambda item: item.number):
         outline = make_valid(change.outline)
-        hits = tree.query(uncertainty_box(outline, change.error, settings.sigmas), predicate="intersects")
+        hits = tree.query(_around(outline, change.error, settings), predicate="intersects")
         overlapping = _overlapping(change, outline, [candidates[i] for i in hits], settings)
-        best = next((item for item in overlapping if _is_same_alert(change, item[1], settings)), None)
+        same = [item for item in overlapping if _is_same_alert(change, item[1], settings)]
+        best = same[0] if same else None
         if best is None:
             reason = _new_reason(overlapping, settings)
             matches[change.number] = Match(change, None, "new", reason, change.kind)
         else:
             reason = _again_reason(change, best, [item for item in overlapping if item is not best])
-            by_alert.setdefault(best[1].alert.alert_id, (best[1], []))[1].append((change, reason))
+            joins = tuple(item[1].alert.alert_id for item in same[1:] if item[1].category in ("open", "correcting"))
+            by_alert.setdefault(best[1].alert.alert_id, (best[1], []))[1].append((change, reason, joins))
     for candidate, observations in by_alert.values():
         for match in _match_observations(candidate, observations, settings):
             matches[match.change.number] = match
     return [matches[number] for number in sorted(matches)]
 
 
+def _candidate(alert: KnownAlert, table: StateTable) -> _Candidate:
+    outline = make_valid(alert.outline)
+    seen = [(one, make_valid(one.outline)) for one in alert.sightings if one.outline is not None]
+    return _Candidate(alert, table.category(alert.state), outline, tuple(seen) or ((None, outline),))
+
+
+def _around(outline: BaseGeometry, error: ErrorEllipse | None, settings: AlertSettings) -> BaseGeometry:
+    """Return a rectangle that contains the true position of an outline and its extensions."""
+    west, south, east, north = uncertainty_box(outline, error, settings.sigmas).bounds
+    margin = _degrees(settings.adjacent_m, outline)
+    return box(west - margin, south - margin, east + margin, north + margin)
+
+
+def _degrees(metres: float, outline: BaseGeometry) -> float:
+    """Return a distance as degrees of longitude at an outline."""
+    latitude = math.radians(outline.bounds[1]) if not outline.is_empty else 0.0
+    return metres / (METRES_PER_DEGREE * max(math.cos(latitude), 0.01))
+
+
 def _overlapping(
     change: ScanChange, outline: BaseGeometry, candidates: Sequence[_Candidate], settings: AlertSettings
 ) -> list[tuple[OverlapRatios, _Candidate]]:
     """Rule 1: list the candidates at the same place, best match first."""
-    measured = [(_measure_overlap(change, outline, candidate, settings), candidate) for candidate in candidates]
-    overlapping = [(ratios, candidate) for ratios, candidate in measured if ratios.of_smaller >= settings.overlap]
+    overlapping = []
+    for candidate in candidates:
+        ratios = _measure_overlap(change, outline, candidate, settings)
+        if ratios.of_smaller >= settings.overlap or _extends(change, outline, candidate, settings):
+            overlapping.append((ratios, candidate))
     overlapping.sort(key=lambda item: (-item[0].iou, -item[0].of_smaller, item[1].alert.alert_id))
     return overlapping
 
@@ -174,22 +221,57 @@ def _overlapping(
 def _measure_overlap(
     change: ScanChange, outline: BaseGeometry, candidate: _Candidate, settings: AlertSettings
 ) -> OverlapRatios:
+    """Compute the highest overlap with any sighting, and the IoU with the alert."""
+    with_alert = _shifted_overlap(change, outline, candidate.outline, candidate.alert.error, settings)
+    pieces = [
+        _shifted_overlap(change, outline, piece_outline, piece.error, settings)
+        for piece, piece_outline in candidate.pieces
+        if piece is not None
+    ]
+    return OverlapRatios(max((ratios.of_smaller for ratios in pieces), default=with_alert.of_smaller), with_alert.iou)
+
+
+def _shifted_overlap(
+    change: ScanChange,
+    outline: BaseGeometry,
+    other: BaseGeometry,
+    other_error: ErrorEllipse | None,
+    settings: AlertSettings,
+) -> OverlapRatios:
     """Compute the overlap after shifting within the position errors; the IoU is weighted by the shift's likelihood."""
-    shifted, shift_sigmas = shift_towards(
-        outline, change.error, candidate.outline, candidate.alert.error, settings.sigmas
-    )
-    ratios = overlap_ratios(shifted, candidate.outline)
+    shifted, shift_sigmas = shift_towards(outline, change.error, other, other_error, settings.sigmas)
+    ratios = overlap_ratios(shifted, other)
     if not shift_sigmas:
         return ratios
     return OverlapRatios(ratios.of_smaller, ratios.iou * math.exp(-(shift_sigmas**2) / 2))
 
 
+def _extends(change: ScanChange, outline: BaseGeometry, candidate: _Candidate, settings: AlertSettings) -> bool:
+    """Rule 1: whether a change adjoins a sighting of earlier or later works, both seen from above."""
+    if change.kind == DEMOLITION or change.error or (candidate.category == "closed" and not candidate.alert.permitted):
+        return False
+    distance = _degrees(settings.adjacent_m, outline)
+    return any(
+        piece is not None
+        and piece.appeared
+        and piece.error is None
+        and (_follows(change.before_date, piece.after) or _follows(piece.before, change.after_date))
+        and shapely.dwithin(outline, piece_outline, distance)
+        for piece, piece_outline in candidate.pieces
+    )
+
+
+def _follows(before: dt.date | None, after: dt.date | None) -> bool:
+    """Whether a comparison whose earlier image is from ``before`` follows one whose later image is from ``after``."""
+    return before is not None and after is not None and before >= after
+
+
 def _is_same_alert(change: ScanChange, candidate: _Candidate, settings: AlertSettings) -> bool:
     """Rules 2 and 4: whether a change at the place of an alert is an observation of it."""
     alert = candidate.alert
-    if (change.kind == "demolition") != (alert.kind == "demolition"):
-        return change.kind == "demolition" and candidate.category == "correcting"
-    if candidate.category != "closed" or alert.closed_on is None or change.after_date is None:
+    if (change.kind == DEMOLITION) != (alert.kind == DEMOLITION):
+        return _is_removal(change, candidate)
+    if candidate.category != "closed" or alert.closed_on is None or change.after_date is None or alert.permitted:
         return True
     if change.after_date <= alert.closed_on:
         return True
@@ -202,6 +284,17 @@ def _is_same_alert(change: ScanChange, candidate: _Candidate, settings: AlertSet
     )
 
 
+def _is_removal(change: ScanChange, candidate: _Candidate) -> bool:
+    """Rule 2: whether one of the change and the alert is the demolition of the other."""
+    pieces = [piece for piece, _ in candidate.pieces if piece is not None]
+    if change.kind != DEMOLITION:
+        return candidate.category == "open" and any(_follows(piece.before, change.after_date) for piece in pieces)
+    if candidate.category == "correcting":
+        return True
+    stood = any(piece.appeared and _follows(change.before_date, piece.after) for piece in pieces)
+    return stood and candidate.category in ("open", "suppressed", "transient")
+
+
 def _became_building(change: ScanChange, alert: KnownAlert) -> bool:
     return alert.kind == "ground" and change.kind == "construction"
 
@@ -212,32 +305,46 @@ def _has_grown(area_m2: float, error: ErrorEllipse | None, alert: KnownAlert, se
 
 
 def _match_observations(
-    candidate: _Candidate, observations: list[tuple[ScanChange, Reason]], settings: AlertSettings
+    candidate: _Candidate,
+    observations: list[tuple[ScanChange, Reason, tuple[int, ...]]],
+    settings: AlertSettings,
 ) -> list[Match]:
     """Rule 3: decide the verdicts of all observations of one alert."""
     alert = candidate.alert
-    became_building = any(_became_building(change, alert) for change, _ in observations)
+    became_building = any(_became_building(change, alert) for change, *_ in observations)
     kind = "construction" if became_building else alert.kind
-    if candidate.category != "rejected":
-        return [Match(change, alert.alert_id, "again", reason, kind) for change, reason in observations]
-    area = sum(change.area_m2 for change, _ in observations)
+    if candidate.category != "rejected" and not alert.permitted:
+        return [Match(change, alert.alert_id, "again", reason, kind, joins) for change, reason, joins in observations]
+    area = _area_now(candidate, [change for change, *_ in observations])
     if kind != alert.kind:
         message = "the alert is returned: there is a building where ground works were rejected"
         returned = Reason(message, "alert.risen")
     elif _has_grown(area, observations[0][0].error, alert, settings):
-        message = f"the alert is returned: its area was {alert.area_m2:.0f} m² when rejected and is {area:.0f} m² now"
+        message = f"the alert is returned: its area was {alert.area_m2:.0f} m² when decided and is {area:.0f} m² now"
         returned = Reason(message, "alert.grown", before=alert.area_m2, now=area)
+    elif alert.permitted:
+        return [Match(change, alert.alert_id, "again", reason, alert.kind) for change, reason, _ in observations]
     else:
         unchanged = Reason("a person rejected it, and it has neither grown nor changed in kind", "alert.still_rejected")
         return [
             Match(change, alert.alert_id, "still_rejected", Reason.combine([reason, unchanged]), alert.kind)
-            for change, reason in observations
+            for change, reason, _ in observations
         ]
-    (first, reason), *others = observations
+    (first, reason, joins), *others = observations
     return [
-        Match(first, alert.alert_id, "returned", Reason.combine([reason, returned]), kind),
-        *(Match(change, alert.alert_id, "again", reason, kind) for change, reason in others),
+        Match(first, alert.alert_id, "returned", Reason.combine([reason, returned]), kind, joins),
+        *(Match(change, alert.alert_id, "again", reason, kind, joins) for change, reason, joins in others),
     ]
+
+
+def _area_now(candidate: _Candidate, changes: Sequence[ScanChange]) -> float:
+    """Return the area of an alert with these changes: of extensions, together with what was seen before."""
+    pieces = [(piece, outline) for piece, outline in candidate.pieces if piece is not None and piece.appeared]
+    extends = any(_follows(change.before_date, piece.after) for change in changes for piece, _ in pieces)
+    if not extends:
+        return sum(change.area_m2 for change in changes)
+    outlines = [outline for _, outline in pieces] + [make_valid(change.outline) for change in changes]
+    return area_m2(shapely.union_all(outlines))
 
 
 def _list_alerts(overlapping: Sequence[tuple[OverlapRatios, _Candidate]]) -> str:
@@ -259,7 +366,7 @@ def _again_reason(
     if change.error or candidate.alert.error:
         message, code = f"{message}, within the position error", "alert.again_within"
     reasons = [Reason(message, code, alert=alert_id, share=share)]
-    if change.kind == "demolition" != candidate.alert.kind:
+    if change.kind == DEMOLITION != candidate.alert.kind:
         reasons.append(Reason("the works to be corrected seem to be gone", "alert.gone"))
     if others:
         listed = _list_alerts(others)

@@ -16,7 +16,8 @@ from shapely.geometry.base import BaseGeometry
 
 from imagery.error_ellipse import ErrorEllipse
 
-_METRES_PER_DEGREE = 111_195.0  # of latitude, accurate to 0.5 %
+METRES_PER_DEGREE = 111_195.0
+"""Metres per degree of latitude, accurate to 0.5 %."""
 
 
 def uncertainty_box(outline: BaseGeometry, error: ErrorEllipse | None, sigmas: float) -> BaseGeometry:
@@ -67,4 +68,4 @@ def _covariance(error: ErrorEllipse | None) -> NDArray[np.float64]:
 def _degrees_per_metre(outline: BaseGeometry) -> tuple[float, float]:
     """Degrees of longitude and of latitude per metre."""
     latitude = (outline.bounds[1] + outline.bounds[3]) / 2
-    return 1 / (_METRES_PER_DEGREE * max(math.cos(math.radians(latitude)), 0.01)), 1 / _METRES_PER_DEGREE
+    return 1 / (METRES_PER_DEGREE * max(math.cos(math.radians(latitude)), 0.01)), 1 / METRES_PER_DEGREE

@@ -13,7 +13,7 @@ from enforcement.correction import closing_obstacle, parse_correction
 from enforcement.settings import BilingualName, StrictModel, read_settings
 from errors import SettingsError, TubanError
 
-Category = Literal["open", "correcting", "suppressed", "closed", "rejected", "gone"]
+Category = Literal["open", "correcting", "suppressed", "closed", "rejected", "transient", "gone"]
 """Treatment of an alert in a state; described in ``configs/states.yaml``."""
 
 NAME = Field(pattern="^[a-z][a-z_]*$", max_length=20)

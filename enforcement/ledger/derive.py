@@ -13,9 +13,10 @@ arrived. The area that counts is the area against the last image *before* the wo
    what it found beyond the outline, if that is wider than two of its pixels: a narrower strip is the noise of its edge.
    A whole comparison that is much coarser than the outline's own adds and removes parts wider than two of its pixels.
 4. **Removal.** A demolition that begins when the works stood, in a comparison that shows the complete outline, is
-   removed from the outline. The works are *gone* if nothing remains, or if whole comparisons in which works of this
-   size are visible find nothing and no other comparison with the same later image sees the works stand. After that,
-   new works at the place begin again at rule 1.
+   removed from the outline. The works are *gone* if nothing remains. They are also gone if whole comparisons in which
+   works of this size are visible find nothing, in two later images, or in one of which another comparison shows a
+   demolition there; unless a comparison with the same later image sees the works stand. A single image without them
+   may be a miss of the detector. After that, new works at the place begin again at rule 1.
 5. **Oblique images** give dates, but no outline if there is one from above. Without one, the outline is the union of
    what they saw, an upper bound, which an image from above that finds nothing does not end.
 6. **Kind.** Construction if any sighting since the works began says so, otherwise ground; demolition if nothing was
@@ -152,6 +153,7 @@ class _Replay:
     last_on: dt.date = dt.date.min
     grown_on: dt.date = dt.date.min
     gone_on: dt.date | None = None
+    missed_on: dt.date | None = None
     earlier: list[tuple[dt.date, dt.date]] = field(default_factory=list)  # (not yet, gone) of earlier works here
 
     def advance(self, day: dt.date, group: Sequence[_Place]) -> None:
@@ -170,7 +172,7 @@ class _Replay:
         if self.standing:
             self._demolish([place for place in group if place.sighting.disappeared], day)
         if self.standing and (appeared or self._seen_standing(group)):
-            self.last_on = max(self.last_on, day)
+            self.last_on, self.missed_on = max(self.last_on, day), None
 
     def _begin(self, day: dt.date) -> None:
         """Begin new works, and find the last day without them (rule 1)."""
@@ -224,7 +226,7 @@ class _Replay:
         if not found:
             visible = self.outline.area >= VISIBLE_PIXELS * gsd**2
             if visible and not self.oblique and not self._seen_standing(group):
-                self._end(group[0].sighting.day)
+                self._miss(group)
             return
         measured = polygons_of(_union([place.outline for place in found]))
         if gsd > COARSER * self.gsd_m:
@@ -266,8 +268,22 @@ class _Replay:
         else:
             self.outline = rest
 
+    def _miss(self, group: Sequence[_Place]) -> None:
+        """Take an image that shows nothing where the works stood (rule 4)."""
+        day = group[0].sighting.day
+        demolished = any(
+            place.sighting.disappeared
+            and place.sighting.began >= self.there_on
+            and place.outline.intersects(self.outline)
+            for place in group
+        )
+        if demolished or self.missed_on is not None:
+            self._end(self.missed_on or day)
+        else:
+            self.missed_on = day
+
     def _end(self, day: dt.date) -> None:
-        self.standing, self.gone_on = False, day
+        self.standing, self.gone_on, self.missed_on = False, day, None
         self.earlier.append((self.not_yet_on, day))
 
     def result(self, plane: MetricPlane) -> LedgerState:
@@ -311,7 +327,7 @@ def _demolition_only(places: Sequence[_Place], plane: MetricPlane) -> LedgerStat
         area_m2=round(area_m2(degrees), 2),
         area_error_m2=round(area_error_m2(outline.length, error), 1),
         kind=DEMOLITION,
-        not_yet_on=max((_known(p.sighting.began) for p in demolished if p.sighting.before), default=None),
+        not_yet_on=None,
         there_on=None,
         last_on=_known(max(place.sighting.began for place in demolished)),
         gone_on=_known(min(place.sighting.day for place in demolished)),

@@ -12,8 +12,7 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from enforcement.overlap_ratio import make_valid
-
-_METRES_PER_DEGREE = 111_195.0  # of latitude, accurate to 0.5 %
+from enforcement.position_uncertainty import METRES_PER_DEGREE
 
 
 class MetricPlane:
@@ -24,13 +23,14 @@ class MetricPlane:
         west, south, east, north = shapely.total_bounds(list(outlines))
         self._origin = np.array([(west + east) / 2, (south + north) / 2])
         latitude = math.radians(self._origin[1])
-        self._scale = _METRES_PER_DEGREE * np.array([max(math.cos(latitude), 0.01), 1.0])
+        self._scale = METRES_PER_DEGREE * np.array([max(math.cos(latitude), 0.01), 1.0])
 
     def metres(self, outline: BaseGeometry) -> BaseGeometry:
         """Convert an outline from longitude and latitude to metres east and north."""
 
         def convert(positions: NDArray[np.float64]) -> NDArray[np.float64]:
-            return (positions - self._origin) * self._scale
+            metres: NDArray[np.float64] = (positions - self._origin) * self._scale
+            return metres
 
         return shapely.transform(make_valid(outline), convert)
 
@@ -38,7 +38,8 @@ class MetricPlane:
         """Convert an outline from metres to longitude and latitude."""
 
         def convert(positions: NDArray[np.float64]) -> NDArray[np.float64]:
-            return positions / self._scale + self._origin
+            degrees: NDArray[np.float64] = positions / self._scale + self._origin
+            return degrees
 
         return make_valid(shapely.transform(outline, convert))
 

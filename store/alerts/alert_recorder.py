@@ -1,34 +1,47 @@
-"""The outcome of each change of a scan: a new alert, another observation, a suppression or a return."""
+"""The outcome of each change of a scan: a new alert, another sighting, growth, a merge, a suppression or a return."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import shapely
 from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
+from enforcement.alert import CRS
 from enforcement.alert_number import iso_week
 from enforcement.events import EventKind
+from enforcement.ledger.metric_plane import polygons_of
+from enforcement.ledger.sighting import DEMOLITION, Sighting
 from enforcement.match import KnownAlert, Match, ScanChange
+from enforcement.overlap_ratio import area_m2, make_valid, overlap_ratios
+from enforcement.position_uncertainty import METRES_PER_DEGREE
 from enforcement.states import read_states
 from errors import Reason
 from store.alerts.alert_row import create_alert
+from store.alerts.derived_alert import SAME_OUTLINE, refresh_alert
+from store.alerts.ledger import Comparison, comparison_of, copy_observations, load_sightings
 from store.alerts.outbox import announce_all
-from store.alerts.placed_changes import PlacedChange, merge_changes, place_changes
-from store.alerts.transitions import append_transition, closings
+from store.alerts.placed_changes import DetectedChange, PlacedChange, merge_changes, place_changes
+from store.alerts.sites import update_sites
+from store.alerts.transitions import append_transition, closings, last_decision
 from store.alerts.weekly_quota import rank_alerts
+from store.scans.nights import UNFINISHED
 from store.schema.outlines import bounds_intersect, bounds_of, error_ellipse_from_json, error_ellipse_to_json
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transition
 
 SYSTEM = "system"
 """Actor and role of automatic transitions."""
 
-_CAMERA_PREFIX = "camera_"
+GROWN = 1.1
+"""Factor in area from which an open alert is announced as grown."""
 
 
 @dataclass
@@ -40,6 +53,8 @@ class Recorded:
     still_rejected: int = 0
     returned: int = 0
     suppressed: int = 0
+    merged: int = 0
+    transient: int = 0
     over_cap: int = 0
 
     def counts(self) -> dict[str, int]:
@@ -59,7 +74,19 @@ class AlertRecorder:
     now: dt.datetime
     recorded: Recorded = field(default_factory=Recorded)
     events: list[tuple[AlertRow, EventKind]] = field(default_factory=list)
+    changes: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
     ranked: set[tuple[str, str]] = field(default_factory=set)
+    ledger: dict[int, list[Sighting]] = field(default_factory=dict)
+    shown: dict[int, AlertRow] = field(default_factory=dict)
+    touched: dict[int, AlertRow] = field(default_factory=dict)
+    added: list[AlertRow] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
+    merged_into: dict[int, int] = field(default_factory=dict)
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """This scan as a sighting."""
+        return comparison_of(self.scan, self.before, self.after)
 
     @property
     def today(self) -> dt.date:
@@ -74,19 +101,25 @@ class AlertRecorder:
         ]
 
     def known(self, changes: Sequence[PlacedChange]) -> list[KnownAlert]:
-        """Lock and return the existing alerts that may be at the same places."""
-        if not changes:
+        """Lock and return the existing alerts that may be at the same places, or that this scan shows."""
+        shown = [] if self._oblique(changes) else [self.comparison.visible]
+        outlines = [placed.change.outline for placed in changes] + [ground for ground in shown if not ground.is_empty]
+        if not outlines:
             return []
-        around = box(*shapely.total_bounds([placed.change.outline for placed in changes]))
+        west, south, east, north = shapely.total_bounds(outlines)
+        margin = 3 * self.settings.alerts.adjacent_m / METRES_PER_DEGREE
+        around = box(west - margin, south - margin, east + margin, north + margin)
         alerts = list(
             self.session.scalars(
                 select(AlertRow)
-                .where(bounds_intersect(AlertRow, around))
+                .where(bounds_intersect(AlertRow, around), AlertRow.state.not_in(self._gone))
                 .order_by(AlertRow.id)
                 .with_for_update(key_share=True)  # no other transaction changes them between matching and writing
                 .execution_options(populate_existing=True)
             )
         )
+        self.ledger = load_sightings(self.session, alerts)
+        self.shown = {alert.id: alert for alert in alerts if shown and shown[0].intersects(make_valid(alert.outline))}
         states = read_states()
         closed_ids = [alert.id for alert in alerts if states.category(alert.state) in ("closed", "rejected")]
         ends = closings(self.session, closed_ids, self.settings.zone)
@@ -100,6 +133,8 @@ class AlertRecorder:
                 ends[alert.id].on if alert.id in ends else None,
                 ends[alert.id].cleared if alert.id in ends else False,
                 error_ellipse_from_json(alert.position_error),
+                tuple(sighting for sighting in self.ledger[alert.id] if sighting.outline is not None),
+                alert.id in ends and ends[alert.id].permitted and self._may_move(alert, "returned"),
             )
             for alert in alerts
         ]
@@ -125,6 +160,7 @@ class AlertRecorder:
         )
         self._step(alert, alert.state, why, {"scan": self.scan.id, "change": change.number})
         self._observe(alert, placed)
+        self.added.append(alert)
         if placed.approval:
             self._suppress(alert, placed.approval)
         else:
@@ -133,66 +169,217 @@ class AlertRecorder:
             self._event(alert, "tuban.alert.created")
 
     def see_again(self, alert_id: int, changes: Sequence[PlacedChange], matches: Sequence[Match]) -> None:
-        """Add an observation to an existing alert; several changes on it are merged into one observation."""
-        alert = self.session.get_one(AlertRow, alert_id)
-        placed = changes[0] if len(changes) == 1 else self._merged(changes)
-        means = read_states().category(alert.state)
+        """Add a sighting to an existing alert; several changes on it are merged into one sighting."""
+        alert = self._remaining(alert_id)
+        self.seen.add(alert.id)
+        whole = changes[0] if len(changes) == 1 else self._merged(changes)
+        joined = [self._remaining(other) for match in matches for other in match.joins]
+        joined = [other for other in dict.fromkeys(joined) if other is not alert]
+        placed = self._leave_to_judged(alert, whole, joined)
+        if placed is None:
+            self.recorded.again += 1
+            return
         returned = next((match for match in matches if match.verdict == "returned"), None)
         new_image = self._is_new_image(alert)
-        latest = self._is_latest(alert, placed)
         self._observe(alert, placed)
         if matches[0].verdict == "still_rejected" or (returned and placed.approval):
             self.recorded.still_rejected += 1
-        elif returned:
-            self._update(alert, placed, matches[0].kind)
-            self._return(alert, returned.reason)
-        elif means == "suppressed":
-            self._recheck_approval(alert, placed, latest)
-        elif means in ("open", "correcting"):
-            self._update_open(alert, placed, matches[0], latest, new_image)
-        else:
-            self.recorded.again += 1
+            self._refresh(alert, outline=False)
+            return
+        self._look_again(alert, placed, matches[0].kind, returned, new_image)
+        mergeable = [other for other in joined if other.state in read_states().open and not self._judged(other)]
+        if mergeable and not self._judged(alert) and alert.state in read_states().open:
+            self._merge([alert, *mergeable])
+
+    def look_at_others(self) -> None:
+        """Evaluate the alerts that this scan shows without a change, and the earlier scans that show the new alerts."""
+        if self.added:
+            self.session.flush()
+            self.ledger |= load_sightings(self.session, self.added)
+        for alert in self.added:
+            self._refresh(alert)
+            self._close_if_gone(alert)
+        for alert in self.shown.values():
+            if alert.id in self.seen or read_states().category(alert.state) == "gone":
+                continue
+            self.ledger[alert.id] = [
+                *(sighting for sighting in self.ledger[alert.id] if sighting.comparison != self.scan.id),
+                self.comparison.nothing(),
+            ]
+            if read_states().category(alert.state) in ("open", "correcting", "transient"):
+                self._look_again(alert, None, alert.kind, None, new_image=False)
+            else:
+                self._refresh(alert, outline=False)
 
     def announce(self) -> None:
         """Rank the changed weeks again, then store the events; each contains the final state of its alert."""
+        update_sites(self.session, [*self.added, *self.touched.values()], self.settings.alerts.site_m)
         for alert in rank_alerts(self.session, self.ranked, self.settings.alerts.cap_per_grid_and_week):
             self.events = [(row, kind) for row, kind in self.events if row is not alert]
             self._event(alert, "tuban.alert.returned" if alert.state == "returned" else "tuban.alert.created")
-        self.recorded.over_cap += sum(
-            alert.over_cap and kind != "tuban.alert.seen_again" for alert, kind in self.events
-        )
+        counted = ("tuban.alert.created", "tuban.alert.returned", "tuban.alert.suppressed")
+        self.recorded.over_cap += sum(alert.over_cap and kind in counted for alert, kind in self.events)
         within_quota = [(alert, kind) for alert, kind in self.events if not alert.over_cap]
-        announce_all(self.session, within_quota, self.settings, self.now)
+        announce_all(self.session, within_quota, self.settings, self.now, self.changes)
 
-    def _update_open(self, alert: AlertRow, placed: PlacedChange, match: Match, latest: bool, new_image: bool) -> None:
-        """Update an open alert."""
-        removal = placed.change.kind == "demolition" and alert.kind != "demolition"
-        if latest and not removal:  # a demolition does not replace the outline of the construction
-            self._update(alert, placed, match.kind)
-        may_suppress = self._by_system(alert) and "suppressed" in read_states().allowed_targets(alert.state, SYSTEM)
-        if placed.approval and not removal and may_suppress:
-            self._suppress(alert, placed.approval)
-            return
-        self.recorded.again += 1
-        if new_image:
+    def _look_again(
+        self, alert: AlertRow, placed: PlacedChange | None, kind: str, returned: Match | None, new_image: bool
+    ) -> None:
+        """Derive an alert again, and apply what follows; ``placed``: a change that was detected on it."""
+        category, before_m2, was_gone = read_states().category(alert.state), alert.area_m2, alert.gone_on
+        latest = self._latest_day(alert)
+        removal = placed is not None and placed.change.kind == DEMOLITION != alert.kind
+        derived = self._refresh(alert, placed, outline=category != "closed" or returned is not None)
+        if placed is not None and not removal and category != "closed":
+            alert.kind = kind
+        if returned is not None:
+            self._return(alert, returned.reason, before_m2)
+        elif category == "transient":
+            if placed is not None:
+                self.recorded.again += 1
+            if alert.gone_on is None:
+                self._return(alert, Reason("an image shows it again", "alert.reappeared"), 0.0)
+        elif category == "suppressed":
+            self._recheck_approval(alert, derived)
+        elif category in ("open", "correcting"):
+            if placed is not None and not removal and self._may_suppress(alert) and derived and derived.approval:
+                self._suppress(alert, derived.approval)
+                return
+            self.recorded.again += placed is not None
+            self._report_change(alert, before_m2, was_gone, new_image and self._newer(latest))
+            self._close_if_gone(alert)
+        else:
+            self.recorded.again += placed is not None
+
+    def _report_change(self, alert: AlertRow, before_m2: float, was_gone: dt.date | None, new_image: bool) -> None:
+        """Add the event of an open alert that grew, vanished or was seen again."""
+        if alert.gone_on is not None and was_gone is None and not self._pending(alert):
+            self._change(alert, "tuban.alert.vanished", before_m2, 0.0)
+        elif alert.area_m2 >= GROWN * before_m2:
+            self._change(alert, "tuban.alert.grown", before_m2, alert.area_m2)
+        elif new_image:
             self._event(alert, "tuban.alert.seen_again")
 
-    def _recheck_approval(self, alert: AlertRow, placed: PlacedChange, latest: bool) -> None:
-        """Update a suppressed alert, and return it if approvals no longer cover it."""
-        if latest:
-            self._update(alert, placed, alert.kind)
-        if placed.approval or not self._by_system(alert):
+    def _close_if_gone(self, alert: AlertRow) -> None:
+        """Close an alert that vanished before anybody judged it."""
+        if alert.gone_on is None or alert.there_on is None or self._judged(alert) or self._pending(alert):
+            return
+        if not self._may_move(alert, "transient"):
+            return
+        reason = Reason(
+            f"it was there on {alert.there_on} and no longer on {alert.gone_on}; nobody had judged it",
+            "alert.transient",
+            there=alert.there_on.isoformat(),
+            gone=alert.gone_on.isoformat(),
+        )
+        pictures = {name: key for name, key in alert.evidence.items() if name in ("before", "after", "gone")}
+        self._step(alert, "transient", reason, {"scan": self.scan.id, "pictures": pictures})
+        self.recorded.transient += 1
+        self.ranked.add((alert.grid_code, alert.week))
+        self.touched[alert.id] = alert
+        if not any(row is alert and kind == "tuban.alert.vanished" for row, kind in self.events):
+            self._change(alert, "tuban.alert.vanished", alert.area_m2, 0.0)
+
+    def _leave_to_judged(
+        self, alert: AlertRow, placed: PlacedChange, joined: Sequence[AlertRow]
+    ) -> PlacedChange | None:
+        """Cut off the ground of joined alerts that cannot be merged, and add that part of the change to them.
+
+        Returns:
+            what remains of the change; None: nothing.
+        """
+        if not joined or not (self._judged(alert) or any(self._judged(other) for other in joined)):
+            return placed
+        own = placed.change.outline
+        for other in joined:
+            if not self._judged(alert) and not self._judged(other):
+                continue
+            part = polygons_of(placed.change.outline.intersection(make_valid(other.outline)))
+            rest = polygons_of(own.difference(make_valid(other.outline)))
+            if part.is_empty:
+                continue
+            own = rest
+            self._observe(other, self._with_outline(placed, part))
+            self.seen.add(other.id)
+            self._look_again(other, None, other.kind, None, new_image=False)
+        if own.is_empty:
+            return None
+        return placed if own is placed.change.outline else self._with_outline(placed, own)
+
+    def _remaining(self, alert_id: int) -> AlertRow:
+        """Return an alert, or the one into which this scan merged it."""
+        while alert_id in self.merged_into:
+            alert_id = self.merged_into[alert_id]
+        return self.session.get_one(AlertRow, alert_id)
+
+    def _merge(self, alerts: Sequence[AlertRow]) -> None:
+        """Merge alerts that nobody has judged into the oldest of them."""
+        into, *others = sorted(alerts, key=lambda alert: alert.id)
+        others = [other for other in others if self._may_move(other, "merged")]
+        if not others:
+            return
+        before_m2 = into.area_m2
+        took_place = into.over_cap and any(other.rank is not None and not other.over_cap for other in others)
+        for other in others:
+            copy_observations(self.session, other, into)
+            why = Reason(f"a later comparison shows one site with {into.number}", "alert.joined", into=into.number)
+            other_m2 = other.area_m2
+            self._step(other, "merged", why, {"into": into.number})
+            self.events = [(row, kind) for row, kind in self.events if row is not other]
+            self._change(other, "tuban.alert.merged", other_m2, 0.0, into=into.number)
+            self.ranked.add((other.grid_code, other.week))
+            self.merged_into[other.id] = into.id
+            self.recorded.merged += 1
+            self.shown.pop(other.id, None)
+        self.session.flush()
+        self.ledger[into.id] = [*self.ledger[into.id], *(s for other in others for s in self.ledger[other.id])]
+        self._refresh(into)
+        self.ledger |= load_sightings(self.session, [into])  # comparisons of the larger ground
+        self._count(into)
+        self._refresh(into)
+        if took_place:
+            into.rank, into.over_cap = 0, False
+        self.seen.add(into.id)
+        self.ranked.add((into.grid_code, into.week))
+        self.events = [(row, kind) for row, kind in self.events if row is not into or kind == "tuban.alert.created"]
+        self._change(into, "tuban.alert.grown", before_m2, into.area_m2, merged=[other.number for other in others])
+
+    def _refresh(
+        self, alert: AlertRow, placed: PlacedChange | None = None, *, outline: bool = True
+    ) -> PlacedChange | None:
+        """Derive dates, confidence and, if ``outline``, the outline of an alert; return it placed again."""
+        derived = refresh_alert(
+            self.session,
+            alert,
+            self.ledger[alert.id],
+            self.settings.alerts,
+            self.now,
+            outline=outline,
+            place=placed is not None,
+            on=self.after.date,
+        )
+        if outline:
+            self.touched[alert.id] = alert
+        if placed and overlap_ratios(make_valid(placed.change.outline), make_valid(alert.outline)).iou > SAME_OUTLINE:
+            alert.detected = dict(placed.change.detected)
+        return derived
+
+    def _recheck_approval(self, alert: AlertRow, derived: PlacedChange | None) -> None:
+        """Return a suppressed alert if approvals no longer cover it."""
+        if derived is None or derived.approval or not self._by_system(alert):
             self.recorded.again += 1
         else:
-            self._return(alert, Reason("approvals no longer cover it", "alert.not_approved"))
+            self._return(alert, Reason("approvals no longer cover it", "alert.not_approved"), alert.area_m2)
 
-    def _return(self, alert: AlertRow, why: str) -> None:
+    def _return(self, alert: AlertRow, why: str, before_m2: float) -> None:
+        """Reopen an alert, with the decision that is reopened."""
+        verdict = last_decision(self.session, alert)
         self.recorded.returned += 1
-        self._step(alert, "returned", why, {"reason": why, "scan": self.scan.id})
+        self._step(alert, "returned", why, {"reason": why, "scan": self.scan.id, **verdict})
         # it counts towards the quota of the week in which it returns
         alert.week, alert.rank, alert.over_cap = iso_week(self.today), None, False
         self.ranked.add((alert.grid_code, alert.week))
-        self._event(alert, "tuban.alert.returned")
+        self._change(alert, "tuban.alert.returned", before_m2, alert.area_m2, **verdict)
 
     def _suppress(self, alert: AlertRow, approval: str) -> None:
         self.recorded.suppressed += 1
@@ -216,12 +403,64 @@ class AlertRecorder:
     def _event(self, alert: AlertRow, kind: EventKind) -> None:
         self.events.append((alert, kind))
 
+    def _change(self, alert: AlertRow, kind: EventKind, before_m2: float, after_m2: float, **facts: Any) -> None:
+        """Add an event that says what changed."""
+        areas = {"area_m2_before": round(before_m2, 2), "area_m2_after": round(after_m2, 2)}
+        what = "reopened" if kind == "tuban.alert.returned" else kind.removeprefix("tuban.alert.")
+        self.changes[alert.id, kind] = {"what": what, **areas, **facts}
+        self._event(alert, kind)
+
     def _by_system(self, alert: AlertRow) -> bool:
         """Return whether the latest transition was automatic: scans do not override decisions of users."""
         last = self.session.scalars(
             select(Transition.role).where(Transition.alert_id == alert.id).order_by(Transition.sequence.desc()).limit(1)
         ).first()
         return last == SYSTEM
+
+    def _judged(self, alert: AlertRow) -> bool:
+        """Return whether a person has decided anything about an alert."""
+        steps = select(Transition.id).where(Transition.alert_id == alert.id, Transition.role != SYSTEM).limit(1)
+        return bool(alert.change_type or alert.assignee) or self.session.scalar(steps) is not None
+
+    def _may_move(self, alert: AlertRow, state: str) -> bool:
+        return state in read_states().allowed_targets(alert.state, SYSTEM)
+
+    def _may_suppress(self, alert: AlertRow) -> bool:
+        return self._by_system(alert) and self._may_move(alert, "suppressed")
+
+    def _pending(self, alert: AlertRow) -> bool:
+        """Return whether another comparison with the same later image is unfinished, which may see the works stand."""
+        others = (
+            select(Scan.windows)
+            .join(SceneRow, SceneRow.id == Scan.before_id)
+            .where(
+                Scan.after_id == self.after.id,
+                Scan.id != self.scan.id,
+                Scan.state.in_(UNFINISHED),
+                bounds_intersect(SceneRow, alert.outline),
+            )
+        )
+        return any(
+            windows is None or any(box(*window).intersects(alert.outline) for window in windows)
+            for windows in self.session.scalars(others)
+        )
+
+    @property
+    def _gone(self) -> list[str]:
+        states = read_states()
+        return [name for name in states.states if states.category(name) == "gone"]
+
+    @staticmethod
+    def _oblique(changes: Sequence[PlacedChange]) -> bool:
+        return any(placed.change.error is not None for placed in changes)
+
+    def _latest_day(self, alert: AlertRow) -> dt.date | None:
+        """Return the day of the latest image that showed the alert before this scan."""
+        days = [s.after for s in self.ledger[alert.id] if s.outline is not None and s.comparison != self.scan.id]
+        return max((day for day in days if day is not None), default=None)
+
+    def _newer(self, day: dt.date | None) -> bool:
+        return day is None or self.after.date is None or self.after.date >= day
 
     def _is_new_image(self, alert: AlertRow) -> bool:
         """Return whether no earlier observation of the alert used this later image."""
@@ -232,32 +471,6 @@ class AlertRecorder:
             )
             is None
         )
-
-    def _is_latest(self, alert: AlertRow, placed: PlacedChange) -> bool:
-        """Return whether this is the latest observation; of two on one day, the one with the larger area."""
-        if self.after.date is None or alert.last_date is None:
-            return alert.last_date is None
-        if self.after.date == alert.last_date:
-            return placed.change.area_m2 > alert.area_m2
-        return self.after.date > alert.last_date
-
-    def _update(self, alert: AlertRow, placed: PlacedChange, kind: str) -> None:
-        change = placed.change
-        if change.error is not None and alert.position_error is None:
-            # an oblique camera view confirms an alert known from orthoimages, but does not replace its better outline
-            alert.kind, alert.changed_at = kind, self.now
-            alert.evidence = {**alert.evidence, **_camera_pictures(change.evidence)}
-            return
-        for name, value in bounds_of(change.outline).items():
-            setattr(alert, name, value)
-        alert.kind, alert.score, alert.area_m2 = kind, change.score, change.area_m2
-        camera = {name: key for name, key in alert.evidence.items() if name.startswith(_CAMERA_PREFIX)}
-        if alert.position_error and change.error is None:  # first orthoimage of an alert known from a camera
-            camera = _camera_pictures(alert.evidence)
-        alert.detected, alert.evidence = dict(change.detected), {**camera, **change.evidence}
-        alert.overlaps, alert.legal_weight = placed.overlaps, placed.legal_weight
-        alert.position_error = error_ellipse_to_json(change.error)
-        alert.changed_at = self.now
 
     def _observe(self, alert: AlertRow, placed: PlacedChange) -> None:
         change = placed.change
@@ -273,30 +486,52 @@ class AlertRecorder:
                 score=change.score,
                 area_m2=change.area_m2,
                 position_error=error_ellipse_to_json(change.error),
+                gsd_m=self.comparison.gsd_m,
+                copied_from="",
                 evidence=dict(change.evidence),
                 created_at=self.now,
                 **bounds_of(change.outline),
             )
         )
-        alert.seen += 1
         self.session.flush()
-        sources = select(func.count(Observation.source.distinct())).where(Observation.alert_id == alert.id)
-        alert.sources_seen = self.session.scalar(sources) or 1
-        if self.after.date is not None:
-            alert.first_date = min(alert.first_date or self.after.date, self.after.date)
-            alert.last_date = max(alert.last_date or self.after.date, self.after.date)
+        self._count(alert)
+        sighting = Sighting(
+            self.scan.id,
+            self.before.date,
+            self.after.date,
+            self.after.source,
+            self.comparison.gsd_m,
+            self.comparison.visible,
+            change.outline,
+            change.kind,
+            change.score,
+            change.error,
+        )
+        others = [s for s in self.ledger.get(alert.id, ()) if s.outline is not None or s.comparison != self.scan.id]
+        self.ledger[alert.id] = [*others, sighting]
+
+    def _count(self, alert: AlertRow) -> None:
+        """Count the sightings of an alert, their sources and days; the same comparison counts once."""
+        counts = select(
+            func.count(Observation.scan_id.distinct()),
+            func.count(Observation.source.distinct()),
+            func.min(Observation.after_date),
+            func.max(Observation.after_date),
+        ).where(Observation.alert_id == alert.id)
+        seen, sources, alert.first_date, alert.last_date = self.session.execute(counts).one()
+        alert.seen, alert.sources_seen = seen, sources or 1
+
+    def _with_outline(self, placed: PlacedChange, outline: BaseGeometry) -> PlacedChange:
+        """Return a change with another outline, placed again."""
+        detected = {"crs": CRS, "wkt": shapely.to_wkt(outline, rounding_precision=8)}
+        part = replace(placed.change, outline=outline, area_m2=round(area_m2(outline), 2), detected=detected)
+        return self._placed(part)
 
     def _merged(self, changes: Sequence[PlacedChange]) -> PlacedChange:
-        merged = merge_changes([placed.change for placed in changes])
-        return place_changes(
-            self.session,
-            [merged],
-            area_code=self.scan.area_code,
-            on=self.after.date,
-            settings=self.settings.alerts,
-        )[0]
+        return self._placed(merge_changes([placed.change for placed in changes]))
 
-
-def _camera_pictures(evidence: Mapping[str, str]) -> dict[str, str]:
-    """Rename the pictures of a camera, so that they are stored alongside those of orthoimages."""
-    return {f"{_CAMERA_PREFIX}{when}": evidence[when] for when in ("before", "after") if when in evidence}
+    def _placed(self, change: DetectedChange) -> PlacedChange:
+        [placed] = place_changes(
+            self.session, [change], area_code=self.scan.area_code, on=self.after.date, settings=self.settings.alerts
+        )
+        return placed

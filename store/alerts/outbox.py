@@ -11,8 +11,9 @@ import datetime as dt
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import func, select
@@ -74,9 +75,16 @@ def announce(session: Session, alert: AlertRow, kind: str, settings: ServiceSett
 
 
 def announce_all(
-    session: Session, events: Sequence[tuple[AlertRow, str]], settings: ServiceSettings, now: dt.datetime
+    session: Session,
+    events: Sequence[tuple[AlertRow, str]],
+    settings: ServiceSettings,
+    now: dt.datetime,
+    changes: Mapping[tuple[int, str], Mapping[str, Any]] = MappingProxyType({}),
 ) -> None:
-    """Store several events (alert, kind) in order, as :func:`announce` does, with few statements."""
+    """Store several events (alert, kind) in order, as :func:`announce` does, with few statements.
+
+    ``changes`` holds what changed, by alert id and kind of event: the property ``change`` of the feature.
+    """
     session.flush()
     ids = sorted({row.id for row, _ in events})
     _lock_alert_rows(session, ids)
@@ -94,6 +102,7 @@ def announce_all(
         sequence, event_id = sequences[row.id], str(uuid.uuid4())
         source = settings.public_url.rstrip("/") or f"/tuban/{row.county_code}".rstrip("/")
         feature = alert_feature(alert)
+        feature["properties"]["change"] = dict(changes[row.id, kind]) if (row.id, kind) in changes else None
         event = cloud_event(feature, event_id=event_id, kind=kind, time=now, source=source, sequence=sequence)
         for target in targets(settings):
             delivery = Delivery(

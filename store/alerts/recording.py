@@ -7,9 +7,14 @@ Events for the enforcement queue, stored in the same transaction:
   announced as *created* when a place becomes free because another alert of that week is suppressed;
 - *suppressed*: an alert that an approval covers, with the reason;
 - *seen again*: a later image shows an open alert; another comparison with the same image sends no event;
-- *returned*: a rejected alert has grown or changed, or an approval no longer covers a suppressed one.
+- *grown*: an open alert has grown, or others were merged into it;
+- *merged*: an alert that nobody has judged turned out to be part of another one, which replaces it;
+- *vanished*: the works of an open alert are gone. An alert that nobody has judged is closed as transient;
+- *returned*: a rejected or permitted alert has grown or changed, an approval no longer covers a suppressed one, or a
+  transient one is there again.
 
-Rejected alerts that are unchanged, and closed ones, get an observation but no event.
+The last four say what changed, with the areas before and after, in the property ``change``. Rejected alerts that are
+unchanged, and closed ones, get a sighting but no event.
 """
 
 from __future__ import annotations
@@ -66,5 +71,6 @@ def record_changes(
             matches_by_alert.setdefault(match.alert_id, []).append(match)
     for alert_id, matches in matches_by_alert.items():
         recorder.see_again(alert_id, [by_number[match.change.number] for match in matches], matches)
+    recorder.look_at_others()
     recorder.announce()
     return recorder.recorded

@@ -30,10 +30,12 @@ class Closing:
     Attributes:
         on: local date.
         cleared: whether everything was demolished.
+        permitted: whether the works were found to be permitted: it was closed without a correction.
     """
 
     on: dt.date
     cleared: bool
+    permitted: bool = False
 
 
 def append_transition(
@@ -225,18 +227,35 @@ def closings(
         zone: time zone of the local date.
         table: the state machine, which defines the closed states; None: ``configs/states.yaml``.
     """
-    closed = (table or read_states()).closed
+    table = table or read_states()
+    closed = table.closed
     rows = session.execute(
-        select(Transition.alert_id, Transition.at, Transition.evidence)
+        select(Transition.alert_id, Transition.at, Transition.evidence, Transition.from_state, Transition.to_state)
         .join(AlertRow, AlertRow.id == Transition.alert_id)
         .where(AlertRow.id.in_(alert_ids), AlertRow.state.in_(closed), Transition.to_state == AlertRow.state)
         .order_by(Transition.alert_id, Transition.sequence)
     )
     found: dict[int, Closing] = {}
-    for alert_id, at, evidence in rows:
+    for alert_id, at, evidence, from_state, to_state in rows:
         correction = parse_correction(evidence)
-        found[alert_id] = Closing(at.astimezone(zone).date(), correction is not None and correction.cleared)
+        permitted = table.category(to_state) == "closed" and table.category(from_state or table.initial) == "open"
+        found[alert_id] = Closing(at.astimezone(zone).date(), correction is not None and correction.cleared, permitted)
     return found
+
+
+def last_decision(session: Session, alert: AlertRow) -> dict[str, Any]:
+    """Return the last decision of a person about an alert, as evidence of its reopening; {}: there is none."""
+    decisions = [step for step in steps_of(session, alert) if step.role != "system" and "undoes" not in step.evidence]
+    if not decisions:
+        return {}
+    last = decisions[-1]
+    return {
+        "verdict": last.to_state,
+        "verdict_reason": last.why,
+        "verdict_by": last.who,
+        "verdict_at": last.at.isoformat(),
+        "verdict_sequence": last.sequence,
+    }
 
 
 def chain_row(number: str, row: Any) -> Row:

@@ -43,7 +43,7 @@ def _rank_week(alerts: Sequence[AlertRow], cap: int) -> list[AlertRow]:
     states = read_states()
     by_id, ranked = {}, []
     for alert in alerts:
-        if states.category(alert.state) in ("suppressed", "rejected", "gone"):
+        if states.category(alert.state) in ("suppressed", "rejected", "transient", "gone"):
             alert.rank, alert.over_cap = None, False
             continue
         within_quota = alert.rank is not None and not alert.over_cap

@@ -5,6 +5,8 @@ A released revision never changes; add a new one instead.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,6 +17,13 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
+_FILLED: tuple[tuple[str, str, sa.types.TypeEngine[Any]], ...] = (
+    ("scans", "withdrawn_why", sa.Text()),
+    ("observations", "copied_from", sa.String(length=40)),
+    ("alerts", "area_error_m2", sa.Double()),
+    ("alerts", "confidence_parts", sa.JSON()),
+    ("alerts", "site", sa.String(length=40)),
+)
 _SCANS = ("windows", "withdrawn_at", "withdrawn_why")
 _OBSERVATIONS = ("gsd_m", "copied_from")
 _ALERTS = ("not_yet_on", "there_on", "gone_on", "area_error_m2", "confidence", "confidence_parts", "site")
@@ -48,14 +57,9 @@ def upgrade() -> None:
         "UPDATE alerts SET not_yet_on = (SELECT MAX(observations.before_date) FROM observations"
         " WHERE observations.alert_id = alerts.id AND observations.before_date < alerts.first_date)"
     )
-    for name, columns in (
-        ("scans", {"withdrawn_why": sa.Text()}),
-        ("observations", {"copied_from": sa.String(length=40)}),
-        ("alerts", {"area_error_m2": sa.Double(), "confidence_parts": sa.JSON(), "site": sa.String(length=40)}),
-    ):
+    for name, column, kind in _FILLED:
         with op.batch_alter_table(name) as table:
-            for column, kind in columns.items():
-                table.alter_column(column, server_default=None, existing_type=kind, existing_nullable=False)
+            table.alter_column(column, server_default=None, existing_type=kind, existing_nullable=False)
 
 
 def downgrade() -> None:

@@ -67,10 +67,17 @@ def test_a_missed_part_stays_if_another_comparison_shows_it_unchanged() -> None:
     assert state.area_m2 == pytest.approx(3200, rel=0.01)
 
 
-def test_works_that_an_image_no_longer_shows_are_gone_and_keep_their_last_outline() -> None:
-    state = state_of(sighting(1, 2, box(0, 0, 80, 40)), sighting(1, 3, None))
+def test_works_that_two_images_no_longer_show_are_gone_and_keep_their_last_outline() -> None:
+    hall = sighting(1, 2, box(0, 0, 80, 40))
+    assert state_of(hall, sighting(1, 3, None)).gone_on is None
+    state = state_of(hall, sighting(1, 3, None), sighting(1, 4, None))
     assert (state.gone_on, state.last_on) == (day(3), day(2))
     assert state.area_m2 == pytest.approx(3200, rel=0.01)
+
+
+def test_works_of_which_a_demolition_is_seen_are_gone_where_one_image_no_longer_shows_them() -> None:
+    part = sighting(2, 3, box(0, 0, 30, 40), "demolition", visible=box(-400, -400, 40, 400))
+    assert state_of(sighting(1, 2, box(0, 0, 80, 40)), sighting(1, 3, None), part).gone_on == day(3)
 
 
 def test_works_that_stand_unchanged_are_not_gone_where_one_comparison_misses_them() -> None:
@@ -87,7 +94,8 @@ def test_a_demolition_removes_what_it_covers() -> None:
 
 def test_works_that_begin_again_have_dates_of_their_own() -> None:
     hall = box(0, 0, 80, 40)
-    state = state_of(sighting(1, 2, hall), sighting(1, 3, None), sighting(3, 5, box(0, 0, 30, 40)))
+    removed = sighting(2, 3, hall, "demolition")
+    state = state_of(sighting(1, 2, hall), removed, sighting(3, 5, box(0, 0, 30, 40)))
     assert (state.not_yet_on, state.there_on, state.gone_on) == (day(3), day(5), None)
     assert state.area_m2 == pytest.approx(1200, rel=0.01)
 

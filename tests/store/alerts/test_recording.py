@@ -148,7 +148,14 @@ def test_a_place_seen_again_adds_an_observation_and_no_alert(place: Place) -> No
     assert (round(alert.area_m2, -1), alert.score) == (3600, 0.95)
     assert alert.evidence["after"] == "scans/1/0007_after.jpg"
     assert [(o.change_number, round(o.area_m2, -1)) for o in place.observations()] == [(1, 1600), (7, 3600)]
-    assert place.event_kinds() == ["created", "seen_again"]
+    assert place.event_kinds() == ["created", "grown"]
+    with place.database.read() as session:
+        change_of_area = (
+            session.scalars(select(Delivery).order_by(Delivery.id)).all()[1].event["data"]["properties"]["change"]
+        )
+    assert change_of_area["what"] == "grown"
+    assert round(change_of_area["area_m2_before"], -2) == 1600
+    assert round(change_of_area["area_m2_after"], -2) == 3600
 
 
 def test_construction_on_ground_works_changes_the_kind_of_the_alert(place: Place) -> None:

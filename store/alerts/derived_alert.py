@@ -1,0 +1,136 @@
+"""The row of an alert, set from what its sightings say together."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence
+
+import shapely
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from configs.service import AlertSettings
+from enforcement.alert import CRS
+from enforcement.ledger.derive import LedgerState, derive_state
+from enforcement.ledger.sighting import DEMOLITION, Sighting
+from enforcement.overlap_ratio import make_valid, overlap_ratios
+from enforcement.states import read_states
+from store.alerts.ledger import load_sightings, set_derived_area, set_derived_columns
+from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
+from store.schema.outlines import bounds_of
+from store.schema.tables import AlertRow, Observation, Scan
+
+SAME_OUTLINE = 0.999
+"""IoU from which two outlines are the same; less is more than rounding."""
+
+_CAMERA_PREFIX = "camera_"
+
+
+def refresh_alerts(session: Session, alerts: Collection[AlertRow], settings: AlertSettings, now: dt.datetime) -> None:
+    """Derive alerts again, for example after a scan was withdrawn; those without any sighting stay as they are.
+
+    Args:
+        session: a writing transaction that holds :func:`store.alerts.recording.lock_alerts`.
+        alerts: the alerts.
+        settings: define the share that approvals have to cover.
+        now: current time.
+    """
+    session.flush()
+    ledger, states = load_sightings(session, alerts), read_states()
+    for alert in alerts:
+        outline = states.category(alert.state) not in ("closed", "rejected", "gone")  # decided on their area
+        refresh_alert(session, alert, ledger[alert.id], settings, now, outline=outline, place=False, on=None)
+
+
+def refresh_alert(
+    session: Session,
+    alert: AlertRow,
+    sightings: Sequence[Sighting],
+    settings: AlertSettings,
+    now: dt.datetime,
+    *,
+    outline: bool,
+    place: bool,
+    on: dt.date | None,
+) -> PlacedChange | None:
+    """Derive an alert from its sightings and set its row.
+
+    Args:
+        session: a writing transaction.
+        alert: the alert.
+        sightings: all of its sightings.
+        settings: define the share that approvals have to cover.
+        now: current time.
+        outline: set outline, area and pictures as well; otherwise only dates and confidence.
+        place: look up areas and approvals even if the outline is unchanged.
+        on: day on which approvals have to be valid.
+
+    Returns:
+        the derived outline with its areas and approvals, if it was looked up.
+    """
+    state = derive_state(sightings)
+    if state is None:
+        return None
+    set_derived_columns(alert, state)
+    if not outline:
+        return None
+    changed = overlap_ratios(make_valid(state.outline), make_valid(alert.outline)).iou < SAME_OUTLINE
+    # the area to be corrected stays, however much of it is gone
+    may_change = read_states().category(alert.state) != "correcting" or state.area_m2 > alert.area_m2
+    if changed and may_change:
+        for name, value in bounds_of(state.outline).items():
+            setattr(alert, name, value)
+        alert.detected = {"crs": CRS, "wkt": shapely.to_wkt(state.outline, rounding_precision=8)}
+        alert.changed_at = now
+    if may_change:
+        set_derived_area(alert, state, changed=changed)
+    _set_pictures(session, alert, state)
+    if not (changed or place):
+        return None
+    placed = _place(session, alert, settings, on)
+    alert.overlaps, alert.legal_weight = placed.overlaps, placed.legal_weight
+    return placed
+
+
+def _place(session: Session, alert: AlertRow, settings: AlertSettings, on: dt.date | None) -> PlacedChange:
+    change = DetectedChange(
+        0, alert.kind, alert.score, alert.area_m2, alert.outline, alert.detected, dict(alert.evidence)
+    )
+    [placed] = place_changes(session, [change], area_code=alert.grid_code, on=on or alert.last_date, settings=settings)
+    return placed
+
+
+def _set_pictures(session: Session, alert: AlertRow, state: LedgerState) -> None:
+    """Set score and pictures: of the latest whole comparison from above, besides those of the latest camera view."""
+    rows = session.scalars(
+        select(Observation)
+        .join(Scan, Scan.id == Observation.scan_id)
+        .where(Observation.alert_id == alert.id, Scan.withdrawn_at.is_(None))
+        .order_by(Observation.id)
+    ).all()
+    shown = [row for row in rows if row.kind != DEMOLITION] or list(rows)
+    above = [row for row in shown if row.position_error is None]
+    cameras = [row for row in shown if row.position_error is not None]
+    best = max(above or cameras, key=lambda row: picture_order(row, state.not_yet_on), default=None)
+    if best is None:
+        return
+    camera = max(cameras, key=lambda row: picture_order(row, state.not_yet_on)) if above and cameras else None
+    removals = [row for row in rows if row.kind == DEMOLITION and row.after_date == state.gone_on and row is not best]
+    gone = next((str(row.evidence["after"]) for row in removals if "after" in row.evidence), None)
+    alert.score = best.score
+    alert.evidence = {
+        **(_prefixed(camera.evidence) if camera else {}),
+        **best.evidence,
+        **({"gone": gone} if gone else {}),
+    }
+
+
+def picture_order(row: Observation, not_yet_on: dt.date | None) -> tuple[bool, dt.date, float, int]:
+    """Sort key of observations by how well their images show the works; the best is last."""
+    whole = not_yet_on is None or row.before_date is None or row.before_date <= not_yet_on
+    return whole, row.after_date or dt.date.min, row.area_m2, row.id
+
+
+def _prefixed(evidence: Mapping[str, str]) -> dict[str, str]:
+    """Rename the pictures of a camera, so that they are stored alongside those of orthoimages."""
+    return {f"{_CAMERA_PREFIX}{when}": evidence[when] for when in ("before", "after") if when in evidence}
