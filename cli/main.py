@@ -23,6 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "cli.learning.train:export",
         "Export a training run as weights with checksum, thresholds and model card.",
     ),
+    "calibrate": (
+        "cli.learning.calibrate:calibrate",
+        "Calibrate weights on pairs that they were not trained on.",
+    ),
     "evaluate": ("cli.learning.evaluate:evaluate", "Measure the accuracy of a detector on labelled pairs."),
     "up": ("cli.administration.up:up", "Run the service: pages, ingest, nightly scans and delivery, in one command."),
     "upload": ("cli.administration.upload:upload", "Upload images from a laptop to the service."),
@@ -46,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("cli.administration.migrate:migrate", "Migrate the database to the schema of this version."),
     "backup": ("cli.administration.backup:backup", "Back up the database and all object files into one file."),
     "restore": ("cli.administration.backup:restore", "Restore a backup."),
+    "weights": ("cli.administration.weights:weights_app", "List, add and use own weights."),
     "config": ("cli.config:config", "Print the effective settings."),
 }
 """Command name → (``module:attribute``, one-line help). A command is imported only when it is called, so that

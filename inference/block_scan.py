@@ -9,12 +9,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.blocks import Block
+from inference.blocks import MARGIN, Block
 from inference.fragments import BlockResult, find_fragments
 from inference.pair_reader import PairPatch
 from inference.progress import Progress, Stopwatch
 from inference.scan_plan import ScanPlan
 from model.detector import Detector
+from model.multi_scale import MultiScaleDetector
 
 READ_AHEAD = 2
 """Blocks read while the network runs. With one, the network would wait whenever reading times of two blocks differ."""
@@ -40,7 +41,7 @@ def scan_blocks(
     Memory holds at most :data:`READ_AHEAD` blocks before the network and one after it, whatever the scene's size.
     """
     stopwatch = stopwatch or Stopwatch()
-    reader = plan.reader()
+    reader, scales = plan.reader(), MultiScaleDetector(detector, plan.looks)
     results: list[BlockResult] = []
     waiting = deque(blocks)
     reads: deque[tuple[Block, Future[PairPatch]]] = deque()
@@ -67,7 +68,7 @@ def scan_blocks(
                     patch = reading.result()
                 read_ahead()
                 with stopwatch.measure("network"):
-                    probabilities = _predict(detector, patch)
+                    probabilities = _predict(scales, block, patch)
                 if outlining is not None:
                     with stopwatch.measure("waiting for outlines"):
                         results.append(outlining.result())
@@ -83,18 +84,30 @@ def scan_blocks(
     return results
 
 
-def _predict(detector: Detector, patch: PairPatch) -> NDArray[np.float32]:
-    """Return probabilities 3×H×W; zeros without running the network where no pixel is valid on both dates."""
+def _predict(detector: MultiScaleDetector, block: Block, patch: PairPatch) -> NDArray[np.float32]:
+    """Return probabilities 3×H×W of the block and :data:`MARGIN` pixels around it.
+
+    They are zeros, and the network does not run, where no pixel is valid on both dates.
+    """
+    rows, cols = _around(block, patch)
     if not patch.valid.any():
-        return np.zeros((3, *patch.valid.shape), np.float32)
-    return detector.predict(patch.before, patch.after)
+        return np.zeros((3, rows.stop - rows.start, cols.stop - cols.start), np.float32)
+    return detector.predict(patch.before, patch.after, (rows, cols), patch.valid)
+
+
+def _around(block: Block, patch: PairPatch) -> tuple[slice, slice]:
+    """Return the rows and columns of a patch that hold the block and :data:`MARGIN` pixels around it."""
+    cut = block.halo - MARGIN
+    height, width = patch.before_valid.shape
+    return slice(cut, height - cut), slice(cut, width - cut)
 
 
 def _outline(plan: ScanPlan, block: Block, patch: PairPatch, probabilities: NDArray[np.float32]) -> BlockResult:
+    around = _around(block, patch)
     return find_fragments(
         probabilities,
-        patch.before_valid,
-        patch.after_valid,
+        patch.before_valid[around],
+        patch.after_valid[around],
         block,
         plan.grid_shape,
         plan.threshold,
@@ -105,9 +118,9 @@ def _outline(plan: ScanPlan, block: Block, patch: PairPatch, probabilities: NDAr
 def _write_core(
     sink: ProbabilitySink, block: Block, grid_shape: tuple[int, int], probabilities: NDArray[np.float32]
 ) -> None:
-    """Write the probabilities of a block, without its halo and without what lies beyond the grid."""
+    """Write the probabilities of a block, without its margin and without what lies beyond the grid."""
     height = min(block.rows[1], grid_shape[0]) - block.rows[0]
     width = min(block.cols[1], grid_shape[1]) - block.cols[0]
-    core = np.s_[:, block.halo : block.halo + height, block.halo : block.halo + width]
+    core = np.s_[:, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
     end_row, end_col = block.rows[0] + height, block.cols[0] + width
     sink.write((block.rows[0], end_row), (block.cols[0], end_col), probabilities[core])

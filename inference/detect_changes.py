@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 
 from imagery import Scene
 from inference.block_scan import ProbabilitySink, scan_blocks
-from inference.blocks import plan_blocks
 from inference.changes import Change
 from inference.fragments import BlockResult
 from inference.merge import merge_changes
@@ -51,7 +50,7 @@ def detect_changes(
     start = time.perf_counter()
     with stopwatch.measure("alignment"):
         plan = plan_scan(before, after, detector, settings, progress)
-    blocks = plan_blocks(plan.grid_shape, settings.block_px, detector.halo, detector.stride)
+    blocks = plan.blocks(detector, settings.block_px)
     results = scan_blocks(plan, blocks, detector, progress, sink(plan.pair) if sink else None, stopwatch)
     with stopwatch.measure("joining"):
         changes = merge_block_results(plan, results, settings)

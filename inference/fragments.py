@@ -99,18 +99,14 @@ def find_fragments(
     """Extract the fragments of changes in one block.
 
     Args:
-        probabilities: 3×H×W over the block's window, halo included.
-        before_valid: H×W over the window.
-        after_valid: H×W over the window.
+        probabilities: 3×H×W over the block and :data:`inference.blocks.MARGIN` pixels around it.
+        before_valid: H×W, likewise.
+        after_valid: H×W, likewise.
         block: the block.
         grid_shape: rows and columns of the grid; pixels beyond it are ignored.
         threshold: by output, see :func:`change_masks`.
         smallest_px: minimum area by output, for fragments that touch no other block.
     """
-    cut = block.halo - MARGIN
-    inner = np.s_[cut : before_valid.shape[0] - cut, cut : before_valid.shape[1] - cut]
-    probabilities = probabilities[(slice(None), *inner)]
-    before_valid, after_valid = before_valid[inner], after_valid[inner]
     height = min(block.rows[1], grid_shape[0]) - block.rows[0]
     width = min(block.cols[1], grid_shape[1]) - block.cols[0]
     core = np.s_[MARGIN : MARGIN + height, MARGIN : MARGIN + width]

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 from errors import NotComparable
 from imagery import Scene
+from inference.blocks import Block, plan_blocks
+from inference.looks import choose_looks, choose_thresholds
 from inference.pair import NormalizationTables, Pair, common_pair, measure_normalization
 from inference.pair_reader import PairReader
 from inference.progress import Progress
 from inference.registration.measure import Alignment, AlignSettings, measure_alignment
 from inference.settings import ScanSettings
 from model.detector import Detector
+from model.looks import Looks
+from model.multi_scale import MultiScaleDetector
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class ScanPlan:
         alignment: registration of the earlier date to the later one.
         threshold: probability from which a pixel counts as changed, by output.
         smallest_px: area of the smallest fragment to keep, grid pixels, by output.
+        looks: resolutions at which the network looks, and the calibration of its scores.
     """
 
     pair: Pair
@@ -31,12 +36,18 @@ class ScanPlan:
     alignment: Alignment
     threshold: dict[str, float]
     smallest_px: dict[str, float]
+    looks: Looks
 
     @property
     def grid_shape(self) -> tuple[int, int]:
         """Rows and columns of the common grid."""
         rows, columns = self.pair.grid.shape
         return int(rows), int(columns)
+
+    def blocks(self, detector: Detector, side: int) -> list[Block]:
+        """Divide the grid into blocks of at most ``side`` pixels."""
+        scales = MultiScaleDetector(detector, self.looks)
+        return plan_blocks(self.grid_shape, side, scales.halo, scales.stride)
 
     def reader(self) -> PairReader:
         """Return a new reader of both dates, for use by one thread at a time."""
@@ -94,5 +105,6 @@ def plan_scan(
         "building": 0.8 * min(minimum.construction, minimum.demolition) / pair.pixel_area_m2,
         "ground": 0.8 * min(minimum.ground, minimum.demolition) / pair.pixel_area_m2,
     }
-    threshold = detector.weights.threshold | (settings.threshold or {})
-    return ScanPlan(pair, reader.normalization, reader.alignment, threshold, smallest)
+    looks = choose_looks(detector.weights, settings.profile, max(before.gsd_m, after.gsd_m), pair.resolution_m)
+    threshold = choose_thresholds(detector.weights, settings.operating_point, settings.threshold)
+    return ScanPlan(pair, reader.normalization, reader.alignment, threshold, smallest, looks)

@@ -16,8 +16,9 @@ from inference.registration.measure import Alignment
 from inference.registration.shift_field import Lattice, ShiftField
 from inference.scan_plan import ScanPlan
 from inference.settings import ScanSettings
+from model.looks import Looks
 
-SCHEMA = "tuban-prepared/1"
+SCHEMA = "tuban-prepared/2"
 
 _ALIGNMENT_FIELDS = (
     "usable",
@@ -46,6 +47,7 @@ def write_scan_plan(plan: ScanPlan) -> bytes:
         "lattice": None if field.lattice is None else asdict(field.lattice),
         "threshold": plan.threshold,
         "smallest_px": plan.smallest_px,
+        "looks": plan.looks.as_json(),
     }
     arrays: Arrays = {
         "before_table": plan.normalization.before,
@@ -88,6 +90,7 @@ def read_scan_plan(data: bytes, before: Scene, after: Scene, settings: ScanSetti
         Alignment(**record["alignment"], field=field),
         record["threshold"],
         record["smallest_px"],
+        Looks.from_json(record["looks"]),
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs import format_validation_errors, read_yaml
 from errors import SettingsError
+from model.calibration import OperatingPoint
 
 AUTO = "auto"
 
@@ -31,6 +32,8 @@ class Profile(_Strict):
 
     up_to_gsd_m: float = Field(gt=0)
     resolution_m: float = Field(gt=0)
+    looks_m: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    coarse_to_fine: bool = False
     min_area_m2: MinimumAreas
     search_m: float = Field(gt=0)
     max_residual_px: float = Field(gt=0)
@@ -41,6 +44,7 @@ class ScanConfig(_Strict):
 
     profiles: dict[str, Profile]
     weights: str
+    operating_point: OperatingPoint = "inspect"
     block_px: int = Field(ge=64)
     min_overlap: float = Field(gt=0, le=1)
     max_scale_ratio: float = Field(gt=1)
@@ -55,6 +59,7 @@ class ScanSettings(_Strict):
         block_px: side of a block in pixels, without its halo.
         min_overlap: see ``configs/profiles.yaml``.
         max_scale_ratio: see ``configs/profiles.yaml``.
+        operating_point: which thresholds of the weights apply; see ``configs/profiles.yaml``.
         threshold: probability from which a pixel counts as changed, by output; overrides that of the weights.
     """
 
@@ -63,6 +68,7 @@ class ScanSettings(_Strict):
     block_px: int = Field(2048, ge=64)
     min_overlap: float = 0.02
     max_scale_ratio: float = 8.0
+    operating_point: OperatingPoint = "inspect"
     threshold: dict[str, float] | None = None
 
     @property
@@ -124,6 +130,7 @@ def settings_for(config: ScanConfig, profile: str, coarser_gsd_m: float, **overr
         "block_px": config.block_px,
         "min_overlap": config.min_overlap,
         "max_scale_ratio": config.max_scale_ratio,
+        "operating_point": config.operating_point,
     }
     values.update(overrides)
     return ScanSettings(profile_name=name, profile=config.profiles[name], **values)

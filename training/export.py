@@ -8,11 +8,14 @@ from pathlib import Path
 import torch
 
 from errors import SettingsError
+from inference.settings import read_config
+from model.calibration import Calibration
 from model.detector import Detector
 from model.network import ChangeNetwork
 from model.network_outputs import CHANGE_OUTPUTS
 from model.registry import find_layout
-from model.weights import FOLDER, Weights, find_weights, save_weights
+from model.weights import FOLDER, Weights, find_weights, save_calibration, save_weights
+from training.calibration.calibrate import calibrate
 from training.card.facts import CardFacts, ChosenThreshold, FolderScores, ValidationFolder
 from training.card.provenance import source_name
 from training.card.rendered_scores import SCENES, measure_rendered
@@ -89,6 +92,16 @@ def choose_thresholds(recipe: Recipe, root: Path, detector: Detector, report: Pr
     return chosen
 
 
+def _calibration(
+    recipe: Recipe, root: Path, detector: Detector, initial: Weights | None, report: Progress
+) -> Calibration | None:
+    """Calibrate weights on the recipe's validation splits; without these they keep that of the initial weights."""
+    split = {s.question for s in recipe.sources if isinstance(s, PairsRecipe) and s.validation_split}
+    if split >= set(CHANGE_OUTPUTS):
+        return calibrate(detector, recipe, root, read_config(), report)
+    return None if initial is None else initial.calibration
+
+
 def _report_part(report: Progress, part: str) -> Callable[[float], None]:
     return lambda fraction: report(part, fraction)
 
@@ -154,6 +167,9 @@ def export_run(
     save_weights(network, name, initial.threshold if initial else dict.fromkeys(CHANGE_OUTPUTS, 0.5), folder)
     thresholds = choose_thresholds(recipe, root, Detector(name, runtime="openvino", folder=folder), report)
     weights = save_weights(network, name, {output: chosen.value for output, chosen in thresholds.items()}, folder)
+    fitted = _calibration(recipe, root, Detector(name, runtime="openvino", folder=folder), initial or None, report)
+    if fitted is not None:
+        weights = save_calibration(name, fitted, folder)
     detector = Detector(name, runtime="openvino", folder=folder)
     folders = tuple(measure_folder(root, requested, detector, robustness, report) for requested in validation)
     rendered, picture = measure_rendered(detector, scenes, report)

@@ -21,6 +21,7 @@ from inference.outputs.write import check_output, write_not_comparable, write_ou
 from inference.pair import Pair, common_pair
 from inference.scan_result import ScanResult as ScanDetails
 from inference.settings import AUTO, ScanConfig, ScanSettings, read_config, settings_for
+from model.calibration import OperatingPoint
 from model.detector import Detector
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def detect_changes(
     runtime: str | None = None,
     threads: int | None = None,
     block_px: int | None = None,
+    operating_point: OperatingPoint | None = None,
     keep_probability: bool = False,
     scratch: Path | None = None,
     config: Path = _CONFIG,
@@ -166,6 +168,8 @@ def detect_changes(
         runtime: openvino, torch-cpu or torch-cuda; by default what suits the machine.
         threads: to compute with; all cores by default.
         block_px: side of a block in pixels; a smaller one needs less memory and gives the same polygons.
+        operating_point: thresholds of the weights: inspect (few false alarms) or all (finds more); by default that of
+            the settings.
         keep_probability: also keep the network's probabilities, for :meth:`ScanResult.write`.
         scratch: folder for scratch files; the system's by default.
         config: settings file with the profiles.
@@ -186,7 +190,7 @@ def detect_changes(
         # before the weights are loaded: a damaged file is reported at once
         earlier, later = (_opened(image, config, opened) for image in (before, after))
         settings_file = read_config(config)
-        settings = _settings(settings_file, profile, earlier, later, block_px)
+        settings = _settings(settings_file, profile, earlier, later, block_px, operating_point)
         where = {} if weights_folder is None else {"folder": weights_folder}
         detector = Detector(weights or settings_file.weights, runtime=runtime, threads=threads, **where)
         if keep_probability:
@@ -214,6 +218,7 @@ def scan_to_folder(
     runtime: str | None = None,
     threads: int | None = None,
     block_px: int | None = None,
+    operating_point: OperatingPoint | None = None,
     keep_probability: bool = False,
     config: Path = _CONFIG,
     progress: Progress | None = None,
@@ -229,7 +234,7 @@ def scan_to_folder(
     """
     out = Path(folder)
     check_output(out)
-    settings = _settings(read_config(config), profile, before, after, block_px)
+    settings = _settings(read_config(config), profile, before, after, block_px, operating_point)
     try:
         result = detect_changes(
             before,
@@ -240,6 +245,7 @@ def scan_to_folder(
             runtime=runtime,
             threads=threads,
             block_px=block_px,
+            operating_point=operating_point,
             keep_probability=keep_probability,
             scratch=out,
             config=config,
@@ -265,6 +271,14 @@ def _opened(image: Scene | ImagePath, config: Path, opened: list[Scene]) -> Scen
     return scene
 
 
-def _settings(config: ScanConfig, profile: str, before: Scene, after: Scene, block_px: int | None) -> ScanSettings:
-    changed = {} if block_px is None else {"block_px": block_px}
+def _settings(
+    config: ScanConfig,
+    profile: str,
+    before: Scene,
+    after: Scene,
+    block_px: int | None,
+    operating_point: OperatingPoint | None,
+) -> ScanSettings:
+    given = {"block_px": block_px, "operating_point": operating_point}
+    changed = {name: value for name, value in given.items() if value is not None}
     return settings_for(config, profile, max(before.gsd_m, after.gsd_m), **changed)

@@ -14,6 +14,7 @@ import tuban
 from cli.detection.progress import scan_progress
 from errors import SettingsError
 from inference.settings import AUTO
+from model.calibration import OperatingPoint
 
 
 class Runtime(StrEnum):
@@ -22,6 +23,13 @@ class Runtime(StrEnum):
     openvino = "openvino"
     torch_cpu = "torch-cpu"
     torch_cuda = "torch-cuda"
+
+
+class Point(StrEnum):
+    """Operating point: which thresholds of the weights apply."""
+
+    inspect = "inspect"
+    all = "all"
 
 
 Day = Annotated[
@@ -59,6 +67,7 @@ def run_scan(
     runtime: str | None = None,
     threads: int | None = None,
     block: int | None = None,
+    operating_point: OperatingPoint | None = None,
     probability: bool = False,
     config: Path = Path("profiles.yaml"),
 ) -> tuban.ScanResult:
@@ -80,6 +89,7 @@ def run_scan(
             runtime=runtime,
             threads=threads,
             block_px=block,
+            operating_point=operating_point,
             keep_probability=probability,
             config=config,
             progress=progress,
@@ -152,6 +162,10 @@ def scan(
     block: Annotated[
         int | None, typer.Option(min=64, help="Block size in pixels; smaller blocks need less memory.")
     ] = None,
+    operating_point: Annotated[
+        Point | None,
+        typer.Option(help="Thresholds of the weights: inspect (few false alarms) or all (finds more)."),
+    ] = None,
     config: Annotated[Path, typer.Option(help="Settings file with the profiles; default: the shipped one.")] = Path(
         "profiles.yaml"
     ),
@@ -180,6 +194,7 @@ def scan(
         runtime=runtime and runtime.value,
         threads=threads,
         block=block,
+        operating_point=None if operating_point is None else operating_point.value,
         probability=probability,
         config=config,
     )

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.detection.progress import scan_progress
+from cli.detection.scan import Point
 from errors import OutputError
 
 if TYPE_CHECKING:
@@ -156,6 +157,9 @@ def evaluate(
         str | None, typer.Option(help="Name of the network weights: accurate (default) or fast.")
     ] = None,
     weights_folder: Annotated[Path | None, typer.Option(help="Folder with your own weights.")] = None,
+    operating_point: Annotated[
+        Point | None, typer.Option(help="Thresholds of the weights: inspect (few false alarms) or all (finds more).")
+    ] = None,
     align: Annotated[
         bool, typer.Option("--align/--no-align", help="First register the earlier image to the later one.")
     ] = False,
@@ -214,6 +218,7 @@ def evaluate(
             restyled=restyled,
             pictures=pictures,
             config=config,
+            operating_point=None if operating_point is None else operating_point.value,
             progress=progress,
         )
     if json:

@@ -15,7 +15,6 @@ from shapely.geometry import box
 from errors import NotComparable, SettingsError
 from imagery import open_scene
 from inference.block_scan import scan_blocks
-from inference.blocks import plan_blocks
 from inference.detect_changes import detect_changes
 from inference.merge import merge_changes
 from inference.pair import resolution_for
@@ -86,8 +85,7 @@ def test_separate_jobs_give_the_same_polygons(pair: tuple[Path, Path]) -> None:
     settings, detector = _settings(block_px=256), DifferenceDetector()
     with open_scene(pair[0]) as before, open_scene(pair[1]) as after:
         plan = plan_scan(before, after, detector, settings)  # type: ignore[arg-type]
-        shape = tuple(plan.pair.grid.shape)
-        blocks = plan_blocks(shape, settings.block_px, detector.halo, detector.stride)
+        blocks = plan.blocks(detector, settings.block_px)
         results = [
             result
             for block in reversed(blocks)

@@ -12,7 +12,6 @@ from errors import TubanError
 from imagery import open_scene
 from inference.block_results import read_block_results, write_block_results
 from inference.block_scan import scan_blocks
-from inference.blocks import plan_blocks
 from inference.detect_changes import (
     build_scan_result,
     detect_changes,
@@ -55,8 +54,7 @@ def test_a_scan_in_jobs_with_reopened_scenes_equals_a_single_scan(pair: Files) -
     for first in (8, 0, 16, 4, 12):
         with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
             plan = read_scan_plan(file, before, after, settings)
-            shape = plan.pair.grid.shape
-            blocks = plan_blocks((shape[0], shape[1]), settings.block_px, detector.halo, detector.stride)
+            blocks = plan.blocks(detector, settings.block_px)
             parts.append(write_block_results(scan_blocks(plan, blocks[first : first + 4], detector)))
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
         plan = read_scan_plan(file, before, after, settings)
@@ -83,8 +81,7 @@ def test_block_results_are_serialized_without_loss(pair: Files) -> None:
     settings, detector = _settings(block_px=352), DifferenceDetector()
     with open_scene(pair[0], gsd=0.5) as before, open_scene(pair[1], gsd=0.5) as after:
         plan = plan_scan(before, after, detector, settings)
-        shape = plan.pair.grid.shape
-        blocks = plan_blocks((shape[0], shape[1]), settings.block_px, detector.halo, detector.stride)
+        blocks = plan.blocks(detector, settings.block_px)
         results = scan_blocks(plan, blocks, detector)
     assert sum(len(result.fragments) for result in results) > 6
     assert read_block_results(write_block_results(results)) == results

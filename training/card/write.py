@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from training.card.calibration import calibration_section
 from training.card.facts import CardFacts
 from training.card.failures import failures_section
 from training.card.markdown import paragraphs
@@ -18,6 +19,7 @@ def make_card(facts: CardFacts) -> str:
         data_section(facts),
         recipe_section(facts),
         thresholds_section(facts),
+        calibration_section(facts.weights.calibration),
         scores_section(facts),
         failures_section(facts, _picture_path(facts).name),
         facts.notes.strip(),

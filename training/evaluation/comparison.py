@@ -13,11 +13,14 @@ from odc.geo.geobox import GeoBox
 from imagery import Patch
 from imagery.pyramid import Box, Level, Pyramid
 from imagery.resample import interpolate, source_positions, window_for
+from inference.looks import choose_looks
 from inference.pair import MAX_UPSAMPLING, Pair, measure_normalization
 from inference.pair_reader import PairReader
 from inference.registration.measure import Alignment, AlignSettings, measure_alignment
 from inference.registration.shift_field import identity_field
 from inference.settings import AUTO, ScanConfig, ScanSettings, settings_for
+from model.looks import Looks
+from model.weights import Weights
 
 
 class _InMemoryPyramid(Pyramid):
@@ -76,6 +79,11 @@ class ComparisonSettings:
         if self.gsd_m is None or self.scan is None:
             return None
         return max(self.scan.profile.resolution_m, self.gsd_m / MAX_UPSAMPLING)
+
+    def looks(self, weights: Weights) -> Looks:
+        """Return what the network looks at, as in a scan; its own pixels only if the resolution is unknown."""
+        profile = None if self.scan is None else self.scan.profile
+        return choose_looks(weights, profile, self.gsd_m, self.resolution_m or 1.0)
 
     @property
     def reduction(self) -> float:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from errors import ImageError, SettingsError
+from inference.looks import choose_thresholds
 from inference.settings import ScanConfig, read_config
+from model.calibration import OperatingPoint
 from model.detector import Detector
 from training.evaluation.comparison import comparison_settings
 from training.evaluation.folder_run import FolderRun
@@ -85,6 +87,7 @@ def evaluate_folder(
     restyled: bool = False,
     pictures: Path | None = None,
     config: ScanConfig | None = None,
+    operating_point: OperatingPoint | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate a detector on a folder ``A/ B/ label/``. One pair is in memory at a time.
@@ -100,6 +103,7 @@ def evaluate_folder(
         restyled: also measure false alarms on restyled copies.
         pictures: folder for pictures of single pairs.
         config: scan profiles; None: the shipped ones.
+        operating_point: which thresholds of the weights apply; None: that of ``config``.
         progress: receives the progress.
 
     Raises:
@@ -114,7 +118,9 @@ def evaluate_folder(
     config = config or read_config()
     settings = comparison_settings(config, known_gsd, align)
     minimum = None if settings.scan is None else settings.scan.profile.min_area_m2
-    scorer = QuestionScorer(resolved_question, detector.weights.threshold, minimum)
+    point = operating_point or config.operating_point
+    thresholds = choose_thresholds(detector.weights, point)
+    scorer = QuestionScorer(resolved_question, thresholds, minimum)
     run = FolderRun(detector, scorer, settings, pictures is not None, manifest.unknown if manifest else None)
     chosen = _evenly_spaced(listing.pairs, limit)
     # one size after the other, because a runtime compiles for each shape
@@ -127,7 +133,9 @@ def evaluate_folder(
         raise ImageError(f"None of the {len(failed)} pairs of {folder} could be evaluated. {reasons}")
     curves = _robustness(run, config, limit, report) if robustness else None
     copies = _restyled(run, report) if restyled else None
-    protocol = build_protocol(folder, run, listing, manifest, sources, limit, curves, copies)
+    protocol = build_protocol(folder, run, listing, manifest, sources, limit, curves, copies) | {
+        "operating_point": point
+    }
     if pictures is not None:
         protocol["pictures"] = write_pictures(pictures, run.pictures())
     return Evaluation(

@@ -13,6 +13,8 @@ from inference.blocks import MARGIN
 from inference.pair_reader import PairReader
 from inference.registration.measure import Alignment
 from model.detector import Detector
+from model.looks import Looks
+from model.multi_scale import MultiScaleDetector
 from training.evaluation.comparison import ComparisonSettings, open_pair
 from training.evaluation.pair_decoding import LabelledPair
 
@@ -84,14 +86,18 @@ def _positions_within(span: Span, positions: NDArray[np.float64], length: int) -
     return np.flatnonzero((base >= span.first) & (base < span.last))
 
 
-def _blocks(reader: PairReader, detector: Detector, max_block_px: int) -> Iterator[tuple[Span, Span]]:
+def _blocks(reader: PairReader, detector: MultiScaleDetector, max_block_px: int) -> Iterator[tuple[Span, Span]]:
     """Iterate over the blocks of a grid: spans of rows and of columns."""
     rows, cols = (split_axis(int(n), detector.halo, detector.stride, max_block_px) for n in reader.pair.grid.shape)
     return ((row, col) for row in rows for col in cols)
 
 
 def predict_pair(
-    detector: Detector, pair: LabelledPair, settings: ComparisonSettings, max_block_px: int = MAX_BLOCK_PX
+    detector: Detector,
+    pair: LabelledPair,
+    settings: ComparisonSettings,
+    max_block_px: int = MAX_BLOCK_PX,
+    looks: Looks | None = None,
 ) -> Prediction:
     """Compare a pair at the detection resolution and resample the output to the label's grid, bilinearly.
 
@@ -102,11 +108,13 @@ def predict_pair(
         pair: its images may differ in size from its label if both cover the same ground.
         settings: resolution and registration.
         max_block_px: see :func:`split_axis`.
+        looks: what the network looks at; None: as in a scan with ``settings``.
 
     Raises:
         NotComparable: no pixel is valid on both dates.
     """
     reader = open_pair(pair.before, pair.after, settings)
+    scales = MultiScaleDetector(detector, looks or settings.looks(detector.weights))
     grid = tuple(int(n) for n in reader.pair.grid.shape)
     native, label = pair.after.valid.shape, pair.changed.shape
     # centres of the label's pixels in grid coordinates, where centres are whole numbers
@@ -117,15 +125,20 @@ def predict_pair(
     identical = grid == label and all(np.array_equal(axis, np.arange(len(axis))) for axis in positions)
     probabilities = np.zeros((3, *label), np.float32)
     scored = np.zeros(label, np.bool_)
-    for row, col in _blocks(reader, detector, max_block_px):
+    for row, col in _blocks(reader, scales, max_block_px):
         patch = reader.read(slice(row.start, row.stop), slice(col.start, col.stop))
         if not patch.valid.any():
             continue
-        predicted = detector.predict(patch.before, patch.after)
+        # one more row and column, which interpolation needs
+        needed = (
+            slice(row.first - row.start, min(row.last + 1, row.stop) - row.start),
+            slice(col.first - col.start, min(col.last + 1, col.stop) - col.start),
+        )
+        predicted = scales.predict(patch.before, patch.after, needed, patch.valid)
         if identical:
             target = np.s_[row.first : row.last, col.first : col.last]
             source = np.s_[row.first - row.start : row.last - row.start, col.first - col.start : col.last - col.start]
-            probabilities[(slice(None), *target)] = predicted[(slice(None), *source)]
+            probabilities[(slice(None), *target)] = predicted[:, : row.last - row.first, : col.last - col.first]
             scored[target] = patch.valid[source]
             continue
         y, x = _positions_within(row, positions[0], grid[0]), _positions_within(col, positions[1], grid[1])
@@ -136,7 +149,9 @@ def predict_pair(
         u = (np.clip(positions[1][x], 0, grid[1] - 1) - col.start).astype(np.float32)
         target = np.s_[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
         for channel in range(3):
-            probabilities[channel][target] = _bilinear(predicted[channel], v, u)
+            probabilities[channel][target] = _bilinear(
+                predicted[channel], v - np.float32(row.first - row.start), u - np.float32(col.first - col.start)
+            )
         scored[target] = patch.valid[np.rint(v).astype(np.intp)[:, None], np.rint(u).astype(np.intp)[None, :]]
     if pair.known is not None:
         scored &= pair.known

@@ -86,6 +86,8 @@ def build_protocol(
         "profile": None if settings.scan is None else settings.scan.profile_name,
         "detection_gsd_m": settings.resolution_m,
         "scale": 1 / settings.reduction,
+        "looks": settings.looks(weights).as_json(),
+        "calibrated": weights.calibration is not None,
         "scaling": UNSCALED if settings.reduction == 1 else SCALING,
         "alignment": {
             "asked": settings.align,
