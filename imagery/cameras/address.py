@@ -5,15 +5,18 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
+from configs.network_addresses import is_host
 from errors import CameraError, SettingsError
 from imagery.cameras.camera import Credentials, Stream, StreamKind
 
 _SCHEMES: dict[str, tuple[str, ...]] = {"rtsp": ("rtsp",), "mjpeg": ("http", "https"), "still": ("http", "https")}
 _PORTS = {"rtsp": 554, "http": 80, "https": 443}
 _MAX_LENGTH = 2000
+_CONNECT_SECONDS = 3.0
 
 
 def parse_stream(
@@ -57,42 +60,78 @@ def parse_stream(
     return Stream(kind, clean, Credentials(username, password) if username or password else None)
 
 
-def check_host(stream: Stream, loopback: bool) -> None:
-    """Reject a host that cannot be a camera: this machine itself, or a multicast or unspecified address.
+def resolve_host(stream: Stream, loopback: bool) -> Stream:
+    """Resolve a stream's host once; the returned stream connects to that address, whatever the name resolves to later.
 
-    Private address ranges are allowed, since cameras are in them.
+    Private address ranges are allowed, since cameras are in them. This machine itself and addresses that are no single
+    host (link-local, multicast, unspecified, reserved) are rejected, also in the forms of IPv6 that contain them.
 
     Args:
         stream: RTSP or HTTP.
         loopback: whether this machine itself is allowed.
 
     Raises:
-        CameraError: the name cannot be resolved, or resolves to a rejected address.
+        CameraError: the name cannot be resolved, or one of its addresses is rejected.
     """
     parts = urlsplit(stream.address)
+    port = parts.port or _PORTS[parts.scheme]
     try:
-        resolved = socket.getaddrinfo(parts.hostname, parts.port or _PORTS[parts.scheme], type=socket.SOCK_STREAM)
+        resolved = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise CameraError(
             f"The name {stream.host} cannot be resolved. Check it, or enter the IP address.",
             "stream.unknown_host",
             host=stream.host,
         ) from None
-    for *_, endpoint in resolved:
-        ip = ipaddress.ip_address(str(endpoint[0]).partition("%")[0])
-        if ip.is_multicast or ip.is_unspecified or (ip.is_loopback and not loopback):
+    addresses = [str(endpoint[0]) for *_, endpoint in resolved]
+    for address in addresses:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+        if not is_host(ip, loopback=loopback) or (not loopback and _is_own_address(ip)):
             raise CameraError(
                 f"{stream.host} is this machine itself or not a single host. Enter the camera's address.",
                 "stream.not_one",
                 host=stream.host,
             )
+    return replace(stream, ip=_first_reachable(addresses, port))
+
+
+def pinned_address(stream: Stream) -> str:
+    """Return the address with the resolved IP address instead of the host's name."""
+    parts = urlsplit(stream.address)
+    host = f"[{stream.ip}]" if ":" in stream.ip else stream.ip
+    return urlunsplit(parts._replace(netloc=host + (f":{parts.port}" if parts.port is not None else "")))
+
+
+def _first_reachable(addresses: Sequence[str], port: int) -> str:
+    """Return the first address that accepts a connection; the last one if none does, whose failure is then reported."""
+    for address in addresses[:-1]:
+        try:
+            with socket.create_connection((address, port), _CONNECT_SECONDS):
+                return address
+        except OSError:
+            continue
+    return addresses[-1]
+
+
+def _is_own_address(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Return whether an address belongs to a network interface of this machine: only then can a socket bind to it."""
+    version = "ipv6" if ip.version == 6 else "ipv4"
+    try:
+        if Path(f"/proc/sys/net/{version}/ip_nonlocal_bind").read_text().strip() == "1":
+            return False  # every address can be bound to
+        with socket.socket(socket.AF_INET6 if ip.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(ip), 0))
+    except OSError:
+        return False
+    return True
 
 
 def address_with_credentials(stream: Stream) -> str:
-    """Return the address with user name and password, for a library that needs them there. Must never be shown."""
+    """Return the address to connect to with user name and password, for a library that needs it. Secret."""
+    address = pinned_address(stream) if stream.ip else stream.address
     if stream.credentials is None:
-        return stream.address
-    parts = urlsplit(stream.address)
+        return address
+    parts = urlsplit(address)
     userinfo = f"{quote(stream.credentials.username, safe='')}:{quote(stream.credentials.password, safe='')}"
     return urlunsplit(parts._replace(netloc=f"{userinfo}@{parts.netloc}"))
 

@@ -44,11 +44,13 @@ class Stream:
             all the same and never shown, because many cameras expect the password in the query.
             :func:`imagery.cameras.address.parse_stream` creates a stream from user input.
         credentials: for RTSP and HTTP, basic or digest; None: none required.
+        ip: address that the host's name was resolved to and that is connected to; "": not resolved yet.
     """
 
     kind: StreamKind
     address: str = field(repr=False)
     credentials: Credentials | None = field(default=None, repr=False)
+    ip: str = ""
 
     @property
     def host(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from errors import CameraError
-from imagery.cameras.address import check_host
+from imagery.cameras.address import resolve_host
 from imagery.cameras.camera import Credentials, Frame, Stream
 from imagery.cameras.folder_source import newest_frames
 from imagery.cameras.frames import median_frame
@@ -47,7 +47,7 @@ def capture_frames(task: dict[str, Any]) -> dict[str, Any]:
         taken = taken.astimezone(now.tzinfo)
         stale = now - taken > dt.timedelta(hours=settings.stale_hours)
     else:
-        check_host(stream, settings.loopback)
+        stream = resolve_host(stream, settings.loopback)
         if stream.kind == "still":
             images = list(still_frames(stream, settings))
             frames, stale = [frame for frame, _ in images], all(is_stale for _, is_stale in images)

@@ -29,7 +29,7 @@ def mjpeg_frames(stream: Stream, settings: CaptureSettings) -> Iterator[Frame]:
         CameraError: no response, access denied, or not a stream of images.
     """
     deadline = time.monotonic() + settings.limit_s + settings.seconds
-    with _client(settings) as client, _open_response(client, stream, deadline) as response:
+    with _client(stream, settings) as client, _open_response(client, stream, deadline) as response:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()[:60]
         if kind.startswith("text/html"):
             raise _no_stream(stream, kind)
@@ -49,7 +49,7 @@ def still_frames(stream: Stream, settings: CaptureSettings) -> Iterator[tuple[Fr
         CameraError: no response, access denied, or not an image.
     """
     started = time.monotonic()
-    with _client(settings) as client:
+    with _client(stream, settings) as client:
         for index in range(settings.frames):
             time.sleep(max(0.0, started + settings.seconds * index / max(settings.frames - 1, 1) - time.monotonic()))
             deadline = time.monotonic() + settings.limit_s
@@ -86,13 +86,29 @@ def _no_stream(stream: Stream, kind: str) -> CameraError:
     )
 
 
-def _client(settings: CaptureSettings) -> httpx.Client:
+class _PinnedTransport(httpx.HTTPTransport):
+    """Connects to the address that was resolved and checked; the certificate must be that of the host's name."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(
+            trust_env=False,  # ignores proxies and .netrc of this machine
+            verify=ssl.create_default_context(),  # certificates of the operating system
+            limits=httpx.Limits(max_keepalive_connections=0),  # some cameras close connections silently
+        )
+        self._ip = stream.ip
+        self._name = urlsplit(stream.address).hostname or ""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request to the resolved address; its header ``Host`` keeps the name."""
+        if self._ip:
+            request.url = request.url.copy_with(host=self._ip)
+            request.extensions = {**request.extensions, "sni_hostname": self._name}
+        return super().handle_request(request)
+
+
+def _client(stream: Stream, settings: CaptureSettings) -> httpx.Client:
     return httpx.Client(
-        trust_env=False,  # ignores proxies and .netrc of this machine
-        timeout=settings.limit_s,
-        follow_redirects=False,
-        verify=ssl.create_default_context(),  # certificates of the operating system
-        limits=httpx.Limits(max_keepalive_connections=0),  # some cameras close connections silently
+        trust_env=False, timeout=settings.limit_s, follow_redirects=False, transport=_PinnedTransport(stream)
     )
 
 

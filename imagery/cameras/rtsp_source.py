@@ -56,7 +56,7 @@ def _probe_error(stream: Stream, timeout_s: float) -> CameraError:
     parts = urlsplit(stream.address)
     request = f"DESCRIBE {stream.address} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n"
     try:
-        with socket.create_connection((parts.hostname, parts.port or 554), timeout_s) as connection:
+        with socket.create_connection((stream.ip or parts.hostname, parts.port or 554), timeout_s) as connection:
             connection.sendall(request.encode())
             response = connection.recv(100)
     except TimeoutError:

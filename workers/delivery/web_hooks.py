@@ -16,7 +16,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -24,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
+from configs.network_addresses import Address, is_public
 from configs.service import HookSettings
 from enforcement.events import CONTENT_TYPE
 from workers.delivery.delivery_errors import DeliveryRejected
@@ -34,10 +35,8 @@ MAX_RETRY_AFTER_SECONDS = 24 * 3600
 ERROR_BODY_BYTES = 400
 """Bytes of an error response that are read for the message."""
 
-_NAT64 = ip_network("64:ff9b::/96")  # IPv4 addresses behind a translator (RFC 6052)
 _IN_PATH = "%/?:@!$&'()*+,;=~-._"
 
-Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Iterable[str]]
 
 
@@ -71,11 +70,7 @@ def is_allowed_address(address: Address, allowed_hosts: Sequence[str]) -> bool:
     """Return whether hooks may connect to an address: it is public, or in one of the networks ``allowed_hosts``."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         return is_allowed_address(address.ipv4_mapped, allowed_hosts)
-    if any(address in ip_network(network) for network in allowed_hosts):
-        return True
-    if isinstance(address, IPv6Address) and (address.sixtofour or address.teredo or address in _NAT64):
-        return False  # translates to an IPv4 address that cannot be checked here
-    return address.is_global and not address.is_multicast
+    return is_public(address) or any(address in ip_network(network) for network in allowed_hosts)
 
 
 def post_to_hook(

@@ -7,13 +7,14 @@ import os
 import socket
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from errors import CameraError, SettingsError
-from imagery.cameras.address import address_with_credentials, check_host, parse_stream
+from imagery.cameras.address import address_with_credentials, parse_stream, pinned_address, resolve_host
 from imagery.cameras.camera import Stream
 from imagery.cameras.capture import capture
 from imagery.cameras.folder_source import newest_frames
@@ -291,12 +292,50 @@ def test_secrets_are_never_shown() -> None:
     assert address_with_credentials(stream) == "rtsp://watch:gehe%40im@10.0.0.5:8554/live?password=geheim"
 
 
-def test_loopback_is_rejected_unless_allowed() -> None:
-    for host in ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "224.0.0.1"):
-        with pytest.raises(CameraError, match=r"this machine itself|cannot be resolved"):
-            check_host(stream_of("still", f"http://{host}/"), loopback=False)
-    check_host(stream_of("still", "http://127.0.0.1/"), loopback=True)
-    check_host(stream_of("rtsp", "rtsp://10.0.0.5/"), loopback=False)
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "127.8.9.1", "localhost", "[::1]", "0.0.0.0", "0.1.2.3", "2130706433", "0x7f.1"),
+        *("[::ffff:127.0.0.1]", "[::127.0.0.1]", "[::ffff:0:127.0.0.1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::a00:5]"),
+        *("[2002:7f00:1::]", "[fe80::5efe:127.0.0.1]", "[2001:db8::5efe:127.0.0.1]"),
+        *("169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]", "[fec0::1]"),
+        *("224.0.0.1", "[ff02::1]", "255.255.255.255", "240.0.0.1"),
+    ],
+)
+def test_a_host_that_cannot_be_a_camera_is_rejected(host: str) -> None:
+    with pytest.raises(CameraError, match=r"this machine itself|cannot be resolved"):
+        resolve_host(stream_of("still", f"http://{host}/"), loopback=False)
+
+
+def test_the_servers_own_address_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket.socket, "bind", lambda *_: None)  # only an own address can be bound to
+    with pytest.raises(CameraError, match="this machine itself"):
+        resolve_host(stream_of("still", "http://10.0.0.5:6379/"), loopback=False)
+
+
+def test_cameras_of_private_networks_and_allowed_loopback_are_accepted() -> None:
+    assert resolve_host(stream_of("still", "http://127.0.0.1/"), loopback=True).ip == "127.0.0.1"
+    for host in ("10.0.0.5", "192.168.1.64", "172.16.3.4", "100.64.0.9"):
+        assert resolve_host(stream_of("rtsp", f"rtsp://{host}/"), loopback=False).ip == host
+
+
+def test_a_name_is_resolved_once_and_that_address_is_connected_to(http: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = http.rpartition(":")[2]
+    lookups: list[str] = []
+    getaddrinfo = socket.getaddrinfo
+
+    def rebinding(host: str, *rest: Any, **named: Any) -> Any:
+        if host == "camera.example":
+            lookups.append(host)
+            host = "127.0.0.1" if len(lookups) == 1 else "169.254.169.254"
+        return getaddrinfo(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    stream = resolve_host(stream_of("still", f"http://camera.example:{port}/still"), loopback=True)
+    frames = list(still_frames(stream, CaptureSettings(frames=2, seconds=0, limit_s=10)))
+    assert (len(frames), lookups) == (2, ["camera.example"])
+    assert pinned_address(stream) == f"http://127.0.0.1:{port}/still"
+    assert address_with_credentials(stream) == f"http://127.0.0.1:{port}/still"
 
 
 # --- the median
