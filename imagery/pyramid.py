@@ -21,7 +21,11 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
+from imagery.collar import Collar
+
 _STRIP_PIXELS = 8_000_000  # native pixels in memory at once while averaging
+_NODATA_TOLERANCE = 1e-5  # of a floating-point nodata value
+_HUGE = 1e30  # above it, any value is nodata
 
 Box = tuple[int, int, int, int]
 """First row, last row + 1, first column, last column + 1."""
@@ -60,7 +64,13 @@ class Validity:
 
 
 class Pyramid:
-    """Reader of three bands and their validity. Thread-safe: a lock serialises reading."""
+    """Reader of three bands and their validity. Thread-safe: a lock serialises reading.
+
+    Attributes:
+        levels: the image itself and its overviews, finest first.
+        validity: how the file marks invalid pixels.
+        collars: invalid regions that the file does not mark.
+    """
 
     def __init__(self, path: Path, bands: tuple[int, int, int], validity: Validity) -> None:
         """Open a tiled GeoTIFF and its overviews.
@@ -71,7 +81,8 @@ class Pyramid:
             validity: how the file marks invalid pixels.
         """
         self._bands = bands
-        self._validity = validity
+        self.validity = validity
+        self.collars: list[Collar] = []
         self._lock = threading.Lock()
         native = _open(path)
         self.levels = [Level(native, native.width, native.height, 1.0, 1.0)]
@@ -127,19 +138,22 @@ class Pyramid:
         top, bottom, left, right = box
         window = Window(left, top, right - left, bottom - top)
         bands = list(dict.fromkeys(self._bands))
-        alpha = self._validity.alpha_band
+        alpha = self.validity.alpha_band
         with self._lock:
             planes = level.dataset.read([*bands, alpha] if alpha else bands, window=window)
-            mask = level.dataset.read_masks(1, window=window) if self._validity.source == "mask" else None
+            mask = level.dataset.read_masks(1, window=window) if self.validity.source == "mask" else None
         values = cv2.merge([planes[bands.index(band)] for band in self._bands])
         if alpha:
             valid = planes[-1] > 0
         elif mask is not None:
             valid = mask > 0
-        elif self._validity.source == "nodata":
-            valid = _differs(planes, self._validity.nodata)
+        elif self.validity.source == "nodata":
+            valid = _differs(planes, self.validity.nodata)
         else:
             valid = np.ones(values.shape[:2], np.bool_)
+        for collar in self.collars:
+            rows, columns = (np.arange(top, bottom) + 0.5) / level.height, (np.arange(left, right) + 0.5) / level.width
+            valid &= ~collar.mask(values, rows, columns)
         if values.dtype == np.float32:
             finite = np.isfinite(values).all(axis=2)
             if not finite.all():
@@ -155,14 +169,21 @@ def _open(path: Path, **options: int) -> Any:
 
 
 def _differs(planes: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
-    """Return False where every band has the nodata value: a dark roof may have 0 in one. NaN: see the caller."""
+    """Return False where every band has the nodata value: a dark roof may have 0 in one. NaN: see the caller.
+
+    Floating-point values are compared with a tolerance: programs write −3.4028235e38 or −9999.0001 for what they
+    declare as −3.40282346638529e38 or −9999.
+    """
     if nodata is None or math.isnan(nodata):
         return np.ones(planes.shape[1:], np.bool_)
-    with np.errstate(over="ignore"):
-        value = np.float32(nodata) if planes.dtype == np.float32 else nodata
-    valid: NDArray[np.bool_] = planes[0] != value
-    for plane in planes[1:]:
-        valid |= plane != value
+    valid = np.zeros(planes.shape[1:], np.bool_)
+    for plane in planes:
+        if planes.dtype != np.float32:
+            valid |= plane != nodata
+        elif abs(nodata) > _HUGE:
+            valid |= ~((np.abs(plane) > _HUGE) & (np.sign(plane) == np.sign(nodata)))
+        else:
+            valid |= np.abs(plane.astype(np.float64) - nodata) > _NODATA_TOLERANCE * max(1.0, abs(nodata))
     return valid
 
 

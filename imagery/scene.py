@@ -21,7 +21,7 @@ import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from errors import ImageError
+from errors import ImageError, Reason
 from imagery.bands import choose_bands
 from imagery.dates import acquisition_date
 from imagery.files.inspection import inspect_file
@@ -32,10 +32,13 @@ from imagery.metadata import ImageMetadata, read_metadata
 from imagery.native_grid import NativeGrid, native_grid
 from imagery.pyramid import Pyramid
 from imagery.radiometry import Stretch, measure_stretch
+from imagery.raster_kind import classify_raster, kind_remark
 from imagery.resample import interpolate, source_positions, window_for
+from imagery.unmarked_validity import exclude_collars
 
 _TILE = 2048  # pixels; larger requests are read in tiles of this size, so that memory stays bounded
 _SAMPLE_SIDE = 1024  # pixels on the longer side of the image that the stretch is computed from
+_KIND_WINDOWS, _KIND_WINDOW = 7, 48  # number of windows along each axis and their size, to tell the kind of raster
 _SAMPLE_WINDOWS, _SAMPLE_WINDOW = 8, 256  # number of windows along each axis and their size, without overviews
 
 
@@ -67,9 +70,11 @@ class Scene:
         bands, bands_source: numbers of the red, green and blue band, from 1, and how they were chosen.
         grey: whether all three are the same band.
         dtype, count, driver: of the original file.
-        mask_source: "alpha", "mask", "nodata" or "none". NaN in floating-point images is always invalid.
+        mask_source: "alpha", "mask", "nodata", "border" (a uniform margin) or "none". NaN in floating-point images is
+            always invalid.
         stretch: maps raw values to 8 bits.
         rewritten: whether pixels are read from a tiled copy.
+        kind: what it holds; see :mod:`imagery.raster_kind`.
         remarks: what people should know about it.
     """
 
@@ -90,7 +95,6 @@ class Scene:
         self.width, self.height = metadata.width, metadata.height
         self.geobox, self.gsd_m = grid.geobox, grid.gsd_m
         self.georeferenced = grid.geobox.crs is not None
-        self.remarks = grid.remarks
         self.date, self.date_source = date
         self.tags = metadata.tags
         self.bands, self.bands_source = bands
@@ -102,10 +106,14 @@ class Scene:
         self._folder = folder
         self._pyramid = Pyramid(pixels, (1, 2, 3) if metadata.palette else self.bands, metadata.validity)
         try:
+            margins = self._exclude_collars()
+            self.kind = classify_raster(self.name, metadata, self.bands, self._native_windows)
             self.stretch = self._measure_stretch()
         except BaseException:
             self._pyramid.close()
             raise
+        kind = kind_remark(self.kind)
+        self.remarks = (*grid.remarks, *margins, *([kind] if kind else []))
 
     def __enter__(self) -> Self:
         """Return the scene itself."""
@@ -206,6 +214,27 @@ class Scene:
         except rasterio.errors.RasterioError as error:
             cause = error.__cause__ or error
             raise undecodable(self.name, str(cause)) from None
+
+    def _exclude_collars(self) -> list[Reason]:
+        try:
+            remarks = exclude_collars(self._pyramid, self.gsd_m)
+        except rasterio.errors.RasterioError as error:
+            raise undecodable(self.name, str(error.__cause__ or error)) from None
+        if self._pyramid.collars and self.mask_source == "none":
+            self.mask_source = "border"
+        return remarks
+
+    def _native_windows(self) -> list[NDArray[Any]]:
+        """Return windows of valid native pixels H×W×3, spread over the image."""
+        level = self._pyramid.levels[0]
+        height, width = min(_KIND_WINDOW, level.height), min(_KIND_WINDOW, level.width)
+        windows = []
+        for row in np.linspace(0, level.height - height, _KIND_WINDOWS).astype(int).tolist():
+            for column in np.linspace(0, level.width - width, _KIND_WINDOWS).astype(int).tolist():
+                values, valid = self._read_window(level, (row, row + height, column, column + width))
+                if valid.all():
+                    windows.append(values)
+        return windows
 
     def _measure_stretch(self) -> Stretch:
         ratio = max(self.width, self.height) / _SAMPLE_SIDE
