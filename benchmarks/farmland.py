@@ -27,6 +27,7 @@ from inference.detect_changes import detect_changes
 from inference.scan_result import ScanResult
 from inference.settings import AUTO, read_config, settings_for
 from model.detector import Detector
+from training.sources.samples import read_grey, read_rgb
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -52,20 +53,21 @@ def read_places(folder: Path) -> list[Place]:
     rng = np.random.default_rng(100)
     places: list[Place] = []
     for path in sorted((folder / "images").iterdir()):
-        image = cv2.imread(str(path))[..., ::-1]
-        cover = cv2.imread(str(folder / "masks" / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE) == FARMLAND
+        image = read_rgb(path)
+        cover = np.asarray(read_grey(folder / "masks" / f"{path.stem}.png") == FARMLAND)
         if cover.mean() < 0.7 or image[cover].mean(0)[1] < image[cover].mean(0)[0] + 4:
             continue
-        taken, fields = np.zeros(cover.shape, np.uint8), []
+        taken = np.zeros((cover.shape[0], cover.shape[1]), np.uint8)
+        fields: list[NDArray[np.int32]] = []
         for _ in range(400):
             centre = (float(rng.integers(70, 442)), float(rng.integers(70, 442)))
             size = (int(rng.integers(60, 130)), int(rng.integers(45, 90)))
             corners = cv2.boxPoints((centre, size, float(rng.uniform(0, 180)))).astype(np.int32)
-            mask = field_mask(corners, cover.shape)
+            mask = field_mask(corners, (cover.shape[0], cover.shape[1]))
             if len(fields) < FIELDS and cover[mask].mean() >= 0.97 and not (taken[mask] > 0).any():
                 fields.append(corners)
                 taken |= cv2.dilate(mask.astype(np.uint8), np.ones((15, 15), np.uint8))
-        places.append(Place(np.ascontiguousarray(image), fields))
+        places.append(Place(image, fields))
         if len(places) == IMAGES:
             break
     return places
@@ -130,7 +132,7 @@ def _bare_works(image: Image, mask: Mask, rng: np.random.Generator) -> Floats:
         at = int(rng.integers(len(rows)))
         corner = (int(columns[at]), int(rows[at]))
         cv2.rectangle(site, corner, (corner[0] + 5, corner[1] + 3), (214, 160, 40), -1)
-    return site
+    return np.asarray(site)
 
 
 STATES: dict[str, Callable[[Image, Mask, np.random.Generator], Floats]] = {
@@ -155,7 +157,8 @@ def _other_fields(places: list[Place], number: int, field: int) -> Floats | None
             offset = mine.mean(0) - other.fields[field].mean(0)
             matrix = np.array([[1, 0, offset[0]], [0, 1, offset[1]]])
             size = other.image.shape[1::-1]
-            return cv2.warpAffine(other.image, matrix, size, borderMode=cv2.BORDER_REFLECT).astype(np.float32)
+            moved = cv2.warpAffine(other.image, matrix, size, borderMode=cv2.BORDER_REFLECT)
+            return np.asarray(moved, dtype=np.float32)
     return None
 
 

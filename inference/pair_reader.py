@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from inference.pair import NormalizationTables, Pair
 from inference.registration.measure import Alignment
+from inference.visibility.hidden_ground import HiddenGround, nothing_hidden
 from model.radiometric_normalization import apply_table
 
 TILE = 512
 """Side of a tile in pixels of the grid."""
 
 CACHED_TILES = 96
-"""Size of the tile cache: 96 × 512² × 8 bytes = 200 MB, enough for the halo along a row of blocks 24,000 px wide."""
+"""Size of the tile cache: 96 × 512² × 9 bytes = 230 MB, enough for the halo along a row of blocks 24,000 px wide."""
 
 
 @dataclass(frozen=True)
@@ -28,29 +29,39 @@ class PairPatch:
     """Window of both dates.
 
     Attributes:
-        before: uint8 H×W×3, the earlier date, registered to the later one and normalized; 0 where either is invalid.
-        after: uint8 H×W×3, the later date, normalized; 0 where either is invalid.
-        before_valid: bool H×W.
-        after_valid: bool H×W.
+        before: uint8 H×W×3, the earlier date, registered to the later one and normalized; 0 where not valid.
+        after: uint8 H×W×3, the later date, normalized; 0 where not valid.
+        before_valid: bool H×W, where the earlier date has data.
+        after_valid: bool H×W, where the later date has data.
+        hidden: uint8 H×W, 0 where both dates show the ground that they have data of, else the position in
+            :data:`inference.visibility.hidden_ground.HIDDEN_BY` plus one.
     """
 
     before: NDArray[np.uint8]
     after: NDArray[np.uint8]
     before_valid: NDArray[np.bool_]
     after_valid: NDArray[np.bool_]
+    hidden: NDArray[np.uint8]
 
     @property
     def valid(self) -> NDArray[np.bool_]:
-        """Where both dates are valid, bool H×W."""
-        return np.asarray(self.before_valid & self.after_valid)
+        """Where both dates have data and show the ground, bool H×W."""
+        return np.asarray(self.before_valid & self.after_valid & (self.hidden == 0))
 
 
 class PairReader:
     """Reads windows of a pair. Not thread-safe."""
 
-    def __init__(self, pair: Pair, normalization: NormalizationTables, alignment: Alignment) -> None:
-        """Read ``pair`` with a radiometric normalization and a registration."""
+    def __init__(
+        self,
+        pair: Pair,
+        normalization: NormalizationTables,
+        alignment: Alignment,
+        hidden: HiddenGround | None = None,
+    ) -> None:
+        """Read ``pair`` with a radiometric normalization, a registration and a map of hidden ground."""
         self.pair = pair
+        self.hidden = hidden or nothing_hidden((int(pair.grid.shape[0]), int(pair.grid.shape[1])))
         self.normalization = normalization
         self.alignment = alignment
         self._tiles: OrderedDict[tuple[int, int], PairPatch] = OrderedDict()
@@ -63,6 +74,7 @@ class PairReader:
             np.zeros((*shape, 3), np.uint8),
             np.zeros(shape, bool),
             np.zeros(shape, bool),
+            np.zeros(shape, np.uint8),
         )
         end = self.pair.grid.shape
         first_row, last_row = max(0, rows.start), min(end[0], rows.stop)
@@ -78,6 +90,7 @@ class PairReader:
                 out.before[target], out.after[target] = tile.before[source], tile.after[source]
                 out.before_valid[target] = tile.before_valid[source]
                 out.after_valid[target] = tile.after_valid[source]
+                out.hidden[target] = tile.hidden[source]
         return out
 
     def _tile(self, top: int, left: int) -> PairPatch:
@@ -88,15 +101,16 @@ class PairReader:
         rows = slice(top, min(top + TILE, self.pair.grid.shape[0]))
         cols = slice(left, min(left + TILE, self.pair.grid.shape[1]))
         window = self.pair.grid[rows, cols]
-        before = self.pair.before.read(window, self.alignment.shift(rows, cols))
-        after = self.pair.after.read(window)
-        missing = ~(before.valid & after.valid)
+        shift = self.alignment.shift(rows, cols)
+        before, after = self.pair.before.read(window, shift), self.pair.after.read(window)
+        hidden = self.hidden.both_dates(rows, cols, shift)
+        missing = ~(before.valid & after.valid) | (hidden > 0)
         images = []
         for patch, table in ((before, self.normalization.before), (after, self.normalization.after)):
             rgb = apply_table(patch.rgb, table)
             rgb[missing] = 0
             images.append(rgb)
-        tile = PairPatch(images[0], images[1], before.valid, after.valid)
+        tile = PairPatch(images[0], images[1], before.valid, after.valid, hidden)
         self._tiles[top, left] = tile
         while len(self._tiles) > CACHED_TILES:
             self._tiles.popitem(last=False)
