@@ -11,8 +11,17 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 
+from inference.settings import ScanConfig, read_config
 from model.registry import find_layout
 from model.weights import Weights
+
+
+def one_look() -> ScanConfig:
+    """Return the shipped profiles with one look, on the grid: results can be predicted pixel by pixel."""
+    config = read_config()
+    plain = {name: profile.model_copy(update={"looks_m": ()}) for name, profile in config.profiles.items()}
+    return config.model_copy(update={"profiles": plain})
+
 
 ORIGIN = (500_000.0, 3_400_000.0)
 Image = NDArray[np.uint8]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from errors import ImageError, SettingsError
-from tests.inference.scenes import textured
+from tests.inference.scenes import one_look, textured
 from tests.training.labelled import StarkDetector, box_mask, write_pair, write_picture
 from training.evaluation.evaluate import evaluate_folder
 from training.evaluation.pictures import FALSE_ALARM, HIT, MISSED, overlay
@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_known_pairs_give_known_metrics(folder: Path) -> None:
-    found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5)
+    found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, config=one_look())
     hit, false, missed = 3200, 1600 + 16, 1600
     assert found.pairs == 3
     assert found.pixel["precision"] == pytest.approx(hit / (hit + false))
@@ -74,7 +74,7 @@ def test_without_gsd_metrics_per_area_are_null_and_nothing_is_dropped(folder: Pa
 
 def test_the_record_is_strict_json_with_its_keys(folder: Path) -> None:
     for gsd in (None, 0.5):
-        record = evaluate_folder(folder, StarkDetector(), gsd_m=gsd).as_json()
+        record = evaluate_folder(folder, StarkDetector(), gsd_m=gsd, config=one_look()).as_json()
         assert set(record) == KEYS
         assert json.loads(json.dumps(record, allow_nan=False)) == json.loads(json.dumps(record))
     assert record["protocol"]["weights"] == {"name": "difference", "sha256": "0" * 64}
@@ -83,7 +83,7 @@ def test_the_record_is_strict_json_with_its_keys(folder: Path) -> None:
 
 def test_only_unchanged_pairs_give_no_nan(tmp_path: Path) -> None:
     write_pair(tmp_path, "p")
-    record = evaluate_folder(tmp_path, StarkDetector(), gsd_m=0.5).as_json()
+    record = evaluate_folder(tmp_path, StarkDetector(), gsd_m=0.5, config=one_look()).as_json()
     json.dumps(record, allow_nan=False)
     assert record["pixel"] == {"precision": 0, "recall": 0, "f1": 0, "iou": 0}
     assert record["false_alarms_per_km2"] == 0
@@ -118,7 +118,7 @@ def test_arguments_override_the_manifest(tmp_path: Path) -> None:
     protocol = evaluate_folder(tmp_path, StarkDetector()).protocol
     assert (protocol["question"], protocol["question_source"]) == ("ground", "manifest")
     assert (protocol["gsd_m"], protocol["gsd_source"], protocol["detection_gsd_m"]) == (2, "manifest", 0.5)
-    protocol = evaluate_folder(tmp_path, StarkDetector(), question="building", gsd_m=0.5).protocol
+    protocol = evaluate_folder(tmp_path, StarkDetector(), question="building", gsd_m=0.5, config=one_look()).protocol
     assert (protocol["question"], protocol["gsd_m"]) == ("building", 0.5)
 
 

@@ -13,7 +13,7 @@ from errors import NotComparable
 from imagery import Patch, open_scene
 from inference.settings import read_config
 from model.detector import Detector
-from tests.inference.scenes import DifferenceDetector, textured
+from tests.inference.scenes import DifferenceDetector, one_look, textured
 from tests.training.labelled import StarkDetector, box_mask, write_picture
 from training.evaluation.comparison import InMemoryImage, comparison_settings
 from training.evaluation.pair_decoding import LabelledPair
@@ -119,7 +119,7 @@ def test_a_large_pair_is_predicted_in_blocks() -> None:
 @pytest.mark.usefixtures("plain_exposure")
 @pytest.mark.parametrize("gsd", [0.1, 0.125, 0.37, 0.5, 0.9, 3.0])
 def test_a_change_keeps_its_position_at_every_resolution(gsd: float) -> None:
-    settings = comparison_settings(read_config(), gsd)
+    settings = comparison_settings(one_look(), gsd)
     assert settings.reduction == pytest.approx(
         {0.1: 2.5, 0.125: 2, 0.37: 0.5 / 0.37, 0.5: 1, 0.9: 5 / 9, 3.0: 0.25}[gsd]
     )
@@ -178,6 +178,6 @@ def test_registration_aligns_a_shifted_date() -> None:
 def test_a_pair_that_cannot_be_registered_is_compared_as_it_lies() -> None:
     grey = np.full((200, 200, 3), 120, np.uint8)
     pair = LabelledPair("p", patch(grey), patch(grey), np.zeros((200, 200), bool))
-    prediction = predict_pair(StarkDetector(), pair, comparison_settings(read_config(), 0.5, align=True))
+    prediction = predict_pair(StarkDetector(), pair, comparison_settings(one_look(), 0.5, align=True))
     assert "texture" in prediction.alignment.reason
     assert prediction.scored.all()

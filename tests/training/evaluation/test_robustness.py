@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import training.augmentation.appearance
+from tests.inference.scenes import one_look
 from tests.training.labelled import StarkDetector, write_pair
 from training.evaluation.evaluate import evaluate_folder
 from training.evaluation.pair_decoding import read_pair
@@ -27,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def curves(folder: Path) -> dict:
-    found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, robustness=True)
+    found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, config=one_look(), robustness=True)
     assert found.robustness is not None
     return {"undisturbed": found.pixel["f1"], **found.robustness}
 
@@ -97,7 +98,7 @@ def test_identical_copies_raise_no_alarm(folder: Path, monkeypatch: pytest.Monke
         return image.copy()
 
     monkeypatch.setattr(training.augmentation.appearance, "restyle_image", same)
-    found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, restyled=True).restyled
+    found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, config=one_look(), restyled=True).restyled
     assert seeds == [0, 1, 2, 3]
     assert found["images"] == 4
     assert found["false_alarms_per_km2"] == 0
@@ -112,7 +113,7 @@ def test_additional_objects_in_a_restyled_copy_are_false_alarms(folder: Path, mo
         return out
 
     monkeypatch.setattr(training.augmentation.appearance, "restyle_image", spotted)
-    found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, restyled=True)
+    found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, config=one_look(), restyled=True)
     area_km2 = 4 * 192 * 180 * 0.25e-6
     assert found.restyled["false_alarms_per_km2"] == pytest.approx(4 / area_km2), "4 m² is below the mapping unit"
     assert found.restyled["share_above_threshold"] == pytest.approx((1600 + 16) / (192 * 180))
