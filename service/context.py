@@ -17,6 +17,7 @@ from store.schema.database_clock import DatabaseClock, system_clock
 
 if TYPE_CHECKING:
     from model.detector import Detector
+    from service.weights.installed import InstalledWeights
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Context:
     clock: Callable[[], dt.datetime] = system_clock
     threads: int | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _weights_version: int | None = field(default=None, repr=False)  # of the loaded detector; None: shipped
+    _former_detector: Detector | None = field(default=None, repr=False)
 
     @classmethod
     def from_settings(cls, settings: ServiceSettings, threads: int | None = None) -> Context:
@@ -58,12 +61,40 @@ class Context:
 
     @cached_property
     def detector(self) -> Detector:
-        """The change detector, loaded on first use: importing and loading takes seconds, and only scans need it."""
-        with self._lock:
-            from inference.settings import read_config
-            from model.detector import Detector
+        """The change detector, loaded on first use: importing and loading takes seconds, and only scans need it.
 
-            return Detector(read_config().weights, threads=self.threads)
+        Jobs call :meth:`current_detector`, since other weights may have been taken into use.
+        """
+        with self._lock:
+            from service.weights.installed import used_weights
+
+            weights = used_weights(self.settings, self.database, self.objects)
+            self._weights_version = weights.version
+            return self._load_detector(weights)
+
+    def current_detector(self) -> Detector:
+        """Return the detector with the weights in use now; it is loaded again if they changed."""
+        from service.weights.installed import version_in_use
+
+        if version_in_use(self.database) != self._weights_version:
+            self.__dict__.pop("detector", None)
+        return self.detector
+
+    def detector_with(self, sha256: str) -> Detector | None:
+        """Return a detector with the weights of this checksum, to finish what began with them; None: there are none."""
+        from service.weights.installed import weights_with_sha256
+
+        for detector in (self.detector, self._former_detector):
+            if detector is not None and detector.weights.sha256 == sha256:
+                return detector
+        weights = weights_with_sha256(self.settings, self.database, self.objects, sha256)
+        self._former_detector = None if weights is None else self._load_detector(weights)
+        return self._former_detector
+
+    def _load_detector(self, weights: InstalledWeights) -> Detector:
+        from model.detector import Detector
+
+        return Detector(weights.name, folder=weights.folder, threads=self.threads)
 
 
 @dataclass(frozen=True)

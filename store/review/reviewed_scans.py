@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -14,6 +15,12 @@ from store.access.rights import Viewer, may_see, visible_to
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transition
 
 _CONFIRMED_MEANINGS = ("open", "correcting", "closed")
+_JUDGED_TRUE = ("triaged", "published", "lawful", "farm_facility", "other_finding")
+"""Open states into which a person moves an alert only after seeing that the change is real."""
+
+HELD_BACK_OF = 5
+"""One in this many reviewed alerts is held back."""
+
 _UNDECIDED = ("new", "returned", "disputed", "bad_imagery")
 
 
@@ -32,6 +39,11 @@ class ReviewedAlert:
     kind: str
     outline: BaseGeometry
     confirmed: bool
+
+    @property
+    def held_back(self) -> bool:
+        """Whether weights are compared on this alert, so that it must not be trained on: one in five, by its number."""
+        return int(hashlib.sha256(self.alert.encode()).hexdigest()[:8], 16) % HELD_BACK_OF == 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +70,13 @@ def reviewed_scans(session: Session, viewer: Viewer) -> tuple[list[ReviewedScan]
     rejected = {name for name in states.states if states.is_rejected(name)}
     decided = {name for name in states.states if states.category(name) in _CONFIRMED_MEANINGS} - set(_UNDECIDED)
     confirmed = _confirmed_alerts(session, viewer)
-    last = select(func.max(Observation.id).label("id")).group_by(Observation.alert_id).subquery()
+    whole = select(Scan.id).where(Scan.windows.is_(None), Scan.withdrawn_at.is_(None))  # others compared alerts only
+    last = (
+        select(func.max(Observation.id).label("id"))
+        .where(Observation.scan_id.in_(whole))
+        .group_by(Observation.alert_id)
+        .subquery()
+    )
     rows = session.execute(
         select(AlertRow.id, AlertRow.number, AlertRow.kind, AlertRow.state, Observation.outline, Observation.scan_id)
         .join(Observation, Observation.alert_id == AlertRow.id)
@@ -82,10 +100,20 @@ def reviewed_scans(session: Session, viewer: Viewer) -> tuple[list[ReviewedScan]
 
 
 def _confirmed_alerts(session: Session, viewer: Viewer) -> set[int]:
-    """Return the ids of alerts that a user confirmed at some time, even if it was undone since."""
+    """Return the ids of alerts that a user confirmed at some time, even if it was undone since.
+
+    A user confirms by a verdict on the pages, by works found in the field, or by moving the alert on, as programs do
+    through the API, which need not state a verdict.
+    """
+    states = read_states()
+    later = {name for name in states.states if states.category(name) in ("correcting", "closed")}
     rows = session.execute(
-        select(Transition.alert_id, Transition.evidence)
+        select(Transition.alert_id, Transition.evidence, Transition.to_state)
         .join(AlertRow, AlertRow.id == Transition.alert_id)
         .where(visible_to(AlertRow.grid_code, viewer), Transition.role != "system")
     )
-    return {alert_id for alert_id, evidence in rows if evidence.get("verdict") == "true" or evidence.get("works")}
+    return {
+        alert_id
+        for alert_id, evidence, state in rows
+        if evidence.get("verdict") == "true" or evidence.get("works") or state in _JUDGED_TRUE or state in later
+    }

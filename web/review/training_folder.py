@@ -13,6 +13,7 @@ import shlex
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ cd "$(dirname "$0")"
 
 
 def write_training_zip(scans: Sequence[ReviewedScan], base: str, path: Path) -> int:
-    """Write the zip; scans without a record of their grid are excluded.
+    """Write the zip; held-back alerts, and scans without a record of their grid, are excluded.
 
     Args:
         scans: scans with their reviewed alerts.
@@ -43,7 +44,12 @@ def write_training_zip(scans: Sequence[ReviewedScan], base: str, path: Path) -> 
     Returns:
         The number of alerts in the zip.
     """
-    usable = [reviewed for reviewed in scans if (reviewed.scan.result.get("grid") or {}).get("crs")]
+    usable = [
+        replace(reviewed, alerts=alerts)
+        for reviewed in scans
+        if (reviewed.scan.result.get("grid") or {}).get("crs")
+        and (alerts := tuple(alert for alert in reviewed.alerts if not alert.held_back))
+    ]
     alerts = sum(len(reviewed.alerts) for reviewed in usable)
     script = [_SCRIPT.format(alerts=alerts, base=base)]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -100,7 +100,7 @@ def compare_capture(context: Context, job: JobRun) -> Commit | None:
     view = _View(camera, row, preset_data(row), calibration, history)
     settings = compare_settings(context.settings.cameras)
     captures = [capture for _, capture in history]
-    comparison = compare_captures(captures, view.preset, calibration, settings, context.detector)
+    comparison = compare_captures(captures, view.preset, calibration, settings, context.current_detector())
     new_changes = [change for change in comparison.changes if is_new_change(change, reported)]
     pairs = [_store_pair(context, view, latest.id, changes) for changes in _group_by_pair(new_changes)]
     return partial(_write_alerts, context, view, latest.id, comparison, settings, pairs)

@@ -10,6 +10,7 @@ from service.broker import check_broker
 from service.context import Context
 from service.home import prepare_home
 from service.instance import lock_home
+from service.weights.installed import check_detector
 from store.backup.safe_migration import safe_upgrade
 from store.jobs.processes import remove_stale_processes
 from store.jobs.recovery import expire_leases
@@ -34,6 +35,8 @@ def prepare_service(settings: ServiceSettings, kinds: Sequence[str]) -> Iterator
         try:
             context.objects.check()
             safe_upgrade(settings, context.database, context.objects, now=context.clock())
+            if "worker" in kinds:
+                check_detector(settings, context.database, context.objects)
             check_broker(settings)
             if context.database.sqlite and {"worker", "schedule"} <= set(kinds):
                 _clear_stale_state(context)

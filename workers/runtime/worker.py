@@ -16,11 +16,13 @@ from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 
 from configs.service import ServiceSettings, read_service
+from errors import TubanError
 from service.context import Context
 from service.job_registry import queue_name
 from service.logs import log_version, set_up_logging
 from service.process import exit_with_parent
 from service.publishing import TASK
+from service.weights.installed import check_detector
 from workers.runtime import shutdown
 from workers.runtime.celery_app import make_app
 from workers.runtime.job_runner import run_job
@@ -38,7 +40,27 @@ def main(arguments: list[str] | None = None) -> int:
     settings = read_service()
     set_up_logging(settings)
     log_version("worker")
-    return run_worker(settings, options.queues.split(","), options.processes)
+    queues = options.queues.split(",")
+    if "scan" in queues:
+        try:
+            check_scan_worker(settings)
+        except TubanError as error:
+            logging.getLogger("tuban.worker").error("the worker does not start: %s", error)
+            return error.exit_code
+    return run_worker(settings, queues, options.processes)
+
+
+def check_scan_worker(settings: ServiceSettings) -> None:
+    """Check that scans can run: weights and runtime.
+
+    Raises:
+        TubanError: they cannot; see :func:`service.weights.installed.check_detector`.
+    """
+    context = Context.from_settings(settings)
+    try:
+        check_detector(settings, context.database, context.objects)
+    finally:
+        context.database.close()
 
 
 def run_worker(settings: ServiceSettings, queues: list[str], processes: int) -> int:

@@ -20,7 +20,6 @@ from errors import ImageError, NotComparable, SettingsError, TubanError, Weights
 from imagery import Scene, open_scene
 from inference.block_results import read_block_results, write_block_results
 from inference.block_scan import scan_blocks
-from inference.blocks import plan_blocks
 from inference.changes import Change
 from inference.detect_changes import build_scan_result, merge_block_results, network_facts
 from inference.fragments import BlockResult
@@ -33,6 +32,7 @@ from inference.scan_plan import ScanPlan, plan_scan
 from inference.scan_plan_file import read_scan_plan, write_scan_plan
 from inference.scan_result import NetworkFacts, ScanResult, SceneFacts
 from inference.settings import AUTO, ScanSettings, read_config, settings_for
+from inference.windows import blocks_in_windows, changes_in_windows
 from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind, ReleaseJob
 from service.scan_jobs import QUEUE, add_blocks_job, add_merge_job
@@ -49,7 +49,7 @@ def prepare_scan(context: Context, job: JobRun) -> Commit | None:
     task = _read_task(context, job)
     if task.scan.state != "waiting":
         return None
-    scan_id, config, detector = task.scan.id, read_config(), context.detector
+    scan_id, config, detector = task.scan.id, read_config(), context.current_detector()
     try:
         with _open_scenes(context, task) as (before, after):
             settings = settings_for(config, AUTO, max(before.gsd_m, after.gsd_m))
@@ -58,7 +58,7 @@ def prepare_scan(context: Context, job: JobRun) -> Commit | None:
         return partial(_not_compared, context, scan_id, "not_comparable", outcome.reason)
     except (ImageError, SettingsError) as error:
         return partial(_not_compared, context, scan_id, "failed", error.reason)
-    blocks = plan_blocks(plan.grid_shape, settings.block_px, detector.halo, detector.stride)
+    blocks = blocks_in_windows(plan.blocks(detector, settings.block_px), plan.pair.grid, task.scan.windows)
     size = context.settings.jobs.blocks_per_job
     parts = [(first, min(first + size, len(blocks))) for first in range(0, len(blocks), size)]
     context.objects.put(_plan_key(scan_id), write_scan_plan(plan))
@@ -92,16 +92,16 @@ def compare_blocks(context: Context, job: JobRun) -> Commit | None:
     scan_id, part = task.scan.id, int(job.payload["part"])
     if not task.accepts_parts or task.part_done(part):
         return None
-    detector = context.detector
-    if detector.weights.sha256 != task.scan.weights_sha256:
+    detector = context.detector_with(task.scan.weights_sha256)
+    if detector is None:
         raise WeightsError(
             f"Scan {scan_id} was prepared with the weights {task.scan.weights_sha256[:12]}…, and this worker has "
-            f"{detector.weights.name} {detector.weights.sha256[:12]}…: one scan needs one network. Install the same "
-            "version of Tuban and the same profiles.yaml for all workers, then revive this job."
+            f"{context.detector.weights.name} {context.detector.weights.sha256[:12]}…: one scan needs one network. "
+            "Install the same version of Tuban and the same profiles.yaml for all workers, then revive this job."
         )
     try:
         with _open_plan(context, task) as (plan, settings):
-            blocks = plan_blocks(plan.grid_shape, settings.block_px, detector.halo, detector.stride)
+            blocks = blocks_in_windows(plan.blocks(detector, settings.block_px), plan.pair.grid, task.scan.windows)
             selected = blocks[job.payload["first"] : job.payload["end"]]
             results = scan_blocks(plan, selected, detector, _progress_of(job, 0.0, 1.0))
     except ImageError as error:
@@ -161,7 +161,7 @@ def _not_compared(context: Context, scan_id: int, state: str, reason: str, sessi
 
 
 def _scan_result(task: ScanTask, plan: ScanPlan, results: list[BlockResult], settings: ScanSettings) -> ScanResult:
-    changes = merge_block_results(plan, results, settings)
+    changes = changes_in_windows(merge_block_results(plan, results, settings), task.scan.windows)
     network = NetworkFacts(**task.plan["network"])
     return build_scan_result(
         plan, results, changes, _scene_facts(task.before), _scene_facts(task.after), settings, network, {}

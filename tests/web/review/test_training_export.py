@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from shapely import Point
 from starlette.testclient import TestClient
 
 from cli.learning.reviewed import run_reviewed
@@ -20,15 +21,19 @@ from inference.detect_changes import detect_changes
 from inference.outputs.scan_json import compared_record
 from inference.settings import read_config, settings_for
 from service.context import Context
+from service.weights.comparison import compare_weights
 from store.access.rights import Viewer
 from store.review.decisions import judge
+from store.review.reviewed_scans import ReviewedAlert, reviewed_scans
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Observation
 from tests.inference.scenes import DifferenceDetector, textured, write_image
 from tests.store.sample_rows import add_scan, add_scene
 from tests.web.conftest import NOW
 from tests.web.two_villages import api_client
+from training.synthetic import SceneSpec
 from web.app import make_app
+from web.review.training_folder import write_training_zip
 
 BOXES = ((60, 100, 100, 150), (200, 240, 300, 360), (300, 360, 60, 130))
 """First and last row, first and last column of each change."""
@@ -126,3 +131,59 @@ def test_alerts_whose_images_the_user_may_not_see_are_excluded(reviewed_service:
     response = village.get("/api/alerts/training.zip")
     assert "2 alerts are excluded" in response.headers["x-remarks"]
     assert zipfile.ZipFile(io.BytesIO(response.content)).namelist() == ["reviewed.sh"]
+
+
+def test_an_alert_that_a_program_moved_on_without_a_verdict_is_a_review(
+    reviewed_service: Context, tmp_path: Path
+) -> None:
+    county = api_client(reviewed_service, make_app(reviewed_service), "county")
+    moved = county.post("/api/alerts/330199U2026110003/transitions", json={"to": "triaged"})
+    assert moved.status_code == 200, moved.text
+    download(county, tmp_path / "training")
+    rows = list(csv.reader((tmp_path / "training" / "scan-1" / "verdicts.csv").open()))
+    assert [row[1:] for row in rows[1:]] == [
+        ["true", "330199U2026110001"],
+        ["false", "330199U2026110002"],
+        ["true", "330199U2026110003"],
+    ]
+
+
+class BlindDetector(DifferenceDetector):
+    """Reports nothing."""
+
+    def predict(self, before: Any, after: Any) -> Any:
+        return np.zeros((3, *before.shape[:2]), np.float32)
+
+
+def test_held_back_reviews_are_not_trained_on_and_weights_are_compared_on_them(
+    reviewed_service: Context, tmp_path: Path
+) -> None:
+    candidates = (f"330199U20261190{number:02d}" for number in range(99))
+    held_back = [number for number in candidates if ReviewedAlert(number, "", Point(0, 0), True).held_back][:2]
+    with reviewed_service.database.write() as session:
+        for alert, number in zip(session.query(AlertRow).order_by(AlertRow.id), held_back, strict=False):
+            alert.number = number
+    with reviewed_service.database.read() as session:
+        scans, _ = reviewed_scans(session, COUNTY)
+        assert write_training_zip(scans, "http://tuban", tmp_path / "training.zip") == 0
+    seeing, blind = DifferenceDetector(), BlindDetector()
+    scores = [
+        compare_weights(old, new, reviewed_service.objects, scans, scenes=[SceneSpec(seed=1, width=96, height=96)])  # type: ignore[arg-type]
+        for old, new in ((seeing, blind), (blind, seeing))
+    ]
+    # the seeing detector reports both, of which one is a false alarm; the blind one is right about that
+    assert [(each.reviews.confirmed, each.reviews.rejected) for each in scores] == [(1, 1), (1, 1)]
+    assert [(each.reviews.old, each.reviews.new) for each in scores] == [(1, 1), (1, 1)]
+    with reviewed_service.database.write() as session:
+        session.query(AlertRow).filter(AlertRow.number == held_back[1]).one().number = "330199U2026110002"
+    with reviewed_service.database.read() as session:
+        scans, _ = reviewed_scans(session, COUNTY)
+    worse = compare_weights(
+        seeing,  # type: ignore[arg-type]
+        blind,  # type: ignore[arg-type]
+        reviewed_service.objects,
+        scans,
+        scenes=[SceneSpec(seed=1, width=96, height=96)],
+    )
+    assert (worse.reviews.old, worse.reviews.new) == (1, 0)
+    assert "held-back reviews: 0 of 1 judged as by the reviewers instead of 1" in worse.worse

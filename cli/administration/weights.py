@@ -1,0 +1,154 @@
+"""``tuban weights``: versions of own weights, and which of them the service uses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.administration.service import open_service
+from cli.detection.progress import scan_progress
+from errors import SettingsError
+from service.weights.administration import WorseWeights, add_file, use_previous, use_version
+from service.weights.comparison import Comparison
+from service.weights.installed import shipped_weights
+from store.weights.own_weights import SHIPPED, all_weights, uses, weights_in_use
+
+weights_app = typer.Typer(
+    name="weights",
+    help="List, add and use weights that were trained on own reviews.\n\n"
+    "They are kept in database and object store, so they are in backups and survive upgrades.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+WHO = "command"
+
+
+@weights_app.command("list")
+def list_weights(
+    card: Annotated[int | None, typer.Option(help="Print the model card of this version instead.")] = None,
+) -> None:
+    """List the shipped weights and all own versions, with their last comparison to the weights used before.
+
+    Exit codes: 0 listed, 2 there is no such version or no database.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    with open_service() as context, context.database.read() as session:
+        rows, log, current = all_weights(session), uses(session), weights_in_use(session)
+        zone = context.settings.zone
+    if card is not None:
+        found = next((row for row in rows if row.id == card), None)
+        if found is None:
+            raise SettingsError(f"There is no version {card}; `tuban weights list` lists all.")
+        console.print(found.card or "This version was added without a model card.", markup=False)
+        return
+    table = Table("version", "name", "sha256", "added", "in use", "compared with those used before")
+    in_use = None if current is None else current.id
+    table.add_row(SHIPPED, shipped_weights().name, "", "", "yes" if in_use is None else "", "")
+    for row in rows:
+        last = next((use for use in log if use.weights_id == row.id and use.comparison.get("rendered")), None)
+        table.add_row(
+            str(row.id),
+            row.name,
+            row.sha256[:12],
+            f"{row.added_at.astimezone(zone):%Y-%m-%d} {row.added_by}",
+            "yes" if row.id == in_use else "",
+            "" if last is None else _describe(last.comparison),
+        )
+    console.print(table)
+
+
+@weights_app.command("add")
+def add(
+    file: Annotated[Path, typer.Argument(help="NAME.safetensors in the folder that `tuban export` wrote.")],
+) -> None:
+    """Add weights with their card as a new version. They are not used yet.
+
+    Example: tuban weights add weights/own.safetensors
+
+    Exit codes: 0 added, 2 no weights file, or added before; see the message.
+    """
+    with open_service() as context:
+        version = add_file(context, file, WHO)
+    Console(highlight=False, soft_wrap=True).print(
+        f"{file.name} is version {version}. `tuban weights use {version}` compares it with the weights in use.",
+        markup=False,
+    )
+
+
+@weights_app.command("use")
+def use(
+    version: Annotated[str, typer.Argument(help="Version number, or `shipped`.")],
+    force: Annotated[bool, typer.Option("--force", help="Use them although they are worse.")] = False,
+) -> None:
+    """Compare a version with the weights in use on held-back reviews and rendered pairs, and use it unless it is worse.
+
+    Running workers load it for their next scan; scans that have begun finish with the former weights.
+
+    Exit codes: 0 in use, 2 they are worse and --force was not given, or there is no such version.
+    """
+    number = _parse(version)
+    console = Console(highlight=False, soft_wrap=True)
+    with open_service() as context:
+        try:
+            with scan_progress() as progress:
+                comparison = use_version(context, number, WHO, force=force, progress=progress)
+        except WorseWeights as refused:
+            _print(console, refused.comparison)
+            raise
+    _print(console, comparison)
+    for sentence in comparison.worse:
+        console.print(f"Worse: {sentence}.", markup=False)
+    console.print(f"In use now: {_name(number)}.", markup=False)
+
+
+@weights_app.command("back")
+def back() -> None:
+    """Return to the weights that were used before those in use, without a comparison.
+
+    Exit codes: 0 returned, 2 no others were used before.
+    """
+    with open_service() as context:
+        version = use_previous(context, WHO)
+    Console(highlight=False, soft_wrap=True).print(f"In use now: {_name(version)}.", markup=False)
+
+
+def _parse(version: str) -> int | None:
+    if version == SHIPPED:
+        return None
+    if not (version.isascii() and version.isdigit()):
+        raise SettingsError(f"The version is {version!r}; expected a number of `tuban weights list`, or {SHIPPED}.")
+    return int(version)
+
+
+def _name(version: int | None) -> str:
+    return f"the {SHIPPED} weights" if version is None else f"version {version}"
+
+
+def _print(console: Console, comparison: Comparison) -> None:
+    table = Table("measured on", f"in use: {comparison.old}", f"new: {comparison.new}")
+    for output, (old, new) in comparison.rendered.items():
+        table.add_row(f"rendered pairs, {output}, pixel F1", f"{old:.3f}", f"{new:.3f}")
+    reviews = comparison.reviews
+    if reviews.alerts:
+        measured = f"{reviews.alerts} held-back reviews, judged as by the reviewers"
+        table.add_row(measured, str(reviews.old), str(reviews.new))
+    console.print(table)
+    if not reviews.alerts:
+        console.print("No reviewed alert is held back yet, so only rendered pairs were compared.")
+
+
+def _describe(comparison: dict[str, object]) -> str:
+    rendered = comparison.get("rendered")
+    parts = []
+    if isinstance(rendered, dict):
+        parts = [f"{output} F1 {old:.3f} → {new:.3f}" for output, (old, new) in rendered.items()]
+    reviews = comparison.get("reviews")
+    if isinstance(reviews, dict) and (reviews["confirmed"] + reviews["rejected"]):
+        parts.append(f"reviews {reviews['old']} → {reviews['new']} of {reviews['confirmed'] + reviews['rejected']}")
+    return ", ".join(parts)

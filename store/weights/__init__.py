@@ -1,0 +1,1 @@
+"""Own weights of the service: versions, and which of them is in use."""
