@@ -32,6 +32,7 @@ class NightSettings(_Group):
     least_days_apart: Annotated[int, Field(ge=0)] = 3
     prefer_same_season: bool = True
     least_piece_m2: Annotated[float, Field(ge=0)] = 400
+    window_margin_m: Annotated[float, Field(ge=0, le=1000)] = 100
 
 
 class WatchSettings(_Group):

@@ -26,8 +26,8 @@ UNFINISHED = ("waiting", "scanning", "merging")
 _PLAN_VERSION = "nights planned"
 _SLIVER_M2 = 1.0  # what remains of ground after subtracting the same ground, by rounding
 
-_USABLE = SceneRow.state == "ready"
-_NOT_FROM_CAMERA = ~exists().where(CaptureRow.scene_id == SceneRow.id)  # camera captures have a comparison of their own
+USABLE = SceneRow.state == "ready"
+NOT_FROM_CAMERA = ~exists().where(CaptureRow.scene_id == SceneRow.id)  # camera captures have a comparison of their own
 
 
 def plan_version(session: Session) -> int:
@@ -48,7 +48,7 @@ def area_codes(session: Session) -> list[str]:
     """Return the distinct area codes of the scenes, without camera captures."""
     return list(
         session.scalars(
-            select(SceneRow.area_code).where(_USABLE, _NOT_FROM_CAMERA).distinct().order_by(SceneRow.area_code)
+            select(SceneRow.area_code).where(USABLE, NOT_FROM_CAMERA).distinct().order_by(SceneRow.area_code)
         )
     )
 
@@ -57,7 +57,7 @@ def scenes_of_area(session: Session, area_code: str) -> list[SceneRow]:
     """Return the scenes of one area code, without camera captures."""
     return list(
         session.scalars(
-            select(SceneRow).where(SceneRow.area_code == area_code, _USABLE, _NOT_FROM_CAMERA).order_by(SceneRow.id)
+            select(SceneRow).where(SceneRow.area_code == area_code, USABLE, NOT_FROM_CAMERA).order_by(SceneRow.id)
         )
     )
 
@@ -68,7 +68,7 @@ def scenes_touching(session: Session, scenes: Iterable[SceneRow]) -> list[SceneR
     return list(
         session.scalars(
             select(SceneRow)
-            .where(bounds_intersect(SceneRow, box(*bounds)), _USABLE, _NOT_FROM_CAMERA)
+            .where(bounds_intersect(SceneRow, box(*bounds)), USABLE, NOT_FROM_CAMERA)
             .order_by(SceneRow.id)
         )
     )
@@ -77,12 +77,12 @@ def scenes_touching(session: Session, scenes: Iterable[SceneRow]) -> list[SceneR
 def scan_states(session: Session, area_code: str) -> dict[tuple[int, int], str]:
     """Return {(earlier scene id, later scene id): state} of scans whose later scene has the area code.
 
-    Withdrawn scans are left out: their pairs are to be planned again.
+    Withdrawn scans are left out: their pairs are to be planned again; so are those around alerts only.
     """
     rows = session.execute(
         select(Scan.before_id, Scan.after_id, Scan.state)
         .join(SceneRow, SceneRow.id == Scan.after_id)
-        .where(SceneRow.area_code == area_code, Scan.withdrawn_at.is_(None))
+        .where(SceneRow.area_code == area_code, Scan.withdrawn_at.is_(None), Scan.windows.is_(None))
     )
     return {(before, after): state for before, after, state in rows}
 

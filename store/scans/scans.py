@@ -229,6 +229,8 @@ def finish_uncompared(session: Session, scan_id: int, state: str, reason: str, n
 def report_uncompared(session: Session, scan: Scan, reason: str) -> None:
     """Store why a scan ended without a comparison, and record its ground as not compared."""
     scan.reason, scan.why = str(reason), Reason.json_of(reason)
+    if scan.windows is not None:  # the regular scan reports the ground of its images
+        return
     task = read_task(session, scan.id)
     ground = _common_ground(task.before, task.after)
     if scan.night_id is not None:
@@ -259,12 +261,13 @@ def running_scans(session: Session) -> list[RunningScan]:
         .order_by(Scan.id)
     )
     return [
-        RunningScan(scan.id, scan.area_code, scan.state, earlier, later, _share_done(scan), scan.created_at)
+        RunningScan(scan.id, scan.area_code, scan.state, earlier, later, share_done(scan), scan.created_at)
         for scan, earlier, later in rows
     ]
 
 
-def _share_done(scan: Scan) -> float:
+def share_done(scan: Scan) -> float:
+    """Return the share of the blocks of an unfinished scan that were compared, 0…1."""
     if scan.state == "merging":
         return 1.0
     return len(scan.result.get(PLAN, {}).get("parts_done", ())) / scan.block_jobs if scan.block_jobs else 0.0

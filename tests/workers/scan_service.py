@@ -66,7 +66,13 @@ class ScanService:
         self.context.__dict__["detector"] = detector
 
     def add_image(
-        self, image: Image | Path, date: dt.date | None, name: str = "", area_code: str = VILLAGE, **profile: Any
+        self,
+        image: Image | Path,
+        date: dt.date | None,
+        name: str = "",
+        area_code: str = VILLAGE,
+        source: str = "drone",
+        **profile: Any,
     ) -> int:
         """Add an image as an ingested scene; return the scene's id."""
         name = name or f"{date or 'undated'}.tif"
@@ -79,9 +85,7 @@ class ScanService:
         self.context.objects.put(key, cog)
         with self.context.database.write() as session:
             now = self.context.clock()
-            scene = add_scene(
-                session, ingested, area_code=area_code, name=name, source="drone", object_key=key, now=now
-            )
+            scene = add_scene(session, ingested, area_code=area_code, name=name, source=source, object_key=key, now=now)
         assert scene is not None
         return scene
 
