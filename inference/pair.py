@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from shapely.geometry import Polygon
 from errors import NotComparable, SettingsError
 from imagery import Patch, Scene
 from imagery.ellipsoid import ELLIPSOID
+from imagery.raster_kind import COMPARED_KINDS, not_a_picture
 from inference.raster_source import RasterSource
 from inference.settings import ScanSettings, scales_differ_too_much
 from model.radiometric_normalization import LookupTable, normalization_table
@@ -23,6 +25,9 @@ from model.radiometric_normalization import LookupTable, normalization_table
 LONLAT = CRS.from_epsg(4326)
 OVERVIEW_SIDE = 1024
 """Longer side, in pixels, of the overview that radiometric statistics are computed from."""
+
+MIN_VISIBLE_SHARE = 0.02
+"""Smallest share of the common ground that both dates must show."""
 
 MAX_UPSAMPLING = 4.0
 """Largest factor by which an image coarser than the profile's resolution is upsampled to it. The network recognizes
@@ -189,6 +194,7 @@ def common_pair(before: Scene, after: Scene, settings: ScanSettings) -> Pair:
             "pair.same",
             name=after.name,
         )
+    _check_kinds(before, after)
     if before.date and after.date and before.date > after.date:
         raise NotComparable(
             f"The dates are in the wrong order: {before.name} is from {before.date}, {after.name} from {after.date}. "
@@ -213,6 +219,20 @@ def common_pair(before: Scene, after: Scene, settings: ScanSettings) -> Pair:
     return Pair(before, after, grid, resolution, _pixel_area(grid))
 
 
+def _check_kinds(before: Scene, after: Scene) -> None:
+    for scene in (before, after):
+        if scene.kind not in COMPARED_KINDS:
+            raise NotComparable(not_a_picture(scene.name, scene.kind))
+    if before.kind != after.kind:
+        raise NotComparable(
+            f"Only images of one kind are compared: {before.name} is {before.kind}, {after.name} is {after.kind}. "
+            "Use two pictures, two panchromatic or two infrared images.",
+            "pair.kind",
+            before=before.name,
+            after=after.name,
+        )
+
+
 def overview_of(grid: GeoBox, side: int) -> GeoBox:
     """Return the extent of ``grid`` with at most ``side`` pixels on its longer side, never finer than ``grid``."""
     rows, columns = grid.shape
@@ -230,11 +250,18 @@ class NormalizationTables:
     after: LookupTable
 
 
-def measure_normalization(pair: Pair) -> NormalizationTables:
-    """Compute the normalization of both dates from the ground that is valid on both.
+def measure_normalization(
+    pair: Pair, visible: Callable[[tuple[int, int]], NDArray[np.bool_]] | None = None
+) -> NormalizationTables:
+    """Compute the normalization of both dates from the ground that both show.
+
+    Args:
+        pair: both dates.
+        visible: returns where both dates show the ground, on an overview with this number of rows and columns; None:
+            wherever they have data.
 
     Raises:
-        NotComparable: no ground is valid on both dates.
+        NotComparable: no ground is valid on both dates, or next to none is visible.
     """
     overview = overview_of(pair.grid, OVERVIEW_SIDE)
     before, after = pair.before.read(overview), pair.after.read(overview)
@@ -247,4 +274,15 @@ def measure_normalization(pair: Pair) -> NormalizationTables:
             before=float(before.valid.mean()),
             after=float(after.valid.mean()),
         )
+    if visible is not None:
+        shown = both & visible((both.shape[0], both.shape[1]))
+        share = float(shown.sum() / both.sum())
+        if share < MIN_VISIBLE_SHARE:
+            raise NotComparable(
+                f"The ground cannot be seen: cloud, snow, overexposure or blur leave {share:.0%} of the common ground "
+                "visible on both dates. Use another image.",
+                "pair.hidden",
+                share=share,
+            )
+        both = shown
     return NormalizationTables(normalization_table(before.rgb, both), normalization_table(after.rgb, both))

@@ -29,8 +29,9 @@ harvested fields compared with green ones look like ground works all over the sc
 share of valid pixels. Otherwise the more recent image wins, because it leaves the shortest gap in time."""
 
 _NOT_COMPARED = ("not_comparable", "failed")
-_NO_DATE = Reason("the day it was taken is not known; ingest it again with --date", "plan.no_date")
+_NO_DATE = Reason("the day it was taken is not known; set it with `tuban images set NUMBER --date …`", "plan.no_date")
 _REASONS = {
+    "kind": Reason("are of another kind", "plan.kind"),
     "scale": Reason("differ too much in scale", "plan.scale"),
     "close": Reason("are too close in time (less than {least} days)", "plan.close"),
     "old": Reason("are too old (more than {oldest} days)", "plan.old"),
@@ -51,6 +52,7 @@ class CandidateImage:
         date: day of acquisition, if known.
         gsd_m: metres per pixel.
         valid_share: share of valid pixels, 0…1.
+        kind: what it holds (:mod:`imagery.raster_kind`); only images of one kind are compared.
     """
 
     id: int
@@ -58,6 +60,7 @@ class CandidateImage:
     date: dt.date | None
     gsd_m: float
     valid_share: float = 1.0
+    kind: str = "picture"
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,8 @@ def _rejection(
     scene: CandidateImage, image: CandidateImage, overlap: BaseGeometry, night: NightSettings, config: ScanConfig
 ) -> str | None:
     """Return why ``image`` cannot be the earlier one, a key of :data:`_REASONS`; None when it can."""
+    if image.kind != scene.kind:
+        return "kind"
     if image.date is None:
         return "undated"
     assert scene.date is not None

@@ -25,6 +25,7 @@ from rasterio.windows import Window
 
 from errors import OutputError
 from imagery.files.tiff_layout import check_written
+from imagery.raster_kind import KIND_TAG
 from imagery.scene import Scene
 
 TILE = 512
@@ -118,8 +119,7 @@ def _write_stage(scene: Scene, stage: Path, date: dt.date | None) -> Coverage:
         with rasterio.open(stage, "w", **profile) as copy:
             if not scene.grey:
                 copy.colorinterp = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
-            if date is not None:
-                copy.update_tags(**{DATE_TAG: date.isoformat()})
+            copy.update_tags(**{KIND_TAG: scene.kind} | ({DATE_TAG: date.isoformat()} if date else {}))
             for rows, columns in _pieces(scene):
                 values, valid = scene.read_raw(rows, columns)
                 if not valid.all():

@@ -19,6 +19,7 @@ from imagery.conversion.ingested_image import IngestedImage
 from imagery.dates import AcquisitionDate, find_acquisition_date
 from imagery.georeference import NotGeoreferenced
 from imagery.limits import Limits
+from imagery.raster_kind import COMPARED_KINDS, not_a_picture
 from imagery.scene import Scene, open_scene
 
 _SPARSE_SHARE = 0.05  # valid share below which a remark says so
@@ -48,6 +49,8 @@ def ingest_in_process(
             crs=given.crs or None,
             override_crs=given.override,
         ) as scene:
+            if scene.kind not in COMPARED_KINDS:
+                raise ImageError(not_a_picture(file_name, scene.kind))
             dated = _date(scene, name, given, today)
             coverage = write_cog(scene, out, workdir, dated.date)
             outline = footprint(coverage, scene.geobox, file_name)
@@ -70,6 +73,7 @@ def ingest_in_process(
         crs=str(scene.geobox.crs),
         footprint=outline,
         bands=scene.bands,
+        kind=scene.kind,
         date=dated.date,
         date_source=dated.source,
         valid_share=coverage.valid_share,
@@ -113,7 +117,7 @@ def _date(scene: Scene, name: str, given: GivenMetadata, today: dt.date) -> Acqu
 
 
 def _remarks(scene: Scene, dated: AcquisitionDate, valid_share: float) -> list[Reason]:
-    remarks = list(dated.remarks)
+    remarks = [*scene.remarks, *dated.remarks]
     if dated.date is None:
         remarks.append(Reason("its acquisition date is unknown", "remark.no_date"))
     if not scene.grey and scene.count > 3 and scene.bands_source.startswith("by the usual order"):

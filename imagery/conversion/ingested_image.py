@@ -10,6 +10,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from errors import Reason
+from imagery.raster_kind import RasterKind
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class IngestedImage:
         footprint: outline of the valid pixels; longitude, latitude.
         bands: numbers of the red, green and blue band in the received file, from 1.
         date, date_source: day of acquisition or None, and its source, see :class:`imagery.dates.AcquisitionDate`.
+        kind: what it holds, one of :data:`imagery.raster_kind.COMPARED_KINDS`.
         valid_share: share of its pixels that is valid, 0…1.
         remarks: notes for the user, each a sentence without its full stop.
     """
@@ -41,6 +43,7 @@ class IngestedImage:
     date_source: str
     valid_share: float
     remarks: tuple[Reason, ...]
+    kind: RasterKind = "picture"
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain JSON."""

@@ -117,7 +117,7 @@ def replace_image(
     scene.object_key, scene.object_sha256 = object_key, image.object_sha256
     scene.date, scene.date_source = image.date, image.date_source[:100]
     scene.gsd_m, scene.crs, scene.width, scene.height = image.gsd_m, image.crs, image.width, image.height
-    scene.valid_share, scene.bands = image.valid_share, list(image.bands)
+    scene.valid_share, scene.bands, scene.kind = image.valid_share, list(image.bands), image.kind
     scene.name, scene.source = name or scene.name, source or scene.source
     scene.state, scene.state_reason = READY, ""
     for column, value in bounds_of(image.footprint).items():

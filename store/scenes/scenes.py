@@ -60,6 +60,7 @@ def add_scene(
             "width": image.width,
             "height": image.height,
             "valid_share": image.valid_share,
+            "kind": image.kind,
             "bands": list(image.bands),
             "state": "ready",
             "state_reason": "",

@@ -116,6 +116,7 @@ class SceneRow(IdMixin, OutlineMixin, Base):
     width: Mapped[int]
     height: Mapped[int]
     valid_share: Mapped[float] = mapped_column(default=1.0)  # share of pixels that show ground
+    kind: Mapped[str] = mapped_column(String(20), default="picture")  # of imagery.raster_kind; only like is compared
     bands: Mapped[list[int]] = mapped_column(JSON, default=list)  # red, green, blue in the received file; []: unknown
     state: Mapped[str] = mapped_column(String(20), default="ready")  # ready, withdrawn, purged (without its object)
     state_reason: Mapped[str] = mapped_column(Text, default="")

@@ -28,7 +28,7 @@ from service.images.requests import Actor
 from service.images.rewrite import is_replaced, replace_pixels
 from service.job_registry import JobKind, ReleaseJob
 from store.objects.object_store import ObjectNotFound, ObjectStore
-from store.scenes.batches import file_names
+from store.scenes.batches import Outcome, file_names
 from store.scenes.corrections import locked_scene
 from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.database import Session
@@ -70,7 +70,9 @@ def ingest_file(context: Context, job: JobRun) -> Commit | None:
             image = _ingest_image(context, job, received, folder, cog)
         except (ImageError, ObjectNotFound) as error:
             reason = OBJECT_MISSING if isinstance(error, ObjectNotFound) else error.reason
-            return file_ended(context, received, "failed", reason)
+            # a raster that is no picture belongs to its delivery: nobody needs to act
+            outcome: Outcome = "ignored" if reason.code.startswith("kind.") else "failed"
+            return file_ended(context, received, outcome, reason)
         if image.sha256 != file.sha256:
             return file_ended(context, received, "failed", _DAMAGED)
         with context.database.read() as session:

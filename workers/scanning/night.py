@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 
 from configs.service import NightSettings
 from enforcement.overlap_ratio import make_valid
@@ -11,6 +12,7 @@ from inference.settings import ScanConfig, read_config
 from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind
 from service.scan_jobs import QUEUE, add_prepare_job
+from store.scans.baseline_pairs import select_windowed_pairs
 from store.scans.nights import (
     add_uncompared_ground,
     advance_plan_version,
@@ -98,11 +100,38 @@ def _write_plan(session: Session, selections: dict[str, PairSelection], day: dt.
                 area_m2=ground.area_m2,
                 reason=ground.reason,
             )
+    _plan_windows(session, night.id, context, now)
     update_night_state(session, night.id, now)
 
 
+def _plan_windows(session: Session, night_id: int, context: Context, now: dt.datetime) -> None:
+    """Add the scans around known alerts that new images show."""
+    config = read_config()
+    session.flush()
+    pairs = select_windowed_pairs(
+        session,
+        margin_m=context.settings.night.window_margin_m,
+        max_scale_ratio=config.max_scale_ratio,
+        settings_key=hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:8],
+        now=now,
+    )
+    for pair in pairs:
+        scan_id = add_scan(
+            session,
+            unique_key=pair.unique_key,
+            before=pair.before_id,
+            after=pair.after_id,
+            area_code=pair.area_code,
+            night_id=night_id,
+            now=now,
+            windows=pair.windows,
+        )
+        if scan_id is not None:
+            add_prepare_job(session, scan_id, now)
+
+
 def _candidate(row: SceneRow) -> CandidateImage:
-    return CandidateImage(row.id, make_valid(row.outline), row.date, row.gsd_m, row.valid_share)
+    return CandidateImage(row.id, make_valid(row.outline), row.date, row.gsd_m, row.valid_share, row.kind)
 
 
 JOB_KINDS = (JobKind("night.plan", QUEUE, plan_night),)
