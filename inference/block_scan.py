@@ -108,6 +108,7 @@ def _outline(plan: ScanPlan, block: Block, patch: PairPatch, probabilities: NDAr
         probabilities,
         patch.before_valid[around],
         patch.after_valid[around],
+        patch.hidden[around],
         block,
         plan.grid_shape,
         plan.threshold,

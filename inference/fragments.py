@@ -12,6 +12,7 @@ from rasterio.features import shapes
 from shapely.geometry import Polygon, shape
 
 from inference.blocks import MARGIN, Block
+from inference.visibility.hidden_ground import HIDDEN_BY
 from model.network_outputs import CHANGE_OUTPUTS
 
 Mask = NDArray[np.uint8]
@@ -50,7 +51,7 @@ class BlockResult:
 
     Attributes:
         fragments: parts of changes.
-        compared_px: grid pixels valid on both dates.
+        compared_px: grid pixels that both dates show.
         missing_px: grid pixels that could not be compared, by reason.
     """
 
@@ -72,7 +73,7 @@ def change_masks(
 
     Args:
         probabilities: 3×H×W, building, ground, direction.
-        valid: H×W, where both dates are valid.
+        valid: H×W, where both dates show the ground.
         threshold: by output.
 
     Returns:
@@ -91,6 +92,7 @@ def find_fragments(
     probabilities: NDArray[np.float32],
     before_valid: NDArray[np.bool_],
     after_valid: NDArray[np.bool_],
+    hidden: NDArray[np.uint8],
     block: Block,
     grid_shape: tuple[int, int],
     threshold: dict[str, float],
@@ -102,6 +104,7 @@ def find_fragments(
         probabilities: 3×H×W over the block and :data:`inference.blocks.MARGIN` pixels around it.
         before_valid: H×W, likewise.
         after_valid: H×W, likewise.
+        hidden: H×W, likewise; ground that is not shown (:attr:`inference.pair_reader.PairPatch.hidden`).
         block: the block.
         grid_shape: rows and columns of the grid; pixels beyond it are ignored.
         threshold: by output, see :func:`change_masks`.
@@ -110,7 +113,7 @@ def find_fragments(
     height = min(block.rows[1], grid_shape[0]) - block.rows[0]
     width = min(block.cols[1], grid_shape[1]) - block.cols[0]
     core = np.s_[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
-    masks = change_masks(probabilities, before_valid & after_valid, threshold)
+    masks = change_masks(probabilities, before_valid & after_valid & (hidden == 0), threshold)
     fragments: list[Fragment] = []
     for channel, output in enumerate(CHANGE_OUTPUTS):
         fragments += _outlines(
@@ -128,7 +131,10 @@ def find_fragments(
         "no data on the earlier date": int((~before_valid & after_valid).sum()),
         "no data on the later date": int((before_valid & ~after_valid).sum()),
     }
-    return BlockResult(tuple(fragments), int((before_valid & after_valid).sum()), missing)
+    both, hidden = before_valid & after_valid, hidden[core]
+    counts = np.bincount(hidden[both], minlength=1 + len(HIDDEN_BY))
+    missing |= {reason: int(count) for reason, count in zip(HIDDEN_BY, counts[1:], strict=True) if count}
+    return BlockResult(tuple(fragments), int(counts[0]), missing)
 
 
 def _outlines(

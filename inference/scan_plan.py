@@ -13,6 +13,7 @@ from inference.pair_reader import PairReader
 from inference.progress import Progress
 from inference.registration.measure import Alignment, AlignSettings, measure_alignment
 from inference.settings import ScanSettings
+from inference.visibility.hidden_ground import HiddenGround, measure_hidden_ground
 from model.detector import Detector
 from model.looks import Looks
 from model.multi_scale import MultiScaleDetector
@@ -29,6 +30,7 @@ class ScanPlan:
         threshold: probability from which a pixel counts as changed, by output.
         smallest_px: area of the smallest fragment to keep, grid pixels, by output.
         looks: resolutions at which the network looks, and the calibration of its scores.
+        hidden: ground that either date covers but does not show.
     """
 
     pair: Pair
@@ -37,6 +39,7 @@ class ScanPlan:
     threshold: dict[str, float]
     smallest_px: dict[str, float]
     looks: Looks
+    hidden: HiddenGround
 
     @property
     def grid_shape(self) -> tuple[int, int]:
@@ -51,7 +54,7 @@ class ScanPlan:
 
     def reader(self) -> PairReader:
         """Return a new reader of both dates, for use by one thread at a time."""
-        return PairReader(self.pair, self.normalization, self.alignment)
+        return PairReader(self.pair, self.normalization, self.alignment, self.hidden)
 
 
 def coregister(before: Scene, after: Scene, settings: ScanSettings, progress: Progress | None = None) -> PairReader:
@@ -61,7 +64,8 @@ def coregister(before: Scene, after: Scene, settings: ScanSettings, progress: Pr
         NotComparable: the dates cannot be compared; the message says why.
     """
     pair = common_pair(before, after, settings)
-    normalization = measure_normalization(pair)
+    hidden = measure_hidden_ground(pair)
+    normalization = measure_normalization(pair, hidden.visible)
     profile = settings.profile
     alignment = measure_alignment(
         pair.before,
@@ -82,7 +86,7 @@ def coregister(before: Scene, after: Scene, settings: ScanSettings, progress: Pr
             after=after.name,
             why=alignment.reason,
         )
-    return PairReader(pair, normalization, alignment)
+    return PairReader(pair, normalization, alignment, hidden)
 
 
 def plan_scan(
@@ -107,4 +111,4 @@ def plan_scan(
     }
     looks = choose_looks(detector.weights, settings.profile, max(before.gsd_m, after.gsd_m), pair.resolution_m)
     threshold = choose_thresholds(detector.weights, settings.operating_point, settings.threshold)
-    return ScanPlan(pair, reader.normalization, reader.alignment, threshold, smallest, looks)
+    return ScanPlan(pair, reader.normalization, reader.alignment, threshold, smallest, looks, reader.hidden)

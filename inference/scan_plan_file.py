@@ -16,6 +16,7 @@ from inference.registration.measure import Alignment
 from inference.registration.shift_field import Lattice, ShiftField
 from inference.scan_plan import ScanPlan
 from inference.settings import ScanSettings
+from inference.visibility.hidden_ground import HiddenGround
 from model.looks import Looks
 
 SCHEMA = "tuban-prepared/2"
@@ -53,6 +54,8 @@ def write_scan_plan(plan: ScanPlan) -> bytes:
         "before_table": plan.normalization.before,
         "after_table": plan.normalization.after,
         "affine": field.affine,
+        "hidden_before": plan.hidden.before,
+        "hidden_after": plan.hidden.after,
     }
     if field.nodes is not None:
         arrays["nodes"] = field.nodes
@@ -91,6 +94,7 @@ def read_scan_plan(data: bytes, before: Scene, after: Scene, settings: ScanSetti
         record["threshold"],
         record["smallest_px"],
         Looks.from_json(record["looks"]),
+        HiddenGround(arrays["hidden_before"], arrays["hidden_after"]),
     )
 
 

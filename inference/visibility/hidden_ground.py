@@ -37,6 +37,9 @@ MIN_PROBABILITY = 0.5
 MIN_CELLS = 40
 """Smallest hidden area and smallest gap in it, cells; smaller ones are bright roofs and noise."""
 
+EDGE_CELLS = 2
+"""Cells added around hidden ground, where cloud thins out and edges of objects look changed."""
+
 Codes = NDArray[np.uint8]
 
 
@@ -74,10 +77,10 @@ class HiddenGround:
         earlier, later = self.window(False, rows, cols, shift), self.window(True, rows, cols)
         return np.where(later > 0, later + np.uint8(len(REASONS)), earlier).astype(np.uint8)
 
-    def visible(self, later: bool, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """Return where one date shows the ground, on an overview of the grid with ``shape`` pixels."""
-        codes = self.after if later else self.before
-        return np.asarray(cv2.resize(codes, shape[::-1], interpolation=cv2.INTER_NEAREST) == 0)
+    def visible(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Return where both dates show the ground, on an overview of the grid with ``shape`` pixels."""
+        hidden = self.before | self.after
+        return np.asarray(cv2.resize(hidden, shape[::-1], interpolation=cv2.INTER_NEAREST) == 0)
 
 
 def nothing_hidden(grid_shape: tuple[int, int]) -> HiddenGround:
@@ -151,14 +154,14 @@ def _cover(probability: NDArray[np.float32]) -> Codes:
 
 
 def _clean(codes: Codes, grey: Codes, cell_m2: float) -> Codes:
-    """Remove small areas and bright objects, close small gaps, and add one cell at the edge."""
+    """Remove small areas and bright objects, close small gaps, and add :data:`EDGE_CELLS` at the edge."""
     hidden = (codes > 0).astype(np.uint8)
     if not hidden.any():
         return codes
     hidden = drop_small(hidden, MIN_CELLS)
     hidden = without_bright_objects(hidden, grey, cell_m2)
     hidden = 1 - drop_small(1 - hidden, MIN_CELLS)
-    hidden = cv2.dilate(hidden, np.ones((3, 3), np.uint8))
+    hidden = cv2.dilate(hidden, np.ones((2 * EDGE_CELLS + 1,) * 2, np.uint8))
     # one reason for each area: the most frequent one of its cells
     count, labels = cv2.connectedComponents(hidden, connectivity=4)
     votes = np.zeros((count, 1 + len(REASONS)), np.int64)

@@ -127,6 +127,30 @@ def test_ground_without_data_is_reported_as_not_compared(tmp_path: Path) -> None
     )
 
 
+def test_ground_under_cloud_is_reported_as_not_compared_and_blocks_do_not_show(tmp_path: Path) -> None:
+    image = textured(700, 700)
+    opacity = cv2.resize(np.random.default_rng(8).random((9, 9)).astype(np.float32), (700, 700))
+    opacity = np.clip((opacity - np.quantile(opacity, 0.75)) / 0.12, 0, 1)
+    cloudy = (image * (1 - opacity[..., None]) + 246 * opacity[..., None]).astype(np.uint8)
+    files = write_image(tmp_path / "before.tif", image), write_image(tmp_path / "after.tif", cloudy)
+    result = _scan(*files)
+    assert "cloud on the earlier date" not in result.not_compared_area_m2
+    area = result.not_compared_area_m2["cloud on the later date"]
+    assert (opacity > 0.6).sum() * 0.25 < area < 1.2 * (opacity > 0).sum() * 0.25
+    assert result.compared_area_m2 + sum(result.not_compared_area_m2.values()) == pytest.approx(
+        700 * 700 * 0.25, rel=0.001
+    )
+    divided = _scan(*files, block_px=256)
+    assert divided.not_compared_area_m2 == pytest.approx(result.not_compared_area_m2)
+
+
+def test_ground_that_cannot_be_seen_at_all_is_not_comparable(tmp_path: Path) -> None:
+    image = textured(500, 500)
+    overcast = (image * 0.04 + 235).astype(np.uint8)
+    with pytest.raises(NotComparable, match="cloud, snow, overexposure or blur leave 0%"):
+        _scan(write_image(tmp_path / "before.tif", image), write_image(tmp_path / "after.tif", overcast))
+
+
 def test_a_small_hole_is_filled_and_a_large_one_is_kept(tmp_path: Path) -> None:
     image = textured(1000, 1000)
     after = image.copy()
