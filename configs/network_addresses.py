@@ -6,7 +6,8 @@ by that address as well.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_network
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 
@@ -64,3 +65,15 @@ def is_host(address: Address, *, loopback: bool) -> bool:
         return not (address.is_multicast or address.is_unspecified or address.is_link_local or address.is_site_local)
     this_network = int(address) < 2**24  # 0.0.0.0/8
     return not (address.is_multicast or address.is_link_local or address.is_reserved or this_network)
+
+
+def is_internal(host: str) -> bool:
+    """Return whether a host is in the intranet or this machine: no proxy for the internet may see requests to it.
+
+    A name that cannot be resolved here is external: only the proxy may know it.
+    """
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return not any(is_public(ip_address(str(endpoint[0]).partition("%")[0])) for *_, endpoint in found)

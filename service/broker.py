@@ -20,7 +20,12 @@ UNREACHABLE = (OperationalError, KombuError, AMQPError, RedisError, OSError)
 """Exceptions raised when the broker does not answer or its message files cannot be written."""
 
 CONNECT_SECONDS = 5.0
-HEARTBEAT_SECONDS = 30
+
+HEARTBEAT_SECONDS = 20
+"""RabbitMQ and its client each close a connection after two missed heartbeats."""
+
+SILENT_SECONDS = 30.0
+"""A broker that does not answer for this long is reconnected to."""
 
 ACKNOWLEDGE_MARGIN_SECONDS = 600
 """Added to the time limit of the longest job: how long brokers wait for an acknowledgement."""
@@ -45,13 +50,14 @@ def broker_options(settings: ServiceSettings) -> dict[str, Any]:
         options: dict[str, Any] = {
             "visibility_timeout": int(longest_job_seconds(settings.limits) + ACKNOWLEDGE_MARGIN_SECONDS),
             "socket_connect_timeout": CONNECT_SECONDS,
-            "socket_timeout": 30.0,
+            "socket_timeout": SILENT_SECONDS,
             "socket_keepalive": True,
             "health_check_interval": 10,
             "retry_on_timeout": True,
         }
         return {"hostname": settings.broker, "transport_options": options}
-    return {"hostname": settings.broker, "transport_options": {"confirm_publish": True}}
+    limits = {"read_timeout": SILENT_SECONDS, "write_timeout": SILENT_SECONDS}  # of frames and of confirmations
+    return {"hostname": settings.broker, "transport_options": {"confirm_publish": True, **limits}}
 
 
 def broker_queues(settings: ServiceSettings) -> list[Queue]:

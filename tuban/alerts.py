@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
+from urllib.parse import urlsplit
 
 import httpx
 
+from configs.network_addresses import is_internal
 from errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
@@ -68,7 +70,8 @@ def read_alerts(url: str, key: str, *, client: httpx.Client | None = None, **fil
         OutputError: the service failed.
     """
     query = {name: _text(value) for name, value in filters.items() if value is not None}
-    sender = client or httpx.Client(timeout=_TIMEOUT_SECONDS)
+    internal = is_internal(urlsplit(url).hostname or "")  # a proxy in the environment is for the internet
+    sender = client or httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=not internal)
     try:
         return Alerts(list(_features(sender, url.rstrip("/"), key, {"limit": str(PAGE)} | query)))
     finally:

@@ -30,6 +30,7 @@ from cli.administration.ingest import (
     given_metadata,
 )
 from cli.administration.upload_client import BatchUpload, ServiceClient
+from configs.network_addresses import is_internal
 from configs.service import BatchSettings
 from errors import SettingsError
 
@@ -69,7 +70,12 @@ def upload(
     given = given_metadata(date, bands, crs, override)
     english = {"tuban_language": "en"}  # the user's own language applies to the pages only
     with httpx.Client(
-        base_url=_base_url(url, console), headers=_headers(token), cookies=english, timeout=60, verify=_tls_context(ca)
+        base_url=_base_url(url, console),
+        headers=_headers(token),
+        cookies=english,
+        timeout=60,
+        verify=_tls_context(ca),
+        trust_env=not is_internal(urlsplit(url).hostname or ""),  # a proxy in the environment is for the internet
     ) as client:
         service = ServiceClient(client, console)
         batch = BatchUpload(service, url, paths, area, source.value, given, name, BatchSettings().max_files)

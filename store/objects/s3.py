@@ -16,10 +16,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from errors import SettingsError
 from store.objects.cache import ObjectCache
-from store.objects.object_store import ObjectNotFound, ObjectStoreUnavailable, check_key
+from store.objects.object_store import ObjectNotFound, ObjectStoreUnavailable, check_key, file_digest
 
 CACHE_BYTES = 50 * 2**30
 """Size of the local cache: some dozens of scenes."""
+
+_DIGEST = "sha256"
+"""Name of the checksum in an object's metadata."""
 
 _MISSING = ("404", "NoSuchKey", "NotFound")
 
@@ -50,8 +53,10 @@ class S3ObjectStore:
             endpoint_url=endpoint or None,
             region_name=session.region_name or "us-east-1",  # ignored by other servers, but required for signatures
             config=Config(
-                connect_timeout=10,
-                read_timeout=60,
+                connect_timeout=5,
+                read_timeout=20,
+                tcp_keepalive=True,
+                proxies={},  # a proxy in the environment is for the internet, and the store is in the intranet
                 retries={"mode": "standard"},  # their number is AWS_MAX_ATTEMPTS
                 s3={"addressing_style": "path"} if endpoint else {},
                 # many other servers do not support checksums in trailers, the default
@@ -65,11 +70,13 @@ class S3ObjectStore:
         name = self._name(key)
         if isinstance(data, Path):
             data.open("rb").close()  # an unreadable source file is an error of the caller, not of the object store
+        digest = file_digest(data) if isinstance(data, Path) else hashlib.sha256(data).hexdigest()
+        metadata = {_DIGEST: digest}
         with self._translate_errors(key):
             if isinstance(data, Path):
-                self._client.upload_file(str(data), self.bucket, name)
+                self._client.upload_file(str(data), self.bucket, name, ExtraArgs={"Metadata": metadata})
             else:
-                self._client.put_object(Bucket=self.bucket, Key=name, Body=data)
+                self._client.put_object(Bucket=self.bucket, Key=name, Body=data, Metadata=metadata)
 
     def read(self, key: str) -> bytes:
         """Return the content of an object."""
@@ -101,6 +108,23 @@ class S3ObjectStore:
     def size(self, key: str) -> int:
         """Return the size of an object in bytes."""
         return int(self._head(key)["ContentLength"])
+
+    def digest(self, key: str) -> str:
+        """Download an object and return the SHA-256 of its content."""
+        digest = hashlib.sha256()
+        with self._translate_errors(key):
+            body = self._client.get_object(Bucket=self.bucket, Key=self._name(key))["Body"]
+            for chunk in body.iter_chunks(1 << 20):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def recorded_digests(self, key: str) -> tuple[str, ...]:
+        """Return the SHA-256 in the object's metadata."""
+        recorded = self._head(key).get("Metadata", {}).get(_DIGEST)
+        return (recorded,) if recorded else ()
+
+    def record_digest(self, key: str, sha256: str) -> None:
+        """Do nothing: metadata cannot be changed without writing the object again."""
 
     def delete(self, key: str) -> None:
         """Delete an object."""

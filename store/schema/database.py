@@ -8,12 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 import store.schema.alert_revision as _stamps  # noqa: F401  (every process that writes alerts raises their revision)
 from errors import SettingsError
+from store.schema.postgresql_connection import (
+    CONNECT_ARGUMENTS,
+    IDLE_SECONDS,
+    STATEMENT_SECONDS,
+    AnsweredConnection,
+)
 
 __all__ = ["BUSY_SECONDS", "Database", "Session", "after_commit"]
 
@@ -36,7 +42,7 @@ class Database:
         """
         self.url = url
         self.sqlite = url.startswith("sqlite")
-        arguments: dict[str, Any] = {"timeout": BUSY_SECONDS} if self.sqlite else {"connect_timeout": 10}
+        arguments: dict[str, Any] = {"timeout": BUSY_SECONDS} if self.sqlite else CONNECT_ARGUMENTS
         try:
             self.engine: Engine = create_engine(url, echo=echo, pool_pre_ping=not self.sqlite, connect_args=arguments)
         except (ArgumentError, ValueError) as error:  # the message must not contain a password
@@ -47,6 +53,8 @@ class Database:
         if self.sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine, "do_connect", _connect_postgresql)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
@@ -56,6 +64,7 @@ class Database:
             if self.sqlite:
                 session.connection(execution_options={"tuban_write": True})
             with session.begin() if not session.in_transaction() else session.get_transaction():  # type: ignore[union-attr]
+                self._limit_transaction(session, "write")
                 yield session
 
     @contextmanager
@@ -64,7 +73,20 @@ class Database:
         with self._sessions() as session:
             if not self.sqlite:  # by default, each query in PostgreSQL sees a snapshot of its own
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            self._limit_transaction(session, "read")
             yield session
+
+    def _limit_transaction(self, session: Session, kind: str) -> None:
+        """Let the server end a statement or an idle transaction that takes too long.
+
+        The limits hold for one transaction, so that they work behind a pooler that assigns servers by transaction.
+        """
+        if not self.sqlite:
+            limits = {
+                "statement_timeout": STATEMENT_SECONDS,
+                "idle_in_transaction_session_timeout": IDLE_SECONDS[kind],
+            }
+            session.execute(select(*(func.set_config(name, f"{value}s", True) for name, value in limits.items())))
 
     def check(self) -> None:
         """Connect once, without waiting for writers.
@@ -110,6 +132,12 @@ def _enable_wal(cursor: Any) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def _connect_postgresql(
+    _dialect: Any, _record: Any, arguments: tuple[Any, ...], named: dict[str, Any]
+) -> AnsweredConnection:
+    return AnsweredConnection.connect(*arguments, **named)
 
 
 def _begin_sqlite(connection: Any) -> None:

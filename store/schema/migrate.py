@@ -20,8 +20,10 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, column, func, inspect, select, table, text
 from sqlalchemy.exc import DBAPIError, SAWarning
 
+from configs.secret_file import deny_others
 from errors import SettingsError
 from store.schema.database import Database
+from store.schema.postgresql_connection import ANSWER_SECONDS
 
 _OTHER_TABLES = {"spatial_ref_sys", "alembic_version"}
 """Tables of PostGIS and Alembic."""
@@ -192,6 +194,7 @@ def _migration_transaction(database: Database) -> Iterator[Connection]:
         try:
             with connection.begin():  # on SQLite this takes the write lock
                 if not database.sqlite:
+                    driver.answer_seconds = None  # changes of large tables take long, and wait for other processes
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
                 yield connection
                 if database.sqlite and (violation := connection.exec_driver_sql("PRAGMA foreign_key_check").first()):
@@ -204,7 +207,9 @@ def _migration_transaction(database: Database) -> Iterator[Connection]:
                 f"The database {_display_url(database)} cannot be migrated: {str(error.orig).strip().splitlines()[0]}"
             ) from error
         finally:
-            if database.sqlite and not connection.invalidated:
+            if not database.sqlite:
+                driver.answer_seconds = ANSWER_SECONDS
+            elif not connection.invalidated:
                 driver.execute("PRAGMA foreign_keys=ON")
 
 
@@ -223,6 +228,8 @@ def _create_folder(database: Database) -> None:
     if database.sqlite and (path := database.engine.url.database):
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
+            deny_others(Path(path))  # its write-ahead log gets the same mode
         except OSError as error:
             raise SettingsError(f"The folder of the database {path} cannot be created ({error.strerror}).") from error
 

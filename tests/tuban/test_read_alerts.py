@@ -55,3 +55,15 @@ def test_a_wrong_key_a_refused_filter_and_a_missing_service_are_clear_errors(
             tuban.read_alerts(address, key_of(service, "county"), min_score="much")
     with pytest.raises(tuban.SettingsError, match="No service answers"):
         tuban.read_alerts("http://127.0.0.1:9", "key")
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_a_service_in_the_intranet(
+    service: Context, villages: Villages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")  # nobody listens there
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with serving(service) as address:
+        found = tuban.read_alerts(address, key_of(service, "village_a"))
+    assert [feature["id"] for feature in found] == [NUMBERS["a"]]

@@ -51,7 +51,8 @@ class VerifiedUser:
 
 def _discover(settings: OpenIdSettings) -> dict[str, Any]:
     try:
-        response = httpx.get(f"{settings.issuer.rstrip('/')}/.well-known/openid-configuration", timeout=TIMEOUT_SECONDS)
+        address = f"{settings.issuer.rstrip('/')}/.well-known/openid-configuration"
+        response = httpx.get(address, timeout=TIMEOUT_SECONDS, trust_env=False)
         response.raise_for_status()
         metadata: dict[str, Any] = response.json()
     except (httpx.HTTPError, json.JSONDecodeError) as error:
@@ -68,6 +69,7 @@ def _client(settings: OpenIdSettings, redirect_uri: str) -> OAuth2Client:
         redirect_uri=redirect_uri,
         scope="openid profile",
         timeout=TIMEOUT_SECONDS,
+        trust_env=False,  # a proxy in the environment is for the internet, and the server is in the intranet
         code_challenge_method="S256",
     )
 
@@ -104,7 +106,7 @@ def complete_sign_in(settings: OpenIdSettings, redirect_uri: str, pending: Pendi
     try:
         with _client(settings, redirect_uri) as client:
             token = client.fetch_token(metadata["token_endpoint"], code=code, code_verifier=pending.verifier)
-        keys = httpx.get(metadata["jwks_uri"], timeout=TIMEOUT_SECONDS)
+        keys = httpx.get(metadata["jwks_uri"], timeout=TIMEOUT_SECONDS, trust_env=False)
         keys.raise_for_status()
         claims = jwt.decode(token["id_token"], KeySet.import_key_set(keys.json()), algorithms=ALGORITHMS).claims
         jwt.JWTClaimsRegistry(
