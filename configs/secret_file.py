@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,3 +55,14 @@ def _write_atomically(path: Path, data: bytes) -> None:
             os.link(temporary, path)
     finally:
         temporary.unlink()
+
+
+def deny_others(path: Path) -> None:
+    """Remove all access of other users, but not of the group, from a file or folder that this user owns.
+
+    Files of another owner, such as a mounted volume, stay as their owner has set them.
+    """
+    status = path.stat()
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & 0o007 and status.st_uid == os.geteuid():
+        path.chmod(mode & ~0o007)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 
+from configs.secret_file import deny_others
 from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
 
@@ -14,7 +15,7 @@ class InsufficientDiskSpace(OutputError):  # noqa: N818  (a condition; jobs are 
 
 
 def prepare_home(settings: ServiceSettings) -> None:
-    """Create the home folder and check that it is writable and has free space.
+    """Create the home folder, deny it to other users, and check that it is writable and has free space.
 
     Raises:
         SettingsError: it cannot be created or written, or has too little free space.
@@ -22,6 +23,7 @@ def prepare_home(settings: ServiceSettings) -> None:
     home = settings.home.resolve()
     try:
         home.mkdir(parents=True, exist_ok=True)
+        deny_others(home)
         with tempfile.TemporaryFile(dir=home) as file:
             file.write(b"Tuban")
             file.flush()

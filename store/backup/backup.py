@@ -7,12 +7,14 @@ jobs are database rows, and waiting jobs are published again.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy.exc import DBAPIError
 
@@ -82,7 +84,7 @@ def backup(settings: ServiceSettings, out: Path, *, now: dt.datetime, with_objec
             create_folder(out.parent)
             with (
                 tempfile.TemporaryDirectory(dir=out.parent, prefix=".tuban-backup-") as work,
-                partial.open("xb") as file,
+                _open_private(partial) as file,
             ):
                 writer = ArchiveWriter(file, now)
                 # objects added during the first pass are copied after the dump, which may refer to them
@@ -103,6 +105,11 @@ def backup(settings: ServiceSettings, out: Path, *, now: dt.datetime, with_objec
         finally:
             partial.unlink(missing_ok=True)
     return BackupSummary.of(manifest)
+
+
+def _open_private(path: Path) -> BinaryIO:
+    """Create a file that only its owner may read: a backup contains personal data and evidence."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def restore(settings: ServiceSettings, archive: Path, *, overwrite: bool = False, now: dt.datetime) -> BackupSummary:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import secrets
 import shutil
 import time
@@ -10,8 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from configs.secret_file import deny_others
 from errors import SettingsError
-from store.objects.object_store import ObjectNotFound, ObjectStoreUnavailable, check_key
+from store.objects.object_store import ObjectNotFound, ObjectStoreUnavailable, check_key, file_digest
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 STALE_PART_SECONDS = 86_400
 """Age at which a partial file is deleted: its process has died, since no object takes a day to write."""
@@ -20,8 +25,8 @@ STALE_PART_SECONDS = 86_400
 class FolderObjectStore:
     """An :class:`store.objects.object_store.ObjectStore` in a folder.
 
-    Writes are atomic, also on a power failure: an object is written to a hidden file in the same folder, synced to
-    disk and renamed.
+    The checksum of ``abc.tif`` is in the hidden file ``.abc.tif.sha256`` beside it. Writes are atomic, also on a power
+    failure: an object is written to a hidden file in the same folder, synced to disk and renamed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,9 +38,16 @@ class FolderObjectStore:
         path = self._path(key)
         if isinstance(data, Path):
             data.open("rb").close()  # an unreadable source file is an error of the caller, not of the object store
+        digest = file_digest(data) if isinstance(data, Path) else hashlib.sha256(data).hexdigest()
         try:
             create_folder(path.parent)
+            former = _read_digests(path)
+            # while the content may be the former or the new one, both are recorded
+            if former != (digest,):
+                _write_digests(path, *(former if path.exists() else ()), digest)
             write_atomically(path, data)
+            if former and former != (digest,):
+                _write_digests(path, digest)
         except OSError as error:
             raise ObjectStoreUnavailable(
                 f"The object {key} cannot be written to {self.folder} ({error.strerror}); "
@@ -64,11 +76,27 @@ class FolderObjectStore:
         with self._existing(key) as path:
             return path.stat().st_size
 
+    def digest(self, key: str) -> str:
+        """Return the SHA-256 of an object's content."""
+        with self._existing(key) as path:
+            return file_digest(path)
+
+    def recorded_digests(self, key: str) -> tuple[str, ...]:
+        """Return the SHA-256 recorded beside the object."""
+        with self._existing(key) as path:
+            return _read_digests(path)
+
+    def record_digest(self, key: str, sha256: str) -> None:
+        """Record the SHA-256 beside the object."""
+        with self._existing(key) as path:
+            _write_digests(path, sha256)
+
     def delete(self, key: str) -> None:
         """Delete an object. Its folder is kept, since another process may be writing to it."""
         try:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                self._path(key).unlink()
+            for path in (self._path(key), _digest_file(self._path(key))):
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    path.unlink()
         except OSError as error:
             raise ObjectStoreUnavailable(
                 f"The object {key} cannot be deleted from {self.folder} ({error.strerror})."
@@ -98,6 +126,7 @@ class FolderObjectStore:
         probe = self.folder / f".{secrets.token_hex(8)}.part"
         try:
             create_folder(self.folder)
+            deny_others(self.folder)
             with probe.open("xb") as file:
                 file.write(b"tuban")
             probe.unlink()
@@ -129,6 +158,25 @@ class FolderObjectStore:
             raise ObjectStoreUnavailable(
                 f"The object {key} in {self.folder} cannot be read ({error.strerror})."
             ) from error
+
+
+def _digest_file(path: Path) -> Path:
+    return path.with_name(f".{path.name}.sha256")
+
+
+def _read_digests(path: Path) -> tuple[str, ...]:
+    """Return the recorded checksums; none if the record is missing or was lost in a power failure."""
+    try:
+        lines = _digest_file(path).read_text("ascii").split()
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+        return ()
+    return tuple(lines) if all(_SHA256.fullmatch(line) for line in lines) else ()
+
+
+def _write_digests(path: Path, *digests: str) -> None:
+    partial = path.parent / f".{secrets.token_hex(8)}.part"
+    partial.write_text("\n".join(dict.fromkeys(digests)) + "\n", "ascii")
+    partial.replace(_digest_file(path))
 
 
 def write_atomically(path: Path, data: bytes | Path) -> None:
