@@ -96,7 +96,7 @@ class BatchWriter:
                 now = self.context.clock()
                 reason = record_duplicate(
                     session, known, name, given, area_code=batch.area_code, who=batch.created_by,
-                    today=self.context.today, now=now,
+                    settings=self.context.settings.alerts, today=self.context.today, now=now,
                 )  # fmt: skip
                 add_file(
                     session, self.batch_id, name, size=size, now=now, sha256=sha256,

@@ -33,6 +33,7 @@ ROUTES = (
     "web.api.scene_routes",
     "web.api.stac_routes",
     "web.uploads.batch_routes",
+    "web.uploads.image_routes",
     "web.cameras.camera_admin_routes",
     "web.cameras.camera_routes",
     "web.review.evidence_routes",

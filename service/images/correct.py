@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from configs.service import AlertSettings
 from errors import Reason
 from service.context import Context
 from service.images.requests import Actor, ImageOutcome, ImageRequestError, for_each_image, log
@@ -65,12 +66,20 @@ def correct_images(
                 name=scene.name,
                 image=scene.id,
             )
-        return _correct(session, scene, correction, actor, now)
+        return _correct(session, scene, correction, actor, context.settings.alerts, now)
 
     return for_each_image(context, actor, scene_ids, change)
 
 
-def give_date(session: Session, scene: SceneRow, date: dt.date, source: str, actor: Actor, now: dt.datetime) -> None:
+def give_date(
+    session: Session,
+    scene: SceneRow,
+    date: dt.date,
+    source: str,
+    actor: Actor,
+    settings: AlertSettings,
+    now: dt.datetime,
+) -> None:
     """Give an image without a day the one that is now known.
 
     Args:
@@ -79,9 +88,10 @@ def give_date(session: Session, scene: SceneRow, date: dt.date, source: str, act
         date: the day.
         source: of the day, as of :class:`imagery.dates.AcquisitionDate`.
         actor: who submitted it.
+        settings: of alerts.
         now: current time.
     """
-    _set_date(session, scene, date, source, actor, now)
+    _set_date(session, scene, date, source, actor, settings, now)
 
 
 def _check(correction: Correction, today: dt.date) -> None:
@@ -96,23 +106,44 @@ def _check(correction: Correction, today: dt.date) -> None:
 
 
 def _correct(
-    session: Session, scene: SceneRow, correction: Correction, actor: Actor, now: dt.datetime
+    session: Session,
+    scene: SceneRow,
+    correction: Correction,
+    actor: Actor,
+    settings: AlertSettings,
+    now: dt.datetime,
 ) -> Reason | ImageOutcome:
     done: list[Reason] = []
     if correction.date is not None and correction.date != scene.date:
-        done.append(_set_date(session, scene, correction.date, CORRECTED, actor, now))
+        done.append(_set_date(session, scene, correction.date, CORRECTED, actor, settings, now))
     if correction.source and correction.source != scene.source:
         log(session, actor, "corrected_image", scene, now, source=[scene.source, correction.source])
         scene.source = correction.source
-        done.append(Reason(f"its source is now {scene.source}", "image.source_set", source=scene.source))
+        done.append(
+            Reason(
+                f"its source is now {scene.source}",
+                "image.source_set",
+                source=Reason(scene.source, f"source.{scene.source}"),
+            )
+        )
     bands = stored_bands(scene, correction.bands) if correction.bands else ()
     crs = correction.crs if correction.crs not in ("", scene.crs) else ""
     if (bands and bands != (1, 2, 3)) or crs:
         return _rewrite(session, scene, bands, crs, actor, now, done)
-    return Reason.combine(done) if done else Reason("it has these values already", "image.unchanged")
+    if not done:
+        return Reason("it has these values already", "image.unchanged")
+    return done[0] if len(done) == 1 else Reason.combine(done)
 
 
-def _set_date(session: Session, scene: SceneRow, date: dt.date, source: str, actor: Actor, now: dt.datetime) -> Reason:
+def _set_date(
+    session: Session,
+    scene: SceneRow,
+    date: dt.date,
+    source: str,
+    actor: Actor,
+    settings: AlertSettings,
+    now: dt.datetime,
+) -> Reason:
     before = scene.date
     why = Reason(
         f"the day of {scene.name} was corrected from {before or 'unknown'} to {date}",
@@ -124,7 +155,7 @@ def _set_date(session: Session, scene: SceneRow, date: dt.date, source: str, act
     set_date(session, scene, date, source)
     scans = withdraw_scans(session, [scene.id], why, now)
     alerts = alerts_of_scans(session, [scan.id for scan in scans])
-    update_observed_dates(session, scene)
+    update_observed_dates(session, scene, settings, now)
     log(
         session, actor, "corrected_image", scene, now, date=[before and before.isoformat(), date.isoformat()],
         date_source=source, scans=[scan.id for scan in scans], alerts=[alert.number for alert in alerts],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from configs.service import AlertSettings
 from errors import Reason
 from imagery.conversion.given_metadata import GivenMetadata
 from imagery.dates import find_acquisition_date
@@ -33,6 +34,7 @@ def record_duplicate(
     *,
     area_code: str,
     who: str,
+    settings: AlertSettings,
     today: dt.date,
     now: dt.datetime,
 ) -> Reason:
@@ -45,6 +47,7 @@ def record_duplicate(
         given: what was stated with it.
         area_code: of its batch; only images under it are changed.
         who: login of the person who submitted it.
+        settings: of alerts.
         today: local day.
         now: current time.
 
@@ -60,7 +63,7 @@ def record_duplicate(
         return same
     scene = locked_scene(session, known.id) if known.date is None else None
     if scene is not None and scene.date is None and scene.area_code.startswith(area_code):
-        give_date(session, scene, found.date, found.source, Actor(who, area_code), now)
+        give_date(session, scene, found.date, found.source, Actor(who, area_code), settings, now)
         words = f"the same content as {scene.name} (scene {scene.id}), whose day is now {found.date}"
         return Reason(words, "duplicate.dated", name=scene.name, scene=scene.id, day=found.date)
     words = f"{same}. To correct its day: `tuban images set {known.id} --date {found.date}`"

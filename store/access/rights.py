@@ -1,6 +1,8 @@
 """Row-level access: a user sees the rows whose administrative code begins with the user's own.
 
-Alerts are filtered by ``grid_code``; scenes, batches, scans and uncompared ground by ``area_code``; areas by ``code``.
+Alerts are filtered by ``grid_code``; batches by ``area_code``; areas by ``code``. Scenes, scans and uncompared ground
+are filtered by ``area_code`` or by the ground that they show (:mod:`store.scenes.scene_areas`): a village sees its part
+of an image of the county.
 Polygons of layers have no code and are filtered by location.
 """
 
@@ -11,12 +13,12 @@ from typing import Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from store.scenes.scenes import find_area
 from store.schema.outlines import bounds_intersect
-from store.schema.tables import Area, Feature
+from store.schema.tables import Area, Feature, SceneArea, SceneRow
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,28 @@ def starts_with(column: InstrumentedAttribute[str] | ColumnElement[str], code: s
     if not shorter:
         return column >= code
     return and_(column >= code, column < f"{shorter[:-1]}{int(shorter[-1]) + 1}")
+
+
+def scene_visible_to(viewer: Viewer, scene_id: Any = SceneRow.id, area_code: Any = None) -> ColumnElement[bool]:
+    """Return the condition that a viewer may see a scene: by the code of its batch, or by the ground it shows.
+
+    Args:
+        viewer: the current user.
+        scene_id: column with the id of the scene.
+        area_code: column with the administrative code that grants access beside; None: that of the scene.
+    """
+    if not viewer.code:
+        return true()
+    shown = exists().where(SceneArea.scene_id == scene_id, visible_to(SceneArea.code, viewer))
+    return or_(visible_to(SceneRow.area_code if area_code is None else area_code, viewer), shown)
+
+
+def may_see_scene(session: Session, viewer: Viewer, scene: SceneRow) -> bool:
+    """Return whether the viewer may see the ground of a scene that lies in the viewer's area, or all of it."""
+    if may_see(viewer, scene.area_code):
+        return True
+    shown = select(SceneArea.code).where(SceneArea.scene_id == scene.id, visible_to(SceneArea.code, viewer))
+    return session.scalar(shown.limit(1)) is not None
 
 
 def visible_areas(session: Session, viewer: Viewer) -> list[Area]:

@@ -8,10 +8,11 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from configs.service import ServiceSettings
+from configs.service import AlertSettings, ServiceSettings
 from enforcement.events import EventKind
 from enforcement.states import read_states
 from errors import Reason
+from store.alerts.derived_alert import refresh_alerts
 from store.alerts.outbox import announce_all
 from store.alerts.recording import lock_alerts
 from store.alerts.transitions import append_transition
@@ -60,7 +61,7 @@ def withdraw_alerts(
         now: current time.
 
     Returns:
-        the withdrawn alerts; all others stay as they are.
+        the withdrawn alerts; all others are derived again from the sightings that they have left.
     """
     lock_alerts(session)
     alerts = alerts_of_scans(session, [scan.id for scan in scans])
@@ -88,6 +89,8 @@ def withdraw_alerts(
             zone=settings.zone,
         )
         withdrawn.append(alert)
+    gone = {alert.id for alert in withdrawn}
+    refresh_alerts(session, [alert for alert in alerts if alert.id not in gone], settings.alerts, now)
     weeks = {(alert.grid_code, alert.week) for alert in withdrawn}
     released = rank_alerts(session, weeks, settings.alerts.cap_per_grid_and_week) if weeks else []
     events: list[tuple[AlertRow, EventKind]] = [(alert, "tuban.alert.state_changed") for alert in withdrawn]
@@ -96,8 +99,12 @@ def withdraw_alerts(
     return withdrawn
 
 
-def update_observed_dates(session: Session, scene: SceneRow) -> None:
-    """Correct the dates of observations, and of their alerts, after the day of a scene was corrected."""
+def update_observed_dates(session: Session, scene: SceneRow, settings: AlertSettings, now: dt.datetime) -> None:
+    """Correct the dates of observations, and of their alerts, after the day of a scene was corrected.
+
+    Alerts that other sightings show are derived again from those.
+    """
+    lock_alerts(session)
     scans = session.scalars(select(Scan).where((Scan.before_id == scene.id) | (Scan.after_id == scene.id))).all()
     by_id = {scan.id: scan for scan in scans}
     observations = session.scalars(select(Observation).where(Observation.scan_id.in_(by_id))).all()
@@ -107,7 +114,8 @@ def update_observed_dates(session: Session, scene: SceneRow) -> None:
         else:
             observation.after_date = scene.date
     session.flush()
-    for alert_id in sorted({observation.alert_id for observation in observations}):
+    ids = sorted({observation.alert_id for observation in observations})
+    for alert_id in ids:
         first, last = session.execute(
             select(func.min(Observation.after_date), func.max(Observation.after_date)).where(
                 Observation.alert_id == alert_id
@@ -115,6 +123,7 @@ def update_observed_dates(session: Session, scene: SceneRow) -> None:
         ).one()
         alert = session.get_one(AlertRow, alert_id)
         alert.first_date, alert.last_date = first, last
+    refresh_alerts(session, [session.get_one(AlertRow, alert_id) for alert_id in ids], settings, now)
     session.flush()
 
 

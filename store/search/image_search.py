@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, defer
 
-from store.access.rights import Viewer, may_see, starts_with, visible_to
-from store.schema.tables import Night, Scan, SceneRow, UncomparedGround
+from store.access.rights import Viewer, may_see_scene, scene_visible_to, starts_with
+from store.schema.tables import BatchFile, Night, Scan, SceneRow
 from store.search.alert_filter import Box
+from store.search.night_summary import NightSummaries
 
 MAX_ID = 2**63
 """Upper bound of row ids. Some databases fail on larger values instead of finding nothing."""
@@ -27,6 +28,9 @@ class SceneFilter:
         source: drone, satellite or camera.
         since, until: inclusive range of the acquisition day; either one leaves out undated scenes.
         bbox: box that the scene's bounds touch; west, south, east, north in degrees.
+        batch_id: only scenes of this batch.
+        undated: only scenes whose day is unknown.
+        state: ready, withdrawn or purged; "any": all.
     """
 
     place: str = ""
@@ -34,10 +38,20 @@ class SceneFilter:
     since: dt.date | None = None
     until: dt.date | None = None
     bbox: Box | None = None
+    batch_id: int | None = None
+    undated: bool = False
+    state: str = "ready"
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions on :class:`store.schema.tables.SceneRow`."""
         conditions: list[ColumnElement[bool]] = [starts_with(SceneRow.area_code, self.place)]
+        if self.state != "any":
+            conditions.append(SceneRow.state == self.state)
+        if self.batch_id is not None:
+            files = select(BatchFile.scene_id).where(BatchFile.batch_id == self.batch_id)
+            conditions.append(SceneRow.id.in_(files))
+        if self.undated:
+            conditions.append(SceneRow.date.is_(None))
         if self.source:
             conditions.append(SceneRow.source == self.source)
         if self.since is not None:
@@ -74,7 +88,7 @@ def search_scenes(
         before_id: as returned with the previous page.
         outlines: whether footprints are loaded.
     """
-    query = select(SceneRow).where(visible_to(SceneRow.area_code, viewer), *filter.conditions())
+    query = select(SceneRow).where(scene_visible_to(viewer), *filter.conditions())
     if before_id is not None:
         query = query.where(SceneRow.id < before_id)
     if not outlines:
@@ -84,14 +98,14 @@ def search_scenes(
 
 def count_scenes(session: Session, viewer: Viewer, filter: SceneFilter) -> int:  # noqa: A002
     """Count the scenes that match a filter."""
-    where = [visible_to(SceneRow.area_code, viewer), *filter.conditions()]
+    where = [scene_visible_to(viewer), *filter.conditions()]
     return session.scalar(select(func.count()).select_from(SceneRow).where(*where)) or 0
 
 
 def visible_scene(session: Session, viewer: Viewer, scene_id: int) -> SceneRow | None:
     """Return a scene with its footprint; None: it does not exist, or the viewer may not see it."""
     scene = session.get(SceneRow, scene_id) if 0 < scene_id < MAX_ID else None
-    return scene if scene is not None and may_see(viewer, scene.area_code) else None
+    return scene if scene is not None and may_see_scene(session, viewer, scene) else None
 
 
 class Extent(NamedTuple):
@@ -112,7 +126,8 @@ def extent_of_scenes(session: Session, viewer: Viewer) -> Extent:
         func.min(SceneRow.date),
         func.max(SceneRow.date),
     )
-    *bounds, first, last = session.execute(select(*columns).where(visible_to(SceneRow.area_code, viewer))).one()
+    usable = scene_visible_to(viewer), SceneRow.state == "ready"
+    *bounds, first, last = session.execute(select(*columns).where(*usable)).one()
     west, south, east, north = bounds
     return Extent(None if west is None else (west, south, east, north), first, last)
 
@@ -138,7 +153,8 @@ def search_scans(
         limit: maximum number of rows.
         before_id: as returned with the previous page.
     """
-    query = select(Scan).where(visible_to(Scan.area_code, viewer), starts_with(Scan.area_code, place))
+    seen = scene_visible_to(viewer, Scan.after_id, Scan.area_code)
+    query = select(Scan).where(seen, starts_with(Scan.area_code, place))
     if state:
         query = query.where(Scan.state == state)
     if night_id is not None:
@@ -172,23 +188,12 @@ def search_nights(
     query = select(Night).order_by(Night.day.desc()).limit(limit + 1)
     nights = list(session.scalars(query.where(Night.day < before) if before is not None else query))
     shown, more = nights[:limit], len(nights) > limit
-    ids = [night.id for night in shown]
-    counted: dict[int, tuple[dict[str, int], int]] = {night_id: ({}, 0) for night_id in ids}
-    scans = (
-        select(Scan.night_id, Scan.state, func.count(), func.sum(Scan.changes))
-        .where(Scan.night_id.in_(ids), visible_to(Scan.area_code, viewer))
-        .group_by(Scan.night_id, Scan.state)
-    )
-    for night_id, state, number, changes in session.execute(scans):
-        states, found = counted[night_id or 0]
-        counted[night_id or 0] = ({**states, state: number}, found + int(changes))
-    uncompared = (
-        select(UncomparedGround.night_id, func.sum(UncomparedGround.area_m2))
-        .where(UncomparedGround.night_id.in_(ids), visible_to(UncomparedGround.area_code, viewer))
-        .group_by(UncomparedGround.night_id)
-    )
-    uncompared_m2 = {night_id: float(area) for night_id, area in session.execute(uncompared)}
-    seen = [NightTotals(night, *counted[night.id], uncompared_m2.get(night.id, 0.0)) for night in shown]
+    summaries = NightSummaries(session, viewer)
+    seen = []
+    for night in shown:
+        summary = summaries.of(night)
+        uncompared_m2 = sum(ground["area_m2"] for ground in summary["uncompared"])
+        seen.append(NightTotals(night, summary["states"], summary["changes"], uncompared_m2))
     return seen, shown[-1].day if more else None
 
 

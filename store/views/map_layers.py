@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from enforcement.areas import NamedArea
 from errors import Reason
-from store.access.rights import Viewer, visible_features, visible_to
+from store.access.rights import Viewer, scene_visible_to, visible_features, visible_to
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import Area, Feature, Layer, Scan, SceneRow
 from store.search.alert_filter import Box
@@ -118,7 +118,8 @@ def scans_on_map(session: Session, viewer: Viewer, bbox: Box, limit: int = 100) 
         )
         .join(before, before.id == Scan.before_id)
         .join(after, after.id == Scan.after_id)
-        .where(visible_to(Scan.area_code, viewer), after.west <= east, after.east >= west)
+        .where(scene_visible_to(viewer, Scan.after_id, Scan.area_code), Scan.withdrawn_at.is_(None))
+        .where(after.west <= east, after.east >= west)
         .where(after.south <= north, after.north >= south)
         .order_by(Scan.id.desc())
         .limit(limit)

@@ -8,7 +8,7 @@ from shapely.geometry import box
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.access.rights import Viewer, visible_to
+from store.access.rights import Viewer, scene_visible_to
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import SceneRow
 from store.search.alert_filter import Box
@@ -33,7 +33,8 @@ def scenes_in_box(
         until: last acquisition day, inclusive.
         limit: maximum number of scenes.
     """
-    query = select(SceneRow).where(bounds_intersect(SceneRow, box(*bbox)), visible_to(SceneRow.area_code, viewer))
+    usable = scene_visible_to(viewer), SceneRow.state == "ready"
+    query = select(SceneRow).where(bounds_intersect(SceneRow, box(*bbox)), *usable)
     if since is not None:
         query = query.where(SceneRow.date >= since)
     if until is not None:

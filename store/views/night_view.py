@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from errors import Reason
-from store.access.rights import Viewer, visible_to
-from store.scans.nights import night_summary, partial_night_summary, recent_nights
+from store.access.rights import Viewer, scene_visible_to
+from store.scans.nights import recent_nights
 from store.schema.tables import Night, Scan, SceneRow, UncomparedGround
+from store.search.night_summary import MIN_AREA_M2, NightSummaries
 
 
 class NightView(NamedTuple):
@@ -42,14 +43,14 @@ class NightScan(NamedTuple):
 
 def visible_nights(session: Session, viewer: Viewer, limit: int) -> list[NightView]:
     """List the latest nights, newest first, each with its summary for the viewer's area."""
-    nights = recent_nights(session, limit)
-    return [NightView(night, _summary(session, viewer, night)) for night in nights]
+    summaries = NightSummaries(session, viewer)
+    return [NightView(night, summaries.of(night)) for night in recent_nights(session, limit)]
 
 
 def visible_night(session: Session, viewer: Viewer, day: dt.date) -> NightView | None:
     """Return the night of a local day; None: none was planned."""
     night = session.scalar(select(Night).where(Night.day == day))
-    return NightView(night, _summary(session, viewer, night)) if night is not None else None
+    return NightView(night, NightSummaries(session, viewer).of(night)) if night is not None else None
 
 
 def night_gaps(session: Session, viewer: Viewer, night_id: int, limit: int) -> list[NightGap]:
@@ -57,21 +58,21 @@ def night_gaps(session: Session, viewer: Viewer, night_id: int, limit: int) -> l
     query = (
         select(UncomparedGround, SceneRow.name, SceneRow.date)
         .join(SceneRow, SceneRow.id == UncomparedGround.scene_id)
-        .where(UncomparedGround.night_id == night_id, visible_to(UncomparedGround.area_code, viewer))
+        .where(UncomparedGround.night_id == night_id)
+        .where(scene_visible_to(viewer, UncomparedGround.scene_id, UncomparedGround.area_code))
         .order_by(UncomparedGround.area_m2.desc(), UncomparedGround.id)
         .limit(limit)
     )
-    return [
-        NightGap(
-            gap.scene_id,
-            name,
-            date,
-            gap.area_m2,
-            Reason.from_json(gap.reason, gap.why),
-            (gap.west, gap.south, gap.east, gap.north),
-        )
-        for gap, name, date in session.execute(query)
-    ]
+    summaries = NightSummaries(session, viewer)
+    gaps = []
+    for gap, name, date in session.execute(query):
+        outline, own_m2 = summaries.uncompared_in_area(gap)
+        if own_m2 < MIN_AREA_M2:
+            continue
+        west, south, east, north = outline.bounds
+        reason = Reason.from_json(gap.reason, gap.why)
+        gaps.append(NightGap(gap.scene_id, name, date, own_m2, reason, (west, south, east, north)))
+    return sorted(gaps, key=lambda gap: -gap.area_m2)
 
 
 def night_scans(session: Session, viewer: Viewer, night_id: int, limit: int) -> list[NightScan]:
@@ -81,16 +82,8 @@ def night_scans(session: Session, viewer: Viewer, night_id: int, limit: int) -> 
         select(Scan, before, after)
         .join(before, before.id == Scan.before_id)
         .join(after, after.id == Scan.after_id)
-        .where(Scan.night_id == night_id, visible_to(Scan.area_code, viewer))
+        .where(Scan.night_id == night_id, scene_visible_to(viewer, Scan.after_id, Scan.area_code))
         .order_by(Scan.id)
         .limit(limit)
     )
     return [NightScan(*row) for row in session.execute(query)]
-
-
-def _summary(session: Session, viewer: Viewer, night: Night) -> dict[str, Any]:
-    if not viewer.code:
-        return night_summary(session, night)
-    return partial_night_summary(
-        session, night, visible_to(Scan.area_code, viewer), visible_to(UncomparedGround.area_code, viewer)
-    )

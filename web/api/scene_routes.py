@@ -31,7 +31,7 @@ from web.api.schemas import (
     SceneSummary,
 )
 from web.auth.authentication import CurrentUser, Service
-from web.auth.authorized_lookup import scene_of
+from web.auth.authorized_lookup import scene_of, whole_scene_of
 from web.http_errors import NotFound
 from web.row_ids import BeforeId, Id
 
@@ -81,7 +81,7 @@ def one_scene(context: Service, viewer: CurrentUser, scene_id: Id) -> SceneDetai
 def scene_image(context: Service, viewer: CurrentUser, scene_id: Id) -> FileResponse:
     """Return the image as a cloud-optimized GeoTIFF; byte ranges are supported."""
     with context.database.read() as session:
-        scene = scene_of(session, viewer, scene_id)
+        scene = whole_scene_of(session, viewer, scene_id)
     local_copy = ExitStack()
     try:
         path = local_copy.enter_context(context.objects.local(scene.object_key))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store.access.rights import Viewer
+from store.access.rights import Viewer, may_see
 from store.schema.database import Session
 from store.schema.tables import AlertRow, SceneRow
 from store.search.alert_search import alert_by_number
@@ -20,6 +20,18 @@ def alert_of(session: Session, viewer: Viewer, number: str) -> AlertRow:
     if alert is None:
         raise NotFound
     return alert
+
+
+def whole_scene_of(session: Session, viewer: Viewer, scene_id: int) -> SceneRow:
+    """Return the scene with this id if the user may see all of its ground.
+
+    Raises:
+        NotFound: it does not exist, was purged, or shows ground outside the user's area.
+    """
+    scene = scene_of(session, viewer, scene_id)
+    if not may_see(viewer, scene.area_code):
+        raise NotFound
+    return scene
 
 
 def scene_of(session: Session, viewer: Viewer, scene_id: int) -> SceneRow:

@@ -17,6 +17,7 @@ from store.areas.areas import list_areas
 from store.review.bulk_review import MAX_BULK_ALERTS
 from store.review.decisions import day_statistics, reject_many, undo_many
 from store.search.alert_search import facets, search_alerts
+from store.views.first_steps import first_steps
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.page import language_of, page
@@ -81,6 +82,7 @@ def alerts_page(request: Request, context: Service, viewer: CurrentUser) -> Resp
     today = context.today
     with context.database.read() as session:
         statistics = day_statistics(session, viewer, viewer.login, today, context.settings.zone)
+        steps = first_steps(session, viewer)
     response = page(
         request,
         "alerts.html",
@@ -92,6 +94,7 @@ def alerts_page(request: Request, context: Service, viewer: CurrentUser) -> Resp
         places=place_choices(listed.areas),
         form=filter_form(listed.filter),
         statistics=statistics,
+        steps=steps,
         total=sum(count for state, count in listed.counts.states.items() if not states or state in states),
         reasons=reason_choices("false", language_of(request)),
         states=list(read_states().states),

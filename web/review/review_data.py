@@ -18,6 +18,7 @@ from service.context import Context
 from store.access.rights import Viewer
 from store.alerts.alert_geometry import areas_around
 from store.alerts.transitions import steps_of
+from store.alerts.withdrawal import withdrawn_basis
 from store.areas.areas import area_names
 from store.cameras.sightings import CameraSighting, camera_sightings
 from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
@@ -82,6 +83,7 @@ class AlertDetail:
             "state_name": self._name(states.states, alert.state),
             # reasons of the software's own steps appear only in the log
             "why": self._why(steps[-1]) if steps and steps[-1].who != "system" else "",
+            "basis": self._basis(alert),
             "score": alert.score,
             "area_m2": round(alert.area_m2, 1),
             "mu": round(mu(alert.area_m2), 2),
@@ -133,6 +135,15 @@ class AlertDetail:
         """Return whether the user holds the lock, and the name of another holder."""
         mine = lock is not None and lock.person_id == self.viewer.person_id
         return {"mine": mine, "by": "" if lock is None or mine else lock.name or lock.login}
+
+    def _basis(self, alert: AlertRow) -> str:
+        """Return what happened to the images of an alert if no comparison that found it stands; "": one does."""
+        why = withdrawn_basis(self.session, alert.id)
+        if why is None:
+            return ""
+        return (
+            f"{text('image.basis', self.language)}{text('image.colon', self.language)}{translate(why, self.language)}"
+        )
 
     def _place(self, alert: AlertRow) -> list[dict[str, str]]:
         codes = dict.fromkeys(code for code in (alert.county_code, alert.township_code, alert.grid_code) if code)

@@ -45,6 +45,8 @@ export class Panel {
     this.pictures(alert);
     this.parts.sheet.href = `${alert.address}/sheet.pdf?language=${document.documentElement.lang.slice(0, 2)}`;
     this.parts.bundle.href = `${alert.address}/bundle.zip`;
+    this.parts.basis.hidden = !alert.basis;
+    this.parts.basis.textContent = alert.basis;
     const by = alert.lock.by;
     this.parts.locked.hidden = !by;
     this.parts.locked.textContent = by ? fill(this.t.locked, { name: by }) : "";

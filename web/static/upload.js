@@ -128,6 +128,10 @@ async function createBatch() {
   if (!form.reportValidity()) return;
   const values = { area: form.elements.area.value, source: form.elements.source.value, name: form.elements.name.value };
   if (form.elements.date.value) values.date = form.elements.date.value;
+  const bands = form.elements.bands.value.split(/[,，]/).filter((part) => part.trim());
+  if (bands.length) values.bands = bands.map(Number);
+  values.crs = form.elements.crs.value.trim();
+  values.override = form.elements.override.checked;
   element("begin").disabled = true;
   try {
     const created = await post("/api/batches", values);

@@ -15,7 +15,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from errors import Reason, SettingsError
-from imagery.conversion.given_metadata import GivenMetadata
+from imagery.conversion.given_metadata import GivenMetadata, parse_bands, parse_crs
 from service.batch_intake import check_area
 from service.context import Context
 from service.file_discovery import printable_name
@@ -66,8 +66,7 @@ class NewBatch(BaseModel):
         tuple[int, ...], Field(max_length=3, description="numbers of the red, green and blue band, or one for grey")
     ] = ()
     crs: Annotated[
-        str,
-        Field(pattern=r"^(|[Ee][Pp][Ss][Gg]:\d{4,6})$", description="system of images that have coordinates but none"),
+        str, Field(max_length=20, description="system of images that have coordinates but none, like EPSG:4547")
     ] = ""
     override: Annotated[bool, Field(description="use the date and the system also for images that contain others")] = (
         False
@@ -77,8 +76,13 @@ class NewBatch(BaseModel):
     ] = ""
 
     def given(self) -> GivenMetadata:
-        """Return what was stated about the files."""
-        return GivenMetadata(self.date, self.crs, self.override, self.bands, self.folder)
+        """Return what was stated about the files.
+
+        Raises:
+            SettingsError: the coordinate system is unknown, or the bands are not one or three.
+        """
+        bands = parse_bands(",".join(map(str, self.bands)))
+        return GivenMetadata(self.date, parse_crs(self.crs), self.override, bands, self.folder)
 
 
 @router.post("/api/batches", status_code=201, tags=["batches"], responses=_CREATE_ERRORS)
@@ -90,6 +94,10 @@ def create(request: Request, viewer: CurrentUser, context: Service, new: NewBatc
         check_area(context, new.area)
     except SettingsError:  # its message lists areas with similar codes, which the user may not be allowed to see
         raise InvalidInput("upload.no_area") from None
+    try:
+        given = new.given()
+    except SettingsError as error:
+        raise InvalidInput(error.reason) from None
     require_disk_space(context.settings)
     resume_submissions(context)
     name = (
@@ -102,7 +110,7 @@ def create(request: Request, viewer: CurrentUser, context: Service, new: NewBatc
             session, area_code=new.area, name=name, origin="upload", source=new.source,
             created_by=viewer.login, unique_key=None, now=now,
         )  # fmt: skip
-        create_batch_folder(context.settings, batch.id, new.given())
+        create_batch_folder(context.settings, batch.id, given)
         log_action(request, session, viewer, "began_upload", about=f"batch {batch.id}", code=new.area)
         return BatchCreated(id=batch.id, state="receiving")
 

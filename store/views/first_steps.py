@@ -1,0 +1,40 @@
+"""What a new installation still lacks before alerts can appear."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from store.access.rights import Viewer, scene_visible_to, visible_to
+from store.schema.tables import AlertRow, Area, Night, SceneRow
+from store.schema.user_tables import User
+
+
+class FirstSteps(NamedTuple):
+    """Which of the first steps are done."""
+
+    areas: bool
+    people: bool
+    images: bool
+    dates: bool
+    night: bool
+
+
+def first_steps(session: Session, viewer: Viewer) -> FirstSteps | None:
+    """Return the first steps in the viewer's area; None: there are alerts, so the list has done its work."""
+    if session.scalar(select(exists().where(visible_to(AlertRow.grid_code, viewer)))):
+        return None
+    usable = scene_visible_to(viewer), SceneRow.state == "ready"
+    images, days = session.execute(
+        select(func.count(SceneRow.id), func.count(SceneRow.date.distinct())).where(*usable)
+    ).one()
+    people = session.scalar(select(func.count(User.id)).where(User.active)) or 0
+    return FirstSteps(
+        areas=bool(session.scalar(select(exists().where(Area.id.is_not(None))))),
+        people=people > 1,
+        images=images > 0,
+        dates=days > 1,
+        night=bool(session.scalar(select(exists().where(Night.state == "done")))),
+    )
