@@ -40,9 +40,12 @@ def choose_looks(weights: Weights, profile: Profile | None, gsd_m: float | None,
 
 
 def choose_thresholds(
-    weights: Weights, operating_point: OperatingPoint, overrides: Mapping[str, float] | None = None
+    weights: Weights,
+    operating_point: OperatingPoint,
+    gsd_m: float | None,
+    overrides: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
-    """Return the probability from which a pixel counts as changed, by output."""
+    """Return the probability from which a pixel counts as changed, by output; ``gsd_m`` as in :func:`choose_looks`."""
     calibration = weights.calibration
-    chosen = weights.threshold if calibration is None else calibration.thresholds[operating_point]
+    chosen = weights.threshold if calibration is None else calibration.thresholds(operating_point, gsd_m)
     return {output: (overrides or {}).get(output, chosen[output]) for output in CHANGE_OUTPUTS}

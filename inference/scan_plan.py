@@ -14,6 +14,7 @@ from inference.progress import Progress
 from inference.registration.measure import Alignment, AlignSettings, measure_alignment
 from inference.settings import ScanSettings
 from inference.visibility.hidden_ground import HiddenGround, measure_hidden_ground
+from model.descriptor import shared_descriptor
 from model.detector import Detector
 from model.looks import Looks
 from model.multi_scale import MultiScaleDetector
@@ -75,8 +76,10 @@ def coregister(before: Scene, after: Scene, settings: ScanSettings, progress: Pr
             search_m=profile.search_m,
             search_px=max(16.0, profile.search_m / pair.resolution_m),
             max_residual_px=profile.max_residual_px,
+            max_rotation_deg=profile.max_rotation_deg,
         ),
         None if progress is None else lambda done: progress("align", done),
+        shared_descriptor,
     )
     if not alignment.usable:
         raise NotComparable(
@@ -109,6 +112,7 @@ def plan_scan(
         "building": 0.8 * min(minimum.construction, minimum.demolition) / pair.pixel_area_m2,
         "ground": 0.8 * min(minimum.ground, minimum.demolition) / pair.pixel_area_m2,
     }
-    looks = choose_looks(detector.weights, settings.profile, max(before.gsd_m, after.gsd_m), pair.resolution_m)
-    threshold = choose_thresholds(detector.weights, settings.operating_point, settings.threshold)
+    gsd_m = max(before.gsd_m, after.gsd_m)
+    looks = choose_looks(detector.weights, settings.profile, gsd_m, pair.resolution_m)
+    threshold = choose_thresholds(detector.weights, settings.operating_point, gsd_m, settings.threshold)
     return ScanPlan(pair, reader.normalization, reader.alignment, threshold, smallest, looks, reader.hidden)

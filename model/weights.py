@@ -150,6 +150,25 @@ def weights_entry(name: str, folder: Path = FOLDER) -> dict[str, Any]:
     return dict(_read_checksums(folder)[name])
 
 
+def is_taken(name: str, folder: Path = FOLDER) -> bool:
+    """Return whether a folder has weights of that name."""
+    registered = (folder / CHECKSUMS).exists() and name in _read_checksums(folder)
+    return registered or (folder / f"{name}.safetensors").exists()
+
+
+def adopt_weights(name: str, source: Path, folder: Path) -> Weights:
+    """Copy weights with their card and pictures from one folder to another, and register them there."""
+    entry = weights_entry(name, source)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in source.iterdir():
+        if file.name != CHECKSUMS and file.stem in (name, f"{name}_worst", f"{name}.calibration"):
+            shutil.copyfile(file, folder / file.name)
+    registered = _read_checksums(folder) if (folder / CHECKSUMS).exists() else {}
+    registered[name] = entry
+    (folder / CHECKSUMS).write_text(json.dumps(registered, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return find_weights(name, folder)
+
+
 def shipped_name(sha256: str) -> str | None:
     """Return the name of the shipped weights with this checksum; None: there are none."""
     return next((name for name, entry in _read_checksums(FOLDER).items() if entry.get("sha256") == sha256), None)

@@ -33,6 +33,7 @@ def calibrate(
     Exit codes: 0 calibrated, 2 wrong arguments or recipe, 6 the weights cannot be used, 130 interrupted.
     """
     from inference.settings import read_config
+    from model.calibration import OPERATING_POINTS
     from model.detector import Detector
     from model.weights import FOLDER, save_calibration
     from training.calibration.calibrate import calibrate as fit
@@ -49,4 +50,6 @@ def calibrate(
     for source in fitted.record["sources"]:
         before, after = source["ece_before"], source["ece"]
         console.print(f"{source['name']}: calibration error {before:.3f} → {after:.3f}, F1 {source['f1']:.3f}")
-    console.print(f"Thresholds: {dict(fitted.thresholds)}. Cut of the coarse look: {dict(fitted.coarse_cut)}.")
+    for point in OPERATING_POINTS:
+        console.print(f"Thresholds at 0.5 m, {point}: {fitted.thresholds(point, 0.5)}")
+    console.print(f"Cut of the coarse look: {dict(fitted.coarse_cut)}")

@@ -63,6 +63,32 @@ def _curve_rows(curves: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
+def _resolution_table(evaluation: Evaluation) -> Table:
+    """Return the table of the images reduced to coarser resolutions."""
+    heads = (
+        "m per pixel",
+        "precision",
+        "recall",
+        "F1",
+        "false alarms per km²",
+        "mu found",
+        "mu false",
+        "calibration error",
+    )
+    rows = [
+        (
+            f"{one['gsd_m']:g}",
+            *(_number(one["pixel"][key]) for key in ("precision", "recall", "f1")),
+            _number(one["false_alarms_per_km2"], ".1f"),
+            _number(one["areas_mu"]["found"], ".1f"),
+            _number(one["areas_mu"]["falsely_reported"], ".1f"),
+            _number(one["expected_calibration_error"]),
+        )
+        for one in evaluation.by_resolution
+    ]
+    return _table("Reduced to coarser resolutions", heads, rows)
+
+
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print an evaluation as tables, followed by its protocol."""
     console = Console(highlight=False, soft_wrap=True)
@@ -82,6 +108,14 @@ def print_evaluation(evaluation: Evaluation) -> None:
         f"{_number(evaluation.false_alarms_per_megapixel, '.1f')} per million unchanged pixels. "
         f"Expected calibration error {evaluation.calibration['expected_calibration_error']:.3f}."
     )
+    if evaluation.areas_mu is not None:
+        areas = evaluation.areas_mu
+        console.print(
+            f"Area: {areas['changed']:,.1f} mu changed, {areas['found']:,.1f} mu of it found, "
+            f"{areas['falsely_reported']:,.1f} mu falsely reported."
+        )
+    if evaluation.by_resolution:
+        console.print(_resolution_table(evaluation))
     if evaluation.restyled is not None:
         restyled = evaluation.restyled
         console.print(
@@ -153,6 +187,10 @@ def evaluate(
         float | None,
         typer.Option(help="Metres per pixel; pairs are resampled as in a scan, and areas are reported."),
     ] = None,
+    also_at: Annotated[
+        list[float] | None,
+        typer.Option(help="Coarser resolution in metres per pixel to measure at as well. May be repeated."),
+    ] = None,
     weights: Annotated[
         str | None, typer.Option(help="Name of the network weights: accurate (default) or fast.")
     ] = None,
@@ -218,6 +256,7 @@ def evaluate(
             restyled=restyled,
             pictures=pictures,
             config=config,
+            also_at_m=also_at or (),
             operating_point=None if operating_point is None else operating_point.value,
             progress=progress,
         )

@@ -40,7 +40,9 @@ from inference.cameras.persistence import (
     persistent,
     split_history,
 )
+from inference.looks import choose_looks, choose_thresholds
 from model.detector import Detector
+from model.multi_scale import MultiScaleDetector
 
 _EXTENT_FACTOR = 0.85  # of the threshold, down to which a place extends from where it is clear
 _MIN_CAPTURE_SHARE = 2 / 3  # of the latest captures that must show a place
@@ -204,15 +206,18 @@ def _fully_covered_cells(mask: Cells, scale: float, cells_shape: tuple[int, ...]
 
 def _detector_scores(compared: Sequence[ComparedCapture], changed: Cells, detector: Detector, scale: float) -> Floats:
     """2×h×w: probabilities of building and ground relative to the detector's thresholds, in most of the captures."""
+    # a view from the side has no one resolution: the network looks at the frame's own pixels
+    scales = MultiScaleDetector(detector, choose_looks(detector.weights, None, None, 1.0))
+    threshold_of = choose_thresholds(detector.weights, "inspect", None)
     scores = []
     for one in compared:
         before, after = (_working_frame(capture, scale) for capture in (one.reference_without(changed), one.capture))
         rows, columns = before.shape[:2]
-        stride = detector.stride
+        stride = scales.stride
         padding = (0, -rows % stride, 0, -columns % stride, cv2.BORDER_REFLECT_101)
-        probabilities = detector.predict(cv2.copyMakeBorder(before, *padding), cv2.copyMakeBorder(after, *padding))
+        probabilities = scales.predict(cv2.copyMakeBorder(before, *padding), cv2.copyMakeBorder(after, *padding))
         cropped = probabilities[:2, : changed.shape[0] * CELL_PX, : changed.shape[1] * CELL_PX]
-        thresholds = (detector.weights.threshold["building"], detector.weights.threshold["ground"])
+        thresholds = (threshold_of["building"], threshold_of["ground"])
         size = changed.shape[1], changed.shape[0]
         scores.append(
             np.stack(

@@ -13,8 +13,10 @@ from model.calibration import UNKNOWN_GSD_M, Calibration, Knot
 from model.weights import FOLDER, find_weights, load_network, save_calibration, save_weights
 
 CALIBRATION = Calibration(
-    {"building": (Knot(0.5, 1.0, 0.0), Knot(2.0, 0.5, -1.0)), "ground": (Knot(1.0, 0.8, 0.3),)},
-    {"inspect": {"building": 0.5, "ground": 0.4}, "all": {"building": 0.3, "ground": 0.2}},
+    {
+        "building": (Knot(0.5, 1.0, 0.0, 0.6, 0.3), Knot(2.0, 0.5, -1.0, 0.4, 0.1)),
+        "ground": (Knot(1.0, 0.8, 0.3, 0.4, 0.2),),
+    },
     {"building": 0.05, "ground": 0.04},
     {"sources": []},
 )
@@ -37,6 +39,11 @@ def folder(tmp_path: Path) -> Path:
 def test_lines_are_interpolated_in_the_logarithm_of_the_resolution(gsd_m: float, slope: float, offset: float) -> None:
     assert CALIBRATION.line("building", gsd_m) == pytest.approx((slope, offset))
     assert CALIBRATION.lines(gsd_m)["ground"] == pytest.approx((0.8, 0.3))
+
+
+def test_thresholds_are_interpolated_likewise() -> None:
+    assert CALIBRATION.thresholds("inspect", 1.0) == pytest.approx({"building": 0.5, "ground": 0.4})
+    assert CALIBRATION.thresholds("all", 0.2) == pytest.approx({"building": 0.3, "ground": 0.2})
 
 
 def test_an_unknown_resolution_has_a_stated_nominal_one() -> None:
@@ -64,6 +71,6 @@ def test_shipped_weights_are_calibrated(shipped: str) -> None:
     calibration = find_weights(shipped).calibration
     assert calibration is not None
     for output in ("building", "ground"):
-        inspect, everything = (calibration.thresholds[point][output] for point in ("inspect", "all"))
-        assert calibration.coarse_cut[output] < everything <= inspect
-        assert all(knot.slope > 0 for knot in calibration.knots[output])
+        for knot in calibration.knots[output]:
+            assert calibration.coarse_cut[output] < knot.all <= knot.inspect < 1
+            assert knot.slope > 0

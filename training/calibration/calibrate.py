@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from errors import SettingsError
 from inference.fragments import change_masks
 from inference.looks import COARSE_SCALE, choose_looks
 from inference.settings import ScanConfig
-from model.calibration import Calibration, Knot
+from model.calibration import OPERATING_POINTS, Calibration, Knot, OperatingPoint
 from model.detector import Detector
 from model.looks import Looks
 from model.multi_scale import CELL, REACH_CELLS, logit
@@ -47,6 +47,9 @@ FIND_ALL_BETA = 2.0
 MAX_LOST = 0.002
 """Largest share of rightly found pixels that the coarse look may lose."""
 
+JOINT_EDGES = np.linspace(-14, 14, 141)
+"""Edges of the bins of both outputs' logits together."""
+
 Progress = Callable[[str, float], None]
 Floats = NDArray[np.float32]
 
@@ -58,11 +61,13 @@ class MeasuredPairs:
     Attributes:
         pairs: the source.
         counts: pixels by fused logit, by output.
+        joint: of coarse imagery, changed and unchanged pixels by bin of both outputs' logits; see :data:`JOINT_EDGES`.
         found: by output, N×2 of changed pixels: fused logit, and largest coarse logit around; empty if there is none.
     """
 
     pairs: HeldOutPairs
     counts: Mapping[str, LogitCounts]
+    joint: NDArray[np.float64]
     found: Mapping[str, Floats]
 
     @property
@@ -97,15 +102,15 @@ def calibrate(
                 f"No source of the recipe keeps pairs of the question {output!r} out of training; set validation_split."
             )
     unchanged = [source for source in sources if not source.question]
-    fitted = Calibration(knots, {}, dict.fromkeys(CHANGE_OUTPUTS, 0.0))
+    fitted = Calibration(knots, dict.fromkeys(CHANGE_OUTPUTS, 0.0))
     alarms = [maps for source in unchanged for maps in _unchanged_maps(detector, source, config, fitted, report)]
-    thresholds, alarm_record = _thresholds(measured, fitted, alarms, config)
-    cut, lost = _coarse_cut(measured, fitted, thresholds)
+    fitted, alarm_record = _with_thresholds(measured, fitted, alarms, config)
+    cut, lost = _coarse_cut(measured, fitted)
     record = {
-        "sources": [_source_record(one, measured, fitted, thresholds["inspect"], lost) for one in measured],
+        "sources": [_source_record(one, measured, fitted, lost) for one in measured],
         "unchanged": alarm_record | {"sources": [f"{source.name}: {source.count} pairs" for source in unchanged]},
     }
-    return Calibration(knots, thresholds, cut, record)
+    return Calibration(fitted.knots, cut, record)
 
 
 def _uncalibrated(detector: Detector, source: HeldOutPairs, config: ScanConfig) -> tuple[Any, Looks]:
@@ -117,7 +122,9 @@ def _uncalibrated(detector: Detector, source: HeldOutPairs, config: ScanConfig) 
 
 def _measure(detector: Detector, source: HeldOutPairs, config: ScanConfig, report: Progress) -> MeasuredPairs:
     settings, looks = _uncalibrated(detector, source, config)
-    coarse = Looks((COARSE_SCALE,)) if settings.scan is not None and settings.scan.profile.coarse_to_fine else None
+    gated = settings.scan is None or settings.scan.profile.coarse_to_fine
+    coarse = Looks((COARSE_SCALE,)) if gated else None
+    joint = np.zeros((2, len(JOINT_EDGES) - 1, len(JOINT_EDGES) - 1))
     reach = max(1, round(REACH_CELLS * CELL * settings.reduction))
     around = np.ones((2 * reach + 1,) * 2, np.uint8)
     counts = {output: LogitCounts.empty() for output in CHANGE_OUTPUTS}
@@ -126,6 +133,10 @@ def _measure(detector: Detector, source: HeldOutPairs, config: ScanConfig, repor
         fused = predict_pair(detector, pair, settings, looks=looks)
         low = None if coarse is None else predict_pair(detector, pair, settings, looks=coarse)
         changed = pair.changed & fused.scored
+        if source.nominal_gsd_m >= ANY_CHANGE_FROM_M:
+            both = np.clip(logit(fused.probabilities[:2]), -13.9, 13.9)
+            for row, mask in enumerate((changed, fused.scored & ~changed)):
+                joint[row] += np.histogram2d(both[0][mask], both[1][mask], (JOINT_EDGES, JOINT_EDGES))[0]
         for channel, output in enumerate(CHANGE_OUTPUTS):
             logits = logit(fused.probabilities[channel])
             counts[output] += LogitCounts.of(logits[fused.scored], changed[fused.scored])
@@ -136,7 +147,7 @@ def _measure(detector: Detector, source: HeldOutPairs, config: ScanConfig, repor
     joined = {
         output: np.concatenate(parts) if parts else np.zeros((0, 2), np.float32) for output, parts in found.items()
     }
-    return MeasuredPairs(source, counts, joined)
+    return MeasuredPairs(source, counts, joint, joined)
 
 
 def _groups(measured: Sequence[MeasuredPairs], output: str) -> list[list[MeasuredPairs]]:
@@ -174,42 +185,93 @@ def _unchanged_maps(
     return maps
 
 
-def _thresholds(
+def _with_thresholds(
     measured: Sequence[MeasuredPairs],
     fitted: Calibration,
     unchanged: Sequence[tuple[Floats, float, float]],
     config: ScanConfig,
-) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
-    """Choose the thresholds of both operating points, and record the false alarms on unchanged ground."""
-    chosen: dict[str, dict[str, float]] = {"inspect": {}, "all": {}}
-    record: dict[str, Any] = {}
+) -> tuple[Calibration, dict[str, Any]]:
+    """Add the thresholds of both operating points to the knots, and record the false alarms on unchanged ground.
+
+    At each knot the thresholds maximize the mean F1 (inspect) and F2 (all) of its sources. For few false alarms those
+    of "inspect" are raised together, by the same step of the logit, where imagery is as fine as the unchanged pairs.
+    """
+    record: dict[str, Any] = {"area_km2": sum(area for _, _, area in unchanged)}
+    knots: dict[str, tuple[Knot, ...]] = {}
     for output in CHANGE_OUTPUTS:
-        own = [one for one in measured if one.pairs.question == output]
-        f1, f2 = (
-            np.mean(
-                [f_scores(one.counts[output], fitted.line(output, one.pairs.gsd_m), THRESHOLDS, beta) for one in own],
-                axis=0,
+        groups = _groups(measured, output)
+        best = [_best_thresholds(group, knot, output) for group, knot in zip(groups, fitted.knots[output], strict=True)]
+        chosen, raised = fitted, 0.0
+        for step in np.arange(0.0, 3.01, 0.1):
+            candidate = Calibration({output: tuple(_raised(knot, float(step)) for knot in best)}, {})
+            loss = _mean_f1(measured, output, Calibration({output: tuple(best)}, {})) - _mean_f1(
+                measured, output, candidate
             )
-            for beta in (1.0, FIND_ALL_BETA)
-        )
-        index = int(np.argmax(f1))
-        alarms = _alarms_per_km2(unchanged, output, float(THRESHOLDS[index]), config)
-        while alarms > FALSE_ALARMS_PER_KM2[output] and index + 1 < len(f1) and f1[index + 1] >= f1.max() - MAX_F1_LOSS:
-            index += 1
-            alarms = _alarms_per_km2(unchanged, output, float(THRESHOLDS[index]), config)
-        chosen["inspect"][output] = float(THRESHOLDS[index])
-        chosen["all"][output] = float(min(THRESHOLDS[int(np.argmax(f2))], THRESHOLDS[index]))
+            if step and loss > MAX_F1_LOSS:
+                break
+            chosen, raised = candidate, float(step)
+            if _alarms_per_km2(unchanged, output, candidate, "inspect", config) <= FALSE_ALARMS_PER_KM2[output]:
+                break
+        knots[output] = chosen.knots[output]
         record[output] = {
-            "per_km2": {point: _alarms_per_km2(unchanged, output, chosen[point][output], config) for point in chosen},
-            "mean_f1": float(f1[index]),
-            "best_mean_f1": float(f1.max()),
+            "per_km2": {point: _alarms_per_km2(unchanged, output, chosen, point, config) for point in OPERATING_POINTS},
+            "raised_by": raised,
         }
-    record["area_km2"] = sum(area for _, _, area in unchanged)
-    return chosen, record
+    return Calibration(knots, {}), record
+
+
+def _best_thresholds(group: Sequence[MeasuredPairs], knot: Knot, output: str) -> Knot:
+    """Return the knot with the thresholds that maximize the mean F1 and F2 of its sources."""
+    line = knot.slope, knot.offset
+    if knot.gsd_m >= ANY_CHANGE_FROM_M:
+        inspect, everything = (_best_of_union(group, knot, output, beta) for beta in (1.0, FIND_ALL_BETA))
+    else:
+        means = [
+            np.mean([f_scores(one.counts[output], line, THRESHOLDS, beta) for one in group], axis=0)
+            for beta in (1.0, FIND_ALL_BETA)
+        ]
+        inspect, everything = (float(THRESHOLDS[int(np.argmax(mean))]) for mean in means)
+    return replace(knot, inspect=inspect, all=min(inspect, everything))
+
+
+def _best_of_union(group: Sequence[MeasuredPairs], knot: Knot, output: str, beta: float) -> float:
+    """Return the threshold of one output where a pixel counts as changed if either output reaches its own."""
+    joint = np.sum([one.joint for one in group], axis=0)
+    below = np.zeros((2, len(JOINT_EDGES), len(JOINT_EDGES)))
+    below[:, 1:, 1:] = joint.cumsum(axis=1).cumsum(axis=2)
+    total = joint.sum(axis=(1, 2))
+    hit, false = total[0] - below[0], total[1] - below[1]
+    weighted = (1 + beta**2) * hit
+    score = weighted / np.maximum(1.0, weighted + beta**2 * below[0] + false)
+    place = np.unravel_index(int(np.argmax(score)), score.shape)[CHANGE_OUTPUTS.index(output)]
+    value = 1 / (1 + math.exp(-(knot.slope * JOINT_EDGES[place] + knot.offset)))
+    return float(np.clip(value, THRESHOLDS[0], THRESHOLDS[-1]))
+
+
+def _raised(knot: Knot, step: float) -> Knot:
+    """Return a knot whose threshold "inspect" is raised by a step of the logit; coarse imagery keeps its own."""
+    if knot.gsd_m >= ANY_CHANGE_FROM_M:
+        return knot
+    raised = 1 / (1 + math.exp(-(math.log(knot.inspect / (1 - knot.inspect)) + step)))
+    return replace(knot, inspect=min(raised, float(THRESHOLDS[-1])))
+
+
+def _mean_f1(measured: Sequence[MeasuredPairs], output: str, fitted: Calibration) -> float:
+    """Return the mean F1 of the sources of a question, at the thresholds "inspect"."""
+    scores = []
+    for one in measured:
+        if one.pairs.question == output:
+            knot = fitted.knot(output, one.pairs.gsd_m)
+            scores.append(f_scores(one.counts[output], (knot.slope, knot.offset), np.array([knot.inspect]), 1.0)[0])
+    return float(np.mean(scores))
 
 
 def _alarms_per_km2(
-    unchanged: Sequence[tuple[Floats, float, float]], output: str, threshold: float, config: ScanConfig
+    unchanged: Sequence[tuple[Floats, float, float]],
+    output: str,
+    fitted: Calibration,
+    point: OperatingPoint,
+    config: ScanConfig,
 ) -> float:
     """Count outlines above the minimum mapping unit per km² of unchanged ground, masks cleaned as in a scan."""
     if not unchanged:
@@ -220,6 +282,7 @@ def _alarms_per_km2(
         minimum = scan.profile.min_area_m2 if scan is not None else None
         smallest = 0.0 if minimum is None else minimum.construction if output == "building" else minimum.ground
         # the other output does not take part: 2 is never reached
+        threshold = float(getattr(fitted.knot(output, gsd_m), point))
         thresholds = dict.fromkeys(CHANGE_OUTPUTS, 2.0) | {output: threshold}
         maps = probabilities.astype(np.float32)
         mask = change_masks(maps, np.ones(maps.shape[1:], np.bool_), thresholds)[output]
@@ -229,7 +292,7 @@ def _alarms_per_km2(
 
 
 def _coarse_cut(
-    measured: Sequence[MeasuredPairs], fitted: Calibration, thresholds: Mapping[str, Mapping[str, float]]
+    measured: Sequence[MeasuredPairs], fitted: Calibration
 ) -> tuple[dict[str, float], dict[tuple[str, str], float]]:
     """Choose the cut of the coarse look, and return the share of found pixels it loses by source and output."""
     cut: dict[str, float] = {}
@@ -239,7 +302,7 @@ def _coarse_cut(
         for one in measured:
             if one.pairs.question == output and len(one.found[output]):
                 slope, offset = fitted.line(output, one.pairs.gsd_m)
-                threshold = thresholds["inspect"][output]
+                threshold = fitted.knot(output, one.pairs.gsd_m).inspect
                 least = (math.log(threshold / (1 - threshold)) - offset) / slope
                 values = one.found[output]
                 largest[one.pairs.name] = np.sort(values[values[:, 0] >= least, 1])
@@ -258,7 +321,8 @@ def _coarse_cut(
         ]
         value = 1 / (1 + math.exp(-(fitting[-1] if fitting else -9.0)))
         # below every threshold, so that ground that is not looked at again is never a change
-        cut[output] = round(min(value, 0.9 * min(point[output] for point in thresholds.values())), 5)
+        least = min(min(knot.inspect, knot.all) for knot in fitted.knots[output])
+        cut[output] = round(min(value, 0.9 * least), 5)
         at = math.log(cut[output] / (1 - cut[output]))
         for name, values in largest.items():
             lost[name, output] = float(np.searchsorted(values, at, "right")) / max(1, len(values))
@@ -269,7 +333,6 @@ def _source_record(
     one: MeasuredPairs,
     measured: Sequence[MeasuredPairs],
     fitted: Calibration,
-    thresholds: Mapping[str, float],
     lost: Mapping[tuple[str, str], float],
 ) -> dict[str, Any]:
     """Return the figures of one source for the model card."""
@@ -278,9 +341,9 @@ def _source_record(
     others = [other for other in measured if other is not one and output in other.outputs]
     without = None
     if others:
-        left_out = Calibration({output: _knots(others, output)}, {}, {})
+        left_out = Calibration({output: _knots(others, output)}, {})
         without = calibration_error(counts, left_out.line(output, one.pairs.gsd_m))
-    at = np.array([thresholds[output]])
+    at = np.array([fitted.knot(output, one.pairs.gsd_m).inspect])
     return {
         "name": one.pairs.name,
         "question": output,

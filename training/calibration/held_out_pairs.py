@@ -69,7 +69,11 @@ def held_out_pairs(recipe: Recipe, root: Path) -> list[HeldOutPairs]:
             name = f"{source.folder.as_posix()}{f' {source.prefix}*' if source.prefix else ''}"
             found += _labelled(name, source.question, source.gsd_m, held_out, split)
         elif isinstance(source, CrossPairsRecipe):
-            found += [_crossed(folder) for folder in source.masked(root, validation=True) if len(folder.images()) > 1]
+            found += [
+                _crossed(folder)
+                for folder in source.masked(root, validation=True)
+                if len(folder.images()) // 2 >= FEW_PAIRS
+            ]
         elif isinstance(source, UnchangedPairsRecipe):
             pairs = _evenly(source.pairs(root, validation=False).pairs)
             found.append(_unchanged(source.folder.as_posix(), pairs))

@@ -61,19 +61,29 @@ def _operating_points(calibration: Calibration, unchanged: dict[str, Any]) -> st
     rows = [
         (
             output,
-            *(
-                f"{calibration.thresholds[point][output]:.2f}"
-                + (f" ({unchanged[output]['per_km2'][point]:.2f} per km²)" if output in unchanged else "")
-                for point in ("inspect", "all")
-            ),
+            f"{knot.gsd_m:g}",
+            f"{knot.slope:.2f}",
+            f"{knot.offset:+.2f}",
+            f"{knot.inspect:.2f}",
+            f"{knot.all:.2f}",
         )
         for output in CHANGE_OUTPUTS
+        for knot in calibration.knots[output]
     ]
     area = unchanged.get("area_km2")
-    where = f" In brackets: false alarms on {area:.1f} km² of unchanged ground of the training folders." if area else ""
-    return paragraphs(
-        f"Thresholds of the calibrated score by operating point.{where}", table(("output", "inspect", "all"), rows)
-    )
+    alarms = ""
+    if area:
+        rates = "; ".join(
+            f"{output} {unchanged[output]['per_km2']['inspect']:.2f} (all: {unchanged[output]['per_km2']['all']:.2f})"
+            for output in CHANGE_OUTPUTS
+        )
+        alarms = (
+            f"False alarms per km² on {area:.1f} km² of unchanged ground of the training folders, outlines of the "
+            f"minimum mapping unit of aerial images and more: {rates}. Part of that ground did change (fire, flood)."
+        )
+    heads = ("output", "m per pixel", "slope", "offset", "threshold inspect", "all")
+    intro = "Scaling of the logit, and thresholds of the calibrated score by operating point:"
+    return paragraphs(intro, table(heads, rows), alarms)
 
 
 def _coarse_look(calibration: Calibration) -> str:

@@ -54,8 +54,11 @@ def _pixels(folders: Sequence[FolderScores]) -> str:
         evaluation = folder.evaluation
         metrics = [format_number(evaluation.pixel[key]) for key in PIXEL]
         alarms = false_alarm_rate(evaluation.as_json())
+        areas = evaluation.areas_mu
+        mu = "–" if areas is None else f"{areas['found']:,.0f} of {areas['changed']:,.0f}"
+        false_mu = "–" if areas is None else f"{areas['falsely_reported']:,.0f}"
         error = format_number(evaluation.calibration["expected_calibration_error"])
-        rows.append((folder_label(folder), f"{evaluation.pairs}", *metrics, alarms, error))
+        rows.append((folder_label(folder), f"{evaluation.pairs}", *metrics, alarms, mu, false_mu, error))
     heads = (
         "folder",
         "pairs",
@@ -64,9 +67,12 @@ def _pixels(folders: Sequence[FolderScores]) -> str:
         "F1",
         "IoU",
         "false alarms",
+        "mu found",
+        "mu falsely reported",
         "expected calibration error",
     )
-    note = "A false alarm is a predicted object without any changed pixel; rates are per unchanged area."
+    note = "A false alarm is a predicted object without any changed pixel; rates are per unchanged area. "
+    note += "Areas in mu are those of objects above the minimum mapping unit."
     return paragraphs("### Pixels and false alarms", table(heads, rows), note)
 
 

@@ -43,6 +43,8 @@ class Evaluation:
         objects: by IoU, see :meth:`training.evaluation.objects.ObjectTally.as_json`.
         false_alarms_per_km2: predicted objects without a changed pixel per km² of unchanged ground; None: unknown.
         false_alarms_per_megapixel: the same per million unchanged pixels.
+        areas_mu: changed, found and falsely reported area in mu, of objects of the minimum mapping unit; None: unknown.
+        by_resolution: the same figures with the images reduced to coarser resolutions; empty unless requested.
         calibration: bins, expected calibration error and the threshold.
         by_pair: name, whether the label contains a change, pixel F1, and area of false alarms in pixels.
         failed: pairs that could not be evaluated.
@@ -56,6 +58,8 @@ class Evaluation:
     objects: dict[str, Any]
     false_alarms_per_km2: float | None
     false_alarms_per_megapixel: float | None
+    areas_mu: dict[str, float] | None
+    by_resolution: tuple[dict[str, Any], ...]
     calibration: dict[str, Any]
     by_pair: tuple[dict[str, Any], ...]
     failed: tuple[FailedPair, ...]
@@ -88,6 +92,7 @@ def evaluate_folder(
     pictures: Path | None = None,
     config: ScanConfig | None = None,
     operating_point: OperatingPoint | None = None,
+    also_at_m: Sequence[float] = (),
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate a detector on a folder ``A/ B/ label/``. One pair is in memory at a time.
@@ -103,6 +108,7 @@ def evaluate_folder(
         restyled: also measure false alarms on restyled copies.
         pictures: folder for pictures of single pairs.
         config: scan profiles; None: the shipped ones.
+        also_at_m: coarser resolutions, in metres per pixel, that the images are reduced to and measured at as well.
         operating_point: which thresholds of the weights apply; None: that of ``config``.
         progress: receives the progress.
 
@@ -119,7 +125,7 @@ def evaluate_folder(
     settings = comparison_settings(config, known_gsd, align)
     minimum = None if settings.scan is None else settings.scan.profile.min_area_m2
     point = operating_point or config.operating_point
-    thresholds = choose_thresholds(detector.weights, point)
+    thresholds = choose_thresholds(detector.weights, point, known_gsd)
     scorer = QuestionScorer(resolved_question, thresholds, minimum)
     run = FolderRun(detector, scorer, settings, pictures is not None, manifest.unknown if manifest else None)
     chosen = _evenly_spaced(listing.pairs, limit)
@@ -133,6 +139,7 @@ def evaluate_folder(
         raise ImageError(f"None of the {len(failed)} pairs of {folder} could be evaluated. {reasons}")
     curves = _robustness(run, config, limit, report) if robustness else None
     copies = _restyled(run, report) if restyled else None
+    coarser = tuple(_at_resolution(run, config, gsd, point, report) for gsd in also_at_m)
     protocol = build_protocol(folder, run, listing, manifest, sources, limit, curves, copies) | {
         "operating_point": point
     }
@@ -144,6 +151,8 @@ def evaluate_folder(
         objects=run.objects.as_json(),
         false_alarms_per_km2=run.objects.per_km2(),
         false_alarms_per_megapixel=run.objects.per_megapixel(),
+        areas_mu=run.areas_mu(),
+        by_resolution=coarser,
         calibration=run.calibration.as_json()
         | {"threshold": run.scorer.threshold, "threshold_source": threshold_source(run)},
         by_pair=tuple(one.as_json() for one in sorted(run.evaluated, key=lambda one: one.files.name)),
@@ -169,6 +178,34 @@ def _resolve_question_and_gsd(
         gsd_m = known.gsd_m
         sources["gsd"] = "unknown" if gsd_m is None else "manifest"
     return question, gsd_m, sources
+
+
+def _at_resolution(
+    run: FolderRun, config: ScanConfig, gsd_m: float, point: OperatingPoint, report: Progress
+) -> dict[str, Any]:
+    """Measure the evaluated pairs, reduced to ``gsd_m`` metres per pixel, on the grid of their labels."""
+    own = run.settings.gsd_m
+    if own is None or not own < gsd_m < float("inf"):
+        raise SettingsError(
+            f"The images cannot be reduced to {gsd_m:g} m per pixel: theirs is "
+            f"{'not known (--gsd)' if own is None else f'{own:g} m'}."
+        )
+    settings = comparison_settings(config, gsd_m, run.settings.align)
+    minimum = None if settings.scan is None else settings.scan.profile.min_area_m2
+    thresholds = choose_thresholds(run.detector.weights, point, gsd_m)
+    scorer = QuestionScorer(run.scorer.question, thresholds, minimum)
+    reduced = FolderRun(run.detector, scorer, settings, False, run.unknown, own / gsd_m)
+    for number, one in enumerate(run.evaluated, 1):
+        reduced.add(one.files)
+        report(f"At {gsd_m:g} m", number / len(run.evaluated))
+    return {
+        "gsd_m": gsd_m,
+        "pairs": len(reduced.evaluated),
+        "pixel": sum((one.counts for one in reduced.evaluated), PixelCounts()).as_json(),
+        "false_alarms_per_km2": reduced.objects.per_km2(),
+        "areas_mu": reduced.areas_mu(),
+        "expected_calibration_error": reduced.calibration.as_json()["expected_calibration_error"],
+    }
 
 
 def _robustness(run: FolderRun, config: ScanConfig, limit: int | None, report: Progress) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from enforcement.units import mu
 from errors import TubanError
 from model.detector import Detector
 from training.evaluation.comparison import ComparisonSettings
@@ -20,6 +21,7 @@ from training.evaluation.pictures import comparison_picture
 from training.evaluation.pixels import Calibration, PixelCounts, count_pixels
 from training.evaluation.prediction import predict_pair
 from training.evaluation.question_scoring import QuestionScorer
+from training.evaluation.resampled import scaled
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class FolderRun:
         settings: ComparisonSettings,
         keep_predictions: bool,
         unknown: int | None,
+        scale: float = 1.0,
     ) -> None:
         """Start an evaluation.
 
@@ -72,10 +75,13 @@ class FolderRun:
             settings: resolution and registration.
             keep_predictions: store the predicted masks for pictures.
             unknown: value of labels, see :func:`read_pair`.
+            scale: both dates are resampled by this factor first; the label keeps its size.
         """
+        self.scale = scale
         self.unknown = unknown
         self.detector, self.scorer, self.settings, self.keep_predictions = detector, scorer, settings, keep_predictions
-        self.pixel_m2 = None if settings.gsd_m is None else settings.gsd_m**2
+        self.pixel_m2 = None if settings.gsd_m is None else (settings.gsd_m * scale) ** 2
+        self.reported = PixelCounts()
         self.objects = ObjectTally(self.pixel_m2)
         self.calibration = Calibration()
         self.evaluated: list[EvaluatedPair] = []
@@ -89,7 +95,7 @@ class FolderRun:
     def add(self, files: PairFiles) -> None:
         """Evaluate one pair; one that cannot be evaluated is recorded with the reason."""
         try:
-            pair = read_pair(files, self.unknown)
+            pair = scaled(read_pair(files, self.unknown), self.scale)
             prediction = predict_pair(self.detector, pair, self.settings)
         except TubanError as error:
             self.failed.append(FailedPair(files.name, str(error)))
@@ -100,6 +106,7 @@ class FolderRun:
         self.calibration.add(scores[scored], pair.changed[scored])
         found = self.scorer.found_objects(prediction, predicted, self.pixel_m2)
         alarms = self.objects.add(pair.changed, found, scored)
+        self.reported += count_pixels(pair.changed, np.asarray(found.labels > 0), scored)
         counts = count_pixels(pair.changed, predicted, scored)
         packed = zlib.compress(np.packbits(predicted).tobytes(), 1) if self.keep_predictions else None
         self.evaluated.append(EvaluatedPair(files, counts, alarms, packed))
@@ -113,6 +120,20 @@ class FolderRun:
             self.refused.append({"pair": pair.name, "reason": prediction.alignment.reason})
         elif prediction.alignment.residual_px is not None:
             self.residuals.append(prediction.alignment.residual_px)
+
+    def areas_mu(self) -> dict[str, float] | None:
+        """Return the area that changed, that was found and that was falsely reported, in mu; None if unknown.
+
+        Reported is what lies in objects of at least the minimum mapping unit.
+        """
+        if self.pixel_m2 is None:
+            return None
+        counts = {
+            "changed": self.reported.hit + self.reported.missed,
+            "found": self.reported.hit,
+            "falsely_reported": self.reported.false,
+        }
+        return {name: mu(pixels * self.pixel_m2) for name, pixels in counts.items()}
 
     def read_again(self, pairs: Sequence[EvaluatedPair]) -> Iterator[LabelledPair]:
         """Iterate over evaluated pairs, reading their files again."""

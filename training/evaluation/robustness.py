@@ -20,6 +20,7 @@ from training.evaluation.pair_decoding import LabelledPair
 from training.evaluation.pixels import PixelCounts, count_pixels
 from training.evaluation.prediction import predict_pair
 from training.evaluation.question_scoring import QuestionScorer
+from training.evaluation.resampled import scaled
 
 SHIFTS_PX = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 GAMMAS = (0.5, 0.7, 1.0, 1.4, 2.0)
@@ -67,26 +68,6 @@ def blurred(pair: LabelledPair, sigma_px: float) -> LabelledPair:
         return pair
     soft = np.asarray(cv2.GaussianBlur(pair.after.rgb, (0, 0), sigma_px), dtype=np.uint8)
     return replace(pair, after=Patch(soft, pair.after.valid))
-
-
-def _resampled(image: Patch, size: tuple[int, int], smaller: bool) -> Patch:
-    """Resample an image to (width, height)."""
-    flag = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-    rgb = np.asarray(cv2.resize(image.rgb, size, interpolation=flag), dtype=np.uint8)
-    share = cv2.resize(
-        image.valid.astype(np.float32), size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    )
-    return Patch(rgb, np.asarray(share > 0.99))
-
-
-def scaled(pair: LabelledPair, factor: float) -> LabelledPair:
-    """Resample both dates to ``factor`` times as many pixels along each axis; the label keeps its size."""
-    if factor == 1:
-        return pair
-    height, width = pair.after.valid.shape
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    before, after = (_resampled(image, size, factor < 1) for image in (pair.before, pair.after))
-    return replace(pair, before=before, after=after)
 
 
 def swapped(pair: LabelledPair) -> LabelledPair:

@@ -25,8 +25,10 @@ from training.recipe import Recipe
 
 PROFILES = read_config().profiles
 CALIBRATION = Calibration(
-    {"building": (Knot(0.5, 1.0, -1.0), Knot(10.0, 0.5, 2.0)), "ground": (Knot(1.0, 1.0, 0.0),)},
-    {"inspect": {"building": 0.5, "ground": 0.4}, "all": {"building": 0.3, "ground": 0.2}},
+    {
+        "building": (Knot(0.5, 1.0, -1.0, 0.5, 0.3), Knot(10.0, 0.5, 2.0, 0.3, 0.1)),
+        "ground": (Knot(1.0, 1.0, 0.0, 0.4, 0.2),),
+    },
     {"building": 0.05, "ground": 0.04},
 )
 
@@ -103,10 +105,11 @@ def test_looks_follow_from_profile_and_calibration() -> None:
 
 
 def test_thresholds_follow_from_the_operating_point() -> None:
-    assert choose_thresholds(_weights(CALIBRATION), "inspect") == {"building": 0.5, "ground": 0.4}
-    assert choose_thresholds(_weights(CALIBRATION), "all") == {"building": 0.3, "ground": 0.2}
-    assert choose_thresholds(_weights(CALIBRATION), "all", {"ground": 0.9}) == {"building": 0.3, "ground": 0.9}
-    assert choose_thresholds(_weights(None), "all") == {"building": 0.6, "ground": 0.6}
+    assert choose_thresholds(_weights(CALIBRATION), "inspect", 0.5) == {"building": 0.5, "ground": 0.4}
+    assert choose_thresholds(_weights(CALIBRATION), "all", 0.5) == {"building": 0.3, "ground": 0.2}
+    assert choose_thresholds(_weights(CALIBRATION), "all", 0.5, {"ground": 0.9}) == {"building": 0.3, "ground": 0.9}
+    assert choose_thresholds(_weights(CALIBRATION), "inspect", 20) == {"building": 0.3, "ground": 0.4}
+    assert choose_thresholds(_weights(None), "all", 0.5) == {"building": 0.6, "ground": 0.6}
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +174,8 @@ def test_thresholds_find_the_changes_and_the_score_is_calibrated(calibration: Ca
         assert source["f1"] > 0.6
         assert source["ece"] < source["ece_before"] + 0.01
     for output in ("building", "ground"):
-        assert calibration.coarse_cut[output] < calibration.thresholds["all"][output]
-        assert calibration.thresholds["all"][output] <= calibration.thresholds["inspect"][output]
+        for knot in calibration.knots[output]:
+            assert calibration.coarse_cut[output] < knot.all <= knot.inspect
         assert calibration.record["unchanged"][output]["per_km2"]["inspect"] == 0
 
 

@@ -24,6 +24,8 @@ KEYS = {
     "objects",
     "false_alarms_per_km2",
     "false_alarms_per_megapixel",
+    "areas_mu",
+    "by_resolution",
     "calibration",
     "by_pair",
     "protocol",
@@ -44,6 +46,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     write_pair(root, "nothing", (90, 200))
     return root
+
+
+def test_areas_are_those_of_objects_above_the_mapping_unit_in_mu(folder: Path) -> None:
+    areas = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, config=one_look()).areas_mu
+    pixels = {"changed": 4800, "found": 3200, "falsely_reported": 1600}  # the alarm of 4 m² is not reported
+    assert areas == pytest.approx({name: count * 0.25 / (10_000 / 15) for name, count in pixels.items()})
+    assert evaluate_folder(folder, StarkDetector()).areas_mu is None
+
+
+def test_the_same_pairs_are_measured_at_coarser_resolutions(folder: Path) -> None:
+    found = evaluate_folder(folder, StarkDetector(), gsd_m=0.5, config=one_look(), also_at_m=(1.0, 2.0))
+    assert [(one["gsd_m"], one["pairs"]) for one in found.by_resolution] == [(1.0, 3), (2.0, 3)]
+    for one in found.by_resolution:
+        assert one["areas_mu"]["changed"] == pytest.approx(found.areas_mu["changed"])  # type: ignore[index]
+        assert one["pixel"]["recall"] == pytest.approx(found.pixel["recall"], abs=0.1)
+    for known, wanted in ((None, 1.0), (0.5, 0.25)):
+        with pytest.raises(SettingsError, match="cannot be reduced"):
+            evaluate_folder(folder, StarkDetector(), gsd_m=known, config=one_look(), also_at_m=(wanted,))
 
 
 def test_known_pairs_give_known_metrics(folder: Path) -> None:

@@ -13,7 +13,8 @@ from tests.training.labelled import StarkDetector, write_pair
 from training.evaluation.evaluate import evaluate_folder
 from training.evaluation.pair_decoding import read_pair
 from training.evaluation.pair_listing import list_pairs
-from training.evaluation.robustness import blurred, scaled, shifted, swapped, with_gamma
+from training.evaluation.resampled import scaled
+from training.evaluation.robustness import blurred, shifted, swapped, with_gamma
 
 pytestmark = pytest.mark.usefixtures("plain_exposure")
 
