@@ -38,9 +38,14 @@ class GivenMetadata:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read what :meth:`to_json` returned; missing values are those of a file about which nothing was stated."""
-        days = {name: dt.date.fromisoformat(data[name]) for name in ("date", "photos") if data.get(name)}
-        rest = {name: data[name] for name in ("crs", "override", "folder") if name in data}
-        return cls(**days, **rest, bands=tuple(data.get("bands", ())))
+        return cls(
+            date=_day(data.get("date")),
+            crs=data.get("crs", ""),
+            override=data.get("override", False),
+            bands=tuple(data.get("bands", ())),
+            folder=data.get("folder", ""),
+            photos=_day(data.get("photos")),
+        )
 
     def in_folder(self, folder: str) -> Self:
         """Return the same for files of another folder."""
@@ -48,6 +53,10 @@ class GivenMetadata:
 
 
 NOTHING_GIVEN = GivenMetadata()
+
+
+def _day(text: str | None) -> dt.date | None:
+    return dt.date.fromisoformat(text) if text else None
 
 
 def parse_bands(text: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, and_, func, not_, select
+from sqlalchemy import ColumnElement, and_, func, not_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from enforcement.overlap_ratio import area_m2, make_valid
@@ -34,7 +34,7 @@ class NightSummaries:
         """Return the summary of a night."""
         session, viewer = self._session, self._viewer
         if self._region is None:
-            return night_summary(session, night)
+            return night_summary(session, night) or partial_night_summary(session, night, true(), true())
         summary = partial_night_summary(
             session, night, visible_to(Scan.area_code, viewer), visible_to(UncomparedGround.area_code, viewer)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer, scene_visible_to, visible_to
@@ -24,7 +24,7 @@ class FirstSteps(NamedTuple):
 
 def first_steps(session: Session, viewer: Viewer) -> FirstSteps | None:
     """Return the first steps in the viewer's area; None: there are alerts, so the list has done its work."""
-    if session.scalar(select(exists().where(visible_to(AlertRow.grid_code, viewer)))):
+    if session.scalar(select(AlertRow.id).where(visible_to(AlertRow.grid_code, viewer)).limit(1)) is not None:
         return None
     usable = scene_visible_to(viewer), SceneRow.state == "ready"
     images, days = session.execute(
@@ -32,9 +32,9 @@ def first_steps(session: Session, viewer: Viewer) -> FirstSteps | None:
     ).one()
     people = session.scalar(select(func.count(User.id)).where(User.active)) or 0
     return FirstSteps(
-        areas=bool(session.scalar(select(exists().where(Area.id.is_not(None))))),
+        areas=session.scalar(select(Area.id).limit(1)) is not None,
         people=people > 1,
         images=images > 0,
         dates=days > 1,
-        night=bool(session.scalar(select(exists().where(Night.state == "done")))),
+        night=session.scalar(select(Night.id).where(Night.state == "done").limit(1)) is not None,
     )

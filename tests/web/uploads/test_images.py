@@ -177,7 +177,7 @@ def test_only_people_with_the_right_correct_an_image(
 def test_a_correction_must_be_meaningful(sign_in: SignIn, villages: Villages) -> None:
     browser = sign_in("county")
     for wrong in ({}, {"crs": "EPSG:1"}, {"date": "2031-01-01"}, {"source": "balloon"}, {"bands": [0]}):
-        assert browser.patch("/api/scenes", json={"ids": [1], **wrong}).status_code in (400, 422), wrong
+        assert browser.patch("/api/scenes", json={"ids": [1], **wrong}).status_code in (409, 422), wrong
 
 
 def test_a_person_with_the_right_starts_a_night_and_sees_its_progress(
