@@ -24,8 +24,9 @@ from prometheus_client.registry import Collector
 from configs.version import program_version
 from errors import SettingsError
 from service.context import Context
+from service.monitoring.problems import PROBLEM_KINDS, alive_seconds, cause_of, find_problems
 from store.schema.database_errors import DatabaseError
-from store.views.statistics import ALIVE_SECONDS, ServiceStatistics, read_statistics
+from store.views.statistics import ServiceStatistics, read_statistics
 
 ADDRESS = "127.0.0.1"
 
@@ -40,13 +41,20 @@ class StatisticsCollector(Collector):
         self._context = context
 
     def collect(self) -> Iterable[Metric]:
-        """Yield all metrics; only the version and ``tuban_database_reachable`` if the database does not answer."""
+        """Yield all metrics; without the database only problems, version and ``tuban_database_reachable``."""
+        found = {problem.kind for problem in find_problems(self._context)}
+        yield _gauge(
+            "tuban_problem",
+            "1: the service has this problem, as `tuban status` describes it",
+            ("problem",),
+            {(kind,): float(kind in found) for kind in PROBLEM_KINDS},
+        )
         yield _gauge("tuban_build_info", "1, with the program's version", ("version",), {(program_version(),): 1})
         reachable = GaugeMetricFamily("tuban_database_reachable", "1: the database answers")
         try:
             statistics = _statistics(self._context)
         except DatabaseError as error:
-            logger.warning("database unavailable; no metrics", error=_cause(error))
+            logger.warning("database unavailable; no metrics", error=cause_of(error))
             reachable.add_metric((), 0)
             yield reachable
             return
@@ -145,20 +153,8 @@ def _camera_metrics(statistics: ServiceStatistics) -> Iterable[Metric]:
 
 
 def readiness_problems(context: Context) -> list[str]:
-    """Return the reasons why the service is not able to work; empty: it is ready."""
-    reasons = []
-    try:
-        if not _statistics(context).processes.get("worker"):
-            reasons.append(f"no worker was seen within {_alive_seconds(context):g} seconds")
-    except DatabaseError as error:
-        reasons.append(f"the database does not answer: {_cause(error)}")
-    try:
-        free, required = _free_bytes(context) / 2**20, context.settings.limits.free_disk_mib
-        if free < required:
-            reasons.append(f"{free:.0f} MiB are free in {context.settings.home}; {required} are needed")
-    except OSError as error:
-        reasons.append(f"the folder {context.settings.home} cannot be read: {error.strerror}")
-    return reasons
+    """Return the reasons why the service does not do all of its work; empty: it is ready."""
+    return [str(problem.reason) for problem in find_problems(context)]
 
 
 class MetricsServer:
@@ -232,11 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _statistics(context: Context) -> ServiceStatistics:
     with context.database.read() as session:
-        return read_statistics(session, context.clock(), _alive_seconds(context))
-
-
-def _alive_seconds(context: Context) -> float:
-    return max(ALIVE_SECONDS, 2 * context.settings.jobs.heartbeat_seconds)
+        return read_statistics(session, context.clock(), alive_seconds(context.settings))
 
 
 def _free_bytes(context: Context) -> float:
@@ -253,7 +245,3 @@ def _gauge(name: str, description: str, labels: tuple[str, ...], values: Mapping
 
 def _single(counts: Mapping[str, int]) -> Mapping[Any, float]:
     return {(name,): count for name, count in counts.items()}
-
-
-def _cause(error: DatabaseError) -> str:
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

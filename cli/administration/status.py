@@ -14,6 +14,7 @@ from rich.table import Table
 from cli.administration.jobs import ago
 from cli.administration.service import open_service
 from configs.version import program_version
+from service.monitoring.problems import find_problems
 from store.cameras.cameras import NEEDS_ATTENTION
 from store.jobs.queue import list_jobs
 from store.scans.nights import night_summary, recent_nights
@@ -30,8 +31,9 @@ def status(
 ) -> None:
     """Show processes, queues, running scans with their progress, the last night, cameras, deliveries and dead jobs.
 
-    Exit codes: 0 all is well, 1 something requires attention: a dead job or delivery, waiting jobs without a worker, a
-    camera with a fault, or a broken log found by the last audit; 2 there is no database.
+    Exit codes: 0 all is well, 1 something requires attention: broker, object store, workers or schedule do not run, the
+    disk is full, the last night is missing or has failed, a dead job or delivery, a camera with a fault, or a broken
+    log found by the last audit; 2 there is no database.
     """
     with open_service() as context:
         now = context.clock()
@@ -40,7 +42,8 @@ def status(
             scans = running_scans(session)
             dead = list_jobs(session, state="dead", limit=MAX_LINES)
             nights = [(night.day, night.state, night_summary(session, night)) for night in recent_nights(session, 1)]
-    problems = _list_problems(statistics)
+        found = find_problems(context)
+    problems = [str(problem.reason) for problem in found] + _list_problems(statistics)
     if json:
         typer.echo(_to_json(statistics, scans, dead, problems))
     else:
@@ -69,9 +72,6 @@ def status(
 def _list_problems(statistics: ServiceStatistics) -> list[str]:
     """List everything that requires a person's attention, one line each."""
     lines = []
-    waiting = sum(queue.waiting for queue in statistics.queues)
-    if waiting and not statistics.processes.get("worker"):
-        lines.append(f"{waiting} jobs wait and no worker runs: start `tuban up`.")
     dead = sum(queue.dead for queue in statistics.queues)
     if dead:
         lines.append(f"{dead} dead jobs: `tuban jobs --state dead` shows the errors, `tuban revive` retries them.")

@@ -55,24 +55,30 @@ def test_before_the_first_start_the_message_names_tuban_up(home: Path, capsys: p
     assert not home.exists()
 
 
-def test_an_idle_service_exits_with_0(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+def _run_all_parts(database: Database) -> None:
+    with database.write() as session:
+        for name, part in (("host:1:scan", "worker"), ("host:2:schedule", "schedule")):
+            record_heartbeat(session, name, part, dt.datetime.now(dt.UTC))  # type: ignore[arg-type]
+
+
+def test_a_running_idle_service_exits_with_0(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    _run_all_parts(kept)
     assert _tuban("status") == 0
     printed = capsys.readouterr().out
-    assert "nothing (start `tuban up`)" in printed
+    assert "1 worker, 1 schedule" in printed
     assert f"Tuban {version('tuban')}." in printed
 
 
-def test_waiting_work_without_a_worker_needs_a_person(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    with kept.write() as session:
-        add_job(session, kind="night.plan", queue="scan", payload={}, unique_key="k", now=dt.datetime.now(dt.UTC))
+def test_a_service_without_workers_or_schedule_needs_a_person(
+    kept: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert _tuban("status") == 1
-    assert "1 jobs wait and no worker runs" in capsys.readouterr().out
-    with kept.write() as session:
-        record_heartbeat(session, "host:1:scan", "worker", dt.datetime.now(dt.UTC))
-    assert _tuban("status") == 0
-    capsys.readouterr()
+    printed = capsys.readouterr().out
+    assert "No worker was seen" in printed
+    assert "The schedule was not seen" in printed
+    _run_all_parts(kept)
     assert _tuban("status", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["processes"] == {"worker": 1}
+    assert json.loads(capsys.readouterr().out)["processes"] == {"worker": 1, "schedule": 1}
 
 
 def test_a_dead_job_is_listed_with_its_error_and_revived(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
