@@ -52,6 +52,8 @@ JOINT_EDGES = np.linspace(-14, 14, 141)
 
 Progress = Callable[[str, float], None]
 Floats = NDArray[np.float32]
+UnchangedMap = tuple[NDArray[np.float16], float, float]
+"""Calibrated probabilities 3×H×W of an unchanged pair, metres per pixel, and km²."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ def calibrate(
     sources = held_out_pairs(recipe, root)
     measured = [_measure(detector, source, config, report) for source in sources if source.question]
     knots = {output: _knots(measured, output) for output in CHANGE_OUTPUTS}
-    for output, fitted in knots.items():
-        if not fitted:
+    for output, own in knots.items():
+        if not own:
             raise SettingsError(
                 f"No source of the recipe keeps pairs of the question {output!r} out of training; set validation_split."
             )
@@ -171,7 +173,7 @@ def _knots(measured: Sequence[MeasuredPairs], output: str) -> tuple[Knot, ...]:
 
 def _unchanged_maps(
     detector: Detector, source: HeldOutPairs, config: ScanConfig, fitted: Calibration, report: Progress
-) -> list[tuple[Floats, float, float]]:
+) -> list[UnchangedMap]:
     """Return calibrated probabilities 3×H×W, metres per pixel and km² of each unchanged pair."""
     settings, looks = _uncalibrated(detector, source, config)
     looks = Looks(looks.scales, None, fitted.lines(source.gsd_m))
@@ -188,7 +190,7 @@ def _unchanged_maps(
 def _with_thresholds(
     measured: Sequence[MeasuredPairs],
     fitted: Calibration,
-    unchanged: Sequence[tuple[Floats, float, float]],
+    unchanged: Sequence[UnchangedMap],
     config: ScanConfig,
 ) -> tuple[Calibration, dict[str, Any]]:
     """Add the thresholds of both operating points to the knots, and record the false alarms on unchanged ground.
@@ -267,7 +269,7 @@ def _mean_f1(measured: Sequence[MeasuredPairs], output: str, fitted: Calibration
 
 
 def _alarms_per_km2(
-    unchanged: Sequence[tuple[Floats, float, float]],
+    unchanged: Sequence[UnchangedMap],
     output: str,
     fitted: Calibration,
     point: OperatingPoint,
