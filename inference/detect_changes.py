@@ -21,6 +21,7 @@ from inference.progress import Progress, Stopwatch
 from inference.scan_plan import ScanPlan, plan_scan
 from inference.scan_result import NetworkFacts, ScanResult, SceneFacts
 from inference.settings import ScanSettings
+from inference.visibility.outlines import hidden_outlines
 from model.detector import Detector
 
 
@@ -132,4 +133,5 @@ def build_scan_result(
         runtime=network.runtime,
         threshold=plan.threshold,
         timings_s=seconds,
+        hidden_outlines=hidden_outlines(plan.hidden, plan.pair.grid),
     )

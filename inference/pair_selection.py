@@ -97,6 +97,7 @@ def select_pairs(
     reported: Mapping[int, BaseGeometry],
     night: NightSettings,
     config: ScanConfig,
+    hidden: Mapping[tuple[int, int], BaseGeometry] | None = None,
 ) -> PairSelection:
     """Select the pairs that compare the new ground of some scenes.
 
@@ -113,6 +114,8 @@ def select_pairs(
         reported: ground already reported as not comparable, by scene id.
         night: limits on time differences and areas.
         config: scales and profiles.
+        hidden: ground that the earlier image of a finished scan does not show (cloud, snow, blur), by (earlier, later)
+            id. The next best image is used there, as where a scan failed.
     """
     tree = shapely.STRtree([image.outline for image in images])
     pairs: list[SelectedPair] = []
@@ -123,7 +126,7 @@ def select_pairs(
             uncovered += _group_by_reason(scene.id, _pieces(scene.outline.difference(known), night), lambda _: _NO_DATE)
             continue
         nearby = [images[i] for i in tree.query(scene.outline, predicate="intersects") if images[i].id != scene.id]
-        chosen, rest, overlaps, rejected = _cover(scene, nearby, tried, night, config)
+        chosen, rest, overlaps, rejected = _cover(scene, nearby, tried, hidden or {}, night, config)
         pairs += [SelectedPair(*pair) for pair in chosen]
         uncovered += _group_by_reason(
             scene.id,
@@ -137,6 +140,7 @@ def _cover(
     scene: CandidateImage,
     nearby: Sequence[CandidateImage],
     tried: Mapping[tuple[int, int], str],
+    hidden: Mapping[tuple[int, int], BaseGeometry],
     night: NightSettings,
     config: ScanConfig,
 ) -> tuple[list[tuple[int, int, str]], BaseGeometry, dict[int, BaseGeometry], dict[int, str]]:
@@ -149,7 +153,13 @@ def _cover(
     overlaps = {image.id: _ground(scene.outline.intersection(image.outline)) for image in nearby}
     states = {image.id: state for image in nearby if (state := tried.get((image.id, scene.id))) is not None}
     failed = [overlaps[image_id] for image_id, state in states.items() if state in _NOT_COMPARED]
-    compared = [overlaps[image_id] for image_id, state in states.items() if state not in _NOT_COMPARED]
+    unseen = {image_id: _ground(hidden.get((image_id, scene.id), Polygon())) for image_id in states}
+    failed += [outline for outline in unseen.values() if not outline.is_empty]
+    compared = [
+        overlaps[image_id].difference(unseen[image_id])
+        for image_id, state in states.items()
+        if state not in _NOT_COMPARED
+    ]
     rest = scene.outline.difference(shapely.union_all(compared))
     rejected, usable = {}, []
     for image in nearby:
@@ -167,7 +177,7 @@ def _cover(
             settings = settings_for(config, AUTO, max(scene.gsd_m, image.gsd_m))
             chosen.append((image.id, scene.id, f"scan:{image.id}:{scene.id}:{settings.sha256[:8]}"))
             rest = rest.difference(overlaps[image.id])
-    # ground of failed scans is reported with those scans
+    # ground of failed scans, and hidden ground, is reported with those scans
     return chosen, rest.difference(shapely.union_all(failed)), overlaps, rejected
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from odc.geo.geobox import GeoBox
+from shapely.geometry import MultiPolygon
 
 from inference.changes import Change
 from inference.registration.measure import Alignment
@@ -70,6 +71,8 @@ class ScanResult:
         weights_sha256: checksum of the weights.
         runtime: runtime and precision, for example ``openvino bf16``.
         threshold: probability from which a pixel counted as changed, by output.
+        hidden_outlines: ground that a date does not show, in longitude and latitude
+            (:func:`inference.visibility.outlines.hidden_outlines`).
         timings_s: wall time by step in seconds; the only field that differs when a scan is repeated.
     """
 
@@ -87,6 +90,7 @@ class ScanResult:
     runtime: str
     threshold: dict[str, float]
     timings_s: dict[str, float]
+    hidden_outlines: dict[str, MultiPolygon] = field(default_factory=dict)
 
     @property
     def georeferenced(self) -> bool:

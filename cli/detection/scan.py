@@ -13,6 +13,7 @@ from rich.console import Console
 import tuban
 from cli.detection.progress import scan_progress
 from errors import SettingsError
+from inference.outputs.wording import term
 from inference.settings import AUTO
 from model.calibration import OperatingPoint
 
@@ -118,6 +119,8 @@ def print_result(result: tuban.ScanResult, earlier: Path, later: Path, out: Path
         f"Compared {details.compared_area_m2 / 1e6:.3f} km² at {details.resolution_m:.3g} m per pixel"
         + (f"; {uncompared / 1e6:.3f} km² could not be compared." if uncompared else ".")
     )
+    for reason, area in sorted(details.not_compared_area_m2.items(), key=lambda item: -item[1]):
+        console.print(f"  {area / 1e6:.3f} km²: {term('not_compared', reason)[1]}.")
     if not result.changes:
         console.print("No change found in the compared area.")
     for kind, label in kinds.items():

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import shapely
+
 from enforcement.units import mu
 from inference.outputs.output_folder import SCHEMA
 from inference.outputs.wording import KINDS, STATEMENT, crs_code, printable
@@ -36,6 +38,10 @@ def compared_record(result: ScanResult) -> dict[str, Any]:
         "settings": _settings_record(result.settings),
         "looked_at": area_record(result.compared_area_m2),
         "not_looked_at": {reason: area_record(area) for reason, area in sorted(result.not_compared_area_m2.items())},
+        "hidden": {
+            date: shapely.to_wkt(outline, rounding_precision=6)
+            for date, outline in sorted(result.hidden_outlines.items())
+        },
         "changes": {
             "count": len(result.changes),
             **area_record(sum(change.area_m2 for change in result.changes)),

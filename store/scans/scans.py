@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from enforcement.overlap_ratio import area_m2
 from errors import Reason, TubanError
+from store.scans.hidden_ground import outlines_of, report_hidden_ground
 from store.scans.nights import UNFINISHED, remove_uncompared_ground, update_night_state
 from store.schema.insert import insert_new
 from store.schema.outlines import bounds_of
@@ -202,7 +204,10 @@ def finish_scan(
     session.flush()
     if scan.night_id is not None and scan.windows is None:
         task = read_task(session, scan_id)
-        remove_uncompared_ground(session, scan.night_id, scan.after_id, _common_ground(task.before, task.after))
+        unseen = shapely.union_all(list(outlines_of(scan.result).values()))
+        compared = _common_ground(task.before, task.after).difference(unseen)
+        remove_uncompared_ground(session, scan.night_id, scan.after_id, compared)
+        report_hidden_ground(session, scan)
     return scan
 
 

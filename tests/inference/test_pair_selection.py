@@ -198,3 +198,23 @@ def test_the_unique_key_depends_on_the_settings() -> None:
     aerial = tuple(replace(image, gsd_m=0.5) for image in drone)
     keys = {_select(*images).pairs[0].unique_key for images in (drone, aerial)}
     assert len(keys) == 2
+
+
+def test_ground_that_the_earlier_image_hides_is_compared_with_the_next_best_one() -> None:
+    cloudy, older, new = (
+        _image(1, dt.date(2024, 10, 18)),
+        _image(2, dt.date(2024, 10, 1), _ground(0, 0, 500, 1000)),
+        _image(3, AUTUMN),
+    )
+    images, tried = (cloudy, older, new), {(1, 3): "done"}
+    assert _pairs(_select(*images, scenes=(new,), tried=tried)) == []
+    hidden = {(1, 3): _ground(300, 200, 700, 600)}
+    selection = select_pairs((new,), images, tried, {}, NIGHT, CONFIG, hidden)
+    assert _pairs(selection) == [(2, 3)]
+    assert selection.uncovered == (), "hidden ground without another image is reported with the scan"
+    # the next image hides it too, and there is no further one
+    both = hidden | {(2, 3): _ground(300, 200, 500, 600)}
+    assert _pairs(select_pairs((new,), images, tried | {(2, 3): "done"}, {}, NIGHT, CONFIG, both)) == []
+    # a patch below the smallest piece of ground is no reason to compare again
+    small = {(1, 3): _ground(300, 200, 310, 210)}
+    assert _pairs(select_pairs((new,), images, tried, {}, NIGHT, CONFIG, small)) == []

@@ -13,6 +13,7 @@ from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind
 from service.scan_jobs import QUEUE, add_prepare_job
 from store.scans.baseline_pairs import select_windowed_pairs
+from store.scans.hidden_ground import hidden_ground
 from store.scans.nights import (
     add_uncompared_ground,
     advance_plan_version,
@@ -69,6 +70,7 @@ def _select_pairs(session: Session, day: dt.date, night: NightSettings, config: 
             reported_ground(session, code, day),
             night,
             config,
+            hidden_ground(session, code),
         )
     return selections
 

@@ -9,9 +9,11 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from enforcement.overlap_ratio import area_m2
 from imagery import Patch
 from inference.pair import Pair
 from inference.visibility.hidden_ground import HIDDEN_BY, REASONS, HiddenGround, measure_hidden_ground
+from inference.visibility.outlines import hidden_outlines
 from tests.inference.scenes import textured
 
 SIDE = 640
@@ -120,3 +122,15 @@ def test_windows_do_not_depend_on_their_size(ground: Image, cloudy: Image) -> No
     expected = moved.both_dates(slice(84, 284), slice(140, 340))
     assert np.array_equal(moved.both_dates(slice(100, 300), slice(100, 300), shift), expected)
     assert 1 + HIDDEN_BY.index("cloud on the earlier date") in expected
+
+
+def test_outlines_separate_what_another_earlier_image_would_show() -> None:
+    before, after = np.zeros((100, 100), np.uint8), np.zeros((100, 100), np.uint8)
+    before[10:40, 10:60], after[10:40, 40:90], before[80:84, 80:84] = 1, 1, 1
+    grid = GeoBox((400, 400), Affine(0.5, 0, 500_000, 0, -0.5, 3_400_000), "EPSG:32650")
+    outlines = hidden_outlines(HiddenGround(before, after), grid)
+    assert {date: area_m2(outline) for date, outline in outlines.items()} == pytest.approx(
+        {"earlier": 30 * 30 * 4, "later": 30 * 50 * 4}, rel=0.002
+    )
+    assert outlines["earlier"].intersection(outlines["later"]).area < 1e-12
+    assert hidden_outlines(HiddenGround(before, after), GeoBox((400, 400), Affine.identity(), None)) == {}

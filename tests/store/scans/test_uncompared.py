@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+import shapely
 
 from errors import Reason
+from store.scans.hidden_ground import hidden_ground
 from store.scans.nights import (
     add_uncompared_ground,
     night_summary,
@@ -102,3 +104,24 @@ def test_an_unfinished_scan_that_is_withdrawn_ends_its_night(database: Database)
         assert (withdrawn.id, withdrawn.state, night.state) == (scan.id, "withdrawn", "done")
         again = add_scan(session, first, second, unique_key=f"scan:{first.id}:{second.id}:test")  # the pair is free
         assert again.id != scan.id
+
+
+def test_hidden_ground_of_a_finished_scan_is_reported_and_planned_again(database: Database) -> None:
+    with database.write() as session:
+        night, later = open_night(session, DAY, NOW), add_scene(session, dt.date(2026, 11, 1))
+        earlier = add_scene(session, dt.date(2026, 2, 1))
+        failed(session, night, later, 1, "not registered")
+        scan = add_scan(session, earlier, later, night_id=night.id, state="merging")
+        cloud, glare = ground(0, 0, 300, 1000), ground(700, 0, 1000, 1000)
+        hidden = {"earlier": shapely.to_wkt(cloud), "later": shapely.to_wkt(glare)}
+        finish_scan(session, scan.id, result={"hidden": hidden}, changes=0, now=NOW)
+        update_night_state(session, night.id, NOW)
+        reported = {one["reason"]: one["area_m2"] for one in night_summary(session, night)["uncompared"]}
+        earlier_m2, later_m2 = (
+            reported[f"cloud, snow, overexposure or blur hide it in the {date} image"] for date in ("earlier", "later")
+        )
+        assert (earlier_m2, later_m2) == pytest.approx((0.3 * KM2, 0.3 * KM2), rel=0.01)
+        # another earlier image can help only where the earlier one hides the ground
+        again = hidden_ground(session, VILLAGE)
+        assert again.keys() == {(earlier.id, later.id)}
+        assert again[earlier.id, later.id].symmetric_difference(cloud).area < 1e-7
