@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from configs import format_validation_errors, read_yaml
 from configs.environment import PREFIX, SEPARATOR, reject_misspelled_variables
 from configs.hook_settings import HookSettings as HookSettings  # re-exported: a group of these settings
+from configs.notice_settings import NoticeSettings
 from errors import SettingsError
 
 Positive = Annotated[int, Field(gt=0)]
@@ -93,7 +94,7 @@ class CameraSettings(_Group):
     history_days: Positive = 60
     keep_days: Positive = 180
     persist: Positive = 3
-    persist_hours: Annotated[float, Field(ge=0)] = 24
+    persist_hours: Annotated[float, Field(ge=0)] = 72
     references: Positive = 3
     min_area_m2: Annotated[float, Field(ge=0)] = 50
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.28
@@ -133,6 +134,14 @@ class AuditSettings(_Group):
     enabled: bool = True
     weekday: Weekday = "sunday"
     at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "12:00"
+
+
+class CheckSettings(_Group):
+    """Nightly check of stored objects, rows and hash chains."""
+
+    enabled: bool = True
+    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "05:30"
+    gib_per_night: Annotated[float, Field(gt=0)] = 50
 
 
 class DeliverySettings(_Group):
@@ -242,8 +251,10 @@ class ServiceSettings(BaseSettings):
     cameras: CameraSettings = CameraSettings()
     alerts: AlertSettings = AlertSettings()
     audit: AuditSettings = AuditSettings()
+    check: CheckSettings = CheckSettings()
     delivery: DeliverySettings = DeliverySettings()
     web: WebSettings = WebSettings()
+    notices: NoticeSettings = NoticeSettings()
     log: LogSettings = LogSettings()
     metrics_port: Annotated[int, Field(ge=0, lt=65536)] = 0
 

@@ -102,6 +102,10 @@ class Alert:
         evidence: pictures.
         page: URL of the alert's page, or "".
         error: position error of the outline; None: as accurate as an orthophoto.
+        area_error_m2: half width of the interval of an oblique area, which is an upper bound; 0: seen from above.
+        not_yet_on, there_on, gone_on: last day without the works, first with them, first without them again.
+        confidence, confidence_parts: probability over all sources, and what each contributes.
+        site: number of the first alert of its group; "": it is alone.
     """
 
     number: str
@@ -136,6 +140,13 @@ class Alert:
     evidence: Sequence[EvidencePicture]
     page: str = ""
     error: ErrorEllipse | None = None
+    area_error_m2: float = 0.0
+    not_yet_on: dt.date | None = None
+    there_on: dt.date | None = None
+    gone_on: dt.date | None = None
+    confidence: float | None = None
+    confidence_parts: Sequence[Mapping[str, Any]] = ()
+    site: str = ""
 
 
 def alert_feature(alert: Alert) -> dict[str, Any]:
@@ -165,6 +176,14 @@ def alert_feature(alert: Alert) -> dict[str, Any]:
             "score": round(alert.score, 4),
             "area_m2": round(alert.area_m2, 2),
             "area_mu": round(mu(alert.area_m2), 4),
+            "area_error_m2": round(alert.area_error_m2, 1),
+            "area_is_upper_bound": alert.error is not None,
+            "confidence": None if alert.confidence is None else round(alert.confidence, 4),
+            "confidence_parts": [dict(part) for part in alert.confidence_parts],
+            "not_yet_on": _iso_date(alert.not_yet_on),
+            "there_on": _iso_date(alert.there_on),
+            "gone_on": _iso_date(alert.gone_on),
+            "site": alert.site or None,
             "crs": CRS,
             "centre": {"lon": round(centre.x, DECIMALS), "lat": round(centre.y, DECIMALS)},
             "position_error": asdict(alert.error) if alert.error else None,

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from shapely.affinity import translate
-from shapely.geometry import box
+from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from imagery.error_ellipse import ErrorEllipse
@@ -52,6 +52,19 @@ def shift_towards(
     distance = math.sqrt(float(offset @ np.linalg.solve(covariance, offset)))  # Mahalanobis distance
     fraction = min(1.0, sigmas / distance) if distance > 0 else 0.0
     return translate(outline, offset[0] * fraction * east, offset[1] * fraction * north), distance * fraction
+
+
+def ellipse_outline(outline: BaseGeometry, error: ErrorEllipse, sigmas: float) -> Polygon:
+    """Return the error ellipse around the centre of an outline, in longitude and latitude, for maps."""
+    east, north = _degrees_per_metre(outline)
+    centre, angle = outline.centroid, math.radians(error.direction_deg)
+    corners = []
+    for step in np.linspace(0, 2 * math.pi, 48, endpoint=False):
+        along, across = sigmas * error.major_m * math.cos(step), sigmas * error.minor_m * math.sin(step)
+        metres_east = along * math.sin(angle) + across * math.cos(angle)
+        metres_north = along * math.cos(angle) - across * math.sin(angle)
+        corners.append((centre.x + metres_east * east, centre.y + metres_north * north))
+    return Polygon(corners)
 
 
 def _covariance(error: ErrorEllipse | None) -> NDArray[np.float64]:

@@ -32,18 +32,40 @@ def summary_section(alert: Alert, log: Sequence[Row], texts: SheetTexts) -> Flow
     pairs = [
         (texts("kind_found"), texts.pick(alert.kind_names)),
         (texts("type"), texts.pick(alert.change_type_names) if alert.change_type_names else texts("not_set")),
-        (texts("area"), texts.area(alert.area_m2)),
+        (texts("area"), _area(alert, texts)),
+        (texts("dates"), _dates(alert, texts)),
         (texts("place"), place or texts("unknown")),
         (texts("centre"), f"{properties['centre']['lon']:.7f}°, {properties['centre']['lat']:.7f}°"),
         (texts("source"), texts.source(alert.source)),
         (texts("state"), texts.state(alert.state) + (f": {reason}" if reason else "")),
         (texts("works"), texts.works(alert.works) if alert.works else texts("unknown")),
         (texts("seen"), _sighting_summary(properties, texts)),
-        (texts("score"), f"{alert.score:.2f}"),
+        (texts("score"), _score(alert, texts)),
     ]
     if others:
         pairs.insert(4, (texts("also_in"), others))
     return value_table(pairs)
+
+
+def _area(alert: Alert, texts: SheetTexts) -> str:
+    """Area; of oblique images with its error, as an upper bound."""
+    area = texts.area(alert.area_m2)
+    if alert.error is None:
+        return area
+    return f"{area} ± {alert.area_error_m2:,.0f} m² ({texts('upper_bound')})"
+
+
+def _dates(alert: Alert, texts: SheetTexts) -> str:
+    """When the works were not there yet, there, and gone."""
+    days = (("not_yet_on", alert.not_yet_on), ("there_on", alert.there_on), ("gone_on", alert.gone_on))
+    return "; ".join(texts(name, day=day.isoformat()) for name, day in days if day) or texts("unknown")
+
+
+def _score(alert: Alert, texts: SheetTexts) -> str:
+    score = f"{alert.score:.2f}"
+    if alert.confidence is None:
+        return score
+    return f"{score}; {texts('over_sources', confidence=f'{alert.confidence:.0%}')}"
 
 
 def _sighting_summary(properties: dict[str, Any], texts: SheetTexts) -> str:
@@ -70,7 +92,9 @@ def corner_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
     rows = []
     for corner in corners.listed:
         row = [corner.label, str(corner.ring), *(f"{degrees:.8f}" for degrees in corner.lonlat)]
-        rows.append(row + ([f"{corner.metres[1]:.3f}", f"{corner.metres[0]:.3f}"] if corner.metres else []))
+        digits = 3 if alert.error is None else 0  # an oblique position is known to some metres
+        metres = [f"{value:.{digits}f}" for value in reversed(corner.metres)] if corner.metres else []
+        rows.append(row + metres)
     widths = (1, 0.7, 2, 2, 2, 2)[: len(head)]
     return [heading(texts("corners")), *map(paragraph, lines), data_table(head, rows, widths, range(2, len(head)))]
 

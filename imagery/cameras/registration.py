@@ -17,6 +17,9 @@ _TOLERANCE_PX = 1.5
 _MIN_INLIERS = 16
 _MIN_INLIER_RATIO = 0.2  # of the matches; below, the agreement is chance
 _NO_MOTION_PX = 0.35  # median displacement within the measurement error
+_MARGIN = 0.12  # of the height, at the upper and lower edge
+_CELLS, _MIN_CELLS = 4, 4  # static matches lie in at least so many cells of a grid of 4 × 4
+_EXTRAPOLATED = 0.04  # of the width: displacement of a corner from which static parts are checked
 _MIN_HOMOGRAPHY_INLIERS = 60  # from which eight degrees of freedom are better than four
 
 
@@ -54,10 +57,13 @@ def register_frame(frame: Frame, reference: Frame) -> CameraMotion:
     source = np.array([reference_features[0][match.queryIdx] for match in good]) / scale
     target = np.array([frame_features[0][match.trainIdx] for match in good]) / scale
     tolerance = _TOLERANCE_PX / scale
+    still = _static_matches(source, target, tolerance, reference)
     matrix, mask = cv2.findHomography(source, target, cv2.USAC_MAGSAC, tolerance, maxIters=4000, confidence=0.999)
     inliers = mask.ravel() > 0 if mask is not None else np.zeros(len(good), bool)
     count = int(inliers.sum())
-    if matrix is None or count < max(_MIN_INLIERS, _MIN_INLIER_RATIO * len(good)):
+    if matrix is None or count < max(_MIN_INLIERS, _MIN_INLIER_RATIO * len(good), still):
+        if still:  # most of the frame changed, but its static parts are where they were
+            return CameraMotion(np.eye(3), 0.0, len(good), still)
         return CameraMotion(None, float("inf"), len(good), count)
     if np.median(np.hypot(*(target - source)[inliers].T)) < _NO_MOTION_PX / scale:
         return CameraMotion(np.eye(3), 0.0, len(good), count)
@@ -69,7 +75,26 @@ def register_frame(frame: Frame, reference: Frame) -> CameraMotion:
     height, width = reference.shape[:2]
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
     moved = cv2.perspectiveTransform(corners[None], matrix)[0]
-    return CameraMotion(np.asarray(matrix, np.float64), float(np.hypot(*(moved - corners).T).max()), len(good), count)
+    corners_px = float(np.hypot(*(moved - corners).T).max())
+    if still and corners_px > _EXTRAPOLATED * width:  # fitted to one part, and extrapolated to the rest
+        return CameraMotion(np.eye(3), 0.0, len(good), still)
+    return CameraMotion(np.asarray(matrix, np.float64), corners_px, len(good), count)
+
+
+def _static_matches(
+    source: NDArray[np.float64], target: NDArray[np.float64], tolerance: float, reference: Frame
+) -> int:
+    """Count the matches that did not move, if they are enough and spread enough to prove that the camera did not.
+
+    A large change leaves few matches, and those on moved machines or material agree with each other by chance;
+    buildings, masts and roads around it stay. The upper and lower edge are left out: cameras print date and name there.
+    """
+    height, width = reference.shape[:2]
+    inside = (source[:, 1] > _MARGIN * height) & (source[:, 1] < (1 - _MARGIN) * height)
+    static = inside & (np.hypot(*(target - source).T) < tolerance)
+    cells = {(int(x * _CELLS / width), int(y * _CELLS / height)) for x, y in source[static]}
+    count = int(static.sum())
+    return count if count >= _MIN_INLIERS and len(cells) >= _MIN_CELLS else 0
 
 
 def warp_to_reference(frame: Frame, motion: NDArray[np.float64]) -> Frame:

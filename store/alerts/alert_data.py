@@ -13,7 +13,7 @@ from enforcement.change_types import read_change_types
 from store.alerts.image_pairs import ImagePair, latest_pairs
 from store.areas.areas import area_names
 from store.schema.outlines import error_ellipse_from_json
-from store.schema.tables import AlertRow, Observation, SceneRow, Transition
+from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transition
 
 
 def read_alert(session: Session, alert: AlertRow, public_url: str = "") -> Alert:
@@ -89,6 +89,13 @@ def _alert(
         ),
         page=page,
         error=error_ellipse_from_json(alert.position_error),
+        area_error_m2=alert.area_error_m2 or 0.0,
+        not_yet_on=alert.not_yet_on,
+        there_on=alert.there_on,
+        gone_on=alert.gone_on,
+        confidence=alert.confidence,
+        confidence_parts=tuple(alert.confidence_parts or ()),
+        site=alert.site or "",
     )
 
 
@@ -113,7 +120,8 @@ def _sightings(session: Session, alert_ids: Collection[int]) -> dict[int, list[S
             Observation.score,
             Observation.position_error,
         )
-        .where(Observation.alert_id.in_(alert_ids))
+        .join(Scan, Scan.id == Observation.scan_id)
+        .where(Observation.alert_id.in_(alert_ids), Scan.withdrawn_at.is_(None))
         .order_by(Observation.after_date, Observation.id)
     )
     sightings: dict[int, list[Sighting]] = {}

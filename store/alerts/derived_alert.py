@@ -16,6 +16,7 @@ from enforcement.ledger.sighting import DEMOLITION, Sighting
 from enforcement.overlap_ratio import make_valid, overlap_ratios
 from enforcement.states import read_states
 from store.alerts.ledger import load_sightings, set_derived_area, set_derived_columns
+from store.alerts.picture_order import picture_order
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Observation, Scan
@@ -123,12 +124,6 @@ def _set_pictures(session: Session, alert: AlertRow, state: LedgerState) -> None
         **best.evidence,
         **({"gone": gone} if gone else {}),
     }
-
-
-def picture_order(row: Observation, not_yet_on: dt.date | None) -> tuple[bool, dt.date, float, int]:
-    """Sort key of observations by how well their images show the works; the best is last."""
-    whole = not_yet_on is None or row.before_date is None or row.before_date <= not_yet_on
-    return whole, row.after_date or dt.date.min, row.area_m2, row.id
 
 
 def _prefixed(evidence: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The image pair of an alert's latest observation."""
+"""The image pair that shows an alert best: the latest image with the last one before the works."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store.schema.tables import Observation, Scan, SceneRow
+from enforcement.ledger.sighting import DEMOLITION
+from store.alerts.picture_order import picture_order
+from store.schema.tables import AlertRow, Observation, Scan, SceneRow
 
 
 class ImagePair(NamedTuple):
@@ -29,9 +31,14 @@ def latest_pair(session: Session, alert_id: int) -> ImagePair | None:
 
 def latest_pairs(session: Session, alert_ids: Collection[int]) -> dict[int, ImagePair]:
     """Return the latest image pair of several alerts, by id; alerts without observation are left out."""
-    query = select(Observation.alert_id, Observation.scan_id).where(Observation.alert_id.in_(alert_ids))
-    orthoimage = Observation.position_error.is_(None)
-    last = {alert: scan for alert, scan in session.execute(query.order_by(orthoimage, Observation.id))}  # noqa: C416
+    query = (
+        select(Observation, AlertRow.not_yet_on)
+        .join(AlertRow, AlertRow.id == Observation.alert_id)
+        .where(Observation.alert_id.in_(alert_ids))
+    )
+    rows = [(row, picture_order(row, not_yet_on)) for row, not_yet_on in session.execute(query)]
+    rows.sort(key=lambda item: (item[0].position_error is None, item[0].kind != DEMOLITION, item[1]))
+    last = {row.alert_id: row.scan_id for row, _ in rows}
     scans = {scan.id: scan for scan in session.scalars(select(Scan).where(Scan.id.in_(last.values())))}
     scene_ids = {scene for scan in scans.values() for scene in (scan.before_id, scan.after_id)}
     scenes = {scene.id: scene for scene in session.scalars(select(SceneRow).where(SceneRow.id.in_(scene_ids)))}

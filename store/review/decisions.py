@@ -17,7 +17,7 @@ from configs.service import ServiceSettings
 from enforcement.change_types import read_change_types
 from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
-from store.access.rights import Viewer
+from store.access.rights import Viewer, may_see
 from store.alerts.locks import Lock, lock_holder, release_lock, renew_lock, take_lock
 from store.review.bulk_review import BulkRejection, BulkUndo, reject_many, undo_many
 from store.review.review_guard import Conflict, hold_for_review
@@ -40,6 +40,7 @@ __all__ = [
     "day_statistics",
     "judge",
     "lock_holder",
+    "may_judge",
     "merge",
     "move",
     "reject_many",
@@ -111,6 +112,13 @@ def judge(
     transaction.step(alert, states, reason, evidence)
     transaction.finish()
     return alert
+
+
+def may_judge(session: Session, alert: AlertRow, viewer: Viewer, verdict: Verdict) -> bool:
+    """Return whether the state table and the user's area allow this verdict on an alert of a site."""
+    targets = read_states().allowed_targets(alert.state, viewer.role)
+    started = verdict == "true" and alert.state == "triaged" and "published" in targets
+    return may_see(viewer, alert.grid_code) and (started or _STATES_AFTER[verdict][0] in targets)
 
 
 def move(

@@ -25,6 +25,7 @@ from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
 from store.access.rights import Viewer
 from store.alerts.alert_row import create_alert
+from store.alerts.ledger import copy_observations, copy_of
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
 from store.review.review_guard import hold_for_review
 from store.review.review_transaction import ReviewTransaction
@@ -155,6 +156,7 @@ def merge(
     for number, alert in enumerate(others):
         evidence = {"into": into.number} | ({INTO_SNAPSHOT: snapshot} if number == 0 else {})
         transaction.step(alert, ["merged"], why.strip(), evidence)
+        copy_observations(session, alert, into)
     outline = shapely.union_all([make_valid(alert.outline) for alert in (into, *others)])
     [placed] = place_changes(
         session,
@@ -259,7 +261,7 @@ def _copy_observations(session: Session, alert: AlertRow, parts: Sequence[AlertR
         for number, observation in enumerate(observations):
             outline = part.outline if number == 0 else _clip(observation.outline, part.outline)
             if outline is not None:
-                copies.append(_copy_observation(part, observation, outline))
+                copies.append(copy_of(observation, part, outline, alert.number))
         session.add_all(reversed(copies))
         part.seen = len(copies) or 1
         part.sources_seen = len({copy.source for copy in copies}) or 1
@@ -271,20 +273,3 @@ def _copy_observations(session: Session, alert: AlertRow, parts: Sequence[AlertR
 def _clip(outline: BaseGeometry, part: BaseGeometry) -> BaseGeometry | None:
     pieces = _polygons(make_valid(outline).intersection(make_valid(part)))
     return None if not pieces else pieces[0] if len(pieces) == 1 else shapely.MultiPolygon(pieces)
-
-
-def _copy_observation(part: AlertRow, observation: Observation, outline: BaseGeometry) -> Observation:
-    return Observation(
-        alert_id=part.id,
-        scan_id=observation.scan_id,
-        change_number=observation.change_number,
-        source=observation.source,
-        before_date=observation.before_date,
-        after_date=observation.after_date,
-        kind=observation.kind,
-        score=observation.score,
-        area_m2=round(area_m2(outline), 2),
-        evidence=dict(observation.evidence),
-        created_at=observation.created_at,
-        **bounds_of(outline),
-    )

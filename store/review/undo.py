@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
@@ -89,6 +89,10 @@ def _unmerge(transaction: ReviewTransaction, into: AlertRow, step: Transition) -
         raise NotAllowed(
             f"The state of {into.number} before the merge was not stored.", "alert.not_kept", alert=into.number
         )
+    copies = delete(Observation).where(
+        Observation.alert_id == into.id, Observation.copied_from.in_([other.number for other in others])
+    )
+    session.execute(copies)
     for other in others:
         transaction.undo(other)
     transaction.announce(

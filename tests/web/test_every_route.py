@@ -78,6 +78,7 @@ TABLE: dict[tuple[str, str], Request] = {
     ("POST", "/alerts/{number}/undo"): Request(),
     ("POST", "/alerts/{number}/assign"): Request(json={"login": "strong_a"}),
     ("POST", "/alerts/{number}/type"): Request(json={"kind": "ground", "change_type": ""}),
+    ("POST", "/alerts/{number}/merge"): Request(json={"alerts": ["330106U2026110099"]}),
     ("POST", "/alerts/{number}/split"): Request(json={}),
     ("GET", "/alerts/{number}/sheet.pdf"): Request(),
     ("GET", "/alerts/{number}/bundle.zip"): Request(),

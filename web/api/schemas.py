@@ -141,6 +141,19 @@ class AlertProperties(BaseModel):
     score: float
     area_m2: float
     area_mu: float
+    area_error_m2: Annotated[
+        float, Field(description="Half width of the interval of an oblique area; 0: seen from above.")
+    ] = 0.0
+    area_is_upper_bound: bool = False
+    confidence: Annotated[float | None, Field(description="Probability over all sources, 0 to 1.")] = None
+    confidence_parts: list[dict[str, Any]] = []
+    not_yet_on: Annotated[dt.date | None, Field(description="Last day without the works.")] = None
+    there_on: Annotated[dt.date | None, Field(description="First day with the works.")] = None
+    gone_on: Annotated[dt.date | None, Field(description="First day without the works again.")] = None
+    site: Annotated[str | None, Field(description="Number of the first alert of its site.")] = None
+    change: Annotated[
+        dict[str, Any] | None, Field(description="In events: what changed, with the areas before and after.")
+    ] = None
     crs: str
     centre: LonLat
     detected: Annotated[dict[str, Any], Field(description="The outline as detected: crs and wkt.")]

@@ -13,10 +13,13 @@ from shapely import LineString
 
 from errors import TubanError
 from store.access.rights import Viewer
+from store.alerts.sites import site_alerts
 from store.review.decisions import (
     assign,
     judge,
     lock_holder,
+    may_judge,
+    merge,
     move,
     release_lock,
     renew_lock,
@@ -57,11 +60,21 @@ class _Decision(BaseModel):
 
 
 class Judgement(_Decision):
-    """A verdict on the images; ``reason`` is one of :data:`web.review.rejection_reasons.REASONS`."""
+    """A verdict on the images; ``reason`` is one of :data:`web.review.rejection_reasons.REASONS`.
+
+    ``site``: judge the other open alerts of its site in the same way, where the user's role may.
+    """
 
     verdict: Literal["true", "false", "bad_imagery"]
     reason: str = ""
     words: Words = ""
+    site: bool = False
+
+
+class MergeRequest(_Decision):
+    """Numbers of the alerts to merge into this one."""
+
+    alerts: Annotated[list[Annotated[str, Field(max_length=40)]], Field(min_length=1, max_length=20)]
 
 
 class StateChange(_Decision):
@@ -182,8 +195,12 @@ def judge_alert(
 
     def action(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
         settings = context.settings
+        others = site_alerts(session, alert) if body.site else []
         alert = judge(session, alert, viewer, body.verdict, reason=reason, settings=settings, now=now)
         release_lock(session, alert, viewer)
+        for other in others:
+            if other.id != alert.id and may_judge(session, other, viewer, body.verdict):
+                judge(session, other, viewer, body.verdict, reason=reason, settings=settings, now=now)
         return alert
 
     return _apply(request, context, viewer, number, action, as_of=body.as_of)
@@ -238,6 +255,19 @@ def set_type(request: Request, context: Service, viewer: CurrentUser, number: st
         detail = {"from": before, "to": {"kind": alert.kind, "type": alert.change_type}}
         log_action(request, session, viewer, "set_type", about=alert.number, code=alert.grid_code, detail=detail)
         return alert
+
+    return _apply(request, context, viewer, number, action, as_of=body.as_of)
+
+
+@router.post("/merge")
+def merge_alerts(
+    request: Request, context: Service, viewer: CurrentUser, number: str, body: MergeRequest
+) -> dict[str, Any]:
+    """Merge other alerts into this one."""
+
+    def action(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
+        others = [_alert(session, viewer, other) for other in body.alerts]
+        return merge(session, others, alert, viewer, settings=context.settings, now=now)
 
     return _apply(request, context, viewer, number, action, as_of=body.as_of)
 

@@ -12,17 +12,20 @@ from shapely.geometry import mapping
 
 from configs.texts import catalogue, text, translate
 from enforcement.change_types import read_change_types
+from enforcement.position_uncertainty import ellipse_outline
 from enforcement.states import StateTable, read_states
 from enforcement.units import mu
 from service.context import Context
-from store.access.rights import Viewer
+from store.access.rights import Viewer, may_see
 from store.alerts.alert_geometry import areas_around
+from store.alerts.sites import site_alerts, touching_alerts
 from store.alerts.transitions import steps_of
 from store.alerts.withdrawal import withdrawn_basis
 from store.areas.areas import area_names
 from store.cameras.sightings import CameraSighting, camera_sightings
 from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.schema.database import Session
+from store.schema.outlines import error_ellipse_from_json
 from store.schema.tables import AlertRow, Transition
 from store.search.alert_search import AlertFilter, neighbours
 from store.views.alert_view import AlertSighting, SightingImage, alert_sightings, assignable_users, user_names
@@ -85,6 +88,22 @@ class AlertDetail:
             "why": self._why(steps[-1]) if steps and steps[-1].who != "system" else "",
             "basis": self._basis(alert),
             "score": alert.score,
+            "confidence": alert.confidence,
+            "confidence_parts": [self._confidence_part(part) for part in alert.confidence_parts or ()],
+            "area_error_m2": round(alert.area_error_m2 or 0, 1),
+            "upper_bound": alert.position_error is not None,
+            "position_error": alert.position_error,
+            "ellipse": self._ellipse(alert),
+            "not_yet_on": _day(alert.not_yet_on),
+            "there_on": _day(alert.there_on),
+            "gone_on": _day(alert.gone_on),
+            "site": self._related(site_alerts(self.session, alert), alert),
+            "touching": self._related(
+                touching_alerts(self.session, alert, self.context.settings.alerts.adjacent_m)
+                if alert.state in states.open
+                else [],
+                alert,
+            ),
             "area_m2": round(alert.area_m2, 1),
             "mu": round(mu(alert.area_m2), 2),
             "place": self._place(alert),
@@ -201,6 +220,31 @@ class AlertDetail:
             "score": sight.score,
             "mu": round(mu(sight.area_m2), 2),
         }
+
+    def _ellipse(self, alert: AlertRow) -> dict[str, Any] | None:
+        """Return the outline of the error ellipse of an oblique position, drawn on the maps."""
+        error = error_ellipse_from_json(alert.position_error)
+        if error is None:
+            return None
+        sigmas = self.context.settings.alerts.sigmas
+        return cast(dict[str, Any], mapping(ellipse_outline(alert.outline, error, sigmas)))
+
+    def _confidence_part(self, part: Mapping[str, Any]) -> dict[str, Any]:
+        return {**part, "source": self._text("review.source", str(part["source"]))}
+
+    def _related(self, alerts: list[AlertRow], alert: AlertRow) -> list[dict[str, Any]]:
+        """Return other alerts that the user may see, with their state and area."""
+        states = read_states()
+        return [
+            {
+                "number": other.number,
+                "address": f"/alerts/{quote(other.number, safe='')}",
+                "state_name": self._name(states.states, other.state),
+                "mu": round(mu(other.area_m2), 2),
+            }
+            for other in alerts
+            if other.id != alert.id and may_see(self.viewer, other.grid_code)
+        ]
 
     def _step(self, step: Transition, names: dict[str, str]) -> dict[str, Any]:
         states = read_states()

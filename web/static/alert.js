@@ -13,7 +13,7 @@ const buttons = Object.fromEntries([...document.querySelectorAll("[data-act]")].
 const query = initial.query;
 const maps = new ImageMaps(document.getElementById("viewer"), "map-before", "map-after", document.getElementById("swipe"));
 const locationMap = new LocationMap("map-context");
-const panel = new Panel(t, () => undo(alert.number));
+const panel = new Panel(t, () => undo(alert.number), (number) => change("merge", { alerts: [number], as_of: alert.as_of }, fill(t.merged_done, { number })));
 const decided = []; // numbers of judged alerts; undo starts with the last one
 
 let alert = initial;
@@ -132,7 +132,8 @@ async function judge(verdict) {
   const reason = verdict === "true" ? {} : await chooseReason(t[`reason_${verdict}`], reasons[verdict], t);
   if (reason === null || alert.number !== judged.number) return;
   // in order, so that a fast judgement does not overtake the lock request
-  const saved = locking.then(() => send(judged, "judge", { verdict, as_of: judged.as_of, ...reason }));
+  const site = panel.wholeSite;
+  const saved = locking.then(() => send(judged, "judge", { verdict, site, as_of: judged.as_of, ...reason }));
   saving = saved.then(
     (data) => {
       cache.remove(judged.number);

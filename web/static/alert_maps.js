@@ -70,6 +70,11 @@ export class ImageMaps {
     const source = this.outlines.getSource();
     source.clear();
     source.addFeature(new ol.Feature(toMercator(alert.outline)));
+    if (alert.ellipse) {
+      const ellipse = new ol.Feature(toMercator(alert.ellipse));
+      ellipse.setStyle(new ol.style.Style({ stroke: new ol.style.Stroke({ color: "#ffffff", width: 2, lineDash: [6, 5] }) }));
+      source.addFeature(ellipse);
+    }
     for (const [when, { layer, outline }] of Object.entries(this.maps)) {
       outline.setStyle(strokes(COLOURS[alert.kind], 2.5));
       layer.setSource(this.source(alert, when));

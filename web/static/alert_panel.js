@@ -14,11 +14,14 @@ export function createElement(name, attributes = {}, ...children) {
 
 const formatNumber = (number, digits) => (number === null || number === undefined ? "–" : number.toFixed(digits));
 
+const spaced = (number) => Math.round(number).toLocaleString("en").replaceAll(",", " ");
+
 export class Panel {
   /** `undo`: undoes the last step of the shown alert. */
-  constructor(texts, undo) {
+  constructor(texts, undo, merge) {
     this.t = texts;
     this.undo = undo;
+    this.merge = merge;
     this.parts = Object.fromEntries([...document.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
   }
 
@@ -38,6 +41,7 @@ export class Panel {
       this.parts[`${when}-caption`].textContent = [this.t[when], date ?? this.t.unknown, source, gsd_m ? `${Number(gsd_m.toPrecision(2))} m` : ""].filter(Boolean).join(" · ");
     }
     this.facts(alert);
+    this.site(alert);
     this.overlaps(alert);
     this.history(alert);
     this.cameras(alert);
@@ -56,7 +60,9 @@ export class Panel {
     const { t } = this;
     const residual = alert.residual;
     const rows = [
-      [t.area, [createElement("b", {}, `${formatNumber(alert.mu, 2)} ${t.mu}`), ` ${Math.round(alert.area_m2).toLocaleString("en").replaceAll(",", " ")} m²`]],
+      [t.area, [createElement("b", {}, `${formatNumber(alert.mu, 2)} ${t.mu}`), ` ${spaced(alert.area_m2)} m²`, alert.upper_bound ? ` ± ${spaced(alert.area_error_m2)} m² · ${t.upper_bound}` : ""]],
+      [t.dates, [this.dates(alert)]],
+      [t.confidence, this.confidence(alert)],
       [t.score, [`${Math.round(alert.score * 100)} %`]],
       [t.sources, [fill(t.times, { times: alert.seen, sources: alert.sources_seen })]],
       [t.place, [alert.place.map(({ name, code }) => name || code).join(" ") || "–"]],
@@ -76,6 +82,45 @@ export class Panel {
       ),
     );
     type.value = `${alert.kind}/${alert.type}`;
+  }
+
+  /** When the works were not there yet, there, and gone. */
+  dates(alert) {
+    const days = ["not_yet_on", "there_on", "gone_on"].filter((name) => alert[name]).map((name) => fill(this.t[name], { day: alert[name] }));
+    return days.join(this.t.comma) || this.t.unknown;
+  }
+
+  /** The probability over all sources, and what each contributes. */
+  confidence(alert) {
+    if (alert.confidence === null) return ["–"];
+    const rows = alert.confidence_parts.map(({ source, seen, date, score, detection }) =>
+      createElement("li", {}, `${source} ${date ?? ""} · ${fill(seen ? this.t.source_saw : this.t.source_missed, { percent: Math.round((seen ? score : detection) * 100) })}`),
+    );
+    return [createElement("b", {}, `${Math.round(alert.confidence * 100)} %`), createElement("ul", { class: "plain small muted" }, ...rows)];
+  }
+
+  /** The other alerts of its site, and those that touch it and can be merged into it. */
+  site(alert) {
+    const { t } = this;
+    const link = ({ number, address, state_name, mu }) => createElement("li", {}, createElement("a", { href: address }, number), ` · ${state_name} · ${formatNumber(mu, 2)} ${t.mu}`);
+    this.parts.together.hidden = !alert.site.length;
+    this.parts.together.querySelector("input").checked = false;
+    this.parts.together.querySelector("span").textContent = fill(t.together, { count: alert.site.length });
+    const rows = alert.site.map(link);
+    const touching = alert.touching.map((other) => {
+      const button = createElement("button", { type: "button", class: "quiet small" }, t.merge);
+      button.addEventListener("click", () => this.merge(other.number));
+      const row = link(other);
+      row.append(" ", button);
+      return row;
+    });
+    const sections = [[t.site, rows], [t.touching, touching]].filter(([, list]) => list.length);
+    this.parts.site.replaceChildren(...sections.flatMap(([name, list]) => [createElement("h2", {}, name), createElement("ul", { class: "plain small" }, ...list)]));
+  }
+
+  /** Whether the verdict applies to all alerts of the site. */
+  get wholeSite() {
+    return !this.parts.together.hidden && this.parts.together.querySelector("input").checked;
   }
 
   overlaps(alert) {

@@ -46,6 +46,7 @@ async function loadScenes() {
   const found = await request(`/map/scenes?bbox=${clipped.map((side) => side.toFixed(7)).join()}&zoom=${ground.getView().getZoom().toFixed(2)}`);
   const visible = found.features.map(({ properties }) => properties).filter(({ source }) => source !== "camera");
   scenes.getLayers().clear();
+  document.getElementById("no-image").hidden = visible.length > 0;
   for (const { id, bounds, gsd_m } of visible.slice(0, 20).reverse()) {
     const source = new ol.source.XYZ({ url: `/tiles/scenes/${id}/{z}/{x}/{y}`, maxZoom: maxImageZoom(gsd_m, bounds[1], 8) });
     scenes.getLayers().push(new ol.layer.Tile({ source, extent: ol.proj.transformExtent(bounds, "EPSG:4326", "EPSG:3857") }));

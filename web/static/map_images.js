@@ -56,7 +56,7 @@ export class Images {
 
   scenesFor(choice) {
     if (choice === "none") return [];
-    if (choice === "latest") return this.scenes.slice(0, MAX_LAYERS);
+    if (choice === "latest") return [...this.scenes].sort((one, other) => (one.source === "camera") - (other.source === "camera")).slice(0, MAX_LAYERS); // images from above lie on camera frames
     return this.scenes.filter(({ date }) => (date ?? UNDATED) === choice).slice(0, MAX_LAYERS);
   }
 

@@ -85,6 +85,14 @@ def test_each_fault_is_detected(frame: Frame, code: str) -> None:
     assert fault_codes(frame) == [code]
 
 
+def test_a_large_change_in_front_of_an_unmoved_camera_is_no_motion() -> None:
+    changed = photograph(SCENE, 1.0, 2).copy()
+    half = COLUMNS // 2
+    shifted = moved_frame(REFERENCE, 0, 25, 0)
+    changed[:, half:] = shifted[:, half:]  # machines and material on half of the frame moved
+    assert fault_codes(changed) == []
+
+
 def test_small_camera_motion_is_undone() -> None:
     displaced = moved_frame(photograph(SCENE, 1.0, 2), 4.0, -3.0, 0.4)
     checked = check_quality(Capture(displaced, TAKEN_AT), REFERENCE)
