@@ -86,7 +86,9 @@ class _Redactor:
     """Removes passwords and secrets from a formatted line."""
 
     def __init__(self, settings: ServiceSettings) -> None:
-        self._secrets = tuple(hook.secret.get_secret_value() for hook in settings.delivery.hooks)
+        hooks = (*settings.delivery.hooks, *settings.notices.hooks)
+        secrets = (*(hook.secret for hook in hooks), settings.notices.mail.password)
+        self._secrets = tuple(value for secret in secrets if (value := secret.get_secret_value()))
 
     def __call__(self, line: str) -> str:
         for secret in self._secrets:

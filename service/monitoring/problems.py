@@ -60,7 +60,8 @@ def find_problems(context: Context) -> list[ServiceProblem]:
             problems += _night_problems(session, context.settings, now)
     except DatabaseError as error:
         cause = cause_of(error)
-        problems.append(_problem("database", f"The database does not answer: {cause}.", cause=cause))
+        message = f"The database does not answer: {cause}."
+        problems.append(ServiceProblem("database", Reason(message, "problem.database", cause=cause)))
     for kind, check in (("broker", _broker_fault), ("objects", _objects_fault)):
         fault = _Recent.fault(kind, context, check)
         if fault is not None:
@@ -79,10 +80,6 @@ def cause_of(error: BaseException) -> str:
     return text.splitlines()[0].rstrip(".") if text else type(error).__name__
 
 
-def _problem(kind: str, message: str, **values: object) -> ServiceProblem:
-    return ServiceProblem(kind, Reason(message, f"problem.{kind}", **values))
-
-
 def _disk_problems(settings: ServiceSettings) -> list[ServiceProblem]:
     required = settings.limits.free_disk_mib
     folders = [settings.home.resolve(), settings.drop_folder]
@@ -97,7 +94,8 @@ def _disk_problems(settings: ServiceSettings) -> list[ServiceProblem]:
             free = 0
         if free < required:
             message = f"{free} MiB are free in {folder}; {required} are needed. Free some space, or lower the limit."
-            problems.append(_problem("disk", message, free=free, folder=str(folder), required=required))
+            reason = Reason(message, "problem.disk", free=free, folder=str(folder), required=required)
+            problems.append(ServiceProblem("disk", reason))
     return problems[:1]
 
 
@@ -106,10 +104,10 @@ def _process_problems(statistics: ServiceStatistics, settings: ServiceSettings) 
     found = []
     if not statistics.processes.get("worker"):
         message = f"No worker was seen within {seconds:g} seconds: start `tuban up`."
-        found.append(_problem("workers", message, seconds=seconds))
+        found.append(ServiceProblem("workers", Reason(message, "problem.workers", seconds=seconds)))
     if not statistics.processes.get("schedule"):
         message = f"The schedule was not seen within {seconds:g} seconds: no night is planned. Start `tuban up`."
-        found.append(_problem("schedule", message, seconds=seconds))
+        found.append(ServiceProblem("schedule", Reason(message, "problem.schedule", seconds=seconds)))
     return found
 
 
@@ -122,21 +120,22 @@ def _night_problems(session: Session, settings: ServiceSettings, now: dt.datetim
     failed = next((job for job in planning if job.payload.get("day") == day.isoformat()), None)
     if failed is not None:
         message = f"The night of {day} could not be planned: {failed.error} `tuban revive {failed.id}` tries again."
-        return [_problem("night_failed", message, day=day.isoformat(), cause=failed.error, job=failed.id)]
+        reason = Reason(message, "problem.night_failed", day=day.isoformat(), cause=failed.error, job=failed.id)
+        return [ServiceProblem("night_failed", reason)]
     night = next((night for night in nights if night.day == day), None)
     if night is None:
         late = now - local_time_to_utc(day, settings.night.at, settings.zone) >= NIGHT_LATE
         if not late or not nights:  # a new installation has had no night yet
             return []
         message = f"The night of {day} was not planned. `tuban night --now` plans one."
-        return [_problem("night_missing", message, day=day.isoformat())]
+        return [ServiceProblem("night_missing", Reason(message, "problem.night_missing", day=day.isoformat()))]
     states = night_summary(session, night)["states"]
     scans = sum(states.values())
     if states.get("failed"):
         failures = f"{states['failed']} of {scans} scans failed"
         message = f"In the night of {day}, {failures}. `tuban jobs --state dead` lists them."
-        values = {"day": day.isoformat(), "failed": states["failed"], "scans": scans}
-        return [ServiceProblem("night_failed", Reason(message, "problem.night_scans", **values))]
+        reason = Reason(message, "problem.night_scans", day=day.isoformat(), failed=states["failed"], scans=scans)
+        return [ServiceProblem("night_failed", reason)]
     return []
 
 

@@ -19,7 +19,7 @@ CODE_DIGITS = {"village": (12,), "township": (9,), "county": (6,), "city": (0, 2
 """Numbers of digits that the administrative code of each role may have."""
 
 
-class GrantRefused(TubanError):  # noqa: N818  (a refused request, not a malfunction)
+class GrantError(TubanError):
     """An administrator tried to grant, or to manage a user with, more rights than their own."""
 
 
@@ -48,12 +48,12 @@ def check_grant(granter: Viewer, role: str, code: str) -> None:
     """Check that a user may grant a role in an area, and manage a user who has it.
 
     Raises:
-        GrantRefused: the granter is no administrator, the area is beyond theirs, or the role is above theirs.
+        GrantError: the granter is no administrator, the area is beyond theirs, or the role is above theirs.
     """
     roles = list(read_states().roles)  # from the lowest level up
     above = role not in roles or roles.index(role) > roles.index(granter.role)
     if not granter.administrator or not may_see(granter, code) or above:
-        raise GrantRefused(
+        raise GrantError(
             f"{granter.login} ({granter.role}, {granter.code or 'all areas'}) cannot grant or manage the role {role} "
             f"in {code or 'all areas'}: nobody grants more rights than they have. Ask a higher administrator.",
             "person.grant",

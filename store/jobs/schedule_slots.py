@@ -23,6 +23,13 @@ def claim_slot(session: Session, name: str, slot: str, scheduler: str, now: dt.d
     return insert_new(session, ScheduleSlot, values, ScheduleSlot.name) is not None
 
 
+def release_slot(session: Session, name: str, slot: str) -> None:
+    """Release a claimed slot whose work has failed, so that it can be claimed again."""
+    row = session.get(ScheduleSlot, (name, slot))
+    if row is not None:
+        session.delete(row)
+
+
 def become_leader(session: Session, scheduler: str, now: dt.datetime, timeout_seconds: float) -> bool:
     """Become or remain the leader; False if another scheduler renewed its leadership within ``timeout_seconds``."""
     at = job_time(session, now)

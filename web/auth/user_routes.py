@@ -15,7 +15,7 @@ from store.access.audit_log import list_actions
 from store.access.rights import Viewer, may_see
 from store.access.sign_in_limits import begin_attempt, confirm_attempt, delayed_logins, forget_devices, unlock
 from store.access.users import (
-    GrantRefused,
+    GrantError,
     add_user,
     check_grant,
     end_sessions,
@@ -55,7 +55,7 @@ def _managed_user(session: Session, viewer: Viewer, person_id: int) -> UserRow:
         raise NotFound
     try:
         check_grant(viewer, user.role, user.code)
-    except GrantRefused as error:
+    except GrantError as error:
         raise Forbidden(error.reason) from error
     return user
 
@@ -104,7 +104,7 @@ def add(
     granted = {"role": role, "code": code, "administrator": administrator}
     try:
         check_grant(viewer, role, code)
-    except GrantRefused as error:
+    except GrantError as error:
         with context.database.write() as session:
             log_action(request, session, viewer, "refused_grant", about=login, detail=granted)
         raise Forbidden(error.reason) from error

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from store.jobs.processes import record_heartbeat, remove_process
 from store.jobs.recovery import expire_leases
 from store.jobs.schedule_slots import resign_leadership
 from store.schema.database_errors import DatabaseError
+from workers.runtime.problem_notices import ProblemNotices
 from workers.runtime.reaper import is_stalled
 from workers.runtime.shutdown import GRACE_SECONDS
 
@@ -133,6 +135,8 @@ class Supervisor:
         self._managed = [_ManagedProcess(spec) for spec in specs]
         self._stop_signals = 0
         self._check_at = 0.0
+        self._notices = ProblemNotices(context, process_name(os.getpid()))
+        self._notice_thread: threading.Thread | None = None
 
     def run(self) -> int:
         """Run until SIGTERM, SIGINT or SIGHUP (a second signal kills the processes); return the exit code."""
@@ -163,6 +167,19 @@ class Supervisor:
             self._check_at = now + CHECK_SECONDS
             for managed in self._managed:
                 self._tolerate_database_errors(self._check_worker, managed)
+            self._notify_of_problems()
+
+    def _notify_of_problems(self) -> None:
+        """Check for problems on a thread, because a mail server or broker that does not answer takes long."""
+        if self._notices.enabled and (self._notice_thread is None or not self._notice_thread.is_alive()):
+            self._notice_thread = threading.Thread(target=self._run_notices, name="notices", daemon=True)
+            self._notice_thread.start()
+
+    def _run_notices(self) -> None:
+        try:
+            self._notices.run_due()
+        except Exception:
+            logger.exception("notices failed; retrying")
 
     def processes(self) -> dict[str, int]:
         """Return the pid of each running process by name."""

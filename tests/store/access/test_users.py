@@ -9,7 +9,7 @@ import pytest
 from errors import SettingsError
 from store.access.api_keys import MAX_DAYS, add_key, revoke_keys, user_of_key
 from store.access.rights import Viewer
-from store.access.users import GrantRefused, add_user, check_grant, check_user, effective_role, user_by_login
+from store.access.users import GrantError, add_user, check_grant, check_user, effective_role, user_by_login
 from store.schema.database import Database
 
 NOW = dt.datetime(2026, 11, 24, 1, 0, tzinfo=dt.UTC)
@@ -33,7 +33,7 @@ EVERYTHING = Viewer("admin", "admin", "city", "", True, 3)
     ],
 )
 def test_nobody_grants_more_than_they_have(granter: Viewer, role: str, code: str) -> None:
-    with pytest.raises(GrantRefused, match="nobody grants more rights than they have"):
+    with pytest.raises(GrantError, match="nobody grants more rights than they have"):
         check_grant(granter, role, code)
 
 
