@@ -1,4 +1,4 @@
-"""Read EXIF (by Pillow) and DJI's XMP packet from untrusted photos."""
+"""Read EXIF (by Pillow) and the XMP packet of drones from untrusted photos."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ from imagery.files.header_limits import damaged_file
 from imagery.files.safe_file import SafeFile
 
 _DJI = "{http://www.dji.com/drone-dji/1.0/}"
+_ATTITUDE_NAMES: dict[str, tuple[str, str, str]] = {  # by a part of the namespace: pitch, yaw and roll
+    "parrot.com/drone-parrot": ("CameraPitchDegree", "CameraYawDegree", "CameraRollDegree"),
+    "autelrobotics.com": ("GimbalPitchDegree", "GimbalYawDegree", "GimbalRollDegree"),
+    "drone/1.0": ("GimbalPitchDegree", "GimbalYawDegree", "GimbalRollDegree"),
+    "skydio.com": ("CameraPitchDegree", "CameraYawDegree", "CameraRollDegree"),
+    "pix4d.com/camera": ("Pitch", "Yaw", "Roll"),
+}
+"""XMP of Parrot, Autel, Skydio, and Pix4D's names, which Autel, Yuneec, senseFly, Sequoia and MicaSense write, too."""
+
+_FROM_NADIR = "pix4d.com/camera"  # its pitch is 0 straight down; those of the others are −90
 _PANORAMA = "{http://ns.google.com/photos/1.0/panorama/}"
 _DESCRIPTION = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}Description"
 _NOT_A_NUMBER = Reason("its position is not a number (a fraction with a zero denominator?)", "photo.no_number")
@@ -30,6 +40,7 @@ _MODEL, _SOFTWARE_DATE = 272, 306
 _EXIF, _GPS = 0x8769, 0x8825
 _TAKEN, _FOCAL, _FOCAL_35 = 36867, 37386, 41989
 _SERIAL = 42033
+_ORIGINAL_WIDTH, _ORIGINAL_HEIGHT, _DIGITAL_ZOOM = 40962, 40963, 41988
 _LAT_REF, _LAT, _LON_REF, _LON, _ALT_REF, _ALT, _HEADING_REF, _HEADING, _DATE = 1, 2, 3, 4, 5, 6, 16, 17, 29
 
 
@@ -46,7 +57,10 @@ class Tags:
         taken: by the camera's clock.
         gps_date: by satellite time.
         focal_mm, focal_35_mm: focal length, and that of a 35 mm camera with the same field of view.
+        original_size: width and height in pixels as the photo was taken.
+        digital_zoom: factor by which the middle of the picture was enlarged.
         dji: values of DJI's XMP by name; empty where there are none.
+        attitude: pitch (−90: straight down), yaw and roll in degrees by the XMP of other makers.
         panorama: XMP marks it as stitched.
     """
 
@@ -61,7 +75,10 @@ class Tags:
     gps_date: dt.date | None
     focal_mm: float | None
     focal_35_mm: float | None
+    original_size: tuple[int, int] | None
+    digital_zoom: float
     dji: dict[str, str]
+    attitude: tuple[float, float | None, float] | None
     panorama: bool
 
     @property
@@ -85,7 +102,8 @@ def read_tags(file: SafeFile) -> Tags:
                 packet = image.info.get("xmp")
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise damaged_file(file.name, f"its tags cannot be read ({str(error)[:100]})") from None
-    dji, panorama = _xmp(packet if isinstance(packet, bytes) else b"")
+    dji, attitude, panorama = _xmp(packet if isinstance(packet, bytes) else b"")
+    original = tuple(_positive(inner.get(tag)) for tag in (_ORIGINAL_WIDTH, _ORIGINAL_HEIGHT))
     latitude, longitude, position_fault = _position(gps, dji)
     altitude = parse_number(gps.get(_ALT))
     return Tags(
@@ -100,7 +118,10 @@ def read_tags(file: SafeFile) -> Tags:
         gps_date=_date(_text(gps.get(_DATE))),
         focal_mm=_positive(inner.get(_FOCAL)),
         focal_35_mm=_positive(inner.get(_FOCAL_35)),
+        original_size=(int(original[0]), int(original[1])) if original[0] and original[1] else None,
+        digital_zoom=max(1.0, _positive(inner.get(_DIGITAL_ZOOM)) or 1.0),
         dji=dji,
+        attitude=attitude,
         panorama=panorama,
     )
 
@@ -171,21 +192,47 @@ def _date(text: str) -> dt.date | None:
         return None
 
 
-def _xmp(packet: bytes) -> tuple[dict[str, str], bool]:
-    """DJI's values, written as attributes or as elements, and whether the photo is a panorama."""
+def _xmp(packet: bytes) -> tuple[dict[str, str], tuple[float, float | None, float] | None, bool]:
+    """DJI's values, written as attributes or elements, the attitude by others, and whether the photo is a panorama."""
     start, end = packet.find(b"<x:xmpmeta"), packet.rfind(b"</x:xmpmeta>")
     if start < 0 or end < 0:
-        return {}, False
+        return {}, None, False
     try:
         root: Element = fromstring(packet[start : end + len(b"</x:xmpmeta>")], forbid_dtd=True)
     except (ParseError, defusedxml.DefusedXmlException, ValueError):
-        return {}, False
+        return {}, None, False
     values: dict[str, str] = {}
+    others: dict[str, str] = {}
     panorama = False
     for description in root.iter(_DESCRIPTION):
         pairs = [*description.attrib.items(), *((child.tag, child.text or "") for child in description)]
         for name, value in pairs:
             if name.startswith(_DJI):
                 values[name[len(_DJI) :]] = value.strip()[:500]
+            else:
+                others[name] = value.strip()[:500]
             panorama = panorama or name == f"{_PANORAMA}ProjectionType"
-    return values, panorama
+    return values, _attitude_of_others(others), panorama
+
+
+def _attitude_of_others(values: dict[str, str]) -> tuple[float, float | None, float] | None:
+    """Return pitch, yaw and roll from the XMP of other makers than DJI."""
+    for namespace, names in _ATTITUDE_NAMES.items():
+        pitch, yaw, roll = (
+            next(
+                (
+                    parse_number(value)
+                    for name, value in values.items()
+                    if namespace in name and name.endswith(f"}}{wanted}")
+                ),
+                None,
+            )
+            for wanted in names
+        )
+        if pitch is None:
+            continue
+        # some that use Pix4D's names count from the horizon all the same
+        if namespace == _FROM_NADIR and pitch > -80:
+            pitch = abs(pitch) - 90
+        return pitch, yaw, roll or 0.0
+    return None

@@ -54,7 +54,7 @@ def neighbour_pairs(photos: Sequence[Photo], positions: Float64, max_neighbours:
     """Pairs of photos that probably overlap: each photo with its ``max_neighbours`` nearest."""
     reach = np.array(
         [
-            (photo.height_m or _TYPICAL_HEIGHT_M)
+            max(photo.height_m or 0.0, _TYPICAL_HEIGHT_M)  # a height above a take-off point on a hill is too small
             * np.hypot(photo.lens.width, photo.lens.height)
             / 2
             / photo.lens.focal_px
@@ -86,7 +86,7 @@ def estimate_initial_poses(
         tie_points: between neighbours; give missing headings and heights.
         frame, ground: of the flight.
     """
-    estimated = _heights_and_headings(photos, positions, tie_points)
+    estimated = heights_and_headings(photos, positions, tie_points)
     elevations = ground.elevation(positions[:, 0], positions[:, 1])
     indices, poses, sigmas = [], [], []
     failed: dict[int, str] = {}
@@ -147,13 +147,19 @@ def ground_predictor(photos: Sequence[Photo], initial: InitialPoses, ground: Gro
     return predict
 
 
-def _heights_and_headings(
-    photos: Sequence[Photo], positions: Float64, tie_points: Sequence[TiePoints]
+def heights_and_headings(
+    photos: Sequence[Photo], positions: Float64, tie_points: Sequence[TiePoints], *, every: bool = False
 ) -> dict[int, tuple[list[float], list[tuple[float, float]]]]:
     """Estimate heights in metres, and headings as (degrees from grid north, baseline in metres), from pairs of photos.
 
     One of two photos that look straight down sees the other's centre at direction t. The baseline between the cameras
     by satellite positions is height × t, rotated by the heading; in complex numbers, east + i north.
+
+    Args:
+        photos: of a flight.
+        positions: N×2 easting and northing of the cameras.
+        tie_points: between neighbours.
+        every: also estimate what the tags of a photo hold.
     """
     estimated: dict[int, tuple[list[float], list[tuple[float, float]]]] = {}
     for tie in tie_points:
@@ -165,7 +171,7 @@ def _heights_and_headings(
             (tie.first, tie.second, first_directions, second_directions),
             (tie.second, tie.first, second_directions, first_directions),
         ):
-            if photos[own].height_m is not None and photos[own].yaw_deg is not None:
+            if not every and photos[own].height_m is not None and photos[own].yaw_deg is not None:
                 continue
             similarity, _ = cv2.estimateAffinePartial2D(
                 other_directions, own_directions, method=cv2.RANSAC, ransacReprojThreshold=0.01

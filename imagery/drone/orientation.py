@@ -20,6 +20,7 @@ from imagery.drone.oriented_flight import OrientedFlight, OrientedPhoto, TiedTo,
 from imagery.drone.photo import Photo
 from imagery.drone.photo_pixels import Progress
 from imagery.drone.reference_matching import RegisterPhoto, match_reference, select_anchors
+from imagery.drone.sensor_check import check_sensors
 from imagery.drone.settings import DroneSettings, drone_settings
 from imagery.drone.terrain import Ground, LocalFrame, read_elevation_model
 from imagery.drone.tie_points import LONG_SIDE, TiePoints, find_tie_points
@@ -30,6 +31,8 @@ Float64 = NDArray[np.float64]
 _TIE_SIGMA_PX = 1.5  # standard deviation of a tie point, in pixels of the image that features are detected in
 _SEARCH_SIGMAS = 3.0  # standard deviations of position within which the reference is searched
 _TYPICAL_HEIGHT_M = 150.0
+_ERROR_95 = 1.75  # 95 % of the errors are below this multiple of their standard deviation in two dimensions
+_RESIDUAL_95 = 2.5  # the same for the median residual, measured: see the README
 
 
 def orient_flight(
@@ -59,10 +62,15 @@ def orient_flight(
     first = photos[0]
     frame = LocalFrame.at(first.longitude, first.latitude)
     positions = camera_positions(photos, frame)
+    with tempfile.TemporaryDirectory(dir=workdir, prefix="check-") as folder:
+        checked = check_sensors(photos, positions, settings, Path(folder))
+    photos = checked.photos
     with tempfile.TemporaryDirectory(dir=workdir, prefix="flight-") as folder:
         ground = _ground(photos, positions, elevation, frame, Path(folder))
         pairs = neighbour_pairs(photos, positions, settings.neighbours)
         predict = ground_predictor(photos, estimate_initial_poses(photos, positions, [], frame, ground), ground)
+        if checked.refusal:
+            return OrientedFlight(frame, ground, [], [(photo, checked.refusal) for photo in photos], [])
         tie_points = list(find_tie_points(photos, pairs, predict, Path(folder), progress))
     initial = estimate_initial_poses(photos, positions, tie_points, frame, ground)
     failed = [(photos[index], reason) for index, reason in initial.failed.items()]
@@ -210,17 +218,18 @@ class _Flight:
         tied_to = _tied_to(len(self.photos), observations)
         is_reference = observations.second < 0
         absolute = float(np.median(adjusted.residuals_m[is_reference])) if is_reference.any() else 0.0
+        contradiction = self._contradiction(adjusted, observations)
         oriented = []
         for index, photo in enumerate(self.with_focal_scale(adjusted.focal_scale)):
             pose = adjusted.poses[index]
             own = (observations.first == index) | (observations.second == index)
             residual = float(np.median(adjusted.residuals_m[own])) if own.any() else None
             sensor_residual = float(np.median(adjusted.initial_residuals_m[own])) if own.any() else None
-            error = self._sensor_error_m(index)
+            error = _ERROR_95 * self._sensor_error_m(index)
             if tied_to[index] == "reference":
-                error = float(np.hypot(residual or 0.0, absolute))
+                error = _RESIDUAL_95 * float(np.hypot(residual or 0.0, absolute))
             elif tied_to[index] == "neighbours":
-                error = float(np.hypot(np.hypot(*self.sigmas[index, :2]), residual or 0.0))
+                error = _ERROR_95 * contradiction * float(np.hypot(self._block_error_m(index), residual or 0.0))
             footprint = ground_footprint(pose, photo.lens, adjusted.ground)
             exclusion = self._exclusion(tied_to[index], error)
             if not exclusion and not (footprint.is_valid and np.isfinite(footprint.bounds).all()):
@@ -233,6 +242,20 @@ class _Flight:
                 )
             )
         return oriented
+
+    def _contradiction(self, adjusted: AdjustedBundle, observations: Observations) -> float:
+        """Factor, 1 or more, by which photos lie further apart by their sensors than the accuracy of these explains."""
+        between = observations.second >= 0
+        if not between.any():
+            return 1.0
+        errors = np.array([self._sensor_error_m(index) for index in range(len(self.photos))])
+        expected = np.hypot(errors[observations.first[between]], errors[observations.second[between]])
+        return max(1.0, float(np.median(adjusted.initial_residuals_m[between] / expected)))
+
+    def _block_error_m(self, index: int) -> float:
+        """Position error that neighbours have in common, so that tie points do not reduce it, metres."""
+        sigma, height = self.sigmas[index], float(self.gsd[index]) * self.photos[index].lens.focal_px
+        return float(np.hypot(np.hypot(*sigma[:2]), height * np.hypot(sigma[4], sigma[5])))
 
     def _exclusion(self, tied_to: TiedTo, error_m: float) -> str:
         limit = self.settings.coarse_limit_m
@@ -247,7 +270,7 @@ class _Flight:
         )
 
     def _sensor_error_m(self, index: int) -> float:
-        """Position error by the sensors in the middle of each quarter of a photo, metres."""
+        """Standard deviation of the position by the sensors in the middle of each quarter of a photo, metres."""
         lens, sigma = self.photos[index].lens, self.sigmas[index]
         height = float(self.gsd[index]) * lens.focal_px
         arm = height * np.hypot(lens.width, lens.height) / 4 / lens.focal_px
@@ -255,7 +278,10 @@ class _Flight:
             np.hypot(sigma[0], sigma[1]),
             arm * sigma[3],
             height * np.hypot(sigma[4], sigma[5]),
-            arm * np.hypot(sigma[2] / height, lens.focal_noise),
+            arm
+            * np.hypot(
+                np.hypot(sigma[2], self.settings.relief_m if self.ground.is_plane else 0.0) / height, lens.focal_noise
+            ),
         )
         return float(np.sqrt(np.sum(np.square(parts))))
 

@@ -25,7 +25,7 @@ class OrientedPhoto:
         photo: its tags, with the adjusted focal length.
         pose: exterior orientation.
         tied_to: the reference image (directly or through neighbours), neighbours only, or nothing.
-        error_m: standard deviation of the position of its ground.
+        error_m: error of the position of its ground that 95 % of photos stay below.
         residual_m: median residual on the ground of its tie points; None: it has none.
         sensor_residual_m: the same by the sensors alone.
         footprint: ground that it shows; easting, northing.

@@ -12,7 +12,7 @@ from errors import ImageError, Reason
 from imagery.dates import acquisition_date
 from imagery.drone.exif import Tags, parse_number, read_tags
 from imagery.drone.lens import Lens
-from imagery.drone.settings import DroneSettings, Noise
+from imagery.drone.settings import CameraModel, DroneSettings, Noise
 from imagery.files.formats import JPEG, Format
 from imagery.files.header_limits import RasterLayout
 from imagery.files.safe_file import SafeFile
@@ -20,7 +20,9 @@ from imagery.files.safe_file import SafeFile
 _FIRST_YEAR = 2010  # a camera clock before that was never set
 _CLOCK_TOLERANCE_DAYS = 2  # between the camera's clock, in an unknown time zone, and satellite time
 _MAX_CLOCK_DIFFERENCE_DAYS = 300  # to the given date or that of the file name, beyond which the clock is doubted
-_MIN_HEIGHT_M = 3.0  # above the take-off point; a lower photo shows hardly any ground
+_MIN_HEIGHT_M = 3.0  # above the take-off point; a lower photo was taken on the ground, or the take-off point is a hill
+_SAME_ASPECT = 0.02  # relative difference of the aspects of a photo and of its smaller copy
+_FOCAL_AGREEMENT = 0.15  # relative difference of two focal lengths that belong to one photo
 _NO_ATTITUDE = Reason("its attitude is not in its tags: assumed to look straight down", "photo.no_attitude")
 _FULL_FRAME_MM = 36.0
 _RTK_FIXED = 50  # DJI's RtkFlag of a fixed solution
@@ -47,6 +49,7 @@ class Photo:
         pitch_deg: of the view, −90 is straight down.
         roll_deg: about the view.
         noise: standard deviations of position, height and attitude.
+        has_attitude: whether the attitude is by its tags, not assumed.
         lens: interior orientation.
         taken: by the camera's clock, which may be wrong, but runs evenly.
         date: acquisition date; None: unknown.
@@ -72,6 +75,7 @@ class Photo:
     date_source: str
     camera: str
     remarks: tuple[str, ...] = ()
+    has_attitude: bool = True
 
     @property
     def off_nadir_deg(self) -> float:
@@ -135,10 +139,13 @@ def read_photo(
         sha256: of the file, if known.
 
     Raises:
-        ImageError: no position, no focal length, oblique, a panorama, or taken on the ground.
+        ImageError: no position, no focal length, oblique, a panorama, or a thermal photo.
     """
     tags, name = read_tags(file), file.name
     _reject_panorama(tags, layout, settings, name)
+    if any(word in tags.dji.get("ImageSource", "").lower() for word in ("infrared", "thermal")):
+        words = f"{name} is a thermal photo: it shows temperatures, not the ground's appearance"
+        raise ImageError(words, "kind.thermal_photo", name=name)
     if tags.latitude is None or tags.longitude is None:
         why = tags.position_fault or Reason("it holds no position", "photo.none_told")
         raise ImageError(
@@ -148,9 +155,10 @@ def read_photo(
             name=name,
             why=why,
         )
-    has_attitude = "GimbalPitchDegree" in tags.dji
-    noise = settings.sensors.dji if has_attitude else settings.sensors.exif
-    pitch, roll, yaw, remarks = _attitude(tags, has_attitude)
+    sensors = settings.sensors
+    by_dji = parse_number(tags.dji.get("GimbalPitchDegree")) is not None
+    noise = sensors.dji if by_dji else sensors.other if tags.attitude else sensors.exif
+    pitch, roll, yaw, remarks = _attitude(tags, by_dji)
     if abs(90 + pitch) > settings.max_off_nadir_deg:
         raise ImageError(
             f"{name} is oblique: the camera looked {abs(90 + pitch):.0f}° away from straight down, and up to "
@@ -162,14 +170,13 @@ def read_photo(
         )
     height = parse_number(tags.dji.get("RelativeAltitude"))
     if height is not None and height < _MIN_HEIGHT_M:
-        raise ImageError(
-            f"{name} was taken {height:g} m above the take-off point, and at least {_MIN_HEIGHT_M:g} m are needed. "
-            "Exclude photos taken on the ground.",
-            "photo.low",
-            name=name,
-            height=height,
-            least=_MIN_HEIGHT_M,
+        words = (
+            f"by its tags {height:g} m above the take-off point, which is not its height above the ground: that is "
+            "estimated from its neighbours"
         )
+        remarks = [*remarks, Reason(words, "photo.height_unknown", height=height)]
+        height = None
+    lens, lens_remarks = _lens(tags, layout, settings, name)
     date, date_source, doubts = _acquisition_date(tags, name, today, default_date)
     return Photo(
         name=name,
@@ -183,12 +190,13 @@ def read_photo(
         pitch_deg=pitch,
         roll_deg=roll,
         noise=_with_rtk_accuracy(tags, noise),
-        lens=_lens(tags, layout, settings, name),
+        lens=lens,
         taken=tags.taken,
         date=date,
         date_source=date_source,
         camera=" ".join(part for part in (tags.model, tags.serial) if part) or "unknown camera",
-        remarks=(*remarks, *doubts),
+        remarks=(*remarks, *lens_remarks, *doubts),
+        has_attitude=by_dji or tags.attitude is not None,
     )
 
 
@@ -206,10 +214,13 @@ def _reject_panorama(tags: Tags, layout: RasterLayout, settings: DroneSettings, 
         )
 
 
-def _attitude(tags: Tags, has_attitude: bool) -> tuple[float, float, float | None, list[str]]:
+def _attitude(tags: Tags, by_dji: bool) -> tuple[float, float, float | None, list[str]]:
     """Pitch, roll and yaw in degrees, and remarks."""
-    if not has_attitude:
-        return -90.0, 0.0, tags.heading_deg, [_NO_ATTITUDE]
+    if not by_dji:
+        if tags.attitude is None:
+            return -90.0, 0.0, tags.heading_deg, [_NO_ATTITUDE]
+        pitch, yaw, roll = tags.attitude
+        return pitch, roll, tags.heading_deg if yaw is None else yaw, []
     pitch, roll, yaw = (parse_number(tags.dji.get(f"Gimbal{part}Degree")) for part in ("Pitch", "Roll", "Yaw"))
     if yaw is None:
         yaw = parse_number(tags.dji.get("FlightYawDegree"))
@@ -225,27 +236,38 @@ def _with_rtk_accuracy(tags: Tags, noise: Noise) -> Noise:
     return noise.model_copy(update={"position_m": max(_RTK_MIN_SIGMA_M, *known)}) if known else noise
 
 
-def _lens(tags: Tags, layout: RasterLayout, settings: DroneSettings, name: str) -> Lens:
-    """Focal length by DJI's calibration, the table of cameras, or the 35 mm equivalent, in this order."""
+def _lens(tags: Tags, layout: RasterLayout, settings: DroneSettings, name: str) -> tuple[Lens, list[Reason]]:
+    """Interior orientation by DJI's calibration, the table of cameras, or the 35 mm equivalent; and remarks.
+
+    A calibration holds for the size of the photo as it was taken. The table and the 35 mm equivalent hold for any size:
+    where they contradict a calibration, the photo was made smaller and its tags were kept.
+    """
     width, height, noise = layout.width, layout.height, settings.sensors.focal
-    calibrated = _dewarp_data(tags.dji.get("DewarpData", ""))
-    if calibrated is not None:
-        focal, centre_x, centre_y, distortion = calibrated
-        if parse_number(tags.dji.get("DewarpFlag")) == 1:  # the drone has undistorted the photo already
-            distortion = _NO_DISTORTION
-        return Lens(width, height, focal, noise.calibrated, centre_x, centre_y, distortion, "DewarpData")
+    long_side = max(width, height)
     model = settings.cameras.get(tags.model)
     distortion = model.distortion if model else _NO_DISTORTION
+    by_size, source, sigma = _focal_of_any_size(tags, model, long_side, settings)
+    scale, remarks = _reduction(tags, layout)
+    calibrated = _dewarp_data(tags.dji.get("DewarpData", ""))
     nominal = parse_number(tags.dji.get("CalibratedFocalLength"))
-    long_side = max(width, height)
-    if nominal is not None and 0.3 * long_side < nominal < 20 * long_side:
-        return Lens(width, height, nominal, noise.table, distortion=distortion, source="CalibratedFocalLength")
-    if model is not None and tags.focal_mm is not None:
-        focal = tags.focal_mm / model.sensor_width_mm * long_side
-        return Lens(width, height, focal, noise.table, distortion=distortion, source="camera table")
-    if tags.focal_35_mm is not None:
-        focal = tags.focal_35_mm / _FULL_FRAME_MM * long_side
-        return Lens(width, height, focal, noise.equivalent, source="35 mm equivalent")
+    focal = calibrated[0] * scale if calibrated else nominal * scale if nominal else None
+    if focal is not None and (calibrated or 0.3 * long_side < focal < 20 * long_side):
+        if by_size is None or abs(focal / by_size - 1) <= _FOCAL_AGREEMENT:
+            if calibrated is None:
+                lens = Lens(width, height, focal, noise.table, distortion=distortion, source="CalibratedFocalLength")
+                return lens, remarks
+            _, centre_x, centre_y, distortion = calibrated
+            if parse_number(tags.dji.get("DewarpFlag")) == 1:  # the drone has undistorted the photo already
+                distortion = _NO_DISTORTION
+            return Lens(
+                width, height, focal, noise.calibrated, centre_x * scale, centre_y * scale, distortion, "DewarpData"
+            ), remarks
+        words = "its calibrated focal length does not fit its lens (was the photo resized?): that of the lens is used"
+        remarks = [*remarks, Reason(words, "photo.calibration_unfit")]
+        sigma = noise.contradictory
+    if by_size is not None:
+        table_distortion = distortion if source == "camera table" else _NO_DISTORTION
+        return Lens(width, height, by_size, sigma, distortion=table_distortion, source=source), remarks
     raise ImageError(
         f"{name} has no focal length in its tags, and {tags.model or 'its camera'} is not in configs/drone.yaml. "
         "Add the width of its sensor there, or pass photos with complete EXIF.",
@@ -253,6 +275,36 @@ def _lens(tags: Tags, layout: RasterLayout, settings: DroneSettings, name: str) 
         name=name,
         camera=tags.model,
     )
+
+
+def _focal_of_any_size(
+    tags: Tags, model: CameraModel | None, long_side: int, settings: DroneSettings
+) -> tuple[float | None, str, float]:
+    """Focal length in pixels by the table of cameras or the 35 mm equivalent, its source and its relative noise."""
+    noise = settings.sensors.focal
+    if model is not None and tags.focal_mm is not None:
+        return tags.focal_mm / model.sensor_width_mm * long_side * tags.digital_zoom, "camera table", noise.table
+    if tags.focal_35_mm is not None:
+        return tags.focal_35_mm / _FULL_FRAME_MM * long_side, "35 mm equivalent", noise.equivalent
+    return None, "", noise.equivalent
+
+
+def _reduction(tags: Tags, layout: RasterLayout) -> tuple[float, list[Reason]]:
+    """Factor by which a photo was made smaller after it was taken, by its EXIF, and a remark on it."""
+    if tags.original_size is None:
+        return 1.0, []
+    width, height = tags.original_size
+    if (layout.height > layout.width) != (height > width):  # the photo was turned
+        width, height = height, width
+    scale = layout.width / width
+    if scale == 1.0 or abs(layout.height / height / scale - 1) > _SAME_ASPECT:
+        return 1.0, []
+    words = (
+        f"its size is {layout.width} × {layout.height} pixels, and it was taken with {width} × {height}: its focal "
+        "length was scaled"
+    )
+    values = {"width": layout.width, "height": layout.height, "original_width": width, "original_height": height}
+    return scale, [Reason(words, "photo.resized", **values)]
 
 
 def _dewarp_data(text: str) -> tuple[float, float, float, Distortion] | None:

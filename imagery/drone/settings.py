@@ -30,12 +30,14 @@ class FocalNoise(_Strict):
     calibrated: float = Field(gt=0)
     table: float = Field(gt=0)
     equivalent: float = Field(gt=0)
+    contradictory: float = Field(gt=0)
 
 
 class Sensors(_Strict):
-    """Noise of photos with attitude (DJI), of photos with EXIF only, and of focal lengths."""
+    """Noise of photos with attitude (DJI, other makers), of photos with EXIF only, and of focal lengths."""
 
     dji: Noise
+    other: Noise
     exif: Noise
     focal: FocalNoise
 
@@ -51,6 +53,7 @@ class DroneSettings(_Strict):
     """The complete file; each value is documented there."""
 
     max_off_nadir_deg: float = Field(gt=0, lt=80)
+    max_tilt_difference_deg: float = Field(gt=0, lt=80)
     max_aspect: float = Field(gt=1)
     flight_gap_minutes: float = Field(gt=0)
     flight_gap_m: float = Field(gt=0)
@@ -59,6 +62,7 @@ class DroneSettings(_Strict):
     anchors: int = Field(ge=1)
     neighbours: int = Field(ge=1)
     ground_rise: float = Field(ge=0)
+    relief_m: float = Field(ge=0)
     sensors: Sensors
     cameras: dict[str, CameraModel]
 

@@ -82,7 +82,6 @@ def test_photo_without_attitude_is_assumed_to_look_down_with_larger_noise(tmp_pa
         (None, {"size": (48, 160)}, "a vertical panorama"),
         (None, {"size": (200, 40)}, "a panorama"),
         (None, {"at": Station(AT.x, AT.y, 60.0, 0.0, tilt_ahead=55.0)}, "looked 55° away .* up to 30°"),
-        (None, {"at": Station(AT.x, AT.y, 0.4, 0.0)}, "0.4 m above the take-off point"),
     ],
 )
 def test_photos_that_cannot_be_oriented_are_rejected_with_the_reason(
@@ -90,6 +89,42 @@ def test_photos_that_cannot_be_oriented_are_rejected_with_the_reason(
 ) -> None:
     with pytest.raises(ImageError, match=reason):
         photo(tmp_path, metadata, **given)
+
+
+@pytest.mark.parametrize("height", [0.0, 0.4, -20.0])
+def test_a_height_that_cannot_be_above_the_ground_counts_as_unknown(tmp_path: Path, height: float) -> None:
+    read = photo(tmp_path, at=Station(AT.x, AT.y, height, 0.0))
+    assert read.height_m is None
+    assert "estimated from its neighbours" in read.remarks[0]
+
+
+def test_the_calibration_of_a_photo_that_was_made_smaller_is_scaled(tmp_path: Path) -> None:
+    data = ' drone-dji:DewarpData="2018-09-04;120.0,120.0,2.0,-1.0,-0.26,0.10,0.0001,-0.0003,-0.03"'
+    photo(tmp_path, PhotoMetadata(extra=data))
+    path = tmp_path / "DJI_0001.JPG"
+    with Image.open(path) as image:
+        exif, xmp = image.getexif(), image.info["xmp"]
+        inner = exif.get_ifd(0x8769)
+        inner[40962], inner[40963] = 2 * image.width, 2 * image.height
+        image.save(path, quality=92, exif=exif.tobytes(), xmp=xmp)
+    read = check_photo(path, path.name, drone_settings(), limits=Limits(), today=TODAY)
+    assert (read.lens.focal_px, read.lens.centre_x, read.lens.source) == (pytest.approx(60.0), 1.0, "DewarpData")
+    assert "its focal length was scaled" in read.remarks[0]
+
+
+@pytest.mark.parametrize("tag", ["DewarpData", "CalibratedFocalLength"])
+def test_a_calibration_that_contradicts_the_lens_is_not_used(tmp_path: Path, tag: str) -> None:
+    value = {"DewarpData": "2018-09-04;120.0,120.0,0,0,0,0,0,0,0", "CalibratedFocalLength": "120.0"}[tag]
+    read = photo(tmp_path, PhotoMetadata(extra=f' drone-dji:{tag}="{value}"'))
+    assert (read.lens.focal_px, read.lens.source) == (pytest.approx(60.0, rel=1e-3), "camera table")
+    assert read.lens.focal_noise == drone_settings().sensors.focal.contradictory
+    assert "was the photo resized?" in read.remarks[0]
+
+
+@pytest.mark.parametrize("source", ["InfraredCamera", "ThermalCamera", "infrared"])
+def test_a_thermal_photo_is_rejected(tmp_path: Path, source: str) -> None:
+    with pytest.raises(ImageError, match="thermal photo"):
+        photo(tmp_path, PhotoMetadata(extra=f' drone-dji:ImageSource="{source}"'))
 
 
 def test_malicious_and_damaged_photos_are_rejected(tmp_path: Path) -> None:
