@@ -288,7 +288,7 @@ def _render_batch(
         progress=progress,
         selection=selection,
         pages=-(-file_count // _FILES_PER_PAGE),
-        version=version,
+        mark=version,
         submitting=submitting,
     )
 
