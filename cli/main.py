@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "night": ("cli.administration.night:night", "Show the last nightly scans, or plan one now."),
     "status": ("cli.administration.status:status", "Show the state of the service."),
     "audit": ("cli.administration.audit:audit", "Verify the hash chain of every alert's log."),
+    "check": ("cli.administration.check:check", "Verify stored objects, rows and logs; repair objects from a backup."),
     "jobs": ("cli.administration.jobs:jobs", "List waiting, running and dead jobs."),
     "revive": ("cli.administration.jobs:revive", "Retry dead jobs."),
     "queue": ("cli.administration.deliveries:queue", "Read the enforcement queue as plain JSON."),

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from configs.service import ServiceSettings
+from store.integrity.damage import VerifiedObjects
 from store.objects.factory import open_object_store
 from store.objects.object_store import ObjectStore
 from store.schema.database import Database, Session
@@ -58,6 +59,11 @@ class Context:
     def objects(self) -> ObjectStore:
         """The object store."""
         return open_object_store(self.settings)
+
+    @cached_property
+    def verified_objects(self) -> VerifiedObjects:
+        """The object store, with checksums verified before use."""
+        return VerifiedObjects(self.objects)
 
     @cached_property
     def detector(self) -> Detector:

@@ -54,6 +54,7 @@ JOB_MODULES: tuple[str, ...] = (
     "workers.cameras.captures",
     "workers.cameras.capture_retention",
     "workers.audit",
+    "workers.integrity",
     "workers.ingest.images",
     "workers.scanning.night",
     "workers.scanning.scans",

@@ -73,6 +73,9 @@ def to_metrics(statistics: ServiceStatistics) -> Iterable[Metric]:
     yield _gauge("tuban_files", "Files of batches by outcome", ("state",), _single(statistics.files))
     yield _gauge("tuban_alerts", "Alerts in each state", ("state", "kind"), statistics.alerts)
     yield _gauge("tuban_processes", "Processes seen recently", ("part",), _single(statistics.processes))
+    if statistics.integrity is not None:
+        damaged = {(): statistics.integrity.damaged}
+        yield _gauge("tuban_damaged_objects", "Stored objects that are missing or damaged", (), damaged)
     if statistics.audit is not None:
         finished = statistics.audit.finished_at.timestamp()
         yield _gauge("tuban_audit_timestamp_seconds", "Time of the last audit of all alert logs", (), {(): finished})

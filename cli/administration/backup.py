@@ -17,14 +17,18 @@ from store.backup.backup import restore as restore_backup
 
 def backup(
     out: Annotated[Path, typer.Argument(help="New file to write, for example /backup/tuban-2026-11-20.tar.")],
+    allow_damage: Annotated[
+        bool, typer.Option("--allow-damage", help="Write the backup although objects are missing or damaged.")
+    ] = False,
 ) -> None:
     """Write the database and all object files into one tar file with checksums. The service may keep running.
 
-    Not included: settings, weights, delivered files of the drop folder, and the keys camera_key and signing_key.pem.
+    Every object is compared with its checksum. Not included: settings, shipped weights, delivered files of the drop
+    folder, and the keys camera_key and signing_key.pem.
 
     Example: tuban backup /backup/tuban-2026-11-20.tar
     """
-    summary = create_backup(read_service(), out, now=dt.datetime.now(dt.UTC))
+    summary = create_backup(read_service(), out, now=dt.datetime.now(dt.UTC), allow_damage=allow_damage)
     Console(highlight=False, soft_wrap=True).print(f"{out}: {_describe(summary)}.", markup=False)
 
 

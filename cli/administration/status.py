@@ -32,8 +32,8 @@ def status(
     """Show processes, queues, running scans with their progress, the last night, cameras, deliveries and dead jobs.
 
     Exit codes: 0 all is well, 1 something requires attention: broker, object store, workers or schedule do not run, the
-    disk is full, the last night is missing or has failed, a dead job or delivery, a camera with a fault, or a broken
-    log found by the last audit; 2 there is no database.
+    disk is full, the last night is missing or has failed, a dead job or delivery, a camera with a fault, damaged
+    objects, or a broken log found by the last audit; 2 there is no database.
     """
     with open_service() as context:
         now = context.clock()
@@ -58,6 +58,7 @@ def status(
         _print_cameras(console, statistics)
         _print_alerts(console, statistics)
         _print_audit(console, statistics, now)
+        _print_check(console, statistics, now)
         for job in dead:
             console.print(
                 f"Dead job {job.id} ({job.kind}, {ago(job.finished_at, now)} ago): {job.error}",
@@ -83,6 +84,14 @@ def _list_problems(statistics: ServiceStatistics) -> list[str]:
     undelivered = sum(target.dead for target in statistics.targets)
     if undelivered:
         lines.append(f"{undelivered} dead deliveries: `tuban deliveries` shows the errors, --revive retries them.")
+    integrity = statistics.integrity
+    if integrity is not None and integrity.damaged:
+        lines.append(
+            f"{integrity.damaged} stored objects are missing or damaged, first: {integrity.first}. `tuban check` lists "
+            "them, `tuban check --repair BACKUP` restores them."
+        )
+    if integrity is not None:
+        lines += [f"{problem}." for problem in integrity.problems]
     if statistics.audit is not None and statistics.audit.broken:
         audit, first = statistics.audit, statistics.audit.first_broken
         lines.append(
@@ -141,6 +150,13 @@ def _print_alerts(console: Console, statistics: ServiceStatistics) -> None:
             f"{target.dead} dead.",
             markup=False,
         )
+
+
+def _print_check(console: Console, statistics: ServiceStatistics, now: dt.datetime) -> None:
+    if statistics.integrity is None or statistics.integrity.checked_at is None:
+        console.print("Last check of stored objects: never.")
+    else:
+        console.print(f"Last check of stored objects: {ago(statistics.integrity.checked_at, now)} ago.")
 
 
 def _print_audit(console: Console, statistics: ServiceStatistics, now: dt.datetime) -> None:

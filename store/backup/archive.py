@@ -84,14 +84,16 @@ class ArchiveWriter:
         self._made_at = made_at
         self._files: list[Entry] = []
 
-    def add(self, name: str, path: Path) -> None:
+    def add(self, name: str, path: Path) -> Entry:
         """Add the file at ``path`` under a name."""
         with path.open("rb") as file:
             size = file.seek(0, io.SEEK_END)
             file.seek(0)
             reader = _HashingReader(file)
             self._tar.addfile(self._member(name, size), reader)
-        self._files.append(Entry(name=name, size=size, sha256=reader.hexdigest()))
+        entry = Entry(name=name, size=size, sha256=reader.hexdigest())
+        self._files.append(entry)
+        return entry
 
     def finish(self, *, database: Literal["sqlite", "postgresql"], revision: str, tables: tuple[str, ...]) -> Manifest:
         """Add the manifest, close the archive, and return the manifest."""

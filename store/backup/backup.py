@@ -10,7 +10,7 @@ import datetime as dt
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,9 @@ from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
 from store.backup.archive import DATABASE, OBJECTS, ArchiveWriter, Manifest, extract, verify
 from store.backup.database_dump import check_tools, dump_database, restore_database, tables
+from store.integrity.check import verify_object
+from store.integrity.damage import Damage
+from store.integrity.references import Reference, references
 from store.jobs.processes import list_processes
 from store.objects.factory import open_object_store
 from store.objects.folder import create_folder, fsync_path
@@ -58,7 +61,9 @@ class BackupSummary:
         return cls(manifest.made_at, len(manifest.keys), manifest.size, manifest.revision, outdated)
 
 
-def backup(settings: ServiceSettings, out: Path, *, now: dt.datetime, with_objects: bool = True) -> BackupSummary:
+def backup(
+    settings: ServiceSettings, out: Path, *, now: dt.datetime, with_objects: bool = True, allow_damage: bool = False
+) -> BackupSummary:
     """Write the database and all object files to one tar file, atomically. The service may be running.
 
     Args:
@@ -66,8 +71,10 @@ def backup(settings: ServiceSettings, out: Path, *, now: dt.datetime, with_objec
         out: the new file. Its folder also needs space for a temporary copy of the database.
         now: current time, aware.
         with_objects: False: the database alone.
+        allow_damage: write the backup although objects are missing or damaged.
 
     Raises:
+        DamagedBackup: objects are missing or damaged, which the message names; the file was not created.
         SettingsError: there is nothing to back up, ``out`` exists already, or pg_dump is missing.
         OutputError: the file cannot be written.
     """
@@ -88,12 +95,15 @@ def backup(settings: ServiceSettings, out: Path, *, now: dt.datetime, with_objec
             ):
                 writer = ArchiveWriter(file, now)
                 # objects added during the first pass are copied after the dump, which may refer to them
-                done = _add_objects(writer, objects, set()) if with_objects else set()
+                digests = _add_objects(writer, objects, set()) if with_objects else {}
                 copy = Path(work) / "database"
                 dump_database(database, copy)
                 writer.add(DATABASE, copy)
                 if with_objects:
-                    _add_objects(writer, objects, done)
+                    digests |= _add_objects(writer, objects, set(digests))
+                    damage = _find_damage(database, objects, digests, revision)
+                    if damage and not allow_damage:
+                        raise DamagedBackup(damage)
                 manifest = writer.finish(
                     database="sqlite" if database.sqlite else "postgresql", revision=revision, tables=tables(database)
                 )
@@ -161,16 +171,55 @@ def _database(settings: ServiceSettings) -> Iterator[Database]:
         database.close()
 
 
-def _add_objects(writer: ArchiveWriter, objects: ObjectStore, done: set[str]) -> set[str]:
-    """Add all objects except those in ``done``, and return the keys of the added ones."""
-    keys = set()
+class DamagedBackup(SettingsError):  # noqa: N818  (what was found, not a malfunction)
+    """Objects are missing or damaged, so that a backup would be incomplete."""
+
+    def __init__(self, damage: Sequence[Damage]) -> None:
+        """List the first of them."""
+        listed = "; ".join(each.detail for each in damage[:5]) + (" …" if len(damage) > 5 else "")
+        super().__init__(
+            f"The backup was not created, because {len(damage)} objects are missing or damaged: {listed}. Restore them "
+            "with `tuban check --repair BACKUP`, or back up all the same with --allow-damage."
+        )
+
+
+def _find_damage(database: Database, objects: ObjectStore, digests: Mapping[str, str], revision: str) -> list[Damage]:
+    """Compare copied objects with their checksums, and find objects of rows that are missing.
+
+    Args:
+        database: the database.
+        objects: the object store.
+        digests: checksums of the copies.
+        revision: of the database; rows of other revisions than this version's are not read.
+    """
+    wanted: dict[str, Reference] = {}
+    if revision == head_revision():
+        with database.read() as session:
+            wanted = references(session)
+    damage = []
+    for key, digest in digests.items():
+        with suppress(ObjectNotFound):  # deleted meanwhile
+            reference = wanted.get(key, Reference(""))
+            expected = (reference.sha256,) if reference.sha256 else objects.recorded_digests(key)
+            # an object that was replaced since it was copied is verified as it is now
+            if expected and digest not in expected and (found := verify_object(objects, key, reference)) is not None:
+                damage.append(found)
+    return damage + [
+        Damage(key, "missing", f"The object {key} ({wanted[key].owner}) is missing")
+        for key in sorted(set(wanted) - set(digests))
+        if not objects.exists(key)
+    ]
+
+
+def _add_objects(writer: ArchiveWriter, objects: ObjectStore, done: set[str]) -> dict[str, str]:
+    """Add all objects except those in ``done``; return the keys of the added ones with the checksums of the copies."""
+    digests: dict[str, str] = {}
     for key in objects.keys(""):
         if key in done:
             continue
         with suppress(ObjectNotFound), objects.local(key) as path:  # a concurrently deleted object is no longer needed
-            writer.add(OBJECTS + key, path)
-        keys.add(key)
-    return keys
+            digests[key] = writer.add(OBJECTS + key, path).sha256
+    return digests
 
 
 def _check_compatible(manifest: Manifest, database: Database) -> None:

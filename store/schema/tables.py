@@ -118,7 +118,7 @@ class SceneRow(IdMixin, OutlineMixin, Base):
     valid_share: Mapped[float] = mapped_column(default=1.0)  # share of pixels that show ground
     kind: Mapped[str] = mapped_column(String(20), default="picture")  # of imagery.raster_kind; only like is compared
     bands: Mapped[list[int]] = mapped_column(JSON, default=list)  # red, green, blue in the received file; []: unknown
-    state: Mapped[str] = mapped_column(String(20), default="ready")  # ready, withdrawn, purged (without its object)
+    state: Mapped[str] = mapped_column(String(20), default="ready")  # ready, damaged, withdrawn, purged (no object)
     state_reason: Mapped[str] = mapped_column(Text, default="")
     object_key: Mapped[str] = mapped_column(String(400))  # of the converted COG
     object_sha256: Mapped[str] = mapped_column(String(64))

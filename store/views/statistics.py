@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from store.alerts.audit import AuditStatistics, last_audit
 from store.cameras.cameras import all_cameras
 from store.cameras.captures import latest_captures
+from store.integrity.damage import damaged_objects, last_check
 from store.jobs.processes import list_processes
 from store.jobs.queue import QueueStatistics, queue_statistics
 from store.schema.tables import AlertRow, BatchFile, Delivery, Job, Night, Scan
@@ -94,6 +95,23 @@ class CameraStatistics:
 
 
 @dataclass(frozen=True)
+class IntegrityStatistics:
+    """Known damage.
+
+    Attributes:
+        checked_at: end of the last check; None: there was none.
+        damaged: number of objects that are missing or damaged.
+        first: a sentence about the first of them; "": none.
+        problems: problems of rows and logs that the last check found.
+    """
+
+    checked_at: dt.datetime | None
+    damaged: int
+    first: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ServiceStatistics:
     """All statistics of the service.
 
@@ -109,6 +127,7 @@ class ServiceStatistics:
         night: the latest night.
         cameras: active cameras, by name.
         audit: the latest audit of all alerts' logs.
+        integrity: damage of stored objects, rows and logs.
     """
 
     queues: tuple[QueueStatistics, ...]
@@ -122,6 +141,7 @@ class ServiceStatistics:
     night: NightStatistics | None
     cameras: tuple[CameraStatistics, ...] = ()
     audit: AuditStatistics | None = None
+    integrity: IntegrityStatistics | None = None
 
 
 def read_statistics(session: Session, now: dt.datetime, alive_seconds: float = ALIVE_SECONDS) -> ServiceStatistics:
@@ -154,6 +174,18 @@ def read_statistics(session: Session, now: dt.datetime, alive_seconds: float = A
         night=_last_night(session),
         cameras=camera_statistics(session),
         audit=last_audit(session),
+        integrity=integrity_statistics(session),
+    )
+
+
+def integrity_statistics(session: Session) -> IntegrityStatistics:
+    """Summarize the last check and the objects known to be damaged."""
+    check, damaged = last_check(session), damaged_objects(session)
+    return IntegrityStatistics(
+        None if check is None else check.finished_at,
+        len(damaged),
+        damaged[0].detail if damaged else "",
+        () if check is None else tuple(map(str, check.problems)),
     )
 
 

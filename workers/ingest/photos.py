@@ -31,7 +31,9 @@ from imagery.limits import GIB, MIB
 from imagery.sandbox import SandboxError, decoding_limits, run_sandboxed
 from service.context import Commit, Context, JobRun
 from service.images.duplicates import duplicate_of
+from service.intact_image import intact_image
 from service.job_registry import JobKind
+from store.integrity.damage import DamagedObjectError
 from store.objects.object_store import ObjectNotFound
 from store.scenes.batches import Outcome, close_batch_if_finished
 from store.scenes.photos import add_photo, place_photo, reference_scenes, scene_of_photo, waiting_photos
@@ -245,8 +247,8 @@ def _find_reference(context: Context, footprints: Sequence[BaseGeometry], opened
         return None
     best = sufficient[0] if sufficient else max(zip(covers, scenes, strict=True), key=lambda pair: pair[0])[1]
     try:
-        path = opened.enter_context(context.objects.local(best.object_key))
-    except ObjectNotFound:
+        path = opened.enter_context(intact_image(context, best))
+    except DamagedObjectError:
         return None
     return {"path": str(path), "name": best.name}
 

@@ -33,6 +33,7 @@ from service.publishing import publishing
 from service.scan_jobs import add_night_job
 from store.cameras.cameras import all_cameras
 from store.jobs.processes import record_heartbeat, remove_process, remove_stale_processes
+from store.jobs.queue import add_job
 from store.jobs.recovery import has_unpublished_jobs
 from store.jobs.schedule_slots import become_leader, claim_slot, resign_leadership
 from workers.runtime.celery_app import make_app
@@ -43,6 +44,7 @@ LEADERSHIP_SECONDS = 60.0
 HEARTBEAT_SECONDS = 10.0
 WATCH_SECONDS = 5.0
 CAPTURE_SECONDS = 30.0
+CHECK_HOURS = 23.0
 KEEP_PROCESSES = dt.timedelta(days=1)
 
 logger = structlog.get_logger("tuban.schedule")
@@ -69,6 +71,7 @@ class PeriodicTasks:
         self._captures_at = -math.inf
         self._last_night: dt.date | None = None
         self._last_audit: dt.date | None = None
+        self._last_check: dt.date | None = None
         self._last_retention: dt.date | None = None
         self._watch_thread: threading.Thread | None = None
 
@@ -83,6 +86,7 @@ class PeriodicTasks:
         if self._leading:
             self._guarded("the night", lambda: self._plan_night(now))
             self._guarded("the audit", lambda: self._plan_audit(now))
+            self._guarded("the check", lambda: self._plan_check(now))
             self._guarded("camera captures", lambda: self._plan_captures(now))
             self._guarded("the reaper", lambda: self._reap(now))
             self._guarded("the watched folder", self._watch)
@@ -135,6 +139,18 @@ class PeriodicTasks:
             if claim_slot(session, "audit", day.isoformat(), self.owner, now):
                 add_audit_job(session, day, now)
         self._last_audit = day
+
+    def _plan_check(self, now: dt.datetime) -> None:
+        """Add the nightly check of stored objects, rows and hash chains."""
+        settings = self.context.settings
+        day = night_due(now, settings.check.at, settings.zone, CHECK_HOURS) if settings.check.enabled else None
+        if day is None or day == self._last_check:
+            return
+        with publishing(self.context.database, settings) as session:
+            if claim_slot(session, "check", day.isoformat(), self.owner, now):
+                key = f"objects:check:{day}"
+                add_job(session, kind="objects.check", queue="ingest", payload={}, unique_key=key, now=now)
+        self._last_check = day
 
     def _plan_captures(self, now: dt.datetime) -> None:
         """Add capture jobs for all cameras that are due; checked every half minute."""

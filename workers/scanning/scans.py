@@ -34,6 +34,7 @@ from inference.scan_result import NetworkFacts, ScanResult, SceneFacts
 from inference.settings import AUTO, ScanSettings, read_config, settings_for
 from inference.windows import blocks_in_windows, changes_in_windows
 from service.context import Commit, Context, JobRun
+from service.intact_image import intact_image
 from service.job_registry import JobKind, ReleaseJob
 from service.scan_jobs import QUEUE, add_blocks_job, add_merge_job
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
@@ -214,7 +215,7 @@ def _open_scenes(context: Context, task: ScanTask) -> Iterator[tuple[Scene, Scen
     with ExitStack() as stack:
         opened = []
         for row in (task.before, task.after):
-            path = stack.enter_context(context.objects.local(row.object_key))
+            path = stack.enter_context(intact_image(context, row))
             opened.append(stack.enter_context(open_scene(path, date=row.date, name=row.name)))
         yield opened[0], opened[1]
 

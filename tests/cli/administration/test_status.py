@@ -12,6 +12,7 @@ import pytest
 
 from cli.administration.jobs import ago
 from cli.main import main
+from store.integrity.damage import Damage, record_damage
 from store.jobs.processes import record_heartbeat
 from store.jobs.queue import add_job, claim, fail
 from store.schema.database import Database
@@ -106,3 +107,12 @@ def test_revive_without_numbers_is_an_error(kept: Database, capsys: pytest.Captu
 )
 def test_times_are_formatted_in_one_unit(seconds: float, text: str) -> None:
     assert ago(NOW - dt.timedelta(seconds=seconds), NOW) == text
+
+
+def test_damaged_objects_need_a_person(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    with kept.write() as session:
+        record_damage(session, Damage("scenes/a.tif", "missing", "The object scenes/a.tif is missing"), NOW)
+    assert _tuban("status") == 1
+    printed = capsys.readouterr().out
+    assert "1 stored objects are missing or damaged, first: The object scenes/a.tif is missing." in printed
+    assert "tuban check --repair" in printed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +22,9 @@ from inference.settings import read_config, settings_for
 from service.context import Context
 from service.job_registry import ReleaseJob
 from store.jobs.queue import revive
-from store.schema.tables import AlertRow, Job, Observation, Scan, UncomparedGround
+from store.schema.tables import AlertRow, Job, Observation, Scan, SceneRow, UncomparedGround
 from tests.inference.scenes import DifferenceDetector, textured
-from tests.workers.scan_service import AUTUMN, SPRING, ScanService, after_image, before_image
+from tests.workers.scan_service import AUTUMN, DAY, SPRING, ScanService, after_image, before_image
 
 
 @pytest.fixture
@@ -152,6 +153,24 @@ def test_a_worker_with_other_weights_is_refused(service: ScanService) -> None:
             revive(session, job_id, service.context.clock())
     service.run_jobs()
     assert service.rows(Scan)[0].state == "done"
+
+
+def test_a_damaged_image_fails_its_scan_and_is_quarantined(service: ScanService) -> None:
+    """200 flipped bytes in a stored image gave three times the area."""
+    after = service.rows(SceneRow)[1]
+    path = Path(service.context.settings.objects_url) / after.object_key
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 200] = bytes(byte ^ 0xFF for byte in content[middle : middle + 200])
+    path.write_bytes(content)
+    service.run_jobs()
+    [scan] = service.rows(Scan)
+    assert (scan.state, scan.changes) == ("failed", 0)
+    assert "was changed or damaged" in scan.reason
+    assert service.rows(AlertRow) == []
+    assert [scene.state for scene in service.rows(SceneRow)] == ["ready", "damaged"]
+    service.run_night(DAY + dt.timedelta(days=1))
+    assert len(service.rows(Scan)) == 1, "nothing is compared with it"
 
 
 def test_incomparable_images_are_an_outcome_with_ground_and_reason(tmp_path: Path) -> None:
