@@ -21,6 +21,7 @@ from model.calibration import Calibration
 from model.registry import NetworkLayout, find_layout
 
 if TYPE_CHECKING:
+    from model.descriptor_network import DescriptorNetwork
     from model.network import ChangeNetwork
 
 FOLDER = Path(__file__).parent / "weights"
@@ -125,6 +126,19 @@ def find_descriptor_weights(folder: Path = FOLDER) -> DescriptorWeights:
     path = folder / f"{REGISTRATION}.safetensors"
     expected = _read_checksums(folder).get(REGISTRATION, {}).get("sha256", "")
     return DescriptorWeights(path, _verified_digest(path, expected))
+
+
+def save_descriptor_weights(network: DescriptorNetwork, folder: Path = FOLDER) -> DescriptorWeights:
+    """Save the weights of the registration's descriptors and register their checksum. This does not write a card."""
+    from safetensors.torch import save_file
+
+    path = folder / f"{REGISTRATION}.safetensors"
+    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path)
+    path.chmod(0o644)  # safetensors creates files readable only by the owner
+    published = _read_checksums(folder) if (folder / CHECKSUMS).exists() else {}
+    published[REGISTRATION] = {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    (folder / CHECKSUMS).write_text(json.dumps(published, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return find_descriptor_weights(folder)
 
 
 def _verified_digest(path: Path, expected: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,7 +16,7 @@ from model.detector import Detector
 from model.network import ChangeNetwork
 from model.network_outputs import CHANGE_OUTPUTS
 from model.registry import find_layout
-from model.weights import FOLDER, Weights, find_weights, save_calibration, save_weights
+from model.weights import FOLDER, Weights, adopt_weights, find_weights, is_taken, save_calibration, save_weights
 from training.calibration.calibrate import calibrate
 from training.card.facts import CardFacts, ChosenThreshold, FolderScores, ValidationFolder
 from training.card.provenance import source_name
@@ -29,6 +31,9 @@ from training.synthetic import SceneSpec
 
 THRESHOLD_PAIRS = 200
 """Maximum number of pairs that a threshold is chosen on."""
+
+WORSE_BY = 0.005
+"""A pixel F1 that is lower by more than this is worse; less is rounding in bf16."""
 
 CURVE_PAIRS = 8
 """Maximum number of pairs per folder for robustness and restyled copies; each is compared some thirty times."""
@@ -142,9 +147,11 @@ def export_run(
     *,
     robustness: bool = True,
     scenes: Sequence[SceneSpec] = SCENES,
+    overwrite: bool = False,
+    allow_worse: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Weights, CardFacts]:
-    """Export a run as weights ``name`` with their model card.
+    """Export a run as weights ``name`` with their model card, if they are not worse than those it started from.
 
     Args:
         recipe: recipe that the run was trained with.
@@ -156,12 +163,84 @@ def export_run(
         folder: output folder.
         robustness: also measure robustness curves, swapped dates and restyled copies, which takes minutes.
         scenes: scenes rendered for the card; never trained on.
+        overwrite: replace weights of the same name.
+        allow_worse: export weights that are worse than the initial ones of the same network.
         progress: called with the name of the current part and the fraction of it completed, 0…1.
 
     Returns:
         the weights, and the facts of their card.
+
+    Raises:
+        SettingsError: weights of that name exist, or the run made them worse; nothing was written.
     """
     report = progress or (lambda _part, _fraction: None)
+    if not overwrite and is_taken(name, folder):
+        raise SettingsError(
+            f"The weights {name!r} exist already in {folder}; choose another --name, or --overwrite them."
+        )
+    with tempfile.TemporaryDirectory(prefix="tuban-export-") as scratch:
+        weights, facts = _export(
+            recipe,
+            run,
+            root,
+            name,
+            validation,
+            notes,
+            Path(scratch),
+            robustness=robustness,
+            scenes=scenes,
+            report=report,
+        )
+        before = _initial_scores(recipe, root, validation, scenes, report)
+        worse = _worse_than(before, (*facts.folders, *facts.rendered))
+        if worse and not allow_worse:
+            raise SettingsError(
+                f"The run made {recipe.initial_weights!r}, from which it started, worse: {'; '.join(worse)}. Nothing "
+                "was exported. Train with other reviews or fewer steps, or export it all the same with --force."
+            )
+        weights = adopt_weights(name, Path(scratch), folder)
+    return weights, replace(facts, weights=weights, initial=before)
+
+
+def _initial_scores(
+    recipe: Recipe,
+    root: Path,
+    validation: Sequence[ValidationFolder],
+    scenes: Sequence[SceneSpec],
+    report: Progress,
+) -> tuple[FolderScores, ...]:
+    """Evaluate the initial weights as the exported ones; nothing if they are of another network, or there are none."""
+    if recipe.initial_weights in ("", "imagenet") or find_weights(recipe.initial_weights).layout.name != recipe.network:
+        return ()
+    detector = Detector(recipe.initial_weights, runtime="openvino")
+    folders = tuple(measure_folder(root, requested, detector, False, report) for requested in validation)
+    return (*folders, *measure_rendered(detector, scenes, report)[0])
+
+
+def _worse_than(before: Sequence[FolderScores], after: Sequence[FolderScores]) -> list[str]:
+    """Name the folders and questions whose pixel F1 is lower than before."""
+    scores = {(one.name, one.question): one.evaluation.pixel["f1"] for one in after}
+    pairs = [(one, scores[one.name, one.question]) for one in before]
+    return [
+        f"F1 {f1:.3f} instead of {one.evaluation.pixel['f1']:.3f} on {one.name} ({one.question})"
+        for one, f1 in pairs
+        if f1 < one.evaluation.pixel["f1"] - WORSE_BY
+    ]
+
+
+def _export(
+    recipe: Recipe,
+    run: Path,
+    root: Path,
+    name: str,
+    validation: Sequence[ValidationFolder],
+    notes: str,
+    folder: Path,
+    *,
+    robustness: bool,
+    scenes: Sequence[SceneSpec],
+    report: Progress,
+) -> tuple[Weights, CardFacts]:
     network, step = load_run(run, recipe.weight_interpolation)
     initial = recipe.initial_weights not in ("", "imagenet") and find_weights(recipe.initial_weights)
     save_weights(network, name, initial.threshold if initial else dict.fromkeys(CHANGE_OUTPUTS, 0.5), folder)

@@ -158,13 +158,22 @@ def export(
             help="Also measure shift, gamma, blur, scale, swapped dates and restyled copies (minutes).",
         ),
     ] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace weights of the same name.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Export weights that are worse than those the run started from.")
+    ] = False,
 ) -> None:
     """Export a training run as weights with checksum, thresholds and model card.
 
-    The model card NAME.md is generated: data and their terms, recipe, scores on each --validate folder and known
-    failures; NAME_worst.png shows the worst failure on a rendered scene. Additions come from --notes.
+    The weights are compared with those that the run started from, on the same images; worse ones are not exported
+    without --force. The model card NAME.md is generated: data and their terms, recipe, scores on each --validate
+    folder and known failures; NAME_worst.png shows the worst failure on a rendered scene. Additions come from --notes.
 
     Example: tuban export configs/training/own.yaml --name own --folder weights
+
+    Next step: tuban weights add weights/own.safetensors
+
+    Exit codes: 0 exported, 2 wrong arguments, weights of that name exist, or the run made the weights worse.
     """
     from model.weights import FOLDER
     from training.export import export_run
@@ -182,10 +191,15 @@ def export(
             notes.read_text(encoding="utf-8") if notes else "",
             folder or FOLDER,
             robustness=robustness,
+            overwrite=overwrite,
+            allow_worse=force,
             progress=progress,
         )
     typer.echo(f"{weights.path}  sha256 {weights.sha256[:12]}…  thresholds {weights.threshold}")
     for scored in (*facts.folders, *facts.rendered):
         pixel = ", ".join(f"{name} {value:.3f}" for name, value in scored.evaluation.pixel.items())
         typer.echo(f"  {scored.name} ({scored.question}, {scored.evaluation.pairs} pairs): {pixel}")
+        for before in facts.initial:
+            if (before.name, before.question) == (scored.name, scored.question):
+                typer.echo(f"    before the training: f1 {before.evaluation.pixel['f1']:.3f}")
     typer.echo(f"Model card: {weights.path.with_suffix('.md')}")

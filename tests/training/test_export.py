@@ -82,3 +82,30 @@ def test_complete_images_of_any_size_are_compared(tmp_path: Path) -> None:
     detector = Detector("new", runtime="torch-cpu", folder=tmp_path)
     image = textured(70, 90)
     assert predict_image(detector, image, image).shape == (3, 70, 90)
+
+
+@pytest.mark.slow
+def test_an_export_overwrites_nothing_and_refuses_weights_that_became_worse(
+    data: Path, recipe: Recipe, tmp_path: Path
+) -> None:
+    ruined = recipe.model_copy(update={"network": "fast", "initial_weights": "fast", "steps": 2, "learning_rate": 0.5})
+    train(ruined, data, tmp_path / "run", workers=0)
+    folder, scene = tmp_path / "weights", SceneSpec(seed=102, width=128, height=128, gsd_m=2.0)
+
+    def export(**options: bool) -> float:
+        weights, facts = export_run(
+            ruined, tmp_path / "run", data, "mine", [], folder=folder, robustness=False, scenes=[scene], **options
+        )
+        assert find_weights("mine", folder) == weights
+        assert {one.question for one in facts.initial} == {"building", "ground"}
+        return facts.rendered[0].evaluation.pixel["f1"]
+
+    with pytest.raises(SettingsError, match=r"made 'fast', from which it started, worse: F1 .*--force"):
+        export()
+    assert not folder.exists()
+    export(allow_worse=True)
+    written = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert {"mine.safetensors", "mine.md", "checksums.json"} <= set(written)
+    with pytest.raises(SettingsError, match=r"'mine' exist already .*--overwrite"):
+        export(allow_worse=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == written

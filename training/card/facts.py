@@ -92,6 +92,7 @@ class CardFacts:
         rendered: metrics on rendered scenes that were not used for training.
         picture: worst of the rendered scenes.
         notes: Markdown appended to the card.
+        initial: metrics of the weights that the training started from, on the same folders and scenes.
     """
 
     weights: Weights
@@ -105,3 +106,4 @@ class CardFacts:
     rendered: tuple[FolderScores, ...]
     picture: Picture | None = None
     notes: str = ""
+    initial: tuple[FolderScores, ...] = ()
