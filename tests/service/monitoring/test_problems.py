@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from configs.service import ServiceSettings
+from configs.service import ServiceSettings, read_service
 from service.context import Context
 from service.monitoring.problems import PROBLEM_KINDS, find_problems
 from service.scan_jobs import add_night_job
@@ -141,7 +141,7 @@ def test_without_the_database_the_other_problems_are_still_found(tmp_path: Path)
         port = free.getsockname()[1]
     database = Database(f"postgresql+psycopg://tuban:hidden@127.0.0.1:{port}/tuban")
     limits = {"free_disk_mib": 10**9}
-    context = Context(ServiceSettings(home=tmp_path, limits=limits), database, clock=lambda: ZONE_MORNING)
+    context = Context(read_service(home=tmp_path, limits=limits), database, clock=lambda: ZONE_MORNING)
     found = find_problems(context)
     assert [problem.kind for problem in found] == ["database", "disk"]
     assert "hidden" not in found[0].reason

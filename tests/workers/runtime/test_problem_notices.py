@@ -15,6 +15,7 @@ import pytest
 from configs.service import ServiceSettings, read_service
 from errors import OutputError, Reason, SettingsError
 from service.context import Context
+from service.monitoring.mail import send_mail
 from service.monitoring.problems import ServiceProblem
 from tests.databases import embedded_database
 from workers.delivery.delivery_errors import DeliveryRejected
@@ -55,7 +56,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[Context]:
-    settings = ServiceSettings(home=tmp_path, notices={"hooks": [HOOK]})
+    settings = read_service(home=tmp_path, notices={"hooks": [HOOK]})
     context = Context(settings, embedded_database(tmp_path / "tuban.db"), clock=lambda: MORNING)
     yield context
     context.database.close()
@@ -147,7 +148,7 @@ def test_a_notice_is_sent_by_mail(context: Context, recorder: Recorder) -> None:
             "host": "127.0.0.1", "port": server.server_address[1], "security": "none", "sender": "tuban@bureau.example",
             "recipients": ["duty@bureau.example"],
         }  # fmt: skip
-        context.settings = ServiceSettings(home=context.settings.home, notices={"mail": mail})
+        context.settings = read_service(home=context.settings.home, notices={"mail": mail})
         recorder.problems = [MISSING]
         at(context, ProblemNotices(context, "a"))
         server.shutdown()
@@ -166,9 +167,9 @@ def test_a_mail_server_that_does_not_answer_is_an_output_error(context: Context)
     with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
         port = server.server_address[1]
     mail = {"host": "127.0.0.1", "port": port, "sender": "a@b", "recipients": ["c@d"]}
-    settings = ServiceSettings(notices={"mail": mail}).notices.mail
+    settings = read_service(notices={"mail": mail}).notices.mail
     with pytest.raises(OutputError, match="did not accept the message"):
-        problem_notices.send_mail(settings, "x", "y", MORNING)
+        send_mail(settings, "x", "y", MORNING)
 
 
 @pytest.mark.parametrize("recipients", [[], ["nobody"], ["a@b\r\nBcc: x@y"]])
