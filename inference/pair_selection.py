@@ -28,6 +28,9 @@ SEASON_WEIGHT, SCALE_WEIGHT, QUALITY_WEIGHT, RECENCY_WEIGHT = 4.0, 2.0, 2.0, 1.0
 harvested fields compared with green ones look like ground works all over the scene. Next are similar scale and a large
 share of valid pixels. Otherwise the more recent image wins, because it leaves the shortest gap in time."""
 
+FINEST_USEFUL_M = 0.25
+"""Ground sample distance below which an image is not better than another: the finest resolution of detection."""
+
 _NOT_COMPARED = ("not_comparable", "failed")
 _NO_DATE = Reason("the day it was taken is not known; set it with `tuban images set NUMBER --date …`", "plan.no_date")
 _REASONS = {
@@ -103,7 +106,9 @@ def select_pairs(
 
     Ground of a scene is new where no scan has used the scene as the later image yet. The best earlier image covers its
     overlap, the next best what remains of it, and so on. A scan always compares the whole overlap of its two images;
-    an image whose overlap better ones already cover is not selected. Selection is idempotent: repeated with the scans
+    an image whose overlap better ones already cover is not selected. Of several images of one day and kind, the best
+    one that shows a place is compared there (:func:`_rank_on_its_day`), and the others where it does not. Selection is
+    idempotent: repeated with the scans
     and reports of its first result, it selects nothing. An old image that arrives late is used for ground that had no
     earlier image.
 
@@ -120,13 +125,23 @@ def select_pairs(
     tree = shapely.STRtree([image.outline for image in images])
     pairs: list[SelectedPair] = []
     uncovered: list[UncoveredGround] = []
-    for scene in sorted(scenes, key=lambda scene: (scene.date or dt.date.min, scene.id)):
+    hidden = hidden or {}
+    compared: dict[tuple[dt.date, str], list[BaseGeometry]] = {}  # by day and kind: ground that better images cover
+    for scene in sorted(scenes, key=lambda scene: (scene.date or dt.date.min, *_rank_on_its_day(scene))):
         known = reported.get(scene.id, Polygon())
         if scene.date is None:
             uncovered += _group_by_reason(scene.id, _pieces(scene.outline.difference(known), night), lambda _: _NO_DATE)
             continue
         nearby = [images[i] for i in tree.query(scene.outline, predicate="intersects") if images[i].id != scene.id]
-        chosen, rest, overlaps, rejected = _cover(scene, nearby, tried, hidden or {}, night, config)
+        of_this_day = compared.setdefault((scene.date, scene.kind), [])
+        better = shapely.union_all(of_this_day)
+        chosen, rest, overlaps, rejected = _cover(scene, nearby, tried, hidden, night, config, better)
+        of_this_day += [overlaps[before_id] for before_id, _, _ in chosen]
+        of_this_day += [
+            overlap.difference(hidden.get((before_id, scene.id), Polygon()))
+            for before_id, overlap in overlaps.items()
+            if tried.get((before_id, scene.id), _NOT_COMPARED[0]) not in _NOT_COMPARED
+        ]
         pairs += [SelectedPair(*pair) for pair in chosen]
         uncovered += _group_by_reason(
             scene.id,
@@ -143,8 +158,9 @@ def _cover(
     hidden: Mapping[tuple[int, int], BaseGeometry],
     night: NightSettings,
     config: ScanConfig,
+    better: BaseGeometry,
 ) -> tuple[list[tuple[int, int, str]], BaseGeometry, dict[int, BaseGeometry], dict[int, str]]:
-    """Cover one scene by earlier images.
+    """Cover one scene by earlier images, except ``better``: ground that better images of its day cover.
 
     Returns:
         selected pairs as (earlier id, later id, unique key); the uncovered rest; overlaps by image id; keys of
@@ -160,7 +176,7 @@ def _cover(
         for image_id, state in states.items()
         if state not in _NOT_COMPARED
     ]
-    rest = scene.outline.difference(shapely.union_all(compared))
+    rest = scene.outline.difference(shapely.union_all([*compared, better]))
     rejected, usable = {}, []
     for image in nearby:
         if image.id in states:
@@ -179,6 +195,16 @@ def _cover(
             rest = rest.difference(overlaps[image.id])
     # ground of failed scans, and hidden ground, is reported with those scans
     return chosen, rest.difference(shapely.union_all(failed)), overlaps, rejected
+
+
+def _rank_on_its_day(scene: CandidateImage) -> tuple[int, float, float, int]:
+    """Sort key of images of one day, the best first.
+
+    The finest image is the best, unless both are finer than :data:`FINEST_USEFUL_M` or differ by less than a factor of
+    about √2; then the one with the largest share of valid pixels, the largest one, and the one received last.
+    """
+    fineness = round(2 * math.log2(max(scene.gsd_m, FINEST_USEFUL_M) / FINEST_USEFUL_M))
+    return fineness, -round(scene.valid_share, 1), -round(scene.outline.area, 6), -scene.id
 
 
 def _exhausted(failed: Sequence[BaseGeometry]) -> BaseGeometry:

@@ -218,3 +218,51 @@ def test_ground_that_the_earlier_image_hides_is_compared_with_the_next_best_one(
     # a patch below the smallest piece of ground is no reason to compare again
     small = {(1, 3): _ground(300, 200, 310, 210)}
     assert _pairs(select_pairs((new,), images, tried, {}, NIGHT, CONFIG, small)) == []
+
+
+MARCH = dt.date(2025, 3, 1)
+
+
+def test_only_images_of_one_kind_are_compared() -> None:
+    grey, red = replace(_image(1, MARCH), kind="panchromatic"), replace(_image(2, MARCH), kind="infrared")
+    after = _image(3, AUTUMN)
+    selection = _select(grey, red, after, scenes=(after,))
+    assert _pairs(selection) == []
+    assert "are of another kind" in selection.uncovered[0].reason
+    assert _pairs(_select(grey, _image(4, MARCH), after, scenes=(after,))) == [(4, 3)]
+    assert _pairs(_select(grey, replace(after, kind="panchromatic"))) == [(1, 3)]
+
+
+@pytest.mark.parametrize(
+    ("best", "other"),
+    [
+        (_image(2, AUTUMN, gsd_m=0.3), _image(3, AUTUMN, gsd_m=0.8)),
+        (_image(3, AUTUMN, gsd_m=0.55), _image(2, AUTUMN, gsd_m=0.5, valid_share=0.5)),
+        (_image(2, AUTUMN, gsd_m=0.15), _image(3, AUTUMN, gsd_m=0.1, valid_share=0.7)),
+        (_image(3, AUTUMN), _image(2, AUTUMN)),
+    ],
+    ids=["finer", "more valid", "both finer than needed", "received last"],
+)
+def test_of_several_images_of_one_day_the_best_is_compared(best: CandidateImage, other: CandidateImage) -> None:
+    before = _image(1, MARCH, gsd_m=0.5)
+    selection = _select(before, best, other, scenes=(best, other))
+    assert _pairs(selection) == [(1, best.id)]
+    assert selection.uncovered == ()
+    again = _select(before, best, other, scenes=(best, other), tried={(1, best.id): "done"})
+    assert _pairs(again) == []
+
+
+def test_where_the_best_image_of_a_day_does_not_reach_or_fails_another_is_compared() -> None:
+    before, best = _image(1, MARCH), _image(3, AUTUMN, _ground(0, 0, 400, 1000), gsd_m=0.3)
+    other = _image(2, AUTUMN, gsd_m=0.8)
+    assert _pairs(_select(before, best, other, scenes=(best, other))) == [(1, 3), (1, 2)]
+    inside = _image(2, AUTUMN, _ground(0, 0, 400, 1000), gsd_m=0.8)
+    assert _pairs(_select(before, best, inside, scenes=(best, inside))) == [(1, 3)]
+    failed = {(1, 3): "not_comparable"}
+    assert _pairs(_select(before, best, inside, scenes=(best, inside), tried=failed)) == [(1, 2)]
+
+
+def test_a_better_image_of_a_day_is_compared_although_a_worse_one_was() -> None:
+    before, better, worse = _image(1, MARCH), _image(3, AUTUMN, gsd_m=0.3), _image(2, AUTUMN, gsd_m=0.8)
+    done = {(1, 2): "done"}
+    assert _pairs(_select(before, better, worse, scenes=(better, worse), tried=done)) == [(1, 3)]
