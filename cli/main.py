@@ -51,7 +51,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("cli.administration.migrate:migrate", "Migrate the database to the schema of this version."),
     "backup": ("cli.administration.backup:backup", "Back up the database and all object files into one file."),
     "restore": ("cli.administration.backup:restore", "Restore a backup."),
+    "restore-drill": ("cli.administration.restore_drill:drill", "Restore a backup into a scratch home and compare."),
     "weights": ("cli.administration.weights:weights_app", "List, add and use own weights."),
+    "move": ("cli.administration.move:move", "Move to another database and object store, for example to PostgreSQL."),
     "config": ("cli.config:config", "Print the effective settings."),
 }
 """Command name → (``module:attribute``, one-line help). A command is imported only when it is called, so that

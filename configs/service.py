@@ -184,6 +184,9 @@ class LogSettings(_Group):
     """Level and format of the log."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    file: str = ""
+    max_mib: Positive = 50
+    keep: Positive = 5
     format: Literal["text", "json"] = "text"
 
 

@@ -13,7 +13,9 @@ from configs.version import program_version
 from errors import SettingsError
 from service.broker import redacted_address
 from service.context import Context
+from service.home import served_pages_url, store_port
 from service.logs import log_version, set_up_logging
+from service.monitoring.log_file import redirect_to_log_file
 from store.access.users import has_administrator, invite
 from web.front_end import check_packages
 from workers.runtime.startup_checks import prepare_service
@@ -60,7 +62,9 @@ def up(
     with prepare_service(settings, sorted({part.kind for part in parts})) as context:
         _print_settings(console, settings, context, parts)
         if pages:
-            _print_page_links(console, settings, context, port)
+            store_port(settings, port)
+            _print_page_links(console, settings, context)
+        redirect_to_log_file(settings.log)
         code = Supervisor(parts, context).run()
     console.print("Tuban has stopped. Unfinished jobs resume at the next start.")
     raise typer.Exit(code)
@@ -84,9 +88,9 @@ def _listen(address: str, port: int) -> socket.socket:
         ) from error
 
 
-def _print_page_links(console: Console, settings: ServiceSettings, context: Context, port: int) -> None:
+def _print_page_links(console: Console, settings: ServiceSettings, context: Context) -> None:
     """Print the address of the pages and, until there is one, the link that creates the first administrator."""
-    base = settings.model_copy(update={"web": settings.web.model_copy(update={"port": port})}).pages_url
+    base = served_pages_url(settings)
     console.print(f"  {'pages':9} {base}", markup=False)
     with context.database.write() as session:
         secret = None if has_administrator(session) else invite(session, None, context.clock())

@@ -18,6 +18,7 @@ from types import FrameType
 import structlog
 
 from service.context import Context
+from service.monitoring.log_file import rotate_log_file
 from service.process import process_name
 from store.jobs.processes import record_heartbeat, remove_process
 from store.jobs.recovery import expire_leases
@@ -168,12 +169,19 @@ class Supervisor:
             for managed in self._managed:
                 self._tolerate_database_errors(self._check_worker, managed)
             self._notify_of_problems()
+            self._rotate_log()
 
     def _notify_of_problems(self) -> None:
         """Check for problems on a thread, because a mail server or broker that does not answer takes long."""
         if self._notices.enabled and (self._notice_thread is None or not self._notice_thread.is_alive()):
             self._notice_thread = threading.Thread(target=self._run_notices, name="notices", daemon=True)
             self._notice_thread.start()
+
+    def _rotate_log(self) -> None:
+        try:
+            rotate_log_file(self._context.settings.log)
+        except OSError as error:  # a full disk must not stop the service
+            logger.error("the log file cannot be rotated", error=str(error))
 
     def _run_notices(self) -> None:
         try:
