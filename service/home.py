@@ -1,4 +1,4 @@
-"""Check that the home folder is writable and has enough free disk space."""
+"""The home folder: writable, with enough free disk space, and with the port on which the pages are served."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import tempfile
 from configs.secret_file import deny_others
 from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
+
+_PORT_FILE = "pages.port"
 
 
 class InsufficientDiskSpace(OutputError):  # noqa: N818  (a condition; jobs are retried)
@@ -54,3 +56,17 @@ def require_disk_space(settings: ServiceSettings) -> None:
             f"Only {free} MiB are free in {home}; limits.free_disk_mib requires {settings.limits.free_disk_mib}. "
             "Free some space, or lower the limit."
         )
+
+
+def store_port(settings: ServiceSettings, port: int) -> None:
+    """Store the port on which `tuban up` serves the pages, which an option may have set."""
+    (settings.home.resolve() / _PORT_FILE).write_text(f"{port}\n", encoding="ascii")
+
+
+def served_pages_url(settings: ServiceSettings) -> str:
+    """Return the address of the pages with the port on which they were last served, without a trailing slash."""
+    try:
+        port = int((settings.home.resolve() / _PORT_FILE).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return settings.pages_url
+    return settings.model_copy(update={"web": settings.web.model_copy(update={"port": port})}).pages_url

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from cli.administration.service import open_service
 from errors import SettingsError
+from service.home import served_pages_url
 from store.access.api_keys import MAX_DAYS, add_key, revoke_keys
 from store.access.audit_log import record_action
 from store.access.rights import Viewer
@@ -63,7 +64,7 @@ def add(
         secret = invite(session, user.id, now)
         granted = {"role": role, "code": code, "administrator": administrator}
         record_action(session, who="command", what="added_person", about=login, code=code, detail=granted, now=now)
-        _print_link(context.settings.pages_url, secret)
+        _print_link(served_pages_url(context.settings), secret)
 
 
 @people_app.command("link")
@@ -73,7 +74,7 @@ def link(login: Annotated[str, typer.Argument(help="Sign-in name of the user.")]
         user = _require_user(session, login)
         secret = invite(session, user.id, context.clock())
         record_action(session, who="command", what="invited", about=login, code=user.code, now=context.clock())
-        _print_link(context.settings.pages_url, secret)
+        _print_link(served_pages_url(context.settings), secret)
 
 
 @people_app.command("token")
