@@ -16,18 +16,18 @@ SATURATED = 254
 MIN_SATURATED_SHARE = 0.6
 """Share of saturated cells around a cell from which it belongs to an overexposed area; a white roof is smaller."""
 
-BLUR_RATIO = 0.3
-"""Fine structure of a date, relative to its coarse structure and to the other date, below which it is blurred.
+SHARP_FROM = 0.7
+"""Ratio of the finest structure to the next coarser one from which ground counts as sharp, whatever it shows.
 
-Measured on 14 pairs of ``val/levir``, ``unlabelled`` and ``unchanged/worldwide``: the median over a pair is 0.5 to 1.2
-as they are, 0.4 to 1.0 if one date is enlarged four times (the most that a scan does), and 0.06 to 0.26 after a blur
-of six grid pixels."""
+Measured in windows of 26 pairs of ``val``, ``unlabelled`` and ``unchanged/worldwide``: 99 % of the windows have more
+than 0.85 as they are and 0.79 if the image is enlarged four times (the most that a scan does); after a blur of six
+grid pixels 99 % have less than 0.7."""
 
-MIN_STRUCTURE = 2.0
-"""Standard deviation of the fine structure of the sharper date, in levels, below which blur cannot be told."""
+MIN_STRUCTURE = 0.7
+"""Standard deviation of the coarser structure, in levels, below which sharpness cannot be told."""
 
-MIN_COARSE = 1.5
-"""The same of the coarse structure of the blurred date; even ground and blank areas have less."""
+BLACK = 8
+"""Level up to which pixels are a blank margin or deep shadow, of which sharpness cannot be told."""
 
 MIN_SHARE = 0.2
 """Smallest share of usable cells in a window."""
@@ -40,31 +40,24 @@ def overexposed(image: Image) -> Mask:
     return np.asarray((saturated > 0) & (share >= MIN_SATURATED_SHARE))
 
 
-def blurred(images: tuple[Image, Image], both: Mask) -> tuple[Mask, Mask]:
-    """Return where each date is blurred compared with the other.
+def blurred(image: Image, shown: Mask) -> Mask:
+    """Return where an image is blurred.
+
+    Edges of any contrast have the same share of finest structure, so no other date is needed as a reference.
 
     Args:
-        images: both dates, H×W×3 uint8.
-        both: H×W, pixels that show the ground on both dates; the edge of a cloud would count as coarse structure.
+        image: H×W×3 uint8.
+        shown: H×W, pixels that show the ground; the edge of a cloud would count as blurred structure.
     """
-    weight = cv2.erode(both.astype(np.float32), np.ones((15, 15), np.uint8), borderValue=1)
-    share = np.maximum(cv2.blur(weight, (WINDOW, WINDOW), borderType=cv2.BORDER_REFLECT), 1e-3)
+    shown = shown & (image.max(axis=2) > BLACK)
+    weight = cv2.erode(shown.astype(np.float32), np.ones((15, 15), np.uint8), borderValue=1)
 
-    def energy(band: NDArray[np.float32]) -> NDArray[np.float32]:
-        total = cv2.blur(band * band * weight, (WINDOW, WINDOW), borderType=cv2.BORDER_REFLECT)
-        return np.asarray(np.maximum(total, 0) / share, dtype=np.float32)
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(cv2.blur(values, (WINDOW, WINDOW), borderType=cv2.BORDER_REFLECT), dtype=np.float32)
 
-    fine, coarse = [], []
-    for image in images:
-        grey = image.mean(axis=2, dtype=np.float32)
-        low = cv2.GaussianBlur(grey, (0, 0), 2.5)
-        fine.append(energy(grey - cv2.GaussianBlur(grey, (0, 0), 1.0)))
-        coarse.append(energy(low - cv2.GaussianBlur(grey, (0, 0), 7.0)))
-    relative = [np.sqrt(f / (c + 1.0)) for f, c in zip(fine, coarse, strict=True)]
-    out = []
-    for i in range(2):
-        unsharp = (fine[1 - i] > MIN_STRUCTURE**2) & (coarse[i] > MIN_COARSE**2)
-        unsharp &= both & (share > MIN_SHARE) & (relative[i] < BLUR_RATIO * relative[1 - i])
-        around = cv2.blur(unsharp.astype(np.float32), (WINDOW, WINDOW), borderType=cv2.BORDER_REFLECT)
-        out.append(np.asarray(both & (around > 0.5)))
-    return out[0], out[1]
+    share = mean(weight)
+    grey = image.mean(axis=2, dtype=np.float32)
+    low, lower = cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.GaussianBlur(grey, (0, 0), 2.0)
+    finest, finer = (mean(band * band * weight) for band in (grey - low, low - lower))
+    structured = (share > MIN_SHARE) & (finer > MIN_STRUCTURE**2 * share)
+    return np.asarray(shown & structured & (finest < SHARP_FROM**2 * finer))

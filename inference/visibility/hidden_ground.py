@@ -31,7 +31,7 @@ HIDDEN_BY = tuple(f"{reason} on the {date} date" for date in ("earlier", "later"
 TILE, HALO = 512, 48
 """Side of a tile and width of its surroundings, cells."""
 
-MIN_PROBABILITY = 0.5
+MIN_PROBABILITY = 0.6
 """Probability of cloud and snow together from which a cell is hidden."""
 
 MIN_CELLS = 40
@@ -130,14 +130,12 @@ def hidden_cells(
         images: both dates at :data:`CELL_PX` grid pixels per pixel, H×W×3 uint8 RGB, not normalized.
         valid: H×W each, pixels with data.
     """
-    both = valid[0] & valid[1]
-    if not both.any():
-        return np.zeros(both.shape, np.uint8), np.zeros(both.shape, np.uint8)
+    if not (valid[0] & valid[1]).any():
+        return np.zeros(valid[0].shape, np.uint8), np.zeros(valid[0].shape, np.uint8)
     covers = [_cover(probability) for probability in visibility_classifier().predict(images, valid)]
-    blur = blurred(images, both & (covers[0] == 0) & (covers[1] == 0))
     out = []
-    for image, mask, cover, unsharp in zip(images, valid, covers, blur, strict=True):
-        codes = np.where(unsharp, 1 + REASONS.index("blur"), 0).astype(np.uint8)
+    for image, mask, cover in zip(images, valid, covers, strict=True):
+        codes = np.where(blurred(image, mask & (cover == 0)), 1 + REASONS.index("blur"), 0).astype(np.uint8)
         codes[overexposed(image)] = 1 + REASONS.index("overexposure")
         codes = np.where(cover > 0, cover, codes)
         codes[~mask] = 0
