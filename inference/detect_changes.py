@@ -72,6 +72,7 @@ def scene_facts(scene: Scene) -> SceneFacts:
         None if crs is None else str(crs),
         scene.width,
         scene.height,
+        scene.remarks,
     )
 
 

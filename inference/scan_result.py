@@ -8,6 +8,7 @@ from datetime import date
 from odc.geo.geobox import GeoBox
 from shapely.geometry import MultiPolygon
 
+from errors import Reason
 from inference.changes import Change
 from inference.registration.measure import Alignment
 from inference.settings import ScanSettings
@@ -26,6 +27,7 @@ class SceneFacts:
         crs: coordinate reference system as ``EPSG:…`` or WKT; None without coordinates.
         width: pixels.
         height: pixels.
+        remarks: what people should know about it: datum, margins, kind.
     """
 
     name: str
@@ -36,6 +38,7 @@ class SceneFacts:
     crs: str | None
     width: int
     height: int
+    remarks: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,9 @@ def print_result(result: tuban.ScanResult, earlier: Path, later: Path, out: Path
     alignment = details.alignment
     if earlier.resolve() != later.resolve() and details.before.sha256 == details.after.sha256:
         console.print("Note: both files have the same content, byte for byte. Check the file names.", style="yellow")
+    for facts in (details.before, details.after):
+        for remark in facts.remarks:
+            console.print(f"{facts.name}: {remark}.", style="yellow", markup=False)
     if not details.georeferenced:
         console.print("The images have no coordinates: outlines are in pixels of the later image.", style="yellow")
     if alignment.residual_px is not None:

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from shapely.geometry import Polygon
 
-from configs.texts import texts
+from configs.texts import texts, translate
 from enforcement.units import mu
 from inference.changes import Change, Kind
 from inference.outputs.crop_evidence import Evidence, View, crop_evidence, overview
@@ -152,6 +152,7 @@ def _image(facts: SceneFacts) -> dict[str, Any]:
         "size": f"{facts.width:,} × {facts.height:,}",
         "crs": crs_label(facts.crs) if facts.crs else None,
         "sha256": facts.sha256,
+        "remarks": [(printable(translate(remark, "zh")), printable(remark)) for remark in facts.remarks],
     }
 
 

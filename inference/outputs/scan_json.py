@@ -90,6 +90,7 @@ def facts_record(facts: SceneFacts) -> dict[str, Any]:
         "crs": None if facts.crs is None else crs_code(facts.crs),
         "width": facts.width,
         "height": facts.height,
+        "remarks": [printable(remark) for remark in facts.remarks],
     }
 
 

@@ -15,9 +15,11 @@ from functools import partial
 from typing import Any
 
 import shapely
+from pyproj import CRS
 
 from errors import ImageError, NotComparable, SettingsError, TubanError, WeightsError
 from imagery import Scene, open_scene
+from imagery.datum import datum_remark
 from inference.block_results import read_block_results, write_block_results
 from inference.block_scan import scan_blocks
 from inference.changes import Change
@@ -171,7 +173,11 @@ def _scan_result(task: ScanTask, plan: ScanPlan, results: list[BlockResult], set
 
 def _scene_facts(row: SceneRow) -> SceneFacts:
     """Return the facts of the original file, not of the stored COG."""
-    return SceneFacts(row.name, row.sha256, row.date, row.date_source, row.gsd_m, row.crs, row.width, row.height)
+    remark = datum_remark(CRS.from_user_input(row.crs))
+    return SceneFacts(
+        row.name, row.sha256, row.date, row.date_source, row.gsd_m, row.crs, row.width, row.height,
+        (remark,) if remark else (),
+    )  # fmt: skip
 
 
 def _store_thumbnails(
