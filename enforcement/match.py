@@ -25,80 +25,23 @@ Rules, in the order of evaluation:
 
 from __future__ import annotations
 
-import datetime as dt
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import shapely
 from shapely import STRtree
-from shapely.geometry import box
-from shapely.geometry.base import BaseGeometry
 
 from configs.service import AlertSettings
-from enforcement.ledger.sighting import DEMOLITION, Sighting
-from enforcement.overlap_ratio import OverlapRatios, area_m2, make_valid, overlap_ratios
-from enforcement.position_uncertainty import METRES_PER_DEGREE, shift_towards, uncertainty_box
-from enforcement.states import Category, StateTable, read_states
+from enforcement.known_alert import KnownAlert, ScanChange
+from enforcement.ledger.sighting import DEMOLITION
+from enforcement.overlap_ratio import OverlapRatios, area_m2, make_valid
+from enforcement.same_place import Candidate, around, candidate_of, follows, overlapping_candidates
+from enforcement.states import StateTable, read_states
 from errors import Reason
 from imagery.error_ellipse import ErrorEllipse
 
 Verdict = Literal["new", "again", "still_rejected", "returned"]
-
-
-@dataclass(frozen=True)
-class ScanChange:
-    """One change detected by a scan.
-
-    Attributes:
-        number: number of the change in its scan.
-        kind: construction, ground or demolition.
-        outline: longitude, latitude.
-        area_m2: ellipsoidal m².
-        score: mean probability, 0…1.
-        before_date: date of the earlier image, if known.
-        after_date: date of the later image, if known.
-        error: position error of the outline; None: as accurate as an orthophoto.
-    """
-
-    number: int
-    kind: str
-    outline: BaseGeometry
-    area_m2: float
-    score: float
-    before_date: dt.date | None = None
-    after_date: dt.date | None = None
-    error: ErrorEllipse | None = None
-
-
-@dataclass(frozen=True)
-class KnownAlert:
-    """An existing alert.
-
-    Attributes:
-        alert_id: database id of the alert.
-        kind: construction, ground or demolition.
-        outline: longitude, latitude.
-        area_m2: ellipsoidal m²; of a rejected or closed alert at the time of that decision, so that slow growth counts.
-        state: a state of ``configs/states.yaml``.
-        closed_on: local date on which a closed alert was closed, if known.
-        cleared: whether a closed alert was closed because everything was demolished.
-        error: position error of the outline; None: as accurate as an orthophoto.
-        sightings: what earlier comparisons detected of it; (): only ``outline`` is compared.
-        permitted: whether the works of a closed alert were found to be permitted.
-    """
-
-    alert_id: int
-    kind: str
-    outline: BaseGeometry
-    area_m2: float
-    state: str
-    closed_on: dt.date | None = None
-    cleared: bool = False
-    error: ErrorEllipse | None = None
-    sightings: tuple[Sighting, ...] = ()
-    permitted: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,25 +66,6 @@ class Match:
     joins: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """An existing alert with the category of its state and its repaired outlines.
-
-    ``pieces`` are its sightings with their outlines; without sightings, its outline alone.
-    """
-
-    alert: KnownAlert
-    category: Category
-    outline: BaseGeometry
-    pieces: tuple[tuple[Sighting | None, BaseGeometry], ...]
-
-    def around(self, settings: AlertSettings) -> BaseGeometry:
-        """Return a rectangle within which changes may be at the same place."""
-        own = _around(self.outline, self.alert.error, settings)
-        boxes = [_around(outline, piece.error if piece else None, settings) for piece, outline in self.pieces]
-        return box(*shapely.total_bounds([own, *boxes]))
-
-
 def match_changes(
     changes: Sequence[ScanChange],
     known: Sequence[KnownAlert],
@@ -163,14 +87,14 @@ def match_changes(
         SettingsError: an alert is in a state that the table does not have.
     """
     table = states or read_states()
-    candidates = [_candidate(alert, table) for alert in known if table.category(alert.state) != "gone"]
-    tree = STRtree([candidate.around(settings) for candidate in candidates])
+    candidates = [candidate_of(alert, table) for alert in known if table.category(alert.state) != "gone"]
+    tree = STRtree([candidate.bounds(settings) for candidate in candidates])
     matches: dict[int, Match] = {}
-    by_alert: dict[int, tuple[_Candidate, list[tuple[ScanChange, Reason, tuple[int, ...]]]]] = {}
+    by_alert: dict[int, tuple[Candidate, list[tuple[ScanChange, Reason, tuple[int, ...]]]]] = {}
     for change in sorted(changes, key=lambda item: item.number):
         outline = make_valid(change.outline)
-        hits = tree.query(_around(outline, change.error, settings), predicate="intersects")
-        overlapping = _overlapping(change, outline, [candidates[i] for i in hits], settings)
+        hits = tree.query(around(outline, change.error, settings), predicate="intersects")
+        overlapping = overlapping_candidates(change, outline, [candidates[i] for i in hits], settings)
         same = [item for item in overlapping if _is_same_alert(change, item[1], settings)]
         best = same[0] if same else None
         if best is None:
@@ -186,87 +110,7 @@ def match_changes(
     return [matches[number] for number in sorted(matches)]
 
 
-def _candidate(alert: KnownAlert, table: StateTable) -> _Candidate:
-    outline = make_valid(alert.outline)
-    seen = [(one, make_valid(one.outline)) for one in alert.sightings if one.outline is not None]
-    return _Candidate(alert, table.category(alert.state), outline, tuple(seen) or ((None, outline),))
-
-
-def _around(outline: BaseGeometry, error: ErrorEllipse | None, settings: AlertSettings) -> BaseGeometry:
-    """Return a rectangle that contains the true position of an outline and its extensions."""
-    west, south, east, north = uncertainty_box(outline, error, settings.sigmas).bounds
-    margin = _degrees(settings.adjacent_m, outline)
-    return box(west - margin, south - margin, east + margin, north + margin)
-
-
-def _degrees(metres: float, outline: BaseGeometry) -> float:
-    """Return a distance as degrees of longitude at an outline."""
-    latitude = math.radians(outline.bounds[1]) if not outline.is_empty else 0.0
-    return metres / (METRES_PER_DEGREE * max(math.cos(latitude), 0.01))
-
-
-def _overlapping(
-    change: ScanChange, outline: BaseGeometry, candidates: Sequence[_Candidate], settings: AlertSettings
-) -> list[tuple[OverlapRatios, _Candidate]]:
-    """Rule 1: list the candidates at the same place, best match first."""
-    overlapping = []
-    for candidate in candidates:
-        ratios = _measure_overlap(change, outline, candidate, settings)
-        if ratios.of_smaller >= settings.overlap or _extends(change, outline, candidate, settings):
-            overlapping.append((ratios, candidate))
-    overlapping.sort(key=lambda item: (-item[0].iou, -item[0].of_smaller, item[1].alert.alert_id))
-    return overlapping
-
-
-def _measure_overlap(
-    change: ScanChange, outline: BaseGeometry, candidate: _Candidate, settings: AlertSettings
-) -> OverlapRatios:
-    """Compute the highest overlap with any sighting, and the IoU with the alert."""
-    with_alert = _shifted_overlap(change, outline, candidate.outline, candidate.alert.error, settings)
-    pieces = [
-        _shifted_overlap(change, outline, piece_outline, piece.error, settings)
-        for piece, piece_outline in candidate.pieces
-        if piece is not None
-    ]
-    return OverlapRatios(max((ratios.of_smaller for ratios in pieces), default=with_alert.of_smaller), with_alert.iou)
-
-
-def _shifted_overlap(
-    change: ScanChange,
-    outline: BaseGeometry,
-    other: BaseGeometry,
-    other_error: ErrorEllipse | None,
-    settings: AlertSettings,
-) -> OverlapRatios:
-    """Compute the overlap after shifting within the position errors; the IoU is weighted by the shift's likelihood."""
-    shifted, shift_sigmas = shift_towards(outline, change.error, other, other_error, settings.sigmas)
-    ratios = overlap_ratios(shifted, other)
-    if not shift_sigmas:
-        return ratios
-    return OverlapRatios(ratios.of_smaller, ratios.iou * math.exp(-(shift_sigmas**2) / 2))
-
-
-def _extends(change: ScanChange, outline: BaseGeometry, candidate: _Candidate, settings: AlertSettings) -> bool:
-    """Rule 1: whether a change adjoins a sighting of earlier or later works, both seen from above."""
-    if change.kind == DEMOLITION or change.error or (candidate.category == "closed" and not candidate.alert.permitted):
-        return False
-    distance = _degrees(settings.adjacent_m, outline)
-    return any(
-        piece is not None
-        and piece.appeared
-        and piece.error is None
-        and (_follows(change.before_date, piece.after) or _follows(piece.before, change.after_date))
-        and shapely.dwithin(outline, piece_outline, distance)
-        for piece, piece_outline in candidate.pieces
-    )
-
-
-def _follows(before: dt.date | None, after: dt.date | None) -> bool:
-    """Whether a comparison whose earlier image is from ``before`` follows one whose later image is from ``after``."""
-    return before is not None and after is not None and before >= after
-
-
-def _is_same_alert(change: ScanChange, candidate: _Candidate, settings: AlertSettings) -> bool:
+def _is_same_alert(change: ScanChange, candidate: Candidate, settings: AlertSettings) -> bool:
     """Rules 2 and 4: whether a change at the place of an alert is an observation of it."""
     alert = candidate.alert
     if (change.kind == DEMOLITION) != (alert.kind == DEMOLITION):
@@ -284,14 +128,14 @@ def _is_same_alert(change: ScanChange, candidate: _Candidate, settings: AlertSet
     )
 
 
-def _is_removal(change: ScanChange, candidate: _Candidate) -> bool:
+def _is_removal(change: ScanChange, candidate: Candidate) -> bool:
     """Rule 2: whether one of the change and the alert is the demolition of the other."""
     pieces = [piece for piece, _ in candidate.pieces if piece is not None]
     if change.kind != DEMOLITION:
-        return candidate.category == "open" and any(_follows(piece.before, change.after_date) for piece in pieces)
+        return candidate.category == "open" and any(follows(piece.before, change.after_date) for piece in pieces)
     if candidate.category == "correcting":
         return True
-    stood = any(piece.appeared and _follows(change.before_date, piece.after) for piece in pieces)
+    stood = any(piece.appeared and follows(change.before_date, piece.after) for piece in pieces)
     return stood and candidate.category in ("open", "suppressed", "transient")
 
 
@@ -305,7 +149,7 @@ def _has_grown(area_m2: float, error: ErrorEllipse | None, alert: KnownAlert, se
 
 
 def _match_observations(
-    candidate: _Candidate,
+    candidate: Candidate,
     observations: list[tuple[ScanChange, Reason, tuple[int, ...]]],
     settings: AlertSettings,
 ) -> list[Match]:
@@ -337,17 +181,17 @@ def _match_observations(
     ]
 
 
-def _area_now(candidate: _Candidate, changes: Sequence[ScanChange]) -> float:
+def _area_now(candidate: Candidate, changes: Sequence[ScanChange]) -> float:
     """Return the area of an alert with these changes: of extensions, together with what was seen before."""
     pieces = [(piece, outline) for piece, outline in candidate.pieces if piece is not None and piece.appeared]
-    extends = any(_follows(change.before_date, piece.after) for change in changes for piece, _ in pieces)
+    extends = any(follows(change.before_date, piece.after) for change in changes for piece, _ in pieces)
     if not extends:
         return sum(change.area_m2 for change in changes)
     outlines = [outline for _, outline in pieces] + [make_valid(change.outline) for change in changes]
     return area_m2(shapely.union_all(outlines))
 
 
-def _list_alerts(overlapping: Sequence[tuple[OverlapRatios, _Candidate]]) -> str:
+def _list_alerts(overlapping: Sequence[tuple[OverlapRatios, Candidate]]) -> str:
     return ", ".join(
         f"{candidate.alert.alert_id} ({ratios.of_smaller:.0%}, {candidate.alert.state})"
         for ratios, candidate in overlapping
@@ -356,8 +200,8 @@ def _list_alerts(overlapping: Sequence[tuple[OverlapRatios, _Candidate]]) -> str
 
 def _again_reason(
     change: ScanChange,
-    best: tuple[OverlapRatios, _Candidate],
-    others: Sequence[tuple[OverlapRatios, _Candidate]],
+    best: tuple[OverlapRatios, Candidate],
+    others: Sequence[tuple[OverlapRatios, Candidate]],
 ) -> Reason:
     ratios, candidate = best
     alert_id, share = candidate.alert.alert_id, ratios.of_smaller
@@ -374,7 +218,7 @@ def _again_reason(
     return Reason.combine(reasons)
 
 
-def _new_reason(overlapping: Sequence[tuple[OverlapRatios, _Candidate]], settings: AlertSettings) -> Reason:
+def _new_reason(overlapping: Sequence[tuple[OverlapRatios, Candidate]], settings: AlertSettings) -> Reason:
     if overlapping:
         listed = _list_alerts(overlapping)
         return Reason(

@@ -20,7 +20,7 @@ from enforcement.ledger.derive import WHOLE_SHARE, LedgerState
 from enforcement.ledger.sighting import Sighting
 from enforcement.overlap_ratio import make_valid
 
-_LEAST, _MOST = 0.01, 0.995  # no number of images makes a change certain, or excludes it
+_LEAST, _MOST = 0.0001, 0.9999  # no number of images makes a change certain, or excludes it
 
 
 @dataclass(frozen=True)

@@ -4,94 +4,37 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
-from typing import Any
 
 import shapely
 from shapely.geometry import box
-from shapely.geometry.base import BaseGeometry
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
-from configs.service import ServiceSettings
-from enforcement.alert import CRS
 from enforcement.alert_number import iso_week
-from enforcement.events import EventKind
+from enforcement.known_alert import KnownAlert, ScanChange
 from enforcement.ledger.metric_plane import polygons_of
-from enforcement.ledger.sighting import DEMOLITION, Sighting
-from enforcement.match import KnownAlert, Match, ScanChange
-from enforcement.overlap_ratio import area_m2, make_valid, overlap_ratios
+from enforcement.ledger.sighting import DEMOLITION
+from enforcement.match import Match
+from enforcement.overlap_ratio import make_valid
 from enforcement.position_uncertainty import METRES_PER_DEGREE
 from enforcement.states import read_states
 from errors import Reason
 from store.alerts.alert_row import create_alert
-from store.alerts.derived_alert import SAME_OUTLINE, refresh_alert
-from store.alerts.ledger import Comparison, comparison_of, copy_observations, load_sightings
+from store.alerts.ledger import copy_observations, load_sightings
 from store.alerts.outbox import announce_all
-from store.alerts.placed_changes import DetectedChange, PlacedChange, merge_changes, place_changes
+from store.alerts.placed_changes import PlacedChange
+from store.alerts.scan_record import ScanRecord
 from store.alerts.sites import update_sites
-from store.alerts.transitions import append_transition, closings, last_decision
+from store.alerts.transitions import closings, last_decision
 from store.alerts.weekly_quota import rank_alerts
-from store.scans.nights import UNFINISHED
-from store.schema.outlines import bounds_intersect, bounds_of, error_ellipse_from_json, error_ellipse_to_json
-from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transition
-
-SYSTEM = "system"
-"""Actor and role of automatic transitions."""
+from store.schema.outlines import bounds_intersect, error_ellipse_from_json
+from store.schema.tables import AlertRow
 
 GROWN = 1.1
 """Factor in area from which an open alert is announced as grown."""
 
 
-@dataclass
-class Recorded:
-    """Number of alerts of a scan by outcome. ``over_cap`` counts those beyond the weekly quota."""
-
-    new: int = 0
-    again: int = 0
-    still_rejected: int = 0
-    returned: int = 0
-    suppressed: int = 0
-    merged: int = 0
-    transient: int = 0
-    over_cap: int = 0
-
-    def counts(self) -> dict[str, int]:
-        """Return the counts that are not 0, by name."""
-        return {verdict: number for verdict, number in asdict(self).items() if number}
-
-
-@dataclass
-class AlertRecorder:
+class AlertRecorder(ScanRecord):
     """Records the changes of one scan in the alerts."""
-
-    session: Session
-    scan: Scan
-    before: SceneRow
-    after: SceneRow
-    settings: ServiceSettings
-    now: dt.datetime
-    recorded: Recorded = field(default_factory=Recorded)
-    events: list[tuple[AlertRow, EventKind]] = field(default_factory=list)
-    changes: dict[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
-    ranked: set[tuple[str, str]] = field(default_factory=set)
-    ledger: dict[int, list[Sighting]] = field(default_factory=dict)
-    shown: dict[int, AlertRow] = field(default_factory=dict)
-    touched: dict[int, AlertRow] = field(default_factory=dict)
-    added: list[AlertRow] = field(default_factory=list)
-    seen: set[int] = field(default_factory=set)
-    merged_into: dict[int, int] = field(default_factory=dict)
-
-    @cached_property
-    def comparison(self) -> Comparison:
-        """This scan as a sighting."""
-        return comparison_of(self.scan, self.before, self.after)
-
-    @property
-    def today(self) -> dt.date:
-        """Local day."""
-        return self.now.astimezone(self.settings.zone).date()
 
     def found(self, changes: Sequence[PlacedChange]) -> list[ScanChange]:
         """Return the changes as input of the matching."""
@@ -306,12 +249,6 @@ class AlertRecorder:
             return None
         return placed if own is placed.change.outline else self._with_outline(placed, own)
 
-    def _remaining(self, alert_id: int) -> AlertRow:
-        """Return an alert, or the one into which this scan merged it."""
-        while alert_id in self.merged_into:
-            alert_id = self.merged_into[alert_id]
-        return self.session.get_one(AlertRow, alert_id)
-
     def _merge(self, alerts: Sequence[AlertRow]) -> None:
         """Merge alerts that nobody has judged into the oldest of them."""
         into, *others = sorted(alerts, key=lambda alert: alert.id)
@@ -344,26 +281,6 @@ class AlertRecorder:
         self.events = [(row, kind) for row, kind in self.events if row is not into or kind == "tuban.alert.created"]
         self._change(into, "tuban.alert.grown", before_m2, into.area_m2, merged=[other.number for other in others])
 
-    def _refresh(
-        self, alert: AlertRow, placed: PlacedChange | None = None, *, outline: bool = True
-    ) -> PlacedChange | None:
-        """Derive dates, confidence and, if ``outline``, the outline of an alert; return it placed again."""
-        derived = refresh_alert(
-            self.session,
-            alert,
-            self.ledger[alert.id],
-            self.settings.alerts,
-            self.now,
-            outline=outline,
-            place=placed is not None,
-            on=self.after.date,
-        )
-        if outline:
-            self.touched[alert.id] = alert
-        if placed and overlap_ratios(make_valid(placed.change.outline), make_valid(alert.outline)).iou > SAME_OUTLINE:
-            alert.detected = dict(placed.change.detected)
-        return derived
-
     def _recheck_approval(self, alert: AlertRow, derived: PlacedChange | None) -> None:
         """Return a suppressed alert if approvals no longer cover it."""
         if derived is None or derived.approval or not self._by_system(alert):
@@ -386,152 +303,3 @@ class AlertRecorder:
         self._step(alert, "suppressed", approval, {"approval": approval, "scan": self.scan.id})
         self.ranked.add((alert.grid_code, alert.week))
         self._event(alert, "tuban.alert.suppressed")
-
-    def _step(self, alert: AlertRow, state: str, why: str, evidence: dict[str, object]) -> None:
-        append_transition(
-            self.session,
-            alert,
-            state,
-            who=SYSTEM,
-            role=SYSTEM,
-            why=why,
-            at=self.now,
-            evidence=evidence,
-            zone=self.settings.zone,
-        )
-
-    def _event(self, alert: AlertRow, kind: EventKind) -> None:
-        self.events.append((alert, kind))
-
-    def _change(self, alert: AlertRow, kind: EventKind, before_m2: float, after_m2: float, **facts: Any) -> None:
-        """Add an event that says what changed."""
-        areas = {"area_m2_before": round(before_m2, 2), "area_m2_after": round(after_m2, 2)}
-        what = "reopened" if kind == "tuban.alert.returned" else kind.removeprefix("tuban.alert.")
-        self.changes[alert.id, kind] = {"what": what, **areas, **facts}
-        self._event(alert, kind)
-
-    def _by_system(self, alert: AlertRow) -> bool:
-        """Return whether the latest transition was automatic: scans do not override decisions of users."""
-        last = self.session.scalars(
-            select(Transition.role).where(Transition.alert_id == alert.id).order_by(Transition.sequence.desc()).limit(1)
-        ).first()
-        return last == SYSTEM
-
-    def _judged(self, alert: AlertRow) -> bool:
-        """Return whether a person has decided anything about an alert."""
-        steps = select(Transition.id).where(Transition.alert_id == alert.id, Transition.role != SYSTEM).limit(1)
-        return bool(alert.change_type or alert.assignee) or self.session.scalar(steps) is not None
-
-    def _may_move(self, alert: AlertRow, state: str) -> bool:
-        return state in read_states().allowed_targets(alert.state, SYSTEM)
-
-    def _may_suppress(self, alert: AlertRow) -> bool:
-        return self._by_system(alert) and self._may_move(alert, "suppressed")
-
-    def _pending(self, alert: AlertRow) -> bool:
-        """Return whether another comparison with the same later image is unfinished, which may see the works stand."""
-        others = (
-            select(Scan.windows)
-            .join(SceneRow, SceneRow.id == Scan.before_id)
-            .where(
-                Scan.after_id == self.after.id,
-                Scan.id != self.scan.id,
-                Scan.state.in_(UNFINISHED),
-                bounds_intersect(SceneRow, alert.outline),
-            )
-        )
-        return any(
-            windows is None or any(box(*window).intersects(alert.outline) for window in windows)
-            for windows in self.session.scalars(others)
-        )
-
-    @property
-    def _gone(self) -> list[str]:
-        states = read_states()
-        return [name for name in states.states if states.category(name) == "gone"]
-
-    @staticmethod
-    def _oblique(changes: Sequence[PlacedChange]) -> bool:
-        return any(placed.change.error is not None for placed in changes)
-
-    def _latest_day(self, alert: AlertRow) -> dt.date | None:
-        """Return the day of the latest image that showed the alert before this scan."""
-        days = [s.after for s in self.ledger[alert.id] if s.outline is not None and s.comparison != self.scan.id]
-        return max((day for day in days if day is not None), default=None)
-
-    def _newer(self, day: dt.date | None) -> bool:
-        return day is None or self.after.date is None or self.after.date >= day
-
-    def _is_new_image(self, alert: AlertRow) -> bool:
-        """Return whether no earlier observation of the alert used this later image."""
-        observed = select(Observation.id).join(Scan, Scan.id == Observation.scan_id)
-        return (
-            self.session.scalar(
-                observed.where(Observation.alert_id == alert.id, Scan.after_id == self.after.id).limit(1)
-            )
-            is None
-        )
-
-    def _observe(self, alert: AlertRow, placed: PlacedChange) -> None:
-        change = placed.change
-        self.session.add(
-            Observation(
-                alert_id=alert.id,
-                scan_id=self.scan.id,
-                change_number=change.number,
-                source=self.after.source,
-                before_date=self.before.date,
-                after_date=self.after.date,
-                kind=change.kind,
-                score=change.score,
-                area_m2=change.area_m2,
-                position_error=error_ellipse_to_json(change.error),
-                gsd_m=self.comparison.gsd_m,
-                copied_from="",
-                evidence=dict(change.evidence),
-                created_at=self.now,
-                **bounds_of(change.outline),
-            )
-        )
-        self.session.flush()
-        self._count(alert)
-        sighting = Sighting(
-            self.scan.id,
-            self.before.date,
-            self.after.date,
-            self.after.source,
-            self.comparison.gsd_m,
-            self.comparison.visible,
-            change.outline,
-            change.kind,
-            change.score,
-            change.error,
-        )
-        others = [s for s in self.ledger.get(alert.id, ()) if s.outline is not None or s.comparison != self.scan.id]
-        self.ledger[alert.id] = [*others, sighting]
-
-    def _count(self, alert: AlertRow) -> None:
-        """Count the sightings of an alert, their sources and days; the same comparison counts once."""
-        counts = select(
-            func.count(Observation.scan_id.distinct()),
-            func.count(Observation.source.distinct()),
-            func.min(Observation.after_date),
-            func.max(Observation.after_date),
-        ).where(Observation.alert_id == alert.id)
-        seen, sources, alert.first_date, alert.last_date = self.session.execute(counts).one()
-        alert.seen, alert.sources_seen = seen, sources or 1
-
-    def _with_outline(self, placed: PlacedChange, outline: BaseGeometry) -> PlacedChange:
-        """Return a change with another outline, placed again."""
-        detected = {"crs": CRS, "wkt": shapely.to_wkt(outline, rounding_precision=8)}
-        part = replace(placed.change, outline=outline, area_m2=round(area_m2(outline), 2), detected=detected)
-        return self._placed(part)
-
-    def _merged(self, changes: Sequence[PlacedChange]) -> PlacedChange:
-        return self._placed(merge_changes([placed.change for placed in changes]))
-
-    def _placed(self, change: DetectedChange) -> PlacedChange:
-        [placed] = place_changes(
-            self.session, [change], area_code=self.scan.area_code, on=self.after.date, settings=self.settings.alerts
-        )
-        return placed

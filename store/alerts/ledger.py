@@ -10,12 +10,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import shapely
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from enforcement.ledger.confidence import combine_sources
@@ -119,7 +118,7 @@ def _comparisons(session: Session, alerts: Collection[AlertRow]) -> list[Compari
     """Return the finished scans, not of cameras, whose images may show any of the alerts."""
     around = box(*shapely.total_bounds([alert.outline for alert in alerts]))
     earlier, later = aliased(SceneRow), aliased(SceneRow)
-    rows: Sequence[Row[Any]] = session.execute(
+    rows = session.execute(
         select(Scan, earlier, later)
         .join(earlier, earlier.id == Scan.before_id)
         .join(later, later.id == Scan.after_id)
@@ -131,8 +130,8 @@ def _comparisons(session: Session, alerts: Collection[AlertRow]) -> list[Compari
             bounds_intersect(later, around),
         )
         .order_by(Scan.id)
-    ).all()
-    return [comparison_of(*row) for row in rows]
+    )
+    return [comparison_of(scan, before, after) for scan, before, after in rows]
 
 
 def copy_observations(session: Session, alert: AlertRow, into: AlertRow) -> None:

@@ -26,8 +26,9 @@ from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
 from enforcement.match import Match, match_changes
-from store.alerts.alert_recorder import AlertRecorder, Recorded
+from store.alerts.alert_recorder import AlertRecorder
 from store.alerts.placed_changes import PlacedChange
+from store.alerts.scan_record import Recorded
 from store.schema.counters import lock_counter
 from store.schema.tables import Scan, SceneRow
 

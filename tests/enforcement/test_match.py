@@ -8,7 +8,8 @@ from shapely.affinity import translate
 from shapely.geometry import Polygon, box
 
 from configs.service import AlertSettings
-from enforcement.match import KnownAlert, ScanChange, match_changes
+from enforcement.known_alert import KnownAlert, ScanChange
+from enforcement.match import match_changes
 from enforcement.states import read_states
 from errors import SettingsError
 from imagery.error_ellipse import ErrorEllipse

@@ -14,10 +14,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings, read_service
-from store.alerts.alert_recorder import Recorded
 from store.alerts.audit import audit_alerts
 from store.alerts.placed_changes import DetectedChange, place_changes
 from store.alerts.recording import record_changes
+from store.alerts.scan_record import Recorded
 from store.alerts.transitions import append_transition
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Area, Delivery, Feature, Observation, Scan, SceneRow, Transition
