@@ -170,7 +170,7 @@ def test_every_score_equals_that_of_the_evaluation(exported: Exported) -> None:
             assert row[6] == f"{found.false_alarms_per_megapixel:.1f} per megapixel"
         else:
             assert row[6] == f"{found.false_alarms_per_km2:.1f} per km²"
-        assert row[7] == f"{error:.3f}"
+        assert row[9] == f"{error:.3f}"
         for offset, iou in enumerate(("iou_0.25", "iou_0.5")):
             counted = found.objects[iou]
             assert objects[2 * number + offset] == [

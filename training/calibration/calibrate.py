@@ -174,16 +174,19 @@ def _knots(measured: Sequence[MeasuredPairs], output: str) -> tuple[Knot, ...]:
 def _unchanged_maps(
     detector: Detector, source: HeldOutPairs, config: ScanConfig, fitted: Calibration, report: Progress
 ) -> list[UnchangedMap]:
-    """Return calibrated probabilities 3×H×W, metres per pixel and km² of each unchanged pair."""
+    """Compare unchanged pairs as a scan does: registered first; pairs that cannot be registered are left out."""
     settings, looks = _uncalibrated(detector, source, config)
+    settings = replace(settings, align=True)
     looks = Looks(looks.scales, None, fitted.lines(source.gsd_m))
     maps = []
     for number, pair in enumerate(source.read(), 1):
+        report(f"False alarms on {source.name}", number / source.count)
         prediction = predict_pair(detector, pair, settings, looks=looks)
+        if prediction.alignment.reason is not None:
+            continue
         area = float(prediction.scored.sum()) * source.nominal_gsd_m**2 / 1e6
         probabilities = np.where(prediction.scored, prediction.probabilities, 0).astype(np.float16)
         maps.append((probabilities, source.nominal_gsd_m, area))
-        report(f"False alarms on {source.name}", number / source.count)
     return maps
 
 
