@@ -30,6 +30,7 @@ _ALIGNMENT_FIELDS = (
     "windows_used",
     "windows_tried",
     "max_shift_px",
+    "method",
 )
 _GRID_TOLERANCE_PX = 1.5
 """Distance of grid corners that rounding on another machine explains; beyond it the scenes are different ones."""

@@ -37,6 +37,7 @@ class Profile(_Strict):
     min_area_m2: MinimumAreas
     search_m: float = Field(gt=0)
     max_residual_px: float = Field(gt=0)
+    max_rotation_deg: float = Field(2.5, ge=0, le=15)
 
 
 class ScanConfig(_Strict):

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402
 
-__all__ = ["cache_folder", "openvino", "read_graph"]
+__all__ = ["cache_folder", "openvino", "read_converted", "read_graph"]
 
 
 def cache_folder() -> Path:
@@ -81,11 +82,23 @@ def read_graph(weights: Weights, cache: Path | None = None) -> Any:
         weights: checked weights.
         cache: folder of converted graphs; default :func:`cache_folder`.
     """
-    folder = (cache or cache_folder()) / f"{weights.name}-{weights.sha256[:16]}-openvino-{openvino.__version__[:8]}"
+    return read_converted(weights.name, weights.sha256, lambda: _convert(weights), cache)
+
+
+def read_converted(name: str, sha256: str, convert: Callable[[], Any], cache: Path | None = None) -> Any:
+    """Return a graph from the cache, or convert it and store it there.
+
+    Args:
+        name: name of the weights.
+        sha256: checksum of the weights.
+        convert: returns the graph.
+        cache: folder of converted graphs; default :func:`cache_folder`.
+    """
+    folder = (cache or cache_folder()) / f"{name}-{sha256[:16]}-openvino-{openvino.__version__[:8]}"
     cached = _read_cached(folder)
     if cached is not None:
         return cached
-    graph = _convert(weights)
+    graph = convert()
     _store_cached(graph, folder)
     # the stored graph rounds slightly differently from the one in memory: use it from the first scan on
     cached = _read_cached(folder)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.registration.shift_field import ShiftField
+
+Method = Literal["gradients", "descriptors", "georeferencing"]
+"""gradients: measured from edges, sub-pixel; descriptors: measured from learned descriptions, to some pixels;
+georeferencing: not measured, compared as the coordinates of the images say."""
 
 IDENTITY_PX = 0.02
 """Largest shift of a field that counts as the identity; well below measurement precision."""
@@ -40,7 +44,7 @@ class AlignSettings:
     search_px: float = 32.0
     max_rotation_deg: float = 2.5
     max_scale_error: float = 0.015
-    max_residual_px: float = 2.0
+    max_residual_px: float = 8.0
     min_trusted: float = 0.2
     overview_px: int = 640
     window_px: int = 128
@@ -65,6 +69,7 @@ class Alignment:
         windows_tried: windows on the finest level with enough valid ground on both dates.
         max_shift_px: largest shift on the grid.
         field: shift field; zero if not measured.
+        method: what the field rests on, see :data:`Method`.
     """
 
     usable: bool
@@ -76,6 +81,7 @@ class Alignment:
     windows_tried: int
     max_shift_px: float
     field: ShiftField
+    method: Method = "gradients"
 
     def shift(self, rows: slice, cols: slice) -> NDArray[np.float32] | None:
         """Return the shift (H, W, 2) as (dx, dy) of a block of the common grid, for ``before.read(geobox, shift)``.
@@ -99,6 +105,7 @@ class Alignment:
         return {
             "usable": self.usable,
             "reason": self.reason,
+            "method": self.method,
             "residual_px": rounded(self.residual_px),
             "residual_p90_px": rounded(self.residual_p90_px),
             "residual_before_px": rounded(self.residual_before_px),

@@ -6,24 +6,41 @@ current field applied to the earlier image, matches them by their gradients
 (:mod:`inference.registration.window_matching`) and refines the field (:mod:`inference.registration.field_fitting`). On
 the finest level every fourth window is held out of the fit; matching these windows through the corrected field gives
 the residual.
+
+If the two dates have too little in common for gradients (other seasons, fields, rebuilt ground), learned descriptors
+search the transform (:mod:`inference.registration.descriptor_search`), and gradients refine it where both agree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from odc.geo.geobox import GeoBox
 
 from inference.raster_source import RasterSource
 from inference.registration.alignment import Alignment, AlignSettings
+from inference.registration.descriptor_maps import Describer
+from inference.registration.descriptor_search import (
+    MIN_EVIDENCE,
+    refine_by_descriptors,
+    search_by_descriptors,
+    unit_px,
+)
 from inference.registration.finest_level import register_finest
-from inference.registration.overview import register_overview
+from inference.registration.overview import is_featureless, register_overview
 from inference.registration.shift_field import identity_field
 from inference.registration.state import SEARCH_PX, RegistrationState
 from inference.registration.window_matching import match_windows
 from inference.registration.windows import Level, place_windows
 
 __all__ = ["AlignSettings", "Alignment", "measure_alignment"]
+
+MAX_DISAGREEMENT_CELLS = 1.0
+"""Largest median distance, in cells, between the fields of gradients and of descriptors that count as agreement."""
+
+MIN_STRIP_PX = 24
+"""Least width of a strip (a road, a swath) on its overview."""
 
 
 def measure_alignment(
@@ -32,6 +49,7 @@ def measure_alignment(
     grid: GeoBox,
     settings: AlignSettings,
     progress: Callable[[float], None] | None = None,
+    describer: Callable[[], Describer] | None = None,
 ) -> Alignment:
     """Measure the registration of the earlier image to the later one.
 
@@ -41,37 +59,65 @@ def measure_alignment(
         grid: common grid of square pixels in a metric CRS, or without CRS for pairs without coordinates.
         settings: search ranges and limits.
         progress: called with the fraction done, 0…1.
+        describer: returns the learned descriptors; called only if gradients refuse. None: do without.
 
     Returns:
         the alignment. A pair that cannot be registered is not an error: ``usable`` is False, and ``reason`` says why.
     """
     report = progress or (lambda _: None)
     state = RegistrationState(before, after, grid, settings, identity_field(int(grid.width), int(grid.height)))
-    zooms = _zooms(max(int(grid.width), int(grid.height)), settings.overview_px)
+    zooms = _zooms(int(grid.width), int(grid.height), settings.overview_px)
     report(0.0)
-    refusal = register_overview(state, Level(grid, zooms[0]))
-    if refusal is not None:
-        report(1.0)
-        return refusal
-    for number, zoom in enumerate(zooms[:-1]):
-        report((1.0 + number) / (len(zooms) + 2.0))
-        windows = place_windows(Level(grid, zoom), state.window_side(Level(grid, zoom)), (0.5, 0.5), 10)
-        similarity = state.compare(windows, SEARCH_PX)
-        matches = match_windows(similarity.surfaces, similarity.textured)
-        state.field = state.refine(windows, state.total_shift(windows, matches), matches.weight, finest=False)
-    report(len(zooms) / (len(zooms) + 2.0))
-    outcome = register_finest(state, zooms)
+    outcome = register_overview(state, Level(grid, zooms[0]))
+    if outcome is None:
+        outcome = _register_levels(state, zooms, report)
+    if describer is not None and not outcome.usable and outcome.windows_tried and not is_featureless(outcome):
+        outcome = _register_learned(state, zooms, describer(), outcome)
     report(1.0)
     return outcome
 
 
-def _zooms(longest: int, overview_px: int) -> list[int]:
+def _register_levels(state: RegistrationState, zooms: list[int], report: Callable[[float], None]) -> Alignment:
+    """Register on all levels below the overview, from the state's field."""
+    for number, zoom in enumerate(zooms[:-1]):
+        report((1.0 + number) / (len(zooms) + 2.0))
+        level = Level(state.grid, zoom)
+        windows = place_windows(level, state.window_side(level), (0.5, 0.5), 10)
+        similarity = state.compare(windows, SEARCH_PX)
+        matches = match_windows(similarity.surfaces, similarity.textured)
+        state.field = state.refine(windows, state.total_shift(windows, matches), matches.weight, finest=False)
+    report(len(zooms) / (len(zooms) + 2.0))
+    return register_finest(state, zooms)
+
+
+def _register_learned(
+    state: RegistrationState, zooms: list[int], describer: Describer, refused: Alignment
+) -> Alignment:
+    """Register a pair that gradients refused by learned descriptors, refined by gradients where both agree."""
+    state.field = identity_field(int(state.grid.width), int(state.grid.height))
+    found = search_by_descriptors(state, describer)
+    if found is None or found.at_limit or found.evidence < MIN_EVIDENCE:
+        return refused
+    coarse = refine_by_descriptors(state, found, describer)
+    state.field = coarse.field
+    fine = _register_levels(state, zooms, lambda _: None)
+    if fine.usable and fine.residual_px is not None:
+        across, down = (np.linspace(0, int(side) - 1, 5) for side in (state.grid.width, state.grid.height))
+        apart = np.linalg.norm(fine.field.raster(across, down) - coarse.field.raster(across, down), axis=-1)
+        if float(np.median(apart)) < MAX_DISAGREEMENT_CELLS * unit_px(found):
+            return fine
+    if coarse.residual_px is not None and coarse.residual_px > state.settings.max_residual_px:
+        return refused
+    return coarse
+
+
+def _zooms(width: int, height: int, overview_px: int) -> list[int]:
     """Return zooms from the overview down to 1 in factors of four, finally two.
 
     Larger images always have the level at 2, which is the most reliable one over woods and fields.
     """
     zoom = 1
-    while longest / zoom > overview_px:
+    while max(width, height) / zoom > overview_px and min(width, height) / (2 * zoom) >= MIN_STRIP_PX:
         zoom *= 2
     out = [zoom]
     while out[-1] > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,9 @@ FIRST_BLUR_PX, SECOND_BLUR_PX = 1.8, 1.0
 MIN_PEAK_TO_SIDELOBE = 5.0
 """Least peak-to-sidelobe ratio of related images. Measured on LEVIR-CD validation images: 7 to 67 for one place on two
 dates, 3 to 5 for two places. On images with few windows the ranges overlap, and the trust of windows decides."""
+
+FEATURELESS = ("align.earlier_empty", "align.later_empty", "align.texture")
+"""Codes of the reasons for which an image has too little texture."""
 
 MIN_SEARCH_PX = 10
 """Least search range in pixels of the overview: a peak can only stand out against its surroundings."""
@@ -79,6 +83,11 @@ def register_overview(state: RegistrationState, level: Level) -> Alignment | Non
     return None
 
 
+def is_featureless(outcome: Alignment) -> bool:
+    """Whether an image of a refused pair has too little texture to match."""
+    return isinstance(outcome.reason, Reason) and outcome.reason.code in FEATURELESS
+
+
 def _featureless(state: RegistrationState, similarity: WindowSimilarity) -> Alignment | None:
     """Return the outcome if an image has too little texture to match, else None."""
     tried = int(similarity.tried.sum())
@@ -98,5 +107,6 @@ def _featureless(state: RegistrationState, similarity: WindowSimilarity) -> Alig
         )
     reason = Reason("too little texture on both dates to measure the registration", "align.texture")
     if state.settings.accept_featureless and state.grid.crs is not None:
-        return state.without_field(reason + "; compared as georeferenced", tried=tried, usable=True)
+        compared = state.without_field(reason + "; compared as georeferenced", tried=tried, usable=True)
+        return replace(compared, method="georeferencing")
     return state.without_field(reason, tried=tried)

@@ -104,7 +104,7 @@ class Matches:
     weight: Float64
 
 
-def _parabola_vertex(before: Float64, middle: Float64, after: Float64) -> Float64:
+def parabola_vertex(before: Float64, middle: Float64, after: Float64) -> Float64:
     """Return the offset of the vertex of a parabola through three neighbouring values, at most half a step."""
     curvature = before + after - 2.0 * middle
     step = np.where(curvature < -1e-9, (before - after) / np.where(curvature < -1e-9, 2.0 * curvature, 1.0), 0.0)
@@ -129,8 +129,8 @@ def find_peaks(surfaces: Float32) -> tuple[Float64, Float64]:
     inside = (py > 0) & (py < side - 1) & (px > 0) & (px < side - 1)
     cy, cx, n = np.clip(py, 1, side - 2), np.clip(px, 1, side - 2), np.arange(len(flat))
     centre = flat[n, cy, cx]
-    sx = _parabola_vertex(flat[n, cy, cx - 1], centre, flat[n, cy, cx + 1])
-    sy = _parabola_vertex(flat[n, cy - 1, cx], centre, flat[n, cy + 1, cx])
+    sx = parabola_vertex(flat[n, cy, cx - 1], centre, flat[n, cy, cx + 1])
+    sy = parabola_vertex(flat[n, cy - 1, cx], centre, flat[n, cy + 1, cx])
     std = flat.std(axis=(1, 2)) + 1e-9
     score = np.where(inside & (centre > 1e-4), centre / std, 0.0)
     offset = np.stack([cx + sx - side // 2, cy + sy - side // 2], axis=1)

@@ -171,10 +171,10 @@ def compare_windows(
         for left0, left1 in _group_starts(windows.lefts, side):
             x, y = int(windows.lefts[left0]), int(tops[top0])
             width, height = int(windows.lefts[left1 - 1]) + side - x, int(tops[top1 - 1]) + side - y
-            rgb, valid = _read(after, level, (x, y, width, height), EDGE_PX, None)
+            rgb, valid = read_box(after, level, (x, y, width, height), EDGE_PX, None)
             if not valid.any():
                 continue
-            search_rgb, search_valid = _read(before, level, (x, y, width, height), search_px + EDGE_PX, field)
+            search_rgb, search_valid = read_box(before, level, (x, y, width, height), search_px + EDGE_PX, field)
             if not search_valid.any():
                 continue
             template = describe_gradients(rgb, valid)
@@ -199,7 +199,7 @@ def compare_windows(
     return WindowSimilarity(surfaces, textured_after, textured_before, tried)
 
 
-def _read(
+def read_box(
     image: RasterSource, level: Level, box: tuple[int, int, int, int], margin: int, field: ShiftField | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Read RGB and valid mask of a box (x, y, width, height) of the level plus a margin, displaced by the field."""

@@ -1,0 +1,1 @@
+"""Training of the descriptors that register two dates (:mod:`model.descriptor_network`)."""
