@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "revive": ("cli.administration.jobs:revive", "Retry dead jobs."),
     "queue": ("cli.administration.deliveries:queue", "Read the enforcement queue as plain JSON."),
     "deliveries": ("cli.administration.deliveries:deliveries", "List waiting and dead deliveries; retry or drop them."),
+    "retention": ("cli.administration.retention:retention", "List and delete images beyond the settings' limits."),
     "migrate": ("cli.administration.migrate:migrate", "Migrate the database to the schema of this version."),
     "backup": ("cli.administration.backup:backup", "Back up the database and all object files into one file."),
     "restore": ("cli.administration.backup:restore", "Restore a backup."),

@@ -111,6 +111,19 @@ class CameraSettings(_Group):
         return self
 
 
+class RetentionSettings(_Group):
+    """Limits of stored images; 0: none."""
+
+    days: Annotated[int, Field(ge=0)] = 0
+    per_place: Annotated[int, Field(ge=0)] = 0
+    disk_share: Annotated[float, Field(ge=0, lt=1)] = 0
+
+    @property
+    def limited(self) -> bool:
+        """Whether any limit is set."""
+        return bool(self.days or self.per_place or self.disk_share)
+
+
 class AlertSettings(_Group):
     """Matching of polygons to alerts, and the weekly quota of alerts per village."""
 
@@ -252,6 +265,7 @@ class ServiceSettings(BaseSettings):
     batch: BatchSettings = BatchSettings()
     photos: PhotoSettings = PhotoSettings()
     cameras: CameraSettings = CameraSettings()
+    retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
     audit: AuditSettings = AuditSettings()
     check: CheckSettings = CheckSettings()

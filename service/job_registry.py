@@ -56,6 +56,7 @@ JOB_MODULES: tuple[str, ...] = (
     "workers.audit",
     "workers.integrity",
     "workers.ingest.images",
+    "workers.ingest.image_retention",
     "workers.scanning.night",
     "workers.scanning.scans",
     "workers.cameras.comparison",

@@ -23,9 +23,11 @@ from celery import beat
 
 from configs.service import ServiceSettings, read_service
 from service.audit_schedule import add_audit_job, audit_due
-from service.camera_jobs import add_capture_job, add_retention_job
+from service.camera_jobs import add_capture_job
+from service.camera_jobs import add_retention_job as add_capture_retention_job
 from service.capture_schedule import capture_due
 from service.context import Context
+from service.images.retention import add_retention_job
 from service.logs import log_version, set_up_logging
 from service.night_schedule import night_due
 from service.process import exit_with_parent, process_name
@@ -73,6 +75,7 @@ class PeriodicTasks:
         self._last_audit: dt.date | None = None
         self._last_check: dt.date | None = None
         self._last_retention: dt.date | None = None
+        self._last_image_retention: dt.date | None = None
         self._watch_thread: threading.Thread | None = None
 
     def run_due(self) -> bool:
@@ -87,6 +90,7 @@ class PeriodicTasks:
             self._guarded("the night", lambda: self._plan_night(now))
             self._guarded("the audit", lambda: self._plan_audit(now))
             self._guarded("the check", lambda: self._plan_check(now))
+            self._guarded("image retention", lambda: self._plan_image_retention(now))
             self._guarded("camera captures", lambda: self._plan_captures(now))
             self._guarded("the reaper", lambda: self._reap(now))
             self._guarded("the watched folder", self._watch)
@@ -174,6 +178,16 @@ class PeriodicTasks:
                         add_capture_job(session, camera_id, slot, now)
         self._captures_at = self._seconds() + CAPTURE_SECONDS
 
+    def _plan_image_retention(self, now: dt.datetime) -> None:
+        """Add the daily job that deletes images beyond the limits of the settings."""
+        day = now.astimezone(self.context.settings.zone).date()
+        if not self.context.settings.retention.limited or day == self._last_image_retention:
+            return
+        with publishing(self.context.database, self.context.settings) as session:
+            if claim_slot(session, "old images", day.isoformat(), self.owner, now):
+                add_retention_job(session, day, now)
+        self._last_image_retention = day
+
     def _plan_retention(self, now: dt.datetime) -> None:
         """Add the daily job that deletes old captures."""
         day = now.astimezone(self.context.settings.zone).date()
@@ -181,7 +195,7 @@ class PeriodicTasks:
             return
         with publishing(self.context.database, self.context.settings) as session:
             if claim_slot(session, "old captures", day.isoformat(), self.owner, now):
-                add_retention_job(session, day, now)
+                add_capture_retention_job(session, day, now)
         self._last_retention = day
 
     def _reap(self, now: dt.datetime) -> None:

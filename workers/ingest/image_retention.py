@@ -1,0 +1,15 @@
+"""Daily job that deletes images beyond the limits of the settings ``retention``."""
+
+from __future__ import annotations
+
+from service.context import Context, JobRun
+from service.images.retention import delete_expired, expired_images
+from service.job_registry import JobKind
+
+
+def delete_old_images(context: Context, job: JobRun) -> None:
+    """Delete the pixels of images that exceed the limits; a repetition finds those that are left."""
+    delete_expired(context, expired_images(context), "system")
+
+
+JOB_KINDS = (JobKind("images.retention", "ingest", delete_old_images),)
