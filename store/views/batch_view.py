@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from errors import Reason
-from store.access.rights import Viewer, may_see, visible_to
+from store.access.rights import Viewer, may_see, scene_visible_to, visible_to
 from store.scenes.batches import BatchReport, batch_report, count_files, unfinished_jobs
 from store.schema.tables import Batch, BatchFile, SceneRow
 
@@ -65,9 +65,7 @@ def visible_batch(
     if report is None or not may_see(viewer, report.area_code):
         return None
     named = {file.scene_id for file in report.files if file.scene_id is not None}
-    own = set(
-        session.scalars(select(SceneRow.id).where(SceneRow.id.in_(named), visible_to(SceneRow.area_code, viewer)))
-    )
+    own = set(session.scalars(select(SceneRow.id).where(SceneRow.id.in_(named), scene_visible_to(viewer))))
     files = tuple(
         file
         if file.scene_id is None or file.scene_id in own
@@ -89,7 +87,7 @@ def batch_progress(session: Session, viewer: Viewer, batch_id: int) -> BatchProg
 def scenes_of_batch(session: Session, viewer: Viewer, batch_id: int) -> Sequence[SceneRow]:
     """List the viewer's scenes that a batch's files became or duplicate, by id, each once."""
     ids = select(BatchFile.scene_id).where(BatchFile.batch_id == batch_id, BatchFile.scene_id.is_not(None))
-    query = select(SceneRow).where(SceneRow.id.in_(ids), visible_to(SceneRow.area_code, viewer)).order_by(SceneRow.id)
+    query = select(SceneRow).where(SceneRow.id.in_(ids), scene_visible_to(viewer)).order_by(SceneRow.id)
     return session.scalars(query).all()
 
 
