@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
@@ -32,6 +33,14 @@ MOST_LISTED = 100
 Origin = Literal["command", "schedule"]
 Progress = Callable[[int, int], None]
 """Called after each page with the number of verified alerts and the total number."""
+
+
+class Readable(Protocol):
+    """A database, or an open transaction in its place."""
+
+    def read(self) -> AbstractContextManager[Session]:
+        """Open a read transaction."""
+
 
 _STEPS = Transition.__table__.columns
 _UNREADABLE = (ValueError, TypeError, RecursionError)  # SQLite also stores invalid times and invalid JSON
@@ -72,7 +81,7 @@ class AuditStatistics:
 
 
 def audit_alerts(
-    database: Database, *, progress: Progress | None = None, table: StateTable | None = None, page: int = PAGE
+    database: Readable, *, progress: Progress | None = None, table: StateTable | None = None, page: int = PAGE
 ) -> Audit:
     """Verify the logs of all alerts.
 
