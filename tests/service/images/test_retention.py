@@ -71,8 +71,8 @@ def test_a_full_disk_lists_the_oldest_until_enough_is_freed(tmp_path: Path, monk
 
 def test_evidence_and_images_of_unfinished_scans_are_never_listed(tmp_path: Path) -> None:
     context = service(tmp_path, per_place=1)
-    evidence, waiting, free, latest = add_images(context, 40, 30, 20, 10)
     alert = add_village_with_alert(context.database)
+    evidence, waiting, free, latest = add_images(context, 40, 30, 20, 10)
     with context.database.write() as session:
         scenes = {scene.id: scene for scene in session.query(SceneRow)}
         scan = add_scan(session, scenes[evidence], scenes[latest], state="done")
