@@ -15,7 +15,7 @@ from PIL import Image
 
 from model.network import ChangeNetwork
 from model.registry import find_layout
-from training.card.facts import CardFacts, ChosenThreshold, ValidationFolder
+from training.card.facts import CardFacts, ChosenThreshold, LeftOutSource, ValidationFolder
 from training.card.provenance import shares, source_name
 from training.card.rendered_scores import SCENES, shrink_to_jpeg
 from training.card.write import make_card, write_card
@@ -170,6 +170,9 @@ def test_every_score_equals_that_of_the_evaluation(exported: Exported) -> None:
             assert row[6] == f"{found.false_alarms_per_megapixel:.1f} per megapixel"
         else:
             assert row[6] == f"{found.false_alarms_per_km2:.1f} per km²"
+        areas = found.areas_mu
+        assert row[7] == ("–" if areas is None else f"{areas['found']:,.0f} of {areas['changed']:,.0f}")
+        assert row[8] == ("–" if areas is None else f"{areas['falsely_reported']:,.0f}")
         assert row[9] == f"{error:.3f}"
         for offset, iou in enumerate(("iou_0.25", "iou_0.5")):
             counted = found.objects[iou]
@@ -302,3 +305,15 @@ def test_progress_names_each_part(exported: Exported) -> None:
         "Restyled grounds",
         "Rendering scenes",
     ]
+
+
+def test_sources_left_out_are_listed_with_both_scores(exported: Exported) -> None:
+    evaluation = exported.facts.folders[0].evaluation
+    left_out = (
+        LeftOutSource("another city", "building", evaluation),
+        LeftOutSource("drones", "building", evaluation, evaluation),
+    )
+    assert "## Sources left out" not in exported.card
+    lines = [line for line in make_card(replace(exported.facts, left_out=left_out)).splitlines() if "`drones`" in line]
+    (row,) = lines
+    assert row.count(f"{evaluation.pixel['f1']:.3f}") >= 2

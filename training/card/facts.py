@@ -64,6 +64,23 @@ class FolderScores:
 
 
 @dataclass(frozen=True)
+class LeftOutSource:
+    """A source measured by a network that was not trained on it.
+
+    Attributes:
+        name: of the source.
+        question: that its labels answer.
+        without: evaluation of a network trained on all other sources.
+        trained: evaluation of the network of the card on the same pairs; None: not measured.
+    """
+
+    name: str
+    question: Question
+    without: Evaluation
+    trained: Evaluation | None = None
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture for the card.
 
@@ -92,6 +109,7 @@ class CardFacts:
         rendered: metrics on rendered scenes that were not used for training.
         picture: worst of the rendered scenes.
         notes: Markdown appended to the card.
+        left_out: sources measured by networks that were not trained on them.
         initial: metrics of the weights that the training started from, on the same folders and scenes.
     """
 
@@ -107,3 +125,4 @@ class CardFacts:
     picture: Picture | None = None
     notes: str = ""
     initial: tuple[FolderScores, ...] = ()
+    left_out: tuple[LeftOutSource, ...] = ()

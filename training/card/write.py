@@ -7,6 +7,7 @@ from pathlib import Path
 from training.card.calibration import calibration_section
 from training.card.facts import CardFacts
 from training.card.failures import failures_section
+from training.card.left_out import left_out_section
 from training.card.markdown import paragraphs
 from training.card.provenance import data_section, recipe_section, thresholds_section, weights_section
 from training.card.scores import scores_section
@@ -21,6 +22,7 @@ def make_card(facts: CardFacts) -> str:
         thresholds_section(facts),
         calibration_section(facts.weights.calibration),
         scores_section(facts),
+        left_out_section(facts.left_out),
         failures_section(facts, _picture_path(facts).name),
         facts.notes.strip(),
     )
