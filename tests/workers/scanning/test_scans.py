@@ -56,7 +56,7 @@ def _detect_at_once(service: ScanService) -> ScanResult:
 def test_a_scan_in_jobs_equals_the_scan_in_one_call(service: ScanService) -> None:
     outcomes = service.run_jobs()
     [scan] = service.rows(Scan)
-    assert (scan.state, scan.blocks, scan.block_jobs, scan.changes) == ("done", 6, 3, 2)
+    assert (scan.state, scan.blocks, scan.block_jobs, scan.changes) == ("done", 9, 5, 2)
     assert outcomes == ["done"] * (1 + 1 + 3 + 1)  # plan, prepare, blocks, merge
     expected = _detect_at_once(service)
     observations = service.rows(Observation)
