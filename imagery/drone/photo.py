@@ -219,8 +219,8 @@ def _attitude(tags: Tags, by_dji: bool) -> tuple[float, float, float | None, lis
     if not by_dji:
         if tags.attitude is None:
             return -90.0, 0.0, tags.heading_deg, [_NO_ATTITUDE]
-        pitch, yaw, roll = tags.attitude
-        return pitch, roll, tags.heading_deg if yaw is None else yaw, []
+        by_others = tags.attitude
+        return by_others[0], by_others[2], tags.heading_deg if by_others[1] is None else by_others[1], []
     pitch, roll, yaw = (parse_number(tags.dji.get(f"Gimbal{part}Degree")) for part in ("Pitch", "Roll", "Yaw"))
     if yaw is None:
         yaw = parse_number(tags.dji.get("FlightYawDegree"))
