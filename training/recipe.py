@@ -80,8 +80,6 @@ class Recipe(Strict):
             the trained ones. A short fine-tuning run forgets a little; half way most of the old and the new skill
             is kept (Wortsman et al. 2022, robust fine-tuning). 0: trained weights only.
         frozen_stages: number of encoder stages that are not trained.
-        frozen_statistics: normalize by the running statistics of the initial weights instead of those of each batch,
-            which are noisy for small batches (He et al. 2016 fix them when they fine-tune detectors).
         encoder_rate: learning rate of the encoder relative to ``learning_rate``.
         building_presence_weight: loss weight of the auxiliary task (:mod:`training.building_presence`).
         gap_weight: additional loss weight of unchanged ground between neighbouring buildings. It is a small share of
@@ -106,7 +104,6 @@ class Recipe(Strict):
         0.0, ge=0, lt=1, validation_alias=AliasChoices("weight_interpolation", "begin_share")
     )
     frozen_stages: int = Field(0, ge=0, le=4)
-    frozen_statistics: bool = False
     encoder_rate: float = Field(1.0, gt=0)
     building_presence_weight: float = Field(
         0.0, ge=0, validation_alias=AliasChoices("building_presence_weight", "standing_weight")

@@ -93,14 +93,6 @@ class TrainingState:
             module.requires_grad_(False)
         return [parameter for parameter in encoder.parameters() if parameter.requires_grad]
 
-    def set_training_mode(self) -> None:
-        """Switch to training; with ``frozen_statistics`` batch normalization stays in evaluation mode."""
-        self.network.train()
-        if self.recipe.frozen_statistics:
-            for module in self.network.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
-
     def resume(self, checkpoint: Path) -> None:
         """Load a checkpoint.
 
@@ -239,7 +231,7 @@ def train(
     checkpoint = run / "checkpoint.pt"
     if checkpoint.exists():
         state.resume(checkpoint)
-    state.set_training_mode()
+    state.network.train()
     with RunLog(run, state.step) as log:
         loader = load_batches(recipe, root, state.step, workers)
         batch = next(loader, None)

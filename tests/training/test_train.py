@@ -9,7 +9,6 @@ import torch
 
 from errors import SettingsError
 from training.batches import load_batches
-from training.initialization import initialize_network
 from training.recipe import Recipe
 from training.run_log import StepRecord
 from training.train import LOSS_READ_INTERVAL, learning_rate, train
@@ -78,16 +77,3 @@ def test_a_run_learns_from_a_teacher(data: Path, recipe: Recipe, tmp_path: Path)
         for one, other in zip(alone.state_dict().values(), distilled.state_dict().values(), strict=True)
     ]
     assert any(differs)
-
-
-@pytest.mark.parametrize("frozen", [True, False])
-def test_frozen_statistics_stay_those_of_the_initial_weights(
-    data: Path, recipe: Recipe, tmp_path: Path, frozen: bool
-) -> None:
-    network = initialize_network(recipe, data)
-    before = {name: values.clone() for name, values in network.named_buffers()}
-    train(
-        recipe.model_copy(update={"frozen_statistics": frozen, "steps": 1}), data, tmp_path, workers=0, network=network
-    )
-    same = [torch.equal(values, before[name]) for name, values in network.named_buffers()]
-    assert all(same) if frozen else not any(same)
