@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 import tuban
-from cli.detection.progress import scan_progress
+from cli.progress import scan_progress
 from errors import SettingsError
 from inference.outputs.wording import term
 from inference.settings import AUTO
@@ -115,6 +115,11 @@ def print_result(result: tuban.ScanResult, earlier: Path, later: Path, out: Path
             f"Registered to {alignment.residual_px:.2f} px ({alignment.residual_px * details.resolution_m:.2f} m), "
             f"before registration {alignment.residual_before_px:.2f} px."
         )
+        if alignment.method == "descriptors":
+            console.print(
+                "Edges have too little in common on the two dates: registered by learned descriptors, to a few pixels.",
+                style="yellow",
+            )
     elif alignment.reason:
         console.print(f"Registration: {alignment.reason}.", style="yellow")
     uncompared = sum(details.not_compared_area_m2.values())

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.detection.progress import scan_progress
 from cli.detection.scan import Point
+from cli.progress import scan_progress
 from errors import OutputError
 
 if TYPE_CHECKING:
@@ -157,11 +157,12 @@ def _print_protocol(console: Console, protocol: dict[str, Any]) -> None:
         )
     if alignment["asked"]:
         console.print(
-            f"Registered {alignment['registered']} pairs; not registrable and compared as they are: "
+            f"Registered {alignment['registered']} pairs; not registrable and "
+            f"{'counted as missed' if alignment['refused_missed'] else 'compared as they are'}: "
             f"{len(alignment['refused'])}."
         )
     else:
-        console.print("Not registered: pairs are compared as they are (--align registers them).")
+        console.print("Not registered: pairs are compared as they are (--align or --register registers them).")
     sizes = ", ".join(f"{count} of {size}" for size, count in list(protocol["sizes"].items())[:4])
     more = len(protocol["sizes"]) - 4
     console.print(
@@ -200,6 +201,9 @@ def evaluate(
     ] = None,
     align: Annotated[
         bool, typer.Option("--align/--no-align", help="First register the earlier image to the later one.")
+    ] = False,
+    register: Annotated[
+        bool, typer.Option("--register", help="Likewise, but pairs that cannot be registered count as missed.")
     ] = False,
     robustness: Annotated[
         bool,
@@ -251,6 +255,7 @@ def evaluate(
             question=None if question is None else question.value,
             gsd_m=gsd,
             align=align,
+            register=register,
             limit=limit,
             robustness=robustness,
             restyled=restyled,

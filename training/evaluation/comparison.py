@@ -19,6 +19,7 @@ from inference.pair_reader import PairReader
 from inference.registration.measure import Alignment, AlignSettings, measure_alignment
 from inference.registration.shift_field import identity_field
 from inference.settings import AUTO, ScanConfig, ScanSettings, settings_for
+from model.descriptor import shared_descriptor
 from model.looks import Looks
 from model.weights import Weights
 
@@ -67,11 +68,14 @@ class ComparisonSettings:
         gsd_m: metres per pixel of the images; None: unknown, they are compared on their own pixels.
         scan: settings that a scan would use; None without ``gsd_m``.
         align: register the earlier image to the later one first.
+        refused_missed: report nothing for pairs whose registration is refused, as a scan does; False: compare them as
+            they are.
     """
 
     gsd_m: float | None
     scan: ScanSettings | None
     align: bool = False
+    refused_missed: bool = False
 
     @property
     def resolution_m(self) -> float | None:
@@ -92,13 +96,16 @@ class ComparisonSettings:
         return 1.0 if resolution is None or self.gsd_m is None else resolution / self.gsd_m
 
 
-def comparison_settings(config: ScanConfig, gsd_m: float | None, align: bool = False) -> ComparisonSettings:
+def comparison_settings(
+    config: ScanConfig, gsd_m: float | None, align: bool = False, refused_missed: bool = False
+) -> ComparisonSettings:
     """Choose profile and resolution as ``tuban scan`` does with ``--profile auto``.
 
     Raises:
         SettingsError: the images are coarser than every profile.
     """
-    return ComparisonSettings(gsd_m, None if gsd_m is None else settings_for(config, AUTO, gsd_m), align)
+    scan = None if gsd_m is None else settings_for(config, AUTO, gsd_m)
+    return ComparisonSettings(gsd_m, scan, align, refused_missed)
 
 
 def _align_settings(settings: ComparisonSettings) -> AlignSettings:
@@ -111,6 +118,7 @@ def _align_settings(settings: ComparisonSettings) -> AlignSettings:
         search_m=profile.search_m,
         search_px=max(16.0, profile.search_m / resolution),
         max_residual_px=profile.max_residual_px,
+        max_rotation_deg=profile.max_rotation_deg,
     )
 
 
@@ -138,6 +146,8 @@ def open_pair(before: Patch, after: Patch, settings: ComparisonSettings) -> Pair
     normalization = measure_normalization(pair)
     alignment = _identity_alignment(grid, None)
     if settings.align:
-        measured = measure_alignment(pair.before, pair.after, grid, _align_settings(settings))
+        measured = measure_alignment(
+            pair.before, pair.after, grid, _align_settings(settings), describer=shared_descriptor
+        )
         alignment = measured if measured.usable else _identity_alignment(grid, measured.reason)
     return PairReader(pair, normalization, alignment)

@@ -86,6 +86,7 @@ def evaluate_folder(
     question: Question | None = None,
     gsd_m: float | None = None,
     align: bool = False,
+    register: bool = False,
     limit: int | None = None,
     robustness: bool = False,
     restyled: bool = False,
@@ -102,7 +103,8 @@ def evaluate_folder(
         detector: loaded weights; their stored thresholds are used, none is tuned here.
         question: that the labels answer; None: from the manifest, else "building".
         gsd_m: metres per pixel of the images; None: from the manifest, else unknown.
-        align: register the earlier date to the later one first, as a scan does.
+        align: register the earlier date to the later one first; pairs that are refused are compared as they are.
+        register: likewise, but refused pairs count as missed: what a user of a scan gets.
         limit: largest number of evenly spaced pairs; None: all.
         robustness: also measure robustness curves.
         restyled: also measure false alarms on restyled copies.
@@ -122,7 +124,7 @@ def evaluate_folder(
     resolved_question, known_gsd, sources = _resolve_question_and_gsd(manifest, question, gsd_m)
     listing = list_pairs(folder)
     config = config or read_config()
-    settings = comparison_settings(config, known_gsd, align)
+    settings = comparison_settings(config, known_gsd, align or register, register)
     minimum = None if settings.scan is None else settings.scan.profile.min_area_m2
     point = operating_point or config.operating_point
     thresholds = choose_thresholds(detector.weights, point, known_gsd)
@@ -190,7 +192,7 @@ def _at_resolution(
             f"The images cannot be reduced to {gsd_m:g} m per pixel: theirs is "
             f"{'not known (--gsd)' if own is None else f'{own:g} m'}."
         )
-    settings = comparison_settings(config, gsd_m, run.settings.align)
+    settings = comparison_settings(config, gsd_m, run.settings.align, run.settings.refused_missed)
     minimum = None if settings.scan is None else settings.scan.profile.min_area_m2
     thresholds = choose_thresholds(run.detector.weights, point, gsd_m)
     scorer = QuestionScorer(run.scorer.question, thresholds, minimum)

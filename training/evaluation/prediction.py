@@ -125,6 +125,7 @@ def predict_pair(
     identical = grid == label and all(np.array_equal(axis, np.arange(len(axis))) for axis in positions)
     probabilities = np.zeros((3, *label), np.float32)
     scored = np.zeros(label, np.bool_)
+    missed = settings.refused_missed and reader.alignment.reason is not None
     for row, col in _blocks(reader, scales, max_block_px):
         patch = reader.read(slice(row.start, row.stop), slice(col.start, col.stop))
         if not patch.valid.any():
@@ -134,7 +135,11 @@ def predict_pair(
             slice(row.first - row.start, min(row.last + 1, row.stop) - row.start),
             slice(col.first - col.start, min(col.last + 1, col.stop) - col.start),
         )
-        predicted = scales.predict(patch.before, patch.after, needed, patch.valid)
+        if missed:
+            height, width = (axis.stop - axis.start for axis in needed)
+            predicted = np.zeros((3, height, width), np.float32)
+        else:
+            predicted = scales.predict(patch.before, patch.after, needed, patch.valid)
         if identical:
             target = np.s_[row.first : row.last, col.first : col.last]
             source = np.s_[row.first - row.start : row.last - row.start, col.first - col.start : col.last - col.start]

@@ -93,6 +93,7 @@ def build_protocol(
             "asked": settings.align,
             "registered": registered,
             "refused": run.refused,
+            "refused_missed": settings.refused_missed,
             "median_residual_px": float(np.median(run.residuals)) if run.residuals else None,
         },
         "balancing": BALANCING,

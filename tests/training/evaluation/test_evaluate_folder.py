@@ -182,6 +182,17 @@ def test_refused_registrations_are_counted(folder: Path, tmp_path: Path) -> None
     assert not evaluate_folder(folder, StarkDetector(), limit=1).protocol["alignment"]["asked"]
 
 
+def test_a_pair_that_cannot_be_registered_counts_as_missed_if_asked(tmp_path: Path) -> None:
+    write_pair(tmp_path, "p", (200, 200), truth=((10, 50, 10, 50),))
+    write_picture(tmp_path / "A" / "p.png", np.full((200, 200, 3), 120, np.uint8))
+    compared = evaluate_folder(tmp_path, StarkDetector(), align=True)
+    missed = evaluate_folder(tmp_path, StarkDetector(), register=True)
+    assert len(compared.protocol["alignment"]["refused"]) == len(missed.protocol["alignment"]["refused"]) == 1
+    assert compared.pixel["recall"] > 0.5
+    assert missed.pixel["recall"] == 0.0
+    assert missed.protocol["alignment"]["refused_missed"]
+
+
 def test_pictures_of_the_most_informative_pairs(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "looks"
     found = evaluate_folder(folder, StarkDetector(), pictures=out)
