@@ -6,6 +6,7 @@ import os
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -309,6 +310,17 @@ class ServiceSettings(BaseSettings):
         if address and not address.startswith(("redis://", "rediss://", "amqp://", "amqps://", "filesystem://")):
             raise ValueError('expected "", redis://host:6379/0 or amqp://user:password@host:5672//')
         return address
+
+    @field_validator("public_url")
+    @classmethod
+    def _validate_public_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
+            raise ValueError(
+                f"{url!r} is not the address of a host, like https://tuban.bureau.example; the pages do not work "
+                "under a path: give them a host name or a port of their own"
+            )
+        return url
 
     @property
     def zone(self) -> ZoneInfo:

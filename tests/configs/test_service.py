@@ -63,3 +63,16 @@ def test_web_processes_depend_on_database_and_cores(monkeypatch: pytest.MonkeyPa
         assert read_service(database=database).web_processes == expected
         assert read_service().web_processes == 1
     assert read_service(web={"processes": 4}).web_processes == 4
+
+
+@pytest.mark.parametrize(
+    "url", ["https://bureau.example/tuban", "https://bureau.example/a/", "bureau.example", "ftp://x"]
+)
+def test_a_public_url_with_a_path_is_refused_with_a_way_out(url: str) -> None:
+    with pytest.raises(SettingsError, match="give them a host name or a port of their own"):
+        read_service(public_url=url)
+
+
+@pytest.mark.parametrize("url", ["", "https://tuban.bureau.example", "http://10.1.2.3:8000/"])
+def test_a_public_url_of_a_host_is_accepted(url: str) -> None:
+    assert read_service(public_url=url).public_url == url
