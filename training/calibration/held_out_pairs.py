@@ -61,7 +61,7 @@ def held_out_pairs(recipe: Recipe, root: Path) -> list[HeldOutPairs]:
     """List the validation splits of a recipe's sources; labelled pairs, made pairs of buildings, unchanged pairs."""
     found: list[HeldOutPairs] = []
     for source in recipe.sources:
-        if isinstance(source, PairsRecipe) and source.unknown is None and source.validation_split:
+        if isinstance(source, PairsRecipe) and source.calibrate and source.unknown is None and source.validation_split:
             split = source.pairs(root, validation=True)
             held_out = len(split.pairs) >= FEW_PAIRS
             if not held_out:

@@ -55,6 +55,7 @@ class PairsRecipe(_SourceRecipe):
         validation_split: share of the pairs, the last by name (neighbours are often of one place), that is excluded
             from training; thresholds are chosen on it.
         balanced: draw pairs with and without a change equally often.
+        calibrate: weights are calibrated on the validation split; false where its resolution is not that of the rest.
     """
 
     kind: Literal["pairs"] = "pairs"
@@ -67,6 +68,7 @@ class PairsRecipe(_SourceRecipe):
     appears: bool = True
     validation_split: float = Field(0.0, ge=0, lt=1, validation_alias=VALIDATION_SPLIT)
     balanced: bool = False
+    calibrate: bool = True
 
     @property
     def all_folders(self) -> tuple[Path, ...]:
