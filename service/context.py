@@ -18,7 +18,7 @@ from store.schema.database_clock import DatabaseClock, system_clock
 
 if TYPE_CHECKING:
     from model.detector import Detector
-    from service.weights.installed import InstalledWeights
+    from service.installed_weights import InstalledWeights
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Context:
         Jobs call :meth:`current_detector`, since other weights may have been taken into use.
         """
         with self._lock:
-            from service.weights.installed import used_weights
+            from service.installed_weights import used_weights
 
             weights = used_weights(self.settings, self.database, self.objects)
             self._weights_version = weights.version
@@ -80,7 +80,7 @@ class Context:
 
     def current_detector(self) -> Detector:
         """Return the detector with the weights in use now; it is loaded again if they changed."""
-        from service.weights.installed import version_in_use
+        from service.installed_weights import version_in_use
 
         if version_in_use(self.database) != self._weights_version:
             self.__dict__.pop("detector", None)
@@ -88,7 +88,7 @@ class Context:
 
     def detector_with(self, sha256: str) -> Detector | None:
         """Return a detector with the weights of this checksum, to finish what began with them; None: there are none."""
-        from service.weights.installed import weights_with_sha256
+        from service.installed_weights import weights_with_sha256
 
         for detector in (self.detector, self._former_detector):
             if detector is not None and detector.weights.sha256 == sha256:

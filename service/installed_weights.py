@@ -90,8 +90,8 @@ def install(settings: ServiceSettings, objects: ObjectStore, row: WeightsRow) ->
         except ObjectNotFound as error:
             raise WeightsError(
                 f"The file of the weights {row.name}, version {row.id}, is missing in the object store "
-                f"({row.object_key}). Restore it with `tuban check --repair BACKUP`, or return to the former weights with "
-                "`tuban weights back`."
+                f"({row.object_key}). Restore it with `tuban check --repair BACKUP`, or return to the former weights "
+                "with `tuban weights back`."
             ) from error
     return InstalledWeights(row.name, folder, row.id)
 

@@ -42,6 +42,7 @@ ROUTES = (
     "web.review.night_routes",
     "web.auth.openid_routes",
     "web.package_routes",
+    "web.review.weights_routes",
     "web.auth.user_routes",
     "web.uploads.photo_routes",
     "web.review.alert_routes",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.detection.progress import scan_progress
+from cli.progress import scan_progress
 from configs.service import read_service
 from errors import SettingsError
 from service.home import prepare_home

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.administration.service import open_service
-from cli.detection.progress import scan_progress
+from cli.progress import scan_progress
 from errors import SettingsError
+from service.installed_weights import shipped_weights
 from service.weights.administration import WorseWeights, add_file, use_previous, use_version
 from service.weights.comparison import Comparison
-from service.weights.installed import shipped_weights
 from store.weights.own_weights import SHIPPED, all_weights, uses, weights_in_use
 
 weights_app = typer.Typer(

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.detection.progress import scan_progress
 from cli.learning.train import DATA, Data
+from cli.progress import scan_progress
 
 
 def calibrate(

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.detection.progress import scan_progress
 from cli.detection.scan import band_numbers
+from cli.progress import scan_progress
 from errors import SettingsError
 from imagery import open_scene
 from inference.outputs.scan_folder import ScanFolder, check_grid, check_images, read_scan_folder

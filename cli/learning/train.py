@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.detection.progress import scan_progress
+from cli.progress import scan_progress
 from errors import SettingsError
 from training.sources.manifest import Question
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from errors import SettingsError
 from model.weights import find_weights, weights_entry
 from service.context import Context
+from service.installed_weights import install, shipped_weights
 from service.weights.comparison import SCENES, Comparison, Progress, compare_weights
-from service.weights.installed import install, shipped_weights
 from store.access.audit_log import record_action
 from store.access.rights import Viewer
 from store.review.reviewed_scans import reviewed_scans

@@ -23,6 +23,7 @@ from store.alerts.transitions import steps_of
 from store.alerts.withdrawal import withdrawn_basis
 from store.areas.areas import area_names
 from store.cameras.sightings import CameraSighting, camera_sightings
+from store.integrity.damage import damaged_images_of
 from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.schema.database import Session
 from store.schema.outlines import error_ellipse_from_json
@@ -156,10 +157,11 @@ class AlertDetail:
         return {"mine": mine, "by": "" if lock is None or mine else lock.name or lock.login}
 
     def _basis(self, alert: AlertRow) -> str:
-        """Return what happened to the images of an alert if no comparison that found it stands; "": one does."""
+        """Return what happened to the images of an alert: withdrawn, or damaged; "": nothing."""
         why = withdrawn_basis(self.session, alert.id)
         if why is None:
-            return ""
+            damaged = damaged_images_of(self.session, alert.id)
+            return text("review.damaged_images", self.language, names=", ".join(damaged)) if damaged else ""
         return (
             f"{text('image.basis', self.language)}{text('image.colon', self.language)}{translate(why, self.language)}"
         )

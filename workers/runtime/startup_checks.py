@@ -9,8 +9,8 @@ from configs.service import ServiceSettings
 from service.broker import check_broker
 from service.context import Context
 from service.home import prepare_home
+from service.installed_weights import check_detector
 from service.instance import lock_home
-from service.weights.installed import check_detector
 from store.backup.safe_migration import safe_upgrade
 from store.jobs.processes import remove_stale_processes
 from store.jobs.recovery import expire_leases

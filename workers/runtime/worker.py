@@ -18,11 +18,11 @@ from celery.platforms import SecurityWarning
 from configs.service import ServiceSettings, read_service
 from errors import TubanError
 from service.context import Context
+from service.installed_weights import check_detector
 from service.job_registry import queue_name
 from service.logs import log_version, set_up_logging
 from service.process import exit_with_parent
 from service.publishing import TASK
-from service.weights.installed import check_detector
 from workers.runtime import shutdown
 from workers.runtime.celery_app import make_app
 from workers.runtime.job_runner import run_job
@@ -54,7 +54,7 @@ def check_scan_worker(settings: ServiceSettings) -> None:
     """Check that scans can run: weights and runtime.
 
     Raises:
-        TubanError: they cannot; see :func:`service.weights.installed.check_detector`.
+        TubanError: they cannot; see :func:`service.installed_weights.check_detector`.
     """
     context = Context.from_settings(settings)
     try:

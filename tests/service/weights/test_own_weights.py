@@ -18,9 +18,9 @@ from errors import SettingsError, WeightsError
 from model.network import ChangeNetwork
 from model.weights import FOLDER, find_weights, save_weights
 from service.context import Context
+from service.installed_weights import check_detector, used_weights
 from service.weights import comparison
 from service.weights.administration import WorseWeights, add_file, use_previous, use_version
-from service.weights.installed import check_detector, used_weights
 from store.backup.backup import backup, restore
 from store.weights.own_weights import record_use, uses, weights_in_use
 from tests.databases import embedded_database
@@ -69,7 +69,7 @@ def _rendered_once() -> Iterator[None]:
 @pytest.fixture
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
     """A service whose profiles name the weights ``fast``."""
-    monkeypatch.setattr("service.weights.installed.shipped_weights", _shipped_fast)
+    monkeypatch.setattr("service.installed_weights.shipped_weights", _shipped_fast)
     monkeypatch.setattr("service.weights.administration.shipped_weights", _shipped_fast)
     monkeypatch.setenv("TUBAN_RUNTIME", "torch-cpu")  # nothing to convert
     context = context_in(tmp_path)
@@ -85,7 +85,7 @@ def _use(context: Context, version: int) -> None:
 
 
 def _shipped_fast() -> object:
-    from service.weights.installed import InstalledWeights
+    from service.installed_weights import InstalledWeights
 
     return InstalledWeights("fast", FOLDER)
 
@@ -196,7 +196,7 @@ def test_service_and_workers_refuse_to_start_without_a_working_detector(
 ) -> None:  # fmt: skip
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("service.weights.installed._has_cuda", lambda: False)
+    monkeypatch.setattr("service.installed_weights._has_cuda", lambda: False)
     monkeypatch.setenv("TUBAN_HOME", str(tmp_path / "home"))
     settings = context_in(tmp_path).settings
     with pytest.raises(SettingsError, match=words), startup_checks.prepare_service(settings, ("worker",)):
