@@ -303,8 +303,15 @@ def _reduction(tags: Tags, layout: RasterLayout) -> tuple[float, list[Reason]]:
         f"its size is {layout.width} × {layout.height} pixels, and it was taken with {width} × {height}: its focal "
         "length was scaled"
     )
-    values = {"width": layout.width, "height": layout.height, "original_width": width, "original_height": height}
-    return scale, [Reason(words, "photo.resized", **values)]
+    remark = Reason(
+        words,
+        "photo.resized",
+        width=layout.width,
+        height=layout.height,
+        original_width=width,
+        original_height=height,
+    )
+    return scale, [remark]
 
 
 def _dewarp_data(text: str) -> tuple[float, float, float, Distortion] | None:
