@@ -17,6 +17,7 @@ from configs.texts import reason_texts, translate
 from errors import ImageError, Reason
 from imagery.cameras.camera import FaultCode
 from imagery.files.formats import detect_format
+from imagery.raster_kind import COMPARED_KINDS, RasterKind
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("imagery", "inference", "enforcement", "store", "service", "workers", "web")
@@ -55,6 +56,8 @@ def test_every_code_has_a_text_with_matching_values() -> None:
         seen.add(code)
     computed = {"align.earlier_empty", "align.later_empty", "alert.again", "alert.again_within"}
     computed |= {f"camera.{fault}" for fault in get_args(FaultCode)}
+    computed |= {f"kind_remark.{kind}" for kind in COMPARED_KINDS if kind != "picture"}
+    computed |= {f"kind.{kind}" for kind in get_args(RasterKind) if kind not in COMPARED_KINDS}
     assert set(texts) - seen <= computed, "unused texts"
     assert all(CHINESE.search(text) for text in texts.values())
 
