@@ -8,8 +8,9 @@ ground that detected nothing there. Sightings of withdrawn scans do not count. T
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import shapely
 from shapely.geometry import box
@@ -22,6 +23,7 @@ from enforcement.ledger.derive import LedgerState, derive_state
 from enforcement.ledger.sighting import Sighting
 from enforcement.overlap_ratio import area_m2, make_valid
 from enforcement.settings import read_enforcement
+from store.scans.hidden_ground import outlines_of
 from store.schema.outlines import bounds_intersect, bounds_of, error_ellipse_from_json, error_ellipse_to_json
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow
 
@@ -50,15 +52,20 @@ def comparison_of(scan: Scan, before: SceneRow, after: SceneRow) -> Comparison:
         after.date,
         after.source,
         max(before.gsd_m, after.gsd_m),
-        visible_ground(before.outline, after.outline, scan.windows),
+        visible_ground(before.outline, after.outline, scan.windows, scan.result),
     )
 
 
 def visible_ground(
-    before: BaseGeometry, after: BaseGeometry, windows: Sequence[Sequence[float]] | None
+    before: BaseGeometry,
+    after: BaseGeometry,
+    windows: Sequence[Sequence[float]] | None,
+    result: Mapping[str, Any],
 ) -> BaseGeometry:
-    """Return the ground that a scan compared: the intersection of both footprints, within its windows."""
+    """Return the ground that a scan compared: what both images show, without cloud and the like, within its windows."""
     ground = shapely.intersection(make_valid(before), make_valid(after))
+    for hidden in outlines_of(result).values():
+        ground = shapely.difference(ground, hidden)
     if windows is not None:
         ground = shapely.intersection(ground, shapely.union_all([box(*window) for window in windows]))
     return ground
@@ -77,16 +84,16 @@ def load_sightings(session: Session, alerts: Collection[AlertRow]) -> dict[int, 
     detected: set[tuple[int, int]] = set()
     earlier, later = aliased(SceneRow), aliased(SceneRow)
     rows = session.execute(
-        select(Observation, Scan.windows, earlier.outline, later.outline)
+        select(Observation, Scan.windows, Scan.result, earlier.outline, later.outline)
         .join(Scan, Scan.id == Observation.scan_id)
         .join(earlier, earlier.id == Scan.before_id)
         .join(later, later.id == Scan.after_id)
         .where(Observation.alert_id.in_(sightings), Scan.withdrawn_at.is_(None))
         .order_by(Observation.id)
     )
-    for row, windows, before, after in rows:
+    for row, windows, result, before, after in rows:
         detected.add((row.alert_id, row.scan_id))
-        sightings[row.alert_id].append(sighting_of(row, visible_ground(before, after, windows)))
+        sightings[row.alert_id].append(sighting_of(row, visible_ground(before, after, windows, result)))
     comparisons = _comparisons(session, alerts)
     if comparisons:
         tree = shapely.STRtree([comparison.visible for comparison in comparisons])
