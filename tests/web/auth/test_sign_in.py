@@ -107,28 +107,25 @@ def test_no_password_is_hashed_for_an_invitation_that_does_not_exist(
 
 
 def test_hashing_is_bounded_and_the_rest_is_asked_to_try_again() -> None:
-    queue = HashQueue(parallel=1, queued=1)
-    running, finish, turns = threading.Event(), threading.Event(), []
+    queue, running, finish = HashQueue(parallel=1, queued=1), threading.Event(), threading.Event()
 
-    def hash_once() -> None:
+    def hash_once() -> int:
         with queue.turn():
-            turns.append(1)
             running.set()
             finish.wait(10)
+            return threading.active_count()
 
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(1) as pool:
         first = pool.submit(hash_once)
         assert running.wait(10)
-        second = pool.submit(hash_once)
-        while queue._admitted._value:  # until the second waits
-            pass
+        assert queue._admitted.acquire(blocking=False), "one more may wait"
         with pytest.raises(HashingBusy), queue.turn():
             pass
-        assert turns == [1]
+        queue._admitted.release()
         finish.set()
-        first.result(10)
-        second.result(10)
-    assert turns == [1, 1]
+        assert first.result(10) > 1
+    with queue.turn():
+        assert not queue._slots.acquire(blocking=False), "one is computed at a time"
 
 
 @pytest.mark.usefixtures("li")
