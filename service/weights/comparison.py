@@ -140,7 +140,8 @@ def _render(scenes: Sequence[SceneSpec], folder: Path, progress: Progress) -> No
         progress("Rendering pairs", done / len(scenes))
 
 
-def _pixel_f1(folder: Path, question: Question, detector: Detector, scenes: Sequence[SceneSpec]) -> float:
+def _pixel_f1(folder: Path, output: str, detector: Detector, scenes: Sequence[SceneSpec]) -> float:
+    question: Question = "building" if output == "building" else "ground"
     from training.evaluation.evaluate import evaluate_folder
 
     evaluation = evaluate_folder(folder, detector, question=question, gsd_m=scenes[0].gsd_m)

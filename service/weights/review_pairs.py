@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import shapely
@@ -14,6 +14,7 @@ from pyproj import Transformer
 
 from errors import ImageError, NotComparable, SettingsError
 from imagery import open_scene
+from inference.changes import Kind
 from inference.settings import ScanSettings
 from store.objects.object_store import ObjectNotFound, ObjectStore
 from store.review.reviewed_scans import ReviewedScan
@@ -63,11 +64,11 @@ def held_back_alerts(reviewed: ReviewedScan) -> list[ReviewedAlert]:
     if not crs:
         return []
     to_grid = Transformer.from_crs("EPSG:4490", crs, always_xy=True)
-    kinds = ("construction", "ground", "demolition")
+    kinds: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
     return [
         ReviewedAlert(
             number,
-            alert.kind,  # type: ignore[arg-type]  (checked below)
+            kinds[alert.kind],
             shapely.transform(alert.outline, lambda lonlat: np.column_stack(to_grid.transform(*lonlat.T))),
             alert.confirmed,
         )
