@@ -1,4 +1,4 @@
-"""Links of commands lead to the port on which `tuban up` serves the pages."""
+"""Links of commands point to the port on which `tuban up` serves the pages."""
 
 from __future__ import annotations
 
