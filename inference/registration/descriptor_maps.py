@@ -73,8 +73,8 @@ def describe_level(image: RasterSource, level: Level, field: ShiftField | None, 
 def correlation_surface(before: DescriptorMap, after: DescriptorMap, radius: int) -> Float64:
     """Return the mean agreement of both maps at each shift: (2r+1, 2r+1), −1…1; 0 where they hardly overlap.
 
-    At (radius + dy, radius + dx), cell (y, x) of the later map is compared with (y + dy, x + dx) of the earlier one. The
-    mean is weighted by the weights of both.
+    At (radius + dy, radius + dx), cell (y, x) of the later map is compared with (y + dy, x + dx) of the earlier one;
+    the mean is weighted by the weights of both.
     """
     rows, columns = after.known.shape
     shape = (rows + radius, columns + radius)

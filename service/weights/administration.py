@@ -139,7 +139,8 @@ class WorseWeights(SettingsError):  # noqa: N818  (a finding, not a malfunction)
         self.comparison = comparison
         super().__init__(
             f"The weights {comparison.new} are worse than those in use, {comparison.old}: "
-            f"{'; '.join(comparison.worse)}. They were not taken into use. To use them all the same, repeat the command with --force."
+            f"{'; '.join(comparison.worse)}. They were not taken into use. To use them all the same, repeat the "
+            "command with --force."
         )
 
 

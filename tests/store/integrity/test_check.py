@@ -90,9 +90,7 @@ def test_intact_objects_pass(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("key", "content"), [(SCENE_KEY, IMAGE), (PICTURE_KEY, PICTURE)])
-def test_flipped_bytes_are_found_in_images_and_in_objects_without_a_row(
-    store: Store, key: str, content: bytes
-) -> None:
+def test_flipped_bytes_are_found_in_images_and_in_objects_without_a_row(store: Store, key: str, content: bytes) -> None:
     store.overwrite(key, flipped(content, 5))
     assert store.check() == {key: "changed"}
 

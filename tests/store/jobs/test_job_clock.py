@@ -24,9 +24,7 @@ def _seconds(seconds: float) -> dt.timedelta:
 
 
 def _job(session: Session, now: dt.datetime, key: str = "one", run_after: dt.datetime | None = None) -> int:
-    added = add_job(
-        session, kind="scan.blocks", queue="scan", payload={}, unique_key=key, now=now, run_after=run_after
-    )
+    added = add_job(session, kind="scan.blocks", queue="scan", payload={}, unique_key=key, now=now, run_after=run_after)
     assert added is not None
     return added
 
