@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from service.context import Context
+from store.access.sign_in_limits import FREE_ATTEMPTS
 from store.access.users import begin_session, user_by_login
 from tests.web.review.review_alerts import add_alerts
 from tests.web.uploads.upload_service import (
@@ -28,7 +29,6 @@ from tests.web.uploads.upload_service import (
 )
 from tests.workers.ingest.images import NEIGHBOUR
 from web.auth.authentication import csrf_token
-from web.auth.sign_in_routes import FREE_BY_LOGIN
 from web.uploads.upload_files import find_upload
 
 WAIT = 120.0  # seconds at most
@@ -117,7 +117,7 @@ def test_a_lock_of_one_process_applies_in_the_other(
 
 def test_failed_sign_ins_are_counted_across_processes(both: list[str]) -> None:
     form = {"login": "zhang", "password": "wrong"}
-    for turn in range(FREE_BY_LOGIN):
+    for turn in range(FREE_ATTEMPTS):
         assert httpx.post(f"{both[turn % 2]}/sign-in", data=form, timeout=WAIT).status_code == 401
     assert [httpx.post(f"{address}/sign-in", data=form, timeout=WAIT).status_code for address in both] == [429, 429]
 
