@@ -177,8 +177,8 @@ def test_health_checks_need_no_authentication_and_reveal_no_details(anonymous: B
     version = program_version()
     assert anonymous.get("/health/live").json() == {"live": True, "version": version}
     response = anonymous.get("/health/ready")
-    expected = {"ready": False, "reasons": 1, "version": version}
-    assert (response.status_code, response.json()) == (503, expected), "no worker runs"
+    expected = {"ready": False, "reasons": 2, "version": version}
+    assert (response.status_code, response.json()) == (503, expected), "neither a worker nor the schedule runs"
 
 
 def test_every_page_shows_the_version(anonymous: Browser, sign_in: SignIn, villages: Villages) -> None:
