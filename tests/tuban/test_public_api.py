@@ -40,8 +40,10 @@ def test_names_and_parameters_are_those_that_were_promised() -> None:
         "read_alerts",
         "scan_to_folder",
     }
-    options = "weights profile weights_folder runtime threads block_px keep_probability scratch config progress"
-    assert list(inspect.signature(tuban.detect_changes).parameters) == ["before", "after", *options.split()]
+    options = ["weights", "profile", "weights_folder", "runtime", "threads", "block_px", "operating_point"]
+    detecting, scanning = (list(inspect.signature(f).parameters) for f in (tuban.detect_changes, tuban.scan_to_folder))
+    assert detecting == ["before", "after", *options, "keep_probability", "scratch", "config", "progress"]
+    assert scanning == ["before", "after", "folder", *options, "keep_probability", "config", "progress"]
     assert list(inspect.signature(tuban.open_scene).parameters) == ["path", "gsd", "bands", "crs", "date", "config"]
     assert list(inspect.signature(tuban.read_alerts).parameters) == ["url", "key", "client", "filters"]
     members = {name for name in vars(tuban.ScanResult) if not name.startswith("_")}
