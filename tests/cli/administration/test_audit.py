@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from store.schema.database import Database
-from tests.cli.administration.test_status import _tuban, home, kept
+from tests.cli.administration.test_status import _run_all_parts, _tuban, home, kept
 from tests.store.alerts.test_transitions import execute, three_steps
 
 __all__ = ["home", "kept"]
@@ -58,6 +58,7 @@ def test_a_broken_log_is_reported_with_its_first_broken_row(kept: Database, caps
 
 
 def test_one_alert_is_selected_by_its_number(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    _run_all_parts(kept)
     three_steps(kept)
     assert _tuban("audit", "--alert", NUMBER) == 0
     execute(kept, "DELETE FROM transitions WHERE sequence = 2")
@@ -69,6 +70,7 @@ def test_one_alert_is_selected_by_its_number(kept: Database, capsys: pytest.Capt
 
 
 def test_the_status_shows_the_last_audit_of_all_logs(kept: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    _run_all_parts(kept)
     three_steps(kept)
     assert _tuban("status") == 0
     assert "Last audit of the alerts' logs: never." in capsys.readouterr().out
@@ -84,6 +86,7 @@ def test_the_status_shows_the_last_audit_of_all_logs(kept: Database, capsys: pyt
 def test_a_broken_log_requires_attention_until_an_audit_finds_none(
     kept: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    _run_all_parts(kept)
     three_steps(kept)
     execute(kept, "UPDATE alerts SET state = 'triaged'")
     assert _tuban("audit") == 1
