@@ -26,6 +26,7 @@ ROUTES = [
     ("POST", "/undo", {}),
     ("POST", "/assign", {"login": "town"}),
     ("POST", "/type", {"kind": "ground"}),
+    ("POST", "/merge", {"alerts": ["330106U2026110099"]}),
     ("POST", "/split", {}),
     ("POST", "/move", {"to": "accepted"}),
 ]
