@@ -182,5 +182,5 @@ def test_health_checks_need_no_authentication_and_reveal_no_details(anonymous: B
 
 
 def test_every_page_shows_the_version(anonymous: Browser, sign_in: SignIn, villages: Villages) -> None:
-    for browser, path in ((anonymous, "/sign-in"), (sign_in("village_a"), "/batches")):
-        assert f'<footer class="version">Tuban {program_version()}</footer>' in browser.get(path).text
+    for browser, path, name in ((anonymous, "/sign-in", "Tuban"), (sign_in("village_a"), "/batches", "图斑")):
+        assert f'<footer class="version">{name} {program_version()}</footer>' in browser.get(path).text
