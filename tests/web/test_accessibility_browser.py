@@ -67,7 +67,10 @@ def _pages(context: Context) -> dict[str, list[str]]:
     """Return paths by the login that opens them; all routes without a parameter are included automatically."""
     with context.database.write() as session:
         link = invite(session, None, NOW)
-    skipped = ("/api/", "/openid", "/map/", "/health", "/packages", "/static", "/tiles", "/alerts/")  # for scripts
+    skipped = (  # for scripts
+        *("/api/", "/openid", "/map/", "/health", "/packages", "/static", "/tiles", "/alerts/"),
+        "/nights/now",  # a part of the page of nights, empty while no night runs
+    )
     plain = [path for method, path in every_route(make_app(context)) if method == "GET" and "{" not in path]
     own = [path for path in plain if path != "/" and not path.startswith(skipped)]
     one = [

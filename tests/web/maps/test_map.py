@@ -133,8 +133,8 @@ def test_the_map_needs_authentication(anonymous: Browser, path: str) -> None:
 
 
 def test_an_unknown_layer_is_not_found(county: dict[str, Any], sign_in: SignIn) -> None:
-    for layer in ("999", "0", "99999999999999999999999"):
-        assert sign_in("county").get(f"/map/layers/{layer}?bbox={county['bbox']}&zoom=9").status_code == 404
+    for layer, status in (("999", 404), ("0", 422), ("99999999999999999999999", 422)):  # 422: no number of any layer
+        assert sign_in("county").get(f"/map/layers/{layer}?bbox={county['bbox']}&zoom=9").status_code == status
 
 
 def test_typed_coordinates_are_parsed_or_rejected_with_a_message(sign_in: SignIn) -> None:
