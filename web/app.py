@@ -16,8 +16,9 @@ from starlette.staticfiles import StaticFiles
 from configs.texts import translate
 from errors import OutputError, Reason, SettingsError, TubanError
 from service.context import Context
+from store.schema.database_errors import DatabaseError, is_temporary
 from web.front_end import check_packages
-from web.http_errors import HttpError, NotSignedIn
+from web.http_errors import DatabaseBusy, HttpError, NotSignedIn
 from web.limits.request_guard import RequestGuard
 from web.page import language_of, localized, page
 from web.security_headers import SecurityHeaders
@@ -73,7 +74,7 @@ def make_app(context: Context) -> FastAPI:
         RequestGuard,
         routes=[route for router in routers for route in router.routes],
         settings=context.settings.web,
-        on_error=_handle_http_error,
+        on_error=_handle_early_error,
     )
     wmts = urlsplit(context.settings.web.map.wmts_url)
     app.add_middleware(
@@ -82,6 +83,7 @@ def make_app(context: Context) -> FastAPI:
         secure=context.settings.public_url.startswith("https"),
     )
     app.add_exception_handler(HttpError, _handle_http_error)
+    app.add_exception_handler(DatabaseError, _handle_database_error)
     app.add_exception_handler(TubanError, _handle_tuban_error)
     app.add_exception_handler(RequestValidationError, _handle_validation_error)
     app.add_exception_handler(HTTPException, _handle_unmatched_route)
@@ -113,7 +115,23 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
             return Response(status_code=401, headers={"hx-redirect": "/sign-in"})
         if "text/html" in request.headers.get("accept", ""):
             return RedirectResponse(f"/sign-in?next={quote(target, safe='')}", 303)
-    return error_response(request, error.status, error.message)
+    response = error_response(request, error.status, error.message)
+    if error.retry_seconds is not None:
+        response.headers["retry-after"] = str(error.retry_seconds)
+    return response
+
+
+async def _handle_early_error(request: Request, error: Exception) -> Response:
+    """Handle an error that arises before the route, where FastAPI's handlers do not reach."""
+    handle = _handle_database_error if isinstance(error, DatabaseError) else _handle_http_error
+    return await handle(request, error)
+
+
+async def _handle_database_error(request: Request, error: Exception) -> Response:
+    if not is_temporary(error):
+        raise error
+    logger.error("the database is busy or out of reach", path=request.url.path, error=str(error).splitlines()[0])
+    return await _handle_http_error(request, DatabaseBusy())
 
 
 async def _handle_tuban_error(request: Request, error: Exception) -> Response:

@@ -12,6 +12,8 @@ class HttpError(Exception):
     """Base of all HTTP errors; by itself 400 Bad Request."""
 
     status = 400
+    retry_seconds: int | None = None
+    """Value of the header ``Retry-After``."""
 
     def __init__(self, message: str = "") -> None:
         """``message``: a key of the text catalogue, a reason, or plain text."""
@@ -71,3 +73,15 @@ class TooManyAttempts(HttpError):  # noqa: N818
         """``seconds``: until the next attempt."""
         message = f"Too many failed attempts; try again in {seconds} seconds."
         super().__init__(Reason(message, "attempts.wait", seconds=seconds))
+        self.retry_seconds = seconds
+
+
+class DatabaseBusy(HttpError):  # noqa: N818
+    """503 Service Unavailable: the database is busy or out of reach."""
+
+    status = 503
+    retry_seconds = 5
+
+    def __init__(self) -> None:
+        """The message asks to try again."""
+        super().__init__("error.database_busy")

@@ -62,6 +62,11 @@ def origin_of(address: str, device_secret: str = "", *, session: Session, login:
     return f"address:{network_of(address)}"
 
 
+def is_address(origin: str) -> bool:
+    """Return whether an origin is a network address, which strangers share, and not a known device or an account."""
+    return origin.startswith("address:")
+
+
 def network_of(address: str) -> str:
     """Return an IPv4 address unchanged, the /64 network of an IPv6 address, and any other text cut to 64 letters."""
     try:
@@ -73,10 +78,22 @@ def network_of(address: str) -> str:
     return str(parsed)
 
 
+def seconds_to_wait(session: Session, login: str, origin: str, now: dt.datetime) -> int:
+    """Return the time until the next attempt of a name from an origin is verified; 0: now. It records nothing."""
+    name, place = login.lower()[:100], origin[:100]
+    of_name = FailedSignIn.login == name
+    wait = _wait_seconds(session, now, FREE_ATTEMPTS, of_name, FailedSignIn.origin == place)
+    if is_address(place):
+        from_addresses = FailedSignIn.origin.startswith("address:")
+        wait = max(wait, _wait_seconds(session, now, FREE_ATTEMPTS_OF_A_NAME, of_name, from_addresses))
+    return wait
+
+
 def begin_attempt(session: Session, login: str, origin: str, now: dt.datetime) -> Attempt:
     """Record an attempt before its password is verified, or return how long to wait.
 
-    Attempts that arrive at the same time are counted one after the other, so a burst does not exceed the limit.
+    Attempts that arrive at the same time are counted one after the other, so a burst does not exceed the limit. Ask
+    :func:`seconds_to_wait` first: most attempts of a burst must wait, and need no write transaction to learn it.
 
     Args:
         session: a writing transaction, which must end before the password is verified.
@@ -86,15 +103,10 @@ def begin_attempt(session: Session, login: str, origin: str, now: dt.datetime) -
     """
     lock_counter(session, "sign-in")
     session.execute(delete(FailedSignIn).where(FailedSignIn.at < now - dt.timedelta(days=1)))
-    name, place = login.lower()[:100], origin[:100]
-    of_name = FailedSignIn.login == name
-    wait = _wait_seconds(session, now, FREE_ATTEMPTS, of_name, FailedSignIn.origin == place)
-    if place.startswith("address:"):
-        from_addresses = FailedSignIn.origin.startswith("address:")
-        wait = max(wait, _wait_seconds(session, now, FREE_ATTEMPTS_OF_A_NAME, of_name, from_addresses))
+    wait = seconds_to_wait(session, login, origin, now)
     if wait > 0:
         return Attempt(wait, None)
-    row = FailedSignIn(login=name, origin=place, at=now)
+    row = FailedSignIn(login=login.lower()[:100], origin=origin[:100], at=now)
     session.add(row)
     session.flush()
     return Attempt(0, row.id)

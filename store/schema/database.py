@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, func, select
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 import store.schema.alert_revision as _stamps  # noqa: F401  (every process that writes alerts raises their revision)
@@ -31,7 +32,9 @@ class Database:
     """Connections to one database. Create one per process, after the fork.
 
     A transaction is ``with database.write() as session`` (or ``read``): committed at its end, rolled back on an error.
-    On SQLite, ``write`` takes the write lock at its beginning, so that two writers never deadlock.
+    On SQLite, ``write`` takes the write lock at its beginning, so that two writers never deadlock. The threads of a
+    process wait for each other before they take a connection: SQLite's own waiting polls, and may pass one thread over
+    for long.
     """
 
     def __init__(self, url: str, echo: bool = False) -> None:
@@ -56,11 +59,16 @@ class Database:
         else:
             event.listen(self.engine, "do_connect", _connect_postgresql)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._writer = threading.Lock()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Open a write transaction."""
-        with self._sessions() as session:
+        """Open a write transaction.
+
+        Raises:
+            OperationalError: on SQLite, another writer did not finish within :data:`BUSY_SECONDS`.
+        """
+        with self._only_writer(), self._sessions() as session:
             if self.sqlite:
                 session.connection(execution_options={"tuban_write": True})
             with session.begin() if not session.in_transaction() else session.get_transaction():  # type: ignore[union-attr]
@@ -75,6 +83,18 @@ class Database:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             self._limit_transaction(session, "read")
             yield session
+
+    @contextmanager
+    def _only_writer(self) -> Iterator[None]:
+        if not self.sqlite:
+            yield
+            return
+        if not self._writer.acquire(timeout=BUSY_SECONDS):
+            raise OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     def _limit_transaction(self, session: Session, kind: str) -> None:
         """Let the server end a statement or an idle transaction that takes too long.

@@ -1,6 +1,7 @@
 """Password hashing: argon2id with the default parameters of argon2-cffi (RFC 9106, low memory).
 
-Each hash needs 64 MiB of memory, so a process computes few of them at a time and queues a limited number of others.
+Each hash needs 64 MiB of memory, so a process computes few of them at a time, queues a limited number of others, and
+refuses the rest before they touch the database: see :data:`password_queue`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ MIN_PASSWORD_LENGTH = 10
 PARALLEL_HASHES = 2
 """Hashes computed at the same time by one process, in 128 MiB."""
 
-MAX_QUEUED = 16
-"""Hashes that wait for their turn. Each occupies one of the 40 threads that serve the pages; at some 50 ms per hash
-the last one waits for less than a second."""
+MAX_QUEUED, RESERVED = 16, 4
+"""Requests that wait for their turn, and further ones on devices that are known. Each occupies one of the 40 threads
+that serve the pages; at some 50 ms per hash the last one waits for about a second."""
 
 _hasher = PasswordHasher()
 _DUMMY_HASH = _hasher.hash("a password that no user has")
@@ -31,6 +32,7 @@ class HashingBusy(HttpError):  # noqa: N818  (like the others, named after the r
     """503 Service Unavailable: too many passwords are being verified."""
 
     status = 503
+    retry_seconds = 3
 
     def __init__(self) -> None:
         """The message asks to try again."""
@@ -38,39 +40,54 @@ class HashingBusy(HttpError):  # noqa: N818  (like the others, named after the r
 
 
 class HashQueue:
-    """Admits few hash computations at a time, queues others, and refuses the rest."""
+    """Admits few requests with a password at a time, and computes even fewer hashes in parallel."""
 
-    def __init__(self, parallel: int = PARALLEL_HASHES, queued: int = MAX_QUEUED) -> None:
-        """``parallel``: computed at the same time; ``queued``: waiting for their turn."""
-        self._slots = threading.Semaphore(parallel)
-        self._admitted = threading.Semaphore(parallel + queued)
+    def __init__(self, parallel: int = PARALLEL_HASHES, queued: int = MAX_QUEUED, reserved: int = RESERVED) -> None:
+        """Create an empty queue.
+
+        Args:
+            parallel: hashes computed at the same time.
+            queued: requests that wait for their turn.
+            reserved: further places, for browsers that have signed in before.
+        """
+        self._turns = threading.Semaphore(parallel)
+        self._places = threading.Semaphore(parallel + queued)
+        self._reserved = threading.Semaphore(reserved)
+
+    @contextmanager
+    def place(self, *, claims_device: bool = False) -> Iterator[bool]:
+        """Occupy a place. Enter before the request opens a transaction; yield whether the place is a reserved one.
+
+        Args:
+            claims_device: the browser sent the cookie of a device. If the place is reserved, verify that it is known.
+
+        Raises:
+            HashingBusy: no place is free.
+        """
+        places = self._places
+        if not places.acquire(blocking=False):
+            places = self._reserved
+            if not (claims_device and places.acquire(blocking=False)):
+                raise HashingBusy
+        try:
+            yield places is self._reserved
+        finally:
+            places.release()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for a turn.
-
-        Raises:
-            HashingBusy: the queue is full.
-        """
-        if not self._admitted.acquire(blocking=False):
-            raise HashingBusy
-        try:
-            with self._slots:
-                yield
-        finally:
-            self._admitted.release()
+        """Wait for one's turn. Whoever occupies a place gets it soon."""
+        with self._turns:
+            yield
 
 
-_queue = HashQueue()
+password_queue = HashQueue()
+"""The queue of this process. A route that computes a hash occupies a place in it first."""
 
 
 def hash_password(password: str) -> str:
-    """Return the hash of a password, to be stored.
-
-    Raises:
-        HashingBusy: too many passwords are being hashed.
-    """
-    with _queue.turn():
+    """Return the hash of a password, to be stored."""
+    with password_queue.turn():
         return _hasher.hash(password)
 
 
@@ -78,11 +95,8 @@ def is_password(stored: str, password: str) -> bool:
     """Return whether a password matches the stored hash.
 
     With an empty hash it takes equally long, so that timing does not reveal whether a user exists.
-
-    Raises:
-        HashingBusy: too many passwords are being hashed.
     """
-    with _queue.turn():
+    with password_queue.turn():
         try:
             return _hasher.verify(stored or _DUMMY_HASH, password) and bool(stored)
         except (VerificationError, InvalidHashError):

@@ -10,7 +10,15 @@ from fastapi.responses import RedirectResponse, Response
 
 from configs.texts import LANGUAGES
 from store.access.api_keys import revoke_keys
-from store.access.sign_in_limits import Attempt, begin_attempt, confirm_attempt, origin_of, remember_device
+from store.access.sign_in_limits import (
+    Attempt,
+    begin_attempt,
+    confirm_attempt,
+    is_address,
+    origin_of,
+    remember_device,
+    seconds_to_wait,
+)
 from store.access.users import (
     add_user,
     begin_session,
@@ -23,7 +31,7 @@ from store.access.users import (
 from store.schema.user_tables import User as UserRow
 from web.auth.audit_log import log_action
 from web.auth.authentication import Identity, Service, authenticate, client_address, cookie_name, same_origin
-from web.auth.passwords import MIN_PASSWORD_LENGTH, hash_password, is_password
+from web.auth.passwords import MIN_PASSWORD_LENGTH, HashingBusy, hash_password, is_password, password_queue
 from web.http_errors import Forbidden, InvalidInput, NotFound
 from web.page import LANGUAGE_COOKIE, page
 
@@ -121,16 +129,25 @@ def sign_in(
     if not same_origin(request):
         raise Forbidden("error.csrf")
     device = request.cookies.get(_device_cookie_name(context), "")
-    with context.database.write() as session:
-        origin = origin_of(client_address(request), device, session=session, login=login)
-        attempt = begin_attempt(session, login, origin, context.clock())
-        user = user_by_login(session, login)
-    if attempt.wait_seconds:
-        return _sign_in_page(request, context, next, "sign_in.wait", 429, seconds=attempt.wait_seconds)
-    matches = is_password(user.password_hash if user is not None and user.active else "", password)
-    if user is None or not matches:
-        return _sign_in_page(request, context, next, "sign_in.wrong", 401)
-    return start_session(request, context, user, next, attempt)
+    with password_queue.place(claims_device=bool(device)) as reserved:
+        with context.database.read() as session:
+            origin = origin_of(client_address(request), device, session=session, login=login)
+            wait = seconds_to_wait(session, login, origin, context.clock())
+            user = user_by_login(session, login)
+        if reserved and is_address(origin):
+            raise HashingBusy
+        if not wait:
+            with context.database.write() as session:
+                attempt = begin_attempt(session, login, origin, context.clock())
+            wait = attempt.wait_seconds
+        if wait:
+            response = _sign_in_page(request, context, next, "sign_in.wait", 429, seconds=wait)
+            response.headers["retry-after"] = str(wait)
+            return response
+        matches = is_password(user.password_hash if user is not None and user.active else "", password)
+        if user is None or not matches:
+            return _sign_in_page(request, context, next, "sign_in.wrong", 401)
+        return start_session(request, context, user, next, attempt)
 
 
 @router.post("/sign-out")
@@ -173,10 +190,11 @@ def welcome(
         raise InvalidInput("welcome.short")
     if password != again:
         raise InvalidInput("welcome.differ")
-    with context.database.read() as session:  # hashing is expensive: only for an invitation that exists
-        if find_invitation(session, secret, context.clock()) is None:
-            raise NotFound("welcome.invalid")
-    password_hash = hash_password(password)
+    with password_queue.place():
+        with context.database.read() as session:  # hashing is expensive: only for an invitation that exists
+            if find_invitation(session, secret, context.clock()) is None:
+                raise NotFound("welcome.invalid")
+        password_hash = hash_password(password)
     with context.database.write() as session:
         now = context.clock()
         found = find_invitation(session, secret, now, consume=True)

@@ -13,7 +13,14 @@ from service.context import Context
 from store.access.api_keys import MAX_DAYS, add_key, allowed_scopes, keys_of, revoke_key, revoke_keys
 from store.access.audit_log import list_actions
 from store.access.rights import Viewer, may_see
-from store.access.sign_in_limits import begin_attempt, confirm_attempt, delayed_logins, forget_devices, unlock
+from store.access.sign_in_limits import (
+    begin_attempt,
+    confirm_attempt,
+    delayed_logins,
+    forget_devices,
+    seconds_to_wait,
+    unlock,
+)
 from store.access.users import (
     GrantError,
     add_user,
@@ -28,7 +35,7 @@ from store.schema.database import Session
 from store.schema.user_tables import User as UserRow
 from web.auth.audit_log import log_action
 from web.auth.authentication import Administrator, CurrentUser, Identity, Service, authenticate
-from web.auth.passwords import MIN_PASSWORD_LENGTH, hash_password, is_password
+from web.auth.passwords import MIN_PASSWORD_LENGTH, hash_password, is_password, password_queue
 from web.http_errors import Forbidden, InvalidInput, NotFound, TooManyAttempts
 from web.page import page
 from web.row_ids import BeforeId, Id
@@ -193,14 +200,20 @@ def change_password(
     viewer = identity.viewer
     if len(password) < MIN_PASSWORD_LENGTH:
         raise InvalidInput("welcome.short")
-    with context.database.write() as session:
-        user = user_by_id(session, viewer.person_id)
-        attempt = begin_attempt(session, viewer.login, f"account:{viewer.person_id}", context.clock())
-    if attempt.wait_seconds:
-        raise TooManyAttempts(attempt.wait_seconds)
-    if user is None or not is_password(user.password_hash, old):
-        raise InvalidInput("account.wrong")
-    password_hash = hash_password(password)
+    with password_queue.place():
+        origin = f"account:{viewer.person_id}"
+        with context.database.read() as session:
+            user = user_by_id(session, viewer.person_id)
+            wait = seconds_to_wait(session, viewer.login, origin, context.clock())
+        if not wait:
+            with context.database.write() as session:
+                attempt = begin_attempt(session, viewer.login, origin, context.clock())
+            wait = attempt.wait_seconds
+        if wait:
+            raise TooManyAttempts(wait)
+        if user is None or not is_password(user.password_hash, old):
+            raise InvalidInput("account.wrong")
+        password_hash = hash_password(password)
     with context.database.write() as session:
         row = user_by_id(session, viewer.person_id)
         if row is not None:

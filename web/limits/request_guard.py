@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from configs.service import WebSettings
+from store.schema.database_errors import DatabaseError
 from web.auth.authentication import SAFE_METHODS, authenticate
 from web.http_errors import HttpError
 
@@ -72,7 +73,7 @@ class RequestGuard:
                 limit = self._max_bytes if authenticated else min(PUBLIC_BODY_BYTES, self._max_bytes)
                 _check_length(scope, limit)
                 receive = self._limited(receive, limit)
-        except HttpError as error:
+        except (HttpError, DatabaseError) as error:
             response = await self._on_error(Request(scope), error)
             response.headers["connection"] = "close"  # the rest of the body is not read
             await response(scope, receive, send)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
@@ -16,7 +14,7 @@ from store.schema.user_tables import Action, User
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
 from web.app import make_app
 from web.auth import sign_in_routes
-from web.auth.passwords import HashingBusy, HashQueue, hash_password
+from web.auth.passwords import hash_password
 
 PASSWORD = "long enough 密码"
 
@@ -104,28 +102,6 @@ def test_no_password_is_hashed_for_an_invitation_that_does_not_exist(
     monkeypatch.setattr(sign_in_routes, "hash_password", refuse)
     form = {"password": PASSWORD, "again": PASSWORD}
     assert anonymous.post("/welcome/invented", data=form, headers={"origin": ORIGIN}).status_code == 404
-
-
-def test_hashing_is_bounded_and_the_rest_is_asked_to_try_again() -> None:
-    queue, running, finish = HashQueue(parallel=1, queued=1), threading.Event(), threading.Event()
-
-    def hash_once() -> int:
-        with queue.turn():
-            running.set()
-            finish.wait(10)
-            return threading.active_count()
-
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(hash_once)
-        assert running.wait(10)
-        assert queue._admitted.acquire(blocking=False), "one more may wait"
-        with pytest.raises(HashingBusy), queue.turn():
-            pass
-        queue._admitted.release()
-        finish.set()
-        assert first.result(10) > 1
-    with queue.turn():
-        assert not queue._slots.acquire(blocking=False), "one is computed at a time"
 
 
 @pytest.mark.usefixtures("li")
