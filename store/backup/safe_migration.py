@@ -181,6 +181,8 @@ def _check_loss(lost: Mapping[str, int], to: str, lose: Collection[str]) -> None
 
 def _has_rows(database: Database, names: Sequence[str]) -> bool:
     existing = set(tables(database))
+    if not existing:  # connecting would create a missing SQLite file, or fail in a missing folder
+        return False
     with database.engine.connect() as connection:
         return any(
             connection.execute(select(1).select_from(Base.metadata.tables[name]).limit(1)).first() is not None

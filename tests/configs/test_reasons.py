@@ -16,13 +16,19 @@ import pytest
 from configs.texts import reason_texts, translate
 from errors import ImageError, Reason
 from imagery.cameras.camera import FaultCode
+from imagery.dates import FILE_NAME, FOLDER_NAME, GIVEN, PHOTOS, UNKNOWN, describe_source
 from imagery.files.formats import detect_format
 from imagery.raster_kind import COMPARED_KINDS, RasterKind
+from service.images.correct import CORRECTED
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("imagery", "inference", "enforcement", "store", "service", "workers", "web")
 REASONED = ("Reason", "NotComparable", "NotAllowed", "Conflict")
-CODE = re.compile(r"[a-z]+\.[a-z_]+")
+CODE = re.compile(r"[a-z_]+\.[a-z_]+")
+DATE_SOURCES = (
+    *(GIVEN, FILE_NAME, FOLDER_NAME, PHOTOS, UNKNOWN, CORRECTED, "tag DATETIME", "camera"),
+    *("camera's clock", "satellites", "file or folder name"),  # of photos, see imagery.drone.photo
+)
 CHINESE = re.compile(r"[一-鿿]")
 
 
@@ -58,6 +64,8 @@ def test_every_code_has_a_text_with_matching_values() -> None:
     computed |= {f"camera.{fault}" for fault in get_args(FaultCode)}
     computed |= {f"kind_remark.{kind}" for kind in COMPARED_KINDS if kind != "picture"}
     computed |= {f"kind.{kind}" for kind in get_args(RasterKind) if kind not in COMPARED_KINDS}
+    computed |= {f"source.{source}" for source in ("drone", "satellite", "camera")}
+    computed |= {describe_source(source).code for source in DATE_SOURCES}
     assert set(texts) - seen <= computed, "unused texts"
     assert all(CHINESE.search(text) for text in texts.values())
 

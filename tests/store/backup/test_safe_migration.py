@@ -150,3 +150,12 @@ def test_a_new_installation_starts(database_url: str, tmp_path: Path) -> None:
         session.add(Counter(name="a", value=1))
     assert _upgrade(settings, database) is None
     database.close()
+
+
+def test_a_home_folder_that_does_not_exist_is_created(tmp_path: Path) -> None:
+    settings = ServiceSettings(home=tmp_path / "new" / "home")
+    database = Database(settings.database_url)
+    assert _upgrade(settings, database) is None
+    assert current_revision(database) == head_revision()
+    assert (settings.home / "tuban.db").is_file()
+    database.close()
