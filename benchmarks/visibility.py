@@ -59,14 +59,16 @@ def _grid_clouds(shape: tuple[int, int], seed: int) -> Floats:
 def _puffs(shape: tuple[int, int], seed: int) -> Floats:
     rng = np.random.default_rng((seed, 99))
     clear = np.ones(shape, np.float32)
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     while (clear < 0.5).mean() < SHARE:
         centre = rng.uniform(0, 1, 2) * shape
         size = rng.uniform(0.04, 0.12) * min(shape)
         for _ in range(int(rng.integers(6, 16))):
             at, radius = centre + rng.normal(0, size, 2), size * rng.uniform(0.4, 1)
+            top, left = (max(0, int(value - radius)) for value in at)
+            part = clear[top : max(0, int(at[0] + radius) + 2), left : max(0, int(at[1] + radius) + 2)]
+            y, x = np.ogrid[top : top + part.shape[0], left : left + part.shape[1]]
             distance = np.sqrt((y - at[0]) ** 2 + (x - at[1]) ** 2) / radius
-            clear *= 1 - 0.9 * np.clip(1.6 - 1.6 * distance, 0, 1)
+            part *= (1 - 0.9 * np.clip(1.6 - 1.6 * distance, 0, 1)).astype(np.float32)
     return 1 - clear
 
 
