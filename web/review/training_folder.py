@@ -45,10 +45,10 @@ def write_training_zip(scans: Sequence[ReviewedScan], base: str, path: Path) -> 
         The number of alerts in the zip.
     """
     usable = [
-        replace(reviewed, alerts=alerts)
+        replace(reviewed, alerts=trained_on)
         for reviewed in scans
         if (reviewed.scan.result.get("grid") or {}).get("crs")
-        and (alerts := tuple(alert for alert in reviewed.alerts if not alert.held_back))
+        and (trained_on := tuple(alert for alert in reviewed.alerts if not alert.held_back))
     ]
     alerts = sum(len(reviewed.alerts) for reviewed in usable)
     script = [_SCRIPT.format(alerts=alerts, base=base)]
