@@ -165,7 +165,7 @@ def test_other_tags_and_bands_are_dropped(save: Save, ingest: Ingest, utm50: dic
     path = save("a.tif", bands(8, "uint16"), tags={"SENSING_TIME": "2023-04-17", "OPERATOR": "Wang"}, **utm50)
     image, cog = ingest(path)
     with rasterio.open(cog) as copy:
-        assert set(copy.tags()) == {"ACQUISITIONDATE", "AREA_OR_POINT"}
+        assert set(copy.tags()) == {"ACQUISITIONDATE", "AREA_OR_POINT", "RASTER_KIND"}
         assert copy.count == 3
     assert (image.date, image.date_source) == (dt.date(2023, 4, 17), "tag SENSING_TIME")
     assert image.remarks == ("bands 5, 3, 2 are used as red, green and blue, by the usual order of 8 bands",)

@@ -13,6 +13,7 @@ from errors import NotComparable
 from imagery import Patch, open_scene
 from inference.settings import read_config
 from model.detector import Detector
+from model.looks import Looks
 from tests.inference.scenes import DifferenceDetector, one_look, textured
 from tests.training.labelled import StarkDetector, box_mask, write_picture
 from training.evaluation.comparison import InMemoryImage, comparison_settings
@@ -55,7 +56,7 @@ def fast() -> Detector:
 
 def test_images_of_a_multiple_of_128_px_are_predicted_in_one_piece(fast: Detector) -> None:
     pair = pair_of((128, 256), (30, 60, 40, 90))
-    prediction = predict_pair(fast, pair, OWN_PIXELS)
+    prediction = predict_pair(fast, pair, OWN_PIXELS, looks=Looks())
     assert np.array_equal(prediction.probabilities, predict_image(fast, pair.before.rgb, pair.after.rgb))
     assert prediction.scored.all()
 
