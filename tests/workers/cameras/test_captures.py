@@ -101,10 +101,10 @@ def test_a_persistent_change_seen_by_a_camera_is_a_second_source_of_a_drone_aler
     add_calibrated_camera(service, tmp_path / "frames")
     changed = before_image()
     changed[200:240, 300:360] = after_image()[200:240, 300:360]  # the house
-    for day, image in enumerate([before_image(), changed, changed, changed], 1):
+    for day, image in enumerate([before_image(), changed, changed, changed, changed], 1):
         capture(service, tmp_path / "frames", view(image, day + 1), MORNING + dt.timedelta(days=day))
         service.run_jobs()
-    assert [row.usable for row in service.rows(CaptureRow)] == [True] * 5
+    assert [row.usable for row in service.rows(CaptureRow)] == [True] * 6
     [change] = service.rows(CameraChange)
     house = next(alert for alert in service.rows(AlertRow) if alert.kind == "construction")
     assert len(service.rows(AlertRow)) == len(drone_alerts)
@@ -124,7 +124,7 @@ def test_a_persistent_change_seen_by_a_camera_is_a_second_source_of_a_drone_aler
         assert alert_capture(session, house, captures[0].id) is None  # shows the place, but is not evidence
 
     # another capture of the same change is not reported again, and the night ignores camera scenes
-    capture(service, tmp_path / "frames", view(changed, 9), MORNING + dt.timedelta(days=5))
+    capture(service, tmp_path / "frames", view(changed, 9), MORNING + dt.timedelta(days=6))
     service.run_jobs()
     scans = len(service.rows(Scan))
     service.run_night(dt.date(2026, 11, 21))
@@ -135,7 +135,7 @@ def test_a_persistent_change_seen_by_a_camera_is_a_second_source_of_a_drone_aler
 def test_a_change_seen_only_by_a_camera_is_delivered_with_its_position_error(tmp_path: Path) -> None:
     service = ScanService(tmp_path, delivery={"queue": "", "drop_folder": str(tmp_path / "drop")})
     add_calibrated_camera(service, tmp_path / "frames")
-    for day, image in enumerate([before_image(), after_image(), after_image(), after_image()], 1):
+    for day, image in enumerate([before_image(), *[after_image()] * 4], 1):
         capture(service, tmp_path / "frames", view(image, day + 1), MORNING + dt.timedelta(days=day))
         service.run_jobs()
     alerts = service.rows(AlertRow)
