@@ -44,7 +44,18 @@ def created(session: Session, unique_key: str | None = None) -> Batch:
 
 def image(sha256: str) -> IngestedImage:
     return IngestedImage(
-        sha256.ljust(64, "0"), "c" * 64, 100, 80, 0.5, "EPSG:4547", SQUARE, dt.date(2024, 5, 1), "given", 1.0, ()
+        sha256.ljust(64, "0"),
+        "c" * 64,
+        100,
+        80,
+        0.5,
+        "EPSG:4547",
+        SQUARE,
+        (1, 2, 3),
+        dt.date(2024, 5, 1),
+        "given",
+        1.0,
+        (),
     )
 
 
