@@ -25,6 +25,9 @@ CELL_PX = 4
 REASONS = ("cloud", "snow", "overexposure", "blur")
 """What hides ground; cells hold 0 or the position in this tuple plus one."""
 
+COVER = tuple(1 + REASONS.index(reason) for reason in ("cloud", "snow"))
+"""Codes of what lies above the ground."""
+
 HIDDEN_BY = tuple(f"{reason} on the {date} date" for date in ("earlier", "later") for reason in REASONS)
 """Reasons with their dates, as scans report them."""
 
@@ -36,6 +39,11 @@ MIN_PROBABILITY = 0.6
 
 MIN_CELLS = 40
 """Smallest hidden area and smallest gap in it, cells; smaller ones are bright roofs and noise."""
+
+MIN_COVER_M2 = 20_000.0
+"""Smallest area of cloud or snow. Large white roofs look like cloud to local statistics, and to hide a new hall is
+worse than to report a small cloud: without this limit 12 % of the labelled changes of ``train/levir`` ``a*`` and 31 %
+of ``train/guangzhou`` were hidden."""
 
 EDGE_CELLS = 2
 """Cells added around hidden ground, where cloud thins out and edges of objects look changed."""
@@ -157,6 +165,8 @@ def _clean(codes: Codes, grey: Codes, cell_m2: float) -> Codes:
     if not hidden.any():
         return codes
     hidden = drop_small(hidden, MIN_CELLS)
+    cover = np.isin(codes, COVER).astype(np.uint8)
+    hidden &= 1 - (cover & (1 - drop_small(cover, round(MIN_COVER_M2 / cell_m2))))
     hidden = without_bright_objects(hidden, grey, cell_m2)
     hidden = 1 - drop_small(1 - hidden, MIN_CELLS)
     hidden = cv2.dilate(hidden, np.ones((2 * EDGE_CELLS + 1,) * 2, np.uint8))

@@ -41,9 +41,9 @@ def _names(codes: NDArray[np.uint8]) -> set[str]:
 
 
 def _cloud_mask() -> NDArray[np.float32]:
-    """Return the opacity of a ragged cloud over a fifth of the image; its edge fades over 40 pixels."""
-    rough = cv2.resize(np.random.default_rng(8).random((9, 9)).astype(np.float32), (SIDE, SIDE))
-    return np.asarray(np.clip((rough - np.quantile(rough, 0.8)) / 0.12, 0, 1))
+    """Return the opacity of a cloud of more than three hectares; its edge fades."""
+    rough = cv2.resize(np.random.default_rng(8).random((3, 3)).astype(np.float32), (SIDE, SIDE))
+    return np.asarray(np.clip((rough - np.quantile(rough, 0.6)) / 0.12, 0, 1))
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,13 @@ def test_white_roofs_and_fields_are_no_cloud(ground: Image) -> None:
         built[top : top + height, left : left + width] = 240
     turned = cv2.boxPoints(((450.0, 430.0), (180.0, 110.0), 30.0)).astype(np.int32)
     cv2.fillPoly(built, [turned], (236, 238, 236))
+    assert not _hidden(ground, built).after.any()
+
+
+def test_a_smooth_white_hall_of_more_than_a_hectare_is_no_cloud(ground: Image) -> None:
+    built = ground.copy()
+    outline = cv2.ellipse2Poly((320, 320), (140, 110), 20, 0, 360, 30)  # neither straight nor rectangular
+    cv2.fillPoly(built, [outline], (238, 240, 238))
     assert not _hidden(ground, built).after.any()
 
 
