@@ -79,11 +79,16 @@ def test_a_later_image_is_compared_with_one_that_shows_the_first_changes_and_add
     image[60:110, 500:560] = RED  # another pit
     embedded.add_image(image, WINTER)
     night = embedded.run_night(DAY + dt.timedelta(days=1))
-    assert night.summary["alerts"] == {"new": 1}
-    # both earlier images are usable; the one of the same season is selected
-    [scan] = [scan for scan in embedded.rows(Scan) if scan.night_id == night.id]
-    assert scan.before_id == embedded.scenes()[f"{AUTUMN}.tif"].id
-    assert [alert.seen for alert in embedded.rows(AlertRow)] == [1, 1, 1]
+    assert night.summary["alerts"] == {"new": 1, "again": 3}
+    # both earlier images are usable; the one of the same season is selected, the other measures the known alerts
+    scans = {scan.before_id: scan for scan in embedded.rows(Scan) if scan.night_id == night.id}
+    autumn, spring = (scans.pop(embedded.scenes()[f"{day}.tif"].id) for day in (AUTUMN, SPRING))
+    assert (autumn.windows, len(spring.windows), scans) == (None, 2, {})
+    assert (autumn.result["alerts"], spring.result["alerts"]) == ({"new": 1}, {"again": 3})
+    assert [delivery.event["type"].rpartition(".")[2] for delivery in embedded.rows(Delivery)] == [
+        *["created"] * 3,
+        *["seen_again"] * 2,
+    ]
 
 
 def test_changes_seen_again_with_the_same_earlier_image_are_the_same_alerts(embedded: ScanService) -> None:
@@ -95,13 +100,15 @@ def test_changes_seen_again_with_the_same_earlier_image_are_the_same_alerts(embe
     # the earlier image of its season shows none of the changes
     embedded.add_image(before_image(), dt.date(2025, 11, 18), "last year.tif", compress="deflate")
     embedded.add_image(image, WINTER, "winter.tif")
-    assert embedded.run_night(DAY + dt.timedelta(days=1)).summary["alerts"] == {"again": 2}
+    # the third: the pit's growth since the image that first showed it
+    assert embedded.run_night(DAY + dt.timedelta(days=1)).summary["alerts"] == {"again": 3}
     house, pit = sorted(embedded.rows(AlertRow), key=lambda alert: alert.kind)
-    assert (house.seen, pit.seen) == (2, 2)
+    assert (house.seen, pit.seen) == (2, 3)
     assert pit.area_m2 == pytest.approx(100 * 100 / 4, rel=0.1)
-    first, _ = [observation for observation in embedded.rows(Observation) if observation.alert_id == pit.id]
+    first, *_ = [observation for observation in embedded.rows(Observation) if observation.alert_id == pit.id]
     assert first.area_m2 == pytest.approx(1600, rel=0.1)
-    assert [d.event["type"] for d in embedded.rows(Delivery)][2:] == ["tuban.alert.seen_again"] * 2
+    later = {delivery.alert_id: delivery.event["type"] for delivery in embedded.rows(Delivery)[2:]}
+    assert later == {house.id: "tuban.alert.seen_again", pit.id: "tuban.alert.grown"}
 
 
 def test_a_night_planned_twice_or_concurrently_plans_nothing_twice(service: ScanService) -> None:

@@ -29,7 +29,7 @@ from tests.workers.scan_service import AUTUMN, DAY, SPRING, ScanService, after_i
 
 @pytest.fixture
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScanService:
-    """A service with a planned scan of six blocks, two per job."""
+    """A service with a planned scan of nine blocks, two per job."""
     monkeypatch.chdir(tmp_path)
     Path("profiles.yaml").write_text(yaml.safe_dump(read_yaml(Path("profiles.yaml")) | {"block_px": 304}))
     service = ScanService(tmp_path, jobs={"blocks_per_job": 2})
@@ -57,7 +57,7 @@ def test_a_scan_in_jobs_equals_the_scan_in_one_call(service: ScanService) -> Non
     outcomes = service.run_jobs()
     [scan] = service.rows(Scan)
     assert (scan.state, scan.blocks, scan.block_jobs, scan.changes) == ("done", 9, 5, 2)
-    assert outcomes == ["done"] * (1 + 1 + 3 + 1)  # plan, prepare, blocks, merge
+    assert outcomes == ["done"] * (1 + 1 + 5 + 1)  # plan, prepare, blocks, merge
     expected = _detect_at_once(service)
     observations = service.rows(Observation)
     assert [(s.kind, s.score, s.area_m2) for s in observations] == [
