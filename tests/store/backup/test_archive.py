@@ -40,7 +40,7 @@ def _rewrite(path: Path, change: Any) -> None:
     ("damage", "message"),
     [
         (lambda p: _flip(p, FILES["scenes/ab/abc.tif"][:512]), "scenes/ab/abc.tif does not match its manifest"),
-        (lambda p: _flip(p, b"CREATE TABLE scenes"), "database does not match its manifest"),
+        (lambda p: _flip(p, b"CREATE TABLE"), "database does not match its manifest"),
         (lambda p: p.write_bytes(p.read_bytes()[:100_000]), "damaged|incomplete"),
         (lambda p: p.write_bytes(b"not a tar" * 1000), "not a backup of Tuban"),
         (lambda p: p.write_bytes(b""), "not a backup of Tuban|incomplete"),
