@@ -24,8 +24,8 @@ PLACEMENTS: dict[str, tuple[float, float, str]] = {
     "cli": (0.79, 1.00, "command line"),
     "service": (0.00, 0.58, "shared by pages, commands and workers"),
     "store": (0.00, 0.52, "tables, migrations, object files"),
-    "inference": (0.30, 0.62, "two dates of one place → changes"),
-    "training": (0.65, 1.00, "labelled pairs → weights"),
+    "inference": (0.30, 0.69, "two dates of one place → changes"),
+    "training": (0.71, 1.00, "labelled pairs → weights"),
     "enforcement": (0.00, 0.45, "the life of an alert"),
     "imagery": (0.00, 0.48, "files, photos, cameras → scenes"),
     "model": (0.54, 1.00, "network, weights, runtimes"),
@@ -157,9 +157,8 @@ def _path_in_layer(drawing: Drawing, source: Box, target: Box, occupied: list[fl
 def _free_x(left: float, right: float, others: Iterable[Box], occupied: list[float]) -> float | None:
     """Return the x nearest to the middle that touches no other box and no arrow; None: there is none."""
     middle = (left + right) / 2
-    candidates = sorted(
-        (left + 16 + 4 * n for n in range(int(max(0, right - left - 32) / 4) + 1)), key=lambda x: abs(x - middle)
-    )
+    steps = int((right - left - 32) // 4)  # negative where the boxes do not overlap
+    candidates = sorted((left + 16 + 4 * n for n in range(steps + 1)), key=lambda x: abs(x - middle))
     for x in candidates:
         if not any(box.covers(x) for box in others) and all(abs(x - used) > 16 for used in occupied):
             return x
