@@ -253,13 +253,14 @@ def _summary(
     scans: ColumnElement[bool] | None = None,
     ground: ColumnElement[bool] | None = None,
 ) -> dict[str, Any]:
-    done = select(Scan.changes, Scan.result).where(
+    done = select(Scan.changes, Scan.result, Scan.windows).where(
         Scan.night_id == night_id, Scan.state == "done", _condition_or_true(scans)
     )
     changes, compared_m2, alerts = 0, 0.0, dict[str, int]()
-    for scan_changes, result in session.execute(done):
+    for scan_changes, result, windows in session.execute(done):
         changes += scan_changes
-        compared_m2 += result.get("looked_at", {}).get("area_m2", 0.0)
+        if windows is None:  # ground around known alerts is also part of the scan of the whole image
+            compared_m2 += result.get("looked_at", {}).get("area_m2", 0.0)
         for outcome, number in result.get("alerts", {}).items():
             alerts[outcome] = alerts.get(outcome, 0) + number
     uncompared = session.execute(

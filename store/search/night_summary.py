@@ -52,13 +52,13 @@ class NightSummaries:
     def _add_scans(self, night_id: int, summary: dict[str, Any]) -> None:
         before, after = aliased(SceneRow), aliased(SceneRow)
         rows = self._session.execute(
-            select(Scan.id, Scan.state, Scan.result, before.outline, after.outline)
+            select(Scan.id, Scan.state, Scan.result, Scan.windows, before.outline, after.outline)
             .join(before, before.id == Scan.before_id)
             .join(after, after.id == Scan.after_id)
             .where(Scan.night_id == night_id, scans_of_others(self._viewer))
             .order_by(Scan.id)
         )
-        for scan_id, state, result, first, second in rows:
+        for scan_id, state, result, windows, first, second in rows:
             common = make_valid(first).intersection(make_valid(second))
             own_m2 = area_m2(common.intersection(self._region))
             if own_m2 < MIN_AREA_M2:
@@ -66,8 +66,9 @@ class NightSummaries:
             summary["scans"] += 1
             summary["states"][state] = summary["states"].get(state, 0) + 1
             if state == "done":
-                compared = result.get("looked_at", {}).get("area_m2", 0.0)
-                summary["looked_at_m2"] = round(summary["looked_at_m2"] + compared * own_m2 / area_m2(common), 2)
+                if windows is None:  # ground around known alerts is also part of the scan of the whole image
+                    compared = result.get("looked_at", {}).get("area_m2", 0.0)
+                    summary["looked_at_m2"] = round(summary["looked_at_m2"] + compared * own_m2 / area_m2(common), 2)
                 self._add_alerts(scan_id, summary)
 
     def _add_alerts(self, scan_id: int, summary: dict[str, Any]) -> None:

@@ -84,6 +84,7 @@ def test_a_later_image_is_compared_with_one_that_shows_the_first_changes_and_add
     scans = {scan.before_id: scan for scan in embedded.rows(Scan) if scan.night_id == night.id}
     autumn, spring = (scans.pop(embedded.scenes()[f"{day}.tif"].id) for day in (AUTUMN, SPRING))
     assert (autumn.windows, len(spring.windows), scans) == (None, 2, {})
+    assert night.summary["looked_at_m2"] == autumn.result["looked_at"]["area_m2"]  # not counted twice
     assert (autumn.result["alerts"], spring.result["alerts"]) == ({"new": 1}, {"again": 3})
     assert [delivery.event["type"].rpartition(".")[2] for delivery in embedded.rows(Delivery)] == [
         *["created"] * 3,
