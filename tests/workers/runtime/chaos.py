@@ -21,7 +21,15 @@ from typing import Any
 
 from sqlalchemy import create_engine, func, select, text
 
-from configs.service import AuditSettings, DeliverySettings, JobSettings, LimitSettings, NightSettings, ServiceSettings
+from configs.service import (
+    AuditSettings,
+    CheckSettings,
+    DeliverySettings,
+    JobSettings,
+    LimitSettings,
+    NightSettings,
+    ServiceSettings,
+)
 from service.broker import check_broker
 from service.context import Context
 from service.home import prepare_home
@@ -75,14 +83,15 @@ class ChaosRun:
 
 
 def settings_of(folder: Path, broker: str, database: str) -> ServiceSettings:
-    """Settings with short leases, so that lost jobs are soon found, and without a night or an audit during the test."""
+    """Settings with short leases, so that lost jobs are soon found, and without planned jobs during the test."""
     distant = dt.datetime.now(dt.UTC) + dt.timedelta(hours=12)
     return ServiceSettings(
         home=folder / "home",
         broker=broker,
         database=database,
         time_zone="UTC",
-        audit=AuditSettings(enabled=False),  # its job has a queue that no worker of the test consumes
+        audit=AuditSettings(enabled=False),  # the jobs of both have a queue that no worker of the test consumes
+        check=CheckSettings(enabled=False),
         night=NightSettings(at=f"{distant:%H:%M}", catch_up_hours=0),
         jobs=JobSettings(lease_seconds=3, heartbeat_seconds=0.5, reap_seconds=1, attempts=50, retry_seconds=(0.2, 1)),
         limits=LimitSettings(free_disk_mib=0),
