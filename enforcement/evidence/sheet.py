@@ -23,7 +23,7 @@ from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTempl
 from enforcement.alert import STATEMENT, Alert
 from enforcement.areas import NamedArea
 from enforcement.evidence.sheet_drawing import GREY, RED, PicturePair, SheetPicture
-from enforcement.evidence.sheet_fonts import draw_text, markup, register_fonts
+from enforcement.evidence.sheet_fonts import REGULAR, draw_text, markup, register_fonts
 from enforcement.evidence.sheet_map import LocationMap
 from enforcement.evidence.sheet_sections import (
     corner_section,
@@ -90,6 +90,7 @@ def render_evidence_sheet(sheet: EvidenceSheet, language: Language) -> bytes:
         topMargin=14 * mm,
         bottomMargin=16 * mm,
         invariant=1,
+        initialFontName=REGULAR,
         title=f"{texts('title')} {sheet.alert.number}",
         subject=texts.pick(STATEMENT),
         author="",
@@ -167,7 +168,7 @@ def _header(alert: Alert, texts: SheetTexts) -> Flowable:
         return Table([[lines]], [PAGE_WIDTH], style=_FLUSH)
     side = _QR + 2 * mm
     code = QrCodeWidget(alert.page, barWidth=_QR, barHeight=_QR, barBorder=0, barLevel="M")
-    drawing = Drawing(_QR, _QR)
+    drawing = Drawing(_QR, _QR, initialFontName=REGULAR)
     drawing.add(code)
     caption = Paragraph(markup(texts("page_link")), ParagraphStyle("qr", parent=SMALL, fontSize=6.5, alignment=1))
     drawing.hAlign = "RIGHT"
@@ -203,6 +204,7 @@ def _signatures(texts: SheetTexts) -> Flowable:
     quarter = PAGE_WIDTH / 4
     style = TableStyle(
         [
+            ("FONTNAME", (0, 0), (-1, -1), REGULAR),
             ("BOX", (0, 0), (-1, -1), 0.6, GREY),
             ("INNERGRID", (0, 0), (-1, -1), 0.35, GREY),
             ("SPAN", (1, 0), (-1, 0)),
@@ -217,6 +219,7 @@ def _signatures(texts: SheetTexts) -> Flowable:
 
 _FLUSH = TableStyle(
     [
+        ("FONTNAME", (0, 0), (-1, -1), REGULAR),
         ("LEFTPADDING", (0, 0), (-1, -1), 0),
         ("RIGHTPADDING", (0, 0), (-1, -1), 0),
         ("TOPPADDING", (0, 0), (-1, -1), 0),

@@ -1,31 +1,45 @@
-"""Text in two fonts that every PDF reader provides, so that no font file is embedded.
+"""Text in Noto Sans SC, which is embedded, so that a sheet looks the same on machines without Chinese fonts.
 
-Latin characters use Helvetica, all others STSong-Light, a font of the Adobe-GB1 collection that PDF readers include or
-replace by the system's Chinese font.
+Bold is used for Latin characters only. The characters that a sheet uses are embedded, not the complete font.
 """
 
 from __future__ import annotations
 
+import io
+import lzma
+import threading
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfbase.ttfonts import TTFont
 
-LATIN, LATIN_BOLD, CHINESE = "Helvetica", "Helvetica-Bold", "STSong-Light"
+REGULAR, BOLD = "NotoSansSC-Regular", "NotoSansSC-Bold-Latin"
 REPLACEMENT = "〓"
 """Replaces characters without a glyph, as usual in Chinese typesetting."""
 
-_EXTENSION_A = range(0x3400, 0x4DC0)  # rare characters of names, in the collection since its fourth supplement
+_FOLDER = Path(__file__).parent / "fonts"
+_registering = threading.Lock()
 
 
 def register_fonts() -> None:
-    """Register the Chinese font with reportlab; required before any text is drawn. Idempotent."""
-    if CHINESE not in pdfmetrics.getRegisteredFontNames():
-        pdfmetrics.registerFont(UnicodeCIDFont(CHINESE))
+    """Register the fonts with reportlab; required before any text is drawn or measured. Idempotent, thread-safe."""
+    with _registering:
+        for name in (REGULAR, BOLD):
+            if name not in pdfmetrics.getRegisteredFontNames():
+                font = lzma.decompress((_FOLDER / f"{name}.ttf.xz").read_bytes())
+                pdfmetrics.registerFont(TTFont(name, io.BytesIO(font)))
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    register_fonts()
+    return frozenset(pdfmetrics.getFont(REGULAR).face.charToGlyph)
 
 
 def printable(text: str) -> str:
@@ -36,31 +50,19 @@ def printable(text: str) -> str:
 def _printable_character(character: str) -> str:
     if character in "\t\n\r\v\f\u2028\u2029":
         return " "
-    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn"}:
+    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn"} or ord(character) not in _glyphs():
         return REPLACEMENT
-    return (
-        character
-        if _is_latin(character) or ord(character) in _EXTENSION_A or _encodes(character, "gbk")
-        else REPLACEMENT
-    )
+    return character
 
 
 def _is_latin(character: str) -> bool:
-    return character.isascii() or _encodes(character, "latin-1")
-
-
-def _encodes(character: str, encoding: str) -> bool:
-    try:
-        character.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+    return ord(character) < 0x100
 
 
 def split_by_font(text: str, bold: bool = False) -> Iterator[tuple[str, str]]:
-    """Split text into (font, part) in order. The Chinese font has no bold variant."""
-    for latin, characters in groupby(printable(text), _is_latin):
-        yield ((LATIN_BOLD if bold else LATIN) if latin else CHINESE), "".join(characters)
+    """Split text into (font, part) in order. There is no bold variant of Chinese characters."""
+    for latin, characters in groupby(printable(text), lambda character: bold and _is_latin(character)):
+        yield BOLD if latin else REGULAR, "".join(characters)
 
 
 def markup(text: str, bold: bool = False) -> str:

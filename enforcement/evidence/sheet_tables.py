@@ -12,15 +12,15 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph, Table, TableStyle
 
-from enforcement.evidence.sheet_fonts import LATIN, markup
+from enforcement.evidence.sheet_fonts import REGULAR, markup
 
 MARGIN = 15 * mm
 PAGE_WIDTH = float(A4[0]) - 2 * MARGIN
 """Width between the margins, in points."""
 
-BODY = ParagraphStyle("body", fontName=LATIN, fontSize=8.5, leading=12, wordWrap="CJK")
+BODY = ParagraphStyle("body", fontName=REGULAR, fontSize=8.5, leading=12, wordWrap="CJK")
 SMALL = ParagraphStyle("small", parent=BODY, fontSize=7.5, leading=10)
-CODE = ParagraphStyle("code", parent=SMALL, fontName="Courier", fontSize=7)
+CODE = ParagraphStyle("code", parent=SMALL, fontSize=7)
 _HEADING = ParagraphStyle("heading", parent=BODY, fontSize=10.5, leading=14, spaceBefore=8, spaceAfter=3)
 _LINE = HexColor(0xB8B8B8)
 _HEAD = HexColor(0xEEF1F4)
@@ -88,6 +88,7 @@ def _column_widths(widths: Sequence[float]) -> list[float]:
 
 _RIGHT = ParagraphStyle("right", parent=SMALL, alignment=2)
 _GRID = [
+    ("FONTNAME", (0, 0), (-1, -1), REGULAR),  # also of empty cells
     ("GRID", (0, 0), (-1, -1), 0.35, _LINE),
     ("VALIGN", (0, 0), (-1, -1), "TOP"),
     ("LEFTPADDING", (0, 0), (-1, -1), 3),
