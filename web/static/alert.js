@@ -102,7 +102,6 @@ async function prefetch(number) {
 
 /** Show another alert; `judged`: the lock of the previous one was released by its decision. */
 async function showAlert(number, { judged = false, push = true } = {}) {
-  const started = performance.now();
   const previous = alert;
   let data;
   try {
@@ -116,7 +115,6 @@ async function showAlert(number, { judged = false, push = true } = {}) {
   show(data);
   if (push) history.pushState({}, "", `${data.address}${query ? `?${query}` : ""}`);
   await maps.drawn();
-  page.dataset.moved = (performance.now() - started).toFixed(1);
   page.dataset.shown = number;
   openShown();
 }

@@ -73,9 +73,7 @@ def test_a_new_connection_takes_over_from_a_hanging_one(context: Context, li: ht
     upload = create_upload(li, create_batch(li), "a.tif", len(content))
     hanging = _half_a_request(li, upload, content[:2_000_000], len(content))
     _until(2**20, context, upload)
-    began = time.monotonic()
-    at = offset_of(li, upload)
-    assert time.monotonic() - began < 5
+    at = offset_of(li, upload)  # does not wait for the hanging connection, or it would time out
     assert at == 2_000_000
     li.patch(upload, content=content[at:], headers=BYTES | {"upload-offset": str(at)}).raise_for_status()
     hanging.close()
