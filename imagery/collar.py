@@ -1,7 +1,8 @@
 """Find collars: the uniform frame around a picture that no nodata value, alpha or mask marks.
 
 Orthophotos are clipped to a border, and what lies outside is written in black or white. A collar is connected to the
-border of the image and uniform; the same value inside the picture is ground.
+border of the image and uniform; the same value inside the picture is ground. Flat cloud and overexposed ground may be
+uniform, too, but fade into the picture where a collar ends.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ _MIN_CONTACT, _MIN_AREA = 0.02, 0.002  # of the border and of the image, for bla
 _MIN_CONTACT_OTHER, _MIN_AREA_OTHER = 0.10, 0.02  # the same for any other colour
 _MAX_AREA = 0.97  # of the image; an image of one colour has no collar
 _MAX_COLOURS = 4  # most frequent colours of the border that are tried
+_BRIGHT = 180  # level from which a uniform 8-bit region at the border may be cloud or overexposed ground
+_FADES_OVER = 4  # cells around a region within which cloud fades
+_FADES_WITHIN = 48  # levels by which the ground around a region differs from it at most, for cloud
 _TOLERANCE = {"uint8": 6, "uint16": 16, "int16": 16}  # of pixels at its edge, which lossy compression changes
 
 
@@ -83,7 +87,7 @@ def find_collars(values: NDArray[Any], valid: Cells, extent: tuple[float, float]
         uniform = valid & (values == colour).all(axis=2)
         least = (_MIN_AREA if extreme else _MIN_AREA_OTHER) * valid.size
         collar = _connected(uniform, border, least)
-        if collar.any():
+        if collar.any() and not _fades(values, valid, collar, colour):
             collars.append(_collar(colour, values.dtype, collar, extent))
     return [] if sum(collar.share for collar in collars) > _MAX_AREA * valid.mean() else collars
 
@@ -134,6 +138,21 @@ def _collar(colour: NDArray[Any], dtype: np.dtype[Any], region: Cells, extent: t
     near = cv2.dilate(region.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
     red, green, blue = (float(value) for value in colour)
     return Collar((red, green, blue), float(_TOLERANCE.get(dtype.name, 0)), near, extent, float(region.mean()))
+
+
+def _fades(values: NDArray[Any], valid: Cells, region: Cells, colour: NDArray[Any]) -> bool:
+    """Return whether a bright 8-bit region fades into the picture around it, as cloud does."""
+    if values.dtype != np.uint8 or colour.min() < _BRIGHT:
+        return False
+
+    def grow(cells: int) -> Cells:
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * cells + 1,) * 2)
+        return np.asarray(cv2.dilate(region.astype(np.uint8), kernel) > 0)
+
+    # cells that touch the region hold pixels of both
+    around = valid & grow(_FADES_OVER) & ~grow(1)
+    difference = np.abs(values[around].astype(np.int16) - colour.astype(np.int16)).max(axis=1)
+    return bool(difference.size) and float(np.median(difference)) <= _FADES_WITHIN
 
 
 def _is_extreme(colour: NDArray[Any], dtype: np.dtype[Any]) -> bool:

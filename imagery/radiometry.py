@@ -16,7 +16,7 @@ LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.0
 _MAX_SAMPLES = 250_000  # pixels; enough for a percentile
 
 _MIN_HIGH = 80  # an 8-bit image whose high percentile is below this holds unstretched raw values
-_MIN_RANGE = 40  # the same for the distance from low to high percentile
+_MIN_RANGE = 40  # the same for the distance from low to high percentile, unless the low percentile is above _MIN_HIGH
 _MIN_BAND_RANGE = 0.4  # of the widest band's, so that a scene of one colour keeps it
 
 
@@ -51,7 +51,8 @@ class Stretch:
 def measure_stretch(samples: NDArray[Any], name: str) -> Stretch:
     """Compute the stretch of a scene from its valid pixels.
 
-    An 8-bit image of normal exposure was made for display and stays unchanged. Any other image is stretched band by
+    An 8-bit image of normal exposure was made for display and stays unchanged, and so does one without any dark pixel:
+    cloud or haze veils it, and stretched cloud looks like ground. Any other image is stretched band by
     band: haze brightens raw values, most of all in blue, so two dates only look alike if it is removed from each band
     (tested on a real pair: one range for all three bands gave blue images).
 
@@ -73,7 +74,7 @@ def measure_stretch(samples: NDArray[Any], name: str) -> Stretch:
     high = np.percentile(samples, HIGH_PERCENTILE, axis=0).astype(np.float64)
     widest = float((high - low).max())
     if samples.dtype == np.uint8 and (
-        widest == 0 or (high.max() >= _MIN_HIGH and high.max() - low.min() >= _MIN_RANGE)
+        widest == 0 or low.min() >= _MIN_HIGH or (high.max() >= _MIN_HIGH and high.max() - low.min() >= _MIN_RANGE)
     ):
         return Stretch()
     if widest == 0:

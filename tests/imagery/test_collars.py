@@ -157,3 +157,15 @@ def test_an_image_of_one_colour_has_no_margin(save: Save, utm50: dict[str, Any])
     valid, remarks = valid_of(save("a.tif", np.zeros((3, 64, 64), np.uint8), **utm50))
     assert valid.all()
     assert remarks == []
+
+
+@pytest.mark.parametrize("level", [255, 247, 200])
+def test_flat_cloud_at_the_border_is_no_margin(save: Save, utm50: dict[str, Any], level: int) -> None:
+    """A margin ends at once, a cloud fades: hidden ground is told as such, and its fringe is judged with it."""
+    opacity = np.clip((260 - np.hypot(ROWS, COLUMNS)) / 60, 0, 1)
+    data = picture() * (1 - opacity) + level * opacity
+    valid, remarks = valid_of(save("a.tif", data.astype(np.uint8), **utm50))
+    assert valid.all()
+    assert not remarks
+    valid, remarks = valid_of(save("b.tif", np.where(opacity == 1, level, picture()).astype(np.uint8), **utm50))
+    assert remarks == ["remark.collar"]

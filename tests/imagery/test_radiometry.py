@@ -25,7 +25,13 @@ def test_an_8_bit_image_of_normal_exposure_stays_unchanged() -> None:
     assert measure_stretch(samples(60, 140, "uint8"), "a").identity
 
 
-@pytest.mark.parametrize(("low", "high"), [(3, 40), (200, 225)])
+@pytest.mark.parametrize(("low", "high"), [(110, 130), (200, 225), (225, 252)])
+def test_an_8_bit_image_without_dark_pixels_stays_unchanged(low: float, high: float) -> None:
+    """Fog and cloud are recognized by their levels."""
+    assert measure_stretch(samples(low, high, "uint8"), "a").identity
+
+
+@pytest.mark.parametrize(("low", "high"), [(3, 40), (60, 90)])
 def test_a_dark_or_flat_8_bit_image_is_stretched(low: float, high: float) -> None:
     values = samples(low, high, "uint8")
     seen = measure_stretch(values, "a").apply(values[None])
