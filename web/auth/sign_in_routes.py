@@ -31,6 +31,7 @@ from store.access.users import (
 from store.schema.user_tables import User as UserRow
 from web.auth.audit_log import log_action
 from web.auth.authentication import Identity, Service, authenticate, client_address, cookie_name, same_origin
+from web.auth.device_cookie import read_device, sign_device
 from web.auth.passwords import MIN_PASSWORD_LENGTH, HashingBusy, hash_password, is_password, password_queue
 from web.http_errors import Forbidden, InvalidInput, NotFound
 from web.page import LANGUAGE_COOKIE, page
@@ -51,6 +52,11 @@ def _device_cookie_name(context: Service) -> str:
     return f"{cookie_name(context)}-device"
 
 
+def _device_of(request: Request, context: Service) -> tuple[str, bool]:
+    """Return the secret in the cookie of the browser, or "", and whether this service has signed it."""
+    return read_device(context.settings.home, request.cookies.get(_device_cookie_name(context), ""))
+
+
 def start_session(
     request: Request, context: Service, user: UserRow, target: str, attempt: Attempt | None = None
 ) -> Response:
@@ -63,7 +69,7 @@ def start_session(
         target: path to redirect to.
         attempt: the attempt that succeeded, if a password was entered.
     """
-    device = request.cookies.get(_device_cookie_name(context), "")
+    device, _ = _device_of(request, context)
     with context.database.write() as session:
         row = session.get_one(UserRow, user.id)
         secret = begin_session(session, row, context.clock(), context.settings.web.session_hours)
@@ -74,7 +80,7 @@ def start_session(
     response = RedirectResponse(local_path(target), 303)
     for name, value, seconds in (
         (cookie_name(context), secret, context.settings.web.session_hours * 3600),
-        (_device_cookie_name(context), device, _YEAR),
+        (_device_cookie_name(context), sign_device(context.settings.home, device), _YEAR),
     ):
         response.set_cookie(
             name,
@@ -128,13 +134,14 @@ def sign_in(
     """Sign in with login and password."""
     if not same_origin(request):
         raise Forbidden("error.csrf")
-    device = request.cookies.get(_device_cookie_name(context), "")
-    with password_queue.place(claims_device=bool(device)) as reserved:
+    device, signed = _device_of(request, context)
+    with password_queue.place(known_device=signed) as reserved:
         with context.database.read() as session:
             origin = origin_of(client_address(request), device, session=session, login=login)
             wait = seconds_to_wait(session, login, origin, context.clock())
             user = user_by_login(session, login)
-        if reserved and is_address(origin):
+        known = not is_address(origin)
+        if reserved and not known:  # a device of another user, or one that was forgotten
             raise HashingBusy
         if not wait:
             with context.database.write() as session:
@@ -144,7 +151,8 @@ def sign_in(
             response = _sign_in_page(request, context, next, "sign_in.wait", 429, seconds=wait)
             response.headers["retry-after"] = str(wait)
             return response
-        matches = is_password(user.password_hash if user is not None and user.active else "", password)
+        stored = user.password_hash if user is not None and user.active else ""
+        matches = is_password(stored, password, known_device=known)
         if user is None or not matches:
             return _sign_in_page(request, context, next, "sign_in.wrong", 401)
         return start_session(request, context, user, next, attempt)

@@ -200,7 +200,7 @@ def change_password(
     viewer = identity.viewer
     if len(password) < MIN_PASSWORD_LENGTH:
         raise InvalidInput("welcome.short")
-    with password_queue.place():
+    with password_queue.place(known_device=True):  # the user is signed in
         origin = f"account:{viewer.person_id}"
         with context.database.read() as session:
             user = user_by_id(session, viewer.person_id)
@@ -211,9 +211,9 @@ def change_password(
             wait = attempt.wait_seconds
         if wait:
             raise TooManyAttempts(wait)
-        if user is None or not is_password(user.password_hash, old):
+        if user is None or not is_password(user.password_hash, old, known_device=True):
             raise InvalidInput("account.wrong")
-        password_hash = hash_password(password)
+        password_hash = hash_password(password, known_device=True)
     with context.database.write() as session:
         row = user_by_id(session, viewer.person_id)
         if row is not None:

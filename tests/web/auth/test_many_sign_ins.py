@@ -19,6 +19,7 @@ from store.access.users import user_by_login
 from tests.web.conftest import NOW, ORIGIN, Browser
 from web.app import make_app
 from web.auth import passwords, sign_in_routes
+from web.auth.device_cookie import KEY_FILE, sign_device
 from web.auth.passwords import HashingBusy, HashQueue, hash_password, is_password
 
 PASSWORD = "long enough 密码"
@@ -32,7 +33,7 @@ def device(service: Context) -> str:
         user = user_by_login(session, "village_a")
         assert user is not None
         user.password_hash = hash_password(PASSWORD)
-        return f"__Host-tuban-device={remember_device(session, user, NOW)}"
+        return f"__Host-tuban-device={sign_device(service.settings.home, remember_device(session, user, NOW))}"
 
 
 def _form(login: str, password: str = "wrong") -> dict[str, str]:
@@ -44,10 +45,11 @@ def test_sixty_wrong_passwords_at_once_neither_break_the_service_nor_stop_a_know
 ) -> None:
     queue_was_full = threading.Event()
 
-    def verify(stored: str, password: str) -> bool:
+    def verify(stored: str, password: str, *, known_device: bool) -> bool:
+        assert known_device == bool(stored)
         if not stored:  # of an invented name: it keeps its place until the queue has been full
             assert queue_was_full.wait(60)
-        return is_password(stored, password)
+        return is_password(stored, password, known_device=known_device)
 
     async def post(client: httpx.AsyncClient, form: dict[str, str], cookie: str = "") -> httpx.Response:
         response = await client.post("/sign-in", data=form, headers={"cookie": cookie})
@@ -93,7 +95,8 @@ def test_no_connection_is_held_while_a_password_is_hashed(
 ) -> None:
     held: list[int] = []
 
-    def count(_stored: str, _password: str) -> bool:
+    def count(_stored: str, _password: str, *, known_device: bool) -> bool:
+        assert known_device
         held.append(service.database.engine.pool.checkedout())  # type: ignore[attr-defined]
         return True
 
@@ -111,19 +114,78 @@ def test_a_delayed_name_is_answered_while_another_process_writes(service: Contex
     assert (response.status_code, response.headers["retry-after"]) == (429, "1")
 
 
-@pytest.mark.parametrize(("cookie", "status"), [("", 503), ("__Host-tuban-device=invented", 503), (None, 303)])
+@pytest.mark.parametrize(
+    ("cookie", "status"),
+    [
+        ("", 503),
+        ("invented", 503),
+        ("invented.invented", 503),
+        ("invented.0123", 503),
+        ("{device}", 303),
+        ("{secret}", 503),  # as versions before signatures have set it
+        ("x{device}", 503),
+        ("{device}0", 503),
+        ("{of_another_user}", 503),
+    ],
+)
 def test_reserved_places_are_for_known_devices_only(
-    anonymous: Browser, device: str, monkeypatch: pytest.MonkeyPatch, cookie: str | None, status: int
+    service: Context, anonymous: Browser, device: str, monkeypatch: pytest.MonkeyPatch, cookie: str, status: int
 ) -> None:
     queue = HashQueue(parallel=1, queued=0, reserved=1)
     monkeypatch.setattr(sign_in_routes, "password_queue", queue)
-    headers = BUSY | {"cookie": device if cookie is None else cookie}
+    name, _, value = device.partition("=")
+    with service.database.write() as session:
+        other = user_by_login(session, "village_b")
+        assert other is not None
+        of_another = sign_device(service.settings.home, remember_device(session, other, NOW))
+    value = cookie.format(device=value, secret=value.partition(".")[0], of_another_user=of_another)
     with queue.place():
-        assert anonymous.post("/sign-in", data=_form("village_a", PASSWORD), headers=headers).status_code == status
+        sent = BUSY | {"cookie": f"{name}={value}"}
+        assert anonymous.post("/sign-in", data=_form("village_a", PASSWORD), headers=sent).status_code == status
+
+
+def test_an_invented_cookie_occupies_no_reserved_place_even_for_a_moment(
+    service: Context, anonymous: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in_routes, "password_queue", HashQueue(parallel=0, queued=0, reserved=1))
+    connections: list[object] = []
+    event.listen(service.database.engine, "checkout", lambda *given: connections.append(given))
+    for value in ("invented", "invented.invented"):
+        sent = BUSY | {"cookie": f"__Host-tuban-device={value}"}
+        assert anonymous.post("/sign-in", data=_form("town"), headers=sent).status_code == 503
+    assert connections == [], "a reserved place would have led to the database"
+
+
+def test_a_cookie_without_a_signature_keeps_its_device_and_is_signed_at_the_next_sign_in(
+    service: Context, anonymous: Browser, device: str
+) -> None:
+    name, _, value = device.partition("=")
+    secret = value.partition(".")[0]
+    sent = BUSY | {"cookie": f"{name}={secret}"}
+    response = anonymous.post("/sign-in", data=_form("village_a", PASSWORD), headers=sent)
+    assert f"{name}={value};" in "".join(response.headers.get_list("set-cookie"))
+    assert (service.settings.home / KEY_FILE).stat().st_mode & 0o077 == 0
+
+
+def test_a_known_device_never_waits_for_hashes_of_strangers() -> None:
+    queue, begun, finish = HashQueue(parallel=2, queued=8), threading.Semaphore(0), threading.Event()
+
+    def hash_slowly() -> None:
+        with queue.turn():
+            begun.release()
+            assert finish.wait(60)
+
+    with ThreadPoolExecutor(4) as pool:
+        strangers = [pool.submit(hash_slowly) for _ in range(3)]
+        assert begun.acquire(timeout=60)
+        with queue.turn(known_device=True):
+            assert not any(stranger.done() for stranger in strangers)
+            assert not begun.acquire(blocking=False), "strangers leave one turn free"
+        finish.set()
 
 
 def test_hashing_is_bounded_and_the_rest_is_asked_to_try_again() -> None:
-    queue, running, finish = HashQueue(parallel=1, queued=1, reserved=1), threading.Event(), threading.Event()
+    queue, running, finish = HashQueue(parallel=2, queued=0, reserved=1), threading.Event(), threading.Event()
     order: list[str] = []
 
     def hash_once(name: str) -> None:
@@ -136,12 +198,12 @@ def test_hashing_is_bounded_and_the_rest_is_asked_to_try_again() -> None:
         assert not places.enter_context(queue.place())
         first = pool.submit(hash_once, "first")
         assert running.wait(10)
-        assert not places.enter_context(queue.place(claims_device=True)), "reserved places are taken last"
+        assert not places.enter_context(queue.place(known_device=True)), "reserved places are taken last"
         second = pool.submit(hash_once, "second")
         with pytest.raises(HashingBusy), queue.place():
             pass
-        assert places.enter_context(queue.place(claims_device=True))
-        with pytest.raises(HashingBusy), queue.place(claims_device=True):
+        assert places.enter_context(queue.place(known_device=True))
+        with pytest.raises(HashingBusy), queue.place(known_device=True):
             pass
         assert order == []
         finish.set()
