@@ -33,3 +33,12 @@ def timeout_error(stream: Stream) -> CameraError:
 def unreachable_error(stream: Stream) -> CameraError:
     """Error for a refused or impossible connection."""
     return CameraError(f"{stream.host} cannot be reached; check that it is on.", "stream.unreachable", host=stream.host)
+
+
+def elsewhere_error(stream: Stream) -> CameraError:
+    """Error for a redirect to another host or port."""
+    return CameraError(
+        f"{stream.host} redirects to another host or port, which is not followed. Enter that address.",
+        "stream.elsewhere",
+        host=stream.host,
+    )

@@ -14,7 +14,7 @@ import httpx
 
 from errors import CameraError
 from imagery.cameras.camera import Frame, Stream
-from imagery.cameras.camera_errors import status_error, timeout_error, unreachable_error
+from imagery.cameras.camera_errors import elsewhere_error, status_error, timeout_error, unreachable_error
 from imagery.cameras.frames import decode_frame
 from imagery.cameras.mjpeg import split_images
 from imagery.cameras.settings import CaptureSettings
@@ -169,11 +169,7 @@ def _redirect_target(stream: Stream, address: str, location: str) -> str:
     target = urljoin(address, location)
     current, redirected = urlsplit(address), urlsplit(target)
     if (current.scheme, current.netloc) != (redirected.scheme, redirected.netloc):
-        raise CameraError(
-            f"{stream.host} redirects to another host or port, which is not followed. Enter that address.",
-            "stream.elsewhere",
-            host=stream.host,
-        )
+        raise elsewhere_error(stream)
     return target
 
 

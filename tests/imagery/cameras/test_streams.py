@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import socket
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,8 @@ from imagery.cameras.folder_source import newest_frames
 from imagery.cameras.frames import median_frame
 from imagery.cameras.http_source import mjpeg_frames, still_frames
 from imagery.cameras.mjpeg import split_images
+from imagery.cameras.rtsp_relay import ResponseScanner
+from imagery.cameras.rtsp_source import rtsp_frames
 from imagery.cameras.settings import CaptureSettings
 from tests.imagery.cameras.camera_servers import rtsp_server
 from tests.imagery.cameras.http_cameras import PASSWORD, USER, jpeg, picture
@@ -78,6 +83,92 @@ def test_silent_rtsp_server_times_out() -> None:
         stream = stream_of("rtsp", f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live")
         with pytest.raises(CameraError, match="did not answer in time"):
             capture(stream, replace(SETTINGS, limit_s=1.0), NOW)
+
+
+class RedirectingServer:
+    """Answers the first requests of a connection with 200, and then with a given response; counts other connections."""
+
+    def __init__(self, answer: str, after: str = "DESCRIBE") -> None:
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.other = socket.create_server(("127.0.0.1", 0))
+        self.answer = answer.format(other=self.other.getsockname()[1])
+        self.after = after
+        self.requests: list[str] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self.listening.accept()
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while request := connection.recv(4000).decode():
+                self.requests.append(request.partition("\r\n")[0])
+                number = re.search(r"CSeq: \d+", request)
+                answer = self.answer if request.startswith(self.after) else "RTSP/1.0 200 OK\r\n{cseq}\r\n\r\n"
+                connection.sendall(answer.replace("{cseq}", number[0] if number else "").encode())
+
+    def was_left(self) -> bool:
+        """Return whether the other server was connected to."""
+        self.other.setblocking(False)
+        try:
+            self.other.accept()
+        except BlockingIOError:
+            return False
+        return True
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "RTSP/1.0 302 Found\r\n{{cseq}}\r\nLocation: rtsp://127.0.0.1:{other}/x\r\n\r\n",
+        "RTSP/1.0 301 Moved\n{{cseq}}\nLOCATION:rtsp://localhost:{other}/x\n\n",
+        "R\rTSP/1.0   307\r\n{{cseq}}\r\nLocation: rtsp://127.0.0.1:{other}/x\r\n\r\n",
+        # hidden behind a message of the server, a frame, and a body
+        "OPTIONS * RTSP/1.0\r\nCSeq: 9\r\n\r\nRTSP/1.0 302 .\r\n{{cseq}}\r\nLocation: rtsp://127.0.0.1:{other}/\r\n\r\n",
+        "$\x00\x00\x02ab RTSP/1.0 303 .\r\n{{cseq}}\r\nLocation: rtsp://127.0.0.1:{other}/x\r\n\r\n",
+        "SET_PARAMETER * RTSP/1.0\r\nCSeq: 9\r\nContent-Length: 9\r\nContent-Length: 2\r\n\r\n"
+        "abRTSP/1.0 302 .\r\n{{cseq}}\r\nLocation: rtsp://127.0.0.1:{other}/x\r\n\r\n",
+        "RTSP/1.0 302 Found\r\n{{cseq}}\r\nLocation: rtsp://127.0.0.1:{other}/x\r\nContent-Length: 3\r\n\r\nabc",
+        "RTSP/1.0 +302 Found\r\n{{cseq}}\r\nLocation: rtsp://127.0.0.1:{other}/x\r\n\r\n",
+        "RTSP/1.0 302 Found\r\n{{cseq}}\r\nLocation: http://127.0.0.1:{other}/x\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("after", ["OPTIONS", "DESCRIBE"])
+def test_redirects_of_rtsp_to_other_hosts_are_not_followed(answer: str, after: str) -> None:
+    server = RedirectingServer(answer, after)
+    stream = resolve_host(stream_of("rtsp", f"rtsp://127.0.0.1:{server.port}/live"), loopback=True)
+    with pytest.raises(CameraError, match="redirects to another host"):
+        next(rtsp_frames(stream, replace(SETTINGS, limit_s=4.0)))
+    assert not server.was_left()
+
+
+@pytest.mark.parametrize("location", ["rtsp://127.0.0.1:{port}/live/2?a=b", "/live/2?a=b", "rtsp://localhost:{port}/2"])
+def test_redirects_of_rtsp_on_the_same_host_are_followed_a_few_times(location: str) -> None:
+    server = RedirectingServer("RTSP/1.0 302 .\r\n{{cseq}}\r\nLocation: LOCATION\r\n\r\n")
+    server.answer = server.answer.replace("LOCATION", location.format(port=server.port))
+    stream = resolve_host(stream_of("rtsp", f"rtsp://localhost:{server.port}/live"), loopback=True)
+    with pytest.raises(CameraError, match="redirects endlessly"):
+        next(rtsp_frames(stream, SETTINGS))
+    paths = [request.split("/", 3)[3] for request in server.requests if request.startswith("DESCRIBE")]
+    target = location.removeprefix("rtsp://").partition("/")[2]
+    assert paths == ["live RTSP/1.0", *[f"{target} RTSP/1.0"] * 3]
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_ordinary_answers_and_frames_are_no_redirects_whatever_the_chunks(size: int) -> None:
+    answers = (
+        b'RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nWWW-Authenticate: Digest realm="301 302"\r\n\r\n'
+        b"RTSP/1.0 200 OK\r\nContent-Length: 34\r\nContent-Type: application/sdp\r\n\r\n"
+        b"s=RTSP/RTP 302 stream\nRTSP/1.0 302\n"
+        b"$\x00\x00\x12RTSP/1.0 302 .\r\n\r\nRTSP/1.0 200 OK\r\n\r\n"
+    )
+    scanner = ResponseScanner()
+    for start in range(0, len(answers), size):
+        scanner.feed(answers[start : start + size])
 
 
 # --- HTTP
