@@ -146,18 +146,33 @@ def suppressing_approvals(
     )
 
 
+def shares_by_kind(overlaps: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the share, 0…1, of an alert on each kind of land that it overlaps, without polygons that are not valid.
+
+    ``overlaps`` are as of :func:`find_overlaps`.
+    """
+    shares: dict[str, float] = {}
+    for entry in overlaps:
+        if entry.get("valid") is not False:
+            kind = str(entry["kind"])
+            shares[kind] = min(1.0, shares.get(kind, 0.0) + float(entry.get("share") or 0.0))
+    return shares
+
+
 def legal_weight(overlaps: Sequence[Mapping[str, Any]], config: LegalWeight) -> int:
-    """Compute the legal weight of an alert: that of the most severe land that it sufficiently overlaps.
+    """Compute the legal weight of an alert: that of the land that it overlaps, by how much of it.
+
+    The weight of a kind of land counts in full where the alert lies on it completely or with ``full_m2``, and in
+    proportion below. From ``least_share`` on, it is above that of an alert off the plan.
 
     Args:
         overlaps: as of :func:`find_overlaps`.
         config: weights, and the minimum overlaps that count.
     """
-    share: dict[str, float] = {}
+    share = shares_by_kind(overlaps)
     area: dict[str, float] = {}
     for entry in overlaps:
         if entry["valid"] is not False:
-            share[entry["kind"]] = share.get(entry["kind"], 0.0) + entry["share"]
             area[entry["kind"]] = area.get(entry["kind"], 0.0) + entry["area_m2"]
     weights = config.weights
     weights_reached = [weights.other]
@@ -167,7 +182,9 @@ def legal_weight(overlaps: Sequence[Mapping[str, Any]], config: LegalWeight) -> 
         ("protected", weights.protected),
     ):
         if kind in share and share[kind] > 0 and (share[kind] >= config.least_share or area[kind] >= config.least_m2):
-            weights_reached.append(weight)
+            floor = weights.off_plan if share[kind] >= config.least_share else weights.other
+            extent = min(1.0, max(share[kind], area[kind] / config.full_m2))
+            weights_reached.append(round(floor + (weight - floor) * extent))
     if PLAN in share and share[PLAN] < config.plan_share:
         weights_reached.append(weights.off_plan)
     return max(weights_reached)

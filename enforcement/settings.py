@@ -61,6 +61,7 @@ class LegalWeight(StrictModel):
     weights: Weights
     least_share: Share
     least_m2: Annotated[float, Field(ge=0)]
+    full_m2: Annotated[float, Field(gt=0)] = 3333
     plan_share: Share
 
 

@@ -126,9 +126,16 @@ def test_sliver_of_farmland_does_not_count() -> None:
     assert weight(feature(strip(0.005), "basic_farmland")) == 10
 
 
-def test_small_share_of_a_large_alert_counts_by_its_area() -> None:
-    # 5 % of about 9,500 m² exceed 100 m²
-    assert weight(feature(strip(0.05), "basic_farmland")) == 50
+def test_little_farmland_does_not_outrank_much() -> None:
+    # one or five per cent of about 9,500 m² on basic farmland, against most of it on cultivated land
+    slight = [weight(feature(strip(share), "basic_farmland")) for share in (0.011, 0.05)]
+    partly, mostly = (weight(feature(strip(share), "cultivated")) for share in (0.15, 0.8))
+    assert 10 < slight[0] < slight[1] < partly < mostly
+    assert partly > weight(layers=(LandLayer("plan", "plan", None),))  # off the plan, not on farmland
+
+
+def test_farmland_of_five_mu_counts_in_full_whatever_its_share() -> None:
+    assert weight(feature(strip(0.4), "basic_farmland")) == 50  # 3,800 m²
 
 
 def test_no_alert_is_off_plan_without_a_plan() -> None:
