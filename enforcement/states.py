@@ -45,6 +45,8 @@ class TransitionRule(StrictModel):
     within: Annotated[int | None, Field(ge=0)] = None
     not_by: str | None = None
     balanced: bool = False
+    zh: str = ""
+    en: str = ""
 
     @field_validator("from_states", mode="before")
     @classmethod
@@ -122,6 +124,11 @@ class StateTable(StrictModel):
     def allowed_targets(self, state: str, role: str) -> list[str]:
         """List the states to which ``role`` may move an alert in ``state``, in the table's order."""
         return [to for (start, to), rule in self._rules.items() if start == state and role in rule.by]
+
+    def verb(self, from_state: str, to_state: str, language: str) -> str:
+        """Return the words on a transition's button in a language, ``zh`` or ``en``: a verb, else the state's name."""
+        rule = self._rules[from_state, to_state]
+        return str(getattr(rule, language) or getattr(self.states[to_state], language))
 
     def check_transition(
         self,

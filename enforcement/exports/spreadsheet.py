@@ -1,7 +1,8 @@
-"""Export of alerts as a spreadsheet (xlsx): one row per alert, frozen headings, typed dates and numbers."""
+"""Export of alerts as a spreadsheet: xlsx with frozen headings, typed dates and numbers, or CSV. One row per alert."""
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -65,6 +66,33 @@ def write_spreadsheet(alerts: Iterable[Alert], path: Path, language: Language = 
         finally:  # also on errors: only saving removes the temporary files of openpyxl
             book.save(temporary)
     return ExportResult(count, remarks)
+
+
+def write_csv(alerts: Iterable[Alert], path: Path, language: Language = "zh") -> ExportResult:
+    """Write comma-separated values in UTF-8 with a byte order mark, which Excel needs to read Chinese.
+
+    Texts that look like formulas begin with an apostrophe, so that no program evaluates them.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    texts = SheetTexts(language)
+    index = 0 if language == "zh" else 1
+    count = 0
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8-sig", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(column.headings[index] for column in COLUMNS)
+        for alert in alerts:
+            rows.writerow(map(_csv_value, column_values(alert, texts)))
+            count += 1
+    return ExportResult(count)
+
+
+def _csv_value(value: Value) -> Value:
+    if isinstance(value, str):
+        text = _FORBIDDEN.sub("�", value)
+        return f"'{text}" if text.startswith(_FORMULA) else text
+    return value
 
 
 def _add_alert_sheet(book: Any, texts: SheetTexts, index: int) -> Any:

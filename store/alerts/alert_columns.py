@@ -80,7 +80,7 @@ class AlertColumns:
 
     Attributes:
         revision: the columns are of this revision or a later one.
-        categories: of ``kind``, ``state``, ``change_type``, ``grid_code`` and ``assignee``, which are stored as codes.
+        categories: of ``kind``, ``state``, ``change_type``, ``grid_code``, ``assignee`` and ``site``, stored as codes.
         id, number, score, area_m2, …: as in the table. Times are microseconds since 1970 in UTC, days are ordinals.
     """
 
@@ -93,6 +93,7 @@ class AlertColumns:
     change_type: IntColumn
     grid_code: IntColumn
     assignee: IntColumn
+    site: IntColumn
     score: FloatColumn
     area_m2: FloatColumn
     legal_weight: IntColumn
@@ -112,7 +113,7 @@ class AlertColumns:
         return by_code[getattr(self, column)] if len(by_code) else np.zeros(len(self.id), np.bool_)
 
 
-CATEGORY_COLUMNS = ("kind", "state", "change_type", "grid_code", "assignee")
+CATEGORY_COLUMNS = ("kind", "state", "change_type", "grid_code", "assignee", "site")
 _COLUMNS = tuple(field.name for field in fields(AlertColumns) if field.name not in ("revision", "categories"))
 DAY_COLUMNS = ("last_date", "due_on")
 _FLOAT_COLUMNS = ("score", "area_m2", "west", "south", "east", "north")

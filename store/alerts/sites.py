@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import shapely
 from shapely.geometry import box
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from enforcement.ledger.metric_plane import MetricPlane
 from enforcement.position_uncertainty import METRES_PER_DEGREE
 from enforcement.states import read_states
+from store.access.rights import Viewer, visible_to
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import AlertRow
 
@@ -52,6 +53,17 @@ def site_alerts(session: Session, alert: AlertRow) -> list[AlertRow]:
     query = select(AlertRow).where(AlertRow.site == alert.site, AlertRow.state.in_(read_states().open))
     members = list(session.scalars(query.order_by(AlertRow.number)))
     return members if len(members) > 1 else []
+
+
+def count_site_alerts(session: Session, viewer: Viewer, sites: Collection[str]) -> dict[str, int]:
+    """Return the number of open alerts of each site that a user may see; sites with only one of them are left out."""
+    named = set(sites) - {""}
+    query = (
+        select(AlertRow.site, func.count())
+        .where(AlertRow.site.in_(named), AlertRow.state.in_(read_states().open), visible_to(AlertRow.grid_code, viewer))
+        .group_by(AlertRow.site)
+    )
+    return {site: count for site, count in session.execute(query) if count > 1} if named else {}
 
 
 def touching_alerts(session: Session, alert: AlertRow, distance_m: float) -> list[AlertRow]:

@@ -23,8 +23,12 @@ PAUSE = dt.timedelta(minutes=5)
 """Longer gaps between two judgements do not count as working time."""
 
 
+MIN_WORKED = dt.timedelta(minutes=1)
+"""Shorter working times give no rate."""
+
+
 class DayStatistics(NamedTuple):
-    """Alerts judged on the day and not undone; alerts left to judge; judgements per working hour, 0: unknown."""
+    """Alerts judged on the day and not undone; alerts left to judge; decisions per working hour, 0: unknown."""
 
     done: int
     left: int
@@ -69,8 +73,11 @@ def _left(session: Session, viewer: Viewer) -> int:
 
 
 def _per_hour(judged: list[tuple[str, dt.datetime]]) -> float:
-    """Return the rate of judgements: intervals between judgements of the same user, without pauses."""
-    gaps = [later - earlier for (who, earlier), (same, later) in pairwise(judged) if who == same]
+    """Return the rate of decisions: intervals between those of the same user, without pauses.
+
+    Alerts judged together, in bulk or as one site, are one decision.
+    """
+    gaps = [later - earlier for (who, earlier), (same, later) in pairwise(judged) if who == same and later > earlier]
     worked = [gap for gap in gaps if gap < PAUSE]
-    hours = sum(worked, dt.timedelta()).total_seconds() / 3600
-    return len(worked) / hours if hours > 0 else 0.0
+    time = sum(worked, dt.timedelta())
+    return len(worked) / (time.total_seconds() / 3600) if time >= MIN_WORKED else 0.0

@@ -21,7 +21,7 @@ from store.schema.tables import AlertRow
 Box = tuple[float, float, float, float]
 """West, south, east, north in degrees."""
 
-Operator = Literal["begins_with", "contains", "one_of", "equals", "at_least", "at_most", "below"]
+Operator = Literal["begins_with", "contains", "one_of", "equals", "at_least", "at_most", "below", "differs"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ class Comparison:
         return _SQL[self.operator](getattr(AlertRow, self.column), self.value)
 
 
+ANY_SITE = "any"
+"""Value of the filter ``site`` for all alerts that are in a site of several."""
+
 Comparisons = tuple[Comparison, ...]
 """Comparisons joined by AND."""
 
@@ -54,6 +57,7 @@ _SQL: dict[Operator, Callable[[InstrumentedAttribute[Any], Any], ColumnElement[b
     "at_least": lambda column, value: column >= value,
     "at_most": lambda column, value: column <= value,
     "below": lambda column, value: column < value,
+    "differs": lambda column, value: column != value,
 }
 
 
@@ -104,6 +108,9 @@ FILTERS: Mapping[str, Callable[[Any, dt.tzinfo], Comparisons]] = {
     "assignee": _one("assignee", "equals"),
     "over_cap": _one("over_cap", "equals"),
     "bbox": lambda box, _: touching(box),
+    "site": lambda site, _: (
+        Comparison("site", "differs", "") if site == ANY_SITE else Comparison("site", "equals", site),
+    ),
     "text": lambda text, _: (Comparison("number", "contains", text.upper()),),  # alert numbers are upper case
 }
 """Attribute of :class:`store.search.alert_filter.AlertFilter` → comparisons, from its value and the local time zone."""

@@ -96,6 +96,7 @@ _STRING_TESTS: dict[Operator, Callable[[str, Any], bool]] = {
     "contains": str.__contains__,
     "one_of": lambda string, strings: string in strings,
     "equals": str.__eq__,
+    "differs": str.__ne__,
 }
 
 _NUMBER_TESTS: dict[Operator, Callable[[Any, Any], Mask]] = {

@@ -45,6 +45,7 @@ class AlertFilter:
         over_cap: whether it exceeds the weekly quota.
         bbox: box that the alert's bounds touch.
         text: substring of the number, case-insensitive.
+        site: of this site, named by its first alert's number; ``any``: of a site of several alerts.
         sort: ``gravest`` (farmland first, then by score), ``newest``, ``largest`` or ``overdue`` (longest first).
         zone: time zone of ``created_…``; not a URL parameter.
     """
@@ -66,6 +67,7 @@ class AlertFilter:
     over_cap: bool | None = None
     bbox: Box | None = None
     text: str = ""
+    site: str = ""
     sort: Sort = "gravest"
     zone: dt.tzinfo = ZONE
 
@@ -266,6 +268,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "over_cap": _yes_or_no,
     "bbox": parse_bbox,
     "text": _text(40),
+    "site": _text(40),
     "sort": _sort,
 }
 

@@ -15,9 +15,11 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from enforcement.overlaps import shares_by_kind
 from store.access.rights import Viewer, may_see, visible_to
 from store.alerts.alert_columns import all_alerts
 from store.alerts.locks import lock_holders
+from store.alerts.sites import count_site_alerts
 from store.areas.areas import area_names
 from store.schema.tables import AlertRow
 from store.search.alert_counts import filter_mask, find_neighbours, order_columns, visible_mask
@@ -68,6 +70,7 @@ _FIELDS = (
     AlertRow.last_date,
     AlertRow.due_on,
     AlertRow.assignee,
+    AlertRow.site,
     AlertRow.over_cap,
     AlertRow.overlaps,
     AlertRow.west,
@@ -85,10 +88,11 @@ class AlertListItem:
 
     Attributes:
         grid_name: name of the smallest responsible area; "" if unknown.
-        overlaps: kinds of the layers that it overlaps; layers that were checked without an overlap are left out.
+        overlaps: kinds of the layers that it overlaps → share, 0…1; layers without an overlap are left out.
         evidence: pictures: name → object key.
         centre: centre of its bounds; longitude, latitude.
         locked_by: login of the user who has it open; "": not open.
+        site_alerts: number of open alerts of its site that the viewer may see; 0: it is in none.
     """
 
     id: int
@@ -109,8 +113,9 @@ class AlertListItem:
     last_date: dt.date | None
     due_on: dt.date | None
     assignee: str
+    site: str
     over_cap: bool
-    overlaps: tuple[str, ...]
+    overlaps: Mapping[str, float]
     west: float
     south: float
     east: float
@@ -119,6 +124,7 @@ class AlertListItem:
     created_at: dt.datetime
     grid_name: str
     locked_by: str
+    site_alerts: int
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -142,11 +148,18 @@ class Facets(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """Numbers of the alerts before and after one (None at the ends) and its position from 1 (None: no such alert)."""
+    """The alerts before and after one in a list.
+
+    Attributes:
+        previous, next: their numbers; None at the ends.
+        position: its place in the list, from 1; None: it is not in the list.
+        total: number of alerts in the list.
+    """
 
     previous: str | None
     next: str | None
     position: int | None
+    total: int
 
 
 def search_alerts(
@@ -178,7 +191,7 @@ def search_alerts(
         found += session.execute(query.limit(limit + 1 - len(found)))
         if len(found) > limit:
             break
-    rows = _rows(session, found[:limit], now or dt.datetime.now(dt.UTC))
+    rows = _rows(session, viewer, found[:limit], now or dt.datetime.now(dt.UTC))
     last = found[limit - 1] if len(found) > limit else None
     position = [getattr(last, key.column.key) for key in ORDERS[filter.sort]] if last is not None else []
     return AlertPage(rows, encode_cursor(filter.sort, position) if last is not None else None)
@@ -217,17 +230,18 @@ def neighbours(session: Session, viewer: Viewer, filter: AlertFilter, number: st
     alerts = all_alerts(session)
     index = np.flatnonzero(alerts.id == own) if own is not None else np.empty(0, np.int64)
     if not index.size:
-        return Neighbours(None, None, None)
+        return Neighbours(None, None, None, 0)
     among = visible_mask(alerts, viewer) & filter_mask(alerts, filter)
     before, after, preceding = find_neighbours(order_columns(alerts, filter.sort), int(index[0]), among)
     ends = [None if one is None else str(alerts.number[one]) for one in (before, after)]
-    return Neighbours(ends[0], ends[1], preceding + 1)
+    listed = bool(among[index[0]])
+    return Neighbours(ends[0], ends[1], preceding + 1 if listed else None, int(np.count_nonzero(among)))
 
 
 def find_list_item(session: Session, viewer: Viewer, number: str, now: dt.datetime) -> AlertListItem | None:
     """Return one alert as a row of a list; None: it does not exist, or the viewer may not see it."""
     own = select(*_FIELDS).where(AlertRow.number == number, visible_to(AlertRow.grid_code, viewer))
-    return next(iter(_rows(session, session.execute(own).all(), now)), None)
+    return next(iter(_rows(session, viewer, session.execute(own).all(), now)), None)
 
 
 def alert_by_number(session: Session, viewer: Viewer, number: str) -> AlertRow | None:
@@ -236,18 +250,22 @@ def alert_by_number(session: Session, viewer: Viewer, number: str) -> AlertRow |
     return alert if alert is not None and may_see(viewer, alert.grid_code) else None
 
 
-def _rows(session: Session, found: Sequence[Any], now: dt.datetime) -> tuple[AlertListItem, ...]:
+def _rows(session: Session, viewer: Viewer, found: Sequence[Any], now: dt.datetime) -> tuple[AlertListItem, ...]:
     # queried for this page only: joined, they would be looked up for every row that the scan passes
     names = area_names(session, {row.grid_code for row in found})
     locks = lock_holders(session, [row.id for row in found], now)
+    sites = count_site_alerts(session, viewer, {row.site for row in found})
     rows = []
     for row in found:
         values = row._asdict()
-        values["overlaps"] = tuple(
-            dict.fromkeys(str(overlap["kind"]) for overlap in row.overlaps if overlap.get("share"))
-        )
+        values["overlaps"] = {kind: share for kind, share in shares_by_kind(row.overlaps).items() if share}
         lock = locks.get(row.id)
         rows.append(
-            AlertListItem(**values, grid_name=names.get(row.grid_code, ""), locked_by=lock.login if lock else "")
+            AlertListItem(
+                **values,
+                grid_name=names.get(row.grid_code, ""),
+                locked_by=lock.login if lock else "",
+                site_alerts=sites.get(row.site, 0),
+            )
         )
     return tuple(rows)

@@ -51,6 +51,7 @@ def alert_filter(
     over_cap: Annotated[str, Query(pattern="^(1|0|true|false)?$")] = "",
     bbox: BoxText = "",
     text: Annotated[str, Query(description="Any part of the number.", max_length=40)] = "",
+    site: Annotated[str, Query(description="Number of a site, or any: of a site of several.", max_length=40)] = "",
     sort: Annotated[str, Query(pattern="^(gravest|newest|largest|overdue)?$")] = "",
 ) -> AlertFilter:
     """Read the alert filter. The parameters are declared only to document them; ``from_query`` parses them.

@@ -14,6 +14,7 @@ from enforcement.states import read_states
 from enforcement.units import MU_M2
 from errors import Reason
 from service.context import Context
+from store.access.rights import Viewer
 from store.review.review_statistics import TO_BE_JUDGED
 from store.schema.tables import Area
 from store.schema.user_tables import User
@@ -45,12 +46,14 @@ class Card:
         pictures: URLs by ``before`` and ``after``; None: not stored.
         rejectable: whether the user may reject it.
         overdue: whether its due date has passed.
+        open_by: login of another user who has it open; "": none.
     """
 
     row: AlertListItem
     pictures: dict[str, str | None]
     rejectable: bool
     overdue: bool
+    open_by: str
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,16 @@ class StateGroup:
     chosen: bool
 
 
-def list_cards(found: AlertPage, role: str, today: dt.date) -> list[Card]:
-    """Return the cards of a page of alerts."""
+def list_cards(found: AlertPage, viewer: Viewer, today: dt.date) -> list[Card]:
+    """Return the cards of a page of alerts for a user."""
     states = read_states()
     return [
         Card(
             row,
             {when: picture_url(row.number, row.evidence, when) for when in ("before", "after")},
-            "false_change" in states.allowed_targets(row.state, role),
+            "false_change" in states.allowed_targets(row.state, viewer.role),
             bool(row.due_on and row.due_on < today and row.state in states.open),
+            "" if row.locked_by == viewer.login else row.locked_by,
         )
         for row in found.rows
     ]

@@ -30,11 +30,15 @@ from web.review.alert_list import (
     place_choices,
     state_groups,
 )
+from web.review.export_routes import MAX_ALERTS as MAX_EXPORTED
 from web.review.rejection_reasons import reason_choices, rejection_reason
 from web.review.review_data import requested_filter
 from web.review.review_errors import review_error
 
 router = APIRouter(prefix="/alerts", include_in_schema=False)
+
+EXPORT_FORMATS = ("xlsx", "csv", "gpkg", "shp", "shp_zone", "geojson")
+"""Formats to choose from, in the order of the menu; ``shp_zone``: a Shapefile in metres of the local zone."""
 
 PAGE_SIZE = 48
 """Alerts per page: divisible by 2, 3 and 4 columns."""
@@ -80,6 +84,7 @@ def alerts_page(request: Request, context: Service, viewer: CurrentUser) -> Resp
     states = listed.filter.states
     query = listed.filter.to_query()
     today = context.today
+    total = sum(count for state, count in listed.counts.states.items() if not states or state in states)
     with context.database.read() as session:
         statistics = day_statistics(session, viewer, viewer.login, today, context.settings.zone)
         steps = first_steps(session, viewer)
@@ -87,7 +92,7 @@ def alerts_page(request: Request, context: Service, viewer: CurrentUser) -> Resp
         request,
         "alerts.html",
         listed=listed,
-        cards=list_cards(listed.found, viewer.role, today),
+        cards=list_cards(listed.found, viewer, today),
         query=urlencode(query),
         after=listed.found.after,
         groups=state_groups(listed, viewer.role),
@@ -95,7 +100,8 @@ def alerts_page(request: Request, context: Service, viewer: CurrentUser) -> Resp
         form=filter_form(listed.filter),
         statistics=statistics,
         steps=steps,
-        total=sum(count for state, count in listed.counts.states.items() if not states or state in states),
+        formats=EXPORT_FORMATS if total <= MAX_EXPORTED else (),
+        total=total,
         reasons=reason_choices("false", language_of(request)),
         states=list(read_states().states),
         types=list(read_change_types().types),
@@ -111,7 +117,7 @@ def more_cards(request: Request, context: Service, viewer: CurrentUser, after: s
     alert_filter = requested_filter(request, context)
     with context.database.read() as session:
         found = search_alerts(session, viewer, alert_filter, limit=PAGE_SIZE, after=after, now=context.clock())
-    cards = list_cards(found, viewer.role, context.today)
+    cards = list_cards(found, viewer, context.today)
     query = urlencode(alert_filter.to_query())
     return page(request, "alert_cards.html", cards=cards, query=query, after=found.after)
 

@@ -1,4 +1,4 @@
-"""Export of filtered alerts as GeoJSON, GeoPackage, Shapefile, spreadsheet or training data.
+"""Export of filtered alerts as GeoJSON, GeoPackage, Shapefile, spreadsheet, CSV or training data.
 
 :data:`web.app.ROUTES` lists this module before ``web.api.alert_routes``, whose ``/api/alerts/{number}`` would otherwise
 match these paths.
@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from enforcement.exports.spreadsheet import write_spreadsheet
+from enforcement.exports.spreadsheet import write_csv, write_spreadsheet
 from enforcement.exports.vector_files import ExportResult, write_geojson, write_geopackage, write_shapefile
 from errors import Reason
 from store.review.reviewed_scans import reviewed_scans
@@ -34,13 +34,14 @@ router = APIRouter(prefix="/api/alerts", tags=["exports"], responses=COMMON_ERRO
 MAX_ALERTS = 20_000
 """Maximum number of alerts in a file: writing more occupies a server thread for minutes."""
 
-Format = Literal["geojson", "gpkg", "shp", "xlsx"]
+Format = Literal["geojson", "gpkg", "shp", "xlsx", "csv"]
 
 _TYPES: dict[Format, tuple[str, str]] = {
     "geojson": ("alerts.geojson", "application/geo+json"),
     "gpkg": ("alerts.gpkg", "application/geopackage+sqlite3"),
     "shp": ("alerts.zip", "application/zip"),
     "xlsx": ("alerts.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "csv": ("alerts.csv", "text/csv"),
 }
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -84,6 +85,8 @@ def export(
                 written = write_geopackage(alerts, path, chosen)
             elif format == "shp":
                 written = write_shapefile(alerts, path, chosen, local_zone=crs == "zone")
+            elif format == "csv":
+                written = write_csv(alerts, path, chosen)
             else:
                 written = write_spreadsheet(alerts, path, chosen)
         with context.database.write() as session:

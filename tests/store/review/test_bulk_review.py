@@ -101,6 +101,16 @@ def test_day_statistics_count_judged_and_remaining_alerts(review: ReviewSetup) -
     assert statistics(review, "li", "li").done == 2
 
 
+def test_the_rate_counts_decisions_of_at_least_a_minute_of_work(review: ReviewSetup) -> None:
+    for number in (ONE, TWO, THREE, FOUR):
+        review.add(number)
+    li = review.viewer("li")
+    review.run(lambda s: reject_many(s, li, [ONE, TWO, THREE], "shadow", NOW, review.settings))
+    assert statistics(review, "li", "li").per_hour == 0  # one decision, whose three alerts have the same time
+    review.judge(FOUR, "true", minutes=0.01)
+    assert statistics(review, "li", "li").per_hour == 0
+
+
 def test_a_bulk_rejection_needs_few_statements_per_alert(review: ReviewSetup) -> None:
     executed: list[str] = []
 

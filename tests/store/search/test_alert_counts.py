@@ -51,6 +51,8 @@ FILTERS = (
     AlertFilter(over_cap=False, bbox=(120.0, 30.0, 120.2, 30.1)),
     AlertFilter(text="r1"),
     AlertFilter(text="_"),
+    AlertFilter(site="any"),
+    AlertFilter(site="R1"),
 )
 
 
@@ -77,6 +79,7 @@ def several(database: Database) -> Database:
             due_on=day(),
             last_date=day(),
             assignee=chance.choice(("", "wang")),
+            site=("", "R1", "R2")[number % 3],
             created_at=NOW - dt.timedelta(hours=chance.randrange(60)),
             at=(120 + chance.random() / 2, 30 + chance.random() / 2),
         )
@@ -132,7 +135,8 @@ def test_neighbours_are_those_of_the_filtered_list(several: Database, sort: str)
             place = complete.index(number)
             before = [one for one in complete[:place] if one in shown]
             after = [one for one in complete[place + 1 :] if one in shown]
-            expected = (before[-1] if before else None, after[0] if after else None, len(before) + 1)
+            position = len(before) + 1 if number in shown else None
+            expected = (before[-1] if before else None, after[0] if after else None, position, len(shown))
             assert neighbours(session, ALL, filter_, number) == expected
 
 

@@ -68,6 +68,7 @@ def alert(number: str, **given: Any) -> dict[str, Any]:
         "sources_seen": 1,
         "due_on": None,
         "assignee": "",
+        "site": "",
         "first_date": None,
         "last_date": None,
         "evidence": {},
@@ -222,7 +223,7 @@ def test_an_alert_of_another_area_does_not_exist_for_the_viewer(mixed: Database)
         assert own.outline.bounds[0] == 120.0
         assert alert_by_number(session, viewer("330106006"), "A1") is None
         assert alert_by_number(session, ALL, "A9") is None
-        assert neighbours(session, viewer("330106006"), AlertFilter(), "A1") == (None, None, None)
+        assert neighbours(session, viewer("330106006"), AlertFilter(), "A1") == (None, None, None, 0)
 
 
 def test_a_list_item_has_names_overlaps_and_locks(database: Database) -> None:
@@ -245,7 +246,7 @@ def test_a_list_item_has_names_overlaps_and_locks(database: Database) -> None:
         first, second = search_alerts(session, ALL, AlertFilter(), now=NOW).rows
     assert (first.grid_name, first.overlaps, first.evidence) == (
         "东穆坞村",
-        ("cultivated", "plan"),
+        {"cultivated": 0.5, "plan": pytest.approx(0.3)},
         {"before": "e/before.jpg"},
     )
     assert first.centre == pytest.approx((120.0005, 30.0005))
@@ -292,13 +293,13 @@ def test_neighbours_are_those_of_the_list(mixed: Database, sort: Sort) -> None:
     order = IN_ORDER[sort]
     with mixed.read() as session:
         for place, number in enumerate(order):
-            expected = (order[place - 1] if place else None, order[place + 1] if place < 5 else None, place + 1)
+            expected = (order[place - 1] if place else None, order[place + 1] if place < 5 else None, place + 1, 6)
             assert neighbours(session, ALL, AlertFilter(sort=sort), number) == expected
 
 
 def test_an_alert_that_was_just_judged_still_has_neighbours(mixed: Database) -> None:
     with mixed.read() as session:
-        assert neighbours(session, ALL, AlertFilter(states=("new",)), "A3") == ("A5", "A4", 4)
+        assert neighbours(session, ALL, AlertFilter(states=("new",)), "A3") == ("A5", "A4", None, 4)
 
 
 def clustered(session: Session, zoom: float, filter_: AlertFilter | None = None) -> list[MapCluster | MapPoint]:
