@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -315,10 +316,16 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def _validate_public_url(cls, url: str) -> str:
         parts = urlsplit(url)
-        if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
+        if url and (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or not re.fullmatch(r"(/[A-Za-z0-9_~][A-Za-z0-9._~-]*)*/?", parts.path)
+        ):
             raise ValueError(
-                f"{url!r} is not the address of a host, like https://tuban.bureau.example; the pages do not work "
-                "under a path: give them a host name or a port of their own"
+                f"{url!r} is not the address of the pages, like https://tuban.bureau.example or "
+                "https://bureau.example/tuban (a path of letters, digits, hyphens and dots)"
             )
         return url
 
@@ -348,6 +355,11 @@ class ServiceSettings(BaseSettings):
         local = self.web.address in ("0.0.0.0", "::", "127.0.0.1", "::1")
         host = "127.0.0.1" if local else f"[{self.web.address}]" if ":" in self.web.address else self.web.address
         return self.public_url.rstrip("/") or f"http://{host}:{self.web.port}"
+
+    @property
+    def path_prefix(self) -> str:
+        """Path of ``public_url`` without a trailing slash, like ``/tuban``; "" for none."""
+        return urlsplit(self.public_url).path.rstrip("/")
 
     @property
     def drop_folder(self) -> Path:

@@ -21,6 +21,7 @@ from web.front_end import check_packages
 from web.http_errors import DatabaseBusy, HttpError, NotSignedIn
 from web.limits.request_guard import RequestGuard
 from web.page import language_of, localized, page
+from web.path_prefix import PathPrefix, check_prefix
 from web.security_headers import SecurityHeaders
 
 HERE = Path(__file__).parent
@@ -61,7 +62,7 @@ def make_app(context: Context) -> FastAPI:
     """Create the application.
 
     Raises:
-        SettingsError: the front-end packages are not installed.
+        SettingsError: the front-end packages are not installed, or the path of ``public_url`` is one of the pages.
     """
     check_packages()
     app = FastAPI(title="Tuban", docs_url=None, redoc_url=None, openapi_url=None)
@@ -70,6 +71,8 @@ def make_app(context: Context) -> FastAPI:
     for router in routers:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), "static")
+    prefix = context.settings.path_prefix
+    check_prefix(prefix, [*(route for router in routers for route in router.routes), *app.routes])
     app.add_middleware(
         RequestGuard,
         routes=[route for router in routers for route in router.routes],
@@ -82,6 +85,8 @@ def make_app(context: Context) -> FastAPI:
         images=f"{wmts.scheme}://{wmts.netloc}" if wmts.netloc else "",
         secure=context.settings.public_url.startswith("https"),
     )
+    if prefix:
+        app.add_middleware(PathPrefix, prefix=prefix)  # the last one added is the first one to handle a request
     app.add_exception_handler(HttpError, _handle_http_error)
     app.add_exception_handler(DatabaseError, _handle_database_error)
     app.add_exception_handler(TubanError, _handle_tuban_error)

@@ -69,7 +69,7 @@ def localized(request: Request, message: str) -> str:
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a complete page, or a fragment of one for htmx.
 
-    In addition to ``values``, templates can use ``t(key, **values)``, ``language``, ``viewer`` (or None), ``csrf``,
+    In addition to ``values``, templates can use ``root`` (prepended to every path of this service), ``t(key, **values)``, ``language``, ``viewer`` (or None), ``csrf``,
     ``script_texts(prefix)``, ``state_name(state)``, ``kind_name(kind)``, ``type_name(type)``, ``day(date)``,
     ``moment(time)`` in the bureau's time zone, ``reason_text(reason)``, and the filter ``mu``.
     """
@@ -89,6 +89,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         .get_template(template)
         .render(
             request=request,
+            root=request.app.state.context.settings.path_prefix,
             version=program_version(),
             language=language,
             language_names=LANGUAGE_NAMES,

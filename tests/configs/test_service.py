@@ -66,11 +66,35 @@ def test_web_processes_depend_on_database_and_cores(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    "url", ["https://bureau.example/tuban", "https://bureau.example/a/", "bureau.example", "ftp://x"]
+    "url",
+    [
+        "bureau.example",
+        "ftp://x",
+        "https://",
+        "https://x/a?b",
+        "https://x/#a",
+        "https://x//a",
+        "https://x/a b",
+        "https://x/..",
+    ],
 )
-def test_a_public_url_with_a_path_is_refused_with_a_way_out(url: str) -> None:
-    with pytest.raises(SettingsError, match="give them a host name or a port of their own"):
+def test_a_public_url_that_no_browser_could_use_is_refused_with_an_example(url: str) -> None:
+    with pytest.raises(SettingsError, match="like https://tuban.bureau.example or https://bureau.example/tuban"):
         read_service(public_url=url)
+
+
+@pytest.mark.parametrize(
+    ("url", "prefix"),
+    [
+        ("", ""),
+        ("https://tuban.bureau.example", ""),
+        ("https://tuban.bureau.example/", ""),
+        ("https://bureau.example/tuban", "/tuban"),
+        ("https://bureau.example:8443/gis/tu-ban.2/", "/gis/tu-ban.2"),
+    ],
+)
+def test_the_path_of_the_public_url_is_the_prefix_of_all_paths(url: str, prefix: str) -> None:
+    assert read_service(public_url=url).path_prefix == prefix
 
 
 @pytest.mark.parametrize("url", ["", "https://tuban.bureau.example", "http://10.1.2.3:8000/"])

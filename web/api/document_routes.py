@@ -29,5 +29,7 @@ def openapi_document(request: Request, viewer: CurrentUser) -> dict[str, Any]:
         "key": {"type": "http", "scheme": "bearer", "description": "An API key, created on the account page."},
         "browser": {"type": "apiKey", "in": "cookie", "name": cookie_name(context_of(request))},
     }
+    if prefix := context_of(request).settings.path_prefix:
+        document["servers"] = [{"url": prefix}]
     document["security"] = [{"key": []}, {"browser": []}]
     return document

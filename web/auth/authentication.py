@@ -25,9 +25,17 @@ CSRF_HEADER = "x-csrf-token"
 def cookie_name(context: Context) -> str:
     """Return the name of the session cookie.
 
-    With the prefix ``__Host-`` it cannot be set by another host or for a path; browsers require Secure for it.
+    With the prefix ``__Host-`` it cannot be set by another host or for a path; browsers require Secure for it. Under a
+    path of a shared host it is sent to that path only, which ``__Secure-`` allows.
     """
-    return "__Host-tuban" if context.settings.web.secure_cookies else "tuban"
+    if not context.settings.web.secure_cookies:
+        return "tuban"
+    return "__Secure-tuban" if context.settings.path_prefix else "__Host-tuban"
+
+
+def cookie_path(context: Context) -> str:
+    """Return the path that browsers send the service's cookies to."""
+    return context.settings.path_prefix or "/"
 
 
 def csrf_token(secret: str) -> str:

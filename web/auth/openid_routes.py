@@ -41,7 +41,7 @@ def openid_begin(request: Request, context: Service, next: str = "/alerts") -> R
         httponly=True,
         secure=context.settings.web.secure_cookies,
         samesite="lax",
-        path="/openid",
+        path=f"{context.settings.path_prefix}/openid",
     )
     return response
 
@@ -66,5 +66,5 @@ def openid_back(request: Request, context: Service, state: str = "", code: str =
     if user is None or not user.active:
         raise Forbidden("openid.unknown")
     response = start_session(request, context, user, target)
-    response.delete_cookie(COOKIE, path="/openid")
+    response.delete_cookie(COOKIE, path=f"{context.settings.path_prefix}/openid")
     return response

@@ -30,7 +30,15 @@ from store.access.users import (
 )
 from store.schema.user_tables import User as UserRow
 from web.auth.audit_log import log_action
-from web.auth.authentication import Identity, Service, authenticate, client_address, cookie_name, same_origin
+from web.auth.authentication import (
+    Identity,
+    Service,
+    authenticate,
+    client_address,
+    cookie_name,
+    cookie_path,
+    same_origin,
+)
 from web.auth.device_cookie import read_device, sign_device
 from web.auth.passwords import MIN_PASSWORD_LENGTH, HashingBusy, hash_password, is_password, password_queue
 from web.http_errors import Forbidden, InvalidInput, NotFound
@@ -89,7 +97,7 @@ def start_session(
             httponly=True,
             secure=context.settings.web.secure_cookies,
             samesite="lax",
-            path="/",
+            path=cookie_path(context),
         )
     return response
 
@@ -165,7 +173,9 @@ def sign_out(request: Request, context: Service, identity: Annotated[Identity, D
         end_session(session, identity.secret)
         log_action(request, session, identity.viewer, "signed_out")
     response = Response(headers={"hx-redirect": "/sign-in"})
-    response.delete_cookie(cookie_name(context), path="/", secure=context.settings.web.secure_cookies, httponly=True)
+    response.delete_cookie(
+        cookie_name(context), path=cookie_path(context), secure=context.settings.web.secure_cookies, httponly=True
+    )
     return response
 
 
@@ -235,6 +245,11 @@ def choose_language(request: Request, context: Service, language: str) -> Respon
         raise InvalidInput(f"language is {language[:20]!r}; expected {', '.join(LANGUAGES)}.")
     response = Response(headers={"hx-refresh": "true"})
     response.set_cookie(
-        LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="lax", secure=context.settings.web.secure_cookies
+        LANGUAGE_COOKIE,
+        language,
+        max_age=_YEAR,
+        samesite="lax",
+        secure=context.settings.web.secure_cookies,
+        path=cookie_path(context),
     )
     return response

@@ -50,6 +50,7 @@ class AlertDetail:
         self.language = language_of(request)
         self.now = context.clock()
         self.zone = context.settings.zone
+        self.root = context.settings.path_prefix
 
     def _name(self, table: Mapping[str, Any], key: str) -> str:
         return named(table, key, self.language)
@@ -66,7 +67,7 @@ class AlertDetail:
         lock = lock_holder(self.session, alert, self.now)
         neighbour = neighbours(self.session, self.viewer, list_filter, alert.number)
         today = self.now.astimezone(self.zone).date()
-        address = f"/alerts/{quote(alert.number, safe='')}"
+        address = f"{self.root}/alerts/{quote(alert.number, safe='')}"
         return {
             "number": alert.number,
             "as_of": alert.changed_at.isoformat(),
@@ -187,13 +188,14 @@ class AlertDetail:
         images = {}
         for when in ("before", "after"):
             image: SightingImage | None = getattr(latest, when) if latest else None
+            picture = picture_url(alert.number, alert.evidence, when)
             images[when] = {
                 "date": _day(image.date) if image else None,
                 "source": self._text("review.source", image.source) if image else "",
                 "gsd_m": image.gsd_m if image else None,
                 "name": image.name if image else "",
-                "picture": picture_url(alert.number, alert.evidence, when),
-                "tiles": f"/tiles{address}/{when}" if image else None,
+                "picture": f"{self.root}{picture}" if picture else None,
+                "tiles": f"{self.root}/tiles/alerts/{quote(alert.number, safe='')}/{when}" if image else None,
             }
         return images
 
@@ -240,7 +242,7 @@ class AlertDetail:
         return [
             {
                 "number": other.number,
-                "address": f"/alerts/{quote(other.number, safe='')}",
+                "address": f"{self.root}/alerts/{quote(other.number, safe='')}",
                 "state_name": self._name(states.states, other.state),
                 "mu": round(mu(other.area_m2), 2),
             }
@@ -303,7 +305,7 @@ class AlertDetail:
 
 
 def picture_url(number: str, evidence: Mapping[str, Any], when: str) -> str | None:
-    """Return the URL of a stored picture of an alert. Its content never changes, so browsers can cache it."""
+    """Return the path of a stored picture of an alert. Its content never changes, so browsers can cache it."""
     key = evidence.get(when)
     if not isinstance(key, str):
         return None

@@ -1,9 +1,9 @@
 // The review page: shows one alert after the other, prefetches the next one, and locks the shown one.
-import * as cache from "/static/alert_cache.js";
-import { chooseAssignee, chooseReason, chooseSplit, enterEvidence } from "/static/alert_dialogs.js";
-import { ImageMaps, LocationMap } from "/static/alert_maps.js";
-import { Panel, createElement } from "/static/alert_panel.js";
-import { fill, notice, pageTexts, post, request } from "/static/tuban.js";
+import * as cache from "./alert_cache.js";
+import { chooseAssignee, chooseReason, chooseSplit, enterEvidence } from "./alert_dialogs.js";
+import { ImageMaps, LocationMap } from "./alert_maps.js";
+import { Panel, createElement } from "./alert_panel.js";
+import { fill, notice, pageTexts, post, request, root } from "./tuban.js";
 
 const t = pageTexts();
 const initial = JSON.parse(document.getElementById("alert").textContent);
@@ -156,7 +156,7 @@ async function undo(selected) {
   const number = selected ?? decided.at(-1) ?? alert.number;
   if (decided.at(-1) === number) decided.pop();
   try {
-    const data = await send({ address: `/alerts/${encodeURIComponent(number)}` }, "undo");
+    const data = await send({ address: `${root}/alerts/${encodeURIComponent(number)}` }, "undo");
     notice(fill(t.undone, { number: data.number }), "good");
     if (data.number !== alert.number) {
       cache.store(data);

@@ -1,5 +1,5 @@
 // Prefetched alerts and images, so that the next alert is shown without waiting.
-import { request } from "/static/tuban.js";
+import { request, root } from "./tuban.js";
 
 const MAX_PICTURES = 900; // tiles and pictures in memory: about ten alerts on a large screen
 const MAX_ALERTS = 12;
@@ -9,7 +9,7 @@ const pictures = new Map();
 /** Return the data of an alert, fetched once; `store` replaces it by newer data. */
 export function fetchAlert(number, query) {
   if (!alerts.has(number)) {
-    const promise = request(`/alerts/${encodeURIComponent(number)}/data${query ? `?${query}` : ""}`);
+    const promise = request(`${root}/alerts/${encodeURIComponent(number)}/data${query ? `?${query}` : ""}`);
     promise.catch(() => alerts.delete(number));
     alerts.set(number, promise);
     if (alerts.size > MAX_ALERTS) alerts.delete(alerts.keys().next().value);

@@ -1,5 +1,5 @@
 // Dialogs of the review: reason, assignee, split, and evidence of a step. Each resolves to null if cancelled.
-import { createElement } from "/static/alert_panel.js";
+import { createElement } from "./alert_panel.js";
 
 const FIELD_TYPES = { correct_by: "date", reason: "area", basis: "area", photos: "area" };
 

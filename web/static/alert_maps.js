@@ -1,7 +1,7 @@
 // The two images of an alert: side by side, or stacked with swipe, blink or difference.
-import { fetchPicture } from "/static/alert_cache.js";
-import { chooseSplitLine } from "/static/alert_split_line.js";
-import { maxImageZoom } from "/static/tuban.js";
+import { fetchPicture } from "./alert_cache.js";
+import { chooseSplitLine } from "./alert_split_line.js";
+import { maxImageZoom } from "./tuban.js";
 
 const EMPTY_IMAGE = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 const COLOURS = { construction: "#ff5a3c", ground: "#ffd23f", demolition: "#5cc8ff" };

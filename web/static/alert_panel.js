@@ -1,5 +1,5 @@
 // The side panel with an alert's details.
-import { fill } from "/static/tuban.js";
+import { fill, root } from "./tuban.js";
 
 export function createElement(name, attributes = {}, ...children) {
   const element = document.createElement(name);
@@ -186,7 +186,7 @@ export class Panel {
   }
 
   log(alert) {
-    const link = (number) => createElement("a", { href: `/alerts/${encodeURIComponent(number)}` }, number);
+    const link = (number) => createElement("a", { href: `${root}/alerts/${encodeURIComponent(number)}` }, number);
     const rows = [...alert.log].reverse().map(({ at, who, role, from, to, why, alerts }) =>
       createElement("li", {}, createElement("span", { class: "muted" }, at), ` ${from ? `${from} → ` : ""}${to}`, ...alerts.flatMap((number) => [" ", link(number)]), createElement("br"), createElement("span", { class: "muted" }, `${who}（${role}）${why ? ` · ${why}` : ""}`)),
     );

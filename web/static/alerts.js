@@ -1,5 +1,5 @@
 // The list of alerts: bulk rejection of the selected ones, and its undo.
-import { fill, notice, pageTexts, post, request } from "/static/tuban.js";
+import { fill, notice, pageTexts, post, request, root } from "./tuban.js";
 
 const texts = pageTexts();
 const t = (key, values = {}) => fill(texts[key], values);
@@ -15,7 +15,7 @@ function updateSelection() {
 }
 
 async function updateStatistics() {
-  const statistics = await request("/alerts/figures");
+  const statistics = await request(`${root}/alerts/figures`);
   for (const [name, value] of Object.entries(statistics)) document.querySelector(`[data-figure="${name}"]`).textContent = name === "per_hour" && !value ? "–" : Math.round(value);
 }
 
@@ -28,7 +28,7 @@ function offerUndo(text, token) {
   undo.addEventListener("click", async () => {
     undo.disabled = true;
     try {
-      const { done } = await post("/alerts/undo", { token });
+      const { done } = await post(`${root}/alerts/undo`, { token });
       for (const number of done) findCard(number)?.removeAttribute("hidden");
       notice(t("undone", { count: done.length }), "good");
       box.remove();
@@ -48,7 +48,7 @@ const findCard = (number) => document.querySelector(`#alerts .alert[data-number=
 async function reject(numbers, form) {
   try {
     const { reason, words } = form.elements;
-    const result = await post("/alerts/reject", { numbers, reason: reason.value, words: words.value });
+    const result = await post(`${root}/alerts/reject`, { numbers, reason: reason.value, words: words.value });
     for (const number of result.done) {
       const alert = findCard(number);
       alert.querySelector("input").checked = false;

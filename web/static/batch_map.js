@@ -1,5 +1,5 @@
 // Map of a batch: footprints of its scenes, and of raw photos with their position error; updated as files are processed.
-import { notice, request } from "/static/tuban.js";
+import { notice, request, root } from "./tuban.js";
 
 const box = document.getElementById("batch-map");
 const empty = document.getElementById("no-footprints");
@@ -65,7 +65,7 @@ async function draw() {
   drawnCount = placed;
   try {
     const [scenes, photoFeatures] = await Promise.all(
-      ["footprints", "photos"].map((part) => request(`/api/batches/${box.dataset.batch}/${part}`)),
+      ["footprints", "photos"].map((part) => request(`${root}/api/batches/${box.dataset.batch}/${part}`)),
     );
     for (const [source, features] of [[footprintSource, scenes], [photoSource, photoFeatures]]) {
       source.clear();

@@ -1,5 +1,5 @@
 // Calibration of a view: control points in a frame and on a map side by side, and a table with their residuals.
-import { fill, maxImageZoom, notice, pageTexts, post, request } from "/static/tuban.js";
+import { fill, maxImageZoom, notice, pageTexts, post, request, root } from "./tuban.js";
 
 const texts = pageTexts();
 const { camera, view, size, points: storedPoints, region: storedRegion, extent } = JSON.parse(document.getElementById("settings").textContent);
@@ -31,7 +31,7 @@ const projection = new ol.proj.Projection({ code: "frame", units: "pixels", exte
 const frame = new ol.Map({
   target: "frame",
   interactions: interactions(),
-  layers: [new ol.layer.Image({ source: new ol.source.ImageStatic({ url: `/cameras/${camera}/views/${view}/frame`, projection, imageExtent: [0, 0, width, height] }) }), layers.region, layers.frame],
+  layers: [new ol.layer.Image({ source: new ol.source.ImageStatic({ url: `${root}/cameras/${camera}/views/${view}/frame`, projection, imageExtent: [0, 0, width, height] }) }), layers.region, layers.frame],
   view: new ol.View({ projection, center: [width / 2, height / 2], extent: [-width, -height, 2 * width, 2 * height], zoom: 1, maxZoom: 8 }),
 });
 frame.getView().fit([0, 0, width, height]);
@@ -43,12 +43,12 @@ ground.getView().fit(placed.length ? ol.extent.buffer(ol.extent.boundingExtent(p
 async function loadScenes() {
   const box = ol.proj.transformExtent(ground.getView().calculateExtent(), "EPSG:3857", "EPSG:4326");
   const clipped = [Math.max(-180, box[0]), Math.max(-85, box[1]), Math.min(180, box[2]), Math.min(85, box[3])];
-  const found = await request(`/map/scenes?bbox=${clipped.map((side) => side.toFixed(7)).join()}&zoom=${ground.getView().getZoom().toFixed(2)}`);
+  const found = await request(`${root}/map/scenes?bbox=${clipped.map((side) => side.toFixed(7)).join()}&zoom=${ground.getView().getZoom().toFixed(2)}`);
   const visible = found.features.map(({ properties }) => properties).filter(({ source }) => source !== "camera");
   scenes.getLayers().clear();
   document.getElementById("no-image").hidden = visible.length > 0;
   for (const { id, bounds, gsd_m } of visible.slice(0, 20).reverse()) {
-    const source = new ol.source.XYZ({ url: `/tiles/scenes/${id}/{z}/{x}/{y}`, maxZoom: maxImageZoom(gsd_m, bounds[1], 8) });
+    const source = new ol.source.XYZ({ url: `${root}/tiles/scenes/${id}/{z}/{x}/{y}`, maxZoom: maxImageZoom(gsd_m, bounds[1], 8) });
     scenes.getLayers().push(new ol.layer.Tile({ source, extent: ol.proj.transformExtent(bounds, "EPSG:4326", "EPSG:3857") }));
   }
 }
@@ -113,7 +113,7 @@ async function calibrate(save) {
   if (complete.length < 4 && !save) showMessage(fill(texts.incomplete, { count: complete.length }), "warn");
   else {
     try {
-      const result = await post(`/api/cameras/${camera}/views/${view}/calibration`, { points: complete, region, range_m: Number(element("range").value), save });
+      const result = await post(`${root}/api/cameras/${camera}/views/${view}/calibration`, { points: complete, region, range_m: Number(element("range").value), save });
       if (current !== latestRequest) return;
       residuals = result.residuals_m;
       faultyPoint = result.point === null ? null : points.indexOf(complete[result.point]);

@@ -1,5 +1,5 @@
 // Corrects, withdraws, restores and purges the chosen images, and shows what came of it.
-import { fill, notice, pageTexts, request } from "/static/tuban.js";
+import { fill, notice, pageTexts, request, root } from "./tuban.js";
 
 const texts = pageTexts();
 const one = document.getElementById("one-image");
@@ -57,13 +57,13 @@ document.getElementById("correct")?.addEventListener("submit", (event) => {
   const bands = form.get("bands").split(/[,，]/).filter((part) => part.trim()).map(Number);
   if (bands.length) values.bands = bands;
   if (!Object.keys(values).length) notice(texts.nothing, "warn");
-  else send("PATCH", "/api/scenes", values);
+  else send("PATCH", `${root}/api/scenes`, values);
 });
 document.getElementById("withdraw")?.addEventListener("submit", (event) => {
   event.preventDefault();
-  send("POST", "/api/scenes/withdraw", { reason: new FormData(event.target).get("reason") });
+  send("POST", `${root}/api/scenes/withdraw`, { reason: new FormData(event.target).get("reason") });
 });
-document.getElementById("restore")?.addEventListener("click", () => send("POST", "/api/scenes/restore", {}));
+document.getElementById("restore")?.addEventListener("click", () => send("POST", `${root}/api/scenes/restore`, {}));
 document.getElementById("purge")?.addEventListener("click", (event) => {
-  if (confirm(event.target.dataset.confirm)) send("POST", "/api/scenes/purge", {});
+  if (confirm(event.target.dataset.confirm)) send("POST", `${root}/api/scenes/purge`, {});
 });

@@ -1,11 +1,11 @@
 // The map page. The fragment of its URL describes the view, so that a link shares it.
-import { fill, notice, pageTexts, request } from "/static/tuban.js";
-import { addBaseMap } from "/static/base_map.js";
-import { areaStyle, footprintStyle, layerStyle, markStyle, outlineStyle, statesOf } from "/static/map_styles.js";
-import { Images } from "/static/map_images.js";
-import { Measure } from "/static/map_measure.js";
-import { formatArea } from "/static/measure.js";
-import { Swipe } from "/static/swipe.js";
+import { fill, notice, pageTexts, request, root } from "./tuban.js";
+import { addBaseMap } from "./base_map.js";
+import { areaStyle, footprintStyle, layerStyle, markStyle, outlineStyle, statesOf } from "./map_styles.js";
+import { Images } from "./map_images.js";
+import { Measure } from "./map_measure.js";
+import { formatArea } from "./measure.js";
+import { Swipe } from "./swipe.js";
 
 const texts = pageTexts();
 const settings = JSON.parse(document.getElementById("map-settings").textContent);
@@ -109,17 +109,17 @@ async function load() {
   };
   const parts = [
     fetchPart(alertsUrl(query), showAlerts),
-    fetchPart(`/map/scenes?${query}`, (scenes) => {
+    fetchPart(`${root}/map/scenes?${query}`, (scenes) => {
       images.setScenes(scenes.features);
       setFeatures(layers.footprints, isShown("footprints") ? features(scenes) : []);
     }),
-    fetchPart(`/map/scans?${query}`, showScans),
+    fetchPart(`${root}/map/scans?${query}`, showScans),
   ];
-  if (isShown("areas")) parts.push(fetchPart(`/map/areas?${query}`, (areas) => setFeatures(layers.areas, features(areas))));
+  if (isShown("areas")) parts.push(fetchPart(`${root}/map/areas?${query}`, (areas) => setFeatures(layers.areas, features(areas))));
   else layers.areas.getSource().clear();
   for (const [id, layer] of importedLayers) {
     layer.setVisible(boxes(`[data-layer="${id}"]`).some(({ checked }) => checked));
-    if (layer.getVisible()) parts.push(fetchPart(`/map/layers/${id}?${query}`, (polygons) => { setFeatures(layer, features(polygons)); if (polygons.cut) notice(texts.layer_cut, "warn"); }));
+    if (layer.getVisible()) parts.push(fetchPart(`${root}/map/layers/${id}?${query}`, (polygons) => { setFeatures(layer, features(polygons)); if (polygons.cut) notice(texts.layer_cut, "warn"); }));
   }
   for (const { reason } of await Promise.allSettled(parts)) if (reason && current === latestLoad) return notice(reason.message);
   if (current === latestLoad) element("map").dataset.loaded = String(current);
@@ -127,9 +127,9 @@ async function load() {
 
 function alertsUrl(query) {
   const kinds = boxes("[name=kind]:checked").map(({ value }) => value);
-  if (!kinds.length) return `/map/alerts?${query}&max_area_m2=0`;
+  if (!kinds.length) return `${root}/map/alerts?${query}&max_area_m2=0`;
   const states = statesOf(element("states").value, settings.states);
-  return `/map/alerts?${query}&kinds=${kinds}${states.length ? `&states=${states}` : ""}`;
+  return `${root}/map/alerts?${query}&kinds=${kinds}${states.length ? `&states=${states}` : ""}`;
 }
 
 function showAlerts({ marks, outlines }) {
@@ -148,7 +148,7 @@ function listRow(mark, area) {
   const line = document.createElement(mark.count === 1 ? "a" : "button");
   const name = Object.assign(document.createElement("span"), { className: "kind", textContent: settings.kinds[mark.kind] ?? mark.kind });
   if (mark.count === 1) {
-    line.href = `/alerts/${encodeURIComponent(mark.number)}`;
+    line.href = `${root}/alerts/${encodeURIComponent(mark.number)}`;
     line.append(name, ` · ${settings.states[mark.state]?.name ?? mark.state}${area ? ` · ${formatArea(area, texts.mu)}` : ""}`, document.createElement("br"), mark.number);
   } else {
     line.type = "button";
@@ -185,7 +185,7 @@ function showScans(list) {
 function showPopup(mark, area) {
   element("popup-title").textContent = mark.number;
   const line = (text) => Object.assign(document.createElement("p"), { textContent: text });
-  const picture = Object.assign(document.createElement("img"), { src: `/alerts/${encodeURIComponent(mark.number)}/evidence/after`, alt: texts.picture });
+  const picture = Object.assign(document.createElement("img"), { src: `${root}/alerts/${encodeURIComponent(mark.number)}/evidence/after`, alt: texts.picture });
   picture.addEventListener("error", () => picture.remove());
   element("popup-text").replaceChildren(
     line(`${settings.kinds[mark.kind] ?? mark.kind} · ${settings.states[mark.state]?.name ?? mark.state}`),
@@ -193,7 +193,7 @@ function showPopup(mark, area) {
     picture,
     line(texts.alert_only),
   );
-  element("popup-link").href = `/alerts/${encodeURIComponent(mark.number)}`;
+  element("popup-link").href = `${root}/alerts/${encodeURIComponent(mark.number)}`;
   element("popup").hidden = false;
   element("popup-link").focus({ preventScroll: true });
 }
@@ -231,7 +231,7 @@ element("goto").addEventListener("submit", async (event) => {
   try {
     const [lon] = ol.proj.toLonLat(view.getCenter());
     const query = new URLSearchParams({ text: element("goto-text").value, lon: Math.max(-180, Math.min(180, lon)) });
-    const place = await request(`/map/goto?${query}`);
+    const place = await request(`${root}/map/goto?${query}`);
     const center = ol.proj.fromLonLat([place.lon, place.lat]);
     setFeatures(layers.found, [new ol.Feature(new ol.geom.Point(center))]);
     view.setCenter(center);

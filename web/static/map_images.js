@@ -1,5 +1,5 @@
 // Scenes on the map by date: tiles of one date, or the latest everywhere, and a second date for the swipe.
-import { maxImageZoom } from "/static/tuban.js";
+import { maxImageZoom, root } from "./tuban.js";
 
 const MAX_LAYERS = 80; // at the same time
 const UNDATED = "undated";
@@ -64,7 +64,7 @@ export class Images {
     const key = `${left ? "left" : "right"} ${scene.id}`;
     if (!this.layers.has(key)) {
       const extent = ol.proj.transformExtent(scene.bounds, "EPSG:4326", "EPSG:3857");
-      const source = new ol.source.XYZ({ url: `/tiles/scenes/${scene.id}/{z}/{x}/{y}`, maxZoom: maxImageZoom(scene.gsd_m, scene.bounds[1], 8), transition: 0 });
+      const source = new ol.source.XYZ({ url: `${root}/tiles/scenes/${scene.id}/{z}/{x}/{y}`, maxZoom: maxImageZoom(scene.gsd_m, scene.bounds[1], 8), transition: 0 });
       this.layers.set(key, new ol.layer.Tile({ source, extent }));
       this.map.addLayer(this.layers.get(key));
     }

@@ -1,5 +1,5 @@
 // Measuring tools of the map, by pointer or by keyboard with the crosshair in its centre.
-import { areaOf, lengthOf, formatArea, formatLength } from "/static/measure.js";
+import { areaOf, lengthOf, formatArea, formatLength } from "./measure.js";
 
 export class Measure {
   constructor(map, texts) {

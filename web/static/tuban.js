@@ -1,5 +1,8 @@
 // Shared by all pages: notices, requests with the CSRF token, texts, and the theme.
 
+/** Path under which a proxy serves the pages, like /tuban; "" for none. Prepended to every path of this service. */
+export const root = document.body.dataset.root;
+
 export function notice(text, kind = "bad") {
   const box = document.createElement("div");
   box.className = `notice ${kind}`;
@@ -17,7 +20,7 @@ export async function request(address, options = {}) {
   } catch {
     throw new Error(document.body.dataset.lost);
   }
-  if (response.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  if (response.status === 401) location.assign(`${root}/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
   if (!response.ok) {
     const body = await response.json().catch(() => ({}));
     throw new Error(body.error ?? `${response.status}`);

@@ -2,7 +2,7 @@
 //
 // The browser stores which batch is being uploaded, the server knows the offset of each file. So after a reload, or in
 // another window, the uploads resume when the same files are chosen again.
-import { fill, notice, pageTexts, post, request } from "/static/tuban.js";
+import { fill, notice, pageTexts, post, request, root } from "./tuban.js";
 
 const texts = pageTexts();
 const element = (id) => document.getElementById(id);
@@ -134,7 +134,7 @@ async function createBatch() {
   values.override = form.elements.override.checked;
   element("begin").disabled = true;
   try {
-    const created = await post("/api/batches", values);
+    const created = await post(`${root}/api/batches`, values);
     batch = created.id;
     localStorage.setItem(STORAGE_KEY, JSON.stringify({ batch, number: items.length }));
     start();
@@ -156,7 +156,7 @@ function start() {
     if (item.state === "ready" && same) {
       item.sent = item.received = previous.offset;
       item.state = previous.offset === previous.size ? "sent" : "ready";
-      item.address = `/api/uploads/${previous.id}`;
+      item.address = `${root}/api/uploads/${previous.id}`;
     }
     if (["paused", "waiting", "refused"].includes(item.state)) Object.assign(item, { state: "ready", reason: "" });
     showItem(item);
@@ -189,7 +189,7 @@ function upload(item) {
     return;
   }
   item.upload = new tus.Upload(item.file, {
-    endpoint: "/api/uploads",
+    endpoint: `${root}/api/uploads`,
     uploadUrl: item.address ?? null,
     metadata: { batch: String(batch), filename: item.name, modified: String(item.file.lastModified) },
     headers: { "X-CSRF-Token": document.body.dataset.csrf ?? "", Accept: "application/json" },
@@ -220,7 +220,7 @@ function upload(item) {
     },
     onError: (error) => {
       const response = error.originalResponse;
-      if (response?.getStatus() === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+      if (response?.getStatus() === 401) location.assign(`${root}/sign-in?next=${encodeURIComponent(location.pathname)}`);
       if (!response) {
         item.state = "waiting"; // retried later, because the browser may not notice that the connection is back
         setTimeout(() => retryWaiting(item), 20000);
@@ -262,9 +262,9 @@ async function submitBatch(skipIncomplete) {
   running = false;
   element("upload-status").textContent = texts.finishing;
   try {
-    await request(`/api/batches/${batch}/complete?leave_out=${skipIncomplete}`, { method: "POST" });
+    await request(`${root}/api/batches/${batch}/complete?leave_out=${skipIncomplete}`, { method: "POST" });
     localStorage.removeItem(STORAGE_KEY);
-    location.assign(`/batches/${batch}`);
+    location.assign(`${root}/batches/${batch}`);
   } catch (error) {
     element("upload-status").textContent = "";
     notice(error.message);
@@ -277,7 +277,7 @@ async function submitBatch(skipIncomplete) {
 async function restoreBatch() {
   const stored = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "null");
   if (!stored) return;
-  const report = await request(`/api/batches/${stored.batch}`).catch(() => null);
+  const report = await request(`${root}/api/batches/${stored.batch}`).catch(() => null);
   if (!report?.uploads || report.complete) {
     localStorage.removeItem(STORAGE_KEY);
     return;
