@@ -16,7 +16,6 @@ from service.file_discovery import checksum, read_sidecar, require_regular_file
 from service.home import require_disk_space
 from service.images.duplicates import record_duplicate
 from service.images.rewrite import is_replaced
-from service.publishing import publishing
 from store.jobs.queue import add_job
 from store.scenes.batches import Outcome, add_file, file_names, job_key
 from store.scenes.scenes import scene_by_sha256
@@ -131,8 +130,7 @@ class BatchWriter:
 
     def transaction(self) -> AbstractContextManager[Session]:
         """Open a write transaction; if ``publish`` is set, its jobs are published after the commit."""
-        database, settings = self.context.database, self.context.settings
-        return publishing(database, settings) if self.publish else database.write()
+        return self.context.database.write(publish=self.publish)
 
 
 def submit_files(

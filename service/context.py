@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs.service import ServiceSettings
 from store.integrity.damage import VerifiedObjects
+from store.jobs.queue import jobs_to_publish
 from store.objects.factory import open_object_store
 from store.objects.object_store import ObjectStore
 from store.schema.database import Database, Session
@@ -39,6 +40,10 @@ class Context:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _weights_version: int | None = field(default=None, repr=False)  # of the loaded detector; None: shipped
     _former_detector: Detector | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Let each write transaction of the database publish its jobs."""
+        self.database.publish = self._publish_jobs
 
     @classmethod
     def from_settings(cls, settings: ServiceSettings, threads: int | None = None) -> Context:
@@ -96,6 +101,12 @@ class Context:
         weights = weights_with_sha256(self.settings, self.database, self.objects, sha256)
         self._former_detector = None if weights is None else self._load_detector(weights)
         return self._former_detector
+
+    def _publish_jobs(self, session: Session) -> None:
+        if jobs_to_publish(session):  # imports the broker's client only where there is something to send
+            from service.publishing import publish_added
+
+            publish_added(self.database, self.settings, session)
 
     def _load_detector(self, weights: InstalledWeights) -> Detector:
         from model.detector import Detector

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -58,19 +57,14 @@ def publish(settings: ServiceSettings, jobs: Iterable[tuple[int, str]]) -> list[
 
 
 def publish_added(database: Database, settings: ServiceSettings, session: Session) -> None:
-    """Publish the jobs that a committed transaction added, and record which could not be published."""
+    """Publish the jobs that a committed transaction added, and record which could not be published.
+
+    Every write transaction of a database with a :class:`service.context.Context` ends with it.
+    """
     unsent = publish(settings, jobs_to_publish(session))
     if unsent:
         with database.write() as recording:
             mark_published(recording, unsent, None)
-
-
-@contextmanager
-def publishing(database: Database, settings: ServiceSettings) -> Iterator[Session]:
-    """Open a write transaction (:meth:`store.schema.database.Database.write`); publish its jobs after the commit."""
-    with database.write() as session:
-        yield session
-    publish_added(database, settings, session)
 
 
 @lru_cache(maxsize=8)

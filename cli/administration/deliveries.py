@@ -14,7 +14,6 @@ from cli.administration.jobs import ago
 from cli.administration.service import open_service
 from configs.service import read_service
 from errors import SettingsError
-from service.publishing import publishing
 from store.alerts.outbox import UNSETTLED, drop, find_deliveries, list_deliveries, revive
 from store.views.statistics import shown_target
 from workers.delivery.alert_queue import read_queue
@@ -74,7 +73,7 @@ def _settle(numbers: list[int] | None, *, retry: bool) -> None:
         SettingsError: some of them are not in a state for that; the others are done.
     """
     action = revive if retry else drop
-    with open_service() as context, publishing(context.database, context.settings) as session:
+    with open_service() as context, context.database.write() as session:
         unsettled = set(find_deliveries(session, states=UNSETTLED))
         requested = numbers or find_deliveries(session, states=("dead",))
         rejected = [one for one in requested if one not in unsettled or not action(session, one, context.clock())]

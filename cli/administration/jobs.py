@@ -13,7 +13,6 @@ from rich.table import Table
 
 from cli.administration.service import open_service
 from errors import SettingsError
-from service.publishing import publishing
 from store.jobs.queue import list_jobs
 from store.jobs.queue import revive as revive_job
 from store.schema.tables import Job
@@ -96,7 +95,7 @@ def revive(
         with context.database.read() as session:
             requested = numbers or [job.id for job in list_jobs(session, state="dead", limit=100_000)]
         for number in requested:  # one transaction each, to keep the lock order: a scan before its night
-            with publishing(context.database, context.settings) as session:
+            with context.database.write() as session:
                 if not revive_job(session, number, context.clock()):
                     rejected.append(number)
     console = Console(highlight=False, soft_wrap=True)

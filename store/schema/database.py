@@ -35,6 +35,10 @@ class Database:
     On SQLite, ``write`` takes the write lock at its beginning, so that two writers never deadlock. The threads of a
     process wait for each other before they take a connection: SQLite's own waiting polls, and may pass one thread over
     for long.
+
+    Attributes:
+        publish: called with the session of a write transaction after its commit, if set; the process's context sends
+            the jobs that the transaction added to the workers.
     """
 
     def __init__(self, url: str, echo: bool = False) -> None:
@@ -60,10 +64,14 @@ class Database:
             event.listen(self.engine, "do_connect", _connect_postgresql)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._writer = threading.Lock()
+        self.publish: Callable[[Session], None] | None = None
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, publish: bool = True) -> Iterator[Session]:
         """Open a write transaction.
+
+        Args:
+            publish: send the jobs that it adds to the workers after the commit.
 
         Raises:
             OperationalError: on SQLite, another writer did not finish within :data:`BUSY_SECONDS`.
@@ -74,6 +82,8 @@ class Database:
             with session.begin() if not session.in_transaction() else session.get_transaction():  # type: ignore[union-attr]
                 self._limit_transaction(session, "write")
                 yield session
+        if publish and self.publish is not None:
+            self.publish(session)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -15,7 +15,7 @@ from service.broker import check_broker, queue_lengths, redacted_address
 from service.context import Context
 from service.job_registry import queue_name
 from service.message_files import broker_folders
-from service.publishing import TASK, publish, publishing
+from service.publishing import TASK, publish
 from store.jobs.queue import add_job
 from tests.workers.embedded import NOW, clock_of, context_in, given_job, job_of
 from workers.runtime.celery_app import make_app
@@ -55,18 +55,25 @@ def test_a_message_is_json_with_the_job_id(broker: str, tmp_path: Path) -> None:
 
 def test_jobs_are_published_after_their_transaction(tmp_path: Path) -> None:
     context = context_in(tmp_path)
-    with publishing(context.database, context.settings) as session:
+    with context.database.write() as session:
         add_job(session, kind="a", queue="scan", payload={}, unique_key="a", now=NOW)
         session.flush()
         assert queue_lengths(context.settings)["scan"] == 0
     assert queue_lengths(context.settings)["scan"] == 1
 
 
+def test_jobs_that_their_command_runs_itself_are_not_published(tmp_path: Path) -> None:
+    context = context_in(tmp_path)
+    with context.database.write(publish=False) as session:
+        add_job(session, kind="a", queue="scan", payload={}, unique_key="a", now=NOW)
+    assert queue_lengths(context.settings)["scan"] == 0
+
+
 def test_jobs_of_a_failed_transaction_are_not_published(tmp_path: Path) -> None:
     context = context_in(tmp_path)
 
     def fail() -> None:
-        with publishing(context.database, context.settings) as session:
+        with context.database.write() as session:
             add_job(session, kind="a", queue="scan", payload={}, unique_key="a", now=NOW)
             raise RuntimeError
 
@@ -80,11 +87,11 @@ def test_jobs_are_published_when_the_broker_is_available_again(address: str, tmp
     context = context_in(tmp_path)
     available = context.settings
     unavailable = available.model_copy(update={"broker": address.format(port=unused_port)})
-    with publishing(context.database, unavailable) as session:
+    context.settings = unavailable
+    with context.database.write() as session:
         job_id = add_job(session, kind="a", queue="scan", payload={}, unique_key="a", now=NOW)
     assert job_id is not None
     assert job_of(context, job_id).published_at is None
-    context.settings = unavailable
     assert reap(context) == 0
     context.settings = available
     assert reap(context) == 1

@@ -68,7 +68,7 @@ def use_kinds(monkeypatch: pytest.MonkeyPatch, **handlers: Handler) -> None:
 
 def given_job(context: Context, kind: str, key: str = "one", queue: str = "scan", **payload: Any) -> int:
     """Add a job without publishing it."""
-    with context.database.write() as session:
+    with context.database.write(publish=False) as session:
         job_id = add_job(session, kind=kind, queue=queue, payload=payload, unique_key=key, now=context.clock())
     assert job_id is not None
     return job_id

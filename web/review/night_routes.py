@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from service.publishing import publishing
 from service.scan_jobs import add_night_job
 from store.access.rights import Viewer
 from store.views.night_progress import NightProgress, night_progress
@@ -49,7 +48,7 @@ def start(request: Request, context: Service, viewer: CurrentUser) -> Response:
     if not may_start(viewer):
         raise Forbidden
     now = context.clock()
-    with publishing(context.database, context.settings) as session:
+    with context.database.write() as session:
         if not night_progress(session).planned:
             add_night_job(session, now.astimezone(context.settings.zone).date(), now, again=True)
             log_action(request, session, viewer, "started_night")

@@ -21,7 +21,6 @@ from service.home import require_disk_space
 from service.job_registry import ReleaseJob, find_job_kind, time_limit_minutes
 from service.logs import log_context
 from service.process import process_name
-from service.publishing import publish_added
 from store.jobs.processes import record_heartbeat
 from store.jobs.queue import ClaimedJob, LeaseLost, claim, fail, finish, release_job, renew
 from store.schema.database import Session
@@ -172,7 +171,6 @@ def _fail(context: Context, claimed: ClaimedJob, error: str, final: bool = False
 def _in_transaction(context: Context, write: Callable[[Session], None]) -> None:
     with context.database.write() as session:
         write(session)
-    publish_added(context.database, context.settings, session)
 
 
 class _LeaseRenewal:

@@ -31,7 +31,6 @@ from service.images.retention import add_retention_job
 from service.logs import log_version, set_up_logging
 from service.night_schedule import night_due
 from service.process import exit_with_parent, process_name
-from service.publishing import publishing
 from service.scan_jobs import add_night_job
 from store.cameras.cameras import all_cameras
 from store.jobs.processes import record_heartbeat, remove_process, remove_stale_processes
@@ -126,7 +125,7 @@ class PeriodicTasks:
         day = night_due(now, settings.night.at, settings.zone, settings.night.catch_up_hours)
         if day is None or day == self._last_night:
             return
-        with publishing(self.context.database, settings) as session:
+        with self.context.database.write() as session:
             if claim_slot(session, "night", day.isoformat(), self.owner, now):
                 add_night_job(session, day, now)
                 logger.info("night planned", day=day.isoformat())
@@ -139,7 +138,7 @@ class PeriodicTasks:
         day = audit_due(now, settings.audit, settings.zone)
         if day == self._last_audit:
             return
-        with publishing(self.context.database, settings) as session:
+        with self.context.database.write() as session:
             if claim_slot(session, "audit", day.isoformat(), self.owner, now):
                 add_audit_job(session, day, now)
         self._last_audit = day
@@ -150,7 +149,7 @@ class PeriodicTasks:
         day = night_due(now, settings.check.at, settings.zone, CHECK_HOURS) if settings.check.enabled else None
         if day is None or day == self._last_check:
             return
-        with publishing(self.context.database, settings) as session:
+        with self.context.database.write() as session:
             if claim_slot(session, "check", day.isoformat(), self.owner, now):
                 key = f"objects:check:{day}"
                 add_job(session, kind="objects.check", queue="ingest", payload={}, unique_key=key, now=now)
@@ -172,7 +171,7 @@ class PeriodicTasks:
         if cameras:
             self._plan_retention(now)
         if due:
-            with publishing(self.context.database, settings) as session:
+            with self.context.database.write() as session:
                 for camera_id, slot in due:
                     if claim_slot(session, "capture", f"{camera_id}:{slot}", self.owner, now):
                         add_capture_job(session, camera_id, slot, now)
@@ -183,7 +182,7 @@ class PeriodicTasks:
         day = now.astimezone(self.context.settings.zone).date()
         if not self.context.settings.retention.limited or day == self._last_image_retention:
             return
-        with publishing(self.context.database, self.context.settings) as session:
+        with self.context.database.write() as session:
             if claim_slot(session, "old images", day.isoformat(), self.owner, now):
                 add_retention_job(session, day, now)
         self._last_image_retention = day
@@ -193,7 +192,7 @@ class PeriodicTasks:
         day = now.astimezone(self.context.settings.zone).date()
         if day == self._last_retention:
             return
-        with publishing(self.context.database, self.context.settings) as session:
+        with self.context.database.write() as session:
             if claim_slot(session, "old captures", day.isoformat(), self.owner, now):
                 add_capture_retention_job(session, day, now)
         self._last_retention = day

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from service.broker import check_broker, queue_lengths
 from service.context import Context
 from store.schema.user_tables import Action
 from tests.web.conftest import Browser, SignIn
@@ -79,6 +80,12 @@ def test_a_true_verdict_moves_the_alert_as_far_as_the_role_may(sign_in: SignIn, 
     code, data = _send(sign_in("county"), numbers[0], "/judge?states=new", {"verdict": "true"})
     assert (code, data["state"]) == (200, "published")
     assert data["next"] == numbers[1]
+
+
+def test_the_event_of_a_verdict_is_published_immediately(service: Context, sign_in: SignIn, numbers: list[str]) -> None:
+    check_broker(service.settings)
+    _send(sign_in("county"), numbers[0], "/judge", {"verdict": "true"})
+    assert queue_lengths(service.settings)["deliver"] >= 1
 
 
 def test_a_role_that_may_not_judge_is_rejected_and_has_no_buttons(sign_in: SignIn, numbers: list[str]) -> None:
@@ -217,7 +224,7 @@ def test_transitions_are_offered_with_their_required_evidence(sign_in: SignIn, n
 def test_the_data_contains_everything_that_the_page_shows(sign_in: SignIn, numbers: list[str]) -> None:
     data = _data(sign_in("village_a"), numbers[1], "?sort=gravest")
     assert (data["previous"], data["next"], data["position"]) == (numbers[0], numbers[2], 2)
-    assert data["residual"] == {"metres": 0.3, "pixels": 0.6}
+    assert data["residual"] == {"metres": 0.3, "pixels": 0.6, "remark": ""}
     assert [sight["mu"] for sight in data["sights"]] == [0.61, 1.22]
     assert data["overlaps"][0]["dated"] == "2025-12-31"
     # of the villages only their own

@@ -33,7 +33,6 @@ from configs.service import (
 from service.broker import check_broker
 from service.context import Context
 from service.home import prepare_home
-from service.publishing import publishing
 from store.alerts.audit import audit_alerts
 from store.jobs.queue import add_job
 from store.schema.migrate import upgrade
@@ -133,7 +132,7 @@ def run(chaos: ChaosRun) -> None:
 
 def _add(run: ChaosRun) -> None:
     for first in range(0, run.jobs, 20):
-        with publishing(run.context.database, run.context.settings) as session:
+        with run.context.database.write() as session:
             for number in range(first, min(first + 20, run.jobs)):
                 add_job(
                     session,

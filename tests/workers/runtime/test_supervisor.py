@@ -19,7 +19,7 @@ from configs.service import LimitSettings, NightSettings, ServiceSettings
 from errors import SettingsError
 from service.context import Context
 from service.process import process_name
-from service.publishing import publish, publishing
+from service.publishing import publish
 from store.jobs.processes import list_processes, record_heartbeat
 from store.jobs.queue import add_job, claim
 from store.jobs.recovery import expire_leases
@@ -266,7 +266,7 @@ def tuban_up(settings: ServiceSettings, log: Path) -> Iterator[subprocess.Popen[
 
 
 def until_done(database: Database, settings: ServiceSettings, key: str) -> None:
-    with publishing(database, settings) as session:
+    with Context(settings, database).database.write() as session:
         now = dt.datetime.now(dt.UTC)
         payload = {"delivery_id": 0}  # does not exist, so the job has nothing to do
         job_id = add_job(session, kind="deliver", queue="deliver", payload=payload, unique_key=key, now=now)

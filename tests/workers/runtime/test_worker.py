@@ -14,7 +14,6 @@ import psutil
 import pytest
 
 from service.context import Context
-from service.publishing import publishing
 from store.jobs.queue import add_job
 from tests.workers.counting import counted
 from tests.workers.embedded import context_in, job_of, until
@@ -37,7 +36,7 @@ def running_worker(tmp_path: Path, **settings: Any) -> Iterator[tuple[Context, O
 
 
 def publish_job(context: Context, kind: str) -> int:
-    with publishing(context.database, context.settings) as session:
+    with context.database.write() as session:
         job_id = add_job(session, kind=kind, queue="scan", payload={}, unique_key=kind, now=context.clock())
     assert job_id is not None
     return job_id
@@ -82,7 +81,7 @@ def test_the_next_job_runs_after_an_idle_child_was_killed(broker: str, tmp_path:
         until_state(context, first, "done")
         (child,) = psutil.Process(worker.process.pid).children()
         os.kill(child.pid, signal.SIGKILL)
-        with publishing(context.database, context.settings) as session:
+        with context.database.write() as session:
             second = add_job(
                 session, kind="stop.counting", queue="scan", payload={}, unique_key="2", now=context.clock()
             )
