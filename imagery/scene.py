@@ -30,6 +30,7 @@ from imagery.files.safe_file import SafeFile, check_regular_file, isolate_file
 from imagery.limits import Limits
 from imagery.metadata import ImageMetadata, read_metadata
 from imagery.native_grid import NativeGrid, native_grid
+from imagery.pixel_blocks import block_side
 from imagery.pyramid import Pyramid
 from imagery.radiometry import Stretch, measure_stretch
 from imagery.raster_kind import classify_raster, kind_remark
@@ -150,6 +151,15 @@ class Scene:
             raise ImageError(f"{self.name} cannot be read: {error.strerror}.") from None
         self._file.check_unchanged()
         return digest
+
+    @functools.cached_property
+    def block_px(self) -> float:
+        """Side in pixels of the blocks of one colour that the image consists of; 1 if it does not.
+
+        Raises:
+            ImageError: the pixels cannot be decoded.
+        """
+        return block_side(self._native_windows())
 
     def read(self, geobox: GeoBox, shift: NDArray[np.float32] | None = None) -> Patch:
         """Resample the scene to any grid: another CRS or resolution, rotated, partly or entirely outside the scene.

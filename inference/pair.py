@@ -195,6 +195,7 @@ def common_pair(before: Scene, after: Scene, settings: ScanSettings) -> Pair:
             name=after.name,
         )
     _check_kinds(before, after)
+    _check_blocks(before, after)
     if before.date and after.date and before.date > after.date:
         raise NotComparable(
             f"The dates are in the wrong order: {before.name} is from {before.date}, {after.name} from {after.date}. "
@@ -231,6 +232,23 @@ def _check_kinds(before: Scene, after: Scene) -> None:
             before=before.name,
             after=after.name,
         )
+
+
+def _check_blocks(before: Scene, after: Scene) -> None:
+    """Raise :class:`NotComparable` if an image consists of blocks: what they hide would look demolished."""
+    for scene in (before, after):
+        if scene.block_px > 1:
+            shown = scene.block_px * scene.gsd_m
+            raise NotComparable(
+                f"{scene.name} consists of blocks of one colour, about {scene.block_px:g} pixels wide: it was enlarged "
+                f"or compressed too strongly and shows {shown:.2g} m per pixel, not {scene.gsd_m:.2g} m. "
+                "Use the original image.",
+                "pair.blocks",
+                name=scene.name,
+                blocks_px=scene.block_px,
+                shown_m=shown,
+                gsd_m=scene.gsd_m,
+            )
 
 
 def overview_of(grid: GeoBox, side: int) -> GeoBox:

@@ -152,6 +152,14 @@ def test_ground_that_cannot_be_seen_at_all_is_not_comparable(tmp_path: Path) -> 
         _scan(write_image(tmp_path / "before.tif", image), write_image(tmp_path / "after.tif", overcast))
 
 
+def test_an_image_enlarged_from_coarser_pixels_is_refused(tmp_path: Path) -> None:
+    ground = textured(256, 256)
+    enlarged = cv2.resize(ground[::8, ::8], (256, 256), interpolation=cv2.INTER_NEAREST)
+    before, after = write_image(tmp_path / "a.tif", ground), write_image(tmp_path / "b.tif", enlarged)
+    with pytest.raises(NotComparable, match=r"b\.tif consists of blocks.* shows 4 m per pixel, not 0\.5 m"):
+        _scan(before, after)
+
+
 def test_a_small_hole_is_filled_and_a_large_one_is_kept(tmp_path: Path) -> None:
     image = textured(1000, 1000)
     after = image.copy()
