@@ -1,4 +1,4 @@
-"""Audit: verification of the hash chains of all alerts' logs, page by page, and its stored results.
+"""Audit: verification of the hash chains of all alerts' logs and sightings, page by page, and its stored results.
 
 Detected: rows that were changed, inserted or removed outside the software. Not detected: a log of which all later rows
 were rewritten with matching hashes, and an alert removed together with its whole log. To detect these, keep a latest
@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, Literal, Protocol
 
+from shapely.errors import GEOSException
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from enforcement.states import StateTable, read_states
 from errors import SettingsError
 from store.alerts.log_verification import BrokenChain, verify_log
+from store.alerts.sighting_chain import verify_sightings
 from store.schema.audit_tables import AuditRow
 from store.schema.database import Database
-from store.schema.tables import AlertRow, Transition
+from store.schema.tables import AlertRow, Observation, Transition
 
 PAGE = 500
 """Number of alerts per page."""
@@ -43,6 +45,8 @@ class Readable(Protocol):
 
 
 _STEPS = Transition.__table__.columns
+_SIGHTINGS = Observation.__table__.columns
+_ALERT = (AlertRow.id, AlertRow.number, AlertRow.state, AlertRow.sighting_hash)
 _UNREADABLE = (ValueError, TypeError, RecursionError)  # SQLite also stores invalid times and invalid JSON
 
 
@@ -53,8 +57,8 @@ class Audit:
     Attributes:
         alerts: number of verified alerts.
         transitions: number of verified transitions.
-        broken: number of alerts whose log is broken.
-        listed: the first :data:`MOST_LISTED` broken logs, each with its first broken row.
+        broken: number of alerts whose log, or chain of sightings, is broken.
+        listed: the first :data:`MOST_LISTED` of them, each with its first broken row.
     """
 
     alerts: int
@@ -64,7 +68,7 @@ class Audit:
 
     @property
     def intact(self) -> bool:
-        """Whether no log is broken."""
+        """Whether no log and no chain of sightings is broken."""
         return not self.broken
 
 
@@ -101,12 +105,7 @@ def audit_alerts(
     after = 0
     while True:
         with database.read() as session:
-            wanted = (
-                select(AlertRow.id, AlertRow.number, AlertRow.state)
-                .where(AlertRow.id > after)
-                .order_by(AlertRow.id)
-                .limit(page)
-            )
+            wanted = select(*_ALERT).where(AlertRow.id > after).order_by(AlertRow.id).limit(page)
             alerts = session.execute(wanted).all()
             if not alerts:
                 break
@@ -126,9 +125,7 @@ def audit_alert(database: Database, number: str, table: StateTable | None = None
         SettingsError: there is no alert with this number.
     """
     with database.read() as session:
-        alerts = session.execute(
-            select(AlertRow.id, AlertRow.number, AlertRow.state).where(AlertRow.number == number)
-        ).all()
+        alerts = session.execute(select(*_ALERT).where(AlertRow.number == number)).all()
         if not alerts:
             raise SettingsError(f"There is no alert {number}.")
         found = _PartialAudit()
@@ -176,8 +173,8 @@ class _PartialAudit:
         return Audit(self.alerts, self.transitions, self.broken, tuple(self.listed))
 
 
-def _verify(session: Session, alerts: Sequence[Row[int, str, str]], initial: str, found: _PartialAudit) -> None:
-    """Verify the logs of alerts (id, number, state) by id."""
+def _verify(session: Session, alerts: Sequence[Row[int, str, str, str]], initial: str, found: _PartialAudit) -> None:
+    """Verify the logs and sightings of alerts (id, number, state, hash of the latest sighting) by id."""
     wanted = select(*_STEPS).where(Transition.alert_id.between(alerts[0].id, alerts[-1].id))
     try:
         rows = session.execute(_ordered(wanted)).all()
@@ -185,7 +182,8 @@ def _verify(session: Session, alerts: Sequence[Row[int, str, str]], initial: str
         logs = None
     else:
         logs = {alert_id: list(log) for alert_id, log in groupby(rows, key=lambda row: row.alert_id)}
-    for alert_id, number, state in alerts:
+    sightings = _sightings(session, alerts[0].id, alerts[-1].id)
+    for alert_id, number, state, latest in alerts:
         found.alerts += 1
         try:
             log = logs.get(alert_id, []) if logs is not None else _log(session, alert_id)
@@ -194,8 +192,25 @@ def _verify(session: Session, alerts: Sequence[Row[int, str, str]], initial: str
             continue
         fault = verify_log(alert_id, number, state, log, initial)
         found.transitions += len(log)
+        if fault is None:
+            bad = verify_sightings(number, latest, sightings.get(alert_id, []))
+            fault = BrokenChain(alert_id, number, *bad) if bad else None
         if fault is not None:
             found.add(fault)
+
+
+def _sightings(session: Session, first: int, last: int) -> dict[int, Sequence[Any]]:
+    """Return the sightings of alerts by their ids; of unreadable ones, those that can be read, so that some miss."""
+    wanted = select(*_SIGHTINGS).where(Observation.alert_id.between(first, last))
+    try:
+        rows = session.execute(wanted.order_by(Observation.alert_id, Observation.sequence)).all()
+    except (*_UNREADABLE, GEOSException):
+        rows = []
+        ids = select(Observation.id).where(Observation.alert_id.between(first, last))
+        for sighting_id in session.scalars(ids.order_by(Observation.alert_id, Observation.sequence)).all():
+            with suppress(*_UNREADABLE, GEOSException):
+                rows.append(session.execute(select(*_SIGHTINGS).where(Observation.id == sighting_id)).one())
+    return {alert_id: list(chain) for alert_id, chain in groupby(rows, key=lambda row: row.alert_id)}
 
 
 def _ordered(wanted: Select[Any]) -> Select[Any]:

@@ -23,6 +23,7 @@ from enforcement.ledger.derive import LedgerState, derive_state
 from enforcement.ledger.sighting import Sighting
 from enforcement.overlap_ratio import area_m2, make_valid
 from enforcement.settings import read_enforcement
+from store.alerts.sighting_chain import append_sighting
 from store.scans.hidden_ground import outlines_of
 from store.schema.outlines import bounds_intersect, bounds_of, error_ellipse_from_json, error_ellipse_to_json
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow
@@ -143,8 +144,9 @@ def _comparisons(session: Session, alerts: Collection[AlertRow]) -> list[Compari
 
 def copy_observations(session: Session, alert: AlertRow, into: AlertRow) -> None:
     """Copy the sightings of an alert to the one that it is merged into."""
-    for row in session.scalars(select(Observation).where(Observation.alert_id == alert.id).order_by(Observation.id)):
-        session.add(copy_of(row, into, row.outline, alert.number))
+    rows = select(Observation).where(Observation.alert_id == alert.id).order_by(Observation.id)
+    for row in session.scalars(rows).all():
+        append_sighting(session, copy_of(row, into, row.outline, alert.number))
 
 
 def copy_of(row: Observation, into: AlertRow, outline: BaseGeometry, copied_from: str) -> Observation:

@@ -23,6 +23,7 @@ from enforcement.states import read_states
 from store.alerts.derived_alert import SAME_OUTLINE, refresh_alert
 from store.alerts.ledger import Comparison, comparison_of
 from store.alerts.placed_changes import DetectedChange, PlacedChange, merge_changes, place_changes
+from store.alerts.sighting_chain import append_sighting
 from store.alerts.transitions import append_transition
 from store.scans.nights import UNFINISHED
 from store.schema.outlines import bounds_intersect, bounds_of, error_ellipse_to_json
@@ -194,7 +195,8 @@ class ScanRecord:
 
     def _observe(self, alert: AlertRow, placed: PlacedChange) -> None:
         change = placed.change
-        self.session.add(
+        append_sighting(
+            self.session,
             Observation(
                 alert_id=alert.id,
                 scan_id=self.scan.id,
@@ -211,9 +213,8 @@ class ScanRecord:
                 evidence=dict(change.evidence),
                 created_at=self.now,
                 **bounds_of(change.outline),
-            )
+            ),
         )
-        self.session.flush()
         self._count(alert)
         sighting = Sighting(
             self.scan.id,

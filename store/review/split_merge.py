@@ -27,6 +27,7 @@ from store.access.rights import Viewer
 from store.alerts.alert_row import create_alert
 from store.alerts.ledger import copy_observations, copy_of
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
+from store.alerts.sighting_chain import append_sighting
 from store.review.review_guard import hold_for_review
 from store.review.review_transaction import ReviewTransaction
 from store.schema.outlines import bounds_of
@@ -262,12 +263,12 @@ def _copy_observations(session: Session, alert: AlertRow, parts: Sequence[AlertR
             outline = part.outline if number == 0 else _clip(observation.outline, part.outline)
             if outline is not None:
                 copies.append(copy_of(observation, part, outline, alert.number))
-        session.add_all(reversed(copies))
+        for copy in reversed(copies):
+            append_sighting(session, copy)
         part.seen = len(copies) or 1
         part.sources_seen = len({copy.source for copy in copies}) or 1
         days = [copy.after_date for copy in copies if copy.after_date is not None]
         part.first_date, part.last_date = (min(days), max(days)) if days else (alert.first_date, alert.last_date)
-    session.flush()
 
 
 def _clip(outline: BaseGeometry, part: BaseGeometry) -> BaseGeometry | None:

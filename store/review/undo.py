@@ -9,13 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
 from enforcement.states import NotAllowed
 from errors import Reason
 from store.access.rights import Viewer
+from store.alerts.sighting_chain import remove_copies
 from store.alerts.transitions import steps_of
 from store.review.review_guard import hold_for_review
 from store.review.review_transaction import UNDO_WITHIN, ReviewTransaction
@@ -89,10 +90,7 @@ def _unmerge(transaction: ReviewTransaction, into: AlertRow, step: Transition) -
         raise NotAllowed(
             f"The state of {into.number} before the merge was not stored.", "alert.not_kept", alert=into.number
         )
-    copies = delete(Observation).where(
-        Observation.alert_id == into.id, Observation.copied_from.in_([other.number for other in others])
-    )
-    session.execute(copies)
+    remove_copies(session, into, [other.number for other in others])
     for other in others:
         transaction.undo(other)
     transaction.announce(

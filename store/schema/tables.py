@@ -253,6 +253,7 @@ class AlertRow(IdMixin, OutlineMixin, Base):
     confidence: Mapped[float | None]  # over all sources; score is that of one comparison
     confidence_parts: Mapped[list[Any]] = mapped_column(JSON, default=list)
     site: Mapped[str] = mapped_column(String(40), default="", index=True)  # number of the first alert of its group
+    sighting_hash: Mapped[str] = mapped_column(String(64), default="")  # hash of its latest sighting
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # object keys: {"before": …, "after": …}
     created_at: Mapped[dt.datetime] = mapped_column(index=True)
     changed_at: Mapped[dt.datetime]
@@ -275,7 +276,7 @@ class AlertRow(IdMixin, OutlineMixin, Base):
 
 
 class Observation(IdMixin, OutlineMixin, Base):
-    """A sighting of an alert: what one scan detected of it. It is never changed.
+    """A sighting of an alert: what one scan detected of it. It is never changed, and hash-chained to the previous one.
 
     Scans of its ground that detected nothing there are sightings too; they are found by their scenes.
     """
@@ -295,6 +296,15 @@ class Observation(IdMixin, OutlineMixin, Base):
     copied_from: Mapped[str] = mapped_column(String(40), default="")  # number of the merged or split alert
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[dt.datetime]
+    sequence: Mapped[int]  # 1, 2, 3 … of its alert; see store/alerts/sighting_chain.py
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+    @declared_attr.directive
+    @classmethod
+    def __table_args__(cls) -> tuple[Any, ...]:
+        """Index the bounds; number the sightings of an alert."""
+        return (*super().__table_args__, UniqueConstraint("alert_id", "sequence"))
 
 
 class Transition(IdMixin, Base):

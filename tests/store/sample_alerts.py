@@ -8,6 +8,7 @@ from shapely.geometry import Polygon, box
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from store.alerts.sighting_chain import append_sighting
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Area, Observation, Scan, SceneRow
@@ -93,11 +94,14 @@ def add_alert(session: Session, number: str = "330106W2026110001") -> AlertRow:
     return alert
 
 
-def add_observation(session: Session, alert: AlertRow, day: dt.date, source: str, area_m2: float) -> None:
+def add_observation(
+    session: Session, alert: AlertRow, day: dt.date, source: str, area_m2: float, at: dt.datetime = NOW
+) -> None:
     """Add an observation to an alert."""
     scan = session.scalars(select(Scan.id).order_by(Scan.id)).first()
     assert scan is not None
-    session.add(
+    append_sighting(
+        session,
         Observation(
             alert_id=alert.id,
             scan_id=scan,
@@ -108,9 +112,9 @@ def add_observation(session: Session, alert: AlertRow, day: dt.date, source: str
             kind=alert.kind,
             score=0.8,
             area_m2=area_m2,
-            created_at=NOW,
+            created_at=at,
             **bounds_of(PLACE),
-        )
+        ),
     )
     session.flush()
 

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from service.context import Context
 from store.access.api_keys import add_key, allowed_scopes
 from store.access.users import user_by_login
+from store.alerts.sighting_chain import append_sighting
 from store.alerts.transitions import append_transition
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Batch, BatchFile, Night, Observation, Scan, SceneRow, UncomparedGround
@@ -91,7 +92,8 @@ def add_alert(session: Session, number: str, village: str, scan_id: int, east: f
     session.add(alert)
     session.flush()
     append_transition(session, alert, "new", who="system", role="system", why=f"scan {scan_id}", at=NOW)
-    session.add(
+    append_sighting(
+        session,
         Observation(
             alert_id=alert.id,
             scan_id=scan_id,
@@ -104,7 +106,7 @@ def add_alert(session: Session, number: str, village: str, scan_id: int, east: f
             area_m2=1600.0,
             created_at=NOW,
             **bounds_of(outline),
-        )
+        ),
     )
     session.flush()
     return alert.id

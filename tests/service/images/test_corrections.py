@@ -12,6 +12,7 @@ from enforcement.states import read_states
 from service.images.correct import Correction, correct_images
 from service.images.requests import Actor, ImageOutcome, ImageRequestError
 from service.images.withdraw import purge_images, restore_images, withdraw_images
+from store.alerts.sighting_chain import append_sighting
 from store.alerts.transitions import append_transition, steps_of
 from store.alerts.withdrawal import withdrawn_basis
 from store.objects.object_store import ObjectNotFound
@@ -136,7 +137,7 @@ def test_alerts_that_people_checked_or_that_another_image_shows_stay(compared: S
         session.flush()
         one = session.query(Observation).filter_by(alert_id=seen_again.id).one()
         values = {name.key: getattr(one, name.key) for name in Observation.__table__.columns if name.key != "id"}
-        session.add(Observation(**(values | {"scan_id": copy.id})))
+        append_sighting(session, Observation(**(values | {"scan_id": copy.id})))
     withdraw_images(context, OPERATOR, [later], "wrong county")
     states = {alert.id: alert.state for alert in compared.rows(AlertRow)}
     assert states == {checked.id: "field_checked", seen_again.id: "new"}

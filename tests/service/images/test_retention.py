@@ -11,6 +11,7 @@ import pytest
 from configs.service import read_service
 from service.context import Context
 from service.images.retention import delete_expired, expired_images
+from store.alerts.sighting_chain import append_sighting
 from store.objects.folder import FolderObjectStore
 from store.schema.outlines import bounds_of
 from store.schema.tables import Observation, SceneRow
@@ -76,7 +77,8 @@ def test_evidence_and_images_of_unfinished_scans_are_never_listed(tmp_path: Path
     with context.database.write() as session:
         scenes = {scene.id: scene for scene in session.query(SceneRow)}
         scan = add_scan(session, scenes[evidence], scenes[latest], state="done")
-        session.add(
+        append_sighting(
+            session,
             Observation(
                 alert_id=alert,
                 scan_id=scan.id,
@@ -87,7 +89,7 @@ def test_evidence_and_images_of_unfinished_scans_are_never_listed(tmp_path: Path
                 area_m2=400.0,
                 created_at=NOW,
                 **bounds_of(ground(0, 0, 20, 20)),
-            )
+            ),
         )
         add_scan(session, scenes[waiting], scenes[latest])
     assert [scene for scene, _ in listed(context) if scene in (evidence, waiting, free, latest)] == [free]

@@ -198,10 +198,8 @@ def test_a_split_with_a_part_observed_again_cannot_be_undone(review: ReviewSetup
     split_alert(review, [WEST, EAST])
 
     def observe(session: Any) -> None:
-        add_observation(
-            session, session.scalars(select(AlertRow).where(AlertRow.number == SECOND)).one(), NOW.date(), "drone", 9.0
-        )
-        session.scalars(select(Observation).order_by(Observation.id.desc())).first().created_at = later(2)
+        alert = session.scalars(select(AlertRow).where(AlertRow.number == SECOND)).one()
+        add_observation(session, alert, NOW.date(), "drone", 9.0, later(2))
 
     review.run(observe)
     with pytest.raises(NotAllowed, match=f"{SECOND} was changed or observed again"):

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer
 from store.alerts.alert_geometry import areas_around, outlines_of
+from store.alerts.sighting_chain import append_sighting
 from store.alerts.transitions import append_transition, log_of
 from store.review.reviewed_scans import reviewed_scans
 from store.schema.database import Database
@@ -59,7 +60,9 @@ def add_two_villages(session: Session) -> dict[str, int]:
         )
         session.add(alert)
         session.flush()
-        session.add(Observation(alert_id=alert.id, scan_id=scan.id, change_number=1, source="drone", **common, **place))
+        append_sighting(
+            session, Observation(alert_id=alert.id, scan_id=scan.id, change_number=1, source="drone", **common, **place)
+        )
         for state, role in (("new", "system"), ("triaged", "county")):
             evidence = {"verdict": "true"} if role == "county" else {}
             append_transition(session, alert, state, who=role, role=role, why="", at=NOW, evidence=evidence)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from imagery import open_scene
 from service.context import Context
+from store.alerts.sighting_chain import append_sighting
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Observation
 from tests.store.sample_rows import CRS, ORIGIN, add_scan, add_scene, ground
@@ -81,7 +82,8 @@ def put_alert(session: Session, number: str, grid_code: str, west: float, south:
     )
     session.add(alert)
     session.flush()
-    session.add(
+    append_sighting(
+        session,
         Observation(
             alert_id=alert.id,
             scan_id=scan_id,
@@ -92,7 +94,7 @@ def put_alert(session: Session, number: str, grid_code: str, west: float, south:
             area_m2=1600.0,
             created_at=NOW,
             **bounds_of(outline),
-        )
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from shapely.geometry import MultiPolygon, box
 
 from service.context import Context
+from store.alerts.sighting_chain import append_sighting
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Area, Observation, Scan, SceneRow
 
@@ -101,7 +102,8 @@ def _add(session: Any, scan: int, number: str, code: str, outline: MultiPolygon,
     session.add(alert)
     session.flush()
     for month, share in ((8, 0.5), (11, 1.0)):
-        session.add(
+        append_sighting(
+            session,
             Observation(
                 alert_id=alert.id,
                 scan_id=scan,
@@ -114,5 +116,5 @@ def _add(session: Any, scan: int, number: str, code: str, outline: MultiPolygon,
                 area_m2=alert.area_m2 * share,
                 created_at=now,
                 **bounds_of(outline),
-            )
+            ),
         )

@@ -23,6 +23,7 @@ from inference.settings import read_config, settings_for
 from service.context import Context
 from service.weights.comparison import compare_weights
 from store.access.rights import Viewer
+from store.alerts.sighting_chain import append_sighting
 from store.review.decisions import judge
 from store.review.reviewed_scans import ReviewedAlert, reviewed_scans
 from store.schema.outlines import bounds_of
@@ -74,7 +75,8 @@ def reviewed_service(service: Context, tmp_path: Path) -> Context:
             )  # fmt: skip
             session.add(alert)
             session.flush()
-            session.add(
+            append_sighting(
+                session,
                 Observation(
                     alert_id=alert.id,
                     scan_id=scan.id,
@@ -82,7 +84,7 @@ def reviewed_service(service: Context, tmp_path: Path) -> Context:
                     source="drone",
                     **common,
                     **bounds_of(change.lonlat),
-                )
+                ),
             )
             session.flush()
             if change.number < 3:
