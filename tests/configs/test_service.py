@@ -79,7 +79,7 @@ def test_web_processes_depend_on_database_and_cores(monkeypatch: pytest.MonkeyPa
     ],
 )
 def test_a_public_url_that_no_browser_could_use_is_refused_with_an_example(url: str) -> None:
-    with pytest.raises(SettingsError, match="like https://tuban.bureau.example or https://bureau.example/tuban"):
+    with pytest.raises(SettingsError, match=r"like https://tuban\.bureau\.example or https://bureau\.example/tuban"):
         read_service(public_url=url)
 
 

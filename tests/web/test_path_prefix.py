@@ -27,7 +27,7 @@ from tests.web.chromium import chromium_browser, needs_chromium, without_script_
 from tests.web.conftest import NOW, ORIGIN, Browser
 from tests.web.test_every_route import every_route
 from tests.web.two_villages import CODES, NUMBERS, api_client, create_villages
-from tests.web.uploads.upload_service import BYTES, create_batch, create_upload, metadata, serving
+from tests.web.uploads.upload_service import BYTES, metadata, serving
 from web.app import HERE, make_app
 from web.auth.authentication import cookie_name, csrf_token
 from web.auth.passwords import hash_password
@@ -90,17 +90,16 @@ def test_every_address_in_every_page_begins_with_the_path(shared: Context) -> No
     paths += ["/cameras/1", "/cameras/1/views/1", "/alerts?sort=gravest", "/missing"]
     pages = 0
     with _browser(shared, "county") as browser:
-        for path in paths:
-            for address in (path, PREFIX + path):  # a proxy may remove the path, or keep it
-                response = browser.get(address, headers={"accept": "text/html"})
-                assert response.headers.get("location", PREFIX).startswith((PREFIX, "http")), path
-                if "text/html" not in response.headers.get("content-type", ""):
-                    continue
+        for number, path in enumerate(paths):
+            address = path if number % 2 else PREFIX + path  # a proxy may remove the path, or keep it
+            response = browser.get(address, headers={"accept": "text/html"})
+            assert response.headers.get("location", PREFIX).startswith((PREFIX, "http")), path
+            if "text/html" in response.headers.get("content-type", ""):
                 pages += 1
                 wrong = [at for at in _Addresses(response.text).found if not at.startswith((PREFIX + "/", "#", "?"))]
                 assert wrong == [], path
                 assert not re.search(r'": ?"/(?!tuban/)[a-z]', response.text), path
-    assert pages > 40
+    assert pages > 18
 
 
 def test_scripts_take_the_path_from_the_page() -> None:
@@ -118,11 +117,8 @@ def test_redirects_and_cookies_stay_below_the_path(shared: Context) -> None:
         assert browser.get(f"{PREFIX}/").headers["location"] == "/tuban/alerts"
         asked = browser.get(f"{PREFIX}/map?a=b", headers={"accept": "text/html"})
         assert asked.headers["location"] == "/tuban/sign-in?next=%2Fmap%3Fa%3Db"
-        for following, target in (
-            ("/map?a=b", "/tuban/map?a=b"),
-            ("/tuban/map", "/tuban/map"),
-            ("//x", "/tuban/alerts"),
-        ):
+        targets = {"/map?a=b": "/tuban/map?a=b", "/tuban/map": "/tuban/map", "//x": "/tuban/alerts"}
+        for following, target in targets.items():
             form = {"login": "village_a", "password": PASSWORD, "next": following}
             signed_in = browser.post(f"{PREFIX}/sign-in", data=form)
             assert (signed_in.status_code, signed_in.headers["location"]) == (303, target)
@@ -151,9 +147,8 @@ def test_a_page_of_the_list_keeps_the_path_in_the_browsers_history(shared: Conte
 def test_links_of_the_apis_can_be_followed(shared: Context) -> None:
     client = api_client(shared, make_app(shared), "county")
     seen: set[str] = set()
-    waiting = [
-        f"{ORIGIN}{PREFIX}{path}" for path in ("/api/stac", "/api/ogc", "/api/alerts?limit=1", "/api/scenes?limit=1")
-    ]
+    begin = ("/api/stac", "/api/ogc", "/api/alerts?limit=1", "/api/scenes?limit=1")
+    waiting = [f"{ORIGIN}{PREFIX}{path}" for path in begin]
     while waiting:
         address = waiting.pop()
         if address in seen:
@@ -185,7 +180,9 @@ def _links(data: Any) -> Iterator[str]:
 @pytest.mark.parametrize("asked", [PREFIX, ""], ids=["path kept", "path removed"])
 def test_an_upload_is_resumed_at_the_address_that_its_creation_answers(shared: Context, asked: str) -> None:
     client = api_client(shared, make_app(shared), "county")
-    at = create_upload(client, create_batch(client, CODES["a"]), "a.tif", 5)
+    batch = client.post(f"{asked}/api/batches", json={"area": CODES["a"]}).json()["id"]
+    headers = BYTES | {"upload-length": "5"} | metadata(batch=batch, filename="a.tif")
+    at = client.post(f"{asked}/api/uploads", headers=headers).headers["location"]
     assert at.startswith(f"{PREFIX}/api/uploads/")
     path = asked + at.removeprefix(PREFIX)
     assert client.patch(path, content=b"hello", headers=BYTES | {"upload-offset": "0"}).status_code == 204
@@ -250,6 +247,7 @@ def _example(address: str, path: str) -> str:
     return example.replace(uploads, f"proxy_pass {address}{path and '/api/uploads'};", 1)
 
 
+@pytest.mark.slow
 @needs_nginx
 @needs_chromium
 def test_a_browser_works_through_the_nginx_example(shared: Context, tmp_path: Path) -> None:
