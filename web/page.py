@@ -33,6 +33,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["mu"] = lambda area_m2: f"{mu(area_m2):.2f}"
+    environment.filters["percent"] = lambda share: f"{round(100 * share)} %" if share >= 0.01 else "< 1 %"
     return environment
 
 
@@ -69,9 +70,10 @@ def localized(request: Request, message: str) -> str:
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a complete page, or a fragment of one for htmx.
 
-    In addition to ``values``, templates can use ``root`` (prepended to every path of this service), ``t(key, **values)``, ``language``, ``viewer`` (or None), ``csrf``,
-    ``script_texts(prefix)``, ``state_name(state)``, ``kind_name(kind)``, ``type_name(type)``, ``day(date)``,
-    ``moment(time)`` in the bureau's time zone, ``reason_text(reason)``, and the filter ``mu``.
+    In addition to ``values``, templates can use ``root`` (prepended to every path of this service), ``language``,
+    ``t(key, **values)``, ``viewer`` (or None), ``csrf``, ``script_texts(prefix)``, ``state_name(state)``,
+    ``kind_name(kind)``, ``type_name(type)``, ``day(date)``, ``moment(time)`` in the bureau's time zone,
+    ``reason_text(reason)``, and the filters ``mu`` and ``percent``.
     """
     language = language_of(request)
     identity: Identity | None = getattr(request.state, "identity", None)

@@ -7,6 +7,7 @@ survive a change of wording, scripts get their texts by prefix, and a bureau can
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,9 @@ _OWN_WORDS = ".other"
 """Suffix of the code of a reason that is only the user's own words."""
 
 _NOTE = {"zh": "{reason}：{note}", "en": "{reason}: {note}"}
+
+_COUNTED = re.compile(r"\{(\w+)\|([^|{}]*)\|([^|{}]*)\}")
+"""A number with its noun: ``{count|alert|alerts}``."""
 
 LANGUAGE_NAMES = {"zh": "中文", "en": "English"}
 
@@ -57,11 +61,18 @@ def catalogue() -> dict[str, dict[str, str]]:
 def text(key: str, language: str, **values: Any) -> str:
     """Return a text with its ``{placeholders}`` replaced by ``values``.
 
+    ``{count|alert|alerts}`` becomes the number with the noun in the singular or plural.
+
     Raises:
         KeyError: there is no text with this key.
     """
     words = catalogue()[key][language]
-    return words.format(**values) if values else words
+    return _COUNTED.sub(lambda found: _count(found, values), words).format(**values) if values else words
+
+
+def _count(found: re.Match[str], values: Mapping[str, Any]) -> str:
+    name, one, many = found.groups()
+    return f"{{{name}}} {one if str(values[name]) == '1' else many}"
 
 
 def texts(key: str, **values: Any) -> tuple[str, str]:
@@ -111,6 +122,10 @@ def _chinese(message: str, data: Mapping[str, Any]) -> str:
     values = {
         _RENAMED.get(name, name): _chinese_value(value) for name, value in data.items() if name not in ("code", "words")
     }
+    for name, of, (positive, negative) in (("lon", "longitude", "东西"), ("lat", "latitude", "北南")):
+        if isinstance(degrees := values.get(name), int | float):
+            line = "经" if name == "lon" else "纬"
+            values[of] = f"{positive if degrees >= 0 else negative}{line} {abs(degrees):.5f}"
     code = str(data.get("code", ""))
     if code == ALL:
         return str(values["reasons"])

@@ -61,6 +61,15 @@ class SheetTexts:
         unit = "亩" if self.index == 0 else "mu"
         return f"{mu(area_m2):,.2f} {unit} ({area_m2:,.1f} m²)"
 
+    def place(self, lon: float, lat: float) -> str:
+        """Format longitude and latitude in degrees like ``东经 120.0700000°，北纬 30.2100000°``."""
+        names = ("东经", "西经", "北纬", "南纬"), ("E", "W", "N", "S")
+        east, west, north, south = names[self.index]
+        lon_name, lat_name = east if lon >= 0 else west, north if lat >= 0 else south
+        if self.index:
+            return f"{abs(lon):.7f}° {lon_name}, {abs(lat):.7f}° {lat_name}"
+        return f"{lon_name} {abs(lon):.7f}°，{lat_name} {abs(lat):.7f}°"
+
     def day(self, day: dt.date | None) -> str:
         """Format a date as ISO 8601; None as unknown."""
         return self("unknown") if day is None else day.isoformat()

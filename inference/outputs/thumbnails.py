@@ -36,7 +36,8 @@ def thumbnail(
 ) -> bytes:
     """Return a JPEG of a picture (H×W×3) with an outline, above a caption strip with number, date and scale bar.
 
-    The strip is English, because a Chinese font may not be installed.
+    The strip has no words, so that it suits pages in any language: of two squares, the first is filled on the earlier
+    picture (``when`` is "before"), the second on the later one.
     """
     drawn = with_outline(picture, view, outline, COLOURS[kind])
     height, width = drawn.shape[:2]
@@ -45,15 +46,23 @@ def thumbnail(
     pen = ImageDraw.Draw(page)
     font = ImageFont.load_default(15)
     middle = height + _FOOT_PX // 2
-    pen.text((12, middle), f"No. {number}", _INK, font, anchor="lm")
-    left = 12 + pen.textlength(f"No. {number}", font) + 16
-    pen.text((left, middle), f"{when}  {day.isoformat() if day else 'date unknown'}", _INK, font, anchor="lm")
+    pen.text((12, middle), str(number), _INK, font, anchor="lm")
+    left = draw_order(pen, 12 + pen.textlength(str(number), font) + 16, middle, when) + 10
+    pen.text((left, middle), day.isoformat() if day else "?", _INK, font, anchor="lm")
     length, label = view.scale_bar(width / 4)
     right = width - 12
     pen.text((right - length - 10, middle), label, _INK, font, anchor="rm")
     ends = [(right - length, middle - 4), (right - length, middle + 4), (right, middle + 4), (right, middle - 4)]
     pen.line(ends, _INK, 2)
     return jpeg(np.asarray(page), QUALITY)
+
+
+def draw_order(pen: ImageDraw.ImageDraw, left: float, middle: float, when: str) -> float:
+    """Draw two squares, the first filled for "before" and the second for "after"; return their right end."""
+    for name in ("before", "after"):
+        pen.rectangle((left, middle - 5, left + 10, middle + 5), _INK if when == name else None, _INK)
+        left += 14
+    return left - 4
 
 
 def with_outline(

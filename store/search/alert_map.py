@@ -10,8 +10,10 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from imagery.error_ellipse import ErrorEllipse
 from store.access.rights import Viewer, visible_to
 from store.alerts.alert_columns import AlertColumns, IntColumn, all_alerts
+from store.schema.outlines import error_ellipse_from_json
 from store.schema.tables import AlertRow
 from store.search.alert_conditions import touching
 from store.search.alert_counts import comparison_mask, filter_mask, visible_mask
@@ -58,7 +60,7 @@ class MapPoint:
 
 @dataclass(frozen=True)
 class AlertOutline:
-    """One alert with its outline in longitude and latitude."""
+    """One alert with its outline in longitude and latitude, and the position error of an oblique view."""
 
     number: str
     kind: str
@@ -69,6 +71,7 @@ class AlertOutline:
     legal_weight: int
     over_cap: bool
     outline: BaseGeometry
+    position_error: ErrorEllipse | None
 
 
 def alerts_on_map(
@@ -160,9 +163,10 @@ def alert_outlines(
             AlertRow.legal_weight,
             AlertRow.over_cap,
             AlertRow.outline,
+            AlertRow.position_error,
         )
         .where(visible_to(AlertRow.grid_code, viewer), touches(session, bbox), *filter.conditions(session))
         .order_by(*from_start(filter.sort).order)
         .limit(limit)
     )
-    return [AlertOutline(*row) for row in session.execute(query)]
+    return [AlertOutline(*row[:-1], error_ellipse_from_json(row[-1])) for row in session.execute(query)]

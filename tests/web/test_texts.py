@@ -40,7 +40,7 @@ def test_a_template_has_no_inline_script_or_style(template: Path) -> None:
 
 def test_both_languages_of_a_text_have_the_same_placeholders() -> None:
     def names(words: str) -> set[str | None]:
-        return {name for _, name, _, _ in string.Formatter().parse(words) if name is not None}
+        return {name.split("|")[0] for _, name, _, _ in string.Formatter().parse(words) if name is not None}
 
     different = [key for key, words in catalogue().items() if len({frozenset(names(w)) for w in words.values()}) > 1]
     assert different == []

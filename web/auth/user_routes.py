@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
-from configs.texts import LANGUAGES
+from configs.texts import LANGUAGES, texts_under
 from enforcement.states import read_states
 from service.context import Context
 from store.access.api_keys import MAX_DAYS, add_key, allowed_scopes, keys_of, revoke_key, revoke_keys
@@ -37,7 +37,7 @@ from web.auth.audit_log import log_action
 from web.auth.authentication import Administrator, CurrentUser, Identity, Service, authenticate
 from web.auth.passwords import MIN_PASSWORD_LENGTH, hash_password, is_password, password_queue
 from web.http_errors import Forbidden, InvalidInput, NotFound, TooManyAttempts
-from web.page import page
+from web.page import language_of, page
 from web.row_ids import BeforeId, Id
 
 router = APIRouter(include_in_schema=False)
@@ -273,4 +273,6 @@ def log_page(
     with context.database.read() as session:
         rows = list_actions(session, viewer, who=who, what=what, before_id=before, limit=LOG_LINES)
     older = rows[-1].id if len(rows) == LOG_LINES else None
-    return page(request, "log.html", rows=rows, who=who, what=what, older=older)
+    names = texts_under("log", language_of(request))
+    actions = {key.removeprefix("did_"): name for key, name in names.items() if key.startswith("did_")}
+    return page(request, "log.html", rows=rows, who=who, what=what, older=older, actions=actions)

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from configs.texts import text as text_of
 from configs.texts import translate
 from enforcement.change_types import read_change_types
+from enforcement.position_uncertainty import ellipse_outline
 from enforcement.states import read_states
 from store.areas.layers import list_layers
 from store.search.alert_filter import AlertFilter, Box
@@ -115,7 +116,10 @@ def scans(request: Request, context: Service, viewer: CurrentUser, bbox: Bbox) -
 
 @router.get("/map/alerts")
 def alerts(request: Request, context: Service, viewer: CurrentUser, bbox: Bbox, zoom: Zoom) -> JSONResponse:
-    """Return alerts as clusters and points, and at high zoom their outlines; filters as in the list of alerts."""
+    """Return alerts as clusters and points, and at high zoom their outlines and error ellipses.
+
+    Filters are those of the list of alerts.
+    """
     query = {name: request.query_params.getlist(name) for name in request.query_params if name != "bbox"}
     alert_filter, box = AlertFilter.from_query(query, context.settings.zone), parse_bbox_parameter(bbox)
     with context.database.read() as session:
@@ -146,6 +150,15 @@ def alerts(request: Request, context: Service, viewer: CurrentUser, bbox: Bbox, 
                 legal_weight=alert.legal_weight,
             )
             for alert in outlined
+        ),
+        "ellipses": _collection(
+            _feature(
+                ellipse_outline(alert.outline, alert.position_error, context.settings.alerts.sigmas),
+                zoom,
+                number=alert.number,
+            )
+            for alert in outlined
+            if alert.position_error is not None
         ),
     }
     return JSONResponse(data)

@@ -1,6 +1,7 @@
 // The review page: shows one alert after the other, prefetches the next one, and locks the shown one.
 import * as cache from "./alert_cache.js";
 import { chooseAssignee, chooseReason, chooseSplit, enterEvidence } from "./alert_dialogs.js";
+import { showDays } from "./alert_days.js";
 import { ImageMaps, LocationMap } from "./alert_maps.js";
 import { Panel, createElement } from "./alert_panel.js";
 import { fill, notice, pageTexts, post, request, root } from "./tuban.js";
@@ -15,6 +16,7 @@ const maps = new ImageMaps(document.getElementById("viewer"), "map-before", "map
 const locationMap = new LocationMap("map-context");
 const panel = new Panel(t, () => undo(alert.number), (number) => change("merge", { alerts: [number], as_of: alert.as_of }, fill(t.merged_done, { number })));
 const decided = []; // numbers of judged alerts; undo starts with the last one
+const left = new Set(); // judged alerts that left the list, so that positions keep counting
 
 let alert = initial;
 let saving = Promise.resolve(); // the decision that is being saved
@@ -22,7 +24,9 @@ let locking = Promise.resolve(); // the shown alert is being locked
 let lastInput = Date.now();
 let outlineShown = true;
 
-const send = (data, action, body) => post(`${data.address}/${action}${query ? `?${query}` : ""}`, body);
+const withLeft = (data) => ({ left: left.size, ...data }); // as of when the data were read
+const send = async (data, action, body) => withLeft(await post(`${data.address}/${action}${query ? `?${query}` : ""}`, body));
+const fetchAlert = (number) => cache.fetchAlert(number, query, withLeft);
 const isUnlocked = () => !alert.lock.by;
 
 function updateActions() {
@@ -35,7 +39,7 @@ function updateActions() {
     button.addEventListener("click", () => takeStep(step));
     return button;
   });
-  panel.parts.steps.replaceChildren(...(steps.length ? steps : [createElement("span", { class: "muted" }, t.no_steps)]));
+  panel.parts.steps.replaceChildren(...(steps.length || Object.values(alert.can).some(Boolean) ? steps : [createElement("span", { class: "muted" }, t.no_steps)]));
 }
 
 function showFallback(when) {
@@ -47,6 +51,7 @@ function showFallback(when) {
 
 function show(data) {
   alert = data;
+  panel.parts.end.hidden = true;
   for (const when of ["before", "after"]) {
     panel.parts[`${when}-fallback`].hidden = true;
     if (!alert.images[when].tiles) showFallback(when);
@@ -54,6 +59,7 @@ function show(data) {
   maps.show(alert);
   locationMap.show(alert);
   panel.show(alert);
+  showDays(panel.parts.days, alert, maps, t);
   updateActions();
   panel.parts.spoken.textContent = `${alert.number} ${alert.kind_name} ${alert.state_name}`;
 }
@@ -92,7 +98,7 @@ async function prefetch(number) {
   for (const which of ["next", "previous"]) {
     if (alert.number !== number) return;
     const neighbour = alert[which];
-    const data = neighbour && (await cache.fetchAlert(neighbour, query).catch(() => null));
+    const data = neighbour && (await fetchAlert(neighbour).catch(() => null));
     if (!data) continue;
     for (const when of ["before", "after"]) if (data.images[when].picture) new Image().src = data.images[when].picture;
     await maps.prepare(data);
@@ -105,7 +111,7 @@ async function showAlert(number, { judged = false, push = true } = {}) {
   const previous = alert;
   let data;
   try {
-    data = await cache.fetchAlert(number, query);
+    data = await fetchAlert(number);
   } catch (error) {
     return notice(error.message);
   }
@@ -121,7 +127,14 @@ async function showAlert(number, { judged = false, push = true } = {}) {
 
 function showNeighbour(which) {
   if (alert[which]) showAlert(alert[which]);
-  else notice(which === "next" ? t.end : t.first, "good");
+  else if (which === "previous") notice(t.first, "good");
+  else showEnd();
+}
+
+/** Say that there is no next alert; the message stays until another alert is shown. */
+function showEnd() {
+  panel.parts.end.firstElementChild.textContent = fill(t.end, { count: new Set(decided).size });
+  panel.parts.end.hidden = false;
 }
 
 async function judge(verdict) {
@@ -136,6 +149,7 @@ async function judge(verdict) {
     (data) => {
       cache.remove(judged.number);
       decided.push(judged.number);
+      if (data.position === null) left.add(judged.number);
       notice(fill(t[`judged_${verdict}`], { number: judged.number }), "good");
       return data;
     },
@@ -147,7 +161,7 @@ async function judge(verdict) {
   if (judged.next) return showAlert(judged.next, { judged: true });
   const data = await saving;
   if (data) update(data);
-  notice(t.end, "good");
+  if (data) showEnd();
 }
 
 /** Undo a decision: of the given alert, else the last one on this page, else of the shown alert. */
@@ -155,6 +169,7 @@ async function undo(selected) {
   await saving;
   const number = selected ?? decided.at(-1) ?? alert.number;
   if (decided.at(-1) === number) decided.pop();
+  left.delete(number);
   try {
     const data = await send({ address: `${root}/alerts/${encodeURIComponent(number)}` }, "undo");
     notice(fill(t.undone, { number: data.number }), "good");
@@ -182,7 +197,7 @@ async function change(action, body, message) {
   } catch (error) {
     notice(error.message);
     cache.remove(alert.number);
-    cache.fetchAlert(alert.number, query).then(update);
+    fetchAlert(alert.number).then(update);
   }
 }
 
@@ -194,7 +209,7 @@ async function assign() {
 async function takeStep(step) {
   const entered = await enterEvidence(step, t);
   if (!entered) return;
-  change("move", { to: step.to, as_of: alert.as_of, ...entered }, fill(t.step_done, { state: step.words }));
+  change("move", { to: step.to, as_of: alert.as_of, ...entered }, fill(t.step_done, { state: step.state_name }));
 }
 
 async function split() {

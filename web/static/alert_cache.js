@@ -6,10 +6,10 @@ const MAX_ALERTS = 12;
 const alerts = new Map();
 const pictures = new Map();
 
-/** Return the data of an alert, fetched once; `store` replaces it by newer data. */
-export function fetchAlert(number, query) {
+/** Return the data of an alert, fetched once and passed to `prepare`; `store` replaces it by newer data. */
+export function fetchAlert(number, query, prepare) {
   if (!alerts.has(number)) {
-    const promise = request(`${root}/alerts/${encodeURIComponent(number)}/data${query ? `?${query}` : ""}`);
+    const promise = request(`${root}/alerts/${encodeURIComponent(number)}/data${query ? `?${query}` : ""}`).then(prepare);
     promise.catch(() => alerts.delete(number));
     alerts.set(number, promise);
     if (alerts.size > MAX_ALERTS) alerts.delete(alerts.keys().next().value);

@@ -1,5 +1,6 @@
 // Dialogs of the review: reason, assignee, split, and evidence of a step. Each resolves to null if cancelled.
 import { createElement } from "./alert_panel.js";
+import { fill } from "./tuban.js";
 
 const FIELD_TYPES = { correct_by: "date", reason: "area", basis: "area", photos: "area" };
 
@@ -52,7 +53,7 @@ export function chooseAssignee(alert, t) {
 /** Let the user choose "gaps" or "line". */
 export function chooseSplit(alert, t) {
   const choice = (value, words, disabled) => createElement("label", { class: "tick" }, createElement("input", { type: "radio", name: "how", value, required: true, disabled, checked: !disabled && (value === "gaps" || alert.parts < 2) }), ` ${words}`);
-  const fields = createElement("fieldset", { class: "bare" }, choice("gaps", t.split_gaps.replace("{count}", alert.parts), alert.parts < 2), choice("line", t.split_line));
+  const fields = createElement("fieldset", { class: "bare" }, choice("gaps", fill(t.split_gaps, { count: alert.parts }), alert.parts < 2), choice("line", t.split_line));
   return openDialog(t.split_title, [fields], t, (form) => form.elements.how.value);
 }
 

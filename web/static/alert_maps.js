@@ -1,10 +1,10 @@
 // The two images of an alert: side by side, or stacked with swipe, blink or difference.
 import { fetchPicture } from "./alert_cache.js";
 import { chooseSplitLine } from "./alert_split_line.js";
-import { maxImageZoom } from "./tuban.js";
 
 const EMPTY_IMAGE = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 const COLOURS = { construction: "#ff5a3c", ground: "#ffd23f", demolition: "#5cc8ff" };
+const MAX_TILE_ZOOM = 23;
 const BLINK_MS = 380; // less than three flashes per second, the accessibility limit
 
 const toMercator = (geometry) => new ol.format.GeoJSON().readGeometry(geometry, { dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" });
@@ -45,8 +45,8 @@ export class ImageMaps {
   source(alert, when) {
     const image = alert.images[when];
     if (!image.tiles) return null;
-    const maxZoom = maxImageZoom(image.gsd_m || 0.5, alert.centre[1], 10);
-    const source = new ol.source.XYZ({ url: `${image.tiles}/{z}/{x}/{y}`, maxZoom, transition: 0, interpolate: true });
+    // the server enlarges coarse images: the browser would do it tile by tile, with a visible seam between them
+    const source = new ol.source.XYZ({ url: `${image.tiles}/{z}/{x}/{y}`, maxZoom: MAX_TILE_ZOOM, transition: 0, interpolate: true });
     source.setTileLoadFunction(async (tile, address) => {
       const objectUrl = await fetchPicture(address);
       if (objectUrl === null) this.missing?.(alert.number, when);
@@ -80,6 +80,11 @@ export class ImageMaps {
       layer.setSource(this.source(alert, when));
     }
     this.fit();
+  }
+
+  /** Replace the outline of the alert, for example by that of an earlier day. */
+  setGeometry(geometry) {
+    this.outlines.getSource().getFeatures().find((feature) => !feature.getStyle()).setGeometry(geometry);
   }
 
   fit() {

@@ -1,5 +1,5 @@
 // The side panel with an alert's details.
-import { fill, root } from "./tuban.js";
+import { fill, formatPlace, root } from "./tuban.js";
 
 export function createElement(name, attributes = {}, ...children) {
   const element = document.createElement(name);
@@ -35,7 +35,7 @@ export class Panel {
       alert.over_cap ? createElement("span", { class: "badge" }, this.t.over_cap) : "",
       alert.overdue ? createElement("span", { class: "badge late" }, this.t.overdue) : "",
     );
-    this.parts.position.textContent = alert.position ? fill(this.t.position, { position: alert.position }) : "";
+    this.parts.position.textContent = alert.position ? fill(this.t.position, { position: alert.position + (alert.left ?? 0), total: alert.total + (alert.left ?? 0) }) : "";
     for (const when of ["before", "after"]) {
       const { date, source, gsd_m } = alert.images[when];
       this.parts[`${when}-caption`].textContent = [this.t[when], date ?? this.t.unknown, source, gsd_m ? `${Number(gsd_m.toPrecision(2))} m` : ""].filter(Boolean).join(" · ");
@@ -71,8 +71,8 @@ export class Panel {
       [t.assignee, [alert.assignee_name || t.unassigned]],
       alert.due_on ? [t.due, [alert.due_on]] : null,
       alert.rank ? [t.rank, [`${alert.week} · ${alert.rank}`]] : null,
-      [t.residual, [residual && residual.metres !== null ? `${formatNumber(residual.metres, 2)} m · ${formatNumber(residual.pixels, 1)} ${t.pixels}` : "–"]],
-      [t.centre, [`${alert.centre[0].toFixed(6)}, ${alert.centre[1].toFixed(6)}`]],
+      [t.residual, [residual && residual.metres !== null ? `${formatNumber(residual.metres, 2)} m · ${formatNumber(residual.pixels, 1)} ${t.pixels}` : (residual && residual.remark) || "–"]],
+      [t.centre, [formatPlace(...alert.centre)]],
     ];
     this.parts.facts.replaceChildren(...rows.filter(Boolean).flatMap(([name, value]) => [createElement("dt", {}, name), createElement("dd", {}, ...value)]));
     const type = this.parts.type;

@@ -64,6 +64,24 @@ async function reject(numbers, form) {
   }
 }
 
+// On a phone the filters are folded; the choice outlives the replacement of the list
+function showFilters(shown = document.body.classList.contains("filtering")) {
+  document.body.classList.toggle("filtering", shown);
+  document.querySelector(".show-filters")?.setAttribute("aria-expanded", String(shown));
+}
+document.addEventListener("click", (event) => {
+  if (event.target.closest(".show-filters")) showFilters(!document.body.classList.contains("filtering"));
+  const menu = document.querySelector(".menu[open]");
+  if (menu && (!menu.contains(event.target) || event.target.closest(".menu a"))) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector(".menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+document.addEventListener("htmx:afterSettle", () => showFilters());
+
 document.addEventListener("change", (event) => event.target.name === "number" && updateSelection());
 document.addEventListener("htmx:afterSettle", updateSelection);
 document.getElementById("clear").addEventListener("click", () => {

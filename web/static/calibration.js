@@ -40,11 +40,22 @@ const ground = new ol.Map({ target: "ground", interactions: interactions(), laye
 const placed = points.filter(({ lon }) => Number.isFinite(lon)).map(({ lon, lat }) => ol.proj.fromLonLat([lon, lat]));
 ground.getView().fit(placed.length ? ol.extent.buffer(ol.extent.boundingExtent(placed), 60) : ol.proj.transformExtent(extent, "EPSG:4326", "EPSG:3857"), { maxZoom: 19 });
 
+let fitted = placed.length > 0;
+
+/** Show the part of the area that images show: the area itself may be much larger than them. */
+function fitImages(found) {
+  const images = found.reduce((union, { bounds }) => ol.extent.extend(union, bounds), ol.extent.createEmpty());
+  const shown = ol.extent.getIntersection(images, extent);
+  fitted = true;
+  if (!ol.extent.isEmpty(shown)) ground.getView().fit(ol.proj.transformExtent(shown, "EPSG:4326", "EPSG:3857"), { maxZoom: 19, padding: [8, 8, 8, 8] });
+}
+
 async function loadScenes() {
   const box = ol.proj.transformExtent(ground.getView().calculateExtent(), "EPSG:3857", "EPSG:4326");
   const clipped = [Math.max(-180, box[0]), Math.max(-85, box[1]), Math.min(180, box[2]), Math.min(85, box[3])];
   const found = await request(`${root}/map/scenes?bbox=${clipped.map((side) => side.toFixed(7)).join()}&zoom=${ground.getView().getZoom().toFixed(2)}`);
   const visible = found.features.map(({ properties }) => properties).filter(({ source }) => source !== "camera");
+  if (!fitted && visible.length) fitImages(visible);
   scenes.getLayers().clear();
   document.getElementById("no-image").hidden = visible.length > 0;
   for (const { id, bounds, gsd_m } of visible.slice(0, 20).reverse()) {

@@ -1,7 +1,7 @@
 // The map page. The fragment of its URL describes the view, so that a link shares it.
-import { fill, notice, pageTexts, request, root } from "./tuban.js";
+import { fill, formatPlace, notice, pageTexts, request, root } from "./tuban.js";
 import { addBaseMap } from "./base_map.js";
-import { areaStyle, footprintStyle, layerStyle, markStyle, outlineStyle, statesOf } from "./map_styles.js";
+import { areaStyle, ellipseStyle, footprintStyle, layerStyle, markStyle, outlineStyle, statesOf } from "./map_styles.js";
 import { Images } from "./map_images.js";
 import { Measure } from "./map_measure.js";
 import { formatArea } from "./measure.js";
@@ -22,6 +22,7 @@ const vector = (style, zIndex, more = {}) => new ol.layer.Vector({ source: new o
 const layers = {
   areas: vector(areaStyle, 600, { declutter: true }),
   footprints: vector(footprintStyle(), 610),
+  ellipses: vector(ellipseStyle, 690),
   outlines: vector(outlineStyle(settings.states), 700),
   marks: vector(markStyle(settings.states), 710),
   found: vector(new ol.style.Style({ image: new ol.style.RegularShape({ points: 4, radius: 16, radius2: 0, stroke: new ol.style.Stroke({ color: "#d9001b", width: 3 }) }) }), 950),
@@ -132,7 +133,8 @@ function alertsUrl(query) {
   return `${root}/map/alerts?${query}&kinds=${kinds}${states.length ? `&states=${states}` : ""}`;
 }
 
-function showAlerts({ marks, outlines }) {
+function showAlerts({ marks, outlines, ellipses }) {
+  setFeatures(layers.ellipses, features(ellipses));
   setFeatures(layers.outlines, features(outlines));
   setFeatures(layers.marks, marks.map((mark) => new ol.Feature({ geometry: new ol.geom.Point(ol.proj.fromLonLat([mark.lon, mark.lat])), ...mark })));
   const sum = marks.reduce((count, mark) => count + mark.count, 0);
@@ -211,7 +213,7 @@ map.on("singleclick", (event) => {
 });
 map.on("pointermove", (event) => {
   const [lon, lat] = ol.proj.toLonLat(event.coordinate);
-  element("where").textContent = `${lon.toFixed(6)}°E ${lat.toFixed(6)}°N`;
+  element("where").textContent = formatPlace(lon, lat);
   if (!measure.kind && !event.dragging) {
     const over = map.hasFeatureAtPixel(event.pixel, { hitTolerance: 4, layerFilter: (layer) => layer === layers.marks || layer === layers.outlines });
     map.getTargetElement().style.cursor = over ? "pointer" : "";
@@ -237,7 +239,7 @@ element("goto").addEventListener("submit", async (event) => {
     view.setCenter(center);
     view.setZoom(Math.max(17, view.getZoom()));
     const zone = place.zone ? ` · ${place.zone.code} ${place.zone.east.toFixed(2)}, ${place.zone.north.toFixed(2)}` : "";
-    message.textContent = `${fill(texts.goto_read, { system: place.system })} ${place.lon.toFixed(6)}°E ${place.lat.toFixed(6)}°N${zone}${place.assumed ? ` ${texts.goto_assumed}` : ""}`;
+    message.textContent = `${fill(texts.goto_read, { system: place.system })} ${formatPlace(place.lon, place.lat)}${zone}${place.assumed ? ` ${texts.goto_assumed}` : ""}`;
     message.classList.remove("bad");
   } catch (error) {
     message.textContent = error.message;

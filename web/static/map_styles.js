@@ -66,6 +66,12 @@ export function outlineStyle(states) {
   };
 }
 
+/** The position error of an alert that a camera saw obliquely. */
+export const ellipseStyle = () => [
+  new ol.style.Style({ stroke: new ol.style.Stroke({ color: "rgba(20,20,20,.8)", width: 3.5, lineDash: [6, 5] }) }),
+  new ol.style.Style({ stroke: new ol.style.Stroke({ color: "#ffffff", width: 1.8, lineDash: [6, 5] }) }),
+];
+
 const WIDTHS = { county: 2.6, township: 1.8, village: 1.2 };
 
 export function areaStyle(feature) {

@@ -33,8 +33,15 @@ export function post(address, body = {}) {
   return request(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
-/** Replace the {placeholders} of a text. */
-export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+/** Replace the {placeholders} of a text; {count|alert|alerts} becomes the number with its noun. */
+export const fill = (text, values) =>
+  text.replace(/\{(\w+)(?:\|([^|{}]*)\|([^|{}]*))?\}/g, (_, name, one, many) => (one === undefined ? values[name] : `${values[name]} ${String(values[name]) === "1" ? one : many}`));
+
+/** Write a place like 113.896400°E 30.934400°N; west of Greenwich and south of the equator without a minus sign. */
+export function formatPlace(lon, lat) {
+  const wrapped = ((((lon + 180) % 360) + 360) % 360) - 180;
+  return `${Math.abs(wrapped).toFixed(6)}°${wrapped < 0 ? "W" : "E"} ${Math.abs(lat).toFixed(6)}°${lat < 0 ? "S" : "N"}`;
+}
 
 /** Return the lowest zoom, from `minimum` to 23, whose pixels are not larger than the image's, which are `gsd` metres. */
 export function maxImageZoom(gsd, latitude, minimum) {

@@ -11,7 +11,7 @@ from shapely.geometry import Polygon
 
 from imagery.cameras.camera import Frame
 from inference.changes import Kind
-from inference.outputs.thumbnails import COLOURS, QUALITY, jpeg
+from inference.outputs.thumbnails import COLOURS, QUALITY, draw_order, jpeg
 
 _CONTEXT = 3.0  # side of the crop relative to the bounding box of the outline
 _MIN_CROP_PX = 320
@@ -27,7 +27,7 @@ def camera_thumbnail(frame: Frame, outline: Polygon, kind: Kind, when: str, take
         frame: H×W×3, aligned with the reference frame.
         outline: pixel coordinates (x, y) in the frame.
         kind: selects the colour of the outline.
-        when: "before" or "after".
+        when: "before" or "after", drawn without words.
         taken_at: local time.
     """
     left, top, right, bottom = _crop_box(frame, outline)
@@ -42,9 +42,9 @@ def camera_thumbnail(frame: Frame, outline: Polygon, kind: Kind, when: str, take
             cv2.polylines(drawing, [fixed_point], True, colour, width, cv2.LINE_AA, _FRACTION_BITS)
     page = Image.new("RGB", (drawing.shape[1], drawing.shape[0] + _FOOTER_PX), _FOOTER_COLOUR)
     page.paste(Image.fromarray(drawing), (0, 0))
-    caption = f"{when}  {taken_at:%Y-%m-%d %H:%M}"
-    position = (12, drawing.shape[0] + _FOOTER_PX // 2)
-    ImageDraw.Draw(page).text(position, caption, _TEXT_COLOUR, ImageFont.load_default(15), anchor="lm")
+    pen, middle = ImageDraw.Draw(page), drawing.shape[0] + _FOOTER_PX // 2
+    left = draw_order(pen, 12, middle, when) + 10
+    pen.text((left, middle), f"{taken_at:%Y-%m-%d %H:%M}", _TEXT_COLOUR, ImageFont.load_default(15), anchor="lm")
     return jpeg(np.asarray(page), QUALITY)
 
 
