@@ -1,9 +1,10 @@
-"""The drop folder: each event as a GeoJSON file, and all events of a day in one GeoPackage.
+"""The drop folder: each event as a GeoJSON file, and all events of a day with their alerts in one GeoPackage.
 
 Files are written atomically, and writing an event again changes nothing. Names::
 
     202612/3301062026120001_2_1f0c9a7e.geojson    alert, sequence, first characters of the event id
-    20261204.gpkg                                  layer "alerts": one row per event of that local day
+    20261204.gpkg                                  layer "events": one row per event of that local day;
+                                                   layer "alerts": one row per alert, as of its last event of the day
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import shapely
 from store.objects.folder import fsync_path
 from workers.delivery.delivery_errors import DeliveryRejected
 
-LAYER = "alerts"
+EVENTS, ALERTS = "events", "alerts"
 CRS = "EPSG:4490"
 TEMPORARY_PREFIX = ".writing-"
 
@@ -125,20 +126,47 @@ def _add_to_day(path: Path, event: dict[str, Any]) -> None:
         DataSourceError,
     )
 
+    if path.exists() and _is_of_earlier_version(path):
+        path.rename(path.with_stem(f"{path.stem}-earlier-version"))
     if path.exists() and _contains(path, event["id"]):
         return
     with _replacing(path) as temporary:
         if path.exists():
             shutil.copyfile(path, temporary)
         try:
-            _append(temporary, event)
-        except (DataSourceError, DataLayerError) as error:
+            _append(temporary, EVENTS, event)
+            if _remove_earlier(temporary, event):
+                _append(temporary, ALERTS, event)
+        except (DataSourceError, DataLayerError, sqlite3.Error) as error:
             raise DeliveryRejected(f"The GeoPackage {path} cannot be extended: {error}.") from error
         if not _contains(temporary, event["id"]):  # GDAL may notice a full disk only when it closes the file
             raise DeliveryRejected(f"The GeoPackage {path} cannot be written: is the disk full?")
 
 
-def _append(path: Path, event: dict[str, Any]) -> None:
+def _is_of_earlier_version(path: Path) -> bool:
+    """Return whether the GeoPackage has only the layer ``alerts``, with one row per event."""
+    with _reading(path) as connection:
+        return EVENTS not in _layers(connection)
+
+
+def _remove_earlier(path: Path, event: dict[str, Any]) -> bool:
+    """Remove an alert's row from the layer of alerts; return False, and keep it, if it is of a later event."""
+    number, sequence = event["data"]["properties"]["number"], int(event["sequence"])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        if ALERTS not in _layers(connection):
+            return True
+        newer = connection.execute(f"SELECT 1 FROM {ALERTS} WHERE number = ? AND sequence > ?", (number, sequence))
+        if newer.fetchone() is not None:
+            return False
+        connection.execute(f"DELETE FROM {ALERTS} WHERE number = ?", (number,))
+    return True
+
+
+def _layers(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT table_name FROM gpkg_contents")}
+
+
+def _append(path: Path, layer: str, event: dict[str, Any]) -> None:
     import pyogrio  # imported here because it imports pandas, which most processes never need
 
     properties, attributes = event["data"]["properties"], _event_attributes(event)
@@ -159,7 +187,7 @@ def _append(path: Path, event: dict[str, Any]) -> None:
         geometry_type="MultiPolygon",
         crs=CRS,
         driver="GPKG",
-        layer=LAYER,
+        layer=layer,
         append=path.exists(),
         layer_options={"GEOMETRY_NAME": "geom"},
     )
@@ -177,15 +205,21 @@ def _to_json(value: Any) -> str:
 
 
 def _contains(path: Path, event_id: str) -> bool:
-    """Return whether the GeoPackage contains an event.
+    """Return whether the GeoPackage contains an event; errors as of :func:`_reading`."""
+    with _reading(path) as connection:
+        return connection.execute(f"SELECT 1 FROM {EVENTS} WHERE event_id = ?", (event_id,)).fetchone() is not None
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the GeoPackage for reading.
 
     Raises:
         DeliveryRejected: the file is damaged or has another layout.
     """
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            found = connection.execute(f"SELECT 1 FROM {LAYER} WHERE event_id = ?", (event_id,))
-            return found.fetchone() is not None
+            yield connection
     except sqlite3.Error as error:
         raise DeliveryRejected(
             f"The GeoPackage {path} cannot be read ({error}). Move it away; a new one is created."

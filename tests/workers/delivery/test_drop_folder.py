@@ -61,8 +61,8 @@ def _event(index: int = 1, time: str = "2026-12-01T18:30:00.000Z", **other: Any)
     return event | other
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    meta, _, shapes, columns = pyogrio.raw.read(path, layer="alerts")
+def _rows(path: Path, layer: str = "events") -> list[dict[str, Any]]:
+    meta, _, shapes, columns = pyogrio.raw.read(path, layer=layer)
     assert meta["crs"] == "EPSG:4490"
     names = [str(name) for name in meta["fields"]]
     return [
@@ -95,6 +95,27 @@ def test_all_events_of_a_local_day_are_in_one_geopackage(tmp_path: Path) -> None
     drop_event(_event(3, "2026-12-02T16:00:00.000Z"), tmp_path, ZONE)
     assert [row["sequence"] for row in _rows(tmp_path / DAY)] == [1, 2]
     assert [row["sequence"] for row in _rows(tmp_path / "20261203.gpkg")] == [3]
+
+
+def test_a_layer_of_the_geopackage_has_one_row_per_alert_as_of_its_last_event(tmp_path: Path) -> None:
+    first, second, late, other = _event(1), _event(3), _event(2), _event(4)
+    second["data"]["properties"] |= {"state": "published"}
+    late["data"]["properties"] |= {"state": "triaged"}  # delivered again after a failure
+    other["data"]["properties"] |= {"number": "330106W2026110002"}
+    for event in (first, second, late, other):
+        drop_event(event, tmp_path, ZONE)
+    rows = [(row["number"], row["state"], row["sequence"]) for row in _rows(tmp_path / DAY, "alerts")]
+    assert sorted(rows) == [("330106W2026110001", "published", 3), ("330106W2026110002", "new", 4)]
+    assert len(_rows(tmp_path / DAY)) == 4
+
+
+def test_a_geopackage_of_an_earlier_version_is_kept_beside(tmp_path: Path) -> None:
+    drop_event(_event(1), tmp_path, ZONE)
+    with sqlite3.connect(tmp_path / DAY) as connection:  # that version had no layer of events
+        connection.execute("DELETE FROM gpkg_contents WHERE table_name = 'events'")
+    drop_event(_event(2), tmp_path, ZONE)
+    assert [row["sequence"] for row in _rows(tmp_path / DAY)] == [2]
+    assert (tmp_path / "20261202-earlier-version.gpkg").exists()
 
 
 def test_the_geopackage_has_readable_columns(tmp_path: Path) -> None:
