@@ -99,6 +99,9 @@ class Alert:
         week, rank, over_cap, legal_weight: ranking among the alerts of its village and ISO week.
         weights_sha256, settings_sha256: checksums of the network and the settings of the latest sighting.
         residual_px, residual_m: median residual shift between the two images.
+        registration_method: gradients, descriptors, or georeferencing: compared by the coordinates of the images, which
+            the images themselves do not confirm; None: unknown.
+        registration_accuracy_m: accuracy of these coordinates, metres; None: unknown, or registered by the images.
         evidence: pictures.
         page: URL of the alert's page, or "".
         error: position error of the outline; None: as accurate as an orthophoto.
@@ -147,6 +150,8 @@ class Alert:
     confidence: float | None = None
     confidence_parts: Sequence[Mapping[str, Any]] = ()
     site: str = ""
+    registration_method: str | None = None
+    registration_accuracy_m: float | None = None
 
 
 def alert_feature(alert: Alert) -> dict[str, Any]:
@@ -204,6 +209,8 @@ def alert_feature(alert: Alert) -> dict[str, Any]:
             "settings_sha256": alert.settings_sha256,
             "registration_residual_px": alert.residual_px,
             "registration_residual_m": alert.residual_m,
+            "registration_method": alert.registration_method,
+            "registration_accuracy_m": alert.registration_accuracy_m,
             "evidence": {picture.name: picture.address for picture in alert.evidence},
             "page": alert.page or None,
         },

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from imagery import Scene
 from inference.block_scan import ProbabilitySink, scan_blocks
@@ -83,13 +84,21 @@ def network_facts(detector: Detector) -> NetworkFacts:
 
 
 def merge_block_results(plan: ScanPlan, results: Sequence[BlockResult], settings: ScanSettings) -> tuple[Change, ...]:
-    """Merge the results of all blocks of a scan, in any order, into changes."""
-    return merge_changes(
+    """Merge the results of all blocks of a scan, in any order, into changes.
+
+    Where the registration is not confirmed by the images, changes have the lower score that the possible shift costs.
+    """
+    changes = merge_changes(
         [fragment for result in results for fragment in result.fragments],
         plan.pair.grid,
         plan.pair.pixel_area_m2,
         settings.profile.min_area_m2,
     )
+    accuracy_px = plan.alignment.accuracy_px
+    if accuracy_px is None:
+        return changes
+    confidence = settings.confidence_at(accuracy_px)
+    return tuple(replace(change, score=round(change.score * confidence, 4)) for change in changes)
 
 
 def build_scan_result(
@@ -134,5 +143,5 @@ def build_scan_result(
         runtime=network.runtime,
         threshold=plan.threshold,
         timings_s=seconds,
-        hidden_outlines=hidden_outlines(plan.hidden, plan.pair.grid),
+        hidden_outlines=hidden_outlines(plan.hidden, plan.pair.grid, plan.alignment.field.parts),
     )

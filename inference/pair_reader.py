@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from inference.pair import NormalizationTables, Pair
 from inference.registration.measure import Alignment
-from inference.visibility.hidden_ground import HiddenGround, nothing_hidden
+from inference.visibility.hidden_ground import NOT_REGISTERED_CODE, HiddenGround, nothing_hidden
 from model.radiometric_normalization import apply_table
 
 TILE = 512
@@ -104,6 +104,10 @@ class PairReader:
         shift = self.alignment.shift(rows, cols)
         before, after = self.pair.before.read(window, shift), self.pair.after.read(window)
         hidden = self.hidden.both_dates(rows, cols, shift)
+        parts = self.alignment.field.parts
+        if parts is not None:
+            unknown = parts.not_registered(rows, cols)
+            hidden = np.where(unknown & (hidden == 0), np.uint8(NOT_REGISTERED_CODE), hidden)
         missing = ~(before.valid & after.valid) | (hidden > 0)
         images = []
         for patch, table in ((before, self.normalization.before), (after, self.normalization.after)):

@@ -58,6 +58,19 @@ class ScanPlan:
         return PairReader(self.pair, self.normalization, self.alignment, self.hidden)
 
 
+def align_settings(settings: ScanSettings, resolution_m: float) -> AlignSettings:
+    """Return the settings of the registration on a grid of ``resolution_m`` metres per pixel."""
+    profile = settings.profile
+    search_m = max(profile.search_m, settings.position_accuracy_m or 0.0)
+    return AlignSettings(
+        search_m=search_m,
+        search_px=max(16.0, search_m / resolution_m),
+        max_residual_px=profile.max_residual_px,
+        max_rotation_deg=profile.max_rotation_deg,
+        position_accuracy_m=settings.position_accuracy_m,
+    )
+
+
 def coregister(before: Scene, after: Scene, settings: ScanSettings, progress: Progress | None = None) -> PairReader:
     """Put both dates on one grid, measure normalization and registration, and return a reader of the result.
 
@@ -67,17 +80,11 @@ def coregister(before: Scene, after: Scene, settings: ScanSettings, progress: Pr
     pair = common_pair(before, after, settings)
     hidden = measure_hidden_ground(pair)
     normalization = measure_normalization(pair, hidden.visible)
-    profile = settings.profile
     alignment = measure_alignment(
         pair.before,
         pair.after,
         pair.grid,
-        AlignSettings(
-            search_m=profile.search_m,
-            search_px=max(16.0, profile.search_m / pair.resolution_m),
-            max_residual_px=profile.max_residual_px,
-            max_rotation_deg=profile.max_rotation_deg,
-        ),
+        align_settings(settings, pair.resolution_m),
         None if progress is None else lambda done: progress("align", done),
         shared_descriptor,
     )

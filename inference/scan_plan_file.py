@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -13,7 +15,7 @@ from imagery import Scene
 from inference.array_file import Arrays, pack, unpack
 from inference.pair import NormalizationTables, Pair, common_pair
 from inference.registration.measure import Alignment
-from inference.registration.shift_field import Lattice, ShiftField
+from inference.registration.shift_field import Lattice, Parts, ShiftField
 from inference.scan_plan import ScanPlan
 from inference.settings import ScanSettings
 from inference.visibility.hidden_ground import HiddenGround
@@ -31,6 +33,7 @@ _ALIGNMENT_FIELDS = (
     "windows_tried",
     "max_shift_px",
     "method",
+    "accuracy_px",
 )
 _GRID_TOLERANCE_PX = 1.5
 """Distance of grid corners that rounding on another machine explains; beyond it the scenes are different ones."""
@@ -50,6 +53,7 @@ def write_scan_plan(plan: ScanPlan) -> bytes:
         "threshold": plan.threshold,
         "smallest_px": plan.smallest_px,
         "looks": plan.looks.as_json(),
+        "part_cell_px": None if field.parts is None else field.parts.cell_px,
     }
     arrays: Arrays = {
         "before_table": plan.normalization.before,
@@ -60,6 +64,8 @@ def write_scan_plan(plan: ScanPlan) -> bytes:
     }
     if field.nodes is not None:
         arrays["nodes"] = field.nodes
+    if field.parts is not None:
+        arrays["part_labels"], arrays["part_offsets"] = field.parts.labels, field.parts.offsets
     return pack(SCHEMA, record, arrays)
 
 
@@ -77,9 +83,6 @@ def read_scan_plan(data: bytes, before: Scene, after: Scene, settings: ScanSetti
         NotComparable: the scenes do not overlap, so they are not those of the plan either.
     """
     record, arrays = unpack(SCHEMA, data)
-    lattice = None if record["lattice"] is None else Lattice(**record["lattice"])
-    centre_x, centre_y = record["centre"]
-    field = ShiftField((centre_x, centre_y), arrays["affine"], lattice, arrays.get("nodes"))
     pair = common_pair(before, after, settings)
     shape, affine = tuple(record["grid"]["shape"]), Affine(*record["grid"]["affine"])
     _check_grid(pair, shape, affine)
@@ -91,12 +94,25 @@ def read_scan_plan(data: bytes, before: Scene, after: Scene, settings: ScanSetti
             pixel_area_m2=record["pixel_area_m2"],
         ),
         NormalizationTables(arrays["before_table"], arrays["after_table"]),
-        Alignment(**record["alignment"], field=field),
+        Alignment(**record["alignment"], field=read_field(record, arrays)),
         record["threshold"],
         record["smallest_px"],
         Looks.from_json(record["looks"]),
         HiddenGround(arrays["hidden_before"], arrays["hidden_after"]),
     )
+
+
+def read_field(record: Mapping[str, Any], arrays: Arrays) -> ShiftField:
+    """Return the shift field of an unpacked plan file.
+
+    Raises:
+        KeyError, TypeError: the file is of another version.
+    """
+    lattice = None if record["lattice"] is None else Lattice(**record["lattice"])
+    cell_px = record.get("part_cell_px")
+    parts = None if cell_px is None else Parts(cell_px, arrays["part_labels"], arrays["part_offsets"])
+    centre_x, centre_y = record["centre"]
+    return ShiftField((centre_x, centre_y), arrays["affine"], lattice, arrays.get("nodes"), parts)
 
 
 def _check_grid(pair: Pair, shape: tuple[int, ...], affine: Affine) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from configs import format_validation_errors, read_yaml
@@ -13,6 +15,9 @@ from errors import SettingsError
 from model.calibration import OperatingPoint
 
 AUTO = "auto"
+
+ConfidenceByShift = tuple[tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(gt=0, le=1)]], ...]
+"""Shifts in pixels of the grid, ascending, and the share of its score that an alert keeps there."""
 
 
 class _Strict(BaseModel):
@@ -49,6 +54,14 @@ class ScanConfig(_Strict):
     block_px: int = Field(ge=64)
     min_overlap: float = Field(gt=0, le=1)
     max_scale_ratio: float = Field(gt=1)
+    source_accuracy_m: dict[str, Annotated[float, Field(gt=0)]] = {}
+    confidence_by_shift: ConfidenceByShift = ()
+
+    def pair_accuracy_m(self, before_source: str, after_source: str) -> float | None:
+        """Return the accuracy of the coordinates of two sources' images towards each other; None if not known."""
+        accuracies = [self.source_accuracy_m.get(source) for source in (before_source, after_source)]
+        known = [accuracy for accuracy in accuracies if accuracy is not None]
+        return math.hypot(*known) if len(known) == len(accuracies) else None
 
 
 class ScanSettings(_Strict):
@@ -62,6 +75,9 @@ class ScanSettings(_Strict):
         max_scale_ratio: see ``configs/profiles.yaml``.
         operating_point: which thresholds of the weights apply; see ``configs/profiles.yaml``.
         threshold: probability from which a pixel counts as changed, by output; overrides that of the weights.
+        position_accuracy_m: accuracy of the coordinates of both images towards each other, if it is known; see
+            ``source_accuracy_m`` in ``configs/profiles.yaml``.
+        confidence_by_shift: see ``configs/profiles.yaml``.
     """
 
     profile_name: str
@@ -71,6 +87,15 @@ class ScanSettings(_Strict):
     max_scale_ratio: float = 8.0
     operating_point: OperatingPoint = "inspect"
     threshold: dict[str, float] | None = None
+    position_accuracy_m: Annotated[float, Field(gt=0)] | None = None
+    confidence_by_shift: ConfidenceByShift = ()
+
+    def confidence_at(self, shift_px: float) -> float:
+        """Return the share of its score that an alert keeps where the images may be displaced by ``shift_px``."""
+        if not self.confidence_by_shift:
+            return 1.0
+        shifts, shares = zip(*self.confidence_by_shift, strict=True)
+        return float(np.interp(shift_px, shifts, shares))
 
     @property
     def sha256(self) -> str:
@@ -132,6 +157,7 @@ def settings_for(config: ScanConfig, profile: str, coarser_gsd_m: float, **overr
         "min_overlap": config.min_overlap,
         "max_scale_ratio": config.max_scale_ratio,
         "operating_point": config.operating_point,
+        "confidence_by_shift": config.confidence_by_shift,
     }
     values.update(overrides)
     return ScanSettings(profile_name=name, profile=config.profiles[name], **values)

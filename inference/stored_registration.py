@@ -12,8 +12,8 @@ from pyproj.exceptions import ProjError
 
 from errors import TubanError
 from inference.array_file import unpack
-from inference.registration.shift_field import Lattice, ShiftField
-from inference.scan_plan_file import SCHEMA
+from inference.registration.shift_field import ShiftField
+from inference.scan_plan_file import SCHEMA, read_field
 
 _MAX_SHIFT_M = 500.0  # longer shifts are implausible
 
@@ -45,9 +45,7 @@ class StoredRegistration:
         """
         try:
             record, arrays = unpack(SCHEMA, content)
-            lattice = None if record["lattice"] is None else Lattice(**record["lattice"])
-            centre: tuple[float, float] = tuple(record["centre"])
-            field = ShiftField(centre, arrays["affine"], lattice, arrays.get("nodes"))
+            field = read_field(record, arrays)
             affine: list[Any] = record["grid"]["affine"]
             return cls(field, Affine(*affine), crs)
         except (TubanError, KeyError, TypeError):

@@ -152,6 +152,7 @@ def detect_changes(
     threads: int | None = None,
     block_px: int | None = None,
     operating_point: OperatingPoint | None = None,
+    position_accuracy_m: float | None = None,
     keep_probability: bool = False,
     scratch: Path | None = None,
     config: Path = _CONFIG,
@@ -170,6 +171,8 @@ def detect_changes(
         block_px: side of a block in pixels; a smaller one needs less memory and gives the same polygons.
         operating_point: thresholds of the weights: inspect (few false alarms) or all (finds more); by default that of
             the settings.
+        position_accuracy_m: accuracy of the coordinates of both images towards each other, in metres, if it is known: a
+            pair that cannot be registered is then compared as georeferenced, with a lower confidence.
         keep_probability: also keep the network's probabilities, for :meth:`ScanResult.write`.
         scratch: folder for scratch files; the system's by default.
         config: settings file with the profiles.
@@ -190,7 +193,7 @@ def detect_changes(
         # before the weights are loaded: a damaged file is reported at once
         earlier, later = (_opened(image, config, opened) for image in (before, after))
         settings_file = read_config(config)
-        settings = _settings(settings_file, profile, earlier, later, block_px, operating_point)
+        settings = _settings(settings_file, profile, earlier, later, block_px, operating_point, position_accuracy_m)
         where = {} if weights_folder is None else {"folder": weights_folder}
         detector = Detector(weights or settings_file.weights, runtime=runtime, threads=threads, **where)
         if keep_probability:
@@ -219,6 +222,7 @@ def scan_to_folder(
     threads: int | None = None,
     block_px: int | None = None,
     operating_point: OperatingPoint | None = None,
+    position_accuracy_m: float | None = None,
     keep_probability: bool = False,
     config: Path = _CONFIG,
     progress: Progress | None = None,
@@ -234,7 +238,7 @@ def scan_to_folder(
     """
     out = Path(folder)
     check_output(out)
-    settings = _settings(read_config(config), profile, before, after, block_px, operating_point)
+    settings = _settings(read_config(config), profile, before, after, block_px, operating_point, position_accuracy_m)
     try:
         result = detect_changes(
             before,
@@ -246,6 +250,7 @@ def scan_to_folder(
             threads=threads,
             block_px=block_px,
             operating_point=operating_point,
+            position_accuracy_m=position_accuracy_m,
             keep_probability=keep_probability,
             scratch=out,
             config=config,
@@ -278,7 +283,12 @@ def _settings(
     after: Scene,
     block_px: int | None,
     operating_point: OperatingPoint | None,
+    position_accuracy_m: float | None,
 ) -> ScanSettings:
-    given = {"block_px": block_px, "operating_point": operating_point}
+    given = {
+        "block_px": block_px,
+        "operating_point": operating_point,
+        "position_accuracy_m": position_accuracy_m,
+    }
     changed = {name: value for name, value in given.items() if value is not None}
     return settings_for(config, profile, max(before.gsd_m, after.gsd_m), **changed)

@@ -69,6 +69,7 @@ def run_scan(
     threads: int | None = None,
     block: int | None = None,
     operating_point: OperatingPoint | None = None,
+    accuracy: float | None = None,
     probability: bool = False,
     config: Path = Path("profiles.yaml"),
 ) -> tuban.ScanResult:
@@ -91,6 +92,7 @@ def run_scan(
             threads=threads,
             block_px=block,
             operating_point=operating_point,
+            position_accuracy_m=accuracy,
             keep_probability=probability,
             config=config,
             progress=progress,
@@ -113,8 +115,15 @@ def print_result(result: tuban.ScanResult, earlier: Path, later: Path, out: Path
     if alignment.residual_px is not None:
         console.print(
             f"Registered to {alignment.residual_px:.2f} px ({alignment.residual_px * details.resolution_m:.2f} m), "
-            f"before registration {alignment.residual_before_px:.2f} px."
+            f"before registration {alignment.residual_before_px:.2f} px; "
+            f"confirmed by {alignment.windows_used} of {alignment.windows_tried} windows."
         )
+        if alignment.displaced_px:
+            console.print(
+                "Parts of the earlier image are displaced against the rest and were registered by themselves, by "
+                f"{', '.join(f'{length:.0f}' for length in alignment.displaced_px)} px.",
+                style="yellow",
+            )
         if alignment.method == "descriptors":
             console.print(
                 "Edges have too little in common on the two dates: registered by learned descriptors, to a few pixels.",
@@ -177,6 +186,14 @@ def scan(
         Point | None,
         typer.Option(help="Thresholds of the weights: inspect (few false alarms) or all (finds more)."),
     ] = None,
+    accuracy: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Known accuracy of the coordinates of both images towards each other, metres. A pair that cannot be "
+            "registered is then compared as georeferenced, with a lower confidence.",
+        ),
+    ] = None,
     config: Annotated[Path, typer.Option(help="Settings file with the profiles; default: the shipped one.")] = Path(
         "profiles.yaml"
     ),
@@ -206,6 +223,7 @@ def scan(
         threads=threads,
         block=block,
         operating_point=None if operating_point is None else operating_point.value,
+        accuracy=accuracy,
         probability=probability,
         config=config,
     )

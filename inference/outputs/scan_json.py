@@ -117,4 +117,6 @@ def _alignment_record(alignment: Alignment, resolution_m: float | None) -> dict[
     record = alignment.summary()
     if resolution_m is not None and alignment.residual_px is not None:
         record["residual_m"] = round(alignment.residual_px * resolution_m, 3)
+    if resolution_m is not None and alignment.accuracy_px is not None:
+        record["accuracy_m"] = round(alignment.accuracy_px * resolution_m, 3)
     return record

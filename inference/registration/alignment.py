@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.registration.shift_field import ShiftField
+from inference.registration.shift_field import NOT_REGISTERED, ShiftField
 
 Method = Literal["gradients", "descriptors", "georeferencing"]
 """gradients: measured from edges, sub-pixel; descriptors: measured from learned descriptions, to some pixels;
@@ -36,6 +36,8 @@ class AlignSettings:
         window_px: side of a matching window; smaller on small images.
         max_windows: largest number of windows along each axis on the finest level.
         local: model local distortion; False for affine only.
+        position_accuracy_m: distance, in metres, within which the coordinates of one place in both images are known to
+            lie. A pair that cannot be registered is then compared as georeferenced. None: not known, it is refused.
         accept_featureless: accept a pair without registration and residual when *both* georeferenced images show almost
             no texture (open water, snow). If only one of them lacks texture (haze, cloud), the pair is refused.
     """
@@ -51,6 +53,7 @@ class AlignSettings:
     max_windows: int = 16
     local: bool = True
     accept_featureless: bool = True
+    position_accuracy_m: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,13 @@ class Alignment:
         residual_px: median remaining shift after correction, over windows held out of the fit. None if not measured.
         residual_p90_px: 90th percentile of the same shifts.
         residual_before_px: median shift over the same windows without correction.
-        windows_used: windows on the finest level with a trusted match.
+        windows_used: windows on the finest level with a trusted match that agrees with the field.
         windows_tried: windows on the finest level with enough valid ground on both dates.
         max_shift_px: largest shift on the grid.
         field: shift field; zero if not measured.
         method: what the field rests on, see :data:`Method`.
+        accuracy_px: accuracy of the georeferencing on which the comparison rests; None if the field was measured, or
+            if it is not known.
     """
 
     usable: bool
@@ -82,6 +87,7 @@ class Alignment:
     max_shift_px: float
     field: ShiftField
     method: Method = "gradients"
+    accuracy_px: float | None = None
 
     def shift(self, rows: slice, cols: slice) -> NDArray[np.float32] | None:
         """Return the shift (H, W, 2) as (dx, dy) of a block of the common grid, for ``before.read(geobox, shift)``.
@@ -96,6 +102,16 @@ class Alignment:
         row_indices = np.arange(rows.start, rows.stop, dtype=np.float64)
         return self.field.raster(columns, row_indices)
 
+    @property
+    def displaced_px(self) -> tuple[float, ...]:
+        """Lengths of the displacements of parts of the earlier image against the rest; () without displaced parts."""
+        parts = self.field.parts
+        if parts is None:
+            return ()
+        labels = np.unique(parts.labels)
+        displaced = parts.offsets[labels[(labels > 0) & (labels < NOT_REGISTERED)]]
+        return tuple(float(length) for length in np.linalg.norm(displaced, axis=1))
+
     def summary(self) -> dict[str, Any]:
         """Values for ``scan.json``, rounded so that the same input gives the same bytes."""
 
@@ -109,6 +125,7 @@ class Alignment:
             "residual_px": rounded(self.residual_px),
             "residual_p90_px": rounded(self.residual_p90_px),
             "residual_before_px": rounded(self.residual_before_px),
+            "accuracy_px": rounded(self.accuracy_px),
             "windows_used": self.windows_used,
             "windows_tried": self.windows_tried,
             "max_shift_px": rounded(self.max_shift_px),
@@ -116,4 +133,5 @@ class Alignment:
             "rotation_deg": round(self.field.rotation_deg, 4),
             "scale": round(self.field.scale, 6),
             "local": self.field.nodes is not None,
+            "displaced_parts_px": [round(length, 1) for length in self.displaced_px],
         }

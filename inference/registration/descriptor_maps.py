@@ -23,6 +23,10 @@ from model.radiometric_normalization import TARGET_MEAN, apply_table, normalizat
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
+FLAT_LEVELS = 3
+"""Range of grey levels within a cell up to which it shows nothing: black corners without a mask would match each other
+by their shape."""
+
 MIN_OVERLAP = 0.3
 """Least share of the known cells that must overlap at a shift."""
 
@@ -61,12 +65,14 @@ def describe_level(image: RasterSource, level: Level, field: ShiftField | None, 
     width, height = (-(-side // DESCRIPTOR_CONTEXT_PX) * DESCRIPTOR_CONTEXT_PX for side in (level.width, level.height))
     rgb, valid = read_box(image, level, (0, 0, width, height), 0, field)
     valid[level.height :], valid[:, level.width :] = False, False
+    cell = DESCRIPTOR_CELL_PX
+    cells = rgb.reshape(height // cell, cell, width // cell, cell * 3)
+    textured = cells.max(axis=(1, 3)).astype(np.int16) - cells.min(axis=(1, 3)) > FLAT_LEVELS
     rgb = apply_table(rgb, normalization_table(rgb, valid))
     rgb[~valid] = round(TARGET_MEAN)
     vectors, weights = describer.describe(rgb)
-    cell = DESCRIPTOR_CELL_PX
     inside = cv2.erode(valid.astype(np.uint8), np.ones((cell + 1, cell + 1), np.uint8), borderValue=1)
-    known = inside.reshape(height // cell, cell, width // cell, cell).min(axis=(1, 3)).astype(np.float32)
+    known = inside.reshape(height // cell, cell, width // cell, cell).min(axis=(1, 3)).astype(np.float32) * textured
     return DescriptorMap(vectors * known, weights * known, known)
 
 

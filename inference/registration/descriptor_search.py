@@ -51,11 +51,16 @@ CONTRAST_SHARE = 0.3
 
 DISTANCE_PENALTY = 0.006
 LARGEST_PENALTY = 0.03
-"""Evidence that a peak loses per cell of distance from the georeferenced position, and at most."""
+"""Evidence that a peak loses per cell of distance from the georeferenced position, and at most. Where the accuracy of
+the coordinates is known, a peak within it loses nothing, and one beyond it twice as much."""
 
-MIN_EVIDENCE = 0.075
-"""Least evidence of one place on two dates. Chosen on pairs of other places of the training folders, see
-``model/weights/registration.md``."""
+MIN_EVIDENCE = 0.07
+"""Least evidence of one place on two dates, for :data:`EVIDENCE_CELLS`. Chosen on pairs of other places of the training
+folders, see ``model/weights/registration.md``."""
+
+EVIDENCE_CELLS, MAX_AREA_FACTOR = 1024, 1.87
+"""Number of cells for which the least evidence holds, and the largest factor by which the evidence of more cells grows:
+chance peaks fall with the root of the number of cells (measured: 0.07 on 32 × 32, 0.032 on 64 × 64)."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,8 @@ class Peak:
     at_limit: bool
 
 
-def find_peak(surface: Float64) -> Peak:
-    """Find the highest peak of a correlation surface (2r+1, 2r+1)."""
+def find_peak(surface: Float64, accuracy_cells: float | None = None) -> Peak:
+    """Find the highest peak of a correlation surface (2r+1, 2r+1); ``accuracy_cells``: of the coordinates, if known."""
     side = surface.shape[0]
     radius = side // 2
     y, x = (int(v) for v in np.unravel_index(int(surface.argmax()), surface.shape))
@@ -85,7 +90,10 @@ def find_peak(surface: Float64) -> Peak:
     rest[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2] = -1.0
     height = float(surface[y, x])
     evidence = height - float(rest.max()) + CONTRAST_SHARE * (height - float(np.median(surface)))
-    evidence -= min(DISTANCE_PENALTY * math.hypot(x - radius, y - radius), LARGEST_PENALTY)
+    distance, factor = math.hypot(x - radius, y - radius), 1.0
+    if accuracy_cells is not None:
+        distance, factor = max(distance - accuracy_cells - 0.5, 0.0), 2.0
+    evidence -= factor * min(DISTANCE_PENALTY * distance, LARGEST_PENALTY)
     at_limit = x in (0, side - 1) or y in (0, side - 1)
     offset = np.array([x - radius, y - radius], np.float64)
     if not at_limit:
@@ -131,6 +139,7 @@ def search_by_descriptors(state: RegistrationState, describer: Describer) -> Fou
     level = described_level(state)
     unit = DESCRIPTOR_CELL_PX * level.zoom
     radius = max(math.ceil(state.search_range_px / unit), MIN_RADIUS)
+    accuracy = None if state.accuracy_px is None else state.accuracy_px / unit
     after = describe_level(state.after, level, None, describer)
     best: Found | None = None
     for angle in _rotations(level, state.settings.max_rotation_deg):
@@ -138,13 +147,15 @@ def search_by_descriptors(state: RegistrationState, describer: Describer) -> Fou
         before = describe_level(state.before, level, turned, describer)
         if not (before.known * after.known).any():
             continue
-        peak = find_peak(correlation_surface(before, after, radius))
-        if best is None or peak.evidence > best.evidence:
+        peak = find_peak(correlation_surface(before, after, radius), accuracy)
+        cells = min(float(before.known.sum()), float(after.known.sum()))
+        evidence = peak.evidence * min(math.sqrt(cells / EVIDENCE_CELLS), MAX_AREA_FACTOR)
+        if best is None or evidence > best.evidence:
             affine = turned.affine.copy()
             # a shift in the turned image is a turned shift in the original one
             affine[0] = peak.offset * unit @ (np.eye(2) + affine[1:])
             field = ShiftField(turned.centre, affine)
-            best = Found(field, peak.evidence, peak.at_limit, after, level)
+            best = Found(field, evidence, peak.at_limit, after, level)
     return best
 
 

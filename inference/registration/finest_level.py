@@ -20,6 +20,9 @@ Float64 = NDArray[np.float64]
 REPEAT_ABOVE_PX = 4.0
 """Median correction above which the level is measured again with the corrected field."""
 
+AGREEMENT_PX = 3.0
+"""Distance from the field, in pixels of the level, within which a window counts as used."""
+
 MIN_CHECK_WINDOWS = 16
 """Least number of held-out windows. With fewer, the others are left out in turn: a median of five is too uncertain."""
 
@@ -101,7 +104,12 @@ def _register_level(state: RegistrationState, level: Level) -> Alignment:
     used = int((weight > 0).sum())
     if not checked.any() or used < settings.min_trusted * measured.textured:
         return state.without_field(
-            f"only {used} of {tried} windows found their match on the other date: too little in common to register",
+            Reason(
+                f"only {used} of {tried} windows found their match on the other date: too little in common to register",
+                "align.windows",
+                used=used,
+                tried=tried,
+            ),
             used,
             tried,
         )
@@ -109,6 +117,8 @@ def _register_level(state: RegistrationState, level: Level) -> Alignment:
     residual_before = float(np.median(np.linalg.norm(total[checked], axis=-1)))
     field = state.refine(measured.windows, total, weight)
     longest = field.max_length(int(state.grid.width), int(state.grid.height))
+    apart = np.linalg.norm(total - field.at(measured.windows.lattice.points()).reshape(total.shape), axis=-1)
+    used = int(((weight > 0) & (apart < max(AGREEMENT_PX * level.zoom, 2.0 * residual))).sum())
     reason = None
     if residual > settings.max_residual_px:
         reason = Reason(
@@ -125,6 +135,18 @@ def _register_level(state: RegistrationState, level: Level) -> Alignment:
             most=limit,
         )
     return Alignment(reason is None, reason, residual, residual_p90, residual_before, used, tried, longest, field)
+
+
+def measure_remaining(state: RegistrationState, zooms: list[int]) -> tuple[Float64, int]:
+    """Return the shifts (n,) that the current field leaves, in grid pixels, and the number of windows with texture."""
+    level = Level(state.grid, zooms[-1])
+    side = state.window_side(level)
+    step = 0.5 if min(level.width, level.height) < 6 * side else 1.0
+    windows = place_windows(level, side, (step, step), state.settings.max_windows)
+    similarity = state.compare(windows, SEARCH_PX)
+    matches = match_windows(similarity.surfaces, similarity.textured)
+    trusted = matches.weight >= 1.0
+    return np.linalg.norm(matches.offset[trusted], axis=-1) * level.zoom, int(similarity.textured.sum())
 
 
 def _cross_validate(

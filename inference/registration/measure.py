@@ -14,10 +14,12 @@ search the transform (:mod:`inference.registration.descriptor_search`), and grad
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 
+from errors import Reason
 from inference.raster_source import RasterSource
 from inference.registration.alignment import Alignment, AlignSettings
 from inference.registration.descriptor_maps import Describer
@@ -27,9 +29,10 @@ from inference.registration.descriptor_search import (
     search_by_descriptors,
     unit_px,
 )
-from inference.registration.finest_level import register_finest
+from inference.registration.finest_level import measure_remaining, register_finest
 from inference.registration.overview import is_featureless, register_overview
-from inference.registration.shift_field import identity_field
+from inference.registration.parts import MIN_STEP_PX, find_parts
+from inference.registration.shift_field import ShiftField, identity_field
 from inference.registration.state import SEARCH_PX, RegistrationState
 from inference.registration.window_matching import match_windows
 from inference.registration.windows import Level, place_windows
@@ -38,6 +41,16 @@ __all__ = ["AlignSettings", "Alignment", "measure_alignment"]
 
 MAX_DISAGREEMENT_CELLS = 1.0
 """Largest median distance, in cells, between the fields of gradients and of descriptors that count as agreement."""
+
+UNMEASURED = ("align.unrelated", "align.windows", "align.residual", "align.shift")
+"""Codes of the reasons that say nothing against the coordinates of the images."""
+
+MAX_ACCURACY_PX = 32.0
+"""Largest accuracy of coordinates, in pixels of the common grid, with which a pair is compared as georeferenced: the
+largest shift of which the loss was measured (``confidence_by_shift`` of ``configs/profiles.yaml``)."""
+
+SUSPICIOUS_SHARE, SUSPICIOUS_RESIDUAL_PX = 0.97, 1.5
+"""Share of matched windows below which, and residual above which, parts of an image may be displaced."""
 
 MIN_STRIP_PX = 24
 """Least width of a strip (a road, a swath) on its overview."""
@@ -73,8 +86,84 @@ def measure_alignment(
         outcome = _register_levels(state, zooms, report)
     if describer is not None and not outcome.usable and outcome.windows_tried and not is_featureless(outcome):
         outcome = _register_learned(state, zooms, describer(), outcome)
+    if outcome.method == "gradients" and outcome.residual_px is not None:
+        outcome = _with_parts(state, zooms, outcome)
+    if not outcome.usable:
+        outcome = _as_georeferenced(state, outcome)
     report(1.0)
     return outcome
+
+
+def _with_parts(state: RegistrationState, zooms: list[int], whole: Alignment) -> Alignment:
+    """Return the outcome with parts of the earlier image moved that are displaced against the rest, if there are any.
+
+    Parts must bring more windows to a match than the smooth field, or the same to half of their shift.
+    """
+    if whole.residual_px is None or (
+        whole.windows_used >= SUSPICIOUS_SHARE * whole.windows_tried and whole.residual_px < SUSPICIOUS_RESIDUAL_PX
+    ):
+        return whole
+    state.field = whole.field
+    before, _ = measure_remaining(state, zooms)
+    bases = [whole.field]
+    if whole.field.nodes is not None and whole.residual_px >= SUSPICIOUS_RESIDUAL_PX:
+        bases.append(ShiftField(whole.field.centre, whole.field.affine))  # a field may have been bent halfway
+    for base in bases:
+        field = find_parts(state, base)
+        if field is None:
+            continue
+        state.field = field = field.quantized()
+        after, textured = measure_remaining(state, zooms)
+        close, former = (int((shifts < MIN_STEP_PX / 2.0).sum()) for shifts in (after, before))
+        if close < former + max(2.0, 0.03 * textured):
+            continue
+        residual, p90 = float(np.median(after)), float(np.percentile(after, 90))
+        longest = field.max_length(int(state.grid.width), int(state.grid.height))
+        return replace(
+            whole,
+            usable=residual <= state.settings.max_residual_px,
+            reason=None if residual <= state.settings.max_residual_px else whole.reason,
+            residual_px=residual,
+            residual_p90_px=p90,
+            windows_used=min(len(after), whole.windows_tried),
+            max_shift_px=longest,
+            field=field,
+        )
+    return whole
+
+
+def _as_georeferenced(state: RegistrationState, refused: Alignment) -> Alignment:
+    """Return the outcome for a pair that the images cannot register: by its coordinates if their accuracy is known."""
+    code = refused.reason.code if isinstance(refused.reason, Reason) else ""
+    if code not in UNMEASURED or state.grid.crs is None:
+        return refused
+    accuracy_m, accuracy_px = state.settings.position_accuracy_m, state.accuracy_px
+    if accuracy_m is None or accuracy_px is None:
+        advice = Reason(
+            f"{refused.reason}. If the coordinates of both are known to be accurate, state the accuracy (--accuracy or "
+            "source_accuracy_m in profiles.yaml), and they are compared as georeferenced",
+            "align.state_accuracy",
+            why=refused.reason,
+        )
+        return replace(refused, reason=advice)
+    if accuracy_px > MAX_ACCURACY_PX:
+        inaccurate = Reason(
+            f"{refused.reason}; the stated accuracy of the coordinates, {accuracy_m:.1f} m, is {accuracy_px:.0f} px, "
+            f"and above {MAX_ACCURACY_PX:.0f} px changes cannot be told from displaced ground",
+            "align.inaccurate",
+            why=refused.reason,
+            accuracy=accuracy_m,
+            pixels=accuracy_px,
+            most=MAX_ACCURACY_PX,
+        )
+        return replace(refused, reason=inaccurate)
+    reason = Reason(
+        f"compared as georeferenced, position not confirmed by the images, ± {accuracy_m:.1f} m",
+        "align.georeferenced",
+        accuracy=accuracy_m,
+    )
+    compared = state.without_field(reason, refused.windows_used, refused.windows_tried, usable=True)
+    return replace(compared, method="georeferencing", accuracy_px=accuracy_px)
 
 
 def _register_levels(state: RegistrationState, zooms: list[int], report: Callable[[float], None]) -> Alignment:

@@ -21,6 +21,9 @@ MIN_PEAK_TO_SIDELOBE = 5.0
 """Least peak-to-sidelobe ratio of related images. Measured on LEVIR-CD validation images: 7 to 67 for one place on two
 dates, 3 to 5 for two places. On images with few windows the ranges overlap, and the trust of windows decides."""
 
+MIN_PEAK_BEYOND_ACCURACY = 7.0
+"""The same for a shift of more than twice the known accuracy of the coordinates, which is hardly to be expected."""
+
 FEATURELESS = ("align.earlier_empty", "align.later_empty", "align.texture")
 """Codes of the reasons for which an image has too little texture."""
 
@@ -44,8 +47,12 @@ def register_overview(state: RegistrationState, level: Level) -> Alignment | Non
     if refusal is not None:
         return refusal
     unrelated = state.without_field(
-        f"the two images show nothing in common within {search_range:.0f} px of each other: "
-        "check that they show the same place",
+        Reason(
+            f"too little in common was found within {search_range:.0f} px to confirm that the two images show the same "
+            "place (strong changes, other seasons, rows of fields, or another place)",
+            "align.unrelated",
+            most=search_range,
+        ),
         tried=tried,
     )
     positions = (windows.lattice.points() - np.asarray(state.field.centre)) / level.zoom
@@ -56,7 +63,9 @@ def register_overview(state: RegistrationState, level: Level) -> Alignment | Non
     first = estimate_transform(
         similarity.surfaces[similarity.textured], positions[similarity.textured], search, candidates, FIRST_BLUR_PX
     )
-    if first.peak_to_sidelobe < MIN_PEAK_TO_SIDELOBE:
+    accuracy_px = state.accuracy_px
+    beyond = accuracy_px is not None and float(np.linalg.norm(first.shift)) * level.zoom > 2.0 * accuracy_px + 8.0
+    if first.peak_to_sidelobe < (MIN_PEAK_BEYOND_ACCURACY if beyond else MIN_PEAK_TO_SIDELOBE):
         return unrelated
     state.field = ShiftField(state.field.centre, np.vstack([first.shift * level.zoom, first.linear]))
     # second pass with the first transform applied: windows without rotation match much more clearly
@@ -76,8 +85,13 @@ def register_overview(state: RegistrationState, level: Level) -> Alignment | Non
     found = float(np.linalg.norm(state.field.affine[0]))
     if first.at_limit or found > math.sqrt(2.0) * search_range + 2.0 * level.zoom:
         return state.without_field(
-            f"the images are {found:.0f} px or more apart, beyond the search range of {search_range:.0f} px: "
-            "check their georeferencing, or enlarge the search range",
+            Reason(
+                f"the images are {found:.0f} px or more apart, beyond the search range of {search_range:.0f} px: "
+                "check their georeferencing, or enlarge the search range",
+                "align.range",
+                shift=found,
+                most=search_range,
+            ),
             tried=tried,
         )
     return None

@@ -70,23 +70,62 @@ def cubic_taps(at: Float64, start: float, step: float, count: int) -> tuple[NDAr
     return np.clip(base[:, None] + np.arange(-1, 3), 0, count - 1), weights
 
 
+NOT_REGISTERED = 255
+"""Label of ground whose shift is not known."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of the earlier image that are displaced against the rest of it.
+
+    Attributes:
+        cell_px: side of a cell in pixels of the common grid.
+        labels: (rows, columns) uint8 of cells; 0: not displaced, :data:`NOT_REGISTERED`, or the row of ``offsets``.
+        offsets: (n, 2) displacement (dx, dy) of each label; that of 0 is zero.
+    """
+
+    cell_px: int
+    labels: NDArray[np.uint8]
+    offsets: Float64
+
+    def labels_at(self, xs: Float64, ys: Float64) -> NDArray[np.uint8]:
+        """Return the labels at columns and rows, which broadcast against each other; constant beyond the map."""
+        row, column = (
+            np.clip(((values + 0.5) // self.cell_px).astype(np.intp), 0, count - 1)
+            for values, count in zip((ys, xs), self.labels.shape, strict=True)
+        )
+        return np.asarray(self.labels[row, column])
+
+    def not_registered(self, rows: slice, cols: slice) -> NDArray[np.bool_]:
+        """Return where the shift of a block of the common grid is not known: (H, W)."""
+        xs, ys = (np.arange(one.start, one.stop, dtype=np.float64) for one in (cols, rows))
+        return np.asarray(self.labels_at(xs[None, :], ys[:, None]) == NOT_REGISTERED)
+
+    def shift_at(self, xs: Float64, ys: Float64) -> Float64:
+        """Return the displacement (…, 2) at columns and rows; zero where it is not known."""
+        labels = self.labels_at(xs, ys)
+        return np.asarray(self.offsets[np.where(labels == NOT_REGISTERED, 0, labels)])
+
+
 @dataclass(frozen=True)
 class ShiftField:
     """Shift (dx, dy) in pixels of the common grid at any position (x, y) of it.
 
-    ``shift(x, y) = affine[0] + affine[1] * (x - cx) + affine[2] * (y - cy) + remainder(x, y)``
+    ``shift(x, y) = affine[0] + affine[1] * (x - cx) + affine[2] * (y - cy) + remainder(x, y) + parts(x, y)``
 
     Attributes:
         centre: (cx, cy), the centre of the grid.
         affine: (3, 2); rows: constant, per pixel of x, per pixel of y; columns: dx, dy.
         lattice: positions of the nodes; None without remainder.
         nodes: (rows, columns, 2) remainder at the nodes; Catmull-Rom between them, constant beyond them.
+        parts: displaced parts; None if there are none.
     """
 
     centre: tuple[float, float]
     affine: Float64
     lattice: Lattice | None = None
     nodes: Float64 | None = None
+    parts: Parts | None = None
 
     def affine_at(self, points: Float64) -> Float64:
         """Return the affine part at points: (n, 2) → (n, 2)."""
@@ -105,7 +144,8 @@ class ShiftField:
 
     def at(self, points: Float64) -> Float64:
         """Return the shift at scattered points: (n, 2) as (x, y) → (n, 2) as (dx, dy)."""
-        return self.affine_at(points) + self.remainder_at(points)
+        smooth = self.affine_at(points) + self.remainder_at(points)
+        return smooth if self.parts is None else smooth + self.parts.shift_at(points[:, 0], points[:, 1])
 
     def raster(self, xs: Float64, ys: Float64) -> Float32:
         """Return the shift at all combinations of columns ``xs`` and rows ``ys``: (len(ys), len(xs), 2) float32.
@@ -136,12 +176,15 @@ class ShiftField:
                     band = bands[taps[rows, tap]]
                     band *= weights[rows, tap, None]
                     strip += band
-        return out.reshape(len(ys), width, 2)
+        field = out.reshape(len(ys), width, 2)
+        if self.parts is not None:
+            field += self.parts.shift_at(xs[None, :], ys[:, None]).astype(np.float32)
+        return field
 
     def resampled(self, lattice: Lattice) -> ShiftField:
         """Return the field with its remainder resampled to the nodes of another lattice."""
         nodes = self.remainder_at(lattice.points()).reshape(lattice.rows, lattice.columns, 2)
-        return ShiftField(self.centre, self.affine, lattice, nodes)
+        return ShiftField(self.centre, self.affine, lattice, nodes, self.parts)
 
     def quantized(self) -> ShiftField:
         """Return the field rounded to measurement precision, so that repeated scans give the same bytes.
@@ -153,7 +196,10 @@ class ShiftField:
             [np.rint(self.affine[:1] / pixels) * pixels, np.rint(self.affine[1:] / slopes) * slopes]
         )
         nodes = None if self.nodes is None else np.asarray(np.rint(self.nodes / pixels) * pixels)
-        return ShiftField(self.centre, affine, self.lattice, nodes)
+        parts = self.parts
+        if parts is not None:
+            parts = Parts(parts.cell_px, parts.labels, np.asarray(np.rint(parts.offsets / pixels) * pixels))
+        return ShiftField(self.centre, affine, self.lattice, nodes, parts)
 
     @property
     def rotation_deg(self) -> float:
@@ -170,7 +216,7 @@ class ShiftField:
     @property
     def is_zero(self) -> bool:
         """Whether the field is the identity."""
-        return self.nodes is None and not self.affine.any()
+        return self.nodes is None and self.parts is None and not self.affine.any()
 
     def max_length(self, width: int, height: int) -> float:
         """Return the length in pixels of the longest shift on a raster of this size, sampled at 33 × 33 points."""

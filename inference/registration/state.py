@@ -63,6 +63,14 @@ class RegistrationState:
             return self.settings.search_px
         return max(self.settings.search_px, self.settings.search_m / abs(float(self.grid.resolution.x)))
 
+    @property
+    def accuracy_px(self) -> float | None:
+        """Accuracy of the coordinates in pixels of the common grid; None if it is not known."""
+        accuracy_m = self.settings.position_accuracy_m
+        if accuracy_m is None or self.grid.crs is None:
+            return None
+        return accuracy_m / abs(float(self.grid.resolution.x))
+
     def window_side(self, level: Level) -> int:
         """Return the side of a window: a third of a small level, otherwise as in the settings."""
         return int(np.clip(min(level.width, level.height) // 3, 32, self.settings.window_px))

@@ -28,8 +28,15 @@ REASONS = ("cloud", "snow", "overexposure", "blur")
 COVER = tuple(1 + REASONS.index(reason) for reason in ("cloud", "snow"))
 """Codes of what lies above the ground."""
 
-HIDDEN_BY = tuple(f"{reason} on the {date} date" for date in ("earlier", "later") for reason in REASONS)
-"""Reasons with their dates, as scans report them."""
+HIDDEN_BY = (
+    *(f"{reason} on the {date} date" for date in ("earlier", "later") for reason in REASONS),
+    "displacement on the earlier date",
+)
+"""Reasons with their dates, as scans report them. The last one is ground along displaced parts of the earlier image,
+which registration finds (:mod:`inference.registration.parts`)."""
+
+NOT_REGISTERED_CODE = len(HIDDEN_BY)
+"""Position of the last reason plus one."""
 
 TILE, HALO = 512, 48
 """Side of a tile and width of its surroundings, cells."""

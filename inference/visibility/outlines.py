@@ -12,18 +12,20 @@ from rasterio.features import shapes
 from shapely.geometry import MultiPolygon, Polygon, shape
 
 from inference.pair import LONLAT
+from inference.registration.shift_field import NOT_REGISTERED, Parts
 from inference.visibility.hidden_ground import CELL_PX, HiddenGround
 
 MIN_PIECE_CELLS = 100
 """Smallest outlined area, cells; smaller ones count in the areas only."""
 
 
-def hidden_outlines(hidden: HiddenGround, grid: GeoBox) -> dict[str, MultiPolygon]:
+def hidden_outlines(hidden: HiddenGround, grid: GeoBox, parts: Parts | None = None) -> dict[str, MultiPolygon]:
     """Return the hidden ground by date in longitude and latitude; empty dates and scans without coordinates are absent.
 
     Args:
         hidden: of both dates.
         grid: the scan's grid.
+        parts: displaced parts of the earlier image; ground along them that is not registered counts as hidden by it.
 
     Returns:
         ``earlier``: ground that only the earlier date hides, where another earlier image would help; ``later``: ground
@@ -31,7 +33,11 @@ def hidden_outlines(hidden: HiddenGround, grid: GeoBox) -> dict[str, MultiPolygo
     """
     if grid.crs is None:
         return {}
-    masks = {"earlier": (hidden.before > 0) & (hidden.after == 0), "later": hidden.after > 0}
+    earlier = hidden.before > 0
+    if parts is not None:
+        xs, ys = ((np.arange(count) + 0.5) * CELL_PX - 0.5 for count in earlier.shape[::-1])
+        earlier = earlier | (parts.labels_at(xs[None, :], ys[:, None]) == NOT_REGISTERED)
+    masks = {"earlier": earlier & (hidden.after == 0), "later": hidden.after > 0}
     outlines = {date: _outline(mask, grid) for date, mask in masks.items()}
     return {date: outline for date, outline in outlines.items() if not outline.is_empty}
 

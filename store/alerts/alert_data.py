@@ -83,6 +83,8 @@ def _alert(
         settings_sha256=scan.settings_sha256 if scan else "",
         residual_px=alignment.get("residual_px"),
         residual_m=alignment.get("residual_m"),
+        registration_method=alignment.get("method"),
+        registration_accuracy_m=alignment.get("accuracy_m"),
         evidence=tuple(
             EvidencePicture(name, f"{page}/evidence/{quote(name, safe='')}" if page else str(key))
             for name, key in alert.evidence.items()

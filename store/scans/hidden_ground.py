@@ -19,7 +19,10 @@ KEY = "hidden"
 """Key of ``scan.json`` with the outline of hidden ground (WKT, longitude and latitude) by date."""
 
 _REASONS = {
-    "earlier": Reason("cloud, snow, overexposure or blur hide it in the earlier image", "scan.hidden_earlier"),
+    "earlier": Reason(
+        "cloud, snow, overexposure or blur hide it in the earlier image, or that image is displaced there",
+        "scan.hidden_earlier",
+    ),
     "later": Reason("cloud, snow, overexposure or blur hide it in the later image", "scan.hidden_later"),
 }
 

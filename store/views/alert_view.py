@@ -31,6 +31,8 @@ class AlertSighting:
         before, after: the compared images.
         kind, score, area_m2: as that scan detected it.
         residual_m, residual_px: median residual shift between the images; None: unknown.
+        registration_method: of the scan (:data:`inference.registration.alignment.Method`); None: unknown.
+        accuracy_m: accuracy of the coordinates, for images that were compared as georeferenced; None: unknown.
     """
 
     before: SightingImage
@@ -40,6 +42,8 @@ class AlertSighting:
     area_m2: float
     residual_m: float | None
     residual_px: float | None
+    registration_method: str | None
+    accuracy_m: float | None
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,9 @@ def alert_sightings(session: Session, alert: AlertRow) -> list[AlertSighting]:
     sightings = []
     for kind, score, area_m2, result, *images in rows:
         alignment = result.get("alignment") or {}
-        residual = alignment.get("residual_m"), alignment.get("residual_px")
+        registration = [alignment.get(name) for name in ("residual_m", "residual_px", "method", "accuracy_m")]
         sightings.append(
-            AlertSighting(SightingImage(*images[:4]), SightingImage(*images[4:]), kind, score, area_m2, *residual)
+            AlertSighting(SightingImage(*images[:4]), SightingImage(*images[4:]), kind, score, area_m2, *registration)
         )
     return sightings
 

@@ -18,6 +18,7 @@ from inference.pair import MAX_UPSAMPLING, Pair, measure_normalization
 from inference.pair_reader import PairReader
 from inference.registration.measure import Alignment, AlignSettings, measure_alignment
 from inference.registration.shift_field import identity_field
+from inference.scan_plan import align_settings
 from inference.settings import AUTO, ScanConfig, ScanSettings, settings_for
 from model.descriptor import shared_descriptor
 from model.looks import Looks
@@ -41,9 +42,9 @@ class _InMemoryPyramid(Pyramid):
 class InMemoryImage:
     """In-memory image, read as :class:`imagery.Scene` reads a file: :class:`inference.raster_source.RasterSource`."""
 
-    def __init__(self, image: Patch) -> None:
-        """Wrap an image; its geobox counts its own pixels."""
-        self.geobox = GeoBox(image.valid.shape, Affine.identity(), None)
+    def __init__(self, image: Patch, geobox: GeoBox | None = None) -> None:
+        """Wrap an image; without a geobox of its own, positions are its pixels."""
+        self.geobox = geobox or GeoBox(image.valid.shape, Affine.identity(), None)
         self._pixels = _InMemoryPyramid(image)
 
     def read(self, geobox: GeoBox, shift: NDArray[np.float32] | None = None) -> Patch:
@@ -113,13 +114,7 @@ def _align_settings(settings: ComparisonSettings) -> AlignSettings:
     resolution = settings.resolution_m
     if settings.scan is None or resolution is None:
         return AlignSettings()
-    profile = settings.scan.profile
-    return AlignSettings(
-        search_m=profile.search_m,
-        search_px=max(16.0, profile.search_m / resolution),
-        max_residual_px=profile.max_residual_px,
-        max_rotation_deg=profile.max_rotation_deg,
-    )
+    return align_settings(settings.scan, resolution)
 
 
 def _identity_alignment(grid: GeoBox, reason: str | None) -> Alignment:

@@ -55,7 +55,8 @@ def prepare_scan(context: Context, job: JobRun) -> Commit | None:
     scan_id, config, detector = task.scan.id, read_config(), context.current_detector()
     try:
         with _open_scenes(context, task) as (before, after):
-            settings = settings_for(config, AUTO, max(before.gsd_m, after.gsd_m))
+            accuracy_m = config.pair_accuracy_m(task.before.source, task.after.source)
+            settings = settings_for(config, AUTO, max(before.gsd_m, after.gsd_m), position_accuracy_m=accuracy_m)
             plan = plan_scan(before, after, detector, settings, _progress_of(job, 0.0, 0.9))
     except NotComparable as outcome:
         return partial(_not_compared, context, scan_id, "not_comparable", outcome.reason)
