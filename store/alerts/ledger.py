@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from enforcement.ledger.confidence import combine_sources
-from enforcement.ledger.derive import LedgerState, derive_state
+from enforcement.ledger.derive import LedgerState
 from enforcement.ledger.sighting import Sighting
 from enforcement.overlap_ratio import area_m2, make_valid
 from enforcement.settings import read_enforcement
@@ -185,8 +185,3 @@ def set_derived_area(alert: AlertRow, state: LedgerState, *, changed: bool) -> N
         alert.area_m2 = state.area_m2
     alert.area_error_m2 = state.area_error_m2
     alert.position_error = error_ellipse_to_json(state.error)
-
-
-def state_as_of(session: Session, alert: AlertRow, day: dt.date) -> LedgerState | None:
-    """Return what the images up to a day say of an alert; None: none of them shows a change there."""
-    return derive_state(load_sightings(session, [alert])[alert.id], as_of=day)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from enforcement.alert import alert_feature
 from enforcement.states import read_states
 from enforcement.units import mu
+from store.alerts.alert_as_of import read_alert_as_of
 from store.alerts.alert_data import read_alert
 from store.alerts.transitions import log_of
 from store.review.decisions import move
@@ -33,6 +35,7 @@ from web.api.schemas import (
 )
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
+from web.http_errors import NotFound
 
 router = APIRouter(prefix="/api/alerts", tags=["alerts"], responses=COMMON_ERRORS)
 
@@ -86,11 +89,32 @@ def list_alerts(
 
 
 @router.get("/{number}", responses=NOT_FOUND)
-def one_alert(context: Service, viewer: CurrentUser, number: Number) -> AlertFeature:
-    """Return an alert as the GeoJSON feature that the enforcement queue receives."""
+def one_alert(
+    context: Service,
+    viewer: CurrentUser,
+    number: Number,
+    as_of: Annotated[
+        dt.date | None,
+        Query(
+            description="Outline, area, kind, dates, confidence and sightings as the images up to this day show them, "
+            "however late they arrived. State and other decisions are the present ones."
+        ),
+    ] = None,
+) -> AlertFeature:
+    """Return an alert as the GeoJSON feature that the enforcement queue receives, on request as of a day.
+
+    404 also if no image up to that day shows the alert.
+    """
     with context.database.read() as session:
         alert = alert_of(session, viewer, number)
-        return AlertFeature.model_validate(alert_feature(read_alert(session, alert, context.settings.public_url)))
+        if as_of is None:
+            found = read_alert(session, alert, context.settings.public_url)
+        else:
+            then = read_alert_as_of(session, alert, as_of, context.settings.public_url)
+            if then is None:
+                raise NotFound("alert.not_there_yet")
+            found = then
+        return AlertFeature.model_validate(alert_feature(found))
 
 
 @router.get("/{number}/transitions", responses=NOT_FOUND)

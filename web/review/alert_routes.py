@@ -10,9 +10,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from shapely import LineString
+from shapely.geometry import mapping
 
+from enforcement.change_types import read_change_types
+from enforcement.units import mu
 from errors import TubanError
 from store.access.rights import Viewer
+from store.alerts.alert_as_of import AlertDay, alert_days
 from store.alerts.sites import site_alerts
 from store.review.decisions import (
     assign,
@@ -135,6 +139,36 @@ def alert_data(request: Request, context: Service, viewer: CurrentUser, number: 
     with context.database.read() as session:
         detail = AlertDetail(request, context, session, viewer)
         return JSONResponse(detail.data(_alert(session, viewer, number), list_filter))
+
+
+@router.get("/days")
+def alert_days_data(request: Request, context: Service, viewer: CurrentUser, number: str) -> JSONResponse:
+    """Return the alert as of each day of its images, oldest first."""
+    with context.database.read() as session:
+        days = alert_days(session, _alert(session, viewer, number))
+    return JSONResponse({"days": [_day(day, language_of(request)) for day in days]})
+
+
+def _day(day: AlertDay, language: str) -> dict[str, Any]:
+    state, kinds = day.state, read_change_types().kinds
+    return {
+        "day": day.day.isoformat(),
+        "kind_name": getattr(kinds[state.kind], language) if state.kind in kinds else state.kind,
+        "area_m2": round(state.area_m2, 1),
+        "mu": round(mu(state.area_m2), 2),
+        "area_error_m2": state.area_error_m2,
+        "upper_bound": state.upper_bound,
+        "confidence": day.confidence.probability,
+        **{
+            name: found.isoformat() if found else None
+            for name, found in (
+                ("not_yet_on", state.not_yet_on),
+                ("there_on", state.there_on),
+                ("gone_on", state.gone_on),
+            )
+        },
+        "outline": mapping(state.outline),
+    }
 
 
 @router.post("/lock")

@@ -21,7 +21,7 @@ async function load(details, alert, maps, t) {
   if (!days.length) return details.append(createElement("p", { class: "muted" }, t.unknown));
   const slider = createElement("input", { type: "range", min: 0, max: days.length - 1, step: 1, value: days.length - 1, disabled: days.length < 2, "aria-label": t.as_of_title });
   const facts = createElement("dl", { "aria-live": "polite" });
-  const back = createElement("button", { type: "button", class: "quiet small" }, t.as_of_now);
+  const back = createElement("button", { type: "button", class: "small" }, t.as_of_now);
   const showOutline = (outline) => maps.alert === alert && maps.setGeometry(toMercator(outline));
   const show = () => {
     const day = days[Number(slider.value)];

@@ -20,6 +20,7 @@ JUDGED = {"verdict": "false", "reason": "shadow"}
 ROUTES = [
     ("GET", "", None),
     ("GET", "/data", None),
+    ("GET", "/days", None),
     ("POST", "/lock", {}),
     ("POST", "/lock?renew=true", {}),
     ("DELETE", "/lock", None),

@@ -261,3 +261,24 @@ def test_changing_the_filter_updates_the_url_and_keeps_the_focus(chromium: Any, 
     page.wait_for_url("**kinds=ground**")
     assert page.locator("#alerts .alert").count() == 17
     assert page.faults == []
+
+
+def test_an_alert_is_shown_as_of_a_day(review: tuple[Context, str], chromium: Any) -> None:
+    context, address = review
+    page = _page(chromium, context, address, "county", "zh")
+    with context.database.read() as session:
+        number = session.scalars(select(AlertRow.number).order_by(AlertRow.id)).first()
+    page.goto(f"/alerts/{number}")
+    page.click("[data-part=days] summary")
+    slider = page.locator("[data-part=days] input[type=range]")
+    slider.wait_for()
+    assert slider.get_attribute("max") == "1"
+    label = page.locator("[data-part=days] label b")
+    assert label.inner_text() == "截至 2026-11-20"
+    slider.press("ArrowLeft")
+    assert label.inner_text() == "截至 2026-08-20"
+    if LOOKS:
+        for name, width in (("desktop", 1366), ("phone", 390)):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.locator("[data-part=days]").scroll_into_view_if_needed()
+            page.screenshot(path=f"{LOOKS}/days_{name}.png")

@@ -11,7 +11,7 @@ import pytest
 from rasterio import Affine
 from sqlalchemy import select
 
-from store.alerts.ledger import state_as_of
+from store.alerts.alert_as_of import read_alert_as_of
 from store.alerts.transitions import append_transition
 from store.schema.tables import AlertRow, Delivery, Scan
 from tests.inference.scenes import ORIGIN, Image
@@ -90,7 +90,7 @@ def test_a_site_that_grows_over_three_dates_is_one_alert_with_its_whole_area(pla
     assert grown["area_m2_before"] == pytest.approx(900, rel=0.1)
     assert grown["area_m2_after"] == pytest.approx(2700, rel=0.1)
     with play.service.context.database.read() as session:
-        then = state_as_of(session, session.get_one(AlertRow, alert.id), DAYS[1])
+        then = read_alert_as_of(session, session.get_one(AlertRow, alert.id), DAYS[1])
     assert then is not None
     assert then.area_m2 == pytest.approx(900, rel=0.1)
 
