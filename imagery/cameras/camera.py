@@ -231,18 +231,20 @@ class GroundChange:
     Attributes:
         outline: longitude, latitude (EPSG:4490).
         in_frame: the same in the reference frame, (x, y), see :data:`Pixel`.
-        kind: construction or ground, as far as an oblique view allows.
+        kind: construction or ground, as far as an oblique view allows; demolition: works that were reported are gone.
         area_m2: ellipsoidal; an upper bound, because what stands up covers the ground behind it.
         error: of the position of the outline's centre.
         score: 0…1, how clearly the place differs from before.
         capture_count: number of captures that show it.
         first_seen, last_seen: times of the first and the last of these captures.
-        compared_with: time of the latest capture that does not show it yet.
+        compared_with: time of the latest capture that does not show it yet; of works that are gone, of the one that
+            shows them.
+        works: number of the reported works that have grown or are gone (:class:`StandingWorks`); None: a new change.
     """
 
     outline: Polygon
     in_frame: Polygon
-    kind: Literal["construction", "ground"]
+    kind: Literal["construction", "ground", "demolition"]
     area_m2: float
     error: ErrorEllipse
     score: float
@@ -250,6 +252,26 @@ class GroundChange:
     first_seen: dt.datetime
     last_seen: dt.datetime
     compared_with: dt.datetime
+    works: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class StandingWorks:
+    """Works that a view has reported and that stand, as far as is known.
+
+    Attributes:
+        number: identifies their latest report.
+        in_frame: outline in the reference frame, (x, y), as last reported.
+        area_m2: as last reported.
+        baseline: captures from before the works, in light similar to the captures compared with them; may be empty.
+        shown_at: time of the capture that showed them in their latest report.
+    """
+
+    number: int
+    in_frame: Polygon
+    area_m2: float
+    baseline: tuple[Capture, ...]
+    shown_at: dt.datetime
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import cv2
@@ -21,7 +22,7 @@ from rasterio.features import geometry_mask, shapes
 from shapely.geometry import Polygon, shape
 
 from errors import Reason
-from imagery.cameras.camera import Calibration, Capture, Comparison, GroundChange, Preset
+from imagery.cameras.camera import Calibration, Capture, Comparison, GroundChange, Preset, StandingWorks
 from imagery.cameras.frame_difference import CELL_PX, WORKING_WIDTH
 from imagery.cameras.georeferencing import (
     area_m2,
@@ -37,6 +38,7 @@ from inference.cameras.persistence import (
     ComparedCapture,
     Floats,
     compare_with_references,
+    has_returned,
     persistent,
     split_history,
 )
@@ -49,6 +51,9 @@ _MIN_CAPTURE_SHARE = 2 / 3  # of the latest captures that must show a place
 _MIN_CELLS = 12
 _CLOSING = np.ones((5, 5), np.uint8)  # cells: parts this close are one place
 _MIN_BUILDING_SHARE = 0.15  # of a place's cells, from which it is a construction
+_GROWN = 1.25  # factor in area from which works are reported again; smaller ones are noise of the outline
+_ABSENT_FACTOR = 0.6  # of the threshold, below which a place looks as before the works
+_SAME_PLACE = 0.3  # of the smaller outline in the frame, from which two are the same place
 
 
 def compare_captures(
@@ -57,8 +62,12 @@ def compare_captures(
     calibration: Calibration,
     settings: CompareSettings,
     detector: Detector | None = None,
+    standing: Sequence[StandingWorks] = (),
 ) -> Comparison:
     """Compare the latest captures of a view with earlier ones in similar light.
+
+    Works that were reported are compared with captures from *before* them: what is reported of them is their whole
+    outline after they have grown, or that they are gone. All other places are compared with recent captures.
 
     Args:
         history: captures after the quality check, in any order; unusable ones are ignored. To limit their number, load
@@ -68,6 +77,7 @@ def compare_captures(
         settings: required persistence and thresholds.
         detector: distinguishes construction from earthworks and from other differences; without it every change is of
             the kind ground, and only large differences count.
+        standing: works that the view has reported.
 
     Returns:
         changes that persist in enough captures over enough time; ``not_compared`` says why nothing could be compared.
@@ -93,17 +103,21 @@ def compare_captures(
     if not ground.any():
         words = "There is no ground in the region and range of this view."
         return Comparison(not_compared=Reason(words, "watch.no_ground"))
-    # a lorry parked at one place in one or two captures is not construction
-    min_captures = max(settings.persist, math.ceil(_MIN_CAPTURE_SHARE * len(compared)))
-    difference = persistent([one.difference for one in compared], min_captures)
-    difference[~ground] = 0
-    scores = None
-    if detector is not None:
-        scores = _detector_scores(compared[-settings.persist :], difference >= settings.threshold, detector, scale)
-    view = _ComparedView(calibration, settings, compared, min_captures, difference, scores)
-    assessed = [view.assess(outline, cells) for outline, cells in view.places(scale)]
+    known: list[GroundChange] = []
+    for works in sorted(standing, key=lambda one: (one.shown_at, one.number)):
+        if not any(_same_place(works.in_frame, change.in_frame) for change in known):
+            since = compare_with_references(works.baseline, latest, settings)
+            if len(since) >= settings.persist:
+                known += _ComparedView(calibration, settings, since, ground, scale, detector).reassess(works)
+    taken = [works.in_frame for works in standing] + [change.in_frame for change in known]
+    view = _ComparedView(calibration, settings, compared, ground, scale, detector, earlier)
+    assessed = [
+        view.assess(outline, cells)
+        for outline, cells in view.places()
+        if not any(_same_place(outline, other) for other in taken)
+    ]
     return Comparison(
-        changes=tuple(result for result in assessed if isinstance(result, GroundChange)),
+        changes=(*known, *(result for result in assessed if isinstance(result, GroundChange))),
         pending=assessed.count("pending"),
         weak=assessed.count("weak"),
         watched_m2=_cells_area_m2(calibration, ground, scale),
@@ -116,26 +130,87 @@ class _ComparedView:
 
     Attributes:
         compared: the latest captures, ordered by time.
-        min_captures: number of captures that must show a change.
-        difference: h×w cells, difference that persists in ``min_captures``; 0 outside of the watched ground.
-        scores: see :func:`_detector_scores`.
+        ground: h×w cells, the watched ground.
+        scale: of the working frame.
+        earlier: captures from before the latest ones, in any light.
     """
 
     calibration: Calibration
     settings: CompareSettings
     compared: Sequence[ComparedCapture]
-    min_captures: int
-    difference: Floats
-    scores: Floats | None
+    ground: Cells
+    scale: float
+    detector: Detector | None
+    earlier: Sequence[Capture] = ()
 
-    def places(self, scale: float) -> list[tuple[Polygon, Cells]]:
+    @property
+    def min_captures(self) -> int:
+        """Number of captures that must show a change: a lorry parked in one or two of them is not construction."""
+        return max(self.settings.persist, math.ceil(_MIN_CAPTURE_SHARE * len(self.compared)))
+
+    @cached_property
+    def difference(self) -> Floats:
+        """Difference that persists in ``min_captures``, h×w cells; 0 outside of the watched ground."""
+        difference = persistent([one.difference for one in self.compared], self.min_captures)
+        difference[~self.ground] = 0
+        return difference
+
+    @cached_property
+    def scores(self) -> Floats | None:
+        """See :func:`_detector_scores`; None without a detector."""
+        if self.detector is None:
+            return None
+        changed = self.difference >= self.settings.threshold
+        return _detector_scores(self.compared[-self.settings.persist :], changed, self.detector, self.scale)
+
+    def reassess(self, works: StandingWorks) -> list[GroundChange]:
+        """Report known works as grown, or as gone; nothing if they stand as they were.
+
+        The captures of this view are compared with those from before the works.
+        """
+        touching = [(outline, cells) for outline, cells in self.places() if _same_place(outline, works.in_frame)]
+        assessed = [self.assess(outline, cells) for outline, cells in touching]
+        changes = [replace(one, works=works.number) for one in assessed if isinstance(one, GroundChange)]
+        if changes:
+            return changes if sum(change.area_m2 for change in changes) >= _GROWN * works.area_m2 else []
+        return [] if touching else self._gone(works)
+
+    def _gone(self, works: StandingWorks) -> list[GroundChange]:
+        """Report works as gone if the place looks as before them for as long as a change has to persist."""
+        shape_of_cells = self.ground.shape
+        cells = ~geometry_mask([works.in_frame], shape_of_cells, Affine.scale(CELL_PX / self.scale)) & self.ground
+        limit = self.settings.threshold * _ABSENT_FACTOR
+        absent: list[ComparedCapture] = []
+        for one in self.compared:
+            shows = not cells.any() or float(np.median(one.difference[cells])) >= limit
+            absent = [] if shows else [*absent, one]
+        if len(absent) < self.settings.persist or _hours(absent) < self.settings.persist_hours:
+            return []
+        on_map, centre = project_outline(self.calibration, works.in_frame), works.in_frame.representative_point()
+        return [
+            GroundChange(
+                outline=on_map,
+                in_frame=works.in_frame,
+                kind="demolition",
+                area_m2=area_m2(on_map),
+                error=error_at(self.calibration, (centre.x, centre.y)),
+                score=1.0,
+                capture_count=len(absent),
+                first_seen=absent[0].capture.taken_at,
+                last_seen=absent[-1].capture.taken_at,
+                compared_with=works.shown_at,
+                works=works.number,
+            )
+        ]
+
+    def places(self) -> list[tuple[Polygon, Cells]]:
         """Connected places whose difference reaches the threshold: outline in the frame, and cells."""
         difference, threshold = self.difference, self.settings.threshold
         extent = cv2.morphologyEx(
             (difference >= threshold * _EXTENT_FACTOR).astype(np.uint8), cv2.MORPH_CLOSE, _CLOSING
         )
         extent &= (difference > 0).astype(np.uint8)
-        cell = CELL_PX / scale
+        cell = CELL_PX / self.scale
         places = []
         for geometry, value in shapes(extent, extent > 0, 4, Affine.scale(cell)):
             polygon = shape(geometry)
@@ -150,8 +225,9 @@ class _ComparedView:
         """Decide whether a place is a change.
 
         Returns:
-            the change; "ignored": too small, too inaccurate or not projectable; "pending": not yet in enough captures
-            or over enough time; "weak": neither a large difference nor confirmed by the detector.
+            the change; "ignored": too small, too inaccurate or not projectable, or the place looks as it did before a
+            vehicle parked there; "pending": not yet in enough captures or over enough time; "weak": neither a large
+            difference nor confirmed by the detector.
         """
         settings, calibration = self.settings, self.calibration
         on_map = project_outline(calibration, outline)
@@ -165,6 +241,8 @@ class _ComparedView:
         showing = [one for one in self.compared if float(np.median(one.difference[cells])) >= threshold]
         if len(showing) < self.min_captures or _hours(showing) < settings.persist_hours:
             return "pending"
+        if has_returned(showing[-1].capture, self.earlier, cells, threshold):
+            return "ignored"
         is_large = float(np.quantile(self.difference[cells], 0.75)) >= settings.sure
         if not is_large and not self._is_confirmed(cells):
             return "weak"
@@ -189,6 +267,11 @@ class _ComparedView:
 
     def _is_building(self, cells: Cells) -> bool:
         return self.scores is not None and float(np.mean(self.scores[0, cells] >= 1)) >= _MIN_BUILDING_SHARE
+
+
+def _same_place(one: Polygon, other: Polygon) -> bool:
+    overlap = one.buffer(0).intersection(other.buffer(0)).area
+    return bool(overlap >= _SAME_PLACE * min(one.area, other.area))
 
 
 def _hours(compared: Sequence[ComparedCapture]) -> float:

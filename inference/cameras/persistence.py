@@ -86,6 +86,27 @@ def compare_with_references(
     return compared
 
 
+def has_returned(newest: Capture, earlier: Sequence[Capture], cells: Cells, threshold: float) -> bool:
+    """Whether a place looks as it did before something stood there: a vehicle has left, and nothing was built.
+
+    Args:
+        newest: the capture that shows the place as it is now.
+        earlier: captures from before the latest ones.
+        cells: of the place, h×w.
+        threshold: median difference from which two captures show different things.
+    """
+    if newest.light is None:
+        return False
+    lights = [capture for capture in earlier if capture.light]
+    similar = [lights[k] for k in similar_light(newest.light, [capture.light for capture in lights if capture.light])]
+    features = describe_frame(newest.frame)
+    differs = [
+        float(np.median(difference(features, describe_frame(capture.frame))[cells])) >= threshold
+        for capture in sorted(similar, key=lambda capture: capture.taken_at)
+    ]
+    return any(differs) and not differs[0]
+
+
 def persistent(values: Sequence[Floats], min_count: int) -> Floats:
     """Value that at least ``min_count`` of the maps reach, cell by cell."""
     out: Floats = np.sort(np.stack(values), axis=0)[-min_count]

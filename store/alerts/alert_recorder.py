@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from enforcement.alert_number import iso_week
 from enforcement.known_alert import KnownAlert, ScanChange
+from enforcement.ledger.derive import derive_state
 from enforcement.ledger.metric_plane import polygons_of
 from enforcement.ledger.sighting import DEMOLITION
 from enforcement.match import Match
@@ -181,6 +182,8 @@ class AlertRecorder(ScanRecord):
             if placed is not None:
                 self.recorded.again += 1
             if alert.gone_on is None:
+                state = derive_state(self.ledger[alert.id])
+                alert.kind = alert.kind if state is None else state.kind  # of the new works, not of those that are gone
                 self._return(alert, Reason("an image shows it again", "alert.reappeared"), 0.0)
         elif category == "suppressed":
             self._recheck_approval(alert, derived)

@@ -1,4 +1,4 @@
-"""Persistent changes in camera presets, each recorded as a scan and reported once."""
+"""Persistent changes in camera presets, each recorded as a scan and reported once, and the works that they built."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any
 
 import shapely
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from enforcement.ledger.sighting import DEMOLITION
+from enforcement.states import read_states
 from imagery.cameras.camera import GroundChange
-from store.schema.camera_tables import CameraChange
+from store.schema.camera_tables import CameraChange, CaptureRow
 from store.schema.insert import insert_new
 from store.schema.outlines import bounds_of
-from store.schema.tables import Scan
+from store.schema.tables import AlertRow, Observation, Scan
 
 _SAME_PLACE_OVERLAP = 0.5  # minimum overlap, as a share of the smaller outline in the frame, to be the same place
 _GROWTH_FACTOR = 1.5  # a known place is reported again when its area has grown by this factor
@@ -31,6 +33,26 @@ class ReportedChange:
     first_seen: dt.datetime
 
 
+@dataclass(frozen=True)
+class ReportedWorks:
+    """Works that stand in a preset, as far as its captures say.
+
+    Attributes:
+        number: id of the latest report.
+        scan_id: the scan of that report.
+        in_frame, area_m2: as last reported.
+        not_yet_at: time of the capture from before the works.
+        shown_by: the capture of the latest report that shows them.
+    """
+
+    number: int
+    scan_id: int
+    in_frame: shapely.Polygon
+    area_m2: float
+    not_yet_at: dt.datetime
+    shown_by: CaptureRow
+
+
 def reported_changes(session: Session, preset_id: int) -> list[ReportedChange]:
     """Return all reported changes of a preset."""
     rows = session.execute(
@@ -41,11 +63,54 @@ def reported_changes(session: Session, preset_id: int) -> list[ReportedChange]:
     return [ReportedChange(kind, shapely.from_wkt(wkt), area, first) for kind, wkt, area, first in rows]
 
 
-def is_new_change(change: GroundChange, reported: list[ReportedChange]) -> bool:
-    """Return whether a change was not reported yet: another place, kind or time, or significant growth."""
+def standing_works(session: Session, preset_id: int) -> list[ReportedWorks]:
+    """Return the works that a preset has reported and that are not gone, without those of withdrawn scans."""
+    before, after = aliased(CaptureRow), aliased(CaptureRow)
+    rows = session.execute(
+        select(CameraChange, before.taken_at, after)
+        .join(Scan, Scan.id == CameraChange.scan_id)
+        .join(before, (before.scene_id == Scan.before_id) & (before.preset_id == CameraChange.preset_id))
+        .join(after, (after.scene_id == Scan.after_id) & (after.preset_id == CameraChange.preset_id))
+        .where(CameraChange.preset_id == preset_id, Scan.withdrawn_at.is_(None))
+        .order_by(CameraChange.id)
+    )
+    standing: list[ReportedWorks] = []
+    for change, not_yet_at, shown_by in rows:
+        outline = shapely.from_wkt(change.in_frame)
+        same = [works for works in standing if _same_place(outline, works.in_frame)]
+        standing = [works for works in standing if works not in same]
+        if change.kind != DEMOLITION:
+            earliest = min([not_yet_at, *(works.not_yet_at for works in same)])
+            standing.append(ReportedWorks(change.id, change.scan_id, outline, change.area_m2, earliest, shown_by))
+    return standing
+
+
+def is_under_review(session: Session, works: ReportedWorks) -> bool:
+    """Return whether an alert of reported works is open, so that their end is a sighting of it."""
+    table = read_states()
+    query = select(AlertRow.state).join(Observation).where(Observation.scan_id == works.scan_id)
+    return any(
+        table.category(state) in ("open", "correcting", "suppressed", "transient") for state in session.scalars(query)
+    )
+
+
+def _same_place(one: shapely.Polygon, other: shapely.Polygon) -> bool:
+    overlap = one.buffer(0).intersection(other.buffer(0)).area
+    return bool(overlap >= _SAME_PLACE_OVERLAP * min(one.area, other.area))
+
+
+def is_new_change(change: GroundChange, reported: list[ReportedChange], standing: list[ReportedWorks]) -> bool:
+    """Return whether a change was not reported yet: another place, kind or time, or significant growth.
+
+    Args:
+        change: of a comparison; one of known works is new as long as these are as the comparison knew them.
+        reported: all reported changes of the preset.
+        standing: the works that stand.
+    """
+    if change.works is not None:
+        return any(works.number == change.works for works in standing)
     for known in reported:
-        overlap = change.in_frame.intersection(known.in_frame).area
-        same_place = overlap >= _SAME_PLACE_OVERLAP * min(change.in_frame.area, known.in_frame.area)
+        same_place = _same_place(change.in_frame, known.in_frame)
         earlier = change.compared_with < known.first_seen  # otherwise the place has changed once more since then
         if same_place and earlier and change.kind == known.kind and change.area_m2 < _GROWTH_FACTOR * known.area_m2:
             return False

@@ -12,7 +12,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from typing import Any
 import shapely
 
 from configs.service import CameraSettings
+from enforcement.ledger.sighting import DEMOLITION
 from errors import ControlPointError, Reason
-from imagery.cameras.camera import Calibration, Capture, Comparison, GroundChange, Preset
+from imagery.cameras.camera import Calibration, Capture, Comparison, GroundChange, Preset, StandingWorks
 from imagery.cameras.illumination import similar_light
 from imagery.cameras.rectification import write_rectified
 from imagery.cameras.settings import CompareSettings
@@ -37,11 +38,13 @@ from store.alerts.placed_changes import DetectedChange, PlacedChange, place_chan
 from store.alerts.recording import record_changes
 from store.cameras.captures import capture_data, light_from_json, usable_captures
 from store.cameras.changes import (
-    ReportedChange,
+    ReportedWorks,
     add_camera_scan,
     is_new_change,
+    is_under_review,
     record_reported_change,
     reported_changes,
+    standing_works,
 )
 from store.cameras.presets import calibrate_preset, camera_area, preset_data
 from store.objects.object_store import ObjectNotFound
@@ -50,22 +53,31 @@ from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
 from store.schema.database import Session
 from workers.cameras.change_thumbnails import camera_thumbnail
 
-_MAX_PER_DAY, _MAX_CAPTURES = 3, 15  # captures of similar light that are loaded
+_MAX_PER_DAY, _MAX_CAPTURES = 3, 20  # captures of similar light that are loaded
+_RECENT_CAPTURES = 14  # of these, per day; then one per day, so that a parked vehicle does not fill all of them
 
 
 @dataclass(frozen=True)
 class _View:
-    """A camera view with the captures to compare."""
+    """A camera view with the captures to compare.
+
+    Attributes:
+        history: recent captures.
+        standing: works that the view has reported.
+        older: captures from before these works, and those that showed them, by their ids.
+    """
 
     camera: CameraRow
     row: PresetRow
     preset: Preset
     calibration: Calibration
     history: list[tuple[CaptureRow, Capture]]
+    standing: list[StandingWorks] = field(default_factory=list)
+    older: dict[int, tuple[CaptureRow, Capture]] = field(default_factory=dict)
 
     def taken_at(self, time: dt.datetime) -> tuple[CaptureRow, Capture]:
         """Return the capture taken at that time."""
-        return next((row, capture) for row, capture in self.history if row.taken_at == time)
+        return next((row, capture) for row, capture in (*self.history, *self.older.values()) if row.taken_at == time)
 
 
 @dataclass(frozen=True)
@@ -91,17 +103,23 @@ def compare_capture(context: Context, job: JobRun) -> Commit | None:
         camera = session.get_one(CameraRow, row.camera_id)
         area, reported = camera_area(session, camera), reported_changes(session, row.id)
         since = latest.taken_at - dt.timedelta(days=context.settings.cameras.history_days)
-        rows = _of_similar_light(usable_captures(session, row.id, since, latest.taken_at), context)
+        usable = usable_captures(session, row.id, since, latest.taken_at)
+        rows = _of_similar_light(usable, context)
+        # the look of the rest of the view changes with the season
+        standing = [works for works in standing_works(session, row.id) if works.not_yet_at >= since]
     try:
         calibration = calibrate_preset(row, area)
     except ControlPointError as error:
         return partial(_record_comparison, latest.id, Comparison(not_compared=error.reason), 0)
     history = [(one, capture_data(one, frame, context.settings.zone)) for one, frame in _load_frames(context, rows)]
     view = _View(camera, row, preset_data(row), calibration, history)
+    _load_standing(context, view, standing, usable)
     settings = compare_settings(context.settings.cameras)
     captures = [capture for _, capture in history]
-    comparison = compare_captures(captures, view.preset, calibration, settings, context.current_detector())
-    new_changes = [change for change in comparison.changes if is_new_change(change, reported)]
+    comparison = compare_captures(
+        captures, view.preset, calibration, settings, context.current_detector(), view.standing
+    )
+    new_changes = [change for change in comparison.changes if is_new_change(change, reported, standing)]
     pairs = [_store_pair(context, view, latest.id, changes) for changes in _group_by_pair(new_changes)]
     return partial(_write_alerts, context, view, latest.id, comparison, settings, pairs)
 
@@ -126,10 +144,27 @@ def _of_similar_light(rows: list[CaptureRow], context: Context) -> list[CaptureR
     similar = set(similar_light(light_from_json(rows[0]), [light_from_json(row) for row in rows]))
     for number, row in enumerate(rows):
         day = row.taken_at.astimezone(context.settings.zone).date()
-        if number in similar and per_day.get(day, 0) < _MAX_PER_DAY and len(selected) < _MAX_CAPTURES:
+        limit = _MAX_PER_DAY if len(selected) < _RECENT_CAPTURES else 1
+        if number in similar and per_day.get(day, 0) < limit and len(selected) < _MAX_CAPTURES:
             per_day[day] = per_day.get(day, 0) + 1
             selected.append(row)
     return selected
+
+
+def _load_standing(context: Context, view: _View, standing: list[ReportedWorks], usable: list[CaptureRow]) -> None:
+    """Add works to a view, with captures from before them in light similar to the latest one, ``usable[0]``."""
+    light, loaded = light_from_json(usable[0]), {row.id: (row, capture) for row, capture in view.history}
+    for works in standing:
+        before = [row for row in usable if row.taken_at <= works.not_yet_at]
+        similar = similar_light(light, [light_from_json(row) for row in before])
+        chosen = [before[k] for k in similar[: context.settings.cameras.references]]
+        needed = [row for row in (*chosen, works.shown_by) if row.id not in loaded]
+        for row, frame in _load_frames(context, needed):
+            loaded[row.id] = view.older[row.id] = (row, capture_data(row, frame, context.settings.zone))
+        baseline = tuple(loaded[row.id][1] for row in chosen if row.id in loaded)
+        if baseline and works.shown_by.id in loaded:
+            shown_at = loaded[works.shown_by.id][1].taken_at
+            view.standing.append(StandingWorks(works.number, works.in_frame, works.area_m2, baseline, shown_at))
 
 
 def _load_frames(context: Context, rows: Iterable[CaptureRow]) -> Iterable[tuple[CaptureRow, Any]]:
@@ -144,13 +179,18 @@ def _group_by_pair(changes: list[GroundChange]) -> list[list[GroundChange]]:
     """Group changes by the two captures they were found between; each group becomes one scan."""
     pairs: dict[tuple[dt.datetime, dt.datetime], list[GroundChange]] = {}
     for change in changes:
-        pairs.setdefault((change.compared_with, change.last_seen), []).append(change)
+        pairs.setdefault((change.compared_with, _shown_at(change)), []).append(change)
     return list(pairs.values())
+
+
+def _shown_at(change: GroundChange) -> dt.datetime:
+    """Return the time of the later capture: of works that are gone, the first one without them."""
+    return change.first_seen if change.kind == DEMOLITION else change.last_seen
 
 
 def _store_pair(context: Context, view: _View, capture_id: int, changes: list[GroundChange]) -> _PairChanges:
     """Store thumbnails and rectified images of two captures with changes; nothing is written to the database yet."""
-    before, after = view.taken_at(changes[0].compared_with), view.taken_at(changes[0].last_seen)
+    before, after = view.taken_at(changes[0].compared_with), view.taken_at(_shown_at(changes[0]))
     detected = []
     for number, change in enumerate(changes, 1):
         keys = {}
@@ -215,9 +255,10 @@ def _write_alerts(
     """Write scenes, scans and alerts of new changes, in the transaction that ends the job."""
     now = context.clock()
     reported = 0
-    known: list[ReportedChange] = reported_changes(session, view.row.id)  # another worker may have been faster
+    known, standing = reported_changes(session, view.row.id), standing_works(session, view.row.id)
     for pair in pairs:
-        unreported = [change for change in pair.changes if is_new_change(change, known)]
+        # another worker may have been faster
+        unreported = [change for change in pair.changes if is_new_change(change, known, standing)]
         if not unreported:
             continue
         before, after = (_scene_id(session, view, *image, now=now) for image in (pair.before, pair.after))
@@ -242,7 +283,12 @@ def _write_alerts(
         )
         if scan is None:
             continue
-        placed = [placed for change, placed in zip(pair.changes, pair.placed, strict=True) if change in unreported]
+        reviewed = {works.number for works in standing if is_under_review(session, works)}
+        placed = [
+            placed
+            for change, placed in zip(pair.changes, pair.placed, strict=True)
+            if change in unreported and (change.kind != DEMOLITION or change.works in reviewed)
+        ]
         recorded = record_changes(session, scan, placed, context.settings, now)
         scan.result = {**scan.result, "alerts": recorded.counts()}
         for change in unreported:
