@@ -35,7 +35,7 @@ def summary_section(alert: Alert, log: Sequence[Row], texts: SheetTexts) -> Flow
         (texts("area"), _area(alert, texts)),
         (texts("dates"), _dates(alert, texts)),
         (texts("place"), place or texts("unknown")),
-        (texts("centre"), f"{properties['centre']['lon']:.7f}°, {properties['centre']['lat']:.7f}°"),
+        (texts("centre"), texts.place(properties["centre"]["lon"], properties["centre"]["lat"])),
         (texts("source"), texts.source(alert.source)),
         (texts("state"), texts.state(alert.state) + (f": {reason}" if reason else "")),
         (texts("works"), texts.works(alert.works) if alert.works else texts("unknown")),
@@ -150,12 +150,16 @@ def origin_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
         (texts("sha_after"), (alert.later.sha256 if alert.later else "") or "-"),
         (texts("sha_weights"), alert.weights_sha256 or "-"),
         (texts("sha_settings"), alert.settings_sha256 or "-"),
-        (texts("residual"), _residual(alert)),
+        (texts("residual"), _residual(alert, texts)),
     ]
     return [heading(texts("origin")), value_table(pairs, code=True)]
 
 
-def _residual(alert: Alert) -> str:
+def _residual(alert: Alert, texts: SheetTexts) -> str:
+    if alert.registration_method == "georeferencing":
+        if alert.registration_accuracy_m is None:
+            return texts("georeferenced")
+        return texts("georeferenced_within", metres=f"{alert.registration_accuracy_m:.1f}")
     values = [
         f"{value:.2f} {unit}"
         for value, unit in ((alert.residual_px, "px"), (alert.residual_m, "m"))

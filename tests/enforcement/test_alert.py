@@ -136,6 +136,11 @@ def test_unknown_properties_are_null() -> None:
     assert (properties["times_seen"], properties["first_seen"]) == (0, None)
 
 
+def test_a_comparison_by_coordinates_alone_is_told() -> None:
+    properties = _properties(residual_px=None, registration_method="georeferencing", registration_accuracy_m=3.0)
+    assert (properties["registration_method"], properties["registration_accuracy_m"]) == ("georeferencing", 3.0)
+
+
 def test_position_error_is_in_metres() -> None:
     properties = _properties(error=ErrorEllipse(12.5, 3.0, 40.0))
     assert properties["position_error"] == {"major_m": 12.5, "minor_m": 3.0, "direction_deg": 40.0}

@@ -179,6 +179,13 @@ class AlertProperties(BaseModel):
     settings_sha256: str
     registration_residual_px: float | None
     registration_residual_m: float | None
+    registration_method: Annotated[
+        str | None,
+        Field(description="gradients, descriptors, or georeferencing: compared by the images' coordinates alone."),
+    ] = None
+    registration_accuracy_m: Annotated[
+        float | None, Field(description="Accuracy of these coordinates, if compared as georeferenced.")
+    ] = None
     evidence: dict[str, str]
     page: str | None
 

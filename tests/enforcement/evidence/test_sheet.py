@@ -205,6 +205,21 @@ def test_missing_data_is_shown_as_such() -> None:
     assert "Nostepsyet." in text
 
 
+@pytest.mark.parametrize(
+    ("language", "accuracy_m", "expected"),
+    [
+        ("en", 3.0, "comparedasgeoreferenced,positionnotconfirmedbytheimages,±3.0m"),
+        ("en", None, "comparedasgeoreferenced,positionnotconfirmedbytheimages"),
+        ("zh", 3.0, "按坐标直接比对，位置未经影像印证，精度±3.0米"),
+    ],
+)
+def test_a_comparison_by_coordinates_alone_is_told(language: str, accuracy_m: float | None, expected: str) -> None:
+    by_coordinates = dataclasses.replace(
+        ALERT, residual_px=None, registration_method="georeferencing", registration_accuracy_m=accuracy_m
+    )
+    assert expected in sheet_text(language, alert=by_coordinates)
+
+
 def test_equal_input_gives_equal_bytes() -> None:
     assert render_evidence_sheet(sheet(), "zh") == render_evidence_sheet(sheet(), "zh")
 
