@@ -150,6 +150,7 @@ class AlertDetail:
             "previous": neighbour.previous,
             "next": neighbour.next,
             "position": neighbour.position,
+            "total": neighbour.total,
         }
 
     def lock(self, lock: Lock | None) -> dict[str, Any]:
@@ -199,10 +200,15 @@ class AlertDetail:
             }
         return images
 
-    @staticmethod
-    def _residual(sights: list[AlertSighting]) -> dict[str, float | None] | None:
+    def _residual(self, sights: list[AlertSighting]) -> dict[str, Any] | None:
         latest = sights[-1] if sights else None
-        return None if latest is None else {"metres": latest.residual_m, "pixels": latest.residual_px}
+        if latest is None:
+            return None
+        remark = ""
+        if latest.registration_method == "georeferencing":
+            key = "review.georeferenced" if latest.accuracy_m is None else "review.georeferenced_within"
+            remark = text(key, self.language, metres=f"{latest.accuracy_m or 0.0:.1f}")
+        return {"metres": latest.residual_m, "pixels": latest.residual_px, "remark": remark}
 
     def _camera(self, sight: CameraSighting, address: str) -> dict[str, Any]:
         frames = {
@@ -282,7 +288,8 @@ class AlertDetail:
             steps.append(
                 {
                     "to": to,
-                    "words": self._name(states.states, to),
+                    "words": states.verb(alert.state, to, self.language),
+                    "state_name": self._name(states.states, to),
                     "evidence": [
                         {"name": name, "words": self._text("review.evidence", name)} for name in step.evidence
                     ],
