@@ -57,14 +57,17 @@ def shift_towards(
 def ellipse_outline(outline: BaseGeometry, error: ErrorEllipse, sigmas: float) -> Polygon:
     """Return the error ellipse around the centre of an outline, in longitude and latitude, for maps."""
     east, north = _degrees_per_metre(outline)
-    centre, angle = outline.centroid, math.radians(error.direction_deg)
-    corners = []
-    for step in np.linspace(0, 2 * math.pi, 48, endpoint=False):
-        along, across = sigmas * error.major_m * math.cos(step), sigmas * error.minor_m * math.sin(step)
-        metres_east = along * math.sin(angle) + across * math.cos(angle)
-        metres_north = along * math.cos(angle) - across * math.sin(angle)
-        corners.append((centre.x + metres_east * east, centre.y + metres_north * north))
-    return Polygon(corners)
+    centre = outline.centroid
+    return Polygon(ellipse_offsets(error, sigmas) * (east, north) + (centre.x, centre.y))
+
+
+def ellipse_offsets(error: ErrorEllipse, sigmas: float) -> NDArray[np.float64]:
+    """Return 48 corners of an error ellipse, (n, 2): metres to the east and to the north of its centre."""
+    angle, steps = math.radians(error.direction_deg), np.linspace(0, 2 * math.pi, 48, endpoint=False)
+    along, across = sigmas * error.major_m * np.cos(steps), sigmas * error.minor_m * np.sin(steps)
+    east = along * math.sin(angle) + across * math.cos(angle)
+    north = along * math.cos(angle) - across * math.sin(angle)
+    return np.column_stack([east, north])
 
 
 def _covariance(error: ErrorEllipse | None) -> NDArray[np.float64]:

@@ -37,12 +37,14 @@ class SheetPicture:
         metre_px: ground size of a pixel, metres.
         rings: outline and holes in pixel coordinates: (n, 2) as (x, y), pixel corners at integers.
         image: the image that it is a crop of; None: unknown.
+        ellipse: error ellipse of an oblique position, like a ring; None: the position is that of an orthophoto.
     """
 
     pixels: NDArray[np.uint8]
     metre_px: float
     rings: Sequence[NDArray[np.float64]]
     image: AlertImage | None
+    ellipse: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Validate pixels and scale.
@@ -121,17 +123,25 @@ class PicturePair(Flowable):  # type: ignore[misc]  # reportlab has no types
             canvas.setLineWidth(line)
             canvas.setLineJoin(1)
             for ring in picture.rings:
-                path = canvas.beginPath()
-                for index, (x, y) in enumerate(ring.tolist()):
-                    (path.lineTo if index else path.moveTo)(left + x * step, bottom + height - y * step)
-                path.close()
-                canvas.drawPath(path)
+                canvas.drawPath(_path(canvas, ring * step, left, bottom + height))
+        if picture.ellipse is not None:
+            canvas.setStrokeColor(white)
+            canvas.setDash(4, 3)
+            canvas.drawPath(_path(canvas, picture.ellipse * step, left, bottom + height))
         canvas.restoreState()
         canvas.setStrokeColor(GREY)
         canvas.setLineWidth(0.5)
         canvas.rect(left, bottom, width, height)
         draw_scale_bar(canvas, left + 5, bottom + 5, 0.4 * width, scale)
         draw_north_arrow(canvas, left + width - 13, bottom + height - 27, self._north)
+
+
+def _path(canvas: Any, ring: NDArray[np.float64], left: float, top: float) -> Any:
+    path = canvas.beginPath()
+    for index, (x, y) in enumerate(ring.tolist()):
+        (path.lineTo if index else path.moveTo)(left + x, top - y)
+    path.close()
+    return path
 
 
 def draw_scale_bar(canvas: Any, left: float, bottom: float, max_length: float, points_per_metre: float) -> None:

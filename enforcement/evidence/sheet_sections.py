@@ -42,6 +42,9 @@ def summary_section(alert: Alert, log: Sequence[Row], texts: SheetTexts) -> Flow
         (texts("seen"), _sighting_summary(properties, texts)),
         (texts("score"), _score(alert, texts)),
     ]
+    if alert.error is not None:
+        axes = {"major": f"{alert.error.major_m:.0f}", "minor": f"{alert.error.minor_m:.0f}"}
+        pairs.append((texts("position_error"), texts("ellipse", direction=f"{alert.error.direction_deg:.0f}", **axes)))
     if others:
         pairs.insert(4, (texts("also_in"), others))
     return value_table(pairs)
@@ -91,8 +94,9 @@ def corner_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
     head = [texts(name) for name in ("point", "ring", "lon", "lat", *(("northing", "easting") if zone else ()))]
     rows = []
     for corner in corners.listed:
-        row = [corner.label, str(corner.ring), *(f"{degrees:.8f}" for degrees in corner.lonlat)]
-        digits = 3 if alert.error is None else 0  # an oblique position is known to some metres
+        # to the millimetre; an oblique position, which is known to some metres, to the metre
+        decimals, digits = (8, 3) if alert.error is None else (5, 0)
+        row = [corner.label, str(corner.ring), *(f"{degrees:.{decimals}f}" for degrees in corner.lonlat)]
         metres = [f"{value:.{digits}f}" for value in reversed(corner.metres)] if corner.metres else []
         rows.append(row + metres)
     widths = (1, 0.7, 2, 2, 2, 2)[: len(head)]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
+from shapely.geometry import Polygon
 
+from enforcement.alert import Alert
 from enforcement.evidence.bundle import Bundle
 from enforcement.evidence.sheet import EvidenceSheet, render_evidence_sheet
 from enforcement.evidence.sheet_drawing import SheetPicture
 from enforcement.evidence.sheet_texts import Language
+from enforcement.position_uncertainty import ellipse_offsets
 from errors import ImageError
 from service.context import Context
 from store.access.rights import Viewer
@@ -40,10 +45,13 @@ def sheet_data(context: Context, session: Session, viewer: Viewer, row: AlertRow
     alert = read_alert(session, row, base)
     views = _views(context, session, row)
 
+    placed = (views.metre_px, views.rings) if views else (1.0, [])
+    ellipse = _ellipse(alert, views, context.settings.alerts.sigmas) if views and alert.error else None
+
     def picture(which: str) -> SheetPicture | None:
         pixels = getattr(views, which)
         image = alert.earlier if which == "before" else alert.later
-        return None if pixels is None or views is None else SheetPicture(pixels, views.metre_px, views.rings, image)
+        return None if pixels is None or views is None else SheetPicture(pixels, *placed, image, ellipse)
 
     return EvidenceSheet(
         alert=alert,
@@ -54,6 +62,13 @@ def sheet_data(context: Context, session: Session, viewer: Viewer, row: AlertRow
         zone=context.settings.zone,
         generated_at=context.clock(),
     )
+
+
+def _ellipse(alert: Alert, views: AlertViews, sigmas: float) -> NDArray[np.float64]:
+    """Return the error ellipse of an oblique position around the outline's centre, in pixels of the pictures."""
+    assert alert.error is not None
+    centre = Polygon(views.rings[0]).centroid
+    return np.array([centre.x, centre.y]) + ellipse_offsets(alert.error, sigmas) * (1, -1) / views.metre_px
 
 
 def bundle_data(sheet: EvidenceSheet) -> Bundle:

@@ -21,6 +21,7 @@ from enforcement.evidence.sheet_drawing import PicturePair, SheetPicture
 from enforcement.hash_chain import GENESIS_HASH, Row, row_hash
 from enforcement.units import round_length
 from errors import TubanError
+from imagery.error_ellipse import ErrorEllipse
 
 EARLIER = AlertImage(dt.date(2026, 5, 1), "satellite", 0.5, "a1" * 32)
 LATER = AlertImage(dt.date(2026, 11, 20), "drone", 0.05, "b2" * 32)
@@ -159,6 +160,18 @@ def test_corners_are_in_degrees_and_in_the_local_zone() -> None:
     assert "EPSG:4528" in text
     assert "120.0700000030.21020000" in text
     assert "40506" in text  # the easting with its zone
+
+
+def test_an_oblique_position_has_its_error_and_no_millimetres() -> None:
+    oblique = dataclasses.replace(ALERT, error=ErrorEllipse(9.0, 3.0, 40.0), area_error_m2=310.0)
+    ellipse = np.array([(20.0, 20.0), (50.0, 32.0), (44.0, 44.0)])
+    drawn = dataclasses.replace(picture(64, 1.0), ellipse=ellipse)
+    text = sheet_text(alert=oblique, before=drawn)
+    assert "±310m²(obliqueview,upperbound)" in text
+    assert "ellipseof±9mby±3m,majoraxisat40°" in text
+    assert "120.0700030.21020" in text
+    assert not re.search(r"\d{6,7}\.\d{3}\D", text)  # coordinates in whole metres
+    assert render_evidence_sheet(sheet(before=drawn), "en") != render_evidence_sheet(sheet(), "en")
 
 
 def test_outline_with_many_corners_is_marked_as_simplified() -> None:
