@@ -34,6 +34,9 @@ _FORMATS = {
 }
 """Signatures of the formats. Checked before GDAL opens a file, to exclude formats that refer to other files."""
 
+_MEMBERS = {".shx": "index of the shapes", ".dbf": "codes and names", ".prj": "coordinate system"}
+"""Extensions of the other files of a Shapefile, and what they hold."""
+
 
 class PolygonFileError(TubanError):
     """The file is missing, has an unsupported format, or lacks required data."""
@@ -144,6 +147,8 @@ def read_polygons(path: Path, table: str | None = None) -> PolygonFile:
     """
     path = path.resolve()  # so that GDAL never interprets the name as a URL
     kind = _check_format(path)
+    if kind == "Shapefile":
+        _check_members(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # GDAL's remarks on its own repairs
@@ -195,6 +200,23 @@ def _check_format(path: Path) -> str:
     return kind
 
 
+def _check_members(path: Path) -> None:
+    """Check that the files that make up a Shapefile are in one folder; only one of them has the extension .shp.
+
+    Raises:
+        PolygonFileError: the message names what is missing, what it holds, and what to do.
+    """
+    present = {other.name.lower() for other in path.parent.iterdir()}
+    missing = [f"{path.stem}{suffix} ({what})" for suffix, what in _MEMBERS.items()
+               if f"{path.stem}{suffix}".lower() not in present]  # fmt: skip
+    if missing:
+        raise PolygonFileError(
+            f"{path} is a part of a Shapefile, and beside it these files are missing: {', '.join(missing)}. Copy all "
+            f"files named {path.stem} into one folder, from where the .shp comes from. If they no longer exist, ask "
+            "for the layer as a GeoPackage, which is one file."
+        )
+
+
 def _only_table(path: Path, table: str | None) -> str:
     import pyogrio
 
@@ -210,8 +232,10 @@ def _only_table(path: Path, table: str | None) -> str:
 def _to_lonlat(path: Path, crs: str | None) -> tuple[Callable[[NDArray[Any]], NDArray[Any]], list[str]]:
     """Return the transformation of (n, 2) coordinates to longitude and latitude, and remarks on its accuracy."""
     if not crs:
-        hint = f" (is {path.with_suffix('.prj').name} missing?)" if path.suffix.lower() == ".shp" else ""
-        raise PolygonFileError(f"{path} does not declare its coordinate system{hint}; expected one with an EPSG code.")
+        raise PolygonFileError(
+            f"{path} does not declare its coordinate system. Save the layer with it, for example in QGIS: set the "
+            "coordinate system of the layer, then export it as a GeoPackage."
+        )
     try:
         source = CRS.from_user_input(crs)
         transform = lonlat_transformation(source)

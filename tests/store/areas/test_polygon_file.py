@@ -117,10 +117,32 @@ def test_one_of_several_layers_must_be_specified(sqlite: Database, tmp_path: Pat
     assert [a.code for a in all_areas(sqlite)] == ["410122101203"]
 
 
-def test_a_shapefile_without_prj_is_rejected(sqlite: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("missing", [[".prj"], [".shx"], [".dbf"], [".shx", ".dbf"]])
+def test_missing_files_of_a_shapefile_are_named_with_what_can_be_done(
+    sqlite: Database, tmp_path: Path, missing: list[str]
+) -> None:
     path = three(tmp_path / "areas.shp")
-    path.with_suffix(".prj").unlink()
-    with pytest.raises(PolygonFileError, match=r"does not declare its coordinate system .*areas\.prj missing"):
+    for suffix in missing:
+        path.with_suffix(suffix).unlink()
+    with pytest.raises(PolygonFileError, match="Copy all files named areas into one folder") as raised:
+        load_areas(sqlite, path, now=NOW)
+    named = str(raised.value).partition("missing: ")[2]
+    assert {suffix for suffix in (".shx", ".dbf", ".prj") if f"areas{suffix} (" in named} == set(missing)
+    assert "SHAPE_RESTORE_SHX" not in str(raised.value), "a setting of a library is no advice for a bureau"
+    assert {other.name for other in tmp_path.iterdir()}.isdisjoint(f"areas{suffix}" for suffix in missing)
+
+
+def test_the_names_of_a_shapefiles_files_may_differ_in_case(sqlite: Database, tmp_path: Path) -> None:
+    path = three(tmp_path / "areas.shp")
+    for suffix in (".shx", ".dbf", ".prj", ".cpg"):
+        path.with_suffix(suffix).rename(path.with_suffix(suffix.upper()))
+    load_areas(sqlite, path, now=NOW)
+    assert len(all_areas(sqlite)) == 3
+
+
+def test_a_layer_without_a_coordinate_system_says_how_to_add_one(sqlite: Database, tmp_path: Path) -> None:
+    path = three(tmp_path / "areas.gpkg", crs=None)
+    with pytest.raises(PolygonFileError, match=r"does not declare its coordinate system\. Save the layer with it"):
         load_areas(sqlite, path, now=NOW)
 
 
@@ -156,11 +178,13 @@ def test_an_old_datum_is_reported(sqlite: Database, tmp_path: Path) -> None:
         ("a.geojson", b'{"type": "FeatureCollection", "x": ' + b"[" * 100_000, "cannot be read as GeoJSON"),
         ("a.geojson", b'{"a": "\xff"}', "cannot be read as GeoJSON"),
         ("a.gpkg", b"SQLite format 3\0" + bytes(100), "cannot be read as GeoPackage"),
-        ("a.shp", b"\0\0\x27\x0a" + bytes(96), "cannot be read as Shapefile"),
+        ("a.shp", b"\0\0\x27\x0a" + bytes(96), "cannot be read as Shapefile"),  # with empty .shx, .dbf and .prj
     ],
 )
 def test_a_file_of_another_format_is_rejected(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
+    for suffix in (".shx", ".dbf", ".prj"):
+        (tmp_path / f"a{suffix}").touch()
     with pytest.raises(PolygonFileError, match=message) as caught:
         read_polygons(tmp_path / name)
     assert "\n" not in str(caught.value)
