@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from imagery.pyramid import Box, Level, Pyramid
 Floats = NDArray[np.float32]
 
 _MAX_ERROR = 0.02  # requested pixels; of positions interpolated between exactly projected ones
+_WEB_MERCATOR, _WEB_MERCATOR_TURN_M = 3857, 2.0 * math.pi * 6_378_137.0
 _OUTSIDE = -1e9  # position of points that cannot be projected: outside of every image
 
 
@@ -82,6 +84,13 @@ def _affine(requested: GeoBox, native: GeoBox) -> _Mapped:
     return origin_u, origin_v, u.astype(np.float32), v.astype(np.float32), (a, b, d, e)
 
 
+def turn_of(crs: CRS) -> float | None:
+    """Return the distance along x, in units of a CRS, after which it shows the same ground again; None: never."""
+    if crs.is_geographic:
+        return 2.0 * math.pi / float(crs.axis_info[0].unit_conversion_factor)
+    return _WEB_MERCATOR_TURN_M if crs.to_epsg() == _WEB_MERCATOR else None
+
+
 def _projected(requested: GeoBox, native: GeoBox) -> _Mapped:
     """Project a grid of points, as sparse as precision allows, and interpolate between them.
 
@@ -90,11 +99,15 @@ def _projected(requested: GeoBox, native: GeoBox) -> _Mapped:
     """
     transformer = _transformer(requested.crs.to_wkt(), native.crs.to_wkt())
     inverse = ~native.affine
+    period = turn_of(CRS.from_wkt(native.crs.to_wkt()))
+    middle = (native.affine @ (native.shape[1] / 2, native.shape[0] / 2))[0]
 
     def project(x: Any, y: Any) -> tuple[Any, Any]:
         x, y = transformer.transform(*(requested.affine @ tuple(np.meshgrid(x, y))))
         undefined = ~(np.isfinite(x) & np.isfinite(y))
         x[undefined] = y[undefined] = 0
+        if period is not None:  # an image across 180° continues its longitudes beyond it
+            x = x - period * np.rint((x - middle) / period)
         u, v = inverse @ (x, y)
         u[undefined] = v[undefined] = _OUTSIDE
         return u, v

@@ -18,6 +18,7 @@ from errors import NotComparable, SettingsError
 from imagery import Patch, Scene
 from imagery.ellipsoid import ELLIPSOID
 from imagery.raster_kind import COMPARED_KINDS, not_a_picture
+from imagery.resample import turn_of
 from inference.raster_source import RasterSource
 from inference.settings import ScanSettings, scales_differ_too_much
 from model.radiometric_normalization import LookupTable, normalization_table
@@ -99,7 +100,13 @@ def _footprint(geobox: GeoBox, crs: CRS) -> Polygon:
     if source == crs:
         return outline
     transformer = Transformer.from_crs(source, crs, always_xy=True)
-    return shapely.transform(outline, transformer.transform, interleaved=False)
+    placed = shapely.transform(outline, transformer.transform, interleaved=False)
+    period = turn_of(crs)
+    if period is None:
+        return placed
+    # across 180°: longitudes continue beyond it
+    first = float(placed.exterior.coords[0][0])
+    return shapely.transform(placed, lambda xy: xy - [period, 0.0] * np.rint((xy[:, :1] - first) / period))
 
 
 def _is_metric(crs: CRS, footprint: Polygon) -> bool:
@@ -122,7 +129,7 @@ def _metric_crs(before: Scene, after: Scene) -> CRS:
         if _is_metric(crs, _footprint(scene.geobox, crs)):
             return crs
     centre = _footprint(after.geobox, LONLAT).centroid
-    zone = min(60, max(1, math.floor((centre.x + 180) / 6) + 1))
+    zone = math.floor((centre.x + 180) % 360 / 6) + 1
     return CRS.from_epsg((32600 if centre.y >= 0 else 32700) + zone)
 
 
