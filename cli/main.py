@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -127,6 +128,9 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; report a :class:`TubanError` as one message with its exit code, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal whose encoding lacks a character shows "?"
     console = Console(stderr=True, highlight=False)
     try:
         # standalone mode would report errors with Typer's own wording and exit codes

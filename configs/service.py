@@ -16,8 +16,15 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from configs import format_validation_errors, read_yaml
 from configs.environment import PREFIX, SEPARATOR, reject_misspelled_variables
 from configs.hook_settings import HookSettings as HookSettings  # re-exported: a group of these settings
+from configs.machine import usable_cores, usable_memory_mib
 from configs.notice_settings import NoticeSettings
 from errors import SettingsError
+
+SCAN_MIB = 3000
+"""Memory that is set aside for each worker process, when their number follows from the machine."""
+
+MIN_WORKER_MIB = 1000
+"""A worker process needs this much for the libraries and the network alone."""
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -369,12 +376,17 @@ class ServiceSettings(BaseSettings):
     @property
     def web_processes(self) -> int:
         """Number of web server processes. One with SQLite, which allows one writer at a time."""
-        return self.web.processes or (min(2, os.cpu_count() or 1) if self.database.startswith("postgresql") else 1)
+        return self.web.processes or (min(2, usable_cores()) if self.database.startswith("postgresql") else 1)
 
     @property
     def worker_processes(self) -> int:
-        """Number of worker processes."""
-        return self.processes or max(1, (os.cpu_count() or 2) // 2)
+        """Number of worker processes: one for every two cores that have memory for it."""
+        return self.processes or max(1, min(usable_cores() // 2, usable_memory_mib() // SCAN_MIB))
+
+    @property
+    def worker_memory_mib(self) -> int:
+        """Memory from which a worker process is replaced after its job: all of them together fit into the machine."""
+        return min(int(self.limits.memory_mib), max(MIN_WORKER_MIB, usable_memory_mib() // (self.worker_processes + 1)))
 
 
 def read_service(path: Path | None = None, **overrides: Any) -> ServiceSettings:
@@ -393,5 +405,8 @@ def read_service(path: Path | None = None, **overrides: Any) -> ServiceSettings:
         return ServiceSettings(**(read_yaml(path) | overrides))
     except ValidationError as error:
         raise SettingsError(
-            f"The settings {path} (with environment variables TUBAN_…) are invalid: {format_validation_errors(error)}"
+            f"The settings {path} (with environment variables TUBAN_…) are invalid: {format_validation_errors(error)}",
+            "setup.invalid",
+            path=str(path),
+            errors=format_validation_errors(error),
         ) from error

@@ -314,7 +314,8 @@ def open_scene(
         folder = tempfile.TemporaryDirectory(prefix="tuban-", dir=workdir, ignore_cleanup_errors=True)
     except OSError as error:
         raise ImageError(
-            f"A temporary folder cannot be created in {workdir or tempfile.gettempdir()}: {error.strerror}."
+            f"A temporary folder cannot be created in {workdir or 'TMPDIR or /tmp'}: {error.strerror}. Set TMPDIR to a "
+            "folder that can be written."
         ) from None
     try:
         isolated = isolate_file(file, Path(folder.name), file_format.suffix)

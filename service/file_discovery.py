@@ -96,13 +96,23 @@ def unique_names(names: Iterable[str]) -> list[str]:
 
 def printable_name(name: str) -> str:
     """Replace unprintable characters and shorten the name so that it can be stored with a number appended."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # a file name that is not UTF-8
-        name = os.fsencode(name).decode("gb18030", "replace")
+    name = "/".join(map(_decoded, name.split("/")))
     name = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
     max_length = MAX_NAME_LENGTH - 10
     return name if len(name) <= max_length else "…" + name[1 - max_length :]
+
+
+def _decoded(name: str) -> str:
+    """Decode a name that the locale's encoding could not: as UTF-8, or as the GBK of a Chinese Windows."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # it has bytes that were no text
+        raw = os.fsencode(name)
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            return raw.decode("gb18030", "replace")
+    return name
 
 
 def read_sidecar(path: Path, suffix: str) -> bytes:

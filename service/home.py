@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from configs.secret_file import deny_others
 from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
 
 _PORT_FILE = "pages.port"
+_TEMPORARY_SECONDS = 24 * 3600  # a temporary file older than this was left by a process that was killed
 
 
 class InsufficientDiskSpace(OutputError):  # noqa: N818  (a condition; jobs are retried)
@@ -38,6 +44,43 @@ def prepare_home(settings: ServiceSettings) -> None:
         require_disk_space(settings)
     except InsufficientDiskSpace as error:
         raise SettingsError(str(error)) from error
+
+
+def temporary_folder(settings: ServiceSettings) -> Path:
+    """Return the folder for temporary files: ``TMPDIR`` if it is set, else ``tmp`` in home, which is created.
+
+    The system's /tmp is often too small for exports and images, or read-only. What killed processes have left in the
+    home folder for a day is deleted.
+
+    Raises:
+        SettingsError: it cannot be created.
+    """
+    if os.environ.get("TMPDIR"):
+        return Path(os.environ["TMPDIR"])
+    folder = settings.home.resolve() / "tmp"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The folder {folder} cannot be created: {error.strerror}.") from error
+    for left in folder.iterdir():
+        with suppress(OSError):  # another process may delete it as well
+            if time.time() - left.stat().st_mtime > _TEMPORARY_SECONDS:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return folder
+
+
+@contextmanager
+def temporary_files_in_home(settings: ServiceSettings) -> Iterator[None]:
+    """Let this process and those that it starts use :func:`temporary_folder`."""
+    before, folder = os.environ.get("TMPDIR"), temporary_folder(settings)
+    os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
+    try:
+        yield
+    finally:
+        tempfile.tempdir = None
+        os.environ.pop("TMPDIR")
+        if before is not None:
+            os.environ["TMPDIR"] = before
 
 
 def require_disk_space(settings: ServiceSettings) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from configs.service import read_service
 from service.context import Context
+from service.home import temporary_files_in_home
 from service.logs import set_up_logging
 from store.schema.migrate import check_current
 
@@ -23,6 +24,7 @@ def open_service() -> Iterator[Context]:
     context = Context.from_settings(settings)
     try:
         check_current(context.database)
-        yield context
+        with temporary_files_in_home(settings):
+            yield context
     finally:
         context.database.close()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 import yaml
 
-from configs import FOLDER
+from configs import FOLDER, service
 from configs.service import ServiceSettings, read_service
 from errors import SettingsError
 
@@ -59,7 +58,7 @@ def test_misspelled_variable_raises_and_unrelated_one_does_not(monkeypatch: pyte
 def test_web_processes_depend_on_database_and_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     database = "postgresql+psycopg://tuban@db/tuban"
     for cores, expected in ((1, 1), (2, 2), (16, 2)):
-        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr(service, "usable_cores", lambda cores=cores: cores)
         assert read_service(database=database).web_processes == expected
         assert read_service().web_processes == 1
     assert read_service(web={"processes": 4}).web_processes == 4

@@ -40,7 +40,7 @@ def make_app(settings: ServiceSettings) -> Celery:
         worker_redirect_stdouts=False,
         worker_proc_alive_timeout=120.0,  # a busy machine forks and imports slowly
         worker_max_tasks_per_child=MAX_JOBS_PER_CHILD,
-        worker_max_memory_per_child=settings.limits.memory_mib * 1024,
+        worker_max_memory_per_child=settings.worker_memory_mib * 1024,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # for example RabbitMQ's acknowledgement timeout

@@ -17,7 +17,9 @@ from types import FrameType
 
 import structlog
 
+from errors import SettingsError
 from service.context import Context
+from service.home import temporary_folder
 from service.monitoring.log_file import rotate_log_file
 from service.process import process_name
 from store.jobs.processes import record_heartbeat, remove_process
@@ -198,9 +200,11 @@ class Supervisor:
 
     def _start(self, managed: _ManagedProcess, now: float) -> None:
         root = str(Path(__file__).parents[2])
-        environment = os.environ | {"TUBAN_HOME": str(self._context.settings.home.resolve())}
+        settings = self._context.settings
+        environment = os.environ | {"TUBAN_HOME": str(settings.home.resolve())}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
         try:
+            environment["TMPDIR"] = str(temporary_folder(settings))
             managed.process = subprocess.Popen(
                 [*managed.spec.command, "--parent", str(os.getpid())],
                 stdin=subprocess.DEVNULL,
@@ -208,7 +212,7 @@ class Supervisor:
                 env=environment,
                 pass_fds=managed.spec.pass_fds,
             )
-        except OSError as error:  # out of memory or too many processes: may be temporary
+        except (OSError, SettingsError) as error:  # no memory, processes or disk space: may be temporary
             managed.restart_at = now + MAX_RESTART_DELAY
             logger.error("process cannot be started", part=managed.spec.name, error=str(error))
             return

@@ -15,6 +15,7 @@ from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning
 from celery.platforms import SecurityWarning
 
+from configs.machine import usable_cores
 from configs.service import ServiceSettings, read_service
 from errors import TubanError
 from service.context import Context
@@ -93,7 +94,7 @@ def run_worker(settings: ServiceSettings, queues: list[str], processes: int) -> 
 
 def threads_per_process(processes: int) -> int:
     """Return the number of compute threads for each of ``processes`` processes."""
-    return max(1, (os.cpu_count() or 1) // max(1, processes))
+    return max(1, usable_cores() // max(1, processes))
 
 
 def _add_task(app: Celery, settings: ServiceSettings, threads: int) -> None:
