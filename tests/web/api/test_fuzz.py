@@ -15,7 +15,7 @@ from tests.web.conftest import ORIGIN
 from tests.web.two_villages import CODES, NUMBERS, Villages
 from tests.web.uploads.upload_service import TUS, metadata
 
-EXAMPLES = {GenerationMode.POSITIVE: 16, GenerationMode.NEGATIVE: 10}
+EXAMPLES = {GenerationMode.POSITIVE: 8, GenerationMode.NEGATIVE: 6}
 """Number of valid and of invalid requests per operation; they are the same in every run."""
 
 
