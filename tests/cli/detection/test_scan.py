@@ -31,7 +31,7 @@ def tuban(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    spec = SceneSpec(seed=5, width=700, height=600, changes=4)
+    spec = SceneSpec(seed=5, width=440, height=400, changes=4)
     before, after, _ = render_sample_scene(tmp_path_factory.mktemp("scene"), spec)
     return before, after
 
