@@ -21,6 +21,9 @@ from store.objects.object_store import ObjectNotFound, ObjectStoreUnavailable, c
 CACHE_BYTES = 50 * 2**30
 """Size of the local cache: some dozens of scenes."""
 
+CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
+"""A connection that is silent for longer is closed, and the request repeated on a new one."""
+
 _DIGEST = "sha256"
 """Name of the checksum in an object's metadata."""
 
@@ -53,8 +56,8 @@ class S3ObjectStore:
             endpoint_url=endpoint or None,
             region_name=session.region_name or "us-east-1",  # ignored by other servers, but required for signatures
             config=Config(
-                connect_timeout=5,
-                read_timeout=20,
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=ANSWER_SECONDS,
                 tcp_keepalive=True,
                 proxies={},  # a proxy in the environment is for the internet, and the store is in the intranet
                 retries={"mode": "standard"},  # their number is AWS_MAX_ATTEMPTS

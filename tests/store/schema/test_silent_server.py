@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -18,49 +16,7 @@ from store.schema.postgresql_connection import (
     STATEMENT_SECONDS,
     AnsweredConnection,
 )
-
-
-class Firewall:
-    """A TCP proxy that can stop forwarding its open connections without closing them."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._open: list[socket.socket] = []
-        self._generation = 0
-        self.accepted = 0
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def drop_silently(self) -> None:
-        """Forward nothing any more on the connections that are open now."""
-        self._generation += 1
-
-    def close(self) -> None:
-        self._listener.close()
-        for connection in self._open:
-            connection.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client = self._listener.accept()[0]
-            except OSError:
-                return
-            server = socket.create_connection(self._target)
-            self._open += [client, server]
-            self.accepted += 1
-            for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._forward, args=(source, target, self._generation), daemon=True).start()
-
-    def _forward(self, source: socket.socket, target: socket.socket, generation: int) -> None:
-        try:
-            while (data := source.recv(65536)) and generation == self._generation:
-                target.sendall(data)
-            if generation == self._generation:
-                target.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
+from tests.firewall import Firewall
 
 
 @pytest.fixture
