@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
+from cli.language import in_language, say
 from configs.version import program_version
 from errors import TubanError
 
@@ -140,12 +141,12 @@ def main() -> None:
         usage_error.show()
         sys.exit(usage_error.exit_code)
     except TubanError as error:
-        console.print("tuban:", str(error), style="red", markup=False, soft_wrap=True)
+        console.print("tuban:", in_language(error.reason), style="red", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:  # Typer also returns it after Ctrl-C
-        console.print("tuban: interrupted; nothing was written.", markup=False)
+        console.print(f"tuban: {say('interrupted; nothing was written.', 'cli.interrupted')}", markup=False)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from cli.language import say
 from inference.progress import Progress as ProgressCallback
 
 LABELS = {"align": "Registering the two dates", "scan": "Comparing"}
@@ -30,7 +31,8 @@ def scan_progress() -> Iterator[ProgressCallback]:
 
         def update(step: str, done: float) -> None:
             if step not in tasks:
-                tasks[step] = bars.add_task(LABELS.get(step, step), total=1.0)
+                label = say(LABELS[step], f"cli.step_{step}") if step in LABELS else step
+                tasks[step] = bars.add_task(label, total=1.0)
             bars.update(tasks[step], completed=done)
 
         yield update

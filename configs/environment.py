@@ -20,6 +20,7 @@ _NOT_SETTINGS = (
     "TUBAN_REAL_IMAGERY",
     "TUBAN_DEMO_EXIT",
     "TUBAN_CAMERA_PASSWORD",
+    "TUBAN_LANGUAGE",
 )
 
 
@@ -34,7 +35,12 @@ def reject_misspelled_variables(model: type[BaseModel]) -> None:
         if variable.startswith(PREFIX) and variable not in names and variable not in _NOT_SETTINGS:
             close = get_close_matches(variable, names, 1, cutoff=0.87)
             if close:
-                raise SettingsError(f"The environment variable {variable} is unknown; did you mean {close[0]}?")
+                raise SettingsError(
+                    f"The environment variable {variable} is unknown; did you mean {close[0]}?",
+                    "setup.variable",
+                    variable=variable,
+                    close=close[0],
+                )
 
 
 def _variable_names(model: type[BaseModel], prefix: str = PREFIX) -> list[str]:

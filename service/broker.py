@@ -100,7 +100,12 @@ def check_broker(settings: ServiceSettings) -> None:
         ) from error
     except UNREACHABLE as error:
         cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SettingsError(f"The broker {redacted_address(settings)} cannot be reached: {cause}.") from error
+        raise SettingsError(
+            f"The broker {redacted_address(settings)} cannot be reached: {cause}.",
+            "setup.broker",
+            address=redacted_address(settings),
+            cause=str(cause),
+        ) from error
 
 
 def queue_lengths(settings: ServiceSettings) -> dict[str, int]:

@@ -55,11 +55,15 @@ def list_files(paths: Sequence[Path], max_files: int) -> list[DiscoveredFile]:
         elif path.exists():
             found.append((path.name, path.resolve(), path.absolute().parent.name))
         else:
-            raise SettingsError(f"{path} does not exist. Check the path.")
+            raise SettingsError(f"{path} does not exist. Check the path.", "paths.missing", path=str(path))
         if len(found) > max_files:
-            raise SettingsError(f"There are more than {max_files:,} files, the limit of one batch. Split them.")
+            raise SettingsError(
+                f"There are more than {max_files:,} files, the limit of one batch. Split them.",
+                "paths.too_many",
+                most=max_files,
+            )
     if not found:
-        raise SettingsError(f"There are no files in {', '.join(map(str, paths)) or 'nothing'}.")
+        raise SettingsError(f"There are no files in {', '.join(map(str, paths)) or 'nothing'}.", "paths.none")
     return [
         DiscoveredFile(name, path, printable_name(folder))
         for name, (_, path, folder) in zip(unique_names(name for name, _, _ in found), found, strict=True)
@@ -71,7 +75,12 @@ def _files_in(folder: Path) -> list[str]:
     names = []
 
     def raise_unreadable(error: OSError) -> None:
-        raise SettingsError(f"The folder {error.filename} cannot be read: {error.strerror}.") from error
+        raise SettingsError(
+            f"The folder {error.filename} cannot be read: {error.strerror}.",
+            "paths.unreadable",
+            folder=str(error.filename),
+            error=error.strerror or "",
+        ) from error
 
     for current, folders, files in os.walk(folder, onerror=raise_unreadable):
         folders[:] = sorted(name for name in folders if not is_hidden(name))

@@ -38,7 +38,10 @@ def prepare_home(settings: ServiceSettings) -> None:
     except OSError as error:
         raise SettingsError(
             f"The home folder {home} cannot be written: {error.strerror}. Make it writable for this user, or set "
-            "TUBAN_HOME to another folder."
+            "TUBAN_HOME to another folder.",
+            "setup.home",
+            home=str(home),
+            error=error.strerror or "",
         ) from error
     try:
         require_disk_space(settings)
@@ -61,7 +64,12 @@ def temporary_folder(settings: ServiceSettings) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"The folder {folder} cannot be created: {error.strerror}.") from error
+        raise SettingsError(
+            f"The folder {folder} cannot be created: {error.strerror}.",
+            "setup.folder",
+            folder=str(folder),
+            error=error.strerror or "",
+        ) from error
     for left in folder.iterdir():
         with suppress(OSError):  # another process may delete it as well
             if time.time() - left.stat().st_mtime > _TEMPORARY_SECONDS:
@@ -93,7 +101,12 @@ def require_disk_space(settings: ServiceSettings) -> None:
     try:
         free = shutil.disk_usage(home).free // 2**20
     except OSError as error:
-        raise InsufficientDiskSpace(f"The home folder {home} is missing: {error.strerror}.") from error
+        raise InsufficientDiskSpace(
+            f"The home folder {home} is missing: {error.strerror}.",
+            "setup.home_missing",
+            home=str(home),
+            error=error.strerror or "",
+        ) from error
     if free < settings.limits.free_disk_mib:
         raise InsufficientDiskSpace(
             f"Only {free} MiB are free in {home}; limits.free_disk_mib requires {settings.limits.free_disk_mib}. "

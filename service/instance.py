@@ -39,7 +39,10 @@ def _locked(home: Path, part: str) -> Iterator[None]:
             pid = file.read().strip() or "unknown"
             raise SettingsError(
                 f"Tuban's {part} already runs in {home}, as process {pid}. Stop it first (kill {pid}), or set "
-                "TUBAN_HOME to another folder."
+                "TUBAN_HOME to another folder.",
+                "setup.runs",
+                home=str(home),
+                process=pid,
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

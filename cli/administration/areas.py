@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.administration.service import open_service
+from cli.language import and_more, headed, in_language, say, term
 from store.areas.areas import list_areas, load_areas
 from store.areas.layers import list_layers, load_layer
 from store.areas.polygon_file import InvalidRow
@@ -80,7 +81,9 @@ def load_areas_command(
             table=table,
             now=context.clock(),
         )
-    _print_summary(f"{loaded.added} areas added, {loaded.changed} changed.", loaded.remarks, loaded.invalid)
+    summary = f"{loaded.added} areas added, {loaded.changed} changed."
+    values = {"added": loaded.added, "changed": loaded.changed}
+    _print_summary(say(summary, "cli.areas_loaded", **values), loaded.remarks, loaded.invalid)
 
 
 @areas_app.command("list")
@@ -92,10 +95,10 @@ def list_areas_command(
     with open_service() as context, context.database.read() as session:
         found = list_areas(session, level.value if level else None, under)
         zone = context.settings.zone
-    table = Table("code", "level", "name", "file", "loaded")
+    table = headed("code", "level", "name", "file", "loaded")
     for area in found:
         table.add_row(area.code, area.level, area.name, area.source, f"{area.loaded_at.astimezone(zone):%Y-%m-%d}")
-    _print_table(table, "No areas are loaded. Load them with `tuban areas load FILE`.")
+    _print_table(table, say("No areas are loaded. Load them with `tuban areas load FILE`.", "cli.no_areas"))
 
 
 @layers_app.command("load")
@@ -131,7 +134,9 @@ def load_layer_command(
             now=context.clock(),
         )
     replaced = f", replacing {loaded.replaced}" if loaded.replaced else ""
-    _print_summary(f"{name}: {loaded.features} polygons loaded{replaced}.", loaded.remarks, loaded.invalid)
+    summary = f"{name}: {loaded.features} polygons loaded{replaced}."
+    values = {"name": name, "features": loaded.features, "replaced": loaded.replaced or 0}
+    _print_summary(say(summary, "cli.layer_loaded", **values), loaded.remarks, loaded.invalid)
 
 
 @layers_app.command("list")
@@ -140,26 +145,34 @@ def list_layers_command() -> None:
     with open_service() as context, context.database.read() as session:
         found = list_layers(session)
         zone = context.settings.zone
-    table = Table("name", "kind", "dated", "polygons", "loaded")
+    table = headed("name", "kind", "dated", "polygons", "loaded")
     for layer, count in found:
         dated = layer.dated.isoformat() if layer.dated else ""
-        table.add_row(layer.name, layer.kind, dated, str(count), f"{layer.loaded_at.astimezone(zone):%Y-%m-%d}")
-    _print_table(table, "No layers are loaded. Load one with `tuban layers load FILE --name NAME --kind KIND`.")
+        table.add_row(
+            layer.name, term("layer", layer.kind), dated, str(count), f"{layer.loaded_at.astimezone(zone):%Y-%m-%d}"
+        )
+    message = "No layers are loaded. Load one with `tuban layers load FILE --name NAME --kind KIND`."
+    _print_table(table, say(message, "cli.no_layers"))
 
 
 def _print_summary(summary: str, remarks: list[str], broken: list[InvalidRow]) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.print(summary)
     for title, lines in (
-        ("Remarks", remarks),
-        ("Not loaded", [f"feature {row.number}: {row.reason}" for row in broken]),
+        (say("Remarks", "cli.remarks"), [in_language(remark) for remark in remarks]),
+        (say("Not loaded", "cli.not_loaded"), [_invalid_row(row) for row in broken]),
     ):
         if lines:
             console.print(f"{title} ({len(lines)}):")
         for line in lines[:MAX_LISTED]:
             console.print(f"  {line}")
         if len(lines) > MAX_LISTED:
-            console.print(f"  … and {len(lines) - MAX_LISTED} more")
+            console.print("  " + and_more(len(lines) - MAX_LISTED))
+
+
+def _invalid_row(row: InvalidRow) -> str:
+    reason = in_language(row.reason)
+    return say(f"feature {row.number}: {reason}", "cli.invalid_row", number=row.number, reason=reason)
 
 
 def _print_table(table: Table, if_empty: str) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.administration.service import open_service
+from cli.language import and_more, in_language, say
 from service.context import Context
 from store.alerts.audit import Audit, audit_alert, audit_alerts, record_audit
 from store.alerts.audit import Progress as ProgressCallback
@@ -55,7 +56,12 @@ def _audit_all(context: Context) -> Audit:
 def _progress() -> Iterator[ProgressCallback]:
     """Show a progress bar on standard error if that is a terminal."""
     console = Console(stderr=True)
-    columns = (TextColumn("Verifying alerts"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn(say("Verifying alerts", "cli.verifying")),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task("alerts", total=None)
         yield lambda verified, total: bars.update(task, completed=verified, total=total)
@@ -63,12 +69,15 @@ def _progress() -> Iterator[ProgressCallback]:
 
 def _print_result(result: Audit) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    verified = f"{result.alerts:,} alerts with {result.transitions:,} transitions verified"
+    message = f"{result.alerts:,} alerts with {result.transitions:,} transitions verified"
+    verified = say(message, "cli.verified", alerts=result.alerts, transitions=result.transitions)
     if result.intact:
-        console.print(f"{verified}: every log is intact.")
+        console.print(say(f"{verified}: every log is intact.", "cli.logs_intact", verified=verified))
         return
     for chain in result.listed:
-        console.print(f"{chain.number or '(removed alert)'}: {chain.reason}.", style="red")
+        number = chain.number or say("(removed alert)", "cli.removed_alert")
+        console.print(f"{number}: {in_language(chain.reason)}.", style="red")
     if result.broken > len(result.listed):
-        console.print(f"… and {result.broken - len(result.listed):,} more.", style="red")
-    console.print(f"{verified}: {result.broken:,} logs are broken.", style="red")
+        console.print(f"{and_more(result.broken - len(result.listed))}.", style="red")
+    message = f"{verified}: {result.broken:,} logs are broken."
+    console.print(say(message, "cli.logs_broken", verified=verified, broken=result.broken), style="red")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.language import say
 from configs.service import read_service
 from store.backup.backup import BackupSummary
 from store.backup.backup import backup as create_backup
@@ -44,10 +45,15 @@ def restore(
     summary = restore_backup(settings, archive, overwrite=overwrite, now=dt.datetime.now(dt.UTC))
     console = Console(highlight=False, soft_wrap=True)
     created_at = f"{summary.created_at.astimezone(settings.zone):%Y-%m-%d %H:%M}"
-    console.print(f"Restored: {_describe(summary)}, backed up {created_at}.", markup=False)
+    content = _describe(summary)
+    message = f"Restored: {content}, backed up {created_at}."
+    console.print(say(message, "cli.restored", content=content, at=created_at), markup=False)
     if summary.outdated:
-        console.print("The backup has the schema of an earlier version; `tuban up` or `tuban migrate` migrates it.")
+        message = "The backup has the schema of an earlier version; `tuban up` or `tuban migrate` migrates it."
+        console.print(say(message, "cli.old_schema"))
 
 
 def _describe(summary: BackupSummary) -> str:
-    return f"the database (revision {summary.revision}) and {summary.objects} objects, {summary.size / 2**20:.1f} MiB"
+    size = summary.size / 2**20
+    message = f"the database (revision {summary.revision}) and {summary.objects} objects, {size:.1f} MiB"
+    return say(message, "cli.backup_content", revision=summary.revision, objects=summary.objects, size=size)

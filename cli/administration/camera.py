@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import cv2
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from cli.administration.ingest import system_user
 from cli.administration.service import open_service
+from cli.language import headed, in_language, say, term
 from errors import SettingsError, TubanError
 from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import StreamKind
@@ -75,13 +75,16 @@ def add(
     Example: tuban camera add "North ridge" rtsp://10.1.2.3/stream1 --area 330102 --user viewer
     """
     if kind not in _KINDS:
-        raise SettingsError(f"--kind is {kind!r}; expected rtsp, mjpeg, still or folder.")
+        raise SettingsError(f"--kind is {kind!r}; expected rtsp, mjpeg, still or folder.", "cli.camera_kind", kind=kind)
     if parse_stream(_KINDS[kind], address).credentials is not None:
         raise SettingsError(
             "The address contains a user name or password, which is now in your shell history: change the password on "
-            "the camera. Give the address without them, the name with --user, and the password at the prompt."
+            "the camera. Give the address without them, the name with --user, and the password at the prompt.",
+            "cli.camera_password",
         )
-    password = os.environ.get(PASSWORD) or (typer.prompt("Password", hide_input=True) if user else "")
+    password = os.environ.get(PASSWORD) or (
+        typer.prompt(say("Password", "cli.password"), hide_input=True) if user else ""
+    )
     stream = parse_stream(_KINDS[kind], address, user, password if user else "")
     with open_service() as context:
         prepare_home(context.settings)
@@ -98,13 +101,14 @@ def add(
                 camera = add_camera(session, name=name, who=system_user(), now=now, **fields)
             action = "replaced_camera" if replace else "added_camera"
             record_action(session, who="command", what=action, about=camera.name, code=area, now=now)
-    typer.echo(f'{name}: {kind} at {stream.host}. Next: tuban camera test "{name}"')
+    message = f'{name}: {kind} at {stream.host}. Next: tuban camera test "{name}"'
+    typer.echo(say(message, "cli.camera_added", name=name, kind=kind, host=stream.host))
 
 
 @camera_app.command("list")
 def list_cameras() -> None:
     """List cameras with their state, last capture and next planned capture."""
-    table = Table("camera", "area", "kind", "at", "state", "since", "last capture", "next capture", "calibrated")
+    table = headed("camera", "area", "kind", "at", "state", "since", "last capture", "next capture", "calibrated")
     with open_service() as context, context.database.read() as session:
         zone, now = context.settings.zone, context.clock()
         cameras = all_cameras(session)
@@ -122,9 +126,9 @@ def list_cameras() -> None:
                 camera.area_code,
                 camera.kind,
                 camera.host,
-                camera.state if camera.active else "off",
+                term("cameras.state_", camera.state) if camera.active else say("off", "cli.off"),
                 *moments,
-                f"{calibrated} views",
+                say(f"{calibrated} views", "cli.views", count=calibrated),
             )
     Console(highlight=False).print(table)
 
@@ -147,15 +151,21 @@ def check_camera(
         checked = assess_capture(context, capture, presets).capture
     height, width = capture.frame.shape[:2]
     if not cv2.imwrite(str(out), cv2.cvtColor(capture.frame, cv2.COLOR_RGB2BGR)):
-        raise SettingsError(f"The frame cannot be written to {out}; name a .png file in a writable folder with --out.")
+        raise SettingsError(
+            f"The frame cannot be written to {out}; name a .png file in a writable folder with --out.",
+            "cli.frame_not_written",
+            file=str(out),
+        )
     seconds = context.settings.cameras.seconds
-    console.print(f"{name}: {width} × {height} pixels, median of {capture.frames} frames over {seconds:g} s; {out}")
+    message = f"{name}: {width} × {height} pixels, median of {capture.frames} frames over {seconds:g} s; {out}"
+    values = {"name": name, "width": width, "height": height, "frames": capture.frames, "seconds": seconds}
+    console.print(say(message, "cli.frame", **values, file=str(out)))
     faults = checked.quality.faults if checked.quality else ()
     for fault in faults:
-        console.print(f"{fault.code}: {fault.words}", style="red", markup=False)
+        console.print(f"{term('cameras.state_', fault.code)}: {in_language(fault.words)}", style="red", markup=False)
     if faults:
         raise typer.Exit(NOT_USABLE)
-    console.print("The quality check found no fault.")
+    console.print(say("The quality check found no fault.", "cli.no_fault"))
 
 
 @camera_app.command("capture")
@@ -166,7 +176,7 @@ def capture_now(name: Name) -> None:
     """
     with open_service() as context:
         state, error = capture_once(context, name)
-    typer.echo(f"{name}: {state}{'. ' + error if error else ''}")
+    typer.echo(f"{name}: {term('cameras.state_', state)}{'. ' + error if error else ''}")
     if state != "ok":
         raise typer.Exit(7 if state in ("no_answer", "locked") else NOT_USABLE)
 
@@ -186,7 +196,10 @@ def capture_once(context: Context, name: str) -> tuple[str, str]:
     outcome = run_job(context, job_id)
     with context.database.read() as session:
         if outcome != "done":
-            raise TubanError(f"The capture failed (job {job_id}: {outcome}). {session.get_one(Job, job_id).error}")
+            error = session.get_one(Job, job_id).error
+            raise TubanError(
+                f"The capture failed (job {job_id}: {outcome}). {error}", "cli.capture_failed", job=job_id, error=error
+            )
         camera = _require_camera(session, name)
         return camera.state, camera.error
 
@@ -194,5 +207,7 @@ def capture_once(context: Context, name: str) -> tuple[str, str]:
 def _require_camera(session: Session, name: str) -> CameraRow:
     camera = camera_by_name(session, name)
     if camera is None:
-        raise SettingsError(f"There is no camera {name!r}. `tuban camera list` lists all cameras.")
+        raise SettingsError(
+            f"There is no camera {name!r}. `tuban camera list` lists all cameras.", "cli.no_camera", name=name
+        )
     return camera

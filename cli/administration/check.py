@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from cli.administration.service import open_service
+from cli.language import in_language, say
 from store.backup.repair import repair_objects
 from store.integrity.check import check_chains, check_objects, check_rows, record_check
 from workers.integrity import log_check
@@ -38,7 +39,9 @@ def check(
         if repair is not None and result.damaged:
             restored = repair_objects(context.objects, repair, context.database, [each.key for each in result.damaged])
             if not json:
-                typer.echo(f"{len(restored)} of {len(result.damaged)} damaged objects restored from {repair}.")
+                message = f"{len(restored)} of {len(result.damaged)} damaged objects restored from {repair}."
+                values = {"restored": len(restored), "damaged": len(result.damaged), "file": str(repair)}
+                typer.echo(say(message, "cli.repaired", **values))
             result = check_objects(context.database, context.objects)
         problems = check_rows(context.database) + check_chains(context.database)
         log_check(result.damaged, problems, result.objects, result.size)
@@ -50,9 +53,10 @@ def check(
     else:
         console = Console(highlight=False, soft_wrap=True, markup=False)
         for line in [*(damage.detail for damage in result.damaged), *problems]:
-            console.print(f"{line}.", style="red")
-        state = "everything is intact" if not (result.damaged or problems) else "see above for what is damaged"
-        console.print(
-            f"{result.objects:,} objects, {result.size / 2**20:,.1f} MiB, all rows and logs checked: {state}."
-        )
+            console.print(f"{in_language(line)}.", style="red")
+        intact = say("everything is intact", "cli.intact")
+        state = say("see above for what is damaged", "cli.damaged") if result.damaged or problems else intact
+        size = result.size / 2**20
+        message = f"{result.objects:,} objects, {size:,.1f} MiB, all rows and logs checked: {state}."
+        console.print(say(message, "cli.checked", objects=result.objects, size=size, state=state))
     raise typer.Exit(1 if result.damaged or problems else 0)

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from cli.administration.jobs import ago
 from cli.administration.service import open_service
+from cli.language import headed, say, term
 from configs.service import read_service
 from errors import SettingsError
 from store.alerts.outbox import UNSETTLED, drop, find_deliveries, list_deliveries, revive
@@ -55,15 +55,18 @@ def deliveries(
     Example: tuban deliveries --revive --all
     """
     if retry and discard:
-        raise SettingsError("--revive and --drop exclude each other. Give one of them.")
+        raise SettingsError("--revive and --drop exclude each other. Give one of them.", "cli.revive_or_drop")
     if every and (numbers or not retry):
-        raise SettingsError("--all requires --revive and replaces the numbers.")
+        raise SettingsError("--all requires --revive and replaces the numbers.", "cli.all_revives")
     if not (retry or discard):
         _list(numbers, limit)
     elif numbers or every:
         _settle(numbers, retry=retry)
     else:
-        raise SettingsError("Give the numbers of the deliveries, as listed by `tuban deliveries`, or --revive --all.")
+        raise SettingsError(
+            "Give the numbers of the deliveries, as listed by `tuban deliveries`, or --revive --all.",
+            "cli.which_deliveries",
+        )
 
 
 def _settle(numbers: list[int] | None, *, retry: bool) -> None:
@@ -78,11 +81,20 @@ def _settle(numbers: list[int] | None, *, retry: bool) -> None:
         requested = numbers or find_deliveries(session, states=("dead",))
         rejected = [one for one in requested if one not in unsettled or not action(session, one, context.clock())]
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{len(requested) - len(rejected)} {'revived' if retry else 'dropped'}.")
+    count = len(requested) - len(rejected)
+    revived, dropped = (
+        say(f"{count} revived.", "cli.revived", count=count),
+        say(f"{count} dropped.", "cli.dropped", count=count),
+    )
+    console.print(revived if retry else dropped)
     if rejected:
         listed = ", ".join(map(str, rejected))
         reason = "not dead, or no such delivery" if retry else "already delivered or dropped, or no such delivery"
-        raise SettingsError(f"{listed}: {reason}. `tuban deliveries` lists waiting and dead deliveries.")
+        raise SettingsError(
+            f"{listed}: {reason}. `tuban deliveries` lists waiting and dead deliveries.",
+            "cli.not_settled",
+            numbers=listed,
+        )
 
 
 def _list(numbers: list[int] | None, limit: int) -> None:
@@ -90,7 +102,7 @@ def _list(numbers: list[int] | None, limit: int) -> None:
         now = context.clock()
         with context.database.read() as session:
             listed = list_deliveries(session, limit=limit if numbers is None else 1_000_000)
-    table = Table("delivery", "alert", "event", "target", "state", "attempts", "next", "error")
+    table = headed("delivery", "alert", "event", "target", "state", "attempts", "next", "error")
     for delivery, number in listed:
         if numbers is not None and delivery.id not in numbers:
             continue
@@ -99,11 +111,11 @@ def _list(numbers: list[int] | None, limit: int) -> None:
             number,
             f"{delivery.event['type'].removeprefix('tuban.alert.')} {delivery.sequence}",
             shown_target(delivery.target),
-            delivery.state,
+            term("job", delivery.state),
             str(delivery.attempts),
             ago(delivery.next_at, now) if delivery.state == "waiting" else "",
             delivery.error,
         )
         table.add_row(*map(Text, cells))  # plain text: a target's error message may contain brackets
     console = Console(highlight=False)
-    console.print(table if table.row_count else "No waiting or dead deliveries.")
+    console.print(table if table.row_count else say("No waiting or dead deliveries.", "cli.no_deliveries"))

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli.administration.ingest import Source, system_user
 from cli.administration.service import open_service
+from cli.language import head, in_language, say, term
 from errors import SettingsError
 from imagery.conversion.given_metadata import parse_bands, parse_crs
 from service.context import Context
@@ -46,21 +47,31 @@ def list_command(
     Example: tuban images list --undated
     """
     if state not in ("", "ready", "withdrawn", "purged"):
-        raise SettingsError(f"The state is {state!r}; expected ready, withdrawn or purged.")
+        raise SettingsError(
+            f"The state is {state!r}; expected ready, withdrawn or purged.", "cli.image_state", state=state
+        )
     console = Console(highlight=False)
     with open_service() as context, context.database.read() as session:
         scenes = list_images(session, area=area, batch_id=batch, undated=undated, state=state, limit=limit)
     table = Table()
     for column in ("image", "file", "area", "day", "day from", "source", "m/pixel", "bands", "system", "state"):
-        table.add_column(column, overflow="fold")
+        table.add_column(head(column), overflow="fold")
     for scene in scenes:
         bands = ",".join(map(str, scene.bands))
-        reason = f"{scene.state}: {scene.state_reason}" if scene.state_reason else scene.state
+        state_name = term("image.state_", scene.state)
+        reason = f"{state_name}: {scene.state_reason}" if scene.state_reason else state_name
         system = scene.crs if scene.crs.startswith("EPSG:") else "WKT"
-        values = [scene.id, scene.name, scene.area_code, scene.date or "unknown", scene.date_source, scene.source]
+        values = [
+            scene.id,
+            scene.name,
+            scene.area_code,
+            scene.date or say("unknown", "cli.unknown"),
+            scene.date_source,
+            scene.source,
+        ]
         texts = [*map(str, values), f"{scene.gsd_m:.3g}", bands, system, reason]
         table.add_row(*(Text(value) for value in texts))
-    console.print(table if scenes else "There are no such images.")
+    console.print(table if scenes else say("There are no such images.", "cli.no_images"))
 
 
 @images_app.command("set")
@@ -97,7 +108,7 @@ def withdraw_command(
     Exit codes: as of `tuban images set`.
     """
     if not reason.strip():
-        raise SettingsError('A withdrawal needs a reason: --reason "…".')
+        raise SettingsError('A withdrawal needs a reason: --reason "…".', "cli.withdrawal_reason")
     _run(ids, batch, lambda context, actor, scenes: withdraw_images(context, actor, scenes, reason))
 
 
@@ -121,7 +132,7 @@ def purge_command(
     Example: tuban images purge 12
     """
     if not yes:
-        typer.confirm("Delete the pixels of these images for good?", abort=True)
+        typer.confirm(say("Delete the pixels of these images for good?", "cli.purge"), abort=True)
     _run(ids, batch, purge_images)
 
 
@@ -135,16 +146,18 @@ def _run(
             with context.database.read() as session:
                 scenes += scene_ids_of_batch(session, batch)
         if not scenes:
-            raise SettingsError("No image is given. Give the numbers of images, or --batch NUMBER with images.")
+            raise SettingsError(
+                "No image is given. Give the numbers of images, or --batch NUMBER with images.", "cli.which_images"
+            )
         outcomes = change(context, Actor(system_user()), scenes)
         failed = 0
         for outcome in outcomes:
-            message = str(outcome.message)
+            message = in_language(outcome.message)
             done = outcome.done
             if outcome.job_id is not None:
                 done, message = _run_job(context, outcome.job_id, message)
             failed += not done
-            label = f"image {outcome.scene_id} {outcome.name}".strip()
+            label = say(f"image {outcome.scene_id}", "cli.image", image=outcome.scene_id) + f" {outcome.name}".rstrip()
             console.print(Text(f"{label}: {message}", style="" if done else "red"))
     if failed:
         raise typer.Exit(NOT_ALL)
@@ -160,4 +173,5 @@ def _run_job(context: Context, job_id: int, message: str) -> tuple[bool, str]:
         if job.state != "done":
             return False, f"{message} (job {job_id} is {job.state}: {job.error})"
         failure = last_failure(session, job.payload["scene"], since=job.created_at)
-    return (True, "its pixels were written again; the next night compares it") if failure is None else (False, failure)
+    written = say("its pixels were written again; the next night compares it", "cli.rewritten")
+    return (True, written) if failure is None else (False, in_language(failure))

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.administration.service import open_service
+from cli.language import head, in_language, say, term
 from configs.service import LogSettings, ServiceSettings
 from imagery.conversion.given_metadata import GivenMetadata, parse_bands, parse_crs
 from service.batch_intake import receive_files
@@ -99,7 +100,8 @@ def ingest(
         batch = _receive(context, paths, area, source.value, given, publish=not wait)
         if not wait:
             report = _report(context, batch)
-            console.print(f"Batch {batch}: {len(report.files)} files received; the workers of `tuban up` process them.")
+            message = f"Batch {batch}: {len(report.files)} files received; the workers of `tuban up` process them."
+            console.print(say(message, "cli.received", batch=batch, files=len(report.files)))
             return
         report = _process(context, batch)
     _print_report(console, report)
@@ -120,7 +122,7 @@ def _receive(
     name = ", ".join(path.resolve().name for path in paths[:3]) + (" …" if len(paths) > 3 else "")
     columns = (TextColumn("{task.description:<12}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        task = bars.add_task("Receiving", total=None)
+        task = bars.add_task(say("Receiving", "cli.receiving"), total=None)
 
         def report_progress(_: str, done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
@@ -133,7 +135,7 @@ def _receive(
 def _process(context: Context, batch: int) -> BatchReport:
     columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
-        task = bars.add_task("Checking", total=None)
+        task = bars.add_task(say("Checking", "cli.checking"), total=None)
 
         def report_progress(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
@@ -151,25 +153,29 @@ def _report(context: Context, batch: int) -> BatchReport:
 def _print_report(console: Console, report: BatchReport) -> None:
     table = Table()
     for column in ("file", "outcome", "day", "remark"):
-        table.add_column(column, overflow="fold")
+        table.add_column(head(column), overflow="fold")
     for file in report.files:
         day = str(file.date) if file.date else ""
-        outcome = Text(file.state, style=STYLES.get(file.state, "dim"))
+        outcome = Text(term("batch.file_", file.state), style=STYLES.get(file.state, "dim"))
         table.add_row(Text(file.name), outcome, day, Text(_remark(file)))
     console.print(table, soft_wrap=False)
-    counts = ", ".join(f"{report.count(state)} {state}" for state in STATES if report.count(state))
-    console.print(f"Batch {report.id}: {counts or 'no files'}.")
+    counts = ", ".join(f"{report.count(state)} {term('batch.file_', state)}" for state in STATES if report.count(state))
+    counts = counts or say("no files", "cli.no_files")
+    console.print(say(f"Batch {report.id}: {counts}.", "cli.batch", batch=report.id, counts=counts))
     for file in report.files:
         if file.state == "failed":
-            console.print(Text(f"{file.name}: {file.reason}"), style="red")
+            console.print(Text(f"{file.name}: {in_language(file.reason)}"), style="red")
     if report.count("waiting"):
-        console.print("Waiting files have a dead job: remove the cause, then retry it with `tuban revive NUMBER`.")
+        message = "Waiting files have a dead job: remove the cause, then retry it with `tuban revive NUMBER`."
+        console.print(say(message, "cli.waiting_files"))
 
 
 def _remark(file: FileReport) -> str:
     if file.state == "failed":
-        return "see below"  # full sentences do not fit into a narrow table
-    return f"job {file.job_id} is {file.job}" if file.state == "waiting" else file.reason
+        return say("see below", "cli.see_below")  # full sentences do not fit into a narrow table
+    if file.state == "waiting":
+        return say(f"job {file.job_id} is {file.job}", "cli.job_is", job=file.job_id, state=term("job", file.job))
+    return in_language(file.reason)
 
 
 def system_user() -> str:
@@ -191,9 +197,8 @@ def _resume_hint(console: Console) -> Iterator[None]:
     try:
         yield
     except SystemExit:
-        console.print(
-            "Interrupted. Received files are kept: run the same command again to resume, or start `tuban up`."
-        )
+        message = "Interrupted. Received files are kept: run the same command again to resume, or start `tuban up`."
+        console.print(say(message, "cli.ingest_interrupted"))
         raise
     finally:
         signal.signal(signal.SIGINT, previous)

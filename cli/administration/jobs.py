@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from cli.administration.service import open_service
+from cli.language import headed, say, term
 from errors import SettingsError
 from store.jobs.queue import list_jobs
 from store.jobs.queue import revive as revive_job
@@ -34,8 +34,9 @@ def ago(moment: dt.datetime | None, now: dt.datetime) -> str:
     seconds = (now - moment).total_seconds()
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         if abs(seconds) >= length or unit == "s":
-            span = f"{abs(seconds) / length:.0f} {unit}"
-            return span if seconds >= 0 else f"in {span}"
+            count = f"{abs(seconds) / length:.0f}"
+            span = say(f"{count} {unit}", f"cli.unit_{unit}", count=count)
+            return span if seconds >= 0 else say(f"in {span}", "cli.in_future", span=span)
     return ""
 
 
@@ -46,7 +47,7 @@ def _row(job: Job, now: dt.datetime) -> list[str]:
     return [
         str(job.id),
         job.kind,
-        job.state + progress,
+        term("job", job.state) + progress,
         str(job.attempts),
         ago(moment, now),
         escape(payload),
@@ -70,9 +71,9 @@ def jobs(
             listed = [job for one in states for job in list_jobs(session, state=one, queue=queue, limit=limit)][:limit]
     console = Console(highlight=False)
     if not listed:
-        console.print("No such jobs.")
+        console.print(say("No such jobs.", "cli.no_jobs"))
         return
-    table = Table("job", "kind", "state", "attempts", "since", "payload", "error")
+    table = headed("job", "kind", "state", "attempts", "since", "payload", "error")
     for job in listed:
         table.add_row(*_row(job, now))
     console.print(table)
@@ -89,7 +90,7 @@ def revive(
     Example: tuban revive 12 13
     """
     if bool(numbers) == every:
-        raise SettingsError("Give the numbers of the jobs to retry (tuban revive 12 13), or --all.")
+        raise SettingsError("Give the numbers of the jobs to retry (tuban revive 12 13), or --all.", "cli.which_jobs")
     rejected = []
     with open_service() as context:
         with context.database.read() as session:
@@ -99,9 +100,12 @@ def revive(
                 if not revive_job(session, number, context.clock()):
                     rejected.append(number)
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{len(requested) - len(rejected)} revived.")
+    count = len(requested) - len(rejected)
+    console.print(say(f"{count} revived.", "cli.revived", count=count))
     if rejected:
         numbers_text = ", ".join(map(str, rejected))
         raise SettingsError(
-            f"Not dead, or no such job: {numbers_text}. `tuban jobs --state dead` lists the jobs that can be revived."
+            f"Not dead, or no such job: {numbers_text}. `tuban jobs --state dead` lists the jobs that can be revived.",
+            "cli.not_dead",
+            numbers=numbers_text,
         )

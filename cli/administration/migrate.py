@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.language import say
 from configs.service import read_service
 from errors import SettingsError
 from service.logs import set_up_logging
@@ -41,7 +42,9 @@ def migrate(
     try:
         if down:
             if not with_backup:
-                raise SettingsError("--down deletes content, so its backup cannot be skipped. Omit --no-backup.")
+                raise SettingsError(
+                    "--down deletes content, so its backup cannot be skipped. Omit --no-backup.", "cli.down_backup"
+                )
             named = {name.strip() for name in lose.split(",") if name.strip()}
             archive = safe_downgrade(settings, database, to=to, lose=named, now=now)
         else:
@@ -50,7 +53,10 @@ def migrate(
         address = database.engine.url.render_as_string(hide_password=True)
         console = Console(highlight=False, soft_wrap=True)
         if archive is not None:
-            console.print(f"The database was backed up to {archive}.", markup=False)
-        console.print(f"{address} is at revision {current_revision(database) or 'none'}.", markup=False)
+            message = f"The database was backed up to {archive}."
+            console.print(say(message, "cli.backed_up", file=str(archive)), markup=False)
+        revision = current_revision(database) or say("none", "cli.none")
+        message = f"{address} is at revision {revision}."
+        console.print(say(message, "cli.revision", address=address, revision=revision), markup=False)
     finally:
         database.close()

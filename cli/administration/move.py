@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.language import say
 from cli.progress import scan_progress
 from configs.service import read_service
 from errors import SettingsError
@@ -48,7 +49,9 @@ def move(
         address = Database(database_url).engine.url.render_as_string(hide_password=True)
         raise SettingsError(
             f"The settings name the database {address}, which is also the present one. Set TUBAN_DATABASE "
-            "to the new one, or name the present one with --from-database."
+            "to the new one, or name the present one with --from-database.",
+            "cli.same_database",
+            address=address,
         )
     prepare_home(settings)
     source, target = Database(database_url), Database(settings.database_url)
@@ -67,13 +70,14 @@ def move(
         target.close()
     console = Console(highlight=False, soft_wrap=True, markup=False)
     rows = sum(summary.rows.values())
-    console.print(
+    message = (
         f"Moved and compared: {rows:,} rows of {len(summary.rows)} tables, {summary.objects:,} objects "
         f"({summary.copied:,} copied now), logs of {summary.alerts:,} alerts with {summary.transitions:,} transitions."
     )
-    console.print(
-        "The service can be started. The former database and objects were not changed; archive or delete them."
-    )
+    values = {"rows": rows, "objects": summary.objects, "alerts": summary.alerts}
+    console.print(say(message, "cli.moved", **values))
+    message = "The service can be started. The former database and objects were not changed; archive or delete them."
+    console.print(say(message, "cli.after_move"))
 
 
 def _same(one: str, other: str) -> bool:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from cli.administration.service import open_service
+from cli.language import and_more, headed, in_language, say, term
 from enforcement.units import mu
 from errors import TubanError
 from service.context import Context
@@ -63,34 +63,49 @@ def plan_now(context: Context) -> None:
     if outcome != "done":
         with context.database.read() as session:
             error = session.get_one(Job, job_id).error
-        raise TubanError(f"The night could not be planned (job {job_id}: {outcome}). {error}".strip())
+        raise TubanError(
+            f"The night could not be planned (job {job_id}: {outcome}). {error}".strip(),
+            "cli.night_failed",
+            job=job_id,
+            error=error,
+        )
 
 
 def _print_nights(session: Session, nights: list[Night]) -> None:
     console = Console(highlight=False)
     if not nights:
-        console.print("No night was planned yet. The schedule of `tuban up` plans one, or `tuban night --now`.")
+        console.print(
+            say(
+                "No night was planned yet. The schedule of `tuban up` plans one, or `tuban night --now`.",
+                "cli.no_night",
+            )
+        )
         return
-    table = Table("night", "state", "scans", "compared", "changes", "alerts", "could not be compared")
+    table = headed("night", "state", "scans", "compared", "changes", "alerts", "could not be compared")
     for night in nights:
         summary = night_summary(session, night)
-        states = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in summary["states"].items())
+        states = ", ".join(
+            f"{number} {term('scans.', state).replace('_', ' ')}" for state, number in summary["states"].items()
+        )
         alerts = ", ".join(
-            f"{summary['alerts'][key]} {text}" for key, text in OUTCOME_LABELS.items() if key in summary["alerts"]
+            f"{summary['alerts'][key]} {say(label, f'cli.alert_{key}')}"
+            for key, label in OUTCOME_LABELS.items()
+            if key in summary["alerts"]
         )
         uncompared = sum(ground["area_m2"] for ground in summary["uncompared"])
         table.add_row(
             night.day.isoformat(),
-            night.state,
-            states or "nothing new",
+            term("nights.state_", night.state),
+            states or say("nothing new", "cli.nothing_new"),
             f"{summary['looked_at_m2'] / 1e6:.3f} km²",
             str(summary["changes"]),
             alerts,
-            f"{mu(uncompared):.1f} mu" if uncompared else "",
+            say(f"{mu(uncompared):.1f} mu", "cli.mu", mu=mu(uncompared)) if uncompared else "",
         )
     console.print(table)
     if nights[0].state == "scanning":
-        console.print(f"The night of {nights[0].day} is in progress: the workers of `tuban up` run its scans.")
+        message = f"The night of {nights[0].day} is in progress: the workers of `tuban up` run its scans."
+        console.print(say(message, "cli.night_running", day=nights[0].day))
     _print_uncompared(console, session, nights[0])
 
 
@@ -98,10 +113,12 @@ def _print_uncompared(console: Console, session: Session, night: Night) -> None:
     ground = uncompared_ground(session, night.id)
     if not ground:
         return
-    console.print(f"Not compared in the night of {night.day} (this does not mean unchanged):")
+    message = f"Not compared in the night of {night.day} (this does not mean unchanged):"
+    console.print(say(message, "cli.not_compared", day=night.day))
     for piece, name in ground[:MAX_LISTED]:
-        console.print(
-            f"  {mu(piece.area_m2):,.1f} mu ({piece.area_m2:,.0f} m²) of {name}: {piece.reason}", soft_wrap=True
-        )
+        area_mu, reason = mu(piece.area_m2), in_language(piece.reason, piece.why)
+        message = f"{area_mu:,.1f} mu ({piece.area_m2:,.0f} m²) of {name}: {reason}"
+        values = {"mu": area_mu, "area": piece.area_m2, "name": name, "reason": reason}
+        console.print("  " + say(message, "cli.uncompared", **values), soft_wrap=True)
     if len(ground) > MAX_LISTED:
-        console.print(f"  … and {len(ground) - MAX_LISTED} more")
+        console.print("  " + and_more(len(ground) - MAX_LISTED))

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from cli.administration.service import open_service
+from cli.language import headed, role_name, say
 from errors import SettingsError
 from service.home import served_pages_url
 from store.access.api_keys import MAX_DAYS, add_key, revoke_keys
@@ -34,11 +34,13 @@ UNRESTRICTED = Viewer("command", "command", "city", "", True, 0)
 @people_app.command("list")
 def list_people() -> None:
     """List all users."""
-    table = Table("sign-in name", "name", "role", "code", "administrator", "active")
+    table = headed("sign-in name", "name", "role", "code", "administrator", "active")
     with open_service() as context, context.database.read() as session:
         for user in users_under(session, UNRESTRICTED):
-            flags = ("yes" if user.administrator else "", "yes" if user.active else "no")
-            table.add_row(user.login, user.name, user.role, user.code or "all", *flags)
+            yes, no = say("yes", "cli.yes"), say("no", "cli.no")
+            flags = (yes if user.administrator else "", yes if user.active else no)
+            role = role_name(user.role)
+            table.add_row(user.login, user.name, role, user.code or say("all", "cli.all"), *flags)
     Console(highlight=False).print(table)
 
 
@@ -124,13 +126,15 @@ def unlock_person(login: Annotated[str, typer.Argument(help="Sign-in name that w
         user = user_by_login(session, login)
         code = user.code if user is not None else ""
         record_action(session, who="command", what="unlocked_person", about=login, code=code, now=context.clock())
-    typer.echo(f"{count} failed attempts of {login} are forgotten.")
+    typer.echo(say(f"{count} failed attempts of {login} are forgotten.", "cli.unlocked", count=count, login=login))
 
 
 def _require_user(session: Session, login: str) -> User:
     user = user_by_login(session, login)
     if user is None:
-        raise SettingsError(f"There is no user {login!r}. `tuban people list` lists all users.")
+        raise SettingsError(
+            f"There is no user {login!r}. `tuban people list` lists all users.", "cli.no_user", login=login
+        )
     return user
 
 

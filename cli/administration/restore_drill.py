@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from cli.language import headed, in_language, say
 from configs.service import read_service
 from store.backup.drill import restore_drill
 
@@ -35,13 +35,15 @@ def drill(
     result = restore_drill(settings, archive, folder=folder, database_url=database, now=dt.datetime.now(dt.UTC))
     console = Console(highlight=False, soft_wrap=True, markup=False)
     created_at = f"{result.summary.created_at.astimezone(settings.zone):%Y-%m-%d %H:%M}"
-    console.print(f"{archive}, backed up {created_at}: {result.summary.objects} objects restored and verified.")
-    table = Table("table", "rows in the backup", "rows now")
+    message = f"{archive}, backed up {created_at}: {result.summary.objects} objects restored and verified."
+    values = {"file": str(archive), "at": created_at, "objects": result.summary.objects}
+    console.print(say(message, "cli.drilled", **values))
+    table = headed("table", "rows in the backup", "rows now")
     for name, (before, now) in result.rows.items():
         table.add_row(name, str(before), str(now))
     console.print(table)
     for problem in result.problems:
-        console.print(f"{problem}.", style="red")
+        console.print(f"{in_language(problem)}.", style="red")
     if not result.problems:
-        console.print("The backup can be relied on.")
+        console.print(say("The backup can be relied on.", "cli.reliable"))
     raise typer.Exit(1 if result.problems else 0)

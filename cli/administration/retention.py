@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from cli.administration.service import open_service
+from cli.language import headed, say
 from service.images.retention import delete_expired, expired_images
 
 RULES = {"days": "older than retention.days", "per_place": "retention.per_place", "disk_share": "retention.disk_share"}
@@ -25,7 +25,7 @@ def retention(
     console = Console(highlight=False, soft_wrap=True, markup=False)
     with open_service() as context:
         images = expired_images(context)
-        table = Table("image", "file", "area", "MiB", "newer images", "limit")
+        table = headed("image", "file", "area", "MiB", "newer images", "limit")
         for image in images:
             scene = image.scene
             size = f"{image.size / 2**20:.1f}"
@@ -33,6 +33,8 @@ def retention(
         if images:
             console.print(table)
         total = sum(image.size for image in images) / 2**20
-        console.print(f"{len(images)} images, {total:,.1f} MiB, exceed the limits.")
+        message = f"{len(images)} images, {total:,.1f} MiB, exceed the limits."
+        console.print(say(message, "cli.expired", images=len(images), size=total))
         if apply:
-            console.print(f"{delete_expired(context, images, 'command')} images deleted.")
+            count = delete_expired(context, images, "command")
+            console.print(say(f"{count} images deleted.", "cli.deleted", count=count))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.language import head, say
 from configs.service import ServiceSettings, read_service
 from configs.version import program_version
 from errors import SettingsError
@@ -47,7 +48,10 @@ def up(
     Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 the settings, the database or a folder cannot be used.
     """
     if not (work or schedule or pages):
-        raise SettingsError("--no-work, --no-schedule and --no-pages together leave nothing to run. Omit one of them.")
+        raise SettingsError(
+            "--no-work, --no-schedule and --no-pages together leave nothing to run. Omit one of them.",
+            "cli.nothing_runs",
+        )
     settings = read_service()
     set_up_logging(settings)
     log_version("up")
@@ -66,7 +70,7 @@ def up(
             _print_page_links(console, settings, context)
         redirect_to_log_file(settings.log)
         code = Supervisor(parts, context).run()
-    console.print("Tuban has stopped. Unfinished jobs resume at the next start.")
+    console.print(say("Tuban has stopped. Unfinished jobs resume at the next start.", "cli.stopped"))
     raise typer.Exit(code)
 
 
@@ -84,23 +88,28 @@ def _listen(address: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         raise SettingsError(
             f"The pages cannot be served on {address} port {port}: {error}. Name another port with --port or "
-            "TUBAN_WEB__PORT."
+            "TUBAN_WEB__PORT.",
+            "cli.port",
+            address=address,
+            port=port,
+            error=str(error),
         ) from error
 
 
 def _print_page_links(console: Console, settings: ServiceSettings, context: Context) -> None:
     """Print the address of the pages and, until there is one, the link that creates the first administrator."""
     base = served_pages_url(settings)
-    console.print(f"  {'pages':9} {base}", markup=False)
+    console.print(f"  {head('pages'):9} {base}", markup=False)
     with context.database.write() as session:
         secret = None if has_administrator(session) else invite(session, None, context.clock())
     if secret is not None:
-        console.print("\nThere is no administrator yet. Open this link to create the first one (it works once):")
+        message = "There is no administrator yet. Open this link to create the first one (it works once):"
+        console.print("\n" + say(message, "cli.first_administrator"))
         console.print(f"  {base}/welcome/{secret}\n", markup=False)
 
 
 def _print_settings(console: Console, settings: ServiceSettings, context: Context, parts: list[ProcessSpec]) -> None:
-    console.print("Tuban is up; Ctrl-C stops it.")
+    console.print(say("Tuban is up; Ctrl-C stops it.", "cli.up"))
     for name, value in (
         ("version", program_version()),
         ("home", settings.home.resolve()),
@@ -112,4 +121,4 @@ def _print_settings(console: Console, settings: ServiceSettings, context: Contex
         *([("watches", settings.watch.folder)] if settings.watch.folder else []),
         *([("metrics", f"http://127.0.0.1:{settings.metrics_port}/metrics")] if settings.metrics_port else []),
     ):
-        console.print(f"  {name:9} {value}", markup=False)
+        console.print(f"  {head(name):9} {value}", markup=False)

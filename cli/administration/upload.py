@@ -30,6 +30,7 @@ from cli.administration.ingest import (
     given_metadata,
 )
 from cli.administration.upload_client import BatchUpload, ServiceClient
+from cli.language import head, language, say, term
 from configs.network_addresses import is_internal
 from configs.service import BatchSettings
 from errors import SettingsError
@@ -66,13 +67,15 @@ def upload(
     """
     console = Console(highlight=False, soft_wrap=True)
     if not token:
-        raise SettingsError("There is no token. Create an API key on your account page and set it as TUBAN_TOKEN.")
+        raise SettingsError(
+            "There is no token. Create an API key on your account page and set it as TUBAN_TOKEN.", "cli.no_token"
+        )
     given = given_metadata(date, bands, crs, override)
-    english = {"tuban_language": "en"}  # the user's own language applies to the pages only
+    chosen = {"tuban_language": language()}  # the user's own language applies to the pages only
     with httpx.Client(
         base_url=_base_url(url, console),
         headers=_headers(token),
-        cookies=english,
+        cookies=chosen,
         timeout=60,
         verify=_tls_context(ca),
         trust_env=not is_internal(urlsplit(url).hostname or ""),  # a proxy in the environment is for the internet
@@ -81,7 +84,10 @@ def upload(
         batch = BatchUpload(service, url, paths, area, source.value, given, name, BatchSettings().max_files)
         _send(batch)
         if not wait:
-            console.print(f"Batch {batch.id}: {len(batch.files)} files sent. {service.batch_page(batch.id)}")
+            message = f"Batch {batch.id}: {len(batch.files)} files sent."
+            console.print(
+                f"{say(message, 'cli.sent', batch=batch.id, files=len(batch.files))} {service.batch_page(batch.id)}"
+            )
             _print_unreadable(console, batch)
             return
         report = _wait_for_outcomes(service, batch.id)
@@ -103,15 +109,18 @@ def _print_unreadable(console: Console, batch: BatchUpload) -> None:
 def _base_url(url: str, console: Console) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        raise SettingsError(f"{url!r} is not the address of a service; expected https://host.")
+        raise SettingsError(
+            f"{url!r} is not the address of a service; expected https://host.", "cli.no_service", url=url
+        )
     if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        console.print("This address is not https: the token and the images can be read on the network.", style="yellow")
+        message = "This address is not https: the token and the images can be read on the network."
+        console.print(say(message, "cli.not_https"), style="yellow")
     return url.rstrip("/")
 
 
 def _headers(token: str) -> dict[str, str]:
     if not (token.isascii() and token.isprintable() and " " not in token):
-        raise SettingsError("The token contains invalid characters. Copy it again.")
+        raise SettingsError("The token contains invalid characters. Copy it again.", "cli.bad_token")
     return {"authorization": f"Bearer {token}", "accept": "application/json"}
 
 
@@ -121,7 +130,9 @@ def _tls_context(ca: Path | None) -> ssl.SSLContext | bool:
     try:
         return ssl.create_default_context(cafile=str(ca))
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"{ca} is not a readable PEM certificate: {error}.") from None
+        raise SettingsError(
+            f"{ca} is not a readable PEM certificate: {error}.", "cli.bad_certificate", file=str(ca), error=str(error)
+        ) from None
 
 
 def _send(batch: BatchUpload) -> None:
@@ -134,19 +145,19 @@ def _send(batch: BatchUpload) -> None:
     )
     with Progress(*columns, console=Console(stderr=True)) as bars:
         batch.begin()
-        reading = bars.add_task("Reading", total=batch.total)
+        reading = bars.add_task(say("Reading", "cli.reading"), total=batch.total)
         batch.compute_checksums(lambda size: bars.advance(reading, size))
-        sending = bars.add_task("Sending", total=batch.total)
+        sending = bars.add_task(say("Sending", "cli.sending"), total=batch.total)
         batch.send(lambda sent: bars.update(sending, completed=sent))
 
 
 def _wait_for_outcomes(service: ServiceClient, batch: int) -> dict[str, Any]:
     """Poll a batch until it is done or all of its waiting files have dead jobs; return its last report."""
     with Progress(
-        TextColumn("{task.description:<12}"), BarColumn(), TextColumn("{task.completed} files"),
+        TextColumn("{task.description:<12}"), BarColumn(), TextColumn("{task.completed}"),
         console=Console(stderr=True),
     ) as bars:  # fmt: skip
-        task = bars.add_task("Checking", total=None)
+        task = bars.add_task(say("Checking", "cli.checking"), total=None)
         while True:
             report = service.batch(batch)
             waiting = [file for file in report["files"] if file["state"] == "waiting"]
@@ -161,15 +172,18 @@ def _wait_for_outcomes(service: ServiceClient, batch: int) -> dict[str, Any]:
 def _print_report(console: Console, report: dict[str, Any]) -> None:
     table = Table()
     for column in ("file", "outcome", "day", "remark"):
-        table.add_column(column, overflow="fold")
+        table.add_column(head(column), overflow="fold")
     for file in report["files"]:
-        outcome = Text(file["state"], style=STYLES.get(file["state"], "dim"))
-        remark = {"failed": "see below", "waiting": file["job"]}.get(file["state"], file["reason"])
+        outcome = Text(term("batch.file_", file["state"]), style=STYLES.get(file["state"], "dim"))
+        remark = {"failed": say("see below", "cli.see_below"), "waiting": file["job"]}.get(
+            file["state"], file["reason"]
+        )
         table.add_row(Text(file["name"]), outcome, file["date"] or "", Text(remark))
     console.print(table, soft_wrap=False)
     states = [file["state"] for file in report["files"]]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
-    console.print(f"Batch {report['id']}: {counts or 'no files'}.")
+    counts = ", ".join(f"{states.count(state)} {term('batch.file_', state)}" for state in STATES if state in states)
+    counts = counts or say("no files", "cli.no_files")
+    console.print(say(f"Batch {report['id']}: {counts}.", "cli.batch", batch=report["id"], counts=counts))
     for file in report["files"]:
         if file["state"] == "failed":
             console.print(Text(f"{file['name']}: {file['reason']}"), style="red")

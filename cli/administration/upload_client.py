@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from rich.console import Console
 
+from cli.language import say
 from errors import ImageError, OutputError, SettingsError
 from imagery.conversion.given_metadata import GivenMetadata
 from service.file_discovery import DiscoveredFile, checksum, file_size, list_files, require_regular_file
@@ -71,7 +72,12 @@ class ServiceClient:
                     raise
                 if not warned:
                     self._console.print(
-                        f"No connection ({_reason(error)}). Retrying; Ctrl-C ends the command.", style="yellow"
+                        say(
+                            f"No connection ({_reason(error)}). Retrying; Ctrl-C ends the command.",
+                            "cli.no_connection",
+                            error=_reason(error),
+                        ),
+                        style="yellow",
                     )
                     warned = True
                 self.back_off(retries)
@@ -93,7 +99,10 @@ class ServiceClient:
         if isinstance(error, httpx.UnsupportedProtocol) or "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise SettingsError(
                 f"The certificate of {self._client.base_url.host} is not trusted: {_reason(error)}. Give the "
-                "certificate of the bureau's authority with --ca."
+                "certificate of the bureau's authority with --ca.",
+                "cli.untrusted",
+                host=self._client.base_url.host,
+                error=_reason(error),
             ) from None
 
     def _error(self, response: httpx.Response) -> Exception:
@@ -219,7 +228,9 @@ class BatchUpload:
                 content.seek(offset)
                 chunk = content.read(CHUNK_BYTES)
                 if not chunk:
-                    raise ImageError(f"{file.name} became shorter during the upload. Upload it again.")
+                    raise ImageError(
+                        f"{file.name} became shorter during the upload. Upload it again.", "cli.shorter", name=file.name
+                    )
                 headers = TUS | {"upload-offset": str(offset), "content-type": "application/offset+octet-stream"}
                 try:
                     response = self._service.request("PATCH", address, accept=(0, 409), headers=headers, content=chunk)
@@ -250,7 +261,12 @@ class BatchUpload:
             self._resume_file.parent.mkdir(parents=True, exist_ok=True)
             self._resume_file.write_text(json.dumps({"batch": self.id}))
         except OSError as error:
-            raise OutputError(f"{self._resume_file.parent} cannot be written: {error.strerror}.") from None
+            raise OutputError(
+                f"{self._resume_file.parent} cannot be written: {error.strerror}.",
+                "cli.not_writable",
+                folder=str(self._resume_file.parent),
+                error=error.strerror or "",
+            ) from None
 
 
 def _cache_folder() -> Path:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 import tuban
+from cli.language import in_language, language, say
 from cli.progress import scan_progress
+from configs.texts import texts as scan_texts
 from errors import SettingsError
 from inference.outputs.wording import term
 from inference.settings import AUTO
@@ -104,20 +106,27 @@ def print_result(result: tuban.ScanResult, earlier: Path, later: Path, out: Path
     details = result.details
     console = Console(highlight=False, soft_wrap=True)
     kinds = {"construction": "construction", "ground": "excavation and ground works", "demolition": "demolition"}
+    chinese = language() == "zh"
     alignment = details.alignment
     if earlier.resolve() != later.resolve() and details.before.sha256 == details.after.sha256:
-        console.print("Note: both files have the same content, byte for byte. Check the file names.", style="yellow")
+        message = "Note: both files have the same content, byte for byte. Check the file names."
+        console.print(say(message, "cli.same_file"), style="yellow")
     for facts in (details.before, details.after):
         for remark in facts.remarks:
-            console.print(f"{facts.name}: {remark}.", style="yellow", markup=False)
+            console.print(f"{facts.name}: {in_language(remark)}.", style="yellow", markup=False)
     if not details.georeferenced:
-        console.print("The images have no coordinates: outlines are in pixels of the later image.", style="yellow")
+        message = "The images have no coordinates: outlines are in pixels of the later image."
+        console.print(say(message, "cli.no_coordinates"), style="yellow")
     if alignment.residual_px is not None:
-        console.print(
-            f"Registered to {alignment.residual_px:.2f} px ({alignment.residual_px * details.resolution_m:.2f} m), "
+        residual_m = alignment.residual_px * details.resolution_m
+        message = (
+            f"Registered to {alignment.residual_px:.2f} px ({residual_m:.2f} m), "
             f"before registration {alignment.residual_before_px:.2f} px; "
             f"confirmed by {alignment.windows_used} of {alignment.windows_tried} windows."
         )
+        values: dict[str, Any] = {"pixels": alignment.residual_px, "metres": residual_m}
+        values |= {"before": alignment.residual_before_px, "used": alignment.windows_used}
+        console.print(say(message, "cli.registered", **values, tried=alignment.windows_tried))
         if alignment.displaced_px:
             console.print(
                 "Parts of the earlier image are displaced against the rest and were registered by themselves, by "
@@ -130,22 +139,29 @@ def print_result(result: tuban.ScanResult, earlier: Path, later: Path, out: Path
                 style="yellow",
             )
     elif alignment.reason:
-        console.print(f"Registration: {alignment.reason}.", style="yellow")
+        reason = in_language(alignment.reason)
+        console.print(say(f"Registration: {reason}.", "cli.registration", reason=reason), style="yellow")
     uncompared = sum(details.not_compared_area_m2.values())
-    console.print(
-        f"Compared {details.compared_area_m2 / 1e6:.3f} km² at {details.resolution_m:.3g} m per pixel"
-        + (f"; {uncompared / 1e6:.3f} km² could not be compared." if uncompared else ".")
-    )
+    compared = details.compared_area_m2 / 1e6
+    message = f"Compared {compared:.3f} km² at {details.resolution_m:.3g} m per pixel"
+    message = say(message, "cli.compared", area=compared, resolution=details.resolution_m)
+    left_out = say(f"; {uncompared / 1e6:.3f} km² could not be compared.", "cli.left_out", area=uncompared / 1e6)
+    console.print(message + (left_out if uncompared else "."))
     for reason, area in sorted(details.not_compared_area_m2.items(), key=lambda item: -item[1]):
-        console.print(f"  {area / 1e6:.3f} km²: {term('not_compared', reason)[1]}.")
+        console.print(f"  {area / 1e6:.3f} km²: {term('not_compared', reason)[0 if chinese else 1]}.")
     if not result.changes:
-        console.print("No change found in the compared area.")
+        console.print(say("No change found in the compared area.", "cli.no_change"))
     for kind, label in kinds.items():
         changes = [change for change in result.changes if change.kind == kind]
         if changes:
             area = sum(change.area_m2 for change in changes)
-            console.print(f"  {len(changes):>4}  {label}: {area / 10_000 * 15:.1f} mu ({area:,.0f} m²)")
-    console.print(f"Suspected changes, to be checked on the ground: {out / 'report.html'}")
+            label = scan_texts(f"scan.kind.{kind}")[0] if chinese else label
+            message = f"{len(changes):>4}  {label}: {area / 10_000 * 15:.1f} mu ({area:,.0f} m²)"
+            values = {"count": len(changes), "label": label, "mu": area / 10_000 * 15, "area": area}
+            console.print("  " + say(message, "cli.changes", **values))
+    report = out / "report.html"
+    message = f"Suspected changes, to be checked on the ground: {report}"
+    console.print(say(message, "cli.report", file=str(report)))
 
 
 def scan(

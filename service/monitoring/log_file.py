@@ -25,7 +25,10 @@ def redirect_to_log_file(settings: LogSettings) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     except OSError as error:
         raise SettingsError(
-            f'The log file {path} cannot be written: {error.strerror}. Correct log.file, or set it to "".'
+            f'The log file {path} cannot be written: {error.strerror}. Correct log.file, or set it to "".',
+            "setup.log_file",
+            path=str(path),
+            error=error.strerror or "",
         ) from error
     sys.stdout.flush()
     sys.stderr.flush()

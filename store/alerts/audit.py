@@ -127,7 +127,7 @@ def audit_alert(database: Database, number: str, table: StateTable | None = None
     with database.read() as session:
         alerts = session.execute(select(*_ALERT).where(AlertRow.number == number)).all()
         if not alerts:
-            raise SettingsError(f"There is no alert {number}.")
+            raise SettingsError(f"There is no alert {number}.", "alert.not_found", alert=number)
         found = _PartialAudit()
         _verify(session, alerts, (table or read_states()).initial, found)
     return found.audit

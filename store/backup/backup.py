@@ -80,12 +80,12 @@ def backup(
     """
     out = out.resolve()
     if out.exists():
-        raise SettingsError(f"{out} exists already; choose another file.")
+        raise SettingsError(f"{out} exists already; choose another file.", "backup.exists", file=str(out))
     objects = open_object_store(settings)
     with _database(settings) as database:
         revision = current_revision(database) if tables(database) else None
         if revision is None:
-            raise SettingsError("The database has no tables of Tuban; there is nothing to back up.")
+            raise SettingsError("The database has no tables of Tuban; there is nothing to back up.", "backup.nothing")
         partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
         try:
             create_folder(out.parent)
@@ -111,7 +111,12 @@ def backup(
             partial.replace(out)
             fsync_path(out.parent)
         except OSError as error:
-            raise OutputError(f"The backup {out} cannot be written ({error.strerror}); it was not created.") from error
+            raise OutputError(
+                f"The backup {out} cannot be written ({error.strerror}); it was not created.",
+                "backup.not_written",
+                file=str(out),
+                error=error.strerror or "",
+            ) from error
         finally:
             partial.unlink(missing_ok=True)
     return BackupSummary.of(manifest)
@@ -242,12 +247,15 @@ def _check_empty(database: Database, objects: ObjectStore, overwrite: bool) -> N
     if found := tables(database):
         raise SettingsError(
             f"The database is not empty (it has the tables {', '.join(found[:3])} …); restore to an empty one, or "
-            "replace the existing data with --overwrite."
+            "replace the existing data with --overwrite.",
+            "backup.not_empty",
         )
     if (key := next(objects.keys(""), None)) is not None:
         raise SettingsError(
             f"Object files exist already, such as {key}; restore to an empty object store, or replace the existing "
-            "data with --overwrite."
+            "data with --overwrite.",
+            "backup.objects_exist",
+            key=str(key),
         )
 
 
@@ -260,5 +268,7 @@ def check_service_stopped(database: Database, now: dt.datetime) -> None:
                 alive = [p.name for p in list_processes(session, now - dt.timedelta(seconds=STALE_PROCESS_SECONDS))]
     if alive:
         raise SettingsError(
-            f"The service uses this database, or did so within the last minute ({', '.join(alive[:3])}); stop it first."
+            f"The service uses this database, or did so within the last minute ({', '.join(alive[:3])}); "
+            "stop it first.",
+            "backup.in_use",
         )

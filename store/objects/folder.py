@@ -139,7 +139,10 @@ class FolderObjectStore:
                 probe.unlink()
             raise SettingsError(
                 f"The folder of objects {self.folder} cannot be written ({error.strerror}); "
-                "grant write permission, free disk space, or set TUBAN_OBJECTS to another folder."
+                "grant write permission, free disk space, or set TUBAN_OBJECTS to another folder.",
+                "setup.objects",
+                folder=str(self.folder),
+                error=error.strerror or "",
             ) from error
 
     def _path(self, key: str) -> Path:

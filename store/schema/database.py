@@ -130,7 +130,9 @@ class Database:
         except DBAPIError as error:
             url = self.engine.url.render_as_string(hide_password=True)
             cause = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
-            raise SettingsError(f"The database {url} cannot be reached: {cause}.") from error
+            raise SettingsError(
+                f"The database {url} cannot be reached: {cause}.", "setup.database", url=str(url), cause=str(cause)
+            ) from error
 
     def close(self) -> None:
         """Close all connections."""

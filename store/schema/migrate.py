@@ -125,16 +125,25 @@ def check_current(database: Database) -> None:
         return
     if found is None:
         raise SettingsError(
-            f"The database {url} has no tables of Tuban yet; `tuban up` or `tuban migrate` creates them."
+            f"The database {url} has no tables of Tuban yet; `tuban up` or `tuban migrate` creates them.",
+            "setup.no_tables",
+            url=str(url),
         )
     if not is_known_revision(found):
         raise SettingsError(
             f"The database {url} is at revision {found}, which this version of Tuban does not know (it needs "
-            f"{head_revision()}); install the version that migrated it, or a newer one."
+            f"{head_revision()}); install the version that migrated it, or a newer one.",
+            "setup.newer",
+            url=str(url),
+            found=str(found),
         )
     raise SettingsError(
         f"The database {url} is at revision {found}, and this version of Tuban needs {head_revision()}; "
-        "make a backup, then run `tuban up` or `tuban migrate`."
+        "make a backup, then run `tuban up` or `tuban migrate`.",
+        "setup.older",
+        url=str(url),
+        found=str(found),
+        needed=str(head_revision()),
     )
 
 

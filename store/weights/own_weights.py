@@ -60,7 +60,9 @@ def weights_version(session: Session, version: int) -> WeightsRow:
     row = session.get(WeightsRow, version)
     if row is None:
         known = ", ".join(str(each.id) for each in all_weights(session)) or "none"
-        raise SettingsError(f"There is no version {version} of own weights; there are: {known}.")
+        raise SettingsError(
+            f"There is no version {version} of own weights; there are: {known}.", "weights.unknown", version=version
+        )
     return row
 
 

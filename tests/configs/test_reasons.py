@@ -13,6 +13,9 @@ from typing import get_args
 
 import pytest
 
+from cli.administration.night import OUTCOME_LABELS
+from cli.administration.status import PART_LABELS
+from cli.progress import LABELS
 from configs.texts import reason_texts, translate
 from errors import ImageError, Reason
 from imagery.cameras.camera import FaultCode
@@ -22,8 +25,8 @@ from imagery.raster_kind import COMPARED_KINDS, RasterKind
 from service.images.correct import CORRECTED
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("imagery", "inference", "enforcement", "store", "service", "workers", "web")
-REASONED = ("Reason", "NotComparable", "NotAllowed", "Conflict")
+ROOMS = ("imagery", "inference", "enforcement", "store", "service", "workers", "web", "cli", "configs")
+REASONED = ("Reason", "NotComparable", "NotAllowed", "Conflict", "say", "InsufficientDiskSpace")
 CODE = re.compile(r"[a-z_]+\.[a-z_]+")
 DATE_SOURCES = (
     *(GIVEN, FILE_NAME, FOLDER_NAME, PHOTOS, UNKNOWN, CORRECTED, "tag DATETIME", "camera"),
@@ -37,7 +40,15 @@ def _codes_in_source() -> Iterator[tuple[str, set[str]]]:
     for path in (path for room in ROOMS for path in (ROOT / room).rglob("*.py")):
         if "node_modules" in path.parts:
             continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        tree = ast.parse(path.read_text("utf-8"))
+        keys = {
+            key.value
+            for each in ast.walk(tree)
+            if isinstance(each, ast.Dict)
+            for key in each.keys
+            if isinstance(key, ast.Constant)
+        }
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
             name = node.func.id
@@ -46,7 +57,22 @@ def _codes_in_source() -> Iterator[tuple[str, set[str]]]:
             code = node.args[position] if len(node.args) > position else None
             if isinstance(code, ast.Constant) and CODE.fullmatch(str(code.value)):
                 names = {keyword.arg for keyword in node.keywords if keyword.arg}
+                names |= keys if any(keyword.arg is None for keyword in node.keywords) else set()  # **values
                 yield str(code.value), {"name"} if name == "NotGeoreferenced" else names
+
+
+def _headings() -> Iterator[str]:
+    """Yield the keys of all headings in tables of commands, and of names of settings and processes."""
+    for path in (ROOT / "cli").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("headed", "head"):
+                names = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+            elif isinstance(node, ast.For) and "head(" in ast.unparse(node.body[0]):
+                names = [each.value for each in ast.walk(node.iter) if isinstance(each, ast.Constant)]
+            else:
+                continue
+            yield from (f"head.{str(name).replace(' ', '_')}" for name in names)
+    yield from (f"head.{name}" for name in PART_LABELS.values())
 
 
 def _fields(text: str) -> set[str]:
@@ -58,13 +84,16 @@ def test_every_code_has_a_text_with_matching_values() -> None:
     for code, names in _codes_in_source():
         assert code in texts, code
         values = names if code not in ("plan.close", "plan.old") else {"least", "oldest"}  # added by the caller
-        assert _fields(texts[code]) <= values, code
+        computed_values = {"longitude", "latitude"} if {"lon", "lat"} <= values else set()
+        assert _fields(texts[code]) <= values | computed_values, code
         seen.add(code)
     computed = {"align.earlier_empty", "align.later_empty", "alert.again", "alert.again_within"}
     computed |= {f"camera.{fault}" for fault in get_args(FaultCode)}
     computed |= {f"kind_remark.{kind}" for kind in COMPARED_KINDS if kind != "picture"}
     computed |= {f"kind.{kind}" for kind in get_args(RasterKind) if kind not in COMPARED_KINDS}
     computed |= {f"source.{source}" for source in ("drone", "satellite", "camera")}
+    computed |= {f"cli.alert_{outcome}" for outcome in OUTCOME_LABELS} | {f"cli.step_{step}" for step in LABELS}
+    computed |= {f"cli.unit_{unit}" for unit in ("d", "h", "min", "s")} | set(_headings())
     computed |= {describe_source(source).code for source in DATE_SOURCES}
     assert set(texts) - seen <= computed, "unused texts"
     assert all(CHINESE.search(text) for text in texts.values())
@@ -80,6 +109,11 @@ def test_rejected_file_has_a_chinese_reason(head: bytes) -> None:
     assert translated.startswith("村.tif 是")
     assert translated.endswith("。")
     assert translate(raised.value.reason, "en") == str(raised.value)
+
+
+def test_longitudes_west_of_greenwich_have_their_own_word() -> None:
+    where = {"lon": -0.1278, "lat": -33.5, "lies_in": "", "area": "样例县", "km": 1.0}
+    assert "位于西经 0.12780、南纬 33.50000" in translate(Reason("It lies elsewhere", "area.elsewhere", **where), "zh")
 
 
 def test_stored_and_pickled_reasons_are_equal() -> None:

@@ -63,7 +63,11 @@ def poll_watched_folder(context: Context) -> list[int]:
         return []
     root = Path(context.settings.watch.folder).resolve()
     if not root.is_dir():
-        raise SettingsError(f"The watched folder {root} does not exist; create it, or change watch.folder.")
+        raise SettingsError(
+            f"The watched folder {root} does not exist; create it, or change watch.folder.",
+            "setup.watched",
+            folder=str(root),
+        )
     state_file = context.settings.home.resolve() / "watch.json"
     before, now = _read(state_file), context.clock()
     after: _Snapshot = {}
