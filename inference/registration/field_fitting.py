@@ -191,6 +191,7 @@ def refine_field(
     if min_rms_px is not None:
         nodes = fit_remainder(rest.reshape(offset.shape), weight, lattice, radius, min_rms_px)
     if nodes is None:
-        return ShiftField(field.centre, affine, field.lattice, field.nodes)
+        return ShiftField(field.centre, affine, field.lattice, field.nodes, field.parts)
     previous = field.resampled(padded_lattice(lattice))
-    return ShiftField(field.centre, affine, previous.lattice, np.asarray(previous.nodes) + zoom * nodes)
+    nodes = np.asarray(previous.nodes) + zoom * nodes
+    return ShiftField(field.centre, affine, previous.lattice, nodes, field.parts)

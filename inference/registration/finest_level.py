@@ -137,18 +137,6 @@ def _register_level(state: RegistrationState, level: Level) -> Alignment:
     return Alignment(reason is None, reason, residual, residual_p90, residual_before, used, tried, longest, field)
 
 
-def measure_remaining(state: RegistrationState, zooms: list[int]) -> tuple[Float64, int]:
-    """Return the shifts (n,) that the current field leaves, in grid pixels, and the number of windows with texture."""
-    level = Level(state.grid, zooms[-1])
-    side = state.window_side(level)
-    step = 0.5 if min(level.width, level.height) < 6 * side else 1.0
-    windows = place_windows(level, side, (step, step), state.settings.max_windows)
-    similarity = state.compare(windows, SEARCH_PX)
-    matches = match_windows(similarity.surfaces, similarity.textured)
-    trusted = matches.weight >= 1.0
-    return np.linalg.norm(matches.offset[trusted], axis=-1) * level.zoom, int(similarity.textured.sum())
-
-
 def _cross_validate(
     state: RegistrationState, windows: Windows, total: Float64, weight: Float64, remaining: Float64
 ) -> None:

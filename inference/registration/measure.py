@@ -29,9 +29,9 @@ from inference.registration.descriptor_search import (
     search_by_descriptors,
     unit_px,
 )
-from inference.registration.finest_level import measure_remaining, register_finest
+from inference.registration.finest_level import register_finest
 from inference.registration.overview import is_featureless, register_overview
-from inference.registration.parts import MIN_STEP_PX, find_parts
+from inference.registration.parts import find_parts
 from inference.registration.shift_field import ShiftField, identity_field
 from inference.registration.state import SEARCH_PX, RegistrationState
 from inference.registration.window_matching import match_windows
@@ -83,53 +83,36 @@ def measure_alignment(
     report(0.0)
     outcome = register_overview(state, Level(grid, zooms[0]))
     if outcome is None:
-        outcome = _register_levels(state, zooms, report)
+        start = state.field
+        outcome = _with_parts(state, zooms, start, _register_levels(state, zooms, report))
     if describer is not None and not outcome.usable and outcome.windows_tried and not is_featureless(outcome):
         outcome = _register_learned(state, zooms, describer(), outcome)
-    if outcome.method == "gradients" and outcome.residual_px is not None:
-        outcome = _with_parts(state, zooms, outcome)
     if not outcome.usable:
         outcome = _as_georeferenced(state, outcome)
     report(1.0)
     return outcome
 
 
-def _with_parts(state: RegistrationState, zooms: list[int], whole: Alignment) -> Alignment:
-    """Return the outcome with parts of the earlier image moved that are displaced against the rest, if there are any.
+def _with_parts(state: RegistrationState, zooms: list[int], start: ShiftField, whole: Alignment) -> Alignment:
+    """Return the outcome with displaced parts of the earlier image registered by themselves, if there are any.
 
-    Parts must bring more windows to a match than the smooth field, or the same to half of their shift.
+    Parts are searched on the transform of the overview (``start``), which a displaced part has not bent. They must
+    bring more windows into agreement with the field, or the same to a clearly smaller residual.
     """
     if whole.residual_px is None or (
         whole.windows_used >= SUSPICIOUS_SHARE * whole.windows_tried and whole.residual_px < SUSPICIOUS_RESIDUAL_PX
     ):
         return whole
-    state.field = whole.field
-    before, _ = measure_remaining(state, zooms)
-    bases = [whole.field]
-    if whole.field.nodes is not None and whole.residual_px >= SUSPICIOUS_RESIDUAL_PX:
-        bases.append(ShiftField(whole.field.centre, whole.field.affine))  # a field may have been bent halfway
-    for base in bases:
-        field = find_parts(state, base)
-        if field is None:
-            continue
-        state.field = field = field.quantized()
-        after, textured = measure_remaining(state, zooms)
-        close, former = (int((shifts < MIN_STEP_PX / 2.0).sum()) for shifts in (after, before))
-        if close < former + max(2.0, 0.03 * textured):
-            continue
-        residual, p90 = float(np.median(after)), float(np.percentile(after, 90))
-        longest = field.max_length(int(state.grid.width), int(state.grid.height))
-        return replace(
-            whole,
-            usable=residual <= state.settings.max_residual_px,
-            reason=None if residual <= state.settings.max_residual_px else whole.reason,
-            residual_px=residual,
-            residual_p90_px=p90,
-            windows_used=min(len(after), whole.windows_tried),
-            max_shift_px=longest,
-            field=field,
-        )
-    return whole
+    field = find_parts(state, start)
+    if field is None:
+        return whole
+    state.field = field.quantized()
+    outcome = _register_levels(state, zooms, lambda _: None)
+    if not outcome.usable or outcome.residual_px is None:
+        return whole
+    more = outcome.windows_used >= whole.windows_used + max(2.0, 0.03 * whole.windows_tried)
+    better = outcome.residual_px < 0.6 * whole.residual_px and outcome.windows_used >= 0.9 * whole.windows_used
+    return outcome if more or better else whole
 
 
 def _as_georeferenced(state: RegistrationState, refused: Alignment) -> Alignment:

@@ -50,17 +50,23 @@ AGREEMENT_PX = 2.5
 
 MAX_PARTS = 6
 
-BOX_PX = 49
+BOX_PX = 65
 """Side of the box over which gradients must agree, pixels of the level."""
 
 MIN_GAIN = 0.06
-"""Least gain of the agreement over that of the field. Boxes of unrelated ground reach ± 0.03 (standard deviation)."""
+"""Gain of the agreement over that of the field from which a cell certainly belongs to a part."""
 
 CELL_PX = 8
 """Side of a cell of the part map, pixels of the level."""
 
+SMOOTHING_CELLS = 7
+"""Side of the box in which the most frequent label of the cells wins."""
+
 MIN_CELLS = 100
-"""Smallest part and smallest gap, cells."""
+"""Least number of certain cells of a part, and smallest gap in it."""
+
+MAX_SEAM_CELLS = 5
+"""Largest distance from a step within which ground counts as not registered, cells."""
 
 BORNE_PX = 8.0
 """Step, in pixels of the common grid, that the detector bears: with it F1 is lower by 0.006."""
@@ -81,7 +87,7 @@ def find_parts(state: RegistrationState, base: ShiftField) -> ShiftField | None:
         return None
     used = np.unique(labels)
     labels, steps = np.searchsorted(used, labels).astype(np.uint8), steps[used]
-    labels = _with_seams(labels, steps, zoom)
+    labels = with_seams(labels, steps, zoom)
     return ShiftField(base.centre, base.affine, base.lattice, base.nodes, Parts(CELL_PX * zoom, labels, steps * zoom))
 
 
@@ -141,9 +147,9 @@ def _label(state: RegistrationState, level: Level, base: ShiftField, steps: Floa
 
     whole = np.vstack([np.zeros((1, 2)), steps])
     maps = np.stack([agreement(step) for step in whole])
-    maps[1:] -= MIN_GAIN
     centres = [np.minimum(np.arange(0, side, CELL_PX) + CELL_PX // 2, side - 1) for side in (level.height, level.width)]
-    labels = _clean(maps.argmax(axis=0).astype(np.uint8)[np.ix_(*centres)], len(whole))
+    maps = maps[np.ix_(np.arange(len(whole)), *centres)]
+    labels = _clean(maps.argmax(axis=0).astype(np.uint8), maps[1:].max(axis=0) >= maps[0] + MIN_GAIN, len(whole))
     refined = [np.zeros(2)]
     for number, step in enumerate(steps, 1):
         inside = (labels == number).repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)[: level.height, : level.width]
@@ -159,21 +165,25 @@ def _label(state: RegistrationState, level: Level, base: ShiftField, steps: Floa
     return labels, np.array(refined)
 
 
-def _clean(labels: Labels, count: int) -> Labels:
-    """Close small gaps in parts and drop small parts."""
+def _clean(labels: Labels, certain: NDArray[np.bool_], count: int) -> Labels:
+    """Smooth the outlines of parts, close small gaps in them, and drop those of which little is certain."""
+    box = (SMOOTHING_CELLS, SMOOTHING_CELLS)
+    votes = [cv2.blur((labels == number).astype(np.float32), box) for number in range(count)]
+    labels = np.asarray(np.argmax(votes, axis=0), np.uint8)
     out = np.zeros_like(labels)
     for number in range(1, count):
         mask = cv2.morphologyEx((labels == number).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
         mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
         for value in (0, 1):  # gaps, then parts
-            _, components, stats, _ = cv2.connectedComponentsWithStats((mask == value).astype(np.uint8), connectivity=4)
-            small = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] < MIN_CELLS)
+            found, components = cv2.connectedComponents((mask == value).astype(np.uint8), connectivity=4)
+            counted = components if value == 0 else np.where(certain, components, 0)
+            small = np.flatnonzero(np.bincount(counted.ravel(), minlength=found) < MIN_CELLS)
             mask[np.isin(components, small[small > 0])] = 1 - value
         out[mask > 0] = number
     return out
 
 
-def _with_seams(labels: Labels, steps: Float64, zoom: int) -> Labels:
+def with_seams(labels: Labels, steps: Float64, zoom: int) -> Labels:
     """Mark the cells along steps that are too large to be borne as not registered."""
     out = labels.copy()
     for first in np.unique(labels):
@@ -181,7 +191,7 @@ def _with_seams(labels: Labels, steps: Float64, zoom: int) -> Labels:
             step = float(np.linalg.norm(steps[first] - steps[second]))
             if second <= first or step * zoom <= BORNE_PX:
                 continue
-            reach = 1 + math.ceil(step / 2.0 / CELL_PX)
+            reach = min(1 + math.ceil(step / 2.0 / CELL_PX), MAX_SEAM_CELLS)
             kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
             near = [cv2.dilate((labels == number).astype(np.uint8), kernel) for number in (first, second)]
             out[(near[0] & near[1]) > 0] = NOT_REGISTERED

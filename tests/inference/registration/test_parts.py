@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.registration.alignment import Alignment
-from inference.registration.shift_field import NOT_REGISTERED
+from inference.registration.parts import with_seams
+from inference.registration.shift_field import NOT_REGISTERED, Parts, ShiftField
 from tests.inference.registration.test_measure import SIDE, align, town
 
 
@@ -65,14 +66,12 @@ def test_a_displaced_part_is_registered_or_told(inside: NDArray[np.bool_], step:
 
 
 def test_ground_along_a_large_step_is_not_registered_and_a_small_step_is_borne() -> None:
-    after = town(41)
-    large = align(displaced(after, half(), 40, 20), after).field.parts
-    small = align(displaced(after, strips(), 6, 3), after).field.parts
-    assert large is not None
-    assert small is not None
-    assert large.not_registered(slice(250, 262), slice(0, SIDE)).all()
-    assert 0.02 < (large.labels == NOT_REGISTERED).mean() < 0.2
-    assert not (small.labels == NOT_REGISTERED).any()
+    labels = np.zeros((64, 64), np.uint8)
+    labels[32:] = 1
+    large, small = (with_seams(labels, np.array([[0.0, 0.0], step]), 1) for step in ([40.0, 20.0], [6.0, 3.0]))
+    assert (large[31:33] == NOT_REGISTERED).all()
+    assert 0.02 < (large == NOT_REGISTERED).mean() < 0.2
+    assert np.array_equal(small, labels)
 
 
 def test_changes_on_a_third_of_the_ground_are_no_displaced_part() -> None:
@@ -86,10 +85,14 @@ def test_changes_on_a_third_of_the_ground_are_no_displaced_part() -> None:
 
 
 def test_the_shift_of_a_part_does_not_depend_on_the_block() -> None:
-    after = town(44)
-    field = align(displaced(after, half(), 30, 0), after).field
+    labels = np.zeros((64, 64), np.uint8)
+    labels[32:], labels[30:32] = 1, NOT_REGISTERED
+    parts = Parts(8, labels, np.array([[0.0, 0.0], [30.0, -4.0]]))
+    field = ShiftField((255.5, 255.5), np.array([[1.0, 2.0], [0.001, 0.0], [0.0, 0.002]]), parts=parts)
     at = np.arange(SIDE, dtype=np.float64)
     whole = field.raster(at, at)
     assert np.array_equal(whole[200:300, 30:90], field.raster(at[30:90], at[200:300]))
     points = np.array([[40.0, 100.0], [40.0, 400.0]])
     assert field.at(points) == pytest.approx(np.stack([whole[100, 40], whole[400, 40]]), abs=1e-3)
+    assert np.allclose(whole[400, 40] - field.affine_at(points)[1], (30.0, -4.0), atol=1e-3)
+    assert np.flatnonzero(parts.not_registered(slice(230, 260), slice(0, 1))).tolist() == list(range(10, 26))
