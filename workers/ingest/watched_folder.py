@@ -30,8 +30,13 @@ from store.objects.folder import write_atomically
 
 TAKEN = ".taken"
 _TAKING, _RECEIVING = ".taking", ".receiving"
-_PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".download", ".!ut")
+_PARTIAL_SUFFIXES = (
+    *(".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".download", ".opdownload", ".!ut", ".!qb"),
+    *(".downloading", ".xltd", ".td", ".bc!"),  # Baidu, Xunlei, BitComet
+)
 """Suffixes that programs give to files they are still writing."""
+_CONTROL_SUFFIXES = (".aria2", ".td.cfg")
+"""Suffixes of a file beside one that is still being written, which has its final name and size from the beginning."""
 
 logger = structlog.get_logger("tuban.watch")
 
@@ -107,7 +112,8 @@ def _files(area: Path) -> Iterator[Path]:
     for current, folders, files in os.walk(area):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
         for name in sorted(files):
-            if not (is_hidden(name) or name.startswith("~") or name.lower().endswith(_PARTIAL_SUFFIXES)):
+            partial = name.startswith("~") or name.lower().endswith(_PARTIAL_SUFFIXES + _CONTROL_SUFFIXES)
+            if not (is_hidden(name) or partial or any(name + suffix in files for suffix in _CONTROL_SUFFIXES)):
                 yield Path(current) / name
 
 

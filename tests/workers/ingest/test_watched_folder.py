@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,33 @@ def test_a_file_that_is_being_written_is_not_received(watching: Context, watched
         batches = poll_watched_folder(watching)
     assert [file.name for file in report_of(watching, batches[0]).files] == ["a.tif"]
     assert (watched / CODE / "b.tif.part").exists()
+
+
+def test_what_copying_programs_are_still_writing_is_not_received(watching: Context, watched: Path) -> None:
+    partial = (
+        *(".a.tif.Xq3kZ1", ".~tmp~/a.tif", "~a.tif", "a.tif.filepart", "a.tif.crdownload"),  # rsync, WinSCP, Chrome
+        *("a.tif.baiduyun.p.downloading", "a.tif.xltd", "a.tif.td", "a.tif.bc!"),  # Baidu, Xunlei, BitComet
+    )
+    for name in (*partial, "b.tif", "b.tif.aria2", "c.tif", "c.tif.td.cfg"):
+        (watched / CODE / name).parent.mkdir(exist_ok=True)
+        (watched / CODE / name).write_bytes(b"half")
+    for _ in range(3):
+        assert poll_watched_folder(watching) == []
+        clock_of(watching).forward(600)
+    (watched / CODE / "b.tif.aria2").unlink()
+    poll_watched_folder(watching)
+    clock_of(watching).forward(31)
+    (batch,) = poll_watched_folder(watching)
+    assert [file.name for file in report_of(watching, batch).files] == ["b.tif"]
+
+
+def test_names_in_gbk_bytes_are_received_in_chinese(watching: Context, watched: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(watched / CODE) + "/东湖_20240504.tif".encode("gbk")))
+    write_image(watched.parent / "complete.tif", 1).rename(path)
+    for _ in range(2):
+        batches = poll_watched_folder(watching)
+        clock_of(watching).forward(31)
+    assert [file.name for file in report_of(watching, batches[0]).files] == ["东湖_20240504.tif"]
 
 
 def test_an_image_waits_for_its_world_file(watching: Context, watched: Path) -> None:
