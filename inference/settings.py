@@ -131,10 +131,11 @@ def settings_for(config: ScanConfig, profile: str, coarser_gsd_m: float, **overr
         config: settings file.
         profile: name of a profile, or ``auto`` to choose one by ``coarser_gsd_m``.
         coarser_gsd_m: metres per pixel of the coarser of the two images.
-        overrides: values of :class:`ScanSettings` that replace those of the file.
+        overrides: values of :class:`ScanSettings` that replace those of the file; ``search_m`` and
+            ``max_rotation_deg`` replace those of the profile.
 
     Raises:
-        SettingsError: no profile has that name, or the images are coarser than every profile.
+        SettingsError: no profile has that name, the images are coarser than every profile, or a value is invalid.
     """
     name = profile
     if profile == AUTO:
@@ -160,4 +161,9 @@ def settings_for(config: ScanConfig, profile: str, coarser_gsd_m: float, **overr
         "confidence_by_shift": config.confidence_by_shift,
     }
     values.update(overrides)
-    return ScanSettings(profile_name=name, profile=config.profiles[name], **values)
+    changed = {field: values.pop(field) for field in ("search_m", "max_rotation_deg") if values.get(field) is not None}
+    try:
+        chosen = Profile(**(config.profiles[name].model_dump() | changed))
+        return ScanSettings(profile_name=name, profile=chosen, **values)
+    except ValidationError as error:
+        raise SettingsError(f"The settings of the scan are invalid: {format_validation_errors(error)}") from error

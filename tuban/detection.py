@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -153,6 +153,8 @@ def detect_changes(
     block_px: int | None = None,
     operating_point: OperatingPoint | None = None,
     position_accuracy_m: float | None = None,
+    search_m: float | None = None,
+    max_rotation_deg: float | None = None,
     keep_probability: bool = False,
     scratch: Path | None = None,
     config: Path = _CONFIG,
@@ -173,6 +175,8 @@ def detect_changes(
             the settings.
         position_accuracy_m: accuracy of the coordinates of both images towards each other, in metres, if it is known: a
             pair that cannot be registered is then compared as georeferenced, with a lower confidence.
+        search_m: largest offset between the images before registration, in metres; by default that of the profile.
+        max_rotation_deg: largest rotation between them; likewise.
         keep_probability: also keep the network's probabilities, for :meth:`ScanResult.write`.
         scratch: folder for scratch files; the system's by default.
         config: settings file with the profiles.
@@ -187,13 +191,20 @@ def detect_changes(
         SettingsError: a profile or a runtime of that name does not exist.
         WeightsError: the weights cannot be used.
     """
+    given = {
+        "block_px": block_px,
+        "operating_point": operating_point,
+        "position_accuracy_m": position_accuracy_m,
+        "search_m": search_m,
+        "max_rotation_deg": max_rotation_deg,
+    }
     opened: list[Scene] = []
     raster: ProbabilityRaster | None = None
     try:
         # before the weights are loaded: a damaged file is reported at once
         earlier, later = (_opened(image, config, opened) for image in (before, after))
         settings_file = read_config(config)
-        settings = _settings(settings_file, profile, earlier, later, block_px, operating_point, position_accuracy_m)
+        settings = _settings(settings_file, profile, earlier, later, given)
         where = {} if weights_folder is None else {"folder": weights_folder}
         detector = Detector(weights or settings_file.weights, runtime=runtime, threads=threads, **where)
         if keep_probability:
@@ -223,6 +234,8 @@ def scan_to_folder(
     block_px: int | None = None,
     operating_point: OperatingPoint | None = None,
     position_accuracy_m: float | None = None,
+    search_m: float | None = None,
+    max_rotation_deg: float | None = None,
     keep_probability: bool = False,
     config: Path = _CONFIG,
     progress: Progress | None = None,
@@ -238,7 +251,14 @@ def scan_to_folder(
     """
     out = Path(folder)
     check_output(out)
-    settings = _settings(read_config(config), profile, before, after, block_px, operating_point, position_accuracy_m)
+    given = {
+        "block_px": block_px,
+        "operating_point": operating_point,
+        "position_accuracy_m": position_accuracy_m,
+        "search_m": search_m,
+        "max_rotation_deg": max_rotation_deg,
+    }
+    settings = _settings(read_config(config), profile, before, after, given)
     try:
         result = detect_changes(
             before,
@@ -251,6 +271,8 @@ def scan_to_folder(
             block_px=block_px,
             operating_point=operating_point,
             position_accuracy_m=position_accuracy_m,
+            search_m=search_m,
+            max_rotation_deg=max_rotation_deg,
             keep_probability=keep_probability,
             scratch=out,
             config=config,
@@ -281,14 +303,7 @@ def _settings(
     profile: str,
     before: Scene,
     after: Scene,
-    block_px: int | None,
-    operating_point: OperatingPoint | None,
-    position_accuracy_m: float | None,
+    given: Mapping[str, object],
 ) -> ScanSettings:
-    given = {
-        "block_px": block_px,
-        "operating_point": operating_point,
-        "position_accuracy_m": position_accuracy_m,
-    }
     changed = {name: value for name, value in given.items() if value is not None}
     return settings_for(config, profile, max(before.gsd_m, after.gsd_m), **changed)

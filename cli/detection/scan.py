@@ -72,6 +72,8 @@ def run_scan(
     block: int | None = None,
     operating_point: OperatingPoint | None = None,
     accuracy: float | None = None,
+    search: float | None = None,
+    rotation: float | None = None,
     probability: bool = False,
     config: Path = Path("profiles.yaml"),
 ) -> tuban.ScanResult:
@@ -95,6 +97,8 @@ def run_scan(
             block_px=block,
             operating_point=operating_point,
             position_accuracy_m=accuracy,
+            search_m=search,
+            max_rotation_deg=rotation,
             keep_probability=probability,
             config=config,
             progress=progress,
@@ -210,6 +214,13 @@ def scan(
             "registered is then compared as georeferenced, with a lower confidence.",
         ),
     ] = None,
+    search: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="Largest offset between the images, metres (drones without RTK, old datums: 100)."),
+    ] = None,
+    rotation: Annotated[
+        float | None, typer.Option(min=0.0, max=15.0, help="Largest rotation between the images, degrees.")
+    ] = None,
     config: Annotated[Path, typer.Option(help="Settings file with the profiles; default: the shipped one.")] = Path(
         "profiles.yaml"
     ),
@@ -240,6 +251,8 @@ def scan(
         block=block,
         operating_point=None if operating_point is None else operating_point.value,
         accuracy=accuracy,
+        search=search,
+        rotation=rotation,
         probability=probability,
         config=config,
     )

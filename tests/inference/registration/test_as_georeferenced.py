@@ -9,7 +9,7 @@ import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from errors import Reason
+from errors import Reason, SettingsError
 from inference.registration.descriptor_search import find_peak
 from inference.registration.measure import measure_alignment
 from inference.settings import ScanConfig, ScanSettings, read_config, settings_for
@@ -89,3 +89,10 @@ def test_the_accuracy_of_a_pair_is_known_only_if_both_sources_state_theirs() -> 
     assert config.pair_accuracy_m("drone", "satellite") is None
     assert stated.pair_accuracy_m("drone", "camera") is None
     assert stated.pair_accuracy_m("satellite", "drone") == pytest.approx(4.011, abs=0.001)
+
+
+def test_search_range_and_rotation_of_a_scan_replace_those_of_the_profile() -> None:
+    profile = settings_for(read_config(), "drone", 0.1, search_m=100.0, max_rotation_deg=10.0).profile
+    assert (profile.search_m, profile.max_rotation_deg, profile.resolution_m) == (100.0, 10.0, 0.25)
+    with pytest.raises(SettingsError, match="max_rotation_deg"):
+        settings_for(read_config(), "drone", 0.1, max_rotation_deg=40.0)
