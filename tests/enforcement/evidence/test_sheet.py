@@ -152,7 +152,7 @@ def test_sheet_contains_the_last_hash_of_the_log_in_full() -> None:
 
 def test_log_shows_local_times_people_and_states() -> None:
     text = sheet_text("zh", log=log(1))
-    assert "2026-11-2202:30李工(县)新图斑→已研判派发核查" in text
+    assert "2026-11-2202:30李工(县局经办)新图斑→已研判派发核查" in text
 
 
 def test_corners_are_in_degrees_and_in_the_local_zone() -> None:
