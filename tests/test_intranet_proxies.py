@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 import tuban
 from configs.network_addresses import is_internal
@@ -68,7 +69,7 @@ def _openid(address: str, folder: Path) -> None:
 
 
 def _hook(address: str, folder: Path) -> None:
-    hook = HookSettings(url=f"{address}/hook", secret="a secret of some length")
+    hook = HookSettings(url=f"{address}/hook", secret=SecretStr("a secret of some length"))
     post_to_hook(b"{}", hook, event_id="1", allowed_hosts=["127.0.0.0/8"], timeout_seconds=5, now=NOW)
 
 
