@@ -142,18 +142,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=os.environ.get("TUBAN_REAL_IMAGERY"))
     parser.add_argument("--pictures", type=Path, help="write pictures of wrong and of some painted pairs there")
+    parser.add_argument("--folder", choices=[name for name, _, _ in FOLDERS], help="measure this one only")
     arguments = parser.parse_args()
     if arguments.data is None:
         parser.error("name the data folder with --data or TUBAN_REAL_IMAGERY")
     cv2.setNumThreads(1)
     root = Path(arguments.data)
-    for name, step, gsd_m in (
-        ("val/levir", 1, 0.5),
-        ("val/dsifn", 1, 1.0),
-        ("unlabelled", 1, 0.5),
-        ("unchanged/worldwide", 2, 0.5),
-    ):
-        measure(root / name, step, gsd_m, arguments.pictures)
+    for name, step, gsd_m in FOLDERS:
+        if arguments.folder in (None, name):
+            measure(root / name, step, gsd_m, arguments.pictures)
 
 
 if __name__ == "__main__":

@@ -55,9 +55,9 @@ def block_side(windows: Sequence[NDArray[Any]]) -> float:
         return 1.0
     side = float(_SIDES[number])
     if contrasts[number] < _CERTAIN_CONTRAST:
-        lines = _lattices(side, length) > 0
+        lattices = _lattices(side, length) > 0
         flat = [
-            _flat_share(window, lines[phases[1]], lines[phases[0]])
+            _flat_share(window, lattices[phases[1]], lattices[phases[0]])
             for window, phases in zip(grey, best[number], strict=True)
         ]
         if np.mean(flat) < _MIN_FLAT:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from inference.pair import Pair
-from inference.visibility.components import drop_small, without_bright_objects
+from inference.visibility.components import drop_small, soft_cover, without_bright_objects
 from inference.visibility.exposure_and_blur import blurred, overexposed
 from model.visibility.classifier import CLASSES, visibility_classifier
 
@@ -46,11 +46,6 @@ MIN_PROBABILITY = 0.6
 
 MIN_CELLS = 40
 """Smallest hidden area and smallest gap in it, cells; smaller ones are bright roofs and noise."""
-
-MIN_COVER_M2 = 20_000.0
-"""Smallest area of cloud or snow. Large white roofs look like cloud to local statistics, and to hide a new hall is
-worse than to report a small cloud: without this limit 12 % of the labelled changes of ``train/levir`` ``a*`` and 31 %
-of ``train/guangzhou`` were hidden."""
 
 EDGE_CELLS = 2
 """Cells added around hidden ground, where cloud thins out and edges of objects look changed."""
@@ -115,6 +110,7 @@ def measure_hidden_ground(pair: Pair) -> HiddenGround:
     grid = GeoBox(shape, pair.grid.affine * Affine.scale(CELL_PX), pair.grid.crs)
     codes = [np.zeros(shape, np.uint8) for _ in range(2)]
     grey = [np.zeros(shape, np.uint8) for _ in range(2)]
+    shown = [np.zeros(shape, np.uint8) for _ in range(2)]
     for top in range(0, shape[0], TILE):
         for left in range(0, shape[1], TILE):
             core = np.s_[top : min(top + TILE, shape[0]), left : min(left + TILE, shape[1])]
@@ -131,8 +127,9 @@ def measure_hidden_ground(pair: Pair) -> HiddenGround:
             for number, patch in enumerate(patches):
                 codes[number][core] = found[number][within]
                 grey[number][core] = patch.rgb[within].mean(axis=2)
+                shown[number][core] = patch.valid[within]
     cell_m2 = pair.pixel_area_m2 * CELL_PX**2
-    cleaned = [_clean(*date, cell_m2) for date in zip(codes, grey, strict=True)]
+    cleaned = [_clean(*date, cell_m2) for date in zip(codes, grey, shown, strict=True)]
     return HiddenGround(cleaned[0], cleaned[1])
 
 
@@ -166,15 +163,15 @@ def _cover(probability: NDArray[np.float32]) -> Codes:
     return np.where(1 - clear >= MIN_PROBABILITY, kind, 0).astype(np.uint8)
 
 
-def _clean(codes: Codes, grey: Codes, cell_m2: float) -> Codes:
+def _clean(codes: Codes, grey: Codes, shown: Codes, cell_m2: float) -> Codes:
     """Remove small areas and bright objects, close small gaps, and add :data:`EDGE_CELLS` at the edge."""
     hidden = (codes > 0).astype(np.uint8)
     if not hidden.any():
         return codes
     hidden = drop_small(hidden, MIN_CELLS)
     cover = np.isin(codes, COVER).astype(np.uint8)
-    hidden &= 1 - (cover & (1 - drop_small(cover, round(MIN_COVER_M2 / cell_m2))))
-    hidden = without_bright_objects(hidden, grey, cell_m2)
+    soft = soft_cover(drop_small(cover, MIN_CELLS), grey, shown, cell_m2)
+    hidden = soft | without_bright_objects(hidden & (1 - cover), grey, cell_m2)
     hidden = 1 - drop_small(1 - hidden, MIN_CELLS)
     hidden = cv2.dilate(hidden, np.ones((2 * EDGE_CELLS + 1,) * 2, np.uint8))
     # one reason for each area: the most frequent one of its cells

@@ -93,6 +93,29 @@ def test_a_smooth_white_hall_of_more_than_a_hectare_is_no_cloud(ground: Image) -
     assert not _hidden(ground, built).after.any()
 
 
+@pytest.mark.parametrize("radius", [55, 90, 140])
+@pytest.mark.parametrize("fades_over", [0.5, 0.8])
+def test_a_small_cloud_is_hidden_and_a_white_hall_of_its_shape_is_not(
+    ground: Image, radius: int, fades_over: float
+) -> None:
+    """Clouds from a quarter of a hectare on fade, halls of any size end at a sharp edge."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    bearing = np.arctan2(y - 320, x - 320)
+    inside = radius * (1 + 0.2 * np.sin(3 * bearing)) - np.hypot(y - 320, x - 320)
+    white = np.array((240, 242, 245))
+    for fade, hidden in ((fades_over * radius, True), (1.0, False)):
+        opacity = np.clip(inside / fade + 0.5, 0, 1)[..., None]
+        covered = (ground * (1 - opacity) + white * opacity).astype(np.uint8)
+        found = _hidden(ground, covered).after > 0
+        core = cv2.resize((opacity[..., 0] >= 0.6).astype(np.uint8), found.shape[::-1]) > 0
+        assert (found[core].mean() > 0.9) if hidden else not found.any()
+
+
+def test_cloud_that_fills_the_image_is_hidden(ground: Image) -> None:
+    overcast = (ground * 0.04 + np.array((228, 230, 234))).astype(np.uint8)
+    assert (_hidden(ground, overcast).after > 0).mean() > 0.95
+
+
 def test_blur_is_hidden_and_enlargement_is_not(ground: Image) -> None:
     blurred = cv2.GaussianBlur(ground, (0, 0), 6)
     assert _names(_hidden(ground, blurred).after) == {"blur"}
