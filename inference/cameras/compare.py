@@ -36,6 +36,7 @@ from imagery.cameras.settings import CompareSettings
 from inference.cameras.persistence import (
     Cells,
     ComparedCapture,
+    FeatureCache,
     Floats,
     compare_with_references,
     has_returned,
@@ -95,7 +96,8 @@ def compare_captures(
                 hours=settings.persist_hours,
             )
         )
-    compared = compare_with_references(earlier, latest, settings)
+    features = FeatureCache()
+    compared = compare_with_references(earlier, latest, settings, features)
     if len(compared) < settings.persist:
         return Comparison(not_compared=Reason("There are too few earlier captures in similar light.", "watch.light"))
     scale = min(1.0, WORKING_WIDTH / preset.frame_size[0])
@@ -106,11 +108,11 @@ def compare_captures(
     known: list[GroundChange] = []
     for works in sorted(standing, key=lambda one: (one.shown_at, one.number)):
         if not any(_same_place(works.in_frame, change.in_frame) for change in known):
-            since = compare_with_references(works.baseline, latest, settings)
+            since = compare_with_references(works.baseline, latest, settings, features)
             if len(since) >= settings.persist:
-                known += _ComparedView(calibration, settings, since, ground, scale, detector).reassess(works)
+                known += _ComparedView(calibration, settings, since, ground, scale, detector, features).reassess(works)
     taken = [works.in_frame for works in standing] + [change.in_frame for change in known]
-    view = _ComparedView(calibration, settings, compared, ground, scale, detector, earlier)
+    view = _ComparedView(calibration, settings, compared, ground, scale, detector, features, earlier)
     assessed = [
         view.assess(outline, cells)
         for outline, cells in view.places()
@@ -141,6 +143,7 @@ class _ComparedView:
     ground: Cells
     scale: float
     detector: Detector | None
+    features: FeatureCache
     earlier: Sequence[Capture] = ()
 
     @property
@@ -241,7 +244,7 @@ class _ComparedView:
         showing = [one for one in self.compared if float(np.median(one.difference[cells])) >= threshold]
         if len(showing) < self.min_captures or _hours(showing) < settings.persist_hours:
             return "pending"
-        if has_returned(showing[-1].capture, self.earlier, cells, threshold):
+        if has_returned(showing[-1].capture, self.earlier, cells, threshold, self.features):
             return "ignored"
         is_large = float(np.quantile(self.difference[cells], 0.75)) >= settings.sure
         if not is_large and not self._is_confirmed(cells):

@@ -61,12 +61,25 @@ def split_history(usable: Sequence[Capture], settings: CompareSettings) -> tuple
     return [], list(usable)
 
 
+class FeatureCache:
+    """Features of captures, computed once."""
+
+    def __init__(self) -> None:
+        """Create an empty cache."""
+        self._features: dict[int, tuple[Capture, FrameFeatures]] = {}
+
+    def of(self, capture: Capture) -> FrameFeatures:
+        """Return the features of a capture."""
+        if id(capture) not in self._features:
+            self._features[id(capture)] = capture, describe_frame(capture.frame)
+        return self._features[id(capture)][1]
+
+
 def compare_with_references(
-    earlier: Sequence[Capture], latest: Sequence[Capture], settings: CompareSettings
+    earlier: Sequence[Capture], latest: Sequence[Capture], settings: CompareSettings, features: FeatureCache
 ) -> list[ComparedCapture]:
     """Compare each of the latest captures with earlier ones; omit captures without a reference in similar light."""
     lights = [capture.light for capture in earlier if capture.light]
-    reference_features: dict[int, FrameFeatures] = {}
     compared = []
     for capture in latest:
         if capture.light is None:
@@ -74,11 +87,7 @@ def compare_with_references(
         chosen = similar_light(capture.light, lights)[: settings.references]
         if not chosen:
             continue
-        features = describe_frame(capture.frame)
-        for k in chosen:
-            if k not in reference_features:
-                reference_features[k] = describe_frame(earlier[k].frame)
-        differences = [difference(features, reference_features[k]) for k in chosen]
+        differences = [difference(features.of(capture), features.of(earlier[k])) for k in chosen]
         # the lower median: what one earlier capture already showed is not new
         median = np.sort(differences, axis=0)[(len(chosen) - 1) // 2]
         references = tuple(zip((earlier[k] for k in chosen), differences, strict=True))
@@ -86,7 +95,9 @@ def compare_with_references(
     return compared
 
 
-def has_returned(newest: Capture, earlier: Sequence[Capture], cells: Cells, threshold: float) -> bool:
+def has_returned(
+    newest: Capture, earlier: Sequence[Capture], cells: Cells, threshold: float, features: FeatureCache
+) -> bool:
     """Whether a place looks as it did before something stood there: a vehicle has left, and nothing was built.
 
     Args:
@@ -94,14 +105,14 @@ def has_returned(newest: Capture, earlier: Sequence[Capture], cells: Cells, thre
         earlier: captures from before the latest ones.
         cells: of the place, h×w.
         threshold: median difference from which two captures show different things.
+        features: of the captures.
     """
     if newest.light is None:
         return False
     lights = [capture for capture in earlier if capture.light]
     similar = [lights[k] for k in similar_light(newest.light, [capture.light for capture in lights if capture.light])]
-    features = describe_frame(newest.frame)
     differs = [
-        float(np.median(difference(features, describe_frame(capture.frame))[cells])) >= threshold
+        float(np.median(difference(features.of(newest), features.of(capture))[cells])) >= threshold
         for capture in sorted(similar, key=lambda capture: capture.taken_at)
     ]
     return any(differs) and not differs[0]

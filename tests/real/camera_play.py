@@ -1,4 +1,4 @@
-"""Captures of a fixed camera, made from two real frames of one construction site, and the service that gets them."""
+"""A service with a calibrated camera, and its captures made from two real frames of one construction site."""
 
 from __future__ import annotations
 
@@ -47,9 +47,8 @@ class RealFrames:
     before: Image
     after: Image
 
-    def capture(self, stage: int, truck: tuple[int, int] | None, hour: int, seed: int) -> Image:
-        """Return a frame with works of a stage (0: none) and a truck at a place, in the light of an hour."""
-        noise = np.random.default_rng(seed)
+    def show(self, stage: int, truck: tuple[int, int] | None, day: int) -> Image:
+        """Return a frame with works of a stage (0: none) and a truck at a place, in the light of a day."""
         frame = self.before.astype(np.float32)
         if stage:
             mask = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -59,7 +58,7 @@ class RealFrames:
         if truck is not None:
             left, top = truck
             frame[top : top + 24, left : left + 28] = self.before[TRUCK]
-        return lit(frame, hour, noise)
+        return lit(frame, START.hour, np.random.default_rng(24 * day))
 
 
 def real_frames(imagery: Path) -> RealFrames:
@@ -83,30 +82,42 @@ def lit(frame: Image, hour: int, noise: np.random.Generator) -> Image:
 
 
 class CameraService(ScanService):
-    """A service with one camera, calibrated on the plane before a mast of 45 m."""
+    """A service with one calibrated camera.
 
-    def __init__(self, folder: Path, frames: RealFrames) -> None:
+    Args:
+        folder: of the service.
+        first: the reference frame of its view, captured at ``start``.
+        points: its control points.
+        region: of the watched ground in the frame; []: all.
+        start: time of the first capture.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        first: Image,
+        points: list[ControlPoint],
+        region: list[tuple[float, float]],
+        start: dt.datetime = START,
+    ) -> None:
         super().__init__(folder)
-        self.frames = frames
         self.use_detector(Detector("fast"))
         with self.context.database.write() as session:
             key = camera_key(self.context.settings)
             stream = Stream("folder", str(folder))
             add_camera(
-                session, name="mast", area_code=VILLAGE, stream=stream, times=["10:00"], key=key, who="test", now=START
+                session, name="mast", area_code=VILLAGE, stream=stream, times=["10:00"], key=key, who="test", now=start
             )
-        self.capture(0.0, 0, None)
+        self.take(first, start)
         with self.context.database.write() as session:
-            first = session.scalars(select(CaptureRow)).one()
-            preset = create_preset(session, first, "south", (WIDTH, HEIGHT))
-            ground = [(0, 205), (WIDTH, 205), (WIDTH, HEIGHT), (0, HEIGHT)]
-            set_calibration(preset, control_points(), ground, 400.0, area=None, who="test", now=START)
+            capture = session.scalars(select(CaptureRow)).one()
+            height, width = first.shape[:2]
+            preset = create_preset(session, capture, "south", (width, height))
+            set_calibration(preset, points, region, 400.0, area=None, who="test", now=start)
 
-    def capture(self, days: float, stage: int, truck: tuple[int, int] | None) -> None:
-        """Take a capture some days after the start, and compare it."""
-        taken_at = START + dt.timedelta(days=days)
+    def take(self, frame: Image, taken_at: dt.datetime) -> None:
+        """Record a capture as its job does, and compare it."""
         clock_of(self.context).now = taken_at.astimezone(dt.UTC)
-        frame = self.frames.capture(stage, truck, taken_at.hour, seed=round(days * 24))
         capture = Capture(frame, taken_at, sha256=hashlib.sha256(frame.tobytes()).hexdigest())
         with self.context.database.read() as session:
             presets = list_presets(session, 1)

@@ -1,4 +1,4 @@
-"""A site of a real image pair that grows over three dates is one alert with its whole area."""
+"""A real site that grows over three dates, seen by three sources, is one alert with its whole area."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pyproj import Transformer
 
-from model.detector import Detector
+from imagery.cameras.camera import ControlPoint
 from store.schema.tables import AlertRow
-from tests.inference.scenes import Image
-from tests.workers.scan_service import ScanService
+from tests.inference.scenes import ORIGIN, Image
+from tests.real.camera_play import ZONE, CameraService
+from tests.workers.embedded import clock_of
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 HALL_M2 = 14_700
 """Area that a scan of the first and the last image reports."""
+
+FRAME = (480, 320)
+"""Size of the camera's frames."""
 
 DAYS = dt.date(2025, 3, 1), dt.date(2025, 9, 5), dt.date(2026, 9, 3)
 
@@ -46,24 +51,62 @@ def _stages(folder: Path) -> list[Image]:
     return images
 
 
-def test_growth_over_three_dates_and_sources_is_one_alert_with_its_whole_area(
+def _seen_by_a_camera(image: Image, seed: int) -> Image:
+    """Return a camera's oblique view of the ground, with noise."""
+    frame = cv2.warpPerspective(image, _to_frame(image), FRAME, borderMode=cv2.BORDER_REFLECT).astype(np.float32)
+    noisy = frame + np.random.default_rng(seed).normal(0, 3, frame.shape)
+    out: Image = np.clip(noisy, 0, 255).astype(np.uint8)
+    return out
+
+
+def _to_frame(image: Image) -> np.ndarray:
+    """Return the homography from pixels of the ground to pixels of the frame."""
+    height, width = image.shape[:2]
+    ground = [(0.15 * width, height), (0.85 * width, height), (width, 0.05 * height), (0, 0.05 * height)]
+    seen = [(0, FRAME[1]), (FRAME[0], FRAME[1]), (FRAME[0], 40), (0, 40)]
+    return np.asarray(cv2.getPerspectiveTransform(np.array(ground, np.float32), np.array(seen, np.float32)))
+
+
+def _control_points(image: Image) -> list[ControlPoint]:
+    to_degrees = Transformer.from_crs("EPSG:32650", "EPSG:4490", always_xy=True).transform
+    back, points = np.linalg.inv(_to_frame(image)), []
+    for x, y in ((20, 300), (460, 310), (450, 70), (30, 60), (240, 180), (150, 110)):
+        column, row = cv2.perspectiveTransform(np.array([[[x, y]]], np.float64), back)[0, 0]
+        points.append(ControlPoint(x, y, *to_degrees(ORIGIN[0] + column * 0.5, ORIGIN[1] - row * 0.5)))
+    return points
+
+
+def test_growth_over_three_dates_and_three_sources_is_one_alert_with_its_whole_area(
     tmp_path: Path, real_imagery: Path
 ) -> None:
-    service = ScanService(tmp_path)
-    service.use_detector(Detector("fast"))
-    confidence = []
+    stages = _stages(real_imagery / "val" / "levir")
+    first = dt.datetime.combine(DAYS[1], dt.time(10), ZONE) - dt.timedelta(days=4)
+    service = CameraService(tmp_path, _seen_by_a_camera(stages[0], 0), _control_points(stages[0]), [], first)
+    for day in range(1, 9):  # the first part of the hall stands from the fourth day on
+        service.take(_seen_by_a_camera(stages[day >= 4], day), first + dt.timedelta(days=day))
+    oblique = max(service.rows(AlertRow), key=lambda alert: alert.area_m2)
+    assert oblique.position_error is not None
+    confidence = [oblique.confidence]
     sources = ("satellite", "satellite", "drone")
-    for night, (day, image, source) in enumerate(
-        zip(DAYS, _stages(real_imagery / "val" / "levir"), sources, strict=True)
-    ):
+    for night, (day, image, source) in enumerate(zip(DAYS, stages, sources, strict=True)):
         service.add_image(image, day, f"{night}.tif", source=source)
+        clock_of(service.context).now = dt.datetime(2026, 11, 20 + night, 2, tzinfo=dt.UTC)
         service.run_night(dt.date(2026, 11, 20) + dt.timedelta(days=night))
-        largest = max(service.rows(AlertRow), key=lambda alert: alert.area_m2, default=None)
-        confidence.append(0.0 if largest is None else largest.confidence)
-    alert = max(service.rows(AlertRow), key=lambda alert: alert.area_m2)
+        [alert] = [row for row in service.rows(AlertRow) if row.id == oblique.id]
+        confidence.append(alert.confidence)
     open_alerts = [other for other in service.rows(AlertRow) if other.state == "new"]
     assert alert.area_m2 == pytest.approx(HALL_M2, rel=0.1)
-    assert (alert.not_yet_on, alert.there_on, alert.last_date) == DAYS
+    assert alert.position_error is None  # the area from above, not that of the camera
+    assert (alert.there_on, alert.last_date) == DAYS[1:]
+    assert DAYS[0] < alert.not_yet_on < DAYS[1]  # by the camera
     assert not any(other.outline.intersection(alert.outline).area > 0 for other in open_alerts if other.id != alert.id)
-    assert alert.sources_seen == 2
-    assert confidence[2] > confidence[1]
+    assert alert.sources_seen == 3
+    assert confidence[3] >= confidence[2] > confidence[0]  # 0.9999 is the most
+    assert [part["source"] for part in alert.confidence_parts if part["seen"]] == ["camera", "drone", "satellite"]
+
+    # an image that ends within the hall does not shrink it
+    half = stages[2][:, : stages[2].shape[1] // 2]
+    service.add_image(np.ascontiguousarray(half), DAYS[2] + dt.timedelta(days=20), "half.tif", source="drone")
+    service.run_night(dt.date(2026, 11, 23))
+    [after] = [row for row in service.rows(AlertRow) if row.id == alert.id]
+    assert after.area_m2 == pytest.approx(alert.area_m2, rel=0.02)

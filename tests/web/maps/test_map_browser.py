@@ -132,6 +132,16 @@ def test_the_latest_image_is_drawn_at_its_position(page: Page) -> None:
     assert alike(colour(page, 200, 60), BLUE)
 
 
+def test_an_image_from_above_lies_on_a_later_camera_frame(service: Context, chromium: Browser) -> None:
+    with map_of(service) as address:
+        with service.database.write() as session:
+            frame = put_scene(service, session, quadrants()[::-1].copy(), TOWN, dt.date(2026, 11, 15))
+            session.get_one(SceneRow, frame).source = "camera"
+        with opened(chromium, address) as page:
+            show(page, view(250, 250))
+            assert alike(colour(page, 200, 460), RED)
+
+
 def test_on_a_tablet_in_portrait_the_map_is_above_the_side_panel(page: Page) -> None:
     page.set_viewport_size({"width": 820, "height": 1180})
     show(page, view(250, 250, 16))
