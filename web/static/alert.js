@@ -144,6 +144,7 @@ async function judge(verdict) {
   if (reason === null || alert.number !== judged.number) return;
   // in order, so that a fast judgement does not overtake the lock request
   const site = panel.wholeSite;
+  const earlier = saving;
   const saved = locking.then(() => send(judged, "judge", { verdict, site, as_of: judged.as_of, ...reason }));
   saving = saved.then(
     (data) => {
@@ -158,6 +159,7 @@ async function judge(verdict) {
       return null;
     },
   );
+  saving = Promise.all([saving, earlier]).then(([data]) => data);
   if (judged.next) return showAlert(judged.next, { judged: true });
   const data = await saving;
   if (data) update(data);
