@@ -20,7 +20,7 @@ LONG_EDGE = 0.5
 SHARP_FROM = 0.6
 """Share of its contrast that an object changes by within five cells of its edge. Clouds fade over more."""
 
-FADES_OVER = 3
+FADES_OVER = 2
 """Cells of the outline's profile over which cloud changes by less than :data:`SHARPEST` of its contrast."""
 
 SHARPEST = 0.7
@@ -34,7 +34,7 @@ PROFILE = 12
 MAX_PROFILES = 4000
 """Profiles measured of an outline, about."""
 
-SOFT_FROM, SOMEWHAT_SOFT_FROM = 0.6, 0.3
+SOFT_FROM, SOMEWHAT_SOFT_FROM = 0.7, 0.5
 """Share of an outline that fades: from the first on, an area is cloud or snow; from the second on, if one is near."""
 
 NEAR = 64
@@ -43,7 +43,7 @@ NEAR = 64
 SOFT_STRAIGHT_TO = 0.7
 """Share of straight edges from which an area is no cloud, even if its outline fades."""
 
-MIN_COVER_M2 = 1_000.0
+MIN_COVER_M2 = 1_500.0
 """Smallest area of cloud or snow."""
 
 MIN_CUT_COVER_M2 = 20_000.0
