@@ -18,13 +18,15 @@ from errors import SettingsError, WeightsError
 from model.network import ChangeNetwork
 from model.weights import FOLDER, find_weights, save_weights
 from service.context import Context
-from service.installed_weights import check_detector, used_weights
+from service.installed_weights import InstalledWeights, check_detector, used_weights
 from service.weights import comparison
 from service.weights.administration import WorseWeights, add_file, use_previous, use_version
 from store.backup.backup import backup, restore
+from store.schema.tables import Scan
 from store.weights.own_weights import record_use, uses, weights_in_use
 from tests.databases import embedded_database
-from tests.workers.embedded import context_in
+from tests.workers.embedded import Clock, context_in
+from tests.workers.scan_service import AUTUMN, SPRING, ScanService, after_image, before_image
 from training.synthetic import SceneSpec, render_scene
 from workers.runtime import startup_checks
 from workers.runtime.worker import main as worker
@@ -85,8 +87,6 @@ def _use(context: Context, version: int) -> None:
 
 
 def _shipped_fast() -> object:
-    from service.installed_weights import InstalledWeights
-
     return InstalledWeights("fast", FOLDER)
 
 
@@ -143,6 +143,26 @@ def test_weights_in_use_survive_a_restart_an_upgrade_and_a_restore(
         assert row is not None
         assert (row.id, row.card) == (good, "# good\n\nTrained on own reviews.\n")
     restored.database.close()
+
+
+def test_a_night_after_a_restart_and_an_upgrade_scans_with_the_weights_in_use(
+    tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUBAN_RUNTIME", "torch-cpu")
+    service = ScanService(tmp_path)
+    service.add_image(before_image(), SPRING)
+    service.add_image(after_image(), AUTUMN)
+    _use(service.context, add_file(service.context, trained / "good.safetensors", "wang"))
+    service.context.database.close()
+    other = InstalledWeights("accurate", FOLDER)  # the new release ships other weights
+    monkeypatch.setattr("service.installed_weights.shipped_weights", lambda: other)
+    service.context = Context.from_settings(service.context.settings)
+    service.context.threads, service.context.clock = 1, Clock()
+    service.run_night()
+    [scan] = service.rows(Scan)
+    assert scan.state == "done"
+    assert scan.weights_sha256 == find_weights("good", trained).sha256
+    service.context.database.close()
 
 
 def test_the_same_weights_are_one_version_and_other_files_are_rejected(context: Context, trained: Path) -> None:
