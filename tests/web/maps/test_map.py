@@ -8,6 +8,8 @@ import re
 from typing import Any
 
 import pytest
+from shapely.geometry import shape
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from configs.texts import catalogue
@@ -96,6 +98,20 @@ def test_at_low_zoom_alerts_are_clusters_without_outlines(county: dict[str, Any]
     response = get_json(sign_in("county"), f"/map/alerts?bbox={county['bbox']}&zoom=9")
     assert [mark["count"] for mark in response["marks"]] == [2]
     assert response["outlines"]["features"] == []
+
+
+def test_the_error_ellipse_of_an_oblique_position_is_around_its_outline(
+    county: dict[str, Any], sign_in: SignIn, service: Context
+) -> None:
+    with service.database.write() as session:
+        alert = session.scalars(select(AlertRow).where(AlertRow.number == OWN)).one()
+        alert.position_error = {"major_m": 9.0, "minor_m": 3.0, "direction_deg": 40.0}
+    response = get_json(sign_in("county"), f"/map/alerts?bbox={county['bbox']}&zoom=17")
+    (ellipse,) = response["ellipses"]["features"]
+    (outline,) = [each for each in response["outlines"]["features"] if each["properties"]["number"] == OWN]
+    assert ellipse["properties"] == {"number": OWN}
+    assert shape(ellipse["geometry"]).contains(shape(outline["geometry"]).centroid)
+    assert get_json(sign_in("county"), f"/map/alerts?bbox={county['bbox']}&zoom=12")["ellipses"]["features"] == []
 
 
 def test_alerts_are_filtered_as_in_the_list(county: dict[str, Any], sign_in: SignIn, service: Context) -> None:
