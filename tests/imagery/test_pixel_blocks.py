@@ -25,7 +25,7 @@ def picture() -> Image:
     for _ in range(60):
         corners = cv2.boxPoints((tuple(rng.uniform(0, SIDE, 2)), tuple(rng.uniform(12, 40, 2)), rng.uniform(0, 90)))
         cv2.fillPoly(out, [corners.astype(np.int32)], rng.uniform(40, 220, 3).tolist())
-    return out
+    return np.asarray(out, dtype=np.uint8)
 
 
 def _windows(image: Image) -> list[Image]:
