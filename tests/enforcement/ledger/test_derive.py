@@ -6,7 +6,7 @@ import pytest
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from enforcement.ledger.confidence import combine_sources
+from enforcement.ledger.confidence import OBLIQUE_MOST, combine_sources
 from enforcement.ledger.derive import LedgerState, derive_state
 from enforcement.ledger.sighting import Sighting
 from imagery.error_ellipse import ErrorEllipse
@@ -123,6 +123,17 @@ def test_oblique_images_alone_give_an_upper_bound_with_its_error() -> None:
     assert state.area_error_m2 == pytest.approx(220 * (20**0.5), rel=0.02)
 
 
+def test_works_after_a_vehicle_has_left_have_dates_and_kind_of_their_own() -> None:
+    error, place = ErrorEllipse(6, 2, 30), box(0, 0, 12, 12)
+    truck = sighting(1, 2, place, source="camera", error=error)
+    left = sighting(2, 3, place, "demolition", source="camera", error=error)
+    gone = state_of(truck, left)
+    assert (gone.there_on, gone.gone_on) == (day(2), day(3))
+    works = state_of(truck, left, sighting(3, 5, box(-5, -5, 30, 30), "ground", source="camera", error=error))
+    assert (works.kind, works.not_yet_on, works.there_on, works.gone_on) == ("ground", day(3), day(5), None)
+    assert len(works.used) == 1
+
+
 def test_a_coarser_image_changes_only_what_is_wider_than_its_pixels() -> None:
     drone = sighting(1, 2, box(0, 0, 60, 40), source="drone", gsd_m=0.25)
     noisy = state_of(drone, sighting(1, 3, box(-2, -2, 62, 42), gsd_m=2))
@@ -145,6 +156,11 @@ def test_one_source_has_the_confidence_of_its_best_score() -> None:
     hall = box(0, 0, 80, 40)
     state = state_of(sighting(1, 2, hall, score=0.6), sighting(1, 3, hall, score=0.7))
     assert combine_sources(state, 0.2, RATES).probability == 0.7
+
+
+def test_an_oblique_image_alone_is_never_certain() -> None:
+    camera = sighting(1, 2, box(0, 0, 30, 30), source="camera", score=1.0, error=ErrorEllipse(6, 2, 30))
+    assert combine_sources(state_of(camera), 0.2, RATES).probability == OBLIQUE_MOST
 
 
 def test_each_independent_source_raises_the_confidence() -> None:

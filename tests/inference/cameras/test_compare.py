@@ -13,7 +13,7 @@ from shapely.ops import unary_union
 
 from benchmarks.cameras import click_control_points
 from imagery.cameras.calibration import calibrate
-from imagery.cameras.camera import Calibration, Capture, Comparison, Frame, Preset
+from imagery.cameras.camera import Calibration, Capture, Comparison, Frame, Preset, StandingWorks
 from imagery.cameras.illumination import measure_light
 from imagery.cameras.quality_check import check_quality
 from imagery.cameras.settings import CompareSettings
@@ -99,6 +99,52 @@ def test_later_capture_is_compared_with_one_that_does_not_show_the_change(calibr
 def test_moving_objects_are_not_reported(calibration: Calibration) -> None:
     result = comparison(cloud, calibration)
     assert (result.changes, result.not_compared) == ((), "")
+
+
+def grown_shed(reflectance: np.ndarray, number: int) -> None:
+    """A shed from the fourth capture on, three times as wide from the seventh one on."""
+    if number >= 3:
+        reflectance[150:185, 200 : 260 if number < 6 else 380] = (0.10, 0.18, 0.45)
+
+
+def parked_container(reflectance: np.ndarray, number: int) -> None:
+    """A container from the fourth to the sixth capture."""
+    if 3 <= number < 6:
+        shed(reflectance, number)
+
+
+DAYS_LATER = tuple(24.0 * day for day in range(10))
+
+
+def reported(calibration: Calibration, history: list[Capture]) -> StandingWorks:
+    """The works as they were reported from the first six captures."""
+    (change,) = compare_captures(history[:6], PRESET, calibration, SETTINGS).changes
+    return StandingWorks(7, change.in_frame, change.area_m2, tuple(history[:3]), change.last_seen)
+
+
+def test_works_that_grew_are_reported_whole(calibration: Calibration) -> None:
+    history = captures(grown_shed, DAYS_LATER)
+    works = reported(calibration, history)
+    (change,) = compare_captures(history, PRESET, calibration, SETTINGS, standing=[works]).changes
+    assert (change.works, change.kind) == (7, "ground")
+    assert change.area_m2 > 2 * works.area_m2
+    assert change.in_frame.intersection(works.in_frame).area > 0.9 * works.in_frame.area
+    assert change.compared_with <= START + dt.timedelta(hours=48)  # before the works, and not before their growth
+
+
+def test_works_that_stand_as_they_were_are_not_reported_again(calibration: Calibration) -> None:
+    history = captures(shed, DAYS_LATER)
+    works = reported(calibration, history)
+    assert compare_captures(history, PRESET, calibration, SETTINGS, standing=[works]).changes == ()
+
+
+def test_reported_works_that_are_gone_are_a_demolition_and_others_nothing(calibration: Calibration) -> None:
+    history = captures(parked_container, DAYS_LATER)
+    works = reported(calibration, history)
+    (change,) = compare_captures(history, PRESET, calibration, SETTINGS, standing=[works]).changes
+    assert (change.works, change.kind, change.in_frame) == (7, "demolition", works.in_frame)
+    assert change.compared_with == works.shown_at < change.first_seen
+    assert compare_captures(history, PRESET, calibration, SETTINGS).changes == ()  # as before the container came
 
 
 def test_change_in_too_few_captures_is_not_reported(calibration: Calibration) -> None:
