@@ -11,7 +11,7 @@ import yaml
 from configs.service import WebSettings
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
-NGINX = re.search(r"```nginx\n(.*?)```", (DEPLOY / "README.md").read_text("utf-8"), re.DOTALL)
+NGINX = {name: (DEPLOY / "nginx" / name).read_text("utf-8") for name in ("tuban.conf", "tuban-path.conf")}
 
 
 @pytest.mark.parametrize("unit", ["tuban.service", "tuban-work.service"])
@@ -26,19 +26,20 @@ def test_the_containers_allow_enough_open_files() -> None:
     assert all(compose["services"][name]["ulimits"]["nofile"]["hard"] >= 65536 for name in ("web", "work", "schedule"))
 
 
-def test_the_proxy_of_the_example_limits_bodies_headers_and_connections() -> None:
-    assert NGINX is not None
-    body = re.search(r"client_max_body_size (\d+)m;", NGINX[1])
+@pytest.mark.parametrize("name", NGINX)
+def test_the_proxies_of_the_examples_limit_bodies_headers_and_connections(name: str) -> None:
+    body = re.search(r"client_max_body_size (\d+)m;", NGINX[name])
     assert body is not None
     assert int(body[1]) * 1024 >= WebSettings().max_body_kib, "what the program accepts must pass the proxy"
-    for directive in ("client_header_timeout", "client_body_timeout", "limit_conn ", "limit_conn_zone"):
-        assert directive in NGINX[1]
-    uploads = NGINX[1].partition("location /api/uploads")[2].partition("}")[0]
+    for directive in ("client_body_timeout", "limit_conn ", "limit_conn_zone"):
+        assert directive in NGINX[name]
+    uploads = NGINX[name].partition("/api/uploads {")[2].partition("}")[0]
     assert "client_max_body_size 0;" in uploads
     assert "proxy_request_buffering off;" in uploads
+    assert "client_header_timeout" in NGINX["tuban.conf"], "of a whole server, which the path shares"
 
 
-def test_the_proxy_sets_the_headers_that_the_program_trusts() -> None:
-    assert NGINX is not None
-    for header in ("Host $host", "X-Forwarded-For $remote_addr", "X-Forwarded-Proto $scheme"):
-        assert f"proxy_set_header {header};" in NGINX[1]
+@pytest.mark.parametrize("name", NGINX)
+def test_the_proxies_set_the_headers_that_the_program_trusts(name: str) -> None:
+    for header in ("Host $http_host", "X-Forwarded-For $remote_addr", "X-Forwarded-Proto $scheme"):
+        assert f"proxy_set_header {header};" in NGINX[name]
