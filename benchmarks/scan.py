@@ -5,8 +5,7 @@ Compare the ratios of one run between machines and commits; absolute figures dep
     make bench                                  a rendered pair of 2,000² and one of 8,000² pixels
     .venv/bin/python -m benchmarks.scan 30000   your own side lengths
 
-A second table compares three ways to scan a pair of mostly unchanged ground in the same run: one look on the grid, all
-looks everywhere, and coarse to fine (:mod:`model.multi_scale`).
+:mod:`benchmarks.unchanged_scan` compares the ways to look at mostly unchanged ground.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rasterio
@@ -32,7 +30,6 @@ from rich.table import Table
 from training.synthetic import SceneSpec, render_scene
 
 SIDES = (2_000, 8_000)
-QUIET_SIDE = 8_000
 CHANGED_TILES = 16
 """One of so many tiles of the mostly unchanged pair has changes."""
 TILE = 2_000
@@ -65,9 +62,7 @@ from inference.settings import read_config, settings_for
 from model.detector import Detector
 detector = Detector()
 with open_scene(Path(sys.argv[1])) as before, open_scene(Path(sys.argv[2])) as after:
-    config = read_config()
-    aerial = config.profiles["aerial"].model_copy(update=json.loads(sys.argv[3]))
-    settings = settings_for(config.model_copy(update={"profiles": {"aerial": aerial}}), "aerial", after.gsd_m)
+    settings = settings_for(read_config(), "aerial", after.gsd_m)
     start = time.perf_counter()
     result = detect_changes(before, after, detector, settings)
     seconds = time.perf_counter() - start
@@ -142,7 +137,7 @@ def main() -> None:
             before, after = write_large_pair(Path(folder), side)
             console.print(f"{side}²: pair rendered in {time.perf_counter() - start:.0f} s", style="dim")
             network = float(_run(_NETWORK, str(side)))
-            scan = json.loads(_run(_SCAN, str(before), str(after), "{}"))
+            scan = json.loads(_run(_SCAN, str(before), str(after)))
             console.print(
                 "  " + ", ".join(f"{part} {seconds:.2f} s" for part, seconds in scan["timings"].items()), style="dim"
             )
@@ -157,36 +152,6 @@ def main() -> None:
             for path in (before, after):
                 path.unlink()
         console.print(table)
-        if len(sys.argv) == 1:
-            console.print(_compare_looks(Path(folder)))
-
-
-LOOKS: dict[str, dict[str, Any]] = {
-    "one look on the grid": {"looks_m": (), "coarse_to_fine": False},
-    "all looks everywhere": {"coarse_to_fine": False},
-    "coarse to fine": {},
-}
-"""Way to scan → values of the profile that differ from the shipped ones."""
-
-
-def _compare_looks(folder: Path) -> Table:
-    """Scan a mostly unchanged pair in each way; the first is the unit of the ratios."""
-    before, after = write_large_pair(folder, QUIET_SIDE, quiet=True)
-    table = Table(title=f"Mostly unchanged ground, {QUIET_SIDE:,}² pixels")
-    for heading in ("looks", "scan Mpx/s", "speed relative to the first", "peak MiB", "changes"):
-        table.add_column(heading, justify="right")
-    first = None
-    for name, changed in LOOKS.items():
-        scan = json.loads(_run(_SCAN, str(before), str(after), json.dumps(changed)))
-        first = first or scan["seconds"]
-        table.add_row(
-            name,
-            f"{QUIET_SIDE**2 / 1e6 / scan['seconds']:.2f}",
-            f"{first / scan['seconds']:.2f}",
-            f"{scan['peak_mib']:.0f}",
-            str(scan["changes"]),
-        )
-    return table
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,10 +79,47 @@ def scan_blocks(
                     progress("scan", done / len(blocks))
             if outlining is not None:
                 results.append(outlining.result())
+            for scale, seconds in scales.seconds.items():
+                stopwatch.add(f"network at {plan.pair.resolution_m / scale:.2f} m", seconds)
         except BaseException:
             reading_thread.shutdown(wait=False, cancel_futures=True)
             raise
     return results
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a block lies in the patch that was read for it.
+
+    Attributes:
+        block: rows and columns of the block, as far as the patch reaches.
+        around: these and :data:`MARGIN` pixels around them, as far as the patch reaches.
+        missing: pixels of the margin before and after, by axis, that lie beyond the patch, and so beyond the grid.
+    """
+
+    block: tuple[slice, slice]
+    around: tuple[slice, slice]
+    missing: tuple[tuple[int, int], tuple[int, int]]
+
+    @classmethod
+    def of(cls, block: Block) -> _Place:
+        """Locate a block in its patch."""
+        axes = [
+            _locate(covered, read) for covered, read in ((block.rows, block.read_rows), (block.cols, block.read_cols))
+        ]
+        return cls(*((rows, cols) for rows, cols in zip(*axes, strict=True)))
+
+    def padded(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Add the missing margin, as zeros, to values of which the last axes are those of :attr:`around`."""
+        if not any(map(any, self.missing)):
+            return values
+        return np.pad(values, (*((0, 0) for _ in values.shape[2:]), *self.missing))
+
+
+def _locate(covered: tuple[int, int], read: tuple[int, int]) -> tuple[slice, slice, tuple[int, int]]:
+    first, last, length = covered[0] - read[0], min(covered[1], read[1]) - read[0], read[1] - read[0]
+    around = slice(max(0, first - MARGIN), min(length, last + MARGIN))
+    return slice(first, last), around, (around.start - first + MARGIN, last + MARGIN - around.stop)
 
 
 def _predict(detector: MultiScaleDetector, block: Block, patch: PairPatch) -> NDArray[np.float32]:
@@ -89,26 +127,19 @@ def _predict(detector: MultiScaleDetector, block: Block, patch: PairPatch) -> ND
 
     They are zeros, and the network does not run, where no pixel is valid on both dates.
     """
-    rows, cols = _around(block, patch)
-    if not patch.valid.any():
-        return np.zeros((3, rows.stop - rows.start, cols.stop - cols.start), np.float32)
-    return detector.predict(patch.before, patch.after, (rows, cols), patch.valid)
-
-
-def _around(block: Block, patch: PairPatch) -> tuple[slice, slice]:
-    """Return the rows and columns of a patch that hold the block and :data:`MARGIN` pixels around it."""
-    cut = block.halo - MARGIN
-    height, width = patch.before_valid.shape
-    return slice(cut, height - cut), slice(cut, width - cut)
+    place = _Place.of(block)
+    if patch.valid.any():
+        return place.padded(detector.predict(patch.before, patch.after, place.block, patch.valid, MARGIN))
+    return place.padded(np.zeros((3, *patch.valid[place.around].shape), np.float32))
 
 
 def _outline(plan: ScanPlan, block: Block, patch: PairPatch, probabilities: NDArray[np.float32]) -> BlockResult:
-    around = _around(block, patch)
+    place = _Place.of(block)
     return find_fragments(
         probabilities,
-        patch.before_valid[around],
-        patch.after_valid[around],
-        patch.hidden[around],
+        place.padded(patch.before_valid[place.around]),
+        place.padded(patch.after_valid[place.around]),
+        place.padded(patch.hidden[place.around]),
         block,
         plan.grid_shape,
         plan.threshold,

@@ -80,11 +80,13 @@ def change_masks(
         masks of 0 and 1, H×W, by output; ground never overlaps building.
     """
     valid_mask = valid.astype(np.uint8)
-    building = _open_mask(
-        (probabilities[0] >= threshold["building"]).astype(np.uint8) & valid_mask, OPENING_PX["building"]
-    )
+    candidates = [probabilities[channel] >= threshold[output] for channel, output in enumerate(CHANGE_OUTPUTS)]
+    if not any(candidate.any() for candidate in candidates):
+        nothing = np.zeros(valid.shape, np.uint8)
+        return dict.fromkeys(CHANGE_OUTPUTS, nothing)
+    building = _open_mask(candidates[0].astype(np.uint8) & valid_mask, OPENING_PX["building"])
     near_building = cv2.dilate(building, np.ones((2 * BUILDING_BUFFER_PX + 1,) * 2, np.uint8))
-    ground = (probabilities[1] >= threshold["ground"]).astype(np.uint8) & valid_mask & (1 - near_building)
+    ground = candidates[1].astype(np.uint8) & valid_mask & (1 - near_building)
     return {"building": building, "ground": _open_mask(np.asarray(ground, dtype=np.uint8), OPENING_PX["ground"])}
 
 
@@ -127,14 +129,15 @@ def find_fragments(
         )
     before_valid, after_valid = before_valid[core], after_valid[core]
     missing = {
-        "no data on both dates": int((~before_valid & ~after_valid).sum()),
-        "no data on the earlier date": int((~before_valid & after_valid).sum()),
-        "no data on the later date": int((before_valid & ~after_valid).sum()),
+        "no data on both dates": int(np.count_nonzero(~(before_valid | after_valid))),
+        "no data on the earlier date": int(np.count_nonzero(after_valid & ~before_valid)),
+        "no data on the later date": int(np.count_nonzero(before_valid & ~after_valid)),
     }
     both, hidden = before_valid & after_valid, hidden[core]
-    counts = np.bincount(hidden[both], minlength=1 + len(HIDDEN_BY))
-    missing |= {reason: int(count) for reason, count in zip(HIDDEN_BY, counts[1:], strict=True) if count}
-    return BlockResult(tuple(fragments), int(counts[0]), missing)
+    codes = range(1 + len(HIDDEN_BY)) if hidden.any() else ()
+    counts = [int(np.count_nonzero(both & (hidden == code))) for code in codes]
+    missing |= {reason: count for reason, count in zip(HIDDEN_BY, counts[1:], strict=False) if count}
+    return BlockResult(tuple(fragments), counts[0] if counts else int(np.count_nonzero(both)), missing)
 
 
 def _outlines(
@@ -146,9 +149,9 @@ def _outlines(
     output: str,
     smallest_px: float,
 ) -> list[Fragment]:
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=4, ltype=cv2.CV_32S)
-    if count <= 1:
+    if not mask.any():
         return []
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=4, ltype=cv2.CV_32S)
     height, width = mask.shape
     left, top = boxes[:, cv2.CC_STAT_LEFT], boxes[:, cv2.CC_STAT_TOP]
     right, bottom = left + boxes[:, cv2.CC_STAT_WIDTH], top + boxes[:, cv2.CC_STAT_HEIGHT]
@@ -160,21 +163,28 @@ def _outlines(
     )
     area = boxes[:, cv2.CC_STAT_AREA]
     keep = on_seam | (area >= smallest_px)
-    keep[0] = False
-    flat = labels.ravel()
-    sums = [np.bincount(flat, weights=values.ravel(), minlength=count) for values in (probability, direction)]
-    to_grid = Affine.translation(block.cols[0], block.rows[0])
-    return [
-        Fragment(
-            output,
-            shape(outline),
-            int(area[label]),
-            float(sums[0][label]),
-            float(sums[1][label]),
-            bool(on_seam[label]),
-        )
-        for outline, label in (
-            (geometry, int(value))
-            for geometry, value in shapes(labels, mask=keep[labels], connectivity=4, transform=to_grid)
-        )
+    changed = np.flatnonzero(mask)
+    flat = labels.ravel()[changed]
+    sums = [
+        np.bincount(flat, weights=values.ravel()[changed], minlength=count)
+        for values in (np.ascontiguousarray(probability), np.ascontiguousarray(direction))
     ]
+    to_grid = Affine.translation(block.cols[0], block.rows[0])
+    fragments = []
+    for label in 1 + np.flatnonzero(keep[1:]):
+        box = np.s_[top[label] : bottom[label], left[label] : right[label]]
+        part = (labels[box] == label).astype(np.uint8)
+        ((outline, _),) = shapes(
+            part, mask=part, connectivity=4, transform=to_grid * Affine.translation(left[label], top[label])
+        )
+        fragments.append(
+            Fragment(
+                output,
+                shape(outline),
+                int(area[label]),
+                float(sums[0][label]),
+                float(sums[1][label]),
+                bool(on_seam[label]),
+            )
+        )
+    return fragments

@@ -28,4 +28,8 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+            self.add(step, time.perf_counter() - start)
+
+    def add(self, step: str, seconds: float) -> None:
+        """Add seconds to ``step``."""
+        self.seconds[step] = self.seconds.get(step, 0.0) + seconds

@@ -27,8 +27,8 @@ class _Runtime(Protocol):
 class _OpenVino:
     """OpenVINO on the CPU, in bf16 where the CPU supports it."""
 
-    max_compiled_shapes = 6
-    """Size of the cache of compiled graphs: each look of a scan has one shape of large and one of small tiles."""
+    max_compiled_shapes = 15
+    """Size of the cache of compiled graphs: windows of seven sizes for each of two looks, and the coarse look."""
 
     def __init__(self, weights: Weights, threads: int | None) -> None:
         from model.openvino_graph import openvino, read_graph

@@ -2,39 +2,50 @@
 
 The pair is read once, on the grid. A look enlarges it (cubic) or reduces it (mean of the area) and runs the network;
 its logits are brought back to the grid and averaged with those of the other looks. With a coarse look, the others run
-only around places that the coarse one leaves open (coarse to fine): on a lattice of cells anchored to the grid, so
-that the result does not depend on how the grid was divided into blocks.
+only around places that the coarse one leaves open (coarse to fine), in tiles of a lattice that is anchored to the grid,
+each with a context of fixed width, so that the result does not depend on how the grid was divided into blocks.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.looks import Looks
+from model.looks import CoarseLook, Looks
 from model.network_outputs import CHANGE_OUTPUTS
+from model.resampling import RESAMPLING_MARGIN, part_on_grid, resample
+from model.tiles import Axis, Tile, Window, divide, grown, shape_of, tile_side, used_window, within
 
 CELL = 32
 """Side, in pixels of the grid, of the cells that the coarse look selects."""
 
-REACH_CELLS = 2
+REACH_CELLS = 1
 """A cell is looked at again if the coarse look exceeds its cut in one of the cells up to this far away."""
-
-RESAMPLING_MARGIN = 4
-"""Pixels around a window that its resampling needs."""
 
 LARGE_TILE = 2048
 """Largest side, in pixels of a look without halo, that the network runs on at once; memory grows with its square."""
 
-SMALL_TILE = 512
-"""The same for isolated places."""
+WINDOW_SIDES = (192, 256, 320, 448, 640, 896, 1344)
+"""Sides, in pixels of the grid, of the windows of the other looks: few, because a runtime compiles for each."""
+
+MAX_PLACE = 1024
+"""Largest side, in pixels of the grid, of a place that is looked at again at once; larger ones are divided."""
+
+SEAM = 96
+"""Pixels of the grid around the parts of a divided place that are read in addition, so that the seam does not show."""
+
+CONTEXT = 48
+"""Least width, in pixels of a look, of the surroundings that the looks of coarse to fine read. The network's halo is
+wider: README.md says what that changes."""
 
 MIN_PROBABILITY = 1e-6
 """Probabilities are limited to this and its complement before their logit is taken."""
@@ -42,7 +53,6 @@ MIN_PROBABILITY = 1e-6
 Floats = NDArray[np.float32]
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-Window = tuple[slice, slice]
 
 
 class PairDetector(Protocol):
@@ -60,16 +70,6 @@ class PairDetector(Protocol):
         """Compare two dates; see :meth:`model.detector.Detector.predict`."""
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """One axis of a tile: the network reads ``start … stop``, its output is used for ``first … last``."""
-
-    start: int
-    stop: int
-    first: int
-    last: int
-
-
 def logit(probability: Floats) -> Floats:
     """Return the logit of probabilities, limited so that it is finite."""
     p = np.clip(probability, np.float32(MIN_PROBABILITY), np.float32(1 - MIN_PROBABILITY))
@@ -82,80 +82,101 @@ def sigmoid(values: Floats) -> Floats:
 
 
 class MultiScaleDetector:
-    """A detector that looks at several resolutions; it has the interface of a detector at one."""
+    """A detector that looks at several resolutions; it has the interface of a detector at one.
+
+    Attributes:
+        seconds: wall time spent at each scale so far.
+    """
 
     def __init__(self, detector: PairDetector, looks: Looks) -> None:
         """Combine a detector with the scales it looks at."""
         self.detector, self.looks = detector, looks
+        self.seconds: dict[Fraction, float] = dict.fromkeys(looks.all_scales, 0.0)
 
     @property
     def stride(self) -> int:
-        """Pixels of the grid that block sides and origins must be multiples of."""
+        """Pixels of the grid that the sides and origins of arrays must be multiples of."""
         strides = [self.detector.stride * scale.denominator for scale in self.looks.all_scales]
         return math.lcm(*strides, CELL) if self.looks.coarse is not None else math.lcm(*strides)
 
     @property
     def halo(self) -> int:
         """Width in grid pixels of the surroundings of a block that influence its result."""
-        halos = [self._halo_of(scale) for scale in self.looks.scales]
-        if self.looks.coarse is not None:
-            # the coarse answer is needed in whole cells, and in the cells around them
-            halos.append((REACH_CELLS + 1) * CELL + self._halo_of(self.looks.coarse.scale))
-        return math.ceil(max(halos) / self.stride) * self.stride
+        if self.looks.coarse is None:
+            return max(self._halo_of(scale) for scale in self.looks.scales)
+        # the coarse answer is needed in whole cells, and in the cells around them
+        coarse = (REACH_CELLS + 1) * CELL + self._context_of(self.looks.coarse.scale)
+        return max(coarse, *(self._context_of(scale) for scale in self.looks.scales))
 
     def _halo_of(self, scale: Fraction) -> int:
         """Return the halo of one look in grid pixels."""
         return math.ceil(self.detector.halo / scale) + (0 if scale == 1 else RESAMPLING_MARGIN)
 
-    def predict(self, before: Image, after: Image, needed: Window | None = None, valid: Mask | None = None) -> Floats:
+    def _context_of(self, scale: Fraction) -> int:
+        """Return the width in grid pixels of what a look reads around a tile: whole pixels of the look."""
+        unit = self.detector.stride * scale.denominator // 2
+        return math.ceil(min(CONTEXT, self.detector.halo) / scale / unit) * unit
+
+    def predict(
+        self,
+        before: Image,
+        after: Image,
+        needed: Window | None = None,
+        valid: Mask | None = None,
+        margin: int = 0,
+    ) -> Floats:
         """Compare two dates.
 
         Args:
             before: H×W×3 uint8 RGB on the grid, sides multiples of :attr:`stride`, blank where invalid.
             after: the later date, same shape and extent.
-            needed: rows and columns whose result is returned, h×w of them; None: all.
+            needed: rows and columns of the block; None: all.
             valid: H×W, where both dates are valid; None: everywhere.
+            margin: pixels around ``needed`` whose result is also returned, as far as the array reaches.
 
         Returns:
             3×h×w float32: calibrated probability of *building* and of *ground* (0…1), direction (−1 gone … +1 new).
         """
         pair = _Pair(before, after, None if valid is None or valid.all() else valid)
         needed = needed or (slice(0, before.shape[0]), slice(0, before.shape[1]))
+        returned = grown(needed, margin, 1, before.shape)
         if self.looks == Looks():
-            return np.ascontiguousarray(self.detector.predict(before, after)[(slice(None), *needed)])
-        aligned = _grown(needed, 0, self.stride, before.shape)
-        if self.looks.coarse is None:
-            answer = _Answer.blank(aligned)
-            for scale in self.looks.scales:
-                self._add_look(answer, pair, scale, None)
-            probabilities = self._calibrated(answer.values / np.float32(len(self.looks.scales)))
-        else:
-            probabilities = self._coarse_to_fine(pair, aligned)
-        return np.ascontiguousarray(probabilities[(slice(None), *_within(needed, aligned))])
-
-    def _coarse_to_fine(self, pair: _Pair, needed: Window) -> Floats:
-        """Return the result for ``needed``, which is made of whole cells."""
-        coarse = self.looks.coarse
-        assert coarse is not None
-        around = _Answer.blank(_grown(needed, REACH_CELLS * CELL, self.stride, pair.before.shape))
-        around.values[:2] = logit(np.zeros(1, np.float32))[0]  # where nothing is valid
-        self._add_look(around, pair, coarse.scale, None, replace=True)
-        selected = self._selected_cells(around, pair.valid)
-        preliminary = around.part(needed)
-        answer = _Answer.blank(needed)
+            with self._timed(Fraction(1)):
+                return np.ascontiguousarray(self.detector.predict(before, after)[(slice(None), *returned)])
+        if self.looks.coarse is not None:
+            return self._coarse_to_fine(pair, self.looks.coarse, needed, returned)
+        aligned = grown(returned, 0, self.stride, before.shape)
+        fused = np.zeros((3, *shape_of(aligned)), np.float32)
         for scale in self.looks.scales:
-            if scale == coarse.scale:
-                answer.values[:] += preliminary
-            else:
-                self._add_look(answer, pair, scale, selected)
-        probabilities = self._calibrated(answer.values / np.float32(len(self.looks.scales)))
-        rest = self._calibrated(preliminary)
+            for tile in self._tiles(pair.before.shape, scale, aligned):
+                if pair.shows(tile):
+                    fused[(slice(None), *within(used_window(tile), aligned))] += self._look(pair, tile, scale)
+        probabilities = self._calibrated(fused / np.float32(len(self.looks.scales)))
+        return np.ascontiguousarray(probabilities[(slice(None), *within(returned, aligned))])
+
+    def _coarse_to_fine(self, pair: _Pair, coarse: CoarseLook, needed: Window, returned: Window) -> Floats:
+        """Return the result for ``returned``: that of the coarse look, and of the others in the selected cells."""
+        with self._timed(coarse.scale):
+            answer = self._run(pair, np.s_[0 : pair.before.shape[0], 0 : pair.before.shape[1]], coarse.scale)
+        selected = self._near_open(answer, coarse)
+        if pair.valid is not None:
+            selected &= _cells(pair.valid[None], CELL)[0]
         for channel, output in enumerate(CHANGE_OUTPUTS):
-            # not looked at again: never a change, whatever the calibration makes of the coarse answer
-            np.minimum(rest[channel], np.float32(coarse.cut[output]), out=rest[channel])
-        cells = selected[tuple(slice(part.start // CELL, part.stop // CELL) for part in needed)]
-        np.copyto(probabilities, rest, where=~np.repeat(np.repeat(cells, CELL, axis=0), CELL, axis=1))
-        return probabilities
+            # not looked at again: never a change
+            np.minimum(answer[channel], np.float32(coarse.cut[output]), out=answer[channel])
+        out = part_on_grid(answer, coarse.scale, returned)
+        for place, cells in _places(selected):
+            target = _common(place, returned)
+            if target is None:
+                continue
+            looks = [
+                self._look(pair, self._read(pair.before.shape, place, target, scale), scale)
+                for scale in self.looks.scales
+            ]
+            values = self._calibrated(np.mean(looks, axis=0, dtype=np.float32))
+            inside = _enlarged(cells, within(target, place))
+            np.copyto(out[(slice(None), *within(target, returned))], values, where=inside)
+        return out
 
     def _calibrated(self, logits: Floats) -> Floats:
         """Turn fused logits and direction, 3×H×W, into calibrated probabilities and direction."""
@@ -165,67 +186,53 @@ class MultiScaleDetector:
             out[channel] = sigmoid(logits[channel] * np.float32(slope) + np.float32(offset))
         return out
 
-    def _selected_cells(self, coarse: _Answer, valid: Mask | None) -> Mask:
-        """Return the cells of the array, row by row, that the other looks are needed in."""
-        assert self.looks.coarse is not None
-        rows, cols = (side // CELL for side in coarse.values.shape[1:])
-        open_cells = np.zeros((rows, cols), np.bool_)
-        for channel, output in enumerate(CHANGE_OUTPUTS):
-            cut = logit(np.array([self.looks.coarse.cut[output]], np.float32))[0]
-            open_cells |= coarse.values[channel].reshape(rows, CELL, cols, CELL).max(axis=(1, 3)) > cut
-        near = cv2.dilate(open_cells.astype(np.uint8), np.ones((2 * REACH_CELLS + 1,) * 2, np.uint8)) > 0
-        if valid is not None:
-            near &= valid[coarse.window].reshape(rows, CELL, cols, CELL).any(axis=(1, 3))
-        top, left = (part.start // CELL for part in coarse.window)
-        selected = np.zeros((top + rows, left + cols), np.bool_)
-        selected[top:, left:] = near
-        return selected
+    def _near_open(self, answer: Floats, coarse: CoarseLook) -> Mask:
+        """Return the cells of the array in which, or near which, a probability of the coarse look exceeds its cut."""
+        largest = _cells(answer[: len(CHANGE_OUTPUTS)], int(CELL * coarse.scale))
+        cuts = np.array([coarse.cut[output] for output in CHANGE_OUTPUTS], np.float32)
+        open_cells = (largest > cuts[:, None, None]).any(axis=0)
+        return np.asarray(cv2.dilate(open_cells.astype(np.uint8), np.ones((2 * REACH_CELLS + 1,) * 2, np.uint8)) > 0)
 
-    def _add_look(
-        self, answer: _Answer, pair: _Pair, scale: Fraction, selected: Mask | None, replace: bool = False
-    ) -> None:
-        """Add logits and direction of one look to ``answer``, where cells are selected, or everywhere."""
-        for rows, cols in self._tiles(pair.before.shape, scale, answer.window, selected):
-            window = np.s_[rows.start : rows.stop, cols.start : cols.stop]
-            if pair.valid is not None and not pair.valid[window].any():
-                continue
-            values = self._look(pair, window, scale)[
-                :, rows.first - rows.start : rows.last - rows.start, cols.first - cols.start : cols.last - cols.start
-            ]
-            target = answer.part((slice(rows.first, rows.last), slice(cols.first, cols.last)))
-            if replace:
-                target[:] = values
-            else:
-                target += values
+    def _read(self, shape: tuple[int, ...], place: Window, used: Window, scale: Fraction) -> Tile:
+        """Return what a look reads for a place: the context around it, and more up to one of the fixed sizes."""
+        context, unit = self._context_of(scale), self.detector.stride * scale.denominator
+        least = max(shape_of(place)) + 2 * context
+        side = math.ceil(next((side for side in WINDOW_SIDES if side >= least), least) / unit) * unit
+        axes = []
+        for length, part, out in zip(shape[:2], place, used, strict=True):
+            read = min(length, side)
+            first = (part.start + part.stop - read) // 2 // (unit // 2) * (unit // 2)
+            start = min(max(0, min(first, part.start)), length - read)
+            axes.append(Axis(start, start + read, out.start, out.stop))
+        return axes[0], axes[1]
 
-    def _look(self, pair: _Pair, window: Window, scale: Fraction) -> Floats:
-        """Run the network on a window at one scale; return logits and direction, 3×H×W of the window on the grid."""
+    @contextmanager
+    def _timed(self, scale: Fraction) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[scale] += time.perf_counter() - start
+
+    def _look(self, pair: _Pair, tile: Tile, scale: Fraction) -> Floats:
+        """Run the network on a tile at one scale; return logits and direction of the part that is used, on the grid."""
+        rows, cols = tile
+        with self._timed(scale):
+            answer = self._run(pair, np.s_[rows.start : rows.stop, cols.start : cols.stop], scale)
+            answer[:2] = logit(answer[:2])
+            return part_on_grid(answer, scale, (rows.used, cols.used))
+
+    def _run(self, pair: _Pair, window: Window, scale: Fraction) -> Floats:
+        """Run the network on a window of the array; return probabilities and direction at the scale of the look."""
         valid = None if pair.valid is None else pair.valid[window]
         before, after = (resample(image[window], scale, valid) for image in (pair.before, pair.after))
-        answer = self.detector.predict(before, after)
-        answer[:2] = logit(answer[:2])
-        return answer if scale == 1 else _on_grid(answer, scale)
+        return self.detector.predict(before, after)
 
-    def _tiles(
-        self, shape: tuple[int, ...], scale: Fraction, needed: Window, selected: Mask | None
-    ) -> Iterator[tuple[_Axis, _Axis]]:
-        """Iterate over the tiles of a look: large ones, divided into small ones where only a little is selected."""
+    def _tiles(self, shape: tuple[int, ...], scale: Fraction, needed: Window) -> Iterator[Tile]:
+        """Iterate over the tiles of a look that covers everything."""
         unit, halo = self.stride, math.ceil(self._halo_of(scale) / self.stride) * self.stride
-        large = [_side(part.stop - part.start, LARGE_TILE, scale, unit) for part in needed]
-        small = max(unit, math.floor(SMALL_TILE / scale / unit) * unit)
-        for tile in _divide(shape, needed, (large[0], large[1]), halo):
-            if selected is None:
-                yield tile
-                continue
-            if not _any_cell(selected, tile):
-                continue
-            rows, cols = tile
-            inside = slice(rows.first, rows.last), slice(cols.first, cols.last)
-            parts = [t for t in _divide(shape, inside, (small, small), halo) if _any_cell(selected, t)]
-            if sum(_area(part) for part in parts) < _area(tile):
-                yield from parts
-            else:
-                yield tile
+        rows, cols = (tile_side(part.stop - part.start, LARGE_TILE, scale, unit) for part in needed)
+        return divide(shape, needed, (rows, cols), halo)
 
 
 @dataclass(frozen=True)
@@ -236,101 +243,50 @@ class _Pair:
     after: Image
     valid: Mask | None
 
-
-@dataclass(frozen=True)
-class _Answer:
-    """Logits and direction of a window of the array, 3×h×w."""
-
-    window: Window
-    values: Floats
-
-    @classmethod
-    def blank(cls, window: Window) -> _Answer:
-        """Return zeros for a window."""
-        return cls(window, np.zeros((3, *(part.stop - part.start for part in window)), np.float32))
-
-    def part(self, window: Window) -> Floats:
-        """Return the values of a window of the array, as a view."""
-        return self.values[(slice(None), *_within(window, self.window))]
+    def shows(self, tile: Tile) -> bool:
+        """Whether any pixel that is read for a tile is valid."""
+        rows, cols = tile
+        return self.valid is None or bool(self.valid[rows.start : rows.stop, cols.start : cols.stop].any())
 
 
-def _within(window: Window, outer: Window) -> Window:
-    """Return a window counted from the first row and column of another one."""
-    rows, cols = (
-        slice(part.start - around.start, part.stop - around.start) for part, around in zip(window, outer, strict=True)
-    )
-    return rows, cols
+def _cells(values: NDArray[Any], side: int) -> NDArray[Any]:
+    """Return the largest value in each square of ``side`` pixels: N×H×W → N×h×w."""
+    count, height, width = values.shape
+    return np.asarray(values.reshape(count, height // side, side, width // side, side).max(axis=(2, 4)))
 
 
-def _grown(window: Window, reach: int, unit: int, shape: tuple[int, ...]) -> Window:
-    """Return a window extended by ``reach`` and to multiples of ``unit``, within the array."""
-    rows, cols = (
-        slice(max(0, (part.start - reach) // unit * unit), min(length, math.ceil((part.stop + reach) / unit) * unit))
-        for part, length in zip(window, shape[:2], strict=True)
-    )
-    return rows, cols
+def _enlarged(selected: Mask, window: Window) -> Mask:
+    """Return the pixels of a window that lie in selected cells."""
+    rows, cols = (np.arange(part.start, part.stop) // CELL for part in window)
+    return np.asarray(selected[rows[:, None], cols[None]])
 
 
-def _side(length: int, longest: int, scale: Fraction, unit: int) -> int:
-    """Return the side of equal tiles of at most ``longest`` look pixels that cover ``length`` grid pixels."""
-    most = max(unit, math.floor(longest / scale / unit) * unit)
-    return math.ceil(length / math.ceil(length / most) / unit) * unit
+def _common(first: Window, second: Window) -> Window | None:
+    """Return the common part of two windows; None if there is none."""
+    rows, cols = (slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(first, second, strict=True))
+    return (rows, cols) if rows.start < rows.stop and cols.start < cols.stop else None
 
 
-def _divide(shape: tuple[int, ...], needed: Window, side: tuple[int, int], halo: int) -> Iterator[tuple[_Axis, _Axis]]:
-    """Divide a region of an array into tiles that read a halo, all of one shape."""
-    axes = [_divide_axis(length, part, tile, halo) for length, part, tile in zip(shape[:2], needed, side, strict=True)]
-    return ((row, col) for row in axes[0] for col in axes[1])
+def _places(selected: Mask) -> Iterator[tuple[Window, Mask]]:
+    """Iterate over the connected places of selected cells of an array: their window in pixels, and their cells in it.
 
-
-def _divide_axis(length: int, part: slice, side: int, halo: int) -> list[_Axis]:
-    """Divide ``part`` of an axis; a tile that would read beyond the axis is moved inwards, where it reads more halo."""
-    read = min(length, side + 2 * halo)
-    tiles = []
-    for first in range(part.start, part.stop, side):
-        start = min(max(0, first - halo), length - read)
-        tiles.append(_Axis(start, start + read, first, min(first + side, part.stop)))
-    return tiles
-
-
-def _area(tile: tuple[_Axis, _Axis]) -> int:
-    return math.prod(axis.stop - axis.start for axis in tile)
-
-
-def _any_cell(selected: Mask, tile: tuple[_Axis, _Axis]) -> bool:
-    """Whether a selected cell touches the part of a tile whose output is used."""
-    rows, cols = (slice(axis.first // CELL, math.ceil(axis.last / CELL)) for axis in tile)
-    return bool(selected[rows, cols].any())
-
-
-def resample(image: Image, scale: Fraction, valid: Mask | None = None) -> Image:
-    """Enlarge (cubic) or reduce (mean of the area) an image H×W×3; sides times ``scale`` must be whole numbers.
-
-    Args:
-        image: uint8, blank where invalid.
-        scale: pixels of the result per pixel.
-        valid: H×W; invalid pixels do not leak into valid ones, and stay blank. None: everywhere.
+    A place that is too large is divided; its parts are surrounded by :data:`SEAM` pixels without cells of their own.
     """
-    if scale == 1:
-        return np.ascontiguousarray(image)
-    size = int(image.shape[1] * scale), int(image.shape[0] * scale)
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    out = np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
-    if valid is None or valid.all():
-        return out
-    share = cv2.resize(valid.astype(np.float32), size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    partly = share < 1
-    if scale < 1:  # mean of the valid pixels only
-        out[partly] = np.rint(np.minimum(out[partly] / np.maximum(share[partly], 0.5)[:, None], 255))
-    out[share < 0.5] = 0
-    return out
-
-
-def _on_grid(values: Floats, scale: Fraction) -> Floats:
-    """Bring 3×h×w of a look back to the grid: mean of the area of an enlargement, linear from a reduction."""
-    height, width = (round(side / scale) for side in values.shape[1:])
-    method = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-    out = np.empty((len(values), height, width), np.float32)
-    for channel, plane in enumerate(values):
-        cv2.resize(plane, (width, height), dst=out[channel], interpolation=method)
-    return out
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(selected.astype(np.uint8), connectivity=8)
+    most, seam = MAX_PLACE // CELL, SEAM // CELL
+    for number in range(1, count):
+        left, top, width, height = (int(value) for value in boxes[number, :4])
+        for row in range(top, top + height, most):
+            for col in range(left, left + width, most):
+                around = seam if max(width, height) > most else 0
+                rows = slice(max(0, row - around), min(row + most, top + height) + around)
+                cols = slice(max(0, col - around), min(col + most, left + width) + around)
+                cells = labels[rows, cols] == number
+                rows, cols = (
+                    slice(part.start, part.start + n) for part, n in zip((rows, cols), cells.shape, strict=True)
+                )
+                own = np.zeros_like(cells)
+                core = np.s_[row - rows.start : row + most - rows.start, col - cols.start : col + most - cols.start]
+                own[core] = cells[core]
+                if own.any():
+                    yield (slice(rows.start * CELL, rows.stop * CELL), slice(cols.start * CELL, cols.stop * CELL)), own

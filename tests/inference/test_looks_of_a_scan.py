@@ -78,7 +78,14 @@ def test_coarse_to_fine_finds_the_same_with_fewer_pixels(pair: tuple[Path, Path]
     found, expected = _scan(pair, coarse), _scan(pair, everywhere, coarse=False)
     assert [c.polygon.wkt for c in found.changes] == [c.polygon.wkt for c in expected.changes]
     assert [c.score for c in found.changes] == pytest.approx([c.score for c in expected.changes], abs=1e-3)
-    assert coarse.pixels < 0.6 * everywhere.pixels
+    assert coarse.pixels < 0.4 * everywhere.pixels
+
+
+def test_timings_of_a_scan_tell_the_seconds_of_each_look(pair: tuple[Path, Path]) -> None:
+    timings = _scan(pair, _detector()).timings_s
+    looks = [timings[f"network at {metres} m"] for metres in ("1.00", "0.67", "0.33")]
+    assert all(seconds > 0 for seconds in looks)
+    assert sum(looks) <= timings["network"]
 
 
 def test_the_other_operating_point_reports_less_certain_changes(pair: tuple[Path, Path]) -> None:
