@@ -14,6 +14,7 @@ from shapely.geometry import Polygon
 
 from configs.texts import texts, translate
 from enforcement.units import mu
+from errors import Reason
 from inference.changes import Change, Kind
 from inference.outputs.crop_evidence import Evidence, View, crop_evidence, overview
 from inference.outputs.report_labels import Mark, place_labels
@@ -199,11 +200,12 @@ def _registration(result: ScanResult) -> dict[str, Any]:
     texts: dict[str, Any] = {
         name: None if px is None else f"{px:.2f} px ({px * result.resolution_m:.2f} m)" for name, px in lengths.items()
     }
+    reason = None if alignment.reason is None else Reason.from_json(alignment.reason, Reason.json_of(alignment.reason))
     return {
         **texts,
         "used": alignment.windows_used,
         "tried": alignment.windows_tried,
-        "reason": printable(alignment.reason or ""),
+        "reason": None if reason is None else (printable(translate(reason, "zh")), printable(reason)),
     }
 
 

@@ -38,8 +38,10 @@ def attributes(change: Change, result: ScanResult) -> dict[str, Any]:
     """Return the attributes of one change in GeoJSON and GeoPackage.
 
     ``x`` and ``y`` are the centre in the CRS of the scan (pixels without one), ``lon`` and ``lat`` the same point in
-    degrees, ``west`` to ``north`` the bounding box in degrees. Missing values are None.
+    degrees, ``west`` to ``north`` the bounding box in degrees. ``accuracy_m`` is that of the coordinates, for images
+    that were compared as georeferenced. Missing values are None.
     """
+    accuracy_px = result.alignment.accuracy_px
     lon = lat = west = south = east = north = None
     middle = centre(change.polygon)
     if change.lonlat is not None:
@@ -67,11 +69,13 @@ def attributes(change: Change, result: ScanResult) -> dict[str, Any]:
         "after_image": printable(result.after.name),
         "before_sha256": result.before.sha256,
         "after_sha256": result.after.sha256,
+        "registration": result.alignment.method,
+        "accuracy_m": None if accuracy_px is None else round(accuracy_px * result.resolution_m, 3),
     }
 
 
-_NUMBERS = ("score", "area_m2", "area_mu", "lon", "lat", "x", "y", "west", "south", "east", "north")
-_TEXTS = ("before_image", "after_image", "before_sha256", "after_sha256")
+_NUMBERS = ("score", "area_m2", "area_mu", "lon", "lat", "x", "y", "west", "south", "east", "north", "accuracy_m")
+_TEXTS = ("before_image", "after_image", "before_sha256", "after_sha256", "registration")
 FIELDS: dict[str, str] = {  # as in attributes(); explicit because an empty layer has them too
     "number": "int32",
     "kind": "object",

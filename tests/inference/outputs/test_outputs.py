@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import OutputError
+from errors import OutputError, Reason
 from inference.outputs.report import MOST_PICTURES, PICTURES_BYTES, Report
 from inference.outputs.wording import printable
 from inference.outputs.write import write_not_comparable, write_outputs
@@ -152,3 +152,17 @@ def test_pictures_of_any_number_of_changes_fit_the_report(count, make_scan):
     assert len(report._shown) == min(count, MOST_PICTURES)
     assert 2 * len(report._shown) * report._most_bytes <= PICTURES_BYTES
     assert count in report._shown  # the largest
+
+
+def test_a_comparison_by_coordinates_alone_is_told_in_every_output(make_scan, blank, tmp_path):
+    result = make_scan()
+    words = "compared as georeferenced, position not confirmed by the images, ± 3.0 m"
+    reason = Reason(words, "align.georeferenced", accuracy=3.0)
+    unconfirmed = {"residual_px": None, "method": "georeferencing", "accuracy_px": 6.0, "reason": reason}
+    page = _page(replace(result, alignment=replace(result.alignment, **unconfirmed)), blank, tmp_path)
+    assert words in page
+    assert "按坐标直接比对，位置未经影像印证，精度 ±3.0 米" in page
+    record = json.loads((tmp_path / "out" / "scan.json").read_text("utf-8"))["alignment"]
+    assert (record["method"], record["accuracy_m"], record["reason"]) == ("georeferencing", 3.0, words)
+    [change, *_] = json.loads((tmp_path / "out" / "changes.geojson").read_text("utf-8"))["features"]
+    assert (change["properties"]["registration"], change["properties"]["accuracy_m"]) == ("georeferencing", 3.0)

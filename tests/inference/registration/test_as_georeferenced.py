@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,13 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from errors import Reason, SettingsError
+from imagery import open_scene
+from inference.detect_changes import detect_changes
 from inference.registration.descriptor_search import find_peak
 from inference.registration.measure import measure_alignment
 from inference.settings import ScanConfig, ScanSettings, read_config, settings_for
 from tests.inference.registration.test_measure import SETTINGS, SIDE, ArrayImage, align, town
+from tests.inference.scenes import DifferenceDetector, write_image
 
 KNOWN = replace(SETTINGS, position_accuracy_m=3.0)
 
@@ -71,7 +75,7 @@ def test_a_peak_within_the_known_accuracy_needs_less_evidence_and_one_beyond_it_
     assert find_peak(far, 2.0).evidence < find_peak(far, 5.0).evidence
 
 
-def _settings(**known: float) -> ScanSettings:
+def _settings(**known: object) -> ScanSettings:
     return settings_for(read_config(), "aerial", 0.5, **known)
 
 
@@ -96,3 +100,18 @@ def test_search_range_and_rotation_of_a_scan_replace_those_of_the_profile() -> N
     assert (profile.search_m, profile.max_rotation_deg, profile.resolution_m) == (100.0, 10.0, 0.25)
     with pytest.raises(SettingsError, match="max_rotation_deg"):
         settings_for(read_config(), "drone", 0.1, max_rotation_deg=40.0)
+
+
+def test_alerts_of_an_unconfirmed_pair_keep_the_stated_share_of_their_score(tmp_path: Path) -> None:
+    before, after = town(50), town(51)
+    after[200:260, 200:260] = 235
+    files = [write_image(tmp_path / f"{n}.tif", rgb, crs="EPSG:32650") for n, rgb in enumerate((before, after))]
+    scores = []
+    for shares in (((0.0, 1.0),), ((0.0, 1.0), (8.0, 0.5))):
+        settings = _settings(position_accuracy_m=4.0, confidence_by_shift=shares)
+        with open_scene(files[0]) as earlier, open_scene(files[1]) as later:
+            result = detect_changes(earlier, later, DifferenceDetector(), settings)
+        assert result.alignment.method == "georeferencing"
+        scores.append([change.score for change in result.changes])
+    assert scores[0]
+    assert scores[1] == pytest.approx([score / 2 for score in scores[0]], abs=1e-4)
