@@ -35,7 +35,9 @@ def hidden_outlines(hidden: HiddenGround, grid: GeoBox, parts: Parts | None = No
         return {}
     earlier = hidden.before > 0
     if parts is not None:
-        xs, ys = ((np.arange(count) + 0.5) * CELL_PX - 0.5 for count in earlier.shape[::-1])
+        xs, ys = (
+            (np.arange(count, dtype=np.float64) + 0.5) * CELL_PX - 0.5 for count in (earlier.shape[1], earlier.shape[0])
+        )
         earlier = earlier | (parts.labels_at(xs[None, :], ys[:, None]) == NOT_REGISTERED)
     masks = {"earlier": earlier & (hidden.after == 0), "later": hidden.after > 0}
     outlines = {date: _outline(mask, grid) for date, mask in masks.items()}
