@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from service.context import Context
 from store.access.users import begin_session, user_by_login
 from store.schema.camera_tables import PresetRow
 from tests.web.cameras.camera_service import watch
-from tests.web.chromium import chromium_browser, needs_chromium, without_script_errors
+from tests.web.chromium import chromium_browser, needs_chromium, wait_until, without_script_errors
 from tests.web.conftest import NOW
 from tests.web.two_villages import CODES, create_villages
 from tests.web.uploads.upload_service import serving
@@ -67,6 +70,12 @@ def _filled(page: Any, count: int) -> None:
     expect(page.locator("#points input").nth(count - 1)).not_to_have_value("")
 
 
+def _imagery(page: Any) -> float:
+    """Return the share of the map's box that imagery fills; the sample images are noise."""
+    pixels = np.asarray(Image.open(io.BytesIO(page.locator("#ground").screenshot())).convert("L"), np.int16)
+    return float(np.mean(np.abs(np.diff(pixels, axis=1)) > 2))
+
+
 def _row(context: Context) -> PresetRow:
     with context.database.read() as session:
         return session.get_one(PresetRow, 1)
@@ -76,6 +85,8 @@ def test_points_by_pointer_and_keyboard_and_the_ground_outline_by_keyboard(
     calibrating: tuple[Context, Any],
 ) -> None:
     context, page = calibrating
+    # the box is twice as wide as high: square images fill its height, the village would be much larger
+    wait_until(lambda: _imagery(page) > 0.35)
     for number, (frame, ground) in enumerate(CLICKED):
         _click(page, "#frame", frame)
         _filled(page, 4 * number + 2)
