@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pyproj import Transformer
 from sqlalchemy import select
 
@@ -72,7 +73,7 @@ def real_frames(imagery: Path) -> RealFrames:
     return RealFrames(np.ascontiguousarray(before), np.ascontiguousarray(after))
 
 
-def lit(frame: Image, hour: int, noise: np.random.Generator) -> Image:
+def lit(frame: NDArray[np.float32], hour: int, noise: np.random.Generator) -> Image:
     """Return a frame in other light: brightness, a ramp across the view, warmth of the hour, and sensor noise."""
     gain = noise.uniform(0.75, 1.15) * (1 - 0.03 * abs(hour - 12))
     warmth = np.array([1 + 0.02 * (hour - 12), 1, 1 - 0.02 * (hour - 12)])

@@ -70,7 +70,7 @@ def upgrade() -> None:
             latest[alert] = last + 1, hashed
         if links:
             where = _SIGHTINGS.c.id == sa.bindparam("row")
-            link = {
+            link: dict[Any, Any] = {
                 _SIGHTINGS.c.sequence: sa.bindparam("number"),
                 _SIGHTINGS.c.previous_hash: sa.bindparam("previous"),
                 _SIGHTINGS.c.hash: sa.bindparam("own"),
