@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from shapely.geometry.base import BaseGeometry
@@ -169,4 +171,5 @@ def alert_outlines(
         .order_by(*from_start(filter.sort).order)
         .limit(limit)
     )
-    return [AlertOutline(*row[:-1], error_ellipse_from_json(row[-1])) for row in session.execute(query)]
+    found: Iterable[Any] = session.execute(query)
+    return [AlertOutline(*columns, error_ellipse_from_json(error)) for *columns, error in found]
