@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from shapely.geometry.base import BaseGeometry
@@ -171,5 +169,7 @@ def alert_outlines(
         .order_by(*from_start(filter.sort).order)
         .limit(limit)
     )
-    found: Iterable[Any] = session.execute(query)
-    return [AlertOutline(*columns, error_ellipse_from_json(error)) for *columns, error in found]
+    return [
+        AlertOutline(**row._asdict() | {"position_error": error_ellipse_from_json(row.position_error)})
+        for row in session.execute(query)
+    ]
