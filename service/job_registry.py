@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from configs.service import LimitSettings
 from errors import SettingsError
-from service.context import Handler
+
+if TYPE_CHECKING:
+    from service.context import Handler
 
 Queue = Literal["ingest", "scan", "deliver", "capture"]
 QUEUES: tuple[Queue, ...] = ("ingest", "scan", "deliver", "capture")
