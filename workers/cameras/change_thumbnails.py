@@ -43,8 +43,8 @@ def camera_thumbnail(frame: Frame, outline: Polygon, kind: Kind, when: str, take
     page = Image.new("RGB", (drawing.shape[1], drawing.shape[0] + _FOOTER_PX), _FOOTER_COLOUR)
     page.paste(Image.fromarray(drawing), (0, 0))
     pen, middle = ImageDraw.Draw(page), drawing.shape[0] + _FOOTER_PX // 2
-    left = draw_order(pen, 12, middle, when) + 10
-    pen.text((left, middle), f"{taken_at:%Y-%m-%d %H:%M}", _TEXT_COLOUR, ImageFont.load_default(15), anchor="lm")
+    end = draw_order(pen, 12, middle, when)
+    pen.text((end + 10, middle), f"{taken_at:%Y-%m-%d %H:%M}", _TEXT_COLOUR, ImageFont.load_default(15), anchor="lm")
     return jpeg(np.asarray(page), QUALITY)
 
 
