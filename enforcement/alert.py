@@ -105,7 +105,7 @@ class Alert:
         evidence: pictures.
         page: URL of the alert's page, or "".
         error: position error of the outline; None: as accurate as an orthophoto.
-        area_error_m2: half width of the interval of an oblique area, which is an upper bound; 0: seen from above.
+        area_error_m2: error of an oblique area by its position error alone, no bound; 0: seen from above.
         not_yet_on, there_on, gone_on: last day without the works, first with them, first without them again.
         confidence, confidence_parts: probability over all sources, and what each contributes.
         site: number of the first alert of its group; "": it is alone.
@@ -182,7 +182,7 @@ def alert_feature(alert: Alert) -> dict[str, Any]:
             "area_m2": round(alert.area_m2, 2),
             "area_mu": round(mu(alert.area_m2), 4),
             "area_error_m2": round(alert.area_error_m2, 1),
-            "area_is_upper_bound": alert.error is not None,
+            "area_is_oblique": alert.error is not None,
             "confidence": None if alert.confidence is None else round(alert.confidence, 4),
             "confidence_parts": [dict(part) for part in alert.confidence_parts],
             "not_yet_on": _iso_date(alert.not_yet_on),

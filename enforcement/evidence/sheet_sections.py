@@ -51,11 +51,11 @@ def summary_section(alert: Alert, log: Sequence[Row], texts: SheetTexts) -> Flow
 
 
 def _area(alert: Alert, texts: SheetTexts) -> str:
-    """Area; of oblique images with its error, as an upper bound."""
+    """Area; of oblique images with the error by its position, as an estimate."""
     area = texts.area(alert.area_m2)
     if alert.error is None:
         return area
-    return f"{area} ± {alert.area_error_m2:,.0f} m² ({texts('upper_bound')})"
+    return f"{area} ± {alert.area_error_m2:,.0f} m² ({texts('oblique')})"
 
 
 def _dates(alert: Alert, texts: SheetTexts) -> str:

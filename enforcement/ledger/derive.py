@@ -18,7 +18,8 @@ arrived. The area that counts is the area against the last image *before* the wo
    demolition there; unless a comparison with the same later image sees the works stand. A single image without them
    may be a miss of the detector. After that, new works at the place begin again at rule 1.
 5. **Oblique images** give dates, but no outline if there is one from above. Without one, the outline is the union of
-   what they saw, an upper bound, which an image from above that finds nothing does not end.
+   what they saw: an estimate, in which parts that differ little are missing, and with ground hidden behind what stands
+   up. An image from above that finds nothing does not end it.
 6. **Kind.** Construction if any sighting since the works began says so, otherwise ground; demolition if nothing was
    seen to appear.
 """
@@ -62,7 +63,7 @@ class LedgerState:
     Attributes:
         outline: longitude, latitude; of works that are gone, as they last stood.
         area_m2: ellipsoidal m².
-        area_error_m2: half width of the area's interval for oblique images; 0: seen from above.
+        area_error_m2: of the area from the position error of the edges of oblique images, no bound; 0: seen from above.
         kind: construction, ground or demolition.
         not_yet_on: last known day without the works; None: unknown.
         there_on: first known day with them; None: unknown, or only a demolition was seen.
@@ -84,8 +85,8 @@ class LedgerState:
     used: tuple[Sighting, ...]
 
     @property
-    def upper_bound(self) -> bool:
-        """Whether the area is an upper bound from oblique images."""
+    def oblique(self) -> bool:
+        """Whether outline and area are estimates from oblique images alone."""
         return self.error is not None
 
 
@@ -309,7 +310,7 @@ class _Replay:
 
 
 def area_error_m2(perimeter_m: float, error: ErrorEllipse | None) -> float:
-    """Return the half width of the interval of an oblique area: every edge displaced by the mean semi-axis."""
+    """Return the error of an oblique area by its position error: every edge displaced by the mean semi-axis."""
     if error is None:
         return 0.0
     return perimeter_m * math.sqrt((error.major_m**2 + error.minor_m**2) / 2)

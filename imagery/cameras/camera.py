@@ -232,7 +232,7 @@ class GroundChange:
         outline: longitude, latitude (EPSG:4490).
         in_frame: the same in the reference frame, (x, y), see :data:`Pixel`.
         kind: construction or ground, as far as an oblique view allows; demolition: works that were reported are gone.
-        area_m2: ellipsoidal; an upper bound, because what stands up covers the ground behind it.
+        area_m2: ellipsoidal; an estimate: what stands up covers ground behind it, and what differs little is missing.
         error: of the position of the outline's centre.
         score: 0…1, how clearly the place differs from before.
         capture_count: number of captures that show it.

@@ -142,9 +142,9 @@ class AlertProperties(BaseModel):
     area_m2: float
     area_mu: float
     area_error_m2: Annotated[
-        float, Field(description="Half width of the interval of an oblique area; 0: seen from above.")
+        float, Field(description="Error of an oblique area by its position error alone, no bound; 0: seen from above.")
     ] = 0.0
-    area_is_upper_bound: bool = False
+    area_is_oblique: Annotated[bool, Field(description="An estimate, seen only by oblique cameras.")] = False
     confidence: Annotated[float | None, Field(description="Probability over all sources, 0 to 1.")] = None
     confidence_parts: list[dict[str, Any]] = []
     not_yet_on: Annotated[dt.date | None, Field(description="Last day without the works.")] = None

@@ -157,7 +157,7 @@ def _day(day: AlertDay, language: str) -> dict[str, Any]:
         "area_m2": round(state.area_m2, 1),
         "mu": round(mu(state.area_m2), 2),
         "area_error_m2": state.area_error_m2,
-        "upper_bound": state.upper_bound,
+        "oblique": state.oblique,
         "confidence": day.confidence.probability,
         **{
             name: found.isoformat() if found else None

@@ -93,7 +93,7 @@ class AlertDetail:
             "confidence": alert.confidence,
             "confidence_parts": [self._confidence_part(part) for part in alert.confidence_parts or ()],
             "area_error_m2": round(alert.area_error_m2 or 0, 1),
-            "upper_bound": alert.position_error is not None,
+            "oblique": alert.position_error is not None,
             "position_error": alert.position_error,
             "ellipse": self._ellipse(alert),
             "not_yet_on": _day(alert.not_yet_on),

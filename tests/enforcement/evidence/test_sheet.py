@@ -167,7 +167,8 @@ def test_an_oblique_position_has_its_error_and_no_millimetres() -> None:
     ellipse = np.array([(20.0, 20.0), (50.0, 32.0), (44.0, 44.0)])
     drawn = dataclasses.replace(picture(64, 1.0), ellipse=ellipse)
     text = sheet_text(alert=oblique, before=drawn)
-    assert "±310m²(obliqueview,upperbound)" in text
+    assert "±310m²(estimatedfromanobliqueview;±isthepositionerroronly" in text
+    assert "bound" not in text
     assert "ellipseof±9mby±3m,majoraxisat40°" in text
     assert "120.0700030.21020" in text
     assert not re.search(r"\d{6,7}\.\d{3}\D", text)  # coordinates in whole metres

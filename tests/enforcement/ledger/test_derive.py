@@ -114,11 +114,11 @@ def test_an_oblique_area_never_replaces_one_from_above() -> None:
     assert state.last_on == day(4)
 
 
-def test_oblique_images_alone_give_an_upper_bound_with_its_error() -> None:
+def test_oblique_images_alone_give_an_estimate_with_its_position_error() -> None:
     error = ErrorEllipse(6, 2, 30)
     outlines = (box(0, 0, 20, 20), box(0, 0, 60, 50), box(0, 0, 30, 30))
     state = state_of(*(sighting(1, 2 + n, o, source="camera", error=error) for n, o in enumerate(outlines)))
-    assert state.upper_bound
+    assert state.oblique
     assert state.area_m2 == pytest.approx(3000, rel=0.01)
     assert state.area_error_m2 == pytest.approx(220 * (20**0.5), rel=0.02)
 

@@ -60,6 +60,6 @@ def test_the_page_says_dates_confidence_and_the_error_of_an_oblique_area(
         alert.position_error, alert.area_error_m2 = {"major_m": 9.0, "minor_m": 3.0, "direction_deg": 40.0}, 310.0
     data = sign_in("county").get(f"/alerts/{numbers[2]}/data").json()
     assert (data["not_yet_on"], data["there_on"], data["gone_on"]) == ("2026-05-01", "2026-11-20", None)
-    assert (data["upper_bound"], data["area_error_m2"], data["confidence"]) == (True, 310.0, 0.7)
+    assert (data["oblique"], data["area_error_m2"], data["confidence"]) == (True, 310.0, 0.7)
     assert data["confidence_parts"][0]["score"] == 0.7
     assert data["ellipse"]["type"] == "Polygon"
