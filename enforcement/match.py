@@ -157,6 +157,9 @@ def _match_observations(
     alert = candidate.alert
     became_building = any(_became_building(change, alert) for change, *_ in observations)
     kind = "construction" if became_building else alert.kind
+    appeared = {change.kind for change, *_ in observations} - {DEMOLITION}
+    if alert.kind == DEMOLITION and appeared:  # an earlier image shows how the demolished works had begun
+        kind = "construction" if "construction" in appeared else "ground"
     if candidate.category != "rejected" and not alert.permitted:
         return [Match(change, alert.alert_id, "again", reason, kind, joins) for change, reason, joins in observations]
     area = _area_now(candidate, [change for change, *_ in observations])

@@ -130,10 +130,11 @@ class AlertRecorder(ScanRecord):
             self.recorded.still_rejected += 1
             self._refresh(alert, outline=False)
             return
-        self._look_again(alert, placed, matches[0].kind, returned, new_image)
-        mergeable = [other for other in joined if other.state in read_states().open and not self._judged(other)]
-        if mergeable and not self._judged(alert) and alert.state in read_states().open:
-            self._merge([alert, *mergeable])
+        mergeable = [one for one in (alert, *joined) if one.state in read_states().open and not self._judged(one)]
+        merges = alert in mergeable and len(mergeable) > 1
+        self._look_again(alert, placed, matches[0].kind, returned, new_image, close=not merges)
+        if merges:
+            self._merge(mergeable)
 
     def look_at_others(self) -> None:
         """Evaluate the alerts that this scan shows without a change, and the earlier scans that show the new alerts."""
@@ -167,9 +168,25 @@ class AlertRecorder(ScanRecord):
         announce_all(self.session, within_quota, self.settings, self.now, self.changes)
 
     def _look_again(
-        self, alert: AlertRow, placed: PlacedChange | None, kind: str, returned: Match | None, new_image: bool
+        self,
+        alert: AlertRow,
+        placed: PlacedChange | None,
+        kind: str,
+        returned: Match | None,
+        new_image: bool,
+        *,
+        close: bool = True,
     ) -> None:
-        """Derive an alert again, and apply what follows; ``placed``: a change that was detected on it."""
+        """Derive an alert again, and apply what follows.
+
+        Args:
+            alert: the alert.
+            placed: a change that was detected on it; None: the scan shows it without a change.
+            kind: kind of the alert after this scan.
+            returned: the match that reopens it.
+            new_image: whether no earlier sighting used this later image.
+            close: close it if it is gone; False: it is merged first.
+        """
         category, before_m2, was_gone = read_states().category(alert.state), alert.area_m2, alert.gone_on
         latest = self._latest_day(alert)
         removal = placed is not None and placed.change.kind == DEMOLITION != alert.kind
@@ -193,7 +210,8 @@ class AlertRecorder(ScanRecord):
                 return
             self.recorded.again += placed is not None
             self._report_change(alert, before_m2, was_gone, new_image and self._newer(latest))
-            self._close_if_gone(alert)
+            if close:
+                self._close_if_gone(alert)
         else:
             self.recorded.again += placed is not None
 
@@ -283,6 +301,7 @@ class AlertRecorder(ScanRecord):
         self.ranked.add((into.grid_code, into.week))
         self.events = [(row, kind) for row, kind in self.events if row is not into or kind == "tuban.alert.created"]
         self._change(into, "tuban.alert.grown", before_m2, into.area_m2, merged=[other.number for other in others])
+        self._close_if_gone(into)
 
     def _recheck_approval(self, alert: AlertRow, derived: PlacedChange | None) -> None:
         """Return a suppressed alert if approvals no longer cover it."""

@@ -9,6 +9,7 @@ from shapely.geometry import Polygon, box
 
 from configs.service import AlertSettings
 from enforcement.known_alert import KnownAlert, ScanChange
+from enforcement.ledger.sighting import Sighting
 from enforcement.match import match_changes
 from enforcement.states import read_states
 from errors import SettingsError
@@ -115,6 +116,16 @@ def test_demolition_of_works_to_be_corrected_is_an_observation_of_their_alert(st
 
 def test_building_on_cleared_ground_is_a_new_alert() -> None:
     assert verdict(scan_change(1, place(0)), alert(7, place(0), "demolition")) == "new"
+
+
+def test_how_demolished_works_began_gives_their_alert_its_kind() -> None:
+    days = [dt.date(2026, month, 1) for month in (1, 3, 5)]
+    removal = Sighting(1, days[1], days[2], "drone", 0.3, place(-50, -50, 200, 200), place(0), "demolition", 0.9)
+    known = KnownAlert(7, "demolition", place(0), 400, "new", sightings=(removal,))
+    (match,) = match_changes(
+        [scan_change(1, place(0), "ground", before_date=days[0], after_date=days[1])], [known], SETTINGS
+    )
+    assert (match.verdict, match.alert_id, match.kind) == ("again", 7, "ground")
 
 
 def test_rejected_alert_is_not_returned() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -41,13 +42,17 @@ class History:
 
     images: list[SiteImage] = field(default_factory=list)
 
-    def seen(self, last: int) -> BaseGeometry:
-        """Return the works seen up to image ``last``: of a partial image nothing is taken away."""
+    def seen(self, last: int, missed: Collection[int] = ()) -> BaseGeometry:
+        """Return the works seen up to image ``last``.
+
+        Of a partial image nothing is taken away. Images whose numbers are in ``missed`` say nothing.
+        """
         seen: BaseGeometry = Polygon()
         for image in self.images[1 : last + 1]:
-            visible = image.works.intersection(image.footprint)
-            whole = image.footprint.covers(seen.union(image.works))
-            seen = visible if whole else seen.union(visible)
+            if image.number not in missed:
+                visible = image.works.intersection(image.footprint)
+                whole = image.footprint.covers(seen.union(image.works))
+                seen = visible if whole else seen.union(visible)
         return seen
 
 
