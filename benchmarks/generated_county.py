@@ -9,6 +9,7 @@ from typing import Any
 from shapely.geometry import box
 from sqlalchemy import insert, text
 
+from enforcement.hash_chain import GENESIS_HASH
 from store.schema.database import Database, Session
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Area, Observation, Scan, SceneRow
@@ -81,7 +82,7 @@ def _insert_scenes(session: Session, count: int, rng: random.Random, now: dt.dat
 
 
 def _insert_alerts(session: Session, numbers: range, rng: random.Random, now: dt.datetime) -> None:
-    """Insert alerts with one observation each."""
+    """Insert alerts with one observation each, whose hashes are placeholders: an audit would find them wrong."""
     alerts, observations = [], []
     for number in numbers:
         code, west, south = _village(rng.randrange(TOWNSHIPS * VILLAGES))
@@ -108,7 +109,7 @@ def _insert_alerts(session: Session, numbers: range, rng: random.Random, now: dt
         observations.append(
             shared
             | {"alert_id": number + 1, "scan_id": 1, "change_number": number, "before_date": day, "after_date": day,
-               "created_at": now}
+               "created_at": now, "sequence": 1, "previous_hash": GENESIS_HASH, "hash": GENESIS_HASH}
         )  # fmt: skip
     session.execute(insert(AlertRow), alerts)
     session.execute(insert(Observation), observations)
