@@ -88,8 +88,8 @@ def test_growth_over_three_dates_and_three_sources_is_one_alert_with_its_whole_a
     stages = _stages(real_imagery / "val" / "levir")
     first = dt.datetime.combine(DAYS[1], dt.time(10), ZONE) - dt.timedelta(days=4)
     service = CameraService(tmp_path, _seen_by_a_camera(stages[0], 0), _control_points(stages[0]), [], first)
-    for day in (2, 4, 6, 8):  # the first part of the hall stands from the fourth day on
-        service.take(_seen_by_a_camera(stages[day >= 4], day), first + dt.timedelta(days=day))
+    for days in (2, 4, 6, 8):  # the first part of the hall stands from the fourth day on
+        service.take(_seen_by_a_camera(stages[days >= 4], days), first + dt.timedelta(days=days))
     oblique = max(service.rows(AlertRow), key=lambda alert: alert.area_m2)
     assert oblique.position_error is not None
     confidence = [oblique.confidence]
