@@ -170,7 +170,7 @@ def detect_changes(
         weights_folder: folder of weights that do not ship with Tuban.
         runtime: openvino, torch-cpu or torch-cuda; by default what suits the machine.
         threads: to compute with; all cores by default.
-        block_px: side of a block in pixels; a smaller one needs less memory and gives the same polygons.
+        block_px: side of a block in pixels; a smaller one needs less memory; polygons hardly differ.
         operating_point: thresholds of the weights: inspect (few false alarms) or all (finds more); by default that of
             the settings.
         position_accuracy_m: accuracy of the coordinates of both images towards each other, in metres, if it is known: a

@@ -39,7 +39,7 @@ def test_runtimes_agree(detector: Detector) -> None:
         assert difference.max() < 1e-4
     else:  # bf16 has eight bits: single pixels of this noise differ more, but without bias
         assert difference.mean() < 0.01
-        assert np.quantile(difference, 0.999) < 0.1
+        assert np.quantile(difference, 0.999) < 0.15
         assert abs((openvino_output - torch_output).mean()) < 0.003
     assert openvino_output[:2].std() > 0.001, "two constant outputs would agree too"
 

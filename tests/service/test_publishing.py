@@ -13,7 +13,7 @@ import pytest
 from errors import SettingsError
 from service.broker import check_broker, queue_lengths, redacted_address
 from service.context import Context
-from service.job_registry import queue_name
+from service.job_registry import QUEUES, queue_name
 from service.message_files import broker_folders
 from service.publishing import TASK, publish
 from store.jobs.queue import add_job
@@ -43,6 +43,8 @@ def take_all(context: Context, queue: str) -> list[dict[str, object]]:
 
 def test_a_message_is_json_with_the_job_id(broker: str, tmp_path: Path) -> None:
     context = context_in(tmp_path, broker=broker)
+    for queue in QUEUES:
+        take_all(context, queue)  # other tests use the same server
     assert publish(context.settings, [(7, "scan"), (8, "scan"), (9, "ingest")]) == []
     assert queue_lengths(context.settings) == {"ingest": 1, "scan": 2, "deliver": 0, "capture": 0}
     messages = take_all(context, "scan") + take_all(context, "ingest")

@@ -41,6 +41,7 @@ def test_names_and_parameters_are_those_that_were_promised() -> None:
         "scan_to_folder",
     }
     options = ["weights", "profile", "weights_folder", "runtime", "threads", "block_px", "operating_point"]
+    options += ["position_accuracy_m", "search_m", "max_rotation_deg"]
     detecting, scanning = (list(inspect.signature(f).parameters) for f in (tuban.detect_changes, tuban.scan_to_folder))
     assert detecting == ["before", "after", *options, "keep_probability", "scratch", "config", "progress"]
     assert scanning == ["before", "after", "folder", *options, "keep_probability", "config", "progress"]

@@ -71,6 +71,7 @@ _WORLD = "bbox=100,20,130,50&zoom=18"
 TABLE: dict[tuple[str, str], Request] = {
     ("GET", "/alerts/{number}"): Request(),
     ("GET", "/alerts/{number}/data"): Request(),
+    ("GET", "/alerts/{number}/days"): Request(),
     ("POST", "/alerts/{number}/lock"): Request(),
     ("DELETE", "/alerts/{number}/lock"): Request(),
     ("POST", "/alerts/{number}/judge"): Request(json={"verdict": "true"}),

@@ -209,7 +209,7 @@ def test_alerts_in_view_are_a_list_of_links(page: Page) -> None:
     assert link.count() == 1
     assert link.get_attribute("href") == f"/alerts/{ALERT}"
     assert "New construction · New" in link.inner_text()
-    assert page.inner_text("#alerts-message") == "1 alerts in view"
+    assert page.inner_text("#alerts-message") == "1 alert in view"
 
 
 def test_a_clicked_alert_opens_its_popup(page: Page) -> None:

@@ -101,7 +101,7 @@ def test_errors_are_in_chinese_on_chinese_pages(sign_in: SignIn, numbers: list[s
     def error_message(who: str, what: str, body: object) -> str:
         return str(_send(sign_in(who), numbers[0], what, body, language="zh")[1]["error"])
 
-    assert error_message("village_a", "/judge", JUDGED).startswith("“新图斑”的图斑不能由“村”改为“伪变化”")
+    assert error_message("village_a", "/judge", JUDGED).startswith("“新图斑”的图斑不能由“村级网格员”改为“伪变化”")
     assert error_message("county", "/undo", {}) == f"{numbers[0]} 没有可以撤销的操作。"
     assert error_message("county", "/split", {"line": [[120.0, 30.0], [120.0, 30.0001]]}).startswith(
         "这条线没有把图斑分开"

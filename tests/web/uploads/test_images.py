@@ -186,7 +186,7 @@ def test_a_person_with_the_right_starts_a_night_and_sees_its_progress(
     browser = sign_in("county")
     page = browser.get("/nights").text
     assert "The night of 2026-11-24 is running" in page
-    assert "0 of 1 comparisons done, 0%" in page
+    assert "0 of 1 comparison done, 0%" in page
     assert browser.post("/nights").headers["hx-redirect"] == "/nights"
     browser.post("/nights")  # ignored: one is being planned
     with service.database.read() as session:

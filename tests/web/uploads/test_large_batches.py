@@ -16,7 +16,7 @@ from tests.workers.ingest.images import CODE, add_areas
 
 def _batch(context: Context, files: int) -> int:
     with context.database.write() as session:
-        batch = Batch(area_code="330199", name="tiles", origin="upload", state="open", created_at=NOW)
+        batch = Batch(area_code="330199", name="tiles", origin="upload", state="receiving", created_at=NOW)
         session.add(batch)
         session.flush()
         rows = [
