@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from shapely.geometry import MultiPolygon, box
+from sqlalchemy import select
 
 from service.context import Context
 from store.alerts.sighting_chain import append_sighting
@@ -118,3 +119,12 @@ def _add(session: Any, scan: int, number: str, code: str, outline: MultiPolygon,
                 **bounds_of(outline),
             ),
         )
+
+
+def add_site(context: Context) -> list[str]:
+    """Add three alerts of village A, of which the first two are a site; return their numbers."""
+    numbers = add_alerts(context, 3)
+    with context.database.write() as session:
+        for alert in session.scalars(select(AlertRow).where(AlertRow.number.in_(numbers[:2]))):
+            alert.site = numbers[0]
+    return numbers

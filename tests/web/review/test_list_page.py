@@ -14,17 +14,12 @@ from sqlalchemy import select
 from service.context import Context
 from store.schema.tables import AlertRow
 from tests.web.conftest import SignIn
-from tests.web.review.review_alerts import B, add_alerts
+from tests.web.review.review_alerts import B, add_site
 
 
 @pytest.fixture
 def numbers(service: Context) -> list[str]:
-    """Three alerts of village A, of which the first two are a site."""
-    numbers = add_alerts(service, 3)
-    with service.database.write() as session:
-        for alert in session.scalars(select(AlertRow).where(AlertRow.number.in_(numbers[:2]))):
-            alert.site = numbers[0]
-    return numbers
+    return add_site(service)
 
 
 def _shown(page: str) -> list[str]:
