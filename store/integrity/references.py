@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from store.objects.object_store import KEY
 from store.schema.camera_tables import CaptureRow, PresetRow
+from store.schema.evidence_tables import EvidenceFile
 from store.schema.tables import AlertRow, BatchFile, Observation, SceneRow
 from store.schema.weights_tables import WeightsRow
 
@@ -45,6 +46,11 @@ def _all(session: Session) -> Iterator[tuple[str, Reference]]:
         yield key, Reference(f"reference frame of camera {camera}")
     for key, camera in session.execute(select(CaptureRow.object_key, CaptureRow.camera_id)):
         yield key, Reference(f"capture of camera {camera}")
+    files = select(EvidenceFile.object_key, EvidenceFile.shown_key, EvidenceFile.name, EvidenceFile.sha256)
+    for key, shown, name, sha256 in session.execute(files):
+        yield key, Reference(f"evidence file {name}", sha256)
+        if shown:
+            yield shown, Reference(f"copy of evidence file {name}")
     waiting = select(BatchFile.received, BatchFile.name).where(BatchFile.state == "waiting", BatchFile.received != "")
     for key, name in session.execute(waiting):
         yield key, Reference(f"received file {name}")

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from store.schema.audit_tables import AuditRow as AuditRow  # importing this module registers all tables
 from store.schema.camera_tables import CameraRow as CameraRow  # as above
+from store.schema.evidence_tables import EvidenceFile as EvidenceFile  # registered as above
 from store.schema.integrity_tables import DamagedObject as DamagedObject  # as above
 from store.schema.table_base import Base as Base
 from store.schema.table_base import IdMixin

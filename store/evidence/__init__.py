@@ -1,0 +1,1 @@
+"""Evidence files: photos and documents of alerts, tips and patrols."""
