@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,9 +24,15 @@ class NotAllowed(TubanError):  # noqa: N818  (a rejected request, not a malfunct
 
 
 class Role(BilingualName):
-    """Role of a person; ``escalates`` is the role that also sees the overdue alerts of this one."""
+    """Role of a person.
+
+    Attributes:
+        escalates: the role that also sees the overdue alerts of this one.
+        views_only: the role sees everything in its area and changes nothing.
+    """
 
     escalates: str | None = None
+    views_only: bool = False
 
 
 class State(BilingualName):
@@ -71,6 +77,8 @@ class StateTable(StrictModel):
             for name in rule.by:
                 if name not in self.roles:
                     raise ValueError(f"the transition to {rule.to} names the role {name}, which is not listed")
+                if self.roles[name].views_only:
+                    raise ValueError(f"the transition to {rule.to} names the role {name}, which changes nothing")
         for name, role in self.roles.items():
             if role.escalates is not None and role.escalates not in self.roles:
                 raise ValueError(f"the role {name} escalates to {role.escalates}, which is not listed")
@@ -121,9 +129,19 @@ class StateTable(StrictModel):
         days = [rule.within for (start, _), rule in self._rules.items() if start == state and rule.within is not None]
         return min(days, default=None)
 
-    def allowed_targets(self, state: str, role: str) -> list[str]:
-        """List the states to which ``role`` may move an alert in ``state``, in the table's order."""
-        return [to for (start, to), rule in self._rules.items() if start == state and role in rule.by]
+    def allowed_targets(self, state: str, roles: str | Collection[str]) -> list[str]:
+        """List the states to which a person with these roles may move an alert in ``state``, in the table's order."""
+        held = {roles} if isinstance(roles, str) else set(roles)
+        return [to for (start, to), rule in self._rules.items() if start == state and held.intersection(rule.by)]
+
+    def acting_role(self, from_state: str, to_state: str, roles: Sequence[str]) -> str:
+        """Return the first of a person's roles that may make a transition; the first one if none may."""
+        rule = self._rules.get((from_state, to_state))
+        return next((role for role in roles if rule is not None and role in rule.by), roles[0])
+
+    def views_only(self, roles: Iterable[str]) -> bool:
+        """Whether a person with these roles changes nothing."""
+        return all(name in self.roles and self.roles[name].views_only for name in roles)
 
     def verb(self, from_state: str, to_state: str, language: str) -> str:
         """Return the words on a transition's button in a language, ``zh`` or ``en``: a verb, else the state's name."""

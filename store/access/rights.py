@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
+from enforcement.states import read_states
 from store.scenes.scenes import find_area
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import Area, Feature, SceneArea, SceneRow
@@ -28,10 +29,11 @@ class Viewer:
     Attributes:
         login: sign-in name.
         name: display name.
-        role: one of ``configs/states.yaml``.
+        role: the highest one, of ``configs/states.yaml``.
         code: administrative code; grants access to every code that begins with it, "" to all.
         administrator: may manage users, areas and layers under this code.
         person_id: id of the row in ``people``.
+        other_roles: further roles in the same area.
     """
 
     login: str
@@ -40,6 +42,17 @@ class Viewer:
     code: str
     administrator: bool
     person_id: int
+    other_roles: tuple[str, ...] = ()
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All roles, the highest first."""
+        return (self.role, *self.other_roles)
+
+    @property
+    def views_only(self) -> bool:
+        """Whether no role of the viewer may change anything."""
+        return read_states().views_only(self.roles)
 
 
 def may_see(viewer: Viewer, code: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
@@ -29,9 +29,24 @@ def hash_secret(secret: str) -> str:
 
 
 def viewer_of(user: User) -> Viewer:
-    """Return the user's access rights. The role and the code decide together: see :func:`effective_role`."""
-    role = effective_role(user.role, user.code)
-    return Viewer(user.login, user.name or user.login, role, user.code, user.administrator, user.id)
+    """Return the user's access rights. The roles and the code decide together: see :func:`effective_role`."""
+    role, *others = dict.fromkeys(effective_role(role, user.code) for role in (user.role, *user.other_roles))
+    return Viewer(user.login, user.name or user.login, role, user.code, user.administrator, user.id, tuple(others))
+
+
+def order_roles(roles: Collection[str]) -> list[str]:
+    """Return roles without duplicates, the highest first: the one whose level the code has to fit.
+
+    Raises:
+        SettingsError: there is none, or one is unknown.
+    """
+    known = [name for name in read_states().roles if name != "system"]
+    for role in roles or [""]:
+        if role not in known:
+            raise SettingsError(
+                f"The role {role!r} is unknown; expected one of {', '.join(known)}.", "person.role", given=role
+            )
+    return sorted(set(roles), key=known.index, reverse=True)
 
 
 def effective_role(role: str, code: str) -> str:
@@ -44,17 +59,19 @@ def effective_role(role: str, code: str) -> str:
     return next((lower for lower, digits in CODE_DIGITS.items() if len(code) in digits), "village")
 
 
-def check_grant(granter: Viewer, role: str, code: str) -> None:
-    """Check that a user may grant a role in an area, and manage a user who has it.
+def check_grant(granter: Viewer, role: str, code: str, other_roles: Collection[str] = ()) -> None:
+    """Check that a user may grant roles in an area, and manage a user who has them.
 
     Raises:
-        GrantError: the granter is no administrator, the area is beyond theirs, or the role is above theirs.
+        GrantError: the granter is no administrator, the area is beyond theirs, or a role is above theirs.
     """
     roles = list(read_states().roles)  # from the lowest level up
-    above = role not in roles or roles.index(role) > roles.index(granter.role)
+    own = max(roles.index(name) for name in granter.roles)
+    above = any(name not in roles or name == "system" or roles.index(name) > own for name in (role, *other_roles))
     if not granter.administrator or not may_see(granter, code) or above:
         raise GrantError(
-            f"{granter.login} ({granter.role}, {granter.code or 'all areas'}) cannot grant or manage the role {role} "
+            f"{granter.login} ({', '.join(granter.roles)}, {granter.code or 'all areas'}) cannot grant or manage the "
+            f"role {', '.join((role, *other_roles))} "
             f"in {code or 'all areas'}: nobody grants more rights than they have. Ask a higher administrator.",
             "person.grant",
         )
@@ -72,11 +89,7 @@ def check_user(login: str, role: str, code: str) -> None:
             "person.login",
             login=login,
         )
-    roles = [name for name in read_states().roles if name != "system"]
-    if role not in roles:
-        raise SettingsError(
-            f"The role {role!r} is unknown; expected one of {', '.join(roles)}.", "person.role", given=role
-        )
+    order_roles([role])
     if code and not (code.isascii() and code.isdigit() and len(code) in (2, 4, 6, 9, 12)):
         raise SettingsError(
             f"{code!r} is not an administrative code; expected 2, 4, 6, 9 or 12 digits, or none for all areas.",
@@ -103,6 +116,7 @@ def add_user(
     role: str,
     code: str,
     now: dt.datetime,
+    other_roles: Collection[str] = (),
     administrator: bool = False,
     password_hash: str = "",
     subject: str | None = None,
@@ -113,9 +127,10 @@ def add_user(
         session: a writing transaction.
         login: sign-in name.
         name: display name.
-        role: one of ``configs/states.yaml``.
+        role: one of ``configs/states.yaml``; the highest, whose level the code has to fit.
         code: administrative code; grants access to everything whose code begins with it.
         now: current time.
+        other_roles: further roles in the same area; a higher one takes the place of ``role``.
         administrator: may manage users under their code.
         password_hash: argon2id; "": none yet.
         subject: OpenID Connect subject, ``issuer|subject``.
@@ -123,13 +138,16 @@ def add_user(
     Raises:
         SettingsError: a value is invalid, or the login is taken.
     """
+    role, *others = order_roles([role, *other_roles])
     check_user(login, role, code)
+    check_administrator([role, *others], administrator)
     if session.scalar(select(User.id).where(func.lower(User.login) == login.lower())) is not None:
         raise SettingsError(f"The sign-in name {login!r} is taken.", "person.taken", login=login)
     user = User(
         login=login,
         name=name[:200],
         role=role,
+        other_roles=others,
         code=code,
         administrator=administrator,
         password_hash=password_hash,
@@ -139,6 +157,33 @@ def add_user(
     session.add(user)
     session.flush()
     return user
+
+
+def set_roles(session: Session, user: User, roles: Collection[str], code: str, *, administrator: bool) -> None:
+    """Change the roles and the area of a user, from their next request on.
+
+    Raises:
+        SettingsError: a role is unknown, or the code does not fit the highest one.
+    """
+    role, *others = order_roles(roles)
+    check_user(user.login, role, code)
+    check_administrator([role, *others], administrator)
+    user.role, user.other_roles, user.code, user.administrator = role, others, code, administrator
+    session.flush()
+
+
+def check_administrator(roles: Collection[str], administrator: bool) -> None:
+    """Check that a user who only views is no administrator.
+
+    Raises:
+        SettingsError: they would be.
+    """
+    if administrator and read_states().views_only(roles):
+        raise SettingsError(
+            f"A user with only the role {', '.join(roles)} changes nothing and cannot be an administrator; "
+            "add another role, or leave the administrator's rights out.",
+            "person.views_only",
+        )
 
 
 def user_by_login(session: Session, login: str) -> User | None:

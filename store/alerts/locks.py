@@ -50,6 +50,8 @@ def take_lock(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetim
     Raises:
         errors.TubanError: :class:`enforcement.states.NotAllowed`: the viewer may not see the alert.
     """
+    if viewer.views_only:
+        raise NotAllowed(f"{viewer.login} has only roles that view alerts and change nothing.", "step.views_only")
     if not may_see(viewer, alert.grid_code):
         raise NotAllowed(f"{alert.number} is outside the area {viewer.code} of {viewer.login}.")
     now = job_time(session, now)

@@ -99,7 +99,7 @@ def judge(
     if verdict == "true":
         if alert.state == "triaged":
             states.remove("triaged")
-        elif "published" not in read_states().allowed_targets("triaged", viewer.role):
+        elif "published" not in read_states().allowed_targets("triaged", viewer.roles):
             states.remove("published")
     reason = strip_reason(reason)
     evidence: dict[str, Any] = {"verdict": verdict}
@@ -116,7 +116,7 @@ def judge(
 
 def may_judge(session: Session, alert: AlertRow, viewer: Viewer, verdict: Verdict) -> bool:
     """Return whether the state table and the user's area allow this verdict on an alert of a site."""
-    targets = read_states().allowed_targets(alert.state, viewer.role)
+    targets = read_states().allowed_targets(alert.state, viewer.roles)
     started = verdict == "true" and alert.state == "triaged" and "published" in targets
     return may_see(viewer, alert.grid_code) and (started or _STATES_AFTER[verdict][0] in targets)
 

@@ -39,6 +39,8 @@ def hold_for_review(
         TubanError: :class:`enforcement.states.NotAllowed`: the viewer may not see one of them; :class:`Conflict`: one
             of them is open with another user, or is no longer of the known version.
     """
+    if viewer.views_only:
+        raise NotAllowed(f"{viewer.login} has only roles that view alerts and change nothing.", "step.views_only")
     for alert in alerts:
         if not may_see(viewer, alert.grid_code):
             raise NotAllowed(f"{alert.number} is outside the area {viewer.code} of {viewer.login}.")

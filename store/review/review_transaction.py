@@ -86,7 +86,7 @@ class ReviewTransaction:
                 alert,
                 state,
                 who=self.viewer.login,
-                role=self.viewer.role,
+                role=read_states().acting_role(alert.state, state, self.viewer.roles),
                 why=why,
                 at=self.now,
                 evidence=data,

@@ -13,6 +13,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, Unique
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from store.schema.audit_tables import AuditRow as AuditRow  # importing this module registers all tables
+from store.schema.chain_tables import ChainSettingRow as ChainSettingRow  # as above
 from store.schema.camera_tables import CameraRow as CameraRow  # as above
 from store.schema.evidence_tables import EvidenceFile as EvidenceFile  # registered as above
 from store.schema.integrity_tables import DamagedObject as DamagedObject  # as above

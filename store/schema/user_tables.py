@@ -12,12 +12,13 @@ from store.schema.table_base import Base, IdMixin
 
 
 class User(IdMixin, Base):
-    """A user account. The role and the administrative code decide what the user may see and do."""
+    """A user account. The roles and the administrative code decide what the user may see and do."""
 
     __tablename__ = "people"
     login: Mapped[str] = mapped_column(String(100), unique=True)
     name: Mapped[str] = mapped_column(String(200), default="")
-    role: Mapped[str] = mapped_column(String(40))  # of configs/states.yaml: village, township, county, city
+    role: Mapped[str] = mapped_column(String(40))  # the highest, of configs/states.yaml: village, township, county, …
+    other_roles: Mapped[list[Any]] = mapped_column(default=list)  # further roles in the same area
     code: Mapped[str] = mapped_column(String(12))  # rights on all areas whose code begins with it; "": all areas
     administrator: Mapped[bool] = mapped_column(default=False)  # may manage users, areas and layers under their code
     password_hash: Mapped[str] = mapped_column(String(200), default="")  # argon2id; "": no sign-in by password

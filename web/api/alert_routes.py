@@ -127,7 +127,7 @@ def list_transitions(context: Service, viewer: CurrentUser, number: Number) -> T
         number=alert.number,
         state=alert.state,
         version=alert.version,
-        ways_out=read_states().allowed_targets(alert.state, viewer.role),
+        ways_out=read_states().allowed_targets(alert.state, viewer.roles),
         transitions=[
             AlertTransition.model_validate({**step.fields, "previous_hash": step.previous_hash, "hash": step.hash})
             for step in steps

@@ -21,6 +21,9 @@ from web.http_errors import Forbidden, NotSignedIn
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CSRF_HEADER = "x-csrf-token"
 
+OWN_ROUTES = ("/account", "/sign-out", "/language", "/inbox")
+"""Prefixes of the routes by which users who only view may change what is their own: account, language, messages."""
+
 
 def cookie_name(context: Context) -> str:
     """Return the name of the session cookie.
@@ -82,7 +85,8 @@ def authenticate(request: Request, context: Service) -> Identity:
 
     Raises:
         NotSignedIn: no valid session or API key.
-        Forbidden: the request was sent by a page of another site, or is beyond the scopes of the API key.
+        Forbidden: the request was sent by a page of another site, is beyond the scopes of the API key, or would change
+            something for a user who only views.
     """
     identity: Identity | None = getattr(request.state, "identity", None)
     if identity is None:
@@ -90,6 +94,10 @@ def authenticate(request: Request, context: Service) -> Identity:
         request.state.identity = identity
     if identity.scopes is not None:
         check_scope(request.method, request.scope.get("route"), identity.scopes)
+    if request.method not in SAFE_METHODS and identity.viewer.views_only:
+        path = str(getattr(request.scope.get("route"), "path", ""))
+        if not path.startswith(OWN_ROUTES):
+            raise Forbidden("error.views_only")
     return identity
 
 

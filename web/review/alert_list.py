@@ -73,7 +73,7 @@ def list_cards(found: AlertPage, viewer: Viewer, today: dt.date) -> list[Card]:
         Card(
             row,
             {when: picture_url(row.number, row.evidence, when) for when in ("before", "after")},
-            "false_change" in states.allowed_targets(row.state, viewer.role),
+            "false_change" in states.allowed_targets(row.state, viewer.roles),
             bool(row.due_on and row.due_on < today and row.state in states.open),
             "" if row.locked_by == viewer.login else row.locked_by,
         )
@@ -81,23 +81,29 @@ def list_cards(found: AlertPage, viewer: Viewer, today: dt.date) -> list[Card]:
     ]
 
 
-def waiting_for(role: str) -> tuple[str, ...]:
-    """Return the states in which a role has to act: those to be judged, for roles that may judge."""
+def waiting_for(roles: Sequence[str]) -> tuple[str, ...]:
+    """Return the states in which a user has to act: those to be judged, for users who may judge.
+
+    For users who only view, all open states.
+    """
     states = read_states()
-    if "false_change" in states.allowed_targets(states.initial, role):
+    if "false_change" in states.allowed_targets(states.initial, roles):
         return TO_BE_JUDGED
-    return tuple(state for state in states.states if state in states.open and states.allowed_targets(state, role))
+    viewing = states.views_only(roles)
+    return tuple(
+        state for state in states.states if state in states.open and (viewing or states.allowed_targets(state, roles))
+    )
 
 
-def default_filter(role: str, zone: dt.tzinfo) -> AlertFilter:
-    """Return the filter that lists what a role has to do, within the weekly quota."""
-    return AlertFilter(states=waiting_for(role), over_cap=False, zone=zone)
+def default_filter(roles: Sequence[str], zone: dt.tzinfo) -> AlertFilter:
+    """Return the filter that lists what a user has to do, within the weekly quota."""
+    return AlertFilter(states=waiting_for(roles), over_cap=False, zone=zone)
 
 
-def state_groups(listed: AlertListPage, role: str) -> list[StateGroup]:
+def state_groups(listed: AlertListPage, roles: Sequence[str]) -> list[StateGroup]:
     """Return the groups to do, in progress, correcting, rejected, closed and all, each with the rest of the filter."""
     table = read_states()
-    todo = waiting_for(role)
+    todo = waiting_for(roles)
 
     def of_category(*categories: str) -> tuple[str, ...]:
         return tuple(state for state in table.states if table.category(state) in categories and state not in todo)

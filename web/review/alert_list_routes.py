@@ -78,7 +78,7 @@ def alerts_page(request: Request, context: Service, viewer: CurrentUser) -> Resp
     """Render the list; a URL without a filter is redirected to the default one, so that each URL has its filter."""
     if not request.query_params:
         return RedirectResponse(
-            f"/alerts?{urlencode(default_filter(viewer.role, context.settings.zone).to_query())}", 303
+            f"/alerts?{urlencode(default_filter(viewer.roles, context.settings.zone).to_query())}", 303
         )
     listed = _list_page(request, context, viewer)
     states = listed.filter.states
@@ -95,7 +95,7 @@ def alerts_page(request: Request, context: Service, viewer: CurrentUser) -> Resp
         cards=list_cards(listed.found, viewer, today),
         query=urlencode(query),
         after=listed.found.after,
-        groups=state_groups(listed, viewer.role),
+        groups=state_groups(listed, viewer.roles),
         places=place_choices(listed.areas),
         form=filter_form(listed.filter),
         statistics=statistics,

@@ -281,7 +281,7 @@ class AlertDetail:
     def _steps(self, states: StateTable, alert: AlertRow) -> list[dict[str, Any]]:
         """Return the steps that the user's role may take, except those with their own buttons."""
         steps = []
-        for to in states.allowed_targets(alert.state, self.viewer.role):
+        for to in states.allowed_targets(alert.state, self.viewer.roles):
             if states.category(to) == "gone" or (to in JUDGED_STATES and alert.state != "disputed"):
                 continue
             step = next(s for s in states.transitions if alert.state in s.from_states and s.to == to)
@@ -299,7 +299,7 @@ class AlertDetail:
         return steps
 
     def _can(self, states: StateTable, alert: AlertRow) -> dict[str, bool]:
-        targets = set(states.allowed_targets(alert.state, self.viewer.role))
+        targets = set(states.allowed_targets(alert.state, self.viewer.roles))
         gone = states.category(alert.state) == "gone"
         return {
             "true": "triaged" in targets or (alert.state == "triaged" and "published" in targets),
