@@ -7,6 +7,7 @@ its day.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from configs.service import WEEKDAYS, Weekday
+from enforcement.public_holidays import CalendarYear
 from enforcement.settings import StrictModel, read_settings
 from enforcement.states import StateTable
 
@@ -42,13 +44,26 @@ class Calendar(StrictModel):
     working_days: tuple[dt.date, ...] = ()
 
     @cached_property
+    def names(self) -> dict[dt.date, str]:
+        """Names of all days of all holidays; "" where a holiday has none."""
+        named: dict[dt.date, str] = {}
+        for holiday in self.holidays:
+            if isinstance(holiday, dt.date):
+                named[holiday] = ""
+            else:
+                days = (holiday.last - holiday.first).days + 1
+                named |= {holiday.first + n * DAY: holiday.name for n in range(days)}
+        return named
+
+    @cached_property
+    def worked(self) -> frozenset[dt.date]:
+        """All make-up working days."""
+        return frozenset(self.working_days)
+
+    @cached_property
     def free(self) -> frozenset[dt.date]:
         """All days of all holidays."""
-        days: set[dt.date] = set()
-        for holiday in self.holidays:
-            first, last = (holiday, holiday) if isinstance(holiday, dt.date) else (holiday.first, holiday.last)
-            days |= {first + n * DAY for n in range((last - first).days + 1)}
-        return frozenset(days)
+        return frozenset(self.names)
 
     @model_validator(mode="after")
     def _validate_disjoint(self) -> Calendar:
@@ -58,9 +73,23 @@ class Calendar(StrictModel):
 
     def is_working(self, day: dt.date) -> bool:
         """Whether ``day`` is a working day."""
-        if day in self.working_days:
+        if day in self.worked:
             return True
         return day not in self.free and WEEKDAYS[day.weekday()] not in self.weekend
+
+
+def merge_calendar(base: Calendar, years: Iterable[CalendarYear]) -> Calendar:
+    """Return a calendar with the holidays of years; days that the settings file lists take precedence."""
+    holidays: list[Holiday | dt.date] = list(base.holidays)
+    working = list(base.working_days)
+    for year in years:
+        holidays += [
+            Holiday.model_validate({"from": day, "to": day, "name": name})
+            for day, name in year.holidays
+            if day not in base.worked and day not in base.free
+        ]
+        working += [day for day in year.working_days if day not in base.free and day not in base.worked]
+    return Calendar(weekend=base.weekend, holidays=tuple(holidays), working_days=tuple(working))
 
 
 def deadline(start: dt.date, working_days: int, calendar: Calendar) -> dt.date:

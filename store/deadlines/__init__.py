@@ -1,0 +1,1 @@
+"""Calendar of working days, deadlines of alerts, their escalation, and listed supervision."""

@@ -1,0 +1,1 @@
+"""Pages of deadlines: calendar, days counted, and listed supervision."""

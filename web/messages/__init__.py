@@ -1,0 +1,1 @@
+"""Pages of messages: inbox, preferences, and proof of what was sent."""
