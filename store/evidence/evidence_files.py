@@ -80,14 +80,18 @@ def parse_uid(text: str) -> str | None:
         return None
 
 
-def object_key(uid: str, extension: str) -> str:
-    """Return the key of the original bytes, as ``files/ab/UID.jpg``. ``extension`` is by content, never from a user."""
-    return f"files/{uid[:2]}/{uid}.{extension}"
+def object_key(uid: str, sha256: str, extension: str) -> str:
+    """Return the key of the original bytes, like ``files/ab/UID-0123456789abcdef.jpg``.
+
+    It contains the checksum, so that other bytes sent under a known id never replace stored ones. ``extension`` is by
+    content, never from a user.
+    """
+    return f"files/{uid[:2]}/{uid}-{sha256[:16]}.{extension}"
 
 
-def shown_key(uid: str) -> str:
+def shown_key(uid: str, sha256: str) -> str:
     """Return the key of the JPEG copy that browsers can show."""
-    return f"files/{uid[:2]}/{uid}-shown.jpg"
+    return f"files/{uid[:2]}/{uid}-{sha256[:16]}-shown.jpg"
 
 
 def add_file(

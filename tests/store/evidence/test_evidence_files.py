@@ -28,7 +28,7 @@ from store.schema.tables import Transition
 from tests.store.review.review_setup import ReviewSetup, later
 
 UID = "0f8fad5b-d9cb-469f-a165-70867728950e"
-PHOTO = ReceivedFile(UID, "photo", object_key(UID, "jpg"), "a" * 64, 1234, "image/jpeg", "现场.jpg")
+PHOTO = ReceivedFile(UID, "photo", object_key(UID, "a" * 64, "jpg"), "a" * 64, 1234, "image/jpeg", "现场.jpg")
 
 
 @pytest.fixture
