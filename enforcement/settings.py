@@ -81,6 +81,16 @@ class ConfidenceRates(StrictModel):
         "camera": 0.6,
         "other": 0.5,
     }
+    drawn: dict[str, Annotated[float, Field(gt=0, lt=1)]] = {
+        "patrol": 0.9,
+        "hotline": 0.6,
+        "report": 0.5,
+        "other": 0.9,
+    }
+
+    def drawn_score(self, source: str) -> float:
+        """Return the probability of a change that a person drew, by its source."""
+        return self.drawn.get(source, self.drawn.get("other", 0.9))
 
 
 class EnforcementConfig(StrictModel):

@@ -20,7 +20,10 @@ arrived. The area that counts is the area against the last image *before* the wo
 5. **Oblique images** give dates, but no outline if there is one from above. Without one, the outline is the union of
    what they saw: an estimate, in which parts that differ little are missing, and with ground hidden behind what stands
    up. An image from above that finds nothing does not end it.
-6. **Kind.** Construction if any sighting since the works began says so, otherwise ground; demolition if nothing was
+6. **Drawn by people.** What a person drew counts like a comparison of its day; with a position error, as of a tip, like
+   an oblique image: an outline from above replaces it. Works that only people have seen do not end by comparisons that
+   find nothing: the detector may not see them.
+7. **Kind.** Construction if any sighting since the works began says so, otherwise ground; demolition if nothing was
    seen to appear.
 """
 
@@ -155,6 +158,7 @@ class _Replay:
     grown_on: dt.date = dt.date.min
     gone_on: dt.date | None = None
     missed_on: dt.date | None = None
+    only_drawn: bool = True
     earlier: list[tuple[dt.date, dt.date]] = field(default_factory=list)  # (not yet, gone) of earlier works here
 
     def advance(self, day: dt.date, group: Sequence[_Place]) -> None:
@@ -164,6 +168,7 @@ class _Replay:
             if not appeared:
                 return
             self._begin(day)
+        self.only_drawn = self.only_drawn and all(place.sighting.drawn for place in appeared)
         stood = self.outline
         unchanged = self._unchanged(group)
         self._add(appeared)
@@ -179,7 +184,7 @@ class _Replay:
         """Begin new works, and find the last day without them (rule 1)."""
         self.standing, self.there_on, self.last_on = True, day, day
         earliest = self.gone_on or dt.date.min
-        self.outline, self.gsd_m, self.gone_on = Polygon(), math.inf, None
+        self.outline, self.gsd_m, self.gone_on, self.only_drawn = Polygon(), math.inf, None, True
         begins = [p.sighting.began for p in self.places if p.sighting.appeared and p.sighting.began < day]
         self.not_yet_on = max([earliest, *begins])
         first = [p.outline for p in self.places if p.sighting.appeared and p.sighting.day == day]
@@ -226,7 +231,7 @@ class _Replay:
         gsd = min(place.sighting.gsd_m for place in found or whole)
         if not found:
             visible = self.outline.area >= VISIBLE_PIXELS * gsd**2
-            if visible and not self.oblique and not self._seen_standing(group):
+            if visible and not self.oblique and not self.only_drawn and not self._seen_standing(group):
                 self._miss(group)
             return
         measured = polygons_of(_union([place.outline for place in found]))

@@ -17,7 +17,7 @@ class Sighting:
     """One comparison that shows the ground of an alert, whether or not it found a change there.
 
     Attributes:
-        comparison: database id of the scan.
+        comparison: database id of the scan; 0: a person drew it, from a tip, a patrol or an image.
         before: day of the earlier image, if known.
         after: day of the later image, if known.
         source: drone, satellite, camera; of the later image.
@@ -39,6 +39,11 @@ class Sighting:
     kind: str = ""
     score: float = 0.0
     error: ErrorEllipse | None = None
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a person drew it: no scan looked at the place."""
+        return self.comparison == 0
 
     @property
     def appeared(self) -> bool:

@@ -122,7 +122,7 @@ def _sightings(session: Session, alert_ids: Collection[int]) -> dict[int, list[S
             Observation.score,
             Observation.position_error,
         )
-        .join(Scan, Scan.id == Observation.scan_id)
+        .outerjoin(Scan, Scan.id == Observation.scan_id)
         .where(Observation.alert_id.in_(alert_ids), Scan.withdrawn_at.is_(None))
         .order_by(Observation.after_date, Observation.id)
     )

@@ -34,11 +34,11 @@ def latest_pairs(session: Session, alert_ids: Collection[int]) -> dict[int, Imag
     query = (
         select(Observation, AlertRow.not_yet_on)
         .join(AlertRow, AlertRow.id == Observation.alert_id)
-        .where(Observation.alert_id.in_(alert_ids))
+        .where(Observation.alert_id.in_(alert_ids), Observation.scan_id.is_not(None))
     )
     rows = [(row, picture_order(row, not_yet_on)) for row, not_yet_on in session.execute(query)]
     rows.sort(key=lambda item: (item[0].position_error is None, item[0].kind != DEMOLITION, item[1]))
-    last = {row.alert_id: row.scan_id for row, _ in rows}
+    last = {row.alert_id: row.scan_id for row, _ in rows if row.scan_id is not None}
     scans = {scan.id: scan for scan in session.scalars(select(Scan).where(Scan.id.in_(last.values())))}
     scene_ids = {scene for scan in scans.values() for scene in (scan.before_id, scan.after_id)}
     scenes = {scene.id: scene for scene in session.scalars(select(SceneRow).where(SceneRow.id.in_(scene_ids)))}

@@ -1,8 +1,8 @@
 """The ledger of alerts: all sightings of each, and the columns of the row that are derived from them.
 
 A sighting is a comparison of two images that shows the alert's ground: an observation, or a finished scan of that
-ground that detected nothing there. Sightings of withdrawn scans do not count. The rule is documented in
-:mod:`enforcement.ledger.derive`.
+ground that detected nothing there; or an outline that a person drew (:mod:`store.alerts.drawn_sighting`). Sightings of
+withdrawn scans do not count. The rule is documented in :mod:`enforcement.ledger.derive`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import shapely
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from enforcement.ledger.confidence import combine_sources
@@ -86,13 +86,16 @@ def load_sightings(session: Session, alerts: Collection[AlertRow]) -> dict[int, 
     earlier, later = aliased(SceneRow), aliased(SceneRow)
     rows = session.execute(
         select(Observation, Scan.windows, Scan.result, earlier.outline, later.outline)
-        .join(Scan, Scan.id == Observation.scan_id)
-        .join(earlier, earlier.id == Scan.before_id)
-        .join(later, later.id == Scan.after_id)
+        .outerjoin(Scan, Scan.id == Observation.scan_id)
+        .outerjoin(earlier, earlier.id == Scan.before_id)
+        .outerjoin(later, later.id == Scan.after_id)
         .where(Observation.alert_id.in_(sightings), Scan.withdrawn_at.is_(None))
         .order_by(Observation.id)
     )
     for row, windows, result, before, after in rows:
+        if row.scan_id is None:
+            sightings[row.alert_id].append(sighting_of(row, make_valid(row.outline)))
+            continue
         detected.add((row.alert_id, row.scan_id))
         sightings[row.alert_id].append(sighting_of(row, visible_ground(before, after, windows, result)))
     comparisons = _comparisons(session, alerts)
@@ -109,7 +112,7 @@ def load_sightings(session: Session, alerts: Collection[AlertRow]) -> dict[int, 
 def sighting_of(row: Observation, visible: BaseGeometry) -> Sighting:
     """Return an observation as a sighting; ``visible`` is the ground that its scan compared."""
     return Sighting(
-        row.scan_id,
+        row.scan_id or 0,
         row.before_date,
         row.after_date,
         row.source,
@@ -168,6 +171,18 @@ def copy_of(row: Observation, into: AlertRow, outline: BaseGeometry, copied_from
         created_at=row.created_at,
         **bounds_of(outline),
     )
+
+
+def count_sightings(session: Session, alert: AlertRow) -> None:
+    """Count the sightings of an alert, their sources and days; the same comparison counts once."""
+    counts = select(
+        func.count(Observation.scan_id.distinct()) + func.count().filter(Observation.scan_id.is_(None)),
+        func.count(Observation.source.distinct()),
+        func.min(Observation.after_date),
+        func.max(Observation.after_date),
+    ).where(Observation.alert_id == alert.id)
+    seen, sources, alert.first_date, alert.last_date = session.execute(counts).one()
+    alert.seen, alert.sources_seen = seen, sources or 1
 
 
 def set_derived_columns(alert: AlertRow, state: LedgerState) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import shapely
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
@@ -21,7 +21,7 @@ from enforcement.ledger.sighting import Sighting
 from enforcement.overlap_ratio import area_m2, make_valid, overlap_ratios
 from enforcement.states import read_states
 from store.alerts.derived_alert import SAME_OUTLINE, refresh_alert
-from store.alerts.ledger import Comparison, comparison_of
+from store.alerts.ledger import Comparison, comparison_of, count_sightings
 from store.alerts.placed_changes import DetectedChange, PlacedChange, merge_changes, place_changes
 from store.alerts.sighting_chain import append_sighting
 from store.alerts.transitions import append_transition
@@ -233,14 +233,7 @@ class ScanRecord:
 
     def _count(self, alert: AlertRow) -> None:
         """Count the sightings of an alert, their sources and days; the same comparison counts once."""
-        counts = select(
-            func.count(Observation.scan_id.distinct()),
-            func.count(Observation.source.distinct()),
-            func.min(Observation.after_date),
-            func.max(Observation.after_date),
-        ).where(Observation.alert_id == alert.id)
-        seen, sources, alert.first_date, alert.last_date = self.session.execute(counts).one()
-        alert.seen, alert.sources_seen = seen, sources or 1
+        count_sightings(self.session, alert)
 
     def _with_outline(self, placed: PlacedChange, outline: BaseGeometry) -> PlacedChange:
         """Return a change with another outline, placed again."""

@@ -68,7 +68,7 @@ def withdraw_alerts(
     standing = set(
         session.scalars(
             select(Observation.alert_id)
-            .join(Scan, Scan.id == Observation.scan_id)
+            .outerjoin(Scan, Scan.id == Observation.scan_id)
             .where(Observation.alert_id.in_([alert.id for alert in alerts]), Scan.withdrawn_at.is_(None))
         )
     )
@@ -109,7 +109,7 @@ def update_observed_dates(session: Session, scene: SceneRow, settings: AlertSett
     by_id = {scan.id: scan for scan in scans}
     observations = session.scalars(select(Observation).where(Observation.scan_id.in_(by_id))).all()
     for observation in observations:
-        if by_id[observation.scan_id].before_id == scene.id:
+        if observation.scan_id is not None and by_id[observation.scan_id].before_id == scene.id:
             observation.before_date = scene.date
         else:
             observation.after_date = scene.date
@@ -132,7 +132,8 @@ def withdrawn_basis(session: Session, alert_id: int) -> Reason | None:
     scans = session.scalars(
         select(Scan).where(Scan.id.in_(select(Observation.scan_id).where(Observation.alert_id == alert_id)))
     ).all()
-    if not scans or any(scan.withdrawn_at is None for scan in scans):
+    drawn = select(Observation.id).where(Observation.alert_id == alert_id, Observation.scan_id.is_(None)).limit(1)
+    if not scans or any(scan.withdrawn_at is None for scan in scans) or session.scalar(drawn) is not None:
         return None
     last = max(scans, key=lambda scan: scan.withdrawn_at or scan.created_at)
     return Reason.from_json(last.withdrawn_why, last.why)

@@ -13,13 +13,20 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, Unique
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from store.schema.audit_tables import AuditRow as AuditRow  # importing this module registers all tables
-from store.schema.chain_tables import ChainSettingRow as ChainSettingRow  # as above
 from store.schema.camera_tables import CameraRow as CameraRow  # as above
-from store.schema.evidence_tables import EvidenceFile as EvidenceFile  # registered as above
+from store.schema.chain_tables import ChainSettingRow as ChainSettingRow  # as above
+from store.schema.deadline_tables import DeadlineLogRow as DeadlineLogRow  # as above
+from store.schema.evidence_tables import EvidenceFile as EvidenceFile  # as above
+from store.schema.field_tables import FieldStep as FieldStep  # as above
 from store.schema.integrity_tables import DamagedObject as DamagedObject  # as above
+from store.schema.layer_tables import Feature as Feature  # as above
+from store.schema.layer_tables import Layer as Layer
+from store.schema.layer_tables import LayerVersion as LayerVersion
+from store.schema.message_tables import MessageRow as MessageRow  # as above
 from store.schema.table_base import Base as Base
 from store.schema.table_base import IdMixin
 from store.schema.table_base import OutlineMixin as OutlineMixin
+from store.schema.tip_tables import TipRow as TipRow  # registered as above
 from store.schema.user_tables import User as User  # foreign key of AlertLock
 from store.schema.weights_tables import WeightsRow as WeightsRow  # registered as above
 
@@ -33,29 +40,6 @@ class Area(IdMixin, OutlineMixin, Base):
     level: Mapped[str] = mapped_column(String(10))  # county, township, village
     source: Mapped[str] = mapped_column(String(400), default="")
     loaded_at: Mapped[dt.datetime]
-
-
-class Layer(IdMixin, Base):
-    """A reference layer that the bureau loaded: approvals, cultivated land, plan …"""
-
-    __tablename__ = "layers"
-    name: Mapped[str] = mapped_column(String(200), unique=True)
-    kind: Mapped[str] = mapped_column(
-        String(20)
-    )  # approval, cultivated, basic_farmland, plan, farm_facility, protected
-    dated: Mapped[dt.date | None]
-    loaded_at: Mapped[dt.datetime]
-
-
-class Feature(IdMixin, OutlineMixin, Base):
-    """One polygon of a layer. An approval without dates is always valid."""
-
-    __tablename__ = "features"
-    layer_id: Mapped[int] = mapped_column(ForeignKey("layers.id", ondelete="CASCADE"), index=True)
-    number: Mapped[str] = mapped_column(String(200), default="")  # approval number
-    valid_from: Mapped[dt.date | None]
-    valid_to: Mapped[dt.date | None]
-    attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
 class Batch(IdMixin, Base):
@@ -278,14 +262,14 @@ class AlertRow(IdMixin, OutlineMixin, Base):
 
 
 class Observation(IdMixin, OutlineMixin, Base):
-    """A sighting of an alert: what one scan detected of it. It is never changed, and hash-chained to the previous one.
+    """A sighting of an alert: what one scan detected, or a person drew. It is never changed, and hash-chained.
 
     Scans of its ground that detected nothing there are sightings too; they are found by their scenes.
     """
 
     __tablename__ = "observations"
     alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"), index=True)
-    scan_id: Mapped[int] = mapped_column(ForeignKey("scans.id"), index=True)
+    scan_id: Mapped[int | None] = mapped_column(ForeignKey("scans.id"), index=True)  # None: a person drew it
     change_number: Mapped[int]
     source: Mapped[str] = mapped_column(String(20))
     before_date: Mapped[dt.date | None]
