@@ -247,6 +247,9 @@ class WebSettings(_Group):
     body_seconds: Annotated[float, Field(gt=0)] = 60
     max_body_kib: Positive = 2048
     connections_per_address: Positive = 400
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    security_contact: str = ""
     max_upload_gib: Annotated[float, Field(gt=0)] = 200
     map: MapSettings = MapSettings()
     openid: OpenIdSettings = OpenIdSettings()

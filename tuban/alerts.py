@@ -100,7 +100,7 @@ def _get(client: httpx.Client, address: str, key: str, parameters: dict[str, str
         raise SettingsError("The API key is not known, has expired or was revoked. Create one on the account page.")
     if not answer.is_success:
         try:
-            said = str(answer.json()["error"])
+            said = str(answer.json()["detail"])
         except (ValueError, KeyError, TypeError):
             said = f"no service of Tuban answers there (status {answer.status_code})"
         raise (OutputError if answer.status_code >= 500 else SettingsError)(said)

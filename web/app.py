@@ -7,11 +7,13 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
+from starlette_compress import CompressMiddleware
 
 from configs.texts import translate
 from errors import OutputError, Reason, SettingsError, TubanError
@@ -20,8 +22,13 @@ from store.schema.database_errors import DatabaseError, is_temporary
 from web.front_end import check_packages
 from web.http_errors import DatabaseBusy, HttpError, NotSignedIn
 from web.limits.request_guard import RequestGuard
-from web.page import language_of, localized, page
+from web.page import language_of
 from web.path_prefix import PathPrefix, check_prefix
+from web.protocol.allowed_hosts import AllowedHosts
+from web.protocol.methods import add_head, allowed_methods
+from web.protocol.problem_details import error_response, is_api_client
+from web.protocol.query_names import check_query_names
+from web.protocol.response_headers import COMPRESSION, ApiVersion, cors_options
 from web.security_headers import SecurityHeaders
 
 HERE = Path(__file__).parent
@@ -69,7 +76,8 @@ def make_app(context: Context) -> FastAPI:
     app.state.context = context
     routers = [import_module(module).router for module in ROUTES]
     for router in routers:
-        app.include_router(router)
+        add_head(router.routes)
+        app.include_router(router, dependencies=[Depends(check_query_names)])
     app.mount("/static", StaticFiles(directory=HERE / "static"), "static")
     prefix = context.settings.path_prefix
     check_prefix(prefix, [*(route for router in routers for route in router.routes), *app.routes])
@@ -85,6 +93,11 @@ def make_app(context: Context) -> FastAPI:
         images=f"{wmts.scheme}://{wmts.netloc}" if wmts.netloc else "",
         secure=context.settings.public_url.startswith("https"),
     )
+    app.add_middleware(AllowedHosts, settings=context.settings, on_error=_handle_early_error)
+    app.add_middleware(ApiVersion)
+    if context.settings.web.cors_origins:
+        app.add_middleware(CORSMiddleware, **cors_options(context.settings.web.cors_origins))
+    app.add_middleware(CompressMiddleware, **COMPRESSION)
     if prefix:
         app.add_middleware(PathPrefix, prefix=prefix)  # the last one added is the first one to handle a request
     app.add_exception_handler(HttpError, _handle_http_error)
@@ -96,25 +109,9 @@ def make_app(context: Context) -> FastAPI:
     return app
 
 
-def _is_api_client(request: Request) -> bool:
-    """Return whether the client is a program: it gets errors as JSON, never as a page."""
-    return request.url.path.startswith("/api/") or "authorization" in request.headers
-
-
-def error_response(request: Request, status: int, message: str) -> Response:
-    """Return an error as JSON, as plain text for htmx, or as a page, depending on the client."""
-    text = localized(request, message)
-    if _is_api_client(request) or "text/html" not in request.headers.get("accept", "text/html"):
-        headers = {"www-authenticate": "Bearer"} if status == 401 else None
-        return JSONResponse({"error": text, "status": status}, status, headers)
-    if request.headers.get("hx-request"):
-        return Response(text, status, media_type="text/plain")
-    return page(request, "error.html", status, message=text)
-
-
 async def _handle_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HttpError)
-    if isinstance(error, NotSignedIn) and not _is_api_client(request) and request.method == "GET":
+    if isinstance(error, NotSignedIn) and not is_api_client(request) and request.method == "GET":
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         if request.headers.get("hx-request"):
             return Response(status_code=401, headers={"hx-redirect": "/sign-in"})
@@ -152,16 +149,23 @@ async def _handle_validation_error(request: Request, error: Exception) -> Respon
     assert isinstance(error, RequestValidationError)
     faults = [(".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors()]
     message = "; ".join(f"{field}: {fault}" for field, fault in faults)
-    if not _is_api_client(request):  # API clients get the complete message, in English
-        message = Reason(message, "form.values", names=", ".join(field for field, _ in faults))
-    return error_response(request, 422, message)
+    places = {str(fault["loc"][0]) for fault in error.errors()}
+    if "path" in places:  # the address of nothing: an id that is a word
+        return error_response(request, 404, "error.404")
+    unreadable = any(fault["type"] == "json_invalid" for fault in error.errors())
+    status = 422 if "body" in places and not unreadable else 400
+    return error_response(
+        request, status, Reason(message, "form.values", names=", ".join(field for field, _ in faults))
+    )
 
 
 async def _handle_unmatched_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    message = "error.404" if error.status_code == 404 else str(error.detail)
-    response = error_response(request, error.status_code, message)
+    keys = {404: "error.404", 405: "error.405"}
+    response = error_response(request, error.status_code, keys.get(error.status_code, str(error.detail)))
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["allow"] = ", ".join(allowed_methods(request))
     return response
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -38,15 +39,30 @@ def _templates() -> Environment:
 
 
 def language_of(request: Request) -> str:
-    """Return the language of the cookie, else of the signed-in user, else of the browser, else Chinese."""
+    """Return the language of the cookie, else of the user, else of the browser, else Chinese.
+
+    The ``Accept-Language`` of a program, which authenticates with a key, precedes the language of the key's user.
+    """
     identity: Identity | None = getattr(request.state, "identity", None)
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
         return chosen
-    if identity is not None:
+    accepted = _accepted_language(request.headers.get("accept-language", ""))
+    if identity is not None and not (accepted and "authorization" in request.headers):
         return identity.language
-    accepted = request.headers.get("accept-language", "zh").lower()
-    return "en" if accepted.startswith("en") else "zh"
+    return accepted or "zh"
+
+
+def _accepted_language(header: str) -> str:
+    """Return the preferred one of our languages in ``Accept-Language``; "" if it names none of them."""
+    qualities: dict[str, float] = {}
+    for part in header.lower().split(","):
+        name, _, parameters = part.strip().partition(";")
+        found = re.fullmatch(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*", parameters) if parameters else None
+        language = name.strip().partition("-")[0]
+        if language in LANGUAGES and (found or not parameters):
+            qualities.setdefault(language, float(found[1]) if found else 1.0)
+    return max(qualities, key=lambda language: qualities[language]) if any(qualities.values()) else ""
 
 
 def chosen_language(request: Request, requested: str) -> Literal["zh", "en"]:

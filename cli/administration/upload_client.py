@@ -107,7 +107,7 @@ class ServiceClient:
 
     def _error(self, response: httpx.Response) -> Exception:
         try:
-            message = str(response.json()["error"])
+            message = str(response.json()["detail"])
         except (ValueError, KeyError, TypeError):
             message = f"No Tuban service answers at this address (status {response.status_code})."
         if response.status_code == 401:

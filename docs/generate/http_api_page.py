@@ -23,7 +23,8 @@ A running service provides the same description as `/api/openapi.json`; the docu
   user: responses are limited to the user's administrative code, and objects outside of it return 404.
 - **Units.** Positions are longitude and latitude (EPSG:4490), areas m² and mu, times ISO 8601 in UTC, days local
   dates.
-- **Errors** are `{"error": "…", "status": 404}`.
+- **Errors** are problem details (RFC 9457): `{"type", "title", "status", "detail", "code"}`; `detail`
+  is for people, in the language of `Accept-Language`, `code` is stable.
 - An alert is a suspected change, to be checked on the ground.
 """
 

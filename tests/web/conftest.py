@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from configs.service import ServiceSettings
+from configs.service import ServiceSettings, WebSettings
 from service.context import Context
 from service.home import prepare_home
 from store.access.users import add_user, begin_session, user_by_login
@@ -33,7 +33,8 @@ SignIn = Callable[[str], Browser]
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Context]:
     """An embedded service with the users of :data:`PEOPLE`."""
-    settings = ServiceSettings(home=tmp_path / "home")
+    web = WebSettings(allowed_hosts=(ORIGIN.removeprefix("https://"), "testserver"))
+    settings = ServiceSettings(home=tmp_path / "home", web=web)
     prepare_home(settings)
     context = Context(settings, embedded_database(settings.home / "tuban.db"), clock=lambda: NOW)
     with context.database.write() as session:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from inspect import Parameter, Signature, signature
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
@@ -30,14 +31,15 @@ from store.search.alert_search import (
     search_alerts,
 )
 from web.addresses import base_of, next_page
-from web.api.links import GEOJSON, ITEM_ERRORS, OPENAPI, GeoJSON, Link, link, links_of_items
+from web.api.links import GEOJSON, OPENAPI, GeoJSON, Link, link, links_of_items
 from web.api.ogc_parameters import BBox, ItemLimit, When, parse_datetime, parse_lenient_bbox
 from web.api.parameters import Number
-from web.api.schemas import NOT_FOUND, Geometry
+from web.api.parameters import alert_filter as documented_filter
+from web.api.schemas import COMMON_ERRORS, NOT_FOUND, Geometry
 from web.auth.authentication import CurrentUser, Service
 from web.http_errors import HttpError, NotFound
 
-router = APIRouter(prefix="/api/ogc", tags=["OGC API - Features"], responses=ITEM_ERRORS)
+router = APIRouter(prefix="/api/ogc", tags=["OGC API - Features"], responses=COMMON_ERRORS)
 
 CONFORMS = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
@@ -104,6 +106,24 @@ class AlertItems(BaseModel):
     numberReturned: int  # noqa: N815
 
 
+def _item_filter(request: Request, context: Service, bbox: BBox = "", when: When = "", **_: Any) -> AlertFilter:
+    values = {name: request.query_params.getlist(name) for name in PARAMETERS if name not in _REPLACED}
+    try:
+        found = AlertFilter.from_query(values, context.settings.zone)
+    except SettingsError as error:
+        raise HttpError(error.reason) from None
+    first, last = parse_datetime(when, context.settings.zone)
+    return replace(found, bbox=parse_lenient_bbox(bbox), since=first, until=last, sort="newest")
+
+
+_own = [one for one in signature(_item_filter).parameters.values() if one.kind != Parameter.VAR_KEYWORD]
+_shared = [one for one in signature(documented_filter).parameters.values() if one.name in PARAMETERS]
+_item_filter.__signature__ = Signature(  # type: ignore[attr-defined]  # declares the shared parameters, like `states`
+    [*_own, *(one for one in _shared if one.name not in _REPLACED)]
+)
+ItemFilter = Annotated[AlertFilter, Depends(_item_filter)]
+
+
 @router.get("", response_model_exclude_none=True)
 def landing_page(request: Request, context: Service, viewer: CurrentUser) -> LandingPage:
     """Return the landing page with links to all resources."""
@@ -161,19 +181,17 @@ def alert_items(
     request: Request,
     context: Service,
     viewer: CurrentUser,
-    bbox: BBox = "",
-    when: When = "",
+    alert_filter: ItemFilter,
     limit: ItemLimit = 100,
     after: Annotated[str, Query(description="Cursor from the `next` link.", max_length=400)] = "",
 ) -> dict[str, Any]:
     """List alerts, newest first. Other parameters of `/api/alerts`, like `states` and `kinds`, also apply."""
-    alert_filter = _filter(request, bbox, when, context.settings.zone)
     base = base_of(request, context)
     with context.database.read() as session:
         try:
             found = search_alerts(session, viewer, alert_filter, limit=limit, after=after, now=context.clock())
         except SettingsError as error:
-            raise HttpError(str(error)) from None
+            raise HttpError(error.reason) from None
         matched = count_alerts(session, viewer, alert_filter, _MAX_COUNT)
         outlines = outlines_of(session, [row.id for row in found.rows])
     next_url = next_page(request, context, "after", found.after)
@@ -209,16 +227,6 @@ def alert_item(request: Request, context: Service, viewer: CurrentUser, number: 
         link("alternate", f"{base}/api/alerts/{row.number}", title="complete alert"),
     ]
     return _feature(row, outline, base) | {"links": links}
-
-
-def _filter(request: Request, bbox: str, when: str, zone: dt.tzinfo) -> AlertFilter:
-    values = {name: request.query_params.getlist(name) for name in PARAMETERS if name not in _REPLACED}
-    try:
-        alert_filter = AlertFilter.from_query(values, zone)
-    except SettingsError as error:
-        raise HttpError(str(error)) from None
-    first, last = parse_datetime(when, zone)
-    return replace(alert_filter, bbox=parse_lenient_bbox(bbox), since=first, until=last, sort="newest")
 
 
 def _feature(row: AlertListItem, outline: BaseGeometry, base: str) -> dict[str, Any]:

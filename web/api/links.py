@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from service.context import Context
 from web.addresses import this_page
-from web.api.schemas import COMMON_ERRORS, ErrorResponse
 
 JSON, GEOJSON = "application/json", "application/geo+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
-
-ITEM_ERRORS: dict[int | str, dict[str, Any]] = COMMON_ERRORS | {
-    400: {"model": ErrorResponse, "description": "bbox, datetime or another parameter is invalid."}
-}
 
 
 class GeoJSON(JSONResponse):

@@ -9,13 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ErrorResponse(BaseModel):
-    """An error."""
+    """An error: problem details (RFC 9457)."""
 
-    error: Annotated[str, Field(description="Message for people, in the user's language.")]
+    type: str
+    title: Annotated[str, Field(description="Phrase of the status.")]
     status: int
+    detail: Annotated[str, Field(description="Message for people, in the language asked for.")]
+    code: Annotated[str, Field(description="Stable name of the error, for programs.")]
 
 
 COMMON_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorResponse, "description": "A parameter or header is unknown, missing or invalid."},
     401: {
         "model": ErrorResponse,
         "description": (
@@ -25,7 +29,7 @@ COMMON_ERRORS: dict[int | str, dict[str, Any]] = {
     },
     422: {
         "model": ErrorResponse,
-        "description": "A parameter or the body is invalid; the message says what is expected.",
+        "description": "The values of the body are not acceptable; the message says what is expected.",
     },
 }
 NOT_FOUND: dict[int | str, dict[str, Any]] = {

@@ -19,14 +19,14 @@ from store.search.image_search import (
     search_scenes,
 )
 from web.addresses import base_of, next_page
-from web.api.links import GEOJSON, ITEM_ERRORS, JSON, OPENAPI, GeoJSON, Link, link, links_of_items
+from web.api.links import GEOJSON, JSON, OPENAPI, GeoJSON, Link, link, links_of_items
 from web.api.ogc_parameters import BBox, ItemLimit, When, parse_datetime, parse_lenient_bbox
-from web.api.schemas import NOT_FOUND, Geometry
+from web.api.schemas import COMMON_ERRORS, NOT_FOUND, Geometry
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of
 from web.row_ids import BeforeId, Id
 
-router = APIRouter(prefix="/api/stac", tags=["STAC"], responses=ITEM_ERRORS)
+router = APIRouter(prefix="/api/stac", tags=["STAC"], responses=COMMON_ERRORS)
 
 CONFORMS = [
     "https://api.stacspec.org/v1.0.0/core",

@@ -23,7 +23,7 @@ export async function request(address, options = {}) {
   if (response.status === 401) location.assign(`${root}/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
   if (!response.ok) {
     const body = await response.json().catch(() => ({}));
-    throw new Error(body.error ?? `${response.status}`);
+    throw new Error(body.detail ?? `${response.status}`);
   }
   return response.status === 204 ? null : response.json();
 }

@@ -241,7 +241,7 @@ function retryWaiting(item) {
 
 function errorMessage(response) {
   try {
-    return JSON.parse(response.getBody()).error;
+    return JSON.parse(response.getBody()).detail;
   } catch {
     return `${texts.state_refused} (${response.getStatus()})`;
   }

@@ -79,7 +79,7 @@ def test_the_list_is_limited_by_the_filter_and_the_users_area(county: TestClient
 def test_invalid_parameters_are_rejected_with_their_name(county: TestClient, query: str) -> None:
     response = county.get(f"/api/alerts?{query}")
     assert response.status_code == 422
-    assert query.partition("=")[0] in response.json()["error"]
+    assert query.partition("=")[0] in response.json()["detail"]
 
 
 def test_an_alert_is_returned_with_all_properties(county: TestClient) -> None:

@@ -51,7 +51,7 @@ def test_a_key_does_only_what_its_scopes_allow(
     with_key: KeyClient, scope: str, method: str, path: str, json: object
 ) -> None:
     others = with_key(*(other for other in SCOPES if other != scope)).request(method, path, json=json)
-    assert (others.status_code, scope in others.json()["error"]) == (403, True)
+    assert (others.status_code, scope in others.json()["detail"]) == (403, True)
     assert with_key(scope).request(method, path, json=json).status_code not in (401, 403)
 
 
@@ -69,7 +69,7 @@ def test_a_key_does_only_what_its_scopes_allow(
 )
 def test_no_key_creates_credentials(with_key: KeyClient, path: str, form: dict[str, str]) -> None:
     answer = with_key(*SCOPES).post(path, data=form)
-    assert (answer.status_code, answer.json()["error"]) == (403, text("error.session_only", "zh"))
+    assert (answer.status_code, answer.json()["detail"]) == (403, text("error.session_only", "zh"))
 
 
 def test_every_changing_route_has_a_scope_or_is_for_sessions_only(service: Context) -> None:

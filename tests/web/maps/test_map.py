@@ -159,7 +159,7 @@ def test_typed_coordinates_are_parsed_or_rejected_with_a_message(sign_in: SignIn
     assert (place["lon"], place["lat"], place["zone"]["code"]) == (113.896405, 30.934372, "EPSG:4526")
     refused = browser.get("/map/goto", params={"text": "高德 113.9,30.9"}, headers={"accept": "application/json"})
     assert refused.status_code == 422
-    assert "GCJ-02" in refused.json()["error"]
+    assert "GCJ-02" in refused.json()["detail"]
 
 
 def test_the_page_lists_layers_and_has_no_inline_script(county: dict[str, Any], sign_in: SignIn) -> None:

@@ -68,7 +68,7 @@ def test_an_invalid_filter_is_rejected_with_the_expected_values(sign_in: SignIn)
     county.cookies.set("tuban_language", "en")
     response = county.get("/alerts?states=stolen", headers={"accept": "application/json"})
     assert response.status_code == 422
-    assert "expected one or more of new" in response.json()["error"]
+    assert "expected one or more of new" in response.json()["detail"]
     assert county.get("/alerts?min_mu=x").status_code == 422
 
 

@@ -94,12 +94,12 @@ def test_a_role_that_may_not_judge_is_rejected_and_has_no_buttons(sign_in: SignI
     assert _data(village, numbers[0])["can"]["false"] is False
     code, data = _send(village, numbers[0], "/judge", JUDGED)
     assert code == 409
-    assert "village" in str(data["error"])
+    assert "village" in str(data["detail"])
 
 
 def test_errors_are_in_chinese_on_chinese_pages(sign_in: SignIn, numbers: list[str]) -> None:
     def error_message(who: str, what: str, body: object) -> str:
-        return str(_send(sign_in(who), numbers[0], what, body, language="zh")[1]["error"])
+        return str(_send(sign_in(who), numbers[0], what, body, language="zh")[1]["detail"])
 
     assert error_message("village_a", "/judge", JUDGED).startswith("“新图斑”的图斑不能由“村级网格员”改为“伪变化”")
     assert error_message("county", "/undo", {}) == f"{numbers[0]} 没有可以撤销的操作。"
@@ -174,7 +174,7 @@ def test_a_decision_on_an_outdated_alert_is_rejected(sign_in: SignIn, service: C
     assert _send(sign_in("admin"), numbers[0], "/undo", {})[0] == 200
     code, data = _send(sign_in("county"), numbers[0], "/judge", {**JUDGED, "as_of": seen})
     assert code == 409
-    assert "has changed it" in str(data["error"])
+    assert "has changed it" in str(data["detail"])
 
 
 def test_a_decision_on_another_alert_of_the_week_is_no_conflict(sign_in: SignIn, numbers: list[str]) -> None:

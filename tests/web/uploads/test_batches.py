@@ -125,7 +125,7 @@ def test_incomplete_files_keep_a_batch_open_unless_left_out(context: Context, li
     send_file(li, batch, "a.tif", b"whole")
     create_upload(li, batch, "b.tif", 100)
     response = li.post(f"/api/batches/{batch}/complete")
-    assert (response.status_code, "b.tif" in response.json()["error"]) == (409, True)
+    assert (response.status_code, "b.tif" in response.json()["detail"]) == (409, True)
     files = complete_batch(li, batch, leave_out=True)
     assert files["a.tif"]["state"] == "waiting"
     assert (files["b.tif"]["state"], files["b.tif"]["reason"]) == ("failed", INCOMPLETE)
