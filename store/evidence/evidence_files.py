@@ -1,7 +1,7 @@
 """Photos and documents that people add as evidence. Bytes are objects under ``files/``, kept as received.
 
-Adding is idempotent by ``uid``: a phone may send the same file any number of times. Rights are those of the owner: a file
-of an alert is seen by whoever sees the alert; owners of other kinds check their own rows before they call here.
+Adding is idempotent by ``uid``: a phone may send the same file any number of times. Rights are those of the owner: a
+file of an alert is seen by whoever sees the alert; owners of other kinds check their own rows before they call here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from errors import TubanError
 from store.access.rights import Viewer, visible_to
 from store.schema.evidence_tables import EvidenceFile
 from store.schema.insert import insert_new
-from store.schema.tables import AlertRow
+from store.schema.tables import AlertRow, Transition
 
 PHOTO, DOCUMENT = "photo", "document"
 KEPT, QUARANTINE = "kept", "quarantine"
@@ -198,10 +198,24 @@ def files_of_owner(session: Session, kind: str, owner_id: int) -> list[EvidenceF
 
 
 def pending_files(session: Session, alert_id: int, who: str) -> list[EvidenceFile]:
-    """Return the files that ``who`` uploaded for the next step of an alert and has not submitted yet."""
-    mine = EvidenceFile.alert_id == alert_id, EvidenceFile.who == who, EvidenceFile.transition_id.is_(None)
-    query = select(EvidenceFile).where(*mine, EvidenceFile.state == KEPT)
-    return list(session.scalars(query.order_by(EvidenceFile.id)))
+    """Return the files that ``who`` uploaded for the next step of an alert: not submitted, or that step was undone."""
+    mine = EvidenceFile.alert_id == alert_id, EvidenceFile.who == who, EvidenceFile.state == KEPT
+    unused = or_(EvidenceFile.transition_id.is_(None), EvidenceFile.transition_id.in_(_undone(session, alert_id)))
+    return list(session.scalars(select(EvidenceFile).where(*mine, unused).order_by(EvidenceFile.id)))
+
+
+def _undone(session: Session, alert_id: int) -> set[int]:
+    """Return the ids of the transitions of an alert that were undone: their files may be submitted again."""
+    rows = session.execute(
+        select(Transition.id, Transition.sequence, Transition.evidence)
+        .where(Transition.alert_id == alert_id)
+        .order_by(Transition.sequence)
+    ).all()
+    undone: set[int] = set()
+    for _, sequence, evidence in rows:
+        if "undoes" in evidence:
+            undone |= {row.id for row in rows if int(evidence["undoes"]) <= row.sequence < sequence}
+    return undone
 
 
 def link_to_alert(session: Session, kind: str, owner_id: int, alert_id: int) -> None:
@@ -216,7 +230,7 @@ def attach_to_transition(session: Session, uids: Iterable[str], alert_id: int, t
     """Fix files as the evidence of a step; each must be a kept file of this alert.
 
     Raises:
-        EvidenceConflict: a file is missing, belongs to another alert, or is evidence of another step.
+        EvidenceConflict: a file is missing, of another alert, or evidence of another step that was not undone.
     """
     for uid in uids:
         file = file_by_uid(session, uid)
@@ -224,7 +238,7 @@ def attach_to_transition(session: Session, uids: Iterable[str], alert_id: int, t
             raise EvidenceConflict(
                 f"No file {uid} was uploaded for this alert; upload it again.", "evidence.file_missing", file=uid
             )
-        if file.transition_id not in (None, transition_id):
+        if file.transition_id not in (None, transition_id) and file.transition_id not in _undone(session, alert_id):
             raise EvidenceConflict(
                 f"{file.name or uid} is evidence of another step already; upload it again.",
                 "evidence.file_used",
