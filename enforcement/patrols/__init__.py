@@ -1,0 +1,1 @@
+"""Patrol records: tracks and statistics."""
