@@ -13,10 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from enforcement.correction import parse_correction
-from enforcement.deadlines import deadline, read_calendar
 from enforcement.hash_chain import GENESIS_HASH, Row, canonical_json, row_hash
 from enforcement.states import NotAllowed, StateTable, read_states
 from errors import Reason
+from store.deadlines.alert_deadlines import alert_deadline
+from store.messages.step_messages import withdraw_step_messages, write_step_messages
 from store.schema.tables import AlertRow, Transition
 
 REASON_KEY = "why"
@@ -85,8 +86,10 @@ def append_transition(
     history = [(row.to_state, row.who) for row in log]
     table.check_transition(from_state, to_state, role, evidence, who=who, history=history)
     row = _append(session, alert, log, to_state, who=who, role=role, why=why, at=at, evidence=evidence)
-    alert.due_on = due_on(to_state, at.astimezone(zone).date(), table)
+    found = alert_deadline(session, [*log, row], zone, table)
+    alert.due_on = None if found is None else found.due
     session.flush()
+    write_step_messages(session, alert, row)
     return row
 
 
@@ -161,16 +164,11 @@ def undo_transition(
         at=at,
         evidence={"undoes": first.sequence},  # and all later ones
     )
-    entered = next((step.at for step in reversed(log[:-steps]) if step.to_state == first.from_state), at)
-    alert.due_on = due_on(first.from_state, entered.astimezone(zone).date(), table)
+    found = alert_deadline(session, [*log, row], zone, table)
+    alert.due_on = None if found is None else found.due
     session.flush()
+    withdraw_step_messages(session, alert, [step.sequence for step in log[-steps:]])
     return row
-
-
-def due_on(state: str, entered: dt.date, table: StateTable) -> dt.date | None:
-    """Return the deadline, a local day, of an alert that entered ``state`` on ``entered``; None: there is none."""
-    days = table.days_allowed(state)
-    return None if days is None else deadline(entered, days, read_calendar())
 
 
 def steps_of(session: Session, alert: AlertRow) -> list[Transition]:
