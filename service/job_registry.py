@@ -53,6 +53,9 @@ def longest_job_seconds(limits: LimitSettings) -> float:
 
 JOB_MODULES: tuple[str, ...] = (
     "workers.delivery.deliver",
+    "workers.messages.send",
+    "workers.messages.collect",
+    "workers.messages.daily",
     "workers.cameras.captures",
     "workers.cameras.capture_retention",
     "workers.audit",

@@ -14,7 +14,7 @@ from cli.administration.jobs import ago
 from cli.administration.service import open_service
 from cli.language import and_more, head, headed, in_language, say, state_name, term
 from configs.version import program_version
-from service.monitoring.problems import find_problems
+from service.monitoring.problems import find_problems, find_warnings
 from store.cameras.cameras import NEEDS_ATTENTION
 from store.jobs.queue import list_jobs
 from store.scans.nights import night_summary, recent_nights
@@ -42,7 +42,7 @@ def status(
             scans = running_scans(session)
             dead = list_jobs(session, state="dead", limit=MAX_LINES)
             nights = [(night.day, night.state, night_summary(session, night)) for night in recent_nights(session, 1)]
-        found = find_problems(context)
+        found = [*find_problems(context), *find_warnings(context)]
     problems = [in_language(problem.reason) for problem in found] + _list_problems(statistics)
     if json:
         typer.echo(_to_json(statistics, scans, dead, problems))

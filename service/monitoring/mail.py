@@ -1,10 +1,11 @@
-"""Send e-mail to administrators through the bureau's mail server."""
+"""Send e-mail to administrators and to people through the bureau's mail server."""
 
 from __future__ import annotations
 
 import datetime as dt
 import smtplib
 import ssl
+from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 
@@ -14,21 +15,36 @@ from errors import OutputError
 TIMEOUT_SECONDS = 20
 
 
-def send_mail(settings: MailSettings, subject: str, text: str, now: dt.datetime) -> None:
-    """Send a message to all recipients of the settings.
+def send_mail(
+    settings: MailSettings,
+    subject: str,
+    text: str,
+    now: dt.datetime,
+    *,
+    recipients: Sequence[str] = (),
+    message_id: str = "",
+) -> str:
+    """Send a message, by default to all recipients of the settings.
 
     Args:
         settings: server, sender and recipients.
         subject: one line.
         text: plain text.
         now: current time, aware.
+        recipients: addresses; empty: those of the settings.
+        message_id: the same for each attempt, so that a repeated message can be recognized; "": a new one.
+
+    Returns:
+        The value of its header ``Message-ID``.
 
     Raises:
         OutputError: the server does not answer or refuses the message.
     """
     message = EmailMessage()
-    message["Subject"], message["From"], message["To"] = subject, settings.sender, ", ".join(settings.recipients)
-    message["Date"], message["Message-ID"] = format_datetime(now), make_msgid(domain="tuban.invalid")
+    receivers = ", ".join(recipients or settings.recipients)
+    identifier = f"<{message_id}@tuban.invalid>" if message_id else make_msgid(domain="tuban.invalid")
+    message["Subject"], message["From"], message["To"] = subject, settings.sender, receivers
+    message["Date"], message["Message-ID"] = format_datetime(now), identifier
     message.set_content(text)
     context = ssl.create_default_context()
     try:
@@ -46,3 +62,4 @@ def send_mail(settings: MailSettings, subject: str, text: str, now: dt.datetime)
         raise OutputError(
             f"The mail server {settings.host}:{settings.port} did not accept the message: {error}."
         ) from error
+    return identifier

@@ -15,6 +15,7 @@ from errors import Reason, TubanError
 from service.broker import UNREACHABLE, queue_lengths, redacted_address
 from service.context import Context
 from service.night_schedule import local_time_to_utc, night_due
+from store.deadlines.calendar import missing_holidays
 from store.jobs.queue import list_jobs
 from store.scans.nights import night_summary, recent_nights
 from store.schema.database import Session
@@ -41,7 +42,7 @@ class ServiceProblem:
     """A problem.
 
     Attributes:
-        kind: one of :data:`PROBLEM_KINDS`.
+        kind: one of :data:`PROBLEM_KINDS`, or ``calendar``.
         reason: what was found and what to do.
     """
 
@@ -67,6 +68,22 @@ def find_problems(context: Context) -> list[ServiceProblem]:
         if fault is not None:
             problems.append(ServiceProblem(kind, fault))
     return sorted(problems, key=lambda problem: PROBLEM_KINDS.index(problem.kind))
+
+
+def find_warnings(context: Context) -> list[ServiceProblem]:
+    """Return what a person has to do although the service works: the calendar lacks the holidays of a year."""
+    try:
+        with context.database.read() as session:
+            year = missing_holidays(session, context.today)
+    except DatabaseError:
+        return []  # a problem of its own
+    if year is None:
+        return []
+    message = (
+        f"The calendar lacks the public holidays of {year}: deadlines across them are too early. "
+        "Enter them on the page Calendar."
+    )
+    return [ServiceProblem("calendar", Reason(message, "problem.calendar", year=year))]
 
 
 def alive_seconds(settings: ServiceSettings) -> float:

@@ -73,7 +73,7 @@ def sent_messages(
     before_id: int | None = None,
     limit: int = 50,
 ) -> list[SentMessage]:
-    """List the messages to people under the viewer's code and about areas under it, newest first, for administrators."""
+    """List the messages to people under the viewer's code about areas under it, newest first."""
     query = (
         select(MessageRow)
         .join(User, User.id == MessageRow.person_id)

@@ -151,16 +151,15 @@ def reserve_robot(session: Session, robot: str, per_minute: int, now: dt.datetim
     times = list(session.scalars(select(RobotAttemptRow.at).where(*recent).order_by(RobotAttemptRow.at)))
     if len(times) >= per_minute:
         return times[len(times) - per_minute] + dt.timedelta(seconds=ROBOT_SECONDS)
-    session.execute(
-        delete(RobotAttemptRow).where(RobotAttemptRow.robot == robot, RobotAttemptRow.at < since - dt.timedelta(hours=1))
-    )
+    old = RobotAttemptRow.robot == robot, RobotAttemptRow.at < since - dt.timedelta(hours=1)
+    session.execute(delete(RobotAttemptRow).where(*old))
     session.add(RobotAttemptRow(robot=robot, at=now))
     return None
 
 
-def block_robot(session: Session, robot: str, per_minute: int, until: dt.datetime) -> None:
-    """Make no request to a robot before ``until``, because its server refused one as too many."""
-    at = until - dt.timedelta(seconds=ROBOT_SECONDS)
+def block_robot(session: Session, robot: str, per_minute: int, now: dt.datetime, seconds: float) -> None:
+    """Make no request to a robot for some time, because its server refused one as too many."""
+    at = now + dt.timedelta(seconds=seconds - ROBOT_SECONDS)
     session.add_all(RobotAttemptRow(robot=robot, at=at) for _ in range(per_minute))
 
 

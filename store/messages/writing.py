@@ -60,7 +60,7 @@ def write_message(
             "person_id": person.id,
             "kind": kind,
             "code": person.code if code is None else code,
-            "content": dict(content),
+            "content": {**content, **({"waits": True} if waits or rule.waits else {})},
             "created_at": now,
         }
         message_id = insert_new(session, MessageRow, values, MessageRow.id)
@@ -73,10 +73,20 @@ def write_message(
     return written
 
 
-def add_collection(session: Session, person_id: int, now: dt.datetime, *, at: dt.datetime | None = None) -> None:
-    """Add the job that collects a person's messages, at the end of the current interval or ``at`` a later time."""
+def add_collection(
+    session: Session, person_id: int, now: dt.datetime, *, at: dt.datetime | None = None, digest: bool = False
+) -> None:
+    """Add the job that collects a person's messages.
+
+    Args:
+        session: a writing transaction.
+        person_id: the person.
+        now: current time.
+        at: when; None: at the end of the current interval.
+        digest: include what waits for the digest of the day.
+    """
     seconds = read_message_kinds().collect_seconds
     due = at or dt.datetime.fromtimestamp((now.timestamp() // seconds + 1) * seconds, dt.UTC)
-    key = f"{COLLECT}:{person_id}:{due.isoformat()}"
-    payload = {"person_id": person_id}
+    key = f"{COLLECT}:{person_id}:{due.isoformat()}" + (":digest" if digest else "")
+    payload = {"person_id": person_id, "digest": digest}
     add_job(session, kind=COLLECT, queue="deliver", payload=payload, unique_key=key, now=now, run_after=due)

@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -34,6 +34,9 @@ MAX_RETRY_AFTER_SECONDS = 24 * 3600
 
 ERROR_BODY_BYTES = 400
 """Bytes of an error response that are read for the message."""
+
+ANSWER_BYTES = 4096
+"""Bytes of an accepted response that are read."""
 
 _IN_PATH = "%/?:@!$&'()*+,;=~-._"
 
@@ -97,22 +100,62 @@ def post_to_hook(
     Raises:
         DeliveryRejected: the address is not permitted or unreachable, the response is too slow or another status.
     """
-    parts = urlsplit(hook.url)
-    host = _ascii(parts.hostname or "")
-    secure = parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
-    label = f"The hook {parts.scheme}://{parts.netloc}{parts.path}"  # without the query, which may contain a key
     timestamp = str(int(now.timestamp()))
     headers = {
-        "Host": (f"[{host}]" if ":" in host else host) + (f":{parts.port}" if parts.port else ""),
         "Content-Type": f"{CONTENT_TYPE}; charset=utf-8",
-        "User-Agent": "Tuban",
         "webhook-id": event_id,
         "webhook-timestamp": timestamp,
         "webhook-signature": sign_standard(hook.key, event_id, timestamp, body),
         "Tuban-Timestamp": timestamp,
         "Tuban-Signature": sign(hook.secret.get_secret_value(), timestamp, body),
+    }
+    post(
+        hook.url,
+        body,
+        headers,
+        allowed_hosts=allowed_hosts,
+        timeout_seconds=timeout_seconds,
+        now=now,
+        resolve=resolve,
+    )
+
+
+def post(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    allowed_hosts: Sequence[str],
+    timeout_seconds: float,
+    now: dt.datetime,
+    resolve: Resolve = resolve,
+    label: str = "",
+) -> bytes:
+    """Send a POST request to an address that is public or permitted, and return the begin of the response's body.
+
+    Args:
+        url: http or https; its query is in no message, because it may contain a key.
+        body: of the request.
+        headers: in addition to ``Host``, ``User-Agent`` and ``Connection``.
+        allowed_hosts: permitted networks that are not public.
+        timeout_seconds: for connecting, and again for the complete response.
+        now: current time.
+        resolve: resolves host and port to IP addresses.
+        label: name of the receiver in messages; "": the hook with its address.
+
+    Raises:
+        DeliveryRejected: as :func:`post_to_hook`.
+    """
+    parts = urlsplit(url)
+    host = _ascii(parts.hostname or "")
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    label = label or f"The hook {parts.scheme}://{parts.netloc}{parts.path}"
+    all_headers = {
+        "Host": (f"[{host}]" if ":" in host else host) + (f":{parts.port}" if parts.port else ""),
+        "User-Agent": "Tuban",
         "Connection": "close",
+        **headers,
     }
     path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_IN_PATH)
     timed_out = threading.Event()
@@ -121,11 +164,15 @@ def post_to_hook(
     timer.daemon = True
     timer.start()
     try:
-        connection.request("POST", path, body, headers, preload_content=False, decode_content=False)
+        connection.request("POST", path, body, all_headers, preload_content=False, decode_content=False)
         response = connection.getresponse()
         if timed_out.is_set():  # an aborted response looks like one that ended
             raise TimeoutError
         _check_response(response, label, now)
+        answer = response.read(ANSWER_BYTES, decode_content=False)
+        if timed_out.is_set():
+            raise TimeoutError
+        return answer
     except (OSError, HTTPException, HTTPError) as error:
         slow = timed_out.is_set() or isinstance(error, TimeoutError)
         cause = f"it did not answer within {timeout_seconds:g} seconds" if slow else _cause(error)

@@ -29,6 +29,7 @@ from service.capture_schedule import capture_due
 from service.context import Context
 from service.images.retention import add_retention_job
 from service.logs import log_version, set_up_logging
+from service.message_schedule import add_daily_job, digest_due
 from service.night_schedule import night_due
 from service.process import exit_with_parent, process_name
 from service.scan_jobs import add_night_job
@@ -45,6 +46,7 @@ LEADERSHIP_SECONDS = 60.0
 HEARTBEAT_SECONDS = 10.0
 WATCH_SECONDS = 5.0
 CAPTURE_SECONDS = 30.0
+MESSAGE_SECONDS = 30.0
 CHECK_HOURS = 23.0
 KEEP_PROCESSES = dt.timedelta(days=1)
 
@@ -70,6 +72,7 @@ class PeriodicTasks:
         self._reap_at = -math.inf
         self._watch_at = -math.inf
         self._captures_at = -math.inf
+        self._messages_at = -math.inf
         self._last_night: dt.date | None = None
         self._last_audit: dt.date | None = None
         self._last_check: dt.date | None = None
@@ -90,6 +93,7 @@ class PeriodicTasks:
             self._guarded("the audit", lambda: self._plan_audit(now))
             self._guarded("the check", lambda: self._plan_check(now))
             self._guarded("image retention", lambda: self._plan_image_retention(now))
+            self._guarded("the messages of the day", lambda: self._plan_messages(now))
             self._guarded("camera captures", lambda: self._plan_captures(now))
             self._guarded("the reaper", lambda: self._reap(now))
             self._guarded("the watched folder", self._watch)
@@ -154,6 +158,18 @@ class PeriodicTasks:
                 key = f"objects:check:{day}"
                 add_job(session, kind="objects.check", queue="ingest", payload={}, unique_key=key, now=now)
         self._last_check = day
+
+    def _plan_messages(self, now: dt.datetime) -> None:
+        """Add the job that escalates overdue alerts and writes the digest; its time is a setting of the pages."""
+        if self._seconds() < self._messages_at:
+            return
+        with self.context.database.read() as session:
+            day = digest_due(session, now, self.context.settings)
+        if day is not None:
+            with self.context.database.write() as session:
+                if claim_slot(session, "messages", day.isoformat(), self.owner, now):
+                    add_daily_job(session, day, now)
+        self._messages_at = self._seconds() + MESSAGE_SECONDS
 
     def _plan_captures(self, now: dt.datetime) -> None:
         """Add capture jobs for all cameras that are due; checked every half minute."""

@@ -1,0 +1,50 @@
+"""Jobs of deadlines: the messages and escalations of a day, and running deadlines after a change of the calendar."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import structlog
+
+from service.context import Commit, Context, JobRun
+from service.job_registry import JobKind
+from service.message_schedule import DAILY
+from store.chain_settings import read_chain_values
+from store.deadlines.alert_deadlines import recompute_deadlines
+from store.deadlines.calendar import RECOMPUTE
+from store.deadlines.daily_messages import write_daily_messages
+from store.messages.sendings import people_with_messages
+from store.messages.writing import add_collection
+from store.schema.database import Session
+
+logger = structlog.get_logger("tuban.deadlines")
+
+
+def day(context: Context, job: JobRun) -> Commit:
+    """Escalate what is overdue, write the messages of the day, and let the digest of each person be collected."""
+    today = dt.date.fromisoformat(job.payload["day"])
+
+    def commit(session: Session) -> None:
+        now = context.clock()
+        counts = write_daily_messages(session, today, now, read_chain_values(session), context.settings.zone)
+        for person_id in people_with_messages(session):
+            add_collection(session, person_id, now, at=now, digest=True)
+        logger.info("messages of the day written", day=today.isoformat(), **counts)
+
+    return commit
+
+
+def recompute(context: Context, job: JobRun) -> Commit:
+    """Compute all running deadlines again after a change of the calendar, in one transaction."""
+    who, year = str(job.payload["who"]), int(job.payload["year"])
+
+    def commit(session: Session) -> None:
+        moved = recompute_deadlines(
+            session, context.settings.zone, kind="calendar", who=who, now=context.clock(), detail={"year": year}
+        )
+        logger.info("deadlines computed again", year=year, moved=moved)
+
+    return commit
+
+
+JOB_KINDS = (JobKind(DAILY, "ingest", day), JobKind(RECOMPUTE, "ingest", recompute))
