@@ -89,6 +89,12 @@ class PhotoSettings(_Group):
     elevation: str = ""
 
 
+class TipKeySettings(_Group):
+    """Key with which the informants of tips are encrypted."""
+
+    key: SecretStr = SecretStr("")
+
+
 class CameraSettings(_Group):
     """Captures of fixed cameras, and thresholds for changes between them."""
 
@@ -277,6 +283,7 @@ class ServiceSettings(BaseSettings):
     batch: BatchSettings = BatchSettings()
     photos: PhotoSettings = PhotoSettings()
     cameras: CameraSettings = CameraSettings()
+    tips: TipKeySettings = TipKeySettings()
     retention: RetentionSettings = RetentionSettings()
     alerts: AlertSettings = AlertSettings()
     audit: AuditSettings = AuditSettings()

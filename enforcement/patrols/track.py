@@ -64,7 +64,9 @@ class Track:
     ended_at: dt.datetime | None = None
 
 
-def read_gpx(data: bytes, *, gap_seconds: float, gap_m: float, most_bytes: int, most_points: int = _MOST_POINTS) -> Track:
+def read_gpx(
+    data: bytes, *, gap_seconds: float, gap_m: float, most_bytes: int, most_points: int = _MOST_POINTS
+) -> Track:
     """Read the tracks of a GPX file; routes and waypoints are used only if it has no track.
 
     Args:
@@ -117,7 +119,7 @@ def drawn_track(line: Sequence[Sequence[float]]) -> Track:
     Raises:
         TrackError: fewer than two points, or a point outside of the range of longitudes and latitudes.
     """
-    return _track([[_point(*position[:2], None) for position in line]], math.inf, math.inf)
+    return _track([[_point(position[0], position[1], None) for position in line]], math.inf, math.inf)
 
 
 def simplified(track: Track, most: int) -> list[list[Point]]:

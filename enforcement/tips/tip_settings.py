@@ -31,7 +31,9 @@ class TipSettings(StrictModel):
         sources = read_enforcement().sources
         for name, channel in self.channels.items():
             if channel.source not in sources:
-                raise ValueError(f"the channel {name} has the source {channel.source}, which is not in enforcement.yaml")
+                raise ValueError(
+                    f"the channel {name} has the source {channel.source}, which is not in enforcement.yaml"
+                )
         if self.public_channel not in self.channels:
             raise ValueError(f"public_channel: {self.public_channel} is no channel")
         return self

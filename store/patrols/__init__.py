@@ -1,0 +1,1 @@
+"""Patrol records: registration, lists, statistics."""
