@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -60,6 +61,23 @@ class TransitionRule(StrictModel):
         return [value] if isinstance(value, str) else value
 
 
+class StepPath(StrictModel):
+    """Several steps by one button. The fields are described in ``configs/states.yaml``."""
+
+    from_state: Annotated[str, Field(alias="from")]
+    via: Annotated[tuple[str, ...], Field(min_length=1)]
+    to: str
+    replaces: bool = True
+    judges: bool = False
+    zh: str = ""
+    en: str = ""
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states that are entered, in order."""
+        return (*self.via, self.to)
+
+
 class StateTable(StrictModel):
     """All of ``configs/states.yaml``."""
 
@@ -67,6 +85,7 @@ class StateTable(StrictModel):
     initial: str
     states: dict[Annotated[str, NAME], State]
     transitions: tuple[TransitionRule, ...]
+    paths: tuple[StepPath, ...] = ()
 
     @model_validator(mode="after")
     def _validate_references(self) -> StateTable:
@@ -88,6 +107,12 @@ class StateTable(StrictModel):
         if duplicates := sorted({pair for pair in pairs if pairs.count(pair) > 1}):
             raise ValueError(f"listed twice: {', '.join(' → '.join(pair) for pair in duplicates)}")
         reachable = {self.initial} | {to for _, to in pairs}
+        for path in self.paths:
+            for pair in pairwise((path.from_state, *path.states)):
+                if pair not in pairs:
+                    raise ValueError(f"a path contains the transition {' → '.join(pair)}, which is not listed")
+            if (path.from_state, path.to) in pairs:
+                raise ValueError(f"{path.from_state} → {path.to} is both a path and a transition")
         if unreachable := sorted(set(self.states) - reachable):
             raise ValueError(f"no transition ends in {', '.join(unreachable)}")
         return self
@@ -96,6 +121,14 @@ class StateTable(StrictModel):
     def _rules(self) -> dict[tuple[str, str], TransitionRule]:
         """Rules by (from state, to state)."""
         return {(state, rule.to): rule for rule in self.transitions for state in rule.from_states}
+
+    def rule(self, from_state: str, to_state: str) -> TransitionRule | None:
+        """Return the rule of a transition; None: it is not listed."""
+        return self._rules.get((from_state, to_state))
+
+    def path(self, from_state: str, to_state: str) -> StepPath | None:
+        """Return the path of several steps from one state to another; None: there is none."""
+        return next((path for path in self.paths if (path.from_state, path.to) == (from_state, to_state)), None)
 
     @cached_property
     def open(self) -> frozenset[str]:
@@ -145,8 +178,8 @@ class StateTable(StrictModel):
 
     def verb(self, from_state: str, to_state: str, language: str) -> str:
         """Return the words on a transition's button in a language, ``zh`` or ``en``: a verb, else the state's name."""
-        rule = self._rules[from_state, to_state]
-        return str(getattr(rule, language) or getattr(self.states[to_state], language))
+        found = self._rules.get((from_state, to_state)) or self.path(from_state, to_state)
+        return str(getattr(found, language, "") or getattr(self.states[to_state], language))
 
     def check_transition(
         self,

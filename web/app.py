@@ -34,6 +34,7 @@ from web.security_headers import SecurityHeaders
 HERE = Path(__file__).parent
 
 ROUTES = (
+    "web.todo.todo_routes",
     "web.review.export_routes",
     "web.review.alert_list_routes",
     "web.api.alert_routes",

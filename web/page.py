@@ -20,6 +20,7 @@ from enforcement.states import read_states
 from enforcement.units import mu
 from errors import Reason
 from web.auth.authentication import Identity, csrf_token
+from web.navigation import navigation_of
 
 LANGUAGE_COOKIE = "tuban_language"
 
@@ -114,6 +115,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
             t=lambda key, **placeholders: text(key, language, **placeholders),
             script_texts=lambda prefix: texts_under(prefix, language),
             viewer=identity.viewer if identity else None,
+            navigation=navigation_of(request, identity.viewer) if identity else None,
             csrf=csrf_token(identity.secret) if identity and identity.secret else "",
             state_name=lambda key: named(states.states, key, language),
             role_name=lambda key: named(states.roles, key, language),

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
 from enforcement.states import NotAllowed, read_states
-from errors import SettingsError
+from errors import Reason, SettingsError
 from store.access.rights import Viewer, visible_to
 from store.alerts.locks import lock_holders
 from store.alerts.recording import lock_alerts
@@ -79,9 +79,9 @@ def reject_many(
     def reject(alert: AlertRow) -> None:
         transaction.step(alert, ["false_change"], reason, evidence)
 
-    done, skipped = _apply_to_each(session, viewer, numbers, now, reject)
+    done, skipped = apply_to_each(session, viewer, numbers, now, reject)
     transaction.finish()
-    return BulkRejection(done, skipped, token if done else "")
+    return BulkRejection(done, _words(skipped), token if done else "")
 
 
 def undo_many(
@@ -108,26 +108,37 @@ def undo_many(
             raise NotAllowed(f"{alert.number} was split or merged; undo that separately.")
         transaction.undo(alert)
 
-    done, skipped = _apply_to_each(session, viewer, numbers, now, undo)
+    done, skipped = apply_to_each(session, viewer, numbers, now, undo)
     transaction.finish()
-    return BulkUndo(done, skipped)
+    return BulkUndo(done, _words(skipped))
 
 
-def _apply_to_each(
-    session: Session, viewer: Viewer, numbers: Sequence[str], now: dt.datetime, act: Callable[[AlertRow], None]
-) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Apply ``act`` to each alert that the viewer may change.
+def apply_to_each(
+    session: Session,
+    viewer: Viewer,
+    numbers: Sequence[str],
+    now: dt.datetime,
+    act: Callable[[AlertRow], None],
+    most: int = MAX_BULK_ALERTS,
+) -> tuple[tuple[str, ...], dict[str, Reason]]:
+    """Apply ``act``, which raises before it writes anything, to each alert that the viewer may change.
 
     Returns:
         numbers of the changed alerts, and number → reason of the others.
+
+    Raises:
+        SettingsError: more than ``most`` alerts.
+        NotAllowed: the viewer's roles change nothing.
     """
+    if viewer.views_only:
+        raise NotAllowed(f"{viewer.login} has only roles that view alerts and change nothing.", "step.views_only")
     requested = list(dict.fromkeys(numbers))
-    if len(requested) > MAX_BULK_ALERTS:
+    if len(requested) > most:
         raise SettingsError(
-            f"{len(requested)} alerts were given; expected at most {MAX_BULK_ALERTS} at once.",
+            f"{len(requested)} alerts were given; expected at most {most} at once.",
             "many.too_many",
             alerts=len(requested),
-            most=MAX_BULK_ALERTS,
+            most=most,
         )
     lock_alerts(session)
     rows = session.scalars(
@@ -138,7 +149,8 @@ def _apply_to_each(
         .execution_options(populate_existing=True)
     )
     alerts = {alert.number: alert for alert in rows}
-    skipped = {number: "there is no such alert" for number in requested if number not in alerts}
+    unknown = Reason("there is no such alert", "alert.missing")
+    skipped = {number: unknown for number in requested if number not in alerts}
     locks = lock_holders(session, [alert.id for alert in alerts.values()], now)
     done = []
     for number, alert in alerts.items():
@@ -146,10 +158,14 @@ def _apply_to_each(
             check_open(alert, locks.get(alert.id), viewer)
             act(alert)
         except (NotAllowed, Conflict) as error:  # raised before anything is written
-            skipped[number] = str(error)
+            skipped[number] = error.reason
         else:
             done.append(number)
     return tuple(number for number in requested if number in done), skipped
+
+
+def _words(skipped: dict[str, Reason]) -> dict[str, str]:
+    return {number: str(reason) for number, reason in skipped.items()}
 
 
 def _numbers_of_token(session: Session, viewer: Viewer, token: str, now: dt.datetime) -> list[str]:

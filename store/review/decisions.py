@@ -10,7 +10,6 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
@@ -20,13 +19,13 @@ from errors import SettingsError
 from store.access.rights import Viewer, may_see
 from store.alerts.locks import Lock, lock_holder, release_lock, renew_lock, take_lock
 from store.review.bulk_review import BulkRejection, BulkUndo, reject_many, undo_many
+from store.review.bulk_steps import check_assignee, codes_of, take_step
 from store.review.review_guard import Conflict, hold_for_review
 from store.review.review_statistics import DayStatistics, day_statistics
 from store.review.review_transaction import UNDO_WITHIN, ReviewTransaction, check_reason, strip_reason
 from store.review.split_merge import merge, split, split_at_gaps, split_by_line
 from store.review.undo import undo
 from store.schema.tables import AlertRow
-from store.schema.user_tables import User
 
 __all__ = [
     "UNDO_WITHIN",
@@ -133,7 +132,9 @@ def move(
     now: dt.datetime,
     version: int | None = None,
 ) -> AlertRow:
-    """Move an alert to any state that the state machine allows, with the required evidence.
+    """Move an alert to a state that the pages offer to this user, with the required evidence.
+
+    A path of ``configs/states.yaml`` takes several steps at once, all of them or none.
 
     Raises:
         TubanError: as :func:`judge`; :class:`enforcement.states.NotAllowed` also for merging and splitting, which have
@@ -144,7 +145,7 @@ def move(
         raise NotAllowed(f"An alert cannot be moved to {to_state} directly; use merge or split.")
     [alert] = hold_for_review(session, [alert], viewer, now, version)
     transaction = ReviewTransaction(session, viewer, settings, now)
-    transaction.step(alert, [to_state], why.strip(), evidence or {})
+    take_step(transaction, alert, to_state, evidence or {}, why.strip())
     transaction.finish()
     return alert
 
@@ -158,15 +159,7 @@ def assign(session: Session, alert: AlertRow, viewer: Viewer, login: str, now: d
     """
     [alert] = hold_for_review(session, [alert], viewer, now)
     if login:
-        code = session.scalar(select(User.code).where(User.login == login, User.active))
-        if code is None or not alert.grid_code.startswith(code):
-            raise NotAllowed(
-                f"{alert.number} cannot be assigned to {login!r}: expected an active user whose code covers "
-                f"{alert.grid_code or 'all areas'}.",
-                "alert.not_theirs",
-                alert=alert.number,
-                who=login,
-            )
+        check_assignee(alert, login, codes_of(session, [login]).get(login))
     alert.assignee = login
     session.flush()
     return alert

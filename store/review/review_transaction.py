@@ -17,12 +17,14 @@ from sqlalchemy.orm import Session
 from configs.service import ServiceSettings
 from enforcement.alert_number import iso_week
 from enforcement.events import EventKind
+from enforcement.offered_steps import share_evidence
 from enforcement.states import read_states
 from errors import Reason, SettingsError
 from store.access.rights import Viewer
 from store.alerts.outbox import announce_all
 from store.alerts.transitions import append_transition, steps_of, undo_transition
 from store.alerts.weekly_quota import rank_alerts
+from store.evidence.step_evidence import fix_files, prepare_evidence
 from store.schema.tables import AlertRow
 
 UNDO_WITHIN = dt.timedelta(minutes=10)
@@ -66,38 +68,59 @@ class ReviewTransaction:
         evidence: Mapping[str, Any],
         kind: EventKind | None = None,
     ) -> None:
-        """Move an alert through one or more states in one decision; evidence belongs to the last transition.
+        """Move an alert through one or more states in one decision, all of them or none.
 
-        The event is of type ``kind``; None: derived from the state.
+        The evidence goes to the transition that requires it, or to the last one. The event is of type ``kind``; None:
+        derived from the state.
 
         Raises:
             TubanError: :class:`enforcement.states.NotAllowed` by the state machine; :class:`errors.SettingsError`:
                 ``why`` cannot be stored.
         """
         check_reason(why)
+        table = read_states()
+        checked = prepare_evidence(self.session, alert, evidence, now=self.now, zone=self.settings.zone)
+        shares = share_evidence(table, alert.state, states, checked)
+        if len(states) > 1:
+            self._check(alert, states, shares)
         announced = not alert.over_cap
-        was_closed = read_states().category(alert.state) not in ("open", "correcting")
+        was_closed = table.category(alert.state) not in ("open", "correcting")
         # its place in the ranking of its week, restored by an undo
         place = {"place": {"week": alert.week, "rank": alert.rank, "over_cap": alert.over_cap}}
         for number, state in enumerate(states):
-            data = (dict(evidence) if state == states[-1] else {}) | (place if number == 0 else {})
-            append_transition(
+            data = shares[number] | (place if number == 0 else {})
+            row = append_transition(
                 self.session,
                 alert,
                 state,
                 who=self.viewer.login,
-                role=read_states().acting_role(alert.state, state, self.viewer.roles),
+                role=table.acting_role(alert.state, state, self.viewer.roles),
                 why=why,
                 at=self.now,
                 evidence=data,
                 zone=self.settings.zone,
             )
+            fix_files(self.session, alert, row)
         self._weeks.add((alert.grid_code, alert.week))
         if was_closed and alert.state == "returned":  # counts towards the quota of the week in which it returns
             alert.week, alert.rank, alert.over_cap = iso_week(self.today), None, False
         elif alert.state in _PUBLISHED:
             alert.over_cap = False
         self._add_event(alert, announced or alert.state in _PUBLISHED, kind)
+
+    def _check(self, alert: AlertRow, states: Sequence[str], shares: Sequence[Mapping[str, Any]]) -> None:
+        """Check all steps before the first one is written.
+
+        Raises:
+            NotAllowed: one of them is not allowed.
+        """
+        table, who, before = read_states(), self.viewer.login, alert.state
+        history = [(row.to_state, row.who) for row in steps_of(self.session, alert)]
+        for state, share in zip(states, shares, strict=True):
+            role = table.acting_role(before, state, self.viewer.roles)
+            table.check_transition(before, state, role, share, who=who, history=history)
+            history.append((state, who))
+            before = state
 
     def undo(self, alert: AlertRow) -> None:
         """Undo the user's last decision on an alert, with all of its transitions.

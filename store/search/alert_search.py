@@ -46,6 +46,7 @@ __all__ = [
     "count_alerts",
     "facets",
     "find_list_item",
+    "list_items",
     "neighbours",
     "parse_bbox",
     "search_alerts",
@@ -242,6 +243,13 @@ def find_list_item(session: Session, viewer: Viewer, number: str, now: dt.dateti
     """Return one alert as a row of a list; None: it does not exist, or the viewer may not see it."""
     own = select(*_FIELDS).where(AlertRow.number == number, visible_to(AlertRow.grid_code, viewer))
     return next(iter(_rows(session, viewer, session.execute(own).all(), now)), None)
+
+
+def list_items(session: Session, viewer: Viewer, alert_ids: Sequence[int], now: dt.datetime) -> list[AlertListItem]:
+    """Return alerts as rows of a list, in the given order; those that the viewer may not see are left out."""
+    query = select(*_FIELDS).where(AlertRow.id.in_(alert_ids), visible_to(AlertRow.grid_code, viewer))
+    found = {row.id: row for row in _rows(session, viewer, session.execute(query).all(), now)}
+    return [found[alert_id] for alert_id in alert_ids if alert_id in found]
 
 
 def alert_by_number(session: Session, viewer: Viewer, number: str) -> AlertRow | None:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer, scene_visible_to, visible_to
-from store.schema.tables import AlertRow, Area, Night, SceneRow
+from store.schema.tables import AlertRow, Area, Layer, Night, SceneRow
 from store.schema.user_tables import User
 
 
@@ -16,6 +16,7 @@ class FirstSteps(NamedTuple):
     """Which of the first steps are done."""
 
     areas: bool
+    layers: bool
     people: bool
     images: bool
     dates: bool
@@ -33,6 +34,7 @@ def first_steps(session: Session, viewer: Viewer) -> FirstSteps | None:
     people = session.scalar(select(func.count(User.id)).where(User.active)) or 0
     return FirstSteps(
         areas=session.scalar(select(Area.id).limit(1)) is not None,
+        layers=session.scalar(select(Layer.id).limit(1)) is not None,
         people=people > 1,
         images=images > 0,
         dates=days > 1,

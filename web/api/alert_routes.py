@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
 from enforcement.alert import alert_feature
+from enforcement.offered_steps import accepted_targets
 from enforcement.states import read_states
 from enforcement.units import mu
 from store.alerts.alert_as_of import read_alert_as_of
@@ -44,7 +45,7 @@ _RESERVED = ("undoes", "place", INTO_SNAPSHOT)
 """Keys that the service writes into the evidence of a transition, to know what can be undone."""
 
 
-def _check_evidence(value: Any) -> Any:
+def check_evidence(value: Any) -> Any:
     """Accept only what can be stored as JSON: no lone surrogates, no null characters, no infinite numbers."""
     try:
         encoded = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
@@ -63,7 +64,7 @@ class TransitionInput(BaseModel):
     to: Annotated[str, Field(description="One of the states in `ways_out`.", max_length=20, examples=["triaged"])]
     why: Annotated[str, Field(max_length=MAX_REASON_LENGTH)] = ""
     evidence: Annotated[
-        dict[str, Any], BeforeValidator(_check_evidence), Field(description="Evidence that the state table requires.")
+        dict[str, Any], BeforeValidator(check_evidence), Field(description="Evidence that the state table requires.")
     ] = {}
     version: Annotated[
         int | None,
@@ -127,7 +128,13 @@ def list_transitions(context: Service, viewer: CurrentUser, number: Number) -> T
         number=alert.number,
         state=alert.state,
         version=alert.version,
-        ways_out=read_states().allowed_targets(alert.state, viewer.roles),
+        ways_out=accepted_targets(
+            read_states(),
+            alert.state,
+            viewer.roles,
+            viewer.login,
+            [(step.fields["to_state"], step.fields["who"]) for step in steps],
+        ),
         transitions=[
             AlertTransition.model_validate({**step.fields, "previous_hash": step.previous_hash, "hash": step.hash})
             for step in steps

@@ -27,7 +27,7 @@ def _redirect_uri(request: Request, context: Context) -> str:
 
 
 @router.get("/openid/begin")
-def openid_begin(request: Request, context: Service, next: str = "/alerts") -> Response:  # noqa: A002
+def openid_begin(request: Request, context: Service, next: str = "/todo") -> Response:  # noqa: A002
     """Redirect the browser to the OpenID server."""
     settings = context.settings.web.openid
     if not settings.issuer:

@@ -53,7 +53,7 @@ def local_path(address: str) -> str:
     """Return the address if it is a path of this service, else ``/alerts``; prevents open redirects."""
     parts = urlsplit(address)
     local = address.startswith("/") and not address.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
-    return address if local and address.isprintable() else "/alerts"
+    return address if local and address.isprintable() else "/todo"
 
 
 def _device_cookie_name(context: Service) -> str:
@@ -104,12 +104,12 @@ def start_session(
 
 @router.get("/")
 def home() -> RedirectResponse:
-    """Redirect to the list of alerts."""
-    return RedirectResponse("/alerts", 303)
+    """Redirect to the to-do list."""
+    return RedirectResponse("/todo", 303)
 
 
 @router.get("/sign-in")
-def sign_in_page(request: Request, context: Service, next: str = "/alerts") -> Response:  # noqa: A002
+def sign_in_page(request: Request, context: Service, next: str = "/todo") -> Response:  # noqa: A002
     """Render the sign-in page."""
     return _sign_in_page(request, context, next, "")
 
@@ -137,7 +137,7 @@ def sign_in(
     context: Service,
     login: Annotated[str, Form(max_length=100)],
     password: Annotated[str, Form(max_length=1000)],
-    next: Annotated[str, Form(max_length=2000)] = "/alerts",  # noqa: A002
+    next: Annotated[str, Form(max_length=2000)] = "/todo",  # noqa: A002
 ) -> Response:
     """Sign in with login and password."""
     if not same_origin(request):
@@ -235,7 +235,7 @@ def welcome(
             end_sessions(session, user.id)
             revoke_keys(session, user.id, now)  # whoever needs a new password may have lost the old one to somebody
         log_action(request, session, user, "set_password")
-    return start_session(request, context, user, "/alerts")
+    return start_session(request, context, user, "/todo")
 
 
 @router.post("/language/{language}")
