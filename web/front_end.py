@@ -10,7 +10,10 @@ PACKAGES = Path(__file__).parent / "node_modules"
 """Where `make install` puts the versions of ``package-lock.json``."""
 
 SERVED = {
+    "exifr.js": "exifr/dist/lite.esm.mjs",
+    "fflate.js": "fflate/esm/browser.js",
     "htmx.js": "htmx.org/dist/htmx.min.js",
+    "idb.js": "idb/build/index.js",
     "ol.js": "ol/dist/ol.js",
     "ol.css": "ol/ol.css",
     "proj4.js": "proj4/dist/proj4.js",

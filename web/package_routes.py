@@ -16,4 +16,6 @@ def package(name: str) -> FileResponse:
     """Return one file of a front-end package; needs no authentication."""
     if name not in SERVED:
         raise NotFound
-    return FileResponse(PACKAGES / SERVED[name], headers={"cache-control": "public, max-age=86400"})
+    path = PACKAGES / SERVED[name]
+    media_type = "text/javascript" if name.endswith(".js") else None  # browsers refuse modules of another type
+    return FileResponse(path, media_type=media_type, headers={"cache-control": "public, max-age=86400"})

@@ -1,7 +1,8 @@
 """Record of a photo of a check on the ground: where, when, in which direction, and what speaks against it.
 
 Browsers remove the position from photos before a page sees them, so the page records its own: the position at the
-shutter with accuracy and age, the compass with its source, and the clocks of the phone, of the satellites and of the server.
+shutter with accuracy and age, the compass with its source, and the clocks of the phone, of the satellites and of the
+server.
 """
 
 from __future__ import annotations

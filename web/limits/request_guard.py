@@ -18,8 +18,9 @@ from configs.service import WebSettings
 from store.schema.database_errors import DatabaseError
 from web.auth.authentication import SAFE_METHODS, authenticate
 from web.http_errors import HttpError
+from web.limits.file_bodies import FILE_BODIES
 
-STREAMED = ("/api/uploads", "/api/uploads/{upload_id}")
+STREAMED = ("/api/uploads", "/api/uploads/{upload_id}", "/api/uploads/field/{uid}", "/api/alerts/{number}/files")
 """Paths of routes that write a body to a file while it arrives, with their own limits; all others read it whole."""
 
 PUBLIC_BODY_BYTES = 64 * 1024
@@ -71,6 +72,9 @@ class RequestGuard:
                 await run_sync(authenticate, request, context)
             if route is None or route.path not in STREAMED:
                 limit = self._max_bytes if authenticated else min(PUBLIC_BODY_BYTES, self._max_bytes)
+                if route is not None and route.path in FILE_BODIES:
+                    context = scope["app"].state.context
+                    limit = await run_sync(FILE_BODIES[route.path], Request(scope), context)
                 _check_length(scope, limit)
                 receive = self._limited(receive, limit)
         except (HttpError, DatabaseError) as error:

@@ -57,11 +57,18 @@ class _PreconditionFailed(HttpError):  # noqa: N818
     status = 412
 
 
-class _UnsupportedMediaType(HttpError):  # noqa: N818
+class UnsupportedMediaType(HttpError):  # noqa: N818
+    """415 Unsupported Media Type: a PATCH request without the content type of tus."""
+
     status = 415
 
 
-def _check_version(tus_resumable: Annotated[str, Header()] = "") -> None:
+def check_version(tus_resumable: Annotated[str, Header()] = "") -> None:
+    """Check the version of tus that a request speaks.
+
+    Raises:
+        HttpError: 412, it is another one.
+    """
     if tus_resumable != VERSION:
         raise _PreconditionFailed(f"Tus-Resumable is {tus_resumable!r}; expected {VERSION}.")
 
@@ -95,7 +102,8 @@ def _own_upload(upload_id: str, viewer: CurrentUser, context: Service) -> Upload
 OwnUpload = Annotated[Upload, Depends(_own_upload)]
 
 
-def _response(status: int, **headers: str | int) -> Response:
+def tus_response(status: int, **headers: str | int) -> Response:
+    """Return a response with headers of tus; ``_`` in their names stands for ``-``."""
     named = {name.replace("_", "-"): str(value) for name, value in headers.items()}
     return Response(status_code=status, headers={"tus-resumable": VERSION} | named)
 
@@ -104,10 +112,10 @@ def _response(status: int, **headers: str | int) -> Response:
 def capabilities(viewer: CurrentUser, context: Service) -> Response:
     """Return the supported tus version, extensions and maximum file size."""
     max_size = int(context.settings.web.max_upload_gib * GIB)
-    return _response(204, tus_version=VERSION, tus_extension="creation,termination", tus_max_size=max_size)
+    return tus_response(204, tus_version=VERSION, tus_extension="creation,termination", tus_max_size=max_size)
 
 
-@router.post("", status_code=201, dependencies=[Depends(_check_version)])
+@router.post("", status_code=201, dependencies=[Depends(check_version)])
 def create_upload(
     viewer: CurrentUser,
     context: Service,
@@ -135,18 +143,18 @@ def create_upload(
         message = f"A batch can have at most {settings.batch.max_files:,} files. Use several batches."
         raise InvalidInput(Reason(message, "sent.too_many", most=settings.batch.max_files))
     upload = add_upload(settings, batch, name, upload_length, sha256, metadata.get("modified", ""))
-    return _response(201, location=f"{router.prefix}/{upload.id}", upload_offset=0)
+    return tus_response(201, location=f"{router.prefix}/{upload.id}", upload_offset=0)
 
 
-@router.head("/{upload_id}", dependencies=[Depends(_check_version)])
+@router.head("/{upload_id}", dependencies=[Depends(check_version)])
 async def upload_offset(upload: OwnUpload) -> Response:
     """Return the offset of an upload. A request that still writes to it is stopped, because the client resumes."""
     await interrupt_writer(upload)
     offset = await run_sync(lambda: upload.offset)
-    return _response(200, upload_offset=offset, upload_length=upload.size)
+    return tus_response(200, upload_offset=offset, upload_length=upload.size)
 
 
-@router.patch("/{upload_id}", status_code=204, dependencies=[Depends(_check_version)])
+@router.patch("/{upload_id}", status_code=204, dependencies=[Depends(check_version)])
 async def resume(
     request: Request,
     context: Service,
@@ -156,17 +164,17 @@ async def resume(
 ) -> Response:
     """Append bytes to an upload, starting at ``Upload-Offset``."""
     if content_type != BODY_TYPE:
-        raise _UnsupportedMediaType(f"Content-Type is {content_type!r}; expected {BODY_TYPE}.")
+        raise UnsupportedMediaType(f"Content-Type is {content_type!r}; expected {BODY_TYPE}.")
     offset = await write_body(request, context.settings, upload, upload_offset)
-    return _response(204, upload_offset=offset)
+    return tus_response(204, upload_offset=offset)
 
 
-@router.delete("/{upload_id}", status_code=204, dependencies=[Depends(_check_version)])
+@router.delete("/{upload_id}", status_code=204, dependencies=[Depends(check_version)])
 async def delete_upload(upload: OwnUpload) -> Response:
     """Delete an upload."""
     await interrupt_writer(upload)
     await run_sync(remove_upload, upload)
-    return _response(204)
+    return tus_response(204)
 
 
 def _parse_metadata(header: str) -> dict[str, str]:

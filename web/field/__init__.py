@@ -1,0 +1,1 @@
+"""The check on the ground by phone: the installable page, its data, its outbox, and what the desk sees of it."""
