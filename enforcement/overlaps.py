@@ -9,11 +9,11 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
+from enforcement.layer_kinds import read_layer_kinds
 from enforcement.overlap_ratio import coverage, make_valid
 from enforcement.settings import LegalWeight
 from errors import Reason
 
-APPROVAL = "approval"
 PLAN = "plan"
 
 
@@ -23,13 +23,15 @@ class LandLayer:
 
     Attributes:
         layer: name of the layer.
-        kind: approval, cultivated, basic_farmland, plan (land planned for building), farm_facility or protected.
+        kind: of ``configs/layers.yaml``: approval, cultivated, plan (land planned for building) …
         dated: reference date of the layer.
+        version: number of the version; 0: unknown.
     """
 
     layer: str
     kind: str
     dated: dt.date | None
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class LandFeature:
         valid_from: first day of validity; None: unlimited.
         valid_to: last day of validity; None: unlimited.
         outline: longitude, latitude.
+        version: number of the layer's version; 0: unknown.
     """
 
     layer: str
@@ -53,6 +56,7 @@ class LandFeature:
     valid_from: dt.date | None
     valid_to: dt.date | None
     outline: BaseGeometry
+    version: int = 0
 
     def valid(self, on: dt.date | None) -> bool | None:
         """Whether it is valid on a day; None: the day is unknown and the validity is limited."""
@@ -61,6 +65,10 @@ class LandFeature:
         if on is None:
             return None
         return (self.valid_from is None or self.valid_from <= on) and (self.valid_to is None or on <= self.valid_to)
+
+    def ended(self, today: dt.date | None) -> bool:
+        """Whether its validity ended before a day; None: not asked."""
+        return today is not None and self.valid_to is not None and self.valid_to < today
 
 
 def find_overlaps(
@@ -79,40 +87,49 @@ def find_overlaps(
             to plan" from "no plan is loaded".
 
     Returns:
-        ``{"layer", "kind", "dated", "number", "valid", "share", "area_m2"}`` for each layer, number and validity,
-        sorted by layer, number and share: ``dated`` as ISO 8601 or None, ``valid`` as of :meth:`LandFeature.valid`,
-        ``share`` of the polygon 0…1, the area ellipsoidal.
+        ``{"layer", "kind", "dated", "version", "number", "valid", "to", "share", "area_m2"}`` for each layer, number
+        and validity, sorted by layer, number and share: ``dated`` and the last day ``to`` as ISO 8601, ``valid``
+        as of :meth:`LandFeature.valid`, ``share`` of the polygon 0…1, the area ellipsoidal.
     """
     polygon = make_valid(outline)
-    groups: dict[tuple[LandLayer, str, bool | None], list[BaseGeometry]] = {}
+    groups: dict[tuple[LandLayer, str, bool | None, dt.date | None], list[BaseGeometry]] = {}
     for feature in features:
         if feature.outline.intersects(polygon):
-            layer = LandLayer(feature.layer, feature.kind, feature.dated)
-            groups.setdefault((layer, feature.number, feature.valid(on)), []).append(feature.outline)
+            layer = LandLayer(feature.layer, feature.kind, feature.dated, feature.version)
+            group = layer, feature.number, feature.valid(on), feature.valid_to
+            groups.setdefault(group, []).append(feature.outline)
     overlaps: list[dict[str, Any]] = []
-    for (layer, number, valid), outlines in groups.items():
+    for (layer, number, valid, last), outlines in groups.items():
         share, area = coverage(polygon, outlines)
         if share > 0:
-            overlaps.append(_entry(layer, number, valid, share, area))
+            overlaps.append(_entry(layer, number, valid, last, share, area))
     overlapping = {entry["layer"] for entry in overlaps}
-    overlaps += [_entry(layer, "", True, 0.0, 0.0) for layer in set(layers) if layer.layer not in overlapping]
+    overlaps += [_entry(layer, "", True, None, 0.0, 0.0) for layer in set(layers) if layer.layer not in overlapping]
     return sorted(overlaps, key=lambda e: (e["layer"], e["kind"], e["number"], -e["share"], str(e["valid"])))
 
 
-def _entry(layer: LandLayer, number: str, valid: bool | None, share: float, area: float) -> dict[str, Any]:
+def _entry(
+    layer: LandLayer, number: str, valid: bool | None, last: dt.date | None, share: float, area: float
+) -> dict[str, Any]:
     return {
         "layer": layer.layer,
         "kind": layer.kind,
         "dated": None if layer.dated is None else layer.dated.isoformat(),
+        "version": layer.version,
         "number": number,
         "valid": valid,
+        "to": None if last is None else last.isoformat(),
         "share": round(share, 4),
         "area_m2": round(area, 2),
     }
 
 
 def suppressing_approvals(
-    outline: BaseGeometry, features: Sequence[LandFeature], on: dt.date | None, share: float
+    outline: BaseGeometry,
+    features: Sequence[LandFeature],
+    on: dt.date | None,
+    share: float,
+    today: dt.date | None = None,
 ) -> Reason | None:
     """Return the reason why approvals suppress an alert; None if they do not.
 
@@ -125,12 +142,17 @@ def suppressing_approvals(
             buildings are often declared as such.
         on: date of the later image.
         share: minimum share of the polygon that approvals cover together, 0…1.
+        today: approvals that ended before this day do not count; None: they do if they were valid on ``on``.
     """
     polygon = make_valid(outline)
+    covering = read_layer_kinds().covering
     approvals = [
         feature
         for feature in features
-        if feature.kind == APPROVAL and feature.valid(on) and make_valid(feature.outline).intersection(polygon).area > 0
+        if feature.kind in covering
+        and feature.valid(on)
+        and not feature.ended(today)
+        and make_valid(feature.outline).intersection(polygon).area > 0
     ]
     covered, _ = coverage(polygon, [approval.outline for approval in approvals])
     if not approvals or covered < share:

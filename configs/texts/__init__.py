@@ -1,6 +1,6 @@
 """The catalogue of all texts in Chinese and English: pages, evidence sheet and reasons.
 
-Each ``*.yaml`` file here contains ``key: {zh: …, en: …}``. Only ``reasons.yaml`` contains ``code: Chinese``, because
+Each ``*.yaml`` file here contains ``key: {zh: …, en: …}``. Only ``reasons*.yaml`` contain ``code: Chinese``, because
 the English message of a reason is in the code that raises it (:class:`errors.Reason`). YAML instead of gettext: keys
 survive a change of wording, scripts get their texts by prefix, and a bureau can edit the files without a compiler.
 """
@@ -20,7 +20,7 @@ from errors.reason import ALL
 
 LANGUAGES = ("zh", "en")
 _FOLDER = Path(__file__).parent
-_REASONS = "reasons.yaml"
+_REASONS = "reasons*.yaml"
 _RENAMED = {"lead": "alert"}
 """Old → new names in stored codes and values. They cannot be migrated where a hash chain protects the row."""
 
@@ -47,7 +47,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     """
     texts: dict[str, dict[str, str]] = {}
     for path in sorted(_FOLDER.glob("*.yaml")):
-        if path.name == _REASONS:
+        if path.match(_REASONS):
             continue
         for key, words in yaml.safe_load(path.read_text("utf-8")).items():
             if key in texts:
@@ -95,8 +95,17 @@ def texts_under(prefix: str, language: str) -> dict[str, str]:
 
 @cache
 def reason_texts() -> dict[str, str]:
-    """Return the Chinese texts of reasons by code, with ``{placeholders}`` for their values."""
-    texts: dict[str, str] = yaml.safe_load((_FOLDER / _REASONS).read_text("utf-8"))
+    """Return the Chinese texts of reasons by code, with ``{placeholders}`` for their values.
+
+    Raises:
+        SettingsError: a code is defined twice.
+    """
+    texts: dict[str, str] = {}
+    for path in sorted(_FOLDER.glob(_REASONS)):
+        for code, words in yaml.safe_load(path.read_text("utf-8")).items():
+            if code in texts:
+                raise SettingsError(f"The reason {code} is defined twice, the second time in {path.name}.")
+            texts[code] = words
     return texts
 
 

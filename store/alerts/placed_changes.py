@@ -15,12 +15,13 @@ from sqlalchemy.orm import Session
 from configs.service import AlertSettings
 from enforcement.areas import LEVELS, NamedArea, Placement, place_in_areas
 from enforcement.overlap_ratio import make_valid
-from enforcement.overlaps import LandFeature, LandLayer, find_overlaps, legal_weight, suppressing_approvals
+from enforcement.overlaps import find_overlaps, legal_weight, suppressing_approvals
 from enforcement.settings import read_enforcement
 from imagery.error_ellipse import ErrorEllipse
+from store.alerts.land import Land
 from store.areas.areas import areas_touching
-from store.areas.layers import features_touching
-from store.schema.tables import Area, Layer
+from store.chain_settings import read_chain_values
+from store.schema.tables import Area
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ def place_changes(
     area_code: str,
     on: dt.date | None,
     settings: AlertSettings,
+    today: dt.date | None = None,
+    land: Land | None = None,
 ) -> list[PlacedChange]:
     """Look up the responsible areas and the land layers of each change.
 
@@ -83,33 +86,27 @@ def place_changes(
         area_code: administrative code of the images; used where areas are not loaded down to its level.
         on: date of the later image.
         settings: define the share that approvals have to cover.
+        today: local day, on which approvals must not have ended, unless a setting says otherwise; None: they may have.
+        land: layers to compare with; None: the versions in use.
     """
-    layers = [LandLayer(layer.name, layer.kind, layer.dated) for layer in session.scalars(select(Layer))]
+    land = land or Land.read(session)
+    if today is not None and read_chain_values(session).flag("layers.ended_covers"):
+        today = None
     weights = read_enforcement().legal_weight
     prefixes = [area_code[:digits] for digits in LEVELS.values()]
     loaded = set(session.scalars(select(Area.code).where(Area.code.in_(prefixes))))
     sightings = []
     for change in changes:
         areas = [NamedArea(a.code, a.name, a.level, a.outline) for a in areas_touching(session, change.outline)]
-        features = [
-            LandFeature(
-                layer.name,
-                layer.kind,
-                layer.dated,
-                feature.number,
-                feature.valid_from,
-                feature.valid_to,
-                feature.outline,
-            )
-            for layer, feature in features_touching(session, change.outline)
-        ]
-        overlaps = find_overlaps(change.outline, features, on, layers)
+        placement = _refine(place_in_areas(change.outline, areas), area_code, loaded)
+        features = land.features(session, change.outline, placement.grid_code)
+        overlaps = find_overlaps(change.outline, features, on, land.layers_at(placement.grid_code))
         sightings.append(
             PlacedChange(
                 change,
-                _refine(place_in_areas(change.outline, areas), area_code, loaded),
+                placement,
                 overlaps,
-                suppressing_approvals(change.outline, features, on, settings.approved_share),
+                suppressing_approvals(change.outline, features, on, settings.approved_share, today),
                 legal_weight(overlaps, weights),
             )
         )

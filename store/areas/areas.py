@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session, defer
 
 from enforcement.areas import LEVELS
 from errors import SettingsError
-from store.areas.polygon_file import InvalidRow, PolygonFile, PolygonFileError, Row, read_polygons, text_of
+from store.areas.polygon_errors import PolygonFileError
+from store.areas.polygon_file import InvalidRow, PolygonFile, Row, read_polygons
+from store.areas.values import text_of
 from store.scenes.scene_areas import update_scene_areas
 from store.schema.database import Database
 from store.schema.outlines import bounds_intersect, bounds_of

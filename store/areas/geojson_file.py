@@ -21,12 +21,14 @@ class RawFeatures:
         crs: coordinate system, or None.
         shapes: one per feature: WKB, a geometry, None, or a message why it cannot be read.
         values: one dictionary by field per feature.
+        remarks: on the whole file.
     """
 
     fields: tuple[str, ...]
     crs: str | None
     shapes: list[bytes | BaseGeometry | str | None]
     values: list[dict[str, Any]]
+    remarks: tuple[str, ...] = ()
 
 
 def read_geojson(path: Path) -> RawFeatures:

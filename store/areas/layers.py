@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from errors import SettingsError
-from store.areas.polygon_file import InvalidRow, Row, read_polygons, text_of
+from enforcement.layer_kinds import read_layer_kinds
+from errors import Reason
+from store.areas.layer_options import LayerOptions
+from store.areas.layer_rows import LayerRows
+from store.areas.layer_versions import add_version, count_features, delete_old_polygons, load_features, set_used
+from store.areas.polygon_file import InvalidRow, open_polygons
+from store.chain_settings import read_chain_values
 from store.schema.database import Database
-from store.schema.outlines import bounds_intersect, bounds_of
-from store.schema.tables import Feature, Layer
+from store.schema.outlines import bounds_intersect
+from store.schema.tables import Feature, Layer, LayerVersion
 
-LAYER_KINDS = ("approval", "cultivated", "basic_farmland", "plan", "farm_facility", "protected")
 
-_UNLIMITED = ("", "长期", "永久", "长期有效", "永久有效")
+def layer_kinds() -> tuple[str, ...]:
+    """Return the names of all kinds of layers."""
+    return tuple(read_layer_kinds().kinds)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class LoadedLayer:
     Attributes:
         layer_id: id of the layer.
         features: number of loaded polygons.
-        replaced: number of previous polygons that were deleted.
+        replaced: number of polygons of the version that was in use.
         remarks: repaired features, and assumptions that were made.
         invalid: features that could not be used.
     """
@@ -56,17 +60,17 @@ def load_layer(
     table: str | None = None,
     now: dt.datetime,
 ) -> LoadedLayer:
-    """Load a layer, replacing all polygons of an existing layer with the same name.
+    """Load a layer and use it at once, without checking open alerts; :mod:`service.layers` does that.
 
     Args:
         database: where to store it.
-        path: see :func:`store.areas.polygon_file.read_polygons`.
+        path: see :func:`store.areas.polygon_file.open_polygons`.
         name: display name, which identifies the layer.
-        kind: one of :data:`LAYER_KINDS`.
+        kind: one of :func:`layer_kinds`.
         dated: date of the layer's content; None: unknown.
-        number_field: field of the approval number.
-        from_field: field of the first day of validity; None or empty: no beginning.
-        to_field: field of the last day of validity; None or empty: no end.
+        number_field: field of the approval number; None: found by the settings.
+        from_field: field of the first day of validity; None: found by the settings.
+        to_field: field of the last day of validity; None: found by the settings.
         table: name of the layer, for a GeoPackage with several.
         now: current time, aware.
 
@@ -74,82 +78,65 @@ def load_layer(
         PolygonFileError: the file or all its features are unusable; nothing was changed.
         SettingsError: unknown kind, or invalid name.
     """
-    if kind not in LAYER_KINDS:
-        raise SettingsError(f"{kind!r} is not a kind of layer; expected {', '.join(LAYER_KINDS)}.")
-    if not name.strip() or len(name) > 200:
-        raise SettingsError(f"A layer's name must have 1 to 200 characters; found {name[:40]!r}.")
-    file = read_polygons(path, table)
-    number_field, from_field, to_field = (f and file.field(f) for f in (number_field, from_field, to_field))
-    features: list[Feature] = []
-
-    def load(row: Row) -> None:
-        valid_from = _parse_date(row.values[from_field]) if from_field else None
-        valid_to = _parse_date(row.values[to_field]) if to_field else None
-        if valid_from and valid_to and valid_to < valid_from:
-            raise ValueError(f"its validity ends on {valid_to}, before it begins on {valid_from}")
-        features.append(
-            Feature(
-                number=text_of(row.values[number_field])[:200] if number_field else "",
-                valid_from=valid_from,
-                valid_to=valid_to,
-                attributes={k: v.isoformat() if isinstance(v, dt.date) else v for k, v in row.values.items()},
-                **bounds_of(row.outline),
-            )
-        )
-
-    remarks, invalid = file.load_rows(load)
+    chosen = {"number": number_field, "from": from_field, "to": to_field}
+    options = LayerOptions({role: field for role, field in chosen.items() if field}, table or "")
     with database.write() as session:
-        layer = session.scalars(select(Layer).where(Layer.name == name)).one_or_none() or Layer(name=name)
-        layer.kind, layer.dated, layer.loaded_at = kind, dated, now
-        session.add(layer)
-        session.flush()
-        replaced = session.scalar(select(func.count(Feature.id)).where(Feature.layer_id == layer.id)) or 0
-        session.execute(delete(Feature).where(Feature.layer_id == layer.id))
-        for feature in features:
-            feature.layer_id = layer.id
-        session.add_all(features)
-    return LoadedLayer(layer.id, len(features), replaced, remarks, invalid)
+        version = add_version(
+            session, name=name, area_code="", kind=kind, dated=dated, file_name=path.name, options=options, who="",
+            now=now,
+        )  # fmt: skip
+        layer = session.get_one(Layer, version.layer_id)
+        months = read_chain_values(session).whole("layers.temporary_months")
+        before = count_features(session, layer.id, layer.version)
+    try:
+        load_features(database, version.id, LayerRows.of(open_polygons(path, table), kind, options, months))
+    except BaseException:
+        with database.write() as session:
+            session.delete(session.get_one(LayerVersion, version.id))
+            session.flush()
+            if not layer.version:
+                session.delete(session.get_one(Layer, layer.id))
+        raise
+    with database.write() as session:
+        loaded = session.get_one(LayerVersion, version.id)
+        set_used(session, loaded, who="", now=now, today=now.date(), applied={})
+        delete_old_polygons(session, layer.id, read_chain_values(session).whole("layers.keep_versions"))
+        remarks = [str(Reason.from_json(remark["text"], remark["why"])) for remark in loaded.remarks]
+        invalid = [InvalidRow(row["number"], Reason.from_json(row["text"], row["why"])) for row in loaded.invalid]
+    return LoadedLayer(layer.id, loaded.features, before, remarks, invalid)
 
 
 def features_touching(
     session: Session, outline: BaseGeometry, kinds: Collection[str] | None = None
 ) -> list[tuple[Layer, Feature]]:
-    """Return the layer polygons that intersect a geometry, ordered by layer.
+    """Return the polygons in use that intersect a geometry, ordered by layer.
 
     Args:
         session: a read transaction.
         outline: longitude, latitude; valid.
-        kinds: only layers of these :data:`LAYER_KINDS`; None: all.
+        kinds: only layers of these :func:`layer_kinds`; None: all.
     """
-    query = select(Layer, Feature).join(Feature, Feature.layer_id == Layer.id).where(bounds_intersect(Feature, outline))
-    if kinds is not None:
-        query = query.where(Layer.kind.in_(kinds))
-    rows = session.execute(query.order_by(Layer.id, Feature.id))
-    return [(layer, feature) for layer, feature in rows if feature.outline.intersects(outline)]
+    layers = {layer.id: layer for layer in session.scalars(select(Layer)) if kinds is None or layer.kind in kinds}
+    versions = {layer.id: layer.version for layer in layers.values()}
+    return [(layers[f.layer_id], f) for f in features_of_versions(session, outline, versions)]
+
+
+def features_of_versions(session: Session, outline: BaseGeometry, versions: Mapping[int, int]) -> list[Feature]:
+    """Return the polygons of versions that intersect a geometry, ordered by layer.
+
+    Args:
+        session: a read transaction.
+        outline: longitude, latitude; valid.
+        versions: layer id → number of the version.
+    """
+    of_these = or_(false(), *(and_(Feature.layer_id == k, Feature.version == v) for k, v in versions.items()))
+    query = select(Feature).where(bounds_intersect(Feature, outline), of_these)
+    found = session.scalars(query.order_by(Feature.layer_id, Feature.id))
+    return [feature for feature in found if feature.outline.intersects(outline)]
 
 
 def list_layers(session: Session) -> list[tuple[Layer, int]]:
-    """Return all layers, ordered by name, with the number of their polygons."""
-    query = select(Layer, func.count(Feature.id)).outerjoin(Feature, Feature.layer_id == Layer.id)
+    """Return all layers with a version in use, ordered by name, with the number of their polygons."""
+    used = and_(Feature.layer_id == Layer.id, Feature.version == Layer.version)
+    query = select(Layer, func.count(Feature.id)).outerjoin(Feature, used).where(Layer.version > 0)
     return [(layer, count) for layer, count in session.execute(query.group_by(Layer.id).order_by(Layer.name))]
-
-
-def _parse_date(value: Any) -> dt.date | None:
-    """Parse a date; None for an empty value or unlimited validity.
-
-    Raises:
-        ValueError: the value is not a date.
-    """
-    if isinstance(value, dt.date):
-        return value
-    text = text_of(value)
-    if text in _UNLIMITED:
-        return None
-    parts = re.match(r"(\d{4})(?:(\d\d)(\d\d)|([-/.年])(\d{1,2})[-/.月](\d{1,2})日?)(?:[T ].*)?$", text, re.ASCII)
-    try:
-        if parts is None:
-            raise ValueError
-        year, month, day, _, other_month, other_day = parts.groups()
-        return dt.date(int(year), int(month or other_month), int(day or other_day))
-    except ValueError:
-        raise ValueError(f"{text!r} is not a date; expected the form 2026-11-20") from None

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 
-def decode_texts(fields: list[str], columns: list[NDArray[Any]], cpg: Path) -> tuple[list[str], list[NDArray[Any]]]:
-    """Decode the field names and texts of a Shapefile that were read as ISO 8859-1.
+def text_codec(texts: Iterable[Iterable[str]], cpg: Path) -> str:
+    """Return the codec of a Shapefile whose texts were read as ISO 8859-1.
 
     The first encoding that decodes all texts is used: that of the .cpg file, then UTF-8, which rarely decodes other
     encodings, then GB 18030.
+
+    Args:
+        texts: field names and texts, in parts.
+        cpg: path of the .cpg file, which may not exist.
     """
-    texts = [*fields, *(text for column in columns for text in column if isinstance(text, str))]
     declared = _declared_codec(cpg)
-    matching = (codec for codec in (*declared, "utf-8", "gb18030") if _decodes(texts, codec))
-    codec = next(matching, (*declared, "gb18030")[0])
+    candidates = list(dict.fromkeys((*declared, "utf-8", "gb18030")))
+    for part in texts:
+        not_ascii = [text for text in part if not text.isascii()]
+        candidates = [codec for codec in candidates if _decodes(not_ascii, codec)]
+    return (candidates or [*declared, "gb18030"])[0]
 
-    def decode(text: Any) -> Any:
-        return _bytes(text).decode(codec, "ignore") if isinstance(text, str) else text
 
-    return [decode(field) for field in fields], [
-        np.array([decode(text) for text in column], object) if column.dtype == object else column for column in columns
-    ]
+def decode_text(text: str, codec: str) -> str:
+    """Decode a text that was read as ISO 8859-1; a last character truncated by the fixed field width is dropped."""
+    return text if text.isascii() else _bytes(text).decode(codec, "ignore")
 
 
 def _bytes(text: str) -> bytes:

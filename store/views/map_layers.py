@@ -82,8 +82,10 @@ def layer_on_map(
         tolerance: maximum deviation of the simplified outlines, degrees.
         limit: maximum number of polygons.
     """
+    layer = layer_by_id(session, layer_id)
+    used = Feature.layer_id == layer_id, Feature.version == (layer.version if layer else 0)
     within = bounds_intersect(Feature, box(*bbox))
-    found = visible_features(session, viewer, Feature.layer_id == layer_id, within, limit=limit)
+    found = visible_features(session, viewer, *used, within, limit=limit)
     return [(row, shapely.simplify(row.outline, tolerance, preserve_topology=True)) for row in found]
 
 

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from errors import SettingsError
 from store.areas.areas import LoadedAreas, areas_touching, list_areas, load_areas, parse_area_code
-from store.areas.polygon_file import PolygonFileError
+from store.areas.polygon_errors import PolygonFileError
 from store.schema.database import Database
 from tests.store.areas.polygon_files import (
     CODES,

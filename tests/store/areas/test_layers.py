@@ -74,7 +74,7 @@ def test_loading_a_layer_again_replaces_all_its_polygons(database: Database, tmp
     loaded = load_layer(database, other, name="批文", kind="farm_facility", now=LATER)
     assert (loaded.features, loaded.replaced) == (1, 2)
     with database.read() as session:
-        (feature,) = session.scalars(select(Feature))
+        ((_, feature),) = features_touching(session, COUNTY)
         (layer,) = session.scalars(select(Layer))
     assert feature.outline.equals(COUNTY)
     assert (layer.kind, layer.loaded_at) == ("farm_facility", LATER)

@@ -11,7 +11,8 @@ from pyproj import Transformer
 from shapely import LineString, Polygon, box
 
 from store.areas.areas import load_areas
-from store.areas.polygon_file import PolygonFileError, read_polygons
+from store.areas.polygon_errors import PolygonFileError
+from store.areas.polygon_file import read_polygons
 from store.schema.database import Database
 from tests.store.areas.polygon_files import (
     CODES,

@@ -1,0 +1,1 @@
+"""Parcel TXT: the coordinate files in which bureaus exchange parcels."""
