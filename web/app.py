@@ -15,14 +15,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette_compress import CompressMiddleware
 
-from configs.texts import translate
 from errors import OutputError, Reason, SettingsError, TubanError
 from service.context import Context
 from store.schema.database_errors import DatabaseError, is_temporary
 from web.front_end import check_packages
 from web.http_errors import DatabaseBusy, HttpError, NotSignedIn
 from web.limits.request_guard import RequestGuard
-from web.page import language_of
 from web.path_prefix import PathPrefix, check_prefix
 from web.protocol.allowed_hosts import AllowedHosts
 from web.protocol.methods import add_head, allowed_methods
@@ -161,11 +159,10 @@ async def _handle_database_error(request: Request, error: Exception) -> Response
 
 async def _handle_tuban_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TubanError)
-    text = translate(error.reason, language_of(request))
     if isinstance(error, OutputError):
         logger.error("output could not be written", path=request.url.path, error=str(error))
-        return error_response(request, 503, text)
-    return error_response(request, 422 if isinstance(error, SettingsError) else 409, text)
+        return error_response(request, 503, error.reason)
+    return error_response(request, 422 if isinstance(error, SettingsError) else 409, error.reason)
 
 
 async def _handle_validation_error(request: Request, error: Exception) -> Response:

@@ -17,6 +17,8 @@ SERVED = {
     "ol.js": "ol/dist/ol.js",
     "ol.css": "ol/ol.css",
     "proj4.js": "proj4/dist/proj4.js",
+    "swagger.js": "swagger-ui-dist/swagger-ui-bundle.js",
+    "swagger.css": "swagger-ui-dist/swagger-ui.css",
     "tus.js": "tus-js-client/dist/tus.min.js",
 }
 """Name under ``/packages/`` → file of a package."""

@@ -160,7 +160,7 @@ def test_links_of_the_apis_can_be_followed(shared: Context) -> None:
         if "json" in response.headers["content-type"] and "openapi" not in address:
             waiting += [link for link in _links(response.json()) if ORIGIN in link and "/api/" in link]
     assert len(seen) > 12
-    assert client.get(f"{PREFIX}/api/openapi.json").json()["servers"] == [{"url": PREFIX}]
+    assert client.get(f"{PREFIX}/api/openapi.json").json()["servers"] == [{"url": ORIGIN + PREFIX}]
     number = NUMBERS["a"]
     assert f"{ORIGIN}{PREFIX}/alerts/{number}" in client.get(f"{PREFIX}/api/alerts/{number}").text
 

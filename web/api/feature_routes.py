@@ -116,8 +116,8 @@ def _item_filter(request: Request, context: Service, bbox: BBox = "", when: When
     return replace(found, bbox=parse_lenient_bbox(bbox), since=first, until=last, sort="newest")
 
 
-_own = [one for one in signature(_item_filter).parameters.values() if one.kind != Parameter.VAR_KEYWORD]
-_shared = [one for one in signature(documented_filter).parameters.values() if one.name in PARAMETERS]
+_own = [one for one in signature(_item_filter, eval_str=True).parameters.values() if one.kind != Parameter.VAR_KEYWORD]
+_shared = [one for one in signature(documented_filter, eval_str=True).parameters.values() if one.name in PARAMETERS]
 _item_filter.__signature__ = Signature(  # type: ignore[attr-defined]  # declares the shared parameters, like `states`
     [*_own, *(one for one in _shared if one.name not in _REPLACED)]
 )

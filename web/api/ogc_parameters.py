@@ -7,7 +7,9 @@ import math
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import AfterValidator
 
+from errors import Reason
 from store.search.alert_filter import Box, parse_day
 from web.http_errors import HttpError
 
@@ -30,7 +32,11 @@ When = Annotated[
         examples=["2026-01-01/2026-12-31", "../2026-11-30T16:00:00Z", "2026-11-20"],
     ),
 ]
-ItemLimit = Annotated[int, Query(description="Items per page.", ge=1, le=MAX_ITEMS)]
+ItemLimit = Annotated[
+    int,
+    Query(description="Items per page; more means the maximum.", ge=1, json_schema_extra={"maximum": MAX_ITEMS}),
+    AfterValidator(lambda number: min(number, MAX_ITEMS)),
+]
 
 
 def parse_lenient_bbox(text: str) -> Box | None:
@@ -41,7 +47,6 @@ def parse_lenient_bbox(text: str) -> Box | None:
     """
     if not text:
         return None
-    expected = "expected west,south,east,north in degrees, west not beyond east, south not beyond north"
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
@@ -49,7 +54,8 @@ def parse_lenient_bbox(text: str) -> Box | None:
     if len(numbers) == 6:
         numbers = [*numbers[:2], *numbers[3:5]]
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or numbers[0] > numbers[2] or numbers[1] > numbers[3]:
-        raise HttpError(f"bbox is {text[:80]!r}; {expected}.")
+        message = f"bbox is {text[:80]!r}; expected west,south,east,north in degrees, south not beyond north."
+        raise HttpError(Reason(message, "query.bbox", value=text[:80]))
     west, east = (min(max(value, -180.0), 180.0) for value in numbers[::2])
     south, north = (min(max(value, -90.0), 90.0) for value in numbers[1::2])
     return west, south, east, north
@@ -65,13 +71,15 @@ def parse_datetime(text: str, zone: dt.tzinfo) -> tuple[dt.date | None, dt.date 
         return None, None
     parts = text.strip().split("/")
     if len(parts) > 2:
-        raise HttpError(f"datetime is {text[:80]!r}; expected a time, or two separated by one slash.")
+        message = f"datetime is {text[:80]!r}; expected a time, or two separated by one slash."
+        raise HttpError(Reason(message, "query.interval", value=text[:80]))
     ends = [_day(part.strip(), zone) for part in parts]
     first, last = ends[0], ends[-1]
     if len(parts) == 1 and first is None:
-        raise HttpError("datetime is open on both ends; omit it instead.")
+        raise HttpError(Reason("datetime is open on both ends; omit it instead.", "query.open_interval"))
     if first is not None and last is not None and first > last:
-        raise HttpError(f"datetime is {text[:80]!r}; expected the earlier time first.")
+        message = f"datetime is {text[:80]!r}; expected the earlier time first."
+        raise HttpError(Reason(message, "query.reversed_interval", value=text[:80]))
     return first, last
 
 
@@ -81,9 +89,8 @@ def _day(part: str, zone: dt.tzinfo) -> dt.date | None:
     try:
         return parse_day(part if len(part) == 10 else _aware_time(part).astimezone(zone).date().isoformat())
     except (ValueError, OverflowError):
-        raise HttpError(
-            f"datetime contains {part[:40]!r}; expected a day or time between 1900 and 2200 (RFC 3339)."
-        ) from None
+        message = f"datetime contains {part[:40]!r}; expected a day or time between 1900 and 2200 (RFC 3339)."
+        raise HttpError(Reason(message, "query.datetime", value=part[:40])) from None
 
 
 def _aware_time(text: str) -> dt.datetime:

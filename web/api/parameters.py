@@ -6,8 +6,9 @@ import datetime as dt
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
+from pydantic import AfterValidator
 
-from errors import SettingsError
+from errors import Reason, SettingsError
 from store.search.alert_filter import AlertFilter, Box, parse_bbox, parse_day
 from web.auth.authentication import Service
 from web.http_errors import InvalidInput
@@ -20,7 +21,12 @@ Day = Annotated[str, Query(description="A day like 2026-11-20, inclusive.", patt
 Values = Annotated[list[str] | None, Query(description="One or more values; comma-separated or repeated.")]
 NumberText = Annotated[str, Query(description="A number.", max_length=30, examples=["0.5"])]
 ShortText = Annotated[str, Query(max_length=100)]
-Limit = Annotated[int, Query(description="Rows per page.", ge=1, le=500)]
+MAX_ROWS = 500
+Limit = Annotated[
+    int,
+    Query(description="Rows per page; larger numbers mean the maximum.", ge=1, json_schema_extra={"maximum": MAX_ROWS}),
+    AfterValidator(lambda number: min(number, MAX_ROWS)),
+]
 BoxText = Annotated[
     str, Query(description="west,south,east,north in degrees.", max_length=200, examples=["119.9,29.9,120.2,30.2"])
 ]
@@ -74,7 +80,8 @@ def parse_day_parameter(name: str, text: str) -> dt.date | None:
     try:
         return parse_day(text) if text else None
     except ValueError as error:
-        raise SettingsError(f"{name} is {text[:40]!r}; expected {error}.") from None
+        message = f"{name} is {text[:40]!r}; expected {error}."
+        raise SettingsError(message, "filter.value", name=name, value=text[:40]) from None
 
 
 def parse_bbox_parameter(text: str) -> Box:
@@ -86,7 +93,7 @@ def parse_bbox_parameter(text: str) -> Box:
     try:
         return parse_bbox(text)
     except ValueError as error:
-        raise InvalidInput(f"bbox is {text[:80]!r}; expected {error}.") from None
+        raise InvalidInput(Reason(f"bbox is {text[:80]!r}; expected {error}.", "query.bbox", value=text[:80])) from None
 
 
 def parse_optional_bbox(text: str) -> Box | None:

@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from configs.service import ServiceSettings
-from errors import Reason
 from web.http_errors import HttpError
 
 
@@ -49,8 +48,7 @@ class AllowedHosts:
         if scope["type"] == "http":
             header = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
             if not self._is_allowed(header):
-                message = f"This service does not answer for the host {header[:80]!r} (web.allowed_hosts)."
-                error = MisdirectedRequest(Reason(message, "error.host", host=header[:80]))
+                error = MisdirectedRequest("error.host")
                 response = await self._on_error(Request(scope), error)
                 await response(scope, receive, send)
                 return

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from configs.texts import catalogue
 from errors import Reason
+from web.auth.authentication import SAFE_METHODS
 from web.page import language_of, localized, page
 
 PROBLEM = "application/problem+json"
@@ -33,10 +34,12 @@ def error_response(request: Request, status: int, message: str, **members: Any) 
 
     Args:
         request: of the client.
-        status: of the response.
+        status: of the response; 422 becomes 400 for requests without content.
         message: a key of the text catalogue, a reason, or plain text.
         members: additional members of the problem details.
     """
+    if status == 422 and request.method in SAFE_METHODS:
+        status = 400
     text = localized(request, message)
     if is_api_client(request) or "text/html" not in request.headers.get("accept", "text/html"):
         problem = {

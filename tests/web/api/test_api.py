@@ -35,7 +35,7 @@ def test_unauthenticated_requests_get_401_with_the_scheme(anonymous: Browser) ->
     for path in ("/api/alerts", "/api/openapi.json", "/api/ogc", "/api/stac", "/api/alerts/export?format=shp"):
         response = anonymous.get(path)
         assert response.status_code == 401
-        assert response.headers["www-authenticate"] == "Bearer"
+        assert response.headers["www-authenticate"].startswith("Bearer")
         assert response.json()["status"] == 401
     assert anonymous.get("/api/alerts", headers={"authorization": "Bearer wrong"}).status_code == 401
     assert anonymous.get("/api/alerts", headers={"authorization": "Basic dGVzdDp0ZXN0"}).status_code == 401
@@ -78,7 +78,7 @@ def test_the_list_is_limited_by_the_filter_and_the_users_area(county: TestClient
 )
 def test_invalid_parameters_are_rejected_with_their_name(county: TestClient, query: str) -> None:
     response = county.get(f"/api/alerts?{query}")
-    assert response.status_code == 422
+    assert response.status_code == 400
     assert query.partition("=")[0] in response.json()["detail"]
 
 
@@ -169,7 +169,7 @@ def test_the_openapi_document_describes_the_errors_of_every_route(village_a: Tes
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if path.startswith(ours):
-                assert {"401", "422"} <= set(operation["responses"]), f"{method} {path}"
+                assert {"400", "401"} <= set(operation["responses"]), f"{method} {path}"
                 assert ("{" not in path) or "404" in operation["responses"], f"{method} {path}"
 
 

@@ -75,7 +75,8 @@ def test_an_invitation_link_never_names_the_host_of_the_request(service: Context
     browser.base_url = "https://evil.test"
     browser.cookies = {cookie_name(service): browser.cookies[cookie_name(service)]}
     shown = browser.post(f"/people/{_id(service, 'town')}/link", headers={"origin": "https://evil.test"})
-    assert "http://127.0.0.1:8000/welcome/" in shown.text
+    assert shown.status_code == 421
+    assert "welcome" not in shown.text
     assert "evil.test" not in shown.text
 
 
@@ -124,7 +125,7 @@ def test_wrong_old_passwords_are_limited(service: Context, sign_in: SignIn) -> N
     ],
 )
 def test_numbers_beyond_every_range_are_refused_not_failed(sign_in: SignIn, path: str, value: str) -> None:
-    assert sign_in("admin").get(path.replace("{}", value)).status_code in (200, 303, 404, 422)
+    assert sign_in("admin").get(path.replace("{}", value)).status_code in (200, 303, 400, 404)
 
 
 def test_logins_are_unique_regardless_of_case(sign_in: SignIn) -> None:

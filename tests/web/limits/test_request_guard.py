@@ -61,7 +61,7 @@ class Client:
 @pytest.fixture
 def client(service: Context) -> Client:
     """A client with a key of a user, of a service that accepts 1 MiB within 50 ms."""
-    web = WebSettings(max_body_kib=1024, body_seconds=0.05)
+    web = WebSettings(max_body_kib=1024, body_seconds=0.05, allowed_hosts=("tuban.test",))
     service.settings = service.settings.model_copy(update={"web": web})
     with service.database.write() as session:
         user = user_by_login(session, "town")

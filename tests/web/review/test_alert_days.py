@@ -56,7 +56,7 @@ def test_the_api_tells_an_alert_as_of_a_day(service: Context, sign_in: SignIn, n
         return response.status_code, response.json()
 
     assert ask(FIRST - dt.timedelta(days=1))[0] == 404
-    assert ask("yesterday")[0] == 422
+    assert ask("yesterday")[0] == 400
     _, then = ask(FIRST)
     _, later = ask(SECOND)
     _, now = ask(GROWN)

@@ -67,9 +67,9 @@ def test_an_invalid_filter_is_rejected_with_the_expected_values(sign_in: SignIn)
     county = sign_in("county")
     county.cookies.set("tuban_language", "en")
     response = county.get("/alerts?states=stolen", headers={"accept": "application/json"})
-    assert response.status_code == 422
+    assert response.status_code == 400
     assert "expected one or more of new" in response.json()["detail"]
-    assert county.get("/alerts?min_mu=x").status_code == 422
+    assert county.get("/alerts?min_mu=x").status_code == 400
 
 
 def test_the_list_is_paged(sign_in: SignIn, numbers: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

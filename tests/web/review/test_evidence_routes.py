@@ -34,7 +34,7 @@ def test_the_sheet_is_in_the_users_or_the_requested_language(villages: Villages,
     assert own.content != en.content, "people of the tests read Chinese"
     assert own.content == zh.content
     assert len(zh.content) > 100_000, "both pictures are in it"
-    assert browser.get(f"{WHERE}/sheet.pdf?language=fr").status_code == 422
+    assert browser.get(f"{WHERE}/sheet.pdf?language=fr").status_code == 400
 
 
 def test_the_bundle_is_signed_and_can_be_verified(service: Context, village_a: TestClient, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_shapefile_can_be_in_the_local_zone(county: TestClient, tmp_path: Path
 @pytest.mark.parametrize("query", ["", "?format=dwg", "?format=gpkg&crs=zone", "?format=shp&crs=3857",
                                    "?format=shp&states=lost"])  # fmt: skip
 def test_unsupported_formats_and_systems_are_rejected(county: TestClient, query: str) -> None:
-    assert county.get(f"{EXPORT}{query}").status_code == 422
+    assert county.get(f"{EXPORT}{query}").status_code == 400
 
 
 def test_a_village_exports_its_own_alerts_and_that_is_logged(service: Context, villages: Villages) -> None:

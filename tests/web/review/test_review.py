@@ -72,7 +72,7 @@ def test_the_review_needs_authentication(anonymous: Browser, method: str, what: 
 def test_every_route_of_an_alert_is_in_the_table() -> None:
     from web.review.alert_routes import router
 
-    routes = {(method, route.path) for route in router.routes for method in route.methods}  # type: ignore[attr-defined]
+    routes = {(method, route.path) for route in router.routes for method in route.methods - {"HEAD"}}  # type: ignore[attr-defined]
     listed = {(method, "/alerts/{number}" + what.partition("?")[0]) for method, what, _ in ROUTES}
     assert routes == listed
 

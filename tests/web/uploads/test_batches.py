@@ -249,4 +249,4 @@ def test_the_files_of_a_batch_are_rendered_again_only_after_a_new_outcome(contex
     assert (drawn.status_code, "100.tif" in drawn.text) == (200, True)
     failed = li.get(f"/batches/{batch}?state=failed", headers={"accept-language": "zh"}).text
     assert ("000.tif" in failed, "001.tif" in failed, "未传输完整" in failed) == (True, False, True)
-    assert li.get(f"/batches/{batch}?state=lost").status_code == 422
+    assert li.get(f"/batches/{batch}?state=lost").status_code == 400
