@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from enforcement.overlap_ratio import make_valid
 from store.schema.outlines import bounds_intersect
-from store.schema.tables import AlertRow, SceneRow
+from store.schema.tables import AlertRow, Scan, SceneRow
 
 SHOWN_SHARE = 0.5
 """Share of the outline that an image has to show to be offered."""
@@ -79,3 +79,9 @@ def images_after(session: Session, alert: AlertRow, day: dt.date) -> list[PlaceI
     return [
         image for image in reversed(images_of_place(session, alert)) if image.date is not None and image.date >= day
     ]
+
+
+def registration_scan(session: Session, before_id: int, after_id: int) -> Scan | None:
+    """Return the latest finished scan of two images, which registered the earlier to the later one."""
+    pair = Scan.before_id == before_id, Scan.after_id == after_id, Scan.state == "done"
+    return session.scalar(select(Scan).where(*pair).order_by(Scan.id.desc()).limit(1))

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 from enforcement.alert import Alert
-from enforcement.evidence.bundle import Bundle
+from enforcement.evidence.bundle import Bundle, BundleFile
 from enforcement.evidence.sheet import EvidenceSheet, render_evidence_sheet
 from enforcement.evidence.sheet_drawing import SheetPicture
+from enforcement.evidence.sheet_evidence import SheetPhoto
 from enforcement.evidence.sheet_texts import Language
 from enforcement.position_uncertainty import ellipse_offsets
 from errors import ImageError
+from imagery.files.evidence_content import EXTENSIONS
 from service.context import Context
 from store.access.rights import Viewer
 from store.alerts.alert_data import read_alert
 from store.alerts.alert_geometry import areas_around
 from store.alerts.transitions import log_of
+from store.evidence.evidence_files import PHOTO, files_of_alert
+from store.evidence.place_history import correction_findings
 from store.objects.object_store import ObjectNotFound
 from store.schema.database import Session
 from store.schema.tables import AlertRow
+from store.views.alert_view import user_names
 from web.review.alert_pictures import AlertViews, alert_views
 
 SIDE_PX = 1024
 """Side of the pictures in pixels: 290 dots per inch on the sheet."""
+
+_MOST_FILES, _MOST_BYTES = 48, 120 * 2**20
+"""Evidence files in a bundle: with the other files, what :mod:`enforcement.evidence.bundle_check` accepts."""
 
 logger = structlog.get_logger("tuban.web")
 
@@ -61,7 +71,51 @@ def sheet_data(context: Context, session: Session, viewer: Viewer, row: AlertRow
         areas=areas_around(session, viewer, row),
         zone=context.settings.zone,
         generated_at=context.clock(),
+        photos=_photos(context, session, row),
+        findings=[found.finding for found in correction_findings(session, row, context.settings.zone)],
     )
+
+
+def _photos(context: Context, session: Session, row: AlertRow) -> dict[str, SheetPhoto]:
+    files = [file for file in files_of_alert(session, row.id) if file.kind == PHOTO and file.transition_id]
+    names = user_names(session, {file.who for file in files})
+    return {
+        file.uid: SheetPhoto(_bytes(context, file.shown_key), file.record, file.taken_at, names.get(file.who, file.who))
+        for file in files
+    }
+
+
+def bundle_files(context: Context, row: AlertRow) -> list[BundleFile]:
+    """Read the original bytes of the evidence files of an alert's steps, as many as a bundle may hold."""
+    with context.database.read() as session:
+        files = [file for file in files_of_alert(session, row.id) if file.transition_id is not None]
+    found: list[BundleFile] = []
+    left = _MOST_BYTES
+    for file in files:
+        held = len(found) < _MOST_FILES and file.size <= left
+        content = _bytes(context, file.object_key) if held else b""
+        left -= len(content)
+        about = {
+            "name": file.name,
+            "type": file.media_type,
+            "size": file.size,
+            "sha256": file.sha256,
+            "who": file.who,
+            "step": file.step,
+            "received_at": file.received_at.isoformat(),
+            "taken_at": file.taken_at.isoformat() if file.taken_at else None,
+            "record": file.record,
+        }
+        found.append(BundleFile(file.uid, EXTENSIONS[file.media_type], about, content or None))
+    return found
+
+
+def _bytes(context: Context, key: str) -> bytes:
+    try:
+        return context.objects.read(key) if key else b""
+    except ObjectNotFound:
+        logger.warning("an evidence file is missing", key=key)
+        return b""
 
 
 def _ellipse(alert: Alert, views: AlertViews, sigmas: float) -> NDArray[np.float64]:
@@ -71,7 +125,7 @@ def _ellipse(alert: Alert, views: AlertViews, sigmas: float) -> NDArray[np.float
     return np.array([centre.x, centre.y]) + ellipse_offsets(alert.error, sigmas) * (1, -1) / views.metre_px
 
 
-def bundle_data(sheet: EvidenceSheet) -> Bundle:
+def bundle_data(sheet: EvidenceSheet, files: Sequence[BundleFile] = ()) -> Bundle:
     """Return the content of a bundle: the sheet in both languages, the pictures without outlines, and the log."""
     languages: tuple[Language, ...] = ("zh", "en")
     pictures = {"before": sheet.before, "after": sheet.after}
@@ -80,6 +134,7 @@ def bundle_data(sheet: EvidenceSheet) -> Bundle:
         log=sheet.log,
         created_at=sheet.generated_at,
         sheets={language: render_evidence_sheet(sheet, language) for language in languages},
+        files=files,
         pictures={name: picture.pixels for name, picture in pictures.items() if picture is not None},
     )
 

@@ -18,7 +18,7 @@ from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 from web.page import chosen_language
-from web.review.evidence_data import bundle_data, sheet_data
+from web.review.evidence_data import bundle_data, bundle_files, sheet_data
 
 router = APIRouter(prefix="/alerts/{number}", tags=["evidence"], responses=COMMON_ERRORS | NOT_FOUND)
 
@@ -41,9 +41,11 @@ def sheet(
 def bundle(request: Request, context: Service, viewer: CurrentUser, number: Number) -> Response:
     """Create the signed evidence bundle; `tuban verify` checks it on any computer."""
     data = _sheet_data(request, context, viewer, number, "made_bundle")
+    with context.database.read() as session:
+        files = bundle_files(context, alert_of(session, viewer, number))
     key = load_or_create_signing_key(context.settings.home)
     headers = {"content-disposition": f'attachment; filename="{number}.zip"'}
-    return Response(write_bundle(bundle_data(data), key), media_type="application/zip", headers=headers)
+    return Response(write_bundle(bundle_data(data, files), key), media_type="application/zip", headers=headers)
 
 
 def _sheet_data(request: Request, context: Context, viewer: Viewer, number: str, action: str) -> EvidenceSheet:

@@ -12,6 +12,7 @@ from shapely.geometry import mapping
 
 from configs.texts import catalogue, text, translate
 from enforcement.change_types import read_change_types
+from enforcement.offered_steps import offered_steps
 from enforcement.position_uncertainty import ellipse_outline
 from enforcement.states import StateTable, read_states
 from enforcement.units import mu
@@ -23,6 +24,7 @@ from store.alerts.transitions import steps_of
 from store.alerts.withdrawal import withdrawn_basis
 from store.areas.areas import area_names
 from store.cameras.sightings import CameraSighting, camera_sightings
+from store.evidence.place_history import correction_findings
 from store.integrity.damage import damaged_images_of
 from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.schema.database import Session
@@ -32,7 +34,9 @@ from store.search.alert_search import AlertFilter, neighbours
 from store.views.alert_view import AlertSighting, SightingImage, alert_sightings, assignable_users, user_names
 from web.etags import content_tag
 from web.page import language_of, named
+from web.review.place_image_routes import finding_data
 from web.review.rejection_reasons import transition_reason
+from web.review.shown_evidence import shown_evidence
 
 JUDGED_STATES = ("triaged", "false_change", "bad_imagery")
 """States that have their own buttons on the page."""
@@ -132,7 +136,15 @@ class AlertDetail:
             "residual": self._residual(sights),
             "cameras": [self._camera(sight, address) for sight in camera_sightings(self.session, alert)],
             "sights": [self._sight(sight) for sight in sights],
-            "log": [self._step(step, names) for step in steps],
+            "log": [
+                self._step(step, names)
+                | {"evidence": shown_evidence(step.evidence, alert.number, self.root, self.language)}
+                for step in steps
+            ],
+            "findings": [
+                finding_data(found, self.root, alert.number, self.language)
+                for found in correction_findings(self.session, alert, self.zone)
+            ],
             "areas": [
                 {"code": a.code, "name": a.name, "level": a.level, "outline": mapping(a.outline)}
                 for a in areas_around(
@@ -144,7 +156,7 @@ class AlertDetail:
                     limit=_MAX_AREAS,
                 )
             ],
-            "steps": self._steps(states, alert),
+            "steps": self._steps(states, alert, steps),
             "can": self._can(states, alert) | {"undo": self._can_undo(steps)},
             "lock": self.lock(lock),
             "previous": neighbour.previous,
@@ -278,25 +290,21 @@ class AlertDetail:
     def _why(self, step: Transition) -> str:
         return translate(transition_reason(step), self.language)
 
-    def _steps(self, states: StateTable, alert: AlertRow) -> list[dict[str, Any]]:
-        """Return the steps that the user's role may take, except those with their own buttons."""
-        steps = []
-        for to in states.allowed_targets(alert.state, self.viewer.roles):
-            if states.category(to) == "gone" or (to in JUDGED_STATES and alert.state != "disputed"):
-                continue
-            step = next(s for s in states.transitions if alert.state in s.from_states and s.to == to)
-            steps.append(
-                {
-                    "to": to,
-                    "words": states.verb(alert.state, to, self.language),
-                    "state_name": self._name(states.states, to),
-                    "evidence": [
-                        {"name": name, "words": self._text("review.evidence", name)} for name in step.evidence
-                    ],
-                    "balanced": step.balanced,
-                }
-            )
-        return steps
+    def _steps(self, states: StateTable, alert: AlertRow, log: list[Transition]) -> list[dict[str, Any]]:
+        """Return the steps that the user may take, except those with their own buttons."""
+        history = [(step.to_state, step.who) for step in log]
+        return [
+            {
+                "to": step.to,
+                "words": states.verb(alert.state, step.to, self.language),
+                "state_name": self._name(states.states, step.to),
+                "evidence": [{"name": name, "words": self._text("review.evidence", name)} for name in step.evidence],
+                "balanced": step.balanced,
+            }
+            for step in offered_steps(states, alert.state, self.viewer.roles, self.viewer.login, history)
+            if not (step.to in JUDGED_STATES and alert.state != "disputed")
+            and (alert.state, step.to) != (states.initial, "published")
+        ]
 
     def _can(self, states: StateTable, alert: AlertRow) -> dict[str, bool]:
         targets = set(states.allowed_targets(alert.state, self.viewer.roles))

@@ -1,9 +1,11 @@
 // The review page: shows one alert after the other, prefetches the next one, and locks the shown one.
 import * as cache from "./alert_cache.js";
-import { chooseAssignee, chooseReason, chooseSplit, enterEvidence } from "./alert_dialogs.js";
+import { chooseAssignee, chooseReason, chooseSplit } from "./alert_dialogs.js";
 import { showDays } from "./alert_days.js";
 import { ImageMaps, LocationMap } from "./alert_maps.js";
 import { Panel, createElement } from "./alert_panel.js";
+import { PlaceDates } from "./place_dates.js";
+import { enterEvidence } from "./evidence_form.js";
 import { fill, notice, pageTexts, post, request, root } from "./tuban.js";
 
 const t = pageTexts();
@@ -15,6 +17,7 @@ const query = initial.query;
 const maps = new ImageMaps(document.getElementById("viewer"), "map-before", "map-after", document.getElementById("swipe"));
 const locationMap = new LocationMap("map-context");
 const panel = new Panel(t, () => undo(alert.number), (number) => change("merge", { alerts: [number], as_of: alert.as_of }, fill(t.merged_done, { number })));
+const dates = new PlaceDates(document.getElementById("dates"), buttons.dates, maps, { before: panel.parts["before-caption"], after: panel.parts["after-caption"] }, t);
 const decided = []; // numbers of judged alerts; undo starts with the last one
 const left = new Set(); // judged alerts that left the list, so that positions keep counting
 
@@ -60,6 +63,7 @@ function show(data) {
   locationMap.show(alert);
   panel.show(alert);
   showDays(panel.parts.days, alert, maps, t);
+  dates.show(alert);
   updateActions();
   panel.parts.spoken.textContent = `${alert.number} ${alert.kind_name} ${alert.state_name}`;
 }
@@ -209,9 +213,14 @@ async function assign() {
 }
 
 async function takeStep(step) {
-  const entered = await enterEvidence(step, t);
-  if (!entered) return;
-  change("move", { to: step.to, as_of: alert.as_of, ...entered }, fill(t.step_done, { state: step.state_name }));
+  const stepped = alert;
+  const save = async (entered) => {
+    const data = await send(stepped, "move", { to: step.to, as_of: stepped.as_of, ...entered });
+    decided.push(data.number);
+    update(data);
+    notice(fill(t.step_done, { state: step.state_name }), "good");
+  };
+  await enterEvidence(step, t, stepped.address, save);
 }
 
 async function split() {
@@ -262,9 +271,10 @@ const commands = {
   difference: () => setMode(maps.mode === "difference" ? "side" : "difference"),
   outline: () => setOutline(!outlineShown),
   fit: () => maps.fit(),
+  dates: () => dates.toggle(),
   help: () => help.showModal(),
 };
-const keys = { 1: "true", 2: "false", 3: "bad_imagery", a: "assign", s: "split", u: "undo", j: "next", k: "previous", w: "swipe", d: "difference", o: "outline", f: "fit", "?": "help" };
+const keys = { 1: "true", 2: "false", 3: "bad_imagery", a: "assign", s: "split", u: "undo", j: "next", k: "previous", w: "swipe", d: "difference", o: "outline", f: "fit", t: "dates", "?": "help" };
 
 for (const [name, command] of Object.entries(commands)) {
   buttons[name].addEventListener("click", (event) => {

@@ -1,21 +1,32 @@
-// Dialogs of the review: reason, assignee, split, and evidence of a step. Each resolves to null if cancelled.
+// Dialogs of the review: reason, assignee, split. Each resolves to null if cancelled.
 import { createElement } from "./alert_panel.js";
 import { fill } from "./tuban.js";
 
-const FIELD_TYPES = { correct_by: "date", reason: "area", basis: "area", photos: "area" };
-
-/** Open a dialog with `content`; resolves to the result of `read(form)` when it is submitted. */
-function openDialog(title, content, t, read, ready) {
+/**
+ * Open a dialog with `content`; resolves to the result of `read(form)` when it is submitted. It stays open while that is
+ * undefined, or a promise that is not settled yet.
+ */
+export function openDialog(title, content, t, read, ready) {
   return new Promise((done) => {
     const close = createElement("button", { type: "button", class: "quiet" }, t.cancel);
     const form = createElement("form", { method: "dialog" }, createElement("h2", { id: "dialog-title" }, title), ...content, createElement("div", { class: "row" }, createElement("button", { class: "primary" }, t.save), close));
     const dialog = createElement("dialog", { "aria-labelledby": "dialog-title" }, form);
     let result = null;
-    form.addEventListener("submit", () => (result = read(form)));
+    form.addEventListener("submit", async (event) => {
+      const reading = read(form);
+      const later = reading instanceof Promise;
+      if (later || reading === undefined) event.preventDefault();
+      const save = form.querySelector("button.primary");
+      save.disabled = later;
+      if (!later) return void (result = reading);
+      result = await reading;
+      save.disabled = false;
+      if (result !== undefined) dialog.close();
+    });
     close.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => {
       dialog.remove();
-      done(result);
+      done(result ?? null);
     });
     document.body.append(dialog);
     dialog.showModal();
@@ -55,23 +66,4 @@ export function chooseSplit(alert, t) {
   const choice = (value, words, disabled) => createElement("label", { class: "tick" }, createElement("input", { type: "radio", name: "how", value, required: true, disabled, checked: !disabled && (value === "gaps" || alert.parts < 2) }), ` ${words}`);
   const fields = createElement("fieldset", { class: "bare" }, choice("gaps", fill(t.split_gaps, { count: alert.parts }), alert.parts < 2), choice("line", t.split_line));
   return openDialog(t.split_title, [fields], t, (form) => form.elements.how.value);
-}
-
-/** Let the user enter the evidence that the state table requires for a step. */
-export function enterEvidence(step, t) {
-  const field = ({ name, words }) => {
-    const kind = FIELD_TYPES[name];
-    if (name === "works") return createElement("label", {}, words, createElement("select", { name, required: true }, ...["levelled", "partly_built", "built"].map((value) => createElement("option", { value }, t[value]))));
-    return createElement("label", {}, words, kind === "area" ? createElement("textarea", { name, rows: 3, required: true, maxlength: 1500 }) : createElement("input", { name, type: kind ?? "text", required: true, maxlength: kind ? null : 300 }));
-  };
-  const areas = step.balanced ? ["total_m2", "demolished_m2", "regularised_m2"].map((name) => createElement("label", {}, t[name], createElement("input", { name, type: "number", min: 0, step: "any", required: true }))) : [];
-  if (step.balanced) areas.push(createElement("label", { class: "tick" }, createElement("input", { type: "checkbox", name: "agreed", required: true }), ` ${t.agreed}`));
-  const remark = createElement("label", {}, t.why, createElement("input", { name: "why", maxlength: 500 }));
-  return openDialog(step.words, [...step.evidence.map(field), ...areas, remark], t, (form) => {
-    const { why, ...evidence } = Object.fromEntries(new FormData(form));
-    if (evidence.photos) evidence.photos = evidence.photos.split("\n").map((line) => line.trim()).filter(Boolean);
-    for (const name of ["total_m2", "demolished_m2", "regularised_m2"]) if (evidence[name] !== undefined) evidence[name] = Number(evidence[name]);
-    if (step.balanced) evidence.agreed = form.elements.agreed.checked;
-    return { evidence, why };
-  });
 }

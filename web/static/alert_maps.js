@@ -42,11 +42,10 @@ export class ImageMaps {
     this.updateClip();
   }
 
-  source(alert, when) {
-    const image = alert.images[when];
-    if (!image.tiles) return null;
+  source(alert, when, tiles = alert.images[when].tiles) {
+    if (!tiles) return null;
     // the server enlarges coarse images: the browser would do it tile by tile, with a visible seam between them
-    const source = new ol.source.XYZ({ url: `${image.tiles}/{z}/{x}/{y}`, maxZoom: MAX_TILE_ZOOM, transition: 0, interpolate: true });
+    const source = new ol.source.XYZ({ url: `${tiles}/{z}/{x}/{y}`, maxZoom: MAX_TILE_ZOOM, transition: 0, interpolate: true });
     source.setTileLoadFunction(async (tile, address) => {
       const objectUrl = await fetchPicture(address);
       if (objectUrl === null) this.missing?.(alert.number, when);
@@ -80,6 +79,11 @@ export class ImageMaps {
       layer.setSource(this.source(alert, when));
     }
     this.fit();
+  }
+
+  /** Show another image on one side; `tiles`: address of its tiles. */
+  setImage(when, tiles) {
+    this.maps[when].layer.setSource(this.source(this.alert, when, tiles));
   }
 
   /** Replace the outline of the alert, for example by that of an earlier day. */

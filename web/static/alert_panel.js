@@ -1,4 +1,5 @@
 // The side panel with an alert's details.
+import { showEvidence, showFindings } from "./evidence_log.js";
 import { fill, formatPlace, root } from "./tuban.js";
 
 export function createElement(name, attributes = {}, ...children) {
@@ -69,7 +70,7 @@ export class Panel {
       alert.also_in.length ? [t.also_in, [alert.also_in.join("、")]] : null,
       [t.state, [alert.state_name + (alert.why ? ` · ${alert.why}` : "")]],
       [t.assignee, [alert.assignee_name || t.unassigned]],
-      alert.due_on ? [t.due, [alert.due_on]] : null,
+      [t.due, [alert.due_on ? createElement("b", { class: alert.overdue ? "late" : null }, alert.due_on) : "–", " · ", createElement("a", { href: `${alert.address}/deadline` }, t.due_link)]],
       alert.rank ? [t.rank, [`${alert.week} · ${alert.rank}`]] : null,
       [t.residual, [residual && residual.metres !== null ? `${formatNumber(residual.metres, 2)} m · ${formatNumber(residual.pixels, 1)} ${t.pixels}` : (residual && residual.remark) || "–"]],
       [t.centre, [formatPlace(...alert.centre)]],
@@ -187,10 +188,11 @@ export class Panel {
 
   log(alert) {
     const link = (number) => createElement("a", { href: `${root}/alerts/${encodeURIComponent(number)}` }, number);
-    const rows = [...alert.log].reverse().map(({ at, who, role, from, to, why, alerts }) =>
-      createElement("li", {}, createElement("span", { class: "muted" }, at), ` ${from ? `${from} → ` : ""}${to}`, ...alerts.flatMap((number) => [" ", link(number)]), createElement("br"), createElement("span", { class: "muted" }, `${who}（${role}）${why ? ` · ${why}` : ""}`)),
+    const rows = [...alert.log].reverse().map(({ at, who, role, from, to, why, alerts, evidence }) =>
+      createElement("li", {}, createElement("span", { class: "muted" }, at), ` ${from ? `${from} → ` : ""}${to}`, ...alerts.flatMap((number) => [" ", link(number)]), createElement("br"), createElement("span", { class: "muted" }, `${who}（${role}）${why ? ` · ${why}` : ""}`), evidence.length ? showEvidence(evidence) : ""),
     );
     this.parts.log.replaceChildren(...rows);
+    this.parts.findings.replaceChildren(...showFindings(alert.findings, this.t));
     if (!alert.can.undo) return;
     const button = createElement("button", { type: "button", class: "quiet small" }, this.t.undo_step);
     button.addEventListener("click", () => this.undo());
