@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import shapely
@@ -109,6 +109,7 @@ class Alert:
         not_yet_on, there_on, gone_on: last day without the works, first with them, first without them again.
         confidence, confidence_parts: probability over all sources, and what each contributes.
         site: number of the first alert of its group; "": it is alone.
+        entered: latest values that people entered with the steps, by name of ``configs/evidence.yaml``.
     """
 
     number: str
@@ -152,6 +153,7 @@ class Alert:
     site: str = ""
     registration_method: str | None = None
     registration_accuracy_m: float | None = None
+    entered: Mapping[str, Any] = field(default_factory=dict)
 
 
 def alert_feature(alert: Alert) -> dict[str, Any]:

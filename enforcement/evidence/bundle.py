@@ -9,6 +9,8 @@
     log.json         its transitions, linked by a hash chain
     sheet_zh.pdf …   evidence sheets
     before.png …     pictures
+    files.json       evidence files of the steps: name, checksum, record; whether the bundle holds them
+    file_UID.jpg …   their original bytes, with the checksum that log.json names
 
 A signature proves that nothing was changed after the signing, not that the signed content is true.
 """
@@ -40,10 +42,33 @@ FORMAT = "tuban-evidence-bundle"
 FORMAT_VERSION = 2
 MANIFEST, SIGNATURE, PUBLIC_KEY = "manifest.json", "manifest.sig", "public_key.pem"
 ALERT, LOG = "alert.geojson", "log.json"
+FILES, FILE_PREFIX = "files.json", "file_"
 ALERT_V1 = "lead.geojson"
 """Name of the alert's file in bundles of format version 1, which are still accepted."""
 SIGNATURE_FILES = (MANIFEST, SIGNATURE, PUBLIC_KEY)
 """Files that the manifest does not list: itself, its signature and the key."""
+
+
+@dataclass(frozen=True)
+class BundleFile:
+    """An evidence file.
+
+    Attributes:
+        uid: its id in the log.
+        extension: of its name in the bundle, like ``jpg``.
+        about: name, type, size, sha256, who, times and record, as plain JSON.
+        content: original bytes; None: not in the bundle, because it would be too large to be verified.
+    """
+
+    uid: str
+    extension: str
+    about: Mapping[str, Any]
+    content: bytes | None
+
+    @property
+    def name(self) -> str:
+        """Name in the bundle."""
+        return f"{FILE_PREFIX}{self.uid}.{self.extension}"
 
 
 @dataclass(frozen=True)
@@ -56,6 +81,7 @@ class Bundle:
         created_at: timezone-aware time.
         sheets: evidence sheets, PDF, by language: ``zh``, ``en``.
         pictures: uint8 H×W×3 by name, like ``before``.
+        files: evidence files of the steps, oldest first.
         tool_version: version of the software; "": the installed one.
     """
 
@@ -64,6 +90,7 @@ class Bundle:
     created_at: dt.datetime
     sheets: Mapping[str, bytes] = field(default_factory=dict)
     pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+    files: Sequence[BundleFile] = ()
     tool_version: str = ""
 
 
@@ -117,6 +144,10 @@ def _files(bundle: Bundle) -> dict[str, bytes]:
         files[f"sheet_{language}.pdf"] = sheet
     for name, pixels in sorted(bundle.pictures.items()):
         files[f"{name}.png"] = _png(pixels)
+    if bundle.files:
+        listed = [{**file.about, "file": file.uid, "in": file.name if file.content else None} for file in bundle.files]
+        files[FILES] = _json({"alert": bundle.alert.number, "files": listed})
+        files |= {file.name: file.content for file in bundle.files if file.content}
     return files
 
 
@@ -140,7 +171,11 @@ def _zip(files: Mapping[str, bytes], created_at: dt.datetime) -> bytes:
             entry = zipfile.ZipInfo(name, (max(timestamp.year, 1980), *timestamp.timetuple()[1:6]))
             entry.create_system = 3  # Unix on all platforms, for equal bytes
             entry.external_attr = 0o100644 << 16
-            entry.compress_type = zipfile.ZIP_STORED if name.endswith(".png") else zipfile.ZIP_DEFLATED
+            entry.compress_type = (
+                zipfile.ZIP_STORED
+                if name.endswith((".png", ".jpg", ".heic", ".webp", ".docx"))
+                else zipfile.ZIP_DEFLATED
+            )
             archive.writestr(entry, data)
     return buffer.getvalue()
 

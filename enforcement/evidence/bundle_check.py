@@ -16,6 +16,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from enforcement.evidence.bundle import (
     ALERT,
     ALERT_V1,
+    FILE_PREFIX,
     FORMAT,
     FORMAT_VERSION,
     LOG,
@@ -42,7 +43,7 @@ class Check:
     """Result of one check; the attributes are keys of ``tuban verify --json``.
 
     Attributes:
-        name: archive, manifest, signature, signer, files, alert, log.
+        name: archive, manifest, signature, signer, files, alert, log; evidence, if there are evidence files.
         good: whether the check passed; None: not decided, because no trusted key was given.
         words: message for people.
     """
@@ -157,6 +158,8 @@ def verify_bundle(path: Path, trusted_key: str | None = None) -> BundleReport:
     _run_check(checks, "files", lambda: _check_files(files, manifest))
     _run_check(checks, "alert", lambda: _check_alert(files, manifest))
     last_hash = _run_check(checks, "log", lambda: _check_log(files, manifest))
+    if any(name.startswith(FILE_PREFIX) for name in files):
+        _run_check(checks, "evidence", lambda: _check_evidence(files))
     trusted = None if trusted_key is None else signer == trusted_key
     return _report(manifest, checks, signer, trusted, last_hash)
 
@@ -265,6 +268,38 @@ def _check_log(files: Mapping[str, bytes], manifest: _Manifest) -> tuple[str, st
     if log.last_hash != last:
         raise _CheckFailed(f"the log ends at {last}, not at {log.last_hash}: transitions were removed")
     return last, f"{len(rows)} transitions, hash chain intact; last hash: {last}"
+
+
+def _check_evidence(files: Mapping[str, bytes]) -> tuple[str, str]:
+    """Compare the evidence files with the checksums that the log names."""
+    named: dict[str, str] = {}
+    for row in _parse(files, LOG, _Log).rows:
+        _collect(row.fields.get("evidence"), named)
+    held = {name: data for name, data in files.items() if name.startswith(FILE_PREFIX)}
+    errors = []
+    for name, data in held.items():
+        uid = name.removeprefix(FILE_PREFIX).rpartition(".")[0]
+        if uid not in named:
+            errors.append(f"{name} is not evidence of any step in {LOG}")
+        elif hashlib.sha256(data).hexdigest() != named[uid]:
+            errors.append(f"{name} differs from the file that was submitted")
+    if errors:
+        raise _CheckFailed("; ".join(errors))
+    left_out = len(named) - len(held)
+    return "", f"{len(held)} files are those that the steps name" + (f"; {left_out} are not here" if left_out else "")
+
+
+def _collect(value: Any, found: dict[str, str]) -> None:
+    """Collect id and checksum of the files named in the evidence of a step."""
+    if isinstance(value, dict):
+        if isinstance(value.get("file"), str) and isinstance(value.get("sha256"), str):
+            found[value["file"]] = value["sha256"]
+        else:
+            for inner in value.values():
+                _collect(inner, found)
+    elif isinstance(value, list):
+        for inner in value:
+            _collect(inner, found)
 
 
 def _parse(files: Mapping[str, bytes], name: str, model: type[Any]) -> Any:

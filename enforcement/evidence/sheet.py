@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,9 @@ from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTempl
 
 from enforcement.alert import STATEMENT, Alert
 from enforcement.areas import NamedArea
+from enforcement.correction_watch import CorrectionFinding
 from enforcement.evidence.sheet_drawing import GREY, RED, PicturePair, SheetPicture
+from enforcement.evidence.sheet_evidence import SheetPhoto, evidence_section
 from enforcement.evidence.sheet_fonts import REGULAR, draw_text, markup, register_fonts
 from enforcement.evidence.sheet_map import LocationMap
 from enforcement.evidence.sheet_sections import (
@@ -59,6 +61,8 @@ class EvidenceSheet:
         areas: boundaries for the location map, longitude and latitude.
         zone: time zone of displayed times.
         generated_at: timezone-aware time.
+        photos: copies of the photos that the log names, by file id.
+        findings: what images after a stop notice say, oldest first.
     """
 
     alert: Alert
@@ -68,6 +72,8 @@ class EvidenceSheet:
     areas: Sequence[NamedArea]
     zone: ZoneInfo
     generated_at: dt.datetime
+    photos: Mapping[str, SheetPhoto] = field(default_factory=dict)
+    findings: Sequence[CorrectionFinding] = ()
 
 
 def render_evidence_sheet(sheet: EvidenceSheet, language: Language) -> bytes:
@@ -152,6 +158,7 @@ def _content(sheet: EvidenceSheet, texts: SheetTexts) -> list[Flowable]:
         *sighting_section(alert, texts),
         *origin_section(alert, texts),
         *log_section(sheet.log, sheet.zone, texts),
+        *evidence_section(sheet.log, sheet.photos, sheet.findings, sheet.zone, texts),
         _signatures(texts),
     ]
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from enforcement.alert import STATEMENT, Alert, AlertArea, AlertImage, alert_feature
 from enforcement.evidence.sheet_texts import SheetTexts
+from enforcement.evidence_words import evidence_in_words
 from enforcement.units import mu
 
 Kind = Literal["text", "number", "integer", "date"]
@@ -94,6 +95,46 @@ def _format_overlaps(alert: Alert, texts: SheetTexts) -> str:
     )
 
 
+def _entered(name: str) -> Getter:
+    """Return a getter of a text that was entered with a step."""
+    return lambda alert, properties, texts: str(alert.entered.get(name) or "")
+
+
+def _entered_day(name: str) -> Getter:
+    def day(alert: Alert, properties: dict[str, Any], texts: SheetTexts) -> Value:
+        del properties, texts
+        try:
+            return dt.date.fromisoformat(str(alert.entered.get(name)))
+        except ValueError:
+            return None
+
+    return day
+
+
+def _entered_area(name: str) -> Getter:
+    def area(alert: Alert, properties: dict[str, Any], texts: SheetTexts) -> Value:
+        del properties, texts
+        value = alert.entered.get(name)
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+    return area
+
+
+def _file_count(name: str) -> Getter:
+    def count(alert: Alert, properties: dict[str, Any], texts: SheetTexts) -> Value:
+        del properties, texts
+        files = alert.entered.get(name)
+        return len(files) if isinstance(files, list) else None
+
+    return count
+
+
+def _later_image(alert: Alert, properties: dict[str, Any], texts: SheetTexts) -> Value:
+    del properties
+    entries = evidence_in_words({"later_image": alert.entered.get("later_image")}, texts.language)
+    return entries[0].words if entries else ""
+
+
 COLUMNS: tuple[Column, ...] = (
     _text("number", "TBBH", ("图斑编号", "Alert number"), 22, lambda alert, props, texts: alert.number),
     _text("area_code", "XZQDM", ("行政区代码", "Area code"), 15, lambda alert, props, texts: _smallest_code(alert)),
@@ -130,6 +171,17 @@ COLUMNS: tuple[Column, ...] = (
     _integer("times_seen", "FXCS", ("发现次数", "Times seen"), lambda alert, props, texts: props["times_seen"]),
     _number("growth_m2", "ZZMJ", ("增长面积/m²", "Growth, m²"), 2, lambda alert, props, texts: props["growth_m2"]),
     _number("residual_m", "PZCC", ("配准残差/m", "Residual, m"), 3, lambda alert, props, texts: alert.residual_m),
+    _text("basis", "RDYJ", ("认定依据", "Basis"), 28, _entered("basis")),
+    _text("stop_notice", "TZSWH", ("通知书文号", "Stop notice"), 20, _entered("stop_notice")),
+    _date("correct_by", "ZGQX", ("整改期限", "Correction by"), _entered_day("correct_by")),
+    _text("case_number", "LABH", ("立案编号", "Case number"), 18, _entered("case_number")),
+    _text("decision", "CLJD", ("处理决定", "Decision"), 28, _entered("decision")),
+    _text("later_image", "ZGHYX", ("整改后影像", "Later image"), 24, _later_image),
+    _number("total_m2", "YZGMJ", ("应整改面积/m²", "To be corrected, m²"), 2, _entered_area("total_m2")),
+    _number("demolished_m2", "CCMJ", ("已拆除恢复/m²", "Demolished, m²"), 2, _entered_area("demolished_m2")),
+    _number("regularised_m2", "BBMJ", ("已补办/m²", "Regularised, m²"), 2, _entered_area("regularised_m2")),
+    _integer("photos", "ZPS", ("照片数", "Photos"), _file_count("photos")),
+    _integer("attachments", "FJS", ("附件数", "Attachments"), _file_count("attachments")),
     _text("week", "ZB", ("周次", "Week"), 10, lambda alert, props, texts: alert.week),
     _integer("rank", "PM", ("排名", "Rank"), lambda alert, props, texts: alert.rank),
     _text("page", "LJ", ("页面", "Page"), 30, lambda alert, props, texts: alert.page),

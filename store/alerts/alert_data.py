@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from enforcement.alert import Alert, AlertArea, AlertImage, EvidencePicture, Sighting
 from enforcement.change_types import read_change_types
+from enforcement.evidence_words import latest_evidence
 from store.alerts.image_pairs import ImagePair, latest_pairs
 from store.areas.areas import area_names
 from store.schema.outlines import error_ellipse_from_json
@@ -30,10 +32,10 @@ def read_alert(session: Session, alert: AlertRow, public_url: str = "") -> Alert
 def read_alerts(session: Session, alerts: Sequence[AlertRow], public_url: str = "") -> list[Alert]:
     """Return several alerts as :func:`read_alert` does, in the given order and with few statements."""
     ids = {alert.id for alert in alerts}
-    sightings, pairs, works = _sightings(session, ids), latest_pairs(session, ids), _works(session, ids)
+    sightings, pairs, entered = _sightings(session, ids), latest_pairs(session, ids), _entered(session, ids)
     names = area_names(session, {code for alert in alerts for code in _codes(alert)})
     return [
-        _alert(alert, sightings.get(alert.id, []), pairs.get(alert.id), works.get(alert.id), names, public_url)
+        _alert(alert, sightings.get(alert.id, []), pairs.get(alert.id), entered.get(alert.id, {}), names, public_url)
         for alert in alerts
     ]
 
@@ -42,7 +44,7 @@ def _alert(
     alert: AlertRow,
     sightings: Sequence[Sighting],
     pair: ImagePair | None,
-    works: str | None,
+    entered: Mapping[str, Any],
     names: Mapping[str, str],
     public_url: str,
 ) -> Alert:
@@ -62,7 +64,8 @@ def _alert(
         change_type_names=(change_type.zh, change_type.en) if change_type else None,
         state=alert.state,
         state_reason=alert.state_reason,
-        works=works,
+        works=str(entered["works"]) if entered.get("works") else None,
+        entered=entered,
         outline=alert.outline,
         detected=alert.detected,
         area_m2=alert.area_m2,
@@ -136,11 +139,18 @@ def _image(scene: SceneRow) -> AlertImage:
     return AlertImage(scene.date, scene.source, scene.gsd_m, scene.sha256)
 
 
-def _works(session: Session, alert_ids: Collection[int]) -> dict[int, str]:
-    """Return the latest state of works reported with a transition, by alert id."""
+def _entered(session: Session, alert_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Return the latest values that people entered with steps that were not undone, by alert id."""
     rows = session.execute(
-        select(Transition.alert_id, Transition.evidence)
+        select(Transition.alert_id, Transition.sequence, Transition.evidence)
         .where(Transition.alert_id.in_(alert_ids))
-        .order_by(Transition.sequence)
+        .order_by(Transition.alert_id, Transition.sequence)
     )
-    return {alert_id: str(evidence["works"]) for alert_id, evidence in rows if evidence.get("works")}
+    steps: dict[int, list[tuple[int, Mapping[str, Any]]]] = {}
+    for alert_id, sequence, evidence in rows:
+        log = steps.setdefault(alert_id, [])
+        if "undoes" in evidence:
+            log[:] = [step for step in log if step[0] < int(evidence["undoes"])]
+        else:
+            log.append((sequence, evidence))
+    return {alert_id: latest_evidence(evidence for _, evidence in log) for alert_id, log in steps.items()}
