@@ -221,6 +221,11 @@ def users_under(session: Session, viewer: Viewer) -> Sequence[User]:
     return session.scalars(query.order_by(User.code, User.login)).all()
 
 
+def has_active_user(session: Session) -> bool:
+    """Return whether anybody can sign in."""
+    return session.scalar(select(User.id).where(User.active).limit(1)) is not None
+
+
 def has_administrator(session: Session) -> bool:
     """Return whether there is an active administrator of all areas."""
     query = select(User.id).where(User.administrator, User.active, User.code == "")

@@ -95,7 +95,7 @@ def save_year(session: Session, year: CalendarYear, *, who: str, now: dt.datetim
     session.info.pop(_CACHED, None)
     key = f"{RECOMPUTE}:{year.year}:{now.isoformat()}"
     payload = {"who": who, "year": year.year}
-    add_job(session, kind=RECOMPUTE, queue="ingest", payload=payload, unique_key=key, now=now)
+    add_job(session, kind=RECOMPUTE, queue="deliver", payload=payload, unique_key=key, now=now)
     return True
 
 

@@ -47,4 +47,4 @@ def recompute(context: Context, job: JobRun) -> Commit:
     return commit
 
 
-JOB_KINDS = (JobKind(DAILY, "ingest", day), JobKind(RECOMPUTE, "ingest", recompute))
+JOB_KINDS = (JobKind(DAILY, "deliver", day), JobKind(RECOMPUTE, "deliver", recompute))
