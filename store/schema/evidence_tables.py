@@ -1,14 +1,14 @@
-"""Table of evidence files: photos and documents of alerts, tips and patrols. Original bytes are objects."""
+"""Tables of evidence that people add: files of alerts, tips and patrols, and outlines that they drew or corrected."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from store.schema.table_base import Base, IdMixin
+from store.schema.table_base import Base, IdMixin, OutlineMixin
 
 
 class EvidenceFile(IdMixin, Base):
@@ -39,3 +39,19 @@ class EvidenceFile(IdMixin, Base):
     who: Mapped[str] = mapped_column(String(100))  # login of the uploader; "": public form
     received_at: Mapped[dt.datetime]  # server time
     __table_args__ = (Index("ix_evidence_files_owner_kind_owner_id", "owner_kind", "owner_id"),)
+
+
+class OutlineEdit(IdMixin, OutlineMixin, Base):
+    """An outline that a person drew or corrected, with the reason; append-only. The detected outline stays in it."""
+
+    __tablename__ = "outline_edits"
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"), index=True)
+    action: Mapped[str] = mapped_column(String(20))  # drawn (a missed change), corrected, restored (the detected one)
+    who: Mapped[str] = mapped_column(String(100))
+    role: Mapped[str] = mapped_column(String(40))
+    at: Mapped[dt.datetime]
+    why: Mapped[str] = mapped_column(Text)
+    scan_id: Mapped[int | None] = mapped_column(ForeignKey("scans.id"), index=True)  # its images show it; None: none
+    detected_wkb: Mapped[str] = mapped_column(Text, default="")  # outline by the sightings at that time, hexadecimal
+    before: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # area_m2, areas, overlaps; empty: newly drawn
+    after: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
