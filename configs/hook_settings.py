@@ -13,12 +13,16 @@ STANDARD_SECRET = "whsec_"
 
 
 class HookSettings(BaseModel):
-    """Address of a webhook, and the secret that signs its requests."""
+    """Address of a webhook, and the secret that signs its requests.
+
+    While a secret is replaced, ``previous_secret`` also signs, so that the receiver may change over at any time.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: Annotated[str, Field(max_length=390)]
     secret: Annotated[SecretStr, Field(min_length=16)]
+    previous_secret: Annotated[SecretStr, Field(min_length=16)] | None = None
 
     @field_validator("url")
     @classmethod
@@ -29,18 +33,28 @@ class HookSettings(BaseModel):
         parts.port  # noqa: B018  (raises ValueError for an invalid port)
         return url
 
-    @field_validator("secret")
+    @field_validator("secret", "previous_secret")
     @classmethod
-    def _validate_secret(cls, secret: SecretStr) -> SecretStr:
-        if secret.get_secret_value().startswith(STANDARD_SECRET) and not 24 <= len(_decode_key(secret)) <= 64:
+    def _validate_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        is_standard = secret is not None and secret.get_secret_value().startswith(STANDARD_SECRET)
+        if secret is not None and is_standard and not 24 <= len(_decode_key(secret)) <= 64:
             raise ValueError(f"expected {STANDARD_SECRET} followed by base64 of 24 to 64 bytes, or another prefix")
         return secret
 
     @property
-    def key(self) -> bytes:
-        """Key of the Standard Webhooks signature: decoded from ``whsec_…``, or the UTF-8 bytes of a plain secret."""
-        secret = self.secret.get_secret_value()
-        return _decode_key(self.secret) if secret.startswith(STANDARD_SECRET) else secret.encode()
+    def secrets(self) -> list[SecretStr]:
+        """All secrets that sign, the current one first."""
+        return [self.secret] if self.previous_secret is None else [self.secret, self.previous_secret]
+
+    @property
+    def keys(self) -> list[bytes]:
+        """Keys of the Standard Webhooks signatures: decoded from ``whsec_…``, or the UTF-8 bytes of a plain secret."""
+        return [_key_of(secret) for secret in self.secrets]
+
+
+def _key_of(secret: SecretStr) -> bytes:
+    text = secret.get_secret_value()
+    return _decode_key(secret) if text.startswith(STANDARD_SECRET) else text.encode()
 
 
 def _decode_key(secret: SecretStr) -> bytes:

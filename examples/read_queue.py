@@ -31,16 +31,22 @@ def read_amqp(url, queue):
             channel.basic_ack(message.delivery_tag)
 
 
-def read_redis(address, queue):
-    """Read from a Redis list; each message stays in a second list until it was handled."""
+def read_redis(address, stream, group="reader", consumer="1"):
+    """Read a Redis stream with a consumer group; acknowledge and delete each entry after it was handled."""
     import redis
 
     client = redis.Redis.from_url(address)
-    while client.lmove(f"{queue}:taken", queue, "RIGHT", "LEFT"):
-        pass  # requeue messages of a reader that died
-    while body := client.lmove(queue, f"{queue}:taken", "LEFT", "RIGHT"):
-        handle(json.loads(body))
-        client.lrem(f"{queue}:taken", 1, body)
+    try:
+        client.xgroup_create(stream, group, id="0", mkstream=True)
+    except redis.ResponseError as error:
+        if "BUSYGROUP" not in str(error):  # the group exists
+            raise
+    for start in ("0", ">"):  # first entries that this consumer read but did not acknowledge, then new ones
+        while (found := client.xreadgroup(group, consumer, {stream: start}, count=1)) and found[0][1]:
+            [(_, [(entry, fields)])] = found
+            handle(json.loads(fields[b"event"]))
+            client.xack(stream, group, entry)
+            client.xdel(stream, entry)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The enforcement queue at the broker: plain JSON messages that any AMQP or Redis client can read.
 
-With AMQP, an event is a persistent message in a durable queue and counts as delivered once the broker confirms it.
-With Redis, it is appended to a list.
+With AMQP, an event is a persistent message in a durable queue and counts as delivered once the broker confirms it. Its
+content type is ``application/json``, which kombu and Celery consumers decode by themselves. With Redis, it is an entry
+of a stream, read with a consumer group: an entry that a reader did not acknowledge is read again.
 """
 
 from __future__ import annotations
@@ -18,12 +19,18 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from configs.service import ServiceSettings
-from enforcement.events import CONTENT_TYPE, encode_event
+from enforcement.events import encode_event
 from errors import SettingsError
 from workers.delivery.delivery_errors import DeliveryRejected
 
 AMQP_ERRORS = (amqp.AMQPError, MessageNacked, OSError)  # timeouts are OSErrors
 PERSISTENT = 2
+
+FIELD = b"event"
+"""Field of a stream entry that contains the event as JSON."""
+
+GROUP = "tuban"
+"""Consumer group and consumer of ``tuban queue --take``."""
 
 
 def send_to_queue(event: dict[str, Any], settings: ServiceSettings) -> None:
@@ -38,7 +45,7 @@ def send_to_queue(event: dict[str, Any], settings: ServiceSettings) -> None:
     try:
         if settings.broker.startswith("redis"):
             with closing(_redis(settings)) as client:
-                client.rpush(name, encode_event(event))
+                _append(client, name, event)
         else:
             with _channel(settings) as channel:
                 _publish(channel, name, event, settings.delivery.timeout_seconds)
@@ -76,7 +83,7 @@ def read_queue(settings: ServiceSettings, *, remove: bool, limit: int) -> Iterat
 def _publish(channel: Any, name: str, event: dict[str, Any], timeout: float) -> None:
     message = amqp.Message(
         encode_event(event),
-        content_type=CONTENT_TYPE,
+        content_type="application/json",
         content_encoding="utf-8",
         delivery_mode=PERSISTENT,
         message_id=event["id"],
@@ -132,22 +139,47 @@ def _read_amqp(settings: ServiceSettings, name: str, remove: bool, limit: int) -
         # unacknowledged messages return to their position when the channel closes
 
 
+def _append(client: Any, name: str, event: dict[str, Any]) -> None:
+    if client.type(name) == b"list":  # written by an earlier version
+        _convert_list(client, name)
+    client.xadd(name, {FIELD: encode_event(event), "id": event["id"], "type": event["type"]})
+
+
+def _convert_list(client: Any, name: str) -> None:
+    """Convert the list of an earlier version into a stream, in order; a conversion that was interrupted continues."""
+    former = f"{name}:list"
+    client.renamenx(name, former)
+    while body := client.lindex(former, 0):
+        with client.pipeline(transaction=True) as together:
+            together.xadd(name, {FIELD: body})
+            together.lpop(former)
+            together.execute()
+
+
 def _read_redis(settings: ServiceSettings, name: str, remove: bool, limit: int) -> Iterator[bytes]:
     with closing(_redis(settings)) as client:
+        if client.type(name) == b"list":
+            _convert_list(client, name)
         if not remove:
-            yield from client.lrange(name, 0, limit - 1)
+            yield from (fields[FIELD] for _, fields in client.xrange(name, count=limit))
             return
-        in_progress = f"{name}:taken"
-        for _ in range(limit):
-            body = client.lmove(name, in_progress, "LEFT", "RIGHT")
-            if body is None:
-                return
-            try:
-                yield body
-            except BaseException:
-                client.lmove(in_progress, name, "RIGHT", "LEFT")
+        try:
+            client.xgroup_create(name, GROUP, id="0", mkstream=True)
+        except redis.ResponseError as error:
+            if "BUSYGROUP" not in str(error):
                 raise
-            client.lrem(in_progress, 1, body)
+        start = "0"  # first what an interrupted reader left unacknowledged, then new entries
+        for _ in range(limit):
+            found = client.xreadgroup(GROUP, GROUP, {name: start}, count=1)
+            if start == "0" and not (found and found[0][1]):
+                start = ">"
+                found = client.xreadgroup(GROUP, GROUP, {name: start}, count=1)
+            if not found or not found[0][1]:
+                return
+            [(_, [(entry, fields)])] = found
+            yield fields[FIELD]
+            client.xack(name, GROUP, entry)
+            client.xdel(name, entry)
 
 
 def _redis(settings: ServiceSettings) -> Any:

@@ -55,7 +55,7 @@ def sign_standard(key: bytes, event_id: str, timestamp: str, body: bytes) -> str
     """Return the value of ``webhook-signature`` (Standard Webhooks, https://www.standardwebhooks.com).
 
     Args:
-        key: :attr:`configs.service.HookSettings.key`.
+        key: one of :attr:`configs.hook_settings.HookSettings.keys`.
         event_id: value of ``webhook-id``, the same on every attempt.
         timestamp: value of ``webhook-timestamp``: Unix time of this attempt in seconds.
         body: of the request.
@@ -105,9 +105,9 @@ def post_to_hook(
         "Content-Type": f"{CONTENT_TYPE}; charset=utf-8",
         "webhook-id": event_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": sign_standard(hook.key, event_id, timestamp, body),
+        "webhook-signature": " ".join(sign_standard(key, event_id, timestamp, body) for key in hook.keys),
         "Tuban-Timestamp": timestamp,
-        "Tuban-Signature": sign(hook.secret.get_secret_value(), timestamp, body),
+        "Tuban-Signature": ",".join(sign(secret.get_secret_value(), timestamp, body) for secret in hook.secrets),
     }
     post(
         hook.url,

@@ -104,10 +104,10 @@ def test_the_queue_is_printed_as_one_json_object_per_line(monkeypatch: pytest.Mo
         except redis.ConnectionError as error:
             pytest.skip(f"no Redis at {REDIS}: {error}")
         for number in ("1", "2"):
-            send_to_queue({"id": number, "village": "东穆坞村"}, read_service())
+            send_to_queue({"id": number, "type": "tuban.alert.created", "village": "东穆坞村"}, read_service())
         for _ in range(2):
             assert [json.loads(line)["id"] for line in _tuban("queue").splitlines()] == ["1", "2"]
         assert json.loads(_tuban("queue", "--take", "--limit", "1"))["village"] == "东穆坞村"
         assert json.loads(_tuban("queue", "--take"))["id"] == "2"
         assert _tuban("queue") == ""
-        client.delete(name, f"{name}:taken")
+        client.delete(name)

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import amqp
+import kombu
 import pytest
 import redis
 from sqlalchemy import select
@@ -64,14 +65,14 @@ def rabbitmq(name: str) -> Iterator[ServiceSettings]:
 
 @pytest.fixture
 def redis_server(name: str) -> Iterator[ServiceSettings]:
-    """Redis, with the name of a list that does not exist yet."""
+    """Redis, with the name of a stream that does not exist yet."""
     with closing(redis.Redis.from_url(REDIS)) as client:
         try:
             client.ping()
         except redis.ConnectionError as error:
             pytest.skip(f"no Redis at {REDIS}: {error}")
         yield read_service(broker=REDIS, delivery={"queue": name})
-        client.delete(name, f"{name}:taken")
+        client.delete(name, f"{name}:list")
 
 
 @pytest.fixture(params=["rabbitmq", "redis_server"])
@@ -160,7 +161,7 @@ def test_an_amqp_message_is_persistent_in_a_durable_queue(rabbitmq: ServiceSetti
         channel = connection.channel()
         message = channel.basic_get(name, no_ack=True)
         assert message.properties["delivery_mode"] == 2
-        assert message.properties["content_type"] == "application/cloudevents+json"
+        assert message.properties["content_type"] == "application/json"
         assert message.properties["message_id"] == "1"
         channel.queue_declare(name, durable=True, auto_delete=False)  # fails if declared otherwise
 
@@ -182,11 +183,34 @@ def test_a_message_that_the_amqp_queue_rejects_is_not_delivered(rabbitmq: Servic
         send_to_queue(EVENT, rabbitmq)
 
 
-def test_a_redis_key_that_is_not_a_list_rejects_the_event(redis_server: ServiceSettings, name: str) -> None:
+def test_a_redis_key_of_another_type_rejects_the_event(redis_server: ServiceSettings, name: str) -> None:
     with closing(redis.Redis.from_url(REDIS)) as client:
         client.set(name, "something else")
     with pytest.raises(DeliveryRejected, match="WRONGTYPE"):
         send_to_queue(EVENT, redis_server)
+
+
+def test_kombu_decodes_and_acknowledges_a_message(rabbitmq: ServiceSettings, name: str) -> None:
+    send_to_queue(EVENT, rabbitmq)
+    with kombu.Connection(RABBITMQ) as connection, closing(connection.SimpleQueue(name)) as simple:
+        message = simple.get(timeout=10)
+        assert message.payload == EVENT
+        message.ack()
+    assert list(read_queue(rabbitmq, remove=False, limit=5)) == []
+
+
+def test_a_redis_client_that_expects_a_list_loses_nothing(redis_server: ServiceSettings, name: str) -> None:
+    send_to_queue(EVENT, redis_server)
+    with closing(redis.Redis.from_url(REDIS)) as client, pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        client.brpop([name], timeout=1)
+    assert [json.loads(message) for message in read_queue(redis_server, remove=True, limit=5)] == [EVENT]
+
+
+def test_the_list_of_an_earlier_version_is_converted_in_order(redis_server: ServiceSettings, name: str) -> None:
+    with closing(redis.Redis.from_url(REDIS)) as client:
+        client.rpush(name, json.dumps(EVENT | {"id": "1"}), json.dumps(EVENT | {"id": "2"}))
+    send_to_queue(EVENT | {"id": "3"}, redis_server)
+    assert [json.loads(message)["id"] for message in read_queue(redis_server, remove=True, limit=5)] == ["1", "2", "3"]
 
 
 def test_peeking_keeps_messages_in_order(broker: ServiceSettings) -> None:

@@ -36,10 +36,15 @@ def _receiver_secret(secret: str) -> str:
 
 
 def _deliver(
-    receiver: Receiver, sqlite: Database, folder: Path, secret: str, now: dt.datetime | None = None
+    receiver: Receiver,
+    sqlite: Database,
+    folder: Path,
+    secret: str,
+    now: dt.datetime | None = None,
+    previous: str | None = None,
 ) -> tuple[dict[str, str], bytes]:
     """Deliver an event and return headers and body of the request."""
-    hook = {"url": receiver.hook().url, "secret": secret}
+    hook = {"url": receiver.hook().url, "secret": secret} | ({"previous_secret": previous} if previous else {})
     settings = read_service(home=folder, delivery={"hooks": [hook], "allowed_hosts": LOOPBACK})
     context = Context(settings, sqlite, lambda: now or dt.datetime.now(dt.UTC))
     send(context, PendingDelivery(1, EVENT_ID, f"hook:{hook['url']}", EVENT, 1, 0))
@@ -98,16 +103,24 @@ def test_an_event_sent_again_keeps_its_id(receiver: Receiver, sqlite: Database, 
 def test_the_signature_matches_the_published_example() -> None:
     # from the library tests of https://github.com/standard-webhooks/standard-webhooks
     hook = HookSettings(url="https://hook.example/", secret=SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
-    signed = sign_standard(hook.key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}')
+    signed = sign_standard(hook.keys[0], "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}')
     assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 def test_the_key_is_the_decoded_secret_or_the_plain_secret() -> None:
     keys = [
-        HookSettings(url="https://hook.example/", secret=SecretStr(secret)).key
+        HookSettings(url="https://hook.example/", secret=SecretStr(secret)).keys
         for secret in (ENCODED, ENCODED.rstrip("="), PLAIN)
     ]
-    assert keys == [KEY, KEY, PLAIN.encode()]
+    assert keys == [[KEY], [KEY], [PLAIN.encode()]]
+
+
+def test_while_a_secret_is_replaced_both_are_valid(receiver: Receiver, sqlite: Database, tmp_path: Path) -> None:
+    headers, body = _deliver(receiver, sqlite, tmp_path, ENCODED, previous=PLAIN)
+    for secret in (ENCODED, _receiver_secret(PLAIN)):
+        assert Webhook(secret).verify(body, headers) == EVENT
+    with pytest.raises(WebhookVerificationError):
+        Webhook(base64.b64encode(os.urandom(32)).decode()).verify(body, headers)
 
 
 @pytest.mark.parametrize("encoded", ["no base64 at all, no", "A" * 31, "A" * 88, "密钥" * 12])
