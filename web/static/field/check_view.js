@@ -183,7 +183,7 @@ export async function showCheck(view, number, done) {
       !editable && el("p", { class: "notice warn", role: "status" }, t("held_elsewhere")),
       map.element,
       position.line,
-      needsCompassPermission() && el("button", { type: "button", class: "small", click: askForCompass }, t("compass")),
+      needsCompassPermission() && el("button", { type: "button", class: "small", click: (event) => askForCompass().then((answer) => (event.target.hidden = answer === "granted")) }, t("compass")),
       await pictures(alert),
       photos.section,
       el("section", { "aria-labelledby": "findings-title" }, el("h2", { id: "findings-title" }, t("findings")), form.element),

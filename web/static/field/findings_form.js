@@ -55,13 +55,23 @@ export function findingsForm(fields, values, onChange, disabled) {
     return field.kind === "date" && value > today() ? t("in_future", { name: named(field) }) : "";
   }
 
+  function showFault({ fault, control }, words) {
+    fault.textContent = words;
+    fault.hidden = !words;
+    control.setAttribute("aria-invalid", String(Boolean(words)));
+  }
+
   function update() {
     const found = read();
     for (const { field, row } of rows) row.hidden = Boolean(field.only_if && !found[field.only_if]);
     return found;
   }
 
-  element.addEventListener("input", () => onChange(update()));
+  element.addEventListener("input", () => {
+    const found = update();
+    for (const one of rows) if (!one.fault.hidden) showFault(one, faultOf(one, found));
+    onChange(found);
+  });
   update();
   return {
     element,
@@ -71,9 +81,7 @@ export function findingsForm(fields, values, onChange, disabled) {
       let first = null;
       for (const one of rows) {
         const words = faultOf(one, found);
-        one.fault.textContent = words;
-        one.fault.hidden = !words;
-        one.control.setAttribute("aria-invalid", String(Boolean(words)));
+        showFault(one, words);
         if (words) first ??= one.control;
       }
       first?.focus();

@@ -41,7 +41,7 @@ async function checkCard(check) {
     el("div", { class: "row" }, el("strong", {}, check.number), el("span", { class: "muted small" }, formatTime(check.madeAt)), el("span", { class: "sent" }, sent === total ? t("all_sent", { total }) : t("sent_of", { sent, total }))),
     el("progress", { max: total, value: sent, "aria-label": t("sent_of", { sent, total }) }),
     other && el("p", { class: "notice warn small" }, t("other_person", { name: check.name || check.login })),
-    el("details", { open: !outbox.isClean(check) && sent === total }, el("summary", {}, `${t("tab_outbox")} · ${total}`), el("ul", { class: "plain steps" }, lines)),
+    el("details", { open: !outbox.isClean(check) && sent === total }, el("summary", {}, t("steps", { count: total })), el("ul", { class: "plain steps" }, lines)),
     outbox.isSettled(check) && el("button", { type: "button", class: "quiet small", click: forget }, t("forget")),
   );
 }

@@ -35,7 +35,7 @@ export function startSensors() {
 }
 
 /** Whether the compass needs a permission that only a tap may ask for (iPhones). */
-export const needsCompassPermission = () => typeof window.DeviceOrientationEvent?.requestPermission === "function";
+export const needsCompassPermission = () => typeof window.DeviceOrientationEvent?.requestPermission === "function" && !headings.length;
 export const askForCompass = () => window.DeviceOrientationEvent.requestPermission().catch(() => "denied");
 
 function addHeading(degrees, source) {
