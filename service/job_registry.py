@@ -60,6 +60,7 @@ JOB_MODULES: tuple[str, ...] = (
     "workers.cameras.capture_retention",
     "workers.audit",
     "workers.integrity",
+    "workers.layers",
     "workers.ingest.images",
     "workers.ingest.image_retention",
     "workers.scanning.night",

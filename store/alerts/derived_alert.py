@@ -88,16 +88,20 @@ def refresh_alert(
     _set_pictures(session, alert, state)
     if not (changed or place):
         return None
-    placed = _place(session, alert, settings, on)
+    placed = _place(session, alert, settings, on, now.date())
     alert.overlaps, alert.legal_weight = placed.overlaps, placed.legal_weight
     return placed
 
 
-def _place(session: Session, alert: AlertRow, settings: AlertSettings, on: dt.date | None) -> PlacedChange:
+def _place(
+    session: Session, alert: AlertRow, settings: AlertSettings, on: dt.date | None, today: dt.date
+) -> PlacedChange:
     change = DetectedChange(
         0, alert.kind, alert.score, alert.area_m2, alert.outline, alert.detected, dict(alert.evidence)
     )
-    [placed] = place_changes(session, [change], area_code=alert.grid_code, on=on or alert.last_date, settings=settings)
+    [placed] = place_changes(
+        session, [change], area_code=alert.grid_code, on=on or alert.last_date, settings=settings, today=today
+    )
     return placed
 
 

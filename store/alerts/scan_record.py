@@ -246,6 +246,11 @@ class ScanRecord:
 
     def _placed(self, change: DetectedChange) -> PlacedChange:
         [placed] = place_changes(
-            self.session, [change], area_code=self.scan.area_code, on=self.after.date, settings=self.settings.alerts
+            self.session,
+            [change],
+            area_code=self.scan.area_code,
+            on=self.after.date,
+            settings=self.settings.alerts,
+            today=self.today,
         )
         return placed

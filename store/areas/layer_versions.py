@@ -161,6 +161,11 @@ def _copy_features(session: Session, layer: Layer, number: int) -> int:
     return count_features(session, layer.id, number)
 
 
+def any_layers(session: Session) -> bool:
+    """Return whether there is any layer."""
+    return session.scalar(select(Layer.id).limit(1)) is not None
+
+
 def count_features(session: Session, layer_id: int, number: int) -> int:
     """Count the polygons of a version."""
     own = (Feature.layer_id == layer_id, Feature.version == number)

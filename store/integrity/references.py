@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from store.objects.object_store import KEY
 from store.schema.camera_tables import CaptureRow, PresetRow
 from store.schema.evidence_tables import EvidenceFile
-from store.schema.tables import AlertRow, BatchFile, Observation, SceneRow
+from store.schema.tables import AlertRow, BatchFile, LayerVersion, Observation, SceneRow
 from store.schema.weights_tables import WeightsRow
 
 
@@ -51,6 +51,9 @@ def _all(session: Session) -> Iterator[tuple[str, Reference]]:
         yield key, Reference(f"evidence file {name}", sha256)
         if shown:
             yield shown, Reference(f"copy of evidence file {name}")
+    layers = select(LayerVersion.object_key, LayerVersion.file_name, LayerVersion.sha256)
+    for key, name, sha256 in session.execute(layers.where(LayerVersion.object_key != "")):
+        yield key, Reference(f"layer {name}", sha256)
     waiting = select(BatchFile.received, BatchFile.name).where(BatchFile.state == "waiting", BatchFile.received != "")
     for key, name in session.execute(waiting):
         yield key, Reference(f"received file {name}")

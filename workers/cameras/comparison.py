@@ -217,6 +217,7 @@ def _store_pair(context: Context, view: _View, capture_id: int, changes: list[Gr
             area_code=view.camera.area_code,
             on=after[1].taken_at.date(),
             settings=context.settings.alerts,
+            today=context.today,
         )
     images = [(row, *_store_rectified(context, view, row, capture)) for row, capture in (before, after)]
     return _PairChanges(images[0], images[1], changes, placed)

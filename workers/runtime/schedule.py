@@ -28,6 +28,7 @@ from service.camera_jobs import add_retention_job as add_capture_retention_job
 from service.capture_schedule import capture_due
 from service.context import Context
 from service.images.retention import add_retention_job
+from service.layers.administration import add_ended_job
 from service.logs import log_version, set_up_logging
 from service.message_schedule import add_daily_job, digest_due
 from service.night_schedule import night_due
@@ -78,6 +79,7 @@ class PeriodicTasks:
         self._last_check: dt.date | None = None
         self._last_retention: dt.date | None = None
         self._last_image_retention: dt.date | None = None
+        self._last_ended: dt.date | None = None
         self._watch_thread: threading.Thread | None = None
 
     def run_due(self) -> bool:
@@ -92,6 +94,7 @@ class PeriodicTasks:
             self._guarded("the night", lambda: self._plan_night(now))
             self._guarded("the audit", lambda: self._plan_audit(now))
             self._guarded("the check", lambda: self._plan_check(now))
+            self._guarded("ended approvals", lambda: self._plan_ended_approvals(now))
             self._guarded("image retention", lambda: self._plan_image_retention(now))
             self._guarded("the messages of the day", lambda: self._plan_messages(now))
             self._guarded("camera captures", lambda: self._plan_captures(now))
@@ -192,6 +195,16 @@ class PeriodicTasks:
                     if claim_slot(session, "capture", f"{camera_id}:{slot}", self.owner, now):
                         add_capture_job(session, camera_id, slot, now)
         self._captures_at = self._seconds() + CAPTURE_SECONDS
+
+    def _plan_ended_approvals(self, now: dt.datetime) -> None:
+        """Add the daily job that returns alerts whose approvals have ended, at the beginning of a local day."""
+        day = now.astimezone(self.context.settings.zone).date()
+        if day == self._last_ended:
+            return
+        with self.context.database.write() as session:
+            if claim_slot(session, "ended approvals", day.isoformat(), self.owner, now):
+                add_ended_job(session, day, now)
+        self._last_ended = day
 
     def _plan_image_retention(self, now: dt.datetime) -> None:
         """Add the daily job that deletes images beyond the limits of the settings."""

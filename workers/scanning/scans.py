@@ -142,7 +142,12 @@ def merge_scan(context: Context, job: JobRun) -> Commit | None:
     context.objects.put(f"scans/{scan_id}/scan.json", record_bytes(record))
     with context.database.read() as session:
         placed = place_changes(
-            session, detected, area_code=task.scan.area_code, on=task.after.date, settings=context.settings.alerts
+            session,
+            detected,
+            area_code=task.scan.area_code,
+            on=task.after.date,
+            settings=context.settings.alerts,
+            today=context.today,
         )
     return partial(_write_alerts, context, scan_id, record, placed)
 

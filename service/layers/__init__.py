@@ -1,0 +1,1 @@
+"""Layers with versions: received files, their loading, their effects on open alerts, and their use."""
