@@ -1,6 +1,7 @@
 // The review page: shows one alert after the other, prefetches the next one, and locks the shown one.
 import * as cache from "./alert_cache.js";
 import { chooseAssignee, chooseReason, chooseSplit } from "./alert_dialogs.js";
+import { showChecks } from "./alert_checks.js";
 import { showDays } from "./alert_days.js";
 import { ImageMaps, LocationMap } from "./alert_maps.js";
 import { Panel, createElement } from "./alert_panel.js";
@@ -63,6 +64,7 @@ function show(data) {
   locationMap.show(alert);
   panel.show(alert);
   showDays(panel.parts.days, alert, maps, t);
+  showChecks(panel.parts.checks, alert, () => alert.number === data.number);
   dates.show(alert);
   updateActions();
   panel.parts.spoken.textContent = `${alert.number} ${alert.kind_name} ${alert.state_name}`;
