@@ -12,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
 from starlette_compress import CompressMiddleware
 
 from errors import OutputError, Reason, SettingsError, TubanError
@@ -27,6 +26,7 @@ from web.protocol.methods import add_head, allowed_methods
 from web.protocol.problem_details import error_response, is_api_client
 from web.protocol.query_names import check_query_names
 from web.protocol.response_headers import COMPRESSION, ApiVersion, cors_options
+from web.protocol.static_files import STATIC, VersionedFiles
 from web.security_headers import SecurityHeaders
 
 HERE = Path(__file__).parent
@@ -99,7 +99,7 @@ def make_app(context: Context) -> FastAPI:
     for router in routers:
         add_head(router.routes)
         app.include_router(router, dependencies=[Depends(check_query_names)])
-    app.mount("/static", StaticFiles(directory=HERE / "static"), "static")
+    app.mount("/static", VersionedFiles(directory=STATIC), "static")
     prefix = context.settings.path_prefix
     check_prefix(prefix, [*(route for router in routers for route in router.routes), *app.routes])
     app.add_middleware(

@@ -1,0 +1,1 @@
+"""Pages and API of tips, and the public form."""
