@@ -69,14 +69,23 @@ def write_message(
         written += 1
         session.add_all(MessageAlertRow(message_id=message_id, alert_id=alert.id) for alert in rows)
         if not (waits or rule.waits):
-            add_collection(session, person.id, now)
+            add_collection(session, person.id, now, cause=str(message_id))
     return written
 
 
 def add_collection(
-    session: Session, person_id: int, now: dt.datetime, *, at: dt.datetime | None = None, digest: bool = False
+    session: Session,
+    person_id: int,
+    now: dt.datetime,
+    *,
+    at: dt.datetime | None = None,
+    digest: bool = False,
+    cause: str = "",
 ) -> None:
     """Add the job that collects a person's messages.
+
+    There is one for each message: a transaction that commits late must not rely on a job that has run before. The
+    first job of several collects all messages.
 
     Args:
         session: a writing transaction.
@@ -84,9 +93,10 @@ def add_collection(
         now: current time.
         at: when; None: at the end of the current interval.
         digest: include what waits for the digest of the day.
+        cause: of the job, which exists once for each cause and time.
     """
     seconds = read_message_kinds().collect_seconds
     due = at or dt.datetime.fromtimestamp((now.timestamp() // seconds + 1) * seconds, dt.UTC)
-    key = f"{COLLECT}:{person_id}:{due.isoformat()}" + (":digest" if digest else "")
+    key = f"{COLLECT}:{person_id}:{due.isoformat()}:{'digest' if digest else cause}"
     payload = {"person_id": person_id, "digest": digest}
     add_job(session, kind=COLLECT, queue="deliver", payload=payload, unique_key=key, now=now, run_after=due)
