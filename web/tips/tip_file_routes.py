@@ -96,11 +96,11 @@ def keep_upload(
         raise
 
 
-@router.get("/tips/{tip_id}/files/{uid}")
-def download(context: Service, viewer: CurrentUser, tip_id: Id, uid: str, copy: bool = False) -> Response:
+@router.get("/tips/{tip_id}/files/{file_uid}")
+def download(context: Service, viewer: CurrentUser, tip_id: Id, file_uid: str, copy: bool = False) -> Response:
     """Return an attachment; ``copy``: its picture for browsers, made by this service."""
     with context.database.read() as session:
-        file = _file_of(session, viewer, tip_id, uid)
+        file = _file_of(session, viewer, tip_id, file_uid)
         if file.state == QUARANTINE and not may_register(viewer, check_reader(session, viewer)):
             raise NotFound
     key = file.shown_key if copy else file.object_key
@@ -121,28 +121,28 @@ def download(context: Service, viewer: CurrentUser, tip_id: Id, uid: str, copy: 
     return Response(content, media_type=file.media_type, headers=headers)
 
 
-@router.post("/tips/{tip_id}/files/{uid}/release")
-def release(request: Request, context: Service, viewer: CurrentUser, tip_id: Id, uid: str) -> Response:
+@router.post("/tips/{tip_id}/files/{file_uid}/release")
+def release(request: Request, context: Service, viewer: CurrentUser, tip_id: Id, file_uid: str) -> Response:
     """Take an attachment of the public form out of quarantine, after a person has looked at it."""
     with context.database.write() as session:
         tip = tip_of(session, viewer, tip_id, lock=True)
-        file = _changeable(session, viewer, tip_id, uid)
+        file = _changeable(session, viewer, tip_id, file_uid)
         accept_quarantined(session, file)
         add_step(session, tip, "released", viewer.login, context.clock(), file.name[:100])
         log_action(
-            request, session, viewer, "released_file", about=tip.number, code=tip.area_code, detail={"file": uid}
+            request, session, viewer, "released_file", about=tip.number, code=tip.area_code, detail={"file": file_uid}
         )
     return Response(headers={"hx-refresh": "true"})
 
 
-@router.post("/tips/{tip_id}/files/{uid}/refuse")
-def refuse(request: Request, context: Service, viewer: CurrentUser, tip_id: Id, uid: str) -> Response:
+@router.post("/tips/{tip_id}/files/{file_uid}/refuse")
+def refuse(request: Request, context: Service, viewer: CurrentUser, tip_id: Id, file_uid: str) -> Response:
     """Delete an attachment of the public form."""
     with context.database.write() as session:
         tip = tip_of(session, viewer, tip_id, lock=True)
-        file = _changeable(session, viewer, tip_id, uid)
+        file = _changeable(session, viewer, tip_id, file_uid)
         add_step(session, tip, "refused", viewer.login, context.clock(), file.name[:100])
-        log_action(request, session, viewer, "refused_file", about=tip.number, code=tip.area_code, detail={"file": uid})
+        log_action(request, session, viewer, "refused_file", about=tip.number, code=tip.area_code, detail={"file": file_uid})
         keys = remove_file(session, file)
     for key in keys:
         context.objects.delete(key)
