@@ -13,6 +13,7 @@ from PIL import Image
 
 from service.context import Context
 from store.alerts.transitions import append_transition
+from store.chain_settings import change_chain_setting
 from store.schema.tables import AlertRow
 from tests.store.sample_rows import ground
 from tests.web.people import NOW
@@ -44,6 +45,8 @@ def create_alerts(context: Context, count: int, state: str = "dispatched") -> Vi
     """Add alerts to village A beside the ordinary ones, dispatched and if asked accepted by ``village_a``."""
     villages = create_villages(context)
     with context.database.write() as session:
+        for key, value in (("field.zoom_most", 16), ("field.map_radius_m", 50)):  # few tiles: rendering them takes time
+            change_chain_setting(session, key, value, who="admin", now=NOW)
         for index, number in enumerate(numbers(count)):
             alert = session.get_one(AlertRow, add_alert(session, number, "a", villages.scan["a"], east=60 + index % 5))
             for to, who, role in (
