@@ -57,6 +57,8 @@ ROUTES = (
     "web.field.shell_routes",
     "web.field.work_routes",
     "web.health_routes",
+    "web.layers.layer_routes",
+    "web.layers.parcel_routes",
     "web.maps.map_routes",
     "web.maps.place_routes",
     "web.patrols.patrol_api_routes",

@@ -21,6 +21,7 @@ from enforcement.units import mu
 from errors import Reason
 from web.auth.authentication import Identity, csrf_token
 from web.navigation import navigation_of
+from web.protocol.static_files import static_version
 
 LANGUAGE_COOKIE = "tuban_language"
 
@@ -87,7 +88,8 @@ def localized(request: Request, message: str) -> str:
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """Render a complete page, or a fragment of one for htmx.
 
-    In addition to ``values``, templates can use ``root`` (prepended to every path of this service), ``language``,
+    In addition to ``values``, templates can use ``root`` (prepended to every path of this service), ``static`` (the
+    folder of scripts and styles), ``language``,
     ``t(key, **values)``, ``viewer`` (or None), ``csrf``, ``script_texts(prefix)``, ``state_name(state)``,
     ``kind_name(kind)``, ``type_name(type)``, ``day(date)``, ``moment(time)`` in the bureau's time zone,
     ``reason_text(reason)``, and the filters ``mu`` and ``percent``.
@@ -110,6 +112,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
             request=request,
             root=request.app.state.context.settings.path_prefix,
             version=program_version(),
+            static=f"{request.app.state.context.settings.path_prefix}/static/{static_version()}",
             language=language,
             language_names=LANGUAGE_NAMES,
             t=lambda key, **placeholders: text(key, language, **placeholders),

@@ -31,6 +31,7 @@ from tests.web.uploads.upload_service import BYTES, metadata, serving
 from web.app import HERE, make_app
 from web.auth.authentication import cookie_name, csrf_token
 from web.auth.passwords import hash_password
+from web.protocol.static_files import static_version
 
 PREFIX = "/tuban"
 PASSWORD = "long enough 密码"
@@ -113,11 +114,11 @@ def test_scripts_take_the_path_from_the_page() -> None:
 def test_redirects_and_cookies_stay_below_the_path(shared: Context) -> None:
     _session(shared, "village_a")
     with _browser(shared) as browser:
-        assert browser.get(PREFIX).headers["location"] == "/tuban/alerts"
-        assert browser.get(f"{PREFIX}/").headers["location"] == "/tuban/alerts"
+        assert browser.get(PREFIX).headers["location"] == "/tuban/todo"
+        assert browser.get(f"{PREFIX}/").headers["location"] == "/tuban/todo"
         asked = browser.get(f"{PREFIX}/map?a=b", headers={"accept": "text/html"})
         assert asked.headers["location"] == "/tuban/sign-in?next=%2Fmap%3Fa%3Db"
-        targets = {"/map?a=b": "/tuban/map?a=b", "/tuban/map": "/tuban/map", "//x": "/tuban/alerts"}
+        targets = {"/map?a=b": "/tuban/map?a=b", "/tuban/map": "/tuban/map", "//x": "/tuban/todo"}
         for following, target in targets.items():
             form = {"login": "village_a", "password": PASSWORD, "next": following}
             signed_in = browser.post(f"{PREFIX}/sign-in", data=form)
@@ -198,7 +199,7 @@ def test_a_path_that_is_also_one_of_the_pages_is_refused(service: Context) -> No
 def test_without_a_path_nothing_is_removed(service: Context) -> None:
     client = TestClient(make_app(service), base_url=ORIGIN, follow_redirects=False)
     assert client.get("/tuban/health/live").status_code == 404
-    assert client.get("/").headers["location"] == "/alerts"
+    assert client.get("/").headers["location"] == "/todo"
 
 
 # --- behind nginx
@@ -271,7 +272,8 @@ def test_a_browser_works_through_the_nginx_example(shared: Context, tmp_path: Pa
             page.wait_for_url(f"**{PREFIX}/sign-in")
     assert refused == []
     assert [path for path in asked if not path.startswith((PREFIX + "/", "http://"))] == []  # http: blobs
-    assert {f"{PREFIX}/alerts/{number}", f"{PREFIX}/map/alerts", f"{PREFIX}/static/alert_cache.js"} <= set(asked)
+    script = f"{PREFIX}/static/{static_version()}/alert_cache.js"
+    assert {f"{PREFIX}/alerts/{number}", f"{PREFIX}/map/alerts", script} <= set(asked)
 
 
 @needs_nginx
@@ -280,7 +282,7 @@ def test_nginx_may_remove_the_path(shared: Context, tmp_path: Path) -> None:
     with serving(shared) as address, _nginx(tmp_path, _example(address, "/")) as front:
         assert httpx.get(f"{front}{PREFIX}").headers["location"] == f"{front}{PREFIX}/"
         client = httpx.Client(base_url=front, headers={"authorization": key})
-        assert client.get(f"{PREFIX}/").headers["location"] == f"{PREFIX}/alerts"
+        assert client.get(f"{PREFIX}/").headers["location"] == f"{PREFIX}/todo"
         batch = client.post(f"{PREFIX}/api/batches", json={"area": CODES["a"]}).json()["id"]
         headers = BYTES | {"upload-length": "5"} | metadata(batch=batch, filename="a.tif")
         at = client.post(f"{PREFIX}/api/uploads", headers=headers).headers["location"]

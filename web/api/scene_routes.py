@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from shapely.geometry import mapping
 from starlette.background import BackgroundTask
 
@@ -32,10 +32,13 @@ from web.api.schemas import (
 )
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of, whole_scene_of
+from web.etags import content_tag, is_cached, not_modified
 from web.http_errors import NotFound
 from web.row_ids import BeforeId, Id
 
 router = APIRouter(prefix="/api", tags=["images"], responses=COMMON_ERRORS)
+
+_REVALIDATED = "private, no-cache"
 
 
 @router.get("/scenes")
@@ -74,14 +77,18 @@ def one_scene(context: Service, viewer: CurrentUser, scene_id: Id) -> SceneDetai
     responses=NOT_FOUND
     | {
         200: {"content": {"image/tiff": {"schema": {"type": "string", "format": "binary"}}}},
+        304: {"description": "The client has it already (`If-None-Match`)."},
         206: {"description": "The requested byte range."},
         416: {"description": "The byte range is outside of the file."},
     },
 )
-def scene_image(context: Service, viewer: CurrentUser, scene_id: Id) -> FileResponse:
+def scene_image(request: Request, context: Service, viewer: CurrentUser, scene_id: Id) -> Response:
     """Return the image as a cloud-optimized GeoTIFF; byte ranges are supported."""
     with context.database.read() as session:
         scene = whole_scene_of(session, viewer, scene_id)
+    tag = content_tag(scene.object_sha256)
+    if is_cached(request, tag):
+        return not_modified(tag, _REVALIDATED)
     local_copy = ExitStack()
     try:
         path = local_copy.enter_context(context.objects.local(scene.object_key))
@@ -91,6 +98,7 @@ def scene_image(context: Service, viewer: CurrentUser, scene_id: Id) -> FileResp
         path,
         media_type="image/tiff; application=geotiff; profile=cloud-optimized",
         filename=f"scene-{scene.id}.tif",
+        headers={"etag": f'"{tag}"', "cache-control": _REVALIDATED},
         background=BackgroundTask(local_copy.close),
     )
 

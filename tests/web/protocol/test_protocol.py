@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from service.context import Context
 from tests.web.conftest import ORIGIN, Browser
 from tests.web.two_villages import NUMBERS, Villages
 from web.app import make_app
+from web.protocol.static_files import static_version
 
 
 def problem(response: Any) -> dict[str, Any]:
@@ -115,6 +117,29 @@ def test_text_is_compressed_but_pages_and_images_are_not(county: TestClient, vil
         raw = b"".join(response.iter_raw())
         assert len(raw) < len(gzip.decompress(raw)) / 5
         assert "accept-encoding" in response.headers["vary"].lower()
+
+
+def test_a_file_that_the_client_has_is_not_sent_again(county: TestClient, villages: Villages) -> None:
+    image = f"/api/scenes/{villages.after['a']}/image.tif"
+    for address in (image, "/packages/ol.js", "/static/tuban.js", f"/static/{static_version()}/tuban.js"):
+        first = county.get(address)
+        assert (first.status_code, len(first.content) > 100) == (200, True)
+        assert "no-store" not in first.headers["cache-control"]
+        again = county.get(address, headers={"if-none-match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        assert county.get(address, headers={"if-none-match": '"other"'}).status_code == 200
+
+
+def test_addresses_of_scripts_and_styles_change_with_their_content(anonymous: Browser) -> None:
+    page = anonymous.get("/sign-in").text
+    own = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
+    assert own
+    assert all(address.startswith(f"/static/{static_version()}/") for address in own)
+    for address in own:
+        assert "immutable" in anonymous.get(address).headers["cache-control"]
+    former = anonymous.get("/static/v-000000000000/tuban.js")
+    assert (former.status_code, former.headers["cache-control"]) == (200, "no-cache")
+    assert anonymous.get("/static/v-000000000000/../../app.py").status_code == 404
 
 
 def test_cross_origin_requests_need_the_setting(service: Context, villages: Villages) -> None:
