@@ -15,7 +15,7 @@ from store.access.api_keys import MAX_DAYS, add_key, revoke_keys
 from store.access.audit_log import record_action
 from store.access.rights import Viewer
 from store.access.sign_in_limits import forget_devices, unlock
-from store.access.users import add_user, end_sessions, invite, user_by_login, users_under
+from store.access.users import add_user, end_sessions, invite, order_roles, user_by_login, users_under
 from store.schema.database import Session
 from store.schema.user_tables import User
 
@@ -39,7 +39,7 @@ def list_people() -> None:
         for user in users_under(session, UNRESTRICTED):
             yes, no = say("yes", "cli.yes"), say("no", "cli.no")
             flags = (yes if user.administrator else "", yes if user.active else no)
-            role = role_name(user.role)
+            role = ", ".join(role_name(role) for role in (user.role, *user.other_roles))
             table.add_row(user.login, user.name, role, user.code or say("all", "cli.all"), *flags)
     Console(highlight=False).print(table)
 
@@ -47,7 +47,9 @@ def list_people() -> None:
 @people_app.command("add")
 def add(
     login: Annotated[str, typer.Argument(help="Sign-in name.")],
-    role: Annotated[str, typer.Option(help="village, township, county or city.")],
+    role: Annotated[
+        list[str], typer.Option(help="leader, village, township, county or city; repeat for several roles.")
+    ],
     code: Annotated[
         str, typer.Option(help="Administrative code that the rights are limited to; empty: unrestricted.")
     ] = "",
@@ -60,11 +62,19 @@ def add(
     """
     with open_service() as context, context.database.write() as session:
         now = context.clock()
+        highest, *others = order_roles(role)
         user = add_user(
-            session, login=login, name=name or login, role=role, code=code, administrator=administrator, now=now
+            session,
+            login=login,
+            name=name or login,
+            role=highest,
+            other_roles=others,
+            code=code,
+            administrator=administrator,
+            now=now,
         )
         secret = invite(session, user.id, now)
-        granted = {"role": role, "code": code, "administrator": administrator}
+        granted = {"role": highest, "other_roles": others, "code": code, "administrator": administrator}
         record_action(session, who="command", what="added_person", about=login, code=code, detail=granted, now=now)
         _print_link(served_pages_url(context.settings), secret)
 

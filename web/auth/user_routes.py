@@ -27,6 +27,8 @@ from store.access.users import (
     check_grant,
     end_sessions,
     invite,
+    order_roles,
+    set_roles,
     user_by_id,
     users_under,
 )
@@ -61,10 +63,18 @@ def _managed_user(session: Session, viewer: Viewer, person_id: int) -> UserRow:
     if user is None or not may_see(viewer, user.code):
         raise NotFound
     try:
-        check_grant(viewer, user.role, user.code)
+        check_grant(viewer, user.role, user.code, user.other_roles)
     except GrantError as error:
         raise Forbidden(error.reason) from error
     return user
+
+
+def _may_manage(viewer: Viewer, user: UserRow) -> bool:
+    try:
+        check_grant(viewer, user.role, user.code, user.other_roles)
+    except GrantError:
+        return False
+    return True
 
 
 def _users_page(
@@ -75,7 +85,8 @@ def _users_page(
         areas = list_areas(session, under=viewer.code)
         delayed = set(delayed_logins(session, context.clock()))
     known = list(read_states().roles)
-    roles = [role for role in known[: known.index(viewer.role) + 1] if role != "system"]
+    highest = max(known.index(role) for role in viewer.roles)
+    roles = [role for role in known[: highest + 1] if role != "system"]
     area_names = {area.code: area.name for area in areas}
     return page(
         request,
@@ -84,6 +95,7 @@ def _users_page(
         roles=roles,
         areas=areas,
         area_names=area_names,
+        editable={user.id for user in users if _may_manage(viewer, user)},
         delayed={user.id for user in users if user.login.lower() in delayed},
         link=link,
         link_login=link_login,
@@ -102,27 +114,86 @@ def add(
     context: Service,
     viewer: Administrator,
     login: Annotated[str, Form(max_length=100)],
-    role: Annotated[str, Form(max_length=40)],
+    role: Annotated[str, Form(max_length=40)] = "",
+    roles: Annotated[list[str], Form(max_length=10)] = [],  # noqa: B006  (never changed)
     name: Annotated[str, Form(max_length=200)] = "",
     code: Annotated[str, Form(max_length=12)] = "",
     administrator: Annotated[bool, Form()] = False,
 ) -> HTMLResponse:
-    """Add a user, and show the link with which they set their password."""
-    granted = {"role": role, "code": code, "administrator": administrator}
-    try:
-        check_grant(viewer, role, code)
-    except GrantError as error:
-        with context.database.write() as session:
-            log_action(request, session, viewer, "refused_grant", about=login, detail=granted)
-        raise Forbidden(error.reason) from error
+    """Add a user with one or several roles, and show the link with which they set their password."""
+    role, *others = order_roles([*roles, *([role] if role else [])])
+    granted = {"role": role, "other_roles": others, "code": code, "administrator": administrator}
+    _check_grant(request, context, viewer, login, role, others, code, granted)
     with context.database.write() as session:
         now = context.clock()
         user = add_user(
-            session, login=login, name=name or login, role=role, code=code, administrator=administrator, now=now
+            session,
+            login=login,
+            name=name or login,
+            role=role,
+            other_roles=others,
+            code=code,
+            administrator=administrator,
+            now=now,
         )
         secret = invite(session, user.id, now)
         log_action(request, session, viewer, "added_person", about=login, code=code, detail=granted)
     return _users_page(request, context, viewer, link=_invitation_link(context, secret), link_login=login)
+
+
+def _check_grant(
+    request: Request,
+    context: Context,
+    viewer: Viewer,
+    login: str,
+    role: str,
+    others: list[str],
+    code: str,
+    granted: dict[str, object],
+) -> None:
+    """Check that the administrator may grant these roles; a refusal is recorded.
+
+    Raises:
+        Forbidden: they may not.
+    """
+    try:
+        check_grant(viewer, role, code, others)
+    except GrantError as error:
+        with context.database.write() as session:
+            log_action(request, session, viewer, "refused_grant", about=login, detail=granted)
+        raise Forbidden(error.reason) from error
+
+
+@router.post("/people/{person_id}/roles")
+def change_roles(
+    request: Request,
+    context: Service,
+    viewer: Administrator,
+    person_id: Id,
+    roles: Annotated[list[str], Form(max_length=10)] = [],  # noqa: B006  (never changed)
+    code: Annotated[str, Form(max_length=12)] = "",
+    administrator: Annotated[bool, Form()] = False,
+) -> HTMLResponse:
+    """Change the roles and the area of a user, from their next request on. Nobody gives up their own administration."""
+    role, *others = order_roles(roles)
+    if person_id == viewer.person_id and not (administrator and code == viewer.code):
+        raise InvalidInput("people.keep_yourself")
+    with context.database.read() as session:
+        login = _managed_user(session, viewer, person_id).login
+    granted = {"role": role, "other_roles": others, "code": code, "administrator": administrator}
+    _check_grant(request, context, viewer, login, role, others, code, granted)
+    with context.database.write() as session:
+        user = _managed_user(session, viewer, person_id)
+        before = {
+            "role": user.role,
+            "other_roles": list(user.other_roles),
+            "code": user.code,
+            "administrator": user.administrator,
+        }
+        set_roles(session, user, roles, code, administrator=administrator)
+        detail = {"from": before, "to": granted}
+        log_action(request, session, viewer, "changed_roles", about=user.login, code=code, detail=detail)
+    return _users_page(request, context, viewer)
 
 
 @router.post("/people/{person_id}/link")
