@@ -33,6 +33,8 @@ HERE = Path(__file__).parent
 
 ROUTES = (
     "web.todo.todo_routes",
+    "web.administration.area_routes",
+    "web.administration.settings_routes",
     "web.review.export_routes",
     "web.review.alert_list_routes",
     "web.api.alert_routes",

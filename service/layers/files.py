@@ -99,6 +99,30 @@ def opened_layer_file(context: Context, version: LayerVersion) -> Iterator[Path]
         yield _unpack(stored, Path(folder), version.file_name)
 
 
+@contextmanager
+def opened_upload(files: Sequence[tuple[str, Path]]) -> Iterator[Path]:
+    """Give the polygon file among files that are not kept, unpacked.
+
+    Args:
+        files: name and path of each: one file, the parts of a Shapefile, or a zip of them.
+
+    Raises:
+        SettingsError: none or several of them hold polygons.
+    """
+    name = _main_name([name for name, _ in files])
+    main = next(path for part, path in files if part == name)
+    with tempfile.TemporaryDirectory(prefix="tuban-areas-") as folder:
+        if Path(name).suffix.lower() == ".zip":
+            yield _unpack(main, Path(folder), name)
+            return
+        stem = "".join(c for c in Path(name).stem if c.isalnum() or c in "-_ ")[:100] or "areas"
+        for part, path in files:
+            suffix = Path(part).suffix.lower()
+            if suffix in (*POLYGON_SUFFIXES, *_BESIDE):
+                (Path(folder) / (stem + suffix)).symlink_to(path)
+        yield Path(folder) / (stem + Path(name).suffix.lower())
+
+
 def _store(context: Context, name: str, path: Path, suffix: str) -> ReceivedFile:
     digest = hashlib.sha256()
     with path.open("rb") as file:

@@ -66,6 +66,7 @@ def load_areas(
     name_field: str | None = None,
     level: str | None = None,
     table: str | None = None,
+    under: str = "",
     now: dt.datetime,
 ) -> LoadedAreas:
     """Load villages, townships or counties. Existing areas with the same code are updated, all others are kept.
@@ -77,6 +78,7 @@ def load_areas(
         name_field: field of the name; None: the first existing one of :data:`NAME_FIELDS`, or else the code.
         level: county, township or village, to reject all other levels; None: any, derived from the code's length.
         table: name of the layer, for a GeoPackage with several.
+        under: only areas whose code begins with this; others are invalid.
         now: current time, aware.
 
     Raises:
@@ -92,6 +94,8 @@ def load_areas(
 
     def load(row: Row) -> None:
         code = parse_area_code(row.values[code_field])
+        if not code.startswith(under):
+            raise ValueError(f"its code {code} is outside {under}")
         code_level = next(name for name, digits in LEVELS.items() if digits == len(code))
         if level not in (None, code_level):
             raise ValueError(f"its code {code} is that of a {code_level}, not of a {level}")

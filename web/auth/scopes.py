@@ -14,6 +14,8 @@ _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _BY_PREFIX: tuple[tuple[str, str], ...] = (
     ("/account", SESSION_ONLY),
     ("/people", SESSION_ONLY),
+    ("/settings", SESSION_ONLY),
+    ("/areas", "administer"),
     ("/sign-out", SESSION_ONLY),
     ("/api/scenes/purge", "administer"),
     ("/api/scenes", "upload"),

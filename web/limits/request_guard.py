@@ -20,7 +20,14 @@ from web.auth.authentication import SAFE_METHODS, authenticate
 from web.http_errors import HttpError
 from web.limits.file_bodies import FILE_BODIES
 
-STREAMED = ("/api/uploads", "/api/uploads/{upload_id}", "/api/uploads/field/{uid}", "/api/alerts/{number}/files")
+STREAMED = (
+    "/api/uploads",
+    "/api/uploads/{upload_id}",
+    "/layers",
+    "/areas",
+    "/api/uploads/field/{uid}",
+    "/api/alerts/{number}/files",
+)
 """Paths of routes that write a body to a file while it arrives, with their own limits; all others read it whole."""
 
 PUBLIC_BODY_BYTES = 64 * 1024

@@ -1,0 +1,1 @@
+"""Pages by which an administrator sets up the service: areas, and settings of the enforcement chain."""
