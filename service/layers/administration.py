@@ -86,7 +86,7 @@ def submit(context: Context, new: NewVersion, file: ReceivedFile, *, in_backgrou
         detail = {"version": version.number, "file": file.name, "sha256": file.sha256}
         _record(session, new.who, "loaded_layer", new.name, new.area_code, detail, now, address)
         if in_background:
-            key = f"layers:load:{version.id}"
+            key = f"layers:load:{version.id}:"
             payload = {"version": version.id}
             add_job(session, kind="layers.load", queue="ingest", payload=payload, unique_key=key, now=now)
     return version.id

@@ -308,6 +308,12 @@ def list_jobs(
     return list(session.scalars(query))
 
 
+def job_of(session: Session, unique_key: str) -> Job | None:
+    """Return the latest job whose unique key begins with ``unique_key``; None: there is none."""
+    query = select(Job).where(Job.unique_key.startswith(unique_key, autoescape=True)).order_by(Job.id.desc())
+    return session.scalars(query.limit(1)).first()
+
+
 def _update_if_leased(session: Session, claimed: ClaimedJob, **values: Any) -> bool:
     """Update the row only if the token is still current (the fence); False if it is not."""
     updated = session.execute(

@@ -1,0 +1,1 @@
+"""Pages of layers and their versions, and parcel TXT as outlines."""
