@@ -36,15 +36,17 @@ class Entry:
         text: key of its words.
         shown: whether it is meant for a user.
         count: path of a fragment with the number of things that wait; "": none.
-        manages: whether it is in the menu of administration instead of the row.
+        menu: name of the menu that contains it; "": it is in the row.
     """
 
     path: str
     text: str
     shown: Callable[[Viewer], bool] = _everybody
     count: str = ""
-    manages: bool = False
+    menu: str = ""
 
+
+IMAGES, MANAGE = "nav.images", "nav.manage"
 
 ENTRIES = (
     Entry("/todo", "nav.todo", count="/todo/count"),
@@ -54,18 +56,18 @@ ENTRIES = (
     Entry("/tips", "nav.tips"),
     Entry("/patrols", "nav.patrols"),
     Entry("/supervision", "nav.supervision"),
-    Entry("/batches", "nav.batches"),
-    Entry("/nights", "nav.nights"),
-    Entry("/cameras", "nav.cameras"),
+    Entry("/batches", "nav.batches", menu=IMAGES),
+    Entry("/nights", "nav.nights", menu=IMAGES),
+    Entry("/cameras", "nav.cameras", menu=IMAGES),
     Entry("/inbox", "nav.inbox", count="/inbox/count"),
-    Entry("/people", "nav.people", _administrators, manages=True),
-    Entry("/areas", "nav.areas", _administrators, manages=True),
-    Entry("/layers", "nav.layers", _administrators, manages=True),
-    Entry("/calendar", "nav.calendar", manages=True),
-    Entry("/settings", "nav.settings", _of_all_areas, manages=True),
-    Entry("/weights", "nav.weights", _administrators, manages=True),
-    Entry("/messages", "nav.sent", _administrators, manages=True),
-    Entry("/log", "nav.log", manages=True),
+    Entry("/people", "nav.people", _administrators, menu=MANAGE),
+    Entry("/areas", "nav.areas", _administrators, menu=MANAGE),
+    Entry("/layers", "nav.layers", _administrators, menu=MANAGE),
+    Entry("/calendar", "nav.calendar", menu=MANAGE),
+    Entry("/settings", "nav.settings", _of_all_areas, menu=MANAGE),
+    Entry("/weights", "nav.weights", _administrators, menu=MANAGE),
+    Entry("/messages", "nav.sent", _administrators, menu=MANAGE),
+    Entry("/log", "nav.log", menu=MANAGE),
 )
 """In the order of the page. A new page adds its entry here."""
 
@@ -81,27 +83,38 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Menu:
+    """A menu of links; ``current``: whether it contains the shown page."""
+
+    text: str
+    links: list[Link]
+    current: bool
+
+
+@dataclass(frozen=True)
 class Navigation:
-    """The links of the row and of the menu; ``managing``: whether the shown page is one of the menu."""
+    """The links of the row, and the menus after it."""
 
     row: list[Link]
-    menu: list[Link]
-    managing: bool
+    menus: list[Menu]
 
 
 def navigation_of(request: Request, viewer: Viewer) -> Navigation:
     """Return the navigation of a user."""
     shown = [entry for entry in ENTRIES if entry.shown(viewer) and _exists(request, entry.path)]
 
-    def links(manages: bool) -> list[Link]:
+    def links(menu: str) -> list[Link]:
         return [
             Link(entry.path, entry.text, entry.count, bool(entry.count) and _exists(request, entry.count))
             for entry in shown
-            if entry.manages is manages
+            if entry.menu == menu
         ]
 
-    menu = links(manages=True)
-    return Navigation(links(manages=False), menu, any(request.url.path.startswith(link.path) for link in menu))
+    def is_current(link: Link) -> bool:
+        return request.url.path.startswith(link.path)
+
+    menus = [Menu(name, links(name), any(map(is_current, links(name)))) for name in (IMAGES, MANAGE)]
+    return Navigation(links(""), [menu for menu in menus if menu.links])
 
 
 def _exists(request: Request, path: str) -> bool:

@@ -18,6 +18,9 @@ from web.page import language_of, page
 
 router = APIRouter(include_in_schema=False)
 
+_FIRST_GROUPS = ("steps", "deadlines", "supervision", "messages", "field", "evidence")
+"""Order of the sections; others follow."""
+
 
 def _check(viewer: Viewer) -> None:
     """Only administrators of all areas change settings of all areas."""
@@ -29,13 +32,13 @@ def _settings_page(request: Request, context: Context, changed: str = "") -> HTM
     with context.database.read() as session:
         values = read_chain_values(session)
         changes = {row.key: (row.who, row.at) for row in latest_changes(session)}
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {group: [] for group in _FIRST_GROUPS}
     for key in read_chain_definitions():
         groups.setdefault(key.partition(".")[0], []).append(key)
     return page(
         request,
         "settings.html",
-        groups=groups,
+        groups={group: keys for group, keys in groups.items() if keys},
         group_names={group: _group_name(group, language_of(request)) for group in groups},
         definitions=read_chain_definitions(),
         values={key: values.value(key) for key in read_chain_definitions()},

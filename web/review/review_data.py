@@ -158,6 +158,7 @@ class AlertDetail:
             ],
             "steps": self._steps(states, alert, steps),
             "can": self._can(states, alert) | {"undo": self._can_undo(steps)},
+            "viewing": self.viewer.views_only,
             "lock": self.lock(lock),
             "previous": neighbour.previous,
             "next": neighbour.next,
@@ -308,14 +309,14 @@ class AlertDetail:
 
     def _can(self, states: StateTable, alert: AlertRow) -> dict[str, bool]:
         targets = set(states.allowed_targets(alert.state, self.viewer.roles))
-        gone = states.category(alert.state) == "gone"
+        fixed = states.category(alert.state) == "gone" or self.viewer.views_only
         return {
             "true": "triaged" in targets or (alert.state == "triaged" and "published" in targets),
             "false": "false_change" in targets,
             "bad_imagery": "bad_imagery" in targets,
             "split": "split" in targets,
-            "type": not gone,
-            "assign": not gone,
+            "type": not fixed,
+            "assign": not fixed,
         }
 
 

@@ -89,7 +89,7 @@ function openShown() {
 }
 
 async function lockAlert(number) {
-  if (alert.number !== number) return; // another alert is shown already
+  if (alert.number !== number || alert.viewing) return; // another alert is shown already, or the user only views
   const requested = alert;
   try {
     const data = await send(requested, "lock");
@@ -319,7 +319,7 @@ panel.parts.type.addEventListener("change", () => {
 
 const seconds = Number(page.dataset.lockSeconds);
 setInterval(async () => {
-  if (Date.now() - lastInput > 5 * 60 * 1000) return; // no user input: let the lock expire
+  if (alert.viewing || Date.now() - lastInput > 5 * 60 * 1000) return; // no user input: let the lock expire
   const { number, as_of } = alert;
   const renewed = await request(`${alert.address}/lock?renew=true`, { method: "POST" }).catch(() => null);
   if (!renewed || alert.number !== number) return;

@@ -1,9 +1,11 @@
 // The to-do list: steps of one alert or of the selected ones, assignment, the result of each, and undo.
+import { enterEvidence } from "./evidence_form.js";
 import { fill, notice, pageTexts, post, root } from "./tuban.js";
 
 const texts = pageTexts();
 const t = (key, values = {}) => fill(texts[key], values);
 const { reasons, most } = JSON.parse(document.getElementById("todo-data").textContent);
+const formTexts = JSON.parse(document.getElementById("form-texts").textContent);
 const list = document.getElementById("todo-list");
 const bar = document.getElementById("chosen");
 const dialog = document.getElementById("step-dialog");
@@ -106,12 +108,7 @@ function report(numbers, { done, skipped, token }, words) {
 async function send(numbers, body, words) {
   try {
     const result = await post(`${root}/api/todo/steps`, { numbers, ...body });
-    if (body.to) for (const number of result.done) itemOf(number)?.setAttribute("hidden", "");
-    for (const box of boxes()) if (result.done.includes(box.value)) box.checked = false;
-    report(numbers, result, words);
-    updateSelection();
-    document.body.dispatchEvent(new Event("tuban:counts"));
-    if (!body.to || !boxes().length) reload();
+    finish(numbers, result, body.to, words);
   } catch (error) {
     notice(error.message);
   }
@@ -121,13 +118,33 @@ async function send(numbers, body, words) {
 async function reload() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!response.ok) return;
+  const kept = new Set(selected());
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const selector of [".groups", "#todo-list", ".pages"]) {
     const [old, fresh] = [document.querySelector(`.todo ${selector}`), page.querySelector(`.todo ${selector}`)];
     if (old && fresh) old.replaceChildren(...fresh.childNodes);
     else old?.replaceChildren();
   }
+  for (const box of boxes()) box.checked = kept.has(box.value);
   updateSelection();
+}
+
+/** Open the form of a step of one alert: evidence, files, the later image. It stays open until the step is saved. */
+function enterForm(number, to, words) {
+  return enterEvidence({ to }, formTexts, `${root}/alerts/${encodeURIComponent(number)}`, async ({ evidence, why }) => {
+    const result = await post(`${root}/api/todo/steps`, { numbers: [number], to, evidence, why });
+    if (result.skipped.length) throw new Error(result.skipped[0].reason);
+    finish([number], result, to, words);
+  });
+}
+
+function finish(numbers, result, to, words) {
+  if (to) for (const number of result.done) itemOf(number)?.setAttribute("hidden", "");
+  for (const box of boxes()) if (result.done.includes(box.value)) box.checked = false;
+  report(numbers, result, words);
+  updateSelection();
+  document.body.dispatchEvent(new Event("tuban:counts"));
+  reload();
 }
 
 async function takeStep(button) {
@@ -136,7 +153,7 @@ async function takeStep(button) {
   const bulk = button.classList.contains("bulk");
   const numbers = bulk ? able(selected(), to) : [button.closest(".todo-item").dataset.number];
   if (numbers.length > most) return notice(t("too_many", { most }), "warn");
-  if (kind === "form") return location.assign(`${root}/alerts/${encodeURIComponent(numbers[0])}#step=${to}&back=todo`);
+  if (kind && kind !== "choice" && !bulk) return enterForm(numbers[0], to, words);
   let entered = {};
   if (kind || bulk) {
     const all = bulk ? selected().length : 1;

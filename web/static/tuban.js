@@ -57,6 +57,17 @@ export function pageTexts() {
 document.addEventListener("htmx:responseError", (event) => notice(event.detail.xhr.responseText || document.body.dataset.lost));
 document.addEventListener("htmx:sendError", () => notice(document.body.dataset.lost));
 
+// Menus of the navigation close by a click beside them and by Escape
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(".bar .menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector(".bar .menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
 document.getElementById("theme")?.addEventListener("click", () => {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;

@@ -34,7 +34,7 @@ class StepButton:
         to: state in which it ends.
         words: its verb.
         ask: what the list asks for: "" for nothing, ``reason`` or ``basis`` for words, ``choice`` for one of the
-            reasons of a rejection; ``form`` for evidence that is entered on the alert's page.
+            reasons of a rejection; ``form`` for evidence of its own, which the alert's form asks for.
         bulk: whether it may be taken on several alerts.
     """
 
