@@ -127,7 +127,7 @@ def request_use(context: Context, version_id: int, who: str, address: str = "") 
         layer = session.get_one(Layer, version.layer_id)
         version.state, version.used_by = "using", who
         _record(session, who, "used_layer", layer.name, layer.area_code, {"version": version.number}, now, address)
-        key = f"layers:use:{version_id}:{now.isoformat()}"
+        key = f"layers:use:{version_id}:{version.used_at or ''}"  # once after each former use
         payload = {"version": version_id, "who": who}
         add_job(session, kind="layers.use", queue="ingest", payload=payload, unique_key=key, now=now)
 
