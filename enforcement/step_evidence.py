@@ -50,6 +50,7 @@ class EvidenceForm(StrictModel):
     steps: dict[str, tuple[str, ...]]
     every_step: tuple[str, ...]
     empty_words: tuple[str, ...]
+    outline_by: tuple[str, ...]
 
     def optional(self, state: str) -> tuple[str, ...]:
         """Return the fields that the form of a step to ``state`` offers besides the required ones."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import shapely
 from sqlalchemy import select
@@ -13,11 +14,13 @@ from configs.service import AlertSettings
 from enforcement.alert import CRS
 from enforcement.ledger.derive import LedgerState, derive_state
 from enforcement.ledger.sighting import DEMOLITION, Sighting
-from enforcement.overlap_ratio import make_valid, overlap_ratios
+from enforcement.outline_correction import corrected_outline
+from enforcement.overlap_ratio import area_m2, make_valid, overlap_ratios
 from enforcement.states import read_states
 from store.alerts.ledger import load_sightings, set_derived_area, set_derived_columns
 from store.alerts.picture_order import picture_order
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
+from store.schema.evidence_tables import OutlineEdit
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Observation, Scan
 
@@ -72,6 +75,9 @@ def refresh_alert(
     state = derive_state(sightings)
     if state is None:
         return None
+    detected = state.outline
+    if outline:
+        state = _with_correction(session, alert, state)
     set_derived_columns(alert, state)
     if not outline:
         return None
@@ -81,7 +87,7 @@ def refresh_alert(
     if changed and may_change:
         for name, value in bounds_of(state.outline).items():
             setattr(alert, name, value)
-        alert.detected = {"crs": CRS, "wkt": shapely.to_wkt(state.outline, rounding_precision=8)}
+        alert.detected = {"crs": CRS, "wkt": shapely.to_wkt(detected, rounding_precision=8)}
         alert.changed_at = now
     if may_change:
         set_derived_area(alert, state, changed=changed)
@@ -91,6 +97,20 @@ def refresh_alert(
     placed = _place(session, alert, settings, on, now.date())
     alert.overlaps, alert.legal_weight = placed.overlaps, placed.legal_weight
     return placed
+
+
+def _with_correction(session: Session, alert: AlertRow, state: LedgerState) -> LedgerState:
+    """Return the state with the outline that a person corrected, and what was found beyond it since."""
+    edit = session.execute(
+        select(OutlineEdit.action, OutlineEdit.outline, OutlineEdit.detected_wkb)
+        .where(OutlineEdit.alert_id == alert.id, OutlineEdit.action != "drawn")
+        .order_by(OutlineEdit.id.desc())
+        .limit(1)
+    ).first()
+    if edit is None or edit.action == "restored":
+        return state
+    corrected = corrected_outline(state.outline, shapely.from_wkb(edit.detected_wkb), edit.outline)
+    return replace(state, outline=corrected, area_m2=round(area_m2(corrected), 2))
 
 
 def _place(

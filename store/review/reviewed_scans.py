@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from enforcement.states import read_states
 from store.access.rights import Viewer, may_see, visible_to
+from store.evidence.outline_edits import CORRECTED, DRAWN, corrections
+from store.schema.evidence_tables import OutlineEdit
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transition
 
 _CONFIRMED_MEANINGS = ("open", "correcting", "closed")
@@ -31,14 +33,16 @@ class ReviewedAlert:
     Attributes:
         alert: its number.
         kind: its present kind, which a user may have corrected.
-        outline: as the scan detected it; longitude, latitude.
+        outline: as the scan detected it, or as a person corrected or drew it; longitude, latitude.
         confirmed: True: a real change; False: a false change.
+        origin: ``detected``, ``corrected``, or ``drawn``: the scan missed it.
     """
 
     alert: str
     kind: str
     outline: BaseGeometry
     confirmed: bool
+    origin: str = "detected"
 
     @property
     def held_back(self) -> bool:
@@ -83,11 +87,26 @@ def reviewed_scans(session: Session, viewer: Viewer) -> tuple[list[ReviewedScan]
         .join(last, last.c.id == Observation.id)
         .where(visible_to(AlertRow.grid_code, viewer), AlertRow.state.in_(sorted(rejected | decided)))
         .order_by(AlertRow.id)
-    )
+    ).all()
+    edits = corrections(session, [row.id for row in rows])
     of_scan: dict[int, list[ReviewedAlert]] = defaultdict(list)
     for alert_id, number, kind, state, outline, scan_id in rows:
         if state in rejected or alert_id in confirmed:
-            of_scan[scan_id].append(ReviewedAlert(number, kind, outline, state not in rejected))
+            of_scan[scan_id].append(_reviewed(number, kind, outline, state not in rejected, edits.get(alert_id)))
+    missed = session.execute(
+        select(AlertRow.number, AlertRow.kind, OutlineEdit.outline, OutlineEdit.scan_id)
+        .join(OutlineEdit, OutlineEdit.alert_id == AlertRow.id)
+        .where(
+            OutlineEdit.action == DRAWN,
+            OutlineEdit.scan_id.in_(whole),
+            visible_to(AlertRow.grid_code, viewer),
+            AlertRow.state.not_in(sorted(rejected)),
+        )
+        .order_by(OutlineEdit.id)
+    )
+    for number, kind, outline, scan_id in missed:
+        if scan_id is not None:
+            of_scan[scan_id].append(ReviewedAlert(number, kind, outline, True, DRAWN))
     found, excluded = [], 0
     for scan_id, alerts in sorted(of_scan.items()):
         scan = session.get_one(Scan, scan_id)
@@ -97,6 +116,14 @@ def reviewed_scans(session: Session, viewer: Viewer) -> tuple[list[ReviewedScan]
         else:
             excluded += len(alerts)
     return found, excluded
+
+
+def _reviewed(
+    number: str, kind: str, outline: BaseGeometry, confirmed: bool, edit: OutlineEdit | None
+) -> ReviewedAlert:
+    if edit is None or not confirmed:
+        return ReviewedAlert(number, kind, outline, confirmed)
+    return ReviewedAlert(number, kind, edit.outline, confirmed, CORRECTED)
 
 
 def _confirmed_alerts(session: Session, viewer: Viewer) -> set[int]:

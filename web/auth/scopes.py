@@ -46,6 +46,7 @@ _BY_PREFIX: tuple[tuple[str, str], ...] = (
     ("/api/alerts/{number}/files", "steps"),
     ("/alerts/{number}/move", "steps"),
     ("/api/alerts", "review"),
+    ("/api/drawn-alerts", "review"),
     ("/alerts", "review"),
 )
 """Prefix of a route's path → scope of requests that change something; the first match applies."""

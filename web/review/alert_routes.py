@@ -79,6 +79,7 @@ class MergeRequest(_Decision):
     """Numbers of the alerts to merge into this one."""
 
     alerts: Annotated[list[Annotated[str, Field(max_length=40)]], Field(min_length=1, max_length=20)]
+    why: Words = ""
 
 
 class StateChange(_Decision):
@@ -301,7 +302,7 @@ def merge_alerts(
 
     def action(session: Session, alert: AlertRow, now: dt.datetime) -> AlertRow:
         others = [_alert(session, viewer, other) for other in body.alerts]
-        return merge(session, others, alert, viewer, settings=context.settings, now=now)
+        return merge(session, others, alert, viewer, body.why, settings=context.settings, now=now)
 
     return _apply(request, context, viewer, number, action, as_of=body.as_of)
 

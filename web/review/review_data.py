@@ -12,6 +12,7 @@ from shapely.geometry import mapping
 
 from configs.texts import catalogue, text, translate
 from enforcement.change_types import read_change_types
+from enforcement.navigation import navigation_links
 from enforcement.offered_steps import offered_steps
 from enforcement.position_uncertainty import ellipse_outline
 from enforcement.states import StateTable, read_states
@@ -24,19 +25,33 @@ from store.alerts.transitions import steps_of
 from store.alerts.withdrawal import withdrawn_basis
 from store.areas.areas import area_names
 from store.cameras.sightings import CameraSighting, camera_sightings
+from store.chain_settings import read_chain_values
+from store.evidence.outline_edits import may_edit
 from store.evidence.place_history import correction_findings
 from store.integrity.damage import damaged_images_of
+from store.patrols.patrol_records import patrols_of_alert
 from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.schema.database import Session
 from store.schema.outlines import error_ellipse_from_json
-from store.schema.tables import AlertRow, Transition
+from store.schema.tables import AlertRow, SceneRow, Transition
 from store.search.alert_search import AlertFilter, neighbours
-from store.views.alert_view import AlertSighting, SightingImage, alert_sightings, assignable_users, user_names
+from store.tips.tip_search import tips_of_alert
+from store.views.alert_view import (
+    AlertSighting,
+    DrawnSighting,
+    SightingImage,
+    alert_sightings,
+    assignable_users,
+    drawn_sightings,
+    user_names,
+)
 from web.etags import content_tag
 from web.page import language_of, named
 from web.review.place_image_routes import finding_data
 from web.review.rejection_reasons import transition_reason
 from web.review.shown_evidence import shown_evidence
+from web.review.shown_pair import ShownPair, shown_pair
+from web.tips.tip_access import may_read_tips
 
 JUDGED_STATES = ("triaged", "false_change", "bad_imagery")
 """States that have their own buttons on the page."""
@@ -133,9 +148,11 @@ class AlertDetail:
             "sources_seen": alert.sources_seen,
             "overlaps": [self._overlap(overlap) for overlap in alert.overlaps],
             "images": self._images(alert, address, sights),
+            "navigation": self._navigation(alert),
+            "origins": self._origins(alert),
             "residual": self._residual(sights),
             "cameras": [self._camera(sight, address) for sight in camera_sightings(self.session, alert)],
-            "sights": [self._sight(sight) for sight in sights],
+            "sights": [*(self._drawn(one) for one in drawn_sightings(self.session, alert)), *map(self._sight, sights)],
             "log": [
                 self._step(step, names)
                 | {"evidence": shown_evidence(step.evidence, alert.number, self.root, self.language)}
@@ -197,11 +214,26 @@ class AlertDetail:
             "number": str(overlap.get("number") or ""),
         }
 
+    def _navigation(self, alert: AlertRow) -> list[dict[str, str]]:
+        """Return the links of map apps to an alert, in the coordinates of each."""
+        point = alert.outline.representative_point()
+        links = navigation_links(point.x, point.y, alert.number)
+        return [{"name": getattr(link.name, self.language), "address": link.address} for link in links]
+
+    def _origins(self, alert: AlertRow) -> list[dict[str, str]]:
+        """Return the tips and patrols that led to an alert, as far as the user may see them."""
+        patrols = patrols_of_alert(self.session, self.viewer, alert.id)
+        found = [{"number": one.number, "address": f"{self.root}/patrols/{one.id}"} for one in patrols]
+        if may_read_tips(self.viewer, read_chain_values(self.session)):
+            tips = tips_of_alert(self.session, self.viewer, alert.id)
+            found += [{"number": one.number, "address": f"{self.root}/tips/{one.id}"} for one in tips]
+        return found
+
     def _images(self, alert: AlertRow, address: str, sights: list[AlertSighting]) -> dict[str, Any]:
-        latest = sights[-1] if sights else None
+        latest: AlertSighting | ShownPair | None = sights[-1] if sights else shown_pair(self.session, alert)
         images = {}
         for when in ("before", "after"):
-            image: SightingImage | None = getattr(latest, when) if latest else None
+            image: SightingImage | SceneRow | None = getattr(latest, when) if latest else None
             picture = picture_url(alert.number, alert.evidence, when)
             images[when] = {
                 "date": _day(image.date) if image else None,
@@ -239,6 +271,16 @@ class AlertDetail:
             "before": _day(sight.before.date),
             "after": _day(sight.after.date),
             "source": self._text("review.source", sight.after.source),
+            "kind_name": self._name(read_change_types().kinds, sight.kind),
+            "score": sight.score,
+            "mu": round(mu(sight.area_m2), 2),
+        }
+
+    def _drawn(self, sight: DrawnSighting) -> dict[str, Any]:
+        return {
+            "before": None,
+            "after": _day(sight.date),
+            "source": self._text("review.source", sight.source),
             "kind_name": self._name(read_change_types().kinds, sight.kind),
             "score": sight.score,
             "mu": round(mu(sight.area_m2), 2),
@@ -317,6 +359,8 @@ class AlertDetail:
             "split": "split" in targets,
             "type": not fixed,
             "assign": not fixed,
+            "edit_outline": may_edit(self.viewer, alert),
+            "merge": "merged" in targets and alert.state in states.open,
         }
 
 

@@ -104,8 +104,10 @@ def _outlines(alerts: Sequence[ReviewedAlert], crs: str) -> bytes:
 def _verdicts(alerts: Sequence[ReviewedAlert]) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["number", "verdict", "alert"])
-    writer.writerows((number, str(alert.confirmed).lower(), alert.alert) for number, alert in enumerate(alerts, 1))
+    writer.writerow(["number", "verdict", "alert", "origin"])
+    writer.writerows(
+        (number, str(alert.confirmed).lower(), alert.alert, alert.origin) for number, alert in enumerate(alerts, 1)
+    )
     return table.getvalue()
 
 

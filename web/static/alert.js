@@ -1,12 +1,14 @@
 // The review page: shows one alert after the other, prefetches the next one, and locks the shown one.
 import * as cache from "./alert_cache.js";
-import { chooseAssignee, chooseReason, chooseSplit } from "./alert_dialogs.js";
+import { chooseAssignee, chooseMerge, chooseReason, chooseSplit, enterReason } from "./alert_dialogs.js";
 import { showChecks } from "./alert_checks.js";
 import { showDays } from "./alert_days.js";
 import { ImageMaps, LocationMap } from "./alert_maps.js";
 import { Panel, createElement } from "./alert_panel.js";
+import { OutlineEditor } from "./outline_editor.js";
 import { PlaceDates } from "./place_dates.js";
 import { enterEvidence } from "./evidence_form.js";
+import { showEdits } from "./outline_history.js";
 import { fill, notice, pageTexts, post, request, root } from "./tuban.js";
 
 const t = pageTexts();
@@ -19,6 +21,7 @@ const maps = new ImageMaps(document.getElementById("viewer"), "map-before", "map
 const locationMap = new LocationMap("map-context");
 const panel = new Panel(t, () => undo(alert.number), (number) => change("merge", { alerts: [number], as_of: alert.as_of }, fill(t.merged_done, { number })));
 const dates = new PlaceDates(document.getElementById("dates"), buttons.dates, maps, { before: panel.parts["before-caption"], after: panel.parts["after-caption"] }, t);
+const editor = new OutlineEditor(maps);
 const decided = []; // numbers of judged alerts; undo starts with the last one
 const left = new Set(); // judged alerts that left the list, so that positions keep counting
 
@@ -34,7 +37,7 @@ const fetchAlert = (number) => cache.fetchAlert(number, query, withLeft);
 const isUnlocked = () => !alert.lock.by;
 
 function updateActions() {
-  for (const act of ["true", "false", "bad_imagery", "split", "assign"]) buttons[act].disabled = !(alert.can[act] && isUnlocked());
+  for (const act of ["true", "false", "bad_imagery", "split", "assign", "edit_outline", "merge"]) buttons[act].disabled = !(alert.can[act] && isUnlocked());
   panel.parts.type.disabled = !(alert.can.type && isUnlocked());
   buttons.previous.disabled = !alert.previous;
   buttons.next.disabled = !alert.next;
@@ -54,6 +57,7 @@ function showFallback(when) {
 }
 
 function show(data) {
+  editor.cancel();
   alert = data;
   panel.parts.end.hidden = true;
   for (const when of ["before", "after"]) {
@@ -66,6 +70,7 @@ function show(data) {
   showDays(panel.parts.days, alert, maps, t);
   showChecks(panel.parts.checks, alert, () => alert.number === data.number);
   dates.show(alert);
+  showEdits(panel.parts.edits, alert, t);
   updateActions();
   panel.parts.spoken.textContent = `${alert.number} ${alert.kind_name} ${alert.state_name}`;
 }
@@ -225,6 +230,37 @@ async function takeStep(step) {
   await enterEvidence(step, t, stepped.address, save);
 }
 
+async function editOutline() {
+  if (!alert.can.edit_outline || !isUnlocked()) return notice(t.not_here, "warn");
+  const edited = alert;
+  setMode("side");
+  const drawn = await editor.edit();
+  if (drawn === null || alert.number !== edited.number) return;
+  const saved = await enterReason(t.edit_outline, t.edit_why, t, async (why) => {
+    const data = await send(edited, "outline", { outline: drawn === "detected" ? null : drawn, why, as_of: edited.as_of });
+    cache.store(data);
+    show(data);
+    notice(fill(t.outline_done, { changes: data.changes.join(t.comma) }), "good");
+  });
+  if (!saved) editor.reset();
+}
+
+async function merge() {
+  if (!alert.can.merge || !isUnlocked()) return notice(t.not_here, "warn");
+  const { number, as_of } = alert;
+  const chosen = await chooseMerge(alert, t);
+  if (!chosen || alert.number !== number) return;
+  try {
+    const data = await send(alert, "merge", { ...chosen, as_of });
+    decided.push(number);
+    cache.store(data);
+    show(data);
+    notice(fill(t.merged_done, { number: chosen.alerts.join(", ") }), "good");
+  } catch (error) {
+    notice(error.message);
+  }
+}
+
 async function split() {
   if (!alert.can.split || !isUnlocked()) return notice(t.not_here, "warn");
   const original = alert;
@@ -265,6 +301,8 @@ const commands = {
   bad_imagery: () => judge("bad_imagery"),
   assign,
   split,
+  edit_outline: editOutline,
+  merge,
   undo: () => undo(),
   next: () => showNeighbour("next"),
   previous: () => showNeighbour("previous"),
@@ -276,7 +314,7 @@ const commands = {
   dates: () => dates.toggle(),
   help: () => help.showModal(),
 };
-const keys = { 1: "true", 2: "false", 3: "bad_imagery", a: "assign", s: "split", u: "undo", j: "next", k: "previous", w: "swipe", d: "difference", o: "outline", f: "fit", t: "dates", "?": "help" };
+const keys = { 1: "true", 2: "false", 3: "bad_imagery", a: "assign", s: "split", u: "undo", j: "next", k: "previous", w: "swipe", d: "difference", o: "outline", f: "fit", t: "dates", e: "edit_outline", m: "merge", "?": "help" };
 
 for (const [name, command] of Object.entries(commands)) {
   buttons[name].addEventListener("click", (event) => {

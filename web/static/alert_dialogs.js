@@ -61,6 +61,33 @@ export function chooseAssignee(alert, t) {
   return openDialog(t.assign, [createElement("label", {}, t.assignee, select)], t, (form) => ({ login: form.elements.login.value }), () => select.focus());
 }
 
+/** Let the user give the reason of a corrected outline; `save(why)` rejects with the server's reason. */
+export function enterReason(title, label, t, save) {
+  const words = createElement("textarea", { name: "why", rows: 3, required: true, minlength: 2, maxlength: 1500 });
+  const fault = createElement("p", { class: "notice bad", role: "alert", hidden: true });
+  const read = (form) =>
+    save(form.elements.why.value).then(
+      () => true,
+      (error) => void ((fault.textContent = error.message), (fault.hidden = false)),
+    );
+  return openDialog(title, [createElement("label", {}, label, words), fault], t, read, () => words.focus());
+}
+
+/** Let the user choose the alerts to merge into this one: those of its site, those that touch it, or by number. */
+export function chooseMerge(alert, t) {
+  const known = [...new Map([...alert.touching, ...alert.site].map((other) => [other.number, other])).values()];
+  const boxes = known.map(({ number, state_name, mu }) => createElement("label", { class: "tick" }, createElement("input", { type: "checkbox", name: "known", value: number }), ` ${number} · ${state_name} · ${mu.toFixed(2)} ${t.mu}`));
+  const numbers = createElement("input", { name: "numbers", maxlength: 400, required: !known.length });
+  const why = createElement("input", { name: "why", maxlength: 500 });
+  const content = [createElement("fieldset", { class: "bare" }, createElement("legend", { class: "visually-hidden" }, t.merge_title), ...boxes), createElement("label", {}, t.merge_numbers, numbers), createElement("label", {}, t.why, why)];
+  return openDialog(t.merge_title, content, t, (form) => {
+    const chosen = [...form.querySelectorAll("[name=known]:checked")].map(({ value }) => value);
+    const typed = form.elements.numbers.value.split(/[,，\s]+/).filter(Boolean);
+    const alerts = [...new Set([...chosen, ...typed])].filter((number) => number !== alert.number);
+    return alerts.length ? { alerts, why: form.elements.why.value } : undefined;
+  });
+}
+
 /** Let the user choose "gaps" or "line". */
 export function chooseSplit(alert, t) {
   const choice = (value, words, disabled) => createElement("label", { class: "tick" }, createElement("input", { type: "radio", name: "how", value, required: true, disabled, checked: !disabled && (value === "gaps" || alert.parts < 2) }), ` ${words}`);

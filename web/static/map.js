@@ -2,6 +2,7 @@
 import { fill, formatPlace, notice, pageTexts, request, root } from "./tuban.js";
 import { addBaseMap } from "./base_map.js";
 import { areaStyle, ellipseStyle, footprintStyle, layerStyle, markStyle, outlineStyle, statesOf } from "./map_styles.js";
+import { DrawAlert } from "./map_draw.js";
 import { Images } from "./map_images.js";
 import { Measure } from "./map_measure.js";
 import { formatArea } from "./measure.js";
@@ -46,6 +47,7 @@ const swipe = new Swipe(map, texts.swipe, () => {
 });
 const images = new Images(map, swipe, selection, texts, () => writeFragment());
 const measure = new Measure(map, texts);
+new DrawAlert(map, texts, settings.kinds, () => load());
 
 // The view and all selections, in the fragment of the URL
 
