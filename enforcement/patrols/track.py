@@ -18,7 +18,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 from pyproj import Geod
 
-from errors import TubanError
+from errors import SettingsError
 
 _GEOD = Geod(ellps="GRS80")
 _MOST_POINTS = 200_000
@@ -27,7 +27,7 @@ Point = tuple[float, ...]
 """Longitude, latitude, and where known seconds since 1970."""
 
 
-class TrackError(TubanError):
+class TrackError(SettingsError):
     """A track cannot be read, or is no track."""
 
 

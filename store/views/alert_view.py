@@ -47,6 +47,17 @@ class AlertSighting:
 
 
 @dataclass(frozen=True)
+class DrawnSighting:
+    """What a person reported or drew of an alert: day, source, kind, probability and area."""
+
+    date: dt.date | None
+    source: str
+    kind: str
+    score: float
+    area_m2: float
+
+
+@dataclass(frozen=True)
 class AssignableUser:
     """A user to whom an alert can be assigned."""
 
@@ -75,6 +86,13 @@ def alert_sightings(session: Session, alert: AlertRow) -> list[AlertSighting]:
             AlertSighting(SightingImage(*images[:4]), SightingImage(*images[4:]), kind, score, area_m2, *registration)
         )
     return sightings
+
+
+def drawn_sightings(session: Session, alert: AlertRow) -> list[DrawnSighting]:
+    """List what people reported or drew of an alert, in the order in which it was recorded."""
+    columns = Observation.after_date, Observation.source, Observation.kind, Observation.score, Observation.area_m2
+    query = select(*columns).where(Observation.alert_id == alert.id, Observation.scan_id.is_(None))
+    return [DrawnSighting(*row) for row in session.execute(query.order_by(Observation.id))]
 
 
 def assignable_users(session: Session, alert: AlertRow) -> list[AssignableUser]:

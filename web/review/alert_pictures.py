@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from enforcement.projection_zones import zone_at
 from service.context import Context
-from store.alerts.image_pairs import ImagePair, latest_pair
+from store.alerts.image_pairs import latest_pair
 from store.schema.database import Session
-from store.schema.tables import AlertRow, SceneRow
+from store.schema.tables import AlertRow, Scan, SceneRow
 from web.maps.tiles import MercatorBox, Picture, mercator, read_box, read_tile
 from web.review.registration_cache import shift_at
 
@@ -77,13 +77,13 @@ def read_alert_tile(
     return clipped if clipped.valid.any() else None
 
 
-def before_shift(context: Context, alert: AlertRow, pair: ImagePair, crs: str) -> tuple[float, float]:
+def before_shift(context: Context, alert: AlertRow, scan: Scan, crs: str) -> tuple[float, float]:
     """Return the registration shift of the earlier image at the alert, in metres of ``crs``: (east, north).
 
     It is measured by the scan, and the same for the whole window; (0, 0) without a stored registration.
     """
     centre = (alert.west + alert.east) / 2, (alert.south + alert.north) / 2
-    return shift_at(context, pair.scan, centre, crs)
+    return shift_at(context, scan, centre, crs)
 
 
 def alert_views(context: Context, session: Session, alert: AlertRow, side_px: int) -> AlertViews:
@@ -124,7 +124,7 @@ def alert_views(context: Context, session: Session, alert: AlertRow, side_px: in
     pair = latest_pair(session, alert.id)
     before = after = None
     if pair is not None:
-        dx, dy = before_shift(context, alert, pair, crs)
+        dx, dy = before_shift(context, alert, pair.scan, crs)
         shifted = bounds[0] + dx, bounds[1] + dy, bounds[2] + dx, bounds[3] + dy
         before = read_picture(context, pair.before, shifted, crs, side_px)
         after = read_picture(context, pair.after, bounds, crs, side_px)

@@ -7,7 +7,6 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from store.alerts.image_pairs import latest_pair
 from store.objects.object_store import ObjectNotFound
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
@@ -15,6 +14,7 @@ from web.etags import content_tag, image_response, is_cached, not_modified
 from web.http_errors import NotFound
 from web.maps.tiles import MERCATOR, is_tile, overlap, tile_bounds, webp
 from web.review.alert_pictures import alert_window, before_shift, read_alert_tile
+from web.review.shown_pair import shown_pair
 
 router = APIRouter(include_in_schema=False)
 
@@ -35,17 +35,19 @@ def alert_tile(
     bounds = tile_bounds(z, x, y)
     with context.database.read() as session:
         alert = alert_of(session, viewer, number)
-        pair = latest_pair(session, alert.id)
-    if pair is None:
+        pair = shown_pair(session, alert)
+    scene = (pair.before if which == "before" else pair.after) if pair is not None else None
+    if pair is None or scene is None:
         raise NotFound
-    scene = pair.before if which == "before" else pair.after
     window = alert_window(alert)
-    tag = content_tag(scene.object_sha256, pair.scan.id, which, *(round(side, 2) for side in window), z, x, y)
+    compared = pair.scan.id if pair.scan else 0
+    tag = content_tag(scene.object_sha256, compared, which, *(round(side, 2) for side in window), z, x, y)
     if is_cached(request, tag):
         return not_modified(tag, _DAY)
     if not overlap(bounds, window):
         return image_response(webp(None), tag, _DAY)
-    shift = before_shift(context, alert, pair, MERCATOR) if which == "before" else (0.0, 0.0)
+    scan = pair.scan if which == "before" else None
+    shift = before_shift(context, alert, scan, MERCATOR) if scan is not None else (0.0, 0.0)
     return image_response(webp(read_alert_tile(context, alert, scene, bounds, shift)), tag, _DAY)
 
 

@@ -73,7 +73,8 @@ export class Panel {
       [t.due, [alert.due_on ? createElement("b", { class: alert.overdue ? "late" : null }, alert.due_on) : "–", " · ", createElement("a", { href: `${alert.address}/deadline` }, t.due_link)]],
       alert.rank ? [t.rank, [`${alert.week} · ${alert.rank}`]] : null,
       [t.residual, [residual && residual.metres !== null ? `${formatNumber(residual.metres, 2)} m · ${formatNumber(residual.pixels, 1)} ${t.pixels}` : (residual && residual.remark) || "–"]],
-      [t.centre, [formatPlace(...alert.centre)]],
+      [t.centre, [formatPlace(...alert.centre), ...alert.navigation.flatMap(({ name, address }) => [" ", createElement("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, name)])]],
+      alert.origins.length ? [t.origins, alert.origins.flatMap(({ number, address }) => [createElement("a", { href: address }, number), " "])] : null,
     ];
     this.parts.facts.replaceChildren(...rows.filter(Boolean).flatMap(([name, value]) => [createElement("dt", {}, name), createElement("dd", {}, ...value)]));
     const type = this.parts.type;

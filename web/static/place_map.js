@@ -6,6 +6,7 @@ const IMAGES_FROM = 12; // zoom from which images are shown
 const MAX_IMAGES = 6;
 
 const style = {
+  area: new ol.style.Style({ stroke: new ol.style.Stroke({ color: "#6b6f76", width: 1.5, lineDash: [2, 4] }) }),
   place: () => [
     new ol.style.Style({ image: new ol.style.Circle({ radius: 8, stroke: new ol.style.Stroke({ color: "#fff", width: 4 }) }) }),
     new ol.style.Style({ image: new ol.style.Circle({ radius: 8, stroke: new ol.style.Stroke({ color: "#d9001b", width: 2.5 }) }) }),
@@ -25,19 +26,21 @@ export class PlaceMap {
   /** `settings`: extent, wmts; `onPlace(lon, lat)` is called for a click while nothing is drawn. */
   constructor(target, settings, onPlace) {
     const vector = (styles, zIndex) => new ol.layer.Vector({ source: new ol.source.Vector(), style: styles, zIndex });
+    this.areas = vector(style.area, 500);
     this.alerts = vector(style.line("#e8590c", [6, 4]), 600);
     this.lines = vector((feature) => style.line(feature.get("gap") ? "#6b6f76" : "#1864ab", feature.get("gap") ? [3, 7] : undefined), 700);
     this.circle = vector(style.line("#d9001b", [4, 4]), 800);
     this.drawn = vector((feature) => (feature.getGeometry().getType() === "LineString" ? style.line("#1864ab") : style.line("#d9001b")), 810);
     this.place = vector(style.place(), 900);
     this.view = new ol.View({ center: [0, 0], zoom: 4, maxZoom: 21 });
-    this.map = new ol.Map({ target, view: this.view, layers: [this.alerts, this.lines, this.circle, this.drawn, this.place], controls: [new ol.control.Zoom(), new ol.control.ScaleLine({ minWidth: 80 })] });
+    this.map = new ol.Map({ target, view: this.view, layers: [this.areas, this.alerts, this.lines, this.circle, this.drawn, this.place], controls: [new ol.control.Zoom(), new ol.control.ScaleLine({ minWidth: 80 })] });
     this.fit(settings.extent, 17);
     if (settings.wmts) addBaseMap(this.map, settings.wmts, { checked: true, addEventListener() {} }).catch(() => {});
     this.map.on("singleclick", (event) => {
       if (!this.#draw && onPlace) onPlace(...ol.proj.toLonLat(event.coordinate));
     });
     this.map.on("moveend", () => this.load());
+    this.map.once("postrender", () => setTimeout(() => this.load())); // the initial view triggers no moveend
     new ResizeObserver(() => this.map.updateSize()).observe(document.getElementById(target));
   }
 
@@ -49,17 +52,20 @@ export class PlaceMap {
   async load() {
     const current = ++this.#load;
     const zoom = this.view.getZoom();
-    if (zoom < IMAGES_FROM) return;
     const box = ol.proj.transformExtent(this.view.calculateExtent(this.map.getSize()), "EPSG:3857", "EPSG:4326");
     const query = `bbox=${box.map((value) => value.toFixed(7)).join()}&zoom=${zoom.toFixed(2)}`;
-    const [scenes, alerts] = await Promise.allSettled([request(`${root}/map/scenes?${query}`), request(`${root}/map/alerts?${query}`)]);
+    const near = zoom >= IMAGES_FROM;
+    const [areas, scenes, alerts] = await Promise.allSettled([request(`${root}/map/areas?${query}`), near ? request(`${root}/map/scenes?${query}`) : null, near ? request(`${root}/map/alerts?${query}`) : null]);
     if (current !== this.#load) return;
+    if (areas.value) this.#show(this.areas, areas.value);
     if (scenes.value) this.#showImages(scenes.value.features.slice(0, MAX_IMAGES));
-    if (alerts.value) {
-      this.alerts.getSource().clear(true);
-      this.alerts.getSource().addFeatures(new ol.format.GeoJSON().readFeatures(alerts.value.outlines, { dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" }));
-    }
+    if (alerts.value) this.#show(this.alerts, alerts.value.outlines);
     this.map.getTargetElement().dataset.loaded = String(current);
+  }
+
+  #show(layer, collection) {
+    layer.getSource().clear(true);
+    layer.getSource().addFeatures(new ol.format.GeoJSON().readFeatures(collection, { dataProjection: "EPSG:4326", featureProjection: "EPSG:3857" }));
   }
 
   #showImages(scenes) {

@@ -142,7 +142,8 @@ def refuse(request: Request, context: Service, viewer: CurrentUser, tip_id: Id, 
         tip = tip_of(session, viewer, tip_id, lock=True)
         file = _changeable(session, viewer, tip_id, file_uid)
         add_step(session, tip, "refused", viewer.login, context.clock(), file.name[:100])
-        log_action(request, session, viewer, "refused_file", about=tip.number, code=tip.area_code, detail={"file": file_uid})
+        detail = {"file": file_uid}
+        log_action(request, session, viewer, "refused_file", about=tip.number, code=tip.area_code, detail=detail)
         keys = remove_file(session, file)
     for key in keys:
         context.objects.delete(key)

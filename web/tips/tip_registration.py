@@ -37,7 +37,7 @@ ASSIGNMENT = ("unit", "at", "phone", "due", "undertaker", "person")
 
 
 class TipInput(BaseModel):
-    """Fields of the register (违规违法线索登记表). Name, phone, address and postcode of the informant are write-only."""
+    """Fields of the register (线索登记表). Name, phone, address and postcode of the informant are write-only."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"channel": "hotline", "summary": "…"}]})
 
