@@ -119,7 +119,8 @@ def test_the_steps_of_a_tip_with_one_extension(service: Context, town: TestClien
     assert step(step="extend", words="天气原因") == (200, "accepted")
     assert step(step="extend", words="再延期") == (409, "")
     extended = town.get(f"/api/tips/{number}").json()
-    assert (extended["extended"], extended["check_by"], extended["answer_by"]) == (True, "2026-12-29", "2027-01-05")  # the holidays of 2027 are not known yet
+    later = (extended["extended"], extended["check_by"], extended["answer_by"])
+    assert later == (True, "2026-12-29", "2027-01-05")  # the holidays of 2027 are not known yet
     assert step(step="check", finding="perhaps", words="确有其事") == (422, "")
     assert step(step="check", finding="partly", words="面积小于反映，回电 13900001111") == (200, "checked")
     assert step(step="answer", words="已责令整改") == (200, "answered")
