@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import uuid
@@ -30,10 +31,11 @@ FINDINGS = {
 }
 
 
-def insecure(context: Context) -> Context:
-    """Return the service with cookies that also travel over http, for browsers in tests."""
+def for_browsers(context: Context) -> Context:
+    """Return the service for browsers in tests: with their clock, and cookies that also travel over http."""
     web = context.settings.web.model_copy(update={"secure_cookies": False})
-    return replace(context, settings=context.settings.model_copy(update={"web": web}))
+    settings = context.settings.model_copy(update={"web": web})
+    return replace(context, settings=settings, clock=lambda: dt.datetime.now(dt.UTC))
 
 
 def numbers(count: int) -> list[str]:

@@ -46,7 +46,18 @@ async function accept(check, answers) {
   await put("outbox", check);
 }
 
-async function announce(check) {
+let announcing = Promise.resolve();
+
+/** Announce a check, or ask for its state; one after the other, so that no older answer overwrites a newer one. */
+function announce(check) {
+  announcing = announcing.then(
+    () => exchange(check),
+    () => exchange(check),
+  );
+  return announcing;
+}
+
+async function exchange(check) {
   const steps = check.steps.map(({ uid, kind, after, content, device_time }) => ({ uid, kind, after, content, device_time }));
   const answer = await api("/api/field/checks", { uid: check.uid, alert: check.number, device_time: new Date().toISOString(), steps });
   attempts = 0;
@@ -96,18 +107,21 @@ function messageOf(response) {
 /** Send one check as far as it goes; returns whether something is left that a later attempt may finish. */
 async function send(check) {
   for (let round = 0; round < ROUNDS; round += 1) {
-    await announce(check);
+    if (round === 0) await announce(check); // afterwards each photo has done so
     const queue = check.steps.filter((step) => step.kind === "photo" && step.state === "needs_file");
     if (!queue.length) break;
     let failure = null;
     const work = async () => {
       while (queue.length && !failure) {
         const step = queue.shift();
-        await upload(step).catch((error) => {
+        try {
+          await upload(step);
+          await announce(check); // confirms it, so that the original can be deleted
+        } catch (error) {
           // the server's answer about one photo blocks no other one; a cut line blocks all
           if (error instanceof Offline || [401, 403].includes(error.status)) failure = error;
           else problem = t("server_says", { words: error.message });
-        });
+        }
       }
     };
     await Promise.all(Array.from({ length: PARALLEL }, work));
