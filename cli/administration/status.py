@@ -33,7 +33,8 @@ def status(
 
     Exit codes: 0 all is well, 1 something requires attention: broker, object store, workers or schedule do not run, the
     disk is full, the last night is missing or has failed, a dead job or delivery, a camera with a fault, damaged
-    objects, or a broken log found by the last audit; 2 there is no database.
+    objects, or a broken log found by the last audit; 2 there is no database. From November on a warning says that the
+    calendar lacks the holidays of the next year; it changes no exit code.
     """
     with open_service() as context:
         now = context.clock()
@@ -42,10 +43,10 @@ def status(
             scans = running_scans(session)
             dead = list_jobs(session, state="dead", limit=MAX_LINES)
             nights = [(night.day, night.state, night_summary(session, night)) for night in recent_nights(session, 1)]
-        found = [*find_problems(context), *find_warnings(context)]
+        found, warnings = find_problems(context), [in_language(each.reason) for each in find_warnings(context)]
     problems = [in_language(problem.reason) for problem in found] + _list_problems(statistics)
     if json:
-        typer.echo(_to_json(statistics, scans, dead, problems))
+        typer.echo(_to_json(statistics, scans, dead, problems, warnings))
     else:
         console = Console(highlight=False, soft_wrap=True)
         _print_processes(console, statistics)
@@ -70,6 +71,8 @@ def status(
             console.print(say(message, "cli.dead_job", **values), style="red", markup=False)
         for line in problems:
             console.print(line, style="red", markup=False)
+        for line in warnings:
+            console.print(line, style="yellow", markup=False)
     raise typer.Exit(1 if problems else 0)
 
 
@@ -198,7 +201,9 @@ def _print_audit(console: Console, statistics: ServiceStatistics, now: dt.dateti
     console.print(say(message, "cli.last_audit", **values))
 
 
-def _to_json(statistics: ServiceStatistics, scans: list[RunningScan], dead: list[Job], problems: list[str]) -> str:
+def _to_json(
+    statistics: ServiceStatistics, scans: list[RunningScan], dead: list[Job], problems: list[str], warnings: list[str]
+) -> str:
     extra = {
         "version": program_version(),
         "jobs": [{"kind": k, "state": s, "count": n} for (k, s), n in statistics.jobs.items()],
@@ -207,5 +212,6 @@ def _to_json(statistics: ServiceStatistics, scans: list[RunningScan], dead: list
         "running_scans": [asdict(scan) for scan in scans],
         "dead_jobs": [{"id": job.id, "kind": job.kind, "error": job.error} for job in dead],
         "needs_a_person": problems,
+        "warnings": warnings,
     }
     return json_text.dumps(asdict(statistics) | extra, ensure_ascii=False, indent=1, default=str)

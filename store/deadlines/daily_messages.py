@@ -69,7 +69,7 @@ def write_daily_messages(
     year = missing_holidays(session, today)
     if year is not None:
         week = f"{today.isocalendar().year}-W{today.isocalendar().week:02d}"  # once a week
-        administrators = people.administrators("")
+        administrators = people.calendar_editors()
         event = f"calendar:{year}:{week}"
         counts["calendar_missing"] = write_message(
             session, administrators, "calendar_missing", event=event, now=now, content={"year": year}
@@ -105,9 +105,7 @@ def _write_new(session: Session, people: People, today: dt.date, now: dt.datetim
     table = read_states()
     since = now - dt.timedelta(days=1)
     first: Sequence[str] = [table.initial, "triaged", "published"]
-    query = select(AlertRow).where(
-        AlertRow.created_at >= since, AlertRow.state.in_(first), ~AlertRow.over_cap
-    )
+    query = select(AlertRow).where(AlertRow.created_at >= since, AlertRow.state.in_(first), ~AlertRow.over_cap)
     new = _ByPerson()
     for alert in session.scalars(query.order_by(AlertRow.id)):
         new.add(people.owners(alert)[1], alert)
@@ -122,7 +120,7 @@ def _write_supervision(session: Session, people: People, today: dt.date, now: dt
         duty = {person.id: person for person in (*owners, *townships)}
         lister = people.by_login(row.listed_by, alert.grid_code)
         followers = [] if lister is None else [lister[0]]
-        content = {"alert": alert.number, "due": row.progress_due.isoformat()}
+        content = {"alert": alert.number, "due": row.progress_due.isoformat(), "supervision": row.id}
         late = [("not_ended", row.due_on)] if row.due_on < today else []
         late += [("no_progress", row.progress_due)] if row.progress_due < today and not late else []
         if row.progress_due in (today, today + dt.timedelta(days=1)) and not late:
@@ -145,7 +143,7 @@ def _write_supervision(session: Session, people: People, today: dt.date, now: dt
                 "supervision_overdue",
                 event=f"supervision_overdue:{row.id}:{what}:{day}",
                 now=now,
-                content={"alert": alert.number, "due": day.isoformat(), "what": what},
+                content={"alert": alert.number, "due": day.isoformat(), "what": what, "supervision": row.id},
                 alerts=[alert],
                 code=alert.grid_code,
                 waits=True,

@@ -123,7 +123,13 @@ def list_for_supervision(
         "supervision_listed",
         event=f"supervision:{entry.id}",
         now=now,
-        content={"alert": alert.number, "unit": unit, "due": due_on.isoformat(), "why": required},
+        content={
+            "alert": alert.number,
+            "unit": unit,
+            "due": due_on.isoformat(),
+            "why": required,
+            "supervision": row.id,
+        },
         alerts=[alert],
         code=alert.grid_code,
     )
@@ -322,7 +328,12 @@ def _tell_followers(session: Session, found: Supervision, entry: SupervisionEntr
         "supervision_answer",
         event=f"supervision:{entry.id}",
         now=entry.at,
-        content={"alert": found.alert.number, "what": entry.kind, "why": entry.text},
+        content={
+            "alert": found.alert.number,
+            "what": entry.kind,
+            "why": entry.text,
+            "supervision": found.row.id,
+        },
         alerts=[found.alert],
         code=found.alert.grid_code,
     )

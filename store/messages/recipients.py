@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.state_deadlines import level_above, owner_of, read_deadline_rules
+from enforcement.state_deadlines import LEVEL_DIGITS, level_above, owner_of, read_deadline_rules
 from enforcement.states import read_states
 from store.access.rights import may_see
 from store.access.users import viewer_of
@@ -59,14 +57,15 @@ class People:
         """List the administrators whose area contains ``code``."""
         return [user for user, viewer in self._all if viewer.administrator and may_see(viewer, code)]
 
+    def calendar_editors(self) -> list[User]:
+        """List the administrators of a county or above, who may edit the calendar."""
+        return [
+            user for user, viewer in self._all if viewer.administrator and len(viewer.code) <= LEVEL_DIGITS["county"]
+        ]
+
     def by_login(self, login: str, code: str) -> tuple[User, tuple[str, ...]] | None:
         """Return an active user who may see ``code``, with their roles."""
         for user, viewer in self._all:
             if user.login == login and may_see(viewer, code):
                 return user, viewer.roles
         return None
-
-
-def people_with_ids(session: Session, ids: Iterable[int]) -> dict[int, User]:
-    """Return users by id."""
-    return {user.id: user for user in session.scalars(select(User).where(or_(User.id.in_(list(ids)))))}

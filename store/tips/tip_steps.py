@@ -20,6 +20,7 @@ from store.access.rights import Viewer, may_see
 from store.access.users import user_by_login, viewer_of
 from store.chain_settings import read_chain_values
 from store.deadlines.calendar import calendar_of
+from store.messages.writing import write_message
 from store.schema.counters import next_number
 from store.schema.tip_tables import TipRow, TipStep
 from store.tips.informant_key import Informant, InformantKey
@@ -289,6 +290,10 @@ def set_handler(session: Session, tip: TipRow, login: str, viewer: Viewer, now: 
         )
     tip.handler = chosen.login
     add_step(session, tip, "handed", viewer.login, now, chosen.name)
+    if user is not None and chosen.login != viewer.login:
+        content = {"tip": tip.number, "why": "", "address": f"/tips/{tip.id}"}
+        event = f"tip:{tip.id}:{now.isoformat()}"
+        write_message(session, [user], "tip_assigned", event=event, now=now, content=content, code=tip.area_code)
 
 
 def steps_of_tip(session: Session, tip_id: int) -> list[TipStep]:

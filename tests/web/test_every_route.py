@@ -26,9 +26,11 @@ from store.alerts.layer_impact import impact_json
 from store.areas.layer_options import LayerOptions
 from store.areas.layer_versions import add_version
 from store.schema.database import Session
-from store.schema.tables import Base
+from store.schema.tables import Area, Base
 from tests.web.cameras.camera_service import watch
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
+from tests.web.field.of_village_b import add_photo
+from tests.web.messages.of_village_b import add_messages
 from tests.web.tips.tip_rows import PLACE_B, add_tip_and_patrol
 from tests.web.two_villages import CODES, NUMBERS, api_client, create_villages
 from tests.web.uploads.upload_service import TUS, metadata
@@ -42,6 +44,9 @@ OPEN = {
     "/language/{language}",
     "/static",
     "/packages/{name}",
+    "/field",
+    "/manifest.webmanifest",
+    "/sw.js",
     "/report",
     "/report/files/{ticket}",
     "/report/state",
@@ -82,6 +87,13 @@ TABLE: dict[tuple[str, str], Request] = {
     ("GET", "/alerts/{number}"): Request(),
     ("GET", "/alerts/{number}/data"): Request(),
     ("GET", "/alerts/{number}/days"): Request(),
+    ("GET", "/alerts/{number}/deadline"): Request(),
+    ("GET", "/supervision/{supervision_id}"): Request(),
+    ("POST", "/supervision/{supervision_id}/progress"): Request(form={"text": "x"}),
+    ("POST", "/supervision/{supervision_id}/extension"): Request(form={"text": "x", "day": "2027-02-01"}),
+    ("POST", "/supervision/{supervision_id}/decision"): Request(form={"text": "x", "granted": "true"}),
+    ("POST", "/supervision/{supervision_id}/result"): Request(form={"text": "x"}),
+    ("POST", "/messages/{sending_id}/again"): Request(),
     ("POST", "/alerts/{number}/lock"): Request(),
     ("DELETE", "/alerts/{number}/lock"): Request(),
     ("POST", "/alerts/{number}/judge"): Request(json={"verdict": "true"}),
@@ -91,6 +103,14 @@ TABLE: dict[tuple[str, str], Request] = {
     ("POST", "/alerts/{number}/type"): Request(json={"kind": "ground", "change_type": ""}),
     ("POST", "/alerts/{number}/merge"): Request(json={"alerts": ["330106U2026110099"]}),
     ("POST", "/alerts/{number}/split"): Request(json={}),
+    ("GET", "/alerts/{number}/checks"): Request(),
+    ("GET", "/alerts/{number}/photos/{uid}/shown.jpg"): Request(),
+    ("GET", "/alerts/{number}/photos/{uid}/stamped.jpg"): Request(),
+    ("GET", "/alerts/{number}/photos/{uid}/black-out"): Request(),
+    ("POST", "/alerts/{number}/photos/{uid}/black-out"): Request(json={"boxes": []}),
+    ("POST", "/api/field/alerts/{number}/take"): Request(),
+    ("HEAD", "/api/uploads/field/{uid}"): Request(headers=TUS),
+    ("PATCH", "/api/uploads/field/{uid}"): Request(headers=_BYTES, content=b"evil"),
     ("GET", "/alerts/{number}/sheet.pdf"): Request(),
     ("GET", "/alerts/{number}/bundle.zip"): Request(),
     ("GET", "/alerts/{number}/evidence/{name}"): Request(),
@@ -116,6 +136,8 @@ TABLE: dict[tuple[str, str], Request] = {
     ("DELETE", "/api/uploads/{upload_id}"): Request(headers=TUS),
     ("POST", "/people/{person_id}/link"): Request(),
     ("POST", "/people/{person_id}/unlock"): Request(),
+    ("POST", "/people/{person_id}/roles"): Request(form={"roles": "village", "code": CODES["a"]}),
+    ("POST", "/areas/{area_id}/delete"): Request(),
     ("POST", "/people/{person_id}/active"): Request(form={"active": "false"}),
     ("POST", "/account/keys/{key_id}/revoke"): Request(),
     ("GET", "/api/cameras/{camera_id}"): Request(),
@@ -165,7 +187,17 @@ NAMED: dict[tuple[str, str], Request] = {
     ("GET", "/map/alerts"): Request(query=_WORLD),
     ("GET", "/map/goto"): Request(query=f"text={NUMBERS['b']}"),
     ("GET", "/alerts"): Request(query=f"place={CODES['b']}"),
+    ("POST", "/api/todo/steps"): Request(json={"numbers": [NUMBERS["b"]], "to": "published", "assignee": "strong_a"}),
+    ("POST", "/settings"): Request(form={"key": "steps.judge_first", "value": "false"}),
     ("GET", "/api/alerts/export"): Request(query="format=geojson"),
+    ("POST", "/api/field/checks"): Request(
+        json={
+            "uid": "6a3f0f8e-5d0e-4b43-9a57-0d7a3d1f6c11",
+            "alert": NUMBERS["b"],
+            "device_time": "2026-11-24T01:00:00Z",
+            "steps": [{"uid": "6a3f0f8e-5d0e-4b43-9a57-0d7a3d1f6c12", "kind": "accept"}],
+        }
+    ),
     ("POST", "/alerts/reject"): Request(json={"numbers": [NUMBERS["b"]], "reason": "shadow"}),
     ("POST", "/api/batches"): Request(json={"area": CODES["b"], "name": "mine now"}),
     ("POST", "/cameras"): Request(form=_CAMERA | {"area_code": CODES["b"]}),
@@ -177,6 +209,12 @@ NAMED: dict[tuple[str, str], Request] = {
     ("POST", "/api/tips"): Request(json={"summary": "mine now", "alert": NUMBERS["b"]}),
     ("POST", "/patrols"): Request(json={"area": CODES["b"], "day": "2026-11-24", "people": "me"}),
     ("POST", "/api/patrols"): Request(json={"area": CODES["b"], "day": "2026-11-24", "people": "me"}),
+    ("POST", "/supervision"): Request(
+        form={"alert": NUMBERS["b"], "duty_unit": "x", "requirements": "x", "due_on": "2026-12-24"}
+    ),
+    ("GET", "/supervision"): Request(query=f"alert={NUMBERS['a']}"),
+    ("POST", "/calendar"): Request(form={"year": "2026", "holidays": "", "working_days": ""}),
+    ("POST", "/inbox/read"): Request(form={"message": "1"}),
     ("POST", "/people"): Request(form={"login": "spy", "role": "village", "name": "x", "code": CODES["b"]}),
 }
 """Routes without path parameters that accept a reference to village B in another way."""
@@ -259,16 +297,20 @@ def world(service: Context, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) ->
         strong.role = "county"
         other = user_by_login(session, "village_b")
         assert other is not None
+        area_of_b = session.scalars(select(Area.id).where(Area.code == CODES["b"])).one()
         add_key(session, other, "theirs", NOW, days=None, scopes=allowed_scopes(False))
     of_b = sign_in("village_b")
     batch = of_b.post("/api/batches", json={"area": CODES["b"], "name": "flight b, receiving"}).json()["id"]
     announced = TUS | {"upload-length": "4"} | metadata(batch=batch, filename="b.tif")
     upload = of_b.post("/api/uploads", headers=announced).headers["location"].rpartition("/")[2]
     watch(service, CODES["b"], scene_id=villages.after["b"])
+    add_messages(service)
     with service.database.write() as session:
         version = add_layer_version(session, CODES["b"])
     named = {
         "version_id": str(version),
+        "supervision_id": "1",
+        "sending_id": "1",
         "camera_id": "1",
         "preset_id": "1",
         "capture_id": "1",
@@ -277,9 +319,11 @@ def world(service: Context, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) ->
         "batch_id": str(batch),
         "upload_id": upload,
         "person_id": str(other.id),
+        "area_id": str(area_of_b),
         "key_id": "1",
         "layer_id": "1",
         **add_tip_and_patrol(service, CODES["b"], "village_b"),
+        "uid": add_photo(service, NUMBERS["b"], "village_b"),
         "sequence": "1",
         "day": "2026-11-23",
         "which": "before",

@@ -64,7 +64,8 @@ def message_address(sent: SentMessage) -> str:
     if kind == "tip_assigned" and isinstance(sent.message.content.get("address"), str):
         return str(sent.message.content["address"])
     if kind.startswith("supervision"):
-        return "/supervision"
+        listed = sent.message.content.get("supervision")
+        return f"/supervision/{listed}" if isinstance(listed, int) else "/supervision"
     if kind == "night_failed":
         return "/nights"
     if len(sent.alerts) == 1:

@@ -33,9 +33,7 @@ def collect(context: Context, job: JobRun) -> Commit:
     return commit
 
 
-def collect_messages(
-    session: Session, context: Context, person_id: int, *, digest: bool, now: dt.datetime
-) -> int:
+def collect_messages(session: Session, context: Context, person_id: int, *, digest: bool, now: dt.datetime) -> int:
     """Store the texts of a person's waiting messages with their jobs; return the number of sendings.
 
     Within quiet hours, the job is added again for their end. A message about an area that the person may no longer

@@ -9,12 +9,14 @@ import structlog
 from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind
 from service.message_schedule import DAILY
+from service.monitoring.problems import find_problems
 from store.chain_settings import read_chain_values
 from store.deadlines.alert_deadlines import recompute_deadlines
 from store.deadlines.calendar import RECOMPUTE
 from store.deadlines.daily_messages import write_daily_messages
 from store.messages.sendings import people_with_messages
-from store.messages.writing import add_collection
+from store.messages.recipients import People
+from store.messages.writing import add_collection, write_message
 from store.schema.database import Session
 
 logger = structlog.get_logger("tuban.deadlines")
@@ -23,10 +25,17 @@ logger = structlog.get_logger("tuban.deadlines")
 def day(context: Context, job: JobRun) -> Commit:
     """Escalate what is overdue, write the messages of the day, and let the digest of each person be collected."""
     today = dt.date.fromisoformat(job.payload["day"])
+    failed = [problem for problem in find_problems(context) if problem.kind.startswith("night")]
 
     def commit(session: Session) -> None:
         now = context.clock()
         counts = write_daily_messages(session, today, now, read_chain_values(session), context.settings.zone)
+        for problem in failed:
+            content = {"why": {"words": str(problem.reason), **problem.reason.to_json()}}
+            event = f"{problem.kind}:{today}"
+            write_message(
+                session, People(session).calendar_editors(), "night_failed", event=event, now=now, content=content
+            )
         for person_id in people_with_messages(session):
             add_collection(session, person_id, now, at=now, digest=True)
         logger.info("messages of the day written", day=today.isoformat(), **counts)
