@@ -127,9 +127,11 @@ export class Panel {
 
   overlaps(alert) {
     const formatShare = (share) => (share ? `${share < 0.01 ? "< 1" : Math.round(share * 100)} %` : this.t.beside);
-    const rows = alert.overlaps.map(({ kind, kind_name, layer, dated, share, number }) =>
-      createElement("li", { class: share ? null : "muted" }, createElement("span", { class: `badge layer ${share ? kind : "none"}` }, kind_name), ` ${layer}${number ? ` ${number}` : ""} · ${formatShare(share)}`, dated ? createElement("span", { class: "muted" }, ` · ${this.t.dated} ${dated}`) : ""),
-    );
+    const rows = alert.overlaps.map(({ kind, kind_name, layer, dated, share, number, version, to, valid }) => {
+      const validity = to ? fill(valid === false ? this.t.layer_not_valid : this.t.layer_until, { day: to }) : "";
+      const proof = [dated && `${this.t.dated} ${dated}`, version && fill(this.t.layer_version, { version }), validity].filter(Boolean);
+      return createElement("li", { class: share && valid !== false ? null : "muted" }, createElement("span", { class: `badge layer ${share ? kind : "none"}` }, kind_name), ` ${layer}${number ? ` ${number}` : ""} · ${formatShare(share)}`, proof.length ? createElement("span", { class: "muted" }, ` · ${proof.join(" · ")}`) : "");
+    });
     this.parts.overlaps.replaceChildren(...(rows.length ? rows : [createElement("li", { class: "muted" }, this.t.no_overlaps)]));
   }
 
