@@ -13,6 +13,7 @@ from store.objects.object_store import KEY
 from store.schema.camera_tables import CaptureRow, PresetRow
 from store.schema.evidence_tables import EvidenceFile
 from store.schema.tables import AlertRow, BatchFile, LayerVersion, Observation, SceneRow
+from store.schema.tip_tables import PatrolRow
 from store.schema.weights_tables import WeightsRow
 
 
@@ -54,6 +55,9 @@ def _all(session: Session) -> Iterator[tuple[str, Reference]]:
     layers = select(LayerVersion.object_key, LayerVersion.file_name, LayerVersion.sha256)
     for key, name, sha256 in session.execute(layers.where(LayerVersion.object_key != "")):
         yield key, Reference(f"layer {name}", sha256)
+    tracks = select(PatrolRow.track_key, PatrolRow.number, PatrolRow.track_sha256).where(PatrolRow.track_key != "")
+    for key, name, sha256 in session.execute(tracks):
+        yield key, Reference(f"track of patrol {name}", sha256)
     waiting = select(BatchFile.received, BatchFile.name).where(BatchFile.state == "waiting", BatchFile.received != "")
     for key, name in session.execute(waiting):
         yield key, Reference(f"received file {name}")

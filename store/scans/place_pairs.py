@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from enforcement.overlap_ratio import make_valid
 from enforcement.position_uncertainty import METRES_PER_DEGREE
-from store.access.rights import Viewer, visible_region
 from store.scans.nights import NOT_FROM_CAMERA, USABLE
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import Scan, SceneRow
@@ -27,12 +26,6 @@ class PlacePair:
 
     before: SceneRow | None
     after: SceneRow
-
-
-def may_see_place(session: Session, viewer: Viewer, lon: float, lat: float) -> bool:
-    """Return whether a place lies in the viewer's area."""
-    region = visible_region(session, viewer)
-    return region is None or bool(region.intersects(shapely.Point(lon, lat)))
 
 
 def latest_pair_at(session: Session, ground: BaseGeometry, max_scale_ratio: float) -> PlacePair | None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, defer
 from enforcement.position_uncertainty import METRES_PER_DEGREE
 from enforcement.states import read_states
 from enforcement.tips.tip_states import OPEN, STATES
-from store.access.rights import Viewer, visible_to
+from store.access.rights import Viewer, visible_region, visible_to
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import AlertRow
 from store.schema.tip_tables import TipRow
@@ -55,6 +55,12 @@ class NearbyAlert:
     alert: AlertRow
     metres: float
     open: bool
+
+
+def may_see_place(session: Session, viewer: Viewer, lon: float, lat: float) -> bool:
+    """Return whether a place lies in the viewer's area."""
+    region = visible_region(session, viewer)
+    return region is None or bool(region.intersects(shapely.Point(lon, lat)))
 
 
 def visible_tip(session: Session, viewer: Viewer, tip_id: int, *, lock: bool = False) -> TipRow | None:

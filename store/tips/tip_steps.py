@@ -187,6 +187,11 @@ def may_register(viewer: Viewer, values: ChainValues) -> bool:
     return not viewer.views_only and at_least(viewer.roles, values.text("tips.registrar"))
 
 
+def may_read_tips(viewer: Viewer, values: ChainValues) -> bool:
+    """Return whether a user reads tips: from the level that registers them on, and leaders."""
+    return at_least(viewer.roles, values.text("tips.registrar")) or viewer.views_only
+
+
 def may_see_informant(viewer: Viewer, tip: TipRow, values: ChainValues) -> bool:
     """Return whether the informant concerns a user: the registrar and the handler, from a level on."""
     return viewer.login in (tip.created_by, tip.handler) and at_least(viewer.roles, values.text("tips.informant"))

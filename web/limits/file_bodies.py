@@ -10,7 +10,7 @@ from service.context import Context
 from store.chain_settings import read_chain_values
 from store.tips.informant_key import signing_key
 from web.http_errors import NotFound
-from web.tips.public_form import read_ticket
+from web.public_form_tokens import read_ticket
 
 DESK_FILE_BYTES = 20 * 2**20
 _FORM_BYTES = 64 * 1024  # of a multipart body besides its file

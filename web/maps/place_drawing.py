@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from shapely import Polygon
 from shapely.errors import GEOSException
 from shapely.geometry.base import BaseGeometry
 
 from errors import SettingsError
 from store.alerts.drawn_sighting import MOST_CORNERS, check_outline, circle
+from web.plain_text import PlainModel
 
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
@@ -18,7 +19,7 @@ Latitude = Annotated[float, Field(ge=-90, le=90)]
 MIN_RADIUS_M, MAX_RADIUS_M = 3.0, 500.0
 
 
-class PlaceDrawing(BaseModel):
+class PlaceDrawing(PlainModel):
     """A polygon by its corners, or a point with a radius; degrees, EPSG:4490.
 
     Attributes:
@@ -28,8 +29,6 @@ class PlaceDrawing(BaseModel):
         alert: number of the alert that it belongs to; "": the one at the same place, or a new one.
         always_new: a new alert although another one is at the same place.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     corners: Annotated[list[tuple[Longitude, Latitude]], Field(min_length=3, max_length=MOST_CORNERS)] | None = None
     lon: Longitude | None = None

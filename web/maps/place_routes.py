@@ -14,10 +14,10 @@ from service.place_scan import HALF_M, request_place_scan
 from store.access.rights import Viewer
 from store.chain_settings import read_chain_values
 from store.objects.object_store import ObjectNotFound
-from store.scans.place_pairs import PlacePair, latest_pair_at, may_see_place, place_scan, place_window
+from store.scans.place_pairs import PlacePair, latest_pair_at, place_scan, place_window
 from store.schema.database import Session
 from store.schema.tables import Scan
-from store.tips.tip_search import alerts_near
+from store.tips.tip_search import alerts_near, may_see_place
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.etags import content_tag, image_response, is_cached, not_modified

@@ -19,6 +19,7 @@ from web.api.schemas import COMMON_ERRORS, NOT_FOUND
 from web.auth.authentication import CurrentUser, Service
 from web.http_errors import NotFound
 from web.patrols.patrol_input import PatrolInput, register_patrol
+from web.plain_text import Plain
 from web.row_ids import BeforeId, Id
 
 router = APIRouter(prefix="/api/patrols", tags=["patrols"], responses=COMMON_ERRORS)
@@ -96,7 +97,7 @@ def list_all(
     request: Request,
     context: Service,
     viewer: CurrentUser,
-    area: Annotated[str, Query(max_length=12)] = "",
+    area: Annotated[str, Query(max_length=12), Plain] = "",
     limit: Limit = 50,
     before: BeforeId = None,
 ) -> PatrolList:

@@ -7,7 +7,7 @@ import hashlib
 from typing import Annotated
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from enforcement.patrols.track import Track, drawn_track, read_gpx
 from errors import Reason, SettingsError
@@ -18,6 +18,7 @@ from store.patrols.patrol_records import MAX_FINDINGS, NewPatrol, add_patrol
 from store.schema.tip_tables import PatrolRow
 from web.auth.audit_log import log_action
 from web.http_errors import InvalidInput
+from web.plain_text import PlainModel
 
 Long = Annotated[str, Field(max_length=2000)]
 Short = Annotated[str, Field(max_length=300)]
@@ -25,10 +26,8 @@ Short = Annotated[str, Field(max_length=300)]
 MOST_LINE_POINTS = 5000
 
 
-class FindingInput(BaseModel):
+class FindingInput(PlainModel):
     """A place that was found (建设项目)."""
-
-    model_config = ConfigDict(extra="forbid")
 
     project: Annotated[Short, Field(description="建设项目")] = ""
     party: Annotated[Short, Field(description="建设单位")] = ""
@@ -39,10 +38,8 @@ class FindingInput(BaseModel):
     notice_state: Annotated[Short, Field(description="抄告单状态")] = ""
 
 
-class PatrolInput(BaseModel):
+class PatrolInput(PlainModel):
     """Fields of 巡查日志."""
-
-    model_config = ConfigDict(extra="forbid")
 
     area: Annotated[str, Field(max_length=12, description="administrative code; empty: the user's own")] = ""
     day: Annotated[dt.date, Field(description="巡查日期")]
@@ -51,7 +48,7 @@ class PatrolInput(BaseModel):
     people: Annotated[str, Field(max_length=300, description="巡查人员")] = ""
     route: Annotated[Long, Field(description="巡查路线")] = ""
     found: Annotated[bool, Field(description="是否发现疑似变化")] = False
-    findings: Annotated[list[FindingInput], Field(max_length=MAX_FINDINGS)] = []
+    findings: list[FindingInput] = Field(default=[], max_length=MAX_FINDINGS)
     approvals: Annotated[Long, Field(description="项目建设及用地手续审批情况")] = ""
     opinion: Annotated[Long, Field(description="处理意见")] = ""
     remarks: Long = ""
@@ -74,7 +71,7 @@ def register_patrol(request: Request, context: Context, viewer: Viewer, given: P
         TrackError: the track cannot be read.
     """
     code = given.area.strip() or viewer.code
-    if code and not code.isdigit():
+    if code and not (code.isascii() and code.isdigit()):
         raise SettingsError(
             f"{code[:12]!r} is not an administrative code; expected digits.", "tip.area", given=code[:12]
         )

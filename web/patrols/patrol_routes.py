@@ -32,6 +32,7 @@ from web.maps.map_routes import CHINA
 from web.maps.place_drawing import PlaceDrawing
 from web.page import language_of, page
 from web.patrols.patrol_input import PatrolInput, register_patrol
+from web.plain_text import Plain
 from web.row_ids import BeforeId, Id
 from web.tips.tip_alert_routes import drawn_change, record
 
@@ -45,7 +46,7 @@ def patrols_page(
     request: Request,
     context: Service,
     viewer: CurrentUser,
-    area: Annotated[str, Query(max_length=12)] = "",
+    area: Annotated[str, Query(max_length=12), Plain] = "",
     before: BeforeId = None,
 ) -> HTMLResponse:
     """Render the patrol records, with the statistics of the last weeks."""

@@ -36,6 +36,7 @@ from store.schema.outlines import error_ellipse_from_json
 from store.schema.tables import AlertRow, SceneRow, Transition
 from store.search.alert_search import AlertFilter, neighbours
 from store.tips.tip_search import tips_of_alert
+from store.tips.tip_steps import may_read_tips
 from store.views.alert_view import (
     AlertSighting,
     DrawnSighting,
@@ -51,7 +52,6 @@ from web.review.place_image_routes import finding_data
 from web.review.rejection_reasons import transition_reason
 from web.review.shown_evidence import shown_evidence
 from web.review.shown_pair import ShownPair, shown_pair
-from web.tips.tip_access import may_read_tips
 
 JUDGED_STATES = ("triaged", "false_change", "bad_imagery")
 """States that have their own buttons on the page."""
@@ -212,6 +212,9 @@ class AlertDetail:
             "dated": overlap.get("dated"),
             "share": overlap.get("share"),
             "number": str(overlap.get("number") or ""),
+            "version": int(overlap.get("version") or 0),
+            "to": overlap.get("to"),
+            "valid": overlap.get("valid"),
         }
 
     def _navigation(self, alert: AlertRow) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import shapely
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from configs.texts import text
 from enforcement.chain_settings import ChainValues
@@ -37,7 +37,8 @@ from web.auth.authentication import Service, client_address, same_origin
 from web.http_errors import Conflict, HttpError, InvalidInput, NotFound
 from web.maps.coordinates import CoordinateError, parse_coordinates
 from web.page import language_of, localized, page
-from web.tips.public_form import new_token, read_ticket, read_token, upload_ticket
+from web.plain_text import Plain, PlainModel
+from web.public_form_tokens import new_token, read_ticket, read_token, upload_ticket
 from web.tips.tip_file_routes import KIND, keep_upload
 
 router = APIRouter(include_in_schema=False)
@@ -46,8 +47,10 @@ _CHECKS = threading.BoundedSemaphore(2)
 """Limit of attachments checked at a time: each needs a process."""
 
 
-class ReportForm(BaseModel):
+class ReportForm(PlainModel):
     """Fields of the form; ``website`` is hidden from people, so that only programs fill it in."""
+
+    model_config = ConfigDict(extra="ignore")
 
     token: Annotated[str, Field(max_length=200)] = ""
     summary: Annotated[str, Field(max_length=6000)] = ""
@@ -94,7 +97,7 @@ def add_report_file(
     context: Service,
     ticket: str,
     file: Annotated[UploadFile, File()],
-    code: Annotated[str, Form(max_length=20)] = "",
+    code: Annotated[str, Form(max_length=20), Plain] = "",
 ) -> HTMLResponse:
     """Add an attachment to a report; it stays in quarantine until a user has released it."""
     values = _values(context)
@@ -122,8 +125,8 @@ def add_report_file(
 def report_state(
     request: Request,
     context: Service,
-    number: Annotated[str, Form(max_length=40)] = "",
-    code: Annotated[str, Form(max_length=20)] = "",
+    number: Annotated[str, Form(max_length=40), Plain] = "",
+    code: Annotated[str, Form(max_length=20), Plain] = "",
 ) -> HTMLResponse:
     """Render the state of a report, for who has its receipt number and code."""
     values = _values(context)

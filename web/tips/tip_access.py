@@ -6,18 +6,13 @@ A tip may concern the village committee itself: below the level that registers t
 from __future__ import annotations
 
 from enforcement.chain_settings import ChainValues
-from enforcement.tips.tip_states import at_least
 from store.access.rights import Viewer
 from store.chain_settings import read_chain_values
 from store.schema.database import Session
 from store.schema.tip_tables import TipRow
 from store.tips.tip_search import visible_tip
+from store.tips.tip_steps import may_read_tips
 from web.http_errors import Forbidden, NotFound
-
-
-def may_read_tips(viewer: Viewer, values: ChainValues) -> bool:
-    """Return whether a user reads tips: from the level that registers them on, and leaders."""
-    return at_least(viewer.roles, values.text("tips.registrar")) or "leader" in viewer.roles
 
 
 def check_reader(session: Session, viewer: Viewer) -> ChainValues:

@@ -18,6 +18,7 @@ from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
 from web.http_errors import Conflict, Forbidden, InvalidInput
 from web.maps.place_drawing import PlaceDrawing
+from web.row_ids import Id
 from web.tips.tip_access import check_reader, tip_of
 from web.tips.tip_registration import area_of
 
@@ -31,7 +32,7 @@ class TipAlert(PlaceDrawing):
 
 
 @router.post("/tips/{tip_id}/alert")
-def make_alert(request: Request, context: Service, viewer: CurrentUser, tip_id: int, body: TipAlert) -> dict[str, Any]:
+def make_alert(request: Request, context: Service, viewer: CurrentUser, tip_id: Id, body: TipAlert) -> dict[str, Any]:
     """Make an alert of a tip, or add it to the alert at the same place.
 
     Raises:

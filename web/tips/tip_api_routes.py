@@ -18,6 +18,7 @@ from web.api.parameters import Limit
 from web.api.schemas import COMMON_ERRORS, CONFLICT, FORBIDDEN, NOT_FOUND
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
+from web.plain_text import Plain, PlainModel
 from web.row_ids import BeforeId, Id
 from web.tips.tip_access import check_reader, tip_of
 from web.tips.tip_registration import TipInput, register
@@ -64,7 +65,7 @@ class TipList(BaseModel):
     next: Annotated[str | None, Field(description="address of the next page")]
 
 
-class TipStepInput(BaseModel):
+class TipStepInput(PlainModel):
     """A step of a tip with what it needs."""
 
     step: Literal["accept", "decline", "check", "answer", "extend"]
@@ -81,8 +82,8 @@ def list_all(
     request: Request,
     context: Service,
     viewer: CurrentUser,
-    state: Annotated[str, Query(max_length=20, description="a state, `open` or `overdue`")] = "",
-    channel: Annotated[str, Query(max_length=20)] = "",
+    state: Annotated[str, Query(max_length=20, description="a state, `open` or `overdue`"), Plain] = "",
+    channel: Annotated[str, Query(max_length=20), Plain] = "",
     limit: Limit = 50,
     before: BeforeId = None,
 ) -> TipList:

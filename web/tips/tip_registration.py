@@ -7,7 +7,7 @@ from typing import Annotated
 
 import shapely
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from configs.texts import text
 from errors import Reason, SettingsError
@@ -25,6 +25,7 @@ from web.auth.authorized_lookup import alert_of
 from web.http_errors import Forbidden, InvalidInput
 from web.maps.coordinates import CoordinateError, parse_coordinates
 from web.page import language_of
+from web.plain_text import PlainModel
 from web.row_ids import MAX_ID
 from web.tips.tip_access import check_reader
 
@@ -36,7 +37,7 @@ ASSIGNMENT = ("unit", "at", "phone", "due", "undertaker", "person")
 """交办单位, 交办时间, 联系电话, 办结时间, 承办单位, 交办人."""
 
 
-class TipInput(BaseModel):
+class TipInput(PlainModel):
     """Fields of the register (线索登记表). Name, phone, address and postcode of the informant are write-only."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"channel": "hotline", "summary": "…"}]})
@@ -62,9 +63,11 @@ class TipInput(BaseModel):
     remarks: Words = ""
     alert: Annotated[str, Field(max_length=40, description="number of an alert at the place")] = ""
     duplicate_of: Annotated[int | None, Field(ge=1, le=MAX_ID, description="id of an earlier tip")] = None
-    assignment: Annotated[
-        dict[str, Short], Field(max_length=10, description="of a tip that another unit assigned")
-    ] = {}
+    assignment: dict[str, Short] = Field(
+        default={},
+        max_length=10,
+        description="of a tip that another unit assigned: unit, at, phone, due, undertaker, person",
+    )
 
     def informant(self) -> Informant:
         """Return the informant of the form; none for an anonymous tip."""
@@ -135,7 +138,7 @@ def area_of(
     """
     found = smallest_area_at(session, shapely.Point(lon, lat)) if lon is not None and lat is not None else None
     area = found.code if found else alert.grid_code if alert is not None else code or viewer.code
-    if not area.isdigit() and area:
+    if area and not (area.isascii() and area.isdigit()):
         raise SettingsError(
             f"{area[:12]!r} is not an administrative code; expected digits.", "tip.area", given=area[:12]
         )

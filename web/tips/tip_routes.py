@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from enforcement.change_types import read_change_types
 from enforcement.deadlines import days_overdue
@@ -31,6 +31,7 @@ from web.auth.authentication import CurrentUser, Service
 from web.http_errors import Forbidden, InvalidInput
 from web.maps.map_routes import CHINA
 from web.page import language_of, page
+from web.plain_text import Plain, PlainModel
 from web.row_ids import BeforeId, Id
 from web.tips.tip_access import check_reader, tip_of
 from web.tips.tip_registration import ASSIGNMENT, TipInput, register
@@ -74,7 +75,7 @@ class TipForm(TipInput):
             raise InvalidInput(Reason(f"Invalid values: {names}.", "form.values", names=names)) from None
 
 
-class StepForm(BaseModel):
+class StepForm(PlainModel):
     """What a step needs; see :class:`store.tips.tip_steps.StepInput`."""
 
     step: Annotated[str, Field(max_length=20)]
@@ -91,9 +92,9 @@ def tips_page(
     request: Request,
     context: Service,
     viewer: CurrentUser,
-    state: Annotated[str, Query(max_length=20)] = "",
-    channel: Annotated[str, Query(max_length=20)] = "",
-    text: Annotated[str, Query(max_length=100)] = "",
+    state: Annotated[str, Query(max_length=20), Plain] = "",
+    channel: Annotated[str, Query(max_length=20), Plain] = "",
+    text: Annotated[str, Query(max_length=100), Plain] = "",
     mine: bool = False,
     before: BeforeId = None,
 ) -> HTMLResponse:
@@ -198,7 +199,7 @@ def hand(
     context: Service,
     viewer: CurrentUser,
     tip_id: Id,
-    login: Annotated[str, Form(max_length=100)] = "",
+    login: Annotated[str, Form(max_length=100), Plain] = "",
 ) -> Response:
     """Hand a tip to a user, or take it over."""
     with context.database.write() as session:

@@ -18,7 +18,7 @@ from store.schema.user_tables import Action
 from store.tips.informant_key import informant_key, signing_key
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
 from tests.web.two_villages import Villages
-from web.tips.public_form import new_token, read_ticket, upload_ticket
+from web.public_form_tokens import new_token, read_ticket, upload_ticket
 
 REPORT = {"summary": "村口耕地上在建厂房，电话 13812345678", "place": "某村村口", "name": "乙", "phone": "13700001111"}
 HEADERS = {"origin": ORIGIN, "accept": "text/html"}
