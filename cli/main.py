@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ingest": ("cli.administration.ingest:ingest", "Ingest images into the service: files, folders and zip files."),
     "images": ("cli.administration.images:images_app", "List, correct, withdraw and purge images."),
     "areas": ("cli.administration.areas:areas_app", "Load and list villages, townships and counties."),
-    "layers": ("cli.administration.areas:layers_app", "Load and list approvals, farmland and plans."),
+    "layers": ("cli.administration.layers:layers_app", "Load and list approvals, farmland and plans, in versions."),
     "camera": ("cli.administration.camera:camera_app", "Add, list, test and capture fixed cameras."),
     "night": ("cli.administration.night:night", "Show the last nightly scans, or plan one now."),
     "status": ("cli.administration.status:status", "Show the state of the service."),

@@ -1,8 +1,7 @@
-"""``tuban areas`` and ``tuban layers``: load and list administrative areas and thematic layers."""
+"""``tuban areas``: load and list administrative areas."""
 
 from __future__ import annotations
 
-import datetime as dt
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.administration.service import open_service
-from cli.language import and_more, headed, in_language, say, term
+from cli.language import and_more, headed, in_language, say
 from store.areas.areas import list_areas, load_areas
-from store.areas.layers import list_layers, load_layer
 from store.areas.polygon_file import InvalidRow
 
 MAX_LISTED = 20
@@ -22,9 +20,6 @@ MAX_LISTED = 20
 
 areas_app = typer.Typer(
     help="Load and list villages, townships and counties.", no_args_is_help=True, add_completion=False
-)
-layers_app = typer.Typer(
-    help="Load and list approvals, farmland and plans.", no_args_is_help=True, add_completion=False
 )
 
 
@@ -36,18 +31,7 @@ class Level(StrEnum):
     village = "village"
 
 
-class LayerKind(StrEnum):
-    """Meaning of a layer's polygons."""
-
-    approval = "approval"
-    cultivated = "cultivated"
-    basic_farmland = "basic_farmland"
-    plan = "plan"
-    farm_facility = "farm_facility"
-    protected = "protected"
-
-
-File = Annotated[Path, typer.Argument(help="GeoPackage, Shapefile or GeoJSON, in any coordinate system.")]
+File = Annotated[Path, typer.Argument(help="GeoPackage, Shapefile, GeoJSON or parcel TXT, in any coordinate system.")]
 TableName = Annotated[str | None, typer.Option("--table", help="Layer to read from a GeoPackage with several layers.")]
 
 
@@ -83,7 +67,7 @@ def load_areas_command(
         )
     summary = f"{loaded.added} areas added, {loaded.changed} changed."
     values = {"added": loaded.added, "changed": loaded.changed}
-    _print_summary(say(summary, "cli.areas_loaded", **values), loaded.remarks, loaded.invalid)
+    print_summary(say(summary, "cli.areas_loaded", **values), loaded.remarks, loaded.invalid)
 
 
 @areas_app.command("list")
@@ -98,64 +82,11 @@ def list_areas_command(
     table = headed("code", "level", "name", "file", "loaded")
     for area in found:
         table.add_row(area.code, area.level, area.name, area.source, f"{area.loaded_at.astimezone(zone):%Y-%m-%d}")
-    _print_table(table, say("No areas are loaded. Load them with `tuban areas load FILE`.", "cli.no_areas"))
+    print_table(table, say("No areas are loaded. Load them with `tuban areas load FILE`.", "cli.no_areas"))
 
 
-@layers_app.command("load")
-def load_layer_command(
-    file: File,
-    name: Annotated[str, typer.Option(help="Name of the layer; an existing layer of this name is replaced.")],
-    kind: Annotated[LayerKind, typer.Option(help="Meaning of the polygons.")],
-    dated: Annotated[
-        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Date of the layer's data: 2026-11-20.")
-    ] = None,
-    number_field: Annotated[str | None, typer.Option(help="Field with the approval number.")] = None,
-    from_field: Annotated[
-        str | None, typer.Option(help="Field with the first day of validity; default: no start.")
-    ] = None,
-    to_field: Annotated[str | None, typer.Option(help="Field with the last day of validity; default: no end.")] = None,
-    table: TableName = None,
-) -> None:
-    """Load a layer of polygons that alerts are compared with: approvals, farmland, plans.
-
-    Example: tuban layers load approvals.shp --name 批文 --kind approval --number-field PZWH --to-field YXQZ
-    """
-    with open_service() as context:
-        loaded = load_layer(
-            context.database,
-            file,
-            name=name,
-            kind=kind.value,
-            dated=dated.date() if dated else None,
-            number_field=number_field,
-            from_field=from_field,
-            to_field=to_field,
-            table=table,
-            now=context.clock(),
-        )
-    replaced = f", replacing {loaded.replaced}" if loaded.replaced else ""
-    summary = f"{name}: {loaded.features} polygons loaded{replaced}."
-    values = {"name": name, "features": loaded.features, "replaced": loaded.replaced or 0}
-    _print_summary(say(summary, "cli.layer_loaded", **values), loaded.remarks, loaded.invalid)
-
-
-@layers_app.command("list")
-def list_layers_command() -> None:
-    """List the loaded layers."""
-    with open_service() as context, context.database.read() as session:
-        found = list_layers(session)
-        zone = context.settings.zone
-    table = headed("name", "kind", "dated", "polygons", "loaded")
-    for layer, count in found:
-        dated = layer.dated.isoformat() if layer.dated else ""
-        table.add_row(
-            layer.name, term("layer", layer.kind), dated, str(count), f"{layer.loaded_at.astimezone(zone):%Y-%m-%d}"
-        )
-    message = "No layers are loaded. Load one with `tuban layers load FILE --name NAME --kind KIND`."
-    _print_table(table, say(message, "cli.no_layers"))
-
-
-def _print_summary(summary: str, remarks: list[str], broken: list[InvalidRow]) -> None:
+def print_summary(summary: str, remarks: list[str], broken: list[InvalidRow]) -> None:
+    """Print what was loaded, remarks, and what was not loaded."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.print(summary)
     for title, lines in (
@@ -175,6 +106,7 @@ def _invalid_row(row: InvalidRow) -> str:
     return say(f"feature {row.number}: {reason}", "cli.invalid_row", number=row.number, reason=reason)
 
 
-def _print_table(table: Table, if_empty: str) -> None:
+def print_table(table: Table, if_empty: str) -> None:
+    """Print a table, or a sentence if it is empty."""
     console = Console(highlight=False, markup=False)
     console.print(table if table.row_count else if_empty)

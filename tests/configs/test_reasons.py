@@ -23,6 +23,7 @@ from imagery.dates import FILE_NAME, FOLDER_NAME, GIVEN, PHOTOS, UNKNOWN, descri
 from imagery.files.formats import detect_format
 from imagery.raster_kind import COMPARED_KINDS, RasterKind
 from service.images.correct import CORRECTED
+from store.areas.layer_versions import STATES
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("imagery", "inference", "enforcement", "store", "service", "workers", "web", "cli", "configs")
@@ -95,6 +96,7 @@ def test_every_code_has_a_text_with_matching_values() -> None:
     computed |= {f"cli.alert_{outcome}" for outcome in OUTCOME_LABELS} | {f"cli.step_{step}" for step in LABELS}
     computed |= {f"cli.unit_{unit}" for unit in ("d", "h", "min", "s")} | set(_headings())
     computed |= {describe_source(source).code for source in DATE_SOURCES}
+    computed |= {f"layer_state.{state}" for state in STATES}
     assert set(texts) - seen <= computed, "unused texts"
     assert all(CHINESE.search(text) for text in texts.values())
 

@@ -1,4 +1,4 @@
-"""Export of filtered alerts as GeoJSON, GeoPackage, Shapefile, spreadsheet, CSV or training data.
+"""Export of filtered alerts as GeoJSON, GeoPackage, Shapefile, parcel TXT, spreadsheet, CSV or training data.
 
 :data:`web.app.ROUTES` lists this module before ``web.api.alert_routes``, whose ``/api/alerts/{number}`` would otherwise
 match these paths.
@@ -6,8 +6,10 @@ match these paths.
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -15,9 +17,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
+from enforcement.alert import Alert
+from enforcement.chain_settings import ChainValues
 from enforcement.exports.spreadsheet import write_csv, write_spreadsheet
 from enforcement.exports.vector_files import ExportResult, write_geojson, write_geopackage, write_shapefile
+from enforcement.parcels.write import ParcelOutline, write_parcels
 from errors import Reason
+from store.chain_settings import read_chain_values
 from store.review.reviewed_scans import reviewed_scans
 from store.search.alert_search import count_alerts
 from store.views.filtered_alerts import filtered_alerts
@@ -34,7 +40,7 @@ router = APIRouter(prefix="/api/alerts", tags=["exports"], responses=COMMON_ERRO
 MAX_ALERTS = 20_000
 """Maximum number of alerts in a file: writing more occupies a server thread for minutes."""
 
-Format = Literal["geojson", "gpkg", "shp", "xlsx", "csv"]
+Format = Literal["geojson", "gpkg", "shp", "xlsx", "csv", "txt"]
 
 _TYPES: dict[Format, tuple[str, str]] = {
     "geojson": ("alerts.geojson", "application/geo+json"),
@@ -42,6 +48,7 @@ _TYPES: dict[Format, tuple[str, str]] = {
     "shp": ("alerts.zip", "application/zip"),
     "xlsx": ("alerts.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     "csv": ("alerts.csv", "text/csv"),
+    "txt": ("alerts.txt", "text/plain"),
 }
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -87,6 +94,8 @@ def export(
                 written = write_shapefile(alerts, path, chosen, local_zone=crs == "zone")
             elif format == "csv":
                 written = write_csv(alerts, path, chosen)
+            elif format == "txt":
+                written = _write_parcels(alerts, path, chosen, read_chain_values(session), context.today)
             else:
                 written = write_spreadsheet(alerts, path, chosen)
         with context.database.write() as session:
@@ -124,6 +133,30 @@ def training(request: Request, context: Service, viewer: CurrentUser) -> FileRes
         raise
     remark = f"{excluded} alerts are excluded: their images cover more than your area." if excluded else ""
     return _download(path, "application/zip", remark)
+
+
+def _write_parcels(
+    alerts: Iterable[Alert], path: Path, language: Literal["zh", "en"], values: ChainValues, today: dt.date
+) -> ExportResult:
+    """Write the outlines as parcel TXT, as bureaus exchange parcels."""
+    parcels = [
+        ParcelOutline(
+            alert.number,
+            next((area.name for area in (alert.village, alert.township, alert.county) if area and area.name), ""),
+            alert.outline,
+            (alert.change_type_names or alert.kind_names)[0 if language == "zh" else 1],
+        )
+        for alert in alerts
+    ]
+    content, remarks = write_parcels(
+        parcels,
+        made_by=values.text("layers.parcel_maker"),
+        made_on=today,
+        area_unit="m2" if values.text("layers.parcel_unit") == "m2" else "ha",
+        encoding="utf-8" if values.text("layers.parcel_encoding") == "utf-8" else "gb18030",
+    )
+    path.write_bytes(content)
+    return ExportResult(len(parcels), tuple(map(str, remarks)))
 
 
 def _download(path: Path, media_type: str, remarks: str) -> FileResponse:

@@ -90,6 +90,7 @@ export const footprintStyle = () => new ol.style.Style({ stroke: new ol.style.St
 
 const LAYERS = {
   approval: ["#2f7d32", [6, 3], 2],
+  temporary_use: ["#2f7d32", [2, 4], 2],
   cultivated: ["#b58900", undefined, 2],
   basic_farmland: ["#a85b00", undefined, 3],
   plan: ["#7b3fb8", [2, 3], 2],

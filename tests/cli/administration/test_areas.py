@@ -11,8 +11,9 @@ from shapely import box
 from shapely.geometry import mapping
 from typer.testing import CliRunner
 
-from cli.administration.areas import MAX_LISTED, areas_app, layers_app
+from cli.administration.areas import MAX_LISTED, areas_app
 from cli.administration.backup import backup, restore
+from cli.administration.layers import layers_app
 from errors import SettingsError
 from tests.databases import embedded_database
 
@@ -69,12 +70,20 @@ def test_many_invalid_features_are_counted_and_some_are_listed(home: Path, tmp_p
     assert output.endswith("… and 5 more\n")
 
 
-def test_layers_are_loaded_and_listed(home: Path, tmp_path: Path) -> None:
+def test_layers_are_loaded_as_versions_and_listed(home: Path, tmp_path: Path) -> None:
     path = polygons(tmp_path / "a.geojson", "1", "2")
     load = ("layers", "load", path, "--name", "批文", "--kind", "approval", "--dated", "2026-11-01")
-    assert tuban(*load) == "批文: 2 polygons loaded.\n"
-    assert tuban(*load) == "批文: 2 polygons loaded, replacing 2.\n"
+    assert tuban(*load).splitlines()[0] == "批文: 2 polygons of version 1, approval."
+    assert tuban(*load, "--preview").splitlines()[0] == "批文: 2 polygons of version 2, approval."
     assert "2026-11-01" in tuban("layers", "list")
+    assert tuban("layers", "use", "批文").endswith("Version 2 of 批文 is in use.\n")
+    rows = [line for line in tuban("layers", "versions", "批文").splitlines() if "a.geojson" in line]
+    assert ["used" in row for row in rows] == [True, False]
+    assert "former" in rows[1]
+    with pytest.raises(SettingsError, match="is used; only a version that was never used"):
+        tuban("layers", "discard", "批文")
+    with pytest.raises(SettingsError, match="no version 7"):
+        tuban("layers", "show", "批文", "7")
 
 
 def test_a_backup_replaces_existing_data_only_with_overwrite(home: Path, tmp_path: Path) -> None:

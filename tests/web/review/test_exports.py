@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from enforcement.parcels.read import read_parcels
 from service.context import Context
 from store.schema.user_tables import Action
 from tests.web.two_villages import CODES, NUMBERS, Villages, api_client
@@ -27,6 +28,15 @@ def test_each_format_contains_the_filtered_alerts(county: TestClient, tmp_path: 
     package = tmp_path / "alerts.gpkg"
     package.write_bytes(county.get(EXPORT, params={"format": "gpkg"}).content)
     assert pyogrio.read_info(package)["features"] == 2
+
+    coordinates = county.get(EXPORT, params={"format": "txt"})
+    assert [parcel.number for parcel in read_parcels(coordinates.content)] == sorted(NUMBERS.values())
+    assert "坐标系=2000国家大地坐标系\r\n" in coordinates.content.decode("gb18030")
+    sent = county.post("/api/parcels/outlines", files={"file": ("地块.txt", coordinates.content)}).json()
+    assert [feature["properties"]["number"] for feature in sent["features"]] == sorted(NUMBERS.values())
+    assert sent["features"][0]["geometry"]["type"] == "Polygon"
+    refused = county.post("/api/parcels/outlines", files={"file": ("地块.txt", b"x")})
+    assert refused.status_code in (400, 422)
 
     table = county.get(EXPORT, params={"format": "xlsx", "language": "zh"})
     book = openpyxl.load_workbook(io.BytesIO(table.content))

@@ -31,7 +31,7 @@ def test_each_format_can_be_exported_by_the_filter_of_the_list(sign_in: SignIn, 
     page = county.get("/alerts?kinds=construction&sort=newest").text
     links = [html.unescape(link) for link in re.findall(r'<a href="(/api/alerts/export\?[^"]+)" download>', page)]
     formats = {re.findall("format=([a-z]+)", link)[0] for link in links}
-    assert formats == {"xlsx", "csv", "gpkg", "shp", "geojson"}
+    assert formats == {"xlsx", "csv", "gpkg", "shp", "geojson", "txt"}
     assert all("kinds=construction" in urlsplit(link).query for link in links)
     (link,) = [link for link in links if "csv" in link]
     rows = list(csv.reader(io.StringIO(county.get(link).content.decode("utf-8-sig"))))
