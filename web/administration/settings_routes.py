@@ -13,7 +13,7 @@ from service.context import Context
 from store.access.rights import Viewer
 from store.chain_settings import change_chain_setting, latest_changes, read_chain_values
 from web.auth.authentication import Administrator, Service, client_address
-from web.http_errors import Forbidden, NotFound
+from web.http_errors import Forbidden
 from web.page import language_of, page
 
 router = APIRouter(include_in_schema=False)
@@ -59,19 +59,17 @@ def settings_page(request: Request, context: Service, viewer: Administrator) -> 
     return _settings_page(request, context)
 
 
-@router.post("/settings/{key}")
+@router.post("/settings")
 def change(
     request: Request,
     context: Service,
     viewer: Administrator,
-    key: str,
+    key: Annotated[str, Form(max_length=60)],
     value: Annotated[str, Form(max_length=2000)] = "",
     default: Annotated[bool, Form()] = False,
 ) -> HTMLResponse:
     """Change one setting; ``default``: back to the default."""
     _check(viewer)
-    if key not in read_chain_definitions():
-        raise NotFound
     parsed = None if default else definition_of(key).parse(key, value)
     with context.database.write() as session:
         address = client_address(request)
