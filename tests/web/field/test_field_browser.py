@@ -17,7 +17,7 @@ from sqlalchemy import select
 from imagery.files.evidence_content import check_content
 from service.context import Context
 from service.evidence import intake
-from store.access.users import begin_session, user_by_login
+from store.access.users import begin_session, end_sessions, user_by_login
 from store.schema.evidence_tables import EvidenceFile
 from store.schema.field_tables import FieldStep
 from store.schema.tables import AlertRow
@@ -62,13 +62,18 @@ def _phone(world: tuple[Context, CuttingLine, Any], login: str, device: dict[str
     )
     if script:
         phone.add_init_script(script)
+    _sign_in(context, line, phone, login)
+    phone.set_default_timeout(60_000)
+    return phone
+
+
+def _sign_in(context: Context, line: CuttingLine, phone: Any, login: str) -> None:
+    """Give the phone a session of a person."""
     with context.database.write() as session:
         user = user_by_login(session, login)
         assert user is not None
         secret = begin_session(session, user, context.clock(), 12)
     phone.add_cookies([{"name": cookie_name(context), "value": secret, "url": line.address}])
-    phone.set_default_timeout(60_000)
-    return phone
 
 
 def _open(phone: Any, path: str = "/field") -> Any:
@@ -205,8 +210,8 @@ def test_what_lost_the_work_of_others(world: tuple[Context, CuttingLine, Any], m
         _storage_full(page)
         _cut_half_way(context, line, page)
         _conflict_with_a_second_phone(world, line, page)
-        _a_new_version_keeps_unsent_work(line, page, monkeypatch)
-        _closed_meanwhile_and_exported(context, line, page)
+        _a_new_version_keeps_unsent_work(context, line, page, monkeypatch)
+        _closed_meanwhile_and_exported(context, line, phone, page)
     _the_desk_sees_it(world)
     _the_door_says_what_is_missing(world)
 
@@ -296,8 +301,15 @@ def _conflict_with_a_second_phone(world: tuple[Context, CuttingLine, Any], line:
     second.close()
 
 
-def _a_new_version_keeps_unsent_work(line: CuttingLine, page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def _a_new_version_keeps_unsent_work(
+    context: Context, line: CuttingLine, page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session has ended meanwhile, so nothing is sent before the person signs in again."""
     line.set(is_open=False)
+    with context.database.write() as session:
+        user = user_by_login(session, "village_a")
+        assert user is not None
+        end_sessions(session, user.id)
     _check(page, numbers(3)[2], [photo(seed) for seed in (21, 22, 23)])
     _show(page, f"#/alert/{numbers(4)[3]}", "alert")
     page.fill("#finding-party", "王五")
@@ -316,9 +328,12 @@ def _a_new_version_keeps_unsent_work(line: CuttingLine, page: Any, monkeypatch: 
     assert page.input_value("#finding-party") == "王五"
     _show(page, "#/outbox", "outbox")
     assert page.locator(".check[data-sent='0']").count() == 1
+    line.set(is_open=True)
+    page.click("text=Send now")
+    page.wait_for_selector("text=Sign in to send.")
 
 
-def _closed_meanwhile_and_exported(context: Context, line: CuttingLine, page: Any) -> None:
+def _closed_meanwhile_and_exported(context: Context, line: CuttingLine, phone: Any, page: Any) -> None:
     """What is unsent can be exported; the alert was assigned to somebody else meanwhile, and the phone says so."""
     with page.expect_download() as download:
         page.click("#export")
@@ -330,7 +345,7 @@ def _closed_meanwhile_and_exported(context: Context, line: CuttingLine, page: An
     with context.database.write() as session:
         alert = session.scalars(select(AlertRow).where(AlertRow.number == numbers(3)[2])).one()
         alert.assignee = "town"
-    line.set(is_open=True)
+    _sign_in(context, line, phone, "village_a")
     page.click("text=Send now")
     page.wait_for_selector(f".check[data-number='{numbers(3)[2]}'] .step[data-kind=findings][data-state=kept]")
     assert "The alert was assigned to town meanwhile." in page.inner_text("#view")
