@@ -132,6 +132,35 @@ def find_acquisition_date(
     return AcquisitionDate(date, source, tuple(remarks))
 
 
+_MOMENT = re.compile(
+    r"(\d{4})[-:/]?(\d\d)[-:/]?(\d\d)[T ]+(\d\d):?(\d\d):?(\d\d)(\.\d{1,6})?\d*\s*(Z|UTC|[+-]\d\d:?\d\d)?$",
+    re.IGNORECASE,
+)
+
+
+def moment_of(dated: AcquisitionDate, tags: Mapping[str, str]) -> str:
+    """Return the time of acquisition in ISO 8601, if the tag from which the date was taken states it.
+
+    It has a time zone only if the tag states one; "" where only the day is known.
+    """
+    name = dated.source.removeprefix("tag ")
+    if name == dated.source or dated.date is None:
+        return ""
+    found = _MOMENT.match(tags.get(name, "").strip()[:100])
+    if found is None:
+        return ""
+    *numbers, fraction, zone = found.groups()
+    try:
+        year, month, day, hour, minute, second = map(int, numbers)
+        moment = dt.datetime(year, month, day, hour, minute, second)  # noqa: DTZ001  (as stated)
+    except ValueError:
+        return ""
+    if moment.date() != dated.date:
+        return ""
+    offset = "" if zone is None else "+00:00" if zone.upper() in ("Z", "UTC") else f"{zone[:3]}:{zone[-2:]}"
+    return f"{moment.isoformat()}{fraction or ''}{offset}"
+
+
 def acquisition_date(tags: Mapping[str, str], name: str, today: dt.date) -> tuple[dt.date | None, str]:
     """Return the day of acquisition and its source by tags and file name only, as :func:`find_acquisition_date`."""
     found = find_acquisition_date(tags, PurePosixPath(name).name, today)

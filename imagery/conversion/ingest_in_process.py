@@ -16,7 +16,7 @@ from imagery.conversion.cog import write_cog
 from imagery.conversion.footprint import footprint
 from imagery.conversion.given_metadata import NOTHING_GIVEN, GivenMetadata
 from imagery.conversion.ingested_image import IngestedImage
-from imagery.dates import AcquisitionDate, find_acquisition_date
+from imagery.dates import AcquisitionDate, find_acquisition_date, moment_of
 from imagery.georeference import NotGeoreferenced
 from imagery.limits import Limits
 from imagery.raster_kind import COMPARED_KINDS, not_a_picture
@@ -76,6 +76,8 @@ def ingest_in_process(
         kind=scene.kind,
         date=dated.date,
         date_source=dated.source,
+        moment=moment_of(dated, scene.tags),
+        transform=tuple(scene.geobox.transform)[:6],
         valid_share=coverage.valid_share,
         remarks=tuple(_remarks(scene, dated, coverage.valid_share)),
     )

@@ -26,6 +26,9 @@ class IngestedImage:
         footprint: outline of the valid pixels; longitude, latitude.
         bands: numbers of the red, green and blue band in the received file, from 1.
         date, date_source: day of acquisition or None, and its source, see :class:`imagery.dates.AcquisitionDate`.
+        moment: time of acquisition in ISO 8601 as the file states it, with a time zone only if it states that; "": only
+            the day is known.
+        transform: from column and row to coordinates of ``crs``: a, b, c, d, e, f.
         kind: what it holds, one of :data:`imagery.raster_kind.COMPARED_KINDS`.
         valid_share: share of its pixels that is valid, 0…1.
         remarks: notes for the user, each a sentence without its full stop.
@@ -44,6 +47,8 @@ class IngestedImage:
     valid_share: float
     remarks: tuple[Reason, ...]
     kind: RasterKind = "picture"
+    moment: str = ""
+    transform: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as plain JSON."""
@@ -52,6 +57,7 @@ class IngestedImage:
         return self.__dict__ | {
             "footprint": shapely.to_wkb(self.footprint, hex=True),
             "bands": list(self.bands),
+            "transform": list(self.transform),
             "date": date,
             "remarks": remarks,
         }
@@ -63,4 +69,13 @@ class IngestedImage:
         outline = shapely.from_wkb(data["footprint"])
         remarks = tuple(Reason.from_json(words, told) for words, told in data["remarks"])
         red, green, blue = data["bands"]
-        return cls(**data | {"footprint": outline, "bands": (red, green, blue), "date": date, "remarks": remarks})
+        return cls(
+            **data
+            | {
+                "footprint": outline,
+                "bands": (red, green, blue),
+                "date": date,
+                "remarks": remarks,
+                "transform": tuple(data.get("transform", ())),
+            }
+        )

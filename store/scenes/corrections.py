@@ -115,7 +115,8 @@ def replace_image(
     """
     before = scene.object_key
     scene.object_key, scene.object_sha256 = object_key, image.object_sha256
-    scene.date, scene.date_source = image.date, image.date_source[:100]
+    scene.date, scene.date_source, scene.moment = image.date, image.date_source[:100], image.moment
+    scene.transform = list(image.transform)
     scene.gsd_m, scene.crs, scene.width, scene.height = image.gsd_m, image.crs, image.width, image.height
     scene.valid_share, scene.bands, scene.kind = image.valid_share, list(image.bands), image.kind
     scene.name, scene.source = name or scene.name, source or scene.source
@@ -129,5 +130,5 @@ def replace_image(
 
 def set_date(session: Session, scene: SceneRow, date: dt.date | None, source: str) -> None:
     """Set the day of a scene and the source of that day."""
-    scene.date, scene.date_source = date, source
+    scene.date, scene.date_source, scene.moment = date, source, ""
     session.flush()

@@ -97,8 +97,10 @@ class SceneRow(IdMixin, OutlineMixin, Base):
     source: Mapped[str] = mapped_column(String(20))  # drone, satellite, camera
     date: Mapped[dt.date | None] = mapped_column(index=True)
     date_source: Mapped[str] = mapped_column(String(100), default="")
+    moment: Mapped[str] = mapped_column(String(40), default="")  # ISO 8601 as the file states it; "": only the day
     gsd_m: Mapped[float]
     crs: Mapped[str] = mapped_column(Text)
+    transform: Mapped[list[float]] = mapped_column(JSON, default=list)  # column, row → x, y: a b c d e f; []: unknown
     width: Mapped[int]
     height: Mapped[int]
     valid_share: Mapped[float] = mapped_column(default=1.0)  # share of pixels that show ground

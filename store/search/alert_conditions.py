@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from enforcement.states import read_states
@@ -32,15 +32,18 @@ class Comparison:
         column: name of a column of :class:`store.schema.tables.AlertRow`.
         operator: ``begins_with`` and ``contains`` apply to strings, ``one_of`` takes a collection.
         value: of the column's type; times are timezone-aware.
+        alternative: the condition is also met if this comparison is.
     """
 
     column: str
     operator: Operator
     value: Any
+    alternative: Comparison | None = None
 
     def sql(self) -> ColumnElement[bool]:
         """Return the comparison as a condition on :class:`store.schema.tables.AlertRow`."""
-        return _SQL[self.operator](getattr(AlertRow, self.column), self.value)
+        condition = _SQL[self.operator](getattr(AlertRow, self.column), self.value)
+        return condition if self.alternative is None else or_(condition, self.alternative.sql())
 
 
 ANY_SITE = "any"
@@ -67,11 +70,11 @@ def under_code(code: str) -> Comparisons:
 
 
 def touching(box: Box) -> Comparisons:
-    """Return the comparisons for alerts whose bounds touch a box."""
+    """Return the comparisons for alerts whose bounds touch a box; west > east: a box across the antimeridian."""
     west, south, east, north = box
+    touches_east, touches_west = Comparison("west", "at_most", east), Comparison("east", "at_least", west)
     return (
-        Comparison("west", "at_most", east),
-        Comparison("east", "at_least", west),
+        *((touches_east, touches_west) if west <= east else (replace(touches_east, alternative=touches_west),)),
         Comparison("south", "at_most", north),
         Comparison("north", "at_least", south),
     )

@@ -33,7 +33,10 @@ def comparison_mask(alerts: AlertColumns, comparisons: Iterable[Comparison]) -> 
     """Return which alerts satisfy all comparisons."""
     mask = np.ones(len(alerts.id), np.bool_)
     for comparison in comparisons:
-        mask &= _matches(alerts, comparison)
+        matches = _matches(alerts, comparison)
+        if comparison.alternative is not None:
+            matches = matches | _matches(alerts, comparison.alternative)
+        mask &= matches
     return mask
 
 

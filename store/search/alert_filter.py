@@ -43,7 +43,7 @@ class AlertFilter:
         sources_at_least: minimum number of different sources that observed it.
         assignee: login of the user to whom it is assigned.
         over_cap: whether it exceeds the weekly quota.
-        bbox: box that the alert's bounds touch.
+        bbox: box that the alert's bounds touch; west > east: across the antimeridian.
         text: substring of the number, case-insensitive.
         site: of this site, named by its first alert's number; ``any``: of a site of several alerts.
         sort: ``gravest`` (farmland first, then by score), ``newest``, ``largest`` or ``overdue`` (longest first).
@@ -134,7 +134,7 @@ def touches(session: Session, bbox: Box) -> ColumnElement[bool]:
     """
     west, south, east, north = bbox
     within = _all_of(touching(bbox))
-    if session.get_bind().dialect.name != "postgresql" or max(east - west, north - south) > _SMALL_BOX:
+    if session.get_bind().dialect.name != "postgresql" or west > east or max(east - west, north - south) > _SMALL_BOX:
         return within
     return and_(AlertRow.__table__.c.outline.op("&&")(func.ST_MakeEnvelope(west, south, east, north, SRID)), within)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from store.access.rights import Viewer, may_see_scene, scene_visible_to, starts_with
@@ -27,10 +27,12 @@ class SceneFilter:
         place: prefix of the administrative code of the scene.
         source: drone, satellite or camera.
         since, until: inclusive range of the acquisition day; either one leaves out undated scenes.
-        bbox: box that the scene's bounds touch; west, south, east, north in degrees.
+        bbox: box that the scene's bounds touch; west, south, east, north in degrees; west > east: across the
+            antimeridian.
         batch_id: only scenes of this batch.
         undated: only scenes whose day is unknown.
         state: ready, withdrawn or purged; "any": all.
+        ids: only these scenes; None: all.
     """
 
     place: str = ""
@@ -41,10 +43,13 @@ class SceneFilter:
     batch_id: int | None = None
     undated: bool = False
     state: str = "ready"
+    ids: tuple[int, ...] | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions on :class:`store.schema.tables.SceneRow`."""
         conditions: list[ColumnElement[bool]] = [starts_with(SceneRow.area_code, self.place)]
+        if self.ids is not None:
+            conditions.append(SceneRow.id.in_(self.ids))
         if self.state != "any":
             conditions.append(SceneRow.state == self.state)
         if self.batch_id is not None:
@@ -60,12 +65,9 @@ class SceneFilter:
             conditions.append(SceneRow.date <= self.until)
         if self.bbox is not None:
             west, south, east, north = self.bbox
-            conditions += [
-                SceneRow.west <= east,
-                SceneRow.east >= west,
-                SceneRow.south <= north,
-                SceneRow.north >= south,
-            ]
+            touches_east, touches_west = SceneRow.west <= east, SceneRow.east >= west
+            conditions += [touches_east, touches_west] if west <= east else [or_(touches_east, touches_west)]
+            conditions += [SceneRow.south <= north, SceneRow.north >= south]
         return conditions
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -126,9 +127,19 @@ def _scene(context: Context, session: Session, village: str, day: dt.date) -> in
     side = 2 * SIDE_M
     pixels = np.random.default_rng(day.toordinal()).integers(40, 200, (side, side, 3), np.uint8)
     key = f"scenes/{village}-{day}.tif"
-    context.objects.put(key, cog_of(pixels, ORIGIN[0] + EAST[village], ORIGIN[1] + SIDE_M, day))
+    west, north = ORIGIN[0] + EAST[village], ORIGIN[1] + SIDE_M
+    cog = cog_of(pixels, west, north, day)
+    context.objects.put(key, cog)
     outline = ground(EAST[village], 0, EAST[village] + SIDE_M, SIDE_M)
-    values = {"area_code": CODES[village], "object_key": key, "width": side, "height": side}
+    values = {
+        "area_code": CODES[village],
+        "object_key": key,
+        "object_sha256": hashlib.sha256(cog).hexdigest(),
+        "width": side,
+        "height": side,
+        "transform": [0.5, 0.0, west, 0.0, -0.5, north],
+        "moment": f"{day}T10:20:30" if village == "b" else "",
+    }
     return add_scene(session, day, outline, **values).id
 
 

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
-from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from enforcement.alert import STATEMENT
@@ -31,7 +30,8 @@ from store.search.alert_search import (
     search_alerts,
 )
 from web.addresses import base_of, next_page
-from web.api.links import GEOJSON, OPENAPI, GeoJSON, Link, link, links_of_items
+from web.api.geojson import geojson_geometry
+from web.api.links import GEOJSON, OPENAPI, OPENAPI_3_0, GeoJSON, Link, link, links_of_items
 from web.api.ogc_parameters import BBox, ItemLimit, When, parse_datetime, parse_lenient_bbox
 from web.api.parameters import Number
 from web.api.parameters import alert_filter as documented_filter
@@ -43,6 +43,7 @@ router = APIRouter(prefix="/api/ogc", tags=["OGC API - Features"], responses=COM
 
 CONFORMS = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 ]
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -131,7 +132,9 @@ def landing_page(request: Request, context: Service, viewer: CurrentUser) -> Lan
     here = f"{base}/api/ogc"
     links = [
         link("self", here, title="this page"),
-        link("service-desc", f"{base}/api/openapi.json", OPENAPI, "OpenAPI"),
+        link("service-desc", f"{base}/api/openapi.json", OPENAPI, "OpenAPI 3.1"),
+        link("service-desc", f"{base}/api/openapi.json?version=3.0", OPENAPI_3_0, "OpenAPI 3.0"),
+        link("service-doc", f"{base}/api", "text/html", "the API for people"),
         link("conformance", f"{here}/conformance"),
         link("data", f"{here}/collections"),
     ]
@@ -237,7 +240,7 @@ def _feature(row: AlertListItem, outline: BaseGeometry, base: str) -> dict[str, 
         "type": "Feature",
         "id": row.number,
         "bbox": [row.west, row.south, row.east, row.north],
-        "geometry": mapping(outline),
+        "geometry": geojson_geometry(outline),
         "properties": {
             "number": row.number,
             "statement": STATEMENT[0],

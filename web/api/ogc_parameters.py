@@ -42,6 +42,8 @@ ItemLimit = Annotated[
 def parse_lenient_bbox(text: str) -> Box | None:
     """Parse ``bbox`` and clip it to the globe; None if empty. Points and lines are accepted as narrow boxes.
 
+    A box whose west is beyond its east crosses the antimeridian.
+
     Raises:
         HttpError: it is not a bounding box.
     """
@@ -53,7 +55,7 @@ def parse_lenient_bbox(text: str) -> Box | None:
         numbers = []
     if len(numbers) == 6:
         numbers = [*numbers[:2], *numbers[3:5]]
-    if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or numbers[0] > numbers[2] or numbers[1] > numbers[3]:
+    if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or numbers[1] > numbers[3]:
         message = f"bbox is {text[:80]!r}; expected west,south,east,north in degrees, south not beyond north."
         raise HttpError(Reason(message, "query.bbox", value=text[:80]))
     west, east = (min(max(value, -180.0), 180.0) for value in numbers[::2])

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
-from shapely.geometry import mapping
 from starlette.background import BackgroundTask
 
 from store.access.rights import visible_areas
@@ -15,6 +14,7 @@ from store.objects.object_store import ObjectNotFound
 from store.schema.tables import Scan, SceneRow
 from store.search.image_search import SceneFilter, search_nights, search_scans, search_scenes
 from web.addresses import next_page
+from web.api.geojson import geojson_geometry
 from web.api.parameters import BoxText, Day, Limit, Place, parse_day_parameter, parse_optional_bbox
 from web.api.schemas import (
     COMMON_ERRORS,
@@ -68,7 +68,7 @@ def one_scene(context: Service, viewer: CurrentUser, scene_id: Id) -> SceneDetai
     """Return a scene with its footprint."""
     with context.database.read() as session:
         scene = scene_of(session, viewer, scene_id)
-        return SceneDetail(**_scene_values(scene), footprint=Geometry.model_validate(mapping(scene.outline)))
+        return SceneDetail(**_scene_values(scene), footprint=Geometry.model_validate(geojson_geometry(scene.outline)))
 
 
 @router.get(

@@ -226,7 +226,10 @@ class TransitionList(BaseModel):
     number: str
     state: str
     version: Annotated[int, Field(description="Send it with a transition to detect concurrent changes (409).")]
-    ways_out: Annotated[list[str], Field(description="States to which the user may move the alert now, by role, area and the rule of four eyes.")]
+    ways_out: Annotated[
+        list[str],
+        Field(description="States to which the user may move the alert now, by role, area and the rule of four eyes."),
+    ]
     transitions: list[AlertTransition]
 
 

@@ -8,20 +8,13 @@ from typing import Any
 import pystac
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
-from shapely.geometry import mapping
 
-from store.schema.tables import SceneRow
-from store.search.image_search import (
-    Extent,
-    SceneFilter,
-    count_scenes,
-    extent_of_scenes,
-    search_scenes,
-)
+from store.search.image_search import Extent, SceneFilter, count_scenes, extent_of_scenes, search_scenes
 from web.addresses import base_of, next_page
-from web.api.links import GEOJSON, JSON, OPENAPI, GeoJSON, Link, link, links_of_items
+from web.api.links import GEOJSON, OPENAPI_3_0, GeoJSON, Link, link, links_of_items
 from web.api.ogc_parameters import BBox, ItemLimit, When, parse_datetime, parse_lenient_bbox
 from web.api.schemas import COMMON_ERRORS, NOT_FOUND, Geometry
+from web.api.stac_items import as_json, item_of, midnight
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import scene_of
 from web.row_ids import BeforeId, Id
@@ -33,9 +26,12 @@ CONFORMS = [
     "https://api.stacspec.org/v1.0.0/collections",
     "https://api.stacspec.org/v1.0.0/ogcapi-features",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "https://api.stacspec.org/v1.0.0/item-search",
+    "https://api.stacspec.org/v1.0.0/item-search#sort",
+    "https://api.stacspec.org/v1.0.0/item-search#fields",
 ]
-_PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"  # an identifier; it is never fetched
 _WORLD = [-180.0, -90.0, 180.0, 90.0]
 
 
@@ -113,10 +109,13 @@ def get_catalog(request: Request, context: Service, viewer: CurrentUser) -> dict
         link("conformance", f"{here}/conformance"),
         link("data", f"{here}/collections"),
         link("child", f"{here}/collections/scenes"),
-        link("service-desc", f"{base}/api/openapi.json", OPENAPI),
+        link("service-desc", f"{base}/api/openapi.json?version=3.0", OPENAPI_3_0),
+        link("service-doc", f"{base}/api", "text/html"),
+        link("search", f"{here}/search", GEOJSON) | {"method": "GET"},
+        link("search", f"{here}/search", GEOJSON) | {"method": "POST"},
     ]
     catalog = pystac.Catalog("tuban", "图斑影像目录 / Images of Tuban", title="Tuban")
-    return _as_json(catalog, links) | {"conformsTo": CONFORMS}
+    return as_json(catalog, links) | {"conformsTo": CONFORMS}
 
 
 @router.get("/conformance")
@@ -169,7 +168,7 @@ def scene_items(
     ]
     return {
         "type": "FeatureCollection",
-        "features": [_item(scene, base, context.settings.zone) for scene in found],
+        "features": [item_of(scene, base, context.settings.zone) for scene in found],
         "links": links,
         "numberMatched": matched,
         "numberReturned": len(found),
@@ -187,17 +186,11 @@ def scene_item(request: Request, context: Service, viewer: CurrentUser, scene_id
     """Return one scene."""
     with context.database.read() as session:
         scene = scene_of(session, viewer, scene_id)
-    return _item(scene, base_of(request, context), context.settings.zone)
-
-
-def _as_json(stac_object: pystac.STACObject, links: list[dict[str, str]]) -> dict[str, Any]:
-    """Return a STAC object as JSON with these links, instead of those that pystac creates for files."""
-    stac_object.clear_links()
-    return {**stac_object.to_dict(include_self_link=False, transform_hrefs=False), "links": links}
+    return item_of(scene, base_of(request, context), context.settings.zone)
 
 
 def _collection(here: str, extent: Extent, zone: dt.tzinfo) -> dict[str, Any]:
-    first, last = (None if day is None else _midnight(day, zone) for day in (extent.first, extent.last))
+    first, last = (None if day is None else midnight(day, zone) for day in (extent.first, extent.last))
     collection = pystac.Collection(
         "scenes",
         "已核验、定位并注明日期的影像 / Images that were checked, georeferenced and dated",
@@ -214,44 +207,4 @@ def _collection(here: str, extent: Extent, zone: dt.tzinfo) -> dict[str, Any]:
         link("parent", here),
         link("items", f"{here}/collections/scenes/items", GEOJSON),
     ]
-    return _as_json(collection, links)
-
-
-def _item(scene: SceneRow, base: str, zone: dt.tzinfo) -> dict[str, Any]:
-    time = scene.created_at if scene.date is None else _midnight(scene.date, zone)
-    properties: dict[str, Any] = {
-        "title": scene.name,
-        "gsd": scene.gsd_m,
-        "created": scene.created_at.isoformat(),
-        "proj:shape": [scene.height, scene.width],
-        "tuban:source": scene.source,
-        "tuban:area_code": scene.area_code,
-        "tuban:date_source": scene.date_source,
-        "tuban:dated": scene.date is not None,  # false: datetime is the time of receipt
-        "tuban:sha256": scene.sha256,
-    }
-    if scene.crs.startswith("EPSG:"):
-        properties["proj:code"] = scene.crs
-    item = pystac.Item(
-        str(scene.id),
-        dict(mapping(scene.outline)),
-        [scene.west, scene.south, scene.east, scene.north],
-        time,
-        properties,
-        stac_extensions=[_PROJECTION],
-        collection="scenes",
-    )
-    image_url = f"{base}/api/scenes/{scene.id}/image.tif"
-    item.add_asset("image", pystac.Asset(image_url, media_type=pystac.MediaType.COG, roles=["data"]))
-    here = f"{base}/api/stac"
-    links = [
-        link("self", f"{here}/collections/scenes/items/{scene.id}", GEOJSON),
-        link("collection", f"{here}/collections/scenes"),
-        link("parent", f"{here}/collections/scenes"),
-        link("root", here, JSON),
-    ]
-    return _as_json(item, links)
-
-
-def _midnight(day: dt.date, zone: dt.tzinfo) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
+    return as_json(collection, links)

@@ -12,15 +12,15 @@ from starlette.routing import BaseRoute, Match
 def add_head(routes: Iterable[BaseRoute]) -> None:
     """Let every GET route also answer HEAD; the server omits the body."""
     for route in routes:
-        if isinstance(route, APIRoute) and "GET" in route.methods:
-            route.methods.add("HEAD")
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
+            route.methods = {*(route.methods or ()), "HEAD"}
 
 
 def allowed_methods(request: Request) -> list[str]:
     """Return the methods of all routes that match the path of a request, sorted."""
     methods: set[str] = set()
     for route in flatten(request.app.routes):
-        if route.matches(request.scope | {"method": "?"})[0] != Match.NONE:
+        if route.matches(dict(request.scope) | {"method": "?"})[0] != Match.NONE:
             methods |= set(getattr(route, "methods", None) or ())
     return sorted(methods | {"OPTIONS"} if "OPTIONS" in methods else methods)
 

@@ -13,7 +13,7 @@ API_VERSION = "1"
 
 VERSION_HEADER = "tuban-api-version"
 
-COMPRESSION = {"minimum_size": 1000, "zstd_level": 3, "brotli_quality": 4, "gzip_level": 4}
+COMPRESSION: dict[str, Any] = {"minimum_size": 1000, "zstd_level": 3, "brotli_quality": 4, "gzip_level": 4}
 
 remove_compress_type("text/html")  # pages contain a CSRF token beside text that others may choose (BREACH attack)
 for _media_type in ("application/problem+json", "application/vnd.oai.openapi+json", "application/schema+json"):

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import shapely
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import Response
@@ -26,6 +25,7 @@ from store.scenes.batches import BatchReport, create_batch
 from store.schema.tables import Batch
 from store.views.batch_view import batch_progress, open_upload_batch, scenes_of_batch, visible_batch, visible_batches
 from web.api.batch_schemas import BatchCreated, BatchDetail, BatchList, Footprints
+from web.api.geojson import geojson_geometry
 from web.api.schemas import COMMON_ERRORS, CONFLICT, FORBIDDEN, NOT_FOUND
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
@@ -198,7 +198,7 @@ def footprints(viewer: CurrentUser, context: Service, batch_id: int) -> dict[str
             {
                 "type": "Feature",
                 "id": scene.id,
-                "geometry": shapely.geometry.mapping(scene.outline),
+                "geometry": geojson_geometry(scene.outline),
                 "properties": {"name": scene.name, "date": scene.date and scene.date.isoformat(), "gsd_m": scene.gsd_m},
             }
             for scene in scenes_of_batch(session, viewer, batch_id)

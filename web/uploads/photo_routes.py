@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import shapely
 from fastapi import APIRouter, Path
 
 from store.views.batch_view import batch_progress
 from store.views.photo_view import photos_of_batch
 from web.api.batch_schemas import Footprints
+from web.api.geojson import geojson_geometry
 from web.api.schemas import COMMON_ERRORS, NOT_FOUND
 from web.auth.authentication import CurrentUser, Service
 from web.http_errors import NotFound
@@ -36,7 +36,7 @@ def photos(
             {
                 "type": "Feature",
                 "id": photo.id,
-                "geometry": shapely.geometry.mapping(photo.outline),
+                "geometry": geojson_geometry(photo.outline),
                 "properties": {
                     "name": photo.name,
                     "state": photo.state,

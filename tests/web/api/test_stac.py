@@ -26,8 +26,12 @@ def test_pystac_reads_the_catalog_the_collection_and_items(county: TestClient, v
     assert collection.extent.temporal.intervals[0][0] is not None
     assert county.get("/api/stac/collections").json()["collections"] == [described]
     item = pystac.Item.from_dict(county.get(f"{ITEMS}/{villages.after['a']}").json())
-    assert item.datetime is not None
-    assert item.datetime.isoformat() == "2026-11-19T16:00:00+00:00", "the local day begins then"
+    assert item.datetime is None, "only the day is known"
+    assert item.properties["start_datetime"] == "2026-11-19T16:00:00Z", "the local day begins then"
+    assert item.properties["end_datetime"] == "2026-11-20T15:59:59Z"
+    timed = pystac.Item.from_dict(county.get(f"{ITEMS}/{villages.after['b']}").json())
+    assert timed.datetime is not None
+    assert timed.datetime.isoformat() == "2026-11-20T02:20:30+00:00", "the camera's clock shows local time"
     assert item.properties["gsd"] == 0.5
     image = county.get(item.assets["image"].href)
     assert (image.status_code, image.content[:2]) == (200, b"II")
