@@ -117,7 +117,7 @@ export class PlaceDates {
     const first = Date.parse(days[0]);
     const span = Math.max(1, Date.parse(days.at(-1)) - first);
     const most = Math.max(0.01, ...areas.map(({ mu }) => mu));
-    const x = (day) => LEFT + ((WIDTH - LEFT - 46) * (Date.parse(day) - first)) / span;
+    const x = (day) => LEFT + ((WIDTH - LEFT - 50) * (Date.parse(day) - first)) / span;
     const y = (mu) => BASE - ((BASE - TOP) * mu) / most;
     const make = (name, attributes, words) => {
       const element = document.createElementNS(SVG, name);
@@ -145,7 +145,8 @@ export class PlaceDates {
       });
       chart.append(dot);
       if (x(image.date) - labelled > 62) {
-        chart.append(make("text", { x: x(image.date) - 10, y: HEIGHT - 8 }, image.date));
+        const end = x(image.date) > WIDTH - 60; // the last label ends at its day
+        chart.append(make("text", { x: x(image.date) + (end ? 14 : -10), y: HEIGHT - 8, "text-anchor": end ? "end" : "start" }, image.date));
         labelled = x(image.date);
       }
     });

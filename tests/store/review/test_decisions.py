@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from enforcement.states import NotAllowed
 from errors import SettingsError
+from store.evidence.evidence_files import Owner, ReceivedFile, add_file, new_uid, object_key
 from store.review.decisions import (
     Conflict,
     assign,
@@ -152,7 +153,7 @@ def test_the_second_of_two_concurrent_transactions_gets_a_conflict(postgresql: D
     with ThreadPoolExecutor(1) as pool:
         with postgresql.write() as session:
             alert = session.scalars(select(AlertRow)).one()
-            judge(session, alert, review.viewer("li"), "false", reason="x", settings=review.settings, now=later())
+            judge(session, alert, review.viewer("li"), "false", reason="shadow", settings=review.settings, now=later())
             waiting = pool.submit(second)
             assert loaded.wait(30)
         with pytest.raises(Conflict, match="changed by another user"):
@@ -214,7 +215,13 @@ def test_move_takes_any_allowed_transition_with_its_evidence(review: ReviewSetup
 
     with pytest.raises(NotAllowed, match="photos"):
         check(works="built")
-    assert check(works="built", photos=["a.jpg"]).state == "field_checked"
+    with pytest.raises(NotAllowed, match="not a file that was uploaded"):
+        check(works="built", photos=["a.jpg"])
+    uid = new_uid()
+    photo = ReceivedFile(uid, "photo", object_key(uid, "a" * 64, "jpg"), "a" * 64, 9, "image/jpeg", "a.jpg")
+    with review.database.write() as session:
+        add_file(session, photo, Owner(review.alert().id), who="wang", now=later())
+    assert check(works="built", photos=[uid]).state == "field_checked"
     with pytest.raises(NotAllowed, match="use merge or split"):
         review.run(
             lambda session: move(

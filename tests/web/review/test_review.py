@@ -13,6 +13,7 @@ from sqlalchemy import select
 from service.broker import check_broker, queue_lengths
 from service.context import Context
 from store.schema.user_tables import Action
+from tests.service.evidence.test_intake import photo
 from tests.web.conftest import Browser, SignIn
 from tests.web.review.review_alerts import B, add_alerts
 
@@ -218,7 +219,8 @@ def test_transitions_are_offered_with_their_required_evidence(sign_in: SignIn, n
     [step, *_] = _data(village, numbers[0])["steps"]
     assert [field["name"] for field in step["evidence"]] == ["photos", "works"]
     assert _send(village, numbers[0], "/move", {"to": "field_checked"})[0] == 409
-    evidence = {"photos": ["1.jpg"], "works": "built"}
+    sent = village.post(f"/api/alerts/{numbers[0]}/files?name=1.jpg&field=photos", content=photo())
+    evidence = {"photos": [sent.json()["file"]], "works": "built"}
     assert _send(village, numbers[0], "/move", {"to": "field_checked", "evidence": evidence})[0] == 200
 
 
