@@ -120,8 +120,8 @@ async function reload() {
   if (!response.ok) return;
   const kept = new Set(selected());
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  for (const selector of [".groups", "#todo-list", ".pages"]) {
-    const [old, fresh] = [document.querySelector(`.todo ${selector}`), page.querySelector(`.todo ${selector}`)];
+  for (const selector of [".groups", ".found-top", "#todo-list", ".pages", "#bulk-steps"]) {
+    const [old, fresh] = [document.querySelector(`main ${selector}`), page.querySelector(`main ${selector}`)];
     if (old && fresh) old.replaceChildren(...fresh.childNodes);
     else old?.replaceChildren();
   }
@@ -178,7 +178,8 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 list.addEventListener("change", (event) => event.target.name === "number" && updateSelection());
-document.getElementById("select-all")?.addEventListener("change", (event) => {
+document.addEventListener("change", (event) => {
+  if (event.target.id !== "select-all") return;
   for (const box of boxes()) box.checked = event.target.checked;
   updateSelection();
 });

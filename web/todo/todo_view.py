@@ -20,7 +20,7 @@ from web.review.review_data import picture_url
 VERDICTS = {"false_change": "false", "bad_imagery": "bad_imagery"}
 """State → verdict whose list of reasons the user chooses from."""
 
-MOST_BUTTONS = 3
+MOST_BUTTONS = 5
 """Steps of the ordinary course on a card; further ones are in its menu."""
 
 ONLY = ("overdue", "today", "mine", "escalated")
@@ -78,7 +78,7 @@ def cards_of(items: Sequence[TodoItem], viewer: Viewer, language: str) -> list[T
     for item in items:
         buttons = [_button(item.row.state, step, language) for step in item.steps]
         forward = [button for button, step in zip(buttons, item.steps, strict=True) if step.forward]
-        main = forward[:MOST_BUTTONS] if len(forward) > MOST_BUTTONS + 1 else forward
+        main = forward[:MOST_BUTTONS]
         more = [button for button in buttons if button not in main]
         pictures = {when: picture_url(item.row.number, item.row.evidence, when) for when in ("before", "after")}
         open_by = "" if item.row.locked_by == viewer.login else item.row.locked_by
