@@ -18,6 +18,7 @@ from tests.web.cameras.camera_service import report, watch
 from tests.web.chromium import chromium_browser, needs_chromium
 from tests.web.people import NOW, PEOPLE
 from tests.web.test_every_route import every_route
+from tests.web.tips.tip_rows import add_tip_and_patrol
 from tests.web.two_villages import CODES, NUMBERS, create_villages
 from tests.web.uploads.upload_service import serving
 from web.app import make_app
@@ -51,6 +52,7 @@ def service_with_all(service: Context) -> Context:
     villages = create_villages(context)
     watch(context, CODES["a"], scene_id=villages.after["a"])
     report(context, villages, "a")
+    add_tip_and_patrol(context, CODES["a"], "county")
     with context.database.write() as session:
         for state in ("done", "working"):
             values = {"area_code": CODES["a"], "origin": "upload", "created_by": "county", "created_at": NOW}
@@ -78,6 +80,8 @@ def _pages(context: Context) -> dict[str, list[str]]:
         "/nights/2026-11-23",
         f"/alerts/{NUMBERS['a']}",
         "/alerts?kinds=demolition",
+        "/tips/1",
+        "/patrols/1",
         "/cameras/1",
         "/cameras/1/views/1",
         "/batches/1",

@@ -24,6 +24,7 @@ def add_tip_and_patrol(context: Context, code: str, login: str) -> dict[str, str
     context.objects.put("patrols/aa/track.gpx", b"<gpx/>")
     with context.database.write() as session:
         change_chain_setting(session, "tips.registrar", "village", who="admin", now=NOW)
+        change_chain_setting(session, "public.form", True, who="admin", now=NOW)
         tip = add_tip(
             session,
             NewTip("hotline", "flight b is being built over", code, lon=_CENTRE.x, lat=_CENTRE.y, radius_m=20),
