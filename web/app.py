@@ -12,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette_compress import CompressMiddleware
 
 from errors import OutputError, Reason, SettingsError, TubanError
 from service.context import Context
@@ -25,7 +24,7 @@ from web.protocol.allowed_hosts import AllowedHosts
 from web.protocol.methods import add_head, allowed_methods
 from web.protocol.problem_details import error_response, is_api_client
 from web.protocol.query_names import check_query_names
-from web.protocol.response_headers import COMPRESSION, ApiVersion, cors_options
+from web.protocol.response_headers import COMPRESSION, ApiVersion, Compression, cors_options
 from web.protocol.static_files import STATIC, VersionedFiles
 from web.security_headers import SecurityHeaders
 
@@ -125,7 +124,7 @@ def make_app(context: Context) -> FastAPI:
     app.add_middleware(ApiVersion)
     if context.settings.web.cors_origins:
         app.add_middleware(CORSMiddleware, **cors_options(context.settings.web.cors_origins))
-    app.add_middleware(CompressMiddleware, **COMPRESSION)
+    app.add_middleware(Compression, **COMPRESSION)
     if prefix:
         app.add_middleware(PathPrefix, prefix=prefix)  # the last one added is the first one to handle a request
     app.add_exception_handler(HttpError, _handle_http_error)
@@ -180,7 +179,8 @@ async def _handle_validation_error(request: Request, error: Exception) -> Respon
     if "path" in places:  # the address of nothing: an id that is a word
         return error_response(request, 404, "error.404")
     unreadable = any(fault["type"] == "json_invalid" for fault in error.errors())
-    status = 422 if "body" in places and not unreadable else 400
+    standard = request.url.path.startswith("/api/stac/")  # requires 400
+    status = 422 if "body" in places and not unreadable and not standard else 400
     return error_response(
         request, status, Reason(message, "form.values", names=", ".join(field for field, _ in faults))
     )

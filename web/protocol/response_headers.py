@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette_compress import add_compress_type, remove_compress_type
+from starlette_compress import CompressMiddleware, add_compress_type, remove_compress_type
 
 API_VERSION = "1"
 """Raised by a change that may break clients; see *Changes of the API* in the documentation."""
@@ -18,6 +18,16 @@ COMPRESSION: dict[str, Any] = {"minimum_size": 1000, "zstd_level": 3, "brotli_qu
 remove_compress_type("text/html")  # pages contain a CSRF token beside text that others may choose (BREACH attack)
 for _media_type in ("application/problem+json", "application/vnd.oai.openapi+json", "application/schema+json"):
     add_compress_type(_media_type)
+
+
+class Compression(CompressMiddleware):
+    """Compress text for clients that name an encoding; those that send ``*`` often decode none."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if (b"accept-encoding", b"*") in scope.get("headers", ()):
+            scope = dict(scope) | {"headers": [one for one in scope["headers"] if one[0] != b"accept-encoding"]}
+        await super().__call__(scope, receive, send)
 
 
 class ApiVersion:

@@ -97,6 +97,26 @@ def test_odc_stac_loads_the_right_pixels_in_the_right_place(running: Address, vi
     assert json.loads(done.stdout) == [hashlib.sha256(pixels.tobytes()).hexdigest(), transform, crs, list(pixels.shape)]
 
 
+def test_the_validator_of_the_stac_api_finds_no_fault(running: Address, villages: Villages) -> None:
+    around = {"type": "Polygon", "coordinates": [[[110, 25], [120, 25], [120, 35], [110, 35], [110, 25]]]}
+    classes = ("core", "features", "collections", "item-search", "item-search#sort", "item-search#fields")
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("stac-api-validator"),
+            *("--root-url", f"{running.url}/api/stac", "--collection", "scenes", "--geometry", json.dumps(around)),
+            *(word for name in classes for word in ("--conformance", name)),
+            *("--auth-bearer-token", running.key),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    faults = [line for line in done.stdout.partition("Errors:")[2].splitlines() if line.startswith("- ")]
+    needs_internet = "schemas.stacspec.org"
+    without_key = ("service-desc", "Error while traversing Catalog with pystac")  # it follows these without the key
+    assert [fault for fault in faults if needs_internet not in fault and not any(a in fault for a in without_key)] == []
+    assert "Validating STAC API - Item Search" in done.stdout + done.stderr, done.stderr
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -110,5 +130,5 @@ def test_odc_stac_loads_the_right_pixels_in_the_right_place(running: Address, vi
 )
 def test_invalid_searches_are_refused_with_a_code(running: Address, body: dict[str, Any], code: str) -> None:
     response = httpx.post(f"{running.url}/api/stac/search", json=body, headers=running.headers)
-    assert response.status_code in (400, 422)
+    assert response.status_code == 400
     assert response.json()["code"] == code
