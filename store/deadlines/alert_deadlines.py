@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session, load_only
 
 from enforcement.deadlines import Calendar
 from enforcement.state_deadlines import Deadline, Step, deadline_of, level_above, owner_of, read_deadline_rules
@@ -18,6 +19,19 @@ from store.schema.deadline_tables import DeadlineLogRow
 from store.schema.tables import AlertRow, Transition
 
 _CHUNK = 500
+
+ONLY_RESPONSIBILITY = load_only(
+    AlertRow.number,
+    AlertRow.state,
+    AlertRow.county_code,
+    AlertRow.township_code,
+    AlertRow.grid_code,
+    AlertRow.assignee,
+    AlertRow.due_on,
+    AlertRow.over_cap,
+    AlertRow.version,
+)
+"""Columns of alerts that decide who is told; outlines and evidence are not read."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +63,14 @@ def alert_deadline(
 
 
 def recompute_deadlines(
-    session: Session, zone: dt.tzinfo, *, kind: str, who: str, now: dt.datetime, detail: Mapping[str, Any] | None = None
+    session: Session,
+    zone: dt.tzinfo,
+    *,
+    kind: str,
+    who: str,
+    now: dt.datetime,
+    detail: Mapping[str, Any] | None = None,
+    only_missing: bool = False,
 ) -> int:
     """Compute the deadlines of all open alerts again; log each one that moves.
 
@@ -60,45 +81,30 @@ def recompute_deadlines(
         who: login of the user who caused it, or ``system``.
         now: current time.
         detail: further values of the log.
+        only_missing: leave out alerts that have a deadline.
 
     Returns:
         The number of deadlines that have moved.
     """
     table, rules, calendar = read_states(), read_deadline_rules(), calendar_of(session)
     moved = 0
-    for alerts, logs in _open_alerts(session, table):
-        for alert in alerts:
-            steps = steps_for_deadline(logs.get(alert.id, ()), zone)
-            moved += _move(session, alert, deadline_of(steps, table, rules, calendar), kind, who, now, detail)
-        session.flush()
+    for alerts, logs in _open_alerts(session, table, zone, only_missing=only_missing):
+        by_day: dict[dt.date, list[int]] = {}
+        log = []
+        for alert_id, state, due in alerts:
+            found = deadline_of(logs.get(alert_id, ()), table, rules, calendar)
+            new = found.due if found is not None else due or now.astimezone(zone).date()
+            if new != due:
+                values = {"alert_id": alert_id, "at": now, "who": who, "kind": kind, "from_day": due, "to_day": new}
+                log.append({**values, "detail": {"state": state, **(detail or {})}})
+                by_day.setdefault(new, []).append(alert_id)
+        for day, ids in by_day.items():
+            changed = update(AlertRow).where(AlertRow.id.in_(ids)).values(due_on=day)
+            session.execute(changed.execution_options(synchronize_session=False))
+        if log:
+            session.execute(insert(DeadlineLogRow), log)
+        moved += len(log)
     return moved
-
-
-def _move(
-    session: Session,
-    alert: AlertRow,
-    found: Deadline | None,
-    kind: str,
-    who: str,
-    now: dt.datetime,
-    detail: Mapping[str, Any] | None,
-) -> bool:
-    due = found.due if found is not None else now.date()
-    if alert.due_on == due or (found is None and alert.due_on is not None):
-        return False
-    session.add(
-        DeadlineLogRow(
-            alert_id=alert.id,
-            at=now,
-            who=who,
-            kind=kind,
-            from_day=alert.due_on,
-            to_day=due,
-            detail={"state": alert.state, **(detail or {})},
-        )
-    )
-    alert.due_on = due
-    return True
 
 
 def escalate_overdue(session: Session, today: dt.date, now: dt.datetime) -> list[Escalation]:
@@ -111,23 +117,16 @@ def escalate_overdue(session: Session, today: dt.date, now: dt.datetime) -> list
         DeadlineLogRow.at >= AlertRow.changed_at,
     )
     overdue = select(AlertRow).where(AlertRow.state.in_(table.open), AlertRow.due_on < today, ~known.exists())
-    found = []
-    for alert in session.scalars(overdue.order_by(AlertRow.id)):
+    found, log = [], []
+    for alert in session.scalars(overdue.options(ONLY_RESPONSIBILITY).order_by(AlertRow.id)):
         owner = owner_of(alert.state, table, rules)
         level = level_above(owner, table) or owner
-        session.add(
-            DeadlineLogRow(
-                alert_id=alert.id,
-                at=now,
-                who="system",
-                kind="escalated",
-                from_day=alert.due_on,
-                to_day=None,
-                detail={"owner": owner, "level": level, "state": alert.state},
-            )
-        )
+        detail = {"owner": owner, "level": level, "state": alert.state}
+        values = {"alert_id": alert.id, "at": now, "who": "system", "kind": "escalated", "from_day": alert.due_on}
+        log.append({**values, "to_day": None, "detail": detail})
         found.append(Escalation(alert, owner, level))
-    session.flush()
+    if log:
+        session.execute(insert(DeadlineLogRow), log)
     return found
 
 
@@ -136,7 +135,7 @@ def due_alerts(session: Session, first: dt.date, last: dt.date) -> list[AlertRow
     query = select(AlertRow).where(
         AlertRow.state.in_(read_states().open), AlertRow.due_on >= first, AlertRow.due_on <= last
     )
-    return list(session.scalars(query.order_by(AlertRow.due_on, AlertRow.id)))
+    return list(session.scalars(query.options(ONLY_RESPONSIBILITY).order_by(AlertRow.due_on, AlertRow.id)))
 
 
 def deadline_log_of(session: Session, alert_id: int) -> list[DeadlineLogRow]:
@@ -165,23 +164,33 @@ def next_working_day(day: dt.date, calendar: Calendar, count: int) -> dt.date:
     return day
 
 
-def _open_alerts(session: Session, table: StateTable) -> Iterable[tuple[list[AlertRow], dict[int, list[Transition]]]]:
-    """Yield all open alerts, locked, with their transitions, in chunks by id."""
+def rules_fingerprint() -> str:
+    """Return a checksum of the states, transitions, owners and deadlines, to recompute deadlines when they change."""
+    text = read_states().model_dump_json() + read_deadline_rules().model_dump_json()
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _open_alerts(
+    session: Session, table: StateTable, zone: dt.tzinfo, *, only_missing: bool
+) -> Iterator[tuple[Sequence[tuple[int, str, dt.date | None]], dict[int, list[Step]]]]:
+    """Yield id, state and deadline of all open alerts, locked, with their steps, in chunks by id."""
     after = 0
     while True:
-        query = (
-            select(AlertRow)
-            .where(AlertRow.state.in_(table.open), AlertRow.id > after)
-            .order_by(AlertRow.id)
-            .limit(_CHUNK)
-            .with_for_update(key_share=True)
-        )
-        alerts = list(session.scalars(query))
+        columns = select(AlertRow.id, AlertRow.state, AlertRow.due_on)
+        query = columns.where(AlertRow.state.in_(table.open), AlertRow.id > after)
+        if only_missing:
+            query = query.where(AlertRow.due_on.is_(None))
+        locked = query.order_by(AlertRow.id).limit(_CHUNK).with_for_update(key_share=True)
+        alerts = [(alert_id, state, due) for alert_id, state, due in session.execute(locked)]
         if not alerts:
             return
-        after = alerts[-1].id
-        logs: dict[int, list[Transition]] = {}
-        rows = select(Transition).where(Transition.alert_id.in_([alert.id for alert in alerts]))
-        for row in session.scalars(rows.order_by(Transition.alert_id, Transition.sequence)):
-            logs.setdefault(row.alert_id, []).append(row)
+        after = alerts[-1][0]
+        logs: dict[int, list[Step]] = {}
+        log = Transition.alert_id, Transition.sequence, Transition.at, Transition.to_state, Transition.evidence
+        rows = select(*log).where(Transition.alert_id.in_([alert_id for alert_id, _, _ in alerts]))
+        for alert_id, sequence, at, state, evidence in session.execute(
+            rows.order_by(Transition.alert_id, Transition.sequence)
+        ):
+            step = Step(sequence, at.astimezone(zone).date(), state, evidence or {})
+            logs.setdefault(alert_id, []).append(step)
         yield alerts, logs

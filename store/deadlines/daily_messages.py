@@ -9,18 +9,29 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from enforcement.chain_settings import ChainValues
 from enforcement.states import read_states
-from store.deadlines.alert_deadlines import due_alerts, escalate_overdue, next_working_day, recompute_deadlines
+from store.deadlines.alert_deadlines import (
+    ONLY_RESPONSIBILITY,
+    due_alerts,
+    escalate_overdue,
+    next_working_day,
+    recompute_deadlines,
+    rules_fingerprint,
+)
 from store.deadlines.calendar import calendar_of, missing_holidays, store_known_years
 from store.deadlines.supervision import open_supervisions
+from store.jobs.schedule_slots import claim_slot
 from store.messages.recipients import People
 from store.messages.writing import write_message
-from store.schema.tables import AlertRow
+from store.schema.tables import AlertRow, ScheduleSlot
 from store.schema.user_tables import User
+
+RULES = "deadline rules"
+"""Name of the slot that holds the fingerprint of the settings."""
 
 MAX_LISTED = 200
 """Alert numbers stored in one message; it is linked to all of its alerts."""
@@ -52,11 +63,15 @@ def write_daily_messages(
         zone: of local days.
     """
     store_known_years(session, today, now)
-    # alerts of earlier versions get the deadline that their state has now
-    counts = {"moved": recompute_deadlines(session, zone, kind="rules", who="system", now=now)}
+    # all, if the settings of states or deadlines have changed; else alerts of earlier versions that have none
+    changed = _rules_changed(session, now)
+    moved = recompute_deadlines(session, zone, kind="rules", who="system", now=now, only_missing=not changed)
+    counts = {"moved": moved}
     people = People(session)
     overdue, below = _ByPerson(), _ByPerson()
     for escalation in escalate_overdue(session, today, now):
+        if escalation.alert.over_cap:  # beyond the weekly quota, it waits for its turn
+            continue
         _, owners = people.responsible(escalation.owner, escalation.alert)
         overdue.add(owners, escalation.alert)
         _, above = people.at_or_above(escalation.level, escalation.alert.grid_code)
@@ -75,6 +90,15 @@ def write_daily_messages(
             session, administrators, "calendar_missing", event=event, now=now, content={"year": year}
         )
     return counts
+
+
+def _rules_changed(session: Session, now: dt.datetime) -> bool:
+    """Return whether the settings differ from those of the last day, and keep them as the last ones."""
+    fingerprint = rules_fingerprint()
+    if not claim_slot(session, RULES, fingerprint, "deadlines", now):
+        return False
+    session.execute(delete(ScheduleSlot).where(ScheduleSlot.name == RULES, ScheduleSlot.slot != fingerprint))
+    return True
 
 
 def _write(session: Session, grouped: _ByPerson, kind: str, today: dt.date, now: dt.datetime, due: str = "") -> int:
@@ -107,7 +131,7 @@ def _write_new(session: Session, people: People, today: dt.date, now: dt.datetim
     first: Sequence[str] = [table.initial, "triaged", "published"]
     query = select(AlertRow).where(AlertRow.created_at >= since, AlertRow.state.in_(first), ~AlertRow.over_cap)
     new = _ByPerson()
-    for alert in session.scalars(query.order_by(AlertRow.id)):
+    for alert in session.scalars(query.options(ONLY_RESPONSIBILITY).order_by(AlertRow.id)):
         new.add(people.owners(alert)[1], alert)
     return _write(session, new, "new_alerts", today, now)
 

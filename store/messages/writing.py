@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from enforcement.message_kinds import read_message_kinds
@@ -67,7 +68,10 @@ def write_message(
         if message_id is None:
             continue
         written += 1
-        session.add_all(MessageAlertRow(message_id=message_id, alert_id=alert.id) for alert in rows)
+        if rows:
+            session.execute(
+                insert(MessageAlertRow), [{"message_id": message_id, "alert_id": alert.id} for alert in rows]
+            )
         if not (waits or rule.waits):
             add_collection(session, person.id, now, cause=str(message_id))
     return written
