@@ -78,3 +78,12 @@ def test_a_script_uses_only_existing_texts(scripts: str, prefix: str, name: str)
     }
     assert used
     assert {key for key in used if f"{prefix}.{key}" not in catalogue()} == set()
+
+
+def test_the_page_of_field_checks_uses_only_existing_texts() -> None:
+    scripts = "\n".join(path.read_text("utf-8") for path in (ROOM / "static" / "field").glob("*.js"))
+    used = set(re.findall(r"""(?<![\w.])t\("([a-z_]+)\"""", scripts))
+    prefixes = set(re.findall(r"(?<![\w.])t\(`([a-z_]+)\$", scripts))
+    assert len(used) > 50
+    assert {key for key in used if f"field.{key}" not in catalogue()} == set()
+    assert all(any(key.startswith(f"field.{prefix}") for key in catalogue()) for prefix in prefixes)

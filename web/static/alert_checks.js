@@ -4,29 +4,29 @@ import { fill, request } from "./tuban.js";
 
 const POLL_MS = 5000; // while a phone is sending
 
-function photo(one, t) {
+function photo(one, texts) {
   const links = [
-    one.stamped && createElement("a", { href: one.stamped, target: "_blank", rel: "noopener" }, t.stamped),
-    one.black_out && createElement("a", { href: one.black_out }, t.black_out),
+    one.stamped && createElement("a", { href: one.stamped, target: "_blank", rel: "noopener" }, texts.stamped),
+    one.black_out && createElement("a", { href: one.black_out }, texts.black_out),
   ].filter(Boolean);
-  const picture = one.shown ? createElement("a", { href: one.shown, target: "_blank", rel: "noopener", "aria-label": `${t.open_photo} ${one.shot}` }, createElement("img", { src: one.shown, alt: one.shot, loading: "lazy", width: 160 })) : null;
-  const notes = one.notes.map((words) => createElement("span", { class: "badge late" }, words));
+  const picture = one.shown ? createElement("a", { href: one.shown, target: "_blank", rel: "noopener", "aria-label": `${texts.open_photo} ${one.shot}` }, createElement("img", { src: one.shown, alt: one.shot, loading: "lazy", width: 160 })) : null;
+  const notes = one.notes.map((words) => createElement("span", { class: "note" }, words));
   return createElement("figure", { class: "check-photo" }, picture, createElement("figcaption", { class: "small" }, createElement("b", {}, one.shot), ` ${one.record.join(" · ")} `, ...notes, " ", ...links.flatMap((link) => [link, " "])));
 }
 
-function section(check, t) {
+function section(check, texts) {
   const rows = check.findings.flatMap(([name, value]) => [createElement("dt", {}, name), createElement("dd", {}, value)]);
   const steps = check.steps.map((step) => createElement("li", {}, `${step.kind} · `, createElement("b", {}, step.state_name), step.reason ? ` · ${step.reason}` : ""));
-  const arrived = createElement("b", {}, fill(t.arrived, { arrived: check.arrived, total: check.total }));
-  return createElement("section", { class: "field-check" }, createElement("p", {}, `${check.who} · ${check.at} · `, arrived), createElement("dl", {}, ...rows), createElement("ul", { class: "plain small" }, ...steps), createElement("div", { class: "stored" }, ...check.photos.map((one) => photo(one, t))));
+  const arrived = createElement("b", {}, fill(texts.arrived, { arrived: check.arrived, total: check.total }));
+  return createElement("section", { class: "field-check" }, createElement("p", {}, `${check.who} · ${check.at} · `, arrived), createElement("dl", {}, ...rows), createElement("ul", { class: "plain small" }, ...steps), createElement("div", { class: "stored" }, ...check.photos.map((one) => photo(one, texts))));
 }
 
 /** Show the checks of an alert in `place`, and follow a phone that is sending. */
 export async function showChecks(place, alert, isShown) {
-  const t = JSON.parse(document.getElementById("check-texts").textContent);
+  const texts = JSON.parse(document.getElementById("check-texts").textContent);
   place.replaceChildren();
   const found = await request(`${alert.address}/checks`).catch(() => null);
   if (!found || !isShown()) return;
-  if (found.checks.length) place.replaceChildren(createElement("h2", {}, t.title), ...found.checks.map((check) => section(check, t)));
+  if (found.checks.length) place.replaceChildren(createElement("h2", {}, texts.title), ...found.checks.map((check) => section(check, texts)));
   if (found.checks.some(({ arrived, total }) => arrived < total)) setTimeout(() => isShown() && document.visibilityState === "visible" && showChecks(place, alert, isShown), POLL_MS);
 }

@@ -361,7 +361,8 @@ def _the_desk_sees_it(world: tuple[Context, CuttingLine, Any]) -> None:
         shown = page.inner_text("[data-part=checks]")
         assert "已收到 5/5" in shown
         assert "已留存，未生效" in shown
-        page.locator("[data-part=checks]").scroll_into_view_if_needed()
+        page.locator(".check-photo").first.scroll_into_view_if_needed()
+        wait_until(lambda: page.evaluate("document.querySelector('.check-photo img').naturalWidth > 0"))
         _look(page, "desk")
         page.click("[data-part=checks] a:has-text('遮挡')")
         page.wait_for_selector("#stage img")

@@ -20,7 +20,7 @@ export async function addPhoto(file, { alert, check, shot, source, openedAt }) {
   const now = Date.now();
   const bytes = await file.arrayBuffer();
   const modified = file.lastModified || now;
-  const shutter = source === "camera" && modified >= openedAt - EARLY_MS && modified <= now + EARLY_MS ? modified : now;
+  const shutter = source === "camera" && openedAt && modified >= openedAt - EARLY_MS && modified <= now + EARLY_MS ? modified : now;
   const { fix, heading } = await readingsAt(shutter, settings.fix_age_s);
   const iso = (time) => new Date(time).toISOString();
   const record = {
