@@ -25,7 +25,7 @@ def backup(
     """Write the database and all object files into one tar file with checksums. The service may keep running.
 
     Every object is compared with its checksum. Not included: settings, shipped weights, delivered files of the drop
-    folder, and the keys camera_key and signing_key.pem.
+    folder, and the keys camera_key, tip_key and signing_key.pem.
 
     Example: tuban backup /backup/tuban-2026-11-20.tar
     """

@@ -104,7 +104,7 @@ def list_all(
     """List patrol records, newest first."""
     with context.database.read() as session:
         found = list_patrols(session, viewer, area=area, before_id=before, limit=limit + 1)
-    cursor = str(found[limit - 1].id) if len(found) > limit else ""
+    cursor = found[limit - 1].id if len(found) > limit else None
     return PatrolList(
         patrols=[Patrol(**_fields(row)) for row in found[:limit]], next=next_page(request, context, "before", cursor)
     )

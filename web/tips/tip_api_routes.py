@@ -93,7 +93,7 @@ def list_all(
         check_reader(session, viewer)
         found = list_tips(session, viewer, TipFilter(state, channel), today, before_id=before, limit=limit + 1)
         tips = [as_tip(session, tip) for tip in found[:limit]]
-    cursor = str(found[limit - 1].id) if len(found) > limit else ""
+    cursor = found[limit - 1].id if len(found) > limit else None
     return TipList(tips=tips, next=next_page(request, context, "before", cursor))
 
 
