@@ -129,7 +129,7 @@ def progress(
 ) -> Response:
     """Render the progress of loading; 204 while it is as ``seen``. The page reloads when it has ended."""
     values = _version_values(context, viewer, version_id)
-    if values["version"].state not in _BUSY:
+    if values["row"].state not in _BUSY:
         return Response(status_code=204, headers={"HX-Refresh": "true"})
     if values["seen"] == seen:
         return Response(status_code=204)
@@ -175,7 +175,7 @@ def _version_values(context: Context, viewer: Viewer, version_id: int) -> dict[s
     dead = job.error if job and job.state == "dead" else ""
     return {
         "layer": layer,
-        "version": row,
+        "row": row,
         "area": names.get(layer.area_code, layer.area_code),
         "options": LayerOptions.from_json(row.options),
         "found": row.options.get("found", {}),
