@@ -37,12 +37,27 @@ class CalendarYear(StrictModel):
         days = [day for day, _ in self.holidays]
         for day in (*days, *self.working_days):
             if day.year != self.year:
-                raise _invalid(f"{day} is not a day of {self.year}.", "calendar.other_year", day, self.year)
+                raise SettingsError(
+                    f"{day} is not a day of {self.year}. Correct the list of {self.year}.",
+                    "calendar.other_year",
+                    day=day.isoformat(),
+                    year=self.year,
+                )
         for day in {*days, *self.working_days}:
             if days.count(day) + self.working_days.count(day) > 1:
-                raise _invalid(f"{day} is listed twice.", "calendar.twice", day, self.year)
+                raise SettingsError(
+                    f"{day} is listed twice. Correct the list of {self.year}.",
+                    "calendar.twice",
+                    day=day.isoformat(),
+                    year=self.year,
+                )
         if len(days) > MAX_DAYS or len(self.working_days) > MAX_DAYS:
-            raise _invalid(f"{len(days)} holidays; expected at most {MAX_DAYS}.", "calendar.too_many", "", self.year)
+            raise SettingsError(
+                f"The list of {self.year} has {len(days)} holidays and {len(self.working_days)} make-up days; expected "
+                f"at most {MAX_DAYS} of each.",
+                "calendar.too_many",
+                year=self.year,
+            )
         return self
 
 
@@ -130,7 +145,3 @@ def _day(word: str) -> dt.date | None:
 
 def _looks_like_day(word: str) -> bool:
     return word[:4].isdigit()
-
-
-def _invalid(message: str, code: str, day: object, year: int) -> SettingsError:
-    return SettingsError(f"{message} Correct the list of {year}.", code, day=str(day), year=year)
