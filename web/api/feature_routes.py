@@ -11,8 +11,9 @@ from dataclasses import replace
 from inspect import Parameter, Signature, signature
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
+from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from enforcement.alert import STATEMENT
@@ -30,6 +31,15 @@ from store.search.alert_search import (
     search_alerts,
 )
 from web.addresses import base_of, next_page
+from web.api.coordinate_systems import (
+    CRS84,
+    SUPPORTED,
+    BoxCrsParameter,
+    CrsParameter,
+    bounds_in,
+    check_crs,
+    transform_outline,
+)
 from web.api.geojson import geojson_geometry
 from web.api.links import GEOJSON, OPENAPI, OPENAPI_3_0, GeoJSON, Link, link, links_of_items
 from web.api.ogc_parameters import BBox, ItemLimit, When, parse_datetime, parse_lenient_bbox
@@ -45,8 +55,8 @@ CONFORMS = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
 ]
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _TITLE = f"{STATEMENT[0]} / {STATEMENT[1]}"
 _MAX_COUNT = 10_000
 _REPLACED = ("bbox", "since", "until", "sort")  # filter parameters for which the standard has its own
@@ -74,6 +84,7 @@ class Collection(BaseModel):
     description: str
     itemType: str = "feature"  # noqa: N815
     crs: list[str]
+    storageCrs: str = CRS84  # noqa: N815
     extent: dict[str, Any] | None = None
     links: list[Link]
 
@@ -107,14 +118,17 @@ class AlertItems(BaseModel):
     numberReturned: int  # noqa: N815
 
 
-def _item_filter(request: Request, context: Service, bbox: BBox = "", when: When = "", **_: Any) -> AlertFilter:
+def _item_filter(
+    request: Request, context: Service, bbox: BBox = "", bbox_crs: BoxCrsParameter = "", when: When = "", **_: Any
+) -> AlertFilter:
     values = {name: request.query_params.getlist(name) for name in PARAMETERS if name not in _REPLACED}
     try:
         found = AlertFilter.from_query(values, context.settings.zone)
     except SettingsError as error:
         raise HttpError(error.reason) from None
     first, last = parse_datetime(when, context.settings.zone)
-    return replace(found, bbox=parse_lenient_bbox(bbox), since=first, until=last, sort="newest")
+    box = parse_lenient_bbox(bbox, check_crs("bbox-crs", bbox_crs))
+    return replace(found, bbox=box, since=first, until=last, sort="newest")
 
 
 _own = [one for one in signature(_item_filter, eval_str=True).parameters.values() if one.kind != Parameter.VAR_KEYWORD]
@@ -169,7 +183,7 @@ def _collection(here: str) -> Collection:
         id="alerts",
         title="图斑 Alerts",
         description=f"{_TITLE}. `datetime` is the day of the latest image.",
-        crs=[CRS84],
+        crs=list(SUPPORTED),
         links=[Link(**one) for one in links],
     )
 
@@ -184,12 +198,15 @@ def alert_items(
     request: Request,
     context: Service,
     viewer: CurrentUser,
+    response: Response,
     alert_filter: ItemFilter,
     limit: ItemLimit = 100,
+    crs: CrsParameter = "",
     after: Annotated[str, Query(description="Cursor from the `next` link.", max_length=400)] = "",
 ) -> dict[str, Any]:
     """List alerts, newest first. Other parameters of `/api/alerts`, like `states` and `kinds`, also apply."""
-    base = base_of(request, context)
+    base, system = base_of(request, context), check_crs("crs", crs)
+    response.headers["content-crs"] = f"<{system}>"
     with context.database.read() as session:
         try:
             found = search_alerts(session, viewer, alert_filter, limit=limit, after=after, now=context.clock())
@@ -201,7 +218,7 @@ def alert_items(
     links = links_of_items(request, context, f"{base}/api/ogc/collections/alerts", next_url)
     return {
         "type": "FeatureCollection",
-        "features": [_feature(row, outlines[row.id], base) for row in found.rows],
+        "features": [_feature(row, outlines[row.id], base, system) for row in found.rows],
         "links": links,
         "timeStamp": context.clock(),
         "numberMatched": matched if matched < _MAX_COUNT else None,  # counting stops at the limit
@@ -216,9 +233,17 @@ def alert_items(
     response_model_exclude_none=True,
     responses=NOT_FOUND,
 )
-def alert_item(request: Request, context: Service, viewer: CurrentUser, number: Number) -> dict[str, Any]:
+def alert_item(
+    request: Request,
+    context: Service,
+    viewer: CurrentUser,
+    number: Number,
+    response: Response,
+    crs: CrsParameter = "",
+) -> dict[str, Any]:
     """Return one alert."""
-    base = base_of(request, context)
+    base, system = base_of(request, context), check_crs("crs", crs)
+    response.headers["content-crs"] = f"<{system}>"
     with context.database.read() as session:
         row = find_list_item(session, viewer, number, context.clock())
         if row is None:
@@ -229,18 +254,18 @@ def alert_item(request: Request, context: Service, viewer: CurrentUser, number: 
         link("collection", f"{base}/api/ogc/collections/alerts"),
         link("alternate", f"{base}/api/alerts/{row.number}", title="complete alert"),
     ]
-    return _feature(row, outline, base) | {"links": links}
+    return _feature(row, outline, base, system) | {"links": links}
 
 
-def _feature(row: AlertListItem, outline: BaseGeometry, base: str) -> dict[str, Any]:
+def _feature(row: AlertListItem, outline: BaseGeometry, base: str, crs: str) -> dict[str, Any]:
     """Return a GeoJSON feature with flat properties, because attribute tables show no nested ones."""
     names, states = read_change_types(), read_states().states
     kind, change_type, state = names.kinds.get(row.kind), names.types.get(row.change_type), states.get(row.state)
     return {
         "type": "Feature",
         "id": row.number,
-        "bbox": [row.west, row.south, row.east, row.north],
-        "geometry": geojson_geometry(outline),
+        "bbox": bounds_in((row.west, row.south, row.east, row.north), crs),
+        "geometry": _geometry(outline, crs),
         "properties": {
             "number": row.number,
             "statement": STATEMENT[0],
@@ -266,6 +291,11 @@ def _feature(row: AlertListItem, outline: BaseGeometry, base: str) -> dict[str, 
             "page": f"{base}/alerts/{row.number}",
         },
     }
+
+
+def _geometry(outline: BaseGeometry, crs: str) -> dict[str, Any]:
+    oriented = geojson_geometry(outline)
+    return oriented if crs == CRS84 else dict(mapping(transform_outline(shape(oriented), crs)))
 
 
 def _day(day: dt.date | None) -> str:

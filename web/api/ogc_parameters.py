@@ -11,6 +11,7 @@ from pydantic import AfterValidator
 
 from errors import Reason
 from store.search.alert_filter import Box, parse_day
+from web.api.coordinate_systems import CRS84, box_to_degrees
 from web.http_errors import HttpError
 
 MAX_ITEMS = 1000
@@ -39,10 +40,11 @@ ItemLimit = Annotated[
 ]
 
 
-def parse_lenient_bbox(text: str) -> Box | None:
+def parse_lenient_bbox(text: str, crs: str = CRS84) -> Box | None:
     """Parse ``bbox`` and clip it to the globe; None if empty. Points and lines are accepted as narrow boxes.
 
-    A box whose west is beyond its east crosses the antimeridian.
+    A box whose west is beyond its east crosses the antimeridian. The box is in ``crs``, one of
+    :data:`web.api.coordinate_systems.SUPPORTED`, and in its axis order.
 
     Raises:
         HttpError: it is not a bounding box.
@@ -55,6 +57,8 @@ def parse_lenient_bbox(text: str) -> Box | None:
         numbers = []
     if len(numbers) == 6:
         numbers = [*numbers[:2], *numbers[3:5]]
+    if len(numbers) == 4 and all(map(math.isfinite, numbers)):
+        numbers = box_to_degrees(numbers, crs)
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)) or numbers[1] > numbers[3]:
         message = f"bbox is {text[:80]!r}; expected west,south,east,north in degrees, south not beyond north."
         raise HttpError(Reason(message, "query.bbox", value=text[:80]))

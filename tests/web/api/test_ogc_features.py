@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
+from pyproj import Transformer
 from shapely.geometry import shape
 from starlette.testclient import TestClient
 
@@ -72,15 +74,43 @@ def test_bbox_datetime_and_filter_parameters_limit_the_items(county: TestClient)
     assert found(bbox="-1000,-200,1000,200") == both
     assert found(bbox=f"{west},{south},{west},{south}") == [NUMBERS["b"]], "a point"
     assert found(bbox="100,20,101,21") == []
+    assert found(bbox="170,-90,-170,90") == []
+    assert found(bbox=f"{west},-90,-170,90") == [NUMBERS["b"]], "across the antimeridian"
+    assert found(bbox=f"170,-90,{east},90") == both
     assert found(datetime="2026-11-20") == both
     assert found(datetime="2026-11-19T16:00:00Z/..") == both, "the local day begins at 16:00 of the day before"
     assert found(datetime="../2026-11-19") == []
     assert found(place=CODES["a"], states="new") == [NUMBERS["a"]]
 
 
+def test_geometries_and_boxes_in_the_systems_of_the_collection(county: TestClient) -> None:
+    systems = county.get("/api/ogc/collections/alerts").json()["crs"]
+    assert systems[0] == "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+    plain = county.get(f"{ITEMS}/{NUMBERS['b']}")
+    assert plain.headers["content-crs"] == f"<{systems[0]}>"
+    lonlat = shape(plain.json()["geometry"])
+    assert lonlat.exterior.is_ccw
+    for code in (4490, 4326, 3857, 4526):  # zone 38: 114 degrees east
+        uri = f"http://www.opengis.net/def/crs/EPSG/0/{code}"
+        assert uri in systems
+        item = county.get(f"{ITEMS}/{NUMBERS['b']}", params={"crs": uri})
+        assert item.headers["content-crs"] == f"<{uri}>"
+        back = Transformer.from_crs(f"EPSG:{code}", "EPSG:4490", always_xy=True).transform
+        northing_first = code in (4490, 4326, 4526)
+        corners = [pair[::-1] if northing_first else pair for pair in item.json()["geometry"]["coordinates"][0]]
+        places = np.column_stack(back(*np.array(corners).T))
+        assert np.abs(places - np.array(lonlat.exterior.coords)).max() < 1e-7
+        box = ",".join(map(str, item.json()["bbox"]))
+        found = county.get(ITEMS, params={"bbox": box, "bbox-crs": uri, "crs": uri}).json()["features"]
+        assert [feature["id"] for feature in found] == [NUMBERS["b"]]
+    for name in ("crs", "bbox-crs"):
+        refused = county.get(ITEMS, params={name: "http://www.opengis.net/def/crs/EPSG/0/2163"})
+        assert (refused.status_code, refused.json()["code"]) == (400, "query.crs")
+
+
 @pytest.mark.parametrize(
     "query",
-    ["bbox=1,2,3", "bbox=a,b,c,d", "bbox=3,3,1,1", "bbox=nan,0,1,1", "datetime=yesterday", "datetime=..",
+    ["bbox=1,2,3", "bbox=a,b,c,d", "bbox=3,3,5,1", "bbox=nan,0,1,1", "datetime=yesterday", "datetime=..",
      "datetime=2026-12-01/2026-11-01", "datetime=2026-11-20T00:00:00", "states=lost", "after=nowhere",
      "datetime=0001-01-01T00:00:00%2B14:00"],
 )  # fmt: skip
