@@ -79,6 +79,7 @@ def _pages(context: Context) -> dict[str, list[str]]:
     one = [
         "/nights/2026-11-23",
         f"/alerts/{NUMBERS['a']}",
+        f"/alerts/{NUMBERS['a']}/deadline",
         "/alerts?kinds=demolition",
         "/tips/1",
         "/patrols/1",
