@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from configs.texts import text
 from enforcement.chain_settings import ChainValues
 from enforcement.field_check.form import read_field_form
-from enforcement.offered_steps import offered_step
+from enforcement.offered_steps import offered_step, offered_steps
 from enforcement.settings import BilingualName
 from enforcement.states import read_states
 from enforcement.step_evidence import (
@@ -51,13 +51,15 @@ class _Step(NamedTuple):
 
 @router.get("/alerts/{number}/form")
 def step_form(
-    request: Request, context: Service, viewer: CurrentUser, number: str, to: Annotated[str, Query(max_length=20)]
+    request: Request, context: Service, viewer: CurrentUser, number: str, to: Annotated[str, Query(max_length=20)] = ""
 ) -> JSONResponse:
-    """Return the form of a step that the user may take now; 404: the step is not offered."""
+    """Return the form of a step that the user may take now, without ``to`` the steps; 404: the step is not offered."""
     language, zone = language_of(request), context.settings.zone
     root, today = context.settings.path_prefix, context.clock().astimezone(context.settings.zone).date()
     with context.database.read() as session:
         alert = alert_of(session, viewer, number)
+        if not to:
+            return JSONResponse({"steps": _steps(session, alert, viewer)})
         step = _offered(session, alert, viewer, to)
         values = read_chain_values(session)
         images = later_images(session, alert, zone) if "later_image" in step.evidence else []
@@ -84,6 +86,11 @@ def step_form(
             "alert": {"number": number, "area_m2": round(alert.area_m2, 1), "mu": round(mu(alert.area_m2), 2)},
         }
     )
+
+
+def _steps(session: Session, alert: AlertRow, viewer: Viewer) -> list[str]:
+    history = [(step.to_state, step.who) for step in steps_of(session, alert)]
+    return [step.to for step in offered_steps(read_states(), alert.state, viewer.roles, viewer.login, history)]
 
 
 def _offered(session: Session, alert: AlertRow, viewer: Viewer, to: str) -> _Step:
