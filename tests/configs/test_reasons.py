@@ -27,7 +27,17 @@ from store.areas.layer_versions import STATES
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("imagery", "inference", "enforcement", "store", "service", "workers", "web", "cli", "configs")
-REASONED = ("Reason", "NotComparable", "NotAllowed", "Conflict", "say", "InsufficientDiskSpace")
+REASONED = (
+    "Reason",
+    "NotComparable",
+    "NotAllowed",
+    "Conflict",
+    "say",
+    "InsufficientDiskSpace",
+    "TipNotAllowed",
+    "TooManyReports",
+    "InformantLocked",
+)
 CODE = re.compile(r"[a-z_]+\.[a-z_]+")
 DATE_SOURCES = (
     *(GIVEN, FILE_NAME, FOLDER_NAME, PHOTOS, UNKNOWN, CORRECTED, "tag DATETIME", "camera"),
