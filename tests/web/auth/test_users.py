@@ -67,7 +67,7 @@ def test_grants_are_audited_with_what_was_granted(service: Context, sign_in: Sig
     sign_in("county").post("/people", data=form)
     with service.database.read() as session:
         added = session.scalars(select(Action).where(Action.what == "added_person")).one()
-    assert added.detail == {"role": "village", "code": "330199101003", "administrator": True}
+    assert added.detail == {"role": "village", "other_roles": [], "code": "330199101003", "administrator": True}
 
 
 def test_an_invitation_link_never_names_the_host_of_the_request(service: Context, sign_in: SignIn) -> None:
