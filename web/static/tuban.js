@@ -54,7 +54,16 @@ export function pageTexts() {
   return texts ? JSON.parse(texts.textContent) : {};
 }
 
-document.addEventListener("htmx:responseError", (event) => notice(event.detail.xhr.responseText || document.body.dataset.lost));
+/** Return the words of an error: the detail of problem details, or the text as it is. */
+function errorWords(text) {
+  try {
+    return JSON.parse(text).detail ?? text;
+  } catch {
+    return text;
+  }
+}
+
+document.addEventListener("htmx:responseError", (event) => notice(errorWords(event.detail.xhr.responseText) || document.body.dataset.lost));
 document.addEventListener("htmx:sendError", () => notice(document.body.dataset.lost));
 
 // Menus of the navigation close by a click beside them and by Escape
