@@ -39,6 +39,7 @@ router = APIRouter(include_in_schema=False)
 
 _DAY = "private, max-age=86400"
 _PICTURE_PX = 320
+_PICTURE_SHARE = 0.6
 
 
 @router.get("/alerts/{number}/images")
@@ -135,7 +136,8 @@ def place_picture(request: Request, context: Service, viewer: CurrentUser, numbe
     if is_cached(request, tag):
         return not_modified(tag, _DAY)
     west, south, east, north = window
-    side = max(east - west, north - south)
+    # closer than the window, whose side is three times that of the alert and at least 150 m
+    side = max(east - west, north - south) * _PICTURE_SHARE
     x, y = (west + east) / 2, (south + north) / 2
     dx, dy = _shift(context, alert, scan)
     bounds = x - side / 2, y - side / 2, x + side / 2, y + side / 2

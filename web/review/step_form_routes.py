@@ -71,7 +71,7 @@ def step_form(
             for name in _names(step)
         ]
     if step.balanced:
-        fields += _areas(alert, latest, language)
+        fields = [*_areas(alert, latest, language), *fields]
     return JSONResponse(
         {
             "to": to,

@@ -142,7 +142,8 @@ function watchAreas(fields, t) {
     const rounded = Math.round(left * 100) / 100;
     const more = rounded < 0 ? fill(t.too_much, { more: -rounded }) : "";
     parts.at(-1).control.setCustomValidity(more);
-    parts.at(-1).beside.textContent += ` · ${more || fill(t.remaining, { left: rounded })}`;
+    const beside = parts.at(-1).beside;
+    beside.textContent = [beside.textContent, more || fill(t.remaining, { left: rounded })].filter(Boolean).join(" · ");
   };
   for (const { control } of areas) control.addEventListener("input", show);
   show();
