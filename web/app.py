@@ -27,6 +27,7 @@ from web.protocol.query_names import check_query_names
 from web.protocol.response_headers import COMPRESSION, ApiVersion, Compression, cors_options
 from web.protocol.static_files import STATIC, VersionedFiles
 from web.security_headers import SecurityHeaders
+from web.uploads.tus_protocol import TusProtocol
 
 HERE = Path(__file__).parent
 
@@ -114,6 +115,7 @@ def make_app(context: Context) -> FastAPI:
         settings=context.settings.web,
         on_error=_handle_early_error,
     )
+    app.add_middleware(TusProtocol)
     wmts = urlsplit(context.settings.web.map.wmts_url)
     app.add_middleware(
         SecurityHeaders,

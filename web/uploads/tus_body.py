@@ -7,20 +7,27 @@ therefore takes over its lock: the request that holds it stops, and what it has 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import fcntl
+import hashlib
 import os
 import secrets
+import shutil
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from anyio.to_thread import run_sync
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from configs.service import ServiceSettings
+from errors import Reason
 from service.home import require_disk_space
 from web.http_errors import Conflict, HttpError
-from web.uploads.upload_files import LOCK_SUFFIX, Upload
+from web.uploads.upload_files import CHECKED_SUFFIX, LOCK_SUFFIX, Upload
 
 SILENT_SECONDS = 300.0
 """A request without data for this long is ended."""
@@ -36,6 +43,60 @@ class ContentTooLarge(HttpError):  # noqa: N818
     """413 Content Too Large: more bytes than announced, or than one file may have."""
 
     status = 413
+
+
+class ChecksumMismatch(HttpError):  # noqa: N818
+    """460 Checksum Mismatch (tus): the body is not what the client sent."""
+
+    status = 460
+
+
+CHECKSUM_ALGORITHMS = ("sha256", "sha1", "md5")
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """Checksum of a body.
+
+    Attributes:
+        algorithm: one of :data:`CHECKSUM_ALGORITHMS`.
+        digest: of the body.
+    """
+
+    algorithm: str
+    digest: bytes
+
+    @classmethod
+    def from_header(cls, header: str) -> Checksum | None:
+        """Parse ``Upload-Checksum``: algorithm and base64 of the digest; None if it is empty.
+
+        Raises:
+            HttpError: 400, it is invalid.
+        """
+        if not header:
+            return None
+        algorithm, _, encoded = header.strip().partition(" ")
+        try:
+            digest = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            digest = b""
+        if algorithm not in CHECKSUM_ALGORITHMS or len(digest) != hashlib.new(algorithm).digest_size:
+            expected = ", ".join(CHECKSUM_ALGORITHMS)
+            message = f"Upload-Checksum is {header[:80]!r}; expected one of {expected} and base64 of the digest."
+            raise HttpError(Reason(message, "upload.checksum_header", value=header[:80], known=expected))
+        return cls(algorithm, digest)
+
+    def of_file(self, file: int) -> bytes:
+        """Return the digest of an open file."""
+        os.lseek(file, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(file), "rb") as opened:
+            return hashlib.file_digest(opened, self.algorithm).digest()
+
+    @staticmethod
+    def complete(request: Request, received: int) -> bool:
+        """Return whether the whole body has arrived, as far as its length was announced."""
+        announced = request.headers.get("content-length", "")
+        return not announced.isdigit() or received == int(announced)
 
 
 class _UploadLock:
@@ -94,21 +155,27 @@ async def interrupt_writer(upload: Upload) -> None:
         lock.release()
 
 
-async def write_body(request: Request, settings: ServiceSettings, upload: Upload, offset: int) -> int:
+async def write_body(
+    request: Request, settings: ServiceSettings, upload: Upload, offset: int, checksum: Checksum | None = None
+) -> int:
     """Append the body of a request to an upload.
+
+    Of a body with a checksum nothing is kept until all of it has arrived and the checksum is right.
 
     Args:
         request: its body is the file's bytes starting at ``offset``.
         settings: contains the required free disk space.
         upload: the upload to write to.
         offset: the upload's offset according to the client.
+        checksum: of the body; None: not given.
 
     Returns:
         The upload's offset after the request; less than was sent if the connection was interrupted.
 
     Raises:
         Conflict: the upload has another offset.
-        ContentTooLarge: the body exceeds the announced size; the bytes within the size are kept.
+        ContentTooLarge: the body exceeds the announced size; nothing of it is kept.
+        ChecksumMismatch: the body has another checksum; nothing of it is kept.
         OutputError: the disk is full.
     """
     try:
@@ -123,13 +190,51 @@ async def write_body(request: Request, settings: ServiceSettings, upload: Upload
             raise Conflict("upload.offset")
         if not upload.part.exists():
             return upload.size
+        announced = request.headers.get("content-length", "")
+        if announced.isdigit() and len(announced) < 19 and offset + int(announced) > upload.size:
+            raise ContentTooLarge("upload.too_much")
+        if checksum is not None:
+            return await _write_checked(request, settings, upload, offset, checksum, lock)
         file = await run_sync(os.open, upload.part, os.O_WRONLY)
         try:
             return await _write(request, settings, upload, offset, file, lock)
+        except ContentTooLarge:
+            await run_sync(os.ftruncate, file, offset)
+            raise
         finally:
             await run_sync(_sync_and_close, file)
     finally:
         lock.release()
+
+
+async def _write_checked(
+    request: Request, settings: ServiceSettings, upload: Upload, offset: int, checksum: Checksum, lock: _UploadLock
+) -> int:
+    """Write the body beside the upload, and append it if its checksum is right."""
+    beside = upload.part.with_suffix(CHECKED_SUFFIX)
+    file = await run_sync(os.open, beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        rest = replace(upload, size=upload.size - offset)
+        received = await _write(request, settings, rest, 0, file, lock)
+        if not checksum.complete(request, received):
+            return offset  # interrupted: what arrived cannot be checked
+        if await run_sync(checksum.of_file, file) != checksum.digest:
+            raise ChecksumMismatch("upload.checksum")
+        await run_sync(_append, file, upload.part, offset)
+        return offset + received
+    finally:
+        await run_sync(os.close, file)
+        await run_sync(beside.unlink, True)
+
+
+def _append(source: int, part: Path, offset: int) -> None:
+    os.lseek(source, 0, os.SEEK_SET)
+    with part.open("r+b") as target:
+        target.seek(offset)
+        with os.fdopen(os.dup(source), "rb") as file:
+            shutil.copyfileobj(file, target, _WRITE_BYTES)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 async def _write(

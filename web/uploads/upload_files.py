@@ -28,6 +28,8 @@ from store.objects.folder import write_atomically
 
 _ID = re.compile(r"([1-9][0-9]{0,17})-([0-9a-f]{48})")
 LOCK_SUFFIX = ".lock"
+CHECKED_SUFFIX = ".checked"
+"""A body whose checksum is still to be compared."""
 _KEY_LENGTH = 48
 _MAX_METADATA_BYTES = 8192
 
@@ -44,6 +46,7 @@ class Upload:
         sha256: SHA-256 of the content in hexadecimal, given by the client; "" if not given.
         modified: time of last modification given by the client, which identifies the file when the upload is resumed.
         part: path of the partial file.
+        is_partial: whether it is a part of a file, to be concatenated with others.
     """
 
     batch: int
@@ -53,6 +56,7 @@ class Upload:
     sha256: str
     modified: str
     part: Path
+    is_partial: bool = False
 
     @property
     def id(self) -> str:
@@ -107,9 +111,17 @@ def given_for_batch(settings: ServiceSettings, batch: int) -> GivenMetadata:
 
 
 def add_upload(
-    settings: ServiceSettings, batch: int, name: str, size: int, sha256: str = "", modified: str = ""
+    settings: ServiceSettings,
+    batch: int,
+    name: str,
+    size: int,
+    sha256: str = "",
+    modified: str = "",
+    is_partial: bool = False,
 ) -> Upload:
     """Create an upload. It replaces one of the same name, whose URL the client has evidently lost.
+
+    A part of a file has no name and replaces nothing.
 
     Raises:
         InsufficientDiskSpace: the file does not fit on the disk beside the space to be kept free.
@@ -120,15 +132,27 @@ def add_upload(
         raise InsufficientDiskSpace(f"{name} has {size / 2**20:,.0f} MiB, more than there is room for on the server.")
     folder = folder_of(settings, batch)
     name_hash = hashlib.sha256(name.encode()).hexdigest()[:16]
-    for path in folder.glob(f"{name_hash}*.json"):
+    for path in [] if is_partial else folder.glob(f"{name_hash}*.json"):
         previous = _read(settings, batch, path.stem)
         if previous is not None:
             remove_upload(previous)
     key = name_hash + secrets.token_hex(16)
-    metadata = {"name": name, "size": size, "sha256": sha256, "modified": modified[:40]}
+    metadata = {"name": name, "size": size, "sha256": sha256, "modified": modified[:40], "is_partial": is_partial}
     (folder / f"{key}.part").touch()
     write_atomically(folder / f"{key}.json", json.dumps(metadata).encode())
-    return Upload(batch, key, name, size, sha256, modified[:40], folder / f"{key}.part")
+    return Upload(batch, key, name, size, sha256, modified[:40], folder / f"{key}.part", is_partial)
+
+
+def concatenate(upload: Upload, parts: list[Upload]) -> None:
+    """Fill an upload with the bytes of complete parts, in this order, and delete the parts."""
+    with upload.part.open("wb") as file:
+        for part in parts:
+            with part.part.open("rb") as source:
+                shutil.copyfileobj(source, file, 2**20)
+        file.flush()
+        os.fsync(file.fileno())
+    for part in parts:
+        remove_upload(part)
 
 
 def find_upload(settings: ServiceSettings, upload_id: str) -> Upload | None:
@@ -138,9 +162,10 @@ def find_upload(settings: ServiceSettings, upload_id: str) -> Upload | None:
 
 
 def list_uploads(settings: ServiceSettings, batch: int) -> list[Upload]:
-    """Return all uploads of a batch, by name."""
+    """Return all uploads of a batch, by name, without parts of files."""
     keys = [path.stem for path in folder_of(settings, batch).glob("*.json") if len(path.stem) == _KEY_LENGTH]
-    return sorted(filter(None, (_read(settings, batch, key) for key in keys)), key=lambda upload: upload.name)
+    found = filter(None, (_read(settings, batch, key) for key in keys))
+    return sorted((upload for upload in found if not upload.is_partial), key=lambda upload: upload.name)
 
 
 def count_uploads(settings: ServiceSettings, batch: int) -> int:
@@ -150,7 +175,7 @@ def count_uploads(settings: ServiceSettings, batch: int) -> int:
 
 def remove_upload(upload: Upload) -> None:
     """Delete an upload with its metadata and lock file."""
-    for suffix in (".json", ".part", LOCK_SUFFIX):
+    for suffix in (".json", ".part", LOCK_SUFFIX, CHECKED_SUFFIX):
         upload.part.with_suffix(suffix).unlink(missing_ok=True)
 
 
@@ -205,6 +230,7 @@ def _read(settings: ServiceSettings, batch: int, key: str) -> Upload | None:
             metadata["sha256"],
             metadata["modified"],
             folder / f"{key}.part",
+            metadata.get("is_partial", False),
         )
     except (OSError, ValueError, KeyError):
         return None

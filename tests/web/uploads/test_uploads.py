@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
 import hashlib
 import os
 import socket
 import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import numpy as np
 import pytest
+from tusclient.client import TusClient
 
 from service.context import Context
+from tests.web.chromium import chromium_browser, needs_chromium
 from tests.web.conftest import SignIn
 from tests.web.uploads.upload_service import (
     BYTES,
@@ -153,11 +159,90 @@ def test_an_invalid_upload_id_is_not_found(li: httpx.Client, upload: str) -> Non
     assert li.head(f"/api/uploads/{upload}", headers=TUS).status_code in (404, 405)
 
 
-def test_excess_bytes_are_rejected_and_the_announced_ones_kept(context: Context, li: httpx.Client) -> None:
+def test_of_a_body_with_excess_bytes_nothing_is_kept(context: Context, li: httpx.Client) -> None:
     upload = create_upload(li, create_batch(li), "a.tif", 10)
-    response = li.patch(upload, content=b"0123456789more", headers=BYTES | {"upload-offset": "0"})
-    assert response.status_code == 413
+    li.patch(upload, content=b"012", headers=BYTES | {"upload-offset": "0"}).raise_for_status()
+    for content in (b"3456789more", iter([b"3456", b"789more"])):  # announced, and of unknown length
+        response = li.patch(upload, content=content, headers=BYTES | {"upload-offset": "3"})
+        assert response.status_code == 413
+        assert offset_of(li, upload) == 3
+    li.patch(upload, content=b"3456789", headers=BYTES | {"upload-offset": "3"}).raise_for_status()
     assert _bytes_of(context, upload) == b"0123456789"
+
+
+def test_of_a_body_with_a_wrong_checksum_nothing_is_kept(context: Context, li: httpx.Client) -> None:
+    upload = create_upload(li, create_batch(li), "a.tif", 10)
+    at = BYTES | {"upload-offset": "0"}
+    for algorithm in ("sha1", "sha256", "md5"):
+        wrong = base64.b64encode(hashlib.new(algorithm, b"01235").digest()).decode()
+        response = li.patch(upload, content=b"01234", headers=at | {"upload-checksum": f"{algorithm} {wrong}"})
+        assert (response.status_code, response.headers["tus-resumable"], offset_of(li, upload)) == (460, "1.0.0", 0)
+    for invalid in ("crc32 AAAAAA==", "sha1", "sha256 AAAA", "sha1 ?"):
+        assert li.patch(upload, content=b"01234", headers=at | {"upload-checksum": invalid}).status_code == 400
+    right = "sha256 " + base64.b64encode(hashlib.sha256(b"01234").digest()).decode()
+    li.patch(upload, content=b"01234", headers=at | {"upload-checksum": right}).raise_for_status()
+    rest = base64.b64encode(hashlib.md5(b"56789").digest()).decode()
+    headers = BYTES | {"upload-offset": "5", "upload-checksum": f"md5 {rest}"}
+    li.patch(upload, content=b"56789", headers=headers).raise_for_status()
+    assert _bytes_of(context, upload) == b"0123456789"
+
+
+def test_parts_are_concatenated_in_the_order_of_the_request(context: Context, li: httpx.Client) -> None:
+    batch = create_batch(li)
+    of_part = TUS | metadata(batch=batch) | {"upload-concat": "partial"}
+    parts = []
+    for content in (b"56789", b"01234"):
+        created = li.post("/api/uploads", headers=of_part | {"upload-length": "5"})
+        parts.append(created.headers["location"])
+        early = TUS | metadata(batch=batch, filename="a.tif") | {"upload-concat": f"final;{parts[-1]}"}
+        assert li.post("/api/uploads", headers=early).status_code == 409, "the part is incomplete"
+        li.patch(parts[-1], content=content, headers=BYTES | {"upload-offset": "0"}).raise_for_status()
+    assert li.head(parts[0], headers=TUS).headers["upload-concat"] == "partial"
+    final = TUS | metadata(batch=batch, filename="a.tif")
+    other = TUS | metadata(batch=create_batch(li), filename="a.tif") | {"upload-concat": f"final;{parts[0]}"}
+    assert li.post("/api/uploads", headers=other).status_code == 404, "a part of another batch"
+    whole = li.post("/api/uploads", headers=final | {"upload-concat": f"final;{parts[1]} {li.base_url}{parts[0]}"})
+    assert whole.status_code == 201, whole.text
+    assert _bytes_of(context, whole.headers["location"]) == b"0123456789"
+    assert {li.head(part, headers=TUS).status_code for part in parts} == {404}
+    files = li.get(f"/api/batches/{batch}").json()
+    assert "part" not in str(files)
+
+
+def test_headers_that_the_protocol_requires(context: Context, li: httpx.Client) -> None:
+    batch = create_batch(li)
+    upload = create_upload(li, batch, "航片/a.tif", 10)
+    options = li.options("/api/uploads").headers
+    assert options["tus-extension"] == "creation,termination,checksum,expiration,concatenation"
+    assert "sha1" in options["tus-checksum-algorithm"].split(",")
+    head = li.head(upload, headers=TUS).headers
+    named = dict(pair.split(" ") for pair in head["upload-metadata"].split(","))
+    assert base64.b64decode(named["filename"]).decode() == "航片/a.tif"
+    assert base64.b64decode(named["batch"]).decode() == str(batch)
+    expires = parsedate_to_datetime(head["upload-expires"])
+    assert dt.timedelta(days=6) < expires - context.clock() <= dt.timedelta(days=7)
+    old = li.head(upload, headers={"tus-resumable": "0.2.2"})
+    assert (old.status_code, old.headers["tus-version"], old.headers["tus-resumable"]) == (412, "1.0.0", "1.0.0")
+    assert li.head("/api/uploads/1-0", headers=TUS).headers["tus-resumable"] == "1.0.0"
+    overridden = BYTES | {"upload-offset": "0", "x-http-method-override": "PATCH"}
+    assert li.post(upload, content=b"0123456789", headers=overridden).status_code == 204
+    assert "upload-expires" not in li.head(upload, headers=TUS).headers, "it is complete"
+
+
+def test_tuspy_uploads_in_pieces_with_checksums(
+    context: Context, address: str, li: httpx.Client, tmp_path: Path
+) -> None:
+    content = os.urandom(3_000_000)
+    (tmp_path / "a.tif").write_bytes(content)
+    client = TusClient(f"{address}/api/uploads", headers={"Authorization": li.headers["authorization"]})
+    uploader = client.uploader(
+        str(tmp_path / "a.tif"),
+        chunk_size=1_000_000,
+        metadata={"batch": str(create_batch(li)), "filename": "a.tif"},
+        upload_checksum=True,
+    )
+    uploader.upload()
+    assert _bytes_of(context, uploader.url.removeprefix(address)) == content
 
 
 def test_a_file_over_the_limit_or_the_disk_space_is_rejected_in_advance(tmp_path: Path) -> None:
@@ -211,3 +296,24 @@ def test_an_upload_can_be_deleted(li: httpx.Client) -> None:
     upload = create_upload(li, create_batch(li), "a.tif", 10)
     assert li.delete(upload, headers=TUS).status_code == 204
     assert li.head(upload, headers=TUS).status_code == 404
+
+
+@needs_chromium
+def test_tus_js_client_uploads_parts_in_parallel(context: Context, address: str, li: httpx.Client) -> None:
+    script = """([key, batch]) => new Promise((resolve, reject) => {
+      const content = new Uint8Array(3_000_000).map((_, index) => (index * 7919) % 251);
+      const upload = new window.tus.Upload(new Blob([content]), {
+        endpoint: "/api/uploads", parallelUploads: 3, chunkSize: 600_000, headers: { Authorization: `Bearer ${key}` },
+        metadata: { batch, filename: "a.tif" }, metadataForPartialUploads: { batch },
+        onError: reject, onSuccess: () => resolve(upload.url),
+      });
+      upload.start();
+    })"""
+    key = li.headers["authorization"].removeprefix("Bearer ")
+    with chromium_browser() as browser:
+        page = browser.new_page()
+        page.goto(f"{address}/sign-in")
+        page.add_script_tag(url="/packages/tus.js")
+        url = page.evaluate(script, [key, str(create_batch(li))])
+    expected = ((np.arange(3_000_000) * 7919) % 251).astype(np.uint8).tobytes()
+    assert _bytes_of(context, urlsplit(url).path) == expected
