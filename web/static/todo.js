@@ -26,6 +26,8 @@ function updateSelection() {
     button.hidden = count === 0;
     button.querySelector(".bulk-count").textContent = count < numbers.length ? count : "";
   }
+  const more = bar.querySelector(".menu");
+  if (more) more.hidden = !more.querySelector(".bulk:not([hidden])");
   const all = document.getElementById("select-all");
   if (all) all.checked = numbers.length > 0 && numbers.length === boxes().length;
 }
@@ -169,10 +171,10 @@ async function takeStep(button) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest(".step");
   if (button) takeStep(button);
-  for (const menu of document.querySelectorAll(".todo-item .menu[open]")) if (!menu.contains(event.target) || button) menu.open = false;
+  for (const menu of document.querySelectorAll("main .menu[open]")) if (!menu.contains(event.target) || button) menu.open = false;
 });
 document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && document.querySelector(".todo-item .menu[open]");
+  const menu = event.key === "Escape" && document.querySelector("main .menu[open]");
   if (!menu) return;
   menu.open = false;
   menu.querySelector("summary").focus();

@@ -36,12 +36,14 @@ class StepButton:
         ask: what the list asks for: "" for nothing, ``reason`` or ``basis`` for words, ``choice`` for one of the
             reasons of a rejection; ``form`` for evidence of its own, which the alert's form asks for.
         bulk: whether it may be taken on several alerts.
+        forward: whether it belongs to the ordinary course.
     """
 
     to: str
     words: str
     ask: str
     bulk: bool
+    forward: bool
 
 
 @dataclass(frozen=True)
@@ -96,14 +98,14 @@ def ask_of(step: OfferedStep) -> str:
 
 
 def bulk_buttons(cards: Sequence[TodoCard]) -> list[StepButton]:
-    """Return the steps that several alerts of a page can take together, the most frequent ones first."""
+    """Return the steps that several alerts of a page can take together: of the ordinary course, frequent ones first."""
     numbers: dict[StepButton, int] = {}
     for card in cards:
         for button in card.all_buttons:
             if button.bulk:
                 numbers[button] = numbers.get(button, 0) + 1
     by_target: dict[str, StepButton] = {}
-    for button in sorted(numbers, key=lambda one: -numbers[one]):
+    for button in sorted(numbers, key=lambda one: (not one.forward, -numbers[one])):
         by_target.setdefault(button.to, button)
     return list(by_target.values())
 
@@ -149,7 +151,7 @@ def step_evidence(to: str, evidence: dict[str, Any], why: str) -> tuple[dict[str
 
 
 def _button(state: str, step: OfferedStep, language: str) -> StepButton:
-    return StepButton(step.to, read_states().verb(state, step.to, language), ask_of(step), step.bulk)
+    return StepButton(step.to, read_states().verb(state, step.to, language), ask_of(step), step.bulk, step.forward)
 
 
 OWN = OWN_OFFICER
