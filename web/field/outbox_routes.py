@@ -34,7 +34,7 @@ from store.schema.field_tables import FieldStep
 from store.schema.tables import AlertRow
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
-from web.field.photo_uploads import finish_photo, photo_upload, received_bytes
+from web.field.photo_uploads import finish_photo, photo_upload, received_bytes, remove_abandoned
 from web.http_errors import Conflict
 
 router = APIRouter(prefix="/api/field", include_in_schema=False)
@@ -81,6 +81,7 @@ def send_check(request: Request, context: Service, viewer: CurrentUser, check: C
         except CONCURRENT_CHANGE:
             if attempt == _ATTEMPTS - 1:
                 raise Conflict("review.conflict") from None
+    remove_abandoned(context.settings, now)
     answers = _store_arrived(context, viewer, check, answers, language)
     return {"server_time": now.isoformat(), "offset_s": offset_s, "steps": answers}
 

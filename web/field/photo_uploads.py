@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 from configs.service import ServiceSettings
@@ -10,10 +11,13 @@ from service.field_photos import store_photo
 from store.access.rights import Viewer
 from store.field.announced_steps import NEEDS_FILE
 from store.schema.field_tables import FieldStep
-from web.uploads.upload_files import Upload, remove_upload
+from web.uploads.upload_files import LOCK_SUFFIX, Upload, remove_upload
 
 FOLDER = "field"
 """Beside the folders of batches, whose names are numbers."""
+
+ABANDONED_AFTER = dt.timedelta(days=90)
+"""A phone may be without a network for weeks; after this, what arrived of a photo is deleted."""
 
 
 def photo_upload(settings: ServiceSettings, step: FieldStep) -> Upload:
@@ -38,6 +42,14 @@ def received_bytes(settings: ServiceSettings, step: FieldStep) -> int:
         return (_folder(settings) / f"{step.uid}.part").stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def remove_abandoned(settings: ServiceSettings, now: dt.datetime) -> None:
+    """Delete partial photos that got no bytes for :data:`ABANDONED_AFTER`; their phones begin again at 0."""
+    for path in _folder(settings).glob("*.part"):
+        if now - dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC) > ABANDONED_AFTER:
+            for name in (path, path.with_suffix(LOCK_SUFFIX)):
+                name.unlink(missing_ok=True)
 
 
 def _folder(settings: ServiceSettings) -> Path:

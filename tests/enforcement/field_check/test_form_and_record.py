@@ -74,8 +74,8 @@ def test_only_what_speaks_against_a_photo_is_noted() -> None:
     assert _doubts(offset=86400) == ["field.clock_off"]
     assert _doubts(ExifValues(113.02, 31.0005)) == ["field.exif_place"]
     assert _doubts(ExifValues(time=noon + dt.timedelta(hours=3))) == ["field.exif_time"]
-    gallery = {"source": "gallery", "fix_age_s": 9e5}
-    assert _doubts(ExifValues(113.02, 31.0005, noon - dt.timedelta(days=9)), **gallery) == []
+    old = ExifValues(113.02, 31.0005, noon - dt.timedelta(days=9))
+    assert _doubts(old, source="gallery", fix_age_s=9e5) == []
 
 
 def test_distance_is_in_metres_on_the_ground() -> None:

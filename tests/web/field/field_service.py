@@ -10,9 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from imagery.files.evidence_content import check_content
 from service.context import Context
+from service.evidence import intake
 from store.alerts.transitions import append_transition
 from store.chain_settings import change_chain_setting
 from store.schema.tables import AlertRow
@@ -36,6 +39,11 @@ def for_browsers(context: Context) -> Context:
     web = context.settings.web.model_copy(update={"secure_cookies": False})
     settings = context.settings.model_copy(update={"web": web})
     return replace(context, settings=settings, clock=lambda: dt.datetime.now(dt.UTC))
+
+
+def check_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check photos without a process of their own, which takes a second for each."""
+    monkeypatch.setattr(intake, "run_sandboxed", lambda function, task, limits, workdir: check_content(task))
 
 
 def numbers(count: int) -> list[str]:

@@ -14,16 +14,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from imagery.files.evidence_content import check_content
 from service.context import Context
-from service.evidence import intake
 from store.access.users import begin_session, end_sessions, user_by_login
 from store.schema.evidence_tables import EvidenceFile
 from store.schema.field_tables import FieldStep
 from store.schema.tables import AlertRow
 from tests.web.chromium import chromium_browser, needs_chromium, wait_until, without_script_errors
 from tests.web.field.cutting_line import CuttingLine, cutting_line
-from tests.web.field.field_service import create_alerts, for_browsers, numbers, photo, place_of_alert
+from tests.web.field.field_service import check_in_process, create_alerts, for_browsers, numbers, photo, place_of_alert
 from tests.web.uploads.upload_service import serving
 from web.auth.authentication import cookie_name
 from web.field import shell_assets
@@ -43,7 +41,7 @@ LOOKS = os.environ.get("TUBAN_LOOKS", "")
 @pytest.fixture
 def world(service: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Context, CuttingLine, Any]]:
     """The service, a line to it, and a browser. Photos are checked in this process; the sandbox has its own tests."""
-    monkeypatch.setattr(intake, "run_sandboxed", lambda function, task, limits, workdir: check_content(task))
+    check_in_process(monkeypatch)
     context = for_browsers(service)
     with serving(context) as address, cutting_line(address) as line, chromium_browser() as browser:
         yield context, line, browser
@@ -135,7 +133,7 @@ def _stored(context: Context) -> Counter[str]:
 
 def _step_states(context: Context) -> Counter[tuple[str, str]]:
     with context.database.read() as session:
-        return Counter(map(tuple, session.execute(select(FieldStep.kind, FieldStep.state))))
+        return Counter((kind, state) for kind, state in session.execute(select(FieldStep.kind, FieldStep.state)))
 
 
 _COUNT = """async (store) => new Promise((done) => {

@@ -130,16 +130,17 @@ function photoSection(alert, draft, editable, changed) {
 /** Show one alert in `view`; returns a function that leaves it. */
 export async function showCheck(view, number, done) {
   const alert = await takenAlert(number);
-  if (!alert || !state.session) {
+  if (!alert || alert.login !== state.session?.login) {
     view.replaceChildren(el("p", { class: "notice warn" }, t("not_taken")), el("a", { class: "button", href: "#/" }, t("back")));
     return () => {};
   }
   startSensors();
   const leaving = new AbortController();
   const release = await holdDraft(number);
-  const editable = release !== null;
-  if (!editable) whenFree(number, leaving.signal, () => !leaving.signal.aborted && done());
   const stored = await draftOf(number);
+  const foreign = stored && stored.login !== state.session.login; // phones are shared
+  const editable = release !== null && !foreign;
+  if (release === null) whenFree(number, leaving.signal, () => !leaving.signal.aborted && done());
   const earlier = (await getAll("outbox")).some((check) => check.number === number);
   const draft = stored ?? newDraft(number);
   const map = alertMap(alert);
@@ -180,7 +181,7 @@ export async function showCheck(view, number, done) {
       el("p", { class: "small" }, `${named(alert.kind_name)} · ${alert.mu.toFixed(2)} ${t("mu")} · ${alert.place} · ${named(alert.state_name)}`),
       alert.why && el("p", { class: "notice warn" }, alert.why),
       earlier && el("p", { class: "notice good" }, t("checked_here")),
-      !editable && el("p", { class: "notice warn", role: "status" }, t("held_elsewhere")),
+      !editable && el("p", { class: "notice warn", role: "status" }, foreign ? t("draft_of", { name: stored.name || stored.login }) : t("held_elsewhere")),
       map.element,
       position.line,
       needsCompassPermission() && el("button", { type: "button", class: "small", click: (event) => askForCompass().then((answer) => (event.target.hidden = answer === "granted")) }, t("compass")),

@@ -1,6 +1,6 @@
 // Alerts taken along: their data, the tiles of their offline maps and their pictures, with progress and deletion.
 import { get, getAll, isFull, put, withDatabase } from "./database.js";
-import { api } from "./session.js";
+import { api, state } from "./session.js";
 import { formatBytes, t } from "./words.js";
 
 const PARALLEL = 6;
@@ -46,7 +46,7 @@ export async function takeAlong(number, signal, onProgress = () => {}) {
   const stored = new Set((await withDatabase((database) => database.getAllKeysFromIndex("tiles", "number", number))).map(([, layer, tile]) => `${layer}/${tile}`));
   const missing = files.filter(([layer, tile]) => !stored.has(`${layer}/${tile}`));
   await requireRoom((data.bytes * missing.length) / Math.max(1, files.length));
-  const record = { ...data, tilesTotal: files.length, missing: missing.length, storedBytes: same ? (former.storedBytes ?? 0) : 0 };
+  const record = { ...data, login: state.session.login, tilesTotal: files.length, missing: missing.length, storedBytes: same ? (former.storedBytes ?? 0) : 0 };
   await put("alerts", record);
   let done = files.length - missing.length;
   onProgress(done, files.length);

@@ -2,21 +2,23 @@
 import { get, getAll, put } from "./database.js";
 import { NoRoom, deleteOffline, takeAlong, takenAlerts } from "./offline_alerts.js";
 import { Offline, api, state } from "./session.js";
-import { el, formatBytes, formatTime, named, notice, t } from "./words.js";
+import { el, formatBytes, formatTime, named, notice, root, t } from "./words.js";
 
 let stopped = null; // AbortController of a download in progress
 let progressWords = "";
 
 /** Return the listed alerts and those taken along, together by number; from the phone without a network. */
 async function collect() {
-  const taken = new Map((await takenAlerts()).map((alert) => [alert.number, alert]));
-  let listed = (await get("meta", "work"))?.alerts ?? [];
+  const own = (await takenAlerts()).filter(({ login }) => login === state.session?.login); // phones are shared
+  const taken = new Map(own.map((alert) => [alert.number, alert]));
+  const kept = await get("meta", "work");
+  let listed = kept?.login === state.session?.login ? (kept?.alerts ?? []) : [];
   let fresh = false;
   try {
     const answer = await api("/api/field/alerts");
     listed = answer.alerts;
     fresh = true;
-    await put("meta", answer, "work").catch(() => {});
+    await put("meta", { ...answer, login: state.session?.login }, "work").catch(() => {});
   } catch (error) {
     if (!(error instanceof Offline) && error.status !== 401) throw error;
   }
@@ -59,7 +61,7 @@ function card(alert, again) {
     alert.mine && el("span", { class: "badge" }, t("mine")),
     alert.draft && el("span", { class: "badge draft" }, t("draft_here")),
     alert.checked && el("span", { class: "badge done" }, t("checked_here")),
-    alert.gone && el("span", { class: "badge late" }, t("gone")),
+    alert.gone && !alert.checked && el("span", { class: "badge late" }, t("gone")),
   ];
   const size = taken && (taken.missing ? t("taken_part", { count: taken.missing }) : t("taken", { size: formatBytes(taken.storedBytes), day: formatTime(taken.taken_at) }));
   const remove = async () => {
@@ -93,10 +95,11 @@ export async function showWork(view) {
   const bytes = missing.reduce((sum, alert) => sum + (alert.bytes ?? 0), 0);
   view.replaceChildren(
     ...[
+      state.signedIn === false && el("p", { class: "notice warn" }, t("work_first"), " ", el("a", { href: `${root}/sign-in?next=/field` }, t("sign_in"))),
       !state.online && el("p", { class: "notice warn" }, alerts.length ? t("work_offline") : t("work_first")),
       stopped && el("p", { class: "row" }, el("span", { id: "take-progress", role: "status" }, progressWords), el("button", { type: "button", click: () => stopped?.abort() }, t("take_stop"))),
       !stopped && canTake && el("button", { type: "button", class: "primary wide-button", id: "take-all", click: () => (take(missing, again), again()) }, t("take_all", { count: missing.length, size: formatBytes(bytes) })),
-      alerts.length ? el("ul", { class: "plain works" }, alerts.map((alert) => card(alert, again))) : state.online && el("p", { class: "muted" }, t("work_none")),
+      alerts.length ? el("ul", { class: "plain works" }, alerts.map((alert) => card(alert, again))) : state.online && state.signedIn && el("p", { class: "muted" }, t("work_none")),
     ].filter(Boolean),
   );
 }
