@@ -220,10 +220,10 @@ def _waiting(session: Session, viewer: Viewer, today: dt.date) -> _Waiting:
     for state, owner in owners.items():
         by_owner.setdefault(owner, set()).add(state)
     roles, viewing = set(viewer.roles), viewer.views_only
+    visible = visible_mask(alerts, viewer)
     for owner, states in by_owner.items():
         in_state = alerts.matching("state", states.__contains__)
-        acting = {code: duty.acting(owner, code) for code in alerts.categories["grid_code"].names
-                  if code.startswith(viewer.code)}  # fmt: skip
+        acting = {code: duty.acting(owner, code) for code in _codes(alerts, in_state & visible)}
         waits = {code for code, role in acting.items() if viewing or role in roles}
         lower = {code for code, role in acting.items() if level_above(role, table) in roles}
         own |= in_state & alerts.matching("grid_code", waits.__contains__)
@@ -232,11 +232,16 @@ def _waiting(session: Session, viewer: Viewer, today: dt.date) -> _Waiting:
         own |= alerts.matching("state", TO_BE_JUDGED.__contains__)
     is_open = alerts.matching("state", table.open.__contains__)
     mine = alerts.matching("assignee", lambda login: login == viewer.login) & is_open
-    visible = visible_mask(alerts, viewer)
     beyond = alerts.over_cap & alerts.matching("state", TO_BE_JUDGED.__contains__)
     late = (alerts.due_on != NO_DAY) & (alerts.due_on < today.toordinal())
     own = (own | mine) & visible & ~beyond
     return _Waiting(alerts, own, above & late & visible & ~beyond & ~own, mine & visible, duty)
+
+
+def _codes(alerts: AlertColumns, mask: Mask) -> list[str]:
+    """Return the administrative codes of some alerts, each once."""
+    names = alerts.categories["grid_code"].names
+    return [names[code] for code in np.unique(alerts.grid_code[mask])]
 
 
 def _counts(waiting: _Waiting, today: dt.date) -> TodoCounts:
