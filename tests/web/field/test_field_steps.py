@@ -37,7 +37,7 @@ from tests.web.field.field_service import (
 
 @pytest.fixture
 def phone(service: Context, sign_in: SignIn, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Phone:
-    """A phone of ``village_a``, and three alerts for it. Only the test of copies checks photos in the sandbox: it takes a second."""
+    """A phone of ``village_a``, and three alerts for it. Only the test of copies uses the sandbox, which is slow."""
     if "contradiction" not in request.node.name:
         check_in_process(monkeypatch)
     create_alerts(service, 3)
