@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -21,10 +21,11 @@ LOOPBACK = ("127.0.0.1/32",)
 
 @dataclass
 class MailServer:
-    """An SMTP server; ``refuse`` is its answer to a message, like ``451 later``."""
+    """An SMTP server; ``refuse``: its answer to a message, like ``451 later``; ``accepted``: called for each one."""
 
     port: int = 0
     refuse: str = ""
+    accepted: Callable[[], None] | None = None
     received: list[tuple[str, str, str, str]] = field(default_factory=list)
     """(recipient, Message-ID, subject, text)."""
 
@@ -35,6 +36,8 @@ class MailServer:
         subject = str(make_header(decode_header(str(message["Subject"]))))
         text = message.get_content()
         self.received.append((envelope.rcpt_tos[0], str(message["Message-ID"]), subject, text))
+        if self.accepted is not None:  # before the client is told
+            self.accepted()
         return "250 OK"
 
 

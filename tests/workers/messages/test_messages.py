@@ -18,7 +18,7 @@ from store.messages.inbox import inbox_messages, messages_about, sent_messages, 
 from store.messages.preferences import Preferences, save_preferences
 from store.messages.writing import write_message
 from store.schema.message_tables import MessageRow, SendingRow
-from store.schema.tables import AlertRow
+from store.schema.tables import AlertRow, Job
 from store.schema.user_tables import User
 from tests.databases import embedded_database
 from tests.store.alerts.test_transitions import add_alert
@@ -131,6 +131,15 @@ def move(context: Context, alert: AlertRow, session: Any, state: str, who: str, 
 DISPATCHED = ("triaged", "published", "dispatched")
 
 
+def dispatch_many(context: Context, count: int) -> None:
+    """Tell the village of many dispatched alerts in one transaction."""
+    with context.database.write() as session:
+        cun = session.scalars(select(User).where(User.login == "cun")).one()
+        for index in range(count):
+            content = {"alert": f"330106U20261100{index:02d}", "due": "2026-11-25"}
+            write_message(session, [cun], "dispatched", event=f"e{index}", now=NOW, content=content)
+
+
 def messages(context: Context) -> list[tuple[str, str]]:
     with context.database.read() as session:
         query = select(User.login, MessageRow.kind).join(User, User.id == MessageRow.person_id)
@@ -176,8 +185,7 @@ def test_many_dispatched_at_once_are_one_text_split_by_bytes(
     context: Context, mail: MailServer, robots: RobotServer
 ) -> None:
     prefer(context, "cun", email="cun@bureau.example", channels=("mail", "wecom"))
-    for index in range(42):
-        new_alert(context, *DISPATCHED, number=f"330106U20261100{index:02d}")
+    dispatch_many(context, 42)
     for passed in range(1, 12):
         run_jobs(context, passed * MINUTE)
     ((_, _, subject, text),) = mail.received
@@ -192,8 +200,7 @@ def test_many_dispatched_at_once_are_one_text_split_by_bytes(
 
 def test_a_robot_gets_no_more_requests_a_minute_than_allowed(context: Context, robots: RobotServer) -> None:
     prefer(context, "cun", channels=("wecom",))
-    for index in range(20):
-        new_alert(context, *DISPATCHED, number=f"330106U20261100{index:02d}")
+    dispatch_many(context, 20)
     counts = []
     for passed in range(1, 12):
         run_jobs(context, passed * MINUTE + dt.timedelta(seconds=passed))
@@ -338,3 +345,27 @@ def test_an_event_is_told_once(context: Context) -> None:
             write_message(session, [cun, cun], "disputed", event="e", now=NOW, content={"alert": "1"}) for _ in "ab"
         ]
     assert counts == [1, 0]
+
+
+def test_the_digest_of_a_day_is_planned_once_at_the_time_of_the_settings(context: Context) -> None:
+    from store.chain_settings import change_chain_setting
+    from workers.runtime.schedule import PeriodicTasks
+
+    with context.database.write() as session:
+        change_chain_setting(session, "messages.digest_at", "09:10", who="admin", now=NOW)
+    seconds = [0.0]
+    schedulers = [PeriodicTasks(context, f"host:{number}:schedule", lambda: seconds[0]) for number in (1, 2)]
+    planned = []
+    for minutes in (9, 10, 11):
+        clock = context.clock
+        assert isinstance(clock, Clock)
+        clock.now = NOW + minutes * MINUTE
+        seconds[0] += 60
+        for scheduler in schedulers:
+            scheduler._plan_messages(clock.now)
+        with context.database.read() as session:
+            days = session.scalars(select(Job.payload).where(Job.kind == "deadlines.day")).all()
+        planned.append([payload["day"] for payload in days])
+    # before it, the digest of the day before is still to be caught up
+    assert planned[-1] == ["2026-11-24"]
+    assert planned[0] in ([], ["2026-11-23"])
