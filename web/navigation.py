@@ -19,6 +19,10 @@ def _workers(viewer: Viewer) -> bool:
     return not viewer.views_only
 
 
+def _above_villages(viewer: Viewer) -> bool:
+    return viewer.roles != ("village",)
+
+
 def _administrators(viewer: Viewer) -> bool:
     return viewer.administrator
 
@@ -53,7 +57,7 @@ ENTRIES = (
     Entry("/alerts", "nav.alerts"),
     Entry("/field", "nav.field", _workers),
     Entry("/map", "nav.map"),
-    Entry("/tips", "nav.tips"),
+    Entry("/tips", "nav.tips", _above_villages, count="/tips/count"),
     Entry("/patrols", "nav.patrols"),
     Entry("/supervision", "nav.supervision"),
     Entry("/batches", "nav.batches", menu=IMAGES),

@@ -18,6 +18,9 @@ from enforcement.hash_chain import Row
 from enforcement.units import mu
 from errors import Reason
 
+REPORTED = ("hotline", "report", "patrol")
+"""Sources by which people report a place, whose position is not that of an image."""
+
 _HASH_DIGITS = 10
 
 
@@ -55,7 +58,10 @@ def _area(alert: Alert, texts: SheetTexts) -> str:
     area = texts.area(alert.area_m2)
     if alert.error is None:
         return area
-    return f"{area} ± {alert.area_error_m2:,.0f} m² ({texts('oblique')})"
+    estimates = {sighting.source for sighting in alert.sightings if sighting.error is not None}
+    reported = bool(estimates) and estimates <= set(REPORTED)
+    basis = "reported" if reported else "oblique"
+    return f"{area} ± {alert.area_error_m2:,.0f} m² ({texts(basis)})"
 
 
 def _dates(alert: Alert, texts: SheetTexts) -> str:

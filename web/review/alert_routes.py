@@ -159,6 +159,7 @@ def _day(day: AlertDay, language: str) -> dict[str, Any]:
         "mu": round(mu(state.area_m2), 2),
         "area_error_m2": state.area_error_m2,
         "oblique": state.oblique,
+        "estimate": "reported" if all(one.drawn for one in state.used if one.error) else "oblique",
         "confidence": day.confidence.probability,
         **{
             name: found.isoformat() if found else None

@@ -26,11 +26,11 @@ from store.alerts.withdrawal import withdrawn_basis
 from store.areas.areas import area_names
 from store.cameras.sightings import CameraSighting, camera_sightings
 from store.chain_settings import read_chain_values
-from store.evidence.outline_edits import may_edit
 from store.evidence.place_history import correction_findings
 from store.integrity.damage import damaged_images_of
 from store.patrols.patrol_records import patrols_of_alert
 from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
+from store.review.outline_edits import may_edit
 from store.schema.database import Session
 from store.schema.outlines import error_ellipse_from_json
 from store.schema.tables import AlertRow, SceneRow, Transition
@@ -113,6 +113,7 @@ class AlertDetail:
             "confidence_parts": [self._confidence_part(part) for part in alert.confidence_parts or ()],
             "area_error_m2": round(alert.area_error_m2 or 0, 1),
             "oblique": alert.position_error is not None,
+            "estimate": "oblique" if sights else "reported",
             "position_error": alert.position_error,
             "ellipse": self._ellipse(alert),
             "not_yet_on": _day(alert.not_yet_on),

@@ -26,7 +26,7 @@ async function load(details, alert, maps, t) {
   const show = () => {
     const day = days[Number(slider.value)];
     slider.setAttribute("aria-valuetext", day.day);
-    const error = day.oblique ? ` ± ${Math.round(day.area_error_m2)} m² · ${t.oblique}` : "";
+    const error = day.oblique ? ` ± ${Math.round(day.area_error_m2)} m² · ${t[day.estimate]}` : "";
     const dates = ["not_yet_on", "there_on", "gone_on"].filter((name) => day[name]).map((name) => fill(t[name], { day: day[name] }));
     const rows = [
       [t.area, `${day.mu.toFixed(2)} ${t.mu} ${Math.round(day.area_m2)} m²${error}`],

@@ -61,7 +61,7 @@ export class Panel {
     const { t } = this;
     const residual = alert.residual;
     const rows = [
-      [t.area, [createElement("b", {}, `${formatNumber(alert.mu, 2)} ${t.mu}`), ` ${spaced(alert.area_m2)} m²`, alert.oblique ? ` ± ${spaced(alert.area_error_m2)} m² · ${t.oblique}` : ""]],
+      [t.area, [createElement("b", {}, `${formatNumber(alert.mu, 2)} ${t.mu}`), ` ${spaced(alert.area_m2)} m²`, alert.oblique ? ` ± ${spaced(alert.area_error_m2)} m² · ${t[alert.estimate]}` : ""]],
       [t.dates, [this.dates(alert)]],
       [t.confidence, this.confidence(alert)],
       [t.score, [`${Math.round(alert.score * 100)} %`]],

@@ -10,20 +10,23 @@ from fastapi import Request
 from pydantic import ConfigDict, Field, SecretStr
 
 from configs.texts import text
+from enforcement.states import read_states
 from errors import Reason, SettingsError
 from service.context import Context
 from store.access.rights import Viewer, may_see
+from store.alerts.drawn_sighting import DrawnChange, circle, record_drawn_change
 from store.scenes.scenes import smallest_area_at
 from store.schema.database import Session
 from store.schema.tables import AlertRow
 from store.schema.tip_tables import TipRow
 from store.tips.informant_key import Informant, informant_key
 from store.tips.tip_search import visible_tip
-from store.tips.tip_steps import NewTip, add_tip, may_register
+from store.tips.tip_steps import NewTip, add_tip, evidence_of, may_register, tip_source, why_of
 from web.auth.audit_log import log_action
 from web.auth.authorized_lookup import alert_of
 from web.http_errors import Forbidden, InvalidInput
 from web.maps.coordinates import CoordinateError, parse_coordinates
+from web.maps.place_drawing import MAX_RADIUS_M, MIN_RADIUS_M
 from web.page import language_of
 from web.plain_text import PlainModel
 from web.row_ids import MAX_ID
@@ -124,6 +127,8 @@ def register(request: Request, context: Context, viewer: Viewer, given: TipInput
             settings=context.settings,
         )
         row.handler = viewer.login
+        if alert is not None:
+            _add_to_alert(session, context, viewer, row, alert)
         log_action(request, session, viewer, "registered_tip", about=row.number, code=row.area_code)
     return row
 
@@ -160,3 +165,28 @@ def _position(request: Request, given: TipInput, alert: AlertRow | None) -> tupl
         point = alert.outline.representative_point()
         return round(point.x, 7), round(point.y, 7)
     return None, None
+
+
+def _add_to_alert(session: Session, context: Context, viewer: Viewer, tip: TipRow, alert: AlertRow) -> None:
+    """Add a tip to the alert that was chosen for it, as one more source that says so."""
+    if alert.state not in read_states().open or tip.lon is None or tip.lat is None:
+        return
+    radius = min(max(tip.radius_m, MIN_RADIUS_M), MAX_RADIUS_M)
+    record_drawn_change(
+        session,
+        DrawnChange(
+            circle(tip.lon, tip.lat, radius),
+            "ground" if alert.kind == "ground" else "construction",
+            tip_source(tip),
+            tip.received_on,
+            why_of(tip),
+            error_m=radius / 2,
+            evidence=evidence_of(tip),
+        ),
+        area_code=tip.area_code,
+        who=viewer.login,
+        role=viewer.role,
+        settings=context.settings,
+        now=context.clock(),
+        into=alert,
+    )

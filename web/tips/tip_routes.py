@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from pydantic import Field, ValidationError
 
 from enforcement.change_types import read_change_types
@@ -16,6 +16,7 @@ from enforcement.tips.tip_settings import read_tip_settings
 from enforcement.tips.tip_states import STEPS, next_deadline
 from errors import Reason
 from store.access.rights import Viewer, visible_areas
+from store.chain_settings import read_chain_values
 from store.deadlines.calendar import calendar_of
 from store.evidence.evidence_files import files_of_owner
 from store.schema.database import Session
@@ -23,7 +24,15 @@ from store.schema.tables import AlertRow
 from store.schema.tip_tables import TipRow
 from store.tips.informant_key import informant_key
 from store.tips.tip_search import TipFilter, alerts_near, count_tips, list_tips, tips_near, visible_tip
-from store.tips.tip_steps import StepInput, may_register, may_see_informant, set_handler, steps_of_tip, take_step
+from store.tips.tip_steps import (
+    StepInput,
+    may_read_tips,
+    may_register,
+    may_see_informant,
+    set_handler,
+    steps_of_tip,
+    take_step,
+)
 from store.views.alert_view import user_names
 from store.views.map_layers import visible_bounds
 from web.auth.audit_log import log_action
@@ -170,6 +179,18 @@ def near_page(
     return page(
         request, "tip_near.html", tips=tips, alerts=alerts, metres=metres, table=read_tip_settings(), choose=tip is None
     )
+
+
+@router.get("/tips/count")
+def count(context: Service, viewer: CurrentUser) -> Response:
+    """Return the number of open tips, for the navigation; empty: none, or the user reads no tips."""
+    with context.database.read() as session:
+        if not may_read_tips(viewer, read_chain_values(session)):
+            return PlainTextResponse("")
+        counts = count_tips(session, viewer, context.clock().astimezone(context.settings.zone).date())
+    late = ' class="late"' if counts["overdue"] else ""
+    number = f"{counts['open']}" if counts["open"] < 1000 else "999+"
+    return Response(f"<b{late}>{number}</b>" if counts["open"] else "", media_type="text/html")
 
 
 @router.get("/tips/{tip_id}")

@@ -145,6 +145,9 @@ def test_a_tip_becomes_an_alert_with_its_own_letter_or_joins_the_one_at_its_plac
     browser = sign_in("town")
     there = town.post("/api/tips", json=tip(alert=NUMBERS["a"])).json()
     assert there["alert"] == NUMBERS["a"]
+    with service.database.read() as session:
+        known = session.scalars(select(AlertRow).where(AlertRow.number == NUMBERS["a"])).one()
+        assert (known.seen, known.sources_seen, round(known.area_m2, -1)) == (2, 2, 1600)
     elsewhere = ground(EAST["a"] + 20, 20, EAST["a"] + 50, 50)
     drawn = {"corners": list(elsewhere.exterior.coords)[:-1]}
     number = town.post("/api/tips", json=tip(**inside("a"))).json()["id"]
