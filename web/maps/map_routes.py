@@ -16,7 +16,7 @@ from enforcement.change_types import read_change_types
 from enforcement.position_uncertainty import ellipse_outline
 from enforcement.states import read_states
 from store.areas.layers import list_layers
-from store.evidence.outline_edits import may_edit
+from store.review.outline_edits import may_edit
 from store.search.alert_filter import AlertFilter, Box
 from store.search.alert_search import alert_outlines, alerts_on_map
 from store.views.map_layers import areas_on_map, layer_by_id, layer_on_map, scans_on_map, visible_bounds

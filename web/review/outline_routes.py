@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from configs.texts import text
 from enforcement.units import mu
 from errors import SettingsError, TubanError
-from store.evidence.outline_edits import OutlineChange, correct_outline, draw_alert, edits_of
+from store.review.outline_edits import OutlineChange, correct_outline, draw_alert, edits_of
 from store.schema.database_errors import CONCURRENT_CHANGE
 from store.views.alert_view import user_names
 from web.auth.audit_log import log_action

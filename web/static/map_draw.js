@@ -38,7 +38,7 @@ export class DrawAlert {
     const save = async (form) => {
       try {
         const { number, created, changes } = await post(`${root}/api/drawn-alerts`, { outline, kind: form.elements.kind.value, why: form.elements.why.value });
-        notice(fill(created ? t.draw_done : t.draw_joined, { number, changes: changes.join("，") }), "good");
+        notice(fill(created ? t.draw_done : t.draw_joined, { number, changes: changes.join(document.documentElement.lang.startsWith("zh") ? "，" : ", ") }), "good");
         this.onDone();
         return true;
       } catch (error) {
