@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from configs.texts import translate
 from errors import Reason
 from service.context import Context
-from service.field_photos import settle_waiting
+from service.evidence.field_photos import settle_waiting
 from store.access.rights import Viewer
 from store.chain_settings import read_chain_values
 from store.field.announced_steps import (

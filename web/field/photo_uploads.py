@@ -7,7 +7,7 @@ from pathlib import Path
 
 from configs.service import ServiceSettings
 from service.context import Context
-from service.field_photos import store_photo
+from service.evidence.field_photos import store_photo
 from store.access.rights import Viewer
 from store.field.announced_steps import NEEDS_FILE
 from store.schema.field_tables import FieldStep
