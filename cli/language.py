@@ -1,6 +1,6 @@
 """Language of what commands print: Chinese if TUBAN_LANGUAGE or the locale says so, else English.
 
-English is in the code, Chinese in ``configs/texts/reasons.yaml``. ``--help`` and JSON are English.
+English is in the code, Chinese in ``configs/texts``: messages in ``reasons*.yaml``, help in ``help``. JSON is English.
 """
 
 from __future__ import annotations

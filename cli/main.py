@@ -11,7 +11,16 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
-from cli.language import in_language, say
+from cli.chinese_help import (
+    HELP_OPTION,
+    INTRODUCTION,
+    VERSION_OPTION,
+    chinese_summaries,
+    chinese_usage_error,
+    translate_frame,
+    translate_help,
+)
+from cli.language import in_language, language, say
 from configs.version import program_version
 from errors import TubanError
 
@@ -70,13 +79,27 @@ Command = Any
 class _LazyGroup(TyperGroup):
     """Command group that lists its commands without importing them."""
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help in the language."""
+        if language() == "zh":
+            self.help = INTRODUCTION
+            parameters: list[Any] = self.get_params(ctx)
+            for parameter in parameters:
+                parameter.help = {"--help": HELP_OPTION, "--version": VERSION_OPTION}.get(
+                    parameter.opts[0], getattr(parameter, "help", None)
+                )
+        super().format_help(ctx, formatter)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Return all command names, in the order of :data:`COMMANDS`."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Command:
         """Return a placeholder for the list of commands; :meth:`resolve_command` imports the real one."""
-        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
+        if cmd_name not in COMMANDS:
+            return None
+        summary = chinese_summaries()[cmd_name] if language() == "zh" else COMMANDS[cmd_name][1]
+        return TyperCommand(cmd_name, help=summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Command, list[str]]:
         """Import the command that is called."""
@@ -95,6 +118,8 @@ def load_command(name: str) -> Command:
         target = wrapper
     command: Command = typer.main.get_command(target)
     command.name = name
+    if language() == "zh":
+        translate_help(command, name)
     return command
 
 
@@ -133,12 +158,20 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal whose encoding lacks a character shows "?"
     console = Console(stderr=True, highlight=False)
+    if language() == "zh":
+        translate_frame()
     try:
         # standalone mode would report errors with Typer's own wording and exit codes
         code = app(standalone_mode=False)
     except typer.TyperException as error:  # a wrong option or argument
         usage_error: Any = error
-        usage_error.show()
+        if language() == "zh":
+            message = chinese_usage_error(usage_error.format_message())
+            context = getattr(usage_error, "ctx", None)
+            path = context.command_path if context else "tuban"
+            console.print(f"tuban: {message}\n用 {path} --help 查看帮助。", markup=False, soft_wrap=True)
+        else:
+            usage_error.show()
         sys.exit(usage_error.exit_code)
     except TubanError as error:
         console.print("tuban:", in_language(error.reason), style="red", markup=False, soft_wrap=True)

@@ -27,7 +27,10 @@ from workers.runtime.job_runner import run_job
 NOT_ALL = 3
 
 images_app = typer.Typer(
-    help="List, correct, withdraw, restore and purge images.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="List, correct, withdraw, restore and purge images.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 Ids = Annotated[list[int] | None, typer.Argument(help="Numbers of images, as `tuban images list` shows them.")]
