@@ -22,7 +22,6 @@ from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTempl
 
 from enforcement.alert import STATEMENT, Alert
 from enforcement.areas import NamedArea
-from enforcement.correction_watch import CorrectionFinding
 from enforcement.evidence.sheet_drawing import GREY, RED, PicturePair, SheetPicture
 from enforcement.evidence.sheet_evidence import SheetPhoto, evidence_section
 from enforcement.evidence.sheet_fonts import REGULAR, draw_text, markup, register_fonts
@@ -38,6 +37,7 @@ from enforcement.evidence.sheet_sections import (
 from enforcement.evidence.sheet_tables import BODY, MARGIN, PAGE_WIDTH, SMALL, heading, heading_line
 from enforcement.evidence.sheet_texts import Language, SheetTexts
 from enforcement.hash_chain import Row
+from enforcement.steps.correction_watch import CorrectionFinding
 from errors import TubanError
 
 _FRAME = 6  # padding in points of reportlab's page frame inside the margins

@@ -13,12 +13,12 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, Table, TableStyle
 
 from configs.texts import text
-from enforcement.correction_watch import CorrectionFinding
 from enforcement.evidence.sheet_fonts import REGULAR, markup
 from enforcement.evidence.sheet_tables import PAGE_WIDTH, SMALL, data_table, heading, paragraph
 from enforcement.evidence.sheet_texts import SheetTexts
-from enforcement.evidence_words import EvidenceWords, evidence_in_words
 from enforcement.hash_chain import Row
+from enforcement.steps.correction_watch import CorrectionFinding
+from enforcement.steps.evidence_words import EvidenceWords, evidence_in_words
 from enforcement.units import mu
 
 _PER_ROW = 3

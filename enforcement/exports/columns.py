@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from enforcement.alert import STATEMENT, Alert, AlertArea, AlertImage, alert_feature
 from enforcement.evidence.sheet_texts import SheetTexts
-from enforcement.evidence_words import evidence_in_words
+from enforcement.steps.evidence_words import evidence_in_words
 from enforcement.units import mu
 
 Kind = Literal["text", "number", "integer", "date"]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from enforcement.alert import Alert, AlertArea, AlertImage, EvidencePicture, Sighting
 from enforcement.change_types import read_change_types
-from enforcement.evidence_words import latest_evidence
+from enforcement.steps.evidence_words import latest_evidence
 from store.alerts.image_pairs import ImagePair, latest_pairs
 from store.areas.areas import area_names
 from store.schema.outlines import error_ellipse_from_json

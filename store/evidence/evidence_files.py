@@ -113,7 +113,7 @@ def add_file(
         owner: what it belongs to; the caller checked that the sender may add to it.
         who: login of the sender; "": public form.
         now: server time.
-        step: state that the step leads to, as ``field_checked``; "": none yet.
+        step: state that the step enters, as ``field_checked``; "": none yet.
         evidence_field: evidence name of that step, as ``photos``.
         state: ``kept`` or ``quarantine``.
 

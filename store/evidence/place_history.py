@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.correction_watch import CorrectionFinding, SeenArea, watch_correction
 from enforcement.ledger.derive import derive_state
 from enforcement.ledger.sighting import Sighting
+from enforcement.steps.correction_watch import CorrectionFinding, SeenArea, watch_correction
 from store.alerts.ledger import load_sightings
 from store.evidence.alert_images import PlaceImage, images_of_place
 from store.evidence.step_evidence import correcting_since

@@ -15,7 +15,13 @@ from sqlalchemy.orm import Session
 
 from configs.texts import text
 from enforcement.chain_settings import ChainValues
-from enforcement.step_evidence import FILE_KINDS, EvidenceLimits, EvidenceRejected, check_values, read_evidence_form
+from enforcement.steps.evidence_form import (
+    FILE_KINDS,
+    EvidenceLimits,
+    EvidenceRejected,
+    check_values,
+    read_evidence_form,
+)
 from store.chain_settings import read_chain_values
 from store.evidence.alert_images import PlaceImage, images_after
 from store.evidence.evidence_files import PHOTO, attach_to_transition, file_by_uid

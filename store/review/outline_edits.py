@@ -20,7 +20,7 @@ from enforcement.change_types import read_change_types
 from enforcement.ledger.derive import derive_state
 from enforcement.overlap_ratio import area_m2, make_valid
 from enforcement.states import NotAllowed, read_states
-from enforcement.step_evidence import read_evidence_form
+from enforcement.steps.evidence_form import read_evidence_form
 from errors import Reason, SettingsError
 from store.access.rights import Viewer, may_see
 from store.alerts.drawn_sighting import DrawnChange, check_outline, record_drawn_change

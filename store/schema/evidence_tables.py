@@ -24,7 +24,7 @@ class EvidenceFile(IdMixin, Base):
     owner_id: Mapped[int | None] = mapped_column(BigInteger)
     kind: Mapped[str] = mapped_column(String(20))  # photo, document
     state: Mapped[str] = mapped_column(String(20), default="kept")  # kept, quarantine (public form, not yet accepted)
-    step: Mapped[str] = mapped_column(String(20), default="")  # state that the step leads to, as field_checked
+    step: Mapped[str] = mapped_column(String(20), default="")  # state that the step enters, as field_checked
     field: Mapped[str] = mapped_column(String(40), default="")  # evidence name of that step, as photos or basis
     transition_id: Mapped[int | None] = mapped_column(ForeignKey("transitions.id"), index=True)  # None: not submitted
     object_key: Mapped[str] = mapped_column(String(400))

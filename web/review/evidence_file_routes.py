@@ -18,7 +18,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.requests import ClientDisconnect
 
-from enforcement.step_evidence import read_evidence_form
+from enforcement.steps.evidence_form import read_evidence_form
 from service.context import Context
 from service.evidence.intake import FileRefused, discard_objects, receive_file
 from service.home import require_disk_space
@@ -78,7 +78,7 @@ class EvidenceFileInfo(BaseModel):
     who: str
     received_at: AwareDatetime
     taken_at: AwareDatetime | None
-    step: Annotated[str, Field(description="State that the step leads to; empty: not submitted yet.")]
+    step: Annotated[str, Field(description="State that the step enters; empty: not submitted yet.")]
     evidence_field: str
     submitted: bool
     record: Annotated[dict[str, object], Field(description="Position, heading and times of a photo.")]
@@ -138,7 +138,7 @@ async def upload_file(
     number: Number,
     name: Annotated[str, Query(description="Original file name.", min_length=1, max_length=400)],
     field: Annotated[str, Query(description="Evidence name, as `photos` or `attachments`.", max_length=40)],
-    to: Annotated[str, Query(description="State that the step leads to.", max_length=20)] = "",
+    to: Annotated[str, Query(description="State that the step enters.", max_length=20)] = "",
     file: Annotated[str, Query(description="UUID made by the sender, so that a repetition adds nothing.")] = "",
     sha256: Annotated[str, Query(pattern="^([0-9a-fA-F]{64})?$")] = "",
 ) -> EvidenceFileInfo:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from enforcement.evidence_words import evidence_in_words
+from enforcement.steps.evidence_words import evidence_in_words
 
 
 def shown_evidence(evidence: Mapping[str, Any], number: str, root: str, language: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from enforcement.field_check.form import read_field_form
 from enforcement.offered_steps import offered_step, offered_steps
 from enforcement.settings import BilingualName
 from enforcement.states import read_states
-from enforcement.step_evidence import (
+from enforcement.steps.evidence_form import (
     AREAS,
     FILE_KINDS,
     FINDINGS,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from shapely.geometry import box
 
-from enforcement.correction_watch import SeenArea, watch_correction
-from enforcement.evidence_words import evidence_in_words, latest_evidence
-from enforcement.outline_correction import corrected_outline
 from enforcement.overlap_ratio import area_m2
-from enforcement.step_evidence import EvidenceLimits, EvidenceRejected, check_values
+from enforcement.steps.correction_watch import SeenArea, watch_correction
+from enforcement.steps.evidence_form import EvidenceLimits, EvidenceRejected, check_values
+from enforcement.steps.evidence_words import evidence_in_words, latest_evidence
+from enforcement.steps.outline_correction import corrected_outline
 
 TODAY = dt.date(2026, 11, 24)
 LIMITS = EvidenceLimits(TODAY, area_m2=1600.0)

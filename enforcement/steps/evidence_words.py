@@ -8,7 +8,7 @@ from typing import Any
 
 from configs.texts import text
 from enforcement.field_check.form import read_field_form
-from enforcement.step_evidence import AREAS, FILE_KINDS, FINDINGS, read_evidence_form, works_choices
+from enforcement.steps.evidence_form import AREAS, FILE_KINDS, FINDINGS, read_evidence_form, works_choices
 from enforcement.units import mu
 
 _INTERNAL = ("verdict", "place", "why", "undoes", "into", "from", "into_was", "check", "scan", "agreed")
