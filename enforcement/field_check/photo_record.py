@@ -72,7 +72,10 @@ class PhotoRecord(BaseModel):
         """
         seconds = offset_s if offset_s is not None else (self.clock_offset_s or 0.0)
         time = self.file_time if self.source == "gallery" and self.file_time else self.device_time
-        return time + dt.timedelta(seconds=seconds)
+        try:
+            return time + dt.timedelta(seconds=seconds)
+        except OverflowError:  # a clock beyond the calendar
+            return time
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,15 @@ def test_only_what_speaks_against_a_photo_is_noted() -> None:
     assert _doubts(old, source="gallery", fix_age_s=9e5) == []
 
 
+def test_the_time_of_a_photo_is_corrected_by_the_offset_of_the_clock() -> None:
+    values = {"shot": "far", "source": "camera", "device_time": NOON, "clock_offset_s": -60}
+    record = PhotoRecord.model_validate(values)
+    assert record.taken_at(3600) == NOON + dt.timedelta(hours=1)
+    assert record.taken_at(None) == NOON - dt.timedelta(minutes=1)
+    beyond = PhotoRecord.model_validate(values | {"device_time": "9999-12-31T23:59:59Z"})
+    assert beyond.taken_at(1e8).year == 9999
+
+
 def test_distance_is_in_metres_on_the_ground() -> None:
     assert distance_to_outline_m(OUTLINE, 113.0005, 31.0005) == 0
     assert distance_to_outline_m(OUTLINE, 113.002, 31.0005) == pytest.approx(95.4, rel=0.01)

@@ -220,6 +220,33 @@ def test_a_contradiction_is_noted_and_copies_leave_the_original(
         assert _brightness(restored) > 10
 
 
+def test_a_check_during_a_correction_is_recorded_and_the_state_stays(service: Context, phone: Phone) -> None:
+    with service.database.write() as session:
+        alert = session.scalars(select(AlertRow).where(AlertRow.number == FIRST)).one()
+        for to, who, role in (
+            ("accepted", "village_a", "village"),
+            ("field_checked", "village_a", "village"),
+            ("submitted", "village_a", "village"),
+            ("reviewed", "town", "township"),
+            ("unlawful", "county", "county"),
+            ("correcting", "county", "county"),
+        ):
+            evidence = dict.fromkeys(("photos", "works", "basis", "stop_notice", "correct_by"), "x")
+            append_transition(session, alert, to, who=who, role=role, why="", at=NOW, evidence=evidence)
+    listed = phone.browser.get("/api/field/alerts").json()["alerts"]
+    assert FIRST in {alert["number"] for alert in listed}
+    contents, steps = _check()
+    phone.send(FIRST, *steps)
+    for one, content in zip(steps[1:4], contents, strict=True):
+        phone.upload(one["uid"], content)
+    answers = phone.send(FIRST, *steps)
+    assert {answer["state"] for answer in answers.values()} == {"applied"}
+    assert _state(service, FIRST) == "correcting"
+    desk = phone.browser.get(f"/alerts/{FIRST}/checks").json()["checks"][0]
+    assert len(desk["photos"]) == 3
+    assert ["Party using the land", "张三"] in desk["findings"]
+
+
 def test_partial_photos_of_phones_that_never_return_are_deleted(service: Context, phone: Phone) -> None:
     content = photo(1)
     kept, abandoned = photo_step(content), photo_step(photo(2))

@@ -26,7 +26,8 @@ function filesOf(data) {
 }
 
 async function fetchFile(address, signal) {
-  const response = await fetch(address, { signal: AbortSignal.any([signal, AbortSignal.timeout(TILE_SECONDS * 1000)]) });
+  const timeout = AbortSignal.timeout(TILE_SECONDS * 1000);
+  const response = await fetch(address, { signal: AbortSignal.any?.([signal, timeout]) ?? timeout }); // not on iOS before 17.4
   if (response.status === 404) return null;
   if (!response.ok) throw new Error(String(response.status));
   return { bytes: await response.arrayBuffer(), type: response.headers.get("content-type") ?? "" };
