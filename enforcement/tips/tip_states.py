@@ -1,4 +1,4 @@
-"""The life of a tip: received, accepted or declined, checked, answered; who may do what, and the clock of the answer."""
+"""The life of a tip: received, accepted or declined, checked, answered; who may do what, and the reply clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection
 from typing import NamedTuple
 
-from enforcement.deadlines import Calendar, deadline
+from enforcement.deadlines.working_days import Calendar, deadline
 
 STATES = ("received", "accepted", "declined", "checked", "answered")
 OPEN = ("received", "accepted", "declined", "checked")

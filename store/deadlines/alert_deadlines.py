@@ -11,8 +11,15 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session, load_only
 
-from enforcement.deadlines import Calendar
-from enforcement.state_deadlines import Deadline, Step, deadline_of, level_above, owner_of, read_deadline_rules
+from enforcement.deadlines.state_deadlines import (
+    Deadline,
+    Step,
+    deadline_of,
+    level_above,
+    owner_of,
+    read_deadline_rules,
+)
+from enforcement.deadlines.working_days import Calendar
 from enforcement.states import StateTable, read_states
 from store.deadlines.calendar import calendar_of
 from store.schema.deadline_tables import DeadlineLogRow

@@ -1,7 +1,7 @@
 """Working days: ``configs/calendar.yaml`` with the public holidays of the years in the database.
 
-A year that is not stored yet is that of the package (:mod:`enforcement.public_holidays`). ``store_known_years`` fixes
-it, so that a later version of the package changes no deadline unseen.
+A year that is not stored yet is that of the package (:mod:`enforcement.deadlines.public_holidays`).
+``store_known_years`` fixes it, so that a later version of the package changes no deadline unseen.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from functools import lru_cache
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.deadlines import Calendar, merge_calendar, read_calendar
-from enforcement.public_holidays import CalendarYear, known_year, missing_year
+from enforcement.deadlines.public_holidays import CalendarYear, known_year, missing_year
+from enforcement.deadlines.working_days import Calendar, merge_calendar, read_calendar
 from store.access.audit_log import record_action
 from store.jobs.queue import add_job
 from store.schema.deadline_tables import CalendarYearRow

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from enforcement.chain_settings import ChainValues
-from enforcement.message_kinds import read_message_kinds
+from enforcement.messages.message_kinds import read_message_kinds
 from errors import SettingsError
 from store.schema.message_tables import MessagePreferenceRow
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.state_deadlines import LEVEL_DIGITS, level_above, owner_of, read_deadline_rules
+from enforcement.deadlines.state_deadlines import LEVEL_DIGITS, level_above, owner_of, read_deadline_rules
 from enforcement.states import read_states
 from store.access.rights import may_see
 from store.access.users import viewer_of

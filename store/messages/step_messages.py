@@ -7,8 +7,8 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.message_kinds import read_message_kinds
-from enforcement.state_deadlines import owner_of, read_deadline_rules
+from enforcement.deadlines.state_deadlines import owner_of, read_deadline_rules
+from enforcement.messages.message_kinds import read_message_kinds
 from enforcement.states import read_states
 from store.messages.recipients import People
 from store.messages.writing import write_message

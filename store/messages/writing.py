@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from enforcement.message_kinds import read_message_kinds
+from enforcement.messages.message_kinds import read_message_kinds
 from store.jobs.queue import add_job
 from store.schema.insert import insert_new
 from store.schema.message_tables import MessageAlertRow, MessageRow

@@ -16,8 +16,8 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from enforcement.deadlines.state_deadlines import level_above, owner_of, read_deadline_rules
 from enforcement.offered_steps import OfferedStep, offered_steps
-from enforcement.state_deadlines import level_above, owner_of, read_deadline_rules
 from enforcement.states import StateTable, read_states
 from store.access.rights import Viewer
 from store.access.users import effective_role

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from enforcement.deadlines import Calendar, days_overdue, deadline, read_calendar, responsible_roles
+from enforcement.deadlines.working_days import Calendar, days_overdue, deadline, read_calendar, responsible_roles
 from enforcement.states import read_states
 from errors import SettingsError
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from configs.texts import catalogue
-from enforcement.message_kinds import read_message_kinds, split_by_bytes
-from enforcement.quiet_hours import quiet_until
+from enforcement.messages.message_kinds import read_message_kinds, split_by_bytes
+from enforcement.messages.quiet_hours import quiet_until
 from enforcement.states import read_states
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from enforcement.deadlines import Calendar, merge_calendar, read_calendar
-from enforcement.public_holidays import CalendarYear, format_holidays, known_year, missing_year, parse_year
-from enforcement.state_deadlines import (
+from enforcement.deadlines.public_holidays import CalendarYear, format_holidays, known_year, missing_year, parse_year
+from enforcement.deadlines.state_deadlines import (
     Deadline,
     DeadlineRules,
     Step,
@@ -20,6 +19,7 @@ from enforcement.state_deadlines import (
     owner_of,
     read_deadline_rules,
 )
+from enforcement.deadlines.working_days import Calendar, merge_calendar, read_calendar
 from enforcement.states import StateTable, read_states
 
 TABLE, RULES = read_states(), read_deadline_rules()

@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse
 
-from enforcement.deadlines import Calendar, read_calendar
-from enforcement.public_holidays import CalendarYear, format_holidays, parse_year
+from enforcement.deadlines.public_holidays import CalendarYear, format_holidays, parse_year
+from enforcement.deadlines.working_days import Calendar, read_calendar
 from store.access.audit_log import actions_about
 from store.access.rights import Viewer
 from store.deadlines.calendar import (

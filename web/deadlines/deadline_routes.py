@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from enforcement.deadlines import days_overdue
-from enforcement.state_deadlines import count_days, level_above
+from enforcement.deadlines.state_deadlines import count_days, level_above
+from enforcement.deadlines.working_days import days_overdue
 from enforcement.states import read_states
 from store.alerts.transitions import steps_of
 from store.deadlines.alert_deadlines import alert_deadline, deadline_log_of

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from fastapi import Request
 
-from enforcement.message_kinds import read_message_kinds
-from service.message_texts import kind_name, message_line
+from enforcement.messages.message_kinds import read_message_kinds
+from service.messages.texts import kind_name, message_line
 from store.messages.inbox import SentMessage
 from web.page import language_of
 

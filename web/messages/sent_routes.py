@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from enforcement.message_kinds import read_message_kinds
+from enforcement.messages.message_kinds import read_message_kinds
 from service.context import Context
-from service.message_channels import available_channels
-from service.message_texts import kind_name
+from service.messages.channels import available_channels
+from service.messages.texts import kind_name
 from store.access.rights import Viewer, may_see
 from store.access.users import user_by_id
 from store.messages.inbox import sent_messages

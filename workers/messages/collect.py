@@ -6,11 +6,11 @@ import datetime as dt
 
 import structlog
 
-from enforcement.message_kinds import read_message_kinds
-from enforcement.quiet_hours import quiet_until
+from enforcement.messages.message_kinds import read_message_kinds
+from enforcement.messages.quiet_hours import quiet_until
 from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind
-from service.message_channels import texts_for
+from service.messages.channels import texts_for
 from store.access.rights import may_see
 from store.access.users import user_by_id, viewer_of
 from store.chain_settings import read_chain_values

@@ -8,14 +8,14 @@ import structlog
 
 from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind
-from service.message_schedule import DAILY
+from service.messages.schedule import DAILY
 from service.monitoring.problems import find_problems
 from store.chain_settings import read_chain_values
 from store.deadlines.alert_deadlines import recompute_deadlines
 from store.deadlines.calendar import RECOMPUTE
 from store.deadlines.daily_messages import write_daily_messages
-from store.messages.sendings import people_with_messages
 from store.messages.recipients import People
+from store.messages.sendings import people_with_messages
 from store.messages.writing import add_collection, write_message
 from store.schema.database import Session
 

@@ -30,7 +30,7 @@ from service.context import Context
 from service.images.retention import add_retention_job
 from service.layers.administration import add_ended_job
 from service.logs import log_version, set_up_logging
-from service.message_schedule import add_daily_job, digest_due
+from service.messages.schedule import add_daily_job, digest_due
 from service.night_schedule import night_due
 from service.process import exit_with_parent, process_name
 from service.scan_jobs import add_night_job

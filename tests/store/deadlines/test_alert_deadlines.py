@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, update
 
 from enforcement.chain_settings import ChainValues
-from enforcement.public_holidays import CalendarYear
+from enforcement.deadlines.public_holidays import CalendarYear
 from store.access.users import add_user, viewer_of
 from store.alerts.transitions import append_transition
 from store.deadlines.alert_deadlines import escalate_overdue, recompute_deadlines

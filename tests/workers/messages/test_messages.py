@@ -288,7 +288,7 @@ def test_steps_of_the_night_wait_for_the_digest(context: Context, mail: MailServ
     run_jobs(context, 10 * MINUTE)
     assert messages(context) == [("cun", "returned")]
     assert mail.received == []
-    from service.message_schedule import add_daily_job
+    from service.messages.schedule import add_daily_job
 
     with context.database.write() as session:
         add_daily_job(session, dt.date(2026, 11, 24), context.clock())

@@ -8,7 +8,7 @@ from string import Formatter
 from typing import Any
 
 from configs.texts import catalogue, text, translate
-from enforcement.message_kinds import read_message_kinds
+from enforcement.messages.message_kinds import read_message_kinds
 from errors import Reason
 
 MOST_NUMBERS = 20

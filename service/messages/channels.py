@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from configs.notice_settings import PeopleHookSettings, RobotSettings
 from configs.service import ServiceSettings
-from enforcement.message_kinds import read_message_kinds, split_by_bytes
-from service.message_texts import compose
+from enforcement.messages.message_kinds import read_message_kinds, split_by_bytes
+from service.messages.texts import compose
 from store.messages.preferences import Preferences
 from store.messages.sendings import Text
 from store.schema.message_tables import MessageRow

@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from configs.service import WEEKDAYS, Weekday
-from enforcement.public_holidays import CalendarYear
+from enforcement.deadlines.public_holidays import CalendarYear
 from enforcement.settings import StrictModel, read_settings
 from enforcement.states import StateTable
 

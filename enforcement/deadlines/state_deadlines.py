@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from enforcement.deadlines import DAY, Calendar, deadline
+from enforcement.deadlines.working_days import DAY, Calendar, deadline
 from enforcement.settings import StrictModel, read_settings
 from enforcement.states import StateTable
 from errors import SettingsError

@@ -1,0 +1,1 @@
+"""Working days, public holidays by year, and owner and deadline of every open state."""

@@ -1,0 +1,1 @@
+"""Kinds of messages to people, splitting of texts, and quiet hours."""
