@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.administration.service import open_service
+from cli.language import head, headed, say
 from cli.progress import scan_progress
 from errors import SettingsError
 from service.installed_weights import shipped_weights
@@ -44,12 +45,15 @@ def list_weights(
     if card is not None:
         found = next((row for row in rows if row.id == card), None)
         if found is None:
-            raise SettingsError(f"There is no version {card}; `tuban weights list` lists all.")
-        console.print(found.card or "This version was added without a model card.", markup=False)
+            message = f"There is no version {card}; `tuban weights list` lists all."
+            raise SettingsError(message, "weights.unknown", version=card)
+        without = say("This version was added without a model card.", "cli.weights_no_card")
+        console.print(found.card or without, markup=False)
         return
-    table = Table("version", "name", "sha256", "added", "in use", "compared with those used before")
+    table = headed("version", "name", "sha256", "added", "in use", "compared with those used before")
+    yes = say("yes", "cli.yes")
     in_use = None if current is None else current.id
-    table.add_row(SHIPPED, shipped_weights().name, "", "", "yes" if in_use is None else "", "")
+    table.add_row(SHIPPED, shipped_weights().name, "", "", yes if in_use is None else "", "")
     for row in rows:
         last = next((use for use in log if use.weights_id == row.id and use.comparison.get("rendered")), None)
         table.add_row(
@@ -57,7 +61,7 @@ def list_weights(
             row.name,
             row.sha256[:12],
             f"{row.added_at.astimezone(zone):%Y-%m-%d} {row.added_by}",
-            "yes" if row.id == in_use else "",
+            yes if row.id == in_use else "",
             "" if last is None else _describe(last.comparison),
         )
     console.print(table)
@@ -75,10 +79,9 @@ def add(
     """
     with open_service() as context:
         version = add_file(context, file, WHO)
-    Console(highlight=False, soft_wrap=True).print(
-        f"{file.name} is version {version}. `tuban weights use {version}` compares it with the weights in use.",
-        markup=False,
-    )
+    text = f"{file.name} is version {version}. `tuban weights use {version}` compares it with the weights in use."
+    added = say(text, "cli.weights_added", file=file.name, version=version)
+    Console(highlight=False, soft_wrap=True).print(added, markup=False)
 
 
 @weights_app.command("use")
@@ -103,8 +106,8 @@ def use(
             raise
     _print(console, comparison)
     for sentence in comparison.worse:
-        console.print(f"Worse: {sentence}.", markup=False)
-    console.print(f"In use now: {_name(number)}.", markup=False)
+        console.print(say(f"Worse: {sentence}.", "cli.weights_worse", what=sentence), markup=False)
+    console.print(_in_use(number), markup=False)
 
 
 @weights_app.command("back")
@@ -115,32 +118,42 @@ def back() -> None:
     """
     with open_service() as context:
         version = use_previous(context, WHO)
-    Console(highlight=False, soft_wrap=True).print(f"In use now: {_name(version)}.", markup=False)
+    Console(highlight=False, soft_wrap=True).print(_in_use(version), markup=False)
 
 
 def _parse(version: str) -> int | None:
     if version == SHIPPED:
         return None
     if not (version.isascii() and version.isdigit()):
-        raise SettingsError(f"The version is {version!r}; expected a number of `tuban weights list`, or {SHIPPED}.")
+        message = f"The version is {version!r}; expected a number of `tuban weights list`, or {SHIPPED}."
+        raise SettingsError(message, "weights.number", version=version, shipped=SHIPPED)
     return int(version)
 
 
-def _name(version: int | None) -> str:
-    return f"the {SHIPPED} weights" if version is None else f"version {version}"
+def _in_use(version: int | None) -> str:
+    if version is None:
+        return say(f"In use now: the {SHIPPED} weights.", "cli.weights_shipped_used")
+    return say(f"In use now: version {version}.", "cli.weights_used", version=version)
 
 
 def _print(console: Console, comparison: Comparison) -> None:
-    table = Table("measured on", f"in use: {comparison.old}", f"new: {comparison.new}")
+    table = Table(
+        head("measured on"),
+        say(f"in use: {comparison.old}", "cli.weights_old", name=comparison.old),
+        say(f"new: {comparison.new}", "cli.weights_new", name=comparison.new),
+    )
     for output, (old, new) in comparison.rendered.items():
-        table.add_row(f"rendered pairs, {output}, pixel F1", f"{old:.3f}", f"{new:.3f}")
+        label = say(f"rendered pairs, {output}, pixel F1", "cli.weights_rendered", output=output)
+        table.add_row(label, f"{old:.3f}", f"{new:.3f}")
     reviews = comparison.reviews
     if reviews.alerts:
-        measured = f"{reviews.alerts} held-back reviews, judged as by the reviewers"
+        text = f"{reviews.alerts} held-back reviews, judged as by the reviewers"
+        measured = say(text, "cli.weights_reviews", alerts=reviews.alerts)
         table.add_row(measured, str(reviews.old), str(reviews.new))
     console.print(table)
     if not reviews.alerts:
-        console.print("No reviewed alert is held back yet, so only rendered pairs were compared.")
+        text = "No reviewed alert is held back yet, so only rendered pairs were compared."
+        console.print(say(text, "cli.weights_no_reviews"))
 
 
 def _describe(comparison: dict[str, object]) -> str:

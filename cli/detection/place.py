@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from cli.administration.ingest import SOME_FAILED
 from cli.detection.flight_mosaics import FlightMosaics, existing_flights, output_layout
 from cli.detection.flight_mosaics import Progress as ProgressCallback
+from cli.language import in_language, say
 from configs.service import BatchSettings
 from errors import ImageError
 from imagery import open_scene
@@ -134,21 +135,27 @@ def _progress_bars() -> Iterator[ProgressCallback]:
 
 def _print_summary(console: Console, mosaics: FlightMosaics, out: Path) -> None:
     for flight in mosaics.flights:
-        console.print(
-            f"{out / flight['mosaic']}: {flight['width']:,} × {flight['height']:,} pixels of {flight['gsd_m']:.3g} m, "
-            f"{flight['date'] or 'unknown date'}; {flight['refined']} photos refined, {flight['coarse']} coarse, "
-            f"{flight['left_out']} left out."
+        path, size = out / flight["mosaic"], f"{flight['width']:,} × {flight['height']:,}"
+        day = flight["date"] or say("unknown date", "cli.place_no_date")
+        text = (
+            f"{path}: {size} pixels of {flight['gsd_m']:.3g} m, {day}; {flight['refined']} photos refined, "
+            f"{flight['coarse']} coarse, {flight['left_out']} left out."
         )
+        counts = {"refined": flight["refined"], "coarse": flight["coarse"], "left": flight["left_out"]}
+        gsd = f"{flight['gsd_m']:.3g}"
+        console.print(say(text, "cli.place_mosaic", path=str(path), size=size, gsd=gsd, day=day, **counts))
         if flight["residual_m"] is not None:
-            console.print(
-                f"  Residual of tie points {flight['residual_m']:.2f} m ({flight['residual_px']:.1f} px of a photo), "
-                f"with sensor poses alone {flight['residual_by_sensors_m']:.2f} m."
-            )
+            metres, pixels = f"{flight['residual_m']:.2f}", f"{flight['residual_px']:.1f}"
+            sensors = f"{flight['residual_by_sensors_m']:.2f}"
+            text = f"Residual of tie points {metres} m ({pixels} px of a photo), with sensor poses alone {sensors} m."
+            values = {"metres": metres, "pixels": pixels, "sensors": sensors}
+            console.print("  " + say(text, "cli.place_residual", **values))
         for remark in flight["remarks"]:
-            console.print(f"  {remark[0].upper()}{remark[1:]}.")
+            words = in_language(remark)
+            console.print(f"  {words[0].upper()}{words[1:]}{say('.', 'cli.full_stop')}")
     for failed in mosaics.failed:
-        console.print(f"{failed['name']}: {failed['reason']}", style="red", markup=False)
+        console.print(f"{failed['name']}: {in_language(failed['reason'])}", style="red", markup=False)
     for feature in mosaics.features:
         photo = feature["properties"]
         if photo["reason"]:
-            console.print(f"{photo['name']}: {photo['reason']}", style="red", markup=False)
+            console.print(f"{photo['name']}: {in_language(photo['reason'])}", style="red", markup=False)

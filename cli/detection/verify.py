@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.language import in_language, say, term
 from enforcement.evidence.bundle_check import BundleReport, verify_bundle
 from enforcement.evidence.signing_key import parse_fingerprint
 
+_MARK_CODES = {"ok": "cli.verify_ok", "WRONG": "cli.verify_wrong", "open": "cli.verify_open"}
 _MARKS = {True: ("ok", "green"), False: ("WRONG", "red"), None: ("open", "yellow")}
 
 
@@ -46,16 +48,15 @@ def _print_report(bundle: Path, report: BundleReport) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False)
     for check in report.checks:
         mark, style = _MARKS[check.good]
-        console.print(f"{mark:<6} {check.name:<10} {check.words}", style=style if check.good is not True else None)
+        words = f"{say(mark, _MARK_CODES[mark]):<6} {term('verify', check.name):<10} {in_language(check.words)}"
+        console.print(words, style=style if check.good is not True else None)
     if not report.good:
-        failed = ", ".join(check.name for check in report.checks if check.good is False)
-        console.print(
-            f"{bundle.name} is NOT as it was signed, or has another signer than expected. Failed checks: {failed}.",
-            style="red",
-        )
+        failed = ", ".join(term("verify", check.name) for check in report.checks if check.good is False)
+        text = f"{bundle.name} is NOT as it was signed, or has another signer than expected. Failed checks: {failed}."
+        console.print(say(text, "cli.verify_failed", name=bundle.name, failed=failed), style="red")
     elif report.trusted:
-        console.print(f"{bundle.name}, alert {report.alert}, is intact and signed with the trusted key.")
+        text = f"{bundle.name}, alert {report.alert}, is intact and signed with the trusted key."
+        console.print(say(text, "cli.verify_trusted", name=bundle.name, alert=report.alert))
     else:
-        console.print(
-            f"{bundle.name}, alert {report.alert}, is intact. Give the expected key with --key to verify the signer."
-        )
+        text = f"{bundle.name}, alert {report.alert}, is intact. Give the expected key with --key to verify the signer."
+        console.print(say(text, "cli.verify_intact", name=bundle.name, alert=report.alert))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.language import say
 from cli.learning.train import DATA, Data
 from cli.progress import scan_progress
 
@@ -49,7 +50,13 @@ def calibrate(
     console = Console(highlight=False, soft_wrap=True)
     for source in fitted.record["sources"]:
         before, after = source["ece_before"], source["ece"]
-        console.print(f"{source['name']}: calibration error {before:.3f} → {after:.3f}, F1 {source['f1']:.3f}")
+        text = f"{source['name']}: calibration error {before:.3f} → {after:.3f}, F1 {source['f1']:.3f}"
+        values = {"name": source["name"], "before": f"{before:.3f}", "after": f"{after:.3f}"}
+        console.print(say(text, "cli.calibration_error", **values, f1=f"{source['f1']:.3f}"))
     for point in OPERATING_POINTS:
-        console.print(f"Thresholds at 0.5 m, {point}: {fitted.thresholds(point, 0.5)}")
-    console.print(f"Cut of the coarse look: {dict(fitted.coarse_cut)}")
+        found = str(fitted.thresholds(point, 0.5))
+        console.print(
+            say(f"Thresholds at 0.5 m, {point}: {found}", "cli.calibration_thresholds", point=point, found=found)
+        )
+    cut = str(dict(fitted.coarse_cut))
+    console.print(say(f"Cut of the coarse look: {cut}", "cli.calibration_cut", cut=cut))

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from cli.detection.scan import band_numbers
+from cli.language import say
 from cli.progress import scan_progress
 from errors import SettingsError
 from imagery import open_scene
@@ -91,9 +92,10 @@ def reviewed(
     scan, tallies = run_reviewed(before, after, results, verdicts, out, bands)
     console = Console(highlight=False, soft_wrap=True)
     for question, tally in tallies.items():
-        console.print(f"  {question:<9} {len(tally.confirmed):>4} confirmed  {len(tally.rejected):>4} rejected")
+        confirmed, rejected = len(tally.confirmed), len(tally.rejected)
+        text = f"  {question:<9} {confirmed:>4} confirmed  {rejected:>4} rejected"
+        console.print(say(text, "cli.reviewed_tally", question=question, confirmed=confirmed, rejected=rejected))
     written = {number for tally in tallies.values() for number in tally.confirmed | tally.rejected}
-    console.print(
-        f"{len(written)} of {len(scan.changes)} alerts were written to {out}; rejected ones count for both questions.",
-        markup=False,
-    )
+    total = len(scan.changes)
+    text = f"{len(written)} of {total} alerts were written to {out}; rejected ones count for both questions."
+    console.print(say(text, "cli.reviewed_written", written=len(written), total=total, out=str(out)), markup=False)

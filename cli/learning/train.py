@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cli.language import say
 from cli.progress import scan_progress
 from errors import SettingsError
 from training.sources.manifest import Question
@@ -60,11 +61,10 @@ def train(
     console = Console(stderr=True)
     missing = len(full_recipe.sources) - len(used_recipe.sources)
     if missing:
-        console.print(
-            f"Training without {missing} of the {len(full_recipe.sources)} sources of the recipe: not under {data}.",
-            markup=False,
-            soft_wrap=True,
-        )
+        total = len(full_recipe.sources)
+        text = f"Training without {missing} of the {total} sources of the recipe: not under {data}."
+        words = say(text, "cli.train_missing", missing=missing, total=total, data=str(data))
+        console.print(words, markup=False, soft_wrap=True)
     if reviews:
         used_recipe = add_reviews(used_recipe, reviews, share)
     folder = run or Path("runs") / recipe.stem
@@ -81,7 +81,9 @@ def train(
     device = choose_device()
     blank: dict[str, Any] = {"loss": float("nan"), "rate": 0.0, "waited": 0.0}
     with bars:
-        task = bars.add_task(f"Training {used_recipe.network} on {device.type}", total=used_recipe.steps, **blank)
+        label = f"Training {used_recipe.network} on {device.type}"
+        label = say(label, "cli.train_bar", network=used_recipe.network, device=device.type)
+        task = bars.add_task(label, total=used_recipe.steps, **blank)
         smooth: dict[str, Any] = {}
 
         def report(record: StepRecord) -> None:
@@ -90,11 +92,13 @@ def train(
             bars.update(task, completed=record.step, **smooth)
             if record.validation:
                 scores = "  ".join(f"{name} F1 {f1:.3f}" for name, f1 in record.validation.items())
-                console.print(f"step {record.step}: {scores}", markup=False, highlight=False)
+                text = say(f"step {record.step}: {scores}", "cli.train_step", step=record.step, scores=scores)
+                console.print(text, markup=False, highlight=False)
 
         loaders = workers or _default_loaders(device.type)
         train_network(used_recipe, data, folder, device=device, workers=loaders, report=report)
-    typer.echo(f"Trained {used_recipe.steps} steps. The checkpoint and curves.png are in {folder}.")
+    text = f"Trained {used_recipe.steps} steps. The checkpoint and curves.png are in {folder}."
+    typer.echo(say(text, "cli.trained", steps=used_recipe.steps, folder=str(folder)))
 
 
 def _default_loaders(device: str) -> int:
@@ -195,11 +199,18 @@ def export(
             allow_worse=force,
             progress=progress,
         )
-    typer.echo(f"{weights.path}  sha256 {weights.sha256[:12]}…  thresholds {weights.threshold}")
+    values = {"path": str(weights.path), "sha256": weights.sha256[:12], "thresholds": str(weights.threshold)}
+    text = f"{weights.path}  sha256 {weights.sha256[:12]}…  thresholds {weights.threshold}"
+    typer.echo(say(text, "cli.export_weights", **values))
     for scored in (*facts.folders, *facts.rendered):
         pixel = ", ".join(f"{name} {value:.3f}" for name, value in scored.evaluation.pixel.items())
-        typer.echo(f"  {scored.name} ({scored.question}, {scored.evaluation.pairs} pairs): {pixel}")
+        pairs = scored.evaluation.pairs
+        text = f"{scored.name} ({scored.question}, {pairs} pairs): {pixel}"
+        values = {"name": scored.name, "question": scored.question, "pixel": pixel}
+        typer.echo("  " + say(text, "cli.export_scores", pairs=pairs, **values))
         for before in facts.initial:
             if (before.name, before.question) == (scored.name, scored.question):
-                typer.echo(f"    before the training: f1 {before.evaluation.pixel['f1']:.3f}")
-    typer.echo(f"Model card: {weights.path.with_suffix('.md')}")
+                f1 = f"{before.evaluation.pixel['f1']:.3f}"
+                typer.echo("    " + say(f"before the training: f1 {f1}", "cli.export_before", f1=f1))
+    card = str(weights.path.with_suffix(".md"))
+    typer.echo(say(f"Model card: {card}", "cli.export_card", card=card))

@@ -106,6 +106,7 @@ def test_every_code_has_a_text_with_matching_values() -> None:
     computed |= {f"cli.alert_{outcome}" for outcome in OUTCOME_LABELS} | {f"cli.step_{step}" for step in LABELS}
     computed |= {f"cli.unit_{unit}" for unit in ("d", "h", "min", "s")} | set(_headings())
     computed |= {describe_source(source).code for source in DATE_SOURCES}
+    computed |= {"cli.verify_ok", "cli.verify_wrong", "cli.verify_open"}
     computed |= {f"layer_state.{state}" for state in STATES}
     assert set(texts) - seen <= computed, "unused texts"
     assert all(CHINESE.search(text) for text in texts.values())
