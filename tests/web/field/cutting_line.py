@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -17,15 +18,17 @@ class CuttingLine:
     """A TCP proxy to a server on loopback.
 
     Attributes:
+        server: URL of the server.
         address: URL of the line's own end.
         cuts: how often connections were cut while bytes were on their way.
     """
 
-    def __init__(self, server: str) -> None:
-        """``server``: URL of the server."""
+    def __init__(self, server: str, tls: ssl.SSLContext | None = None) -> None:
+        """``server``: URL of the server; ``tls``: with which the line's own end is encrypted."""
+        self._tls, self.server = tls, server
         self._server = "127.0.0.1", urlsplit(server).port
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.address = f"{'https' if tls else 'http'}://127.0.0.1:{self._listening.getsockname()[1]}"
         self._open, self._speed, self._every, self._ended = True, 0.0, 0.0, False
         self._sockets: set[socket.socket] = set()
         self.cuts = 0
@@ -69,6 +72,10 @@ class CuttingLine:
             if not self._open:
                 phone.close()
                 continue
+            try:
+                phone = self._tls.wrap_socket(phone, server_side=True) if self._tls else phone
+            except (ssl.SSLError, OSError):  # the phone refuses the certificate
+                continue
             server = socket.create_connection(self._server)
             self._sockets |= {phone, server}
             for source, target, slow in ((phone, server, True), (server, phone, False)):
@@ -87,9 +94,9 @@ class CuttingLine:
 
 
 @contextmanager
-def cutting_line(server: str) -> Iterator[CuttingLine]:
+def cutting_line(server: str, tls: ssl.SSLContext | None = None) -> Iterator[CuttingLine]:
     """Give a line to a server while the context is open."""
-    line = CuttingLine(server)
+    line = CuttingLine(server, tls)
     try:
         yield line
     finally:

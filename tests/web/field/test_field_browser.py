@@ -6,9 +6,12 @@ import hashlib
 import io
 import json
 import os
+import ssl
+import subprocess
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +37,7 @@ IPHONE = {
     "has_touch": True,
     "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1 Version/18.0 Safari/604.1",
 }
+AUTHORITY = Path(__file__).parents[3] / "deploy" / "tls" / "bureau-authority.sh"
 LOOKS = os.environ.get("TUBAN_LOOKS", "")
 """A folder for screenshots."""
 
@@ -198,7 +202,9 @@ def test_twenty_alerts_without_a_network_and_sixty_photos_over_a_line_that_cuts(
     assert {state for number, state in states if number in numbers(20)} == {"submitted"}
 
 
-def test_what_lost_the_work_of_others(world: tuple[Context, CuttingLine, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_lost_the_work_of_others(
+    world: tuple[Context, CuttingLine, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     context, line, _ = world
     create_alerts(context, 4, "accepted")
     phone = _phone(world, "village_a", IPHONE)
@@ -213,6 +219,7 @@ def test_what_lost_the_work_of_others(world: tuple[Context, CuttingLine, Any], m
         _closed_meanwhile_and_exported(context, line, phone, page)
     _the_desk_sees_it(world)
     _the_door_says_what_is_missing(world)
+    _an_untrusted_certificate_is_told(world, tmp_path, line.server)
 
 
 def _two_tabs(phone: Any, page: Any) -> None:
@@ -391,3 +398,19 @@ def _the_door_says_what_is_missing(world: tuple[Context, CuttingLine, Any]) -> N
         assert expected in words
     _look(page, "door")
     phone.close()
+
+
+def _an_untrusted_certificate_is_told(world: tuple[Context, CuttingLine, Any], tmp_path: Path, address: str) -> None:
+    """Chromium shows the page after its warning was dismissed, and refuses the service worker."""
+    _, _, browser = world
+    subprocess.run([AUTHORITY, tmp_path / "tls", "localhost", "127.0.0.1"], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "tls" / "tuban.pem", tmp_path / "tls" / "tuban.key")
+    with cutting_line(address, tls) as line:
+        phone = browser.new_context(base_url=line.address, locale="en-GB", ignore_https_errors=True, **ANDROID)
+        page = _open(phone)
+        words = page.inner_text("#view")
+        assert "Opening this page offline" in words
+        assert "SSL certificate error" in words
+        assert "an untrusted certificate" in words
+        phone.close()
