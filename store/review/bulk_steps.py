@@ -123,9 +123,11 @@ def step_many(
 
 
 def codes_of(session: Session, logins: Collection[str]) -> dict[str, str]:
-    """Return login → administrative code of the active users among ``logins``."""
-    rows = session.execute(select(User.login, User.code).where(User.login.in_(logins), User.active))
-    return {row.login: row.code for row in rows}
+    """Return login → administrative code of the active users among ``logins`` who may change alerts."""
+    wanted = User.login.in_(logins), User.active
+    rows = session.execute(select(User.login, User.code, User.role, User.other_roles).where(*wanted))
+    states = read_states()
+    return {row.login: row.code for row in rows if not states.views_only((row.role, *row.other_roles))}
 
 
 def check_assignee(alert: AlertRow, login: str, code: str | None) -> None:

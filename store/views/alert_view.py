@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
+from enforcement.states import read_states
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow
 from store.schema.user_tables import User
 
@@ -96,12 +97,15 @@ def drawn_sightings(session: Session, alert: AlertRow) -> list[DrawnSighting]:
 
 
 def assignable_users(session: Session, alert: AlertRow) -> list[AssignableUser]:
-    """List the active users who may see an alert, those with the smallest area first."""
+    """List the active users who may see and change an alert, those with the smallest area first."""
     prefixes = [alert.grid_code[:digits] for digits in range(len(alert.grid_code) + 1)]
     rows = session.execute(
-        select(User.login, User.name, User.role, User.code).where(User.active, User.code.in_(prefixes))
+        select(User.login, User.name, User.role, User.other_roles, User.code).where(
+            User.active, User.code.in_(prefixes)
+        )
     )
-    users = sorted(rows, key=lambda row: (-len(row.code), row.login))
+    acting = [row for row in rows if not read_states().views_only((row.role, *row.other_roles))]
+    users = sorted(acting, key=lambda row: (-len(row.code), row.login))
     return [AssignableUser(row.login, row.name or row.login, row.role) for row in users]
 
 
