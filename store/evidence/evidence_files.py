@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from errors import TubanError
 from store.access.rights import Viewer, visible_to
 from store.schema.evidence_tables import EvidenceFile
+from store.schema.field_tables import FieldStep
 from store.schema.insert import insert_new
 from store.schema.tables import AlertRow, Transition
 
@@ -258,9 +259,9 @@ def remove_file(session: Session, file: EvidenceFile) -> list[str]:
     """Delete the row of a file that no step uses; return the keys of its objects, to be deleted after the commit.
 
     Raises:
-        EvidenceConflict: the file is evidence of a step.
+        EvidenceConflict: the file is evidence of a step, or part of a check on the ground.
     """
-    if file.transition_id is not None:
+    if file.transition_id is not None or "check" in file.record:
         raise EvidenceConflict(
             f"{file.name or file.uid} is evidence of a step and cannot be deleted.",
             "evidence.file_used",
@@ -274,6 +275,7 @@ def remove_file(session: Session, file: EvidenceFile) -> list[str]:
 
 def abandoned_files(session: Session, before: dt.datetime, limit: int = 500) -> list[EvidenceFile]:
     """Return files uploaded before ``before`` that no step and no other owner uses, oldest first."""
-    unused = EvidenceFile.transition_id.is_(None), EvidenceFile.received_at < before
+    checks = select(FieldStep.uid)  # photos of checks on the ground are evidence, whether or not the state changed
+    unused = EvidenceFile.transition_id.is_(None), EvidenceFile.received_at < before, EvidenceFile.uid.not_in(checks)
     ownerless = or_(EvidenceFile.owner_kind == "", EvidenceFile.owner_id.is_(None))
     return list(session.scalars(select(EvidenceFile).where(*unused, ownerless).order_by(EvidenceFile.id).limit(limit)))

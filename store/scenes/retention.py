@@ -9,10 +9,12 @@ import shapely
 from sqlalchemy import exists, or_, select, union
 from sqlalchemy.orm import Session
 
+from enforcement.states import read_states
 from store.scans.nights import UNFINISHED
 from store.scenes.corrections import READY
 from store.schema.camera_tables import CaptureRow
-from store.schema.tables import Observation, Scan, SceneRow
+from store.schema.evidence_tables import OutlineEdit
+from store.schema.tables import Observation, Scan, SceneRow, Transition
 
 COVERED_SHARE = 0.95
 """Share of an image's ground that a later image of the same kind must show to replace it."""
@@ -39,12 +41,15 @@ class ReplacedScene:
 def replaced_scenes(session: Session) -> list[ReplacedScene]:
     """List the images that at least one later image replaces, oldest first.
 
-    Never listed are images of a scan that found something of an alert, which are its evidence, images of unfinished
-    scans, undated images, and captures of cameras, which have a retention of their own.
+    Never listed are images of a scan that found something of an alert, or in which a person drew an alert, and the
+    later images of rechecks, which are evidence; images of unfinished scans, undated images, and captures of cameras,
+    which have a retention of their own.
     """
-    found = select(Observation.scan_id)
-    kept = or_(Scan.id.in_(found), Scan.state.in_(UNFINISHED))
+    found = select(Observation.scan_id).where(Observation.scan_id.is_not(None))
+    drawn = select(OutlineEdit.scan_id).where(OutlineEdit.scan_id.is_not(None))
+    kept = or_(Scan.id.in_(found), Scan.id.in_(drawn), Scan.state.in_(UNFINISHED))
     needed = set(session.scalars(union(select(Scan.before_id).where(kept), select(Scan.after_id).where(kept))))
+    needed |= _named_by_steps(session)
     rows = session.scalars(
         select(SceneRow)
         .where(SceneRow.state == READY, SceneRow.date.is_not(None))
@@ -68,3 +73,18 @@ def replaced_scenes(session: Session) -> list[ReplacedScene]:
         if newer:
             replaced.append(ReplacedScene(row.id, row.name, row.area_code, row.object_key, row.created_at, newer))
     return replaced
+
+
+def _named_by_steps(session: Session) -> set[int]:
+    """Return the images that the evidence of steps names: chosen for a recheck, or drawn on."""
+    states = {rule.to for rule in read_states().transitions if "later_image" in rule.evidence}
+    named: set[int] = set()
+    for evidence in session.scalars(select(Transition.evidence).where(Transition.to_state.in_(states))):
+        image = evidence.get("later_image")
+        if isinstance(image, dict) and isinstance(image.get("image"), int):
+            named.add(image["image"])
+    first = select(Transition.evidence).where(Transition.from_state == "")
+    drawn_on = {str(evidence["image"]) for evidence in session.scalars(first) if evidence.get("drawn")}
+    if drawn_on:
+        named |= set(session.scalars(select(SceneRow.id).where(SceneRow.sha256.in_(drawn_on))))
+    return named

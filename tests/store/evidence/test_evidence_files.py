@@ -12,6 +12,7 @@ from store.evidence.evidence_files import (
     EvidenceConflict,
     Owner,
     ReceivedFile,
+    abandoned_files,
     add_file,
     attach_to_transition,
     files_of_alert,
@@ -24,6 +25,7 @@ from store.evidence.evidence_files import (
 )
 from store.integrity.references import references
 from store.schema.database import Database
+from store.schema.field_tables import FieldStep
 from store.schema.tables import Transition
 from tests.store.review.review_setup import ReviewSetup, later
 
@@ -85,3 +87,24 @@ def test_files_of_a_tip_are_shown_by_its_alert_but_not_those_in_quarantine(revie
         add_file(session, suspect, Owner(kind="tip", id=7), who="", now=later(), state="quarantine")
         link_to_alert(session, "tip", 7, review.alert().id)
         assert [file.name for file in files_of_alert(session, review.alert().id)] == ["现场.jpg"]
+
+
+def test_only_files_that_nothing_uses_are_abandoned(review: ReviewSetup) -> None:
+    with review.database.write() as session:
+        alert = review.alert().id
+        for name, record in (("left.jpg", {}), ("check.jpg", {"check": "c"})):
+            uid = new_uid()
+            file = dataclasses.replace(PHOTO, uid=uid, name=name, record=record)
+            add_file(session, file, Owner(alert), who="wang", now=later())
+            if record:
+                session.add(
+                    FieldStep(
+                        uid=uid, check_uid="c", alert_id=alert, who="wang", kind="photo", state="applied",
+                        received_at=later(), after=[], content={}, clock_offset_s=0.0,
+                    )
+                )  # fmt: skip
+        session.flush()
+        assert [file.name for file in abandoned_files(session, later(5))] == ["left.jpg"]
+        assert abandoned_files(session, later(0)) == []
+        with pytest.raises(EvidenceConflict):
+            remove_file(session, files_of_alert(session, alert)[1])
