@@ -279,6 +279,9 @@ def _extend(session: Session, tip: TipRow, values: ChainValues, now: dt.datetime
 def set_handler(session: Session, tip: TipRow, login: str, viewer: Viewer, now: dt.datetime) -> None:
     """Hand a tip to a person, or take it over.
 
+    Whoever handles a tip may see its informant: below the county, only registrar and handler pass on a tip that
+    somebody handles.
+
     Raises:
         TipNotAllowed: the current user, or the chosen one, may not handle this tip.
     """
@@ -287,6 +290,9 @@ def set_handler(session: Session, tip: TipRow, login: str, viewer: Viewer, now: 
     chosen = viewer_of(user) if user is not None and user.active else None
     if not may_register(viewer, values):
         raise TipNotAllowed("Your role does not handle tips.", "tip.role")
+    if tip.handler and viewer.login not in (tip.handler, tip.created_by) and not at_least(viewer.roles, "county"):
+        message = f"{tip.handler} handles {tip.number}; ask them to hand it over."
+        raise TipNotAllowed(message, "tip.taken", who=tip.handler)
     if chosen is None or not may_see(chosen, tip.area_code) or not may_register(chosen, values):
         raise TipNotAllowed(
             f"{login[:100]} cannot handle this tip: no such user, another area, or a role that handles no tips.",

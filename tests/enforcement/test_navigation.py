@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pyproj import Geod
 
-from enforcement.display_coordinates import System, display_position
-from enforcement.navigation import navigation_links
+from enforcement.map_apps.coordinates import System, display_position
+from enforcement.map_apps.links import navigation_links
 
 BOUND_M = 0.05
 """Distance to the values of two independent implementations, which differ by two centimetres among themselves."""

@@ -8,7 +8,7 @@ import shapely
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from enforcement.navigation import navigation_links
+from enforcement.map_apps.links import navigation_links
 from inference.settings import read_config
 from service.place_scan import HALF_M, request_place_scan
 from store.access.rights import Viewer

@@ -12,7 +12,7 @@ from shapely.geometry import mapping
 
 from configs.texts import catalogue, text, translate
 from enforcement.change_types import read_change_types
-from enforcement.navigation import navigation_links
+from enforcement.map_apps.links import navigation_links
 from enforcement.offered_steps import offered_steps
 from enforcement.position_uncertainty import ellipse_outline
 from enforcement.states import StateTable, read_states

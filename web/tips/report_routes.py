@@ -193,7 +193,7 @@ def _register(request: Request, context: Context, values: ChainValues, form: Rep
             settings=context.settings,
             code_sha256=hash_code(token.code),
         )
-        # without the sender's address: nothing in the log may lead to the informant
+        # without the sender's address: nothing in the log may identify the informant
         record_action(session, who="public", what="reported", now=now, about=tip.number, code=tip.area_code)
     return tip, token.code, True
 

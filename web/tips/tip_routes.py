@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from enforcement.change_types import read_change_types
 from enforcement.deadlines.working_days import days_overdue
-from enforcement.navigation import navigation_links
+from enforcement.map_apps.links import navigation_links
 from enforcement.tips.tip_settings import read_tip_settings
 from enforcement.tips.tip_states import STEPS, next_deadline
 from errors import Reason

@@ -10,11 +10,12 @@ from sqlalchemy import select, text
 from starlette.testclient import TestClient
 
 from service.context import Context
+from store.access.users import add_user
 from store.schema.tables import AlertRow, Observation
 from store.schema.tip_tables import TipRow
 from store.schema.user_tables import Action
 from tests.store.sample_rows import ground
-from tests.web.conftest import SignIn
+from tests.web.conftest import NOW, SignIn
 from tests.web.two_villages import CODES, EAST, NUMBERS, Villages, api_client
 from web.app import make_app
 
@@ -85,6 +86,9 @@ def test_registrar_and_handler_see_the_informant_and_each_view_is_logged(
     assert f"请回电 {PHONE}" in shown.text  # the summary as received; the register shows it masked
     assert shown.headers["cache-control"] == "no-store"
     assert county.post(f"{address}/informant").status_code == 403
+    with service.database.write() as session:
+        add_user(session, login="town_2", name="t", role="township", code="330199101", now=NOW)
+    assert sign_in("town_2").post(f"{address}/handler", data={"login": ""}).status_code == 409  # town handles it
     assert county.post(f"{address}/handler", data={"login": ""}).status_code == 200
     assert PHONE in county.post(f"{address}/informant").text
     assert town.post(f"{address}/informant").status_code == 200  # the registrar still

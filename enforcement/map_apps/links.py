@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from enforcement.display_coordinates import System, display_position
+from enforcement.map_apps.coordinates import System, display_position
 from enforcement.settings import BilingualName, StrictModel, read_settings
 
 
