@@ -47,13 +47,15 @@ def _correct(document: dict[str, Any]) -> dict[str, Any]:
     for operations in document["paths"].values():
         if "get" in operations:
             operations.pop("head", None)
-        for operation in operations.values():
+        for method, operation in operations.items():
             responses = operation["responses"]
-            if "requestBody" not in operation:
+            if method in ("get", "head"):  # without content: 400
                 responses.pop("422", None)
             for status, response in responses.items():
-                if status >= "400" and "application/json" in response.get("content", {}):
-                    response["content"] = {PROBLEM: response["content"]["application/json"]}
+                if status >= "400":
+                    response["content"] = {PROBLEM: {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}}
+                if status in ("204", "304") or method == "head":
+                    response.pop("content", None)
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     return document

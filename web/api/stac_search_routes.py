@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import shapely
@@ -16,12 +17,11 @@ from store.access.rights import Viewer
 from store.search.image_search import SceneFilter
 from store.search.scene_items import COLUMNS, SortKey, search_items
 from web.addresses import base_of, this_page
-from web.api.links import GEOJSON, JSON, GeoJSON, link
+from web.api.links import GEOJSON, JSON, GeoJSON, Link, link
 from web.api.ogc_parameters import MAX_ITEMS, BBox, ItemLimit, When, parse_datetime, parse_lenient_bbox
 from web.api.schemas import COMMON_ERRORS
 from web.api.stac_fields import FieldSelection, select_fields
 from web.api.stac_items import item_of
-from web.api.stac_routes import StacItems
 from web.auth.authentication import CurrentUser, Service
 from web.http_errors import HttpError
 
@@ -32,6 +32,16 @@ _MAX_POSITIONS = 10_000
 
 Text = Annotated[str, Query(max_length=4000)]
 Offset = Annotated[int, Query(alias="token", description="From the `next` link.", ge=0, le=_MAX_OFFSET)]
+
+
+class FoundItems(BaseModel):
+    """A page of scenes; with `fields`, each has only the selected members."""
+
+    type: str
+    features: list[dict[str, Any]]
+    links: list[Link]
+    numberMatched: int  # noqa: N815  (the standard's name)
+    numberReturned: int  # noqa: N815
 
 
 class SortBy(BaseModel):
@@ -60,7 +70,7 @@ class SearchBody(BaseModel):
 @router.get(
     "/search",
     response_class=GeoJSON,
-    responses={200: {"model": StacItems, "content": {GEOJSON: {}}}},
+    responses={200: {"model": FoundItems, "content": {GEOJSON: {}}}},
     operation_id="search_items_get",
 )
 def search_by_get(
@@ -107,7 +117,7 @@ def search_by_get(
 @router.post(
     "/search",
     response_class=GeoJSON,
-    responses={200: {"model": StacItems, "content": {GEOJSON: {}}}},
+    responses={200: {"model": FoundItems, "content": {GEOJSON: {}}}},
     operation_id="search_items_post",
 )
 def search_by_post(request: Request, context: Service, viewer: CurrentUser, body: SearchBody) -> GeoJSON:
@@ -198,15 +208,15 @@ def _region_of_text(text: str) -> BaseGeometry | None:
     if not text:
         return None
     try:
-        return _checked(shapely.from_geojson(text))
-    except ShapelyError:
+        return _region(json.loads(text))
+    except (ValueError, RecursionError):
         raise _no_geometry() from None
 
 
 def _region(geometry: dict[str, Any]) -> BaseGeometry:
     try:
         return _checked(shapely.geometry.shape(geometry))
-    except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError):
+    except (ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
         raise _no_geometry() from None
 
 

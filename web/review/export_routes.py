@@ -51,12 +51,15 @@ _TYPES: dict[Format, tuple[str, str]] = {
     "txt": ("alerts.txt", "text/plain"),
 }
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+_CONTENT = {media_type: _BINARY for _, media_type in _TYPES.values()} | {
+    "application/geo+json": {"schema": {"type": "object"}}
+}
 
 
 @router.get(
     "/export",
     response_class=FileResponse,
-    responses={200: {"content": {media_type: _BINARY for _, media_type in _TYPES.values()}}},
+    responses={200: {"content": _CONTENT}},
 )
 def export(
     request: Request,

@@ -97,7 +97,7 @@ def list_all(
     return TipList(tips=tips, next=next_page(request, context, "before", cursor))
 
 
-@router.post("", status_code=201, responses=FORBIDDEN)
+@router.post("", status_code=201, responses=FORBIDDEN | NOT_FOUND)
 def add(request: Request, context: Service, viewer: CurrentUser, body: TipInput) -> Tip:
     """Register a tip; the informant's data are stored encrypted and never returned."""
     row = register(request, context, viewer, body, "api")

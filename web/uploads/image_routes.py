@@ -23,7 +23,7 @@ from store.access.rights import Viewer
 from store.scenes.corrections import scene_ids_of_batch
 from store.search.image_search import SceneFilter, search_scenes
 from store.views.image_view import image_use
-from web.api.schemas import COMMON_ERRORS
+from web.api.schemas import COMMON_ERRORS, CONFLICT, FORBIDDEN
 from web.auth.authentication import CurrentUser, Service, client_address
 from web.auth.authorized_lookup import scene_of
 from web.http_errors import InvalidInput
@@ -76,7 +76,7 @@ class ImageResults(BaseModel):
     images: list[ImageResult]
 
 
-@router.patch("/api/scenes", tags=["images"], responses=COMMON_ERRORS)
+@router.patch("/api/scenes", tags=["images"], responses=COMMON_ERRORS | CONFLICT | FORBIDDEN)
 def correct(request: Request, context: Service, viewer: CurrentUser, wanted: ImageCorrection) -> ImageResults:
     """Correct day, source, bands or coordinate system; comparisons are withdrawn, and the next night plans them."""
     correction = Correction(wanted.date, wanted.source, wanted.bands, _system(wanted.crs))
@@ -84,20 +84,20 @@ def correct(request: Request, context: Service, viewer: CurrentUser, wanted: Ima
     return _results(request, correct_images(context, actor, ids, correction))
 
 
-@router.post("/api/scenes/withdraw", tags=["images"], responses=COMMON_ERRORS)
+@router.post("/api/scenes/withdraw", tags=["images"], responses=COMMON_ERRORS | CONFLICT | FORBIDDEN)
 def withdraw(request: Request, context: Service, viewer: CurrentUser, wanted: ImageWithdrawal) -> ImageResults:
     """Withdraw images: they are no longer compared, and alerts that rest on them alone are withdrawn."""
     actor, ids = _actor(request, viewer), _ids(context, wanted)
     return _results(request, withdraw_images(context, actor, ids, wanted.reason))
 
 
-@router.post("/api/scenes/restore", tags=["images"], responses=COMMON_ERRORS)
+@router.post("/api/scenes/restore", tags=["images"], responses=COMMON_ERRORS | CONFLICT | FORBIDDEN)
 def restore(request: Request, context: Service, viewer: CurrentUser, wanted: ImageSelection) -> ImageResults:
     """Use withdrawn images again."""
     return _results(request, restore_images(context, _actor(request, viewer), _ids(context, wanted)))
 
 
-@router.post("/api/scenes/purge", tags=["images"], responses=COMMON_ERRORS)
+@router.post("/api/scenes/purge", tags=["images"], responses=COMMON_ERRORS | CONFLICT | FORBIDDEN)
 def purge(request: Request, context: Service, viewer: CurrentUser, wanted: ImageSelection) -> ImageResults:
     """Delete the pixels of withdrawn images, except of those that are evidence of judged alerts."""
     return _results(request, purge_images(context, _actor(request, viewer), _ids(context, wanted)))
