@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from configs.texts.plain_messages import chinese_message
 from errors import Reason, SettingsError
 from errors.reason import ALL
 
@@ -113,7 +114,8 @@ def translate(reason: Reason, language: str) -> str:
     """Return a reason in a language.
 
     A reason that a user chose has both languages in the catalogue, and possibly a ``note`` in the user's own words. All
-    others have a Chinese text by their code, and their message is English. Without a text, the message is returned.
+    others have a Chinese text by their code, and their message is English; errors without a code have one by their
+    message. Without a text, the message is returned.
     """
     if reason.code.startswith(_CHOSEN_REASON) and reason.code in catalogue():
         return _chosen_reason(reason.code, str(reason.values.get("note", "")), language)
@@ -141,7 +143,7 @@ def _chinese(message: str, data: Mapping[str, Any]) -> str:
     group, dot, rest = code.partition(".")
     template = reason_texts().get(_RENAMED.get(group, group) + dot + rest)
     try:
-        return message if template is None else template.format(**values)
+        return chinese_message(message) if template is None else template.format(**values)
     except (KeyError, ValueError):  # stored by another version
         return message
 
