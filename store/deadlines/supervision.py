@@ -83,6 +83,7 @@ def list_for_supervision(
         SettingsError: a field is empty or too long, or the limit is not allowed.
     """
     level = _listing_role(viewer)
+    session.execute(select(AlertRow.id).where(AlertRow.id == alert.id).with_for_update(key_share=True))
     if alert.state not in read_states().open:
         raise SupervisionError(f"{alert.number} is closed.", "supervision.closed", alert=alert.number)
     if supervision_of(session, alert.id) is not None:
@@ -259,8 +260,13 @@ def visible_supervisions(session: Session, viewer: Viewer, *, state: str = "", l
     return [Supervision(row, alert, _entries(session, row.id)) for row, alert in session.execute(query)]
 
 
-def visible_supervision(session: Session, viewer: Viewer, supervision_id: int) -> Supervision | None:
-    """Return a supervision if the viewer may see its alert."""
+def visible_supervision(
+    session: Session, viewer: Viewer, supervision_id: int, *, lock: bool = False
+) -> Supervision | None:
+    """Return a supervision if the viewer may see its alert; ``lock`` it to change it."""
+    if lock:
+        held = select(SupervisionRow.id).where(SupervisionRow.id == supervision_id)
+        session.execute(held.with_for_update())
     query = (
         select(SupervisionRow, AlertRow)
         .join(AlertRow, AlertRow.id == SupervisionRow.alert_id)

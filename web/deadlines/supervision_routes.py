@@ -161,15 +161,15 @@ def _change(
     detail: dict[str, Any] | None = None,
 ) -> HTMLResponse:
     with context.database.write() as session:
-        found = _found(session, viewer, supervision_id)
+        found = _found(session, viewer, supervision_id, lock=True)
         change(session, found, read_chain_values(session), context.clock())
         alert = found.alert
         log_action(request, session, viewer, what, about=alert.number, code=alert.grid_code, detail=detail)
     return _page(request, context, viewer, supervision_id)
 
 
-def _found(session: Session, viewer: Viewer, supervision_id: int) -> Supervision:
-    found = visible_supervision(session, viewer, supervision_id)
+def _found(session: Session, viewer: Viewer, supervision_id: int, *, lock: bool = False) -> Supervision:
+    found = visible_supervision(session, viewer, supervision_id, lock=lock)
     if found is None:
         raise NotFound
     return found

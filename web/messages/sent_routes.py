@@ -38,7 +38,7 @@ def sent(
     before: BeforeId = None,
 ) -> HTMLResponse:
     """Render the messages to people in the administrator's area, newest first."""
-    return _page(request, context, viewer, login.strip(), kind, before)
+    return _page(request, context, viewer, login.replace("\x00", "").strip(), kind.replace("\x00", ""), before)
 
 
 @router.post("/{sending_id}/again")
