@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from configs.service import ServiceSettings, read_service
+from enforcement.deadlines.public_holidays import CalendarYear
 from service.context import Context
-from service.monitoring.problems import PROBLEM_KINDS, find_problems
+from service.monitoring.problems import PROBLEM_KINDS, find_problems, find_warnings
 from service.scan_jobs import add_night_job
+from store.deadlines.calendar import save_year
 from store.jobs.processes import record_heartbeat
 from store.jobs.queue import claim, fail
 from store.scans.nights import open_night, update_night_state
@@ -149,3 +151,14 @@ def test_without_the_database_the_other_problems_are_still_found(tmp_path: Path)
 
 def test_every_kind_is_listed_once() -> None:
     assert len(set(PROBLEM_KINDS)) == len(PROBLEM_KINDS)
+
+
+def test_a_missing_calendar_year_is_a_warning_until_it_is_entered(tmp_path: Path) -> None:
+    context = service(tmp_path)
+    plan(context, TODAY)
+    (warning,) = find_warnings(context)
+    assert "public holidays of 2027" in warning.reason
+    assert kinds(context) == []  # the service works
+    with context.database.write() as session:
+        save_year(session, CalendarYear(year=2027), who="admin", now=ZONE_MORNING)
+    assert find_warnings(context) == []
