@@ -13,6 +13,9 @@ from store.schema.evidence_tables import EvidenceFile
 BLACKED_OUT = "blacked_out"
 """Key of a photo's record with the blacked-out parts, who blacked them out, and when."""
 
+DESK_ROLES = ("township", "county", "city")
+"""Roles that may black out parts of photos, and download the originals of such photos."""
+
 
 def blacked_out_boxes(file: EvidenceFile) -> list[list[float]]:
     """Return the blacked-out parts of the copy: left, top, width, height as shares of the picture."""

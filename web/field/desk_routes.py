@@ -17,7 +17,7 @@ from service.context import Context
 from service.evidence.black_out import replace_copy
 from store.access.rights import Viewer
 from store.evidence.evidence_files import visible_file
-from store.evidence.shown_copies import blacked_out_boxes, set_shown_copy
+from store.evidence.shown_copies import DESK_ROLES, blacked_out_boxes, set_shown_copy
 from store.field.announced_steps import NEEDS_FILE, WAITING
 from store.field.check_progress import CheckProgress, checks_of_alert
 from store.objects.object_store import ObjectNotFound
@@ -36,9 +36,6 @@ from web.http_errors import Forbidden, NotFound
 from web.page import language_of, page
 
 router = APIRouter(prefix="/alerts/{number}", include_in_schema=False)
-
-_DESK = ("township", "county", "city")
-"""Roles that may black out parts of photos."""
 
 _CACHED = "private, max-age=86400"
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -85,7 +82,7 @@ def black_out_page(request: Request, context: Service, viewer: CurrentUser, numb
     with context.database.read() as session:
         file = _photo_of(session, viewer, number, uid)
     boxes = blacked_out_boxes(file)
-    allowed = bool(set(_DESK) & set(viewer.roles))
+    allowed = bool(set(DESK_ROLES) & set(viewer.roles))
     picture = f"/alerts/{quote(number, safe='')}/photos/{uid}/shown.jpg?key={content_tag(file.shown_key)}"
     return page(request, "black_out.html", number=number, file=file, boxes=boxes, allowed=allowed, picture=picture)
 
@@ -111,7 +108,7 @@ def black_out_photo(
     """Replace the copy of a photo for browsers by one with these parts blacked out; the original stays as it is."""
     with context.database.read() as session:
         file = _photo_of(session, viewer, number, uid)
-    if not set(_DESK) & set(viewer.roles):
+    if not set(DESK_ROLES) & set(viewer.roles):
         raise Forbidden("field.desk_only")
     boxes: list[Box] = list(body.boxes)
     mark = hashlib.sha256(repr(boxes).encode()).hexdigest()[:12]
@@ -145,7 +142,7 @@ class _ShownChecks:
     def __init__(self, context: Context, viewer: Viewer, alert: AlertRow, language: str) -> None:
         self._zone, self._language, self._alert = context.settings.zone, language, alert
         self._address = f"{context.settings.path_prefix}/alerts/{quote(alert.number, safe='')}/photos"
-        self._desk = bool(set(_DESK) & set(viewer.roles))
+        self._desk = bool(set(DESK_ROLES) & set(viewer.roles))
         self._form = read_field_form()
 
     def check(self, check: CheckProgress, name: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from store.alerts.alert_geometry import areas_around
 from store.alerts.transitions import log_of
 from store.evidence.evidence_files import PHOTO, files_of_alert
 from store.evidence.place_history import correction_findings
+from store.evidence.shown_copies import blacked_out_boxes
 from store.objects.object_store import ObjectNotFound
 from store.schema.database import Session
 from store.schema.tables import AlertRow
@@ -86,13 +87,16 @@ def _photos(context: Context, session: Session, row: AlertRow) -> dict[str, Shee
 
 
 def bundle_files(context: Context, row: AlertRow) -> list[BundleFile]:
-    """Read the original bytes of the evidence files of an alert's steps, as many as a bundle may hold."""
+    """Read the original bytes of the evidence files of an alert's steps, as many as a bundle may hold.
+
+    A bundle leaves the office, so it does not hold originals of photos whose parts were blacked out.
+    """
     with context.database.read() as session:
         files = [file for file in files_of_alert(session, row.id) if file.transition_id is not None]
     found: list[BundleFile] = []
     left = _MOST_BYTES
     for file in files:
-        held = len(found) < _MOST_FILES and file.size <= left
+        held = len(found) < _MOST_FILES and file.size <= left and not blacked_out_boxes(file)
         content = _bytes(context, file.object_key) if held else b""
         left -= len(content)
         about = {

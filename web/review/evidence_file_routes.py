@@ -35,6 +35,7 @@ from store.evidence.evidence_files import (
     remove_file,
     visible_file,
 )
+from store.evidence.shown_copies import DESK_ROLES, blacked_out_boxes
 from store.objects.object_store import ObjectNotFound
 from store.schema.database import Session
 from store.schema.evidence_tables import EvidenceFile
@@ -223,8 +224,10 @@ def _store(
 
 @router.get("/{uid}", response_class=Response, responses={200: {"content": {"application/octet-stream": _BINARY}}})
 def original(request: Request, context: Service, viewer: CurrentUser, number: Number, uid: Uid) -> Response:
-    """Download the original bytes of a file."""
+    """Download the original bytes of a file; of a photo with blacked-out parts only as an officer of the desk."""
     file = _file(context, viewer, number, uid)
+    if blacked_out_boxes(file) and not set(DESK_ROLES) & set(viewer.roles):
+        raise Forbidden("field.original_desk_only")
     tag = content_tag(file.sha256)
     if is_cached(request, tag):
         return not_modified(tag, _IMMUTABLE)
@@ -242,13 +245,13 @@ def original(request: Request, context: Service, viewer: CurrentUser, number: Nu
 def shown_copy(request: Request, context: Service, viewer: CurrentUser, number: Number, uid: Uid) -> Response:
     """Return the copy of a photo that browsers can show: upright, at most 2048 pixels wide, without metadata."""
     file = _file(context, viewer, number, uid)
-    tag = content_tag(file.sha256, "shown")
+    tag, revalidated = content_tag(file.shown_key), "private, no-cache"  # parts may be blacked out later
     if not file.shown_key:
         raise NotFound
     if is_cached(request, tag):
-        return not_modified(tag, _IMMUTABLE)
+        return not_modified(tag, revalidated)
     try:
-        return image_response(context.objects.read(file.shown_key), tag, _IMMUTABLE, "image/jpeg")
+        return image_response(context.objects.read(file.shown_key), tag, revalidated, "image/jpeg")
     except ObjectNotFound:
         raise NotFound from None
 

@@ -211,7 +211,11 @@ def test_a_contradiction_is_noted_and_copies_leave_the_original(
     assert desk.post(address, json={"boxes": [[0.5, 0.5, 0.5, 0.5]]}).status_code == 204
     copy = Image.open(io.BytesIO(desk.get(f"/alerts/{FIRST}/photos/{one['uid']}/shown.jpg").content))
     assert _brightness(copy) < 10
+    original = f"/api/alerts/{FIRST}/files/{one['uid']}"
+    assert phone.browser.get(original).status_code == 403
+    assert desk.get(original).content == content
     assert desk.post(address, json={"boxes": []}).status_code == 204
+    assert phone.browser.get(original).content == content
     with service.database.read() as session:
         file = file_by_uid(session, one["uid"])
         assert file is not None
