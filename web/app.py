@@ -25,8 +25,8 @@ from web.protocol.methods import add_head, allowed_methods
 from web.protocol.problem_details import error_response, is_api_client
 from web.protocol.query_names import check_query_names
 from web.protocol.response_headers import COMPRESSION, ApiVersion, Compression, cors_options
-from web.protocol.static_files import STATIC, VersionedFiles
 from web.security_headers import SecurityHeaders
+from web.static_files import STATIC, VersionedFiles
 from web.uploads.tus_protocol import TusProtocol
 
 HERE = Path(__file__).parent

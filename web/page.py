@@ -21,7 +21,7 @@ from enforcement.units import mu
 from errors import Reason
 from web.auth.authentication import Identity, csrf_token
 from web.navigation import navigation_of
-from web.protocol.static_files import static_version
+from web.static_files import static_version
 
 LANGUAGE_COOKIE = "tuban_language"
 

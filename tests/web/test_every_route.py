@@ -52,6 +52,8 @@ OPEN = {
     "/report/state",
     "/openid/begin",
     "/openid/back",
+    "/robots.txt",
+    "/.well-known/security.txt",
     "/health/live",
     "/health/ready",
 }

@@ -31,7 +31,7 @@ from tests.web.uploads.upload_service import BYTES, metadata, serving
 from web.app import HERE, make_app
 from web.auth.authentication import cookie_name, csrf_token
 from web.auth.passwords import hash_password
-from web.protocol.static_files import static_version
+from web.static_files import static_version
 
 PREFIX = "/tuban"
 PASSWORD = "long enough 密码"

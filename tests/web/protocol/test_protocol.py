@@ -14,7 +14,7 @@ from service.context import Context
 from tests.web.conftest import ORIGIN, Browser
 from tests.web.two_villages import NUMBERS, Villages
 from web.app import make_app
-from web.protocol.static_files import static_version
+from web.static_files import static_version
 
 
 def problem(response: Any) -> dict[str, Any]:

@@ -21,6 +21,8 @@ import amqp
 import kombu
 import pytest
 import redis
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 from sqlalchemy import select
 
 from configs.service import ServiceSettings, read_service
@@ -211,6 +213,19 @@ def test_the_list_of_an_earlier_version_is_converted_in_order(redis_server: Serv
         client.rpush(name, json.dumps(EVENT | {"id": "1"}), json.dumps(EVENT | {"id": "2"}))
     send_to_queue(EVENT | {"id": "3"}, redis_server)
     assert [json.loads(message)["id"] for message in read_queue(redis_server, remove=True, limit=5)] == ["1", "2", "3"]
+
+
+def test_the_cloudevents_package_reads_a_message(broker: ServiceSettings, database: Database) -> None:
+    add_village_with_alert(database)
+    context = _context(broker, database)
+    _announce(context)
+    assert _run(context, 1) == "delivered"
+    (message,) = read_queue(broker, remove=True, limit=5)
+    event = JSONFormat().read(CloudEvent, message)
+    with database.read() as session:
+        stored = session.get_one(Delivery, 1).event
+    assert (event.get_id(), event.get_type(), event.get_subject()) == (stored["id"], stored["type"], stored["subject"])
+    assert event.get_data() == stored["data"]
 
 
 def test_peeking_keeps_messages_in_order(broker: ServiceSettings) -> None:
