@@ -72,7 +72,7 @@ def _pages(context: Context) -> dict[str, list[str]]:
     skipped = (  # for scripts
         *("/api/", "/openid", "/map/", "/health", "/packages", "/static", "/tiles", "/alerts/"),
         "/nights/now",  # a part of the page of nights, empty while no night runs
-        *("/inbox/count", "/todo/count", "/account/messages", "/places/", "/tips/near"),  # parts of pages
+        *("/inbox/count", "/todo/count", "/account/messages", "/places/", "/tips/near", "/tips/count"),  # parts
     )
     plain = [path for method, path in every_route(make_app(context)) if method == "GET" and "{" not in path]
     own = [path for path in plain if path != "/" and not path.startswith(skipped)]
