@@ -16,7 +16,8 @@ branch_labels = None
 depends_on = None
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-_ADDED = {
+_Column = tuple[str, sa.String | sa.Integer, str]
+_ADDED: dict[str, tuple[_Column, ...]] = {
     "layers": (("area_code", sa.String(length=12), ""), ("version", sa.Integer(), "1")),
     "features": (("version", sa.Integer(), "1"), ("kind", sa.String(length=20), "")),
 }

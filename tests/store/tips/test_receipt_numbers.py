@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,8 @@ def test_numbers_have_no_gaps_when_many_register_and_some_fail(database: Databas
     informant_key(settings)  # made once, before the threads
 
     def register(number: int) -> None:
-        try:
+        with suppress(SettingsError):
             _register(database, settings, "x" if number % 3 == 0 else "a new building")
-        except SettingsError:
-            pass
 
     threads = [threading.Thread(target=register, args=(number,)) for number in range(12)]
     for thread in threads:

@@ -47,7 +47,11 @@ def test_an_uploaded_file_becomes_a_version_of_the_administrators_area(
         ({"name": "x"}, ["a.docx"], "layer.zip"),
         ({"name": "x"}, ["a.geojson"], "layer.kind"),  # not to be told from the name
         ({"name": "x", "kind": "plan", "dated": "yesterday"}, ["a.geojson"], "layer.date"),
-        ({"name": "x", "kind": "plan", "valid_from": "2026-02-01", "valid_to": "2026-01-01"}, ["a.geojson"], "layer.period"),
+        (
+            {"name": "x", "kind": "plan", "valid_from": "2026-02-01", "valid_to": "2026-01-01"},
+            ["a.geojson"],
+            "layer.period",
+        ),
     ],
 )
 def test_unusable_uploads_are_refused_with_the_reason(

@@ -39,7 +39,8 @@ def test_a_layer_is_loaded_previewed_and_used(sqlite: Database, tmp_path: Path) 
     with sqlite.write() as session:
         user = add_user(session, login="chief", name="管理员", role="city", code="", administrator=True, now=NOW)
         secret = begin_session(session, user, NOW, 12)
-    service.write("批文2026.shp", [place(i) for i in range(3)], {"PZWH": ["1号", "2号", "3号"], "PZRQ": ["2026-01-05"] * 3})
+    values = {"PZWH": ["1号", "2号", "3号"], "PZRQ": ["2026-01-05"] * 3}
+    service.write("批文2026.shp", [place(i) for i in range(3)], values)
     files = [str(path) for path in sorted(tmp_path.glob("批文2026.*"))]
     assert len(files) == 5
     with serving(service.context) as address, chromium_browser() as browser:
