@@ -19,8 +19,8 @@ from sqlalchemy import select
 
 from service.context import Context
 from store.access.users import begin_session, end_sessions, user_by_login
-from store.schema.evidence_tables import EvidenceFile
-from store.schema.field_tables import FieldStep
+from store.schema.chain.evidence_tables import EvidenceFile
+from store.schema.chain.field_tables import FieldStep
 from store.schema.tables import AlertRow
 from tests.web.chromium import chromium_browser, needs_chromium, wait_until, without_script_errors
 from tests.web.field.cutting_line import CuttingLine, cutting_line
@@ -371,7 +371,7 @@ def _the_desk_sees_it(world: tuple[Context, CuttingLine, Any]) -> None:
         wait_until(lambda: page.evaluate("document.querySelector('.check-photo img').naturalWidth > 0"))
         _look(page, "desk")
         page.click("[data-part=checks] a:has-text('遮挡')")
-        page.wait_for_selector("#stage img")
+        page.wait_for_selector("#count:not(:empty)")  # the script is ready
         frame = page.locator("#stage").bounding_box()
         page.mouse.move(frame["x"] + 20, frame["y"] + 20)
         page.mouse.down()
