@@ -25,11 +25,11 @@ from sqlalchemy.orm import Session
 
 from benchmarks.generated_county import SIDE, SOUTH, TOWNSHIPS, VILLAGES, WEST, fill
 from store.access.rights import Viewer, visible_to
-from store.alerts.alert_columns import all_alerts
 from store.review.review_statistics import TO_BE_JUDGED, day_statistics
 from store.schema.database import Database
 from store.schema.migrate import upgrade
 from store.schema.tables import AlertRow
+from store.search.alert_columns import all_alerts
 from store.search.alert_filter import AlertFilter
 from store.search.alert_map import alerts_on_map
 from store.search.alert_order import after_position

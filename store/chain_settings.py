@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from enforcement.chain_settings import ChainValues, Value, definition_of
 from store.access.audit_log import record_action
-from store.schema.chain_tables import ChainSettingRow
+from store.schema.chain.chain_tables import ChainSettingRow
 
 
 def read_chain_values(session: Session) -> ChainValues:

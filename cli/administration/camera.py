@@ -17,9 +17,9 @@ from errors import SettingsError, TubanError
 from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import StreamKind
 from service.batch_intake import check_area
-from service.camera_captures import assess_capture, fetch_capture
-from service.camera_jobs import add_capture_job
-from service.capture_schedule import next_capture
+from service.cameras.captures import assess_capture, fetch_capture
+from service.cameras.jobs import add_capture_job
+from service.cameras.schedule import next_capture
 from service.context import Context
 from service.home import prepare_home
 from store.access.audit_log import record_action

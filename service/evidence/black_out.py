@@ -10,7 +10,7 @@ from imagery.files.evidence_content import check_content
 from imagery.limits import GIB
 from imagery.sandbox import ResourceLimits, run_sandboxed
 from service.context import Context
-from store.schema.evidence_tables import EvidenceFile
+from store.schema.chain.evidence_tables import EvidenceFile
 
 _LIMITS = ResourceLimits(wall_seconds=60, memory_bytes=3 * GIB, cpu_seconds=60, file_bytes=64 * 2**20)
 _FUNCTION = f"{check_content.__module__}:{check_content.__name__}"

@@ -16,8 +16,8 @@ from store.chain_settings import read_chain_values
 from store.evidence.evidence_files import Owner, add_file
 from store.field.announced_steps import APPLIED, MIB, NEEDS_FILE, REFUSED, StepRefused, own_photo_step
 from store.field.apply_steps import settle, settle_steps
+from store.schema.chain.field_tables import FieldStep
 from store.schema.database import Session
-from store.schema.field_tables import FieldStep
 from store.schema.tables import AlertRow
 
 _CHECKSUM = "evidence.checksum"

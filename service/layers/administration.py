@@ -14,13 +14,13 @@ from service.context import Context
 from service.layers.files import ReceivedFile, opened_layer_file
 from store.access.audit_log import record_action
 from store.alerts.land import Land
-from store.alerts.layer_impact import Effect, apply_effects, find_effects, impact_json
 from store.areas.layer_options import LayerOptions
 from store.areas.layer_rows import LayerRows
 from store.areas.layer_versions import add_version, any_layers, delete_old_polygons, load_features, set_used
 from store.areas.polygon_file import open_polygons
 from store.chain_settings import read_chain_values
 from store.jobs.queue import add_job
+from store.layers.layer_impact import Effect, apply_effects, find_effects, impact_json
 from store.schema.database import Session
 from store.schema.tables import Layer, LayerVersion
 

@@ -10,7 +10,7 @@ from enforcement.messages.message_kinds import read_message_kinds, split_by_byte
 from service.messages.texts import compose
 from store.messages.preferences import Preferences
 from store.messages.sendings import Text
-from store.schema.message_tables import MessageRow
+from store.schema.chain.message_tables import MessageRow
 from store.schema.user_tables import User
 
 HOOK_BYTES = 64_000

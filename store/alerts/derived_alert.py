@@ -20,7 +20,7 @@ from enforcement.steps.outline_correction import corrected_outline
 from store.alerts.ledger import load_sightings, set_derived_area, set_derived_columns
 from store.alerts.picture_order import picture_order
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
-from store.schema.evidence_tables import OutlineEdit
+from store.schema.chain.evidence_tables import OutlineEdit
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Observation, Scan
 

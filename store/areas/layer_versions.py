@@ -183,7 +183,7 @@ def set_used(
         who: decides.
         now: current time.
         today: local day.
-        applied: what it changed, as of :mod:`store.alerts.layer_impact`.
+        applied: what it changed, as of :mod:`store.layers.layer_impact`.
     """
     layer = session.get_one(Layer, version.layer_id, with_for_update=True)
     before = session.scalars(

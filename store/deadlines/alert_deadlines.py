@@ -22,7 +22,7 @@ from enforcement.deadlines.state_deadlines import (
 from enforcement.deadlines.working_days import Calendar
 from enforcement.states import StateTable, read_states
 from store.deadlines.calendar import calendar_of
-from store.schema.deadline_tables import DeadlineLogRow
+from store.schema.chain.deadline_tables import DeadlineLogRow
 from store.schema.tables import AlertRow, Transition
 
 _CHUNK = 500

@@ -16,7 +16,7 @@ from enforcement.deadlines.public_holidays import CalendarYear, known_year, miss
 from enforcement.deadlines.working_days import Calendar, merge_calendar, read_calendar
 from store.access.audit_log import record_action
 from store.jobs.queue import add_job
-from store.schema.deadline_tables import CalendarYearRow
+from store.schema.chain.deadline_tables import CalendarYearRow
 
 FIRST_YEAR, LAST_YEAR = 2020, 2100
 

@@ -18,7 +18,7 @@ from errors import SettingsError, TubanError
 from store.access.rights import Viewer, visible_to
 from store.messages.recipients import People
 from store.messages.writing import write_message
-from store.schema.deadline_tables import SupervisionEntryRow, SupervisionRow
+from store.schema.chain.deadline_tables import SupervisionEntryRow, SupervisionRow
 from store.schema.tables import AlertRow
 from store.schema.user_tables import User
 

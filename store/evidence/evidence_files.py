@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from errors import TubanError
 from store.access.rights import Viewer, visible_to
-from store.schema.evidence_tables import EvidenceFile
-from store.schema.field_tables import FieldStep
+from store.schema.chain.evidence_tables import EvidenceFile
+from store.schema.chain.field_tables import FieldStep
 from store.schema.insert import insert_new
 from store.schema.tables import AlertRow, Transition
 

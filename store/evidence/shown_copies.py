@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from store.schema.evidence_tables import EvidenceFile
+from store.schema.chain.evidence_tables import EvidenceFile
 
 BLACKED_OUT = "blacked_out"
 """Key of a photo's record with the blacked-out parts, who blacked them out, and when."""

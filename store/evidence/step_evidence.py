@@ -25,7 +25,7 @@ from enforcement.steps.evidence_form import (
 from store.chain_settings import read_chain_values
 from store.evidence.alert_images import PlaceImage, images_after
 from store.evidence.evidence_files import PHOTO, attach_to_transition, file_by_uid
-from store.schema.evidence_tables import EvidenceFile
+from store.schema.chain.evidence_tables import EvidenceFile
 from store.schema.tables import AlertRow, Transition
 
 

@@ -17,7 +17,7 @@ from enforcement.field_check.photo_record import parse_record
 from errors import Reason, TubanError
 from store.access.rights import Viewer
 from store.evidence.evidence_files import file_by_uid
-from store.schema.field_tables import FieldStep
+from store.schema.chain.field_tables import FieldStep
 from store.schema.insert import insert_new
 from store.schema.tables import AlertRow
 

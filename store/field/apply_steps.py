@@ -32,7 +32,7 @@ from store.field.announced_steps import (
 )
 from store.field.takes import take_of
 from store.review.decisions import move
-from store.schema.field_tables import FieldStep
+from store.schema.chain.field_tables import FieldStep
 from store.schema.tables import AlertRow
 from store.views.alert_view import user_names
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from store.evidence.evidence_files import files_of_alert
 from store.field.announced_steps import FINDINGS, NEEDS_FILE, PHOTO
-from store.schema.evidence_tables import EvidenceFile
-from store.schema.field_tables import FieldStep
+from store.schema.chain.evidence_tables import EvidenceFile
+from store.schema.chain.field_tables import FieldStep
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer, visible_to
-from store.schema.field_tables import FieldTake
+from store.schema.chain.field_tables import FieldTake
 from store.schema.tables import AlertRow
 
 

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from store.objects.object_store import KEY
 from store.schema.camera_tables import CaptureRow, PresetRow
-from store.schema.evidence_tables import EvidenceFile
+from store.schema.chain.evidence_tables import EvidenceFile
+from store.schema.chain.tip_tables import PatrolRow
 from store.schema.tables import AlertRow, BatchFile, LayerVersion, Observation, SceneRow
-from store.schema.tip_tables import PatrolRow
 from store.schema.weights_tables import WeightsRow
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer, visible_to
-from store.schema.message_tables import MessageAlertRow, MessageRow, SendingMessageRow, SendingRow
+from store.schema.chain.message_tables import MessageAlertRow, MessageRow, SendingMessageRow, SendingRow
 from store.schema.tables import AlertRow
 from store.schema.user_tables import User
 

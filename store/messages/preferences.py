@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from enforcement.chain_settings import ChainValues
 from enforcement.messages.message_kinds import read_message_kinds
 from errors import SettingsError
-from store.schema.message_tables import MessagePreferenceRow
+from store.schema.chain.message_tables import MessagePreferenceRow
 
 CHANNELS = ("mail", "dingtalk", "wecom", "hook")
 

@@ -15,8 +15,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from store.jobs.queue import add_job
+from store.schema.chain.message_tables import MessageRow, RobotAttemptRow, SendingMessageRow, SendingRow
 from store.schema.counters import lock_counter
-from store.schema.message_tables import MessageRow, RobotAttemptRow, SendingMessageRow, SendingRow
 
 SEND = "messages.send"
 """Kind of the job that sends one text."""

@@ -12,7 +12,7 @@ from enforcement.messages.message_kinds import read_message_kinds
 from enforcement.states import read_states
 from store.messages.recipients import People
 from store.messages.writing import write_message
-from store.schema.message_tables import MessageRow
+from store.schema.chain.message_tables import MessageRow
 from store.schema.tables import AlertRow, Transition
 
 

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from enforcement.messages.message_kinds import read_message_kinds
 from store.jobs.queue import add_job
+from store.schema.chain.message_tables import MessageAlertRow, MessageRow
 from store.schema.insert import insert_new
-from store.schema.message_tables import MessageAlertRow, MessageRow
 from store.schema.tables import AlertRow
 from store.schema.user_tables import User
 

@@ -16,9 +16,9 @@ from enforcement.patrols.track import Track, simplified
 from errors import Reason, SettingsError
 from store.access.rights import Viewer, visible_to
 from store.areas.areas import area_names
+from store.schema.chain.tip_tables import PatrolFinding, PatrolRow
 from store.schema.counters import next_number
 from store.schema.tables import AlertRow
-from store.schema.tip_tables import PatrolFinding, PatrolRow
 
 MAX_FINDINGS = 5
 """Blocks of the form (建设项目)."""
@@ -31,7 +31,7 @@ _TRACK_POINTS = 3000
 
 @dataclass(frozen=True)
 class NewPatrol:
-    """Fields of 巡查日志; names as in :class:`store.schema.tip_tables.PatrolRow`."""
+    """Fields of 巡查日志; names as in :class:`store.schema.chain.tip_tables.PatrolRow`."""
 
     area_code: str
     day: dt.date

@@ -30,7 +30,7 @@ from store.alerts.weekly_quota import rank_alerts
 from store.areas.areas import area_names
 from store.review.review_guard import hold_for_review
 from store.review.review_transaction import ReviewTransaction, check_reason
-from store.schema.evidence_tables import OutlineEdit
+from store.schema.chain.evidence_tables import OutlineEdit
 from store.schema.outlines import bounds_intersect, bounds_of
 from store.schema.tables import AlertRow, Scan, SceneRow
 from store.schema.user_tables import User

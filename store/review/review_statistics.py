@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer, visible_to
-from store.alerts.alert_columns import all_alerts
 from store.schema.tables import AlertRow, Transition
+from store.search.alert_columns import all_alerts
 from store.search.alert_counts import filter_mask, visible_mask
 from store.search.alert_filter import AlertFilter
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from enforcement.states import read_states
 from store.access.rights import Viewer, may_see, visible_to
 from store.review.outline_edits import CORRECTED, DRAWN, corrections
-from store.schema.evidence_tables import OutlineEdit
+from store.schema.chain.evidence_tables import OutlineEdit
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transition
 
 _CONFIRMED_MEANINGS = ("open", "correcting", "closed")

@@ -21,11 +21,11 @@ from enforcement.offered_steps import OfferedStep, offered_steps
 from enforcement.states import StateTable, read_states
 from store.access.rights import Viewer
 from store.access.users import effective_role
-from store.alerts.alert_columns import NO_DAY, AlertColumns, Mask, all_alerts
 from store.chain_settings import read_chain_values
 from store.review.review_statistics import TO_BE_JUDGED
 from store.schema.tables import Transition
 from store.schema.user_tables import User
+from store.search.alert_columns import NO_DAY, AlertColumns, Mask, all_alerts
 from store.search.alert_counts import visible_mask
 from store.search.alert_search import AlertListItem, list_items
 

@@ -13,7 +13,7 @@ from enforcement.states import read_states
 from store.scans.nights import UNFINISHED
 from store.scenes.corrections import READY
 from store.schema.camera_tables import CaptureRow
-from store.schema.evidence_tables import OutlineEdit
+from store.schema.chain.evidence_tables import OutlineEdit
 from store.schema.tables import Observation, Scan, SceneRow, Transition
 
 COVERED_SHARE = 0.95

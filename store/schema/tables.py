@@ -14,19 +14,19 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from store.schema.audit_tables import AuditRow as AuditRow  # importing this module registers all tables
 from store.schema.camera_tables import CameraRow as CameraRow  # as above
-from store.schema.chain_tables import ChainSettingRow as ChainSettingRow  # as above
-from store.schema.deadline_tables import DeadlineLogRow as DeadlineLogRow  # as above
-from store.schema.evidence_tables import EvidenceFile as EvidenceFile  # as above
-from store.schema.field_tables import FieldStep as FieldStep  # as above
+from store.schema.chain.chain_tables import ChainSettingRow as ChainSettingRow  # as above
+from store.schema.chain.deadline_tables import DeadlineLogRow as DeadlineLogRow  # as above
+from store.schema.chain.evidence_tables import EvidenceFile as EvidenceFile  # as above
+from store.schema.chain.field_tables import FieldStep as FieldStep  # as above
+from store.schema.chain.layer_tables import Feature as Feature  # as above
+from store.schema.chain.layer_tables import Layer as Layer
+from store.schema.chain.layer_tables import LayerVersion as LayerVersion
+from store.schema.chain.message_tables import MessageRow as MessageRow  # as above
+from store.schema.chain.tip_tables import TipRow as TipRow  # registered as above
 from store.schema.integrity_tables import DamagedObject as DamagedObject  # as above
-from store.schema.layer_tables import Feature as Feature  # as above
-from store.schema.layer_tables import Layer as Layer
-from store.schema.layer_tables import LayerVersion as LayerVersion
-from store.schema.message_tables import MessageRow as MessageRow  # as above
 from store.schema.table_base import Base as Base
 from store.schema.table_base import IdMixin
 from store.schema.table_base import OutlineMixin as OutlineMixin
-from store.schema.tip_tables import TipRow as TipRow  # registered as above
 from store.schema.user_tables import User as User  # foreign key of AlertLock
 from store.schema.weights_tables import WeightsRow as WeightsRow  # registered as above
 

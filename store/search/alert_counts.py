@@ -1,6 +1,6 @@
 """Counting and sorting of in-memory alert columns, by the comparisons of :mod:`store.search.alert_conditions`.
 
-The database evaluates the same comparisons as SQL. :mod:`store.alerts.alert_columns` says why alerts are counted here.
+The database evaluates the same comparisons as SQL. :mod:`store.search.alert_columns` says why alerts are counted here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.access.rights import Viewer
-from store.alerts.alert_columns import CATEGORY_COLUMNS, DAY_COLUMNS, NO_DAY, AlertColumns, Mask, to_column_value
+from store.search.alert_columns import CATEGORY_COLUMNS, DAY_COLUMNS, NO_DAY, AlertColumns, Mask, to_column_value
 from store.search.alert_conditions import Comparison, Operator, under_code
 from store.search.alert_filter import AlertFilter, Sort
 from store.search.alert_order import ORDERS

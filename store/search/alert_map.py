@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from imagery.error_ellipse import ErrorEllipse
 from store.access.rights import Viewer, visible_to
-from store.alerts.alert_columns import AlertColumns, IntColumn, all_alerts
 from store.schema.outlines import error_ellipse_from_json
 from store.schema.tables import AlertRow
+from store.search.alert_columns import AlertColumns, IntColumn, all_alerts
 from store.search.alert_conditions import touching
 from store.search.alert_counts import comparison_mask, filter_mask, visible_mask
 from store.search.alert_filter import AlertFilter, Box, touches

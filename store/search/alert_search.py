@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 
 from enforcement.overlaps import shares_by_kind
 from store.access.rights import Viewer, may_see, visible_to
-from store.alerts.alert_columns import all_alerts
 from store.alerts.locks import lock_holders
 from store.alerts.sites import count_site_alerts
 from store.areas.areas import area_names
 from store.schema.tables import AlertRow
+from store.search.alert_columns import all_alerts
 from store.search.alert_counts import filter_mask, find_neighbours, order_columns, visible_mask
 from store.search.alert_filter import PARAMETERS, SORTS, AlertFilter, Box, Sort, parse_bbox
 from store.search.alert_map import AlertOutline, MapCluster, MapPoint, alert_outlines, alerts_on_map

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from enforcement.chain_settings import ChainValues
 from errors import TubanError
+from store.schema.chain.tip_tables import PublicAttempt, TipRow
 from store.schema.counters import lock_counter
 from store.schema.tables import Area
-from store.schema.tip_tables import PublicAttempt, TipRow
 
 ASKS_PER_HOUR = 30
 """Questions for the state of a report per address and hour: a code has 40 bits."""

@@ -16,9 +16,9 @@ from enforcement.position_uncertainty import METRES_PER_DEGREE
 from enforcement.states import read_states
 from enforcement.tips.tip_states import OPEN, STATES
 from store.access.rights import Viewer, visible_region, visible_to
+from store.schema.chain.tip_tables import TipRow
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import AlertRow
-from store.schema.tip_tables import TipRow
 
 _GEOD = Geod(ellps="GRS80")
 

@@ -21,8 +21,8 @@ from store.access.users import user_by_login, viewer_of
 from store.chain_settings import read_chain_values
 from store.deadlines.calendar import calendar_of
 from store.messages.writing import write_message
+from store.schema.chain.tip_tables import TipRow, TipStep
 from store.schema.counters import next_number
-from store.schema.tip_tables import TipRow, TipStep
 from store.tips.informant_key import Informant, InformantKey
 
 MAX_SUMMARY, MAX_WORDS = 5000, 2000
@@ -34,7 +34,7 @@ class TipNotAllowed(TubanError):  # noqa: N818  (an expected condition that call
 
 @dataclass(frozen=True)
 class NewTip:
-    """Fields of the register (违规违法线索登记表); names as in :class:`store.schema.tip_tables.TipRow`."""
+    """Fields of the register (违规违法线索登记表); names as in :class:`store.schema.chain.tip_tables.TipRow`."""
 
     channel: str
     summary: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from store.schema.deadline_tables import DeadlineLogRow
+from store.schema.chain.deadline_tables import DeadlineLogRow
 
 
 def moved_by_calendar(session: Session, year: int) -> int:

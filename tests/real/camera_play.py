@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from imagery.cameras.camera import Capture, ControlPoint, Stream
 from model.detector import Detector
-from service.camera_captures import assess_capture, store_frame
+from service.cameras.captures import assess_capture, store_frame
 from store.cameras.cameras import add_camera
 from store.cameras.presets import create_preset, list_presets, set_calibration
 from store.cameras.secrets import camera_key

@@ -22,9 +22,9 @@ from service.context import Context
 from store.access import users
 from store.access.api_keys import add_key, allowed_scopes
 from store.access.users import add_user, user_by_login
-from store.alerts.layer_impact import impact_json
 from store.areas.layer_options import LayerOptions
 from store.areas.layer_versions import add_version
+from store.layers.layer_impact import impact_json
 from store.schema.database import Session
 from store.schema.tables import Area, Base
 from tests.web.cameras.camera_service import watch

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
@@ -108,7 +107,7 @@ def _load(request: Request, context: Context, viewer: Viewer, form: FormData) ->
 def delete(request: Request, context: Service, viewer: Administrator, area_id: Id) -> HTMLResponse:
     """Delete an area that nothing refers to."""
     with context.database.write() as session:
-        area = session.scalar(select(Area).where(Area.id == area_id))
+        area = session.get(Area, area_id)
         if area is None or not may_see(viewer, area.code):
             raise NotFound
         code, name = area.code, area.name

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from errors import CameraError, Reason
 from imagery.cameras.camera import Fault
-from service.camera_captures import AssessedCapture, assess_capture, fetch_capture, store_frame
-from service.camera_jobs import add_compare_job
+from service.cameras.captures import AssessedCapture, assess_capture, fetch_capture, store_frame
+from service.cameras.jobs import add_compare_job
 from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind
 from store.cameras.cameras import set_camera_state

@@ -31,7 +31,7 @@ from imagery.conversion.ingest import ingest_image
 from imagery.conversion.ingested_image import IngestedImage
 from imagery.limits import Limits
 from inference.cameras.compare import compare_captures
-from service.camera_captures import read_frame
+from service.cameras.captures import read_frame
 from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes

@@ -17,8 +17,8 @@ from store.chain_settings import read_chain_values
 from store.messages.preferences import Preferences, preferences_of
 from store.messages.sendings import add_sendings, lock_person, uncollected
 from store.messages.writing import COLLECT, add_collection
+from store.schema.chain.message_tables import MessageRow
 from store.schema.database import Session
-from store.schema.message_tables import MessageRow
 
 logger = structlog.get_logger("tuban.messages")
 

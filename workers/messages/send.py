@@ -24,8 +24,8 @@ from store.messages.sendings import (
     reserve_robot,
     waiting_sending,
 )
+from store.schema.chain.message_tables import SendingRow
 from store.schema.database import Session
-from store.schema.message_tables import SendingRow
 from workers.delivery.delivery_errors import DeliveryRejected
 from workers.delivery.web_hooks import post_to_hook
 from workers.messages.robots import BLOCKED_SECONDS, send_to_robot

@@ -23,9 +23,9 @@ from celery import beat
 
 from configs.service import ServiceSettings, read_service
 from service.audit_schedule import add_audit_job, audit_due
-from service.camera_jobs import add_capture_job
-from service.camera_jobs import add_retention_job as add_capture_retention_job
-from service.capture_schedule import capture_due
+from service.cameras.jobs import add_capture_job
+from service.cameras.jobs import add_retention_job as add_capture_retention_job
+from service.cameras.schedule import capture_due
 from service.context import Context
 from service.images.retention import add_retention_job
 from service.layers.administration import add_ended_job

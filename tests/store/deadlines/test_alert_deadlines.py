@@ -16,9 +16,9 @@ from store.deadlines.calendar import calendar_of, save_year, store_known_years, 
 from store.deadlines.daily_messages import write_daily_messages
 from store.messages.inbox import inbox_messages, mark_read, unread_count
 from store.schema.alert_revision import revision_of
+from store.schema.chain.deadline_tables import DeadlineLogRow
+from store.schema.chain.message_tables import MessageRow
 from store.schema.database import Database, Session
-from store.schema.deadline_tables import DeadlineLogRow
-from store.schema.message_tables import MessageRow
 from store.schema.tables import AlertRow
 from store.schema.user_tables import User
 from tests.store.alerts.test_transitions import add_alert

@@ -24,8 +24,8 @@ from store.evidence.evidence_files import (
     visible_file,
 )
 from store.integrity.references import references
+from store.schema.chain.field_tables import FieldStep
 from store.schema.database import Database
-from store.schema.field_tables import FieldStep
 from store.schema.tables import Transition
 from tests.store.review.review_setup import ReviewSetup, later
 

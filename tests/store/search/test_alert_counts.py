@@ -16,11 +16,11 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer
-from store.alerts.alert_columns import all_alerts
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow
 from store.search import alert_conditions, alert_counts
+from store.search.alert_columns import all_alerts
 from store.search.alert_search import (
     SORTS,
     AlertFilter,

@@ -13,8 +13,8 @@ from configs.service import ServiceSettings, read_service
 from enforcement.chain_settings import ChainValues
 from errors import SettingsError
 from store.access.rights import Viewer
+from store.schema.chain.tip_tables import TipRow
 from store.schema.database import Database
-from store.schema.tip_tables import TipRow
 from store.tips.informant_key import Informant, informant_key
 from store.tips.public_reports import TooManyReports, common_code, count_attempt
 from store.tips.tip_steps import NewTip, add_tip, may_see_informant

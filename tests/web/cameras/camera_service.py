@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from imagery.cameras.camera import Capture, Light, Quality, Stream
-from service.camera_captures import store_frame
+from service.cameras.captures import store_frame
 from service.context import Context
 from store.cameras.cameras import add_camera, set_camera_state
 from store.cameras.captures import add_capture

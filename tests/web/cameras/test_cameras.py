@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from configs.service import CameraSettings
 from imagery.cameras.camera import ControlPoint
-from service.camera_jobs import add_capture_job
+from service.cameras.jobs import add_capture_job
 from service.context import Context
 from store.backup.backup import backup
 from store.schema.camera_tables import CameraRow, CaptureRow

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from service.context import Context
 from service.job_registry import find_job_kind
 from store.alerts.transitions import append_transition, steps_of
-from store.schema.deadline_tables import DeadlineLogRow, SupervisionEntryRow, SupervisionRow
-from store.schema.message_tables import MessageRow
+from store.schema.chain.deadline_tables import DeadlineLogRow, SupervisionEntryRow, SupervisionRow
+from store.schema.chain.message_tables import MessageRow
 from store.schema.tables import AlertRow, Job
 from store.schema.user_tables import Action, User
 from tests.web.conftest import NOW, Browser, SignIn

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from service.context import Context
 from store.evidence.evidence_files import Owner, ReceivedFile, add_file, object_key
 from store.field.announced_steps import APPLIED
-from store.schema.field_tables import FieldStep
+from store.schema.chain.field_tables import FieldStep
 from store.schema.tables import AlertRow
 from tests.web.field.field_service import new_id, photo, photo_step
 from tests.web.people import NOW

@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from service.context import Context
 from store.alerts.transitions import append_transition, steps_of
 from store.evidence.evidence_files import file_by_uid
-from store.schema.evidence_tables import EvidenceFile
-from store.schema.field_tables import FieldStep
+from store.schema.chain.evidence_tables import EvidenceFile
+from store.schema.chain.field_tables import FieldStep
 from store.schema.tables import AlertRow
 from tests.web.conftest import NOW, SignIn
 from tests.web.field.field_service import (

@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from enforcement.overlap_ratio import area_m2
 from service.context import Context
-from store.alerts.alert_as_of import read_alert_as_of
 from store.alerts.sighting_chain import append_sighting
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Observation, Scan
+from store.views.alert_as_of import read_alert_as_of
 from tests.web.conftest import NOW, SignIn
 from tests.web.review.review_alerts import add_alerts
 

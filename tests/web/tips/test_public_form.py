@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from service.context import Context
 from store.chain_settings import change_chain_setting
-from store.schema.evidence_tables import EvidenceFile
-from store.schema.tip_tables import PublicAttempt, TipRow
+from store.schema.chain.evidence_tables import EvidenceFile
+from store.schema.chain.tip_tables import PublicAttempt, TipRow
 from store.schema.user_tables import Action
 from store.tips.informant_key import informant_key, signing_key
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
@@ -162,4 +162,3 @@ def test_tickets_and_tokens_of_others_are_refused(service: Context) -> None:
     assert read_ticket(key, ticket, NOW.timestamp() + 3601) is None
     assert read_ticket(b"another", ticket, NOW.timestamp()) is None
     assert [read_ticket(key, bad, 0.0) for bad in ("", "é", "====", ticket[:-4])] == [None] * 4
-

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from service.context import Context
 from store.access.users import add_user
+from store.schema.chain.tip_tables import TipRow
 from store.schema.tables import AlertRow, Observation
-from store.schema.tip_tables import TipRow
 from store.schema.user_tables import Action
 from tests.store.sample_rows import ground
 from tests.web.conftest import NOW, SignIn
@@ -177,8 +177,12 @@ def test_a_tip_becomes_an_alert_with_its_own_letter_or_joins_the_one_at_its_plac
 
 def test_a_place_of_another_area_is_refused(town: TestClient, service: Context, app: FastAPI, sign_in: SignIn) -> None:
     with service.database.write() as session:
-        session.execute(text("INSERT INTO chain_settings (key, value, who, at) VALUES "
-                             "('tips.registrar', '\"village\"', 'x', '2026-01-01')"))
+        session.execute(
+            text(
+                "INSERT INTO chain_settings (key, value, who, at) VALUES "
+                "('tips.registrar', '\"village\"', 'x', '2026-01-01')"
+            )
+        )
     of_a = api_client(service, app, "village_a")
     refused = of_a.post("/api/tips", json=tip(**inside("b")))
     assert refused.status_code == 422

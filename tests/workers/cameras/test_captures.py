@@ -20,8 +20,8 @@ from configs.service import read_service
 from errors import CameraError, SettingsError
 from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import ControlPoint, Stream
-from service.camera_jobs import add_capture_job
-from service.capture_schedule import capture_due, next_capture
+from service.cameras.jobs import add_capture_job
+from service.cameras.schedule import capture_due, next_capture
 from store.cameras.cameras import add_camera, camera_stream, parse_capture_times
 from store.cameras.presets import create_preset, set_calibration
 from store.cameras.secrets import KEY_FILE, CameraKey, camera_key

@@ -26,7 +26,7 @@ from service.home import prepare_home
 from store.access.users import add_user
 from store.messages.preferences import Preferences, save_preferences
 from store.messages.writing import add_collection, write_message
-from store.schema.message_tables import MessageRow, SendingRow
+from store.schema.chain.message_tables import MessageRow, SendingRow
 from store.schema.migrate import upgrade
 from tests.brokers import OwnRedis
 from tests.workers.messages.servers import LOOPBACK, MailServer, mail_server

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from service.context import Context
-from store.schema.message_tables import SendingRow
+from store.schema.chain.message_tables import SendingRow
 from store.schema.tables import Job
 from tests.workers.messages.killed_senders import prepared
 from tests.workers.messages.servers import MailServer, mail_server

@@ -17,7 +17,7 @@ from store.alerts.transitions import append_transition
 from store.messages.inbox import inbox_messages, messages_about, sent_messages, unread_count
 from store.messages.preferences import Preferences, save_preferences
 from store.messages.writing import write_message
-from store.schema.message_tables import MessageRow, SendingRow
+from store.schema.chain.message_tables import MessageRow, SendingRow
 from store.schema.tables import AlertRow, Job
 from store.schema.user_tables import User
 from tests.databases import embedded_database

@@ -11,9 +11,9 @@ import pytest
 from rasterio import Affine
 from sqlalchemy import select
 
-from store.alerts.alert_as_of import read_alert_as_of
 from store.alerts.transitions import append_transition
 from store.schema.tables import AlertRow, Delivery, Scan
+from store.views.alert_as_of import read_alert_as_of
 from tests.inference.scenes import ORIGIN, Image
 from tests.workers.scan_service import WHITE, ScanService, before_image
 

@@ -1,0 +1,1 @@
+"""Cameras: intake of captures, their jobs and schedule."""
