@@ -14,9 +14,9 @@ from configs.service import ServiceSettings, read_service
 from service.context import Context
 from service.logs import log_version, set_up_logging
 from service.process import exit_with_parent, process_name
-from store.alerts.alert_columns import all_alerts
 from store.jobs.processes import record_heartbeat
 from store.schema.database_errors import DatabaseError
+from store.search.alert_columns import all_alerts
 from web.app import make_app
 from web.limits.connections import ConnectionTable, raise_file_limit
 

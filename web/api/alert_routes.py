@@ -13,13 +13,13 @@ from enforcement.alert import alert_feature
 from enforcement.offered_steps import accepted_targets
 from enforcement.states import read_states
 from enforcement.units import mu
-from store.alerts.alert_as_of import read_alert_as_of
 from store.alerts.alert_data import read_alert
 from store.alerts.transitions import log_of
 from store.review.decisions import move
 from store.review.review_transaction import MAX_REASON_LENGTH
 from store.review.split_merge import INTO_SNAPSHOT
 from store.search.alert_search import AlertListItem, search_alerts
+from store.views.alert_as_of import read_alert_as_of
 from web.addresses import next_page
 from web.api.parameters import Filter, Limit, Number
 from web.api.schemas import (

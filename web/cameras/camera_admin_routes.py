@@ -22,7 +22,7 @@ from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import Credentials, Frame, Stream, StreamKind
 from imagery.cameras.capture import capture
 from service.batch_intake import check_area
-from service.camera_captures import assess_capture, capture_settings
+from service.cameras.captures import assess_capture, capture_settings
 from service.context import Context
 from store.access.rights import Viewer, may_see
 from store.cameras.cameras import (

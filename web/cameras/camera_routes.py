@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse, Response
 from configs.texts import translate
 from errors import ControlPointError
 from imagery.cameras.calibration import calibrate
-from service.camera_captures import read_frame
-from service.capture_schedule import next_capture
+from service.cameras.captures import read_frame
+from service.cameras.schedule import next_capture
 from service.context import Context
 from store.access.rights import Viewer
 from store.areas.areas import list_areas

@@ -21,9 +21,9 @@ from store.evidence.shown_copies import DESK_ROLES, blacked_out_boxes, set_shown
 from store.field.announced_steps import NEEDS_FILE, WAITING
 from store.field.check_progress import CheckProgress, checks_of_alert
 from store.objects.object_store import ObjectNotFound
+from store.schema.chain.evidence_tables import EvidenceFile
+from store.schema.chain.field_tables import FieldStep
 from store.schema.database import Session
-from store.schema.evidence_tables import EvidenceFile
-from store.schema.field_tables import FieldStep
 from store.schema.tables import AlertRow
 from store.views.alert_view import user_names
 from web.auth.audit_log import log_action

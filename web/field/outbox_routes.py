@@ -28,9 +28,9 @@ from store.field.announced_steps import (
     stored_sha256,
 )
 from store.field.takes import alert_for_check
+from store.schema.chain.field_tables import FieldStep
 from store.schema.database import Session
 from store.schema.database_errors import CONCURRENT_CHANGE
-from store.schema.field_tables import FieldStep
 from store.schema.tables import AlertRow
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service

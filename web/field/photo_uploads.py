@@ -10,7 +10,7 @@ from service.context import Context
 from service.evidence.field_photos import store_photo
 from store.access.rights import Viewer
 from store.field.announced_steps import NEEDS_FILE
-from store.schema.field_tables import FieldStep
+from store.schema.chain.field_tables import FieldStep
 from web.uploads.upload_files import LOCK_SUFFIX, Upload, remove_upload
 
 FOLDER = "field"

@@ -20,11 +20,11 @@ from service.context import Context
 from service.layers.administration import USABLE, NewVersion, discard, request_use, submit
 from service.layers.files import FORMATS, receive_layer_file
 from store.access.rights import Viewer, may_see
-from store.alerts.layer_impact import OUTCOMES
 from store.areas.areas import area_names, list_areas
 from store.areas.layer_options import LayerOptions
 from store.areas.layer_versions import managed_layers, version_for
 from store.jobs.queue import job_of
+from store.layers.layer_impact import OUTCOMES
 from store.schema.tables import Layer, LayerVersion
 from web.auth.authentication import Administrator, Service, client_address
 from web.http_errors import InvalidInput, NotFound

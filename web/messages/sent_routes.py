@@ -15,7 +15,7 @@ from store.access.rights import Viewer, may_see
 from store.access.users import user_by_id
 from store.messages.inbox import sent_messages
 from store.messages.sendings import revive_sending
-from store.schema.message_tables import SendingRow
+from store.schema.chain.message_tables import SendingRow
 from web.auth.audit_log import log_action
 from web.auth.authentication import Administrator, Service
 from web.http_errors import NotFound

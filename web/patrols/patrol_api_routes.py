@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field
 
 from errors import SettingsError
 from store.patrols.patrol_records import findings_of, list_patrols, patrol_statistics, visible_patrol
+from store.schema.chain.tip_tables import PatrolRow
 from store.schema.database import Session
-from store.schema.tip_tables import PatrolRow
 from web.addresses import next_page
 from web.api.parameters import Limit
 from web.api.schemas import COMMON_ERRORS, NOT_FOUND

@@ -15,7 +15,7 @@ from service.context import Context
 from store.access.rights import Viewer, may_see
 from store.chain_settings import read_chain_values
 from store.patrols.patrol_records import MAX_FINDINGS, NewPatrol, add_patrol
-from store.schema.tip_tables import PatrolRow
+from store.schema.chain.tip_tables import PatrolRow
 from web.auth.audit_log import log_action
 from web.http_errors import InvalidInput
 from web.plain_text import PlainModel

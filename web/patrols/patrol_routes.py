@@ -21,8 +21,8 @@ from store.patrols.patrol_records import (
     visible_patrol,
     why_of,
 )
+from store.schema.chain.tip_tables import PatrolRow
 from store.schema.database import Session
-from store.schema.tip_tables import PatrolRow
 from store.views.alert_view import user_names
 from store.views.map_layers import visible_bounds
 from web.auth.audit_log import log_action

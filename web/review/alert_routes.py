@@ -16,7 +16,6 @@ from enforcement.change_types import read_change_types
 from enforcement.units import mu
 from errors import TubanError
 from store.access.rights import Viewer
-from store.alerts.alert_as_of import AlertDay, alert_days
 from store.alerts.sites import site_alerts
 from store.review.decisions import (
     assign,
@@ -37,6 +36,7 @@ from store.review.decisions import (
 from store.schema.database import Session
 from store.schema.database_errors import CONCURRENT_CHANGE
 from store.schema.tables import AlertRow
+from store.views.alert_as_of import AlertDay, alert_days
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of

@@ -37,8 +37,8 @@ from store.evidence.evidence_files import (
 )
 from store.evidence.shown_copies import DESK_ROLES, blacked_out_boxes
 from store.objects.object_store import ObjectNotFound
+from store.schema.chain.evidence_tables import EvidenceFile
 from store.schema.database import Session
-from store.schema.evidence_tables import EvidenceFile
 from store.schema.tables import AlertRow
 from web.api.parameters import Number
 from web.api.schemas import COMMON_ERRORS, CONFLICT, FORBIDDEN, NOT_FOUND, ErrorResponse

@@ -22,7 +22,7 @@ from store.access.audit_log import record_action
 from store.chain_settings import read_chain_values
 from store.evidence.evidence_files import files_of_owner
 from store.scenes.scenes import smallest_area_at
-from store.schema.tip_tables import TipRow
+from store.schema.chain.tip_tables import TipRow
 from store.tips.informant_key import Informant, informant_key, signing_key
 from store.tips.public_reports import (
     TooManyReports,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from enforcement.chain_settings import ChainValues
 from store.access.rights import Viewer
 from store.chain_settings import read_chain_values
+from store.schema.chain.tip_tables import TipRow
 from store.schema.database import Session
-from store.schema.tip_tables import TipRow
 from store.tips.tip_search import visible_tip
 from store.tips.tip_steps import may_read_tips
 from web.http_errors import Forbidden, NotFound

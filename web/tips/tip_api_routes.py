@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
+from store.schema.chain.tip_tables import TipRow
 from store.schema.database import Session
 from store.schema.tables import AlertRow
-from store.schema.tip_tables import TipRow
 from store.tips.tip_search import TipFilter, list_tips
 from store.tips.tip_steps import StepInput, take_step
 from web.addresses import next_page

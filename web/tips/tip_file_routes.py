@@ -25,8 +25,8 @@ from store.evidence.evidence_files import (
     remove_file,
 )
 from store.objects.object_store import ObjectNotFound
+from store.schema.chain.evidence_tables import EvidenceFile
 from store.schema.database import Session
-from store.schema.evidence_tables import EvidenceFile
 from store.tips.tip_steps import add_step, may_register
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service

@@ -16,9 +16,9 @@ from service.context import Context
 from store.access.rights import Viewer, may_see
 from store.alerts.drawn_sighting import DrawnChange, circle, record_drawn_change
 from store.scenes.scenes import smallest_area_at
+from store.schema.chain.tip_tables import TipRow
 from store.schema.database import Session
 from store.schema.tables import AlertRow
-from store.schema.tip_tables import TipRow
 from store.tips.informant_key import Informant, informant_key
 from store.tips.tip_search import visible_tip
 from store.tips.tip_steps import NewTip, add_tip, evidence_of, may_register, tip_source, why_of

@@ -19,9 +19,9 @@ from store.access.rights import Viewer, visible_areas
 from store.chain_settings import read_chain_values
 from store.deadlines.calendar import calendar_of
 from store.evidence.evidence_files import files_of_owner
+from store.schema.chain.tip_tables import TipRow
 from store.schema.database import Session
 from store.schema.tables import AlertRow
-from store.schema.tip_tables import TipRow
 from store.tips.informant_key import informant_key
 from store.tips.tip_search import TipFilter, alerts_near, count_tips, list_tips, tips_near, visible_tip
 from store.tips.tip_steps import (
