@@ -113,7 +113,9 @@ class StepsResult(BaseModel):
 
     done: list[str]
     skipped: list[SkippedAlert]
-    token: Annotated[str, Field(description="Undoes the step of all of them within ten minutes; empty: nothing to undo.")]
+    token: Annotated[
+        str, Field(description="Undoes the step of all of them within ten minutes; empty: nothing to undo.")
+    ]
 
 
 def _read(context: Context, viewer: Viewer, state: str, only: Only, number: int) -> TodoPage:
