@@ -19,6 +19,9 @@ MAX_TEXT = 1000
 _MAX_MU = 1_000_000.0
 
 
+FieldKind = Literal["choice", "text", "number", "date", "flag"]
+
+
 class InvalidFindings(TubanError):  # noqa: N818  (an answer to a person, not a malfunction)
     """A field of the findings is missing or invalid; the message names it."""
 
@@ -34,7 +37,7 @@ class Shot(BilingualName):
 class FindingField(BilingualName):
     """Field of the findings; described in ``configs/field.yaml``."""
 
-    kind: Literal["choice", "text", "number", "date", "flag"]
+    kind: FieldKind
     required: bool = False
     choices: dict[str, BilingualName] = Field(default_factory=dict)
     at_most: str = ""

@@ -17,6 +17,7 @@ from cli.administration.night import OUTCOME_LABELS
 from cli.administration.status import PART_LABELS
 from cli.progress import LABELS
 from configs.texts import reason_texts, translate
+from enforcement.field_check.form import FieldKind
 from errors import ImageError, Reason
 from imagery.cameras.camera import FaultCode
 from imagery.dates import FILE_NAME, FOLDER_NAME, GIVEN, PHOTOS, UNKNOWN, describe_source
@@ -37,6 +38,11 @@ REASONED = (
     "TipNotAllowed",
     "TooManyReports",
     "InformantLocked",
+    "InvalidFindings",
+    "StepRefused",
+    "EvidenceConflict",
+    "EvidenceRejected",
+    "FileRefused",
 )
 CODE = re.compile(r"[a-z_]+\.[a-z_]+")
 DATE_SOURCES = (
@@ -108,6 +114,10 @@ def test_every_code_has_a_text_with_matching_values() -> None:
     computed |= {describe_source(source).code for source in DATE_SOURCES}
     computed |= {"cli.verify_ok", "cli.verify_wrong", "cli.verify_open"}
     computed |= {f"layer_state.{state}" for state in STATES}
+    computed |= {f"field.expected_{kind}" for kind in get_args(FieldKind)}
+    form = (ROOT / "enforcement" / "steps" / "evidence_form.py").read_text("utf-8")
+    computed |= {f"evidence.value_{fault}" for fault in re.findall(r'_fault\(.*?, "([a-z_]+)", limits', form)}
+    computed |= {"evidence.no_image", "evidence.no_image_photos"}
     assert set(texts) - seen <= computed, "unused texts"
     assert all(CHINESE.search(text) for text in texts.values())
 
