@@ -49,7 +49,7 @@ DATE_SOURCES = (
     *(GIVEN, FILE_NAME, FOLDER_NAME, PHOTOS, UNKNOWN, CORRECTED, "tag DATETIME", "camera"),
     *("camera's clock", "satellites", "file or folder name"),  # of photos, see imagery.drone.photo
 )
-CHINESE = re.compile(r"[一-鿿]")
+CHINESE = re.compile(r"[一-鿿。]")
 
 
 def _codes_in_source() -> Iterator[tuple[str, set[str]]]:
