@@ -19,6 +19,7 @@ from store.access.rights import Viewer, visible_region, visible_to
 from store.schema.chain.tip_tables import TipRow
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import AlertRow
+from store.tips.waiting_tips import is_overdue
 
 _GEOD = Geod(ellps="GRS80")
 
@@ -151,13 +152,7 @@ def _conditions(wanted: TipFilter, today: dt.date) -> Sequence[ColumnElement[boo
     if wanted.state == "open":
         found.append(TipRow.state.in_(OPEN))
     elif wanted.state == "overdue":
-        found.append(
-            or_(
-                (TipRow.state == "received") & (TipRow.judge_by < today),
-                (TipRow.state == "accepted") & (TipRow.check_by < today),
-                TipRow.state.in_(OPEN) & (TipRow.answer_by < today),
-            )
-        )
+        found.append(is_overdue(today))
     elif wanted.state:
         found.append(TipRow.state == wanted.state)
     if wanted.channel:

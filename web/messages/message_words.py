@@ -61,7 +61,7 @@ def message_address(sent: SentMessage) -> str:
     kind = sent.message.kind
     if kind == "calendar_missing":
         return f"/calendar?year={sent.message.content.get('year', '')}"
-    if kind == "tip_assigned" and isinstance(sent.message.content.get("address"), str):
+    if kind.startswith("tip_") and isinstance(sent.message.content.get("address"), str):
         return str(sent.message.content["address"])
     if kind.startswith("supervision"):
         listed = sent.message.content.get("supervision")

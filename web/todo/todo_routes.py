@@ -16,14 +16,19 @@ from errors import TubanError
 from service.context import Context
 from store.access.rights import Viewer
 from store.access.users import users_under
+from store.deadlines.calendar import missing_holidays
 from store.review.bulk_steps import step_many
 from store.review.review_transaction import MAX_REASON_LENGTH
 from store.review.todo import PAGE_SIZE, TodoFilter, TodoItem, TodoPage, todo_counts, todo_page
+from store.schema.database import Session
+from store.tips.waiting_tips import TipCounts, WaitingTip, waiting_tip_counts, waiting_tips
+from store.views.alert_view import user_names
 from store.views.first_steps import first_steps
 from web.api.alert_routes import check_evidence
 from web.api.schemas import COMMON_ERRORS, CONFLICT, FORBIDDEN
 from web.auth.audit_log import log_action
 from web.auth.authentication import CurrentUser, Service
+from web.deadlines.calendar_routes import may_edit as may_edit_calendar
 from web.http_errors import InvalidInput
 from web.page import language_of, page
 from web.review.rejection_reasons import reason_choices
@@ -125,6 +130,16 @@ def _read(context: Context, viewer: Viewer, state: str, only: Only, number: int)
         return todo_page(session, viewer, context.today, context.clock(), TodoFilter(state, only), number)
 
 
+def _tips(
+    session: Session, viewer: Viewer, today: dt.date, chosen: TodoFilter, page_number: int
+) -> tuple[list[WaitingTip], TipCounts, dict[str, str]]:
+    """Return the tips of a part of the list, their numbers, and the names of their handlers."""
+    if page_number > 1 or chosen.state or chosen.only == "escalated":
+        return [], TipCounts(), {}
+    tips = waiting_tips(session, viewer, today, chosen.only)
+    return tips, waiting_tip_counts(session, viewer, today), user_names(session, {one.tip.handler for one in tips})
+
+
 @router.get("/todo", include_in_schema=False)
 def todo_list_page(
     request: Request,
@@ -140,6 +155,8 @@ def todo_list_page(
     with context.database.read() as session:
         people = assignable(users_under(session, viewer), viewer)
         steps = first_steps(session, viewer) if not found.counts.total else None
+        tips, tip_counts, handlers = _tips(session, viewer, context.today, chosen, page_number)
+        missing = missing_holidays(session, context.today) if may_edit_calendar(viewer) else None
     cards = cards_of(found.items, viewer, language)
     pages = max(1, -(-found.matching // PAGE_SIZE))
     query = {name: value for name, value in (("state", state), ("only", only)) if value}
@@ -155,6 +172,10 @@ def todo_list_page(
         found=found,
         chosen=chosen,
         steps=steps,
+        tips=tips,
+        tip_counts=tip_counts,
+        handlers=handlers,
+        missing_year=missing,
         page_number=page_number,
         pages=pages,
         query=query,
@@ -164,13 +185,15 @@ def todo_list_page(
 
 @router.get("/todo/count", include_in_schema=False)
 def count(context: Service, viewer: CurrentUser) -> Response:
-    """Return the number of alerts that wait for the user, for the navigation; empty: none."""
+    """Return the number of alerts and tips that wait for the user, for the navigation; empty: none."""
     with context.database.read() as session:
         counts = todo_counts(session, viewer, context.today)
-    if not counts.total:
+        tips = waiting_tip_counts(session, viewer, context.today)
+    total = counts.total + tips.total
+    if not total:
         return PlainTextResponse("")
-    late = ' class="late"' if counts.overdue else ""
-    number = f"{counts.total}" if counts.total < 1000 else "999+"
+    late = ' class="late"' if counts.overdue or tips.overdue else ""
+    number = f"{total}" if total < 1000 else "999+"
     return Response(f"<b{late}>{number}</b>", media_type="text/html")
 
 
