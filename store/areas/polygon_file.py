@@ -215,7 +215,7 @@ def open_polygons(path: Path, table: str | None = None, default_crs: str = "") -
     Raises:
         PolygonFileError: see the class.
     """
-    path = path.resolve()  # so that GDAL never interprets the name as a URL
+    path = path.absolute()  # so that GDAL never interprets the name as a URL
     kind = _check_format(path)
     if kind == "Shapefile":
         _check_members(path, required=(".shx", ".dbf") if default_crs else tuple(_MEMBERS))

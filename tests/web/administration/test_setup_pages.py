@@ -43,6 +43,8 @@ def test_areas_are_loaded_from_a_zip_listed_and_deleted(sign_in: SignIn, service
     assert set(codes) == {"330199101001", "330199101002"}
     refused = admin.post(f"/areas/{codes['330199101001']}/delete")
     assert (refused.status_code, "不能删除" in refused.text) == (422, True)  # people belong to it
+    plain = admin.post("/areas", files={"files": ("village.geojson", _areas("330199101003"))})
+    assert (plain.status_code, "新增 1 个，更新 0 个" in plain.text) == (200, True)
     wrong = admin.post("/areas", files={"files": ("villages.pdf", b"%PDF-1.4")})
     assert (wrong.status_code, ".gpkg" in wrong.text) == (422, True)
     assert sign_in("town").get("/areas").status_code == 403
