@@ -49,6 +49,9 @@ def _correct(document: dict[str, Any]) -> dict[str, Any]:
             operations.pop("head", None)
         for method, operation in operations.items():
             responses = operation["responses"]
+            for parameter in operation.get("parameters", ()):
+                if parameter["schema"].get("type") == "number" and parameter["schema"].get("default") == "":
+                    del parameter["schema"]["default"]
             if method in ("get", "head"):  # without content: 400
                 responses.pop("422", None)
             for status, response in responses.items():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator
 
+from enforcement.change_types import KINDS, read_change_types
+from enforcement.states import read_states
 from errors import Reason, SettingsError
 from store.search.alert_filter import AlertFilter, Box, parse_bbox, parse_day
 from web.auth.authentication import Service
@@ -19,7 +22,30 @@ _CODE = r"^[0-9]{0,12}$"
 Place = Annotated[str, Query(description="Prefix of the administrative code.", pattern=_CODE)]
 Day = Annotated[str, Query(description="A day like 2026-11-20, inclusive.", pattern=_DAY, examples=["2026-11-20"])]
 Values = Annotated[list[str] | None, Query(description="One or more values; comma-separated or repeated.")]
-NumberText = Annotated[str, Query(description="A number.", max_length=30, examples=["0.5"])]
+
+
+def _one_of(names: Sequence[str]) -> Callable[[dict[str, Any]], None]:
+    """Describe a list by its possible values; it is parsed by the filter itself."""
+
+    def describe(schema: dict[str, Any]) -> None:
+        schema.pop("anyOf", None)
+        schema.pop("default", None)
+        schema.update(type="array", items={"type": "string", "enum": list(names)})
+
+    return describe
+
+
+def _number(schema: dict[str, Any]) -> None:
+    """Describe a number; it is parsed by the filter itself, which accepts an empty text as none."""
+    for name in ("default", "maxLength"):
+        schema.pop(name, None)
+    schema.update(type="number", examples=[0.5])
+
+
+Kinds = Annotated[Values, Query(json_schema_extra=_one_of(KINDS))]
+Types = Annotated[Values, Query(json_schema_extra=_one_of(tuple(read_change_types().types)))]
+States = Annotated[Values, Query(json_schema_extra=_one_of(tuple(read_states().states)))]
+NumberText = Annotated[str, Query(description="A number.", max_length=30, json_schema_extra=_number)]
 ShortText = Annotated[str, Query(max_length=100)]
 MAX_ROWS = 500
 Limit = Annotated[
@@ -41,9 +67,9 @@ def alert_filter(
     request: Request,
     context: Service,
     place: Place = "",
-    kinds: Values = None,
-    types: Values = None,
-    states: Values = None,
+    kinds: Kinds = None,
+    types: Types = None,
+    states: States = None,
     min_score: NumberText = "",
     min_area_m2: NumberText = "",
     max_area_m2: NumberText = "",

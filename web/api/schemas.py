@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from enforcement.change_types import KINDS
+from enforcement.states import read_states
+
 
 class ErrorResponse(BaseModel):
     """An error: problem details (RFC 9457)."""
@@ -46,6 +49,10 @@ FORBIDDEN: dict[int | str, dict[str, Any]] = {
 }
 
 
+Kind = Annotated[str, Field(json_schema_extra={"enum": list(KINDS)})]
+State = Annotated[str, Field(json_schema_extra={"enum": list(read_states().states)})]
+
+
 class BilingualText(BaseModel):
     """A text in Chinese and English."""
 
@@ -71,9 +78,9 @@ class AlertSummary(BaseModel):
     """An alert in a list."""
 
     number: str
-    kind: str
+    kind: Kind
     type: Annotated[str | None, Field(description="Official change type; null until a user has set it.")]
-    state: str
+    state: State
     score: float
     area_m2: float
     area_mu: float
@@ -135,11 +142,11 @@ class AlertProperties(BaseModel):
     number: str
     statement: BilingualText
     source: str
-    kind: str
+    kind: Kind
     kind_name: BilingualText
     type: str | None
     type_name: BilingualText | None
-    state: str
+    state: State
     state_reason: str
     state_of_works: str | None
     score: float
@@ -213,7 +220,7 @@ class AlertTransition(BaseModel):
     who: str
     role: str
     from_state: str
-    to_state: str
+    to_state: State
     why: str
     evidence: dict[str, Any]
     previous_hash: str
