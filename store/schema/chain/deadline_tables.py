@@ -24,13 +24,13 @@ class CalendarYearRow(Base):
 
 
 class DeadlineLogRow(IdMixin, Base):
-    """A deadline that was moved without a step of its alert, or escalated; append-only."""
+    """A deadline that was moved without a step of its alert, or escalated, or works that went on; append-only."""
 
     __tablename__ = "deadline_log"
     alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"), index=True)
     at: Mapped[dt.datetime]
     who: Mapped[str] = mapped_column(String(100))
-    kind: Mapped[str] = mapped_column(String(20))  # calendar, rules, escalated
+    kind: Mapped[str] = mapped_column(String(20))  # calendar, rules, escalated, went_on
     from_day: Mapped[dt.date | None]
     to_day: Mapped[dt.date | None]
     detail: Mapped[dict[str, Any]]  # escalated: {"owner", "level", "state"}
