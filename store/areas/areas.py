@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from enforcement.areas import LEVELS
-from errors import SettingsError
+from errors import Reason, SettingsError
 from store.areas.polygon_errors import PolygonFileError
 from store.areas.polygon_file import InvalidRow, PolygonFile, Row, read_polygons
 from store.areas.values import text_of
@@ -95,17 +95,27 @@ def load_areas(
     def load(row: Row) -> None:
         code = parse_area_code(row.values[code_field])
         if not code.startswith(under):
-            raise ValueError(f"its code {code} is outside {under}")
+            raise ValueError(
+                Reason(f"its code {code} is outside {under}", "areas.row_outside", number=code, under=under)
+            )
         code_level = next(name for name, digits in LEVELS.items() if digits == len(code))
         if level not in (None, code_level):
-            raise ValueError(f"its code {code} is that of a {code_level}, not of a {level}")
+            message = f"its code {code} is that of a {code_level}, not of a {level}"
+            raise ValueError(Reason(message, "areas.row_level", number=code, found=code_level, level=level))
         name = text_of(row.values[name_field])[:200] if name_field else ""
         area = areas.setdefault(code, _NewArea(code, name, code_level, []))
         area.name = area.name or name
         area.parts.append(row.outline)
 
     remarks, invalid = file.load_rows(load)
-    remarks += [f"{a.code} {a.name}: {len(a.parts)} polygons merged." for a in areas.values() if len(a.parts) > 1]
+    remarks += [
+        Reason(
+            f"{a.code} {a.name}: {len(a.parts)} polygons merged.", "areas.merged", number=a.code, name=a.name,
+            polygons=len(a.parts),
+        )
+        for a in areas.values()
+        if len(a.parts) > 1
+    ]  # fmt: skip
     added = _write_areas(database, list(areas.values()), file.path.name[:400], now)
     return LoadedAreas(added, len(areas) - added, remarks, invalid)
 
@@ -149,7 +159,8 @@ def parse_area_code(value: Any) -> str:
     """
     text = text_of(value)
     if not re.fullmatch(r"[1-9]\d{5}(\d{3}(\d{3}(0{7})?)?)?", text, re.ASCII):
-        raise ValueError(f"its code is {text!r}; expected 6 digits (county), 9 (township) or 12 (village)")
+        message = f"its code is {text!r}; expected 6 digits (county), 9 (township) or 12 (village)"
+        raise ValueError(Reason(message, "areas.row_code", number=text))
     text = text[:12]
     while len(text) > LEVELS["county"] and text.endswith("000"):
         text = text[:-3]
@@ -192,6 +203,10 @@ def _code_field(file: PolygonFile, requested: str | None) -> str:
     if field is None:
         raise PolygonFileError(
             f"{file.path} has no field {', '.join(CODE_FIELDS[:-1])} or {CODE_FIELDS[-1]}; specify the field of the "
-            f"code: {', '.join(file.fields) or 'the file has no fields'}."
+            f"code: {', '.join(file.fields) or 'the file has no fields'}.",
+            "areas.no_code_field",
+            file=file.path.name,
+            names=", ".join(CODE_FIELDS),
+            fields=", ".join(file.fields) or "–",
         )
     return field

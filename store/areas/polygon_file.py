@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from errors import TubanError
+from errors import Reason, TubanError
 from store.areas.geojson_file import RawFeatures, read_geojson
 from store.areas.outline_repair import ToLonLat, repair_outlines, to_lonlat_of
 from store.areas.parcel_text_file import read_parcel_text
@@ -160,7 +160,8 @@ class PolygonFile(PolygonStream):
                 continue
             loaded += 1
             if row.remark:
-                remarks.append(f"feature {row.number}: {row.remark}.")
+                message = f"feature {row.number}: {row.remark}."
+                remarks.append(Reason(message, "layer.row_remark", number=row.number, remark=row.remark))
         invalid.sort(key=lambda row: row.number)
         if not loaded:
             raise nothing_usable(self.path, len(invalid), invalid[0] if invalid else None)

@@ -37,7 +37,7 @@ def test_areas_are_loaded_from_a_zip_listed_and_deleted(sign_in: SignIn, service
     response = admin.post("/areas", files={"files": ("villages.zip", packed.getvalue())})
     assert response.status_code == 200
     assert "新增 2 个，更新 0 个" in response.text
-    assert "outside 330199" in response.text  # the third is not in the county of this administrator
+    assert "代码 440100101001 不在 330199 范围内" in response.text  # not in their county
     with service.database.read() as session:
         codes = {area.code: area.id for area in list_areas(session)}
     assert set(codes) == {"330199101001", "330199101002"}
