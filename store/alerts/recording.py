@@ -13,7 +13,6 @@ Events for the enforcement queue, stored in the same transaction:
 - *returned*: a rejected or permitted alert has grown or changed, an approval no longer covers a suppressed one, or a
   transient one is there again.
 
-What shows that works went on after the stop notice is reported to people too (:mod:`store.deadlines.correction_news`).
 The last four say what changed, with the areas before and after, in the property ``change``. Rejected alerts that are
 unchanged, and closed ones, get a sighting but no event.
 """
@@ -30,7 +29,6 @@ from enforcement.match import Match, match_changes
 from store.alerts.alert_recorder import AlertRecorder
 from store.alerts.placed_changes import PlacedChange
 from store.alerts.scan_record import Recorded
-from store.deadlines.correction_news import report_continued_works
 from store.schema.counters import lock_counter
 from store.schema.tables import Scan, SceneRow
 
@@ -76,6 +74,4 @@ def record_changes(
         recorder.see_again(alert_id, [by_number[match.change.number] for match in matches], matches)
     recorder.look_at_others()
     recorder.announce()
-    session.flush()
-    report_continued_works(session, recorder.seen, settings.zone, now)
     return recorder.recorded

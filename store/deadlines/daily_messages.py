@@ -1,4 +1,4 @@
-"""Messages of the day about deadlines: overdue with escalation, due soon, new alerts, supervision, tips, holidays.
+"""Messages of the day about deadlines: overdue with escalation, due soon, new alerts, supervision, missing holidays.
 
 One message per person and subject, however many alerts it is about; all wait for the digest of the day.
 """
@@ -29,7 +29,6 @@ from store.messages.recipients import People
 from store.messages.writing import write_message
 from store.schema.tables import AlertRow, ScheduleSlot
 from store.schema.user_tables import User
-from store.tips.tip_messages import write_overdue_tips
 
 RULES = "deadline rules"
 """Name of the slot that holds the fingerprint of the settings."""
@@ -82,7 +81,6 @@ def write_daily_messages(
     counts["deadline_soon"] = _write_due_soon(session, people, today, now, values)
     counts["new_alerts"] = _write_new(session, people, today, now)
     counts["supervision"] = _write_supervision(session, people, today, now)
-    counts |= write_overdue_tips(session, people, today, now, values)
     year = missing_holidays(session, today)
     if year is not None:
         week = f"{today.isocalendar().year}-W{today.isocalendar().week:02d}"  # once a week

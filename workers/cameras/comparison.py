@@ -47,6 +47,7 @@ from store.cameras.changes import (
     standing_works,
 )
 from store.cameras.presets import calibrate_preset, camera_area, preset_data
+from store.evidence.correction_news import report_continued_works
 from store.objects.object_store import ObjectNotFound
 from store.scenes.scenes import add_scene, scene_by_sha256
 from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
@@ -291,6 +292,7 @@ def _write_alerts(
             if change in unreported and (change.kind != DEMOLITION or change.works in reviewed)
         ]
         recorded = record_changes(session, scan, placed, context.settings, now)
+        report_continued_works(session, scan.id, context.settings.zone, now)
         scan.result = {**scan.result, "alerts": recorded.counts()}
         for change in unreported:
             record_reported_change(session, view.row.id, scan.id, change, now)

@@ -18,6 +18,7 @@ from store.messages.recipients import People
 from store.messages.sendings import people_with_messages
 from store.messages.writing import add_collection, write_message
 from store.schema.database import Session
+from store.tips.tip_messages import write_overdue_tips
 
 logger = structlog.get_logger("tuban.deadlines")
 
@@ -29,7 +30,9 @@ def day(context: Context, job: JobRun) -> Commit:
 
     def commit(session: Session) -> None:
         now = context.clock()
-        counts = write_daily_messages(session, today, now, read_chain_values(session), context.settings.zone)
+        values = read_chain_values(session)
+        counts = write_daily_messages(session, today, now, values, context.settings.zone)
+        counts |= write_overdue_tips(session, People(session), today, now, values)
         for problem in failed:
             content = {"why": {"words": str(problem.reason), **problem.reason.to_json()}}
             event = f"{problem.kind}:{today}"

@@ -41,6 +41,7 @@ from service.job_registry import JobKind, ReleaseJob
 from service.scan_jobs import QUEUE, add_blocks_job, add_merge_job
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
 from store.alerts.recording import record_changes
+from store.evidence.correction_news import report_continued_works
 from store.scans.nights import update_night_state
 from store.scans.scans import ScanTask, finish_part, finish_scan, finish_uncompared, read_task, start_scan
 from store.schema.database import Session
@@ -160,6 +161,7 @@ def _write_alerts(
     if scan is None:
         return
     recorded = record_changes(session, scan, placed, context.settings, now)
+    report_continued_works(session, scan.id, context.settings.zone, now)
     scan.result = {**record, "alerts": recorded.counts()}
     if scan.night_id is not None:
         update_night_state(session, scan.night_id, now)

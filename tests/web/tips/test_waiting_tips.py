@@ -11,9 +11,10 @@ from enforcement.messages.message_kinds import read_message_kinds
 from service.context import Context
 from store.chain_settings import read_chain_values
 from store.deadlines.calendar import save_year
-from store.deadlines.daily_messages import write_daily_messages
+from store.messages.recipients import People
 from store.schema.chain.message_tables import MessageRow
 from store.schema.user_tables import User
+from store.tips.tip_messages import write_overdue_tips
 from tests.web.conftest import NOW, SignIn
 from tests.web.tips.test_tips import inside, tip
 from tests.web.two_villages import Villages
@@ -21,7 +22,7 @@ from tests.web.two_villages import Villages
 
 def _write_messages(service: Context, day: dt.date) -> list[tuple[str, str]]:
     with service.database.write() as session:
-        write_daily_messages(session, day, NOW, read_chain_values(session), service.settings.zone)
+        write_overdue_tips(session, People(session), day, NOW, read_chain_values(session))
         query = select(User.login, MessageRow.kind).join(User, User.id == MessageRow.person_id)
         return sorted((row[0], row[1]) for row in session.execute(query.where(MessageRow.kind.startswith("tip_over"))))
 

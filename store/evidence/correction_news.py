@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,7 +14,7 @@ from store.evidence.step_evidence import correcting_since
 from store.messages.recipients import People
 from store.messages.writing import write_message
 from store.schema.chain.deadline_tables import DeadlineLogRow
-from store.schema.tables import AlertRow, Transition
+from store.schema.tables import AlertRow, Observation, Transition
 
 WENT_ON = "went_on"
 """Kind of the entries of the deadline log; its days are those of the stop notice and of the image."""
@@ -24,22 +23,22 @@ KIND = "works_went_on"
 """Kind of the messages."""
 
 
-def report_continued_works(session: Session, alert_ids: Collection[int], zone: dt.tzinfo, now: dt.datetime) -> int:
+def report_continued_works(session: Session, scan_id: int, zone: dt.tzinfo, now: dt.datetime) -> int:
     """Report each image after the stop notice in which the works of an open alert have grown; return how many are new.
 
     Told are those who have to act on the alert, and the county.
 
     Args:
-        session: the transaction that recorded the images' comparisons, which holds the lock of alerts.
-        alert_ids: alerts that the comparison has shown.
+        session: the transaction that recorded the comparison, which holds the lock of alerts.
+        scan_id: of the comparison; alerts on which it detected something are looked at.
         zone: of local days.
         now: current time.
     """
-    if not alert_ids:
-        return 0
+    session.flush()
+    seen = select(Observation.alert_id).where(Observation.scan_id == scan_id)
     ordered = select(Transition.id).where(Transition.alert_id == AlertRow.id, Transition.to_state == "correcting")
     query = select(AlertRow).where(
-        AlertRow.id.in_(alert_ids), AlertRow.state.in_(read_states().open), ordered.exists()
+        AlertRow.id.in_(seen), AlertRow.state.in_(read_states().open), ordered.exists()
     )  # fmt: skip
     alerts = list(session.scalars(query.order_by(AlertRow.id)))
     people = People(session) if alerts else None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from enforcement.messages.message_kinds import read_message_kinds
 from store.access.users import add_user
 from store.alerts.transitions import append_transition
 from store.deadlines.alert_deadlines import deadline_log_of
+from store.evidence.correction_news import report_continued_works
 from store.schema.chain.message_tables import MessageRow
-from store.schema.tables import AlertRow
+from store.schema.tables import AlertRow, Scan
 from store.schema.user_tables import User
 from tests.store.alerts.test_recording import AUTUMN, Place
 from tests.store.alerts.test_recording import place as place  # a fixture
@@ -42,6 +43,10 @@ def test_growth_after_the_stop_notice_is_told_to_owner_and_county_once_per_image
     place.scan([change(1, 100, 100, 41)], after=FIRST)  # within the accuracy of two outlines
 
     def told() -> list[tuple[str, str]]:
+        """Report as the worker does that recorded the scan; return the messages in all."""
+        with place.database.write() as session:
+            scan_id = session.scalars(select(func.max(Scan.id))).one()
+            report_continued_works(session, scan_id, place.settings.zone, NOTICE)
         with place.database.read() as session:
             query = select(User.login, MessageRow.content).join(User, User.id == MessageRow.person_id)
             query = query.where(MessageRow.kind == "works_went_on").order_by(MessageRow.id)
@@ -49,8 +54,10 @@ def test_growth_after_the_stop_notice_is_told_to_owner_and_county_once_per_image
 
     assert told() == []
     place.scan([change(1, 100, 100, 60)], after=SECOND)
+    expected = [("c", f"{SECOND}"), ("t", f"{SECOND}")]
+    assert told() == expected
     place.scan([change(1, 100, 100, 60)], before=AUTUMN, after=SECOND)  # the same image again
-    assert told() == [("c", f"{SECOND}"), ("t", f"{SECOND}")]
+    assert told() == expected
     with place.database.read() as session:
         (row,) = deadline_log_of(session, place.alert().id)
         assert (row.kind, row.from_day, row.to_day, row.who) == ("went_on", NOTICE.date(), SECOND, "system")
