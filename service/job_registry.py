@@ -56,6 +56,7 @@ JOB_MODULES: tuple[str, ...] = (
     "workers.messages.send",
     "workers.messages.collect",
     "workers.messages.daily",
+    "workers.field",
     "workers.cameras.captures",
     "workers.cameras.capture_retention",
     "workers.audit",

@@ -17,6 +17,7 @@ from enforcement.field_check.form import read_field_form
 from enforcement.states import NotAllowed, read_states
 from errors import Reason, TubanError
 from store.access.rights import Viewer, may_see
+from store.alerts.locks import lock_holder
 from store.alerts.transitions import steps_of
 from store.field.announced_steps import (
     ACCEPT,
@@ -30,6 +31,7 @@ from store.field.announced_steps import (
     WAITING,
     steps_of_check,
 )
+from store.field.settlement import settle_when_free
 from store.field.takes import take_of
 from store.review.decisions import move
 from store.schema.chain.field_tables import FieldStep
@@ -106,8 +108,11 @@ def _apply(
             return
         apply(session, viewer, alert, step, settings, values, now)
     except TubanError as error:
-        if error.reason.code == _OPEN_ELSEWHERE:  # applied when the phone asks again
+        if error.reason.code == _OPEN_ELSEWHERE:  # applied by a job afterwards, or when the phone asks again
             _set_reason(step, error.reason)
+            lock = lock_holder(session, alert, now)
+            if lock is not None:
+                settle_when_free(session, alert.id, lock.until, now)
         else:
             settle(step, KEPT, now, error.reason)
 

@@ -17,6 +17,7 @@ from enforcement.units import mu
 from errors import TubanError
 from store.access.rights import Viewer
 from store.alerts.sites import site_alerts
+from store.field.settlement import settle_after_release
 from store.review.decisions import (
     assign,
     judge,
@@ -193,8 +194,14 @@ def lock_alert(
 def unlock_alert(context: Service, viewer: CurrentUser, number: str) -> Response:
     """Release the user's lock."""
     with context.database.write() as session:
-        release_lock(session, _alert(session, viewer, number), viewer)
+        _release(session, _alert(session, viewer, number), viewer, context.clock())
     return Response(status_code=204)
+
+
+def _release(session: Session, alert: AlertRow, viewer: Viewer, now: dt.datetime) -> None:
+    """Release the user's lock, and apply the steps of phones that waited for it."""
+    if release_lock(session, alert, viewer):
+        settle_after_release(session, alert.id, now)
 
 
 Action = Callable[[Session, AlertRow, dt.datetime], AlertRow]
@@ -233,7 +240,7 @@ def judge_alert(
         settings = context.settings
         others = site_alerts(session, alert) if body.site else []
         alert = judge(session, alert, viewer, body.verdict, reason=reason, settings=settings, now=now)
-        release_lock(session, alert, viewer)
+        _release(session, alert, viewer, now)
         for other in others:
             if other.id != alert.id and may_judge(session, other, viewer, body.verdict):
                 judge(session, other, viewer, body.verdict, reason=reason, settings=settings, now=now)
@@ -324,7 +331,7 @@ def split_alert(request: Request, context: Service, viewer: CurrentUser, number:
                 if len(parts) < 2:
                     raise InvalidInput("review.no_gaps")
             created = split(session, alert, viewer, parts, body.why, settings=context.settings, now=now)
-            release_lock(session, alert, viewer)
+            _release(session, alert, viewer, now)
             return JSONResponse({"into": [part.number for part in created]})
     except TubanError as error:
         raise review_error(request, error) from error

@@ -31,6 +31,7 @@ from tests.web.field.field_service import (
     place_of_alert,
     step,
 )
+from tests.workers.messages.running import run_jobs
 
 [FIRST, SECOND, THIRD] = numbers(3)
 
@@ -265,3 +266,26 @@ def test_partial_photos_of_phones_that_never_return_are_deleted(service: Context
     assert {path.stem for path in folder.glob("*.part")} == {kept["uid"]}
     assert answers[kept["uid"]]["offset"] == 100
     assert phone.upload(abandoned["uid"], photo(2)) == 204, "the phone begins again"
+
+
+@pytest.mark.parametrize("released", [True, False], ids=["released", "expired"])
+def test_steps_that_waited_for_the_desk_are_applied_without_the_phone(
+    service: Context, phone: Phone, sign_in: SignIn, released: bool
+) -> None:
+    contents, steps = _check()
+    desk = english(sign_in("town"))
+    assert desk.post(f"/alerts/{FIRST}/lock", json={}).status_code == 200
+    phone.send(FIRST, *steps)
+    for one, content in zip(steps[1:4], contents, strict=True):
+        assert phone.upload(one["uid"], content) == 204
+    answers = phone.send(FIRST, *steps)
+    assert {answers[one["uid"]]["state"] for one in (steps[0], *steps[4:])} == {"waiting"}
+    if released:
+        assert desk.delete(f"/alerts/{FIRST}/lock").status_code == 204
+        later = dt.timedelta(0)
+    else:
+        run_jobs(service)
+        assert _state(service, FIRST) == "dispatched"
+        later = dt.timedelta(hours=1)
+    assert "field.settle" in run_jobs(service, later)
+    assert _state(service, FIRST) == "submitted"
