@@ -85,6 +85,7 @@ ROUTES = (
     "web.review.alert_routes",
     "web.auth.sign_in_routes",
     "web.maps.tile_routes",
+    "web.tiles.tile_routes",
     "web.review.picture_routes",
     "web.uploads.tus_routes",
 )

@@ -6,12 +6,10 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from web.maps.tiles import MercatorBox, Picture
+from web.maps.tiles import MercatorBox, Picture, mercator_array
 
 MARGIN_M = 200.0
 """Ground shown around the area, so that what lies at its boundary can be judged, in metres of Web Mercator."""
-
-_RADIUS_M = 6378137.0
 
 
 def clip_to_region(picture: Picture | None, bounds: MercatorBox, region: BaseGeometry) -> Picture | None:
@@ -28,7 +26,7 @@ def clip_to_region(picture: Picture | None, bounds: MercatorBox, region: BaseGeo
     from rasterio.transform import from_bounds
 
     window = shapely.box(*bounds).buffer(MARGIN_M)
-    near = shapely.transform(region, _mercator).intersection(window).buffer(MARGIN_M)
+    near = shapely.transform(region, mercator_array).intersection(window).buffer(MARGIN_M)
     if near.is_empty:
         return None
     rows, columns = picture.valid.shape
@@ -36,9 +34,3 @@ def clip_to_region(picture: Picture | None, bounds: MercatorBox, region: BaseGeo
     inside = rasterio.features.geometry_mask([near], (rows, columns), transform, all_touched=True, invert=True)
     valid = picture.valid & inside
     return Picture(np.where(valid[..., None], picture.rgb, np.uint8(0)), valid) if valid.any() else None
-
-
-def _mercator(degrees: np.ndarray) -> np.ndarray:
-    """Project N×2 longitudes and latitudes to Web Mercator."""
-    lon, lat = np.radians(degrees[:, 0]), np.radians(degrees[:, 1])
-    return np.column_stack([_RADIUS_M * lon, _RADIUS_M * np.arcsinh(np.tan(lat))])

@@ -81,6 +81,20 @@ def mercator(lon: float, lat: float) -> tuple[float, float]:
     return math.radians(lon) * 6378137.0, math.asinh(math.tan(math.radians(lat))) * 6378137.0
 
 
+def mercator_array(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Project N×2 longitudes and latitudes in degrees to metres of Web Mercator."""
+    lon, lat = np.radians(degrees[:, 0]), np.radians(degrees[:, 1])
+    return np.column_stack([6378137.0 * lon, 6378137.0 * np.arcsinh(np.tan(lat))])
+
+
+def degrees_of(bounds: MercatorBox) -> tuple[float, float, float, float]:
+    """Return bounds of Web Mercator in degrees."""
+    west, south, east, north = (value / 6378137.0 for value in bounds)
+    latitudes = (math.degrees(math.atan(math.sinh(value))) for value in (south, north))
+    low, high = latitudes
+    return math.degrees(west), low, math.degrees(east), high
+
+
 def overlap(one: MercatorBox, other: MercatorBox) -> bool:
     """Return whether two boxes overlap."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
