@@ -7,6 +7,7 @@ meanwhile, is kept with its reason; the photos are evidence of the alert in any 
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -158,8 +159,7 @@ def _submit(
     now: dt.datetime,
 ) -> None:
     form = read_field_form()
-    photos = [other for other in steps_of_check(session, step.check_uid, alert.id) if other.kind == PHOTO]
-    fault = _too_few([photo for photo in photos if photo.who == viewer.login], values)
+    evidence, fault = findings_evidence(session, alert, step, values)
     if fault is not None:
         settle(step, REFUSED, now, fault)
         return
@@ -173,17 +173,32 @@ def _submit(
         raise NotAllowed("Your roles cannot submit findings.", "field.no_role")
     if alert.state == "dispatched":
         move(session, alert, viewer, "accepted", settings=settings, now=now)
-    order = {uid: place for place, uid in enumerate(step.after)}  # as they were taken, however they arrived
-    photos.sort(key=lambda photo: order.get(photo.uid, len(order)))
-    stored = [photo.uid for photo in photos if photo.state == APPLIED and photo.who == viewer.login]
-    stored = stored[: values.whole("evidence.files_most")]  # the others are files of the alert as well
-    findings = dict(step.content)
-    evidence = {"photos": stored, "works": findings["works"], "findings": findings, "check": step.check_uid}
-    move(
-        session, alert, viewer, "field_checked", evidence, str(findings.get("remarks", "")), settings=settings, now=now
-    )
+    remarks = str(step.content.get("remarks", ""))
+    move(session, alert, viewer, "field_checked", evidence, remarks, settings=settings, now=now)
     step.transition_id = steps_of(session, alert)[-1].id
     settle(step, APPLIED, now)
+
+
+def findings_evidence(
+    session: Session, alert: AlertRow, step: FieldStep, values: ChainValues
+) -> tuple[dict[str, Any], Reason | None]:
+    """Return the evidence of a step ``field_checked`` by findings, and a reason if the check has too few photos.
+
+    Args:
+        session: a transaction.
+        alert: of the check.
+        step: the findings.
+        values: chain settings.
+    """
+    photos = [other for other in steps_of_check(session, step.check_uid, alert.id) if other.kind == PHOTO]
+    photos = [photo for photo in photos if photo.who == step.who]
+    fault = _too_few(photos, values)
+    order = {uid: place for place, uid in enumerate(step.after)}  # as they were taken, however they arrived
+    photos.sort(key=lambda photo: order.get(photo.uid, len(order)))
+    stored = [photo.uid for photo in photos if photo.state == APPLIED]
+    stored = stored[: values.whole("evidence.files_most")]  # the others are files of the alert as well
+    findings = dict(step.content)
+    return {"photos": stored, "works": findings["works"], "findings": findings, "check": step.check_uid}, fault
 
 
 def _too_few(photos: list[FieldStep], values: ChainValues) -> Reason | None:

@@ -145,7 +145,7 @@ def move(
         raise NotAllowed(f"An alert cannot be moved to {to_state} directly; use merge or split.")
     [alert] = hold_for_review(session, [alert], viewer, now, version)
     transaction = ReviewTransaction(session, viewer, settings, now)
-    take_step(transaction, alert, to_state, evidence or {}, why.strip())
+    take_step(transaction, alert, to_state, evidence or {}, strip_reason(why))
     transaction.finish()
     return alert
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Any
 from urllib.parse import quote
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -12,18 +13,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from configs.texts import text, translate
 from enforcement.field_check.form import read_field_form
-from errors import Reason
+from errors import Reason, TubanError
 from service.context import Context
 from service.evidence.black_out import replace_copy
 from store.access.rights import Viewer
+from store.chain_settings import read_chain_values
 from store.evidence.evidence_files import visible_file
 from store.evidence.shown_copies import DESK_ROLES, blacked_out_boxes, set_shown_copy
-from store.field.announced_steps import NEEDS_FILE, WAITING
+from store.field.announced_steps import KEPT, NEEDS_FILE, WAITING
+from store.field.apply_kept import MAX_WHY, NotKept, apply_kept_findings, may_apply_kept
 from store.field.check_progress import CheckProgress, checks_of_alert
 from store.objects.object_store import ObjectNotFound
 from store.schema.chain.evidence_tables import EvidenceFile
 from store.schema.chain.field_tables import FieldStep
 from store.schema.database import Session
+from store.schema.database_errors import CONCURRENT_CHANGE
 from store.schema.tables import AlertRow
 from store.views.alert_view import user_names
 from web.auth.audit_log import log_action
@@ -32,8 +36,9 @@ from web.auth.authorized_lookup import alert_of
 from web.etags import content_tag, image_response, is_cached, not_modified
 from web.field.outbox_routes import note_reason
 from web.field.photo_copies import Box, black_out, stamp, stamp_lines
-from web.http_errors import Forbidden, NotFound
+from web.http_errors import Conflict, Forbidden, NotFound
 from web.page import language_of, page
+from web.review.review_errors import review_error
 
 router = APIRouter(prefix="/alerts/{number}", include_in_schema=False)
 
@@ -47,6 +52,14 @@ class BlackOut(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     boxes: Annotated[list[tuple[Share, Share, Share, Share]], Field(max_length=100)]
+
+
+class Apply(BaseModel):
+    """Why kept findings are applied."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    why: Annotated[str, Field(max_length=MAX_WHY)]
 
 
 @router.get("/checks")
@@ -136,6 +149,30 @@ def _photo_of(session: Session, viewer: Viewer, number: str, uid: str) -> Eviden
     return found[0]
 
 
+@router.post("/checks/{check_uid}/apply", status_code=204)
+def apply_findings(
+    request: Request, context: Service, viewer: CurrentUser, number: str, check_uid: UUID, body: Apply
+) -> Response:
+    """Apply the kept findings of a check as the findings of its officer, if the state of the alert permits it now."""
+    now = context.clock()
+    try:
+        with context.database.write() as session:
+            alert = alert_of(session, viewer, number)
+            step = apply_kept_findings(
+                session, viewer, alert, str(check_uid), body.why,
+                settings=context.settings, values=read_chain_values(session), now=now,
+            )  # fmt: skip
+            detail = {"check": str(check_uid), "officer": step.who, "why": body.why.strip()}
+            log_action(request, session, viewer, "applied_findings", about=number, code=alert.grid_code, detail=detail)
+    except NotKept as error:
+        raise Conflict(error.reason) from error
+    except TubanError as error:
+        raise review_error(request, error) from error
+    except CONCURRENT_CHANGE as error:
+        raise Conflict("review.conflict") from error
+    return Response(status_code=204)
+
+
 class _ShownChecks:
     """Checks of one alert as JSON in the user's language."""
 
@@ -144,6 +181,7 @@ class _ShownChecks:
         self._address = f"{context.settings.path_prefix}/alerts/{quote(alert.number, safe='')}/photos"
         self._desk = bool(set(DESK_ROLES) & set(viewer.roles))
         self._form = read_field_form()
+        self._may_apply = may_apply_kept(viewer, alert)
 
     def check(self, check: CheckProgress, name: str) -> dict[str, Any]:
         findings = check.findings
@@ -156,6 +194,7 @@ class _ShownChecks:
             "total": check.total,
             "findings": self._form.rows(findings.content, self._language) if findings else [],
             "findings_state": findings.state if findings else "",
+            "apply": self._may_apply and findings is not None and findings.state == KEPT,
             "steps": [self._step(step) for step in open_steps],
             "photos": [self._photo(step, check.photos[step.uid]) for step in check.steps if step.uid in check.photos],
         }

@@ -289,3 +289,41 @@ def test_steps_that_waited_for_the_desk_are_applied_without_the_phone(
         later = dt.timedelta(hours=1)
     assert "field.settle" in run_jobs(service, later)
     assert _state(service, FIRST) == "submitted"
+
+
+def test_kept_findings_are_applied_by_the_desk_with_who_and_why(
+    service: Context, phone: Phone, sign_in: SignIn
+) -> None:
+    assert phone.take(FIRST).status_code == 200
+    contents, steps = _check()
+    with service.database.write() as session:
+        alert = session.scalars(select(AlertRow).where(AlertRow.number == FIRST)).one()
+        alert.assignee = "town"
+    phone.send(FIRST, *steps)
+    for one, content in zip(steps[1:4], contents, strict=True):
+        assert phone.upload(one["uid"], content) == 204
+    phone.send(FIRST, *steps)
+    town, county = english(sign_in("town")), english(sign_in("county"))
+    address = f"/alerts/{FIRST}/checks"
+
+    def offered(browser: Any) -> bool:
+        return bool(browser.get(address).json()["checks"][0]["apply"])
+
+    assert [offered(one) for one in (phone.browser, county, town)] == [False, False, True]
+    apply = f"{address}/{phone.check}/apply"
+    why = {"why": "assigned by mistake"}
+    assert county.post(apply, json=why).status_code == 409  # the county takes no such step
+    assert phone.browser.post(apply, json=why).status_code == 409
+    assert town.post(apply, json={"why": " "}).status_code == 422
+    assert town.post(apply, json=why).status_code == 204
+    assert town.post(apply, json=why).status_code == 409  # once
+    with service.database.read() as session:
+        alert = session.scalars(select(AlertRow).where(AlertRow.number == FIRST)).one()
+        checked = steps_of(session, alert)[-1]
+        assert (alert.state, checked.who, checked.evidence["officer"]) == ("field_checked", "town", "village_a")
+        assert checked.why == "Findings of village_a, applied: assigned by mistake"
+        assert [one["sha256"] for one in checked.evidence["photos"]] == [one["content"]["sha256"] for one in steps[1:4]]
+    assert phone.send(FIRST, *steps)[steps[4]["uid"]]["state"] == "applied"
+    assert town.post(f"/alerts/{FIRST}/move", json={"to": "submitted"}).status_code == 200
+    refused = town.post(f"/alerts/{FIRST}/move", json={"to": "reviewed"})
+    assert refused.status_code == 409  # who applied the findings does not approve them
