@@ -25,6 +25,7 @@ from shapely.geometry.base import BaseGeometry
 from enforcement.alert import CRS, STATEMENT, Alert, alert_feature
 from enforcement.evidence.sheet_texts import Language, SheetTexts
 from enforcement.exports.columns import COLUMNS, Column, Value, column_values
+from enforcement.exports.qgis_style import add_style
 from enforcement.projection_zones import majority_zone
 from errors import OutputError, SettingsError
 
@@ -80,12 +81,15 @@ def write_geojson(alerts: Iterable[Alert], path: Path) -> ExportResult:
 def write_geopackage(alerts: Iterable[Alert], path: Path, language: Language = "zh") -> ExportResult:
     """Write a GeoPackage with the layer ``alerts``, EPSG:4490; field names are English, values in ``language``.
 
+    It contains a style for QGIS, with field aliases in ``language``.
+
     Raises:
         OutputError: the file cannot be written.
     """
     outlines, rows = _outlines_and_rows(alerts, language)
     with atomic_write(path) as temporary:
         _write(temporary, LAYER, CRS, outlines, rows, [column.name for column in COLUMNS])
+        add_style(temporary, LAYER, "geom", language)
     return ExportResult(len(rows))
 
 

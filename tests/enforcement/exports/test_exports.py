@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import openpyxl
 import pyogrio
 import pytest
 import shapely
+from PIL import Image
 from shapely.geometry import MultiPolygon, Polygon, box
 
 from enforcement.alert import Alert, AlertArea, alert_feature
@@ -46,7 +48,7 @@ def at(longitude: float, number: str = "X") -> Alert:
 
 
 def rows_of(source: Any) -> tuple[list[dict[str, Any]], list[Any], dict[str, Any]]:
-    meta, _, shapes, columns = pyogrio.raw.read(source)
+    meta, _, shapes, columns = pyogrio.raw.read(source, layer=0)
     names = list(meta["fields"])
     rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     return rows, [shapely.from_wkb(shape) for shape in shapes], meta
@@ -240,3 +242,34 @@ def test_reused_cells_keep_the_values_of_each_row(tmp_path: Path) -> None:
     assert [row[column("number") - 1] for row in rows] == ["A", "=B", "C"]
     assert [row[column("rank") - 1] for row in rows] == [1, None, 3]
     assert [row[column("earlier") - 1] is None for row in rows] == [False, True, False]
+
+
+_SYSTEM_PYTHON = Path("/usr/bin/python3")
+_HAS_QGIS = (
+    _SYSTEM_PYTHON.exists()
+    and subprocess.run([_SYSTEM_PYTHON, "-c", "import qgis.core"], capture_output=True, check=False).returncode == 0
+)
+
+
+@pytest.mark.skipif(not _HAS_QGIS, reason="no QGIS on this machine (Debian package python3-qgis)")
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_qgis_opens_a_geopackage_with_its_style_and_aliases(tmp_path: Path, language: Any) -> None:
+    path, picture = tmp_path / "alerts.gpkg", tmp_path / "alerts.png"
+    write_geopackage(
+        [dataclasses.replace(at(120.0), kind="construction"), dataclasses.replace(at(120.002, "Y"), kind="ground")],
+        path,
+        language,
+    )
+    script = Path(__file__).with_name("render_with_qgis.py")
+    environment = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [_SYSTEM_PYTHON, script, path, picture], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    kind, legend, aliases, crs, count = json.loads(done.stdout.splitlines()[-1])
+    assert (kind, crs, count) == ("categorizedSymbol", "EPSG:4490", 2)
+    assert legend["construction"] == [{"zh": "新增建筑/建设", "en": "New construction"}[language], "#d62728"]
+    assert aliases["number"] == {"zh": "图斑编号", "en": "Alert number"}[language]
+    assert aliases["area_mu"] == {"zh": "监测面积/亩", "en": "Area, mu"}[language]
+    pixels = {tuple(colour) for _, colour in Image.open(picture).convert("RGB").getcolors(10**6)}
+    assert {(214, 39, 40), (227, 136, 20), (255, 255, 255)} <= pixels
