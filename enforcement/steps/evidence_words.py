@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from configs.texts import text
+from configs.texts import text, texts_under
 from enforcement.field_check.form import read_field_form
 from enforcement.steps.evidence_form import AREAS, FILE_KINDS, FINDINGS, read_evidence_form, works_choices
 from enforcement.units import mu
 
-_INTERNAL = ("verdict", "place", "why", "undoes", "into", "from", "into_was", "check", "scan", "agreed")
+_INTERNAL = (
+    *("verdict", "place", "why", "undoes", "into", "from", "into_was", "check", "scan", "change", "agreed"),
+    *("together", "drawn", "image"),
+)
 """Keys that the service writes for itself, or that the log shows in its own words."""
 
 
@@ -65,7 +68,11 @@ def evidence_in_words(evidence: Mapping[str, Any], language: str, *, reason_show
         entries += [EvidenceWords(FINDINGS, label, words) for label, words in rows]
     known = {*form.fields, *AREAS, FINDINGS, *_INTERNAL}
     others = [(name, value) for name, value in evidence.items() if name not in known]
-    return entries + [EvidenceWords(name, name, str(value)[:300]) for name, value in others if value not in (None, "")]
+    return entries + [
+        EvidenceWords(name, _label(name, language), str(value)[:300])
+        for name, value in others
+        if value not in (None, "")
+    ]
 
 
 def latest_evidence(steps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -74,6 +81,11 @@ def latest_evidence(steps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for evidence in steps:
         latest |= {name: value for name, value in evidence.items() if name not in _INTERNAL}
     return latest
+
+
+def _label(name: str, language: str) -> str:
+    """Return the label of a fact that the service recorded; the name itself where there is none."""
+    return texts_under("evidence.fact", language).get(name, name)
 
 
 def _files(name: str, label: str, value: Any) -> EvidenceWords:

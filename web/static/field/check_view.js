@@ -131,7 +131,7 @@ function photoSection(alert, draft, editable, changed) {
 export async function showCheck(view, number, done) {
   const alert = await takenAlert(number);
   if (!alert || alert.login !== state.session?.login) {
-    view.replaceChildren(el("p", { class: "notice warn" }, t("not_taken")), el("a", { class: "button", href: "#/" }, t("back")));
+    view.replaceChildren(el("p", { class: "notice warn" }, t("not_taken_why")), el("a", { class: "button", href: "#/" }, t("back")));
     return () => {};
   }
   startSensors();

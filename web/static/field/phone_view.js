@@ -26,11 +26,12 @@ export async function showPhone(view) {
     for (const { number } of await takenAlerts().catch(() => [])) await deleteOffline(number);
     showPhone(view);
   };
+  const [tone, words] = isUsable(found) ? (found.some(({ why }) => why) ? ["warn", "door_risk"] : ["good", "door_ok"]) : ["bad", "door_missing"];
   const iphone = /iPhone|iPad/.test(navigator.userAgent);
   view.replaceChildren(
     ...[
       el("h1", {}, t("door")),
-      el("p", { class: `notice ${isUsable(found) ? "good" : "bad"}` }, isUsable(found) ? t("door_ok") : t("door_missing")),
+      el("p", { class: `notice ${tone}` }, t(words)),
       conditionList(found),
       state.offset !== null && el("p", { class: Math.abs(state.offset) > (state.session?.settings.clock_s ?? 300) ? "late" : "" }, `${t("clock")}: `, t("clock_fine", { seconds: Math.round(state.offset) })),
       el("p", {}, t("storage_used", { used: formatBytes(usage), free: formatBytes(Math.max(0, quota - usage)) })),
