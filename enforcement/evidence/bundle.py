@@ -9,6 +9,7 @@
     log.json         its transitions, linked by a hash chain
     sheet_zh.pdf …   evidence sheets
     before.png …     pictures
+    outlines.json    outlines that people drew or corrected: who, when, why; only if there are any
     files.json       evidence files of the steps: name, checksum, record; whether the bundle holds them
     file_UID.jpg …   their original bytes, with the checksum that log.json names
 
@@ -33,6 +34,7 @@ from PIL import Image
 
 from configs.version import program_version
 from enforcement.alert import STATEMENT, Alert, alert_feature
+from enforcement.evidence.outline_history import OutlineChange, outline_changes_json
 from enforcement.evidence.safe_zip import MAX_BYTES, MAX_FILE_BYTES, MAX_FILES, is_plain_name
 from enforcement.evidence.signing_key import fingerprint, public_pem
 from enforcement.hash_chain import GENESIS_HASH, Row, canonical_json
@@ -43,6 +45,7 @@ FORMAT_VERSION = 2
 MANIFEST, SIGNATURE, PUBLIC_KEY = "manifest.json", "manifest.sig", "public_key.pem"
 ALERT, LOG = "alert.geojson", "log.json"
 FILES, FILE_PREFIX = "files.json", "file_"
+OUTLINES = "outlines.json"
 ALERT_V1 = "lead.geojson"
 """Name of the alert's file in bundles of format version 1, which are still accepted."""
 SIGNATURE_FILES = (MANIFEST, SIGNATURE, PUBLIC_KEY)
@@ -82,6 +85,7 @@ class Bundle:
         sheets: evidence sheets, PDF, by language: ``zh``, ``en``.
         pictures: uint8 H×W×3 by name, like ``before``.
         files: evidence files of the steps, oldest first.
+        outlines: outlines that people drew or corrected, oldest first.
         tool_version: version of the software; "": the installed one.
     """
 
@@ -91,6 +95,7 @@ class Bundle:
     sheets: Mapping[str, bytes] = field(default_factory=dict)
     pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     files: Sequence[BundleFile] = ()
+    outlines: Sequence[OutlineChange] = ()
     tool_version: str = ""
 
 
@@ -144,6 +149,8 @@ def _files(bundle: Bundle) -> dict[str, bytes]:
         files[f"sheet_{language}.pdf"] = sheet
     for name, pixels in sorted(bundle.pictures.items()):
         files[f"{name}.png"] = _png(pixels)
+    if bundle.outlines:
+        files[OUTLINES] = _json({"alert": bundle.alert.number, "outlines": outline_changes_json(bundle.outlines)})
     if bundle.files:
         listed = [{**file.about, "file": file.uid, "in": file.name if file.content else None} for file in bundle.files]
         files[FILES] = _json({"alert": bundle.alert.number, "files": listed})

@@ -22,6 +22,7 @@ from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTempl
 
 from enforcement.alert import STATEMENT, Alert
 from enforcement.areas import NamedArea
+from enforcement.evidence.outline_history import OutlineChange, outline_section
 from enforcement.evidence.sheet_drawing import GREY, RED, PicturePair, SheetPicture
 from enforcement.evidence.sheet_evidence import SheetPhoto, evidence_section
 from enforcement.evidence.sheet_fonts import REGULAR, draw_text, markup, register_fonts
@@ -63,6 +64,7 @@ class EvidenceSheet:
         generated_at: timezone-aware time.
         photos: copies of the photos that the log names, by file id.
         findings: what images after a stop notice say, oldest first.
+        outlines: outlines that people drew or corrected, oldest first.
     """
 
     alert: Alert
@@ -74,6 +76,7 @@ class EvidenceSheet:
     generated_at: dt.datetime
     photos: Mapping[str, SheetPhoto] = field(default_factory=dict)
     findings: Sequence[CorrectionFinding] = ()
+    outlines: Sequence[OutlineChange] = ()
 
 
 def render_evidence_sheet(sheet: EvidenceSheet, language: Language) -> bytes:
@@ -157,6 +160,7 @@ def _content(sheet: EvidenceSheet, texts: SheetTexts) -> list[Flowable]:
         *overlap_section(alert, texts),
         *sighting_section(alert, texts),
         *origin_section(alert, texts),
+        *outline_section(sheet.outlines, sheet.zone, texts),
         *log_section(sheet.log, sheet.zone, texts),
         *evidence_section(sheet.log, sheet.photos, sheet.findings, sheet.zone, texts),
         _signatures(texts),

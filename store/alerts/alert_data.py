@@ -70,8 +70,8 @@ def _alert(
         detected=alert.detected,
         area_m2=alert.area_m2,
         score=alert.score,
-        earlier=_image(pair.before) if pair else None,
-        later=_image(pair.after) if pair else None,
+        earlier=alert_image(pair.before) if pair else None,
+        later=alert_image(pair.after) if pair else None,
         village=areas.get(12),
         township=areas.get(9),
         county=areas.get(6),
@@ -135,7 +135,8 @@ def _sightings(session: Session, alert_ids: Collection[int]) -> dict[int, list[S
     return sightings
 
 
-def _image(scene: SceneRow) -> AlertImage:
+def alert_image(scene: SceneRow) -> AlertImage:
+    """Return a scene as an image of an alert."""
     return AlertImage(scene.date, scene.source, scene.gsd_m, scene.sha256)
 
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from enforcement.projection_zones import zone_at
 from service.context import Context
-from store.alerts.image_pairs import latest_pair
 from store.schema.database import Session
 from store.schema.tables import AlertRow, Scan, SceneRow
 from web.maps.tiles import MercatorBox, Picture, mercator, read_box, read_tile
 from web.review.registration_cache import shift_at
+from web.review.shown_pair import shown_pair
 
 WINDOW_FACTOR = 3.0
 """Side of the window around an alert relative to the alert's bounds."""
@@ -34,12 +34,14 @@ class AlertViews(NamedTuple):
         before, after: uint8 H×W×3, grey where the image has no data; None: there is no image.
         rings: rings of the outline, holes included, in pixels: (n, 2) as (x, y), pixel corners at whole numbers.
         metre_px: ground size of a pixel in metres.
+        images: the scenes of both; None: there is none.
     """
 
     before: NDArray[np.uint8] | None
     after: NDArray[np.uint8] | None
     rings: list[NDArray[np.float64]]
     metre_px: float
+    images: tuple[SceneRow | None, SceneRow | None] = (None, None)
 
 
 def alert_window(alert: AlertRow) -> MercatorBox:
@@ -87,10 +89,10 @@ def before_shift(context: Context, alert: AlertRow, scan: Scan, crs: str) -> tup
 
 
 def alert_views(context: Context, session: Session, alert: AlertRow, side_px: int) -> AlertViews:
-    """Read both pictures of an alert for its evidence sheet.
+    """Read both pictures of an alert for its evidence sheet, of the images that its page shows.
 
     They are squares in the local 3° zone (in Web Mercator outside of the zones); the earlier one is shifted onto the
-    later one by the scan's registration.
+    later one by the scan's registration, if a scan has seen the alert.
 
     Args:
         context: settings and object store.
@@ -121,14 +123,16 @@ def alert_views(context: Context, session: Session, alert: AlertRow, side_px: in
         for part in parts
         for ring in (part.exterior, *part.interiors)
     ]
-    pair = latest_pair(session, alert.id)
-    before = after = None
-    if pair is not None:
-        dx, dy = before_shift(context, alert, pair.scan, crs)
+    pair = shown_pair(session, alert)
+    if pair is None:
+        return AlertViews(None, None, rings, pixel / scale)
+    before = None
+    if pair.before is not None:
+        dx, dy = before_shift(context, alert, pair.scan, crs) if pair.scan is not None else (0.0, 0.0)
         shifted = bounds[0] + dx, bounds[1] + dy, bounds[2] + dx, bounds[3] + dy
         before = read_picture(context, pair.before, shifted, crs, side_px)
-        after = read_picture(context, pair.after, bounds, crs, side_px)
-    return AlertViews(before, after, rings, pixel / scale)
+    after = read_picture(context, pair.after, bounds, crs, side_px)
+    return AlertViews(before, after, rings, pixel / scale, (pair.before, pair.after))
 
 
 def read_picture(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import shapely
 import structlog
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 from enforcement.alert import Alert
 from enforcement.evidence.bundle import Bundle, BundleFile
+from enforcement.evidence.outline_history import OutlineChange
 from enforcement.evidence.sheet import EvidenceSheet, render_evidence_sheet
 from enforcement.evidence.sheet_drawing import SheetPicture
 from enforcement.evidence.sheet_evidence import SheetPhoto
@@ -20,13 +22,14 @@ from errors import ImageError
 from imagery.files.evidence_content import EXTENSIONS
 from service.context import Context
 from store.access.rights import Viewer
-from store.alerts.alert_data import read_alert
+from store.alerts.alert_data import alert_image, read_alert
 from store.alerts.alert_geometry import areas_around
 from store.alerts.transitions import log_of
 from store.evidence.evidence_files import PHOTO, files_of_alert
 from store.evidence.place_history import correction_findings
 from store.evidence.shown_copies import blacked_out_boxes
 from store.objects.object_store import ObjectNotFound
+from store.review.outline_edits import edits_of
 from store.schema.database import Session
 from store.schema.tables import AlertRow
 from store.views.alert_view import user_names
@@ -61,7 +64,8 @@ def sheet_data(context: Context, session: Session, viewer: Viewer, row: AlertRow
 
     def picture(which: str) -> SheetPicture | None:
         pixels = getattr(views, which)
-        image = alert.earlier if which == "before" else alert.later
+        scene = views.images[which == "after"] if views else None
+        image = None if scene is None else alert_image(scene)
         return None if pixels is None or views is None else SheetPicture(pixels, *placed, image, ellipse)
 
     return EvidenceSheet(
@@ -74,7 +78,28 @@ def sheet_data(context: Context, session: Session, viewer: Viewer, row: AlertRow
         generated_at=context.clock(),
         photos=_photos(context, session, row),
         findings=[found.finding for found in correction_findings(session, row, context.settings.zone)],
+        outlines=_outlines(session, row),
     )
+
+
+def _outlines(session: Session, row: AlertRow) -> list[OutlineChange]:
+    edits = edits_of(session, row.id)
+    names = user_names(session, {edit.who for edit in edits})
+    return [
+        OutlineChange(
+            at=edit.at,
+            who=edit.who,
+            name=names.get(edit.who, edit.who),
+            role=edit.role,
+            action=edit.action,
+            why=edit.why,
+            before_m2=edit.before.get("area_m2"),
+            area_m2=edit.after.get("area_m2"),
+            outline=edit.outline,
+            detected=shapely.from_wkb(edit.detected_wkb) if edit.detected_wkb else None,
+        )
+        for edit in edits
+    ]
 
 
 def _photos(context: Context, session: Session, row: AlertRow) -> dict[str, SheetPhoto]:
@@ -139,6 +164,7 @@ def bundle_data(sheet: EvidenceSheet, files: Sequence[BundleFile] = ()) -> Bundl
         created_at=sheet.generated_at,
         sheets={language: render_evidence_sheet(sheet, language) for language in languages},
         files=files,
+        outlines=sheet.outlines,
         pictures={name: picture.pixels for name, picture in pictures.items() if picture is not None},
     )
 

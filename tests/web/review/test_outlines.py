@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
+import json
+import subprocess
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import shapely
 from shapely.geometry import mapping
 from sqlalchemy import select
 
+from enforcement.evidence.bundle_check import verify_bundle
 from service.context import Context
 from store.access.rights import Viewer
 from store.alerts.derived_alert import refresh_alerts
@@ -98,3 +104,32 @@ def test_a_drawn_alert_is_what_the_scan_missed(sign_in: SignIn, service: Context
         one for scan in scans if scan.scan.id == created.scan["a"] for one in scan.alerts if one.origin == "drawn"
     ]
     assert (missed.alert, missed.confirmed) == (number, True)
+
+
+def test_the_sheet_of_a_drawn_alert_has_the_images_of_its_place_and_who_changed_the_outline(
+    sign_in: SignIn, service: Context, tmp_path: Path
+) -> None:
+    create_villages(service)
+    with service.database.write() as session:
+        session.add(Counter(name="alert:330199:drone:202611", value=100))
+    county = sign_in("county")
+    drawn = county.post("/api/drawn-alerts", json=_body(ground(140, 140, 170, 180), kind="ground", why="漏检新建道路"))
+    number = drawn.json()["number"]
+    smaller = ground(140, 140, 170, 160)
+    assert county.post(f"/alerts/{number}/outline", json=_body(smaller, why="只有南半部")).status_code == 200
+    content = county.get(f"/alerts/{number}/bundle.zip").content
+    (tmp_path / "bundle.zip").write_bytes(content)
+    assert verify_bundle(tmp_path / "bundle.zip").good, drawn.text
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert {"before.png", "after.png"} <= set(archive.namelist())
+        listed = json.loads(archive.read("outlines.json"))["outlines"]
+        (tmp_path / "sheet.pdf").write_bytes(archive.read("sheet_en.pdf"))
+    assert [(one["action"], one["who"], one["why"]) for one in listed] == [
+        ("drawn", "county", "漏检新建道路"),
+        ("corrected", "county", "只有南半部"),
+    ]
+    assert listed[1]["area_m2"] < listed[1]["area_m2_before"]
+    read = subprocess.run(["pdftotext", tmp_path / "sheet.pdf", "-"], capture_output=True, text=True, check=True).stdout
+    assert "Changes of the outline by people" in read
+    assert "只有南半部" in read
+    assert "2026-11-20" in read  # the later image
