@@ -52,12 +52,26 @@ def wmts(
 ) -> Response:
     """Return the WMTS capabilities: one layer with the latest image of each place, and one for each scene.
 
-    In QGIS: Layer, Add WMS/WMTS Layer, this address, authentication "Basic" with an API key as the password.
+    In QGIS: Layer, Add WMS/WMTS Layer, `/api/tiles/1.0.0/WMTSCapabilities.xml`, authentication "Basic" with an API
+    key as the password.
     """
     asked = (operation_upper or operation).lower()
-    if (service_upper or service).lower() != "wmts" or asked != "getcapabilities":
-        message = f"{operation[:30]} is not available; only the capabilities, which name the addresses of tiles."
-        raise HttpError(Reason(message, "query.wmts", value=operation[:30]))
+    # QGIS asks every address that does not end in WMTSCapabilities.xml for a WMS
+    if (service_upper or service).lower() not in ("wmts", "wms") or asked != "getcapabilities":
+        message = f"{asked[:30]} is not available; only the capabilities, which name the addresses of tiles."
+        raise HttpError(Reason(message, "query.wmts", value=asked[:30]))
+    return _capabilities(request, context, viewer)
+
+
+@router.get(
+    "/1.0.0/WMTSCapabilities.xml", response_class=Response, responses={200: {"content": {"application/xml": {}}}}
+)
+def wmts_capabilities_file(request: Request, context: Service, viewer: CurrentUser) -> Response:
+    """Return the WMTS capabilities at the RESTful address of the standard."""
+    return _capabilities(request, context, viewer)
+
+
+def _capabilities(request: Request, context: Context, viewer: Viewer) -> Response:
     with context.database.read() as session:
         scenes, _ = search_scenes(session, viewer, SceneFilter(), limit=_MOST_LAYERS)
         extent = extent_of_scenes(session, viewer)

@@ -244,14 +244,14 @@ def test_reused_cells_keep_the_values_of_each_row(tmp_path: Path) -> None:
     assert [row[column("earlier") - 1] is None for row in rows] == [False, True, False]
 
 
-_SYSTEM_PYTHON = Path("/usr/bin/python3")
-_HAS_QGIS = (
-    _SYSTEM_PYTHON.exists()
-    and subprocess.run([_SYSTEM_PYTHON, "-c", "import qgis.core"], capture_output=True, check=False).returncode == 0
+SYSTEM_PYTHON = Path("/usr/bin/python3")
+HAS_QGIS = (
+    SYSTEM_PYTHON.exists()
+    and subprocess.run([SYSTEM_PYTHON, "-c", "import qgis.core"], capture_output=True, check=False).returncode == 0
 )
 
 
-@pytest.mark.skipif(not _HAS_QGIS, reason="no QGIS on this machine (Debian package python3-qgis)")
+@pytest.mark.skipif(not HAS_QGIS, reason="no QGIS on this machine (Debian package python3-qgis)")
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_qgis_opens_a_geopackage_with_its_style_and_aliases(tmp_path: Path, language: Any) -> None:
     path, picture = tmp_path / "alerts.gpkg", tmp_path / "alerts.png"
@@ -263,7 +263,7 @@ def test_qgis_opens_a_geopackage_with_its_style_and_aliases(tmp_path: Path, lang
     script = Path(__file__).with_name("render_with_qgis.py")
     environment = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
-        [_SYSTEM_PYTHON, script, path, picture], capture_output=True, text=True, env=environment, check=False
+        [SYSTEM_PYTHON, script, path, picture], capture_output=True, text=True, env=environment, check=False
     )
     assert done.returncode == 0, done.stderr
     kind, legend, aliases, crs, count = json.loads(done.stdout.splitlines()[-1])
