@@ -150,5 +150,6 @@ def _chinese(message: str, data: Mapping[str, Any]) -> str:
 
 def _chinese_value(value: Any) -> Any:
     if isinstance(value, list):
-        return "；".join(str(_chinese_value(item)) for item in value)
+        words = [str(_chinese_value(item)) for item in value]
+        return "；".join([*(word.removesuffix("。") for word in words[:-1]), *words[-1:]])
     return _chinese(str(value.get("words", "")), value) if isinstance(value, dict) else value
