@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from configs.service import ServiceSettings
 from service.context import Context
+from service.messages.schedule import add_daily_job
 from store.access.users import add_user, user_by_login, viewer_of
 from store.alerts.transitions import append_transition
 from store.messages.inbox import inbox_messages, messages_about, sent_messages, unread_count
@@ -20,6 +21,8 @@ from store.messages.writing import write_message
 from store.schema.chain.message_tables import MessageRow, SendingRow
 from store.schema.tables import AlertRow, Job
 from store.schema.user_tables import User
+from store.tips.informant_key import Informant, informant_key
+from store.tips.tip_steps import NewTip, add_tip
 from tests.databases import embedded_database
 from tests.store.alerts.test_transitions import add_alert
 from tests.workers.messages.running import run_jobs
@@ -288,12 +291,26 @@ def test_steps_of_the_night_wait_for_the_digest(context: Context, mail: MailServ
     run_jobs(context, 10 * MINUTE)
     assert messages(context) == [("cun", "returned")]
     assert mail.received == []
-    from service.messages.schedule import add_daily_job
-
     with context.database.write() as session:
         add_daily_job(session, dt.date(2026, 11, 24), context.clock())
     run_jobs(context, 11 * MINUTE)
     assert [subject for _, _, subject, _ in mail.received] == ["【图斑】1 条通知：退回 1"]
+
+
+def test_an_overdue_tip_is_sent_with_the_digest_though_the_person_mutes_what_can_be_muted(
+    context: Context, mail: MailServer
+) -> None:
+    prefer(context, "zhen", email="zhen@bureau.example", channels=("mail",), muted=("tip_overdue", "new_alerts"))
+    tip = NewTip("hotline", "works beside the road", VILLAGE, place="the road", received_on=dt.date(2026, 11, 2))
+    key = informant_key(context.settings)
+    with context.database.write() as session:
+        add_tip(
+            session, tip, Informant(), key, origin="desk", who="zhen", now=context.clock(), settings=context.settings
+        )
+        add_daily_job(session, dt.date(2026, 11, 24), context.clock())
+    run_jobs(context, 11 * MINUTE)
+    assert messages(context) == [("xian", "tip_overdue_below"), ("zhen", "tip_overdue")]
+    assert [subject for _, _, subject, _ in mail.received] == ["【图斑】1 条通知：线索逾期 1"]
 
 
 def test_nobody_at_a_level_means_the_level_above_is_told(context: Context) -> None:

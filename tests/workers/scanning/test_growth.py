@@ -12,9 +12,11 @@ from rasterio import Affine
 from sqlalchemy import select
 
 from store.alerts.transitions import append_transition
+from store.schema.chain.deadline_tables import DeadlineLogRow
 from store.schema.tables import AlertRow, Delivery, Scan
 from store.views.alert_as_of import read_alert_as_of
 from tests.inference.scenes import ORIGIN, Image
+from tests.store.evidence.test_correction_news import STEPS as CORRECTION_STEPS
 from tests.workers.scan_service import WHITE, ScanService, before_image
 
 DAYS = [dt.date(2025, 3, 1), dt.date(2025, 9, 5), dt.date(2026, 3, 3), dt.date(2026, 9, 3)]
@@ -73,15 +75,29 @@ class Play:
             )
 
 
+def order_correction(play: Play, day: dt.date) -> None:
+    """Bring the only alert into the correction, as ordered on a day."""
+    at = dt.datetime.combine(day, dt.time(2), dt.UTC)
+    evidence = {"reason": "r", "basis": "b", "stop_notice": "n", "correct_by": f"{day + dt.timedelta(days=30)}"}
+    with play.service.context.database.write() as session:
+        alert = session.scalars(select(AlertRow)).one()
+        for state, role in CORRECTION_STEPS:
+            append_transition(session, alert, state, who=role, role=role, why="", at=at, evidence=evidence)
+
+
 @pytest.fixture
 def play(tmp_path: Path) -> Play:
     return Play(tmp_path)
 
 
 def test_a_site_that_grows_over_three_dates_is_one_alert_with_its_whole_area(play: Play) -> None:
-    for day, image in enumerate((before_image(), built((300, 360)), built((300, 480)))):
-        play.show(day, image)
+    play.show(0, before_image())
+    play.show(1, built((300, 360)))
+    order_correction(play, DAYS[1] + dt.timedelta(days=20))
+    play.show(2, built((300, 480)))
     alert = play.alert()
+    [news] = play.service.rows(DeadlineLogRow)
+    assert (news.kind, news.to_day) == ("went_on", DAYS[2])  # after the stop notice
     assert alert.area_m2 == pytest.approx(180 * 60 / 4, rel=0.1)
     assert (alert.not_yet_on, alert.there_on, alert.last_date) == (DAYS[0], DAYS[1], DAYS[2])
     assert play.kinds() == ["created", "grown"]
