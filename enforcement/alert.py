@@ -70,10 +70,11 @@ class Sighting:
 
 @dataclass(frozen=True)
 class EvidencePicture:
-    """A picture of the alert: its name (``before``, ``after``) and its address, a URL or an object key."""
+    """A picture of the alert: its name (``before``, ``after``), its address, a URL or an object key, and that key."""
 
     name: str
     address: str
+    key: str = ""
 
 
 @dataclass(frozen=True)

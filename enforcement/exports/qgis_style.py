@@ -15,8 +15,8 @@ from enforcement.change_types import read_change_types
 from enforcement.evidence.sheet_texts import Language
 from enforcement.exports.columns import COLUMNS, Column
 
-_COLOURS = {"construction": "214,39,40", "ground": "227,136,20", "demolition": "44,130,80"}
-_OTHER = "110,110,110"
+COLOURS = {"construction": "214,39,40", "ground": "227,136,20", "demolition": "44,130,80"}
+OTHER_COLOUR = "110,110,110"
 
 _TABLE = """
 CREATE TABLE layer_styles (
@@ -61,7 +61,7 @@ def qml(columns: Sequence[Column], language: Language) -> str:
     for index, (kind, label) in enumerate(labels.items()):
         values = {"value": kind, "symbol": str(index), "label": label, "render": "true"}
         ET.SubElement(categories, "category", values)
-        _symbol(symbols, str(index), _COLOURS.get(kind, _OTHER))
+        _symbol(symbols, str(index), COLOURS.get(kind, OTHER_COLOUR))
     aliases = ET.SubElement(root, "aliases")
     for number, column in enumerate(columns, start=1):  # the first field is the row number
         heading = column.headings[0 if language == "zh" else 1]

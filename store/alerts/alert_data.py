@@ -89,7 +89,7 @@ def _alert(
         registration_method=alignment.get("method"),
         registration_accuracy_m=alignment.get("accuracy_m"),
         evidence=tuple(
-            EvidencePicture(name, f"{page}/evidence/{quote(name, safe='')}" if page else str(key))
+            EvidencePicture(name, f"{page}/evidence/{quote(name, safe='')}" if page else str(key), str(key))
             for name, key in alert.evidence.items()
         ),
         page=page,

@@ -37,7 +37,7 @@ from web.review.review_errors import review_error
 
 router = APIRouter(prefix="/alerts", include_in_schema=False)
 
-EXPORT_FORMATS = ("xlsx", "csv", "gpkg", "shp", "shp_zone", "geojson", "txt")
+EXPORT_FORMATS = ("xlsx", "csv", "gpkg", "shp", "shp_zone", "geojson", "kmz", "txt")
 """Formats to choose from, in the order of the menu; ``shp_zone``: a Shapefile in metres of the local zone."""
 
 PAGE_SIZE = 48

@@ -1,4 +1,4 @@
-"""Export of filtered alerts as GeoJSON, GeoPackage, Shapefile, parcel TXT, spreadsheet, CSV or training data.
+"""Export of filtered alerts as GeoJSON, GeoPackage, Shapefile, KMZ, parcel TXT, spreadsheet, CSV or training data.
 
 :data:`web.app.ROUTES` lists this module before ``web.api.alert_routes``, whose ``/api/alerts/{number}`` would otherwise
 match these paths.
@@ -19,11 +19,14 @@ from starlette.background import BackgroundTask
 
 from enforcement.alert import Alert
 from enforcement.chain_settings import ChainValues
+from enforcement.exports.kmz import write_kmz
 from enforcement.exports.spreadsheet import write_csv, write_spreadsheet
 from enforcement.exports.vector_files import ExportResult, write_geojson, write_geopackage, write_shapefile
 from enforcement.parcels.write import ParcelOutline, write_parcels
 from errors import Reason
+from service.context import Context
 from store.chain_settings import read_chain_values
+from store.objects.object_store import ObjectNotFound
 from store.review.reviewed_scans import reviewed_scans
 from store.search.alert_search import count_alerts
 from store.views.filtered_alerts import filtered_alerts
@@ -40,12 +43,13 @@ router = APIRouter(prefix="/api/alerts", tags=["exports"], responses=COMMON_ERRO
 MAX_ALERTS = 20_000
 """Maximum number of alerts in a file: writing more occupies a server thread for minutes."""
 
-Format = Literal["geojson", "gpkg", "shp", "xlsx", "csv", "txt"]
+Format = Literal["geojson", "gpkg", "shp", "kmz", "xlsx", "csv", "txt"]
 
 _TYPES: dict[Format, tuple[str, str]] = {
     "geojson": ("alerts.geojson", "application/geo+json"),
     "gpkg": ("alerts.gpkg", "application/geopackage+sqlite3"),
     "shp": ("alerts.zip", "application/zip"),
+    "kmz": ("alerts.kmz", "application/vnd.google-earth.kmz"),
     "xlsx": ("alerts.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     "csv": ("alerts.csv", "text/csv"),
     "txt": ("alerts.txt", "text/plain"),
@@ -95,6 +99,8 @@ def export(
                 written = write_geopackage(alerts, path, chosen)
             elif format == "shp":
                 written = write_shapefile(alerts, path, chosen, local_zone=crs == "zone")
+            elif format == "kmz":
+                written = write_kmz(alerts, path, chosen, lambda key: _read(context, key))
             elif format == "csv":
                 written = write_csv(alerts, path, chosen)
             elif format == "txt":
@@ -136,6 +142,14 @@ def training(request: Request, context: Service, viewer: CurrentUser) -> FileRes
         raise
     remark = f"{excluded} alerts are excluded: their images cover more than your area." if excluded else ""
     return _download(path, "application/zip", remark)
+
+
+def _read(context: Context, key: str) -> bytes | None:
+    try:
+        with context.objects.local(key) as path:
+            return path.read_bytes()
+    except ObjectNotFound:
+        return None
 
 
 def _write_parcels(

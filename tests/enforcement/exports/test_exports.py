@@ -18,8 +18,9 @@ import shapely
 from PIL import Image
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from enforcement.alert import Alert, AlertArea, alert_feature
+from enforcement.alert import STATEMENT, Alert, AlertArea, EvidencePicture, alert_feature
 from enforcement.exports.columns import COLUMNS
+from enforcement.exports.kmz import write_kmz
 from enforcement.exports.spreadsheet import write_spreadsheet
 from enforcement.exports.vector_files import (
     ExportResult,
@@ -132,6 +133,26 @@ def test_shapefile_keeps_chinese_texts_dates_and_parts(tmp_path: Path) -> None:
     expected |= {"QSX": np.datetime64("2026-05-01"), "HSX": np.datetime64("2026-11-20"), "JCMJM": 3.0}
     assert {name: rows[0][name] for name in expected} == expected
     assert result.remarks == ()
+
+
+def test_kmz_has_outlines_values_and_pictures(tmp_path: Path) -> None:
+    pictures = (
+        EvidencePicture("before", "x", "scans/1/before.jpg"),
+        EvidencePicture("after", "y", "scans/1/after.jpg"),
+    )
+    alerts = [alert(outline=TWO_PARTS, evidence=pictures), alert(number="X2 <&>", evidence=pictures)]
+    stored = {"scans/1/before.jpg": b"\xff\xd8 before"}
+    assert write_kmz(alerts, tmp_path / "alerts.kmz", "zh", stored.get) == ExportResult(2)
+    with zipfile.ZipFile(tmp_path / "alerts.kmz") as archive:
+        assert archive.read(f"files/{ALERT.number}-before.jpg") == b"\xff\xd8 before"
+        assert f"files/{ALERT.number}-after.jpg" not in archive.namelist()
+        document = archive.read("doc.kml").decode()
+    assert f"files/{ALERT.number}-before.jpg" in document
+    assert STATEMENT[0] in document
+    rows, outlines, meta = rows_of(f"/vsizip/{tmp_path / 'alerts.kmz'}/doc.kml")
+    assert [row["Name"] for row in rows] == [ALERT.number, "X2 <&>"]
+    assert outlines[0].equals_exact(TWO_PARTS, 1e-7) or outlines[0].symmetric_difference(TWO_PARTS).area < 1e-12
+    assert meta["crs"] == "EPSG:4326"
 
 
 def test_shapefile_declares_utf8(tmp_path: Path) -> None:
