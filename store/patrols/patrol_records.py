@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from store.schema.tables import AlertRow
 
 MAX_FINDINGS = 5
 """Blocks of the form (建设项目)."""
+
+_AREA = re.compile(r"\d{1,7}(\.\d{1,4})?", re.ASCII)
 
 FINDING_FIELDS = ("project", "party", "started", "works", "area_mu", "place", "notice_state")
 """建设项目, 建设单位, 动工时间, 建设情况, 占地面积, 占地位置, 抄告单状态."""
@@ -114,6 +117,12 @@ def add_patrol(
             count=len(patrol.findings),
             most=MAX_FINDINGS,
         )
+    for found in patrol.findings:
+        area = str(found.get("area_mu") or "").strip()
+        if area and not _AREA.fullmatch(area):
+            raise SettingsError(
+                f"The area taken is {area[:40]!r}: expected a number of mu, like 2.5.", "patrol.area", found=area[:40]
+            )
     county = (patrol.area_code[:6] or "0").ljust(6, "0")
     serial = next_number(session, f"patrol:{county}:{patrol.day:%Y}")
     row = PatrolRow(

@@ -49,6 +49,7 @@ def test_bad_records_say_what_is_expected_and_take_no_number(village: TestClient
         ({"day": "2026-11-25"}, "at most today"),
         ({"people": " "}, "who was on patrol"),
         ({"found": True}, "describes no place"),
+        (FOUND | {"findings": [{"area_mu": "two"}]}, "expected a number of mu"),
         ({"found": False, "findings": FOUND["findings"]}, "describes no place"),
         ({"area": CODES["b"]}, "not yours"),
         ({"area": "x"}, "administrative code"),
