@@ -53,7 +53,7 @@ const photos = new ol.layer.Vector({
 const map = new ol.Map({
   target: box,
   layers: [footprints, photos],
-  controls: ol.control.defaults.defaults({ attribution: false }).extend([new ol.control.ScaleLine()]),
+  controls: ol.control.defaults.defaults({ attribution: false, zoomOptions: { zoomInTipLabel: document.body.dataset.zoomIn, zoomOutTipLabel: document.body.dataset.zoomOut } }).extend([new ol.control.ScaleLine()]),
   view: new ol.View({ center: ol.proj.fromLonLat([105, 35]), zoom: 4, maxZoom: 24 }),
 });
 

@@ -26,17 +26,19 @@ const { noModifierKeys, shiftKeyOnly } = ol.events.condition;
 const keyboardPans = () => [[noModifierKeys, 32], [shiftKeyOnly, 1]].map(([condition, pixelDelta]) => new ol.interaction.KeyboardPan({ condition, pixelDelta, duration: 0 }));
 const interactions = () => ol.interaction.defaults.defaults({ keyboard: false }).extend([...keyboardPans(), new ol.interaction.KeyboardZoom({ duration: 0 })]);
 
+const controls = () => ol.control.defaults.defaults({ zoomOptions: { zoomInTipLabel: document.body.dataset.zoomIn, zoomOutTipLabel: document.body.dataset.zoomOut } });
 // The frame: y points upwards in OpenLayers, downwards in pixels
 const projection = new ol.proj.Projection({ code: "frame", units: "pixels", extent: [0, 0, width, height] });
 const frame = new ol.Map({
   target: "frame",
+  controls: controls(),
   interactions: interactions(),
   layers: [new ol.layer.Image({ source: new ol.source.ImageStatic({ url: `${root}/cameras/${camera}/views/${view}/frame`, projection, imageExtent: [0, 0, width, height] }) }), layers.region, layers.frame],
   view: new ol.View({ projection, center: [width / 2, height / 2], extent: [-width, -height, 2 * width, 2 * height], zoom: 1, maxZoom: 8 }),
 });
 frame.getView().fit([0, 0, width, height]);
 const scenes = new ol.layer.Group({ layers: [] });
-const ground = new ol.Map({ target: "ground", interactions: interactions(), layers: [scenes, layers.ground], view: new ol.View({ maxZoom: 23 }) });
+const ground = new ol.Map({ target: "ground", controls: controls(), interactions: interactions(), layers: [scenes, layers.ground], view: new ol.View({ maxZoom: 23 }) });
 const placed = points.filter(({ lon }) => Number.isFinite(lon)).map(({ lon, lat }) => ol.proj.fromLonLat([lon, lat]));
 ground.getView().fit(placed.length ? ol.extent.buffer(ol.extent.boundingExtent(placed), 60) : ol.proj.transformExtent(extent, "EPSG:4326", "EPSG:3857"), { maxZoom: 19 });
 

@@ -33,7 +33,7 @@ export class PlaceMap {
     this.drawn = vector((feature) => (feature.getGeometry().getType() === "LineString" ? style.line("#1864ab") : style.line("#d9001b")), 810);
     this.place = vector(style.place(), 900);
     this.view = new ol.View({ center: [0, 0], zoom: 4, maxZoom: 21 });
-    this.map = new ol.Map({ target, view: this.view, layers: [this.areas, this.alerts, this.lines, this.circle, this.drawn, this.place], controls: [new ol.control.Zoom(), new ol.control.ScaleLine({ minWidth: 80 })] });
+    this.map = new ol.Map({ target, view: this.view, layers: [this.areas, this.alerts, this.lines, this.circle, this.drawn, this.place], controls: [new ol.control.Zoom({ zoomInTipLabel: document.body.dataset.zoomIn, zoomOutTipLabel: document.body.dataset.zoomOut }), new ol.control.ScaleLine({ minWidth: 80 })] });
     this.fit(settings.extent, 17);
     if (settings.wmts) addBaseMap(this.map, settings.wmts, { checked: true, addEventListener() {} }).catch(() => {});
     this.map.on("singleclick", (event) => {
