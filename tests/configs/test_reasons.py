@@ -43,6 +43,7 @@ REASONED = (
     "EvidenceConflict",
     "EvidenceRejected",
     "FileRefused",
+    "NotKept",
 )
 CODE = re.compile(r"[a-z_]+\.[a-z_]+")
 DATE_SOURCES = (
