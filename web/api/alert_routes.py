@@ -7,7 +7,7 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from enforcement.alert import alert_feature
 from enforcement.offered_steps import accepted_targets
@@ -61,6 +61,7 @@ def check_evidence(value: Any) -> Any:
 class TransitionInput(BaseModel):
     """A requested state transition of an alert."""
 
+    model_config = ConfigDict(extra="forbid")
     to: Annotated[str, Field(description="One of the states in `ways_out`.", max_length=20, examples=["triaged"])]
     why: Annotated[str, Field(max_length=MAX_REASON_LENGTH)] = ""
     evidence: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from imagery.cameras.camera import ControlPoint
 from store.cameras.presets import MAX_CONTROL_POINTS
@@ -65,6 +65,7 @@ class ControlPointInput(BaseModel):
 class CalibrationInput(BaseModel):
     """Control points and limits of a view."""
 
+    model_config = ConfigDict(extra="forbid")
     points: Annotated[list[ControlPointInput], Field(max_length=MAX_CONTROL_POINTS)]
     region: Annotated[
         list[tuple[float, float]], Field(max_length=500, description="Corners (x, y) of the outline of the ground.")

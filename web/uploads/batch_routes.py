@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from errors import Reason, SettingsError
 from imagery.conversion.given_metadata import GivenMetadata, parse_bands, parse_crs
@@ -58,6 +58,7 @@ router = APIRouter(lifespan=_resume_at_startup)
 class NewBatch(BaseModel):
     """The batch to be created for the files that follow."""
 
+    model_config = ConfigDict(extra="forbid")
     area: Annotated[str, Field(pattern=r"^(\d{6}|\d{9}|\d{12})$", description="administrative code")]
     name: Annotated[str, Field(max_length=400)] = ""
     source: Literal["drone", "satellite", "camera"] = "drone"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from configs.texts import translate
 from errors import SettingsError
@@ -40,6 +40,7 @@ RowId = Annotated[int, Field(ge=1, le=MAX_ID)]
 class ImageSelection(BaseModel):
     """Images of a request."""
 
+    model_config = ConfigDict(extra="forbid")
     ids: Annotated[list[RowId], Field(max_length=MAX_IMAGES, description="numbers of images")] = []
     batch: Annotated[RowId | None, Field(description="all images of this batch")] = None
 

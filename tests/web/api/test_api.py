@@ -6,6 +6,8 @@ import base64
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from configs.version import program_version
@@ -14,6 +16,7 @@ from store.alerts.audit import audit_alerts
 from tests.web.conftest import Browser, SignIn
 from tests.web.two_villages import CODES, NUMBERS, Villages, add_alert, api_client
 from web.app import make_app
+from web.protocol.methods import flatten
 
 
 @pytest.fixture
@@ -184,3 +187,18 @@ def test_health_checks_need_no_authentication_and_reveal_no_details(anonymous: B
 def test_every_page_shows_the_version(anonymous: Browser, sign_in: SignIn, villages: Villages) -> None:
     for browser, path, name in ((anonymous, "/sign-in", "Tuban"), (sign_in("village_a"), "/batches", "图斑")):
         assert f'<footer class="version">{name} {program_version()}</footer>' in browser.get(path).text
+
+
+def test_a_misspelt_member_of_a_json_body_is_refused(app: FastAPI) -> None:
+    lenient = set()
+    for route in flatten(app.routes):
+        if isinstance(route, APIRoute) and route.path.startswith("/api/"):
+            for parameter in route.dependant.body_params:
+                model = parameter.field_info.annotation
+                if (
+                    isinstance(model, type)
+                    and issubclass(model, BaseModel)
+                    and model.model_config.get("extra") != "forbid"
+                ):
+                    lenient.add(model.__name__)
+    assert lenient == set()

@@ -200,6 +200,6 @@ def test_a_person_with_the_right_starts_a_night_and_sees_its_progress(
 def test_a_new_installation_lists_the_first_steps(sign_in: SignIn, service: Context) -> None:
     page = sign_in("admin").get("/alerts?sort=gravest").text
     assert "First steps" in page
-    assert page.count("○") == 4  # areas, images, dates, night; there are people
+    assert page.count("○") == 5  # areas, layers, images, dates, night; there are people
     create_villages(service)
     assert "First steps" not in sign_in("admin").get("/alerts?sort=gravest").text
