@@ -105,7 +105,8 @@ export class Panel {
   site(alert) {
     const { t } = this;
     const link = ({ number, address, state_name, mu }) => createElement("li", {}, createElement("a", { href: address }, number), ` · ${state_name} · ${formatNumber(mu, 2)} ${t.mu}`);
-    this.parts.together.hidden = !alert.site.length;
+    const judged = alert.can.true || alert.can.false || alert.can.bad_imagery;
+    this.parts.together.hidden = !(alert.site.length && judged);
     this.parts.together.querySelector("input").checked = false;
     this.parts.together.querySelector("span").textContent = fill(t.together, { count: alert.site.length });
     const rows = alert.site.map(link);

@@ -33,7 +33,7 @@ export async function showPhone(view) {
       el("h1", {}, t("door")),
       el("p", { class: `notice ${tone}` }, t(words)),
       conditionList(found),
-      state.offset !== null && el("p", { class: Math.abs(state.offset) > (state.session?.settings.clock_s ?? 300) ? "late" : "" }, `${t("clock")}: `, t("clock_fine", { seconds: Math.round(state.offset) })),
+      state.offset !== null && el("p", { class: Math.abs(state.offset) > (state.session?.settings.clock_s ?? 300) ? "late" : "" }, t("clock"), t("colon"), t("clock_fine", { seconds: Math.round(state.offset) })),
       el("p", {}, t("storage_used", { used: formatBytes(usage), free: formatBytes(Math.max(0, quota - usage)) })),
       installer && el("button", { type: "button", class: "primary", click: () => installer.prompt() }, t("install")),
       iphone && el("p", { class: "small" }, t("install_ios")),
