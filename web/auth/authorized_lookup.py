@@ -18,7 +18,7 @@ def alert_of(session: Session, viewer: Viewer, number: str) -> AlertRow:
     """
     alert = alert_by_number(session, viewer, number)
     if alert is None:
-        raise NotFound
+        raise NotFound("error.no_alert")
     return alert
 
 

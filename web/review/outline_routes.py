@@ -166,9 +166,11 @@ def changes_in_words(change: OutlineChange, language: str) -> list[str]:
     for overlap in after["overlaps"]:
         earlier = _share(before, overlap)
         share = float(overlap.get("share") or 0)
-        if abs(share - earlier) >= 0.005 or (not before and share):
-            values = {"before": f"{earlier:.0%}", "after": f"{share:.0%}"}
-            words.append(text("outline.overlap", language, layer=overlap.get("layer"), **values))
+        values = {"layer": overlap.get("layer"), "before": f"{earlier:.0%}", "after": f"{share:.0%}"}
+        if not before and share:
+            words.append(text("outline.new_overlap", language, **values))
+        elif abs(share - earlier) >= 0.005:
+            words.append(text("outline.overlap", language, **values))
     return words
 
 
