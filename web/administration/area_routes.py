@@ -14,7 +14,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from enforcement.areas import LEVELS
 from service.context import Context
-from service.layers.files import FORMATS, opened_upload
+from service.layers.files import opened_upload
 from store.access.rights import Viewer, may_see
 from store.areas.area_deletion import delete_area
 from store.areas.areas import LoadedAreas, list_areas, load_areas
@@ -33,6 +33,8 @@ MAX_MIB = 1024
 _UPLOAD_SECONDS = 1800.0
 _MAX_FILES, _MAX_FIELDS = 12, 10
 _LISTED_REMARKS = 20
+_FORMATS = ".gpkg, .shp, .geojson, .json, .zip"
+"""Formats with fields for codes and names; parcel TXT has none."""
 
 
 def _areas_page(
@@ -50,7 +52,7 @@ def _areas_page(
         levels=list(LEVELS),
         loaded=loaded,
         listed_remarks=_LISTED_REMARKS,
-        formats=FORMATS,
+        formats=_FORMATS,
         max_mib=MAX_MIB,
     )
 
