@@ -31,7 +31,7 @@ def test_each_format_can_be_exported_by_the_filter_of_the_list(sign_in: SignIn, 
     page = county.get("/alerts?kinds=construction&sort=newest").text
     links = [html.unescape(link) for link in re.findall(r'<a href="(/api/alerts/export\?[^"]+)" download>', page)]
     formats = {re.findall("format=([a-z]+)", link)[0] for link in links}
-    assert formats == {"xlsx", "csv", "gpkg", "shp", "geojson", "txt"}
+    assert formats == {"xlsx", "csv", "gpkg", "shp", "geojson", "kmz", "txt"}
     assert all("kinds=construction" in urlsplit(link).query for link in links)
     (link,) = [link for link in links if "csv" in link]
     rows = list(csv.reader(io.StringIO(county.get(link).content.decode("utf-8-sig"))))
@@ -85,8 +85,8 @@ def test_the_place_in_the_list_has_a_total_and_ends_with_the_list(sign_in: SignI
     [
         ("published", "town", "zh", ["下发"]),
         ("published", "town", "en", ["Dispatch"]),
-        ("dispatched", "village_a", "zh", ["签收", "提出异议"]),
-        ("accepted", "village_a", "zh", ["提交核查结果", "提出异议"]),
+        ("dispatched", "village_a", "zh", ["签收", "核查并上报", "提出异议"]),
+        ("accepted", "village_a", "zh", ["核查并上报", "提出异议"]),
         ("field_checked", "village_a", "zh", ["上报"]),
         ("submitted", "town", "zh", ["审核通过", "退回"]),
         ("unlawful", "town", "zh", ["下达整改通知", "提出异议"]),

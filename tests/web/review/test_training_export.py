@@ -112,9 +112,9 @@ def test_judged_alerts_become_labelled_pairs(reviewed_service: Context, tmp_path
     download(county, folder)
     rows = list(csv.reader((folder / "scan-1" / "verdicts.csv").open()))
     assert rows == [
-        ["number", "verdict", "alert"],
-        ["1", "true", "330199U2026110001"],
-        ["2", "false", "330199U2026110002"],
+        ["number", "verdict", "alert", "origin"],
+        ["1", "true", "330199U2026110001", "detected"],
+        ["2", "false", "330199U2026110002", "detected"],
     ]
     scan = folder / "scan-1"
     _, tallies = run_reviewed(scan / "before.tif", scan / "after.tif", scan, scan / "verdicts.csv", folder / "reviewed")
@@ -144,9 +144,9 @@ def test_an_alert_that_a_program_moved_on_without_a_verdict_is_a_review(
     download(county, tmp_path / "training")
     rows = list(csv.reader((tmp_path / "training" / "scan-1" / "verdicts.csv").open()))
     assert [row[1:] for row in rows[1:]] == [
-        ["true", "330199U2026110001"],
-        ["false", "330199U2026110002"],
-        ["true", "330199U2026110003"],
+        ["true", "330199U2026110001", "detected"],
+        ["false", "330199U2026110002", "detected"],
+        ["true", "330199U2026110003", "detected"],
     ]
 
 
