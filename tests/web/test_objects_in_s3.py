@@ -29,7 +29,9 @@ CRS = "EPSG:32650"
 
 
 def test_a_batch_is_ingested_scanned_and_displayed_without_a_local_folder(tmp_path: Path, s3_endpoint: str) -> None:
-    service = ScanService(tmp_path, objects="s3://tuban/office", s3_endpoint=s3_endpoint)
+    service = ScanService(
+        tmp_path, objects="s3://tuban/office", s3_endpoint=s3_endpoint, web={"allowed_hosts": ["tuban.test"]}
+    )
     context = service.context
     incoming = tmp_path / "incoming"
     incoming.mkdir()
