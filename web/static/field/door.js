@@ -2,6 +2,8 @@
 import { put, remove } from "./database.js";
 import { root, t } from "./words.js";
 
+const SWITCHING = "tuban-field-switching"; // the user chose the new version, which is not active yet
+
 let workerFault = "";
 
 /** Install the service worker, which keeps the page on the phone; `onUpdate(worker)` when a newer version waits. */
@@ -15,6 +17,8 @@ export async function installWorker(onUpdate) {
     const offer = () => registration.waiting && navigator.serviceWorker.controller && onUpdate(registration.waiting);
     registration.addEventListener("updatefound", () => registration.installing?.addEventListener("statechange", offer));
     offer();
+    if (registration.waiting && sessionStorage.getItem(SWITCHING)) reloadWhenSwitched();
+    else sessionStorage.removeItem(SWITCHING);
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && registration.update().catch(() => {}));
     workerFault = "";
   } catch (error) {
@@ -22,10 +26,22 @@ export async function installWorker(onUpdate) {
   }
 }
 
-/** Load the page anew with the waiting version; drafts and unsent work are in the database, which it keeps. */
+/**
+ * Load the page anew with the waiting version; drafts and unsent work are in the database, which it keeps.
+ * A request of the page that hangs in a dead network holds the former version back; reloading the page ends it.
+ */
 export function useVersion(worker) {
-  navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
+  sessionStorage.setItem(SWITCHING, "1");
+  reloadWhenSwitched();
   worker.postMessage("activate");
+  setTimeout(() => location.reload(), 5000);
+}
+
+function reloadWhenSwitched() {
+  navigator.serviceWorker.addEventListener("controllerchange", () => {
+    sessionStorage.removeItem(SWITCHING);
+    location.reload();
+  }, { once: true });
 }
 
 async function storageFault() {
