@@ -156,10 +156,15 @@ def webp(picture: Picture | None, px: int = TILE_PX) -> bytes:
     """Encode a picture as WebP, transparent where invalid; None: a transparent tile of ``px`` pixels."""
     if picture is None:
         return _EMPTY if px == TILE_PX else _encode(Image.new("RGBA", (px, px)))
+    return _encode(to_image(picture))
+
+
+def to_image(picture: Picture) -> Image.Image:
+    """Return a picture as an image, transparent where invalid."""
     if picture.valid.all():
-        return _encode(Image.fromarray(picture.rgb))
+        return Image.fromarray(picture.rgb)
     alpha = picture.valid.astype(np.uint8) * np.uint8(255)
-    return _encode(Image.fromarray(np.dstack([picture.rgb, alpha])))
+    return Image.fromarray(np.dstack([picture.rgb, alpha]))
 
 
 def _encode(image: Image.Image) -> bytes:

@@ -22,7 +22,7 @@ def allowed_methods(request: Request) -> list[str]:
     for route in flatten(request.app.routes):
         if route.matches(dict(request.scope) | {"method": "?"})[0] != Match.NONE:
             methods |= set(getattr(route, "methods", None) or ())
-    return sorted(methods | {"OPTIONS"} if "OPTIONS" in methods else methods)
+    return sorted(methods)
 
 
 def flatten(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:

@@ -15,7 +15,7 @@ from store.objects.object_store import ObjectNotFound
 from store.schema.tables import SceneRow
 from store.views.map_scenes import scenes_in_box
 from web.maps.region_mask import clip_to_region
-from web.maps.tiles import TILE_PX, MercatorBox, Picture, degrees_of, read_tile
+from web.maps.tiles import TILE_PX, MercatorBox, Picture, degrees_of, read_tile, to_image
 
 Suffix = Literal["png", "webp", "jpg"]
 MEDIA_TYPES: dict[Suffix, str] = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg"}
@@ -73,14 +73,7 @@ def encode(picture: Picture | None, suffix: Suffix) -> bytes:
         rgb = np.where(picture.valid[..., None], picture.rgb, np.uint8(255))
         Image.fromarray(rgb).save(out, "JPEG", quality=85)
     elif suffix == "webp":
-        _rgba(picture).save(out, "WEBP", quality=85, method=1)
+        to_image(picture).save(out, "WEBP", quality=85, method=1)
     else:
-        _rgba(picture).save(out, "PNG", compress_level=3)
+        to_image(picture).save(out, "PNG", compress_level=3)
     return out.getvalue()
-
-
-def _rgba(picture: Picture) -> Image.Image:
-    if picture.valid.all():
-        return Image.fromarray(picture.rgb)
-    alpha = picture.valid.astype(np.uint8) * np.uint8(255)
-    return Image.fromarray(np.dstack([picture.rgb, alpha]))
