@@ -35,6 +35,10 @@ COMMIT_RETRY_SECONDS = (0.2, 1.0, 5.0)
 POLL_SECONDS = 0.5
 """How often the lease thread checks whether the worker is shutting down."""
 
+REPEAT_SECONDS = 5.0
+"""After this time, a handler that did not end is interrupted again: Python discards an exception that is raised while a
+finalizer or a callback of the garbage collector runs."""
+
 MAX_ERROR_LENGTH = 2000
 
 logger = structlog.get_logger("tuban.jobs")
@@ -219,10 +223,10 @@ class _LeaseRenewal:
     def _renew_until_ended(self) -> None:
         settings = self._context.settings.jobs
         renewed_at = time.monotonic()
-        interrupted = False
+        interrupt_at = 0.0
         while not self._ended.wait(min(POLL_SECONDS, settings.heartbeat_seconds)):
-            if _in_handler and shutdown.grace_period_over() and not interrupted:
-                interrupted = True
+            if _in_handler and shutdown.grace_period_over() and time.monotonic() >= interrupt_at:
+                interrupt_at = time.monotonic() + REPEAT_SECONDS
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
             if not self._lost and time.monotonic() - renewed_at >= settings.heartbeat_seconds:
                 renewed_at = time.monotonic()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,18 +197,43 @@ def test_a_worker_that_is_shutting_down_starts_no_job(context: Context, monkeypa
     assert counted(context.database) == 0
 
 
-def test_a_handler_that_ignores_the_shutdown_is_interrupted_after_the_grace_period(
-    context: Context, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    def handler(context: Context, job: JobRun) -> None:
-        monkeypatch.setattr(shutdown, "GRACE_SECONDS", 0.0)
-        request.getfixturevalue("shutting_down")
-        last = time.monotonic() + 60
-        while time.monotonic() < last:
-            pass
+IGNORES_THE_SHUTDOWN = """
+import sys, time
+from pathlib import Path
+import pytest
+from tests.workers.embedded import context_in, given_job, use_kinds
+from workers.runtime import job_runner, shutdown
+swallowed = []
+interrupt = job_runner._interrupt
+def first_is_discarded(*given):  # as within a finalizer
+    if not swallowed:
+        return swallowed.append(1)
+    interrupt(*given)
+job_runner._interrupt = first_is_discarded
+job_runner.POLL_SECONDS = job_runner.REPEAT_SECONDS = 0.05
+shutdown.GRACE_SECONDS = 0.0
+def handler(context, job):
+    shutdown.request_shutdown()
+    last = time.monotonic() + 60
+    while time.monotonic() < last:
+        pass
+context = context_in(Path(sys.argv[1]))
+with pytest.MonkeyPatch.context() as patch:
+    use_kinds(patch, stubborn=handler)
+    print(job_runner.run_job(context, given_job(context, "stubborn")), len(swallowed))
+context.database.close()
+"""
 
-    use_kinds(monkeypatch, stubborn=handler)
-    assert run_job(context, given_job(context, "stubborn")) == "released"
+
+def test_a_handler_that_ignores_the_shutdown_is_interrupted_after_the_grace_period(tmp_path: Path) -> None:
+    """In a process of its own, whose signals are not those of the test run."""
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", IGNORES_THE_SHUTDOWN, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["released 1"]), done.stderr
 
 
 @pytest.mark.parametrize(
