@@ -1,0 +1,1 @@
+"""Periodic reports: sheets, their layouts (``configs/reports``), rows from facts, checks, and files."""
