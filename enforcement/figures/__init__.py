@@ -1,0 +1,1 @@
+"""Figures about alerts: facts of one alert, indicators with numerator and denominator, ranking, charts."""
