@@ -1,0 +1,1 @@
+"""Typesetting: plain data and a template become PDF, with fonts from packages."""
