@@ -16,12 +16,14 @@ from store.schema.audit_tables import AuditRow as AuditRow  # importing this mod
 from store.schema.camera_tables import CameraRow as CameraRow  # as above
 from store.schema.chain.chain_tables import ChainSettingRow as ChainSettingRow  # as above
 from store.schema.chain.deadline_tables import DeadlineLogRow as DeadlineLogRow  # as above
+from store.schema.chain.document_tables import DocumentRow as DocumentRow  # as above
 from store.schema.chain.evidence_tables import EvidenceFile as EvidenceFile  # as above
 from store.schema.chain.field_tables import FieldStep as FieldStep  # as above
 from store.schema.chain.layer_tables import Feature as Feature  # as above
 from store.schema.chain.layer_tables import Layer as Layer
 from store.schema.chain.layer_tables import LayerVersion as LayerVersion
 from store.schema.chain.message_tables import MessageRow as MessageRow  # as above
+from store.schema.chain.report_tables import ReportRow as ReportRow  # registered as above
 from store.schema.chain.tip_tables import TipRow as TipRow  # registered as above
 from store.schema.integrity_tables import DamagedObject as DamagedObject  # as above
 from store.schema.table_base import Base as Base
