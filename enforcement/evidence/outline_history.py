@@ -9,12 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import shapely
-from reportlab.platypus import Flowable
 from shapely.geometry.base import BaseGeometry
 
 from configs.texts import text
-from enforcement.evidence.sheet_tables import data_table, heading
 from enforcement.evidence.sheet_texts import SheetTexts
+from enforcement.typesetting.blocks import Block, data_table, heading
 from enforcement.units import mu
 
 
@@ -46,7 +45,7 @@ class OutlineChange:
     detected: BaseGeometry | None = None
 
 
-def outline_section(changes: Sequence[OutlineChange], zone: ZoneInfo, texts: SheetTexts) -> list[Flowable]:
+def outline_section(changes: Sequence[OutlineChange], zone: ZoneInfo, texts: SheetTexts) -> list[Block]:
     """Who changed the outline, when, why and by how much; [] if nobody did."""
     if not changes:
         return []

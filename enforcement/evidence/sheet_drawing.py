@@ -6,26 +6,23 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from reportlab.lib.colors import Color, black, white
-from reportlab.lib.units import mm
-from reportlab.lib.utils import ImageReader
-from reportlab.platypus import Flowable
 
 from enforcement.alert import AlertImage
-from enforcement.evidence.sheet_fonts import draw_text, text_width
+from enforcement.typesetting.drawing import Drawing, text_width
 from enforcement.units import format_length, round_length
 from errors import TubanError
 
-RED = Color(0.84, 0.10, 0.10)
-GREY = Color(0.45, 0.45, 0.45)
+RED, GREY = "#d61a1a", "#737373"
+MM = 72 / 25.4
+"""Points of a millimetre."""
 _POINT_M = 0.0254 / 72
 _MAX_SIDE_PX = 1400  # 400 dots per inch over half a page; more is not visible on paper
 _JPEG_QUALITY = 90
+_LIGHT: dict[str, str | float] = {"fill": "#ffffff", "fill_opacity": 0.85}
 
 
 @dataclass(frozen=True)
@@ -64,7 +61,7 @@ class SheetPicture:
         return self.pixels.shape[1] * self.metre_px, self.pixels.shape[0] * self.metre_px
 
 
-class PicturePair(Flowable):  # type: ignore[misc]  # reportlab has no types
+class PicturePair:
     """Two pictures side by side, with a placeholder box for missing ones.
 
     Attributes:
@@ -83,72 +80,53 @@ class PicturePair(Flowable):  # type: ignore[misc]  # reportlab has no types
             missing: text of the placeholder.
             north: label of the north arrow.
         """
-        super().__init__()
         self._pictures, self._side, self._gap, self._missing, self._north = pictures, side, gap, missing, north
         sides = [length for picture in pictures if picture for length in picture.ground]
         self._points_per_metre = side / max(sides) if sides else 0.0
         self.scale = 1 / (self._points_per_metre * _POINT_M) if sides else 0.0
         heights = [picture.ground[1] * self._points_per_metre for picture in pictures if picture]
-        self.width, self.height = 2 * side + gap, max(heights, default=30 * mm)
+        self._size = (2 * side + gap, max(heights, default=30 * MM))
 
-    def wrap(self, *_: float) -> tuple[float, float]:
-        """Return the size in points, independent of the available space."""
-        return self.width, self.height
-
-    def draw(self) -> None:
-        """Draw both pictures."""
+    def draw(self, alt: str) -> Drawing:
+        """Draw both pictures; ``alt`` describes them."""
+        drawing = Drawing(*self._size, alt=alt)
         for index, picture in enumerate(self._pictures):
             left = index * (self._side + self._gap)
             if picture is None:
-                self.canv.setStrokeColor(GREY)
-                self.canv.rect(left, 0, self._side, self.height)
-                self.canv.setFillColor(GREY)
-                draw_text(self.canv, left + self._side / 2, self.height / 2, self._missing, 9, align=0.5)
+                drawing.rect(left, 0, self._side, drawing.height, stroke=GREY, stroke_width=1)
+                middle = (left + self._side / 2, drawing.height / 2)
+                drawing.text(*middle, self._missing, 9, align=0.5, color=GREY)
             else:
-                self._draw_picture(picture, left)
+                self._draw_picture(drawing, picture, left)
+        return drawing
 
-    def _draw_picture(self, picture: SheetPicture, left: float) -> None:
-        canvas, scale = self.canv, self._points_per_metre
+    def _draw_picture(self, drawing: Drawing, picture: SheetPicture, left: float) -> None:
+        scale = self._points_per_metre
         width, height = (length * scale for length in picture.ground)
         left += (self._side - width) / 2
-        bottom = self.height - height
-        canvas.saveState()
-        frame = canvas.beginPath()
-        frame.rect(left, bottom, width, height)
-        canvas.clipPath(frame, stroke=0, fill=0)
-        canvas.drawImage(_encode_jpeg(picture.pixels), left, bottom, width, height)
+        bottom = drawing.height - height
+        drawing.picture(_encode_jpeg(picture.pixels), (left, bottom, left + width, drawing.height))
         step = picture.metre_px * scale
-        for color, line in ((white, 2.4), (RED, 1.1)):  # white halo for contrast on dark ground
-            canvas.setStrokeColor(color)
-            canvas.setLineWidth(line)
-            canvas.setLineJoin(1)
-            for ring in picture.rings:
-                canvas.drawPath(_path(canvas, ring * step, left, bottom + height))
-        if picture.ellipse is not None:
-            canvas.setStrokeColor(white)
-            canvas.setDash(4, 3)
-            canvas.drawPath(_path(canvas, picture.ellipse * step, left, bottom + height))
-        canvas.restoreState()
-        canvas.setStrokeColor(GREY)
-        canvas.setLineWidth(0.5)
-        canvas.rect(left, bottom, width, height)
-        draw_scale_bar(canvas, left + 5, bottom + 5, 0.4 * width, scale)
-        draw_north_arrow(canvas, left + width - 13, bottom + height - 27, self._north)
+
+        def on_page(ring: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.array([left, bottom + height]) + ring * (step, -step)
+
+        with drawing.clipped(left, bottom, width, height):
+            for color, line in (("#ffffff", 2.4), (RED, 1.1)):  # white halo for contrast on dark ground
+                for ring in picture.rings:
+                    drawing.path([on_page(ring)], stroke=color, stroke_width=line, stroke_linejoin="round")
+            if picture.ellipse is not None:
+                drawing.path([on_page(picture.ellipse)], stroke="#ffffff", stroke_width=1.1, stroke_dasharray="4 3")
+        drawing.rect(left, bottom, width, height, stroke=GREY, stroke_width=0.5)
+        draw_scale_bar(drawing, left + 5, bottom + 5, 0.4 * width, scale)
+        draw_north_arrow(drawing, left + width - 13, bottom + height - 27, self._north)
 
 
-def _path(canvas: Any, ring: NDArray[np.float64], left: float, top: float) -> Any:
-    path = canvas.beginPath()
-    for index, (x, y) in enumerate(ring.tolist()):
-        (path.lineTo if index else path.moveTo)(left + x, top - y)
-    path.close()
-    return path
-
-
-def draw_scale_bar(canvas: Any, left: float, bottom: float, max_length: float, points_per_metre: float) -> None:
+def draw_scale_bar(drawing: Drawing, left: float, bottom: float, max_length: float, points_per_metre: float) -> None:
     """Draw a scale bar of a round length on a light background.
 
     Args:
-        canvas: reportlab canvas.
+        drawing: to draw on.
         left, bottom: lower left corner of the background, points.
         max_length: maximum length of the bar, points.
         points_per_metre: scale of the drawing.
@@ -157,38 +135,24 @@ def draw_scale_bar(canvas: Any, left: float, bottom: float, max_length: float, p
     label = format_length(metres)
     bar = metres * points_per_metre
     background = max(bar, text_width(label, 7)) + 8
-    canvas.saveState()
-    canvas.setFillColor(Color(1, 1, 1, alpha=0.85))
-    canvas.rect(left, bottom, background, 17, stroke=0, fill=1)
-    canvas.setFillColor(black)
-    canvas.setStrokeColor(black)
-    canvas.setLineWidth(0.4)
+    drawing.rect(left, bottom, background, 17, **_LIGHT)
     start = left + (background - bar) / 2
-    canvas.rect(start, bottom + 3, bar / 2, 2.5, stroke=1, fill=1)
-    canvas.rect(start + bar / 2, bottom + 3, bar / 2, 2.5, stroke=1, fill=0)
-    draw_text(canvas, left + background / 2, bottom + 8.5, label, 7, align=0.5)
-    canvas.restoreState()
+    drawing.rect(start, bottom + 3, bar / 2, 2.5, fill="#000000", stroke="#000000", stroke_width=0.4)
+    drawing.rect(start + bar / 2, bottom + 3, bar / 2, 2.5, stroke="#000000", stroke_width=0.4)
+    drawing.text(left + background / 2, bottom + 8.5, label, 7, align=0.5)
 
 
-def draw_north_arrow(canvas: Any, middle: float, bottom: float, label: str) -> None:
+def draw_north_arrow(drawing: Drawing, middle: float, bottom: float, label: str) -> None:
     """Draw an arrow that points up, with its label below; 22 points tall."""
-    canvas.saveState()
-    canvas.setFillColor(Color(1, 1, 1, alpha=0.85))
-    canvas.roundRect(middle - 8, bottom - 1, 16, 24, 2, stroke=0, fill=1)
-    canvas.setFillColor(black)
-    arrow = canvas.beginPath()
-    for index, (x, y) in enumerate(((0, 21), (4.5, 8), (0, 11), (-4.5, 8))):
-        (arrow.lineTo if index else arrow.moveTo)(middle + x, bottom + y)
-    arrow.close()
-    canvas.drawPath(arrow, stroke=0, fill=1)
-    draw_text(canvas, middle, bottom + 1, label, 7, align=0.5)
-    canvas.restoreState()
+    drawing.rect(middle - 8, bottom - 1, 16, 24, rx=2, **_LIGHT)
+    shape = np.array([(0.0, 21.0), (4.5, 8.0), (0.0, 11.0), (-4.5, 8.0)])
+    drawing.path([shape + np.array([middle, bottom])], fill="#000000")
+    drawing.text(middle, bottom + 1, label, 7, align=0.5)
 
 
-def _encode_jpeg(pixels: NDArray[np.uint8]) -> ImageReader:
+def _encode_jpeg(pixels: NDArray[np.uint8]) -> bytes:
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     picture.thumbnail((_MAX_SIDE_PX, _MAX_SIDE_PX), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling="4:4:4")
-    buffer.seek(0)
-    return ImageReader(buffer)
+    return buffer.getvalue()

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reportlab.lib.units import mm
-from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, Table, TableStyle
-
 from configs.texts import text
-from enforcement.evidence.sheet_fonts import REGULAR, markup
-from enforcement.evidence.sheet_tables import PAGE_WIDTH, SMALL, data_table, heading, paragraph
+from enforcement.evidence.sheet_drawing import MM
 from enforcement.evidence.sheet_texts import SheetTexts
 from enforcement.hash_chain import Row
 from enforcement.steps.correction_watch import CorrectionFinding
 from enforcement.steps.evidence_words import EvidenceWords, evidence_in_words
+from enforcement.typesetting.blocks import Block, columns, data_table, heading, paragraph, picture
 from enforcement.units import mu
 
 _PER_ROW = 3
-_GAP = 3 * mm
-_HEIGHT = 46 * mm
+_GAP = 3 * MM
+_HEIGHT = 46 * MM
 _MOST_PHOTOS = 24
 """Photos on a sheet; all others are named, and are in the evidence bundle."""
 
@@ -51,7 +47,7 @@ def evidence_section(
     findings: Sequence[CorrectionFinding],
     zone: ZoneInfo,
     texts: SheetTexts,
-) -> list[Flowable]:
+) -> list[Block]:
     """Entries of each step with their values, photos, and the checksums of all files; [] if there are none."""
     rows, files, shown = [], [], []
     for row in log:
@@ -66,7 +62,7 @@ def evidence_section(
                 )
                 if str(file["file"]) in photos:
                     shown.append((row.sequence, file, photos[str(file["file"])]))
-    found: list[Flowable] = []
+    found: list[Block] = []
     if rows:
         head = ["", texts("step"), texts("entry"), texts("value")]
         found += [heading(texts("evidence")), data_table(head, rows, (0.4, 1.5, 2, 5))]
@@ -78,7 +74,7 @@ def evidence_section(
             found.append(paragraph(texts("photos_more", count=len(shown) - _MOST_PHOTOS)))
     if files:
         head = ["", texts("file"), texts("size"), "SHA-256"]
-        found += [heading(texts("files")), data_table(head, files, (0.4, 2.6, 1, 5), (2,))]
+        found += [heading(texts("files")), data_table(head, files, (0.4, 2.6, 1, 5), (2,), (3,))]
     return found
 
 
@@ -100,36 +96,15 @@ def _finding(found: CorrectionFinding, texts: SheetTexts) -> str:
 
 def _photo_rows(
     shown: Sequence[tuple[int, Mapping[str, Any], SheetPhoto]], zone: ZoneInfo, texts: SheetTexts
-) -> list[Flowable]:
-    width = (PAGE_WIDTH - (_PER_ROW - 1) * _GAP) / _PER_ROW
-    cells = [_photo(sequence, file, photo, width, zone, texts) for sequence, file, photo in shown]
-    style = TableStyle(
-        [
-            ("FONTNAME", (0, 0), (-1, -1), REGULAR),
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            ("LEFTPADDING", (0, 0), (-1, -1), 0),
-            ("RIGHTPADDING", (0, 0), (-1, -1), 0),
-        ]
-    )
-    rows = []
-    for first in range(0, len(cells), _PER_ROW):
-        line = cells[first : first + _PER_ROW]
-        line += [[]] * (_PER_ROW - len(line))
-        rows.append(KeepTogether([Table([line], [width + _GAP] * (_PER_ROW - 1) + [width], style=style)]))
-    return rows
+) -> list[Block]:
+    cells = [_photo(sequence, file, photo, zone, texts) for sequence, file, photo in shown]
+    rows = [cells[first : first + _PER_ROW] for first in range(0, len(cells), _PER_ROW)]
+    return [columns([*row, *[[]] * (_PER_ROW - len(row))], _GAP) for row in rows]
 
 
-def _photo(
-    sequence: int, file: Mapping[str, Any], photo: SheetPhoto, width: float, zone: ZoneInfo, texts: SheetTexts
-) -> list[Flowable]:
-    caption = [Paragraph(markup(line), SMALL) for line in _caption(sequence, file, photo, zone, texts)]
-    if not photo.jpeg:
-        return [Paragraph(markup(texts("no_picture")), SMALL), *caption]
-    picture = Image(io.BytesIO(photo.jpeg))
-    scale = min((width - _GAP) / picture.imageWidth, _HEIGHT / picture.imageHeight)
-    picture.drawWidth, picture.drawHeight = picture.imageWidth * scale, picture.imageHeight * scale
-    picture.hAlign = "LEFT"
-    return [picture, *caption]
+def _photo(sequence: int, file: Mapping[str, Any], photo: SheetPhoto, zone: ZoneInfo, texts: SheetTexts) -> list[Block]:
+    caption = [paragraph(line) for line in _caption(sequence, file, photo, zone, texts)]
+    return [picture(photo.jpeg, _HEIGHT) if photo.jpeg else paragraph(texts("no_picture")), *caption]
 
 
 def _caption(sequence: int, file: Mapping[str, Any], photo: SheetPhoto, zone: ZoneInfo, texts: SheetTexts) -> list[str]:

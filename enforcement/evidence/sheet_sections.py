@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reportlab.platypus import Flowable
-
 from configs.texts import translate
 from enforcement.alert import Alert, alert_feature
 from enforcement.evidence.corners import list_corners
-from enforcement.evidence.sheet_tables import CODE, data_table, heading, paragraph, value_table
 from enforcement.evidence.sheet_texts import SheetTexts
 from enforcement.hash_chain import Row
+from enforcement.typesetting.blocks import Block, data_table, heading, paragraph, value_table
 from enforcement.units import mu
 from errors import Reason
 
@@ -24,7 +22,7 @@ REPORTED = ("hotline", "report", "patrol")
 _HASH_DIGITS = 10
 
 
-def summary_section(alert: Alert, log: Sequence[Row], texts: SheetTexts) -> Flowable:
+def summary_section(alert: Alert, log: Sequence[Row], texts: SheetTexts) -> Block:
     """Type, area, place, state and score of the alert."""
     properties = alert_feature(alert)["properties"]
     areas = [area for area in (alert.county, alert.township, alert.village) if area is not None]
@@ -84,7 +82,7 @@ def _sighting_summary(properties: dict[str, Any], texts: SheetTexts) -> str:
     return texts("seen_value", times=times, sources=sources, first=first, last=last)
 
 
-def corner_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
+def corner_section(alert: Alert, texts: SheetTexts) -> list[Block]:
     """Corner coordinates in degrees and in the local zone."""
     corners = list_corners(alert.outline)
     zone = corners.zone
@@ -109,7 +107,7 @@ def corner_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
     return [heading(texts("corners")), *map(paragraph, lines), data_table(head, rows, widths, range(2, len(head)))]
 
 
-def overlap_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
+def overlap_section(alert: Alert, texts: SheetTexts) -> list[Block]:
     """All searched layers, including those without overlap."""
     if not alert.overlaps:
         return [heading(texts("overlaps")), paragraph(texts("no_overlaps"))]
@@ -134,7 +132,7 @@ def overlap_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
     return [heading(texts("overlaps")), data_table([texts(name) for name in names], rows, widths, (5, 6))]
 
 
-def sighting_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
+def sighting_section(alert: Alert, texts: SheetTexts) -> list[Block]:
     """All sightings, with the growth of the area."""
     if not alert.sightings:
         return []
@@ -153,7 +151,7 @@ def sighting_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
     return [heading(texts("sights")), data_table(head, rows, (1.5, 1.5, 2.5, 2.5, 1), (2, 3, 4))]
 
 
-def origin_section(alert: Alert, texts: SheetTexts) -> list[Flowable]:
+def origin_section(alert: Alert, texts: SheetTexts) -> list[Block]:
     """Checksums of the inputs, by which the result can be reproduced."""
     pairs = [
         (texts("sha_before"), (alert.earlier.sha256 if alert.earlier else "") or "-"),
@@ -189,7 +187,7 @@ def _reason(row: Row, texts: SheetTexts) -> str:
     )
 
 
-def log_section(log: Sequence[Row], zone: ZoneInfo, texts: SheetTexts) -> list[Flowable]:
+def log_section(log: Sequence[Row], zone: ZoneInfo, texts: SheetTexts) -> list[Block]:
     """All transitions, and the complete last hash, whose printed copy protects the log against being rewritten."""
     if not log:
         return [heading(texts("log")), paragraph(texts("no_log"))]
@@ -213,6 +211,6 @@ def log_section(log: Sequence[Row], zone: ZoneInfo, texts: SheetTexts) -> list[F
     return [
         heading(texts("log")),
         paragraph(texts("times_in", zone=zone.key)),
-        paragraph(log[-1].hash, CODE),
+        paragraph(log[-1].hash, "code"),
         transitions,
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import io
 import re
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from pypdf import PdfReader
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from enforcement.alert import Alert, AlertArea, AlertImage, Sighting
@@ -106,7 +108,7 @@ def text_of(pdf: bytes) -> str:
 
 
 def pages_of(pdf: bytes) -> int:
-    return len(re.findall(rb"/Type /Page\b", pdf))
+    return len(PdfReader(io.BytesIO(pdf)).pages)
 
 
 def sheet_text(language: Any = "en", **other: Any) -> str:
@@ -205,7 +207,9 @@ def test_reason_longer_than_a_page_is_printed_completely() -> None:
 
 
 def test_markup_in_untrusted_text_is_escaped() -> None:
-    assert "<b>&amp;</nobold>〓〓" in sheet_text(log=log(1, why="<b>&amp;</no bold>\u202e\U0001f600"))
+    text = sheet_text(log=log(1, why="<b>&amp;</no bold>\u202e\U0001f600 #panic() *x*"))
+    assert "<b>&amp;</nobold>〓〓#panic()*x*" in text
+    assert "〓standsforcharactersthatnofontcanprint:U+202E,U+1F600." in text
 
 
 def test_missing_data_is_shown_as_such() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from reportlab.pdfgen.canvas import Canvas
+from pypdf import PdfWriter
 
 from configs.service import ServiceSettings
 from service.context import Context
@@ -39,10 +39,9 @@ def photo(size: tuple[int, int] = (400, 300), *, exif: bool = True, kind: str = 
 
 
 def pdf() -> bytes:
-    buffer = io.BytesIO()
-    canvas = Canvas(buffer)
-    canvas.drawString(100, 700, "decision")
-    canvas.save()
+    writer, buffer = PdfWriter(), io.BytesIO()
+    writer.add_blank_page(595, 842)
+    writer.write(buffer)
     return buffer.getvalue()
 
 
