@@ -23,7 +23,7 @@ from inference.registration.measure import Alignment, AlignSettings, measure_ali
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 SIDE = 1024
-IMAGES = range(1, 21, 4)  # five of the twenty validation images
+IMAGES = range(1, 21, 8)  # three of the twenty validation images
 KINDS = ("shift", "rotation", "scale", "local", "all")
 
 
@@ -116,7 +116,7 @@ def test_known_warps_of_an_image_are_corrected_to_subpixel_accuracy(
     assert max(median for median, _ in after_correction) < 1.0
 
 
-@pytest.mark.parametrize("kind", ["rotation", "all"])
+@pytest.mark.parametrize("kind", ["all"])
 def test_known_warps_of_the_later_date_are_corrected(
     kind: str, real_imagery: Path, tmp_path: Path, unwarped: dict[int, Alignment]
 ) -> None:
