@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from enforcement.areas import LEVELS, NamedArea
-from enforcement.evidence.sheet_drawing import GREY, RED, draw_north_arrow, draw_scale_bar
+from enforcement.evidence.sheet_drawing import GREY, RED
 from enforcement.typesetting.drawing import Drawing, text_width
+from enforcement.typesetting.map_marks import draw_north_arrow, draw_scale_bar
 from enforcement.units import METRES_PER_DEGREE
 
 _MARGIN = 0.06  # of a panel, around the area
