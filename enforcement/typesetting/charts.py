@@ -93,7 +93,7 @@ def _draw_lines(drawing: Drawing, chart: Chart, slot: float, scale: float) -> No
 def _draw_labels(drawing: Drawing, chart: Chart, slot: float) -> None:
     """Write the labels of the horizontal axis, shortened to their slots, and of many every second, third, …"""
     widest = max((text_width(label, 7) for label in chart.labels), default=0.0)
-    every = max(1, math.ceil(min(widest, _WIDEST) / slot))
+    every = max(1, math.ceil((min(widest, _WIDEST) + 3) / slot))
     for place in range(0, len(chart.labels), every):
         label = _shortened(chart.labels[place], slot * every - 2)
         drawing.text(_LEFT + slot * (place + 0.5), _BOTTOM - 9, label, 7, align=0.5, color=_INK)
