@@ -27,7 +27,14 @@ _WORDS = {
 """Texts of the frame around the help, by their names in :mod:`typer.rich_utils`."""
 
 HELP_OPTION = "显示本帮助。"
-VERSION_OPTION = "显示版本号。"
+MAIN_OPTIONS = {
+    "--help": HELP_OPTION,
+    "--version": "显示版本号。",
+    "--install-completion": "为当前 shell 安装命令补全。",
+    "--show-completion": "显示当前 shell 的补全脚本，供复制或自行安装。",
+}
+"""Options before the name of a command."""
+
 INTRODUCTION = "图斑（Tuban）比对航空或卫星影像的两个时相，发现新增建设和动土。\n\n结果均为疑似变化，须实地核查。"
 
 

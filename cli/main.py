@@ -12,15 +12,15 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from cli.chinese_help import (
-    HELP_OPTION,
     INTRODUCTION,
-    VERSION_OPTION,
+    MAIN_OPTIONS,
     chinese_summaries,
     chinese_usage_error,
     translate_frame,
     translate_help,
 )
 from cli.language import in_language, language, say
+from cli.listing import describe_fields, listings_of
 from configs.version import program_version
 from errors import TubanError
 
@@ -85,9 +85,7 @@ class _LazyGroup(TyperGroup):
             self.help = INTRODUCTION
             parameters: list[Any] = self.get_params(ctx)
             for parameter in parameters:
-                parameter.help = {"--help": HELP_OPTION, "--version": VERSION_OPTION}.get(
-                    parameter.opts[0], getattr(parameter, "help", None)
-                )
+                parameter.help = MAIN_OPTIONS.get(parameter.opts[0], getattr(parameter, "help", None))
         super().format_help(ctx, formatter)
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -110,14 +108,16 @@ class _LazyGroup(TyperGroup):
 
 def load_command(name: str) -> Command:
     """Import a command of :data:`COMMANDS`: a function, or a Typer application with sub-commands."""
-    module, attribute = COMMANDS[name][0].split(":")
-    target: Any = getattr(import_module(module), attribute)
+    module_name, attribute = COMMANDS[name][0].split(":")
+    module = import_module(module_name)
+    target: Any = getattr(module, attribute)
     if not isinstance(target, typer.Typer):
         wrapper = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         wrapper.command(name)(target)
         target = wrapper
     command: Command = typer.main.get_command(target)
     command.name = name
+    describe_fields(command, name, listings_of(module))
     if language() == "zh":
         translate_help(command, name)
     return command
@@ -129,7 +129,7 @@ app = typer.Typer(
     help="Tuban (图斑) finds new construction and ground works between two dates of aerial or satellite imagery.\n\n"
     "Its results are suspected changes, to be checked on the ground.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
 

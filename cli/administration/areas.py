@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from cli.administration.service import open_service
-from cli.language import and_more, headed, in_language, say
+from cli.language import and_more, in_language, say
+from cli.listing import Field, JsonOption, Listing, column, print_listing
 from store.areas.areas import list_areas, load_areas
 from store.areas.polygon_file import InvalidRow
 
@@ -70,19 +70,40 @@ def load_areas_command(
     print_summary(say(summary, "cli.areas_loaded", **values), loaded.remarks, loaded.invalid)
 
 
+AREAS = Listing(
+    "areas list",
+    (
+        Field("code", "text", "Administrative code: 6 digits (county), 9 (township) or 12 (village)."),
+        Field("level", "text", "county, township or village."),
+        Field("name", "text", "Name."),
+        Field("file", "text", "File that it was loaded from."),
+        Field("loaded_at", "moment", "When it was loaded."),
+    ),
+    (column("code"), column("level"), column("name"), column("file"), column("loaded", "loaded_at")),
+)
+
+
 @areas_app.command("list")
 def list_areas_command(
     level: Annotated[Level | None, typer.Option(help="Only this level.")] = None,
     under: Annotated[str, typer.Option(help="Only codes with this prefix.")] = "",
+    json: JsonOption = False,
 ) -> None:
     """List the loaded areas."""
     with open_service() as context, context.database.read() as session:
         found = list_areas(session, level.value if level else None, under)
-        zone = context.settings.zone
-    table = headed("code", "level", "name", "file", "loaded")
-    for area in found:
-        table.add_row(area.code, area.level, area.name, area.source, f"{area.loaded_at.astimezone(zone):%Y-%m-%d}")
-    print_table(table, say("No areas are loaded. Load them with `tuban areas load FILE`.", "cli.no_areas"))
+    rows = [
+        {
+            "code": area.code,
+            "level": area.level,
+            "name": area.name,
+            "file": area.source,
+            "loaded_at": area.loaded_at,
+        }
+        for area in found
+    ]
+    no_areas = say("No areas are loaded. Load them with `tuban areas load FILE`.", "cli.no_areas")
+    print_listing(AREAS, rows, context.settings.zone, as_json=json, if_empty=no_areas)
 
 
 def print_summary(summary: str, remarks: list[str], broken: list[InvalidRow]) -> None:
@@ -104,9 +125,3 @@ def print_summary(summary: str, remarks: list[str], broken: list[InvalidRow]) ->
 def _invalid_row(row: InvalidRow) -> str:
     reason = in_language(row.reason)
     return say(f"feature {row.number}: {reason}", "cli.invalid_row", number=row.number, reason=reason)
-
-
-def print_table(table: Table, if_empty: str) -> None:
-    """Print a table, or a sentence if it is empty."""
-    console = Console(highlight=False, markup=False)
-    console.print(table if table.row_count else if_empty)

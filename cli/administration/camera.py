@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,8 @@ from rich.console import Console
 
 from cli.administration.ingest import system_user
 from cli.administration.service import open_service
-from cli.language import headed, in_language, say, term
+from cli.language import in_language, say, term
+from cli.listing import Column, Field, JsonOption, Listing, Row, column, print_listing
 from errors import SettingsError, TubanError
 from imagery.cameras.address import parse_stream
 from imagery.cameras.camera import StreamKind
@@ -105,32 +107,76 @@ def add(
     typer.echo(say(message, "cli.camera_added", name=name, kind=kind, host=stream.host))
 
 
+def _moment(heading: str, name: str) -> Column:
+    return Column(heading, lambda row: "" if row[name] is None else f"{row[name]:%m-%d %H:%M}")
+
+
+def _local(moment: dt.datetime | None, zone: dt.tzinfo) -> dt.datetime | None:
+    return None if moment is None else moment.astimezone(zone)
+
+
+def _state(row: Row) -> str:
+    return term("cameras.state_", row["state"]) if row["active"] else say("off", "cli.off")
+
+
+CAMERAS = Listing(
+    "camera list",
+    (
+        Field("name", "text", "Name of the camera."),
+        Field("area_code", "text", "Administrative code of the ground in view."),
+        Field("kind", "text", "rtsp, mjpeg, still or folder."),
+        Field("host", "text", "Host of its address."),
+        Field("active", "boolean", "Whether it captures at its times."),
+        Field("state", "text", "ok, new, no_answer, locked, or a fault of the quality check."),
+        Field("state_since", "moment", "Since when it has this state.", optional=True),
+        Field("error", "text", "Error of the last capture."),
+        Field("last_capture", "moment", "Last capture.", optional=True),
+        Field("next_capture", "moment", "Next planned capture.", optional=True),
+        Field("calibrated_views", "integer", "Number of calibrated views."),
+    ),
+    (
+        column("camera", "name"),
+        column("area", "area_code"),
+        column("kind"),
+        column("at", "host"),
+        Column("state", _state),
+        _moment("since", "state_since"),
+        _moment("last capture", "last_capture"),
+        _moment("next capture", "next_capture"),
+        Column(
+            "calibrated",
+            lambda row: say(f"{row['calibrated_views']} views", "cli.views", count=row["calibrated_views"]),
+        ),
+    ),
+)
+
+
 @camera_app.command("list")
-def list_cameras() -> None:
+def list_cameras(json: JsonOption = False) -> None:
     """List cameras with their state, last capture and next planned capture."""
-    table = headed("camera", "area", "kind", "at", "state", "since", "last capture", "next capture", "calibrated")
     with open_service() as context, context.database.read() as session:
         zone, now = context.settings.zone, context.clock()
         cameras = all_cameras(session)
         last = latest_captures(session, [camera.id for camera in cameras])
-        for camera in cameras:
-            previous = last[camera.id].taken_at if camera.id in last else None
-            upcoming = next_capture(now, camera.times, zone) if camera.active else None
-            calibrated = sum(preset.calibrated_at is not None for preset in list_presets(session, camera.id))
-            moments = [
-                "" if moment is None else f"{moment.astimezone(zone):%m-%d %H:%M}"
-                for moment in (camera.state_since, previous, upcoming)
-            ]
-            table.add_row(
-                camera.name,
-                camera.area_code,
-                camera.kind,
-                camera.host,
-                term("cameras.state_", camera.state) if camera.active else say("off", "cli.off"),
-                *moments,
-                say(f"{calibrated} views", "cli.views", count=calibrated),
-            )
-    Console(highlight=False).print(table)
+        rows = [
+            {
+                "name": camera.name,
+                "area_code": camera.area_code,
+                "kind": camera.kind,
+                "host": camera.host,
+                "active": camera.active,
+                "state": camera.state,
+                "state_since": _local(camera.state_since, zone),
+                "error": camera.error,
+                "last_capture": _local(last[camera.id].taken_at if camera.id in last else None, zone),
+                "next_capture": _local(next_capture(now, camera.times, zone) if camera.active else None, zone),
+                "calibrated_views": sum(
+                    preset.calibrated_at is not None for preset in list_presets(session, camera.id)
+                ),
+            }
+            for camera in cameras
+        ]
+    print_listing(CAMERAS, rows, zone, as_json=json)
 
 
 @camera_app.command("test")

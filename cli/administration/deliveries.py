@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from cli.administration.jobs import ago
 from cli.administration.service import open_service
-from cli.language import headed, say, term
+from cli.language import say, term
+from cli.listing import Column, Field, JsonOption, Listing, column, print_listing
 from configs.service import read_service
 from errors import SettingsError
 from store.alerts.outbox import UNSETTLED, drop, find_deliveries, list_deliveries, revive
@@ -47,6 +47,7 @@ def deliveries(
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="With --revive: every dead delivery.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of listed deliveries, oldest first.")] = 50,
+    json: JsonOption = False,
 ) -> None:
     """List waiting and dead deliveries; retry (--revive) or discard (--drop) them.
 
@@ -59,7 +60,7 @@ def deliveries(
     if every and (numbers or not retry):
         raise SettingsError("--all requires --revive and replaces the numbers.", "cli.all_revives")
     if not (retry or discard):
-        _list(numbers, limit)
+        _list(numbers, limit, json)
     elif numbers or every:
         _settle(numbers, retry=retry)
     else:
@@ -97,25 +98,56 @@ def _settle(numbers: list[int] | None, *, retry: bool) -> None:
         )
 
 
-def _list(numbers: list[int] | None, limit: int) -> None:
+DELIVERIES = Listing(
+    "deliveries",
+    (
+        Field("id", "integer", "Number of the delivery."),
+        Field("alert", "text", "Number of the alert."),
+        Field("event_id", "text", "Id of the event."),
+        Field("event_type", "text", "Type of the event, like tuban.alert.found."),
+        Field("sequence", "integer", "Number of the event within the alert."),
+        Field("target", "text", "queue, drop, or hook with its address without secrets."),
+        Field("state", "text", "waiting or dead."),
+        Field("attempts", "integer", "Number of attempts."),
+        Field("next_at", "moment", "Next attempt of a waiting delivery."),
+        Field("error", "text", "Error of the last attempt."),
+        Field("created_at", "moment", "When the event occurred."),
+    ),
+    (
+        column("delivery", "id"),
+        column("alert"),
+        Column("event", lambda row: f"{row['event_type'].removeprefix('tuban.alert.')} {row['sequence']}"),
+        column("target"),
+        Column("state", lambda row: term("job", row["state"])),
+        column("attempts"),
+        column("next"),
+        column("error"),
+    ),
+)
+
+
+def _list(numbers: list[int] | None, limit: int, as_json: bool) -> None:
     with open_service() as context:
         now = context.clock()
         with context.database.read() as session:
             listed = list_deliveries(session, limit=limit if numbers is None else 1_000_000)
-    table = headed("delivery", "alert", "event", "target", "state", "attempts", "next", "error")
-    for delivery, number in listed:
-        if numbers is not None and delivery.id not in numbers:
-            continue
-        cells = (
-            str(delivery.id),
-            number,
-            f"{delivery.event['type'].removeprefix('tuban.alert.')} {delivery.sequence}",
-            shown_target(delivery.target),
-            term("job", delivery.state),
-            str(delivery.attempts),
-            ago(delivery.next_at, now) if delivery.state == "waiting" else "",
-            delivery.error,
-        )
-        table.add_row(*map(Text, cells))  # plain text: a target's error message may contain brackets
-    console = Console(highlight=False)
-    console.print(table if table.row_count else say("No waiting or dead deliveries.", "cli.no_deliveries"))
+    rows = [
+        {
+            "id": delivery.id,
+            "alert": number,
+            "event_id": delivery.event_id,
+            "event_type": delivery.event["type"],
+            "sequence": delivery.sequence,
+            "target": shown_target(delivery.target),
+            "state": delivery.state,
+            "attempts": delivery.attempts,
+            "next_at": delivery.next_at,
+            "error": delivery.error,
+            "created_at": delivery.created_at,
+            "next": ago(delivery.next_at, now) if delivery.state == "waiting" else "",  # only in the table
+        }
+        for delivery, number in listed
+        if numbers is None or delivery.id in numbers
+    ]
+    none = say("No waiting or dead deliveries.", "cli.no_deliveries")
+    print_listing(DELIVERIES, rows, context.settings.zone, as_json=as_json, if_empty=none)

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from cli.administration.ingest import Source, system_user
 from cli.administration.service import open_service
-from cli.language import head, in_language, say, term
+from cli.language import in_language, say, term
+from cli.listing import Column, Field, JsonOption, Listing, Row, column, print_listing
 from errors import SettingsError
 from imagery.conversion.given_metadata import parse_bands, parse_crs
 from service.context import Context
@@ -21,7 +21,7 @@ from service.images.correct import Correction, correct_images
 from service.images.requests import Actor, ImageOutcome, last_failure
 from service.images.withdraw import purge_images, restore_images, withdraw_images
 from store.scenes.corrections import list_images, scene_ids_of_batch
-from store.schema.tables import Job
+from store.schema.tables import Job, SceneRow
 from workers.runtime.job_runner import run_job
 
 NOT_ALL = 3
@@ -37,6 +37,65 @@ Ids = Annotated[list[int] | None, typer.Argument(help="Numbers of images, as `tu
 OfBatch = Annotated[int | None, typer.Option("--batch", help="All images of this batch.")]
 
 
+def _state(row: Row) -> str:
+    state = term("image.state_", row["state"])
+    return f"{state}: {row['state_reason']}" if row["state_reason"] else state
+
+
+IMAGES = Listing(
+    "images list",
+    (
+        Field("id", "integer", "Number of the image."),
+        Field("name", "text", "Name of the received file."),
+        Field("area_code", "text", "Administrative code that it was uploaded for."),
+        Field("day", "day", "Day of acquisition.", optional=True),
+        Field("day_source", "text", "Where the day is from."),
+        Field("source", "text", "drone, satellite or camera."),
+        Field("gsd_m", "number", "Ground sample distance, m per pixel."),
+        Field("width", "integer", "Columns, pixels."),
+        Field("height", "integer", "Rows, pixels."),
+        Field("bands", "list", "Numbers of the red, green and blue band in the received file."),
+        Field("crs", "text", "Coordinate system, EPSG code or WKT."),
+        Field("state", "text", "ready, damaged, withdrawn or purged."),
+        Field("state_reason", "text", "Why it has this state."),
+        Field("sha256", "text", "Checksum of the received file."),
+        Field("received_at", "moment", "When it was received."),
+    ),
+    (
+        column("image", "id"),
+        column("file", "name"),
+        column("area", "area_code"),
+        Column("day", lambda row: row["day"] or say("unknown", "cli.unknown")),
+        column("day from", "day_source"),
+        column("source"),
+        Column("m/pixel", lambda row: f"{row['gsd_m']:.3g}"),
+        Column("bands", lambda row: ",".join(map(str, row["bands"]))),
+        Column("system", lambda row: row["crs"] if row["crs"].startswith("EPSG:") else "WKT"),
+        Column("state", _state),
+    ),
+)
+
+
+def _row(scene: SceneRow) -> Row:
+    return {
+        "id": scene.id,
+        "name": scene.name,
+        "area_code": scene.area_code,
+        "day": scene.date,
+        "day_source": scene.date_source,
+        "source": scene.source,
+        "gsd_m": scene.gsd_m,
+        "width": scene.width,
+        "height": scene.height,
+        "bands": list(scene.bands),
+        "crs": scene.crs,
+        "state": scene.state,
+        "state_reason": scene.state_reason,
+        "sha256": scene.sha256,
+        "received_at": scene.created_at,
+    }
+
+
 @images_app.command("list")
 def list_command(
     area: Annotated[str, typer.Option("--area", "-a", help="Administrative code, or its beginning.")] = "",
@@ -44,6 +103,7 @@ def list_command(
     undated: Annotated[bool, typer.Option("--undated", help="Only images whose day is unknown.")] = False,
     state: Annotated[str, typer.Option(help="Only images in this state: ready, withdrawn or purged.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Largest number of images, newest first.")] = 100,
+    json: JsonOption = False,
 ) -> None:
     """List images with their day and where it is from.
 
@@ -53,28 +113,11 @@ def list_command(
         raise SettingsError(
             f"The state is {state!r}; expected ready, withdrawn or purged.", "cli.image_state", state=state
         )
-    console = Console(highlight=False)
     with open_service() as context, context.database.read() as session:
         scenes = list_images(session, area=area, batch_id=batch, undated=undated, state=state, limit=limit)
-    table = Table()
-    for column in ("image", "file", "area", "day", "day from", "source", "m/pixel", "bands", "system", "state"):
-        table.add_column(head(column), overflow="fold")
-    for scene in scenes:
-        bands = ",".join(map(str, scene.bands))
-        state_name = term("image.state_", scene.state)
-        reason = f"{state_name}: {scene.state_reason}" if scene.state_reason else state_name
-        system = scene.crs if scene.crs.startswith("EPSG:") else "WKT"
-        values = [
-            scene.id,
-            scene.name,
-            scene.area_code,
-            scene.date or say("unknown", "cli.unknown"),
-            scene.date_source,
-            scene.source,
-        ]
-        texts = [*map(str, values), f"{scene.gsd_m:.3g}", bands, system, reason]
-        table.add_row(*(Text(value) for value in texts))
-    console.print(table if scenes else say("There are no such images.", "cli.no_images"))
+    no_images = say("There are no such images.", "cli.no_images")
+    rows = [_row(scene) for scene in scenes]
+    print_listing(IMAGES, rows, context.settings.zone, as_json=json, if_empty=no_images)
 
 
 @images_app.command("set")

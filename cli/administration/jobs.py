@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from cli.administration.service import open_service
-from cli.language import headed, say, term
+from cli.language import say, term
+from cli.listing import Column, Field, JsonOption, Listing, Row, column, print_listing
 from errors import SettingsError
 from store.jobs.queue import list_jobs
 from store.jobs.queue import revive as revive_job
@@ -40,25 +40,61 @@ def ago(moment: dt.datetime | None, now: dt.datetime) -> str:
     return ""
 
 
-def _row(job: Job, now: dt.datetime) -> list[str]:
+def _row(job: Job, now: dt.datetime) -> Row:
     moment = {"waiting": job.run_after, "running": job.started_at}.get(job.state, job.finished_at)
-    progress = f" {job.progress:.0%}" if job.state == "running" else ""
-    payload = " ".join(f"{name}={value}" for name, value in job.payload.items())
-    return [
-        str(job.id),
-        job.kind,
-        term("job", job.state) + progress,
-        str(job.attempts),
-        ago(moment, now),
-        escape(payload),
-        escape(job.error),
-    ]
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "queue": job.queue,
+        "state": job.state,
+        "progress": job.progress,
+        "attempts": job.attempts,
+        "payload": job.payload,
+        "error": job.error,
+        "created_at": job.created_at,
+        "run_after": job.run_after,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "since": ago(moment, now),  # only in the table
+    }
+
+
+JOBS = Listing(
+    "jobs",
+    (
+        Field("id", "integer", "Number of the job."),
+        Field("kind", "text", "Kind, like scan.blocks."),
+        Field("queue", "text", "ingest, scan, deliver or capture."),
+        Field("state", "text", "waiting, running, done or dead."),
+        Field("progress", "number", "Completed share of a running job, 0 to 1."),
+        Field("attempts", "integer", "Number of attempts."),
+        Field("payload", "object", "Arguments of the job."),
+        Field("error", "text", "Error of the last attempt."),
+        Field("created_at", "moment", "When it was added."),
+        Field("run_after", "moment", "Earliest start."),
+        Field("started_at", "moment", "Start of the last attempt.", optional=True),
+        Field("finished_at", "moment", "When it ended.", optional=True),
+    ),
+    (
+        column("job", "id"),
+        column("kind"),
+        Column(
+            "state",
+            lambda row: term("job", row["state"]) + (f" {row['progress']:.0%}" if row["state"] == "running" else ""),
+        ),
+        column("attempts"),
+        column("since"),
+        Column("payload", lambda row: " ".join(f"{name}={value}" for name, value in row["payload"].items())),
+        column("error"),
+    ),
+)
 
 
 def jobs(
     state: Annotated[State | None, typer.Option(help="Only jobs in this state; default: all except done.")] = None,
     queue: Annotated[str | None, typer.Option(help="Only jobs of this queue: ingest, scan or deliver.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs, newest first.")] = 50,
+    json: JsonOption = False,
 ) -> None:
     """List waiting, running and dead jobs, with the error of each dead one.
 
@@ -69,14 +105,9 @@ def jobs(
         with context.database.read() as session:
             states = [state.value] if state else ["dead", "running", "waiting"]
             listed = [job for one in states for job in list_jobs(session, state=one, queue=queue, limit=limit)][:limit]
-    console = Console(highlight=False)
-    if not listed:
-        console.print(say("No such jobs.", "cli.no_jobs"))
-        return
-    table = headed("job", "kind", "state", "attempts", "since", "payload", "error")
-    for job in listed:
-        table.add_row(*_row(job, now))
-    console.print(table)
+    rows = [_row(job, now) for job in listed]
+    no_jobs = say("No such jobs.", "cli.no_jobs")
+    print_listing(JOBS, rows, context.settings.zone, as_json=json, if_empty=no_jobs)
 
 
 def revive(

@@ -13,9 +13,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.administration.areas import MAX_LISTED, File, TableName, print_summary, print_table
+from cli.administration.areas import MAX_LISTED, File, TableName, print_summary
 from cli.administration.service import open_service
-from cli.language import and_more, headed, in_language, say, term
+from cli.language import and_more, in_language, say, term
+from cli.listing import Column, Field, JsonOption, Listing, column, print_listing
 from errors import Reason, SettingsError
 from service.context import Context
 from service.layers.administration import NewVersion, check_usable, discard, load, submit, use
@@ -38,6 +39,49 @@ Name = Annotated[str, typer.Argument(help="Name of the layer.")]
 Number = Annotated[int | None, typer.Argument(help="Number of the version; default: the newest one.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Use it without asking, whatever alerts it suppresses or returns.")]
 Area = Annotated[str, typer.Option("--area", help="Only alerts under this code are concerned; default: all.")]
+
+
+_FIELDS = (
+    Field("version", "integer", "Number of the version."),
+    Field("dated", "day", "Date of the layer's data.", optional=True),
+    Field("polygons", "integer", "Number of polygons."),
+    Field("loaded_at", "moment", "When it was loaded."),
+    Field("loaded_by", "text", "By whom."),
+    Field("state", "text", "State of the version: used, former, checked, failed …"),
+    Field("used_from", "day", "First day on which it was in use.", optional=True),
+    Field("used_until", "day", "Last day on which it was in use.", optional=True),
+    Field("file", "text", "Name of the file."),
+    Field("sha256", "text", "Checksum of the file."),
+)
+_COLUMNS = (
+    column("version"),
+    column("dated"),
+    Column("polygons", lambda row: f"{row['polygons']:,}"),
+    column("loaded", "loaded_at"),
+    column("who", "loaded_by"),
+    Column("state", lambda row: term("layers.state_", row["state"])),
+)
+LAYERS = Listing(
+    "layers list",
+    (
+        Field("name", "text", "Name of the layer."),
+        Field("kind", "text", "Meaning of its polygons, of configs/layers.yaml."),
+        Field("area_code", "text", "Only alerts under this code are concerned; empty: all."),
+        *_FIELDS,
+    ),
+    (column("name"), Column("kind", lambda row: term("layer", row["kind"])), column("area", "area_code"), *_COLUMNS),
+)
+VERSIONS = Listing(
+    "layers versions",
+    _FIELDS,
+    (
+        *_COLUMNS,
+        column("from", "used_from"),
+        column("until", "used_until"),
+        column("file"),
+        Column("sha256", lambda row: row["sha256"][:12]),
+    ),
+)
 
 
 @layers_app.command("load")
@@ -115,29 +159,26 @@ def load_layer_command(
 
 
 @layers_app.command("list")
-def list_layers_command() -> None:
+def list_layers_command(json: JsonOption = False) -> None:
     """List the layers with the version in use."""
     with open_service() as context, context.database.read() as session:
         found = managed_layers(session, _EVERYTHING)
-    table = headed("name", "kind", "area", "version", "dated", "polygons", "loaded", "who", "state")
+    rows = []
     for layer, versions in found:
         used = next((v for v in versions if v.state == "used"), None) or (versions[0] if versions else None)
         if used is not None:
-            table.add_row(layer.name, term("layer", used.kind), layer.area_code, *_columns(context, used))
+            rows.append({"name": layer.name, "kind": used.kind, "area_code": layer.area_code, **_row(used)})
     message = "No layers are loaded. Load one with `tuban layers load FILE --name NAME`."
-    print_table(table, say(message, "cli.no_layers"))
+    print_listing(LAYERS, rows, context.settings.zone, as_json=json, if_empty=say(message, "cli.no_layers"))
 
 
 @layers_app.command("versions")
-def versions_command(name: Name, area: Area = "") -> None:
+def versions_command(name: Name, area: Area = "", json: JsonOption = False) -> None:
     """List the versions of a layer: when each was in use, from which file, loaded by whom."""
     with open_service() as context:
         layer, versions = _versions(context, name, area)
-    table = headed("version", "dated", "polygons", "loaded", "who", "state", "from", "until", "file", "sha256")
-    for version in versions:
-        days = [day.isoformat() if day else "" for day in (version.valid_from, version.valid_to)]
-        table.add_row(*_columns(context, version), *days, version.file_name, version.sha256[:12])
-    print_table(table, layer.name)
+    rows = [_row(version) for version in versions]
+    print_listing(VERSIONS, rows, context.settings.zone, as_json=json, if_empty=layer.name)
 
 
 @layers_app.command("show")
@@ -230,16 +271,19 @@ def _print_impact(impact: Mapping[str, Any]) -> None:
             console.print("  " + and_more(counts[outcome] - MAX_LISTED))
 
 
-def _columns(context: Context, version: LayerVersion) -> list[str]:
-    zone = context.settings.zone
-    return [
-        str(version.number),
-        version.dated.isoformat() if version.dated else "",
-        f"{version.features:,}",
-        f"{version.loaded_at.astimezone(zone):%Y-%m-%d}",
-        version.loaded_by,
-        term("layers.state_", version.state),
-    ]
+def _row(version: LayerVersion) -> dict[str, Any]:
+    return {
+        "version": version.number,
+        "dated": version.dated,
+        "polygons": version.features,
+        "loaded_at": version.loaded_at,
+        "loaded_by": version.loaded_by,
+        "state": version.state,
+        "used_from": version.valid_from,
+        "used_until": version.valid_to,
+        "file": version.file_name,
+        "sha256": version.sha256,
+    }
 
 
 def _versions(context: Context, name: str, area: str) -> tuple[Layer, list[LayerVersion]]:

@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 
 from cli.administration.service import open_service
-from cli.language import and_more, headed, in_language, say, term
+from cli.language import and_more, in_language, say, term
+from cli.listing import Column, Field, JsonOption, Listing, Row, column, print_listing
 from enforcement.units import mu
 from errors import TubanError
 from service.context import Context
@@ -34,6 +35,7 @@ def night(
         bool, typer.Option("--now", help="Plan a nightly scan now, for everything received since the last one.")
     ] = False,
     nights: Annotated[int, typer.Option(min=1, help="Number of nights to show, newest first.")] = 7,
+    json: JsonOption = False,
 ) -> None:
     """Show the last nightly scans: compared area, changes, alerts, and the ground that could not be compared.
 
@@ -46,7 +48,13 @@ def night(
         if now:
             plan_now(context)
         with context.database.read() as session:
-            _print_nights(session, recent_nights(session, nights))
+            found = recent_nights(session, nights)
+            rows = [_row(session, each) for each in found]
+            none = "No night was planned yet. The schedule of `tuban up` plans one, or `tuban night --now`."
+            if_empty = say(none, "cli.no_night")
+            print_listing(NIGHTS, rows, context.settings.zone, as_json=json, if_empty=if_empty)
+            if found and not json:
+                _print_details(session, found[0])
 
 
 def plan_now(context: Context) -> None:
@@ -71,42 +79,71 @@ def plan_now(context: Context) -> None:
         )
 
 
-def _print_nights(session: Session, nights: list[Night]) -> None:
+def _row(session: Session, night: Night) -> Row:
+    summary = night_summary(session, night)
+    return {
+        "day": night.day,
+        "state": night.state,
+        "begun_at": night.begun_at,
+        "finished_at": night.finished_at,
+        "scans": summary["states"],
+        "compared_m2": summary["looked_at_m2"],
+        "changes": summary["changes"],
+        "alerts": summary["alerts"],
+        "uncompared_m2": sum(ground["area_m2"] for ground in summary["uncompared"]),
+        "uncompared": [
+            {name: ground[name] for name in ("reason", "pieces", "area_m2")} for ground in summary["uncompared"]
+        ],
+    }
+
+
+def _scans(row: Row) -> str:
+    states = [f"{number} {term('scans.', state).replace('_', ' ')}" for state, number in row["scans"].items()]
+    return ", ".join(states) or say("nothing new", "cli.nothing_new")
+
+
+def _alerts(row: Row) -> list[str]:
+    counts = row["alerts"]
+    return [f"{counts[key]} {say(label, f'cli.alert_{key}')}" for key, label in OUTCOME_LABELS.items() if key in counts]
+
+
+def _uncompared(row: Row) -> str:
+    area = mu(row["uncompared_m2"])
+    return say(f"{area:.1f} mu", "cli.mu", mu=area) if area else ""
+
+
+NIGHTS = Listing(
+    "night",
+    (
+        Field("day", "day", "Local date on which the night begins."),
+        Field("state", "text", "planning, scanning or done."),
+        Field("begun_at", "moment", "When it was planned."),
+        Field("finished_at", "moment", "When its last scan ended.", optional=True),
+        Field("scans", "object", "Number of scans by state."),
+        Field("compared_m2", "number", "Compared ground, m²."),
+        Field("changes", "integer", "Number of detected changes."),
+        Field("alerts", "object", "Number of changes by outcome: new, again, returned, suppressed …"),
+        Field("uncompared_m2", "number", "Ground that could not be compared, m²; this does not mean unchanged."),
+        Field("uncompared", "list", "The same by reason: reason, pieces, area_m2."),
+    ),
+    (
+        column("night", "day"),
+        Column("state", lambda row: term("nights.state_", row["state"])),
+        Column("scans", _scans),
+        Column("compared", lambda row: f"{row['compared_m2'] / 1e6:.3f} km²"),
+        column("changes"),
+        Column("alerts", _alerts),
+        Column("could not be compared", _uncompared),
+    ),
+)
+
+
+def _print_details(session: Session, night: Night) -> None:
     console = Console(highlight=False)
-    if not nights:
-        console.print(
-            say(
-                "No night was planned yet. The schedule of `tuban up` plans one, or `tuban night --now`.",
-                "cli.no_night",
-            )
-        )
-        return
-    table = headed("night", "state", "scans", "compared", "changes", "alerts", "could not be compared")
-    for night in nights:
-        summary = night_summary(session, night)
-        states = ", ".join(
-            f"{number} {term('scans.', state).replace('_', ' ')}" for state, number in summary["states"].items()
-        )
-        alerts = ", ".join(
-            f"{summary['alerts'][key]} {say(label, f'cli.alert_{key}')}"
-            for key, label in OUTCOME_LABELS.items()
-            if key in summary["alerts"]
-        )
-        uncompared = sum(ground["area_m2"] for ground in summary["uncompared"])
-        table.add_row(
-            night.day.isoformat(),
-            term("nights.state_", night.state),
-            states or say("nothing new", "cli.nothing_new"),
-            f"{summary['looked_at_m2'] / 1e6:.3f} km²",
-            str(summary["changes"]),
-            alerts,
-            say(f"{mu(uncompared):.1f} mu", "cli.mu", mu=mu(uncompared)) if uncompared else "",
-        )
-    console.print(table)
-    if nights[0].state == "scanning":
-        message = f"The night of {nights[0].day} is in progress: the workers of `tuban up` run its scans."
-        console.print(say(message, "cli.night_running", day=nights[0].day))
-    _print_uncompared(console, session, nights[0])
+    if night.state == "scanning":
+        message = f"The night of {night.day} is in progress: the workers of `tuban up` run its scans."
+        console.print(say(message, "cli.night_running", day=night.day))
+    _print_uncompared(console, session, night)
 
 
 def _print_uncompared(console: Console, session: Session, night: Night) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli.administration.service import open_service
-from cli.language import headed, role_name, say
+from cli.language import role_name, say
+from cli.listing import Column, Field, JsonOption, Listing, column, print_listing
 from errors import SettingsError
 from service.home import served_pages_url
 from store.access.api_keys import MAX_DAYS, add_key, revoke_keys
@@ -31,17 +31,47 @@ people_app = typer.Typer(
 UNRESTRICTED = Viewer("command", "command", "city", "", True, 0)
 
 
+PEOPLE = Listing(
+    "people list",
+    (
+        Field("login", "text", "Sign-in name."),
+        Field("name", "text", "Display name."),
+        Field("roles", "list", "Roles, the highest first."),
+        Field("code", "text", "Administrative code that the rights are limited to; empty: all."),
+        Field("administrator", "boolean", "Whether the user may manage users, areas and layers."),
+        Field("active", "boolean", "Whether the user may sign in."),
+        Field("created_at", "moment", "When the user was added."),
+        Field("signed_in_at", "moment", "Last sign-in.", optional=True),
+    ),
+    (
+        column("sign-in name", "login"),
+        column("name"),
+        Column("role", lambda row: [role_name(role) for role in row["roles"]]),
+        Column("code", lambda row: row["code"] or say("all", "cli.all")),
+        Column("administrator", lambda row: say("yes", "cli.yes") if row["administrator"] else ""),
+        Column("active", lambda row: say("yes", "cli.yes") if row["active"] else say("no", "cli.no")),
+    ),
+)
+
+
 @people_app.command("list")
-def list_people() -> None:
+def list_people(json: JsonOption = False) -> None:
     """List all users."""
-    table = headed("sign-in name", "name", "role", "code", "administrator", "active")
     with open_service() as context, context.database.read() as session:
-        for user in users_under(session, UNRESTRICTED):
-            yes, no = say("yes", "cli.yes"), say("no", "cli.no")
-            flags = (yes if user.administrator else "", yes if user.active else no)
-            role = ", ".join(role_name(role) for role in (user.role, *user.other_roles))
-            table.add_row(user.login, user.name, role, user.code or say("all", "cli.all"), *flags)
-    Console(highlight=False).print(table)
+        rows = [
+            {
+                "login": user.login,
+                "name": user.name,
+                "roles": [user.role, *user.other_roles],
+                "code": user.code,
+                "administrator": user.administrator,
+                "active": user.active,
+                "created_at": user.created_at,
+                "signed_in_at": user.signed_in_at,
+            }
+            for user in users_under(session, UNRESTRICTED)
+        ]
+    print_listing(PEOPLE, rows, context.settings.zone, as_json=json)
 
 
 @people_app.command("add")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from cli.administration.service import open_service
-from cli.language import head, headed, say
+from cli.language import head, say
+from cli.listing import Column, Field, JsonOption, Listing, column, print_listing
 from cli.progress import scan_progress
 from errors import SettingsError
 from service.installed_weights import shipped_weights
@@ -30,9 +31,35 @@ weights_app = typer.Typer(
 WHO = "command"
 
 
+WEIGHTS = Listing(
+    "weights list",
+    (
+        Field("version", "text", "Version number, or shipped."),
+        Field("name", "text", "Name."),
+        Field("sha256", "text", "Checksum; empty for the shipped weights."),
+        Field("added_at", "moment", "When they were added.", optional=True),
+        Field("added_by", "text", "By whom."),
+        Field("in_use", "boolean", "Whether the service uses them."),
+        Field("comparison", "object", "Last comparison with the weights used before.", optional=True),
+    ),
+    (
+        column("version"),
+        column("name"),
+        Column("sha256", lambda row: row["sha256"][:12]),
+        Column("added", lambda row: f"{row['added_at']:%Y-%m-%d} {row['added_by']}" if row["added_at"] else ""),
+        Column("in use", lambda row: say("yes", "cli.yes") if row["in_use"] else ""),
+        Column(
+            "compared with those used before",
+            lambda row: "" if row["comparison"] is None else _describe(row["comparison"]),
+        ),
+    ),
+)
+
+
 @weights_app.command("list")
 def list_weights(
     card: Annotated[int | None, typer.Option(help="Print the model card of this version instead.")] = None,
+    json: JsonOption = False,
 ) -> None:
     """List the shipped weights and all own versions, with their last comparison to the weights used before.
 
@@ -50,21 +77,32 @@ def list_weights(
         without = say("This version was added without a model card.", "cli.weights_no_card")
         console.print(found.card or without, markup=False)
         return
-    table = headed("version", "name", "sha256", "added", "in use", "compared with those used before")
-    yes = say("yes", "cli.yes")
     in_use = None if current is None else current.id
-    table.add_row(SHIPPED, shipped_weights().name, "", "", yes if in_use is None else "", "")
+    listed: list[dict[str, Any]] = [
+        {
+            "version": SHIPPED,
+            "name": shipped_weights().name,
+            "sha256": "",
+            "added_at": None,
+            "added_by": "",
+            "in_use": in_use is None,
+            "comparison": None,
+        }
+    ]
     for row in rows:
         last = next((use for use in log if use.weights_id == row.id and use.comparison.get("rendered")), None)
-        table.add_row(
-            str(row.id),
-            row.name,
-            row.sha256[:12],
-            f"{row.added_at.astimezone(zone):%Y-%m-%d} {row.added_by}",
-            yes if row.id == in_use else "",
-            "" if last is None else _describe(last.comparison),
+        listed.append(
+            {
+                "version": str(row.id),
+                "name": row.name,
+                "sha256": row.sha256,
+                "added_at": row.added_at.astimezone(zone),
+                "added_by": row.added_by,
+                "in_use": row.id == in_use,
+                "comparison": None if last is None else last.comparison,
+            }
         )
-    console.print(table)
+    print_listing(WEIGHTS, listed, zone, as_json=json)
 
 
 @weights_app.command("add")
