@@ -17,6 +17,9 @@ DETERMINATIONS = ("lawful", "farm_facility", "other_finding", "unlawful", "false
 REOPENED = ("returned", "reviewed")
 """States that end a determination: the alert is judged again."""
 
+BEFORE_REPORT = ("dispatched", "accepted", "field_checked")
+"""States whose deadlines, one after the other, give the day by which a dispatched alert is reported."""
+
 CONFIRMED = "unlawful"
 """The determination that a correction is required."""
 
@@ -99,6 +102,8 @@ class AlertFacts:
         stop_notice: number of the stop or correction notice; "".
         stop_notice_on: its day; None: no notice.
         stopped: outcome of the notice by the findings: stopped, restored, ignored; "": unknown.
+        report_due_on: day by which the report is due after the first dispatch: the deadlines of the states up to the
+            report, one after the other, by the present settings; None: it was never dispatched.
         correct_by: day by which the correction has to be made.
         corrected_on: day of the recheck by which the correction is complete (it was closed after it); None: not yet.
         total_m2, demolished_m2, regularised_m2: areas of the correction; 0 until they are known.
@@ -145,6 +150,7 @@ class AlertFacts:
     regularised_m2: float
     case_number: str
     case_on: dt.date | None
+    report_due_on: dt.date | None
     entered_values: Mapping[str, Any]
     related: RelatedRecords = field(default_factory=RelatedRecords)
 

@@ -15,6 +15,7 @@ from enforcement.correction import parse_correction
 from enforcement.deadlines.state_deadlines import DeadlineRules, Step, deadline_of, owner_of
 from enforcement.deadlines.working_days import Calendar
 from enforcement.figures.alert_facts import (
+    BEFORE_REPORT,
     CONFIRMED,
     DETERMINATIONS,
     REOPENED,
@@ -84,6 +85,7 @@ class DueDays:
         self._rules = rules
         self._calendar = calendar
         self._known: dict[tuple[str, dt.date], dt.date | None] = {}
+        self._reports: dict[dt.date, dt.date] = {}
         self._owners = {state: owner_of(state, table, rules) for state in table.open}
 
     def owner(self, state: str) -> str:
@@ -102,6 +104,32 @@ class DueDays:
         if key not in self._known:
             self._known[key] = self._compute([Step(1, last.day, last.to_state, {})])
         return self._known[key]
+
+    @property
+    def dated_states(self) -> list[str]:
+        """States whose deadline is a date that a notice names."""
+        return [name for name, rule in self._rules.states.items() if rule.date_of and name in self._owners]
+
+    def due_after(self, state: str, day: dt.date) -> int:
+        """Return the deadline, as an ordinal, of a state entered on a day, without a date of a notice; 0: none."""
+        if state not in self._owners:
+            return 0
+        key = state, day
+        if key not in self._known:
+            self._known[key] = self._compute([Step(1, day, state, {})])
+        due = self._known[key]
+        return 0 if due is None else due.toordinal()
+
+    def report_due(self, dispatched_on: dt.date) -> dt.date:
+        """Return the day by which an alert is reported that was dispatched on a day."""
+        found = self._reports.get(dispatched_on)
+        if found is None:
+            found = dispatched_on
+            for state in BEFORE_REPORT:
+                due = self._compute([Step(1, found, state, {})]) if state in self._owners else None
+                found = due or found
+            self._reports[dispatched_on] = found
+        return found
 
     def _compute(self, steps: Sequence[Step]) -> dt.date | None:
         found = deadline_of(steps, self.table, self._rules, self._calendar)
@@ -145,10 +173,10 @@ def facts_of(
     values = latest_evidence(step.evidence for step in steps)
     findings = values.get("findings")
     findings = findings if isinstance(findings, Mapping) else {}
-    notice, notice_on = _stop_notice(values, findings, last.get("correcting"))
+    notice, notice_on = _stop_notice(steps, findings)
     closing = steps[-1] if steps and category == "closed" else None
     areas = parse_correction(values)
-    area, farmland, basic = _areas(record)
+    area, farmland, basic = land_areas(record.area_m2, record.overlaps)
     related = related or RelatedRecords()
     begun = steps[0].evidence if steps else {}
     return AlertFacts(
@@ -190,6 +218,7 @@ def facts_of(
         regularised_m2=areas.regularised_m2 if areas else 0.0,
         case_number=str(values.get("case_number") or "") if "case" in last else "",
         case_on=_day(first.get("case")),
+        report_due_on=due_days.report_due(first["dispatched"].day) if "dispatched" in first else None,
         entered_values=values,
         related=related,
     )
@@ -222,12 +251,11 @@ def _determination(steps: Sequence[LoggedStep]) -> LoggedStep | None:
     return found
 
 
-def _stop_notice(
-    values: Mapping[str, Any], findings: Mapping[str, Any], ordered: LoggedStep | None
-) -> tuple[str, dt.date | None]:
+def _stop_notice(steps: Sequence[LoggedStep], findings: Mapping[str, Any]) -> tuple[str, dt.date | None]:
     """Return number and day of the notice: that of the correction, else the one that the check on the ground found."""
-    if values.get("stop_notice"):
-        return str(values["stop_notice"]), _date(values.get("notice_on")) or _day(ordered)
+    for step in reversed(steps):
+        if step.evidence.get("stop_notice"):
+            return str(step.evidence["stop_notice"]), _date(step.evidence.get("notice_on")) or step.day
     if findings.get("notice"):
         return str(findings.get("notice_number") or ""), _date(findings.get("notice_on"))
     return "", None
@@ -241,11 +269,12 @@ def _corrected_on(steps: Sequence[LoggedStep]) -> dt.date | None:
     return rechecked[-1] if rechecked else steps[-1].day
 
 
-def _areas(record: AlertRecord) -> tuple[float, float, float]:
-    shares = shares_by_kind(record.overlaps)
+def land_areas(area_m2: float, overlaps: Sequence[Mapping[str, Any]]) -> tuple[float, float, float]:
+    """Return the area of an alert, of which cultivated land, of which permanent basic farmland, in m²."""
+    shares = shares_by_kind(overlaps)
     basic = shares.get("basic_farmland", 0.0)
     farmland = max(basic, shares.get("cultivated", 0.0))
-    return record.area_m2, round(farmland * record.area_m2, 2), round(basic * record.area_m2, 2)
+    return area_m2, round(farmland * area_m2, 2), round(basic * area_m2, 2)
 
 
 def _day(step: LoggedStep | None) -> dt.date | None:

@@ -54,7 +54,7 @@ def read_facts(
         until: last moment that counts; None: now. Alerts that were recorded later are left out.
         zone: time zone of local days.
     """
-    return _facts(session, starts_with(AlertRow.grid_code, code), until, zone)
+    return list(read_facts_lazily(session, starts_with(AlertRow.grid_code, code), until, zone))
 
 
 def facts_of_alerts(
@@ -63,21 +63,20 @@ def facts_of_alerts(
     """Return the facts of some alerts, as of :func:`read_facts`."""
     found: list[AlertFacts] = []
     for start in range(0, len(alert_ids), _CHUNK):
-        found += _facts(session, AlertRow.id.in_(alert_ids[start : start + _CHUNK]), until, zone)
+        found += read_facts_lazily(session, AlertRow.id.in_(alert_ids[start : start + _CHUNK]), until, zone)
     return found
 
 
-def _facts(
+def read_facts_lazily(
     session: Session, which: ColumnElement[bool], until: dt.datetime | None, zone: dt.tzinfo
-) -> list[AlertFacts]:
+) -> Iterator[AlertFacts]:
+    """Yield the facts of the alerts that meet a condition on their rows, as of :func:`read_facts`."""
     due_days = DueDays(read_states(), read_deadline_rules(), calendar_of(session))
     related = _related(session, which, until)
     logs = _Logs(session, which, until, zone)
     alerts = select(*_COLUMNS).where(which, _up_to(AlertRow.created_at, until)).order_by(AlertRow.id)
-    return [
-        facts_of(_record(row, zone), logs.of(row[0]), due_days, related.get(row[0]))
-        for row in session.execute(alerts).yield_per(_ROWS)
-    ]
+    for row in session.execute(alerts).yield_per(_ROWS):
+        yield facts_of(_record(row, zone), logs.of(row[0]), due_days, related.get(row[0]))
 
 
 class _Logs:
