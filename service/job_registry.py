@@ -62,6 +62,7 @@ JOB_MODULES: tuple[str, ...] = (
     "workers.audit",
     "workers.integrity",
     "workers.layers",
+    "workers.documents",
     "workers.ingest.images",
     "workers.ingest.image_retention",
     "workers.scanning.night",

@@ -64,6 +64,7 @@ class DocumentKind(BilingualName):
     reply: Annotated[int, Field(ge=0, le=250)] = 0
     about: tuple[str, ...] = ()
     masked: bool = False
+    tells: tuple[str, ...] = ()
     fields: tuple[str, ...]
     required: tuple[str, ...] = ()
     defaults: Annotated[dict[str, str], Field(default_factory=dict)]
@@ -101,7 +102,7 @@ class Documents(StrictModel):
         for key, kind in self.kinds.items():
             unknown = [name for name in kind.fields if name not in self.fields]
             unknown += [state for state in kind.states if state not in table.states]
-            unknown += [role for role in kind.by if role not in table.roles]
+            unknown += [role for role in (*kind.by, *kind.tells) if role not in table.roles]
             unknown += [other for other in kind.about if other not in self.kinds]
             unknown += [v for v in kind.evidence.values() if v not in (*kind.fields, "number", "issued_on")]
             if unknown:

@@ -87,8 +87,8 @@ def _empty_document(title: str) -> Any:
     spacing.line_spacing_rule, spacing.line_spacing = WD_LINE_SPACING.EXACTLY, _LINE
     spacing.widow_control = True
     document.settings.odd_and_even_pages_header_footer = True
-    for footer, side in ((section.footer, "right"), (section.even_page_footer, "left")):
-        _page_number(footer, side)
+    _page_number(section.footer, "right")
+    _page_number(section.even_page_footer, "left")
     _declare_fonts(document)
     properties = document.core_properties
     properties.title, properties.author, properties.language = title, "", "zh-CN"

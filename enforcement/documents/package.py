@@ -57,7 +57,7 @@ def read_package(content: bytes) -> Package:
         TemplateRefusedError: it is not one, or contains something that does not belong into a template.
     """
     if len(content) > MAX_BYTES:
-        raise _refused(
+        raise TemplateRefusedError(
             f"The template has {len(content) / 2**20:.1f} MB; expected at most {MAX_BYTES // 2**20} MB.",
             "documents.template_large",
             size=f"{len(content) / 2**20:.1f}",
@@ -94,12 +94,12 @@ def read_package(content: bytes) -> Package:
 def _unpack(archive: zipfile.ZipFile) -> dict[str, bytes]:
     entries = archive.infolist()
     if len(entries) > _MAX_PARTS or sum(entry.file_size for entry in entries) > _MAX_UNPACKED:
-        raise _refused("The template unpacks to too many bytes or parts.", "documents.template_unpacks")
+        raise _too_many_bytes()
     names = [entry.filename for entry in entries]
     if len(set(names)) < len(names) or "word/document.xml" not in names or "[Content_Types].xml" not in names:
         raise _no_docx()
     if active := [name for name in names if _ACTIVE.search(name)]:
-        raise _refused(
+        raise TemplateRefusedError(
             f"The template contains macros or embedded objects ({active[0][:60]}). Save it as .docx without them.",
             "documents.template_active",
             part=active[0][:60],
@@ -108,11 +108,11 @@ def _unpack(archive: zipfile.ZipFile) -> dict[str, bytes]:
     for entry in entries:
         if entry.filename.endswith((".xml", ".rels")):
             if entry.file_size > _MAX_XML:
-                raise _refused("The template unpacks to too many bytes or parts.", "documents.template_unpacks")
+                raise _too_many_bytes()
             with archive.open(entry) as file:
                 part = file.read(_MAX_XML + 1)
             if len(part) > _MAX_XML:
-                raise _refused("The template unpacks to too many bytes or parts.", "documents.template_unpacks")
+                raise _too_many_bytes()
             parts[entry.filename] = part
     if _MAIN.encode() not in parts["[Content_Types].xml"] or b"macroEnabled" in parts["[Content_Types].xml"]:
         raise _no_docx()
@@ -137,7 +137,7 @@ def _check_links(part: bytes) -> None:
         target, kind = str(relation.get("Target", "")), str(relation.get("Type", ""))
         if relation.get("TargetMode") == "External" and kind != _HYPERLINK:
             what = kind.rpartition("/")[2][:40]
-            raise _refused(
+            raise TemplateRefusedError(
                 f"The template links to another file ({what}: {target[:80]}). Embed it, or remove the link.",
                 "documents.template_link",
                 what=what,
@@ -150,19 +150,19 @@ def _check_fields(root: etree._Element) -> None:
     words.append("".join(element.text or "" for element in root.iter(f"{W}instrText")))
     for text in words:
         if found := _READS_FILES.search(text):
-            raise _refused(
+            raise TemplateRefusedError(
                 f"The template contains the field {found[1].upper()}, which reads other files. Remove it.",
                 "documents.template_field",
                 field=found[1].upper(),
             )
     if next(root.iter(f"{W}altChunk"), None) is not None:
-        raise _refused(
+        raise TemplateRefusedError(
             "The template contains another document as a part. Copy its text instead.", "documents.template_chunk"
         )
 
 
-def _refused(message: str, code: str, **values: object) -> TemplateRefusedError:
-    return TemplateRefusedError(message, code, **values)
+def _too_many_bytes() -> TemplateRefusedError:
+    return TemplateRefusedError("The template unpacks to too many bytes or parts.", "documents.template_unpacks")
 
 
 def _no_docx() -> TemplateRefusedError:

@@ -24,9 +24,11 @@ SERIF, SANS = "Noto Serif SC", "Noto Sans SC"
 """Substitutes of one weight each; LibreOffice writes a variable font in its thinnest weight."""
 
 _PROGRAMS = ("soffice", "libreoffice")
-_SERIF_NAMES = ("仿宋", "FangSong", "仿宋_GB2312", "FangSong_GB2312", "宋体", "SimSun", "NSimSun", "STSong")
-_SERIF_NAMES += ("STFangsong", "方正小标宋简体", "方正小标宋_GBK", "FZXiaoBiaoSong-B05S", "方正仿宋_GBK")
-_SERIF_NAMES += ("楷体", "KaiTi", "楷体_GB2312", "STKaiti")
+_SERIF_NAMES = (
+    *("仿宋", "FangSong", "仿宋_GB2312", "FangSong_GB2312", "宋体", "SimSun", "NSimSun", "STSong", "STFangsong"),
+    *("方正小标宋简体", "方正小标宋_GBK", "FZXiaoBiaoSong-B05S", "方正仿宋_GBK"),
+    *("楷体", "KaiTi", "楷体_GB2312", "STKaiti"),
+)
 _SANS_NAMES = ("黑体", "SimHei", "方正黑体_GBK", "微软雅黑", "Microsoft YaHei", "等线", "DengXian")
 
 

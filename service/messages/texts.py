@@ -61,6 +61,8 @@ def _value(name: str, value: Any, language: str) -> Any:
     if name == "alerts" and isinstance(value, list):
         numbers = text("message.separator", language).join(map(str, value[:MOST_NUMBERS]))
         return numbers if len(value) <= MOST_NUMBERS else text("message.and_more", language, numbers=numbers)
+    if isinstance(value, dict) and language in value:
+        return value[language]
     if isinstance(value, dict):
         return translate(Reason.from_json(str(value.get("words", "")), value), language)
     return value

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from store.objects.object_store import KEY
 from store.schema.camera_tables import CaptureRow, PresetRow
+from store.schema.chain.document_tables import DocumentRow, DocumentTemplateRow
 from store.schema.chain.evidence_tables import EvidenceFile
 from store.schema.chain.tip_tables import PatrolRow
 from store.schema.tables import AlertRow, BatchFile, LayerVersion, Observation, SceneRow
@@ -47,6 +48,15 @@ def _all(session: Session) -> Iterator[tuple[str, Reference]]:
         yield key, Reference(f"reference frame of camera {camera}")
     for key, camera in session.execute(select(CaptureRow.object_key, CaptureRow.camera_id)):
         yield key, Reference(f"capture of camera {camera}")
+    templates = select(DocumentTemplateRow.object_key, DocumentTemplateRow.name, DocumentTemplateRow.sha256)
+    for key, name, sha256 in session.execute(templates):
+        yield key, Reference(f"template {name}", sha256)
+    columns = DocumentRow.docx_key, DocumentRow.docx_sha256, DocumentRow.pdf_key, DocumentRow.pdf_sha256
+    for docx, docx_sha256, pdf, pdf_sha256, document in session.execute(select(*columns, DocumentRow.id)):
+        if docx:
+            yield docx, Reference(f"document {document}", docx_sha256)
+        if pdf:
+            yield pdf, Reference(f"PDF of document {document}", pdf_sha256)
     files = select(EvidenceFile.object_key, EvidenceFile.shown_key, EvidenceFile.name, EvidenceFile.sha256)
     for key, shown, name, sha256 in session.execute(files):
         yield key, Reference(f"evidence file {name}", sha256)

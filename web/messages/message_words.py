@@ -66,6 +66,8 @@ def message_address(sent: SentMessage) -> str:
     if kind.startswith("supervision"):
         listed = sent.message.content.get("supervision")
         return f"/supervision/{listed}" if isinstance(listed, int) else "/supervision"
+    if kind.startswith("document"):
+        return f"/documents/{sent.message.content.get('document', '')}".rstrip("/")
     if kind == "night_failed":
         return "/nights"
     if len(sent.alerts) == 1:

@@ -14,6 +14,7 @@ from store.chain_settings import read_chain_values
 from store.deadlines.alert_deadlines import recompute_deadlines
 from store.deadlines.calendar import RECOMPUTE
 from store.deadlines.daily_messages import write_daily_messages
+from store.documents.reply_clock import write_reply_messages
 from store.messages.recipients import People
 from store.messages.sendings import people_with_messages
 from store.messages.writing import add_collection, write_message
@@ -33,6 +34,7 @@ def day(context: Context, job: JobRun) -> Commit:
         values = read_chain_values(session)
         counts = write_daily_messages(session, today, now, values, context.settings.zone)
         counts |= write_overdue_tips(session, People(session), today, now, values)
+        counts["documents"] = write_reply_messages(session, today, now)
         for problem in failed:
             content = {"why": {"words": str(problem.reason), **problem.reason.to_json()}}
             event = f"{problem.kind}:{today}"
