@@ -12,7 +12,7 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 
 from enforcement.reports.cell_text import clean, looks_like_formula
 from enforcement.reports.expression import to_spreadsheet
-from enforcement.reports.sheet import Cell, Column, Row, Sheet, Total
+from enforcement.reports.sheet import Cell, Column, Row, Sheet, Total, shown
 
 FONTS = {"title": "方正小标宋简体", "heading": "黑体", "body": "宋体"}
 """Fonts by name, as documents of bureaus use them; programs substitute those that are not installed."""
@@ -70,6 +70,7 @@ def _write(worksheet: Any, sheet: Sheet, styles: _Styles) -> None:
     first_row = line
     for row in sheet.rows:
         _write_row(worksheet, sheet, row, styles, line)
+        worksheet.set_row(line, _height(sheet, row))
         line += 1
     for total in sheet.totals:
         _write_total(worksheet, sheet, total, styles, (first_row, first_row + len(sheet.rows) - 1), line)
@@ -85,7 +86,7 @@ def _write(worksheet: Any, sheet: Sheet, styles: _Styles) -> None:
     worksheet.set_margins(left=0.5, right=0.5, top=0.6, bottom=0.7)
     worksheet.center_horizontally()
     worksheet.set_footer("&C&P / &N")
-    worksheet.hide_gridlines(0)
+    worksheet.hide_gridlines(2)
     for number, column in enumerate(sheet.columns):
         worksheet.set_column(number, number, column.width)
 
@@ -108,7 +109,7 @@ def _write_heading(worksheet: Any, sheet: Sheet, styles: _Styles, line: int) -> 
     if not sheet.has_groups:
         for number, column in enumerate(sheet.columns):
             worksheet.write_string(line, number, clean(column.heading), style)
-        worksheet.set_row(line, 30)
+        worksheet.set_row(line, _heading_height(sheet))
         return line + 1
     number = 0
     for group, columns in sheet.groups():
@@ -120,7 +121,7 @@ def _write_heading(worksheet: Any, sheet: Sheet, styles: _Styles, line: int) -> 
             worksheet.merge_range(line, number, line + 1, number, "", style)
             worksheet.write_string(line, number, clean(columns[0].heading), style)
         number += len(columns)
-    worksheet.set_row(line + 1, 30)
+    worksheet.set_row(line + 1, _heading_height(sheet))
     return line + 2
 
 
@@ -207,7 +208,25 @@ def _merged(worksheet: Any, line: int, first: int, last: int, words: str, style:
     worksheet.write_string(line, first, clean(words), style)
 
 
+def _height(sheet: Sheet, row: Row) -> float:
+    """Return the height of a row in points; programs do not fit rows with wrapped texts when they open a file."""
+    lines = max(
+        -(-_width(shown(value, column)) // max(column.width - 1, 1))
+        for column, value in zip(sheet.columns, row.cells, strict=True)
+    )
+    return 4 + 12 * min(max(lines, 1), 30)
+
+
+def _heading_height(sheet: Sheet) -> float:
+    lines = max(-(-_width(column.heading) // max(column.width - 1, 1)) for column in sheet.columns)
+    return 6 + 12 * min(max(lines, 1), 8)
+
+
 def _lines(words: str, sheet: Sheet) -> int:
-    """Return how many lines a text takes over the whole width; a Chinese character is two wide."""
-    width = sum(2 if ord(c) > 0x2E7F else 1 for c in words)
-    return max(1, -(-width // max(int(sum(column.width for column in sheet.columns)), 20)))
+    """Return how many lines a text takes over the whole width."""
+    return max(1, -(-_width(words) // max(int(sum(column.width for column in sheet.columns)), 20)))
+
+
+def _width(words: str) -> int:
+    """Return the width of a text in half-width characters; a Chinese one is two wide."""
+    return sum(2 if ord(c) > 0x2E7F else 1 for c in words)
