@@ -24,6 +24,8 @@ from store.schema.chain.layer_tables import Layer as Layer
 from store.schema.chain.layer_tables import LayerVersion as LayerVersion
 from store.schema.chain.message_tables import MessageRow as MessageRow  # as above
 from store.schema.chain.report_tables import ReportRow as ReportRow  # registered as above
+from store.schema.chain.retention_tables import HoldRow as HoldRow  # registered as above
+from store.schema.chain.sharing_tables import BodyRow as BodyRow  # registered as above
 from store.schema.chain.tip_tables import TipRow as TipRow  # registered as above
 from store.schema.integrity_tables import DamagedObject as DamagedObject  # as above
 from store.schema.table_base import Base as Base
