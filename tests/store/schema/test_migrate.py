@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from sqlalchemy import inspect, select, text
 
 from errors import SettingsError
 from store.schema import migrate
-from store.schema.database import Database
+from store.schema.database import Database, Session
 from store.schema.migrate import check_current, current_revision, downgrade, head_revision, upgrade
 from store.schema.outlines import bounds_of
 from store.schema.tables import Area, Base, Counter, Job, Night
@@ -80,18 +80,18 @@ def _value(column: sa.Column[Any], number: int, dialect: str) -> Any:
     return next(value for kind, value in fitting if isinstance(column.type, kind))
 
 
-def _fill(database: Database, number: int) -> None:
-    """Add one row to every table of the database's current revision."""
+def _count(session: Session, tables: Mapping[str, sa.Table]) -> dict[str, int]:
+    return {name: session.scalar(select(sa.func.count()).select_from(table)) or 0 for name, table in tables.items()}
+
+
+def _count_and_fill(database: Database, number: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Add one row to every table of the database's current revision; return the numbers of rows before and after."""
     with database.write() as session:
-        dialect = session.connection().dialect.name
-        for table in _reflect(session.connection()).sorted_tables:
+        dialect, found = session.connection().dialect.name, _reflect(session.connection())
+        before = _count(session, found.tables)
+        for table in found.sorted_tables:
             session.execute(table.insert().values({c.name: _value(c, number, dialect) for c in table.columns}))
-
-
-def _rows(database: Database) -> dict[str, int]:
-    with database.read() as session:
-        tables = _reflect(session.connection()).tables
-        return {name: session.scalar(select(sa.func.count()).select_from(table)) or 0 for name, table in tables.items()}
+        return before, _count(session, found.tables)
 
 
 def test_an_empty_database_is_upgraded_downgraded_and_upgraded_again(empty: Database) -> None:
@@ -132,35 +132,34 @@ def test_the_migrated_schema_matches_the_declared_tables(empty: Database) -> Non
 
 def test_data_survives_every_revision(empty: Database) -> None:
     """A revision that drops, renames or empties a table on purpose must be listed in EMPTIED."""
+    filled: dict[str, int] = {}
     for number, revision in enumerate(REVISIONS, 1):
-        before = _rows(empty)  # empty the first time
+        before = filled
         upgrade(empty, revision)
-        after = _rows(empty)
+        after, filled = _count_and_fill(empty, number)
         emptied = EMPTIED.get(revision, set())
         assert {table: after[table] for table in emptied} == dict.fromkeys(emptied, 0)
         assert {table: after.get(table) for table in before if table not in emptied} == {
             table: rows for table, rows in before.items() if table not in emptied
         }
-        _fill(empty, number)
         if number == 1:
-            first = set(_rows(empty))
-    filled = _rows(empty)
+            first = set(filled)
     assert set(filled) == set(Base.metadata.tables)
     assert min(filled.values()) >= 1
     downgrade(empty, REVISIONS[0])
     upgrade(empty)
-    kept = _rows(empty)
+    with empty.read() as session:
+        kept = _count(session, _reflect(session.connection()).tables)
     surviving = first.difference(*EMPTIED.values())
     assert {table: kept[table] for table in surviving} == {table: filled[table] for table in surviving}
 
 
-def test_rows_are_written_to_and_read_from_migrated_tables(empty: Database) -> None:
-    upgrade(empty)
+def test_rows_are_written_to_and_read_from_migrated_tables(database: Database) -> None:
     outline = shapely.box(113, 34, 114, 35)
-    with empty.write() as session:
+    with database.write() as session:
         session.add(Area(code="410122", name="中牟县", level="county", loaded_at=NOW, **bounds_of(outline)))
         session.add(Job(kind="scan", queue="scan", payload={"a": [1]}, unique_key="x", run_after=NOW, created_at=NOW))
-    with empty.read() as session:
+    with database.read() as session:
         assert session.scalars(select(Area)).one().outline.equals(outline)
         assert session.scalars(select(Job)).one().payload == {"a": [1]}
 
