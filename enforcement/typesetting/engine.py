@@ -17,7 +17,7 @@ from typing import Any
 import typst
 
 from enforcement.typesetting.errors import MissingGlyphError, TypesettingError
-from enforcement.typesetting.fonts import missing_characters, read_fonts
+from enforcement.typesetting.fonts import missing_characters, own_families, read_fonts
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -59,6 +59,7 @@ def _compile(root: Path, name: str, created_at: dt.datetime) -> bytes:
         root=str(root),
         font_paths=read_fonts(),
         ignore_system_fonts=True,
+        sys_inputs={"own_fonts": json.dumps(own_families())},
         package_path=str(root / "packages"),
         package_cache_path=str(root / "packages"),
     )

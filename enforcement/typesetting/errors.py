@@ -28,7 +28,8 @@ class MissingGlyphError(OutputError):
         excerpt = "".join(c if c.isprintable() else "□" for c in text[max(0, at - 8) : at + 9])
         super().__init__(
             Reason(
-                f"No font has a glyph for {code} in “{excerpt}” ({where}): write this character in another way.",
+                f"No font has a glyph for {code} in “{excerpt}” ({where}): write it in another way, or put a font that "
+                "has it into the folder fonts.",
                 "typesetting.missing_glyph",
                 character=code,
                 excerpt=excerpt,

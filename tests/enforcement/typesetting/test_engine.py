@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pytest
 
 from configs.texts import translate
+from enforcement.typesetting import fonts
 from enforcement.typesetting.engine import TEMPLATES, typeset
 from enforcement.typesetting.errors import MissingGlyphError, TypesettingError
 from enforcement.typesetting.fonts import missing_characters
@@ -49,9 +52,9 @@ def test_equal_data_give_equal_bytes_and_the_date_of_the_data() -> None:
     assert sample("甲") != sample("甲", created_at=MOMENT.replace(year=2027))
 
 
-@pytest.mark.parametrize("fonts", ["sans", "serif"])
-def test_all_fonts_are_embedded_and_rare_characters_are_printed(tmp_path: Path, fonts: str) -> None:
-    pdf = sample(RARE, "普通文字 Latin 123", font=fonts)
+@pytest.mark.parametrize("style", ["sans", "serif"])
+def test_all_fonts_are_embedded_and_rare_characters_are_printed(tmp_path: Path, style: str) -> None:
+    pdf = sample(RARE, "普通文字 Latin 123", font=style)
     (tmp_path / "sample.pdf").write_bytes(pdf)
     listed = subprocess.run(["pdffonts", tmp_path / "sample.pdf"], capture_output=True, text=True, check=True)
     rows = [line.split() for line in listed.stdout.splitlines()[2:]]
@@ -64,6 +67,20 @@ def test_a_character_without_a_glyph_is_named_with_its_place() -> None:
     with pytest.raises(MissingGlyphError, match=r"U\+1F600 in “见😀处” \(paragraphs\.1\)") as caught:
         sample("甲", "见😀处")
     assert "“见😀处”中的字符 U+1F600 没有字体可以显示" in translate(caught.value.reason, "zh")
+
+
+def test_fonts_of_a_bureau_add_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert missing_characters("ԱԲ") == ["Ա", "Բ"]
+    shutil.copy(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", tmp_path)
+    monkeypatch.setattr(fonts, "OWN_FOLDER", tmp_path)
+    caches = (fonts._read_fonts, fonts.own_families, fonts.characters)
+    for cached in caches:
+        cached.cache_clear()
+    try:
+        assert "ԱԲ" in text_of(sample("甲ԱԲ"))
+    finally:
+        for cached in caches:
+            cached.cache_clear()
 
 
 def test_controls_and_directions_are_no_characters_but_variation_selectors_are() -> None:
