@@ -19,6 +19,7 @@ from cli.chinese_help import (
     translate_frame,
     translate_help,
 )
+from cli.exit_codes import INTERRUPTED
 from cli.language import in_language, language, say
 from cli.listing import describe_fields, listings_of
 from configs.version import program_version
@@ -147,9 +148,6 @@ def _tuban(
     ] = False,
 ) -> None:
     """Accept only ``--version`` before the command name."""
-
-
-INTERRUPTED = 130
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,7 @@ def scan_progress() -> Iterator[ProgressCallback]:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=False,
+        disable=not sys.stderr.isatty(),
     )
     tasks = {}
     with bars:

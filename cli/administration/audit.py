@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.administration.service import open_service
+from cli.exit_codes import ATTENTION, SUCCESS
 from cli.language import and_more, in_language, say
 from service.context import Context
 from store.alerts.audit import Audit, audit_alert, audit_alerts, record_audit
@@ -39,7 +40,7 @@ def audit(
         typer.echo(json_text.dumps({"whole": result.intact, **asdict(result)}, ensure_ascii=False, indent=1))
     else:
         _print_result(result)
-    raise typer.Exit(0 if result.intact else 1)
+    raise typer.Exit(SUCCESS if result.intact else ATTENTION)
 
 
 def _audit_all(context: Context) -> Audit:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cli.administration.ingest import system_user
 from cli.administration.service import open_service
+from cli.exit_codes import CAMERA, SOME_FAILED
 from cli.language import in_language, say, term
 from cli.listing import Column, Field, JsonOption, Listing, Row, column, print_listing
 from errors import SettingsError, TubanError
@@ -35,7 +36,6 @@ from store.schema.tables import Job
 from workers.runtime.job_runner import run_job
 
 PASSWORD = "TUBAN_CAMERA_PASSWORD"
-NOT_USABLE = 3
 _KINDS: dict[str, StreamKind] = {"rtsp": "rtsp", "mjpeg": "mjpeg", "still": "still", "folder": "folder"}
 
 camera_app = typer.Typer(
@@ -210,7 +210,7 @@ def check_camera(
     for fault in faults:
         console.print(f"{term('cameras.state_', fault.code)}: {in_language(fault.words)}", style="red", markup=False)
     if faults:
-        raise typer.Exit(NOT_USABLE)
+        raise typer.Exit(SOME_FAILED)
     console.print(say("The quality check found no fault.", "cli.no_fault"))
 
 
@@ -224,7 +224,7 @@ def capture_now(name: Name) -> None:
         state, error = capture_once(context, name)
     typer.echo(f"{name}: {term('cameras.state_', state)}{'. ' + error if error else ''}")
     if state != "ok":
-        raise typer.Exit(7 if state in ("no_answer", "locked") else NOT_USABLE)
+        raise typer.Exit(CAMERA if state in ("no_answer", "locked") else SOME_FAILED)
 
 
 def capture_once(context: Context, name: str) -> tuple[str, str]:

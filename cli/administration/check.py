@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from cli.administration.service import open_service
+from cli.exit_codes import ATTENTION, SUCCESS
 from cli.language import in_language, say
 from store.backup.repair import repair_objects
 from store.integrity.check import check_chains, check_objects, check_rows, record_check
@@ -59,4 +60,4 @@ def check(
         size = result.size / 2**20
         message = f"{result.objects:,} objects, {size:,.1f} MiB, all rows and logs checked: {state}."
         console.print(say(message, "cli.checked", objects=result.objects, size=size, state=state))
-    raise typer.Exit(1 if result.damaged or problems else 0)
+    raise typer.Exit(ATTENTION if result.damaged or problems else SUCCESS)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cli.administration.ingest import Source, system_user
 from cli.administration.service import open_service
+from cli.exit_codes import SOME_FAILED
 from cli.language import in_language, say, term
 from cli.listing import Column, Field, JsonOption, Listing, Row, column, print_listing
 from errors import SettingsError
@@ -23,8 +24,6 @@ from service.images.withdraw import purge_images, restore_images, withdraw_image
 from store.scenes.corrections import list_images, scene_ids_of_batch
 from store.schema.tables import Job, SceneRow
 from workers.runtime.job_runner import run_job
-
-NOT_ALL = 3
 
 images_app = typer.Typer(
     help="List, correct, withdraw, restore and purge images.",
@@ -206,7 +205,7 @@ def _run(
             label = say(f"image {outcome.scene_id}", "cli.image", image=outcome.scene_id) + f" {outcome.name}".rstrip()
             console.print(Text(f"{label}: {message}", style="" if done else "red"))
     if failed:
-        raise typer.Exit(NOT_ALL)
+        raise typer.Exit(SOME_FAILED)
 
 
 def _run_job(context: Context, job_id: int, message: str) -> tuple[bool, str]:

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.administration.service import open_service
+from cli.exit_codes import INTERRUPTED, SOME_FAILED
 from cli.language import head, in_language, say, term
 from configs.service import LogSettings, ServiceSettings
 from imagery.conversion.given_metadata import GivenMetadata, parse_bands, parse_crs
@@ -30,8 +31,6 @@ from service.logs import set_up_logging
 from store.scenes.batches import BatchReport, FileReport, batch_report
 from workers.runtime.run_batch import run_batch
 
-SOME_FAILED = 3
-INTERRUPTED = 130
 STYLES = {"placed": "green", "duplicate": "yellow", "failed": "red", "waiting": "yellow"}
 
 STATES = ("placed", "duplicate", "failed", "used", "ignored", "waiting")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.exit_codes import ATTENTION, SUCCESS
 from cli.language import headed, in_language, say
 from configs.service import read_service
 from store.backup.drill import restore_drill
@@ -46,4 +47,4 @@ def drill(
         console.print(f"{in_language(problem)}.", style="red")
     if not result.problems:
         console.print(say("The backup can be relied on.", "cli.reliable"))
-    raise typer.Exit(1 if result.problems else 0)
+    raise typer.Exit(ATTENTION if result.problems else SUCCESS)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cli.administration.jobs import ago
 from cli.administration.service import open_service
+from cli.exit_codes import ATTENTION, SUCCESS
 from cli.language import and_more, head, headed, in_language, say, state_name, term
 from configs.version import program_version
 from service.monitoring.problems import find_problems, find_warnings
@@ -73,7 +74,7 @@ def status(
             console.print(line, style="red", markup=False)
         for line in warnings:
             console.print(line, style="yellow", markup=False)
-    raise typer.Exit(1 if problems else 0)
+    raise typer.Exit(ATTENTION if problems else SUCCESS)
 
 
 def _list_problems(statistics: ServiceStatistics) -> list[str]:

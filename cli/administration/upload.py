@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.administration.ingest import (
-    SOME_FAILED,
     STATES,
     STYLES,
     Acquired,
@@ -30,6 +30,7 @@ from cli.administration.ingest import (
     given_metadata,
 )
 from cli.administration.upload_client import BatchUpload, ServiceClient
+from cli.exit_codes import SOME_FAILED
 from cli.language import head, language, say, term
 from configs.network_addresses import is_internal
 from configs.service import BatchSettings
@@ -155,7 +156,7 @@ def _wait_for_outcomes(service: ServiceClient, batch: int) -> dict[str, Any]:
     """Poll a batch until it is done or all of its waiting files have dead jobs; return its last report."""
     with Progress(
         TextColumn("{task.description:<12}"), BarColumn(), TextColumn("{task.completed}"),
-        console=Console(stderr=True),
+        console=Console(stderr=True), disable=not sys.stderr.isatty(),
     ) as bars:  # fmt: skip
         task = bars.add_task(say("Checking", "cli.checking"), total=None)
         while True:

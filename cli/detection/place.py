@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from cli.administration.ingest import SOME_FAILED
 from cli.detection.flight_mosaics import FlightMosaics, existing_flights, output_layout
 from cli.detection.flight_mosaics import Progress as ProgressCallback
+from cli.exit_codes import SOME_FAILED
 from cli.language import in_language, say
 from configs.service import BatchSettings
 from errors import ImageError
@@ -115,7 +116,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 def _progress_bars() -> Iterator[ProgressCallback]:
     bars = Progress(
         TextColumn("{task.description:<26}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=Console(stderr=True), disable=not sys.stderr.isatty(),
     )  # fmt: skip
     with bars:
         current: tuple[str, TaskID] | None = None

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.exit_codes import ATTENTION, SUCCESS
 from cli.language import in_language, say, term
 from enforcement.evidence.bundle_check import BundleReport, verify_bundle
 from enforcement.evidence.signing_key import parse_fingerprint
@@ -41,7 +42,7 @@ def verify(
         typer.echo(json_text.dumps({"good": report.good, **asdict(report)}, ensure_ascii=False, indent=1))
     else:
         _print_report(bundle, report)
-    raise typer.Exit(0 if report.good else 1)
+    raise typer.Exit(SUCCESS if report.good else ATTENTION)
 
 
 def _print_report(bundle: Path, report: BundleReport) -> None:

@@ -77,6 +77,7 @@ def train(
         TimeRemainingColumn(),
         TextColumn("loss {task.fields[loss]:.3f}  {task.fields[rate]:.1f} pairs/s  waited {task.fields[waited]:.0%}"),
         console=console,
+        disable=not console.is_terminal,
     )
     device = choose_device()
     blank: dict[str, Any] = {"loss": float("nan"), "rate": 0.0, "waited": 0.0}

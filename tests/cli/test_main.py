@@ -42,3 +42,19 @@ def test_wrong_arguments_are_reported_without_a_traceback(
         main()
     assert exit_info.value.code == 2
     assert "--help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("tuban ima", "images"), ("tuban images pu", "purge"), ("tuban images list --un", "--undated")],
+)
+def test_the_shell_completes_commands_and_options(
+    words: str, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_TUBAN_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    monkeypatch.setattr(sys, "argv", ["tuban"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().out.split() == [expected]
