@@ -5,6 +5,7 @@ A share whose denominator is 0 has no value: it is neither 0 nor 100 %.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -137,10 +138,11 @@ def count(table: FactTable, figure: Counted, moment: Moment) -> int:
     return int(mask_of(table, figure, "of", moment).sum())
 
 
-def share(table: FactTable, indicator: Indicator, moment: Moment) -> Share:
-    """Return an indicator of all alerts of a table."""
+def share(table: FactTable, indicator: Indicator, moment: Moment, only: Mapping[str, str] | None = None) -> Share:
+    """Return an indicator of all alerts of a table, or only of those of a ``source`` or ``kind``."""
     weights = _weights(table, indicator.measure)
-    of, counted = (mask_of(table, indicator, part, moment) for part in ("of", "counted"))
+    limited = meets(table, [{name: value} for name, value in (only or {}).items()], moment)
+    of, counted = (mask_of(table, indicator, part, moment) & limited for part in ("of", "counted"))
     return Share(_rounded(weights[counted].sum(), indicator), _rounded(weights[of].sum(), indicator))
 
 
