@@ -17,7 +17,7 @@ from errors import OutputError, Reason, SettingsError, TubanError
 from service.context import Context
 from store.schema.database_errors import DatabaseError, is_temporary
 from web.front_end import check_packages
-from web.http_errors import DatabaseBusy, HttpError, NotSignedIn
+from web.http_errors import DatabaseBusy, HttpError, NotSignedIn, SharedOnly
 from web.limits.request_guard import RequestGuard
 from web.path_prefix import PathPrefix, check_prefix
 from web.protocol.allowed_hosts import AllowedHosts
@@ -50,6 +50,10 @@ ROUTES = (
     "web.deadlines.calendar_routes",
     "web.deadlines.deadline_routes",
     "web.deadlines.supervision_routes",
+    "web.documents.template_routes",
+    "web.documents.receipt_routes",
+    "web.documents.document_routes",
+    "web.documents.document_api_routes",
     "web.review.evidence_routes",
     "web.review.evidence_file_routes",
     "web.review.place_image_routes",
@@ -147,6 +151,8 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
             return Response(status_code=401, headers={"hx-redirect": "/sign-in"})
         if "text/html" in request.headers.get("accept", ""):
             return RedirectResponse(f"/sign-in?next={quote(target, safe='')}", 303)
+    if isinstance(error, SharedOnly) and request.url.path in ("/", "/todo") and not is_api_client(request):
+        return RedirectResponse("/shared", 303)  # where a sign-in leads to
     response = error_response(request, error.status, error.message)
     if error.retry_seconds is not None:
         response.headers["retry-after"] = str(error.retry_seconds)

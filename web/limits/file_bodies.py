@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fastapi import Request
 
+from enforcement.documents.package import MAX_BYTES as MAX_TEMPLATE_BYTES
 from service.context import Context
 from store.chain_settings import read_chain_values
 from store.tips.informant_key import signing_key
@@ -37,8 +38,21 @@ def desk_file_bytes(request: Request, context: Context) -> int:
     return DESK_FILE_BYTES + _FORM_BYTES
 
 
+def receipt_bytes(request: Request, context: Context) -> int:
+    """Return the largest body of a scan of a document."""
+    with context.database.read() as session:
+        return read_chain_values(session).whole("evidence.file_mib") * 2**20 + _FORM_BYTES
+
+
+def template_bytes(request: Request, context: Context) -> int:
+    """Return the largest body of a template of documents."""
+    return MAX_TEMPLATE_BYTES + _FORM_BYTES
+
+
 FILE_BODIES: dict[str, Callable[[Request, Context], int]] = {
     "/report/files/{ticket}": report_file_bytes,
     "/tips/{tip_id}/files": desk_file_bytes,
+    "/documents/{document_id}/receipts": receipt_bytes,
+    "/documents/templates": template_bytes,
 }
 """Path of a route → function that returns the largest body, or refuses the request."""

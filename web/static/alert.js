@@ -2,6 +2,7 @@
 import * as cache from "./alert_cache.js";
 import { chooseAssignee, chooseMerge, chooseReason, chooseSplit, enterReason } from "./alert_dialogs.js";
 import { showChecks } from "./alert_checks.js";
+import { showDocuments } from "./alert_documents.js";
 import { showDays } from "./alert_days.js";
 import { ImageMaps, LocationMap } from "./alert_maps.js";
 import { Panel, createElement } from "./alert_panel.js";
@@ -69,6 +70,7 @@ function show(data) {
   panel.show(alert);
   showDays(panel.parts.days, alert, maps, t);
   showChecks(panel.parts.checks, alert, () => alert.number === data.number);
+  showDocuments(panel.parts.documents, alert, () => alert.number === data.number);
   dates.show(alert);
   showEdits(panel.parts.edits, alert, t);
   updateActions();
