@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,10 +16,14 @@ CORRECTED = "*"
 
 _MAX_KEPT = 300
 """Characters of a row that is kept on one page; a longer row may continue on the next."""
-_LARGEST, _SMALLEST = 9.0, 5.5
+_LARGEST, _SMALLEST = 9.0, 4.0
 """Sizes of the font of a table, in points."""
-_PADDING = 5.0
-"""Of a cell, left and right together, in points."""
+_PADDING = 0.5
+"""Of a cell, left and right together, in em; as in the template."""
+_LATIN, _WIDE = 0.6, 1.05
+"""Widths of a Latin character and of a full-width one, in em, with a margin."""
+_UNBROKEN = 18
+"""Characters of a word that is not broken, such as the number of an alert; longer ones break anywhere."""
 
 
 def table_data(sheet: Sheet, width: float) -> dict[str, Any]:
@@ -35,11 +40,12 @@ def table_data(sheet: Sheet, width: float) -> dict[str, Any]:
         for column, value in zip(sheet.columns, row.cells, strict=True):
             if isinstance(value, str):
                 _verify(value, number, column)
+    widths = column_widths(sheet)
     rows = [[_cell(value, column, row) for value, column in zip(row.cells, sheet.columns, strict=True)]
             for row in sheet.rows]  # fmt: skip
     return {
-        "size": _font_size(sheet.columns, width),
-        "widths": [column.width for column in sheet.columns],
+        "size": font_size(widths, width),
+        "widths": widths,
         "align": [_alignment(column) for column in sheet.columns],
         "head": _head(sheet),
         "grouped": sheet.has_groups,
@@ -79,19 +85,46 @@ def _head(sheet: Sheet) -> list[dict[str, Any]]:
     for group, columns in sheet.groups():
         if group:
             first.append({"text": group, "columns": len(columns), "rows": 1})
-            second += [{"text": column.heading, "columns": 1, "rows": 1} for column in columns]
+            second += [{"text": _heading(column), "columns": 1, "rows": 1} for column in columns]
         else:
             rows = 2 if sheet.has_groups else 1
-            first.append({"text": columns[0].heading, "columns": 1, "rows": rows})
+            first.append({"text": _heading(columns[0]), "columns": 1, "rows": rows})
     return first + second
+
+
+def _heading(column: Column) -> str:
+    """Return the label, and below it the unit."""
+    return f"{column.label}\n({column.unit})" if column.unit else column.label
 
 
 def _alignment(column: Column) -> str:
     return "right" if column.is_numeric else "center" if column.kind == "date" else "left"
 
 
-def _font_size(columns: Sequence[Column], width: float) -> float:
-    """Return the size at which all columns have the width that they ask for, as far as that is legible."""
-    characters = sum(column.width for column in columns)  # half-width, 0.5 em
-    size = (width - _PADDING * len(columns)) / (0.5 * characters)
-    return round(min(_LARGEST, max(_SMALLEST, size)), 1)
+def column_widths(sheet: Sheet) -> list[float]:
+    """Return the widths of the columns in em: what they ask for, and at least their longest word or number."""
+    words: list[list[str]] = [[*column.label.split(), f"({column.unit})"] for column in sheet.columns]
+    for row in sheet.rows:
+        for found, column, value in zip(words, sheet.columns, row.cells, strict=True):
+            found += _cell(value, column, row).split()
+    for total in sheet.totals:
+        for found, column in zip(words, sheet.columns, strict=True):
+            found.append(shown(total.values.get(column.key), column))
+    return [
+        max(0.5 * column.width, *map(_unbroken_width, found))
+        for column, found in zip(sheet.columns, words, strict=True)
+    ]
+
+
+def font_size(widths: Sequence[float], width: float) -> float:
+    """Return the size in points at which columns of these widths in em fill a width in points."""
+    size = width / (sum(widths) + _PADDING * len(widths))
+    return round(min(_LARGEST, max(_SMALLEST, size)), 2)
+
+
+def _unbroken_width(word: str) -> float:
+    """Return the width in em that a word needs: Latin words are not broken, Chinese ones after each character."""
+    longest = max((len(run) for run in re.findall("[!-~]+", word)), default=0)
+    if longest > _UNBROKEN:
+        return 0.0
+    return max(longest * _LATIN, _WIDE if len(word) > longest else 0.0)
