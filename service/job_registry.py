@@ -62,6 +62,7 @@ JOB_MODULES: tuple[str, ...] = (
     "workers.audit",
     "workers.integrity",
     "workers.layers",
+    "workers.reports",
     "workers.documents",
     "workers.ingest.images",
     "workers.ingest.image_retention",

@@ -175,7 +175,9 @@ def figures(content: Content) -> dict[str, Any]:
         for name in (*SUMMED, *COUNTED):
             found[name] = _clean(sum(_number(row.values.get(name)) for row in rows))
         return found
-    rows = content.tables.get("alerts", ())
+    if "alerts" not in content.tables:
+        return found | {name: content.values[name] for name in SUMMED if name in content.values}
+    rows = content.tables["alerts"]
     new = [row for row in rows if row.values.get("movement_key") in ADDED]
     found["patrols"] = content.values.get("patrols", 0)
     found["opening"] = content.values.get("opening", 0)

@@ -13,6 +13,7 @@ from store.objects.object_store import KEY
 from store.schema.camera_tables import CaptureRow, PresetRow
 from store.schema.chain.document_tables import DocumentRow, DocumentTemplateRow
 from store.schema.chain.evidence_tables import EvidenceFile
+from store.schema.chain.report_tables import ReportRow
 from store.schema.chain.tip_tables import PatrolRow
 from store.schema.tables import AlertRow, BatchFile, LayerVersion, Observation, SceneRow
 from store.schema.weights_tables import WeightsRow
@@ -57,6 +58,9 @@ def _all(session: Session) -> Iterator[tuple[str, Reference]]:
             yield docx, Reference(f"document {document}", docx_sha256)
         if pdf:
             yield pdf, Reference(f"PDF of document {document}", pdf_sha256)
+    for files_of_report, report in session.execute(select(ReportRow.files, ReportRow.id)):
+        for file in (files_of_report or {}).values():
+            yield str(file["key"]), Reference(f"file of report {report}", str(file["sha256"]))
     files = select(EvidenceFile.object_key, EvidenceFile.shown_key, EvidenceFile.name, EvidenceFile.sha256)
     for key, shown, name, sha256 in session.execute(files):
         yield key, Reference(f"evidence file {name}", sha256)

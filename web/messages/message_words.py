@@ -68,6 +68,9 @@ def message_address(sent: SentMessage) -> str:
         return f"/supervision/{listed}" if isinstance(listed, int) else "/supervision"
     if kind.startswith("document"):
         return f"/documents/{sent.message.content.get('document', '')}".rstrip("/")
+    if kind.startswith("report_"):
+        report = sent.message.content.get("report")
+        return f"/reports/{report}" if isinstance(report, int) else "/reports"
     if kind == "night_failed":
         return "/nights"
     if len(sent.alerts) == 1:

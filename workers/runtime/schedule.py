@@ -33,6 +33,7 @@ from service.logs import log_version, set_up_logging
 from service.messages.schedule import add_daily_job, digest_due
 from service.night_schedule import night_due
 from service.process import exit_with_parent, process_name
+from service.reports.schedule import add_reports_job, reports_due
 from service.scan_jobs import add_night_job
 from store.cameras.cameras import all_cameras
 from store.jobs.processes import record_heartbeat, remove_process, remove_stale_processes
@@ -80,6 +81,8 @@ class PeriodicTasks:
         self._last_retention: dt.date | None = None
         self._last_image_retention: dt.date | None = None
         self._last_ended: dt.date | None = None
+        self._reports_at = -math.inf
+        self._last_reports = ""
         self._watch_thread: threading.Thread | None = None
 
     def run_due(self) -> bool:
@@ -97,6 +100,7 @@ class PeriodicTasks:
             self._guarded("ended approvals", lambda: self._plan_ended_approvals(now))
             self._guarded("image retention", lambda: self._plan_image_retention(now))
             self._guarded("the messages of the day", lambda: self._plan_messages(now))
+            self._guarded("reports", lambda: self._plan_reports(now))
             self._guarded("camera captures", lambda: self._plan_captures(now))
             self._guarded("the reaper", lambda: self._reap(now))
             self._guarded("the watched folder", self._watch)
@@ -173,6 +177,19 @@ class PeriodicTasks:
                 if claim_slot(session, "messages", day.isoformat(), self.owner, now):
                     add_daily_job(session, day, now)
         self._messages_at = self._seconds() + MESSAGE_SECONDS
+
+    def _plan_reports(self, now: dt.datetime) -> None:
+        """Add the job of the hour that plans and fills reports."""
+        if self._seconds() < self._reports_at:
+            return
+        with self.context.database.read() as session:
+            hour = reports_due(session, now, self.context.settings.zone)
+        if hour is not None and hour != self._last_reports:
+            with self.context.database.write() as session:
+                if claim_slot(session, "reports", hour, self.owner, now):
+                    add_reports_job(session, hour, now)
+            self._last_reports = hour
+        self._reports_at = self._seconds() + MESSAGE_SECONDS
 
     def _plan_captures(self, now: dt.datetime) -> None:
         """Add capture jobs for all cameras that are due; checked every half minute."""

@@ -1,0 +1,132 @@
+"""Rows of reports: find and list them, their content with corrections, their steps."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, defer
+
+from enforcement.hash_chain import Row, first_break
+from enforcement.reports.content import Content
+from store.access.rights import Viewer, starts_with, visible_to
+from store.schema.chain.report_tables import ReportCorrectionRow, ReportRow, ReportStepRow
+
+STATES = ("planned", "draft", "prepared", "submitted", "returned", "locked")
+
+
+def visible_report(session: Session, viewer: Viewer, report_id: int, *, lock: bool = False) -> ReportRow | None:
+    """Return a report that the viewer may see; None: there is none for this viewer."""
+    query = select(ReportRow).where(ReportRow.id == report_id, visible_to(ReportRow.area_code, viewer))
+    return session.scalar(query.with_for_update() if lock else query)
+
+
+def report_at(session: Session, kind: str, code: str, day: dt.date) -> ReportRow | None:
+    """Return the report of an area whose period contains a day."""
+    return session.scalar(
+        select(ReportRow).where(
+            ReportRow.kind == kind,
+            ReportRow.area_code == code,
+            ReportRow.first_day <= day,
+            ReportRow.last_day >= day,
+        )
+    )
+
+
+def reports_below(session: Session, kind: str, code: str, first: dt.date, last: dt.date) -> Sequence[ReportRow]:
+    """List the reports of a kind under a code for exactly one period, by area."""
+    query = select(ReportRow).where(
+        ReportRow.kind == kind,
+        starts_with(ReportRow.area_code, code),
+        ReportRow.first_day == first,
+        ReportRow.last_day == last,
+    )
+    return session.scalars(query.order_by(ReportRow.area_code)).all()
+
+
+def list_reports(
+    session: Session,
+    viewer: Viewer,
+    *,
+    kind: str = "",
+    area: str = "",
+    day: dt.date | None = None,
+    states: Collection[str] = (),
+    before_id: int | None = None,
+    limit: int = 50,
+) -> list[ReportRow]:
+    """List reports without their content, newest period first; keyset pagination by id within that order.
+
+    Args:
+        session: a read transaction.
+        viewer: the current user.
+        kind: of ``configs/reports/schedule.yaml``; "": all.
+        area: prefix of the administrative code.
+        day: of the period; None: all.
+        states: of :data:`STATES`; empty: all.
+        before_id: id of the last report of the page before.
+        limit: most reports.
+    """
+    query = select(ReportRow).where(visible_to(ReportRow.area_code, viewer))
+    if kind:
+        query = query.where(ReportRow.kind == kind)
+    if area:
+        query = query.where(starts_with(ReportRow.area_code, area))
+    if day is not None:
+        query = query.where(ReportRow.first_day <= day, ReportRow.last_day >= day)
+    if states:
+        query = query.where(ReportRow.state.in_(sorted(states)))
+    if before_id is not None:
+        last = session.get(ReportRow, before_id)
+        if last is not None:
+            same = (ReportRow.last_day == last.last_day) & (ReportRow.id < last.id)
+            query = query.where((ReportRow.last_day < last.last_day) | same)
+    order = (ReportRow.last_day.desc(), ReportRow.id.desc())
+    return list(session.scalars(query.options(defer(ReportRow.content)).order_by(*order).limit(limit)))
+
+
+def corrections_of(session: Session, report_id: int) -> Sequence[ReportCorrectionRow]:
+    """List all corrections of a report, oldest first."""
+    query = select(ReportCorrectionRow).where(ReportCorrectionRow.report_id == report_id)
+    return session.scalars(query.order_by(ReportCorrectionRow.id)).all()
+
+
+def corrected_content(session: Session, row: ReportRow) -> Content:
+    """Return the content of a report with the corrections in effect."""
+    latest: dict[tuple[str, str], Any] = {}
+    for correction in corrections_of(session, row.id):
+        latest[correction.sheet_row, correction.field] = correction.value
+    return Content.from_json(row.content).corrected(latest)
+
+
+def steps_of(session: Session, report_id: int) -> Sequence[ReportStepRow]:
+    """List the steps of a report, oldest first."""
+    query = select(ReportStepRow).where(ReportStepRow.report_id == report_id)
+    return session.scalars(query.order_by(ReportStepRow.sequence)).all()
+
+
+def step_fields(step: ReportStepRow) -> dict[str, Any]:
+    """Return the fields of a step that its hash protects."""
+    return {
+        "report": step.report_id,
+        "sequence": step.sequence,
+        "at": step.at,
+        "who": step.who,
+        "what": step.what,
+        "note": step.note,
+        "detail": step.detail,
+    }
+
+
+def broken_step(steps: Sequence[ReportStepRow]) -> int | None:
+    """Return the number of the first step that does not fit its hash chain; None: it is intact."""
+    rows = (Row(step.sequence, step_fields(step), step.previous_hash, step.hash) for step in steps)
+    found = first_break(rows)
+    return None if found is None else found.sequence
+
+
+def is_missing(row: ReportRow, now: dt.datetime) -> bool:
+    """Whether a report is overdue: it has to be submitted, the time has passed, and it was not."""
+    return row.grace_until is not None and row.grace_until < now and row.state not in ("submitted", "locked")
