@@ -52,6 +52,12 @@ class HookSettings(BaseModel):
         return [_key_of(secret) for secret in self.secrets]
 
 
+class BodyHookSettings(HookSettings):
+    """A web hook of a receiving body: it gets the events of what is shared with that body, with its fields only."""
+
+    body: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{1,39}$")]
+
+
 def _key_of(secret: SecretStr) -> bytes:
     text = secret.get_secret_value()
     return _decode_key(secret) if text.startswith(STANDARD_SECRET) else text.encode()

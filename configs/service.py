@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from configs import format_validation_errors, read_yaml
 from configs.environment import PREFIX, SEPARATOR, reject_misspelled_variables
+from configs.hook_settings import BodyHookSettings
 from configs.hook_settings import HookSettings as HookSettings  # re-exported: a group of these settings
 from configs.machine import usable_cores, usable_memory_mib
 from configs.notice_settings import NoticeSettings
@@ -178,6 +179,7 @@ class DeliverySettings(_Group):
     queue: str = "enforcement"
     drop_folder: str = ""
     hooks: tuple[HookSettings, ...] = ()
+    body_hooks: tuple[BodyHookSettings, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     attempts: Positive = 12
     backoff_seconds: tuple[float, ...] = (5, 30, 120, 600, 3600)
@@ -195,6 +197,13 @@ class DeliverySettings(_Group):
     def _validate_hooks(cls, hooks: tuple[HookSettings, ...]) -> tuple[HookSettings, ...]:
         if len({hook.url for hook in hooks}) < len(hooks):
             raise ValueError("two hooks have the same url")
+        return hooks
+
+    @field_validator("body_hooks")
+    @classmethod
+    def _validate_body_hooks(cls, hooks: tuple[BodyHookSettings, ...]) -> tuple[BodyHookSettings, ...]:
+        if len({hook.body for hook in hooks}) < len(hooks):
+            raise ValueError("two body_hooks have the same body")
         return hooks
 
     @field_validator("allowed_hosts")

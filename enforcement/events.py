@@ -15,6 +15,8 @@ EventKind = Literal[
     "tuban.alert.returned",
     "tuban.alert.state_changed",
     "tuban.alert.suppressed",
+    "tuban.share.granted",
+    "tuban.share.withdrawn",
 ]
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 

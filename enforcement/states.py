@@ -30,10 +30,12 @@ class Role(BilingualName):
     Attributes:
         escalates: the role that also sees the overdue alerts of this one.
         views_only: the role sees everything in its area and changes nothing.
+        shared_only: the role sees only what was shared with its body (:mod:`enforcement.sharing`), whatever its area.
     """
 
     escalates: str | None = None
     views_only: bool = False
+    shared_only: bool = False
 
 
 class State(BilingualName):
@@ -175,6 +177,10 @@ class StateTable(StrictModel):
     def views_only(self, roles: Iterable[str]) -> bool:
         """Whether a person with these roles changes nothing."""
         return all(name in self.roles and self.roles[name].views_only for name in roles)
+
+    def shared_only(self, roles: Iterable[str]) -> bool:
+        """Whether a person with these roles sees only what was shared with their body; one such role suffices."""
+        return any(name in self.roles and self.roles[name].shared_only for name in roles)
 
     def verb(self, from_state: str, to_state: str, language: str) -> str:
         """Return the words on a transition's button in a language, ``zh`` or ``en``: a verb, else the state's name."""

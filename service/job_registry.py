@@ -57,6 +57,7 @@ JOB_MODULES: tuple[str, ...] = (
     "workers.messages.collect",
     "workers.messages.daily",
     "workers.field",
+    "workers.sharing",
     "workers.cameras.captures",
     "workers.cameras.capture_retention",
     "workers.audit",

@@ -86,7 +86,7 @@ class _Redactor:
     """Removes passwords and secrets from a formatted line."""
 
     def __init__(self, settings: ServiceSettings) -> None:
-        hooks = (*settings.delivery.hooks, *settings.notices.hooks)
+        hooks = (*settings.delivery.hooks, *settings.delivery.body_hooks, *settings.notices.hooks)
         secrets = (*(hook.secret for hook in hooks), settings.notices.mail.password)
         self._secrets = tuple(value for secret in secrets if (value := secret.get_secret_value()))
 

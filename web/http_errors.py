@@ -42,6 +42,14 @@ class Forbidden(HttpError):  # noqa: N818
         super().__init__(message)
 
 
+class SharedOnly(Forbidden):
+    """403 Forbidden: the user belongs to a receiving body, which sees what was shared with it and nothing else."""
+
+    def __init__(self) -> None:
+        """The message names the page that they may see."""
+        super().__init__("error.shared_only")
+
+
 class NotFound(HttpError):  # noqa: N818
     """404 Not Found: the resource does not exist, or the user may not see it; the response is the same."""
 

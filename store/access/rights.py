@@ -54,15 +54,20 @@ class Viewer:
         """Whether no role of the viewer may change anything."""
         return read_states().views_only(self.roles)
 
+    @property
+    def shared_only(self) -> bool:
+        """Whether the viewer belongs to a receiving body: every right by area is void (:mod:`store.sharing.shares`)."""
+        return read_states().shared_only(self.roles)
+
 
 def may_see(viewer: Viewer, code: str) -> bool:
     """Return whether the viewer may see a row with ``code``; rows without a code need access to all areas."""
-    return code.startswith(viewer.code)
+    return code.startswith(viewer.code) and not viewer.shared_only
 
 
 def visible_to(column: InstrumentedAttribute[str] | ColumnElement[str], viewer: Viewer) -> ColumnElement[bool]:
     """Return :func:`may_see` as a condition on a column of a query."""
-    return starts_with(column, viewer.code)
+    return false() if viewer.shared_only else starts_with(column, viewer.code)
 
 
 def starts_with(column: InstrumentedAttribute[str] | ColumnElement[str], code: str) -> ColumnElement[bool]:
@@ -88,6 +93,8 @@ def scene_visible_to(viewer: Viewer, scene_id: Any = SceneRow.id, area_code: Any
         scene_id: column with the id of the scene.
         area_code: column with the administrative code that grants access beside; None: that of the scene.
     """
+    if viewer.shared_only:
+        return false()
     if not viewer.code:
         return true()
     shown = exists().where(SceneArea.scene_id == scene_id, visible_to(SceneArea.code, viewer))
@@ -113,6 +120,8 @@ def visible_areas(session: Session, viewer: Viewer) -> list[Area]:
 
 def visible_region(session: Session, viewer: Viewer) -> BaseGeometry | None:
     """Return the viewer's area in longitude and latitude; None: unlimited. Empty if that area is not loaded."""
+    if viewer.shared_only:
+        return shapely.Polygon()
     if not viewer.code:
         return None
     area = find_area(session, viewer.code)

@@ -26,6 +26,8 @@ from store.alerts.alert_data import read_alerts
 from store.jobs.queue import add_job
 from store.jobs.queue import revive as revive_job
 from store.schema.tables import AlertRow, Delivery, Job
+from store.sharing.hook_events import body_target, body_targets, shown_feature
+from store.sharing.shares import ShareChange, apply_rules, determinations
 
 KIND = "deliver"
 """Kind and queue of the delivery jobs."""
@@ -95,6 +97,8 @@ def announce_all(
     sequences = Counter({alert_id: last for alert_id, last in latest})  # noqa: C416  (rows are no pairs to a type checker)
     unsettled = select(Delivery.alert_id, Delivery.target).where(of_these, Delivery.state.in_(UNSETTLED))
     blocked = {(alert_id, target) for alert_id, target in session.execute(unsettled)}
+    changed = apply_rules(session, list({row.id: row for row, _ in events}.values()), now)
+    bodies = body_targets(session, events, changed, settings)
     alerts = read_alerts(session, [row for row, _ in events], settings.public_url)
     first: list[Delivery] = []
     for (row, kind), alert in zip(events, alerts, strict=True):
@@ -104,13 +108,13 @@ def announce_all(
         feature = alert_feature(alert)
         feature["properties"]["change"] = dict(changes[row.id, kind]) if (row.id, kind) in changes else None
         event = cloud_event(feature, event_id=event_id, kind=kind, time=now, source=source, sequence=sequence)
-        for target in targets(settings):
+        for target, own in [*((target, event) for target in targets(settings)), *bodies.events(row, alert, event)]:
             delivery = Delivery(
                 event_id=event_id,
                 alert_id=row.id,
                 sequence=sequence,
                 target=target,
-                event=event,
+                event=own,
                 state="waiting",
                 attempts=0,
                 next_at=now,
@@ -123,6 +127,44 @@ def announce_all(
     session.flush()
     for delivery in first:
         _add_job(session, delivery, now, now)
+
+
+def announce_shares(
+    session: Session, changes: Sequence[ShareChange], settings: ServiceSettings, now: dt.datetime
+) -> None:
+    """Store an event for the hook of each body whose share of an alert was made or withdrawn, in this transaction."""
+    targeted = [change for change in changes if body_target(change.body, settings) is not None]
+    if not targeted:
+        return
+    session.flush()
+    ids = sorted({change.alert.id for change in targeted})
+    _lock_alert_rows(session, ids)
+    latest = select(Delivery.alert_id, func.max(Delivery.sequence)).where(Delivery.alert_id.in_(ids))
+    sequences = Counter(dict(session.execute(latest.group_by(Delivery.alert_id)).tuples().all()))
+    alerts = read_alerts(session, [change.alert for change in targeted], settings.public_url)
+    found = determinations(session, ids)
+    for change, alert in zip(targeted, alerts, strict=True):
+        sequences[change.alert.id] += 1
+        sequence, event_id = sequences[change.alert.id], str(uuid.uuid4())
+        source = settings.public_url.rstrip("/") or f"/tuban/{change.alert.county_code}".rstrip("/")
+        event = cloud_event(
+            shown_feature(alert, found.get(change.alert.id, ""), change.body.fields if change.granted else ()),
+            event_id=event_id,
+            kind="tuban.share.granted" if change.granted else "tuban.share.withdrawn",
+            time=now,
+            source=source,
+            sequence=sequence,
+        )
+        target = body_target(change.body, settings)
+        assert target is not None
+        delivery = Delivery(
+            event_id=event_id, alert_id=change.alert.id, sequence=sequence, target=target, event=event,
+            state="waiting", attempts=0, next_at=now, created_at=now,
+        )  # fmt: skip
+        session.add(delivery)
+        session.flush()
+        if _first_unsettled(session, change.alert.id, target) is delivery:
+            _add_job(session, delivery, now, now)
 
 
 def next_delivery(session: Session, delivery_id: int) -> PendingDelivery | None:

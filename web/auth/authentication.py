@@ -16,13 +16,16 @@ from store.access.api_keys import user_of_key
 from store.access.rights import Viewer
 from store.access.users import touch_session, user_of_session, viewer_of
 from web.auth.scopes import check_scope
-from web.http_errors import Forbidden, NotSignedIn
+from web.http_errors import Forbidden, NotSignedIn, SharedOnly
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CSRF_HEADER = "x-csrf-token"
 
 OWN_ROUTES = ("/account", "/sign-out", "/language", "/inbox")
 """Prefixes of the routes by which users who only view may change what is their own: account, language, messages."""
+
+SHARED_ROUTES = ("/shared", "/api/shared", "/account", "/sign-out", "/language")
+"""Prefixes of the routes that users of receiving bodies reach; every other one, also a new one, is refused."""
 
 
 def cookie_name(context: Context) -> str:
@@ -94,11 +97,18 @@ def authenticate(request: Request, context: Service) -> Identity:
         request.state.identity = identity
     if identity.scopes is not None:
         check_scope(request.method, request.scope.get("route"), identity.scopes)
+    if identity.viewer.shared_only and not _is_shared_route(request):
+        raise SharedOnly
     if request.method not in SAFE_METHODS and identity.viewer.views_only:
         path = str(getattr(request.scope.get("route"), "path", ""))
         if not path.startswith(OWN_ROUTES):
             raise Forbidden("error.views_only")
     return identity
+
+
+def _is_shared_route(request: Request) -> bool:
+    path = str(getattr(request.scope.get("route"), "path", ""))
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in SHARED_ROUTES)
 
 
 def _api_key(request: Request) -> str | None:

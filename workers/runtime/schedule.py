@@ -35,6 +35,7 @@ from service.night_schedule import night_due
 from service.process import exit_with_parent, process_name
 from service.reports.schedule import add_reports_job, reports_due
 from service.scan_jobs import add_night_job
+from service.sharing.jobs import add_write_job
 from store.cameras.cameras import all_cameras
 from store.jobs.processes import record_heartbeat, remove_process, remove_stale_processes
 from store.jobs.queue import add_job
@@ -81,6 +82,7 @@ class PeriodicTasks:
         self._last_retention: dt.date | None = None
         self._last_image_retention: dt.date | None = None
         self._last_ended: dt.date | None = None
+        self._last_shares: dt.date | None = None
         self._reports_at = -math.inf
         self._last_reports = ""
         self._watch_thread: threading.Thread | None = None
@@ -98,6 +100,7 @@ class PeriodicTasks:
             self._guarded("the audit", lambda: self._plan_audit(now))
             self._guarded("the check", lambda: self._plan_check(now))
             self._guarded("ended approvals", lambda: self._plan_ended_approvals(now))
+            self._guarded("files of receiving bodies", lambda: self._plan_shares(now))
             self._guarded("image retention", lambda: self._plan_image_retention(now))
             self._guarded("the messages of the day", lambda: self._plan_messages(now))
             self._guarded("reports", lambda: self._plan_reports(now))
@@ -222,6 +225,16 @@ class PeriodicTasks:
             if claim_slot(session, "ended approvals", day.isoformat(), self.owner, now):
                 add_ended_job(session, day, now)
         self._last_ended = day
+
+    def _plan_shares(self, now: dt.datetime) -> None:
+        """Add the daily job that writes the files of receiving bodies, at the beginning of a local day."""
+        day = now.astimezone(self.context.settings.zone).date()
+        if day == self._last_shares:
+            return
+        with self.context.database.write() as session:
+            if claim_slot(session, "shares", day.isoformat(), self.owner, now):
+                add_write_job(session, day.isoformat(), now)
+        self._last_shares = day
 
     def _plan_image_retention(self, now: dt.datetime) -> None:
         """Add the daily job that deletes images beyond the limits of the settings."""

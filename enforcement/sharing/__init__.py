@@ -1,0 +1,1 @@
+"""What other bodies receive: matters, fields, masked identity numbers, and files of the blacklist."""

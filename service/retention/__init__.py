@@ -1,0 +1,1 @@
+"""Classes of retention: list what would be deleted, delete it, and log that."""

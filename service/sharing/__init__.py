@@ -1,0 +1,1 @@
+"""Files for receiving bodies: the nightly GeoPackage of each."""

@@ -1,0 +1,1 @@
+"""Pages of retention: the list of what would be deleted, holds, and the log of deletions."""

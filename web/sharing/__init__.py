@@ -1,0 +1,1 @@
+"""Pages and API of receiving bodies and suppliers, and the administration of sharing."""
