@@ -41,6 +41,8 @@ _BY_PREFIX: tuple[tuple[str, str], ...] = (
     ("/api/tips/{tip_id}/steps", "steps"),
     ("/api/tips", "review"),
     ("/api/patrols", "review"),
+    ("/reports", "steps"),
+    ("/meetings", "steps"),
     ("/patrols", "review"),
     ("/places", "review"),
     ("/tips/{tip_id}/informant", SESSION_ONLY),

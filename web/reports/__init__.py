@@ -1,0 +1,1 @@
+"""Pages and API of periodic reports, and of decisions of joint meetings."""
