@@ -18,6 +18,7 @@ from store.schema.chain.chain_tables import ChainSettingRow as ChainSettingRow  
 from store.schema.chain.deadline_tables import DeadlineLogRow as DeadlineLogRow  # as above
 from store.schema.chain.document_tables import DocumentRow as DocumentRow  # as above
 from store.schema.chain.evidence_tables import EvidenceFile as EvidenceFile  # as above
+from store.schema.chain.export_tables import ExportRow as ExportRow  # as above
 from store.schema.chain.field_tables import FieldStep as FieldStep  # as above
 from store.schema.chain.layer_tables import Feature as Feature  # as above
 from store.schema.chain.layer_tables import Layer as Layer

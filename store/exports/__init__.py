@@ -1,0 +1,1 @@
+"""Exports of alerts that a job writes: who requested them, and where their files are."""

@@ -1,0 +1,1 @@
+"""Page and API of exports that a job writes."""
