@@ -64,6 +64,8 @@ ROUTES = (
     "web.field.photo_upload_routes",
     "web.field.shell_routes",
     "web.field.work_routes",
+    "web.figures.figure_routes",
+    "web.figures.figure_api_routes",
     "web.health_routes",
     "web.layers.layer_routes",
     "web.layers.parcel_routes",

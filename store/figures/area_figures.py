@@ -24,7 +24,7 @@ from store.areas.areas import area_names
 from store.chain_settings import read_chain_values
 from store.figures.fact_tables import facts_under
 from store.schema.chain.tip_tables import PatrolRow
-from store.schema.tables import Area
+from store.schema.tables import AlertRow, Area
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,11 @@ class AreaFigures:
     def levels(self) -> list[Level]:
         """Levels that can be compared."""
         return levels_of(self.scope.code, sum(level == "county" for _, _, level in self.areas))
+
+    @property
+    def default_level(self) -> Level:
+        """Level of the parts of the area: its townships, or the villages of a township."""
+        return self.levels[0]
 
     @property
     def area_name(self) -> str:
@@ -181,6 +186,43 @@ class AreaFigures:
     def _table(self, moment: Moment) -> FactTable:
         day = moment.period.last if moment.over else None
         return facts_under(self._session, self._viewer, self.scope.code, day, self.scope.zone)
+
+
+@dataclass(frozen=True)
+class FigureAlert:
+    """An alert behind a number, as it is now."""
+
+    number: str
+    kind: str
+    source: str
+    state: str
+    grid_name: str
+    area_m2: float
+    created_at: dt.datetime
+    due_on: dt.date | None
+
+
+def alerts_by_id(session: Session, ids: Sequence[int]) -> list[FigureAlert]:
+    """Return some alerts that the caller may see, in the given order; not more than a page of them."""
+    columns = AlertRow.id, AlertRow.number, AlertRow.kind, AlertRow.source, AlertRow.state, AlertRow.grid_code
+    rows = session.execute(
+        select(*columns, AlertRow.area_m2, AlertRow.created_at, AlertRow.due_on).where(AlertRow.id.in_(ids))
+    ).all()
+    names = area_names(session, {row.grid_code for row in rows})
+    found = {
+        row.id: FigureAlert(
+            row.number,
+            row.kind,
+            row.source,
+            row.state,
+            names.get(row.grid_code, row.grid_code),
+            row.area_m2,
+            row.created_at,
+            row.due_on,
+        )
+        for row in rows
+    }
+    return [found[one] for one in ids if one in found]
 
 
 def child_areas(session: Session, codes: Sequence[str]) -> list[Area]:

@@ -1,0 +1,1 @@
+"""Dashboard and ranking as sheets, for files that show the same numbers as the pages."""

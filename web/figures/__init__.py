@@ -1,0 +1,1 @@
+"""Pages and API of the dashboard and the ranking."""
