@@ -61,6 +61,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "queue": ("cli.administration.deliveries:queue", "Read the enforcement queue as plain JSON."),
     "deliveries": ("cli.administration.deliveries:deliveries", "List waiting and dead deliveries; retry or drop them."),
     "retention": ("cli.administration.retention:retention", "List and delete images beyond the settings' limits."),
+    "report": ("cli.reporting.report:report", "Write a periodic report or the ranking as xlsx, docx and PDF."),
     "migrate": ("cli.administration.migrate:migrate", "Migrate the database to the schema of this version."),
     "backup": ("cli.administration.backup:backup", "Back up the database and all object files into one file."),
     "restore": ("cli.administration.backup:restore", "Restore a backup."),
@@ -160,7 +161,7 @@ def main() -> None:
         translate_frame()
     try:
         # standalone mode would report errors with Typer's own wording and exit codes
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="tuban")
     except typer.TyperException as error:  # a wrong option or argument
         usage_error: Any = error
         if language() == "zh":
