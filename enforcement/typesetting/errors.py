@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from errors import OutputError, Reason
+from errors import Reason, TubanError
 
 
-class TypesettingError(OutputError):
+class TypesettingError(TubanError):
     """A template cannot be typeset with the data: a field is missing or has an unexpected type."""
 
 
-class FontsMissingError(OutputError):
+class FontsMissingError(TubanError):
     """A package with fonts is not installed."""
 
 
-class MissingGlyphError(OutputError):
+class MissingGlyphError(TubanError):
     """A text has a character that no installed font can print.
 
     Attributes:
