@@ -77,9 +77,16 @@ ENTRIES = (
     Entry("/documents/templates", "nav.templates", _administrators, menu=MANAGE),
     Entry("/weights", "nav.weights", _administrators, menu=MANAGE),
     Entry("/messages", "nav.sent", _administrators, menu=MANAGE),
+    Entry("/sharing", "nav.sharing", _administrators, menu=MANAGE),
+    Entry("/blacklist", "nav.blacklist", _above_villages, menu=MANAGE),
+    Entry("/retention", "nav.retention", _administrators, menu=MANAGE),
     Entry("/log", "nav.log", menu=MANAGE),
 )
 """In the order of the page. A new page adds its entry here."""
+
+
+SHARED_ENTRIES = (Entry("/shared", "nav.shared"),)
+"""All that users of receiving bodies are offered."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,8 @@ class Navigation:
 
 def navigation_of(request: Request, viewer: Viewer) -> Navigation:
     """Return the navigation of a user."""
-    shown = [entry for entry in ENTRIES if entry.shown(viewer) and _exists(request, entry.path)]
+    entries = SHARED_ENTRIES if viewer.shared_only else ENTRIES
+    shown = [entry for entry in entries if entry.shown(viewer) and _exists(request, entry.path)]
 
     def links(menu: str) -> list[Link]:
         return [

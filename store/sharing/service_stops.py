@@ -97,6 +97,12 @@ def visible_stops(session: Session, viewer: Viewer, limit: int = 500) -> list[Se
     )
 
 
+def stops_of_alert(session: Session, alert_id: int) -> list[ServiceStopRow]:
+    """List the entries of an alert's place, the latest first. The caller checks the rights to the alert."""
+    query = select(ServiceStopRow).where(ServiceStopRow.alert_id == alert_id)
+    return list(session.scalars(query.order_by(ServiceStopRow.id.desc())))
+
+
 def visible_stop(session: Session, viewer: Viewer, stop_id: int) -> ServiceStopRow | None:
     """Return one place of the viewer's area, or None."""
     return session.scalar(

@@ -43,7 +43,7 @@ def test_sequence_follows_the_cloudevents_extension() -> None:
 
 @pytest.mark.parametrize("kind", EVENT_KINDS)
 def test_every_event_type_is_accepted(kind: str) -> None:
-    assert _event(kind=kind)["type"].startswith("tuban.alert.")
+    assert _event(kind=kind)["type"].startswith(("tuban.alert.", "tuban.share."))
 
 
 @pytest.mark.parametrize("other", [{"kind": "tuban.alert.exploded"}, {"time": TIME.replace(tzinfo=None)}])
