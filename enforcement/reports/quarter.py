@@ -26,6 +26,7 @@ class QuarterFacts:
         before: facts at its beginning, by alert.
         after: its beginning.
         first, last: its local days.
+        as_of: local day of the figures: the last one, or today where the quarter is not over.
         last_quarter, last_year: local days of the quarter before, and of the same quarter of the year before.
     """
 
@@ -34,6 +35,7 @@ class QuarterFacts:
     after: dt.datetime
     first: dt.date
     last: dt.date
+    as_of: dt.date
     last_quarter: tuple[dt.date, dt.date]
     last_year: tuple[dt.date, dt.date]
 
@@ -89,7 +91,7 @@ def rows_by_kind(found: QuarterFacts) -> list[ContentRow]:
 def months_chart(found: QuarterFacts) -> dict[str, Any]:
     """Return new and signed-off alerts of the last months, as values of a chart."""
     months = []
-    year, month = found.last.year, found.last.month
+    year, month = found.as_of.year, found.as_of.month
     for _ in range(CHART_MONTHS):
         months.append((year, month))
         year, month = (year, month - 1) if month > 1 else (year - 1, 12)
@@ -150,7 +152,7 @@ def _numbers(facts: Sequence[AlertFacts], found: QuarterFacts) -> dict[str, Any]
         "false": sum(one.determination == "false_change" and _within(one.determined_on, found) for one in facts),
         "removed": sum(what in REMOVED for _, what in changes),
         "closing": sum(in_stock(one) for one in facts),
-        "overdue": sum(in_stock(one) and one.overdue(found.last) for one in facts),
+        "overdue": sum(in_stock(one) and one.overdue(found.as_of) for one in facts),
     }
 
 

@@ -220,6 +220,7 @@ def _bulletin(
         period.after,
         period.first,
         period.last,
+        min(period.last, (period.until - dt.timedelta(seconds=1)).astimezone(facts.zone).date()),
         _quarter_before(period.first),
         (_years_back(period.first), _years_back(period.last)),
     )

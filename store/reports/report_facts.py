@@ -17,6 +17,7 @@ from store.figures.read_facts import read_facts
 from store.schema.chain.layer_tables import Layer
 from store.schema.chain.tip_tables import PatrolFinding, PatrolRow, TipRow
 from store.schema.tables import AlertRow, Area
+from store.views.alert_view import user_names
 
 _CHUNK = 500
 
@@ -121,12 +122,13 @@ class ReportFacts:
                     f"/patrols/{row.id}",
                 )
             )
+        people = user_names(self.session, {one.checked_by for one in facts.values()})
         for alert_id, one in facts.items():
             if alert_id in seen or one.checked_on is None or not first <= one.checked_on <= last:
                 continue
             unit = self.names.get(one.township_code, "")
             region = self.names.get(one.village_code, "")
-            who, link = one.checked_by, f"/alerts/{one.number}"
+            who, link = people.get(one.checked_by, one.checked_by), f"/alerts/{one.number}"
             day, task = one.checked_on, one.number
             found.append(Inspection(task, day, unit, who, region, task, {}, facts=one, link=link))
         return found
