@@ -61,6 +61,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "queue": ("cli.administration.deliveries:queue", "Read the enforcement queue as plain JSON."),
     "deliveries": ("cli.administration.deliveries:deliveries", "List waiting and dead deliveries; retry or drop them."),
     "retention": ("cli.administration.retention:retention", "List and delete images beyond the settings' limits."),
+    "document": ("cli.reporting.document:document", "Write a document of an alert from its Word template."),
     "report": ("cli.reporting.report:report", "Write a periodic report or the ranking as xlsx, docx and PDF."),
     "migrate": ("cli.administration.migrate:migrate", "Migrate the database to the schema of this version."),
     "backup": ("cli.administration.backup:backup", "Back up the database and all object files into one file."),

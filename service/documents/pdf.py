@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from enforcement.documents.errors import ConversionError
@@ -130,9 +131,16 @@ def _font_settings(folder: Path) -> Path:
 
 def missing_fonts(names: list[str]) -> list[str]:
     """Return those of a template's fonts that this machine lacks, so that the preview shows others."""
+    families = _families()
+    return [name for name in names if name.lower() not in families]
+
+
+@cache
+def _families() -> frozenset[str]:
+    """Return the families of this machine's fonts, in lower case; read once in a process."""
     lister = shutil.which("fc-list")
     if lister is None:
-        return names
+        return frozenset()
     with tempfile.TemporaryDirectory(prefix="tuban-fonts-") as folder:
         environment = {"PATH": os.environ.get("PATH", ""), "FONTCONFIG_FILE": str(_font_settings(Path(folder)))}
         try:
@@ -140,6 +148,5 @@ def missing_fonts(names: list[str]) -> list[str]:
                 [lister, ":", "family"], env=environment, capture_output=True, timeout=60, check=False, text=True
             )
         except (subprocess.TimeoutExpired, OSError):
-            return names
-    families = {family.strip().lower() for line in listed.stdout.splitlines() for family in line.split(",")}
-    return [name for name in names if name.lower() not in families]
+            return frozenset()
+    return frozenset(family.strip().lower() for line in listed.stdout.splitlines() for family in line.split(","))

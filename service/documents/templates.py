@@ -82,11 +82,21 @@ def check_and_try(kind: str, content: bytes) -> CheckedTemplate:
     """
     settings = read_documents()
     findings = check_template(content, settings)
-    sample = fill_template(content, settings, sample_values(settings, kind_named(kind)))
+    sample = fill_sample(kind, content)
     if missing := missing_fonts(fonts_used(read_package(content))):
         findings.append(Finding("fonts", "、".join(missing)))
     notes = tuple({"zh": finding.describe("zh"), "en": finding.describe("en")} for finding in findings)
     return CheckedTemplate(content, sample, notes)
+
+
+def fill_sample(kind: str, content: bytes) -> bytes:
+    """Return a template filled with the sample alert.
+
+    Raises:
+        TemplateRefusedError: it cannot be filled.
+    """
+    settings = read_documents()
+    return fill_template(content, settings, sample_values(settings, kind_named(kind)))
 
 
 def keep_template(

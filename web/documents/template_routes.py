@@ -12,6 +12,7 @@ from enforcement.documents.package import MAX_BYTES
 from service.documents.templates import (
     check_and_try,
     choose_version,
+    fill_sample,
     keep_template,
     template_file,
     template_in_use,
@@ -138,4 +139,4 @@ def sample(context: Service, viewer: CurrentUser, kind: str) -> Response:
         raise NotFound
     with context.database.read() as session:
         template = template_in_use(context, session, kind)
-    return bytes_response(check_and_try(kind, template.content).sample, f"{kind}-sample.docx", DOCX)
+    return bytes_response(fill_sample(kind, template.content), f"{kind}-sample.docx", DOCX)

@@ -33,6 +33,7 @@ from store.schema.database import Session
 from store.schema.tables import AlertRow
 from web.auth.authentication import CurrentUser, Service
 from web.auth.authorized_lookup import alert_of
+from web.documents.document_view import suggested_evidence
 from web.http_errors import NotFound
 from web.page import language_of
 from web.review.evidence_file_routes import file_info
@@ -65,6 +66,7 @@ def step_form(
         images = later_images(session, alert, zone) if "later_image" in step.evidence else []
         pending = pending_files(session, alert.id, viewer.login)
         latest = _latest_areas(session, alert)
+        documents = suggested_evidence(session, alert)
         files = [file_info(root, number, file).model_dump(mode="json") for file in pending]
         fields = [
             _field(name, name in step.evidence, language, today, values, can_choose=bool(images))
@@ -83,6 +85,7 @@ def step_form(
             "upload": f"{root}/api/alerts/{number}/files",
             "file_bytes": values.whole("evidence.file_mib") * 2**20,
             "files_most": values.whole("evidence.files_most"),
+            "documents": documents,
             "alert": {"number": number, "area_m2": round(alert.area_m2, 1), "mu": round(mu(alert.area_m2), 2)},
         }
     )

@@ -24,6 +24,7 @@ export async function enterEvidence(step, t, address, save = async () => {}) {
   const content = [...fields.filter((field) => field.description.kind === "photos"), ...findings, ...fields.filter((field) => field.description.kind !== "photos")];
   watchConditions(findings);
   watchAreas(fields, t);
+  offerDocuments(fields, form.documents);
   const fault = createElement("p", { class: "notice bad", role: "alert", hidden: true });
   const read = (dialog) => {
     const evidence = {};
@@ -129,6 +130,24 @@ function watchConditions(findings) {
       for (const one of [field, whole]) one.control.addEventListener("input", check);
     }
   }
+}
+
+/** Offer the numbers of issued documents; choosing one fills in its day and the deadline that it sets. */
+function offerDocuments(fields, documents) {
+  const byName = Object.fromEntries(fields.filter((field) => field.control).map((field) => [field.description.name, field]));
+  const [name] = Object.keys(byName).filter((each) => byName[each].description.kind === "number_of" && documents.some((one) => one[each]));
+  if (!name) return;
+  const { control, element } = byName[name];
+  const list = createElement("datalist", { id: "issued-documents" }, ...documents.filter((one) => one[name]).map((one) => createElement("option", { value: one[name] })));
+  control.setAttribute("list", list.id);
+  element.append(list);
+  const take = () => {
+    const chosen = documents.find((one) => one[name] === control.value.trim());
+    for (const [key, value] of Object.entries(chosen ?? {})) if (byName[key]?.control && !byName[key].control.value) byName[key].control.value = value;
+  };
+  control.addEventListener("input", take);
+  if (!control.value) control.value = documents.find((one) => one[name])[name];
+  take();
 }
 
 /** The areas of a correction: in mu beside, what is left, and never more than the whole. */
