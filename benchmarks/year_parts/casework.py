@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from benchmarks.year_parts.county import County, Officer
 from benchmarks.year_parts.ground import Ground, Site
+from benchmarks.year_parts.paperwork import Appointment, Paperwork
 from benchmarks.year_parts.service import SimulatedService
 from enforcement.states import read_states
 from errors import TubanError
@@ -55,11 +56,17 @@ class Casework:
     wrong: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     waits: dict[int, tuple[str, dt.datetime, dt.date]] = field(default_factory=dict)
-    reopened: set[int] = field(default_factory=set)
+    paperwork: Paperwork | None = None
 
-    def day(self, day: dt.date) -> None:
-        """Let those who are there do the work of a day, between eight and six."""
+    def day(self, day: dt.date, appointments: Sequence[Appointment] = ()) -> None:
+        """Let those who are there do the work of a day, between eight and six.
+
+        Args:
+            day: local day.
+            appointments: what else happens at which time, in order.
+        """
         self.service.clock.forward_to(self.service.local(day, 8))
+        later = deque(appointments)
         columns = (
             AlertRow.id,
             AlertRow.state,
@@ -77,9 +84,14 @@ class Casework:
         self._dispatch_in_bulk([row for row in due if row.state == "published"], day)
         for row in due:
             self.service.clock.pass_seconds(seconds)
+            while later and later[0][0] <= self.service.clock():
+                later.popleft()[1]()
             officer = self._officer(row.state, row.grid_code, day)
             if officer is not None:
                 self._act(row.id, row.state, officer, day)
+        for moment, act in later:
+            self.service.clock.forward_to(moment)
+            act()
 
     def _beyond_quota(self, row: Any) -> bool:
         return bool(row.over_cap) and row.state in ("new", "triaged")
@@ -270,6 +282,8 @@ class Casework:
 
     def _determine(self, session: Session, alert: AlertRow, officer: Officer, site: Site | None, day: dt.date) -> None:
         basis = {"basis": "Article 74, survey on site and the register of approvals"}
+        if site is not None and self.paperwork is not None and self.rng.random() < 0.2:
+            self.paperwork.letter(session, alert, officer)
         if site is None:
             self._move(session, alert, officer, "false_change", reason="nothing was built there")
         elif site.nature in ("lawful", "approved"):
@@ -278,16 +292,22 @@ class Casework:
             to = "farm_facility" if self.rng.random() < 0.9 else "other_finding"
             self._move(session, alert, officer, to, **basis)
         elif self.rng.random() < 0.4:
-            self._move(session, alert, officer, "correcting", **basis, **self._notice(alert, site, day))
+            self._move(
+                session, alert, officer, "correcting", **basis, **self._notice(session, alert, officer, site, day)
+            )
         else:
             self._move(session, alert, officer, "unlawful", **basis)
 
-    def _notice(self, alert: AlertRow, site: Site | None, day: dt.date) -> dict[str, Any]:
+    def _notice(
+        self, session: Session, alert: AlertRow, officer: Officer, site: Site | None, day: dt.date
+    ) -> dict[str, Any]:
         correct_by = day + dt.timedelta(days=self.rng.randrange(10, 41))
         if site is not None and not site.stubborn and site.removed_on is None:
             site.stopped_on = day
             if self.rng.random() < 0.85:
                 site.removed_on = max(day, correct_by - dt.timedelta(days=self.rng.randrange(1, 9)))
+        if self.paperwork is not None and (issued := self.paperwork.notice(session, alert, officer, correct_by)):
+            return issued
         return {"stop_notice": f"自然资停〔{day.year}〕{alert.id}号", "correct_by": correct_by.isoformat()}
 
     def _close(self, session: Session, alert: AlertRow, officer: Officer, site: Site | None, day: dt.date) -> None:
@@ -298,7 +318,7 @@ class Casework:
             self._move(session, alert, officer, "closed")
 
     def _order(self, session: Session, alert: AlertRow, officer: Officer, site: Site | None, day: dt.date) -> None:
-        self._move(session, alert, officer, "correcting", **self._notice(alert, site, day))
+        self._move(session, alert, officer, "correcting", **self._notice(session, alert, officer, site, day))
 
     def _recheck(self, session: Session, alert: AlertRow, officer: Officer, site: Site | None, day: dt.date) -> None:
         if site is not None and site.stubborn and site.removed_on is None and self.rng.random() < 0.6:

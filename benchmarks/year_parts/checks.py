@@ -10,6 +10,12 @@ from sqlalchemy import func, select
 
 from benchmarks.year_parts.legal_steps import alert_faults
 from benchmarks.year_parts.numbers_and_messages import message_faults, number_faults, sum_faults
+from benchmarks.year_parts.paper_checks import (
+    chain_faults,
+    document_number_faults,
+    paper_visibility_faults,
+    report_faults,
+)
 from benchmarks.year_parts.run import Year
 from benchmarks.year_parts.visibility import visibility_faults
 from store.alerts.audit import audit_alerts
@@ -44,6 +50,9 @@ class Checks:
             found = alert_faults(session, day)
             found += visibility_faults(session, chosen, day, year.service.clock())
             found += number_faults(session)
+            found += report_faults(session, day - dt.timedelta(days=6), day)
+            found += document_number_faults(session)
+            found += paper_visibility_faults(session, chosen, day)
         self.faults += [f"{day}: {fault}" for fault in found]
 
     def end(self, year: Year) -> None:
@@ -53,7 +62,8 @@ class Checks:
         with year.database.read() as session:
             self.faults += message_faults(session, year.service.post, end=True)
             self.faults += sum_faults(session)
-            self.faults += number_faults(session)
+            self.faults += number_faults(session) + document_number_faults(session) + chain_faults(session)
+            self.faults += [f"signed although {what} failed: {n}" for what, n in year.paperwork.failed_checks.items()]
             limit = year.last_day - dt.timedelta(days=OVERDUE_DAYS)
             forgotten = select(AlertRow.number, AlertRow.state, AlertRow.due_on).where(
                 AlertRow.due_on < limit, AlertRow.over_cap.is_(False)

@@ -16,6 +16,7 @@ from benchmarks.year_parts.county import COUNTY, County, Scale
 from benchmarks.year_parts.ground import Ground
 from benchmarks.year_parts.images import Nights
 from benchmarks.year_parts.measured import Measured
+from benchmarks.year_parts.paperwork import Paperwork
 from benchmarks.year_parts.service import SimulatedService
 from benchmarks.year_parts.supervising import Supervising
 from benchmarks.year_parts.tips_and_patrols import TipsAndPatrols
@@ -55,9 +56,12 @@ class Year:
             self.ground.create()
             self._add_layers(session, start)
             self.calendar = calendar_of(session)
-        rng = [random.Random(f"{name} {self.seed}") for name in ("images", "work", "tips", "days", "supervision")]
+        rng = [
+            random.Random(f"{name} {self.seed}") for name in ("images", "work", "tips", "days", "supervision", "paper")
+        ]
         self.nights = Nights(self.service, self.county, self.ground, rng[0])
-        self.casework = Casework(self.service, self.county, self.ground, rng[1])
+        self.paperwork = Paperwork(self.service, self.county, self.calendar, rng[5])
+        self.casework = Casework(self.service, self.county, self.ground, rng[1], paperwork=self.paperwork)
         self.tips = TipsAndPatrols(self.service, self.county, self.ground, rng[2])
         self.supervising = Supervising(self.service, self.county, rng[4])
         self.rng = rng[3]
@@ -80,6 +84,10 @@ class Year:
                 self.service.clock.forward_to(self.service.local(day, 7.5))
                 with self.measured.phase("messages of the day"):
                     self._morning(day)
+                if not works:
+                    with self.measured.phase("reports of free days"):
+                        self.service.clock.forward_to(self.service.local(day, 9.1))
+                        self.paperwork.hour(day, 9)
                 if works:
                     withdrawn = self._work(day, number, withdrawn)
                 self.service.clock.forward_to(self.service.local(day, 19))
@@ -105,8 +113,8 @@ class Year:
         if number % 30 == 17:
             with self.measured.phase("people"):
                 self._replace_somebody()
-        with self.measured.phase("work on alerts"):
-            self.casework.day(day)
+        with self.measured.phase("work on alerts, documents, reports"):
+            self.casework.day(day, self.paperwork.appointments(day))
         with self.measured.phase("supervision"):
             self.supervising.day(day)
         with self.measured.phase("tips and patrols"):

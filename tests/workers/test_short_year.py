@@ -12,7 +12,7 @@ from benchmarks.year_parts.run import Year
 from store.schema.database import Database
 from tests.databases import embedded_database
 
-SMALL = Scale(townships=2, villages=6, officers=24, nights=15, days=21, sites=60.0, tips=120, flights=1)
+SMALL = Scale(townships=2, villages=4, officers=18, nights=9, days=21, sites=90.0, tips=120, flights=1)
 
 
 def run_weeks(database: Database, home: Path) -> tuple[Year, Checks]:
