@@ -29,12 +29,16 @@ from store.schema.database import Session
 from store.schema.tables import Area, Base
 from tests.web.cameras.camera_service import watch
 from tests.web.conftest import NOW, ORIGIN, Browser, SignIn
+from tests.web.documents.of_village_b import add_document
+from tests.web.exports.ready_export import add_ready_export
 from tests.web.field.of_village_b import add_photo
 from tests.web.messages.of_village_b import add_messages
+from tests.web.sharing.of_village_b import add_sharing
 from tests.web.tips.tip_rows import PLACE_B, add_tip_and_patrol
 from tests.web.two_villages import CODES, NUMBERS, api_client, create_villages
 from tests.web.uploads.upload_service import TUS, metadata
 from web.app import make_app
+from web.auth.authentication import SHARED_ROUTES
 from web.auth.scopes import scope_of
 
 OPEN = {
@@ -106,7 +110,38 @@ TABLE: dict[tuple[str, str], Request] = {
     ("POST", "/supervision/{supervision_id}/extension"): Request(form={"text": "x", "day": "2027-02-01"}),
     ("POST", "/supervision/{supervision_id}/decision"): Request(form={"text": "x", "granted": "true"}),
     ("POST", "/supervision/{supervision_id}/result"): Request(form={"text": "x"}),
+    ("GET", "/documents/{document_id}"): Request(),
+    ("POST", "/documents/{document_id}/fields"): Request(form={"f_party": "evil", "preview": "1"}),
+    ("POST", "/documents/{document_id}/steps"): Request(form={"step": "void", "words": "evil"}),
+    ("POST", "/documents/{document_id}/alert-step"): Request(form={"to": "triaged"}),
+    ("GET", "/documents/{document_id}/pdf-state"): Request(),
+    ("GET", "/documents/{document_id}/file.docx"): Request(),
+    ("GET", "/documents/{document_id}/file.pdf"): Request(),
+    ("POST", "/documents/{document_id}/receipts"): Request(files={"file": ("a.pdf", b"%PDF-1.4")}),
+    ("GET", "/documents/{document_id}/receipts/{uid}"): Request(),
+    ("GET", "/documents/templates/{kind}/file.docx"): Request(shared=True),
+    ("GET", "/documents/templates/{kind}/sample.docx"): Request(shared=True),
+    ("POST", "/documents/templates/{kind}/use"): Request(form={"number": "1"}),
+    ("GET", "/alerts/{number}/documents"): Request(),
+    ("POST", "/api/alerts/{number}/documents"): Request(json={"kind": "stop_notice"}),
+    ("GET", "/api/documents/{document_id}"): Request(),
+    ("PATCH", "/api/documents/{document_id}"): Request(json={"data": {"party": "evil"}}),
+    ("POST", "/api/documents/{document_id}/steps"): Request(json={"step": "void", "words": "evil"}),
+    ("GET", "/api/documents/{document_id}/file.{suffix}"): Request(),
     ("POST", "/messages/{sending_id}/again"): Request(),
+    ("GET", "/alerts/{number}/sharing"): Request(),
+    ("POST", "/alerts/{number}/sharing"): Request(form={"body": "court-b", "reason": "x"}),
+    ("POST", "/alerts/{number}/sharing/{share_id}/withdraw"): Request(form={"why": "x"}),
+    ("POST", "/alerts/{number}/sharing/stop"): Request(
+        form={"place": "x", "address": "x", "since": "2026-11-01", "reason": "x"}
+    ),
+    ("POST", "/alerts/{number}/sharing/hold"): Request(form={"reason": "x"}),
+    ("POST", "/sharing/{key}/members"): Request(form={"login": "judge"}),
+    ("POST", "/service-stops/{stop_id}/end"): Request(),
+    ("POST", "/blacklist/{entry_id}/remove"): Request(form={"on": "2026-12-01", "why": "x"}),
+    ("GET", "/api/shared/collections/{collection}"): Request(),
+    ("GET", "/api/shared/collections/{collection}/items"): Request(),
+    ("GET", "/api/shared/collections/{collection}/items/{number}"): Request(),
     ("POST", "/alerts/{number}/lock"): Request(),
     ("DELETE", "/alerts/{number}/lock"): Request(),
     ("POST", "/alerts/{number}/judge"): Request(json={"verdict": "true"}),
@@ -191,6 +226,10 @@ TABLE: dict[tuple[str, str], Request] = {
     ("GET", "/layers/versions/{version_id}/progress"): Request(),
     ("POST", "/layers/versions/{version_id}/use"): Request(),
     ("POST", "/layers/versions/{version_id}/discard"): Request(),
+    ("GET", "/api/exports/{export_uid}"): Request(),
+    ("GET", "/api/exports/{export_uid}/file"): Request(),
+    ("DELETE", "/api/exports/{export_uid}"): Request(),
+    ("POST", "/exports/{export_uid}/delete"): Request(),
 }
 """Method and path of every route with a path parameter → the request."""
 
@@ -231,6 +270,26 @@ NAMED: dict[tuple[str, str], Request] = {
         form={"alert": NUMBERS["b"], "duty_unit": "x", "requirements": "x", "due_on": "2026-12-24"}
     ),
     ("GET", "/supervision"): Request(query=f"alert={NUMBERS['a']}"),
+    ("POST", "/sharing"): Request(form={"key": "court-b", "name": "mine", "kind": "court", "code": CODES["a"]}),
+    ("GET", "/sharing"): Request(query="body=court-b"),
+    ("GET", "/sharing/reads"): Request(query="body=court-b"),
+    ("POST", "/blacklist"): Request(
+        form={
+            "alert": NUMBERS["b"],
+            "subject": "x",
+            "identity_kind": "organisation",
+            "identity": "91350100M000100Y43",
+            "facts": "x",
+            "document": "x",
+            "listed_on": "2026-11-01",
+            "removal_condition": "x",
+            "authority": "x",
+        }
+    ),
+    ("POST", "/documents"): Request(form={"alert": NUMBERS["b"], "kind": "stop_notice"}),
+    ("GET", "/documents"): Request(query=f"alert={NUMBERS['b']}"),
+    ("GET", "/api/documents"): Request(query=f"alert={NUMBERS['b']}"),
+    ("POST", "/documents/templates"): Request(form={"kind": "stop_notice"}, files={"file": ("a.docx", b"x")}),
     ("POST", "/calendar"): Request(form={"year": "2026", "holidays": "", "working_days": ""}),
     ("POST", "/inbox/read"): Request(form={"message": "1"}),
     ("POST", "/people"): Request(form={"login": "spy", "role": "village", "name": "x", "code": CODES["b"]}),
@@ -326,8 +385,11 @@ def world(service: Context, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) ->
     with service.database.write() as session:
         version = add_layer_version(session, CODES["b"])
     named = {
+        "export_uid": add_ready_export(service, "village_b"),
         "version_id": str(version),
         "supervision_id": "1",
+        "document_id": add_document(service),
+        "kind": "stop_notice",
         "sending_id": "1",
         "camera_id": "1",
         "preset_id": "1",
@@ -341,6 +403,7 @@ def world(service: Context, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) ->
         "key_id": "1",
         "layer_id": "1",
         **add_tip_and_patrol(service, CODES["b"], "village_b"),
+        **add_sharing(service, NUMBERS["b"], CODES["b"]),
         "uid": add_photo(service, NUMBERS["b"], "village_b"),
         "check_uid": "6a3f0f8e-5d0e-4b43-9a57-0d7a3d1f6c13",
         "sequence": "1",
@@ -401,7 +464,8 @@ def test_path_parameters_of_village_b_are_not_found_for_village_a(world: World) 
 
 def test_the_same_requests_succeed_for_village_b_itself(world: World) -> None:
     of_b = api_client(world.service, world.app, "village_b")
-    reads = [path for method, path in TABLE if method == "GET" and "/layers/" not in path]
+    others = ("/layers/", "/api/shared")  # of administrators, and of users of receiving bodies
+    reads = [path for method, path in TABLE if method == "GET" and not any(part in path for part in others)]
     statuses = {path: of_b.get(world.path(path)).status_code for path in reads}
     assert {path: status for path, status in statuses.items() if status != 200} == {}
 
@@ -430,3 +494,18 @@ def test_no_list_reveals_village_b(world: World) -> None:
             if response.status_code >= 500 or any(secret in response.text for secret in secrets):
                 wrong[path] = response.status_code, [secret for secret in secrets if secret in response.text]
     assert wrong == {}
+
+
+def test_users_of_receiving_bodies_reach_no_other_route(world: World) -> None:
+    partner, before, wrong = api_client(world.service, world.app, "judge"), world.rows(), {}
+    for method, path in every_route(world.app):
+        if path in OPEN or any(path == prefix or path.startswith(f"{prefix}/") for prefix in SHARED_ROUTES):
+            continue
+        request = TABLE.get((method, path)) or NAMED.get((method, path)) or Request(headers=TUS)
+        sent = {"json": request.json, "data": request.form, "content": request.content, "files": request.files}
+        arguments = {name: value for name, value in sent.items() if value is not None}
+        address = world.path(path, request.query)
+        status = partner.request(method, address, headers=request.headers, **arguments).status_code
+        if status != 403:
+            wrong[f"{method} {path}"] = status
+    assert (wrong, world.rows()) == ({}, before)
