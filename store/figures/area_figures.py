@@ -143,13 +143,16 @@ class AreaFigures:
             self.values,
         )
 
-    def alert_ids(self, name: str, part: Part, only: dict[str, str] | None = None) -> list[int]:
+    def alert_ids(
+        self, name: str, part: Part, only: dict[str, str] | None = None, as_of: dt.date | None = None
+    ) -> list[int]:
         """Return the ids of the alerts that a figure counts.
 
         Args:
             name: of a figure, like ``indicators.corrected``.
             part: ``of``: the denominator, or the number itself; ``counted``: the numerator.
             only: ``source`` or ``kind``.
+            as_of: last day that counts, if it is not that of the period: the period is one of a trend.
 
         Raises:
             SettingsError: there is no such figure, or it counts no alerts.
@@ -158,7 +161,10 @@ class AreaFigures:
         if figure is None or figure.measure == "patrols":
             raise SettingsError(f"There is no figure of alerts {name[:60]!r}.", "figures.unknown", name=name[:60])
         moment = self.scope.moment
-        table = self._table(moment)
+        if as_of is None or as_of >= self.scope.today:
+            table = self._table(moment) if as_of is None else self._at(None)
+        else:
+            moment, table = Moment(self.scope.period, as_of), self._at(as_of)
         mask = mask_of(table, figure, part, moment)
         mask &= meets(table, [{key: value} for key, value in (only or {}).items()], moment)
         return [int(one) for one in np.sort(table.id[mask])]
@@ -184,7 +190,9 @@ class AreaFigures:
         return PeriodFacts(moment, self._table(moment), patrols)
 
     def _table(self, moment: Moment) -> FactTable:
-        day = moment.period.last if moment.over else None
+        return self._at(moment.period.last if moment.over else None)
+
+    def _at(self, day: dt.date | None) -> FactTable:
         return facts_under(self._session, self._viewer, self.scope.code, day, self.scope.zone)
 
 

@@ -191,6 +191,7 @@ def counted_alerts(
     ] = "of",
     source: Annotated[str, Query(max_length=40), Plain] = "",
     kind: Annotated[str, Query(max_length=40), Plain] = "",
+    as_of: Annotated[dt.date | None, Query(description="last day that counts; default: the end of the period")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     skip: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> dict[str, Any]:
@@ -198,7 +199,7 @@ def counted_alerts(
     only = {name: value for name, value in (("source", source), ("kind", kind)) if value}
     with context.database.read() as session:
         found = AreaFigures(session, viewer, requested.scope)
-        ids = found.alert_ids(figure, part, only)
+        ids = found.alert_ids(figure, part, only, as_of)
         rows = alerts_by_id(session, ids[skip : skip + limit])
         about = _about(requested, found)
     alerts = [{"number": r.number, "kind": r.kind, "source": r.source, "state": r.state} for r in rows]

@@ -107,17 +107,18 @@ def figure_alerts_page(
     part: Literal["of", "counted"] = "of",
     source: Shown = "",
     kind: Shown = "",
+    as_of: dt.date | None = None,
     skip: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> HTMLResponse:
     """Render the alerts that a number counts, latest first."""
     only = {name: value for name, value in (("source", source), ("kind", kind)) if value}
     with context.database.read() as session:
         found = AreaFigures(session, viewer, requested.scope)
-        ids = found.alert_ids(figure, part, only)[::-1]
+        ids = found.alert_ids(figure, part, only, as_of)[::-1]
         rows = alerts_by_id(session, ids[skip : skip + PAGE_SIZE])
         area_name = found.area_name
     named = found.figures.figure(figure)
-    further = {"figure": figure, "part": part, **only}
+    further = {"figure": figure, "part": part, **only, **({"as_of": as_of.isoformat()} if as_of else {})}
     following = skip + PAGE_SIZE
     return page(
         request,

@@ -135,9 +135,10 @@ class FigureView:
     def trend_rows(self, trend: Trend) -> list[tuple[str, list[NumberView]]]:
         """Return the periods of a trend with their numbers, latest first."""
         rows = []
+        as_of = self.requested.scope.moment.as_of.isoformat()
         for number, period in enumerate(trend.periods):
             numbers = [
-                NumberView(name, values[number], self._alerts(f"trend.{name}", period=period.name))
+                NumberView(name, values[number], self._alerts(f"trend.{name}", period=period.name, as_of=as_of))
                 for name, values in trend.series.items()
             ]
             rows.append((period_words(period, self.language), numbers))

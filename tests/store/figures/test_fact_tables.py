@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -28,12 +29,12 @@ VIEWER = Viewer("li", "李", "county", "", administrator=False, person_id=1)
 GRIDS = ("130131001001", "130131001002", "130131002001", "130132001001")
 
 
-def add_random_alerts(session: Session, count: int, rng: random.Random) -> None:
+def add_random_alerts(session: Session, count: int, rng: random.Random, grids: Sequence[str] = GRIDS) -> None:
     """Add alerts that went through random allowed states, some of them back by an undo."""
     table = read_states()
     for number in range(count):
         alert = add_alert(session, f"130131U202601{number:04d}")
-        grid = rng.choice(GRIDS)
+        grid = rng.choice(grids)
         alert.grid_code, alert.township_code, alert.county_code = grid, grid[:9], grid[:6]
         alert.kind, alert.source = rng.choice(["construction", "ground"]), rng.choice(["drone", "satellite", "patrol"])
         alert.overlaps = [{"layer": "L", "kind": "cultivated", "share": rng.random(), "valid": True}]
