@@ -28,6 +28,7 @@ _OFFSET = "job clock: offset in microseconds"
 _LATEST = "job clock: latest time in microseconds"
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
+_CACHED = "tuban_job_clock"
 
 logger = structlog.get_logger("tuban.jobs")
 
@@ -68,11 +69,17 @@ def advance(session: Session, now: dt.datetime) -> dt.datetime:
     latest = max(now + offset, latest)
     latest_row.value = (latest - _EPOCH) // _MICROSECOND
     session.flush()
+    session.info[_CACHED] = offset, latest
     return latest
 
 
 def _read(session: Session) -> tuple[dt.timedelta, dt.datetime]:
-    """Return the offset and the latest job time."""
+    """Return the offset and the latest job time, read once per transaction."""
+    cached: tuple[dt.timedelta, dt.datetime] | None = session.info.get(_CACHED)
+    if cached is not None:
+        return cached
     rows = session.execute(select(Counter.name, Counter.value).where(Counter.name.in_((_OFFSET, _LATEST))))
     values = {name: value for name, value in rows}  # noqa: C416  (rows are no pairs to a type checker)
-    return values.get(_OFFSET, 0) * _MICROSECOND, _EPOCH + values.get(_LATEST, 0) * _MICROSECOND
+    found = values.get(_OFFSET, 0) * _MICROSECOND, _EPOCH + values.get(_LATEST, 0) * _MICROSECOND
+    session.info[_CACHED] = found
+    return found

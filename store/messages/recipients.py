@@ -16,9 +16,17 @@ from store.schema.user_tables import User
 class People:
     """Active people of one transaction, looked up by role and area; the table is read once."""
 
-    def __init__(self, session: Session) -> None:
-        """``session``: any transaction."""
-        users = session.scalars(select(User).where(User.active).order_by(User.id)).all()
+    def __init__(self, session: Session, code: str | None = None) -> None:
+        """Read the people.
+
+        Args:
+            session: any transaction.
+            code: of the only area that is asked for: a step of one alert concerns few of a county's people; None: any.
+        """
+        query = select(User).where(User.active).order_by(User.id)
+        if code is not None:
+            query = query.where(User.code.in_([code[:digits] for digits in range(len(code) + 1)]))
+        users = session.scalars(query).all()
         self._all = [(user, viewer_of(user)) for user in users]
 
     def of_role(self, role: str, code: str) -> list[User]:

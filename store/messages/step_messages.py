@@ -26,8 +26,9 @@ def write_step_messages(session: Session, alert: AlertRow, step: Transition) -> 
     if kind is None or step.to_state not in table.open:
         return 0
     owner = owner_of(step.to_state, table, read_deadline_rules())
-    people = session.info.get("tuban_people") or People(session)
-    session.info["tuban_people"] = people
+    known: dict[str, People] = session.info.setdefault("tuban_people", {})
+    people = known.get(alert.grid_code) or People(session, alert.grid_code)
+    known[alert.grid_code] = people
     _, owners = people.responsible(owner, alert)
     return write_message(
         session,
