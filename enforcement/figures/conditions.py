@@ -83,6 +83,12 @@ def _open(table: FactTable, moment: Moment | None = None) -> Mask:
     return table.one_of("category", ["open", "correcting"])
 
 
+def _new_land(table: FactTable, moment: Moment) -> Mask:
+    judged = table.one_of("determination", ["lawful", CONFIRMED]) & moment.contains(table.determined_on)
+    approved = table.one_of("category", ["suppressed"]) & moment.contains(table.ended_on)
+    return (judged | approved) & table.one_of("kind", ["construction", "ground"])
+
+
 _PLAIN: dict[str, Callable[[FactTable, Moment], Mask]] = {
     "found": _happened("found_on"),
     "dispatched": _happened("dispatched_on"),
@@ -90,6 +96,7 @@ _PLAIN: dict[str, Callable[[FactTable, Moment], Mask]] = {
     "closed_in_period": _happened("closed_on"),
     "ended_in_period": _happened("ended_on"),
     "confirmed": lambda table, moment: _confirmed(table) & moment.contains(table.determined_on),
+    "new_land": _new_land,
     "report_due": lambda table, moment: moment.due(table.report_due_on),
     "correction_due": lambda table, moment: _confirmed(table) & moment.due(table.correct_by),
     "ever_confirmed": _confirmed,

@@ -167,6 +167,8 @@ def _reasons(
             (number, InterviewReason(name, measured[number], top)) for number in eligible if measured[number] >= last
         ]
     limit = values.number(rule.setting) / 100
+    if limit <= 0:
+        return []
     found = []
     for number, row in enumerate(rows):
         share = row.shares[rule.indicator]
