@@ -74,6 +74,12 @@ class LimitSettings(_Group):
     kill_seconds: Annotated[float, Field(gt=0)] = 120
     memory_mib: Positive = 6000
     free_disk_mib: Annotated[int, Field(ge=0)] = 500
+    intake_disk_mib: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def intake_mib(self) -> int:
+        """Free space below which intake is refused; it stops before scans do."""
+        return max(self.free_disk_mib, self.intake_disk_mib or 2 * self.free_disk_mib)
 
 
 class BatchSettings(_Group):
@@ -128,16 +134,22 @@ class CameraSettings(_Group):
 
 
 class RetentionSettings(_Group):
-    """Limits of stored images; 0: none."""
+    """How long images, photos, informants, messages, events, addresses and logs are kept; 0: no limit."""
 
     days: Annotated[int, Field(ge=0)] = 0
     per_place: Annotated[int, Field(ge=0)] = 0
     disk_share: Annotated[float, Field(ge=0, lt=1)] = 0
+    photo_days: Annotated[int, Field(ge=0)] = 0
+    informant_days: Annotated[int, Field(ge=0)] = 0
+    message_days: Annotated[int, Field(ge=0)] = 0
+    event_days: Annotated[int, Field(ge=0)] = 0
+    address_days: Annotated[int, Field(ge=0)] = 0
+    log_days: Annotated[int, Field(ge=0)] = 0
 
     @property
     def limited(self) -> bool:
         """Whether any limit is set."""
-        return bool(self.days or self.per_place or self.disk_share)
+        return any(self.model_dump().values())
 
 
 class AlertSettings(_Group):
@@ -266,6 +278,7 @@ class WebSettings(_Group):
     cors_origins: tuple[str, ...] = ()
     security_contact: str = ""
     max_upload_gib: Annotated[float, Field(gt=0)] = 200
+    export_days: Annotated[float, Field(gt=0)] = 7
     map: MapSettings = MapSettings()
     openid: OpenIdSettings = OpenIdSettings()
 

@@ -63,6 +63,7 @@ JOB_MODULES: tuple[str, ...] = (
     "workers.audit",
     "workers.integrity",
     "workers.layers",
+    "workers.exports",
     "workers.reports",
     "workers.documents",
     "workers.ingest.images",

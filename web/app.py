@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import structlog
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 
 from errors import OutputError, Reason, SettingsError, TubanError
 from service.context import Context
+from service.home import InsufficientDiskSpace
 from store.schema.database_errors import DatabaseError, is_temporary
 from web.front_end import check_packages
 from web.http_errors import DatabaseBusy, HttpError, NotSignedIn, SharedOnly
@@ -36,6 +39,8 @@ ROUTES = (
     "web.administration.area_routes",
     "web.administration.settings_routes",
     "web.review.export_routes",
+    "web.exports.export_api_routes",
+    "web.exports.export_page_routes",
     "web.review.alert_list_routes",
     "web.api.alert_routes",
     "web.api.document_routes",
@@ -76,6 +81,7 @@ ROUTES = (
     "web.reports.report_routes",
     "web.reports.decision_routes",
     "web.patrols.patrol_routes",
+    "web.retention.retention_routes",
     "web.sharing.alert_sharing_routes",
     "web.sharing.body_routes",
     "web.sharing.list_routes",
@@ -108,6 +114,22 @@ ROUTES = (
 logger = structlog.get_logger("tuban.web")
 
 
+@cache
+def _routes() -> tuple[list[BaseRoute], list[BaseRoute]]:
+    """Return the routes of all modules, and the same as included in an application.
+
+    FastAPI analyses the parameters of an included router at its first request, which takes half a second for all: the
+    applications of one process share the result.
+    """
+    routes, included = [], APIRouter()
+    for module in ROUTES:
+        router: APIRouter = import_module(module).router
+        add_head(router.routes)
+        routes += router.routes
+        included.include_router(router, dependencies=[Depends(check_query_names)])
+    return routes, included.routes
+
+
 def make_app(context: Context) -> FastAPI:
     """Create the application.
 
@@ -117,16 +139,14 @@ def make_app(context: Context) -> FastAPI:
     check_packages()
     app = FastAPI(title="Tuban", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.context = context
-    routers = [import_module(module).router for module in ROUTES]
-    for router in routers:
-        add_head(router.routes)
-        app.include_router(router, dependencies=[Depends(check_query_names)])
+    routes, included = _routes()
+    app.router.routes.extend(included)
     app.mount("/static", VersionedFiles(directory=STATIC), "static")
     prefix = context.settings.path_prefix
-    check_prefix(prefix, [*(route for router in routers for route in router.routes), *app.routes])
+    check_prefix(prefix, [*routes, *app.routes])
     app.add_middleware(
         RequestGuard,
-        routes=[route for router in routers for route in router.routes],
+        routes=routes,
         settings=context.settings.web,
         on_error=_handle_early_error,
     )
@@ -184,6 +204,9 @@ async def _handle_database_error(request: Request, error: Exception) -> Response
 
 async def _handle_tuban_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TubanError)
+    if isinstance(error, InsufficientDiskSpace):
+        logger.warning("intake refused: the disk is nearly full", path=request.url.path)
+        return error_response(request, 507, error.reason)
     if isinstance(error, OutputError):
         logger.error("output could not be written", path=request.url.path, error=str(error))
         return error_response(request, 503, error.reason)

@@ -65,6 +65,7 @@ ENTRIES = (
     Entry("/reports", "nav.reports"),
     Entry("/meetings", "nav.meetings", _above_villages, menu=MANAGE),
     Entry("/documents", "nav.documents", _above_villages, count="/documents/count"),
+    Entry("/exports", "nav.exports", menu=MANAGE),
     Entry("/batches", "nav.batches", menu=IMAGES),
     Entry("/nights", "nav.nights", menu=IMAGES),
     Entry("/cameras", "nav.cameras", menu=IMAGES),

@@ -1,4 +1,4 @@
-"""Alerts as KMZ for globes and map apps: outlines by kind, their columns, and the two pictures of each alert.
+"""Alerts as KML and KMZ for globes and map apps: outlines by kind, their columns; in a KMZ also their two pictures.
 
 KML is WGS 84, of which CGCS2000 differs by less than a metre.
 """
@@ -43,15 +43,8 @@ def write_kmz(alerts: Iterable[Alert], path: Path, language: Language, read_pict
     Raises:
         OutputError: the file cannot be written.
     """
-    ET.register_namespace("", _KML)
-    which, texts = 0 if language == "zh" else 1, SheetTexts(language)
-    root = ET.Element(_tag("kml"))
-    document = ET.SubElement(root, _tag("Document"))
-    ET.SubElement(document, _tag("name")).text = "图斑" if language == "zh" else "Alerts"
-    ET.SubElement(document, _tag("description")).text = STATEMENT[which]
-    kinds = read_change_types().kinds
-    for kind in (*kinds, "other"):
-        _style(document, kind)
+    texts = SheetTexts(language)
+    root, document = _document(language)
     count = 0
     with (
         atomic_write(path) as temporary,
@@ -59,12 +52,39 @@ def write_kmz(alerts: Iterable[Alert], path: Path, language: Language, read_pict
     ):
         for count, alert in enumerate(alerts, start=1):
             pictures = _add_pictures(archive, alert, read_picture) if count <= MOST_WITH_PICTURES else {}
-            _placemark(document, alert, texts, which, pictures, alert.kind if alert.kind in kinds else "other")
+            _placemark(document, alert, texts, pictures)
         archive.writestr("doc.kml", ET.tostring(root, encoding="utf-8", xml_declaration=True))
     remarks: tuple[str, ...] = ()
     if count > MOST_WITH_PICTURES:
         remarks = (f"Pictures are included for the first {MOST_WITH_PICTURES} of {count} alerts.",)
     return ExportResult(count, remarks)
+
+
+def write_kml(alerts: Iterable[Alert], path: Path, language: Language) -> ExportResult:
+    """Write a KML file: as a KMZ, without pictures.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    texts = SheetTexts(language)
+    root, document = _document(language)
+    for alert in alerts:
+        _placemark(document, alert, texts, {})
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+    return ExportResult(len(document.findall(_tag("Placemark"))))
+
+
+def _document(language: Language) -> tuple[ET.Element, ET.Element]:
+    """Return the root of a KML file, and its document with the styles of all kinds."""
+    ET.register_namespace("", _KML)
+    root = ET.Element(_tag("kml"))
+    document = ET.SubElement(root, _tag("Document"))
+    ET.SubElement(document, _tag("name")).text = "图斑" if language == "zh" else "Alerts"
+    ET.SubElement(document, _tag("description")).text = STATEMENT[0 if language == "zh" else 1]
+    for kind in (*read_change_types().kinds, "other"):
+        _style(document, kind)
+    return root, document
 
 
 def _tag(name: str) -> str:
@@ -92,9 +112,9 @@ def _add_pictures(archive: zipfile.ZipFile, alert: Alert, read_picture: ReadPict
     return added
 
 
-def _placemark(
-    document: ET.Element, alert: Alert, texts: SheetTexts, which: int, pictures: dict[str, str], style: str
-) -> None:
+def _placemark(document: ET.Element, alert: Alert, texts: SheetTexts, pictures: dict[str, str]) -> None:
+    which = 0 if texts.language == "zh" else 1
+    style = alert.kind if alert.kind in read_change_types().kinds else "other"
     placemark = ET.SubElement(document, _tag("Placemark"))
     ET.SubElement(placemark, _tag("name")).text = alert.number
     values = [

@@ -53,6 +53,13 @@ def add_style(path: Path, layer: str, geometry_column: str, language: Language) 
 def qml(columns: Sequence[Column], language: Language) -> str:
     """Return the style as QML."""
     root = ET.Element("qgis", {"version": "3.22", "styleCategories": "Symbology|Fields|AttributeTable|MapTips"})
+    root.extend(layer_style(columns, language))
+    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + ET.tostring(root, encoding="unicode")
+
+
+def layer_style(columns: Sequence[Column], language: Language) -> list[ET.Element]:
+    """Return the style as the elements of a QML file or of a layer in a project."""
+    root = ET.Element("qgis")
     renderer = ET.SubElement(root, "renderer-v2", {"type": "categorizedSymbol", "attr": "kind", "forceraster": "0"})
     categories, symbols = ET.SubElement(renderer, "categories"), ET.SubElement(renderer, "symbols")
     kinds = read_change_types().kinds
@@ -67,7 +74,7 @@ def qml(columns: Sequence[Column], language: Language) -> str:
         heading = column.headings[0 if language == "zh" else 1]
         ET.SubElement(aliases, "alias", {"field": column.name, "index": str(number), "name": heading})
     ET.SubElement(root, "previewExpression").text = '"number"'
-    return "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n" + ET.tostring(root, encoding="unicode")
+    return list(root)
 
 
 def _symbol(symbols: ET.Element, name: str, colour: str) -> None:

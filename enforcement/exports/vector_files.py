@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import shapely
@@ -34,12 +34,18 @@ SHAPEFILE = "tuban"
 MAX_TEXT_BYTES = 254
 """Size of a Shapefile's text field."""
 
+_GBK = 0x4D  # language driver id of dBASE files
+
 _COLUMN_TYPES: dict[str, tuple[str, Any]] = {  # kind → data type of the column, and the value for unknown
     "text": ("object", ""),
     "number": ("float64", np.nan),
     "integer": ("int32", 0),  # masked
     "date": ("datetime64[D]", np.datetime64("NaT")),
 }
+
+
+Encoding = Literal["UTF-8", "GBK"]
+"""Encoding of a Shapefile's values."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +100,21 @@ def write_geopackage(alerts: Iterable[Alert], path: Path, language: Language = "
 
 
 def write_shapefile(
-    alerts: Iterable[Alert], path: Path, language: Language = "zh", *, local_zone: bool = False
+    alerts: Iterable[Alert],
+    path: Path,
+    language: Language = "zh",
+    *,
+    local_zone: bool = False,
+    encoding: Encoding = "UTF-8",
 ) -> ExportResult:
-    """Write a zip with one Shapefile: field names of at most ten characters, UTF-8, multipolygons.
+    """Write a zip with one Shapefile: field names of at most ten characters, multipolygons.
 
     Args:
         alerts: alerts to be written.
         path: path of the zip.
         language: language of the values.
         local_zone: use metres of the most frequent zone of three degrees (EPSG:4513 to 4533) instead of degrees.
+        encoding: of the values; GBK for older Chinese software. The .cpg file names it.
 
     Raises:
         SettingsError: ``local_zone`` is set and no alert lies in a zone.
@@ -126,9 +138,12 @@ def write_shapefile(
             remarks.append(f"{others} of {len(rows)} alerts lie in other zones ({listed}), projected to this one.")
     elif local_zone:
         remarks.append("There are no alerts: the empty file is in EPSG:4490.")
-    remarks += _truncate_texts(rows)
+    remarks += _truncate_texts(rows, encoding)
     with atomic_write(path) as temporary, tempfile.TemporaryDirectory(dir=temporary.parent) as folder:
-        _write(Path(folder) / f"{SHAPEFILE}.shp", None, code, outlines, rows, [column.short for column in COLUMNS])
+        names = [column.short for column in COLUMNS]
+        _write(Path(folder) / f"{SHAPEFILE}.shp", None, code, outlines, rows, names, encoding)
+        if encoding == "GBK":
+            _set_code_page(Path(folder) / f"{SHAPEFILE}.dbf", _GBK)
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
             for part in sorted(Path(folder).iterdir()):
                 archive.write(part, part.name)
@@ -168,15 +183,28 @@ def _outlines_and_rows(alerts: Iterable[Alert], language: Language) -> tuple[lis
     return outlines, rows
 
 
-def _truncate_texts(rows: list[list[Value]]) -> list[str]:
-    """Truncate texts too long for a Shapefile between two characters; return remarks with their number."""
+def _truncate_texts(rows: list[list[Value]], encoding: Encoding) -> list[str]:
+    """Truncate texts too long for a Shapefile between two characters; return remarks with their number.
+
+    Characters that the encoding lacks become question marks, as ``m²`` in GBK.
+    """
     truncated: dict[str, int] = {}
     for row in rows:
         for index, value in enumerate(row):
-            if isinstance(value, str) and len(data := value.encode()) > MAX_TEXT_BYTES:
-                row[index] = data[:MAX_TEXT_BYTES].decode(errors="ignore")
+            if not isinstance(value, str):
+                continue
+            data = value.encode(encoding, errors="replace")
+            row[index] = data[:MAX_TEXT_BYTES].decode(encoding, errors="ignore")
+            if len(data) > MAX_TEXT_BYTES:
                 truncated[COLUMNS[index].short] = truncated.get(COLUMNS[index].short, 0) + 1
     return [f"{name} was truncated to {MAX_TEXT_BYTES} bytes in {count} alerts." for name, count in truncated.items()]
+
+
+def _set_code_page(path: Path, number: int) -> None:
+    """Set the language driver id of a dBASE file, for software that does not read the .cpg file."""
+    with path.open("r+b") as file:
+        file.seek(29)
+        file.write(bytes([number]))
 
 
 def _write(
@@ -186,12 +214,13 @@ def _write(
     outlines: Sequence[BaseGeometry],
     rows: Sequence[Sequence[Value]],
     names: Sequence[str],
+    encoding: Encoding = "UTF-8",
 ) -> None:
     import pyogrio  # imported here, because it imports pandas, which most processes never need
 
     is_geopackage = layer is not None
     shapes: NDArray[Any] = np.empty(len(outlines), object)
-    shapes[:] = [shapely.to_wkb(_to_multipolygon(outline)) for outline in outlines]
+    shapes[:] = [shapely.to_wkb(to_multipolygon(outline)) for outline in outlines]
     columns = [[row[index] for row in rows] for index in range(len(COLUMNS))]
     pyogrio.raw.write(
         path,
@@ -206,13 +235,13 @@ def _write(
         crs=crs,
         driver="GPKG" if is_geopackage else "ESRI Shapefile",
         layer=layer,
-        encoding="UTF-8",
+        encoding=encoding,
         dataset_options={"VERSION": "1.2"} if is_geopackage else None,  # readable by older software
         layer_options={"GEOMETRY_NAME": "geom"} if is_geopackage else None,
     )
 
 
-def _to_multipolygon(outline: BaseGeometry) -> BaseGeometry:
+def to_multipolygon(outline: BaseGeometry) -> shapely.MultiPolygon:
     """Convert to a multipolygon with counter-clockwise outer rings, because a layer has one geometry type."""
     oriented = shapely.orient_polygons(outline, exterior_cw=False)
     return shapely.MultiPolygon([part for part in shapely.get_parts(oriented) if part.geom_type == "Polygon"])

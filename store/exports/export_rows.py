@@ -17,7 +17,7 @@ from store.schema.tables import Job
 from store.schema.user_tables import User
 
 WAITING, READY, FAILED, DELETED = "waiting", "ready", "failed", "deleted"
-JOB = "exports.write"
+JOB, EXPIRE_JOB = "exports.write", "exports.expire"
 
 
 def add_export(
@@ -52,6 +52,12 @@ def add_export(
     key = f"{JOB}:{row.uid}"
     row.job_id = add_job(session, kind=JOB, queue="ingest", payload={"export": row.id}, unique_key=key, now=now)
     return row
+
+
+def add_expire_job(session: Session, day: dt.date, now: dt.datetime) -> int | None:
+    """Add the job that deletes old files; there is one per day."""
+    key = f"{EXPIRE_JOB}:{day}"
+    return add_job(session, kind=EXPIRE_JOB, queue="ingest", payload={}, unique_key=key, now=now)
 
 
 def exports_of(session: Session, person_id: int, limit: int = 50) -> Sequence[tuple[ExportRow, Job | None]]:

@@ -24,6 +24,8 @@ _BY_PREFIX: tuple[tuple[str, str], ...] = (
     ("/nights", "administer"),
     ("/api/stac/search", "read"),
     ("/api/batches", "upload"),
+    ("/api/exports", "read"),
+    ("/exports", "read"),
     ("/api/field", "steps"),
     ("/api/uploads/field", "steps"),
     ("/api/uploads", "upload"),

@@ -37,6 +37,7 @@ from service.reports.schedule import add_reports_job, reports_due
 from service.scan_jobs import add_night_job
 from service.sharing.jobs import add_write_job
 from store.cameras.cameras import all_cameras
+from store.exports.export_rows import add_expire_job
 from store.jobs.processes import record_heartbeat, remove_process, remove_stale_processes
 from store.jobs.queue import add_job
 from store.jobs.recovery import has_unpublished_jobs
@@ -247,13 +248,14 @@ class PeriodicTasks:
         self._last_image_retention = day
 
     def _plan_retention(self, now: dt.datetime) -> None:
-        """Add the daily job that deletes old captures."""
+        """Add the daily jobs that delete old captures and exports."""
         day = now.astimezone(self.context.settings.zone).date()
         if day == self._last_retention:
             return
         with self.context.database.write() as session:
             if claim_slot(session, "old captures", day.isoformat(), self.owner, now):
                 add_capture_retention_job(session, day, now)
+                add_expire_job(session, day, now)
         self._last_retention = day
 
     def _reap(self, now: dt.datetime) -> None:
