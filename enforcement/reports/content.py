@@ -191,6 +191,17 @@ def figures(content: Content) -> dict[str, Any]:
     return found
 
 
+def closing_stock(content: Content) -> int:
+    """Return the stock with which the next period begins.
+
+    It is that of the rows, with their corrections; where reports below are missing, that of the alerts themselves, so
+    that a village that reports again does not appear as a difference of the next period.
+    """
+    found = figures(content)
+    own = content.own.get("closing")
+    return int(found["closing"] if own is None or not found["missing"] else own)
+
+
 def sha256_of(content: Content) -> str:
     """Return the checksum of a content with its corrections."""
     return hashlib.sha256(json.dumps(content.to_json(), sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from configs.texts import LANGUAGES, text
 from enforcement.figures.alert_facts import AlertFacts
 from enforcement.reports.alert_rows import alert_row
-from enforcement.reports.content import SUMMED, Content, ContentRow, figures
+from enforcement.reports.content import SUMMED, Content, ContentRow, closing_stock, figures
 from enforcement.reports.inspection_rows import inspection_rows
 from enforcement.reports.layout import read_layout
 from enforcement.reports.quarter import (
@@ -165,7 +165,7 @@ def _lower_rows(
         select(Area.code, Area.name)
         .where(Area.level == level, Area.code.startswith(code, autoescape=True))
         .order_by(Area.code)
-    ).tuples()
+    )
     reports = {row.area_code: row for row in reports_below(session, rule.sums, code, first, last)}
     rows: list[ContentRow] = []
     missing: list[str] = []
@@ -255,8 +255,7 @@ def _previous_closing(session: Session, kind: str, code: str, period: Period) ->
     before = report_at(session, kind, code, period.first - dt.timedelta(days=1))
     if before is None or before.state not in SUBMITTED:
         return None
-    found = figures(corrected_content(session, before))["closing"]
-    return int(found)
+    return closing_stock(corrected_content(session, before))
 
 
 def _rings(outline: Any) -> list[list[list[float]]]:
