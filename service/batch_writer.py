@@ -13,7 +13,7 @@ from imagery.conversion.given_metadata import NOTHING_GIVEN, GivenMetadata
 from imagery.files.file_roles import FileRole, assign_file_roles
 from service.context import Context
 from service.file_discovery import checksum, read_sidecar, require_regular_file
-from service.home import require_disk_space
+from service.home import require_intake_space
 from service.images.duplicates import record_duplicate
 from service.images.rewrite import is_replaced
 from store.jobs.queue import add_job
@@ -102,7 +102,7 @@ class BatchWriter:
                     outcome="duplicate", reason=reason, scene_id=known.id,
                 )  # fmt: skip
             return
-        require_disk_space(self.context.settings)
+        require_intake_space(self.context.settings)
         # derived from the name, so that a repeated call overwrites the same object
         key = f"received/{self.batch_id}/{hashlib.sha256(name.encode()).hexdigest()[:24]}"
         self.context.objects.put(key, path)

@@ -91,8 +91,19 @@ def temporary_files_in_home(settings: ServiceSettings) -> Iterator[None]:
             os.environ["TMPDIR"] = before
 
 
-def require_disk_space(settings: ServiceSettings) -> None:
-    """Require ``limits.free_disk_mib`` of free space in the home folder.
+def require_intake_space(settings: ServiceSettings) -> None:
+    """Require ``limits.intake_disk_mib`` of free space in the home folder: intake stops before everything else.
+
+    Raises:
+        InsufficientDiskSpace: less is free, or the folder does not exist.
+    """
+    require_disk_space(settings, settings.limits.intake_mib, "limits.intake_disk_mib")
+
+
+def require_disk_space(
+    settings: ServiceSettings, required: int | None = None, setting: str = "limits.free_disk_mib"
+) -> None:
+    """Require free space in the home folder: by default ``limits.free_disk_mib``, else ``required`` MiB by ``setting``.
 
     Raises:
         InsufficientDiskSpace: less is free, or the folder does not exist.
@@ -107,10 +118,13 @@ def require_disk_space(settings: ServiceSettings) -> None:
             home=str(home),
             error=error.strerror or "",
         ) from error
-    if free < settings.limits.free_disk_mib:
+    needed = settings.limits.free_disk_mib if required is None else required
+    if free < needed:
         raise InsufficientDiskSpace(
-            f"Only {free} MiB are free in {home}; limits.free_disk_mib requires {settings.limits.free_disk_mib}. "
-            "Free some space, or lower the limit."
+            f"Only {free} MiB are free in {home}; {setting} requires {needed}. Free some space, or lower the limit.",
+            "disk.full",
+            free=free,
+            required=needed,
         )
 
 

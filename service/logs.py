@@ -1,7 +1,7 @@
 """Logging to standard error, as text or as one JSON object per line.
 
 Records of Tuban and of libraries go through the same formatter, which adds the job, scan and alert they belong to and
-redacts passwords and secrets of the settings.
+redacts passwords and secrets of the settings, mobile and identity numbers.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from structlog.typing import Processor
 
 from configs.service import ServiceSettings
 from configs.version import program_version
+from enforcement.sharing.identity import mask_numbers
 
 QUIET_LOGGERS = (
     *("alembic", "pyogrio", "amqp", "botocore", "boto3", "s3transfer", "urllib3", "rasterio", "kombu"),
@@ -93,7 +94,7 @@ class _Redactor:
     def __call__(self, line: str) -> str:
         for secret in self._secrets:
             line = line.replace(secret, REDACTED)
-        return _PASSWORD.sub(rf"\1{REDACTED}@", line)
+        return mask_numbers(_PASSWORD.sub(rf"\1{REDACTED}@", line))
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):

@@ -98,7 +98,7 @@ def cause_of(error: BaseException) -> str:
 
 
 def _disk_problems(settings: ServiceSettings) -> list[ServiceProblem]:
-    required = settings.limits.free_disk_mib
+    required = settings.limits.intake_mib
     folders = [settings.home.resolve(), settings.drop_folder]
     if "://" not in settings.objects_url:
         folders.append(Path(settings.objects_url))
@@ -110,8 +110,14 @@ def _disk_problems(settings: ServiceSettings) -> list[ServiceProblem]:
         except OSError:
             free = 0
         if free < required:
-            message = f"{free} MiB are free in {folder}; {required} are needed. Free some space, or lower the limit."
-            reason = Reason(message, "problem.disk", free=free, folder=str(folder), required=required)
+            stopped = settings.limits.free_disk_mib > free
+            what = "Intake and scans are stopped" if stopped else "Intake is stopped"
+            message = (
+                f"{free} MiB are free in {folder}; {required} are needed. {what}; pages, decisions and deliveries "
+                "continue. Free some space, or lower the limit."
+            )
+            code = "problem.disk_scans" if stopped else "problem.disk"
+            reason = Reason(message, code, free=free, folder=str(folder), required=required)
             problems.append(ServiceProblem("disk", reason))
     return problems[:1]
 

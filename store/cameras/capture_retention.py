@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from store.schema.camera_tables import CaptureRow, PresetRow
+from store.retention.holds import Held
+from store.schema.camera_tables import CameraRow, CaptureRow, PresetRow
 
 BATCH_SIZE = 5000
 """Maximum number of captures per query."""
@@ -31,12 +32,20 @@ class ExpiredCaptures:
 def expired_captures(session: Session, before: dt.datetime) -> ExpiredCaptures:
     """Return up to :data:`BATCH_SIZE` captures taken before a time, oldest first.
 
-    Excluded are evidence of alerts, the latest capture of each camera, and the reference frames of presets.
+    Excluded are evidence of alerts, the latest capture of each camera, the reference frames of presets, and cameras
+    of areas on hold.
     """
+    held = Held(session)
+    kept = [
+        camera_id
+        for camera_id, code in session.execute(select(CameraRow.id, CameraRow.area_code))
+        if held.covers_ground(code)
+    ]
     last = select(func.max(CaptureRow.taken_at)).group_by(CaptureRow.camera_id)
     rows = session.execute(
         select(CaptureRow.id, CaptureRow.object_key)
         .where(CaptureRow.taken_at < before, CaptureRow.scene_id.is_(None), CaptureRow.taken_at.not_in(last))
+        .where(CaptureRow.camera_id.not_in(kept))
         .order_by(CaptureRow.taken_at)
         .limit(BATCH_SIZE)
     ).all()

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.objects.object_store import KEY
+from store.retention.expired_rows import PURGED
 from store.schema.camera_tables import CaptureRow, PresetRow
 from store.schema.chain.document_tables import DocumentRow, DocumentTemplateRow
 from store.schema.chain.evidence_tables import EvidenceFile
@@ -62,7 +63,7 @@ def _all(session: Session) -> Iterator[tuple[str, Reference]]:
         for file in (files_of_report or {}).values():
             yield str(file["key"]), Reference(f"file of report {report}", str(file["sha256"]))
     files = select(EvidenceFile.object_key, EvidenceFile.shown_key, EvidenceFile.name, EvidenceFile.sha256)
-    for key, shown, name, sha256 in session.execute(files):
+    for key, shown, name, sha256 in session.execute(files.where(EvidenceFile.state != PURGED)):
         yield key, Reference(f"evidence file {name}", sha256)
         if shown:
             yield shown, Reference(f"copy of evidence file {name}")

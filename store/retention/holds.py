@@ -101,6 +101,10 @@ class Held:
         """Return whether a row of this area and alert is held."""
         return alert_id in self.alert_ids or any(code.startswith(held) for held in self.codes)
 
+    def covers_ground(self, code: str) -> bool:
+        """Return whether an image or camera of this area may show ground of a held area."""
+        return any(code.startswith(held) or held.startswith(code) for held in self.codes)
+
 
 def _alerts_of_cases(session: Session, cases: dict[str, str]) -> set[int]:
     rows = session.execute(

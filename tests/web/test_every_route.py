@@ -140,6 +140,7 @@ TABLE: dict[tuple[str, str], Request] = {
     ("POST", "/sharing/{key}/members"): Request(form={"login": "judge"}),
     ("POST", "/service-stops/{stop_id}/end"): Request(),
     ("POST", "/blacklist/{entry_id}/remove"): Request(form={"on": "2026-12-01", "why": "x"}),
+    ("POST", "/retention/holds/{hold_id}/release"): Request(form={"why": "x"}),
     ("GET", "/api/shared/collections/{collection}"): Request(),
     ("GET", "/api/shared/collections/{collection}/items"): Request(),
     ("GET", "/api/shared/collections/{collection}/items/{number}"): Request(),
@@ -286,6 +287,7 @@ NAMED: dict[tuple[str, str], Request] = {
         form={"alert": NUMBERS["b"], "duty_unit": "x", "requirements": "x", "due_on": "2026-12-24"}
     ),
     ("GET", "/supervision"): Request(query=f"alert={NUMBERS['a']}"),
+    ("POST", "/retention/holds"): Request(form={"kind": "area", "code": CODES["b"], "reason": "x"}),
     ("POST", "/sharing"): Request(form={"key": "court-b", "name": "mine", "kind": "court", "code": CODES["a"]}),
     ("GET", "/sharing"): Request(query="body=court-b"),
     ("GET", "/sharing/reads"): Request(query="body=court-b"),

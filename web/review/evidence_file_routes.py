@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from enforcement.steps.evidence_form import read_evidence_form
 from service.context import Context
 from service.evidence.intake import FileRefused, discard_objects, receive_file
-from service.home import require_disk_space
+from service.home import require_intake_space
 from store.access.rights import Viewer
 from store.chain_settings import read_chain_values
 from store.evidence.evidence_files import (
@@ -161,7 +161,7 @@ def _check_upload(context: Context, viewer: Viewer, number: str, field: str) -> 
         raise InvalidInput("evidence.unknown_field")
     if viewer.views_only:
         raise Forbidden
-    require_disk_space(context.settings)
+    require_intake_space(context.settings)
     with context.database.read() as session:
         alert = alert_of(session, viewer, number)
         values = read_chain_values(session)

@@ -18,7 +18,7 @@ from imagery.conversion.given_metadata import GivenMetadata, parse_bands, parse_
 from service.batch_intake import check_area
 from service.context import Context
 from service.file_discovery import printable_name
-from service.home import require_disk_space
+from service.home import require_intake_space
 from store.access.rights import Viewer, may_see
 from store.areas.areas import area_names, list_areas
 from store.scenes.batches import BatchReport, create_batch
@@ -99,7 +99,7 @@ def create(request: Request, viewer: CurrentUser, context: Service, new: NewBatc
         given = new.given()
     except SettingsError as error:
         raise InvalidInput(error.reason) from None
-    require_disk_space(context.settings)
+    require_intake_space(context.settings)
     resume_submissions(context)
     name = (
         printable_name(new.name.strip())

@@ -25,7 +25,7 @@ from starlette.requests import ClientDisconnect
 
 from configs.service import ServiceSettings
 from errors import Reason
-from service.home import require_disk_space
+from service.home import require_intake_space
 from web.http_errors import Conflict, HttpError
 from web.uploads.upload_files import CHECKED_SUFFIX, LOCK_SUFFIX, Upload
 
@@ -247,7 +247,7 @@ async def _write(
         buffer += chunk[:remaining]
         if len(buffer) >= _WRITE_BYTES or too_large:
             if offset - checked_offset >= _DISK_CHECK_BYTES:
-                await run_sync(require_disk_space, settings)
+                await run_sync(require_intake_space, settings)
                 checked_offset = offset
             offset += await run_sync(_write_at, file, bytes(buffer), offset)
             buffer.clear()

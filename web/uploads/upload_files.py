@@ -23,7 +23,7 @@ from configs.service import ServiceSettings
 from imagery.conversion.given_metadata import NOTHING_GIVEN, GivenMetadata
 from imagery.files.file_roles import is_hidden
 from service.file_discovery import printable_name
-from service.home import InsufficientDiskSpace, require_disk_space
+from service.home import InsufficientDiskSpace, require_intake_space
 from store.objects.folder import write_atomically
 
 _ID = re.compile(r"([1-9][0-9]{0,17})-([0-9a-f]{48})")
@@ -126,9 +126,9 @@ def add_upload(
     Raises:
         InsufficientDiskSpace: the file does not fit on the disk beside the space to be kept free.
     """
-    require_disk_space(settings)
+    require_intake_space(settings)
     home = settings.home.resolve()
-    if shutil.disk_usage(home).free - size < settings.limits.free_disk_mib * 2**20:
+    if shutil.disk_usage(home).free - size < settings.limits.intake_mib * 2**20:
         raise InsufficientDiskSpace(f"{name} has {size / 2**20:,.0f} MiB, more than there is room for on the server.")
     folder = folder_of(settings, batch)
     name_hash = hashlib.sha256(name.encode()).hexdigest()[:16]

@@ -17,6 +17,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from errors import OutputError, TubanError
 from service.context import Commit, Context, JobRun
+from service.disk_stages import needed_mib
 from service.home import require_disk_space
 from service.job_registry import ReleaseJob, find_job_kind, time_limit_minutes
 from service.logs import log_context
@@ -123,7 +124,9 @@ def _timeout_error(context: Context, claimed: ClaimedJob) -> str:
 def _call_handler(context: Context, claimed: ClaimedJob, lease: _LeaseRenewal) -> Commit | None:
     """Call the handler, the only code that a shutdown may interrupt."""
     kind = find_job_kind(claimed.kind)
-    require_disk_space(context.settings)
+    needed, setting = needed_mib(context.settings, kind.queue, kind.name)
+    if needed:
+        require_disk_space(context.settings, needed, setting)
     job = JobRun(claimed.job_id, claimed.payload, claimed.attempt, lease.progress, shutdown.shutdown_requested)
     if shutdown.shutdown_requested():
         raise ReleaseJob
