@@ -6,16 +6,27 @@ import structlog
 
 from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind
+from service.reports.files import reports_without_files, store_missing_files
 from service.reports.schedule import HOURLY
 from store.reports.planning import fill_ended, plan_reports
 from store.reports.report_messages import write_report_messages
 from store.schema.database import Session
 
+MAX_FILES = 20
+"""Most reports whose files one job writes."""
+
 logger = structlog.get_logger("tuban.reports")
 
 
 def hour(context: Context, job: JobRun) -> Commit:
-    """Plan and fill reports; written in one transaction, so that summaries agree with what they sum up."""
+    """Plan and fill reports; written in one transaction, so that summaries agree with what they sum up.
+
+    Files of submitted reports that are missing, because a process ended before they were kept, are kept first.
+    """
+    with context.database.read() as session:
+        without_files = reports_without_files(session, MAX_FILES)
+    for report_id in without_files:
+        store_missing_files(context, report_id)
 
     def commit(session: Session) -> None:
         now, zone = context.clock(), context.settings.zone

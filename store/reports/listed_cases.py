@@ -25,7 +25,7 @@ def listed_rows(session: Session, code: str, period: Period, facts: ReportFacts)
         .order_by(SupervisionRow.id)
     )
     rows = []
-    for serial, (row, number, grid_code, area_m2) in enumerate(session.execute(query).tuples(), 1):
+    for serial, (row, number, grid_code, area_m2) in enumerate(session.execute(query), 1):
         ended = row.ended_at is not None and row.ended_at <= period.until
         key = "reports.supervision_ended" if ended else "reports.supervision_open"
         values = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from enforcement.reports.schedule import CODE_DIGITS, Period, ReportRule, period_of, periods, read_schedule
@@ -26,7 +26,8 @@ CATCH_UP = dt.timedelta(days=7)
 def plan_reports(session: Session, now: dt.datetime, zone: dt.tzinfo) -> int:
     """Add the reports of running periods, and of those that ended within a week; return how many were added.
 
-    Areas that were loaded after a period ended do not owe its report.
+    Areas that were loaded after a period ended do not owe its report, and nobody owes one of a period that ended before
+    the first report of its kind was planned.
     """
     if not has_active_user(session):
         return 0
@@ -38,7 +39,11 @@ def plan_reports(session: Session, now: dt.datetime, zone: dt.tzinfo) -> int:
     added = 0
     for kind, rule in read_schedule().reports.items():
         running = period_of(rule, calendar, today, zone)
-        found = [*periods(rule, calendar, today - CATCH_UP, today - dt.timedelta(days=1), zone), running]
+        found = [running]
+        earliest = session.scalar(select(func.min(ReportRow.last_day)).where(ReportRow.kind == kind))
+        if earliest is not None:
+            first = max(today - CATCH_UP, earliest)
+            found += periods(rule, calendar, first, today - dt.timedelta(days=1), zone)
         for period in {one.first: one for one in found}.values():
             for code, loaded_at in areas[rule.level]:
                 if loaded_at <= period.until and len(code) == CODE_DIGITS[rule.level]:

@@ -34,7 +34,7 @@ class ReportFacts:
         self._patrols: dict[tuple[dt.datetime, dt.datetime], dict[str, int]] = {}
         self._plan_loaded: bool | None = None
         names = select(Area.code, Area.name).where(starts_with(Area.code, code[:6]))
-        self.names: dict[str, str] = dict(session.execute(names).tuples().all())
+        self.names: dict[str, str] = {area: name for area, name in session.execute(names)}  # noqa: C416
 
     def at(self, moment: dt.datetime, code: str) -> dict[int, AlertFacts]:
         """Return the facts at a moment of the alerts under a code, by id."""
@@ -68,7 +68,7 @@ class ReportFacts:
                 .where(PatrolRow.created_at > after, PatrolRow.created_at <= until)
                 .group_by(PatrolRow.area_code)
             )
-            self._patrols[after, until] = dict(self.session.execute(query).tuples().all())
+            self._patrols[after, until] = {area: count for area, count in self.session.execute(query)}  # noqa: C416
         return {area: count for area, count in self._patrols[after, until].items() if area.startswith(code)}
 
     def tips(self, code: str, after: dt.datetime, until: dt.datetime) -> tuple[int, int]:
