@@ -36,6 +36,7 @@ WIDTH = 156  # mm between the margins
 _LINE = Pt(28.8)
 _TALL = Mm(16)
 _SEAL = "（印章）"
+_KEPT = 7  # paragraphs, those of loops included
 
 
 def write_templates(folder: Path) -> list[Path]:
@@ -57,11 +58,11 @@ def write_template(path: Path, content: dict[str, Any]) -> Path:
 
 
 def _keep_signatures(document: Any) -> None:
-    """Keep the two paragraphs before a signature block on its page, so that it never stands alone."""
+    """Keep the paragraphs before a signature block on its page, so that it never stands alone."""
     paragraphs = document.paragraphs
     for index, paragraph in enumerate(paragraphs):
         if paragraph.text == _SEAL:
-            for before in paragraphs[max(0, index - 3) : index]:
+            for before in paragraphs[max(0, index - _KEPT) : index]:
                 before.paragraph_format.keep_with_next = True
 
 
@@ -169,6 +170,8 @@ def _block(document: Any, block: Any) -> None:
     [(what, value)] = block.items()
     if what in ("to", "line"):
         _paragraph(document, value, indent=what == "line")
+    elif what == "small":
+        _paragraph(document, value, size=12)
     elif what == "head":
         _paragraph(document, value, font=HEAD, indent=True).paragraph_format.keep_with_next = True
     elif what == "title":
@@ -220,7 +223,7 @@ def _cell(cell: Any, words: str, *, label: bool = False, center: bool = False) -
 def _form(document: Any, rows: Sequence[Sequence[str]]) -> None:
     """Add a table of labels and values; a row of one value spans it, ``tall`` leaves room for handwriting."""
     _gap(document)
-    widths = (30, 48, 30, 48)
+    widths = (27, 51, 27, 51)
     table = _table(document, len(rows), widths)
     for row, given in zip(table.rows, rows, strict=True):
         cells, tall = [word for word in given if word != "tall"], "tall" in given
@@ -233,7 +236,15 @@ def _form(document: Any, rows: Sequence[Sequence[str]]) -> None:
         else:
             for index, words in enumerate(cells):
                 _cell(row.cells[index], words, label=index % 2 == 0)
+    _keep_together(table)
     _gap(document)
+
+
+def _keep_together(table: Any) -> None:
+    for row in table.rows[:-1]:
+        for cell in row.cells:
+            for paragraph in cell.paragraphs:
+                paragraph.paragraph_format.keep_with_next = True
 
 
 def _keep_row(row: Any) -> None:
@@ -252,6 +263,7 @@ def _rows(document: Any, name: str) -> None:
     _cell(table.rows[3].cells[0], "{%tr endfor %}")
     for row in table.rows:
         _keep_row(row)
+    _keep_together(table)
     _gap(document)
 
 

@@ -35,6 +35,10 @@ CARRIED = (
 """Fields whose values are taken over from earlier documents of the same alert."""
 
 
+OWN = ("remark", "demand", "act_from")
+"""Fields that are not taken over from the document that another one refers to."""
+
+
 def offered_kinds(alert: AlertRow, facts: AlertFacts, viewer: Viewer) -> list[str]:
     """List the kinds that a viewer may draft for an alert now, in the order of the settings."""
     settings = read_documents()
@@ -53,7 +57,7 @@ def proposed(
     earlier = [row.data for row in documents_of(session, alert.id) if row.state != "void"]
     carried = first_texts(earlier, [field for field in CARRIED if field in kind.fields])
     if about is not None:
-        carried |= {field: about.data[field] for field in kind.fields if about.data.get(field) and field != "remark"}
+        carried |= {field: about.data[field] for field in kind.fields if about.data.get(field) and field not in OWN}
         carried |= {
             "receiver": about.data.get("party") or about.data.get("addressee") or "",
             "served_document": kind_named(about.kind).zh,
