@@ -9,6 +9,7 @@ import structlog
 from service.context import Context
 from store.chain_settings import read_chain_values
 from store.evidence.evidence_files import EvidenceConflict, abandoned_files, remove_file
+from store.retention.expired_rows import PURGED, kept_alerts
 
 logger = structlog.get_logger("tuban.retention")
 
@@ -18,7 +19,10 @@ def delete_abandoned(context: Context) -> int:
     now, keys, deleted = context.clock(), [], 0
     with context.database.write() as session:
         days = read_chain_values(session).whole("evidence.abandoned_days")
+        held = kept_alerts(session, open_ones=False)
         for file in abandoned_files(session, now - dt.timedelta(days=days)):
+            if file.alert_id in held or file.state == PURGED:
+                continue
             try:
                 keys += remove_file(session, file)
                 deleted += 1

@@ -28,8 +28,11 @@ BATCH = 2000
 _SETTLED = ("answered", "declined")
 
 
-def kept_alerts(session: Session) -> set[int]:
-    """Return the alerts of which nothing is deleted: open, being corrected, listed for supervision, or on hold."""
+def kept_alerts(session: Session, *, open_ones: bool = True) -> set[int]:
+    """Return the alerts of which nothing is deleted: open, being corrected, listed for supervision, or on hold.
+
+    ``open_ones=False``: only those that are listed or held, of which not even files that nobody submitted are deleted.
+    """
     held = Held(session)
     listed = set(session.scalars(select(SupervisionRow.alert_id).where(SupervisionRow.state == "open")))
     rows = session.execute(select(AlertRow.id, AlertRow.grid_code, AlertRow.state))
@@ -37,7 +40,7 @@ def kept_alerts(session: Session) -> set[int]:
     return {
         alert_id
         for alert_id, code, state in rows
-        if state in still_open or alert_id in listed or held.covers(code, alert_id)
+        if (open_ones and state in still_open) or alert_id in listed or held.covers(code, alert_id)
     }
 
 

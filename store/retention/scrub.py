@@ -52,17 +52,14 @@ def scrub(session: Session, values: Collection[str], about: str = "") -> Scrubbe
 
 
 def _changes(session: Session, table: Table, wanted: list[str], about: str) -> list[tuple[Any, dict[str, Any]]]:
-    columns = [
-        one
-        for one in table.columns
-        if isinstance(one.type, String | Text | JSON) and not (one.primary_key or one.unique or one.foreign_keys)
-    ]
+    texts = [one for one in table.columns if isinstance(one.type, String | Text | JSON)]
+    columns = [one for one in texts if not (one.primary_key or one.unique or one.foreign_keys)]
     if not columns:
         return []
     found = or_(*(_contains(one, value) for one in columns for value in wanted))
     query = select(*table.primary_key.columns, *columns).where(found)
     if about:
-        query = query.where(or_(*(_contains(one, about) for one in columns)))
+        query = query.where(or_(*(_contains(one, about) for one in texts)))
     keys = list(table.primary_key.columns)
     changes = []
     for row in session.execute(query).all():
