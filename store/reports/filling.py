@@ -30,7 +30,7 @@ from enforcement.reports.stock import ADDED, in_stock, movements
 from store.reports.decisions import decision_rows
 from store.reports.listed_cases import listed_rows
 from store.reports.report_facts import ReportFacts
-from store.reports.report_rows import corrected_content, report_at, reports_below
+from store.reports.report_rows import corrected_content, corrected_contents, report_at, reports_below
 from store.schema.chain.report_tables import ReportRow
 from store.schema.tables import Area
 from store.search.alert_filter import ZONE
@@ -167,6 +167,7 @@ def _lower_rows(
         .order_by(Area.code)
     )
     reports = {row.area_code: row for row in reports_below(session, rule.sums, code, first, last)}
+    contents = corrected_contents(session, [row for row in reports.values() if row.state in SUBMITTED])
     rows: list[ContentRow] = []
     missing: list[str] = []
     for number, (area_code, name) in enumerate(names, 1):
@@ -179,7 +180,7 @@ def _lower_rows(
             values["remarks"] = {language: text("reports.not_submitted", language) for language in LANGUAGES}
             rows.append(ContentRow(area_code, values, f"/reports/{report.id}" if report else "", emphasis=True))
             continue
-        found = figures(corrected_content(session, report))
+        found = figures(contents[report.id])
         values |= {name: found[name] for name in SUMMED}
         if lower.sums:
             values |= {name: found[name] for name in ("due", "submitted", "zero", "missing", "late")}

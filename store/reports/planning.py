@@ -45,8 +45,11 @@ def plan_reports(session: Session, now: dt.datetime, zone: dt.tzinfo) -> int:
             first = max(today - CATCH_UP, earliest)
             found += periods(rule, calendar, first, today - dt.timedelta(days=1), zone)
         for period in {one.first: one for one in found}.values():
+            known = ReportRow.kind == kind, ReportRow.last_day == period.last
+            planned = set(session.scalars(select(ReportRow.area_code).where(*known)))
             for code, loaded_at in areas[rule.level]:
-                if loaded_at <= period.until and len(code) == CODE_DIGITS[rule.level]:
+                owes = loaded_at <= period.until and len(code) == CODE_DIGITS[rule.level]
+                if owes and code not in planned:
                     added += _plan(session, kind, rule, code, period, now) is not None
     return added
 

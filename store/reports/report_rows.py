@@ -95,10 +95,18 @@ def corrections_of(session: Session, report_id: int) -> Sequence[ReportCorrectio
 
 def corrected_content(session: Session, row: ReportRow) -> Content:
     """Return the content of a report with the corrections in effect."""
-    latest: dict[tuple[str, str], Any] = {}
-    for correction in corrections_of(session, row.id):
-        latest[correction.sheet_row, correction.field] = correction.value
-    return Content.from_json(row.content).corrected(latest)
+    return corrected_contents(session, [row])[row.id]
+
+
+def corrected_contents(session: Session, rows: Sequence[ReportRow]) -> dict[int, Content]:
+    """Return the contents of reports with the corrections in effect, by id, by one statement."""
+    latest: dict[int, dict[tuple[str, str], Any]] = {row.id: {} for row in rows}
+    query = (
+        select(ReportCorrectionRow).where(ReportCorrectionRow.report_id.in_(latest)).order_by(ReportCorrectionRow.id)
+    )
+    for correction in session.scalars(query):
+        latest[correction.report_id][correction.sheet_row, correction.field] = correction.value
+    return {row.id: Content.from_json(row.content).corrected(latest[row.id]) for row in rows}
 
 
 def steps_of(session: Session, report_id: int) -> Sequence[ReportStepRow]:
