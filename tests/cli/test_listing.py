@@ -22,11 +22,15 @@ from cli.administration.people import PEOPLE
 from cli.administration.weights import WEIGHTS
 from cli.listing import Field, Listing, listing_json
 from cli.main import main
+from cli.reporting.alerts import ALERTS
 from store.access.users import add_user
 from store.jobs.queue import add_job
 from store.schema.camera_tables import CameraRow
+from store.schema.database import Database
 from store.schema.tables import Area, Night, SceneRow
 from tests.databases import embedded_database
+from tests.store.sample_rows import add_scan
+from tests.web.two_villages import add_alert
 
 NOW = dt.datetime(2026, 11, 20, 18, 30, tzinfo=dt.UTC)
 EMPTY_SUMMARY = {"scans": 0, "states": {}, "looked_at_m2": 0.0, "changes": 0, "alerts": {}, "uncompared": []}
@@ -115,3 +119,21 @@ def test_moments_have_the_offset_of_the_service() -> None:
     row = dict.fromkeys((field.name for field in VERSIONS.fields), "x") | {"loaded_at": NOW, "dated": NOW.date()}
     (found,) = json.loads(listing_json(VERSIONS, [row], ZoneInfo("Asia/Shanghai")))
     assert (found["loaded_at"], found["dated"]) == ("2026-11-21T02:30:00+08:00", "2026-11-20")
+
+
+def test_alerts_are_listed_by_the_conditions_of_the_page(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = Database(f"sqlite:///{home / 'tuban.db'}")
+    with database.write() as session:
+        scene = session.query(SceneRow).one()
+        scan = add_scan(session, scene, scene).id
+        add_alert(session, "330106U2026110001", "a", scan)
+    database.close()
+    conditions = ("alerts", "list", "--kind", "construction", "--where", "min_area_m2=100")
+    (row,) = json.loads(run(home, *conditions, "--json", patch=monkeypatch, capsys=capsys))
+    assert [field.name for field in ALERTS.fields if not matches(field, row[field.name])] == []
+    assert (row["number"], row["area_m2"], row["area_mu"]) == ("330106U2026110001", 1600.0, 2.4)
+    out = home / "alerts.csv"
+    run(home, "alerts", "export", "--format", "csv", "--out", str(out), patch=monkeypatch, capsys=capsys)
+    assert "330106U2026110001" in out.read_text("utf-8-sig")
