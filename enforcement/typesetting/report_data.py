@@ -22,6 +22,8 @@ _PADDING = 0.5
 """Of a cell, left and right together, in em; as in the template."""
 _LATIN, _WIDE = 0.6, 1.05
 """Widths of a Latin character and of a full-width one, in em, with a margin."""
+_SLACK = 0.15
+"""Of a column, in em, so that a heading exactly as wide as its column asks for is not broken."""
 _UNBROKEN = 18
 """Characters of a word that is not broken, such as the number of an alert; longer ones break anywhere."""
 
@@ -111,7 +113,7 @@ def column_widths(sheet: Sheet) -> list[float]:
         for found, column in zip(words, sheet.columns, strict=True):
             found.append(shown(total.values.get(column.key), column))
     return [
-        max(0.5 * column.width, *map(_unbroken_width, found))
+        max(0.5 * column.width + _SLACK, *map(_unbroken_width, found))
         for column, found in zip(sheet.columns, words, strict=True)
     ]
 

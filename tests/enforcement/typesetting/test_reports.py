@@ -90,4 +90,4 @@ def test_a_table_of_many_columns_is_set_on_a3_and_its_dates_and_words_fit() -> N
     wide = dataclasses.replace(sheet(rows=0), columns=tuple(columns), rows=rows, totals=(), language="en")
     assert sides_mm(sheet_pdf(wide)) == (420, 297)
     assert all(width >= 6.0 for width in column_widths(wide))
-    assert column_widths(sheet())[1] == 6.0  # as its layout says
+    assert column_widths(sheet())[1] == pytest.approx(6.0, abs=0.2)  # as its layout says
