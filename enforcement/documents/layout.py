@@ -36,7 +36,7 @@ WIDTH = 156  # mm between the margins
 _LINE = Pt(28.8)
 _TALL = Mm(16)
 _SEAL = "（印章）"
-_KEPT = 7  # paragraphs, those of loops included
+_TAIL = ("联系", "附件", "{%p", "{{ loop.index }}")
 
 
 def write_templates(folder: Path) -> list[Path]:
@@ -58,12 +58,16 @@ def write_template(path: Path, content: dict[str, Any]) -> Path:
 
 
 def _keep_signatures(document: Any) -> None:
-    """Keep the paragraphs before a signature block on its page, so that it never stands alone."""
+    """Keep contact, enclosures and the last paragraph of text with a signature block, so that it never stands alone."""
     paragraphs = document.paragraphs
     for index, paragraph in enumerate(paragraphs):
         if paragraph.text == _SEAL:
-            for before in paragraphs[max(0, index - _KEPT) : index]:
+            for before in reversed(paragraphs[:index]):
+                if not before.text:  # the gap after a table
+                    break
                 before.paragraph_format.keep_with_next = True
+                if not before.text.startswith(_TAIL):
+                    break
 
 
 def _empty_document(title: str) -> Any:
@@ -169,7 +173,7 @@ def _block(document: Any, block: Any) -> None:
         return
     [(what, value)] = block.items()
     if what in ("to", "line"):
-        _paragraph(document, value, indent=what == "line")
+        _paragraph(document, value, indent=what == "line").paragraph_format.keep_with_next = value.endswith("：")
     elif what == "small":
         _paragraph(document, value, size=12)
     elif what == "head":
@@ -213,7 +217,7 @@ def _table(document: Any, rows: int, widths: Sequence[float]) -> Any:
 
 def _cell(cell: Any, words: str, *, label: bool = False, center: bool = False) -> None:
     paragraph = cell.paragraphs[0]
-    _font(paragraph.add_run(words), HEAD if label else TEXT, 12)
+    _font(paragraph.add_run(words), HEAD if label else TEXT, 10.5)
     paragraph.paragraph_format.line_spacing_rule = WD_LINE_SPACING.AT_LEAST
     paragraph.paragraph_format.line_spacing = Pt(18)
     paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER if label or center else WD_ALIGN_PARAGRAPH.LEFT
@@ -237,7 +241,7 @@ def _form(document: Any, rows: Sequence[Sequence[str]]) -> None:
             for index, words in enumerate(cells):
                 _cell(row.cells[index], words, label=index % 2 == 0)
     _keep_together(table)
-    _gap(document)
+    _gap(document, keep=False)
 
 
 def _keep_together(table: Any) -> None:
@@ -264,13 +268,13 @@ def _rows(document: Any, name: str) -> None:
     for row in table.rows:
         _keep_row(row)
     _keep_together(table)
-    _gap(document)
+    _gap(document, keep=False)
 
 
-def _gap(document: Any) -> None:
+def _gap(document: Any, *, keep: bool = True) -> None:
     paragraph = document.add_paragraph()
     paragraph.paragraph_format.line_spacing = Pt(8)
-    paragraph.paragraph_format.keep_with_next = True
+    paragraph.paragraph_format.keep_with_next = keep
 
 
 def _contact(document: Any) -> None:
