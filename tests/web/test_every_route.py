@@ -281,6 +281,15 @@ NAMED: dict[tuple[str, str], Request] = {
     ("POST", "/meetings"): Request(
         form={"area": CODES["b"], "meeting_on": "2026-11-24", "who": "evil", "what": "evil", "due_on": ""}
     ),
+    ("GET", "/dashboard"): Request(query=f"area={CODES['b']}&period=2026"),
+    ("GET", "/dashboard/export"): Request(query=f"area={CODES['b']}&period=2026"),
+    ("GET", "/ranking"): Request(query=f"area={CODES['b']}&period=2026"),
+    ("GET", "/ranking/export"): Request(query=f"area={CODES['b']}&period=2026"),
+    ("GET", "/dashboard/patrols"): Request(query=f"area={CODES['b']}&period=2026"),
+    ("GET", "/api/figures/dashboard"): Request(query=f"area={CODES['b']}&period=2026"),
+    ("GET", "/api/figures/ranking"): Request(query=f"area={CODES['b']}&period=2026"),
+    ("GET", "/dashboard/alerts"): Request(query=f"area={CODES['b']}&period=2026&figure=totals.found"),
+    ("GET", "/api/figures/alerts"): Request(query=f"area={CODES['b']}&period=2026&figure=totals.found"),
     ("POST", "/patrols"): Request(json={"area": CODES["b"], "day": "2026-11-24", "people": "me"}),
     ("POST", "/api/patrols"): Request(json={"area": CODES["b"], "day": "2026-11-24", "people": "me"}),
     ("POST", "/supervision"): Request(
