@@ -53,7 +53,7 @@ def _until(condition: Callable[[], Any], seconds: float = 240) -> Any:
     while time.monotonic() < end:
         if value := condition():
             return value
-        time.sleep(0.1)
+        time.sleep(0.5)
     raise AssertionError(f"the condition was not met within {seconds:g} s")
 
 
