@@ -29,6 +29,7 @@ from store.chain_settings import read_chain_values
 from store.evidence.place_history import correction_findings
 from store.integrity.damage import damaged_images_of
 from store.patrols.patrol_records import patrols_of_alert
+from store.retention.holds import holds_of_alert
 from store.review.decisions import UNDO_WITHIN, Lock, lock_holder, split_at_gaps
 from store.review.outline_edits import may_edit
 from store.schema.database import Session
@@ -136,6 +137,7 @@ class AlertDetail:
             "first_date": _day(alert.first_date),
             "last_date": _day(alert.last_date),
             "due_on": _day(alert.due_on),
+            "held": [hold.reason for hold in holds_of_alert(self.session, alert)],
             "overdue": bool(alert.due_on and alert.due_on < today and alert.state in states.open),
             "assignee": alert.assignee,
             "assignee_name": names.get(alert.assignee, alert.assignee),
