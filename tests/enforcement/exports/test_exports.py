@@ -15,12 +15,15 @@ import openpyxl
 import pyogrio
 import pytest
 import shapely
+from arro3.io import read_parquet
 from PIL import Image
 from shapely.geometry import MultiPolygon, Polygon, box
 
 from enforcement.alert import STATEMENT, Alert, AlertArea, EvidencePicture, alert_feature
 from enforcement.exports.columns import COLUMNS
-from enforcement.exports.kmz import write_kmz
+from enforcement.exports.geoparquet import write_geoparquet
+from enforcement.exports.kmz import write_kml, write_kmz
+from enforcement.exports.qgis_project import write_qgis_project
 from enforcement.exports.spreadsheet import write_spreadsheet
 from enforcement.exports.vector_files import (
     ExportResult,
@@ -265,6 +268,44 @@ def test_reused_cells_keep_the_values_of_each_row(tmp_path: Path) -> None:
     assert [row[column("earlier") - 1] is None for row in rows] == [False, True, False]
 
 
+def test_a_shapefile_in_gbk_is_read_by_its_code_page_and_by_its_cpg(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    write_shapefile([at(120.0)], path, encoding="GBK")
+    (row,), _, _ = rows_of(path)
+    assert row["TBLX"] == "新增建筑/建设"
+    with zipfile.ZipFile(path) as archive:
+        table = archive.read("tuban.dbf")
+        assert archive.read("tuban.cpg") == b"GBK"
+    assert table[29] == 0x4D
+    assert "新增建筑".encode("gbk") in table
+
+
+def test_geoparquet_has_typed_columns_and_its_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    assert write_geoparquet([at(120.0), at(120.01, "Y")], path, "en").alerts == 2
+    table = read_parquet(path).read_all()
+    assert table.num_rows == 2
+    types = [str(table.schema.field(name).type).strip() for name in ("number", "area_m2", "later")]
+    assert [name.rpartition(".")[2] for name in types] == ["DataType<Utf8>", "DataType<Float64>", "DataType<Date32>"]
+    assert table["later"].to_pylist() == [ALERT.later.date] * 2  # type: ignore[union-attr]
+    assert table["basic_m2"].to_pylist() == [None, None]
+    outlines = [shapely.from_wkb(outline) for outline in table["geometry"].to_pylist()]
+    assert [outline.geom_type for outline in outlines] == ["MultiPolygon"] * 2
+    geo = json.loads(table.schema.metadata[b"geo"])
+    assert (geo["version"], geo["primary_column"]) == ("1.1.0", "geometry")
+    column = geo["columns"]["geometry"]
+    assert (column["encoding"], column["crs"]["id"]) == ("WKB", {"authority": "EPSG", "code": 4490})
+    assert column["bbox"] == pytest.approx([120.0, 30.0, 120.011, 30.001])
+    write_geoparquet([], path)
+    assert read_parquet(path).read_all().num_rows == 0
+
+
+def test_kml_has_the_placemarks_of_a_kmz(tmp_path: Path) -> None:
+    assert write_kml([at(120.0)], tmp_path / "a.kml", "zh").alerts == 1
+    write_kmz([at(120.0)], tmp_path / "a.kmz", "zh", lambda key: None)
+    assert zipfile.ZipFile(tmp_path / "a.kmz").read("doc.kml") == (tmp_path / "a.kml").read_bytes()
+
+
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 HAS_QGIS = (
     SYSTEM_PYTHON.exists()
@@ -294,3 +335,21 @@ def test_qgis_opens_a_geopackage_with_its_style_and_aliases(tmp_path: Path, lang
     assert aliases["area_mu"] == {"zh": "监测面积/亩", "en": "Area, mu"}[language]
     pixels = {tuple(colour) for _, colour in Image.open(picture).convert("RGB").getcolors(10**6)}
     assert {(214, 39, 40), (227, 136, 20), (255, 255, 255)} <= pixels
+
+
+@pytest.mark.skipif(not HAS_QGIS, reason="no QGIS on this machine (Debian package python3-qgis)")
+def test_qgis_opens_a_project_in_any_folder(tmp_path: Path) -> None:
+    alerts = [dataclasses.replace(at(120.0), kind="construction"), dataclasses.replace(at(120.002, "Y"), kind="ground")]
+    write_qgis_project(alerts, tmp_path / "a.zip", "zh")
+    zipfile.ZipFile(tmp_path / "a.zip").extractall(tmp_path / "moved")
+    script = Path(__file__).with_name("open_project_with_qgis.py")
+    environment = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    picture = tmp_path / "project.png"
+    command = [SYSTEM_PYTHON, script, tmp_path / "moved" / "alerts.qgz", picture]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [
+        "图斑 · 疑似变化线索，须经实地核查", "EPSG:4490", "图斑", 2, "categorizedSymbol", "图斑编号",
+    ]  # fmt: skip
+    pixels = {tuple(colour) for _, colour in Image.open(picture).convert("RGB").getcolors(10**6)}
+    assert {(214, 39, 40), (227, 136, 20)} <= pixels
