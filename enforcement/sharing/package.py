@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from enforcement.exports.vector_files import atomic_write
 
 LAYER = "shared"
 
-Rows = Iterable[tuple[dict[str, object], shapely.geometry.base.BaseGeometry | None]]
+Rows = Iterable[tuple[Mapping[str, object], shapely.geometry.base.BaseGeometry | None]]
 
 
 def write_package(rows: Rows, path: Path, names: list[str]) -> int:

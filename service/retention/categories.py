@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.orm import Session
 
 from errors import TubanError
 from service.context import Context
@@ -22,6 +21,7 @@ from store.cameras.capture_retention import expired_captures, remove_captures
 from store.retention import expired_rows as rows
 from store.retention.purge_log import record_purge
 from store.retention.scrub import scrub
+from store.schema.database import Session
 from store.tips.informant_key import InformantLocked, informant_key
 
 CATEGORIES = ("images", "captures", "photos", "informants", "messages", "events", "addresses", "logs")

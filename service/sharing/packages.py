@@ -19,7 +19,8 @@ from store.schema.database import Session
 from store.sharing.access_log import record_read
 from store.sharing.bodies import SUPPLIER, active_bodies
 from store.sharing.service_stops import SUPPLIER_FIELDS, stops_for, supplier_values
-from store.sharing.shares import all_shared_alerts, apply_rules_to_all
+from store.sharing.shares import apply_rules_to_all
+from store.views.shared_alerts import all_shared_alerts
 
 logger = structlog.get_logger("tuban.sharing")
 
@@ -40,7 +41,7 @@ def write_body_package(session: Session, body: BodyRow, path: Path) -> int:
     texts = SheetTexts("zh")
     rows = (
         (
-            dict(shown_values(one.alert, one.determination, body.fields, texts).items()),
+            shown_values(one.alert, one.determination, body.fields, texts),
             shown_outline(one.alert, body.fields),
         )
         for one in all_shared_alerts(session, body)

@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from enforcement.states import read_states
-from store.evidence.evidence_files import KEPT
 from store.retention.holds import Held
 from store.schema.chain.deadline_tables import SupervisionRow
 from store.schema.chain.evidence_tables import EvidenceFile
@@ -21,6 +20,9 @@ from store.schema.user_tables import Action
 
 PURGED = "purged"
 """State of an evidence file whose bytes were deleted; its checksum stays."""
+
+KEPT = "kept"
+"""State of an evidence file that was accepted, as in :mod:`store.evidence.evidence_files`."""
 
 BATCH = 2000
 """Most rows of one run."""

@@ -16,7 +16,7 @@ from store.schema.tables import AlertRow
 from store.search.alert_filter import touches
 from store.sharing.bodies import SUPPLIER
 from store.sharing.service_stops import stops_for, supplier_values
-from store.sharing.shares import SharedAlert, shared_alerts
+from store.views.shared_alerts import SharedAlert, shared_alerts
 from web.addresses import base_of, next_page
 from web.api.coordinate_systems import CRS84
 from web.api.feature_routes import CONFORMS, Collection, Collections, Conformance, LandingPage

@@ -15,7 +15,7 @@ from service.home import temporary_folder
 from service.sharing.packages import stops_csv, write_body_package
 from store.sharing.bodies import SUPPLIER
 from store.sharing.service_stops import SUPPLIER_FIELDS, stops_for, supplier_values
-from store.sharing.shares import shared_alerts
+from store.views.shared_alerts import shared_alerts
 from web.auth.authentication import CurrentUser, Service
 from web.http_errors import NotFound
 from web.page import chosen_language, page

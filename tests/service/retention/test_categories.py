@@ -18,9 +18,10 @@ from service.retention.categories import list_expired, purge
 from store.access.audit_log import record_action
 from store.alerts.log_verification import verify_log
 from store.alerts.transitions import append_transition, steps_of
-from store.evidence.evidence_files import EvidenceFile, Owner, ReceivedFile, add_file, new_uid
+from store.evidence.evidence_files import Owner, ReceivedFile, add_file, new_uid
 from store.retention.holds import place_hold, release_hold
 from store.schema.chain.deadline_tables import SupervisionRow
+from store.schema.chain.evidence_tables import EvidenceFile
 from store.schema.chain.message_tables import MessageRow
 from store.schema.chain.retention_tables import PurgeRow
 from store.schema.chain.tip_tables import TipRow
