@@ -75,7 +75,6 @@ ENTRIES = (
     Entry("/layers", "nav.layers", _administrators, menu=MANAGE),
     Entry("/calendar", "nav.calendar", menu=MANAGE),
     Entry("/settings", "nav.settings", _of_all_areas, menu=MANAGE),
-    Entry("/documents/templates", "nav.templates", _administrators, menu=MANAGE),
     Entry("/weights", "nav.weights", _administrators, menu=MANAGE),
     Entry("/messages", "nav.sent", _administrators, menu=MANAGE),
     Entry("/sharing", "nav.sharing", _administrators, menu=MANAGE),

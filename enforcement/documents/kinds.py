@@ -129,6 +129,11 @@ def fill_placeholders(words: str, values: Mapping[str, object]) -> str:
     return _PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), words)
 
 
+def placeholders(words: str) -> list[str]:
+    """Return the names in braces."""
+    return _PLACEHOLDER.findall(words)
+
+
 def find_file(name: str) -> Path:
     """Return the file of that name in a folder of the working directory, else the shipped one."""
     return next((folder / name for folder in FOLDERS if (folder / name).is_file()), shipped_file(name))

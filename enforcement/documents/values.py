@@ -16,6 +16,7 @@ from enforcement.documents.kinds import (
     Documents,
     Enclosure,
     fill_placeholders,
+    placeholders,
 )
 from enforcement.units import mu
 from errors import SettingsError
@@ -170,7 +171,11 @@ def proposed_data(
         carried: values that people entered in earlier documents of this alert; they precede the proposed words.
     """
     values = alert_values(settings, alert, bureau)
-    data: dict[str, Any] = {name: fill_placeholders(words, values) for name, words in kind.defaults.items()}
+    data: dict[str, Any] = {
+        name: fill_placeholders(words, values)
+        for name, words in kind.defaults.items()
+        if all(values.get(used, "?") for used in placeholders(words))  # a person writes what is not known
+    }
     data |= {name: value for name, value in (carried or {}).items() if name in kind.fields and value}
     return data | {"enclosures": [_entry(each, ticked=each.required) for each in kind.enclosures]}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -85,6 +86,13 @@ def test_what_does_not_fit_is_refused(given: dict[str, Any]) -> None:
 def test_a_date_has_to_be_one() -> None:
     with pytest.raises(SettingsError, match="not a date"):
         check_data(SETTINGS, SETTINGS.kinds["correction_order"], {"correct_by": "soon"})
+
+
+def test_proposed_words_do_not_mention_what_is_not_known() -> None:
+    known = proposed_data(SETTINGS, STOP, ALERT, BUREAU)
+    unknown = proposed_data(SETTINGS, STOP, dataclasses.replace(ALERT, after_on=None), BUREAU)
+    assert known["act_from"] == "2026年11月1日前"
+    assert "act_from" not in unknown
 
 
 def test_the_checklist_is_complete_only_with_the_required_enclosures() -> None:
