@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import structlog
 
+from enforcement.typesetting.errors import MissingGlyphError
 from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind
-from service.reports.files import reports_without_files, store_missing_files
+from service.reports.files import store_missing_files
 from service.reports.schedule import HOURLY
 from store.reports.planning import fill_ended, plan_reports
 from store.reports.report_messages import write_report_messages
+from store.reports.report_rows import reports_without_files
 from store.schema.database import Session
 
 MAX_FILES = 20
@@ -26,7 +28,10 @@ def hour(context: Context, job: JobRun) -> Commit:
     with context.database.read() as session:
         without_files = reports_without_files(session, MAX_FILES)
     for report_id in without_files:
-        store_missing_files(context, report_id)
+        try:
+            store_missing_files(context, report_id)
+        except MissingGlyphError as error:  # of one report, which must not stop the others
+            logger.error("report without files", report=report_id, error=str(error))
 
     def commit(session: Session) -> None:
         now, zone = context.clock(), context.settings.zone

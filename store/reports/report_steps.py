@@ -17,6 +17,7 @@ from enforcement.reports.checks import CheckResult, run_checks
 from enforcement.reports.content import Content, parse_correction, sha256_of
 from enforcement.reports.layout import read_layout
 from enforcement.reports.schedule import ReportRule, read_schedule
+from enforcement.typesetting.printable import verify_printable
 from errors import TubanError
 from store.access.audit_log import record_action
 from store.access.rights import Viewer, may_see
@@ -132,6 +133,7 @@ def prepare(
 
     Raises:
         ReportError: the role may not, the period has not ended, it is signed already, or a check failed without reason.
+        MissingGlyphError: no font has a character of it, so that there would be no PDF.
     """
     _require(may_prepare(viewer, row))
     if row.state not in EDITABLE:
@@ -142,6 +144,7 @@ def prepare(
     given = {key: reason.strip()[:MAX_REASON] for key, reason in reasons.items() if reason.strip()}
     row.check_reasons = {one.key: given[one.key] for one in results if not one.passed and one.key in given}
     _require_checks(row, results)
+    verify_printable(corrected_content(session, row))
     row.prepared_by, row.prepared_at, row.state = viewer.login, now, "prepared"
     row.approved_by = ""
     add_step(session, row, viewer.login, "prepared", now, note, {"reasons": row.check_reasons})

@@ -10,10 +10,12 @@ from pypdf import PdfReader
 
 from configs.texts import translate
 from enforcement.reports.bulletin import AreaMap, Bulletin, Chart, MapArea, Section, Series
+from enforcement.reports.content import Content, ContentRow
 from enforcement.reports.sheet import Column, Row
 from enforcement.typesetting.bulletin_pdf import bulletin_pdf
 from enforcement.typesetting.charts import round_up
 from enforcement.typesetting.errors import MissingGlyphError
+from enforcement.typesetting.printable import verify_printable
 from enforcement.typesetting.report_data import column_widths
 from enforcement.typesetting.sheet_pdf import sheet_pdf
 from tests.enforcement.typesetting.documents import sheet, text_of
@@ -91,3 +93,12 @@ def test_a_table_of_many_columns_is_set_on_a3_and_its_dates_and_words_fit() -> N
     assert sides_mm(sheet_pdf(wide)) == (420, 297)
     assert all(width >= 6.0 for width in column_widths(wide))
     assert column_widths(sheet())[1] == pytest.approx(6.0, abs=0.2)  # as its layout says
+
+
+def test_a_report_that_no_font_can_print_is_told_before_it_is_signed() -> None:
+    good = ContentRow("7", {"village": "东穆坞村", "party": "𫖯某", "use": {"zh": "棚", "en": "shed"}, "area_mu": 2.5})
+    verify_printable(Content({"alerts": [good]}))
+    bad = ContentRow("8", {"party": "𪛖某"})
+    with pytest.raises(MissingGlyphError, match=r"U\+2A6D6 in “𪛖某” \(row 2, column Party\)") as caught:
+        verify_printable(Content({"alerts": [good, bad]}))
+    assert "第 2 行" in translate(caught.value.reason, "zh")
