@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from cli.administration.night import plan_now
+from cli.detection.demo_document import write_stop_notice
 from cli.detection.demo_reports import write_friday_sheet
 from configs.service import LogSettings, read_service
 from enforcement.units import mu
@@ -83,6 +84,8 @@ def run_service(out: Path, images: Sequence[Path], areas: SampleAreas, port: int
         )
         for path in write_friday_sheet(context, out):
             console.print(f"Friday sheet of the village: {path}")
+        for path in write_stop_notice(context, out):
+            console.print(f"Draft of a stop notice: {path}")
         console.print(f"To continue later: TUBAN_HOME={home} tuban up, and in another terminal tuban status")
         if not os.environ.get("TUBAN_DEMO_EXIT"):
             _serve_pages(console, context, port, process)
