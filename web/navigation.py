@@ -61,7 +61,7 @@ ENTRIES = (
     Entry("/patrols", "nav.patrols"),
     Entry("/supervision", "nav.supervision"),
     Entry("/dashboard", "nav.dashboard"),
-    Entry("/ranking", "nav.ranking", _above_villages),
+    Entry("/ranking", "nav.ranking", _above_villages, menu=MANAGE),
     Entry("/reports", "nav.reports"),
     Entry("/meetings", "nav.meetings", _above_villages, menu=MANAGE),
     Entry("/documents", "nav.documents", _above_villages, count="/documents/count"),
