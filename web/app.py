@@ -106,6 +106,7 @@ ROUTES = (
     "web.auth.sign_in_routes",
     "web.maps.tile_routes",
     "web.tiles.tile_routes",
+    "web.tiles.ogc_tile_routes",
     "web.review.picture_routes",
     "web.uploads.tus_routes",
 )

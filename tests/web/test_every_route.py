@@ -239,6 +239,11 @@ TABLE: dict[tuple[str, str], Request] = {
     ("GET", "/layers/versions/{version_id}/progress"): Request(),
     ("POST", "/layers/versions/{version_id}/use"): Request(),
     ("POST", "/layers/versions/{version_id}/discard"): Request(),
+    ("GET", "/api/ogc/tileMatrixSets/{tile_matrix_set}"): Request(shared=True),
+    ("GET", "/api/ogc/map/tiles/{tile_matrix_set}"): Request(shared=True),
+    ("GET", "/api/ogc/map/tiles/{tile_matrix_set}/{z}/{y}/{x}"): Request(shared=True),
+    ("GET", "/api/ogc/collections/alerts/tiles/{tile_matrix_set}"): Request(shared=True),
+    ("GET", "/api/ogc/collections/alerts/tiles/{tile_matrix_set}/{z}/{y}/{x}"): Request(shared=True),
     ("GET", "/api/exports/{export_uid}"): Request(),
     ("GET", "/api/exports/{export_uid}/file"): Request(),
     ("DELETE", "/api/exports/{export_uid}"): Request(),
@@ -411,6 +416,7 @@ def world(service: Context, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) ->
     with service.database.write() as session:
         version = add_layer_version(session, CODES["b"])
     named = {
+        "tile_matrix_set": "WebMercatorQuad",
         "export_uid": add_ready_export(service, "village_b"),
         "version_id": str(version),
         "supervision_id": "1",

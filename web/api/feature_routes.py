@@ -48,6 +48,8 @@ from web.api.parameters import alert_filter as documented_filter
 from web.api.schemas import COMMON_ERRORS, NOT_FOUND, Geometry
 from web.auth.authentication import CurrentUser, Service
 from web.http_errors import HttpError, NotFound
+from web.tiles.tilesets import CONFORMS as TILES_CONFORM
+from web.tiles.tilesets import TILESETS_MAP, TILESETS_VECTOR, TILING_SCHEMES
 
 router = APIRouter(prefix="/api/ogc", tags=["OGC API - Features"], responses=COMMON_ERRORS)
 
@@ -56,6 +58,7 @@ CONFORMS = [
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
     "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
+    *TILES_CONFORM,
 ]
 _TITLE = f"{STATEMENT[0]} / {STATEMENT[1]}"
 _MAX_COUNT = 10_000
@@ -151,6 +154,8 @@ def landing_page(request: Request, context: Service, viewer: CurrentUser) -> Lan
         link("service-doc", f"{base}/api", "text/html", "the API for people"),
         link("conformance", f"{here}/conformance"),
         link("data", f"{here}/collections"),
+        link(TILESETS_MAP, f"{here}/map/tiles", title="tiles of the latest images"),
+        link(TILING_SCHEMES, f"{here}/tileMatrixSets"),
     ]
     return LandingPage(title="图斑 Tuban", description=_TITLE, links=[Link(**one) for one in links])
 
@@ -178,6 +183,7 @@ def _collection(here: str) -> Collection:
     links = [
         link("self", f"{here}/alerts"),
         link("items", f"{here}/alerts/items", GEOJSON, "alerts"),
+        link(TILESETS_VECTOR, f"{here}/alerts/tiles", title="vector tiles of alerts"),
     ]
     return Collection(
         id="alerts",
