@@ -16,6 +16,7 @@ from service.context import Context
 from store.access.audit_log import record_action
 from store.jobs.queue import add_job
 from store.objects.object_store import ObjectNotFound
+from store.retention.holds import Held
 from store.scenes.corrections import PURGED, READY, locked_scene, object_in_use
 from store.scenes.retention import ReplacedScene, replaced_scenes
 from store.schema.database import Session
@@ -38,7 +39,7 @@ def expired_images(context: Context) -> list[ExpiredImage]:
     """List the images that exceed the limits of the settings, oldest first; nothing is deleted."""
     limits, now = context.settings.retention, context.clock()
     with context.database.read() as session:
-        replaced = replaced_scenes(session)
+        replaced = _free_scenes(session)
     expired, excess = [], _excess_bytes(context)
     for scene in replaced:
         rule: Rule | None = None
@@ -64,7 +65,7 @@ def delete_expired(context: Context, images: Sequence[ExpiredImage], who: str) -
     for image in images:
         with context.database.write() as session:
             scene = locked_scene(session, image.scene.scene_id)
-            still = {one.scene_id for one in replaced_scenes(session)}
+            still = {one.scene_id for one in _free_scenes(session)}
             if scene is None or scene.state != READY or scene.id not in still:
                 continue
             scene.state = PURGED
@@ -87,6 +88,12 @@ def delete_expired(context: Context, images: Sequence[ExpiredImage], who: str) -
             logger.warning("an object could not be deleted", key=key, error=str(error))
         logger.info("image deleted by retention", image=image.scene.scene_id, name=image.scene.name, rule=image.rule)
     return deleted
+
+
+def _free_scenes(session: Session) -> list[ReplacedScene]:
+    """Return the replaced images that show no ground of an area on hold."""
+    held = Held(session)
+    return [scene for scene in replaced_scenes(session) if not held.covers_ground(scene.area_code)]
 
 
 def add_retention_job(session: Session, day: dt.date, now: dt.datetime) -> int | None:

@@ -10,7 +10,6 @@ from sqlalchemy import exists, or_, select, union
 from sqlalchemy.orm import Session
 
 from enforcement.states import read_states
-from store.retention.holds import Held
 from store.scans.nights import UNFINISHED
 from store.scenes.corrections import READY
 from store.schema.camera_tables import CaptureRow
@@ -44,7 +43,7 @@ def replaced_scenes(session: Session) -> list[ReplacedScene]:
 
     Never listed are images of a scan that found something of an alert, or in which a person drew an alert, and the
     later images of rechecks, which are evidence; images of unfinished scans, undated images, and captures of cameras,
-    which have a retention of their own; and images of areas on hold.
+    which have a retention of their own. The caller leaves out images of areas on hold.
     """
     found = select(Observation.scan_id).where(Observation.scan_id.is_not(None))
     drawn = select(OutlineEdit.scan_id).where(OutlineEdit.scan_id.is_not(None))
@@ -57,12 +56,11 @@ def replaced_scenes(session: Session) -> list[ReplacedScene]:
         .where(~exists().where(CaptureRow.scene_id == SceneRow.id))
         .order_by(SceneRow.date, SceneRow.id)
     ).all()
-    held = Held(session)
     outlines = [shapely.make_valid(row.outline) for row in rows]
     tree = shapely.STRtree(outlines)
     replaced = []
     for number, row in enumerate(rows):
-        if row.id in needed or held.covers_ground(row.area_code):
+        if row.id in needed:
             continue
         outline = outlines[number]
         newer = sum(
