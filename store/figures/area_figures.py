@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from enforcement.figures.conditions import Moment, meets
@@ -182,7 +182,16 @@ class AreaFigures:
             )
         )
         patrols = [(code, day) for code, day in rows]
-        return village_weeks(villages, patrols, moment, self.values.whole("figures.patrols_per_week"))
+        weeks = village_weeks(villages, patrols, moment, self.values.whole("figures.patrols_per_week"))
+        return [week for week in weeks if week.week.last >= self._in_use_since]
+
+    @cached_property
+    def _in_use_since(self) -> dt.date:
+        """Day of the first patrol or alert of this installation: nothing was due before."""
+        patrol = self._session.scalar(select(func.min(PatrolRow.day)))
+        alert = self._session.scalar(select(func.min(AlertRow.created_at)))
+        days = [patrol, None if alert is None else alert.astimezone(self.scope.zone).date()]
+        return min((day for day in days if day is not None), default=self.scope.today)
 
     def _facts(self, period: Period) -> PeriodFacts:
         moment = Moment(period, self.scope.today)
