@@ -5,16 +5,15 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from service.context import Context
 from service.reports.rendering import report_name, shown_report, store_files, write_report
 from store.areas.areas import area_names
 from store.objects.object_store import ObjectNotFound
 from store.reports.filling import SUBMITTED
+from store.reports.report_rows import report_by_id
 from store.reports.report_steps import set_files
 from store.schema.chain.report_tables import ReportRow
+from store.schema.database import Session
 
 KEPT_LANGUAGE = "zh"
 """Language of the files that are kept."""
@@ -44,21 +43,15 @@ def store_missing_files(context: Context, report_id: int) -> bool:
     They are written outside of a transaction: setting a page takes longer than others should wait.
     """
     with context.database.read() as session:
-        row = session.get(ReportRow, report_id)
+        row = report_by_id(session, report_id)
         if row is None or row.state not in SUBMITTED or row.files:
             return False
         sha256 = row.content_sha256
         report = shown_report(session, row, KEPT_LANGUAGE, context.settings.zone)
     files = store_files(context.objects, report_id, report)
     with context.database.write() as session:
-        row = session.scalar(select(ReportRow).where(ReportRow.id == report_id).with_for_update())
+        row = report_by_id(session, report_id, lock=True)
         if row is None or row.content_sha256 != sha256:
             return False
         set_files(session, row, files, context.clock())
     return True
-
-
-def reports_without_files(session: Session, limit: int) -> list[int]:
-    """List submitted reports whose files are not kept yet, by id."""
-    query = select(ReportRow.id, ReportRow.files).where(ReportRow.state.in_(SUBMITTED)).order_by(ReportRow.id.desc())
-    return [report_id for report_id, files in session.execute(query.limit(20 * limit)) if not files][:limit]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 
-from sqlalchemy.orm import Session
-
 from configs.texts import text
 from enforcement.figures.period import Period as FigurePeriod
 from enforcement.reports.bulletin import Bulletin
@@ -23,6 +21,7 @@ from store.reports.filling import fill_content
 from store.reports.report_facts import ReportFacts
 from store.reports.report_rows import report_at
 from store.schema.chain.report_tables import ReportRow
+from store.schema.database import Session
 
 CALLED = ("week", "month", "quarter", "ledger", "ranking")
 """What the command line calls the reports."""

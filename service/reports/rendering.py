@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from configs.texts import text
 from enforcement.reports.build import Issue, build_bulletin, build_sheet
 from enforcement.reports.bulletin import Bulletin
@@ -23,6 +21,7 @@ from service.reports.pdf import report_pdf
 from store.objects.object_store import ObjectStore
 from store.reports.report_rows import corrected_content
 from store.schema.chain.report_tables import ReportRow
+from store.schema.database import Session
 from store.views.alert_view import user_names
 
 FORMATS = ("xlsx", "docx", "pdf")

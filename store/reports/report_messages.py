@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
+from configs.texts import catalogue
 from enforcement.reports.schedule import read_schedule
 from store.access.rights import Viewer
 from store.areas.areas import area_names
@@ -95,11 +96,11 @@ def _responsible(people: People, row: ReportRow) -> list[User]:
 
 def _content(session: Session, row: ReportRow) -> dict[str, Any]:
     rule = read_schedule().rule(row.kind)
+    key = f"report_kind_{row.kind}"
     name = area_names(session, [row.area_code]).get(row.area_code, row.area_code)
     return {
         "area": name,
-        "name_zh": rule.zh,
-        "name_en": rule.en,
+        "what": key if f"message.{key}" in catalogue() else rule.zh,  # a kind of the bureau's own
         "last": row.last_day.isoformat(),
         "report": row.id,
     }

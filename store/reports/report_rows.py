@@ -138,3 +138,16 @@ def broken_step(steps: Sequence[ReportStepRow]) -> int | None:
 def is_missing(row: ReportRow, now: dt.datetime) -> bool:
     """Whether a report is overdue: it has to be submitted, the time has passed, and it was not."""
     return row.grace_until is not None and row.grace_until < now and row.state not in ("submitted", "locked")
+
+
+def report_by_id(session: Session, report_id: int, *, lock: bool = False) -> ReportRow | None:
+    """Return a report by its id, for whoever is allowed to see all; None: there is none."""
+    query = select(ReportRow).where(ReportRow.id == report_id)
+    return session.scalar(query.with_for_update() if lock else query)
+
+
+def reports_without_files(session: Session, limit: int) -> list[int]:
+    """List submitted reports whose files are not kept yet, by id, the latest first."""
+    query = select(ReportRow.id, ReportRow.files).where(ReportRow.state.in_(("submitted", "locked")))
+    latest = session.execute(query.order_by(ReportRow.id.desc()).limit(20 * limit))
+    return [report_id for report_id, files in latest if not files][:limit]

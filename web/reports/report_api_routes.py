@@ -160,7 +160,7 @@ def file(
     context: Service,
     viewer: CurrentUser,
     report_id: Id,
-    format: Literal["xlsx", "docx", "pdf"],  # noqa: A002  (the word of the field)
+    format: Literal["xlsx", "docx", "pdf"] = "pdf",  # noqa: A002  (the word of the field)
     language: Language = "",
 ) -> Response:
     """Return a report as a file. The Chinese files of a submitted report are the kept ones."""

@@ -216,7 +216,7 @@ def file(
     context: Service,
     viewer: CurrentUser,
     report_id: Id,
-    format: Literal["xlsx", "docx", "pdf"],  # noqa: A002  (the word of the field)
+    format: Literal["xlsx", "docx", "pdf"] = "pdf",  # noqa: A002  (the word of the field)
 ) -> Response:
     """Return a report as a file: the kept one if it was submitted, in the user's language otherwise."""
     return file_response(context, viewer, report_id, format, language_of(request))
