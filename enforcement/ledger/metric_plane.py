@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry import Polygon
+from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from enforcement.overlap_ratio import make_valid
@@ -35,20 +35,28 @@ class MetricPlane:
         return shapely.transform(make_valid(outline), convert)
 
     def degrees(self, outline: BaseGeometry) -> BaseGeometry:
-        """Convert an outline from metres to longitude and latitude."""
+        """Convert an outline from metres to longitude and latitude; lines that a repair leaves are dropped."""
 
         def convert(positions: NDArray[np.float64]) -> NDArray[np.float64]:
             degrees: NDArray[np.float64] = positions / self._scale + self._origin
             return degrees
 
-        return make_valid(shapely.transform(outline, convert))
+        return _polygonal(make_valid(shapely.transform(outline, convert)))
 
 
 def polygons_of(outline: BaseGeometry) -> BaseGeometry:
     """Return the polygons of a result of set operations, without the lines and points where outlines only touch."""
     parts = [part for part in shapely.get_parts(shapely.get_parts(outline)) if part.geom_type == "Polygon"]
     kept = [part for part in parts if part.area > 0]
-    return kept[0] if len(kept) == 1 else shapely.union_all(kept) if kept else Polygon()
+    return kept[0] if len(kept) == 1 else _polygonal(shapely.union_all(kept)) if kept else Polygon()
+
+
+def _polygonal(outline: BaseGeometry) -> BaseGeometry:
+    """Return an outline without lines and points: slivers collapse to lines when outlines are joined or repaired."""
+    if outline.geom_type in ("Polygon", "MultiPolygon"):
+        return outline
+    parts = [part for part in shapely.get_parts(shapely.get_parts(outline)) if part.geom_type == "Polygon"]
+    return parts[0] if len(parts) == 1 else MultiPolygon(parts)
 
 
 def wide_parts(outline: BaseGeometry, width: float) -> BaseGeometry:
