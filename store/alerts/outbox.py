@@ -140,7 +140,7 @@ def announce_shares(
     ids = sorted({change.alert.id for change in targeted})
     _lock_alert_rows(session, ids)
     latest = select(Delivery.alert_id, func.max(Delivery.sequence)).where(Delivery.alert_id.in_(ids))
-    sequences = Counter(dict(session.execute(latest.group_by(Delivery.alert_id)).tuples().all()))
+    sequences = Counter({alert_id: last for alert_id, last in session.execute(latest.group_by(Delivery.alert_id))})  # noqa: C416
     alerts = read_alerts(session, [change.alert for change in targeted], settings.public_url)
     found = determinations(session, ids)
     for change, alert in zip(targeted, alerts, strict=True):
