@@ -146,8 +146,7 @@ def _check(layout: Layout, file: str) -> None:
             raise SettingsError(f"{file}: {where}: {error}.") from None
         if unknown:
             raise SettingsError(
-                f"{file}: {where} contains {{{unknown[0]}}}, which is unknown; known names: "
-                f"{', '.join(HEADING_VALUES)}."
+                f"{file}: {where} contains the unknown name {unknown[0]!r}; known names: {', '.join(HEADING_VALUES)}."
             )
 
 

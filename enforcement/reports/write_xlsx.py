@@ -148,7 +148,7 @@ def _write_total(worksheet: Any, sheet: Sheet, total: Total, styles: _Styles, ro
         if value is None and column.key not in total.values:
             words = "" if label_written or number > 1 else total.label
             label_written = label_written or bool(words)
-            worksheet.write_string(line, number, clean(words), style)
+            _write_cell(worksheet, line, number, words or None, style)
         elif how == "sum" and sheet.rows and isinstance(value, int | float):
             span = f"{xl_rowcol_to_cell(rows[0], number)}:{xl_rowcol_to_cell(rows[1], number)}"
             worksheet.write_formula(line, number, f"=SUM({span})", style, value)

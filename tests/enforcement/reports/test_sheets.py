@@ -88,7 +88,7 @@ def test_an_unknown_field_is_named_with_its_file_and_the_known_ones(
     assert [column.name for column in read_layout("own").tables()[0].columns] == ["area_mu", "party"]
     named = own.replace("周报", '"{county}"').replace("owner", "party")
     (tmp_path / "reports" / "named.yaml").write_text(named, "utf-8")
-    with pytest.raises(SettingsError, match=r"title contains \{county\}, which is unknown"):
+    with pytest.raises(SettingsError, match="title contains the unknown name 'county'"):
         read_layout("named")
 
 
