@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.detection.scan import Point
+from cli.language import head, in_language, say
 from cli.progress import scan_progress
 from errors import OutputError
 
@@ -27,6 +28,20 @@ class Question(StrEnum):
     any = "any"
 
 
+OBJECT_HEADS = ("of size", "true", "found", "precision", "recall", "F1")
+RESOLUTION_HEADS = (
+    "m per pixel",
+    "precision",
+    "recall",
+    "F1",
+    "false alarms per km²",
+    "mu found",
+    "mu false",
+    "calibration error",
+)
+ROBUSTNESS_HEADS = ("", "F1", "F1 registered")
+
+
 def _number(value: float | None, spec: str = ".3f") -> str:
     """Format a number; None as a dash."""
     return "–" if value is None else format(value, spec)
@@ -35,7 +50,7 @@ def _number(value: float | None, spec: str = ".3f") -> str:
 def _table(heading: str, names: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
     table = Table(title=heading, title_justify="left")
     for number, name in enumerate(names):
-        table.add_column(name, justify="left" if number == 0 else "right")
+        table.add_column(head(name), justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
     return table
@@ -46,7 +61,8 @@ def _object_rows(objects: dict[str, Any]) -> list[tuple[str, ...]]:
     for iou, figures in objects.items():
         for name, counted in {"all": figures, **(figures["by_area_m2"] or {})}.items():
             scores = (_number(counted[key]) for key in ("precision", "recall", "f1"))
-            label = iou.replace("iou_", "IoU ≥ ") + (", all" if name == "all" else f", {name} m²")
+            size = say("all", "cli.all") if name == "all" else f"{name} m²"
+            label = f"{iou.replace('iou_', 'IoU ≥ ')}, {size}"
             rows.append((label, str(counted["true"]), str(counted["found"]), *scores))
     return rows
 
@@ -56,25 +72,14 @@ def _curve_rows(curves: dict[str, Any]) -> list[tuple[str, ...]]:
     for key, name in (("px", "shift"), ("gamma", "gamma"), ("sigma_px", "blur"), ("scale", "scale")):
         for point in curves[name]:
             aligned = _number(point["f1_aligned"]) if "f1_aligned" in point else ""
-            rows.append(
-                (f"{name} {point[key]:g}{' px' if name in ('shift', 'blur') else ''}", _number(point["f1"]), aligned)
-            )
-    rows.append(("dates swapped", _number(curves["swapped"]["f1"]), ""))
+            label = f"{say(name, f'evaluate.{name}')} {point[key]:g}{' px' if name in ('shift', 'blur') else ''}"
+            rows.append((label, _number(point["f1"]), aligned))
+    rows.append((say("dates swapped", "evaluate.swapped"), _number(curves["swapped"]["f1"]), ""))
     return rows
 
 
 def _resolution_table(evaluation: Evaluation) -> Table:
     """Return the table of the images reduced to coarser resolutions."""
-    heads = (
-        "m per pixel",
-        "precision",
-        "recall",
-        "F1",
-        "false alarms per km²",
-        "mu found",
-        "mu false",
-        "calibration error",
-    )
     rows = [
         (
             f"{one['gsd_m']:g}",
@@ -86,7 +91,7 @@ def _resolution_table(evaluation: Evaluation) -> Table:
         )
         for one in evaluation.by_resolution
     ]
-    return _table("Reduced to coarser resolutions", heads, rows)
+    return _table(say("Reduced to coarser resolutions", "evaluate.coarser"), RESOLUTION_HEADS, rows)
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -94,87 +99,115 @@ def print_evaluation(evaluation: Evaluation) -> None:
     console = Console(highlight=False, soft_wrap=True)
     protocol, pixel = evaluation.protocol, evaluation.pixel
     scores = tuple(_number(pixel[key]) for key in ("precision", "recall", "f1", "iou"))
-    console.print(
-        _table(
-            f"Pixels of {evaluation.pairs} pairs, question {protocol['question']}",
-            ("", "precision", "recall", "F1", "IoU"),
-            [("all pixels", *scores)],
-        )
+    question = say(protocol["question"], f"evaluate.question_{protocol['question']}")
+    text = f"Pixels of {evaluation.pairs} pairs, question {question}"
+    heading = say(text, "evaluate.pixels", pairs=evaluation.pairs, question=question)
+    all_pixels = (say("all pixels", "evaluate.all_pixels"), *scores)
+    console.print(_table(heading, ("", "precision", "recall", "F1", "IoU"), [all_pixels]))
+    console.print(_table(say("Objects", "evaluate.objects"), OBJECT_HEADS, _object_rows(evaluation.objects)))
+    alarms = _number(evaluation.false_alarms_per_km2, ".1f")
+    per_million = _number(evaluation.false_alarms_per_megapixel, ".1f")
+    error = _number(evaluation.calibration["expected_calibration_error"])
+    text = (
+        f"False alarms: {alarms} per km², {per_million} per million unchanged pixels. "
+        f"Expected calibration error {error}."
     )
-    heads = ("objects", "true", "found", "precision", "recall", "F1")
-    console.print(_table("Objects", heads, _object_rows(evaluation.objects)))
-    console.print(
-        f"False alarms: {_number(evaluation.false_alarms_per_km2, '.1f')} per km², "
-        f"{_number(evaluation.false_alarms_per_megapixel, '.1f')} per million unchanged pixels. "
-        f"Expected calibration error {evaluation.calibration['expected_calibration_error']:.3f}."
-    )
+    console.print(say(text, "evaluate.alarms", alarms=alarms, per_million=per_million, error=error))
     if evaluation.areas_mu is not None:
-        areas = evaluation.areas_mu
-        console.print(
-            f"Area: {areas['changed']:,.1f} mu changed, {areas['found']:,.1f} mu of it found, "
-            f"{areas['falsely_reported']:,.1f} mu falsely reported."
-        )
+        changed, found, false = (f"{evaluation.areas_mu[key]:,.1f}" for key in ("changed", "found", "falsely_reported"))
+        text = f"Area: {changed} mu changed, {found} mu of it found, {false} mu falsely reported."
+        console.print(say(text, "evaluate.areas", changed=changed, found=found, false=false))
     if evaluation.by_resolution:
         console.print(_resolution_table(evaluation))
     if evaluation.restyled is not None:
         restyled = evaluation.restyled
-        console.print(
-            f"Restyled copies of {restyled['images']} images: "
-            f"{_number(restyled['false_alarms_per_km2'], '.1f')} false alarms per km², "
-            f"{_number(restyled['false_alarms_per_megapixel'], '.1f')} per million pixels, "
-            f"{restyled['share_above_threshold']:.3%} of the pixels above the threshold."
+        alarms = _number(restyled["false_alarms_per_km2"], ".1f")
+        per_million = _number(restyled["false_alarms_per_megapixel"], ".1f")
+        images, share = restyled["images"], f"{restyled['share_above_threshold']:.3%}"
+        text = (
+            f"Restyled copies of {images} images: {alarms} false alarms per km², {per_million} per million pixels, "
+            f"{share} of the pixels above the threshold."
         )
+        given = {"images": images, "alarms": alarms, "per_million": per_million, "share": share}
+        console.print(say(text, "evaluate.restyled", **given))
     if evaluation.robustness is not None:
-        heading = f"Pixel F1 of {evaluation.robustness['pairs']} pairs"
-        console.print(_table(heading, ("", "F1", "F1 registered"), _curve_rows(evaluation.robustness)))
+        pairs = evaluation.robustness["pairs"]
+        heading = say(f"Pixel F1 of {pairs} pairs", "evaluate.robustness", pairs=pairs)
+        console.print(_table(heading, ROBUSTNESS_HEADS, _curve_rows(evaluation.robustness)))
     _print_protocol(console, protocol)
     for name in protocol.get("pictures", ()):
-        console.print(f"Picture: {name}", markup=False)
+        console.print(say(f"Picture: {name}", "evaluate.picture", name=name), markup=False)
     if evaluation.failed:
-        console.print(f"{len(evaluation.failed)} pairs could not be evaluated:", style="yellow")
+        count = len(evaluation.failed)
+        console.print(say(f"{count} pairs could not be evaluated:", "evaluate.failed", count=count), style="yellow")
         for failed in evaluation.failed:
-            console.print(f"  {failed.pair}: {failed.reason}", style="yellow", markup=False)
+            console.print(f"  {failed.pair}: {in_language(failed.reason)}", style="yellow", markup=False)
 
 
 def _print_protocol(console: Console, protocol: dict[str, Any]) -> None:
-    weights, alignment = protocol["weights"], protocol["alignment"]
-    console.print(
-        f"Weights {weights['name']} ({protocol['network']}, sha256 {weights['sha256'][:12]}…), {protocol['runtime']} "
-        f"{protocol['precision']}, threshold {protocol['threshold']:g} from training data."
+    weights = protocol["weights"]
+    given: dict[str, Any] = {
+        "name": weights["name"],
+        "network": protocol["network"],
+        "sha256": weights["sha256"][:12],
+        "runtime": protocol["runtime"],
+        "precision": protocol["precision"],
+        "threshold": f"{protocol['threshold']:g}",
+    }
+    text = (
+        f"Weights {given['name']} ({given['network']}, sha256 {given['sha256']}…), {given['runtime']} "
+        f"{given['precision']}, threshold {given['threshold']} from training data."
     )
+    console.print(say(text, "evaluate.weights", **given))
     if protocol["gsd_m"] is None:
-        console.print(
+        text = (
             "Ground sample distance unknown (--gsd): images are compared at their own resolution, small objects are "
-            "kept, and there are no figures in m² or km².",
-            style="yellow",
+            "kept, and there are no figures in m² or km²."
         )
+        console.print(say(text, "evaluate.no_gsd"), style="yellow")
     else:
-        smallest = ", ".join(f"{kind} {area:g}" for kind, area in protocol["minimum_area_m2"].items())
-        console.print(
-            f"{protocol['gsd_m']:g} m per pixel ({protocol['gsd_source']}), compared at "
-            f"{protocol['detection_gsd_m']:g} m, profile {protocol['profile']}; found objects below the "
-            f"minimum mapping unit are dropped (m²: {smallest})."
+        given = {
+            "gsd": f"{protocol['gsd_m']:g}",
+            "source": say(protocol["gsd_source"], f"evaluate.from_{protocol['gsd_source']}"),
+            "detection": f"{protocol['detection_gsd_m']:g}",
+            "profile": protocol["profile"],
+            "smallest": ", ".join(f"{kind} {area:g}" for kind, area in protocol["minimum_area_m2"].items()),
+        }
+        text = (
+            f"{given['gsd']} m per pixel ({given['source']}), compared at {given['detection']} m, profile "
+            f"{given['profile']}; found objects below the minimum mapping unit are dropped (m²: {given['smallest']})."
         )
-    if alignment["asked"]:
-        console.print(
-            f"Registered {alignment['registered']} pairs; not registrable and "
-            f"{'counted as missed' if alignment['refused_missed'] else 'compared as they are'}: "
-            f"{len(alignment['refused'])}."
-        )
+        console.print(say(text, "evaluate.gsd", **given))
+    _print_registered(console, protocol["alignment"])
+    _print_images(console, protocol)
+
+
+def _print_registered(console: Console, alignment: dict[str, Any]) -> None:
+    if not alignment["asked"]:
+        text = "Not registered: pairs are compared as they are (--align or --register registers them)."
+        console.print(say(text, "evaluate.not_registered"))
+        return
+    registered, refused = alignment["registered"], len(alignment["refused"])
+    if alignment["refused_missed"]:
+        text = f"Registered {registered} pairs; not registrable and counted as missed: {refused}."
+        console.print(say(text, "evaluate.registered_missed", registered=registered, refused=refused))
     else:
-        console.print("Not registered: pairs are compared as they are (--align or --register registers them).")
-    sizes = ", ".join(f"{count} of {size}" for size, count in list(protocol["sizes"].items())[:4])
-    more = len(protocol["sizes"]) - 4
-    console.print(
-        f"Images: {sizes}{f' and {more} more sizes' if more > 0 else ''} px. --json prints the complete protocol."
-    )
-    if protocol["labels_in_doubt"]:
-        console.print(
-            f"{len(protocol['labels_in_doubt'])} labels have values but none above 127; expected 255 or 1 for changed: "
-            f"{', '.join(protocol['labels_in_doubt'][:5])}",
-            style="yellow",
-            markup=False,
-        )
+        text = f"Registered {registered} pairs; not registrable and compared as they are: {refused}."
+        console.print(say(text, "evaluate.registered", registered=registered, refused=refused))
+
+
+def _print_images(console: Console, protocol: dict[str, Any]) -> None:
+    listed = list(protocol["sizes"].items())
+    sizes = ", ".join(f"{count} × {size}" for size, count in listed[:4])
+    more = len(listed) - 4
+    if more > 0:
+        sizes += say(f" and {more} more sizes", "evaluate.more_sizes", more=more)
+    text = f"Images: {sizes} px. --json prints the complete protocol."
+    console.print(say(text, "evaluate.images", sizes=sizes))
+    if doubtful := protocol["labels_in_doubt"]:
+        count, names = len(doubtful), ", ".join(doubtful[:5])
+        text = f"{count} labels have values but none above 127; expected 255 or 1 for changed: {names}"
+        console.print(say(text, "evaluate.doubtful", count=count, names=names), style="yellow", markup=False)
 
 
 def evaluate(

@@ -15,6 +15,7 @@ import pytest
 
 from cli.administration.night import OUTCOME_LABELS
 from cli.administration.status import PART_LABELS
+from cli.learning.evaluate import OBJECT_HEADS, RESOLUTION_HEADS, ROBUSTNESS_HEADS
 from cli.progress import LABELS
 from configs.texts import reason_texts, translate
 from enforcement.field_check.form import FieldKind
@@ -25,6 +26,7 @@ from imagery.files.formats import detect_format
 from imagery.raster_kind import COMPARED_KINDS, RasterKind
 from service.images.correct import CORRECTED
 from store.areas.layer_versions import STATES
+from training.sources.manifest import Question
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("imagery", "inference", "enforcement", "store", "service", "workers", "web", "cli", "configs")
@@ -83,7 +85,7 @@ def _headings() -> Iterator[str]:
     """Yield the keys of all headings in tables of commands, and of names of settings and processes."""
     for path in (ROOT / "cli").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("headed", "head"):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("headed", "head", "column", "Column"):
                 names = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
             elif isinstance(node, ast.For) and "head(" in ast.unparse(node.body[0]):
                 names = [each.value for each in ast.walk(node.iter) if isinstance(each, ast.Constant)]
@@ -91,6 +93,8 @@ def _headings() -> Iterator[str]:
                 continue
             yield from (f"head.{str(name).replace(' ', '_')}" for name in names)
     yield from (f"head.{name}" for name in PART_LABELS.values())
+    for name in (*OBJECT_HEADS, *RESOLUTION_HEADS, *ROBUSTNESS_HEADS):
+        yield f"head.{name.replace(' ', '_')}"
 
 
 def _fields(text: str) -> set[str]:
@@ -113,6 +117,9 @@ def test_every_code_has_a_text_with_matching_values() -> None:
     computed |= {f"cli.alert_{outcome}" for outcome in OUTCOME_LABELS} | {f"cli.step_{step}" for step in LABELS}
     computed |= {f"cli.unit_{unit}" for unit in ("d", "h", "min", "s")} | set(_headings())
     computed |= {describe_source(source).code for source in DATE_SOURCES}
+    computed |= {f"evaluate.question_{question}" for question in get_args(Question)}
+    computed |= {f"evaluate.{change}" for change in ("shift", "gamma", "blur", "scale")}
+    computed |= {"evaluate.from_given", "evaluate.from_manifest"}
     computed |= {"cli.verify_ok", "cli.verify_wrong", "cli.verify_open"}
     computed |= {f"layer_state.{state}" for state in STATES}
     computed |= {f"field.expected_{kind}" for kind in get_args(FieldKind)}
