@@ -1,4 +1,5 @@
 // The list of alerts: bulk rejection of the selected ones, and its undo.
+import "./show_filters.js";
 import { fill, notice, pageTexts, post, request, root } from "./tuban.js";
 
 const texts = pageTexts();
@@ -64,13 +65,7 @@ async function reject(numbers, form) {
   }
 }
 
-// On a phone the filters are folded; the choice outlives the replacement of the list
-function showFilters(shown = document.body.classList.contains("filtering")) {
-  document.body.classList.toggle("filtering", shown);
-  document.querySelector(".show-filters")?.setAttribute("aria-expanded", String(shown));
-}
 document.addEventListener("click", (event) => {
-  if (event.target.closest(".show-filters")) showFilters(!document.body.classList.contains("filtering"));
   const menu = document.querySelector(".menu[open]");
   if (menu && (!menu.contains(event.target) || event.target.closest(".menu a"))) menu.open = false;
 });
@@ -80,7 +75,6 @@ document.addEventListener("keydown", (event) => {
   menu.open = false;
   menu.querySelector("summary").focus();
 });
-document.addEventListener("htmx:afterSettle", () => showFilters());
 
 document.addEventListener("change", (event) => event.target.name === "number" && updateSelection());
 document.addEventListener("htmx:afterSettle", updateSelection);
