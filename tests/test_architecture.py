@@ -43,7 +43,9 @@ def test_the_image_is_given_every_room_and_nothing_else() -> None:
 
 
 def test_no_folder_holds_more_than_about_twenty_files() -> None:
+    """Except that of the migrations, which only grows."""
     modules = Counter(path.parent for path in _tracked() if path.suffix == ".py" and path.name != "__init__.py")
+    modules.pop(ROOT / "store" / "migrations" / "versions")
     assert {str(folder.relative_to(ROOT)): count for folder, count in modules.items() if count > 22} == {}
 
 
