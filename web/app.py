@@ -183,7 +183,7 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
         if "text/html" in request.headers.get("accept", ""):
             return RedirectResponse(f"/sign-in?next={quote(target, safe='')}", 303)
     if isinstance(error, SharedOnly) and request.url.path in ("/", "/todo") and not is_api_client(request):
-        return RedirectResponse("/shared", 303)  # where a sign-in leads to
+        return RedirectResponse("/shared", 303)  # where a sign-in goes
     response = error_response(request, error.status, error.message)
     if error.retry_seconds is not None:
         response.headers["retry-after"] = str(error.retry_seconds)

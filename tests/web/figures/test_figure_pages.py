@@ -1,4 +1,4 @@
-"""The dashboard, the ranking, their files and the API show the same numbers, and each number leads to its alerts."""
+"""The dashboard, the ranking, their files and the API show the same numbers, and each number opens its alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OGC API - Tiles: links lead from the landing page to each tile, and each user sees the own area."""
+"""OGC API - Tiles: links go from the landing page to each tile, and each user sees the own area."""
 
 from __future__ import annotations
 
