@@ -81,7 +81,7 @@ def retention(
         if apply:
             deleted = purge(service, "command")
             count = sum(one.count for one in deleted)
-            console.print(say(f"{count} images deleted.", "cli.deleted", count=count))
+            console.print(say(f"{count} items deleted.", "cli.deleted", count=count))
 
 
 @retention_app.command("list")
