@@ -58,7 +58,7 @@ def report_faults(session: Session, first: dt.date, last: dt.date) -> list[str]:
     if not rows:
         return []
     logs = read_steps(session)
-    codes = dict(session.execute(select(AlertRow.id, AlertRow.grid_code)).tuples().all())
+    codes = {row[0]: row[1] for row in session.execute(select(AlertRow.id, AlertRow.grid_code))}
     faults: list[str] = []
     filled: dict[tuple[str, dt.date], dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for row in rows:
