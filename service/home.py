@@ -14,6 +14,9 @@ from configs.secret_file import deny_others
 from configs.service import ServiceSettings
 from errors import OutputError, SettingsError
 
+STARTUP_MIB = 50
+"""Free space without which the service does not start."""
+
 _PORT_FILE = "pages.port"
 _TEMPORARY_SECONDS = 24 * 3600  # a temporary file older than this was left by a process that was killed
 
@@ -22,8 +25,11 @@ class InsufficientDiskSpace(OutputError):  # noqa: N818  (a condition; jobs are 
     """Less disk space is free than ``limits.free_disk_mib``."""
 
 
-def prepare_home(settings: ServiceSettings) -> None:
+def prepare_home(settings: ServiceSettings, *, intake: bool = True) -> None:
     """Create the home folder, deny it to other users, and check that it is writable and has free space.
+
+    ``intake=False``: for a service that starts on a nearly full disk, so that pages, decisions and deliveries work;
+    only :data:`STARTUP_MIB` are required, because even they write rows and logs.
 
     Raises:
         SettingsError: it cannot be created or written, or has too little free space.
@@ -44,7 +50,10 @@ def prepare_home(settings: ServiceSettings) -> None:
             error=error.strerror or "",
         ) from error
     try:
-        require_disk_space(settings)
+        if intake:
+            require_disk_space(settings)
+        else:
+            require_disk_space(settings, min(STARTUP_MIB, settings.limits.free_disk_mib))
     except InsufficientDiskSpace as error:
         raise SettingsError(str(error)) from error
 

@@ -29,7 +29,7 @@ def prepare_service(settings: ServiceSettings, kinds: Sequence[str]) -> Iterator
     Raises:
         SettingsError: something is unusable, or another `tuban up` is running.
     """
-    prepare_home(settings)
+    prepare_home(settings, intake=False)
     with lock_home(settings.home.resolve(), kinds):
         context = Context.from_settings(settings)
         try:

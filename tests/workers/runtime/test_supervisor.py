@@ -231,8 +231,17 @@ def test_jobs_that_ran_when_the_machine_crashed_resume_immediately(tmp_path: Pat
         assert expire_leases(session, "here:1", context.clock()) == 0
 
 
-def test_an_unwritable_or_full_home_folder_is_reported_in_one_line(tmp_path: Path) -> None:
+def test_a_nearly_full_disk_stops_intake_but_not_the_start(tmp_path: Path) -> None:
+    settings = ServiceSettings(home=tmp_path / "home", limits=LimitSettings(free_disk_mib=10**9))
+    with prepare_service(settings, ("worker",)):
+        pass
+
+
+def test_an_unwritable_or_full_home_folder_is_reported_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
+    monkeypatch.setattr("service.home.STARTUP_MIB", 10**8)
     for settings, words in (
         (ServiceSettings(home=tmp_path / "file" / "home"), "cannot be written"),
         (ServiceSettings(home=tmp_path / "home", limits=LimitSettings(free_disk_mib=10**9)), "MiB are free"),
