@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, ColumnElement, Text, cast, extract, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Executable, Text, cast, extract, func, or_, select
 from sqlalchemy.orm import Session
 
 from enforcement.figures.fact_table import NAMED, Days, Names
@@ -21,6 +21,7 @@ from store.schema.chain.deadline_tables import DeadlineLogRow
 from store.schema.tables import AlertRow, Transition
 
 _ROWS = 20_000
+_SEQUENCE_BITS = 20
 _NOTICE = {"stop_notice", "correct_by"}
 _CHECKED = "field_checked"
 _ORIGINS = ("tip", "patrol", "drawn")
@@ -52,6 +53,7 @@ class _LocalDays:
 
     def __init__(self, zone: dt.tzinfo) -> None:
         self._zone = zone
+        self._offsets: dict[int, int] = {}
 
     def of(self, seconds: NDArray[np.int64]) -> Days:
         """Return ordinals of the local days of times in seconds since 1970."""
@@ -63,8 +65,15 @@ class _LocalDays:
         return found
 
     def _offset(self, hour: int) -> int:
-        offset = dt.datetime.fromtimestamp(3600 * hour, self._zone).utcoffset()
-        return 0 if offset is None else int(offset.total_seconds())
+        if hour not in self._offsets:
+            offset = dt.datetime.fromtimestamp(3600 * hour, self._zone).utcoffset()
+            self._offsets[hour] = 0 if offset is None else int(offset.total_seconds())
+        return self._offsets[hour]
+
+
+def _rows(session: Session, query: Executable) -> Any:
+    """Return the rows of a query as they come from the database, without those of the ORM: a third of the time."""
+    return session.connection().execute(query, execution_options={"yield_per": _ROWS})
 
 
 def _seconds(column: Any) -> ColumnElement[int]:
@@ -97,7 +106,7 @@ def _alerts(
     went_on = _went_on(session, which)
     nothing = _Facts(None, False, 0, 0, False, 0, False, "scan")
     parts: list[AlertColumns] = []
-    for rows in session.execute(query).yield_per(_ROWS).partitions():
+    for rows in _rows(session, query).partitions(_ROWS):
         ids, grids, kinds, sources, areas, overlaps, created = zip(*rows, strict=True)
         land = np.array([land_areas(*entry) for entry in zip(areas, overlaps, strict=True)], np.float64)
         parts.append(
@@ -131,31 +140,33 @@ def _steps(
         .order_by(Transition.alert_id, Transition.sequence)
     )
     parts: list[StepColumns] = []
-    undone: list[tuple[int, int, int]] = []
-    size = 0
-    for rows in session.execute(query).yield_per(_ROWS).partitions():
+    keys: list[NDArray[np.int64]] = []
+    for rows in _rows(session, query).partitions(_ROWS):
         alerts, sequences, seconds, states = zip(*rows, strict=True)
-        part = StepColumns.empty(
-            np.array(alerts, np.int64),
-            days.of(np.array(seconds, np.int64)),
-            _numbered(names["state"], states, np.int16),
-        )
-        for place, key in enumerate(zip(alerts, sequences, strict=True)):
-            facts = evidence.get(key)
-            if facts is not None:
-                part.notice[place] = facts.notice_on or part.day[place] if facts.notice else 0
-                part.correct_by[place], part.found[place] = facts.correct_by, facts.found
-                part.found_notice[place], part.ignored[place] = facts.found_notice, facts.ignored
-                if facts.undoes is not None:
-                    undone.append((size + place, key[1] - facts.undoes, int(part.day[place])))
-        parts.append(part)
-        size += len(alerts)
+        ids = np.array(alerts, np.int64)
+        numbers = _numbered(names["state"], states, np.int16)
+        parts.append(StepColumns.empty(ids, days.of(np.array(seconds, np.int64)), numbers))
+        keys.append(ids << _SEQUENCE_BITS | np.array(sequences, np.int64))
     found = StepColumns.joined(parts)
-    kept = np.ones(size, np.bool_)
-    for place, steps, day in undone:  # steps of the same alert, just before
-        kept[place] = False
-        taken_back = found.undone_on[max(0, place - steps) : place]
-        taken_back[taken_back == 0] = day
+    return _with_evidence(found, np.concatenate([np.zeros(0, np.int64), *keys]), evidence)
+
+
+def _with_evidence(
+    found: StepColumns, keys: NDArray[np.int64], evidence: Mapping[tuple[int, int], _Facts]
+) -> StepColumns:
+    """Return steps with their evidence; ``keys``: alert and sequence of each step, ascending."""
+    kept = np.ones(len(keys), np.bool_)
+    entries = sorted(evidence.items())
+    wanted = np.array([alert << _SEQUENCE_BITS | sequence for (alert, sequence), _ in entries], np.int64)
+    places = np.searchsorted(keys, wanted)
+    for place, ((_, sequence), facts) in zip(places, entries, strict=True):
+        found.notice[place] = facts.notice_on or found.day[place] if facts.notice else 0
+        found.correct_by[place], found.found[place] = facts.correct_by, facts.found
+        found.found_notice[place], found.ignored[place] = facts.found_notice, facts.ignored
+        if facts.undoes is not None:  # it takes back steps of the same alert, just before
+            kept[place] = False
+            taken_back = found.undone_on[max(0, place - (sequence - facts.undoes)) : place]
+            taken_back[taken_back == 0] = found.day[place]
     return found.chosen(kept)
 
 
@@ -174,7 +185,7 @@ def _evidence(session: Session, which: ColumnElement[bool]) -> dict[tuple[int, i
     )
     return {
         (alert_id, sequence): _facts(json.loads(words))
-        for alert_id, sequence, words in session.execute(query).yield_per(_ROWS)
+        for alert_id, sequence, words in _rows(session, query)
         if any(name in words for name in _NEEDED)
     }
 
