@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -107,8 +108,8 @@ def add(
     typer.echo(say(message, "cli.camera_added", name=name, kind=kind, host=stream.host))
 
 
-def _moment(heading: str, name: str) -> Column:
-    return Column(heading, lambda row: "" if row[name] is None else f"{row[name]:%m-%d %H:%M}")
+def _moment(name: str) -> Callable[[Row], str]:
+    return lambda row: "" if row[name] is None else f"{row[name]:%m-%d %H:%M}"
 
 
 def _local(moment: dt.datetime | None, zone: dt.tzinfo) -> dt.datetime | None:
@@ -140,9 +141,9 @@ CAMERAS = Listing(
         column("kind"),
         column("at", "host"),
         Column("state", _state),
-        _moment("since", "state_since"),
-        _moment("last capture", "last_capture"),
-        _moment("next capture", "next_capture"),
+        Column("since", _moment("state_since")),
+        Column("last capture", _moment("last_capture")),
+        Column("next capture", _moment("next_capture")),
         Column(
             "calibrated",
             lambda row: say(f"{row['calibrated_views']} views", "cli.views", count=row["calibrated_views"]),
