@@ -6,6 +6,9 @@ import re
 
 from enforcement.reports.sheet import Cell
 
+COLONS = {"zh": "：", "en": ": "}
+"""Between a label and its value, by language."""
+
 MAX_TEXT = 32_767
 """Characters of a cell of a spreadsheet."""
 

@@ -16,7 +16,7 @@ from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
 
 from enforcement.reports.bulletin import Bulletin, Chart
-from enforcement.reports.cell_text import clean
+from enforcement.reports.cell_text import COLONS, clean
 from enforcement.reports.sheet import Column, Row, Sheet, Signature, Total, shown
 
 TITLE, HEADING, BODY, TABLE = "方正小标宋简体", "黑体", "仿宋_GB2312", "宋体"
@@ -39,7 +39,8 @@ def write_docx(report: Sheet | Bulletin, path: Path) -> None:
     document.core_properties.author = ""
     _paragraph(document, report.title, TITLE, 18, WD_ALIGN_PARAGRAPH.CENTER)
     if isinstance(report, Sheet):
-        words = "    ".join(f"{label}：{value}" if value else label for label, value in report.heading)
+        colon = COLONS[report.language]
+        words = "    ".join(f"{label}{colon}{value}" if value else label for label, value in report.heading)
         status = f"    【{report.status}】" if report.status else ""
         if words or status:
             _paragraph(document, words + status, TABLE, 10)
@@ -48,7 +49,7 @@ def write_docx(report: Sheet | Bulletin, path: Path) -> None:
             _paragraph(document, note, TABLE, 9)
     else:
         _bulletin(document, report, width)
-    _signatures(document, report.signatures, isinstance(report, Bulletin))
+    _signatures(document, report.signatures, isinstance(report, Bulletin), COLONS[report.language])
     document.save(str(path))
 
 
@@ -205,10 +206,10 @@ def _run(paragraph: Any, words: str, font: str, size: float, *, bold: bool = Fal
     run._element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), font)
 
 
-def _signatures(document: Any, signatures: Sequence[Signature], right: bool) -> None:
+def _signatures(document: Any, signatures: Sequence[Signature], right: bool, colon: str) -> None:
     if not signatures:
         return
-    words = "        ".join(f"{field.label}：{field.value or '____________'}" for field in signatures)
+    words = "        ".join(f"{field.label}{colon}{field.value or '____________'}" for field in signatures)
     _paragraph(document, words, TABLE, 10.5, WD_ALIGN_PARAGRAPH.RIGHT if right else None)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import xlsxwriter
 from xlsxwriter.utility import xl_rowcol_to_cell
 
-from enforcement.reports.cell_text import clean, looks_like_formula
+from enforcement.reports.cell_text import COLONS, clean, looks_like_formula
 from enforcement.reports.expression import to_spreadsheet
 from enforcement.reports.sheet import Cell, Column, Row, Sheet, Total, shown
 
@@ -97,7 +97,8 @@ def _write_title(worksheet: Any, sheet: Sheet, styles: _Styles, last: int) -> in
     worksheet.set_row(0, 30)
     if not (sheet.heading or sheet.status):
         return 1
-    words = "    ".join(f"{label}：{value}" if value else label for label, value in sheet.heading)
+    colon = COLONS[sheet.language]
+    words = "    ".join(f"{label}{colon}{value}" if value else label for label, value in sheet.heading)
     status = f"    【{sheet.status}】" if sheet.status else ""
     _merged(worksheet, 1, 0, last, words + status, styles.get(align="left"))
     worksheet.set_row(1, 15 * _lines(words + status, sheet))
@@ -165,7 +166,8 @@ def _write_foot(worksheet: Any, sheet: Sheet, styles: _Styles, line: int, last: 
         worksheet.set_row(line, 12 * _lines(note, sheet))
         line += 1
     if sheet.signatures:
-        words = "        ".join(f"{field.label}：{field.value or '____________'}" for field in sheet.signatures)
+        colon = COLONS[sheet.language]
+        words = "        ".join(f"{field.label}{colon}{field.value or '____________'}" for field in sheet.signatures)
         _merged(worksheet, line, 0, last, words, styles.get(align="left"))
         worksheet.set_row(line, 24)
         line += 1
