@@ -65,7 +65,7 @@ def _file(name: str) -> dict[str, Any]:
 @cache
 def rules() -> dict[tuple[str, str], dict[str, Any]]:
     """Return the transitions of the file by (from, to)."""
-    found = {}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
     for rule in _file("states.yaml")["transitions"]:
         starts = [rule["from"]] if isinstance(rule["from"], str) else rule["from"]
         found |= {(start, rule["to"]): rule for start in starts}

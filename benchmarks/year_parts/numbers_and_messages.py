@@ -58,10 +58,10 @@ def message_faults(session: Session, post: PostOffice, *, end: bool) -> list[str
     sent = Counter(session.scalars(select(SendingMessageRow.message_id)))
     split = dict(session.execute(select(SendingMessageRow.message_id, func.max(SendingRow.parts)).join(
         SendingRow, SendingRow.id == SendingMessageRow.sending_id
-    ).group_by(SendingMessageRow.message_id)).all())  # type: ignore[arg-type]  # fmt: skip
+    ).group_by(SendingMessageRow.message_id)).all())  # fmt: skip
     receivers = dict(session.execute(select(SendingMessageRow.message_id, SendingRow.person_id).join(
         SendingRow, SendingRow.id == SendingMessageRow.sending_id
-    )).all())  # type: ignore[arg-type]  # fmt: skip
+    )).all())  # fmt: skip
     kinds = read_message_kinds().kinds
     for message in session.scalars(select(MessageRow)):
         person = people[message.person_id]
@@ -92,7 +92,7 @@ def message_faults(session: Session, post: PostOffice, *, end: bool) -> list[str
 def sum_faults(session: Session) -> list[str]:
     """Return sums that do not agree: nights with their scans, alerts with their sightings, jobs that died."""
     faults = []
-    changes = defaultdict(int)
+    changes: dict[int | None, int] = defaultdict(int)
     for night_id, number in session.execute(select(Scan.night_id, Scan.changes).where(Scan.withdrawn_at.is_(None))):
         changes[night_id] += number
     for night in session.scalars(select(Night).where(Night.state == "done")):
@@ -105,14 +105,14 @@ def sum_faults(session: Session) -> list[str]:
             )
     sightings = dict(session.execute(
         select(Observation.alert_id, func.count(Observation.scan_id.distinct())).group_by(Observation.alert_id)
-    ).all())  # type: ignore[arg-type]  # fmt: skip
+    ).all())  # fmt: skip
     drawn = dict(session.execute(
         select(Observation.alert_id, func.count()).where(Observation.scan_id.is_(None)).group_by(Observation.alert_id)
-    ).all())  # type: ignore[arg-type]  # fmt: skip
-    for alert_id, number, seen in session.execute(select(AlertRow.id, AlertRow.number, AlertRow.seen)):
+    ).all())  # fmt: skip
+    for alert_id, alert, seen in session.execute(select(AlertRow.id, AlertRow.number, AlertRow.seen)):
         expected = sightings.get(alert_id, 0) + drawn.get(alert_id, 0)
         if seen != expected:
-            faults.append(f"{number} was seen {seen} times; it has {expected} sightings")
+            faults.append(f"{alert} was seen {seen} times; it has {expected} sightings")
     unfinished = session.execute(select(Job.kind, Job.state, Job.error).where(Job.state.in_(("dead", "running")))).all()
     faults += [f"job {kind} is {state}: {error}" for kind, state, error in unfinished]
     return faults

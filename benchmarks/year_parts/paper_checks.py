@@ -64,7 +64,7 @@ def report_faults(session: Session, first: dt.date, last: dt.date) -> list[str]:
     for row in rows:
         where = f"{row.kind} of {row.area_code} for {row.last_day}"
         content = Content.from_json(row.content)
-        found = {**figures(content), **content.own} if row.kind != "village_week" else figures(content)
+        found: dict[str, Any] = {**figures(content), **content.own} if row.kind != "village_week" else figures(content)
         filled[row.kind, row.last_day][row.area_code] = found
         assert row.filled_until is not None
         until = row.filled_until
@@ -81,12 +81,12 @@ def report_faults(session: Session, first: dt.date, last: dt.date) -> list[str]:
             faults.append(f"{where} was prepared and approved by {row.prepared_by}")
     for (kind, day), by_code in filled.items():
         below = filled.get((WEEKLY[WEEKLY.index(kind) - 1], day), {}) if kind != "village_week" else {}
-        for code, found in by_code.items():
+        for code, whole in by_code.items():
             parts = [one for below_code, one in below.items() if below_code.startswith(code)]
             for name in ("added", "removed", "closing") if parts else ():
-                if sum(part[name] for part in parts) != found[name]:
+                if sum(part[name] for part in parts) != whole[name]:
                     total = sum(part[name] for part in parts)
-                    faults.append(f"{kind} of {code} for {day}: {name} {found[name]}; the levels below {total}")
+                    faults.append(f"{kind} of {code} for {day}: {name} {whole[name]}; the levels below {total}")
     return faults
 
 

@@ -53,13 +53,13 @@ def log(*steps: tuple[str, str, str, dict[str, Any]]) -> list[Step]:
 
 
 FOUND = ("system", "system", "new", {"scan": 1})
-DISPATCHED = [
+DISPATCHED: list[Any] = [
     FOUND,
     ("li", "county", "triaged", {}),
     ("li", "county", "published", {}),
     ("li", "county", "dispatched", {}),
 ]
-CHECKED = [
+CHECKED: list[Any] = [
     *DISPATCHED,
     ("wang", "village", "accepted", {}),
     ("wang", "village", "field_checked", {"photos": [1], "works": "built"}),
