@@ -136,16 +136,6 @@ def period_of(rule: ReportRule, calendar: Calendar, day: dt.date, zone: dt.tzinf
     raise SettingsError(f"No period of a report contains {day}.", "reports.no_period", day=day.isoformat())
 
 
-def latest_period(rule: ReportRule, calendar: Calendar, now: dt.datetime, zone: dt.tzinfo) -> Period | None:
-    """Return the last period whose cutoff has passed."""
-    today = now.astimezone(zone).date()
-    found = None
-    for period in periods(rule, calendar, today - dt.timedelta(days=130), today + DAY, zone):
-        if period.until <= now:
-            found = period
-    return found
-
-
 def _ends(rule: ReportRule, calendar: Calendar, first: dt.date, last: dt.date) -> list[dt.date]:
     """Return the last days of all periods from ``first`` on, the first after ``last`` as well, without doubles."""
     found: list[dt.date] = []

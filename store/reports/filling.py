@@ -25,7 +25,7 @@ from enforcement.reports.quarter import (
     townships_chart,
     townships_map,
 )
-from enforcement.reports.schedule import CODE_DIGITS, Period, ReportRule, read_schedule
+from enforcement.reports.schedule import Period, ReportRule, read_schedule
 from enforcement.reports.stock import ADDED, in_stock, movements
 from store.reports.decisions import decision_rows
 from store.reports.listed_cases import listed_rows
@@ -273,8 +273,3 @@ def _quarter_before(first: dt.date) -> tuple[dt.date, dt.date]:
 
 def _years_back(day: dt.date) -> dt.date:
     return day.replace(year=day.year - 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
-
-
-def digits_of(rule: ReportRule) -> int:
-    """Return the digits of the administrative codes of a rule's level."""
-    return CODE_DIGITS[rule.level]

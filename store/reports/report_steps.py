@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from enforcement.hash_chain import GENESIS_HASH, row_hash
@@ -282,12 +282,6 @@ def add_step(
         record_action(session, who=who, what=f"report_{what}", now=now, about=about, code=row.area_code, detail=more)
     session.flush()
     return step
-
-
-def count_steps(session: Session, report_id: int) -> int:
-    """Return the number of steps of a report."""
-    query = select(func.count()).select_from(ReportStepRow).where(ReportStepRow.report_id == report_id)
-    return int(session.scalar(query) or 0)
 
 
 def _lock(session: Session, row: ReportRow, who: str, now: dt.datetime, note: str = "") -> None:
