@@ -11,6 +11,7 @@ from rich.table import Table
 
 from cli.detection.demo_service import run_service
 from cli.detection.scan import print_result, run_scan
+from cli.language import headed, say, term
 from errors import SettingsError
 from training.sample.areas import write_sample_areas
 from training.sample.scene import SAMPLE_SCENE, render_sample_scene
@@ -18,12 +19,13 @@ from training.sample.truth import TruthComparison, compare_with_truth
 
 
 def _truth_table(comparison: TruthComparison) -> Table:
-    table = Table(title="True changes and whether they were found")
-    for heading in ("kind", "what", "area m²", "found"):
-        table.add_column(heading, justify="right" if heading == "area m²" else "left")
+    table = headed("kind", "what", "m²", "found")
+    table.title = say("True changes and whether they were found", "demo.truth")
+    table.columns[2].justify = "right"
+    yes, no = f"[green]{say('yes', 'cli.yes')}[/]", f"[red]{say('no', 'cli.no')}[/]"
     for change, found in comparison.truth:
         table.add_row(
-            change.kind, change.description, f"{change.area_m2:,.0f}", "[green]yes[/]" if found else "[red]no[/]"
+            term("scan.kind.", change.kind), change.description, f"{change.area_m2:,.0f}", yes if found else no
         )
     return table
 
@@ -52,14 +54,19 @@ def demo(
         print_result(run_scan(before, after, out / "scan"), before, after, out / "scan")
         return
     spec = SAMPLE_SCENE
-    console.print(f"Rendering a village on two dates ({spec.width} × {spec.height} px, {spec.gsd_m} m per pixel) …")
+    text = f"Rendering a village on two dates ({spec.width} × {spec.height} px, {spec.gsd_m} m per pixel) …"
+    given = {"width": spec.width, "height": spec.height, "gsd": spec.gsd_m}
+    console.print(say(text, "demo.rendering", **given))
     earlier, later, truth = render_sample_scene(out / "scene")
     result = run_scan(earlier, later, out / "scan")
     comparison = compare_with_truth(result.changes, truth, result.details.settings.profile.min_area_m2)
     console.print(_truth_table(comparison))
-    console.print(
-        f"Found {sum(found for _, found in comparison.truth)} of {len(comparison.truth)} true changes above the "
-        f"minimum mapping unit; {comparison.false_alarms} of {len(result.changes)} polygons show no true change."
+    found, total = sum(found for _, found in comparison.truth), len(comparison.truth)
+    false, polygons = comparison.false_alarms, len(result.changes)
+    text = (
+        f"Found {found} of {total} true changes above the minimum mapping unit; {false} of {polygons} polygons show no "
+        "true change."
     )
+    console.print(say(text, "demo.found", found=found, total=total, false=false, polygons=polygons))
     print_result(result, earlier, later, out / "scan")
     run_service(out, (earlier, later), write_sample_areas(out / "scene", spec, truth), port)

@@ -17,6 +17,9 @@ from store.search.alert_search import alert_by_number
 
 FOLDER = "reports"
 KIND = "village_week"
+STEPS = {"new": "triaged", "triaged": "published", "published": "dispatched"}
+"""State → next state, up to the one in which the village is informed."""
+
 EVERYTHING = Viewer("demo", "demo", "county", "", True, 0)
 
 
@@ -32,13 +35,16 @@ def write_friday_sheet(context: Context, out: Path) -> list[Path]:
     """
     zone = context.settings.zone
     with context.database.write() as session:
-        waiting = [alert.number for alert in alerts_by_severity(session) if alert.state == "published"]
+        waiting = [alert.number for alert in alerts_by_severity(session) if alert.state in STEPS]
         rows = [alert_by_number(session, EVERYTHING, number) for number in waiting]
         chosen = next((row for row in rows if row is not None and len(row.grid_code) == 12), None)
         if chosen is None:
             return []
         now = context.clock()
-        append_transition(session, chosen, "dispatched", who="demo", role="county", why="demo", at=now, zone=zone)
+        while chosen.state in STEPS:
+            append_transition(
+                session, chosen, STEPS[chosen.state], who="demo", role="county", why="demo", at=now, zone=zone
+            )
         code = chosen.grid_code
     with context.database.read() as session:
         now = context.clock()

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from cli.administration.night import plan_now
 from cli.detection.demo_document import write_stop_notice
 from cli.detection.demo_reports import write_friday_sheet
+from cli.language import and_more, headed, in_language, say, state_name, term
 from configs.service import LogSettings, read_service
 from enforcement.units import mu
 from errors import OutputError, TubanError
@@ -69,24 +69,28 @@ def run_service(out: Path, images: Sequence[Path], areas: SampleAreas, port: int
     load_areas(context.database, areas.areas, now=moment)
     load_layer(context.database, areas.approvals, name="样例批文", kind="approval", number_field="number", now=moment)
     load_layer(context.database, areas.farmland, name="样例永久基本农田", kind="basic_farmland", now=moment)
-    console.print(f"\nNow the service does the same: `tuban up` in {home}; database and messages are files.")
+    text = f"Now the service does the same: `tuban up` in {home}; database and messages are files."
+    console.print("\n" + say(text, "demo.service", home=home))
     port = port or _free_port()
     with _running_service(home, port) as process:
         with _progress_bars() as bars:
-            _wait_until_done(context, bars, "Starting the service", lambda: _started(context))
+            _wait_until_done(context, bars, say("Starting the service", "demo.starting"), lambda: _started(context))
             report = _ingest(context, images, bars)
             _scan_night(context, bars)
             _wait_for_deliveries(context, bars)
         _print_alerts(console, context)
-        console.print(
-            f"Celery workers ingested and compared {report.count('placed')} images. Events of the enforcement queue, "
-            f"one GeoJSON file each: {settings.drop_folder}"
+        placed, folder = report.count("placed"), settings.drop_folder
+        text = (
+            f"Celery workers ingested and compared {placed} images. Events of the enforcement queue, one GeoJSON file "
+            f"each: {folder}"
         )
+        console.print(say(text, "demo.compared", placed=placed, folder=folder))
         for path in write_friday_sheet(context, out):
-            console.print(f"Friday sheet of the village: {path}")
+            console.print(say(f"Friday sheet of the village: {path}", "demo.friday_sheet", path=path))
         for path in write_stop_notice(context, out):
-            console.print(f"Draft of a stop notice: {path}")
-        console.print(f"To continue later: TUBAN_HOME={home} tuban up, and in another terminal tuban status")
+            console.print(say(f"Draft of a stop notice: {path}", "demo.stop_notice", path=path))
+        text = f"To continue later: TUBAN_HOME={home} tuban up, and in another terminal tuban status"
+        console.print(say(text, "demo.later", home=home))
         if not os.environ.get("TUBAN_DEMO_EXIT"):
             _serve_pages(console, context, port, process)
     context.database.close()
@@ -105,13 +109,14 @@ def _serve_pages(console: Console, context: Context, port: int, process: subproc
     """Print the link of the first administrator and serve the pages until Ctrl-C."""
     with context.database.write() as session:
         secret = invite(session, None, context.clock())
-    console.print("\nThe inspectors' pages show these alerts. Open this link and choose a name and a password:")
+    text = "The inspectors' pages show these alerts. Open this link and choose a name and a password:"
+    console.print("\n" + say(text, "demo.pages"))
     console.print(f"  http://127.0.0.1:{port}/welcome/{secret}", style="bold", markup=False)
-    console.print("Ctrl-C ends the demo.")
+    console.print(say("Ctrl-C ends the demo.", "demo.ctrl_c"))
     try:
         process.wait()
     except KeyboardInterrupt:
-        console.print("Stopping …")
+        console.print(say("Stopping …", "demo.stopping"))
 
 
 def _fresh_home(home: Path) -> Path:
@@ -198,7 +203,10 @@ def _ingest(context: Context, images: Sequence[Path], bars: Progress) -> BatchRe
         return report
 
     _wait_until_done(
-        context, bars, "Ingesting the batch", lambda: 1 - read().count("waiting") / max(1, len(read().files))
+        context,
+        bars,
+        say("Ingesting the batch", "demo.ingesting"),
+        lambda: 1 - read().count("waiting") / max(1, len(read().files)),
     )
     report = read()
     failed = [file for file in report.files if file.state not in ("placed", "duplicate")]
@@ -218,7 +226,7 @@ def _scan_night(context: Context, bars: Progress) -> None:
             return 1.0
         return min(0.99, sum(scan.done for scan in scans) / len(scans)) if scans else 0.0
 
-    _wait_until_done(context, bars, "Scanning the night", progress)
+    _wait_until_done(context, bars, say("Scanning the night", "demo.scanning"), progress)
 
 
 def _wait_for_deliveries(context: Context, bars: Progress) -> None:
@@ -228,23 +236,25 @@ def _wait_for_deliveries(context: Context, bars: Progress) -> None:
         waiting, sent = sum(t.waiting for t in targets), sum(t.delivered for t in targets)
         return 1.0 if not waiting else min(0.99, sent / (sent + waiting))
 
-    _wait_until_done(context, bars, "Delivering the alerts", progress)
+    _wait_until_done(context, bars, say("Delivering the alerts", "demo.delivering"), progress)
 
 
 def _print_alerts(console: Console, context: Context) -> None:
     with context.database.read() as session:
         alerts = alerts_by_severity(session)
         names = {area.code: area.name for area in list_areas(session)}
-    table = Table("alert", "kind", "village", "mu", "score", "state", title="Alerts, the most serious first")
+    table = headed("alert", "kind", "village", "mu", "score", "state")
+    table.title = say("Alerts, the most serious first", "demo.alerts")
     for alert in alerts[:MAX_LISTED]:
         where = names.get(alert.grid_code, alert.grid_code)
-        state = alert.state + (f": {alert.state_reason}" if alert.state == "suppressed" else "")
-        table.add_row(alert.number, alert.kind, where, f"{mu(alert.area_m2):.1f}", f"{alert.score:.2f}", state)
+        state = state_name(alert.state)
+        if alert.state == "suppressed":
+            state += f": {in_language(alert.state_reason)}"
+        area = f"{mu(alert.area_m2):.1f}"
+        table.add_row(alert.number, term("scan.kind.", alert.kind), where, area, f"{alert.score:.2f}", state)
     console.print(table)
-    states = Counter(alert.state for alert in alerts)
-    console.print(
-        (f"… and {len(alerts) - MAX_LISTED} more. " if len(alerts) > MAX_LISTED else "")
-        + f"{len(alerts)} alerts: "
-        + ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        + "."
-    )
+    if len(alerts) > MAX_LISTED:
+        console.print(and_more(len(alerts) - MAX_LISTED))
+    counted = Counter(alert.state for alert in alerts)
+    states = ", ".join(f"{count} {state_name(state)}" for state, count in sorted(counted.items()))
+    console.print(say(f"{len(alerts)} alerts: {states}.", "demo.states", count=len(alerts), states=states))
