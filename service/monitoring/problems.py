@@ -116,8 +116,12 @@ def _disk_problems(settings: ServiceSettings) -> list[ServiceProblem]:
                 f"{free} MiB are free in {folder}; {required} are needed. {what}; pages, decisions and deliveries "
                 "continue. Free some space, or lower the limit."
             )
-            code = "problem.disk_scans" if stopped else "problem.disk"
-            reason = Reason(message, code, free=free, folder=str(folder), required=required)
+            values = {"free": free, "folder": str(folder), "required": required}
+            reason = (
+                Reason(message, "problem.disk_scans", **values)
+                if stopped
+                else Reason(message, "problem.disk", **values)
+            )
             problems.append(ServiceProblem("disk", reason))
     return problems[:1]
 

@@ -254,7 +254,7 @@ def test_a_file_over_the_limit_or_the_disk_space_is_rejected_in_advance(tmp_path
         headers = TUS | metadata(batch=create_batch(li), filename="a.tif")
         assert li.post("/api/uploads", headers=headers | {"upload-length": str(2 * 10**15)}).status_code == 413
         full = li.post("/api/uploads", headers=headers | {"upload-length": str(5 * 10**14)})
-        assert (full.status_code, "room" in full.json()["detail"]) == (503, True)
+        assert (full.status_code, "room" in full.json()["detail"]) == (507, True)
         assert li.post("/api/uploads", headers=headers | {"upload-length": "-1"}).status_code == 400
 
 
