@@ -80,23 +80,23 @@ def ranking_sheet(
         return text(f"figures.{key}", language, **values)
 
     columns = [
-        Column("rank", words("rank"), kind="whole", width=6),
-        Column("name", words("area"), width=16),
-        Column("score", words("score"), kind="number", decimals=1, width=8),
-        Column("found", words("found"), kind="whole", width=8),
-        Column("confirmed", words("confirmed"), kind="whole", width=8),
-        Column("confirmed_mu", words("confirmed_mu"), kind="number", unit=words("unit.area"), width=10),
+        Column("rank", words("rank"), kind="whole", width=5),
+        Column("name", words("area"), width=12),
+        Column("score", words("score"), kind="number", decimals=1, width=6),
+        Column("found", words("found"), kind="whole", width=5),
+        Column("confirmed", words("confirmed"), kind="whole", width=6),
+        Column("confirmed_mu", words("confirmed_mu"), kind="number", unit=words("unit.area"), width=9),
     ]
     ranked = figures.ranked(ranking.level)
     for name, indicator in ranked.items():
         group = f"{getattr(indicator, language)} ({words('weight', weight=f'{indicator.weight:g}')})"
         kind: Kind = "number" if indicator.measure in ("area", "farmland") else "whole"
         columns += [
-            Column(f"{name}_counted", words("numerator"), group, kind=kind, width=7),
-            Column(f"{name}_of", words("denominator"), group, kind=kind, width=7),
-            Column(name, words("value"), group, kind="percent", width=8),
+            Column(f"{name}_counted", words("numerator"), group, kind=kind, width=5),
+            Column(f"{name}_of", words("denominator"), group, kind=kind, width=5),
+            Column(name, words("value"), group, kind="percent", width=7),
         ]
-    columns.append(Column("interview", words("interview.title"), width=30))
+    columns.append(Column("interview", words("interview.title"), width=20))
     moment = ranking.moment
     notes = [f"{getattr(one, language)}: {getattr(one, f'help_{language}')}" for one in ranked.values()]
     heading = [
@@ -178,9 +178,11 @@ def dashboard_sheets(dashboard: Dashboard, parts: Ranking, area_name: str, langu
     counts = [name, Column("value", words("number"), kind="whole"), Column("before", words("before"), kind="whole")]
     shares = [
         name,
-        Column("counted", words("numerator"), kind="number", width=12),
-        Column("of", words("denominator"), kind="number", width=12),
-        Column("unit", words("unit_title"), width=10),
+        Column("counted", words("numerator"), words("number"), kind="whole"),
+        Column("of", words("denominator"), words("number"), kind="whole"),
+        Column("unit", words("unit_title"), words("number"), width=10),
+        Column("counted_mu", words("numerator"), words("area_of"), unit=words("unit.area"), kind="number", width=12),
+        Column("of_mu", words("denominator"), words("area_of"), unit=words("unit.area"), kind="number", width=12),
         Column("value", words("value"), kind="percent"),
         Column("before", words("before"), kind="percent", width=12),
         Column("year_before", words("year_before"), kind="percent", width=12),
@@ -189,9 +191,11 @@ def dashboard_sheets(dashboard: Dashboard, parts: Ranking, area_name: str, langu
     indicators: list[tuple[Cell, ...]] = []
     for one in dashboard.indicators:
         indicator = figures.indicators[one.name]
-        numbers = one.share.numerator, one.share.denominator, unit_words(indicator, language), one.share.value
-        before = one.before.value, one.year_before.value
-        indicators.append((getattr(indicator, language), *numbers, *before, indicator.target))
+        numbers = one.share.numerator, one.share.denominator
+        in_mu = indicator.measure in ("area", "farmland")
+        cells = (None, None, None, *numbers) if in_mu else (*numbers, unit_words(indicator, language), None, None)
+        values = one.share.value, one.before.value, one.year_before.value
+        indicators.append((getattr(indicator, language), *cells, *values, indicator.target))
     totals: list[tuple[Cell, ...]] = [
         (getattr(figures.totals[one.name], language), one.value, one.before) for one in dashboard.totals
     ]
