@@ -46,10 +46,10 @@ from web.api.ogc_parameters import BBox, ItemLimit, When, parse_datetime, parse_
 from web.api.parameters import Number
 from web.api.parameters import alert_filter as documented_filter
 from web.api.schemas import COMMON_ERRORS, NOT_FOUND, Geometry
+from web.api.tile_relations import CONFORMS as TILES_CONFORM
+from web.api.tile_relations import TILESETS_MAP, TILESETS_VECTOR, TILING_SCHEMES
 from web.auth.authentication import CurrentUser, Service
 from web.http_errors import HttpError, NotFound
-from web.tiles.tilesets import CONFORMS as TILES_CONFORM
-from web.tiles.tilesets import TILESETS_MAP, TILESETS_VECTOR, TILING_SCHEMES
 
 router = APIRouter(prefix="/api/ogc", tags=["OGC API - Features"], responses=COMMON_ERRORS)
 

@@ -16,12 +16,13 @@ from store.search.image_search import extent_of_scenes
 from web.addresses import base_of
 from web.api.feature_routes import ItemFilter
 from web.api.schemas import COMMON_ERRORS, NOT_FOUND
+from web.api.tile_relations import TILING_SCHEME
 from web.auth.authentication import CurrentUser, Service
 from web.etags import content_tag, is_cached, not_modified
 from web.http_errors import NotFound
 from web.maps.tiles import MAX_ZOOM, degrees_of, is_tile, mercator_array, tile_bounds
 from web.tiles.tile_pictures import MEDIA_TYPES, Suffix, compose, encode, scenes_of_tile
-from web.tiles.tilesets import MATRIX_SET, MVT, TILING_SCHEME, matrix_set, tileset, tilesets
+from web.tiles.tilesets import MATRIX_SET, MVT, matrix_set, tileset, tilesets
 from web.tiles.vector_tile import Value, vector_tile
 
 router = APIRouter(prefix="/api/ogc", tags=["OGC API - Tiles"], responses=COMMON_ERRORS)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from web.api.links import JSON, link
+from web.api.tile_relations import TILING_SCHEME
 from web.maps.tiles import MAX_ZOOM, TILE_PX
 
 MATRIX_SET = "WebMercatorQuad"
@@ -14,18 +15,6 @@ MVT = "application/vnd.mapbox-vector-tile"
 CRS = "http://www.opengis.net/def/crs/EPSG/0/3857"
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 MATRIX_SET_URI = "http://www.opengis.net/def/tilematrixset/OGC/1.0/WebMercatorQuad"
-TILESETS_MAP = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
-TILESETS_VECTOR = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
-TILING_SCHEME = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
-TILING_SCHEMES = "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes"
-
-_TILES = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"
-CONFORMS = [
-    *(f"{_TILES}{name}" for name in ("core", "tileset", "tilesets-list", "dataset-tilesets", "geodata-tilesets")),
-    *(f"{_TILES}{name}" for name in ("mvt", "png", "jpeg")),
-    "http://www.opengis.net/spec/tms/2.0/conf/tilematrixset",
-    "http://www.opengis.net/spec/tms/2.0/conf/json-tilematrixset",
-]
 _HALF = math.pi * 6378137.0
 _PIXEL_M = 0.28e-3  # standardized rendering pixel size
 

@@ -14,9 +14,9 @@ from starlette.testclient import TestClient
 from service.context import Context
 from tests.web.conftest import ORIGIN
 from tests.web.two_villages import NUMBERS, Villages, api_client
+from web.api.tile_relations import TILESETS_MAP, TILESETS_VECTOR, TILING_SCHEME
 from web.app import make_app
 from web.maps.tiles import mercator
-from web.tiles.tilesets import TILESETS_MAP, TILESETS_VECTOR, TILING_SCHEME
 
 ZOOM = 16
 
