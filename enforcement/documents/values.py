@@ -245,7 +245,7 @@ def _check_enclosures(kind: DocumentKind, value: Any) -> list[dict[str, Any]]:
         if not isinstance(entry, Mapping):
             continue
         name = _FORBIDDEN.sub("", str(entry.get("name", ""))).strip()[:100]
-        copies = str(entry.get("copies", 1))
+        copies = str(entry.get("copies", 1))[:4]
         if name:
             found.append(
                 {

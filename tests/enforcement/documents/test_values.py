@@ -95,6 +95,12 @@ def test_proposed_words_do_not_mention_what_is_not_known() -> None:
     assert "act_from" not in unknown
 
 
+def test_copies_are_a_number_from_1_to_99() -> None:
+    entries = [{"name": "a", "copies": copies} for copies in ("9" * 5000, "-1", "0", 3, None)]
+    checked = check_data(SETTINGS, POLICE, {"enclosures": entries})["enclosures"]
+    assert [entry["copies"] for entry in checked] == [99, 1, 1, 3, 1]
+
+
 def test_the_checklist_is_complete_only_with_the_required_enclosures() -> None:
     data = proposed_data(SETTINGS, POLICE, ALERT, BUREAU, {"party": "张三"})
     assert missing_fields(SETTINGS, POLICE, data, "zh") == []
