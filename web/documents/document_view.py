@@ -6,8 +6,6 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from enforcement.documents.kinds import DocumentKind, read_documents
 from enforcement.documents.values import alert_values
 from enforcement.offered_steps import offered_steps
@@ -17,6 +15,7 @@ from store.alerts.transitions import steps_of
 from store.documents.alert_words import ISSUED, alert_facts, alert_words, bureau_of
 from store.documents.found import Found, as_found, documents_of, may_act, step_evidence
 from store.documents.steps import FILLED
+from store.schema.database import Session
 from store.schema.tables import AlertRow
 
 FIELD, ENCLOSURE = "f_", "e_"
