@@ -12,8 +12,8 @@ from shapely.geometry import mapping
 from typer.testing import CliRunner
 
 from cli.administration.areas import MAX_LISTED, areas_app
-from cli.administration.backup import backup, restore
 from cli.administration.layers import layers_app
+from cli.maintenance.backup import backup, restore
 from errors import SettingsError
 from tests.databases import embedded_database
 

@@ -1,0 +1,1 @@
+"""Commands of backups, migrations and checks of what is stored."""
