@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy.orm import Session
-
 from configs.texts import text
 from enforcement.change_types import read_change_types
 from enforcement.figures.dashboard import Dashboard, PartShare
@@ -18,6 +16,7 @@ from enforcement.settings import read_enforcement
 from errors import SettingsError
 from store.access.rights import Viewer
 from store.figures.area_figures import AreaFigures, scope_for
+from store.schema.database import Session
 
 
 def period_words(period: Period, language: str) -> str:

@@ -1,8 +1,9 @@
 """Fact tables of all alerts at the end of a day, from steps kept in memory.
 
-Reading 100,000 alerts with their steps takes seconds; they are kept, about 60 MB at that size, and only areas whose
-alerts were written since are read again. They are never stale: each transaction reads the revision of the alerts first
-(:mod:`store.schema.alert_revision`). The table of a past day follows from the same steps.
+Reading 100,000 alerts with 765,000 steps takes 8 s of processor time on PostgreSQL, once per process. They are kept,
+and only areas whose alerts were written since are read again: then a dashboard with its ranking takes 0.2 s, that of
+another day 0.5 s, and one after a write 0.6 s. They are never stale: each transaction reads the revision of
+the alerts first (:mod:`store.schema.alert_revision`). The table of a past day follows from the same steps.
 """
 
 from __future__ import annotations
