@@ -29,7 +29,7 @@ from web.http_errors import HttpError, NotFound
 from web.page import chosen_language
 from web.sharing.partner_access import CurrentBody, log_read
 
-router = APIRouter(prefix="/api/shared", tags=["sharing"], responses=COMMON_ERRORS)
+router = APIRouter(prefix="/api/shared", tags=["sharing"], responses=COMMON_ERRORS | NOT_FOUND)
 
 ALERTS, PLACES = "alerts", "places"
 _TITLES = {ALERTS: "共享图斑 Shared alerts", PLACES: "停止供应场所 Places without supply"}
@@ -62,7 +62,7 @@ def shared_collections(request: Request, context: Service, body: CurrentBody) ->
     return Collections(collections=[_collection(here, body)], links=[Link(**link("self", here))])
 
 
-@router.get("/collections/{collection}", response_model_exclude_none=True, responses=NOT_FOUND)
+@router.get("/collections/{collection}", response_model_exclude_none=True)
 def shared_collection(request: Request, context: Service, body: CurrentBody, collection: str) -> Collection:
     """Describe the collection."""
     if collection != _name(body):
@@ -70,7 +70,7 @@ def shared_collection(request: Request, context: Service, body: CurrentBody, col
     return _collection(f"{base_of(request, context)}/api/shared/collections", body)
 
 
-@router.get("/collections/{collection}/items", response_class=GeoJSON, response_model=None, responses=NOT_FOUND)
+@router.get("/collections/{collection}/items", response_class=GeoJSON, response_model=None)
 def shared_items(
     request: Request,
     context: Service,
@@ -117,9 +117,7 @@ def shared_items(
     }
 
 
-@router.get(
-    "/collections/{collection}/items/{number}", response_class=GeoJSON, response_model=None, responses=NOT_FOUND
-)
+@router.get("/collections/{collection}/items/{number}", response_class=GeoJSON, response_model=None)
 def shared_item(
     request: Request,
     context: Service,

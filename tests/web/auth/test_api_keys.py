@@ -73,6 +73,7 @@ def test_no_key_creates_credentials(with_key: KeyClient, path: str, form: dict[s
 
 def test_every_changing_route_has_a_scope_or_is_for_sessions_only(service: Context) -> None:
     for_sessions = ("/account", "/people", "/settings", "/inbox", "/messages", "/tips/{tip_id}/informant", "/sign-out")
+    for_sessions += ("/alerts/{number}/sharing", "/sharing", "/service-stops", "/blacklist", "/retention")
     unlisted = {
         f"{method} {path}"
         for method, path in every_route(make_app(service))
