@@ -8,6 +8,7 @@ from service.context import Commit, Context, JobRun
 from service.job_registry import JobKind, ReleaseJob
 from store.integrity.check import check_chains, check_objects, check_rows, record_check
 from store.integrity.damage import Damage, last_check
+from store.reports.report_rows import check_report_chains
 from store.schema.database import Session
 
 logger = structlog.get_logger("tuban.integrity")
@@ -36,7 +37,7 @@ def check(context: Context, job: JobRun) -> Commit:
         start = former.next_key if former is not None else ""
     limit = context.settings.check.gib_per_night * 2**30
     result = check_objects(context.database, context.objects, start=start, max_bytes=limit, progress=progress)
-    problems = check_rows(context.database) + check_chains(context.database)
+    problems = check_rows(context.database) + check_chains(context.database) + check_report_chains(context.database)
     log_check(result.damaged, problems, result.objects, result.size)
 
     def commit(session: Session) -> None:

@@ -15,6 +15,7 @@ from cli.exit_codes import ATTENTION, SUCCESS
 from cli.language import in_language, say
 from store.backup.repair import repair_objects
 from store.integrity.check import check_chains, check_objects, check_rows, record_check
+from store.reports.report_rows import check_report_chains
 from workers.integrity import log_check
 
 
@@ -45,6 +46,7 @@ def check(
                 typer.echo(say(message, "cli.repaired", **values))
             result = check_objects(context.database, context.objects)
         problems = check_rows(context.database) + check_chains(context.database)
+        problems += check_report_chains(context.database)
         log_check(result.damaged, problems, result.objects, result.size)
         with context.database.write() as session:
             record_check(session, result, problems, origin="command", begun_at=begun_at, now=context.clock())

@@ -16,6 +16,7 @@ from errors import SettingsError
 from store.backup.backup import BackupSummary, restore
 from store.integrity.check import check_chains, check_objects, check_rows
 from store.objects.factory import open_object_store
+from store.reports.report_rows import check_report_chains
 from store.schema.database import Database
 from store.schema.migrate import upgrade
 from store.schema.tables import Base, Transition
@@ -69,7 +70,7 @@ def restore_drill(
             upgrade(restored)
             objects = open_object_store(copy)
             problems = [damage.detail for damage in check_objects(restored, objects).damaged]
-            problems += check_rows(restored) + check_chains(restored)
+            problems += check_rows(restored) + check_chains(restored) + check_report_chains(restored)
             before, after = _counts(restored), _counts(live)
             rows = {name: (before[name], after[name]) for name in COMPARED}
             for name in APPEND_ONLY:

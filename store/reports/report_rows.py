@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from enforcement.hash_chain import Row, first_break
 from enforcement.reports.content import Content
 from store.access.rights import Viewer, starts_with, visible_to
 from store.schema.chain.report_tables import ReportCorrectionRow, ReportRow, ReportStepRow
+from store.schema.database import Database
 
 STATES = ("planned", "draft", "prepared", "submitted", "returned", "locked")
 
@@ -133,6 +135,19 @@ def broken_step(steps: Sequence[ReportStepRow]) -> int | None:
     rows = (Row(step.sequence, step_fields(step), step.previous_hash, step.hash) for step in steps)
     found = first_break(rows)
     return None if found is None else found.sequence
+
+
+def check_report_chains(database: Database) -> list[str]:
+    """Verify the steps of all reports; return the problems as sentences."""
+    ordered = select(ReportStepRow).order_by(ReportStepRow.report_id, ReportStepRow.sequence)
+    problems = []
+    with database.read() as session:
+        rows = session.scalars(ordered.execution_options(yield_per=1000))
+        for report_id, steps in groupby(rows, lambda step: step.report_id):
+            at = broken_step(list(steps))
+            if at is not None:
+                problems.append(f"The log of report {report_id} is broken at step {at}")
+    return problems
 
 
 def is_missing(row: ReportRow, now: dt.datetime) -> bool:

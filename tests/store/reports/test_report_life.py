@@ -17,7 +17,14 @@ from store.alerts.transitions import append_transition
 from store.reports.decisions import add_decision, decision_rows, end_decision
 from store.reports.planning import fill_ended, fill_report, plan_reports, report_of
 from store.reports.report_messages import write_report_messages
-from store.reports.report_rows import broken_step, corrected_content, list_reports, steps_of, visible_report
+from store.reports.report_rows import (
+    broken_step,
+    check_report_chains,
+    corrected_content,
+    list_reports,
+    steps_of,
+    visible_report,
+)
 from store.reports.report_steps import ReportError, approve, correct, lock, prepare, send_back
 from store.schema.chain.message_tables import MessageRow
 from store.schema.chain.report_tables import ReportRow, ReportStepRow
@@ -95,12 +102,16 @@ def test_the_weekly_chain_ends_with_equal_sums_and_locked_sheets(database: Datab
         steps = steps_of(session, village.id)
         assert [step.what for step in steps] == ["planned", "filled", "prepared", "submitted", "locked"]
         assert broken_step(steps) is None
+    assert check_report_chains(database) == []
+    with database.read() as session:
         done = session.scalars(select(Action.what).where(Action.code == VILLAGE).order_by(Action.id)).all()
         assert done == ["report_prepared", "report_submitted"]
     with database.write() as session:
         session.execute(update(ReportStepRow).where(ReportStepRow.what == "submitted").values(who="other"))
     with database.read() as session:
-        assert broken_step(steps_of(session, _report(session, "village_week").id)) == 4
+        changed = _report(session, "village_week").id
+        assert broken_step(steps_of(session, changed)) == 4
+    assert f"The log of report {changed} is broken at step 4" in check_report_chains(database)
 
 
 def test_planning_again_adds_nothing(database: Database) -> None:
