@@ -14,7 +14,7 @@ from enforcement.documents.render import fill_template
 from enforcement.documents.values import Issue, alert_values, template_values
 from service.context import Commit, Context
 from service.documents.pdf import convert_to_pdf
-from service.documents.templates import registered, template_in_use
+from service.documents.templates import checked_template, registered
 from store.access.rights import Viewer
 from store.documents.alert_words import alert_facts, alert_words, bureau_of
 from store.documents.found import Found, kind_named
@@ -46,7 +46,7 @@ def fill_draft(context: Context, session: Session, alert: AlertRow, kind_name: s
     values = alert_values(settings, alert_words(session, alert, facts), bureau)
     number = Issue(blank_number(kind, bureau.prefix, context.today.year))
     filled = template_values(settings, kind, values, data, number)
-    return fill_template(template_in_use(context, session, kind_name).content, settings, filled)
+    return fill_template(checked_template(context, session, kind_name).content, settings, filled)
 
 
 def preview(context: Context, session: Session, found: Found) -> None:
@@ -74,7 +74,7 @@ def issue_document(context: Context, session: Session, found: Found, viewer: Vie
     now = context.clock()
 
     def produce(each: Found, values: Mapping[str, Any]) -> Produced:
-        template = template_in_use(context, session, each.row.kind)
+        template = checked_template(context, session, each.row.kind)
         content = fill_template(template.content, read_documents(), values)
         sha256 = hashlib.sha256(content).hexdigest()
         key = document_key(each.row.id, sha256, "docx")

@@ -28,6 +28,9 @@ from store.documents.templates import (
 from store.schema.chain.document_tables import DocumentTemplateRow
 from store.schema.database import Session
 
+FOLDER = "folder"
+"""Source of a template that lies in the working directory."""
+
 
 @dataclass(frozen=True)
 class Template:
@@ -64,6 +67,19 @@ def template_in_use(context: Context, session: Session, kind: str) -> Template:
     return template_file(kind)
 
 
+def checked_template(context: Context, session: Session, kind: str) -> Template:
+    """Return the template in use; a file of the working directory, which nobody uploaded, is checked first.
+
+    Raises:
+        TemplateRefusedError: it cannot be used; the message says which tags are wrong and where.
+        ObjectStoreUnavailable: its bytes cannot be read now.
+    """
+    template = template_in_use(context, session, kind)
+    if template.source == FOLDER:
+        check_template(template.content, read_documents())
+    return template
+
+
 def template_file(kind: str) -> Template:
     """Return the file of a kind: of the working directory, else the shipped one."""
     name = kind_named(kind).template
@@ -71,7 +87,7 @@ def template_file(kind: str) -> Template:
     content = path.read_bytes()
     shipped = shipped_file(name)
     own = shipped.exists() and hashlib.sha256(shipped.read_bytes()).digest() != hashlib.sha256(content).digest()
-    return Template(content, "folder" if own or not shipped.exists() else "shipped", name)
+    return Template(content, FOLDER if own or not shipped.exists() else "shipped", name)
 
 
 def check_and_try(kind: str, content: bytes) -> CheckedTemplate:

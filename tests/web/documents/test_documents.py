@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import docx
@@ -180,3 +181,25 @@ def test_a_template_is_checked_used_and_can_be_taken_back(desk: tuple[Browser, B
     assert admin.post("/documents/templates/stop_notice/use", data={"number": "0"}).status_code == 200
     shipped = county.get("/documents/templates/stop_notice/sample.docx").content
     assert "责令停止" in text_of(shipped)
+
+
+def test_a_dropped_template_is_used_and_its_wrong_field_is_told_with_its_place(
+    desk: tuple[Browser, Browser], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    county, own = desk[0], tmp_path / "documents"
+    own.mkdir()
+    monkeypatch.chdir(tmp_path)
+    number = draft(county)
+
+    def preview(words: str) -> Any:
+        document = docx.Document()
+        document.add_paragraph("某某局")
+        document.add_table(1, 2).cell(0, 1).text = words
+        document.save(own / "correction_order.docx")
+        return county.post(f"/documents/{number}/fields", data={"f_party": "张三", "preview": "1"})
+
+    assert preview("{{ 当事人 }}").status_code == 200
+    assert "张三" in text_of(county.get(f"/documents/{number}/file.docx").content)
+    refused = preview("{{ 当事人名 }}")
+    assert refused.status_code == 422, refused.text
+    assert all(words in refused.text for words in ("当事人名", "table 1", "row 1"))
