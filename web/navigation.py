@@ -50,7 +50,7 @@ class Entry:
     menu: str = ""
 
 
-IMAGES, MANAGE = "nav.images", "nav.manage"
+OVERSIGHT, IMAGES, MANAGE = "nav.oversight", "nav.images", "nav.manage"
 
 ENTRIES = (
     Entry("/todo", "nav.todo", count="/todo/count"),
@@ -59,11 +59,11 @@ ENTRIES = (
     Entry("/map", "nav.map"),
     Entry("/tips", "nav.tips", _above_villages, count="/tips/count"),
     Entry("/patrols", "nav.patrols"),
-    Entry("/supervision", "nav.supervision"),
-    Entry("/dashboard", "nav.dashboard"),
-    Entry("/ranking", "nav.ranking", _above_villages, menu=MANAGE),
-    Entry("/reports", "nav.reports"),
-    Entry("/meetings", "nav.meetings", _above_villages, menu=MANAGE),
+    Entry("/dashboard", "nav.dashboard", menu=OVERSIGHT),
+    Entry("/ranking", "nav.ranking", _above_villages, menu=OVERSIGHT),
+    Entry("/reports", "nav.reports", menu=OVERSIGHT),
+    Entry("/meetings", "nav.meetings", _above_villages, menu=OVERSIGHT),
+    Entry("/supervision", "nav.supervision", menu=OVERSIGHT),
     Entry("/documents", "nav.documents", _above_villages, count="/documents/count"),
     Entry("/exports", "nav.exports", menu=MANAGE),
     Entry("/batches", "nav.batches", menu=IMAGES),
@@ -131,7 +131,7 @@ def navigation_of(request: Request, viewer: Viewer) -> Navigation:
     def is_current(link: Link) -> bool:
         return request.url.path.startswith(link.path)
 
-    menus = [Menu(name, links(name), any(map(is_current, links(name)))) for name in (IMAGES, MANAGE)]
+    menus = [Menu(name, links(name), any(map(is_current, links(name)))) for name in (OVERSIGHT, IMAGES, MANAGE)]
     return Navigation(links(""), [menu for menu in menus if menu.links])
 
 
