@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import pyogrio
 import pyproj
 
 from enforcement.alert import CRS, STATEMENT, Alert
@@ -38,6 +37,8 @@ def write_qgis_project(alerts: Iterable[Alert], path: Path, language: Language =
     with atomic_write(path) as temporary, tempfile.TemporaryDirectory(dir=temporary.parent) as folder:
         package = Path(folder) / PACKAGE
         result = write_geopackage(alerts, package, language)
+        import pyogrio  # imported here, because it imports pandas, which most processes never need
+
         bounds = pyogrio.read_info(package, layer=LAYER, force_total_bounds=True)["total_bounds"]
         project = Path(folder) / PROJECT
         with zipfile.ZipFile(project, "w", zipfile.ZIP_DEFLATED) as archive:

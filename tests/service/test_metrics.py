@@ -201,7 +201,7 @@ def test_not_ready_with_a_full_disk(context: Context, database: Database) -> Non
     status, reasons = _ready(server)
     server.close()
     assert status == 503
-    assert any("1000000000 are needed" in reason for reason in reasons)
+    assert any("2000000000 are needed" in reason for reason in reasons)
 
 
 @pytest.fixture

@@ -159,7 +159,8 @@ def test_links_of_the_apis_can_be_followed(shared: Context) -> None:
         response = client.get(address.removeprefix(ORIGIN))
         assert response.status_code == 200, address
         if "json" in response.headers["content-type"] and "openapi" not in address:
-            waiting += [link for link in _links(response.json()) if ORIGIN in link and "/api/" in link]
+            links = [link for link in _links(response.json()) if "{" not in link]  # no templates
+            waiting += [link for link in links if ORIGIN in link and "/api/" in link]
     assert len(seen) > 12
     assert client.get(f"{PREFIX}/api/openapi.json").json()["servers"] == [{"url": ORIGIN + PREFIX}]
     number = NUMBERS["a"]

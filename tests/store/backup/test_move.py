@@ -28,7 +28,7 @@ from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Area, Base
 from tests.store.alerts.test_transitions import three_steps
 from tests.store.backup.filled_service import FILES, NOW, files
-from tests.store.schema.test_migrate import _fill
+from tests.store.schema.test_migrate import count_and_fill
 
 LATER = NOW + dt.timedelta(hours=1)
 
@@ -41,7 +41,7 @@ def embedded(tmp_path: Path) -> ServiceSettings:
     upgrade(database)
     three_steps(database)
     for number in (11, 12):
-        _fill(database, number)
+        count_and_fill(database, number)
     database.close()
     for key, content in FILES.items():
         open_object_store(settings).put(key, content)

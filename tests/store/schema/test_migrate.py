@@ -84,7 +84,7 @@ def _count(session: Session, tables: Mapping[str, sa.Table]) -> dict[str, int]:
     return {name: session.scalar(select(sa.func.count()).select_from(table)) or 0 for name, table in tables.items()}
 
 
-def _count_and_fill(database: Database, number: int) -> tuple[dict[str, int], dict[str, int]]:
+def count_and_fill(database: Database, number: int) -> tuple[dict[str, int], dict[str, int]]:
     """Add one row to every table of the database's current revision; return the numbers of rows before and after."""
     with database.write() as session:
         dialect, found = session.connection().dialect.name, _reflect(session.connection())
@@ -136,7 +136,7 @@ def test_data_survives_every_revision(empty: Database) -> None:
     for number, revision in enumerate(REVISIONS, 1):
         before = filled
         upgrade(empty, revision)
-        after, filled = _count_and_fill(empty, number)
+        after, filled = count_and_fill(empty, number)
         emptied = EMPTIED.get(revision, set())
         assert {table: after[table] for table in emptied} == dict.fromkeys(emptied, 0)
         assert {table: after.get(table) for table in before if table not in emptied} == {
