@@ -8,7 +8,8 @@ from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
-from enforcement.overlap_ratio import coverage, make_valid
+from enforcement.overlap_ratio import coverage
+from imagery.set_operations import make_valid
 
 LEVELS = {"county": 6, "township": 9, "village": 12}
 """Levels from the highest to the lowest, with the number of digits of their codes."""

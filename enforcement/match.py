@@ -29,17 +29,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import shapely
 from shapely import STRtree
 
 from configs.service import AlertSettings
 from enforcement.known_alert import KnownAlert, ScanChange
 from enforcement.ledger.sighting import DEMOLITION
-from enforcement.overlap_ratio import OverlapRatios, area_m2, make_valid
+from enforcement.overlap_ratio import OverlapRatios, area_m2
 from enforcement.same_place import Candidate, around, candidate_of, follows, overlapping_candidates
 from enforcement.states import StateTable, read_states
 from errors import Reason
 from imagery.error_ellipse import ErrorEllipse
+from imagery.set_operations import make_valid, union_all
 
 Verdict = Literal["new", "again", "still_rejected", "returned"]
 
@@ -191,7 +191,7 @@ def _area_now(candidate: Candidate, changes: Sequence[ScanChange]) -> float:
     if not extends:
         return sum(change.area_m2 for change in changes)
     outlines = [outline for _, outline in pieces] + [make_valid(change.outline) for change in changes]
-    return area_m2(shapely.union_all(outlines))
+    return area_m2(union_all(outlines))
 
 
 def _list_alerts(overlapping: Sequence[tuple[OverlapRatios, Candidate]]) -> str:

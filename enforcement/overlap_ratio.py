@@ -13,6 +13,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from imagery.ellipsoid import ELLIPSOID
+from imagery.set_operations import intersection, make_valid, union_all
 
 
 class OverlapRatios(NamedTuple):
@@ -27,17 +28,12 @@ class OverlapRatios(NamedTuple):
     iou: float
 
 
-def make_valid(outline: BaseGeometry) -> BaseGeometry:
-    """Repair self-intersections, so that the polygon can be intersected with others."""
-    return outline if outline.is_valid else shapely.make_valid(outline, method="structure", keep_collapsed=False)
-
-
 def overlap_ratios(one: BaseGeometry, other: BaseGeometry) -> OverlapRatios:
     """Compute the overlap ratios of two valid polygons (longitude, latitude); 0 if one has no area."""
     smaller = min(one.area, other.area)
     if smaller <= 0:
         return OverlapRatios(0.0, 0.0)
-    common = float(shapely.intersection(one, other).area)
+    common = float(intersection(one, other).area)
     return OverlapRatios(min(1.0, common / smaller), common / (one.area + other.area - common))
 
 
@@ -54,8 +50,8 @@ def coverage(outline: BaseGeometry, others: Sequence[BaseGeometry]) -> tuple[flo
     if outline.area <= 0 or not others:
         return 0.0, 0.0
     # clip each before the union, which is slow for county-wide polygons
-    clipped = [shapely.intersection(outline, make_valid(other)) for other in others]
-    common = clipped[0] if len(clipped) == 1 else shapely.union_all(clipped)
+    clipped = [intersection(outline, make_valid(other)) for other in others]
+    common = clipped[0] if len(clipped) == 1 else union_all(clipped)
     return min(1.0, float(common.area / outline.area)), area_m2(common)
 
 

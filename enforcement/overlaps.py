@@ -10,9 +10,10 @@ from typing import Any
 from shapely.geometry.base import BaseGeometry
 
 from enforcement.layer_kinds import read_layer_kinds
-from enforcement.overlap_ratio import coverage, make_valid
+from enforcement.overlap_ratio import coverage
 from enforcement.settings import LegalWeight
 from errors import Reason
+from imagery.set_operations import intersection, make_valid
 
 PLAN = "plan"
 
@@ -152,7 +153,7 @@ def suppressing_approvals(
         if feature.kind in covering
         and feature.valid(on)
         and not feature.ended(today)
-        and make_valid(feature.outline).intersection(polygon).area > 0
+        and intersection(make_valid(feature.outline), polygon).area > 0
     ]
     covered, _ = coverage(polygon, [approval.outline for approval in approvals])
     if not approvals or covered < share:

@@ -17,10 +17,11 @@ from shapely.geometry.base import BaseGeometry
 from configs.service import AlertSettings
 from enforcement.known_alert import KnownAlert, ScanChange
 from enforcement.ledger.sighting import DEMOLITION, Sighting
-from enforcement.overlap_ratio import OverlapRatios, make_valid, overlap_ratios
+from enforcement.overlap_ratio import OverlapRatios, overlap_ratios
 from enforcement.position_uncertainty import METRES_PER_DEGREE, shift_towards, uncertainty_box
 from enforcement.states import Category, StateTable
 from imagery.error_ellipse import ErrorEllipse
+from imagery.set_operations import make_valid
 
 
 @dataclass(frozen=True)

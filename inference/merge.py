@@ -14,6 +14,7 @@ from shapely.geometry.polygon import orient
 
 from enforcement.units import mu
 from imagery.ellipsoid import ELLIPSOID
+from imagery.set_operations import union_all
 from inference.changes import Change, Kind
 from inference.fragments import Fragment
 from inference.mixed_changes import ChangePart, combine_outputs
@@ -49,7 +50,7 @@ def merge_fragments(fragments: Iterable[Fragment]) -> list[ChangePart]:
                 ChangePart(fragment.output, fragment.polygon, fragment.pixels, fragment.probability, fragment.direction)
             )
     for output, parts in by_output.items():
-        outlines = shapely.get_parts(shapely.unary_union([part.polygon for part in parts]))
+        outlines = shapely.get_parts(union_all([part.polygon for part in parts]))
         tree = shapely.STRtree(outlines)
         members: list[list[Fragment]] = [[] for _ in outlines]
         for part in parts:

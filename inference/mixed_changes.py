@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import shapely
 from shapely.geometry import Polygon
 
+from imagery.set_operations import intersection, union, union_all
 from inference.fragments import BUILDING_BUFFER_PX
 
 GAP_PX = BUILDING_BUFFER_PX + 1.5
@@ -84,7 +85,7 @@ def _one_site(one: Polygon, other: Polygon) -> bool:
 def _border_along(polygon: Polygon, other: Polygon) -> float:
     """Return the share of the polygon's exterior that lies within :data:`GAP_PX` of the other polygon."""
     near = shapely.buffer(other, GAP_PX, join_style="mitre")
-    return float(shapely.intersection(polygon.exterior, near).length / polygon.exterior.length)
+    return float(intersection(polygon.exterior, near).length / polygon.exterior.length)
 
 
 def _union(parts: Sequence[ChangePart]) -> ChangePart:
@@ -94,9 +95,9 @@ def _union(parts: Sequence[ChangePart]) -> ChangePart:
     output = max(sorted(areas), key=lambda name: areas[name])
     # closing bridges the strip between the parts and leaves all other edges in place
     half = GAP_PX / 2
-    outlines = shapely.union_all([part.polygon for part in sorted(parts, key=lambda part: part.polygon.bounds)])
+    outlines = union_all([part.polygon for part in sorted(parts, key=lambda part: part.polygon.bounds)])
     grown = shapely.buffer(outlines, half, join_style="mitre")
-    closed = shapely.union(shapely.buffer(grown, -half, join_style="mitre"), outlines)
+    closed = union(shapely.buffer(grown, -half, join_style="mitre"), outlines)
     polygon = max(shapely.get_parts(closed), key=lambda one: one.area)
     return ChangePart(
         output,

@@ -19,6 +19,7 @@ from imagery import Patch, Scene
 from imagery.ellipsoid import ELLIPSOID
 from imagery.raster_kind import COMPARED_KINDS, not_a_picture
 from imagery.resample import turn_of
+from imagery.set_operations import intersection
 from inference.raster_source import RasterSource
 from inference.settings import ScanSettings, scales_differ_too_much
 from model.radiometric_normalization import LookupTable, normalization_table
@@ -142,7 +143,7 @@ def _format_position(footprint: Polygon, crs: CRS) -> str:
 def _georeferenced_grid(before: Scene, after: Scene, resolution: float, settings: ScanSettings) -> GeoBox:
     crs = _metric_crs(before, after)
     earlier, later = _footprint(before.geobox, crs), _footprint(after.geobox, crs)
-    common = earlier.intersection(later)
+    common = intersection(earlier, later)
     overlap = common.area / min(earlier.area, later.area)
     if common.is_empty or overlap < settings.min_overlap:
         distance = earlier.centroid.distance(later.centroid)

@@ -15,6 +15,7 @@ from configs.service import NightSettings
 from enforcement.overlap_ratio import area_m2
 from errors import Reason, SettingsError
 from imagery.ellipsoid import ELLIPSOID
+from imagery.set_operations import difference, intersection, union, union_all
 from inference.settings import AUTO, ScanConfig, scales_differ_too_much, settings_for
 
 MIN_MEAN_WIDTH_M = 5.0
@@ -130,22 +131,24 @@ def select_pairs(
     for scene in sorted(scenes, key=lambda scene: (scene.date or dt.date.min, *_rank_on_its_day(scene))):
         known = reported.get(scene.id, Polygon())
         if scene.date is None:
-            uncovered += _group_by_reason(scene.id, _pieces(scene.outline.difference(known), night), lambda _: _NO_DATE)
+            uncovered += _group_by_reason(
+                scene.id, _pieces(difference(scene.outline, known), night), lambda _: _NO_DATE
+            )
             continue
         nearby = [images[i] for i in tree.query(scene.outline, predicate="intersects") if images[i].id != scene.id]
         of_this_day = compared.setdefault((scene.date, scene.kind), [])
-        better = shapely.union_all(of_this_day)
+        better = union_all(of_this_day)
         chosen, rest, overlaps, rejected = _cover(scene, nearby, tried, hidden, night, config, better)
         of_this_day += [overlaps[before_id] for before_id, _, _ in chosen]
         of_this_day += [
-            overlap.difference(hidden.get((before_id, scene.id), Polygon()))
+            difference(overlap, hidden.get((before_id, scene.id), Polygon()))
             for before_id, overlap in overlaps.items()
             if tried.get((before_id, scene.id), _NOT_COMPARED[0]) not in _NOT_COMPARED
         ]
         pairs += [SelectedPair(*pair) for pair in chosen]
         uncovered += _group_by_reason(
             scene.id,
-            _pieces(rest.difference(known), night),
+            _pieces(difference(rest, known), night),
             lambda piece: _reason(piece, overlaps, rejected, night),  # noqa: B023  (called immediately)
         )
     return PairSelection(tuple(pairs), tuple(uncovered))
@@ -166,17 +169,17 @@ def _cover(
         selected pairs as (earlier id, later id, unique key); the uncovered rest; overlaps by image id; keys of
         :data:`_REASONS` of rejected images by image id.
     """
-    overlaps = {image.id: _ground(scene.outline.intersection(image.outline)) for image in nearby}
+    overlaps = {image.id: _ground(intersection(scene.outline, image.outline)) for image in nearby}
     states = {image.id: state for image in nearby if (state := tried.get((image.id, scene.id))) is not None}
     failed = [overlaps[image_id] for image_id, state in states.items() if state in _NOT_COMPARED]
     unseen = {image_id: _ground(hidden.get((image_id, scene.id), Polygon())) for image_id in states}
     failed += [outline for outline in unseen.values() if not outline.is_empty]
     compared = [
-        overlaps[image_id].difference(unseen[image_id])
+        difference(overlaps[image_id], unseen[image_id])
         for image_id, state in states.items()
         if state not in _NOT_COMPARED
     ]
-    rest = scene.outline.difference(shapely.union_all([*compared, better]))
+    rest = difference(scene.outline, union_all([*compared, better]))
     rejected, usable = {}, []
     for image in nearby:
         if image.id in states:
@@ -186,15 +189,15 @@ def _cover(
             rejected[image.id] = why
         else:
             usable.append(image)
-    rest = rest.difference(_exhausted(failed))
+    rest = difference(rest, _exhausted(failed))
     chosen = []
     for image in sorted(usable, key=lambda image: _sort_key(scene, image, night, config)):
-        if _pieces(overlaps[image.id].intersection(rest), night):
+        if _pieces(intersection(overlaps[image.id], rest), night):
             settings = settings_for(config, AUTO, max(scene.gsd_m, image.gsd_m))
             chosen.append((image.id, scene.id, f"scan:{image.id}:{scene.id}:{settings.sha256[:8]}"))
-            rest = rest.difference(overlaps[image.id])
+            rest = difference(rest, overlaps[image.id])
     # ground of failed scans, and hidden ground, is reported with those scans
-    return chosen, rest.difference(shapely.union_all(failed)), overlaps, rejected
+    return chosen, difference(rest, union_all(failed)), overlaps, rejected
 
 
 def _rank_on_its_day(scene: CandidateImage) -> tuple[int, float, float, int]:
@@ -212,8 +215,8 @@ def _exhausted(failed: Sequence[BaseGeometry]) -> BaseGeometry:
     depths: list[BaseGeometry] = [Polygon()] * MAX_ATTEMPTS  # ground covered by at least 1, 2 … outlines
     for outline in failed:
         for depth in range(MAX_ATTEMPTS - 1, 0, -1):
-            depths[depth] = depths[depth].union(_ground(depths[depth - 1].intersection(outline)))
-        depths[0] = depths[0].union(outline)
+            depths[depth] = union(depths[depth], _ground(intersection(depths[depth - 1], outline)))
+        depths[0] = union(depths[0], outline)
     return depths[-1]
 
 
@@ -267,7 +270,7 @@ def _reason(
     found = {
         why
         for image_id, why in rejected.items()
-        if area_m2(overlaps[image_id].intersection(piece)) > min(1.0, area_m2(piece) / 2)
+        if area_m2(intersection(overlaps[image_id], piece)) > min(1.0, area_m2(piece) / 2)
     }
     if not found:
         return Reason("no earlier image shows this ground", "plan.first")

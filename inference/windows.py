@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import shapely
 from odc.geo.geobox import GeoBox
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
+from imagery.set_operations import union_all
 from inference.blocks import Block
 from inference.changes import Change
 
@@ -33,7 +33,7 @@ def changes_in_windows(changes: Sequence[Change], windows: Sequence[Window] | No
 
 
 def _ground(windows: Sequence[Window]) -> BaseGeometry:
-    return shapely.union_all([box(*window) for window in windows])
+    return union_all([box(*window) for window in windows])
 
 
 def _footprint(block: Block, grid: GeoBox) -> BaseGeometry:

@@ -16,6 +16,7 @@ from enforcement.evidence.sheet_drawing import GREY, RED
 from enforcement.typesetting.drawing import Drawing, text_width
 from enforcement.typesetting.map_marks import draw_north_arrow, draw_scale_bar
 from enforcement.units import METRES_PER_DEGREE
+from imagery.set_operations import union
 
 _MARGIN = 0.06  # of a panel, around the area
 _MIN_EXTENT_M = 300.0  # of a panel on the ground
@@ -131,7 +132,7 @@ class LocationMap:
 
 def _fit_panel(area: NamedArea | None, outline: BaseGeometry, left: float, width: float, height: float) -> _Panel:
     """Fit a panel to an area and the alert; without an area to the alert's surroundings."""
-    shown = shapely.union(area.outline.envelope, outline.envelope) if area else outline
+    shown = union(area.outline.envelope, outline.envelope) if area else outline
     west, south, east, north = shown.bounds
     lat = (south + north) / 2
     width_m = max((east - west) * METRES_PER_DEGREE * math.cos(math.radians(lat)), _MIN_EXTENT_M)

@@ -14,11 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import shapely
-
 from enforcement.ledger.derive import WHOLE_SHARE, LedgerState
 from enforcement.ledger.sighting import Sighting
-from enforcement.overlap_ratio import make_valid
+from imagery.set_operations import intersection, make_valid
 
 _LEAST, _MOST = 0.0001, 0.9999  # no number of images makes a change certain, or excludes it
 
@@ -105,7 +103,7 @@ def _misses(state: LedgerState) -> Sequence[Sighting]:
             continue
         if state.gone_on is not None and sighting.day >= state.gone_on:
             continue
-        shown = shapely.intersection(make_valid(sighting.visible), outline).area
+        shown = intersection(make_valid(sighting.visible), outline).area
         if shown >= WHOLE_SHARE * outline.area:
             misses.setdefault(key, sighting)
     return [misses[key] for key in sorted(misses)]

@@ -40,8 +40,9 @@ from shapely.geometry.base import BaseGeometry
 
 from enforcement.ledger.metric_plane import MetricPlane, polygons_of, wide_parts
 from enforcement.ledger.sighting import DEMOLITION, Sighting
-from enforcement.overlap_ratio import area_m2, make_valid
+from enforcement.overlap_ratio import area_m2
 from imagery.error_ellipse import ErrorEllipse
+from imagery.set_operations import difference, intersection, make_valid, union
 
 WHOLE_SHARE = 0.98
 """Share of the outline that a comparison must show to count as showing all of it; footprints end within a pixel."""
@@ -174,7 +175,7 @@ class _Replay:
         self._add(appeared)
         whole = self._whole(group)
         if whole:
-            self._measure(whole, group, stood.intersection(unchanged))
+            self._measure(whole, group, intersection(stood, unchanged))
         if self.standing:
             self._demolish([place for place in group if place.sighting.disappeared], day)
         if self.standing and (appeared or self._seen_standing(group)):
@@ -201,12 +202,12 @@ class _Replay:
         """Add what was found beyond the outline (rule 3)."""
         for place in appeared:
             if self._counts(place):
-                beyond = place.outline.difference(self.outline)
+                beyond = difference(place.outline, self.outline)
                 if not self.outline.is_empty:
                     beyond = wide_parts(beyond, NOISE_PIXELS * place.sighting.gsd_m)
                 if not beyond.is_empty:
                     self.grown_on = place.sighting.day
-                self.outline = polygons_of(self.outline.union(beyond))
+                self.outline = polygons_of(union(self.outline, beyond))
                 self.gsd_m = min(self.gsd_m, place.sighting.gsd_m)
 
     def _whole(self, group: Sequence[_Place]) -> list[_Place]:
@@ -237,19 +238,19 @@ class _Replay:
         measured = polygons_of(_union([place.outline for place in found]))
         if gsd > COARSER * self.gsd_m:
             width = NOISE_PIXELS * gsd
-            removed = wide_parts(self.outline.difference(measured), width).difference(unchanged)
-            added = wide_parts(measured.difference(self.outline), width)
-            self.outline = polygons_of(self.outline.difference(removed).union(added))
+            removed = difference(wide_parts(difference(self.outline, measured), width), unchanged)
+            added = wide_parts(difference(measured, self.outline), width)
+            self.outline = polygons_of(union(difference(self.outline, removed), added))
             return
-        kept = wide_parts(unchanged.difference(measured), NOISE_PIXELS * gsd)
-        self.outline, self.gsd_m = polygons_of(measured.union(kept)), gsd
+        kept = wide_parts(difference(unchanged, measured), NOISE_PIXELS * gsd)
+        self.outline, self.gsd_m = polygons_of(union(measured, kept)), gsd
         self._add([place for place in group if place.sighting.appeared and place not in whole])
 
     def _unchanged(self, group: Sequence[_Place]) -> BaseGeometry:
         """Return the ground that comparisons with an image of the outline as it is show without a demolition."""
         since = [p for p in group if p.sighting.error is None and self.grown_on <= p.sighting.began < p.sighting.day]
         ground = _union([place.visible for place in since])
-        return ground.difference(_union([place.outline for place in since if place.sighting.disappeared]))
+        return difference(ground, _union([place.outline for place in since if place.sighting.disappeared]))
 
     def _seen_standing(self, group: Sequence[_Place]) -> bool:
         """Whether a comparison with an image of the standing works sees no change, or more works (rule 4)."""
@@ -267,7 +268,7 @@ class _Replay:
         shown = _union([place.visible for place in removals])
         if not removals or self.outline.is_empty or not _shows(shown, self.outline):
             return
-        rest = polygons_of(self.outline.difference(_union([place.outline for place in removals])))
+        rest = polygons_of(difference(self.outline, _union([place.outline for place in removals])))
         rest = wide_parts(rest, NOISE_PIXELS * max(place.sighting.gsd_m for place in removals))
         if rest.area < GONE_SHARE * self.outline.area:
             self._end(day)
@@ -343,14 +344,14 @@ def _demolition_only(places: Sequence[_Place], plane: MetricPlane) -> LedgerStat
 
 
 def _shows(visible: BaseGeometry, outline: BaseGeometry) -> bool:
-    return bool(visible.intersection(outline).area >= WHOLE_SHARE * outline.area)
+    return bool(intersection(visible, outline).area >= WHOLE_SHARE * outline.area)
 
 
 def _union(outlines: Sequence[BaseGeometry]) -> BaseGeometry:
-    union: BaseGeometry = Polygon()
+    joined: BaseGeometry = Polygon()
     for outline in outlines:
-        union = union.union(make_valid(outline))
-    return union
+        joined = union(joined, make_valid(outline))
+    return joined
 
 
 def _known(day: dt.date) -> dt.date | None:

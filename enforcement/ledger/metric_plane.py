@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from enforcement.overlap_ratio import make_valid
 from enforcement.position_uncertainty import METRES_PER_DEGREE
+from imagery.set_operations import intersection, make_valid, union_all
 
 
 class MetricPlane:
@@ -32,7 +32,7 @@ class MetricPlane:
             metres: NDArray[np.float64] = (positions - self._origin) * self._scale
             return metres
 
-        return shapely.transform(make_valid(outline), convert)
+        return make_valid(shapely.transform(make_valid(outline), convert))
 
     def degrees(self, outline: BaseGeometry) -> BaseGeometry:
         """Convert an outline from metres to longitude and latitude; lines that a repair leaves are dropped."""
@@ -48,7 +48,7 @@ def polygons_of(outline: BaseGeometry) -> BaseGeometry:
     """Return the polygons of a result of set operations, without the lines and points where outlines only touch."""
     parts = [part for part in shapely.get_parts(shapely.get_parts(outline)) if part.geom_type == "Polygon"]
     kept = [part for part in parts if part.area > 0]
-    return kept[0] if len(kept) == 1 else _polygonal(shapely.union_all(kept)) if kept else Polygon()
+    return kept[0] if len(kept) == 1 else _polygonal(union_all(kept)) if kept else Polygon()
 
 
 def _polygonal(outline: BaseGeometry) -> BaseGeometry:
@@ -64,4 +64,4 @@ def wide_parts(outline: BaseGeometry, width: float) -> BaseGeometry:
     eroded = outline.buffer(-width / 2, join_style="mitre")
     if eroded.is_empty:
         return Polygon()
-    return polygons_of(outline.intersection(eroded.buffer(width / 2 * 1.001, join_style="mitre")))
+    return polygons_of(intersection(outline, eroded.buffer(width / 2 * 1.001, join_style="mitre")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from shapely.geometry.base import BaseGeometry
 
 from enforcement.ledger.metric_plane import MetricPlane, polygons_of, wide_parts
+from imagery.set_operations import difference, union
 
 MIN_WIDTH_M = 2.0
 """Width below which a difference of two outlines is the noise of their edges."""
@@ -22,5 +23,5 @@ def corrected_outline(derived: BaseGeometry, detected_then: BaseGeometry, correc
     """
     plane = MetricPlane([corrected])
     now, then, drawn = (plane.metres(outline) for outline in (derived, detected_then, corrected))
-    grown = wide_parts(now.difference(then).difference(drawn), MIN_WIDTH_M)
-    return corrected if grown.is_empty else plane.degrees(polygons_of(drawn.union(grown)))
+    grown = wide_parts(difference(difference(now, then), drawn), MIN_WIDTH_M)
+    return corrected if grown.is_empty else plane.degrees(polygons_of(union(drawn, grown)))

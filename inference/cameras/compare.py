@@ -33,6 +33,7 @@ from imagery.cameras.georeferencing import (
     worst_error,
 )
 from imagery.cameras.settings import CompareSettings
+from imagery.set_operations import intersection
 from inference.cameras.persistence import (
     Cells,
     ComparedCapture,
@@ -273,7 +274,7 @@ class _ComparedView:
 
 
 def _same_place(one: Polygon, other: Polygon) -> bool:
-    overlap = one.buffer(0).intersection(other.buffer(0)).area
+    overlap = intersection(one.buffer(0), other.buffer(0)).area
     return bool(overlap >= _SAME_PLACE * min(one.area, other.area))
 
 

@@ -15,10 +15,10 @@ from enforcement.ledger.derive import derive_state
 from enforcement.ledger.metric_plane import polygons_of
 from enforcement.ledger.sighting import DEMOLITION
 from enforcement.match import Match
-from enforcement.overlap_ratio import make_valid
 from enforcement.position_uncertainty import METRES_PER_DEGREE
 from enforcement.states import read_states
 from errors import Reason
+from imagery.set_operations import difference, intersection, make_valid
 from store.alerts.alert_row import create_alert
 from store.alerts.ledger import copy_observations, load_sightings
 from store.alerts.outbox import announce_all
@@ -258,8 +258,8 @@ class AlertRecorder(ScanRecord):
         for other in joined:
             if not self._judged(alert) and not self._judged(other):
                 continue
-            part = polygons_of(placed.change.outline.intersection(make_valid(other.outline)))
-            rest = polygons_of(own.difference(make_valid(other.outline)))
+            part = polygons_of(intersection(placed.change.outline, make_valid(other.outline)))
+            rest = polygons_of(difference(own, make_valid(other.outline)))
             if part.is_empty:
                 continue
             own = rest

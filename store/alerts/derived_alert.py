@@ -14,9 +14,10 @@ from configs.service import AlertSettings
 from enforcement.alert import CRS
 from enforcement.ledger.derive import LedgerState, derive_state
 from enforcement.ledger.sighting import DEMOLITION, Sighting
-from enforcement.overlap_ratio import area_m2, make_valid, overlap_ratios
+from enforcement.overlap_ratio import area_m2, overlap_ratios
 from enforcement.states import read_states
 from enforcement.steps.outline_correction import corrected_outline
+from imagery.set_operations import make_valid
 from store.alerts.ledger import load_sightings, set_derived_area, set_derived_columns
 from store.alerts.picture_order import picture_order
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes

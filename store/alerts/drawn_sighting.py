@@ -26,12 +26,13 @@ from enforcement.alert import CRS
 from enforcement.known_alert import KnownAlert, ScanChange
 from enforcement.ledger.sighting import DEMOLITION
 from enforcement.match import match_changes
-from enforcement.overlap_ratio import area_m2, make_valid
+from enforcement.overlap_ratio import area_m2
 from enforcement.position_uncertainty import METRES_PER_DEGREE
 from enforcement.settings import read_enforcement
 from enforcement.states import read_states
 from errors import Reason, SettingsError
 from imagery.error_ellipse import ErrorEllipse
+from imagery.set_operations import make_valid
 from store.alerts.alert_row import create_alert
 from store.alerts.derived_alert import refresh_alert
 from store.alerts.ledger import count_sightings, load_sightings

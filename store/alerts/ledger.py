@@ -21,8 +21,9 @@ from sqlalchemy.orm import Session, aliased
 from enforcement.ledger.confidence import combine_sources
 from enforcement.ledger.derive import LedgerState
 from enforcement.ledger.sighting import Sighting
-from enforcement.overlap_ratio import area_m2, make_valid
+from enforcement.overlap_ratio import area_m2
 from enforcement.settings import read_enforcement
+from imagery.set_operations import difference, intersection, make_valid, union_all
 from store.alerts.sighting_chain import append_sighting
 from store.scans.hidden_ground import outlines_of
 from store.schema.outlines import bounds_intersect, bounds_of, error_ellipse_from_json, error_ellipse_to_json
@@ -64,11 +65,11 @@ def visible_ground(
     result: Mapping[str, Any],
 ) -> BaseGeometry:
     """Return the ground that a scan compared: what both images show, without cloud and the like, within its windows."""
-    ground = shapely.intersection(make_valid(before), make_valid(after))
+    ground = intersection(make_valid(before), make_valid(after))
     for hidden in outlines_of(result).values():
-        ground = shapely.difference(ground, hidden)
+        ground = difference(ground, hidden)
     if windows is not None:
-        ground = shapely.intersection(ground, shapely.union_all([box(*window) for window in windows]))
+        ground = intersection(ground, union_all([box(*window) for window in windows]))
     return ground
 
 

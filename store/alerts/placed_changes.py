@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from configs.service import AlertSettings
 from enforcement.areas import LEVELS, NamedArea, Placement, place_in_areas
-from enforcement.overlap_ratio import make_valid
 from enforcement.overlaps import find_overlaps, legal_weight, suppressing_approvals
 from enforcement.settings import read_enforcement
 from imagery.error_ellipse import ErrorEllipse
+from imagery.set_operations import make_valid, union_all
 from store.alerts.land import Land
 from store.areas.areas import areas_touching
 from store.chain_settings import read_chain_values
@@ -125,8 +125,8 @@ def merge_changes(changes: Sequence[DetectedChange]) -> DetectedChange:
         largest.kind,
         round(sum(change.score * change.area_m2 for change in changes) / area, 4),
         area,
-        shapely.union_all([make_valid(change.outline) for change in changes]),
-        {**largest.detected, "wkt": shapely.to_wkt(shapely.union_all(detected), rounding_precision=3)},
+        union_all([make_valid(change.outline) for change in changes]),
+        {**largest.detected, "wkt": shapely.to_wkt(union_all(detected), rounding_precision=3)},
         largest.evidence,
         max((change.error for change in changes if change.error), key=lambda error: error.major_m, default=None),
     )

@@ -18,8 +18,9 @@ from configs.service import ServiceSettings
 from enforcement.alert import CRS
 from enforcement.events import EventKind
 from enforcement.ledger.sighting import Sighting
-from enforcement.overlap_ratio import area_m2, make_valid, overlap_ratios
+from enforcement.overlap_ratio import area_m2, overlap_ratios
 from enforcement.states import read_states
+from imagery.set_operations import make_valid
 from store.alerts.derived_alert import SAME_OUTLINE, refresh_alert
 from store.alerts.ledger import Comparison, comparison_of, count_sightings
 from store.alerts.placed_changes import DetectedChange, PlacedChange, merge_changes, place_changes

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import shapely
 from shapely import MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session, defer
 
 from enforcement.areas import LEVELS
 from errors import Reason, SettingsError
+from imagery.set_operations import union_all
 from store.areas.polygon_errors import PolygonFileError
 from store.areas.polygon_file import InvalidRow, PolygonFile, Row, read_polygons
 from store.areas.values import text_of
@@ -124,7 +124,7 @@ def _write_areas(database: Database, areas: list[_NewArea], source: str, now: dt
     """Insert or update areas, and return the number of inserted ones."""
     rows = [
         {"name": area.name or area.code, "level": area.level, "source": source, "loaded_at": now}
-        | bounds_of(shapely.union_all(area.parts) if len(area.parts) > 1 else area.parts[0])
+        | bounds_of(union_all(area.parts) if len(area.parts) > 1 else area.parts[0])
         for area in areas
     ]
     added = 0

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from enforcement.ledger.sighting import DEMOLITION
 from enforcement.states import read_states
 from imagery.cameras.camera import GroundChange
+from imagery.set_operations import intersection
 from store.schema.camera_tables import CameraChange, CaptureRow
 from store.schema.insert import insert_new
 from store.schema.outlines import bounds_of
@@ -95,7 +96,7 @@ def is_under_review(session: Session, works: ReportedWorks) -> bool:
 
 
 def _same_place(one: shapely.Polygon, other: shapely.Polygon) -> bool:
-    overlap = one.buffer(0).intersection(other.buffer(0)).area
+    overlap = intersection(one.buffer(0), other.buffer(0)).area
     return bool(overlap >= _SAME_PLACE_OVERLAP * min(one.area, other.area))
 
 

@@ -6,11 +6,10 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-import shapely
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.overlap_ratio import make_valid
+from imagery.set_operations import intersection, make_valid
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import AlertRow, Scan, SceneRow
 
@@ -63,7 +62,7 @@ def images_of_place(session: Session, alert: AlertRow, least_share: float = SHOW
     )
     found = []
     for scene in session.scalars(query.order_by(SceneRow.date.asc().nulls_last(), SceneRow.id)):
-        shown = shapely.intersection(make_valid(scene.outline), outline).area
+        shown = intersection(make_valid(scene.outline), outline).area
         share = shown / outline.area if outline.area else 0.0
         if share >= least_share:
             found.append(

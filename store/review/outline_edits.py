@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session, aliased
 from configs.service import ServiceSettings
 from enforcement.change_types import read_change_types
 from enforcement.ledger.derive import derive_state
-from enforcement.overlap_ratio import area_m2, make_valid
+from enforcement.overlap_ratio import area_m2
 from enforcement.states import NotAllowed, read_states
 from enforcement.steps.evidence_form import read_evidence_form
 from errors import Reason, SettingsError
+from imagery.set_operations import make_valid
 from store.access.rights import Viewer, may_see
 from store.alerts.drawn_sighting import DrawnChange, check_outline, record_drawn_change
 from store.alerts.ledger import load_sightings

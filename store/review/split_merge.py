@@ -20,9 +20,10 @@ from sqlalchemy.orm import Session
 from configs.service import ServiceSettings
 from enforcement.alert import CRS
 from enforcement.alert_number import COUNTY_DIGITS
-from enforcement.overlap_ratio import area_m2, make_valid
+from enforcement.overlap_ratio import area_m2
 from enforcement.states import NotAllowed, read_states
 from errors import SettingsError
+from imagery.set_operations import intersection, make_valid, union_all
 from store.access.rights import Viewer
 from store.alerts.alert_row import create_alert
 from store.alerts.ledger import copy_observations, copy_of
@@ -158,7 +159,7 @@ def merge(
         evidence = {"into": into.number} | ({INTO_SNAPSHOT: snapshot} if number == 0 else {})
         transaction.step(alert, ["merged"], why.strip(), evidence)
         copy_observations(session, alert, into)
-    outline = shapely.union_all([make_valid(alert.outline) for alert in (into, *others)])
+    outline = union_all([make_valid(alert.outline) for alert in (into, *others)])
     [placed] = place_changes(
         session,
         [_as_change(into, 0, outline)],
@@ -220,10 +221,10 @@ def _check_parts(outline: BaseGeometry, parts: Sequence[BaseGeometry]) -> None:
             )
         if not original.buffer(_TOLERANCE).covers(part):
             raise SettingsError(f"Part {number} extends beyond the alert; expected parts within its outline.")
-    union = shapely.union_all(list(parts))
+    union = union_all(list(parts))
     if sum(part.area for part in parts) - union.area > 0.01 * original.area:
         raise SettingsError("The parts overlap; expected parts that do not overlap.")
-    share = union.intersection(original).area / original.area
+    share = intersection(union, original).area / original.area
     if share < MIN_COVERED_SHARE:
         raise SettingsError(f"The parts cover {share:.0%} of the alert; expected {MIN_COVERED_SHARE:.0%} or more.")
 
@@ -272,5 +273,5 @@ def _copy_observations(session: Session, alert: AlertRow, parts: Sequence[AlertR
 
 
 def _clip(outline: BaseGeometry, part: BaseGeometry) -> BaseGeometry | None:
-    pieces = _polygons(make_valid(outline).intersection(make_valid(part)))
+    pieces = _polygons(intersection(make_valid(outline), make_valid(part)))
     return None if not pieces else pieces[0] if len(pieces) == 1 else shapely.MultiPolygon(pieces)

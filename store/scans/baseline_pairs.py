@@ -12,16 +12,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import shapely
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from enforcement.ledger.derive import WHOLE_SHARE
-from enforcement.overlap_ratio import make_valid
 from enforcement.position_uncertainty import METRES_PER_DEGREE
 from enforcement.states import read_states
+from imagery.set_operations import intersection, make_valid, union_all
 from store.scans.nights import NOT_FROM_CAMERA, USABLE
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import AlertRow, Scan, SceneRow
@@ -113,7 +112,7 @@ def _comparisons(session: Session, scene: SceneRow) -> list[tuple[dt.date, BaseG
         .where(Scan.after_id == scene.id, Scan.withdrawn_at.is_(None), SceneRow.date.is_not(None))
     )
     return [
-        (date, make_valid(outline) if windows is None else shapely.union_all([box(*window) for window in windows]))
+        (date, make_valid(outline) if windows is None else union_all([box(*window) for window in windows]))
         for date, outline, windows in session.execute(query)
     ]
 
@@ -137,7 +136,7 @@ def _needed(
 
 
 def _shows(ground: BaseGeometry, outline: BaseGeometry) -> bool:
-    return bool(ground.intersection(outline).area >= WHOLE_SHARE * outline.area)
+    return bool(intersection(ground, outline).area >= WHOLE_SHARE * outline.area)
 
 
 def _window(outline: BaseGeometry, margin_m: float) -> tuple[float, float, float, float]:

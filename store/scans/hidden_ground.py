@@ -10,8 +10,9 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.overlap_ratio import area_m2, make_valid
+from enforcement.overlap_ratio import area_m2
 from errors import Reason
+from imagery.set_operations import make_valid
 from store.schema.outlines import bounds_of
 from store.schema.tables import Scan, SceneRow, UncomparedGround
 

@@ -12,8 +12,9 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from enforcement.overlap_ratio import area_m2, make_valid
+from enforcement.overlap_ratio import area_m2
 from errors import Reason
+from imagery.set_operations import difference, make_valid, union_all
 from store.schema.camera_tables import CaptureRow
 from store.schema.counters import lock_counter
 from store.schema.insert import insert_new
@@ -103,7 +104,7 @@ def reported_ground(session: Session, area_code: str, day: dt.date) -> dict[int,
     reported: dict[int, list[BaseGeometry]] = {}
     for scene_id, outline in rows:
         reported.setdefault(scene_id, []).append(outline)
-    return {scene_id: shapely.union_all(outlines) for scene_id, outlines in reported.items()}
+    return {scene_id: union_all(outlines) for scene_id, outlines in reported.items()}
 
 
 def open_night(session: Session, day: dt.date, now: dt.datetime) -> Night:
@@ -132,7 +133,7 @@ def remove_uncompared_ground(session: Session, night_id: int, scene_id: int, gro
     of_scene = UncomparedGround.night_id == night_id, UncomparedGround.scene_id == scene_id
     compared = make_valid(ground)
     for row in session.scalars(select(UncomparedGround).where(*of_scene)).all():
-        rest = make_valid(row.outline).difference(compared)
+        rest = difference(make_valid(row.outline), compared)
         left_m2 = area_m2(rest)
         if left_m2 < _SLIVER_M2:
             session.delete(row)

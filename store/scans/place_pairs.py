@@ -11,8 +11,8 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.overlap_ratio import make_valid
 from enforcement.position_uncertainty import METRES_PER_DEGREE
+from imagery.set_operations import make_valid
 from store.scans.nights import NOT_FROM_CAMERA, USABLE
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import Scan, SceneRow

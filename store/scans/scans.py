@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from enforcement.overlap_ratio import area_m2
 from errors import Reason, TubanError
+from imagery.set_operations import difference, intersection, union_all
 from store.scans.hidden_ground import outlines_of, report_hidden_ground
 from store.scans.nights import UNFINISHED, remove_uncompared_ground, update_night_state
 from store.schema.insert import insert_new
@@ -204,8 +204,8 @@ def finish_scan(
     session.flush()
     if scan.night_id is not None and scan.windows is None:
         task = read_task(session, scan_id)
-        unseen = shapely.union_all(list(outlines_of(scan.result).values()))
-        compared = _common_ground(task.before, task.after).difference(unseen)
+        unseen = union_all(list(outlines_of(scan.result).values()))
+        compared = difference(_common_ground(task.before, task.after), unseen)
         remove_uncompared_ground(session, scan.night_id, scan.after_id, compared)
         report_hidden_ground(session, scan)
     return scan
@@ -280,7 +280,7 @@ def share_done(scan: Scan) -> float:
 
 def _common_ground(before: SceneRow, after: SceneRow) -> BaseGeometry:
     """Return the intersection of both footprints, or the later footprint if they are disjoint."""
-    common = before.outline.intersection(after.outline)
+    common = intersection(before.outline, after.outline)
     return common if common.area > 0 else after.outline
 
 

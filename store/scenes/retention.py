@@ -10,6 +10,7 @@ from sqlalchemy import exists, or_, select, union
 from sqlalchemy.orm import Session
 
 from enforcement.states import read_states
+from imagery.set_operations import intersection
 from store.scans.nights import UNFINISHED
 from store.scenes.corrections import READY
 from store.schema.camera_tables import CaptureRow
@@ -67,7 +68,7 @@ def replaced_scenes(session: Session) -> list[ReplacedScene]:
             other > number
             and rows[other].kind == row.kind
             and rows[other].date != row.date
-            and shapely.intersection(outline, outlines[other]).area >= COVERED_SHARE * outline.area
+            and intersection(outline, outlines[other]).area >= COVERED_SHARE * outline.area
             for other in map(int, tree.query(outline))
         )
         if newer:

@@ -12,7 +12,8 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
-from enforcement.overlap_ratio import make_valid, overlap_ratios
+from enforcement.overlap_ratio import overlap_ratios
+from imagery.set_operations import make_valid
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import Area, SceneArea, SceneRow
 

@@ -10,7 +10,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from enforcement.overlap_ratio import make_valid
+from imagery.set_operations import make_valid, union_all
 from store.scenes.batches import MAX_NAME_LENGTH
 from store.scenes.scene_areas import set_scene_areas
 from store.schema.insert import insert_new
@@ -97,7 +97,7 @@ def find_area(session: Session, code: str) -> AreaOutline | None:
     if own is not None:
         return AreaOutline(code, own.name, make_valid(own.outline))
     within = session.scalars(select(Area.outline).where(Area.code.startswith(code, autoescape=True))).all()
-    return AreaOutline(code, "", shapely.union_all([make_valid(outline) for outline in within])) if within else None
+    return AreaOutline(code, "", union_all([make_valid(outline) for outline in within])) if within else None
 
 
 def has_areas(session: Session) -> bool:

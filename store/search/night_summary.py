@@ -8,7 +8,8 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, and_, func, not_, select, true
 from sqlalchemy.orm import Session, aliased
 
-from enforcement.overlap_ratio import area_m2, make_valid
+from enforcement.overlap_ratio import area_m2
+from imagery.set_operations import intersection, make_valid
 from store.access.rights import Viewer, scene_visible_to, visible_region, visible_to
 from store.scans.nights import night_summary, partial_night_summary
 from store.schema.tables import AlertRow, Night, Observation, Scan, SceneRow, UncomparedGround
@@ -46,7 +47,7 @@ class NightSummaries:
         """Return the part of uncompared ground in the viewer's area and its m²."""
         if self._region is None or ground.area_code.startswith(self._viewer.code):
             return ground.outline, ground.area_m2
-        part = make_valid(ground.outline).intersection(self._region)
+        part = intersection(make_valid(ground.outline), self._region)
         return part, area_m2(part)
 
     def _add_scans(self, night_id: int, summary: dict[str, Any]) -> None:
@@ -59,8 +60,8 @@ class NightSummaries:
             .order_by(Scan.id)
         )
         for scan_id, state, result, windows, first, second in rows:
-            common = make_valid(first).intersection(make_valid(second))
-            own_m2 = area_m2(common.intersection(self._region))
+            common = intersection(make_valid(first), make_valid(second))
+            own_m2 = area_m2(intersection(common, self._region))
             if own_m2 < MIN_AREA_M2:
                 continue
             summary["scans"] += 1

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from enforcement.overlap_ratio import area_m2, coverage, make_valid, overlap_ratios
+from enforcement.overlap_ratio import area_m2, coverage, overlap_ratios
+from imagery.set_operations import make_valid
 
 
 def test_overlap_refers_to_the_smaller_polygon_in_either_order() -> None:

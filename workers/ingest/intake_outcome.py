@@ -14,11 +14,12 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 
 from configs.service import LimitSettings
-from enforcement.overlap_ratio import make_valid, overlap_ratios
+from enforcement.overlap_ratio import overlap_ratios
 from errors import Reason
 from imagery.conversion.given_metadata import NOTHING_GIVEN, GivenMetadata
 from imagery.ellipsoid import ELLIPSOID
 from imagery.limits import Limits
+from imagery.set_operations import make_valid
 from service.context import Commit, Context, JobRun
 from store.objects.object_store import ObjectStoreUnavailable
 from store.scenes.batches import Outcome, close_batch_if_finished, set_outcome

@@ -17,7 +17,6 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from enforcement.overlap_ratio import make_valid
 from errors import ImageError, Reason
 from imagery.conversion.ingested_image import IngestedImage
 from imagery.drone.orientation import sensor_footprint
@@ -29,6 +28,7 @@ from imagery.files.inspection import inspect_file
 from imagery.files.safe_file import check_regular_file
 from imagery.limits import GIB, MIB
 from imagery.sandbox import SandboxError, decoding_limits, run_sandboxed
+from imagery.set_operations import intersection, make_valid, union_all
 from service.context import Commit, Context, JobRun
 from service.images.duplicates import duplicate_of
 from service.intact_image import intact_image
@@ -238,10 +238,10 @@ def _find_reference(context: Context, footprints: Sequence[BaseGeometry], opened
     """Return path and name of the reference image: the newest that covers enough, else the one that covers most."""
     if not footprints:
         return None
-    ground = make_valid(shapely.union_all(footprints))
+    ground = make_valid(union_all(footprints))
     with context.database.read() as session:
         scenes = reference_scenes(session, ground, MAX_REFERENCE_GSD_M)
-        covers = [ground.intersection(make_valid(scene.outline)).area / ground.area for scene in scenes]
+        covers = [intersection(ground, make_valid(scene.outline)).area / ground.area for scene in scenes]
     sufficient = [scene for scene, cover in zip(scenes, covers, strict=True) if cover >= _MIN_REFERENCE_COVER]
     if not scenes:
         return None

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 
 from configs.service import NightSettings
-from enforcement.overlap_ratio import make_valid
+from imagery.set_operations import make_valid
 from inference.pair_selection import CandidateImage, PairSelection, select_pairs
 from inference.settings import ScanConfig, read_config
 from service.context import Commit, Context, JobRun
