@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ def quarter_values(found: QuarterFacts) -> dict[str, Any]:
     values["case"] = sum(_within(facts.case_on, found) for facts in found.now)
     values["corrected"] = sum(_within(facts.corrected_on, found) for facts in found.now)
     closed = [facts for facts in found.now if _within(facts.closed_on, found)]
-    values["closed_area_mu"] = _mu(sum(facts.area_m2 for facts in closed))
+    values["closed_area_mu"] = _total_mu(facts.area_m2 for facts in closed)
     return values
 
 
@@ -145,9 +145,9 @@ def _numbers(facts: Sequence[AlertFacts], found: QuarterFacts) -> dict[str, Any]
         "found": len(new),
         "found_last_quarter": sum(_between(opened_on(one), found.last_quarter) for one in facts),
         "found_last_year": sum(_between(opened_on(one), found.last_year) for one in facts),
-        "area_mu": _mu(sum(one.area_m2 for one in new)),
-        "farmland_mu": _mu(sum(one.farmland_m2 for one in new)),
-        "basic_mu": _mu(sum(one.basic_farmland_m2 for one in new)),
+        "area_mu": _total_mu(one.area_m2 for one in new),
+        "farmland_mu": _total_mu(one.farmland_m2 for one in new),
+        "basic_mu": _total_mu(one.basic_farmland_m2 for one in new),
         "confirmed": sum(one.confirmed and _within(one.determined_on, found) for one in facts),
         "false": sum(one.determination == "false_change" and _within(one.determined_on, found) for one in facts),
         "removed": sum(what in REMOVED for _, what in changes),
@@ -193,5 +193,6 @@ def _texts(key: str) -> dict[str, str]:
     return {language: text(key, language) for language in LANGUAGES}
 
 
-def _mu(area_m2: float) -> float:
-    return round(mu(area_m2), 2)
+def _total_mu(areas_m2: Iterable[float]) -> float:
+    """Return a total in mu of areas that are each rounded as on their sheets, so that all totals agree."""
+    return round(sum(round(mu(area_m2), 2) for area_m2 in areas_m2), 2)

@@ -14,6 +14,7 @@ from enforcement.reports.checks import check_farmland, check_lower, check_stock
 from enforcement.reports.content import Content, ContentRow, figures, parse_correction, sha256_of
 from enforcement.reports.expression import compute, names_of, to_spreadsheet
 from enforcement.reports.layout import layout_names, read_layout
+from enforcement.reports.quarter import _total_mu
 from enforcement.reports.sheet import Column, Row, Sheet, Total, shown, summed
 from enforcement.reports.write_docx import write_docx
 from enforcement.reports.write_xlsx import write_xlsx
@@ -161,3 +162,7 @@ def test_values_are_printed_with_their_decimals() -> None:
     assert shown(0.8512, Column("x", "x", kind="percent")) == "85.1%"
     assert shown(1.5, Column("x", "x", kind="number")) == "1.50"
     assert shown(None, Column("x", "x", kind="number")) == ""
+
+
+def test_totals_of_the_bulletin_are_those_of_the_rounded_rows() -> None:
+    assert _total_mu([3.4, 3.4, 3.4]) == 0.03, "0.0153 mu, but each row shows 0.01"
