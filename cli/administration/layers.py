@@ -21,7 +21,7 @@ from errors import Reason, SettingsError
 from service.context import Context
 from service.layers.administration import NewVersion, check_usable, discard, load, submit, use
 from service.layers.files import files_beside, receive_layer_file
-from store.access.rights import Viewer
+from store.access.rights import COMMAND
 from store.areas.layer_options import LayerOptions
 from store.areas.layer_versions import find_layer, managed_layers
 from store.areas.layers import layer_kinds
@@ -32,7 +32,6 @@ layers_app = typer.Typer(
     help="Load and list approvals, farmland and plans, in versions.", no_args_is_help=True, add_completion=False
 )
 
-_EVERYTHING = Viewer("command", "command", "city", "", True, 0)
 
 Kind = Annotated[str, typer.Option(help="Meaning of the polygons; default: by the name of the file (DLTB, LSYD …).")]
 Name = Annotated[str, typer.Argument(help="Name of the layer.")]
@@ -162,7 +161,7 @@ def load_layer_command(
 def list_layers_command(json: JsonOption = False) -> None:
     """List the layers with the version in use."""
     with open_service() as context, context.database.read() as session:
-        found = managed_layers(session, _EVERYTHING)
+        found = managed_layers(session, COMMAND)
     rows = []
     for layer, versions in found:
         used = next((v for v in versions if v.state == "used"), None) or (versions[0] if versions else None)
@@ -289,7 +288,7 @@ def _row(version: LayerVersion) -> dict[str, Any]:
 def _versions(context: Context, name: str, area: str) -> tuple[Layer, list[LayerVersion]]:
     with context.database.read() as session:
         layer = find_layer(session, name, area)
-        found = [each for each in managed_layers(session, _EVERYTHING) if layer and each[0].id == layer.id]
+        found = [each for each in managed_layers(session, COMMAND) if layer and each[0].id == layer.id]
     if not found:
         raise SettingsError(f"There is no layer {name!r}; see `tuban layers list`.", "layer.none", name=name)
     return found[0]

@@ -13,7 +13,7 @@ from errors import SettingsError
 from service.home import served_pages_url
 from store.access.api_keys import MAX_DAYS, add_key, revoke_keys
 from store.access.audit_log import record_action
-from store.access.rights import Viewer
+from store.access.rights import COMMAND
 from store.access.sign_in_limits import forget_devices, unlock
 from store.access.users import add_user, end_sessions, invite, order_roles, user_by_login, users_under
 from store.schema.database import Session
@@ -27,8 +27,6 @@ people_app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-UNRESTRICTED = Viewer("command", "command", "city", "", True, 0)
 
 
 PEOPLE = Listing(
@@ -69,7 +67,7 @@ def list_people(json: JsonOption = False) -> None:
                 "created_at": user.created_at,
                 "signed_in_at": user.signed_in_at,
             }
-            for user in users_under(session, UNRESTRICTED)
+            for user in users_under(session, COMMAND)
         ]
     print_listing(PEOPLE, rows, context.settings.zone, as_json=json)
 

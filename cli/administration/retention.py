@@ -15,7 +15,7 @@ from service.context import Context
 from service.images.retention import ExpiredImage, expired_images
 from service.retention.categories import list_expired, purge
 from store.access.audit_log import record_action
-from store.access.rights import Viewer
+from store.access.rights import COMMAND
 from store.retention.holds import place_hold, release_hold, visible_hold, visible_holds
 from store.search.alert_search import alert_by_number
 
@@ -53,7 +53,6 @@ HOLDS = Listing(
     (column("id"), column("kind"), column("code"), column("reason"), column("placed at"), column("released at")),
 )
 
-_EVERYTHING = Viewer("command", "command", "city", "", True, 0)
 
 retention_app = typer.Typer(
     name="retention",
@@ -96,7 +95,7 @@ def holds_command(json: JsonOption = False) -> None:
     """List the holds, those in force first."""
     with open_service() as service, service.database.read() as session:
         names = [field.name for field in HOLDS.fields]
-        rows = [{name: getattr(row, name) for name in names} for row in visible_holds(session, _EVERYTHING)]
+        rows = [{name: getattr(row, name) for name in names} for row in visible_holds(session, COMMAND)]
         print_listing(HOLDS, rows, service.settings.zone, as_json=json)
 
 
@@ -112,7 +111,7 @@ def hold_command(
     Example: tuban retention hold --alert 330106U2026110001 --reason "appeal"
     """
     with open_service() as service, service.database.write() as session:
-        row = alert_by_number(session, _EVERYTHING, alert) if alert else None
+        row = alert_by_number(session, COMMAND, alert) if alert else None
         if (alert and row is None) or not (alert or area or case):
             raise SettingsError("There is no such alert; name an alert, an area or a case.", "hold.missing")
         kind = "alert" if row is not None else "case" if case else "area"
@@ -132,7 +131,7 @@ def release_command(
 ) -> None:
     """Release a hold; from then on the settings decide again."""
     with open_service() as service, service.database.write() as session:
-        row = visible_hold(session, _EVERYTHING, hold)
+        row = visible_hold(session, COMMAND, hold)
         if row is None:
             raise SettingsError(f"There is no hold {hold}.", "hold.release")
         release_hold(session, row, who="command", why=reason, now=service.clock())

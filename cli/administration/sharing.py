@@ -9,7 +9,7 @@ import typer
 from cli.administration.service import open_service
 from cli.listing import Column, Field, JsonOption, Listing, column, print_listing
 from service.sharing.packages import shares_folder, write_all
-from store.access.rights import Viewer
+from store.access.rights import COMMAND
 from store.sharing.access_log import last_reads, list_reads
 from store.sharing.bodies import visible_bodies
 
@@ -48,7 +48,6 @@ READS = Listing(
     ),
 )
 
-_EVERYTHING = Viewer("command", "command", "city", "", True, 0)
 
 sharing_app = typer.Typer(
     name="sharing",
@@ -64,7 +63,7 @@ sharing_app = typer.Typer(
 def list_command(json: JsonOption = False) -> None:
     """List the receiving bodies with the number of their reads."""
     with open_service() as service, service.database.read() as session:
-        bodies = visible_bodies(session, _EVERYTHING)
+        bodies = visible_bodies(session, COMMAND)
         reads = last_reads(session, [body.id for body in bodies])
         rows = [
             {
@@ -87,7 +86,7 @@ def reads_command(
         names = ("at", "who", "channel", "what", "rows", "address")
         rows = [
             {**{name: getattr(read, name) for name in names}, "body": body.key}
-            for read, body in list_reads(session, _EVERYTHING, limit=limit)
+            for read, body in list_reads(session, COMMAND, limit=limit)
         ]
         print_listing(READS, rows, service.settings.zone, as_json=json)
 

@@ -20,7 +20,7 @@ from enforcement.units import mu
 from errors import SettingsError
 from service.exports.writing import FORMATS, ExportOptions, Format, write_export
 from store.access.audit_log import record_action
-from store.access.rights import Viewer
+from store.access.rights import COMMAND
 from store.search.alert_search import PARAMETERS, AlertFilter, AlertListItem, search_alerts
 
 alerts_app = typer.Typer(
@@ -32,7 +32,6 @@ alerts_app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_EVERYTHING = Viewer("command", "command", "city", "", True, 0)
 _PAGE = 500
 
 Place = Annotated[str, typer.Option(help="Administrative code, or its beginning.")]
@@ -151,7 +150,7 @@ def list_alerts(
         with context.database.read() as session:
             while after is not None and len(found) < limit:
                 size = min(limit - len(found), _PAGE)
-                page = search_alerts(session, _EVERYTHING, alert_filter, limit=size, after=after, now=context.clock())
+                page = search_alerts(session, COMMAND, alert_filter, limit=size, after=after, now=context.clock())
                 found += page.rows
                 after = page.after
     none = say("There are no such alerts.", "cli.no_alerts")
@@ -190,7 +189,7 @@ def export_alerts(
     with open_service() as context:
         alert_filter = _filter(context.settings.zone, place, state, kind, since, until, where)
         with context.database.read() as session:
-            written = write_export(context, session, _EVERYTHING, alert_filter, options, out)
+            written = write_export(context, session, COMMAND, alert_filter, options, out)
         detail = {"alerts": written.alerts, "filter": alert_filter.to_query()}
         with context.database.write() as session:
             record_action(

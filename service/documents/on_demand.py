@@ -14,14 +14,12 @@ from errors import OutputError, SettingsError
 from service.context import Context
 from service.documents.pdf import convert_to_pdf, converter
 from service.documents.produce import fill_draft
-from store.access.rights import Viewer
+from store.access.rights import COMMAND
 from store.documents.alert_words import ISSUED, alert_facts
 from store.documents.drafting import proposed
 from store.documents.found import documents_of, kind_named
 from store.schema.chain.document_tables import DocumentRow
 from store.search.alert_search import alert_by_number
-
-_EVERYTHING = Viewer("command", "command", "city", "", True, 0)
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def document_files(context: Context, kind: str, number: str, given: Mapping[str,
     name = names.get(kind, kind)
     settings = kind_named(name)
     with context.database.read() as session:
-        alert = alert_by_number(session, _EVERYTHING, number)
+        alert = alert_by_number(session, COMMAND, number)
         if alert is None:
             raise SettingsError(f"There is no alert {number[:40]!r}.", "documents.no_alert", alert=number[:40])
         rows = [row for row in documents_of(session, alert.id) if row.kind == name and row.state != "void"]

@@ -12,7 +12,7 @@ from service.context import Context
 from service.installed_weights import install, shipped_weights
 from service.weights.comparison import SCENES, Comparison, Progress, compare_weights
 from store.access.audit_log import record_action
-from store.access.rights import Viewer
+from store.access.rights import COMMAND
 from store.review.reviewed_scans import reviewed_scans
 from store.weights.own_weights import (
     SHIPPED,
@@ -26,8 +26,6 @@ from store.weights.own_weights import (
 
 if TYPE_CHECKING:
     from training.synthetic import SceneSpec
-
-_ALL = Viewer("command", "command", "city", "", True, 0)
 
 
 def add_file(context: Context, file: Path, who: str) -> int:
@@ -97,7 +95,7 @@ def use_version(
     with context.database.read() as session:
         row = None if version is None else weights_version(session, version)
         current = weights_in_use(session)
-        scans, _ = reviewed_scans(session, _ALL)
+        scans, _ = reviewed_scans(session, COMMAND)
     if version == (None if current is None else current.id):
         raise SettingsError(f"{_title(version)} are in use already; see `tuban weights list`.")
     sets = [
