@@ -73,6 +73,23 @@ def change_loss(out: ChangeLogits, targets: Tensor, direction: Tensor, gap_weigh
     return total + DIRECTION_WEIGHT * (sign * known).sum() / known.sum().clamp(min=1)
 
 
+def distillation_mask(targets: Tensor, teacher_probability: Tensor, where: str) -> Tensor:
+    """Return the N×2×H×W bool pixels to distil.
+
+    Args:
+        targets: N×2×H×W uint8: 0, 1 or UNKNOWN.
+        teacher_probability: N×2×H×W, 0…1.
+        where: ``teacher_where`` of :class:`training.recipe.Recipe`.
+    """
+    if where == "everywhere":
+        return torch.ones_like(targets, dtype=torch.bool)
+    # labels of reviewers, above all rejected alerts, must not be overruled by the network that raised them
+    unlabelled = targets == UNKNOWN
+    if where == "unanswered":
+        return unlabelled
+    return unlabelled | ((teacher_probability > 0.5) == (targets == 1))
+
+
 def distillation_loss(logits: Tensor, teacher_probability: Tensor, mask: Tensor) -> Tensor:
     """Return the cross-entropy of both change outputs against a teacher's probabilities (Hinton et al. 2015).
 

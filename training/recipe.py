@@ -87,7 +87,8 @@ class Recipe(Strict):
         teacher: name of weights that ship to distil from, in addition to the labels.
         teacher_weight: loss weight of the distillation.
         teacher_where: ``everywhere``, to make a small network as good as a large one; ``unanswered`` (unlabelled
-            pixels only), to prevent forgetting while new labels are learned.
+            pixels only), to prevent forgetting while new labels are learned; ``uncontradicted`` (also labelled pixels
+            on which the teacher agrees with the label), to keep what it knows but not its known errors.
         teacher_features: loss weight of the distillation of encoder features.
         steps: number of optimiser steps.
         batch: pairs per step.
@@ -111,7 +112,7 @@ class Recipe(Strict):
     gap_weight: float = Field(4.0, ge=0)
     teacher: str = ""
     teacher_weight: float = Field(1.0, gt=0)
-    teacher_where: Literal["everywhere", "unanswered"] = "everywhere"
+    teacher_where: Literal["everywhere", "unanswered", "uncontradicted"] = "everywhere"
     teacher_features: float = Field(0.0, ge=0)
     steps: int = Field(gt=0)
     batch: int = Field(gt=0)

@@ -22,7 +22,7 @@ from training.augmentation.appearance import normalize_radiometry, restyle
 from training.batches import Batch, load_batches
 from training.building_presence import BuildingPresenceHead, building_presence_loss
 from training.initialization import initialize_network
-from training.loss import change_loss, distillation_loss, feature_distillation_loss
+from training.loss import change_loss, distillation_loss, distillation_mask, feature_distillation_loss
 from training.recipe import Recipe
 from training.run_log import RunLog, StepRecord
 from training.sources.samples import UNKNOWN
@@ -154,8 +154,7 @@ class TrainingState:
                         [f[:n] for f in teacher_features], [f[n:] for f in teacher_features]
                     )
                     teacher_probability = torch.sigmoid(teacher_out.change)
-                # reviewers' labels, above all rejected alerts, must not be overruled by the network that raised them
-                mask = (targets == UNKNOWN) | (recipe.teacher_where == "everywhere")
+                mask = distillation_mask(targets, teacher_probability, recipe.teacher_where)
                 loss = loss + recipe.teacher_weight * distillation_loss(out.change, teacher_probability, mask)
                 if recipe.teacher_features:
                     loss = loss + recipe.teacher_features * feature_distillation_loss(features, teacher_features)

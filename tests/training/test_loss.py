@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from training.building_presence import BuildingPresenceHead, building_presence_loss
-from training.loss import distillation_loss, gap_mask, masked_loss
+from training.loss import distillation_loss, distillation_mask, gap_mask, masked_loss
 from training.sources.samples import UNKNOWN
 
 
@@ -18,6 +18,20 @@ def test_distillation_skips_labelled_pixels() -> None:
     assert logits.grad is not None
     assert not logits.grad[0, 0, :2].any()
     assert (logits.grad[0, 0, 2:] < 0).all(), "elsewhere logits move towards the teacher's"
+
+
+def test_a_teacher_is_followed_only_where_no_label_contradicts_it() -> None:
+    targets = torch.tensor([0, 1, UNKNOWN, 0, 1], dtype=torch.uint8).reshape(1, 1, 1, 5).expand(1, 2, 1, 5)
+    teacher = torch.tensor([0.9, 0.9, 0.9, 0.1, 0.1]).reshape(1, 1, 1, 5).expand(1, 2, 1, 5)
+    distilled = {
+        where: distillation_mask(targets, teacher, where)[0, 0, 0].tolist()
+        for where in ("everywhere", "unanswered", "uncontradicted")
+    }
+    assert distilled == {
+        "everywhere": [True] * 5,
+        "unanswered": [False, False, True, False, False],
+        "uncontradicted": [False, True, True, True, False],
+    }
 
 
 def test_gaps_are_the_ground_between_buildings() -> None:
