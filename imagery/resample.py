@@ -63,7 +63,7 @@ def source_positions(requested: GeoBox, native: GeoBox, shift: Floats | None) ->
         a, b, d, e = (np.float32(part) if isinstance(part, float) else part for part in jacobian)
         u = u + a * shift[..., 0] + b * shift[..., 1]
         v = v + d * shift[..., 0] + e * shift[..., 1]
-    a, b, d, e = (float(np.median(part)) for part in jacobian)
+    a, b, d, e = (part if isinstance(part, float) else float(np.median(part)) for part in jacobian)
     return Positions(origin_u, origin_v, u, v, float(np.hypot(a, b)), float(np.hypot(d, e)))
 
 

@@ -29,6 +29,7 @@ NO_DATA_COLOUR = (226, 228, 230)
 """Colour of pixels without data."""
 
 _NODES = 64  # samples of a shift field along each axis: about four per matching window
+_MIN_STEP = 4  # grid pixels between samples; over so few, a field is linear
 
 
 @dataclass(frozen=True)
@@ -88,28 +89,54 @@ def overview(result: ScanResult, longest_px: int) -> View:
 
 
 def close_up(result: ScanResult, change: Change, side_px: int) -> View:
-    """Return a square view of one change with its surroundings, moved inwards at the edge of the grid."""
+    """Return a square view of one change with its surroundings, moved inwards at the edge of the grid.
+
+    Its edges lie on edges of grid pixels unless the grid is rotated, so that an image on the grid is not resampled.
+    """
     left, bottom, right, top = change.polygon.bounds
-    side = max(CONTEXT_FACTOR * (right - left), CONTEXT_FACTOR * (top - bottom), MIN_SIDE_PX * _pixel_size(result.grid))
+    pixel = _pixel_size(result.grid)
+    side = max(CONTEXT_FACTOR * (right - left), CONTEXT_FACTOR * (top - bottom), MIN_SIDE_PX * pixel)
+    side = math.ceil(round(side / pixel, 6)) * pixel
     west, south, east, north = _bounds(result.grid)
-    x = _clamp_centre((left + right) / 2, side, west, east)
-    y = _clamp_centre((bottom + top) / 2, side, south, north)
-    return _view(result, (x - side / 2, y - side / 2, x + side / 2, y + side / 2), side_px)
+    x = _clamp_start((left + right - side) / 2, side, west, east)
+    y = _clamp_start((bottom + top - side) / 2, side, south, north)
+    x, y = west + round((x - west) / pixel) * pixel, south + round((y - south) / pixel) * pixel
+    return _view(result, (x, y, x + side, y + side), side_px)
 
 
 def crop_evidence(result: ScanResult, before: RasterSource, after: RasterSource, view: View) -> Evidence:
-    """Read a window of both dates, in the geometry of the later one."""
-    earlier = before.read(view.geobox, shift_on_geobox(result.alignment, result.grid, view.geobox))
-    later = after.read(view.geobox)
-    return Evidence(view, _fill_no_data(earlier), _fill_no_data(later), bool(earlier.valid.all() and later.valid.all()))
+    """Read a window of both dates, in the geometry of the later one.
+
+    A picture finer than both images is read at their resolution and enlarged, which is much faster.
+    """
+    geobox = _reading_geobox(result, view)
+    earlier = before.read(geobox, shift_on_geobox(result.alignment, result.grid, geobox))
+    later = after.read(geobox)
+    complete = bool(earlier.valid.all() and later.valid.all())
+    return Evidence(view, _picture(earlier, view), _picture(later, view), complete)
 
 
-def _fill_no_data(patch: Patch) -> NDArray[np.uint8]:
-    if patch.valid.all():
-        return patch.rgb
-    picture = patch.rgb.copy()
-    picture[~patch.valid] = NO_DATA_COLOUR
-    return picture
+def _reading_geobox(result: ScanResult, view: View) -> GeoBox:
+    """Return the geobox of a view with pixels of the finer image, or of the view if these are larger."""
+    finest = min(result.before.gsd_m, result.after.gsd_m)
+    if abs(finest - result.resolution_m) < 0.05 * result.resolution_m:
+        finest = result.resolution_m  # whole pixels of the grid
+    if finest <= view.metre_px:
+        return view.geobox
+    columns, rows = (max(1, round(side * view.metre_px / finest)) for side in (view.width, view.height))
+    scale = Affine.scale(view.width / columns, view.height / rows)
+    return GeoBox((rows, columns), view.geobox.affine * scale, view.geobox.crs)
+
+
+def _picture(patch: Patch, view: View) -> NDArray[np.uint8]:
+    """Return a patch enlarged to a view, with :data:`NO_DATA_COLOUR` where it is not valid."""
+    picture = patch.rgb
+    if not patch.valid.all():
+        picture = picture.copy()
+        picture[~patch.valid] = NO_DATA_COLOUR
+    if picture.shape[:2] == (view.height, view.width):
+        return picture
+    return np.asarray(cv2.resize(picture, (view.width, view.height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def shift_on_geobox(alignment: Alignment, grid: GeoBox, geobox: GeoBox) -> NDArray[np.float32] | None:
@@ -120,29 +147,29 @@ def shift_on_geobox(alignment: Alignment, grid: GeoBox, geobox: GeoBox) -> NDArr
     rows, columns = geobox.shape
     to_grid = ~grid.affine @ geobox.affine
     a, b, c, d, e, f = to_grid[:6]
-    x, y = np.arange(columns) + 0.5, np.arange(rows) + 0.5
-    u = (a * x + c)[None, :] + (b * y)[:, None] - 0.5  # pixel indices: 0 is the centre of the first grid pixel
-    v = (d * x + f)[None, :] + (e * y)[:, None] - 0.5
+    # pixel indices: 0 is the centre of the first grid pixel; 1×W and H×1 unless the grids are rotated to each other
+    x, y = (np.arange(columns) + 0.5)[None, :], (np.arange(rows) + 0.5)[:, None]
+    u, v = a * x + c - 0.5, e * y + f - 0.5
+    if b or d:
+        u, v = u + b * y, v + d * x
     (left, step_x), (top, step_y) = (_sampling(index) for index in (u, v))
     right, bottom = math.ceil(float(u.max())) + step_x + 1, math.ceil(float(v.max())) + step_y + 1
-    # single rows where rows are skipped: a window of 60,000 columns must not compute the rows between
-    blocks = [slice(top, bottom)] if step_y == 1 else [slice(row, row + 1) for row in range(top, bottom, step_y)]
-    samples = []
-    for block in blocks:
-        rows_shift = alignment.shift(block, slice(left, right))
-        if rows_shift is None:
-            return None
-        samples.append(rows_shift[:, ::step_x])
-    position = ((u - left) / step_x).astype(np.float32), ((v - top) / step_y).astype(np.float32)
+    samples = alignment.shift_at(np.arange(left, right, step_x), np.arange(top, bottom, step_y))
+    if samples is None:
+        return None
+    position = (
+        np.ascontiguousarray(np.broadcast_to(index, (rows, columns)), np.float32)
+        for index in ((u - left) / step_x, (v - top) / step_y)
+    )
     to_pixels = np.linalg.inv(np.array([[a, b], [d, e]]))  # from grid pixels to pixels of the geobox
-    nodes = (np.concatenate(samples) @ to_pixels.T).astype(np.float32)
+    nodes = (samples @ to_pixels.T).astype(np.float32)
     return np.asarray(cv2.remap(nodes, *position, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _sampling(index: NDArray[np.float64]) -> tuple[int, int]:
     """Return the first index and the spacing of samples that cover ``index``."""
     first, last = math.floor(float(index.min())), math.ceil(float(index.max()))
-    return first, max(1, math.ceil((last - first + 1) / _NODES))
+    return first, max(_MIN_STEP, math.ceil((last - first + 1) / _NODES))
 
 
 def _pixel_size(grid: GeoBox) -> float:
@@ -158,11 +185,9 @@ def _bounds(grid: GeoBox) -> tuple[float, float, float, float]:
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def _clamp_centre(centre: float, side: float, low: float, high: float) -> float:
-    """Move the centre of an interval of length ``side`` so that it lies in ``low``…``high``, if it fits."""
-    if side > high - low:
-        return centre
-    return min(max(centre, low + side / 2), high - side / 2)
+def _clamp_start(start: float, side: float, low: float, high: float) -> float:
+    """Move an interval of length ``side`` so that it lies in ``low``…``high``, if it fits."""
+    return start if side > high - low else min(max(start, low), high - side)
 
 
 def _view(result: ScanResult, bounds: tuple[float, float, float, float], longest_px: int) -> View:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
+import math
 from datetime import date
+from functools import cache, lru_cache
 
 import cv2
 import numpy as np
@@ -27,8 +28,10 @@ blindness; vermilion is brighter here, so that a thin line stands out on dark gr
 kind."""
 
 _CASING = (16, 16, 16)
+_GAP_PX = 12
 _FOOT_PX, _FOOT, _INK = 34, (247, 247, 245), (28, 30, 33)
 _FRACTION_BITS = 4
+_SUBSAMPLING = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420  # of colour; the usual one of photos
 
 
 def thumbnail(
@@ -39,22 +42,53 @@ def thumbnail(
     The strip has no words, so that it suits pages in any language: of two squares, the first is filled on the earlier
     picture (``when`` is "before"), the second on the later one.
     """
-    drawn = with_outline(picture, view, outline, COLOURS[kind])
-    height, width = drawn.shape[:2]
-    page = Image.new("RGB", (width, height + _FOOT_PX), _FOOT)
-    page.paste(Image.fromarray(drawn), (0, 0))
-    pen = ImageDraw.Draw(page)
-    font = ImageFont.load_default(15)
-    middle = height + _FOOT_PX // 2
-    pen.text((12, middle), str(number), _INK, font, anchor="lm")
-    left = draw_order(pen, 12 + pen.textlength(str(number), font) + 16, middle, when) + 10
-    pen.text((left, middle), day.isoformat() if day else "?", _INK, font, anchor="lm")
-    length, label = view.scale_bar(width / 4)
-    right = width - 12
-    pen.text((right - length - 10, middle), label, _INK, font, anchor="rm")
-    ends = [(right - length, middle - 4), (right - length, middle + 4), (right, middle + 4), (right, middle - 4)]
-    pen.line(ends, _INK, 2)
-    return jpeg(np.asarray(page), QUALITY)
+    height, width = picture.shape[:2]
+    page = np.empty((height + _FOOT_PX, width, 3), np.uint8)
+    page[:height] = picture
+    _draw_outline(page[:height], view, outline, COLOURS[kind])
+    page[height:] = _caption(width, number, when, day, view.scale_bar(width / 4))
+    return jpeg(page, QUALITY)
+
+
+@cache
+def caption_font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """Return the font of captions, decoded once."""
+    return ImageFont.load_default(15)
+
+
+def _caption(width: int, number: int, when: str, day: date | None, bar: tuple[int, str]) -> NDArray[np.uint8]:
+    """Return the caption strip: number, order, date and scale bar (length in pixels and label)."""
+    strip = np.full((_FOOT_PX, width, 3), _FOOT, np.uint8)
+    left = 12
+    for part in (_text(str(number)), _order(when), _text(day.isoformat() if day else "?")):
+        shown = part[:, : max(0, width - left)]
+        strip[:, left : left + shown.shape[1]] = shown
+        left += part.shape[1] + _GAP_PX
+    length, label = bar
+    right, middle, name = width - 12, _FOOT_PX // 2, _text(label)
+    start = max(0, right - length - 10 - name.shape[1])
+    strip[:, start : start + name.shape[1]] = name[:, : width - start]
+    strip[middle + 3 : middle + 5, right - length : right + 1] = _INK
+    for end in (right - length, right - 1):
+        strip[middle - 4 : middle + 5, end : end + 2] = _INK
+    return strip
+
+
+@lru_cache(maxsize=64)
+def _text(text: str) -> NDArray[np.uint8]:
+    """Return a text on the caption's background, as high as the strip."""
+    font = caption_font()
+    part = Image.new("RGB", (max(1, math.ceil(font.getlength(text))), _FOOT_PX), _FOOT)
+    ImageDraw.Draw(part).text((0, _FOOT_PX // 2), text, _INK, font, anchor="lm")
+    return np.asarray(part)
+
+
+@cache
+def _order(when: str) -> NDArray[np.uint8]:
+    """Return the two squares of :func:`draw_order` as a part of the caption."""
+    part = Image.new("RGB", (25, _FOOT_PX), _FOOT)
+    draw_order(ImageDraw.Draw(part), 0, _FOOT_PX // 2, when)
+    return np.asarray(part)
 
 
 def draw_order(pen: ImageDraw.ImageDraw, left: float, middle: float, when: str) -> float:
@@ -70,19 +104,24 @@ def with_outline(
 ) -> NDArray[np.uint8]:
     """Draw an outline and its holes: a thin line in ``colour`` with a dark casing, visible on any background."""
     drawn = picture.copy()
+    _draw_outline(drawn, view, outline, colour)
+    return drawn
+
+
+def _draw_outline(picture: NDArray[np.uint8], view: View, outline: Polygon, colour: tuple[int, int, int]) -> None:
+    """Draw an outline on a picture; see :func:`with_outline`."""
     # the origin of cv2 is the centre of the first pixel, that of rings is its corner
     scale = 1 << _FRACTION_BITS
     rings = [np.round((ring - 0.5) * scale).astype(np.int32)[:, None] for ring in view.rings(outline)]
     for stroke, thickness in ((_CASING, 4), (colour, 2)):
-        cv2.polylines(drawn, rings, True, stroke, thickness, cv2.LINE_AA, _FRACTION_BITS)
-    return drawn
+        cv2.polylines(picture, rings, True, stroke, thickness, cv2.LINE_AA, _FRACTION_BITS)
 
 
 def jpeg(picture: NDArray[np.uint8], quality: int) -> bytes:
     """Encode H×W×3 as JPEG without metadata, so that the same picture gives the same bytes."""
-    out = io.BytesIO()
-    Image.fromarray(picture).save(out, "JPEG", quality=quality, optimize=True, subsampling="4:2:0")
-    return out.getvalue()
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _SUBSAMPLING]
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), parameters)
+    return data.tobytes()
 
 
 def jpeg_within(picture: NDArray[np.uint8], side: int, most_bytes: int) -> bytes:

@@ -96,11 +96,13 @@ class Alignment:
         need both ends and may reach beyond the grid (a halo). The value of a pixel does not depend on the block. None
         for the identity.
         """
+        return self.shift_at(np.arange(cols.start, cols.stop), np.arange(rows.start, rows.stop))
+
+    def shift_at(self, columns: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.float32] | None:
+        """Return the shift at all combinations of some rows and columns, with the same values as :meth:`shift`."""
         if self.max_shift_px < IDENTITY_PX:
             return None
-        columns = np.arange(cols.start, cols.stop, dtype=np.float64)
-        row_indices = np.arange(rows.start, rows.stop, dtype=np.float64)
-        return self.field.raster(columns, row_indices)
+        return self.field.raster(columns.astype(np.float64), rows.astype(np.float64))
 
     @property
     def displaced_px(self) -> tuple[float, ...]:

@@ -6,12 +6,12 @@ import datetime as dt
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from shapely.geometry import Polygon
 
 from imagery.cameras.camera import Frame
 from inference.changes import Kind
-from inference.outputs.thumbnails import COLOURS, QUALITY, draw_order, jpeg
+from inference.outputs.thumbnails import COLOURS, QUALITY, caption_font, draw_order, jpeg
 
 _CONTEXT = 3.0  # side of the crop relative to the bounding box of the outline
 _MIN_CROP_PX = 320
@@ -44,7 +44,7 @@ def camera_thumbnail(frame: Frame, outline: Polygon, kind: Kind, when: str, take
     page.paste(Image.fromarray(drawing), (0, 0))
     pen, middle = ImageDraw.Draw(page), drawing.shape[0] + _FOOTER_PX // 2
     end = draw_order(pen, 12, middle, when)
-    pen.text((end + 10, middle), f"{taken_at:%Y-%m-%d %H:%M}", _TEXT_COLOUR, ImageFont.load_default(15), anchor="lm")
+    pen.text((end + 10, middle), f"{taken_at:%Y-%m-%d %H:%M}", _TEXT_COLOUR, caption_font(), anchor="lm")
     return jpeg(np.asarray(page), QUALITY)
 
 
