@@ -75,7 +75,7 @@ class TrainingState:
         self.optimiser = torch.optim.AdamW(
             [{"params": rest, "factor": 1.0}, {"params": encoder, "factor": recipe.encoder_rate}],
             weight_decay=0.01,
-            fused=device.type == "cuda",
+            fused=True,
         )
         # (average, network) tensors; the average copies integer buffers, which cannot be averaged
         tensors = list(zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True))
