@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 OUT ?= demo
 
-.PHONY: demo test test-fast check format docs bench install clean
+.PHONY: demo test suite test-fast check format docs bench install clean
 
 install: $(VENV)/installed
 
@@ -47,10 +47,14 @@ format: install
 
 # One thread per test process: three processes already use two cores, also while one of them waits for a service. Byte
 # code is kept even where the environment says otherwise: hundreds of subprocesses import the same modules.
-test test-fast: export OMP_NUM_THREADS := 1
-test test-fast: export PYTHONDONTWRITEBYTECODE :=
-test: check
-	$(BIN)/python -m pytest -n 3
+suite test-fast: export OMP_NUM_THREADS := 1
+suite test-fast: export PYTHONDONTWRITEBYTECODE :=
+# The checks, mostly mypy on one core, run beside the tests.
+test: install
+	@+$(MAKE) --no-print-directory -j 2 check suite
+
+suite: install
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 FAST := tests/configs tests/enforcement tests/imagery tests/store tests/web/test_texts.py tests/test_*.py
 test-fast: export TUBAN_TEST_POSTGRESQL := postgresql+psycopg://nobody@127.0.0.1:1/none

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ EXAMPLES = {GenerationMode.POSITIVE: 5, GenerationMode.NEGATIVE: 4}
 """Number of valid and of invalid requests per operation; they are the same in every run."""
 
 
+@pytest.mark.slow
 def test_requests_generated_from_the_openapi_document_are_answered_as_documented(
     county: TestClient, villages: Villages
 ) -> None:
