@@ -14,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import shapely
+from shapely.geometry.base import BaseGeometry
+
 from enforcement.ledger.derive import WHOLE_SHARE, LedgerState
 from enforcement.ledger.sighting import Sighting
 from imagery.set_operations import intersection, make_valid
@@ -103,10 +106,16 @@ def _misses(state: LedgerState) -> Sequence[Sighting]:
             continue
         if state.gone_on is not None and sighting.day >= state.gone_on:
             continue
-        shown = intersection(make_valid(sighting.visible), outline).area
-        if shown >= WHOLE_SHARE * outline.area:
-            misses.setdefault(key, sighting)
+        if key not in misses and _shows(sighting.visible, outline):
+            misses[key] = sighting
     return [misses[key] for key in sorted(misses)]
+
+
+def _shows(visible: BaseGeometry, outline: BaseGeometry) -> bool:
+    shapely.prepare(visible)  # the ground of a comparison is that of many alerts
+    if visible.covers(outline):
+        return True
+    return bool(intersection(make_valid(visible), outline).area >= WHOLE_SHARE * outline.area)
 
 
 def _score(sighting: Sighting) -> float:

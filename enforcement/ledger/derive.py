@@ -35,7 +35,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from shapely.geometry import Polygon
+import shapely
+from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from enforcement.ledger.metric_plane import MetricPlane, polygons_of, wide_parts
@@ -58,6 +59,9 @@ VISIBLE_PIXELS = 200.0
 
 NOISE_PIXELS = 2.0
 """Width in pixels of the coarser image below which a difference of two outlines is noise."""
+
+_MARGIN = 1e-5  # degrees, about a metre: no edge of the ground near outlines coincides with theirs
+_NOTHING = Polygon()
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ def derive_state(sightings: Sequence[Sighting], as_of: dt.date | None = None) ->
     plane = _plane(known)
     if plane is None:
         return None
-    places = sorted((_place(sighting, plane) for sighting in known), key=_order)
+    near = _Near(known, plane)
+    places = sorted((near.place(sighting) for sighting in known), key=_order)
     appearances = [place for place in places if place.sighting.appeared]
     if not appearances:
         return _demolition_only(places, plane)
@@ -121,21 +126,54 @@ def derive_state(sightings: Sequence[Sighting], as_of: dt.date | None = None) ->
 
 @dataclass(frozen=True)
 class _Place:
-    """A sighting with its geometries in metres."""
+    """A sighting with its geometries in metres.
+
+    Attributes:
+        sighting: the sighting.
+        outline: of the change; empty without one.
+        visible: ground that both images show, near the outlines of all sightings.
+        everywhere: whether that is all of the ground near them.
+    """
 
     sighting: Sighting
     outline: BaseGeometry
     visible: BaseGeometry
+    everywhere: bool
+
+    def shows(self, outline: BaseGeometry) -> bool:
+        """Return whether the comparison shows an outline completely."""
+        return self.everywhere or _shows(self.visible, outline)
+
+
+class _Near:
+    """The ground near the outlines of all sightings.
+
+    An image shows much more ground than that of one alert, and most images show all of its ground: then no geometry of
+    the image is needed.
+    """
+
+    def __init__(self, sightings: Sequence[Sighting], plane: MetricPlane) -> None:
+        outlines = [sighting.outline for sighting in sightings if sighting.outline is not None]
+        west, south, east, north = shapely.total_bounds(outlines)
+        self._plane = plane
+        self._ground = box(west - _MARGIN, south - _MARGIN, east + _MARGIN, north + _MARGIN)
+        self._metres = plane.metres(self._ground)
+
+    def place(self, sighting: Sighting) -> _Place:
+        """Return a sighting with its geometries in metres."""
+        outline = _NOTHING if sighting.outline is None else self._plane.metres(sighting.outline)
+        shapely.prepare(sighting.visible)  # the ground of a comparison is that of many alerts
+        if sighting.visible.covers(self._ground):
+            return _Place(sighting, outline, self._metres, everywhere=True)
+        if not sighting.visible.intersects(self._ground):
+            return _Place(sighting, outline, _NOTHING, everywhere=False)
+        visible = intersection(make_valid(sighting.visible), self._ground)
+        return _Place(sighting, outline, self._plane.metres(visible), everywhere=False)
 
 
 def _plane(sightings: Sequence[Sighting]) -> MetricPlane | None:
     outlines = [sighting.outline for sighting in sightings if sighting.outline is not None]
     return MetricPlane(outlines) if outlines else None
-
-
-def _place(sighting: Sighting, plane: MetricPlane) -> _Place:
-    outline = Polygon() if sighting.outline is None else plane.metres(sighting.outline)
-    return _Place(sighting, outline, plane.metres(sighting.visible))
 
 
 def _order(place: _Place) -> tuple[dt.date, dt.date, float, str, bytes]:
@@ -171,7 +209,7 @@ class _Replay:
             self._begin(day)
         self.only_drawn = self.only_drawn and all(place.sighting.drawn for place in appeared)
         stood = self.outline
-        unchanged = self._unchanged(group)
+        unchanged = self._unchanged(group) if appeared else _NOTHING
         self._add(appeared)
         whole = self._whole(group)
         if whole:
@@ -191,7 +229,7 @@ class _Replay:
         first = [p.outline for p in self.places if p.sighting.appeared and p.sighting.day == day]
         for place in self.places:
             nothing = place.sighting.outline is None and self.not_yet_on < place.sighting.day < day
-            if nothing and place.sighting.began <= self.not_yet_on and all(_shows(place.visible, o) for o in first):
+            if nothing and place.sighting.began <= self.not_yet_on and all(place.shows(o) for o in first):
                 self.not_yet_on = place.sighting.day
 
     def _counts(self, place: _Place) -> bool:
@@ -219,8 +257,7 @@ class _Replay:
             and not place.sighting.disappeared
             and self._precedes_works(place.sighting.began)
         ]
-        shown = polygons_of(_union([place.visible for place in whole]))
-        return whole if whole and not self.outline.is_empty and _shows(shown, self.outline) else []
+        return whole if whole and not self.outline.is_empty and _show(whole, self.outline) else []
 
     def _precedes_works(self, day: dt.date) -> bool:
         """Whether an image of that day shows the ground without these works and without earlier ones."""
@@ -249,7 +286,7 @@ class _Replay:
     def _unchanged(self, group: Sequence[_Place]) -> BaseGeometry:
         """Return the ground that comparisons with an image of the outline as it is show without a demolition."""
         since = [p for p in group if p.sighting.error is None and self.grown_on <= p.sighting.began < p.sighting.day]
-        ground = _union([place.visible for place in since])
+        ground = _ground_of(since)
         return difference(ground, _union([place.outline for place in since if place.sighting.disappeared]))
 
     def _seen_standing(self, group: Sequence[_Place]) -> bool:
@@ -258,15 +295,14 @@ class _Replay:
             not place.sighting.disappeared
             and self.there_on <= place.sighting.began
             and self.not_yet_on < place.sighting.began
-            and (place.sighting.appeared or _shows(place.visible, self.outline))
+            and (place.sighting.appeared or place.shows(self.outline))
             for place in group
         )
 
     def _demolish(self, demolished: Sequence[_Place], day: dt.date) -> None:
         """Remove what was demolished since the works began (rule 4)."""
         removals = [p for p in demolished if p.sighting.began >= self.there_on and self._counts(p)]
-        shown = _union([place.visible for place in removals])
-        if not removals or self.outline.is_empty or not _shows(shown, self.outline):
+        if not removals or self.outline.is_empty or not _show(removals, self.outline):
             return
         rest = polygons_of(difference(self.outline, _union([place.outline for place in removals])))
         rest = wide_parts(rest, NOISE_PIXELS * max(place.sighting.gsd_m for place in removals))
@@ -345,6 +381,17 @@ def _demolition_only(places: Sequence[_Place], plane: MetricPlane) -> LedgerStat
 
 def _shows(visible: BaseGeometry, outline: BaseGeometry) -> bool:
     return bool(intersection(visible, outline).area >= WHOLE_SHARE * outline.area)
+
+
+def _show(places: Sequence[_Place], outline: BaseGeometry) -> bool:
+    """Return whether comparisons together show an outline completely."""
+    return _shows(polygons_of(_ground_of(places)), outline)
+
+
+def _ground_of(places: Sequence[_Place]) -> BaseGeometry:
+    """Return the ground that at least one of some comparisons shows."""
+    everywhere = next((place.visible for place in places if place.everywhere), None)
+    return _union([place.visible for place in places]) if everywhere is None else everywhere
 
 
 def _union(outlines: Sequence[BaseGeometry]) -> BaseGeometry:
