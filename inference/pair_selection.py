@@ -138,20 +138,56 @@ def select_pairs(
         nearby = [images[i] for i in tree.query(scene.outline, predicate="intersects") if images[i].id != scene.id]
         of_this_day = compared.setdefault((scene.date, scene.kind), [])
         better = union_all(of_this_day)
-        chosen, rest, overlaps, rejected = _cover(scene, nearby, tried, hidden, night, config, better)
-        of_this_day += [overlaps[before_id] for before_id, _, _ in chosen]
+        cover = _cover(scene, nearby, tried, hidden, night, config, better)
+        of_this_day += [cover.overlaps[before_id] for before_id, _, _ in cover.chosen]
         of_this_day += [
-            difference(overlap, hidden.get((before_id, scene.id), Polygon()))
-            for before_id, overlap in overlaps.items()
-            if tried.get((before_id, scene.id), _NOT_COMPARED[0]) not in _NOT_COMPARED
+            difference(cover.overlaps[image.id], hidden.get((image.id, scene.id), Polygon()))
+            for image in nearby
+            if tried.get((image.id, scene.id), _NOT_COMPARED[0]) not in _NOT_COMPARED
         ]
-        pairs += [SelectedPair(*pair) for pair in chosen]
-        uncovered += _group_by_reason(
-            scene.id,
-            _pieces(difference(rest, known), night),
-            lambda piece: _reason(piece, overlaps, rejected, night),  # noqa: B023  (called immediately)
-        )
+        pairs += [SelectedPair(*pair) for pair in cover.chosen]
+        pieces = _pieces(difference(cover.rest, known), night)
+        if pieces:
+            why = {image.id: _rejection(scene, image, cover.overlaps, night, config) for image in cover.untried}
+            rejected = {image_id: reason for image_id, reason in why.items() if reason is not None}
+            uncovered += _group_by_reason(
+                scene.id,
+                pieces,
+                lambda piece: _reason(piece, cover.overlaps, rejected, night),  # noqa: B023  (called immediately)
+            )
     return PairSelection(tuple(pairs), tuple(uncovered))
+
+
+class _Overlaps:
+    """Ground that a scene shares with each image nearby, by image id; computed when it is asked for."""
+
+    def __init__(self, scene: CandidateImage, nearby: Sequence[CandidateImage]) -> None:
+        self._scene = scene
+        self._images = {image.id: image for image in nearby}
+        self._found: dict[int, BaseGeometry] = {}
+
+    def __getitem__(self, image_id: int) -> BaseGeometry:
+        if image_id not in self._found:
+            overlap = intersection(self._scene.outline, self._images[image_id].outline)
+            self._found[image_id] = _ground(overlap)
+        return self._found[image_id]
+
+
+@dataclass(frozen=True)
+class _Cover:
+    """Images that cover a scene.
+
+    Attributes:
+        chosen: selected pairs as (earlier id, later id, unique key).
+        rest: ground that none covers.
+        overlaps: of all images nearby.
+        untried: images nearby without a scan of this scene.
+    """
+
+    chosen: list[tuple[int, int, str]]
+    rest: BaseGeometry
+    overlaps: _Overlaps
+    untried: tuple[CandidateImage, ...]
 
 
 def _cover(
@@ -162,14 +198,12 @@ def _cover(
     night: NightSettings,
     config: ScanConfig,
     better: BaseGeometry,
-) -> tuple[list[tuple[int, int, str]], BaseGeometry, dict[int, BaseGeometry], dict[int, str]]:
+) -> _Cover:
     """Cover one scene by earlier images, except ``better``: ground that better images of its day cover.
 
-    Returns:
-        selected pairs as (earlier id, later id, unique key); the uncovered rest; overlaps by image id; keys of
-        :data:`_REASONS` of rejected images by image id.
+    An archive has many images of each place: their overlaps are computed only as far as they are needed.
     """
-    overlaps = {image.id: _ground(intersection(scene.outline, image.outline)) for image in nearby}
+    overlaps = _Overlaps(scene, nearby)
     states = {image.id: state for image in nearby if (state := tried.get((image.id, scene.id))) is not None}
     failed = [overlaps[image_id] for image_id, state in states.items() if state in _NOT_COMPARED]
     unseen = {image_id: _ground(hidden.get((image_id, scene.id), Polygon())) for image_id in states}
@@ -180,24 +214,21 @@ def _cover(
         if state not in _NOT_COMPARED
     ]
     rest = difference(scene.outline, union_all([*compared, better]))
-    rejected, usable = {}, []
-    for image in nearby:
-        if image.id in states:
-            continue
-        why = _rejection(scene, image, overlaps[image.id], night, config)
-        if why:
-            rejected[image.id] = why
-        else:
-            usable.append(image)
     rest = difference(rest, _exhausted(failed))
+    untried = [image for image in nearby if image.id not in states]
+    usable = [image for image in untried if _unfit(scene, image, night, config) is None]
     chosen = []
     for image in sorted(usable, key=lambda image: _sort_key(scene, image, night, config)):
+        if rest.is_empty or area_m2(rest) < night.least_piece_m2:
+            break
+        if _is_sliver(scene, image, overlaps, config):
+            continue
         if _pieces(intersection(overlaps[image.id], rest), night):
             settings = settings_for(config, AUTO, max(scene.gsd_m, image.gsd_m))
             chosen.append((image.id, scene.id, f"scan:{image.id}:{scene.id}:{settings.sha256[:8]}"))
             rest = difference(rest, overlaps[image.id])
     # ground of failed scans, and hidden ground, is reported with those scans
-    return chosen, difference(rest, union_all(failed)), overlaps, rejected
+    return _Cover(chosen, difference(rest, union_all(failed)), overlaps, tuple(untried))
 
 
 def _rank_on_its_day(scene: CandidateImage) -> tuple[int, float, float, int]:
@@ -221,9 +252,17 @@ def _exhausted(failed: Sequence[BaseGeometry]) -> BaseGeometry:
 
 
 def _rejection(
-    scene: CandidateImage, image: CandidateImage, overlap: BaseGeometry, night: NightSettings, config: ScanConfig
+    scene: CandidateImage, image: CandidateImage, overlaps: _Overlaps, night: NightSettings, config: ScanConfig
 ) -> str | None:
     """Return why ``image`` cannot be the earlier one, a key of :data:`_REASONS`; None when it can."""
+    why = _unfit(scene, image, night, config)
+    if why in (None, "scale") and _is_sliver(scene, image, overlaps, config):
+        return "sliver"
+    return why
+
+
+def _unfit(scene: CandidateImage, image: CandidateImage, night: NightSettings, config: ScanConfig) -> str | None:
+    """Return why ``image`` cannot be the earlier one wherever it lies; None when it can."""
     if image.kind != scene.kind:
         return "kind"
     if image.date is None:
@@ -236,8 +275,6 @@ def _rejection(
         return "close"
     if days > night.oldest_days:
         return "old"
-    if area_m2(overlap) < config.min_overlap * min(area_m2(scene.outline), area_m2(image.outline)):
-        return "sliver"
     if scales_differ_too_much(scene.gsd_m, image.gsd_m, config.max_scale_ratio):
         return "scale"
     try:
@@ -245,6 +282,11 @@ def _rejection(
     except SettingsError:
         return "scale"
     return None
+
+
+def _is_sliver(scene: CandidateImage, image: CandidateImage, overlaps: _Overlaps, config: ScanConfig) -> bool:
+    smaller = min(area_m2(scene.outline), area_m2(image.outline))
+    return area_m2(overlaps[image.id]) < config.min_overlap * smaller
 
 
 def _sort_key(
@@ -263,9 +305,7 @@ def _sort_key(
     return (-score, days, -image.id)
 
 
-def _reason(
-    piece: BaseGeometry, overlaps: Mapping[int, BaseGeometry], rejected: Mapping[int, str], night: NightSettings
-) -> Reason:
+def _reason(piece: BaseGeometry, overlaps: _Overlaps, rejected: Mapping[int, str], night: NightSettings) -> Reason:
     """Return why a piece of ground has no earlier image."""
     found = {
         why
