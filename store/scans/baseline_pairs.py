@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import shapely
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import or_, select
+from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session
 
 from enforcement.ledger.derive import WHOLE_SHARE
@@ -75,11 +77,11 @@ def select_windowed_pairs(
     ]
 
 
-def _alerts_under(session: Session, scene: SceneRow) -> list[AlertRow]:
+def _alerts_under(session: Session, scene: SceneRow) -> list[Row[Any]]:
     """Return the alerts, known from above and not from a later image, that a scene shows."""
     states = read_states()
     treated = [name for name in states.states if states.category(name) in _TREATED]
-    query = select(AlertRow).where(
+    query = select(AlertRow.id, AlertRow.outline, AlertRow.not_yet_on, AlertRow.there_on).where(
         bounds_intersect(AlertRow, scene.outline),
         AlertRow.state.in_(treated),
         AlertRow.position_error.is_(None),
@@ -87,7 +89,8 @@ def _alerts_under(session: Session, scene: SceneRow) -> list[AlertRow]:
         or_(AlertRow.last_date.is_(None), AlertRow.last_date <= scene.date),
     )
     footprint = make_valid(scene.outline)
-    return [alert for alert in session.scalars(query.order_by(AlertRow.id)) if footprint.intersects(alert.outline)]
+    shapely.prepare(footprint)
+    return [alert for alert in session.execute(query.order_by(AlertRow.id)) if footprint.intersects(alert.outline)]
 
 
 def _earlier_images(session: Session, scene: SceneRow, max_scale_ratio: float) -> list[tuple[SceneRow, BaseGeometry]]:
@@ -118,25 +121,35 @@ def _comparisons(session: Session, scene: SceneRow) -> list[tuple[dt.date, BaseG
 
 
 def _needed(
-    alert: AlertRow,
+    alert: Row[Any],
     images: Sequence[tuple[SceneRow, BaseGeometry]],
     compared: Sequence[tuple[dt.date, BaseGeometry]],
 ) -> list[SceneRow]:
     """Return the images with which a new image of an alert is still to be compared."""
     outline = make_valid(alert.outline)
-    assert alert.not_yet_on is not None  # by the query
-    done = [day for day, ground in compared if _shows(ground, outline)]
-    showing = [row for row, ground in images if _shows(ground, outline)]
     needed = []
-    if not any(day <= alert.not_yet_on for day in done):
-        needed += [row for row in showing if row.date is not None and row.date <= alert.not_yet_on][:1]
-    if alert.there_on is not None and not any(day >= alert.there_on for day in done):
-        needed += [row for row in showing if row.date is not None and row.date >= alert.there_on][:1]
+    if not any(day <= alert.not_yet_on and _shows(ground, outline) for day, ground in compared):
+        needed += _latest(outline, images, lambda day: day <= alert.not_yet_on)
+    if alert.there_on is not None and not any(
+        day >= alert.there_on and _shows(ground, outline) for day, ground in compared
+    ):
+        needed += _latest(outline, images, lambda day: day >= alert.there_on)
     return needed
 
 
+def _latest(
+    outline: BaseGeometry, images: Sequence[tuple[SceneRow, BaseGeometry]], fits: Callable[[dt.date], bool]
+) -> list[SceneRow]:
+    """Return the first image of a fitting day that shows an outline, as a list; empty if there is none."""
+    for row, ground in images:
+        if row.date is not None and fits(row.date) and _shows(ground, outline):
+            return [row]
+    return []
+
+
 def _shows(ground: BaseGeometry, outline: BaseGeometry) -> bool:
-    return bool(intersection(ground, outline).area >= WHOLE_SHARE * outline.area)
+    shapely.prepare(ground)  # of an image that shows many alerts
+    return bool(ground.covers(outline) or intersection(ground, outline).area >= WHOLE_SHARE * outline.area)
 
 
 def _window(outline: BaseGeometry, margin_m: float) -> tuple[float, float, float, float]:
