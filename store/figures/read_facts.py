@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy import ColumnElement, Select, and_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from enforcement.deadlines.state_deadlines import read_deadline_rules
@@ -55,6 +55,25 @@ def read_facts(
         zone: time zone of local days.
     """
     return list(read_facts_lazily(session, starts_with(AlertRow.grid_code, code), until, zone))
+
+
+def read_recent_facts(
+    session: Session, code: str, until: dt.datetime, since: dt.datetime, *, zone: dt.tzinfo = ZONE
+) -> list[AlertFacts]:
+    """Return the facts, as of :func:`read_facts`, of the alerts that were open at some time since a moment.
+
+    Left out are those that were decided before and not touched since, whose number grows with the archive.
+
+    Args:
+        session: a read transaction.
+        code: prefix of the administrative code; "": all.
+        until: last moment that counts.
+        since: earlier moment.
+        zone: time zone of local days.
+    """
+    touched = select(Transition.alert_id).where(Transition.at > since)
+    recent = or_(AlertRow.state.in_(read_states().open), AlertRow.id.in_(touched))
+    return list(read_facts_lazily(session, and_(starts_with(AlertRow.grid_code, code), recent), until, zone))
 
 
 def facts_of_alerts(

@@ -62,14 +62,16 @@ def fill_content(session: Session, kind: str, code: str, period: Period, facts: 
     if sources & {"by_kind", "by_township", "listed", "decisions"}:
         return _bulletin(session, kind, code, period, facts, values)
     tables: dict[str, Sequence[ContentRow]] = {}
-    now, before = facts.at(period.until, code), facts.at(period.after, code)
+    since = _since(period, facts.zone, whole_year="ledger" in sources)
+    now, before = facts.at(period.until, code, since), facts.at(period.after, code, since)
     if "alerts" in sources:
-        tables["alerts"] = _alert_rows(code, period, facts, values["patrols"])
+        tables["alerts"] = _alert_rows(code, period, facts, values["patrols"], since)
     if "ledger" in sources:
         tables["ledger"] = _ledger_rows(list(now.values()), period, facts)
         values["count"] = len(tables["ledger"])
     if "inspections" in sources:
-        inspections = facts.inspections(code, period.first, period.last, now)
+        patrolled = facts.of_patrols(code, period.first, period.last, period.until)
+        inspections = facts.inspections(code, period.first, period.last, {**now, **patrolled})
         known = {one.facts.alert_id for one in inspections if one.facts is not None}
         tables["inspections"] = inspection_rows(inspections, facts.places(known), facts.names)
         values["count"] = len(tables["inspections"])
@@ -112,8 +114,14 @@ def _heading(facts: ReportFacts, code: str, period: Period, rule: ReportRule) ->
     }
 
 
-def _alert_rows(code: str, period: Period, facts: ReportFacts, patrols: int) -> list[ContentRow]:
-    found = movements(facts.at(period.after, code), facts.at(period.until, code).values(), period.after)
+def _since(period: Period, zone: dt.tzinfo, *, whole_year: bool = False) -> dt.datetime:
+    """Return the moment from which steps matter: alerts decided before it and not touched since are in no table."""
+    first = period.first.replace(month=1, day=1) if whole_year else period.first
+    return min(period.after, dt.datetime.combine(first, dt.time(), zone) - dt.timedelta(microseconds=1))
+
+
+def _alert_rows(code: str, period: Period, facts: ReportFacts, patrols: int, since: dt.datetime) -> list[ContentRow]:
+    found = movements(facts.at(period.after, code, since), facts.at(period.until, code, since).values(), period.after)
     places = facts.places([one.alert_id for one, _ in found])
     return [
         alert_row(
@@ -144,12 +152,13 @@ def _summary(
     session: Session, rule: ReportRule, code: str, period: Period, facts: ReportFacts, values: dict[str, Any]
 ) -> Content:
     rows, more = _lower_rows(session, rule, code, period.first, period.last)
-    alerts = _alert_rows(code, period, facts, 0)
+    since = _since(period, facts.zone)
+    alerts = _alert_rows(code, period, facts, 0, since)
     own = figures(Content({"alerts": alerts}))
     own["area_mu"] = sum(
         float(row.values.get("area_mu", 0)) for row in alerts if row.values.get("movement_key") in ADDED
     )
-    own["opening"] = sum(in_stock(one) for one in facts.at(period.after, code).values())
+    own["opening"] = sum(in_stock(one) for one in facts.at(period.after, code, since).values())
     kind = next(name for name, other in read_schedule().reports.items() if other is rule)
     chosen = {name: own[name] for name in (*SUMMED, "zero") if name != "patrols"}
     return Content({"lower_reports": rows}, {**values, **more}, chosen, _previous_closing(session, kind, code, period))

@@ -13,7 +13,7 @@ from enforcement.overlaps import PLAN
 from enforcement.reports.alert_rows import AlertPlace
 from enforcement.reports.inspection_rows import Inspection
 from store.access.rights import starts_with
-from store.figures.read_facts import read_facts
+from store.figures.read_facts import facts_of_alerts, read_facts, read_recent_facts
 from store.schema.chain.layer_tables import Layer
 from store.schema.chain.tip_tables import PatrolFinding, PatrolRow, TipRow
 from store.schema.tables import AlertRow, Area
@@ -30,20 +30,42 @@ class ReportFacts:
         self.session = session
         self.zone = zone
         self.code = code
-        self._at: dict[dt.datetime, dict[int, AlertFacts]] = {}
+        self._at: dict[tuple[dt.datetime, dt.datetime | None], dict[int, AlertFacts]] = {}
         self._patrols: dict[tuple[dt.datetime, dt.datetime], dict[str, int]] = {}
         self._plan_loaded: bool | None = None
         names = select(Area.code, Area.name).where(starts_with(Area.code, code[:6]))
         self.names: dict[str, str] = {area: name for area, name in session.execute(names)}  # noqa: C416
 
-    def at(self, moment: dt.datetime, code: str) -> dict[int, AlertFacts]:
-        """Return the facts at a moment of the alerts under a code, by id."""
-        if moment not in self._at:
-            found = read_facts(self.session, self.code, moment, zone=self.zone)
-            self._at[moment] = {facts.alert_id: facts for facts in found}
+    def at(self, moment: dt.datetime, code: str, since: dt.datetime | None = None) -> dict[int, AlertFacts]:
+        """Return the facts at a moment of the alerts under a code, by id.
+
+        Args:
+            moment: up to which steps count.
+            code: administrative code.
+            since: without alerts that were decided before this moment and not touched since; None: all.
+        """
+        if (moment, since) not in self._at:
+            if since is None:
+                found = read_facts(self.session, self.code, moment, zone=self.zone)
+            else:
+                found = read_recent_facts(self.session, self.code, moment, since, zone=self.zone)
+            self._at[moment, since] = {facts.alert_id: facts for facts in found}
+        kept = self._at[moment, since]
         if code == self.code:
-            return self._at[moment]
-        return {key: facts for key, facts in self._at[moment].items() if facts.village_code.startswith(code)}
+            return kept
+        return {key: facts for key, facts in kept.items() if facts.village_code.startswith(code)}
+
+    def of_patrols(self, code: str, first: dt.date, last: dt.date, moment: dt.datetime) -> dict[int, AlertFacts]:
+        """Return the facts at a moment of the alerts under a code that patrols of some days found, by id."""
+        found = (
+            select(PatrolFinding.alert_id)
+            .join(PatrolRow, PatrolRow.id == PatrolFinding.patrol_id)
+            .where(starts_with(PatrolRow.area_code, code), PatrolRow.day >= first, PatrolRow.day <= last)
+            .where(PatrolFinding.alert_id.is_not(None))
+        )
+        ids = sorted({alert_id for alert_id in self.session.scalars(found) if alert_id is not None})
+        facts = facts_of_alerts(self.session, ids, moment, zone=self.zone)
+        return {one.alert_id: one for one in facts if one.village_code.startswith(code)}
 
     def places(self, alert_ids: Collection[int]) -> dict[int, AlertPlace]:
         """Return where alerts lie."""
