@@ -5,17 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-import shapely
-from shapely.geometry import box
-from sqlalchemy import select
-
 from enforcement.alert_number import iso_week
 from enforcement.known_alert import KnownAlert, ScanChange
 from enforcement.ledger.derive import derive_state
 from enforcement.ledger.metric_plane import polygons_of
 from enforcement.ledger.sighting import DEMOLITION
 from enforcement.match import Match
-from enforcement.position_uncertainty import METRES_PER_DEGREE
 from enforcement.states import read_states
 from errors import Reason
 from imagery.set_operations import difference, intersection, make_valid
@@ -27,7 +22,8 @@ from store.alerts.scan_record import ScanRecord
 from store.alerts.sites import update_sites
 from store.alerts.transitions import closings, last_decision
 from store.alerts.weekly_quota import rank_alerts
-from store.schema.outlines import bounds_intersect, error_ellipse_from_json
+from store.scans.nothing_new import NothingNew
+from store.schema.outlines import error_ellipse_from_json
 from store.schema.tables import AlertRow
 
 GROWN = 1.1
@@ -45,27 +41,26 @@ class AlertRecorder(ScanRecord):
         ]
 
     def known(self, changes: Sequence[PlacedChange]) -> list[KnownAlert]:
-        """Lock and return the existing alerts that may be at the same places, or that this scan shows."""
-        shown = [] if self._oblique(changes) else [self.comparison.visible]
-        outlines = [placed.change.outline for placed in changes] + [ground for ground in shown if not ground.is_empty]
-        if not outlines:
-            return []
-        west, south, east, north = shapely.total_bounds(outlines)
-        margin = 3 * self.settings.alerts.adjacent_m / METRES_PER_DEGREE
-        around = box(west - margin, south - margin, east + margin, north + margin)
-        alerts = list(
-            self.session.scalars(
-                select(AlertRow)
-                .where(bounds_intersect(AlertRow, around), AlertRow.state.not_in(self._gone))
-                .order_by(AlertRow.id)
-                .with_for_update(key_share=True)  # no other transaction changes them between matching and writing
-                .execution_options(populate_existing=True)
-            )
-        )
-        self.ledger = load_sightings(self.session, alerts)
-        self.shown = {alert.id: alert for alert in alerts if shown and shown[0].intersects(make_valid(alert.outline))}
+        """Lock the existing alerts that this scan concerns, and return those that may be at the places of its changes.
+
+        Alerts that it shows, and of which it tells nothing new, are not looked at (:class:`NothingNew`): their number
+        grows with the archive.
+        """
+        oblique = self._oblique(changes)
+        ground = None if oblique or self.comparison.visible.is_empty else self.comparison.visible
+        near = self._near_changes(changes, everything=oblique) if changes else []
+        shown = []
+        if ground is not None:
+            nothing_new = NothingNew(self.session, self.scan, self.comparison)
+            ids = {alert.id for alert in near}
+            others = [alert for alert in self._lock(nothing_new.concerned()) if alert.id not in ids]
+            shown = [alert for alert in (*near, *others) if ground.intersects(make_valid(alert.outline))]
+            self.unaffected = nothing_new.unaffected(shown)
+        self.shown = {alert.id: alert for alert in sorted(shown, key=lambda alert: alert.id)}
+        affected = [alert for alert in shown if alert.id not in self.unaffected]
+        self.ledger = load_sightings(self.session, list({alert.id: alert for alert in (*near, *affected)}.values()))
         states = read_states()
-        closed_ids = [alert.id for alert in alerts if states.category(alert.state) in ("closed", "rejected")]
+        closed_ids = [alert.id for alert in near if states.category(alert.state) in ("closed", "rejected")]
         ends = closings(self.session, closed_ids, self.settings.zone)
         return [
             KnownAlert(
@@ -80,7 +75,7 @@ class AlertRecorder(ScanRecord):
                 tuple(sighting for sighting in self.ledger[alert.id] if sighting.outline is not None),
                 alert.id in ends and ends[alert.id].permitted and self._may_move(alert, "returned"),
             )
-            for alert in alerts
+            for alert in near
         ]
 
     def add(self, placed: PlacedChange, match: Match) -> None:
@@ -147,11 +142,17 @@ class AlertRecorder(ScanRecord):
         for alert in self.shown.values():
             if alert.id in self.seen or read_states().category(alert.state) == "gone":
                 continue
-            self.ledger[alert.id] = [
-                *(sighting for sighting in self.ledger[alert.id] if sighting.comparison != self.scan.id),
-                self.comparison.nothing(),
-            ]
-            if read_states().category(alert.state) in ("open", "correcting", "transient"):
+            unaffected = alert.id in self.unaffected
+            if not unaffected:
+                self.ledger[alert.id] = [
+                    *(sighting for sighting in self.ledger[alert.id] if sighting.comparison != self.scan.id),
+                    self.comparison.nothing(),
+                ]
+            if unaffected:
+                if read_states().category(alert.state) == "open":
+                    self.touched[alert.id] = alert
+                    self._close_if_gone(alert)
+            elif read_states().category(alert.state) in ("open", "correcting", "transient"):
                 self._look_again(alert, None, alert.kind, None, new_image=False)
             else:
                 self._refresh(alert, outline=False)

@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any
 
 import shapely
-from shapely.geometry import box
+from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from configs.service import ServiceSettings
@@ -19,6 +19,7 @@ from enforcement.alert import CRS
 from enforcement.events import EventKind
 from enforcement.ledger.sighting import Sighting
 from enforcement.overlap_ratio import area_m2, overlap_ratios
+from enforcement.position_uncertainty import METRES_PER_DEGREE
 from enforcement.states import read_states
 from imagery.set_operations import make_valid
 from store.alerts.derived_alert import SAME_OUTLINE, refresh_alert
@@ -32,6 +33,10 @@ from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transitio
 
 SYSTEM = "system"
 """Actor and role of automatic transitions."""
+
+
+_MOST_PLACES = 100
+"""Changes of a scan up to which alerts are looked for at each of them, instead of between all."""
 
 
 @dataclass
@@ -68,6 +73,7 @@ class ScanRecord:
     ranked: set[tuple[str, str]] = field(default_factory=set)
     ledger: dict[int, list[Sighting]] = field(default_factory=dict)
     shown: dict[int, AlertRow] = field(default_factory=dict)
+    unaffected: set[int] = field(default_factory=set)
     touched: dict[int, AlertRow] = field(default_factory=dict)
     added: list[AlertRow] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
@@ -88,6 +94,28 @@ class ScanRecord:
         while alert_id in self.merged_into:
             alert_id = self.merged_into[alert_id]
         return self.session.get_one(AlertRow, alert_id)
+
+    def _near_changes(self, changes: Sequence[PlacedChange], *, everything: bool) -> list[AlertRow]:
+        """Lock and return the alerts that may be at the places of changes; with ``everything``, all between them."""
+        margin = 3 * self.settings.alerts.adjacent_m / METRES_PER_DEGREE
+        places = [_widened(placed.change.outline.bounds, margin) for placed in changes]
+        around = box(*shapely.total_bounds(places))
+        if everything or len(places) > _MOST_PLACES:
+            return self._lock(bounds_intersect(AlertRow, around))
+        # an alert may have been seen beyond its present outline, or, from a camera, at some distance from it
+        seen = or_(*(bounds_intersect(Observation, place) for place in places))
+        close = or_(*(bounds_intersect(AlertRow, place) for place in places))
+        observed = select(Observation.alert_id).where(
+            bounds_intersect(Observation, around), or_(seen, Observation.position_error.is_not(None))
+        )
+        oblique = AlertRow.position_error.is_not(None)
+        return self._lock(and_(bounds_intersect(AlertRow, around), or_(close, oblique, AlertRow.id.in_(observed))))
+
+    def _lock(self, which: ColumnElement[bool]) -> list[AlertRow]:
+        """Lock and return alerts by id; no other transaction changes them between matching and writing."""
+        query = select(AlertRow).where(which, AlertRow.state.not_in(self._gone)).order_by(AlertRow.id)
+        locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+        return list(self.session.scalars(locked))
 
     def _refresh(
         self, alert: AlertRow, placed: PlacedChange | None = None, *, outline: bool = True
@@ -255,3 +283,8 @@ class ScanRecord:
             today=self.today,
         )
         return placed
+
+
+def _widened(bounds: tuple[float, float, float, float], margin: float) -> Polygon:
+    west, south, east, north = bounds
+    return box(west - margin, south - margin, east + margin, north + margin)
