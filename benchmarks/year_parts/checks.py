@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 
-from benchmarks.year_parts.legal_steps import alert_faults
+from benchmarks.year_parts.legal_steps import alert_faults, read_steps
 from benchmarks.year_parts.numbers_and_messages import message_faults, number_faults, sum_faults
 from benchmarks.year_parts.paper_checks import (
     chain_faults,
@@ -47,10 +47,11 @@ class Checks:
         sampled = {officer.role: officer for officer in rng.sample(present, len(present))}
         chosen = [*sampled.values(), *rng.sample(present, min(self.viewers, len(present)))][: self.viewers]
         with year.database.read() as session:
-            found = alert_faults(session, day)
+            logs = read_steps(session)
+            found = alert_faults(session, day, logs)
             found += visibility_faults(session, chosen, day, year.service.clock())
             found += number_faults(session)
-            found += report_faults(session, day - dt.timedelta(days=6), day)
+            found += report_faults(session, day - dt.timedelta(days=6), day, logs)
             found += document_number_faults(session)
             found += paper_visibility_faults(session, chosen, day)
         self.faults += [f"{day}: {fault}" for fault in found]

@@ -191,13 +191,12 @@ def slow_deadline(log: Sequence[Step]) -> dt.date | None:
     return due
 
 
-def alert_faults(session: Session, today: dt.date) -> list[str]:
+def alert_faults(session: Session, today: dt.date, logs: Mapping[int, Sequence[Step]]) -> list[str]:
     """Return the faults of all alerts on the evening of a day: state, steps, deadline, escalation."""
     people = {
         login: (role, *others)
         for login, role, others in session.execute(select(User.login, User.role, User.other_roles))
     }
-    logs = read_steps(session)
     escalated = {
         (alert_id, day)
         for alert_id, day in session.execute(

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from benchmarks.year_parts.county import Officer
-from benchmarks.year_parts.legal_steps import Step, is_open, read_steps
+from benchmarks.year_parts.legal_steps import Step, is_open
 from enforcement.reports.content import Content, figures
 from store.access.rights import Viewer
 from store.documents.search import DocumentFilter, list_documents
@@ -46,8 +46,8 @@ def in_stock_at(log: Sequence[Step], moment: dt.datetime) -> bool:
     return by_people or any(step.to_state not in BEFORE_DISPATCH for step in kept)
 
 
-def report_faults(session: Session, first: dt.date, last: dt.date) -> list[str]:
-    """Return the faults of the weekly reports whose period ended within some days."""
+def report_faults(session: Session, first: dt.date, last: dt.date, logs: Mapping[int, Sequence[Step]]) -> list[str]:
+    """Return the faults of the weekly reports whose period ended within some days; ``logs`` are those of all alerts."""
     query = select(ReportRow).where(
         ReportRow.kind.in_(WEEKLY),
         ReportRow.last_day >= first,
@@ -57,10 +57,10 @@ def report_faults(session: Session, first: dt.date, last: dt.date) -> list[str]:
     rows = list(session.scalars(query.order_by(ReportRow.id)))
     if not rows:
         return []
-    logs = read_steps(session)
     codes = {row[0]: row[1] for row in session.execute(select(AlertRow.id, AlertRow.grid_code))}
     faults: list[str] = []
     filled: dict[tuple[str, dt.date], dict[str, Mapping[str, Any]]] = defaultdict(dict)
+    stock: dict[dt.datetime, list[str]] = {}  # codes of the alerts in stock at a moment
     for row in rows:
         where = f"{row.kind} of {row.area_code} for {row.last_day}"
         content = Content.from_json(row.content)
@@ -68,7 +68,9 @@ def report_faults(session: Session, first: dt.date, last: dt.date) -> list[str]:
         filled[row.kind, row.last_day][row.area_code] = found
         assert row.filled_until is not None
         until = row.filled_until
-        counted = sum(in_stock_at(log, until) and codes[alert].startswith(row.area_code) for alert, log in logs.items())
+        if until not in stock:
+            stock[until] = [codes[alert] for alert, log in logs.items() if in_stock_at(log, until)]
+        counted = sum(code.startswith(row.area_code) for code in stock[until])
         if found["closing"] != counted:
             faults.append(f"{where} has a stock of {found['closing']}; by the logs {counted}")
         if row.kind == "village_week":
