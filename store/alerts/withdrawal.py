@@ -12,11 +12,14 @@ from configs.service import AlertSettings, ServiceSettings
 from enforcement.events import EventKind
 from enforcement.states import read_states
 from errors import Reason
+from imagery.set_operations import make_valid
 from store.alerts.derived_alert import refresh_alerts
+from store.alerts.ledger import comparisons_of
 from store.alerts.outbox import announce_all
 from store.alerts.recording import lock_alerts
 from store.alerts.transitions import append_transition
 from store.alerts.weekly_quota import rank_alerts
+from store.schema.outlines import bounds_intersect
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow, Transition
 
 SYSTEM = "system"
@@ -28,6 +31,21 @@ def alerts_of_scans(session: Session, scan_ids: Collection[int]) -> list[AlertRo
     """Return the alerts that any of these scans observed, by id."""
     ids = select(Observation.alert_id).where(Observation.scan_id.in_(scan_ids))
     return list(session.scalars(select(AlertRow).where(AlertRow.id.in_(ids)).order_by(AlertRow.id)))
+
+
+def alerts_concerned(session: Session, scan_ids: Collection[int]) -> list[AlertRow]:
+    """Return the alerts that any of these scans observed, or showed and detected nothing there, by id."""
+    found = {alert.id: alert for alert in alerts_of_scans(session, scan_ids)}
+    states = read_states()
+    gone = [name for name in states.states if states.category(name) == "gone"]
+    for comparison in comparisons_of(session, scan_ids):
+        if comparison.visible.is_empty:
+            continue
+        query = select(AlertRow).where(bounds_intersect(AlertRow, comparison.visible), AlertRow.state.not_in(gone))
+        for alert in session.scalars(query):
+            if alert.id not in found and comparison.visible.intersects(make_valid(alert.outline)):
+                found[alert.id] = alert
+    return [found[alert_id] for alert_id in sorted(found)]
 
 
 def judged_alerts(alerts: Sequence[AlertRow], session: Session) -> list[AlertRow]:
@@ -61,7 +79,7 @@ def withdraw_alerts(
         now: current time.
 
     Returns:
-        the withdrawn alerts; all others are derived again from the sightings that they have left.
+        the withdrawn alerts; all others that the scans observed or showed are derived again from what they have left.
     """
     lock_alerts(session)
     alerts = alerts_of_scans(session, [scan.id for scan in scans])
@@ -90,7 +108,8 @@ def withdraw_alerts(
         )
         withdrawn.append(alert)
     gone = {alert.id for alert in withdrawn}
-    refresh_alerts(session, [alert for alert in alerts if alert.id not in gone], settings.alerts, now)
+    left = [alert for alert in alerts_concerned(session, [scan.id for scan in scans]) if alert.id not in gone]
+    refresh_alerts(session, left, settings.alerts, now)
     weeks = {(alert.grid_code, alert.week) for alert in withdrawn}
     released = rank_alerts(session, weeks, settings.alerts.cap_per_grid_and_week) if weeks else []
     events: list[tuple[AlertRow, EventKind]] = [(alert, "tuban.alert.state_changed") for alert in withdrawn]
@@ -102,7 +121,7 @@ def withdraw_alerts(
 def update_observed_dates(session: Session, scene: SceneRow, settings: AlertSettings, now: dt.datetime) -> None:
     """Correct the dates of observations, and of their alerts, after the day of a scene was corrected.
 
-    Alerts that other sightings show are derived again from those.
+    They are derived again from their other sightings, as are those of whose works the comparisons saw nothing.
     """
     lock_alerts(session)
     scans = session.scalars(select(Scan).where((Scan.before_id == scene.id) | (Scan.after_id == scene.id))).all()
@@ -123,7 +142,7 @@ def update_observed_dates(session: Session, scene: SceneRow, settings: AlertSett
         ).one()
         alert = session.get_one(AlertRow, alert_id)
         alert.first_date, alert.last_date = first, last
-    refresh_alerts(session, [session.get_one(AlertRow, alert_id) for alert_id in ids], settings, now)
+    refresh_alerts(session, alerts_concerned(session, list(by_id)), settings, now)
     session.flush()
 
 
