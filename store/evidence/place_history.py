@@ -66,9 +66,12 @@ def place_history(session: Session, alert: AlertRow, zone: dt.tzinfo) -> PlaceHi
 
 def correction_findings(session: Session, alert: AlertRow, zone: dt.tzinfo) -> list[WatchedFinding]:
     """Return what images after the last stop notice say, oldest first; empty before a correction was ordered."""
-    if correcting_since(session, alert, zone) is None:
+    since = correcting_since(session, alert, zone)
+    if since is None:
         return []
-    return place_history(session, alert, zone).findings
+    areas = _areas_since(load_sightings(session, [alert])[alert.id], since)
+    images = [image for image in images_of_place(session, alert) if image.date is not None]
+    return _findings(session, alert, areas, images, zone)
 
 
 def area_on(areas: Sequence[DayArea], day: dt.date) -> DayArea | None:
@@ -77,14 +80,31 @@ def area_on(areas: Sequence[DayArea], day: dt.date) -> DayArea | None:
 
 
 def _areas(sightings: Sequence[Sighting]) -> list[DayArea]:
+    return [_area_as_of(sightings, day) for day in _days(sightings)]
+
+
+def _areas_since(sightings: Sequence[Sighting], since: dt.date) -> list[DayArea]:
+    """Return the areas of the days after ``since``, and of the last one up to it on which works were seen."""
+    days = _days(sightings)
+    earlier = (_area_as_of(sightings, day) for day in reversed(days) if day <= since)
+    last = next((area for area in earlier if _was_seen(area)), None)
+    return [*([] if last is None else [last]), *(_area_as_of(sightings, day) for day in days if day > since)]
+
+
+def _days(sightings: Sequence[Sighting]) -> list[dt.date]:
     days = {one.day for one in sightings if one.after is not None} | {one.before for one in sightings if one.before}
-    found = []
-    for day in sorted(days):
-        state = derive_state(sightings, as_of=day)
-        gone = state is not None and state.gone_on is not None and state.gone_on <= day
-        area = 0.0 if state is None or gone or state.there_on is None else state.area_m2
-        found.append(DayArea(day, area, gone))
-    return found
+    return sorted(days)
+
+
+def _area_as_of(sightings: Sequence[Sighting], day: dt.date) -> DayArea:
+    state = derive_state(sightings, as_of=day)
+    gone = state is not None and state.gone_on is not None and state.gone_on <= day
+    area = 0.0 if state is None or gone or state.there_on is None else state.area_m2
+    return DayArea(day, area, gone)
+
+
+def _was_seen(area: DayArea) -> bool:
+    return area.area_m2 > 0 or area.gone
 
 
 def _findings(
@@ -93,7 +113,7 @@ def _findings(
     since = correcting_since(session, alert, zone)
     if since is None:
         return []
-    seen = [SeenArea(one.day, one.area_m2, one.gone) for one in areas if one.area_m2 > 0 or one.gone]
+    seen = [SeenArea(one.day, one.area_m2, one.gone) for one in areas if _was_seen(one)]
     scenes = {image.date: image.scene_id for image in images}
     rows = session.execute(
         select(Observation.after_date, Scan.after_id)
