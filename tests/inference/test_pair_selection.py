@@ -13,6 +13,7 @@ from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from configs.service import NightSettings
+from inference import pair_selection
 from inference.pair_selection import CandidateImage, PairSelection, select_pairs
 from inference.settings import read_config
 
@@ -266,3 +267,21 @@ def test_a_better_image_of_a_day_is_compared_although_a_worse_one_was() -> None:
     before, better, worse = _image(1, MARCH), _image(3, AUTUMN, gsd_m=0.3), _image(2, AUTUMN, gsd_m=0.8)
     done = {(1, 2): "done"}
     assert _pairs(_select(before, better, worse, scenes=(better, worse), tried=done)) == [(1, 3)]
+
+
+def test_each_image_of_an_archive_is_only_compared_with_those_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = tuple(_image(number, dt.date(2024, 1, 1) + dt.timedelta(days=5 * number)) for number in range(1, 31))
+    tried = {(number, number + 1): "done" for number in range(1, 29)}
+    overlaps = 0
+
+    def counted(one: BaseGeometry, other: BaseGeometry) -> BaseGeometry:
+        nonlocal overlaps
+        overlaps += 1
+        return one.intersection(other)
+
+    monkeypatch.setattr(pair_selection, "intersection", counted)
+    night = NIGHT.model_copy(update={"prefer_same_season": False})
+    reported = {1: images[0].outline}
+    selection = select_pairs(images, images, tried, reported, night, CONFIG)
+    assert (_pairs(selection), selection.uncovered) == ([(29, 30)], ())
+    assert overlaps <= 2 * len(images)  # not one for each pair of images
