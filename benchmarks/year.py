@@ -80,7 +80,16 @@ def run(
         )  # fmt: skip
         with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task("days", total=size.days)
-            year.run(checks.week, lambda: bar.advance(task))
+
+            def advance() -> None:
+                bar.advance(task)
+                days = int(bar.tasks[task].completed)
+                if not console.is_terminal and days % 10 == 0:
+                    seconds = f"{time.perf_counter() - wall:,.0f} s, {time.process_time() - cpu:,.0f} CPU seconds"
+                    found = f"{len(checks.faults)} faults"
+                    console.print(f"{days} of {size.days} days: {seconds}, {found}", markup=False, highlight=False)
+
+            year.run(checks.week, advance)
         with year.measured.phase("checks of the year"):
             checks.end(year)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
