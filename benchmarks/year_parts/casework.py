@@ -16,6 +16,7 @@ from benchmarks.year_parts.ground import Ground, Site
 from benchmarks.year_parts.paperwork import Appointment, Paperwork
 from benchmarks.year_parts.service import SimulatedService
 from enforcement.states import read_states
+from enforcement.units import mu
 from errors import TubanError
 from store.evidence.evidence_files import Owner, ReceivedFile, add_file, new_uid, object_key
 from store.evidence.step_evidence import later_images
@@ -248,8 +249,11 @@ class Casework:
     def _findings(
         self, session: Session, alert: AlertRow, officer: Officer, site: Site | None, day: dt.date
     ) -> dict[str, Any]:
-        photos = [self.photo(session, alert, officer) for _ in range(self.rng.choice([1, 2, 3]))]
-        return {"photos": photos, "works": "levelled" if site is None else site.works(day)}
+        photos = [self.photo(session, alert, officer) for _ in range(self.rng.choice([3, 4, 5]))]
+        works = "levelled" if site is None else site.works(day)
+        area = round(mu(alert.area_m2), 2)
+        findings = {"finding": "suspected", "works": works, "use": "other", "party": "不详", "area_mu": area}
+        return {"photos": photos, "works": works, "findings": findings | {"cultivated_mu": 0.0}}
 
     def photo(self, session: Session, alert: AlertRow, officer: Officer) -> str:
         """Add a photo of the place; return its id."""

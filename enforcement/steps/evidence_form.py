@@ -16,6 +16,7 @@ from pydantic import Field
 from enforcement.field_check.form import read_field_form
 from enforcement.settings import BilingualName, StrictModel, read_settings
 from enforcement.states import NotAllowed
+from enforcement.units import mu
 from errors import Reason
 
 FieldKind = Literal["text", "long", "number_of", "date", "choice", "photos", "files", "image"]
@@ -24,7 +25,12 @@ AREAS = ("total_m2", "demolished_m2", "regularised_m2")
 FINDINGS = "findings"
 """Evidence of the check on the ground: the card of ``configs/field.yaml``."""
 
+FINDINGS_STATE = "field_checked"
+"""State that the step with the findings enters."""
+
 _MAX_TEXT = 1500
+_LEAST_MU = 1.0
+"""Areas up to this are never called implausible: outlines of small alerts are not exact."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -118,8 +124,10 @@ def check_values(evidence: Mapping[str, Any], limits: EvidenceLimits) -> dict[st
             checked[name], fault = _value(form, field, value, limits)
         if fault is not None:
             faults.append(fault)
-    if FINDINGS in checked and isinstance(checked[FINDINGS], Mapping):
-        checked[FINDINGS] = read_field_form().check(checked[FINDINGS], limits.today)
+    if FINDINGS in checked:
+        given = checked[FINDINGS]
+        checked[FINDINGS] = read_field_form().check(given if isinstance(given, Mapping) else {}, limits.today)
+        faults += _findings_areas(checked[FINDINGS], limits)
     faults += _parts(checked)
     if faults:
         raise EvidenceRejected(Reason.combine(faults))
@@ -181,6 +189,24 @@ def _area(name: str, value: Any, limits: EvidenceLimits) -> tuple[Any, Reason | 
         expected = f"at most {limits.area_factor:g} times the area of the alert, {limits.area_m2:.0f} m²"
         return value, _fault(field, f"{value:g} m²", expected, "area_most", limits, area=f"{limits.area_m2:.0f}")
     return value, None
+
+
+def _findings_areas(findings: Mapping[str, Any], limits: EvidenceLimits) -> list[Reason]:
+    """Return a fault for each area of the findings that is implausibly larger than the alert."""
+    most = max(limits.area_factor * mu(limits.area_m2), _LEAST_MU)
+    return [
+        Reason(
+            f"{field.en}: {findings[name]:g} mu is more than {limits.area_factor:g} times the alert, "
+            f"{mu(limits.area_m2):.2f} mu; check the unit.",
+            "evidence.findings_area",
+            name=field.zh,
+            found=f"{findings[name]:g}",
+            factor=f"{limits.area_factor:g}",
+            area=f"{mu(limits.area_m2):.2f}",
+        )
+        for name, field in read_field_form().findings.items()
+        if field.kind == "number" and findings.get(name, 0.0) > most
+    ]
 
 
 def _parts(checked: Mapping[str, Any]) -> list[Reason]:

@@ -7,7 +7,7 @@ covers the bytes too, and ``{"image", "date", "source", "name", "sha256"}`` of a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -17,6 +17,7 @@ from configs.texts import text
 from enforcement.chain_settings import ChainValues
 from enforcement.steps.evidence_form import (
     FILE_KINDS,
+    FINDINGS_STATE,
     EvidenceLimits,
     EvidenceRejected,
     check_values,
@@ -30,14 +31,23 @@ from store.schema.tables import AlertRow, Transition
 
 
 def prepare_evidence(
-    session: Session, alert: AlertRow, evidence: Mapping[str, Any], *, now: dt.datetime, zone: dt.tzinfo
+    session: Session,
+    alert: AlertRow,
+    evidence: Mapping[str, Any],
+    *,
+    states: Sequence[str] = (),
+    now: dt.datetime,
+    zone: dt.tzinfo,
 ) -> dict[str, Any]:
     """Check the evidence of a step that a person takes.
+
+    A check on the ground has as many photos as the settings require, whether it comes from a phone, a page or the API.
 
     Args:
         session: a write transaction.
         alert: before the step.
         evidence: by name, as entered; files as their ids.
+        states: that the step enters.
         now: current time.
         zone: time zone of the local day.
 
@@ -55,19 +65,26 @@ def prepare_evidence(
         if name not in checked:
             continue
         if field.kind in FILE_KINDS:
-            found = [_file(session, alert, entry, photo=field.kind == "photos") for entry in _listed(checked[name])]
-            if len(found) < field.least:
+            files = [_file(session, alert, entry, photo=field.kind == "photos") for entry in _listed(checked[name])]
+            found = list({file.uid: file for file in files}.values())  # one file counts once
+            least = photos_least(values) if name == "photos" and FINDINGS_STATE in states else field.least
+            if len(found) < least:
                 raise EvidenceRejected(
-                    f"{field.en}: {len(found)} files, expected at least {field.least}.",
+                    f"{field.en}: {len(found)} files, expected at least {least}.",
                     "evidence.files_least",
                     name=field.zh,
                     found=len(found),
-                    least=field.least,
+                    least=least,
                 )
             checked[name] = [file_entry(file) for file in found]
         elif field.kind == "image":
             checked[name] = _image(session, alert, checked[name], values, zone)
     return checked
+
+
+def photos_least(values: ChainValues) -> int:
+    """Return the least number of photos of a check on the ground, by the chain settings."""
+    return min(values.whole("field.photos_least"), values.whole("evidence.files_most"))
 
 
 def files_in(evidence: Mapping[str, Any]) -> list[str]:

@@ -79,7 +79,7 @@ class ReviewTransaction:
         """
         check_reason(why)
         table = read_states()
-        checked = prepare_evidence(self.session, alert, evidence, now=self.now, zone=self.settings.zone)
+        checked = prepare_evidence(self.session, alert, evidence, states=states, now=self.now, zone=self.settings.zone)
         shares = share_evidence(table, alert.state, states, checked)
         if len(states) > 1:
             self._check(alert, states, shares)

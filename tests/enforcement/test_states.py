@@ -21,7 +21,7 @@ def test_corrected_alert_passes_through_all_states() -> None:
         ("published", "system", {}),
         ("dispatched", "county", {}),
         ("accepted", "village", {}),
-        ("field_checked", "village", {"photos": ["a.jpg"], "works": "partly built"}),
+        ("field_checked", "village", {"photos": ["a.jpg"], "works": "partly built", "findings": {"use": "factory"}}),
         ("submitted", "village", {}),
         ("reviewed", "county", {}),
         ("unlawful", "county", {"basis": "no approval"}),
@@ -52,7 +52,15 @@ def test_software_makes_no_determination() -> None:
     assert [s.to for s in TABLE.transitions if "system" in s.by and s.to in determined] == []
 
 
-@pytest.mark.parametrize("evidence", [{}, {"photos": [], "works": "built"}, {"photos": ["a"], "works": ""}])
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {},
+        {"photos": [], "works": "built"},
+        {"photos": ["a"], "works": ""},
+        {"photos": ["a"], "works": "built", "findings": {}},
+    ],
+)
 def test_missing_evidence_raises(evidence: dict[str, Any]) -> None:
     with pytest.raises(NotAllowed, match="requires missing evidence: "):
         TABLE.check_transition("accepted", "field_checked", "village", evidence)

@@ -45,7 +45,8 @@ def session_data(identity: Annotated[Identity, Depends(authenticate)], context: 
         "server_time": context.clock().isoformat(),
         "zone": str(context.settings.zone),
         "settings": {name: values.value(f"field.{name}") for name in _SETTINGS}
-        | {name: values.flag(f"field.{name}") for name in ("gallery", "report_at_once")},
+        | {name: values.flag(f"field.{name}") for name in ("gallery", "report_at_once")}
+        | {"area_factor": values.number("evidence.area_factor")},
         "form": form.model_dump(mode="json"),
     }
 

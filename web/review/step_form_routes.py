@@ -19,6 +19,7 @@ from enforcement.steps.evidence_form import (
     AREAS,
     FILE_KINDS,
     FINDINGS,
+    FINDINGS_STATE,
     EvidenceField,
     read_evidence_form,
     works_choices,
@@ -28,7 +29,7 @@ from store.access.rights import Viewer
 from store.alerts.transitions import steps_of
 from store.chain_settings import read_chain_values
 from store.evidence.evidence_files import pending_files
-from store.evidence.step_evidence import later_images
+from store.evidence.step_evidence import later_images, photos_least
 from store.schema.database import Session
 from store.schema.tables import AlertRow
 from web.auth.authentication import CurrentUser, Service
@@ -72,6 +73,10 @@ def step_form(
             _field(name, name in step.evidence, language, today, values, can_choose=bool(images))
             for name in _names(step)
         ]
+    if FINDINGS_STATE in step.states:
+        for field in fields:
+            if field and field["name"] == "photos":
+                field["least"] = photos_least(values)
     if step.balanced:
         fields = [*_areas(alert, latest, language), *fields]
     return JSONResponse(
@@ -79,7 +84,7 @@ def step_form(
             "to": to,
             "title": read_states().verb(alert.state, to, language),
             "fields": [field for field in fields if field],
-            "findings": _findings(language, today) if "field_checked" in step.states else [],
+            "findings": _findings(language, today) if FINDINGS_STATE in step.states else [],
             "images": [image_data(image, root, number, language) for image in images],
             "pending": files,
             "upload": f"{root}/api/alerts/{number}/files",
@@ -87,6 +92,7 @@ def step_form(
             "files_most": values.whole("evidence.files_most"),
             "documents": documents,
             "alert": {"number": number, "area_m2": round(alert.area_m2, 1), "mu": round(mu(alert.area_m2), 2)},
+            "area_factor": values.number("evidence.area_factor"),
         }
     )
 
@@ -110,8 +116,9 @@ def _names(step: _Step) -> list[str]:
     form = read_evidence_form()
     optional = [name for state in step.states for name in form.optional(state)]
     names = dict.fromkeys([*step.evidence, *optional])
-    if "field_checked" in step.states:  # part of the findings
+    if FINDINGS_STATE in step.states:  # part of the findings
         names.pop("works", None)
+        names.pop(FINDINGS, None)
     attachments = names.pop("attachments", ...)
     return [*names, *(["attachments"] if attachments is None else [])]
 

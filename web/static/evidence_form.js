@@ -5,6 +5,7 @@ import { FileList } from "./evidence_upload.js";
 import { fill, notice, request } from "./tuban.js";
 
 const SQUARE_METRES_PER_MU = 10000 / 15;
+const LEAST_MU = 1; // areas up to this are never called implausible, as on the server
 
 /**
  * Let the user enter the evidence of a step. The form stays open, with what was typed, until it is saved.
@@ -22,7 +23,7 @@ export async function enterEvidence(step, t, address, save = async () => {}) {
   const findings = form.findings.map((field) => makeField(field, form, t));
   const remark = createElement("label", {}, `${t.why}（${t.optional}）`, createElement("input", { name: "why", maxlength: 500 }));
   const content = [...fields.filter((field) => field.description.kind === "photos"), ...findings, ...fields.filter((field) => field.description.kind !== "photos")];
-  watchConditions(findings);
+  watchConditions(findings, form, t);
   watchAreas(fields, t);
   offerDocuments(fields, form.documents);
   const fault = createElement("p", { class: "notice bad", role: "alert", hidden: true });
@@ -106,8 +107,8 @@ function imageChoice(field, form) {
   return { description: field, element, read: () => Number(element.querySelector("input:checked")?.value ?? 0) || "" };
 }
 
-/** Fields that are shown only while a flag is set, and numbers that are part of another one. */
-function watchConditions(findings) {
+/** Fields that are shown only while a flag is set, and numbers that are part of another one or larger than the place. */
+function watchConditions(findings, form, t) {
   const byName = Object.fromEntries(findings.map((field) => [field.description.name, field]));
   for (const field of findings) {
     const { only_if, at_most, required } = field.description;
@@ -120,14 +121,18 @@ function watchConditions(findings) {
       condition.addEventListener("change", apply);
       apply();
     }
-    if (at_most) {
+    if (field.description.kind === "number") {
       const whole = byName[at_most];
+      const most = Math.max(form.area_factor * form.alert.mu, LEAST_MU);
       const check = () => {
-        const more = field.control.value !== "" && whole.control.value !== "" && Number(field.control.value) > Number(whole.control.value);
-        field.control.setCustomValidity(more ? `≤ ${whole.description.label}` : "");
-        field.beside.textContent = more ? `≤ ${whole.description.label}: ${whole.control.value}` : "";
+        const value = field.control.value === "" ? 0 : Number(field.control.value);
+        let words = value > most ? fill(t.more_than_place, { mu: form.alert.mu, factor: form.area_factor }) : "";
+        if (whole?.control.value && value > Number(whole.control.value)) words = fill(t.more_than, { whole: `${whole.description.label} ${whole.control.value}` });
+        field.control.setCustomValidity(words);
+        field.beside.textContent = words;
+        field.beside.classList.toggle("late", Boolean(words));
       };
-      for (const one of [field, whole]) one.control.addEventListener("input", check);
+      for (const one of whole ? [field, whole] : [field]) one.control.addEventListener("input", check);
     }
   }
 }

@@ -124,7 +124,7 @@ def test_alerts_that_people_checked_or_that_another_image_shows_stay(compared: S
             ("triaged", "county"), ("published", "county"), ("dispatched", "county"), ("accepted", "village"),
             ("field_checked", "village"),
         ):  # fmt: skip
-            evidence = {"photos": ["a"], "works": "b"} if state == "field_checked" else {}
+            evidence = {"photos": ["a"], "works": "b", "findings": {"use": "c"}} if state == "field_checked" else {}
             append_transition(
                 session, checked, state, who="wang", role=role, why="", at=context.clock(), evidence=evidence
             )

@@ -254,7 +254,7 @@ def test_a_demolition_adds_an_observation_but_keeps_the_outline(place: Place) ->
             ("published", "a", "county", {}),
             ("dispatched", "a", "county", {}),
             ("accepted", "b", "village", {}),
-            ("field_checked", "b", "village", {"photos": ["p"], "works": "built"}),
+            ("field_checked", "b", "village", {"photos": ["p"], "works": "built", "findings": {"use": "road"}}),
             ("submitted", "b", "village", {}),
             ("reviewed", "c", "township", {}),
             ("unlawful", "d", "county", {"basis": "x"}),

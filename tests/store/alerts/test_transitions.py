@@ -119,7 +119,16 @@ def test_the_field_checker_is_read_from_the_log(embedded: Database) -> None:
         for to, role in (("triaged", "county"), ("published", "county"), ("dispatched", "county")):
             step(session, alert, to, role)
         step(session, alert, "accepted", "village", "wang")
-        step(session, alert, "field_checked", "village", "wang", photos=["a.jpg"], works="built")
+        step(
+            session,
+            alert,
+            "field_checked",
+            "village",
+            "wang",
+            photos=["a.jpg"],
+            works="built",
+            findings={"use": "road"},
+        )
         step(session, alert, "submitted", "village", "wang")
         with pytest.raises(NotAllowed, match="another person"):
             step(session, alert, "reviewed", "township", "wang")

@@ -31,6 +31,11 @@ USERS = {
     "qian": ("county", "330108"),
 }
 
+FINDINGS = {
+    "finding": "suspected", "works": "built", "use": "factory", "party": "Zhang", "area_mu": 0.6, "cultivated_mu": 0.2
+}  # fmt: skip
+"""A complete card of the check on the ground."""
+
 
 def later(minutes: float = 1) -> dt.datetime:
     return NOW + dt.timedelta(minutes=minutes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from store.review.decisions import judge, move
 from store.schema.database import Database
 from store.schema.tables import AlertRow, Transition
 from tests.databases import embedded_database
-from tests.store.review.review_setup import USERS, ReviewSetup, later
+from tests.store.review.review_setup import FINDINGS, USERS, ReviewSetup, later
 
 STEPS = 70
 AREAS = ("total_m2", "demolished_m2", "regularised_m2", "agreed")
@@ -31,20 +31,21 @@ ELSEWHERE = ("merged", "split", "withdrawn")
 TABLE = read_states()
 
 
-def evidence_of(rng: random.Random, state: str, target: str, uid: str, today: dt.date) -> dict[str, Any]:
+def evidence_of(rng: random.Random, state: str, target: str, uids: list[str], today: dt.date) -> dict[str, Any]:
     """Return evidence for a step: each entry is right, wrong or missing."""
     rule = TABLE.rule(state, target)
     needed = () if rule is None else (*rule.evidence, *(AREAS if rule.balanced else ()))
     total = rng.choice([1600.0, 900.0])
     demolished = rng.choice([total, total / 2, total + 1])
     right_and_wrong: dict[str, list[Any]] = {
-        "photos": [[uid], ["a.jpg"], []],
+        "photos": [uids, uids[:2], ["a.jpg"], []],
+        "findings": [FINDINGS, {}, FINDINGS | {"cultivated_mu": 9.0}, FINDINGS | {"began_on": "2099-01-01"}],
         "works": ["built", "levelled", "don't know"],
         "reason": ["the roof is new", "x", ""],
         "basis": ["Article 74, survey of 1 December", "?", "不知道"],
         "stop_notice": ["自然资停〔2026〕12号", "none"],
         "correct_by": [str(today + dt.timedelta(days=20)), str(today - dt.timedelta(days=1)), "soon"],
-        "later_image": [{"photos": [uid]}, {"image": "7"}],
+        "later_image": [{"photos": uids[:1]}, {"image": "7"}],
         "case_number": ["立〔2026〕5号", "unknown"],
         "decision": ["demolish and restore", "-"],
         "approval": ["浙土字2026-1", ""],
@@ -86,22 +87,22 @@ def test_random_days_of_six_people(tmp_path: Path, seed: int) -> None:
     database: Database = embedded_database(tmp_path / "tuban.db")
     review = ReviewSetup.create(database, tmp_path)
     number = review.add()
-    uids = [new_uid() for _ in range(STEPS)]
+    uids = [[new_uid() for _ in range(3)] for _ in range(STEPS)]
     with database.write() as session:
         alert = session.scalars(select(AlertRow)).one()
         append_transition(session, alert, "new", who="system", role="system", why="scan", at=later())
-        for uid in uids:
+        for uid in chain.from_iterable(uids):
             photo = ReceivedFile(uid, "photo", object_key(uid, "a" * 64, "jpg"), "a" * 64, 9, "image/jpeg", "a.jpg")
             add_file(session, photo, Owner(alert.id), who="wang", now=later())
     viewers = {login: review.viewer(login) for login in USERS}
     taken, minutes = 0, 1.0
-    for uid in uids:
+    for photos in uids:
         minutes += rng.choice([5, 60, 1500])
         now, who = later(minutes), viewers[rng.choice(list(viewers))]
         state = review.alert().state
         likely = sorted(set(TABLE.allowed_targets(state, who.roles)) - set(ELSEWHERE))
         target = rng.choice(likely if likely and rng.random() < 0.9 else sorted(TABLE.states))
-        given = evidence_of(rng, state, target, uid, now.date())
+        given = evidence_of(rng, state, target, photos, now.date())
         try:
             with database.write() as session:
                 alert = session.scalars(select(AlertRow).where(AlertRow.number == number)).one()
@@ -122,5 +123,5 @@ def test_random_days_of_six_people(tmp_path: Path, seed: int) -> None:
         assert alert.state == rows[-1].to_state
         check(rows, alert)
     assert taken > 9
-    assert [chain for chain in audit_alerts(database).listed if chain.sequence > 1] == []
+    assert [broken for broken in audit_alerts(database).listed if broken.sequence > 1] == []
     database.close()

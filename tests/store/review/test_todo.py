@@ -118,7 +118,7 @@ def test_four_eyes_hold_for_people_with_several_roles(review: ReviewSetup) -> No
     review.add(ONE, state="dispatched")
     with review.database.write() as session:
         session.query(User).filter(User.login == "chen").one().other_roles = ["village"]
-    found = {"photos": ["a.jpg"], "works": "built"}
+    found = {"photos": ["a.jpg"], "works": "built", "findings": {"use": "factory"}}
     for state, evidence in (("accepted", {}), ("field_checked", found), ("submitted", {})):
         role = read_states().acting_role(review.alert(ONE).state, state, ("township", "village"))
         review.run(

@@ -123,18 +123,20 @@ def test_findings_with_a_photo_are_submitted_and_seen(place: tuple[Context, str,
         _open(page)
         page.locator(".steps button:enabled").first.click()
         dialog = page.locator("dialog[open]")
-        dialog.locator("input[type=file]").first.set_input_files(str(file))
-        dialog.locator(".evidence-files img").wait_for()
+        dialog.locator("input[type=file]").first.set_input_files([str(file)] * 3)
+        dialog.locator(".evidence-files img").nth(2).wait_for()
         for name, value in (("finding", "suspected"), ("works", "built"), ("use", "factory")):
             dialog.locator(f"select[name={name}]").select_option(value)
         dialog.locator("input[name=party]").fill("Zhang")
+        dialog.locator("input[name=area_mu]").fill("2400")
+        assert not dialog.locator("form").evaluate("form => form.checkValidity()")  # square metres instead of mu
         dialog.locator("input[name=area_mu]").fill("2.4")
         dialog.locator("input[name=cultivated_mu]").fill("3")
         assert not dialog.locator("form").evaluate("form => form.checkValidity()")  # a part larger than the whole
         dialog.locator("input[name=cultivated_mu]").fill("2")
         _accept_dialog(page)
         wait_until(lambda: _alert(context).state != "accepted")
-        assert page.locator("[data-part=log] .shots img").count() == 1
+        assert page.locator("[data-part=log] .shots img").count() == 3
         with context.database.read() as session:
             steps = session.scalars(select(Transition).order_by(Transition.id.desc()).limit(2)).all()
         assert any(step.evidence.get("findings", {}).get("party") == "Zhang" for step in steps)

@@ -10,6 +10,7 @@ import pytest
 from service.context import Context
 from store.schema.tables import SceneRow
 from tests.service.evidence.test_intake import docx, pdf, photo
+from tests.store.review.review_setup import FINDINGS
 from tests.web.conftest import Browser, SignIn
 from tests.web.two_villages import NUMBERS, Villages, create_villages
 
@@ -28,6 +29,11 @@ def upload(browser: Browser, data: bytes, field: str = "photos", number: str = A
     )
 
 
+def photos_of(browser: Browser) -> list[str]:
+    """Upload as many photos as a check needs; return their ids."""
+    return [upload(browser, photo((400 + more, 300))).json()["file"] for more in range(3)]
+
+
 def move(browser: Browser, to: str, evidence: dict[str, Any] | None = None, number: str = A) -> Any:
     return browser.post(f"/alerts/{number}/move", json={"to": to, "evidence": evidence or {}})
 
@@ -40,14 +46,14 @@ def bring_to(sign_in: SignIn, state: str) -> None:
     for browser, to, evidence in (
         (town, "dispatched", {}),
         (village, "accepted", {}),
-        (village, "field_checked", {"works": "built", "photos": None}),
+        (village, "field_checked", {"works": "built", "findings": FINDINGS, "photos": None}),
         (village, "submitted", {}),
         (town, "reviewed", {}),
         (county, "unlawful", {"basis": "未取得用地批准"}),
         (town, "correcting", {"stop_notice": "责停〔2026〕17号", "correct_by": "2026-12-24"}),
     ):
         if "photos" in evidence:
-            evidence = evidence | {"photos": [upload(browser, photo()).json()["file"]]}
+            evidence = evidence | {"photos": photos_of(browser)}
         response = move(browser, to, evidence)
         assert response.status_code == 200, response.text
         if to == state:
@@ -63,15 +69,20 @@ def test_photos_of_a_check_are_uploaded_fixed_and_seen(sign_in: SignIn, service:
     assert upload(village, photo(), file=UID).json() == sent.json()
     form = village.get(f"/alerts/{A}/form", params={"to": "field_checked"}).json()
     assert [file["file"] for file in form["pending"]] == [UID]
-    assert move(village, "field_checked", {"photos": ["DSC_1.jpg"], "works": "built"}).status_code == 409
-    assert move(village, "field_checked", {"photos": [UID], "works": "不知道"}).status_code == 409
-    done = move(village, "field_checked", {"photos": [UID], "works": "built"})
+    assert form["fields"][0]["least"] == 3
+    photos = [UID, *photos_of(village)[:2]]
+    card = {"works": "built", "findings": FINDINGS}
+    assert move(village, "field_checked", card | {"photos": ["DSC_1.jpg"]}).status_code == 409
+    assert move(village, "field_checked", card | {"photos": photos, "works": "不知道"}).status_code == 409
+    assert move(village, "field_checked", card | {"photos": photos[:2]}).status_code == 409
+    assert move(village, "field_checked", {"works": "built", "photos": photos}).status_code == 409
+    done = move(village, "field_checked", card | {"photos": photos})
     assert done.status_code == 200, done.text
     entries = done.json()["log"][-1]["evidence"]
-    assert [(entry["label"], entry["words"]) for entry in entries] == [
-        ("现场照片", ""), ("建设现状", "全部建成")
-    ]  # fmt: skip
-    [shot] = entries[0]["files"]
+    shown = [(entry["label"], entry["words"]) for entry in entries]
+    assert shown[:2] == [("现场照片", ""), ("建设现状", "全部建成")]
+    assert ("占地面积（亩）", "0.6") in shown
+    shot, *_ = entries[0]["files"]
     assert village.get(shot["shown"]).headers["content-type"] == "image/jpeg"
     original = village.get(shot["address"])
     assert original.content == photo()
@@ -85,12 +96,12 @@ def test_photos_of_a_check_are_uploaded_fixed_and_seen(sign_in: SignIn, service:
 def test_a_photo_of_an_undone_step_is_submitted_again_but_never_for_two_steps(sign_in: SignIn) -> None:
     bring_to(sign_in, "field_checked")
     village = sign_in("village_a")
-    [file] = village.get(f"/api/alerts/{A}/files").json()["files"]
-    assert file["submitted"]
+    files = village.get(f"/api/alerts/{A}/files").json()["files"]
+    assert all(file["submitted"] for file in files)
     assert village.post(f"/alerts/{A}/undo").status_code == 200
-    again = {"photos": [file["file"]], "works": "built"}
+    again = {"photos": [file["file"] for file in files], "works": "built", "findings": FINDINGS}
     assert move(village, "field_checked", again).status_code == 200
-    assert move(village, "submitted", {"attachments": [file["file"]]}).status_code == 409
+    assert move(village, "submitted", {"attachments": [files[0]["file"]]}).status_code == 409
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from service.broker import check_broker, queue_lengths
 from service.context import Context
 from store.schema.user_tables import Action
 from tests.service.evidence.test_intake import photo
+from tests.store.review.review_setup import FINDINGS
 from tests.web.conftest import Browser, SignIn
 from tests.web.review.review_alerts import B, add_alerts
 
@@ -217,10 +218,11 @@ def test_transitions_are_offered_with_their_required_evidence(sign_in: SignIn, n
     assert _send(town, numbers[0], "/move", {"to": "dispatched"})[0] == 200
     assert _send(village, numbers[0], "/move", {"to": "accepted"})[0] == 200
     [step, *_] = _data(village, numbers[0])["steps"]
-    assert [field["name"] for field in step["evidence"]] == ["photos", "works"]
+    assert [field["name"] for field in step["evidence"]] == ["photos", "works", "findings"]
     assert _send(village, numbers[0], "/move", {"to": "field_checked"})[0] == 409
-    sent = village.post(f"/api/alerts/{numbers[0]}/files?name=1.jpg&field=photos", content=photo())
-    evidence = {"photos": [sent.json()["file"]], "works": "built"}
+    address = f"/api/alerts/{numbers[0]}/files?name=1.jpg&field=photos"
+    photos = [village.post(address, content=photo((400 + more, 300))).json()["file"] for more in range(3)]
+    evidence = {"photos": photos, "works": "built", "findings": FINDINGS}
     assert _send(village, numbers[0], "/move", {"to": "field_checked", "evidence": evidence})[0] == 200
 
 

@@ -50,12 +50,13 @@ class Person:
         self.clicks += 1
         self.page.locator(selector).first.click()
 
-    def choose_file(self, name: str, content: bytes) -> None:
+    def choose_files(self, name: str, *contents: bytes) -> None:
         self.clicks += 1
         with self.page.expect_file_chooser() as chooser:
             self.page.locator(f"dialog [data-field='{name}'] button").first.click()
-        chooser.value.set_files({"name": "IMG_0001.jpg", "mimeType": "image/jpeg", "buffer": content})
-        self.page.wait_for_selector(f"dialog [data-field='{name}'] .thumb img")
+        files = [(f"IMG_{index:04}.jpg", content) for index, content in enumerate(contents, 1)]
+        chooser.value.set_files([{"name": n, "mimeType": "image/jpeg", "buffer": content} for n, content in files])
+        self.page.wait_for_selector(f"dialog [data-field='{name}'] .thumb img >> nth={len(files) - 1}")
 
     def choose(self, values: dict[str, str]) -> None:
         for name, value in values.items():
@@ -111,7 +112,7 @@ def test_from_dispatch_to_closing_in_at_most_eight_clicks_each(people: tuple[Con
     assert county.page.locator(f".todo-item[data-number='{number}']:visible").count() == 0
 
     village.step(number, "submitted")
-    village.choose_file("photos", photo(1, side=400))
+    village.choose_files("photos", *(photo(seed, side=400) for seed in (1, 3, 4)))
     village.choose({"finding": "suspected", "works": "partly_built", "use": "factory"})
     village.type({"party": "张三", "area_mu": "1.2", "cultivated_mu": "0.8"})
     village.save()
@@ -125,7 +126,7 @@ def test_from_dispatch_to_closing_in_at_most_eight_clicks_each(people: tuple[Con
     county.save()
 
     town.step(number, "rechecked")
-    town.choose_file("later_image", photo(2, side=400))
+    town.choose_files("later_image", photo(2, side=400))
     town.save()
 
     county.step(number, "closed")

@@ -148,7 +148,7 @@ export async function showCheck(view, number, done) {
   const saved = el("span", { class: "muted small", role: "status" }, stored ? t("draft_saved") : "");
   const save = () => saveDraft(draft).then(() => (saved.textContent = t("draft_saved")), (error) => notice(t("error", { words: isFull(error) ? t("storage_full") : error.message })));
   const photos = photoSection(alert, draft, editable, () => (saved.textContent = t("draft_saved")));
-  const form = findingsForm(state.session.form.findings, draft.values, (values) => save((draft.values = values)), !editable);
+  const form = findingsForm(state.session.form.findings, draft.values, { mu: alert.mu, factor: state.session.settings.area_factor ?? Infinity }, (values) => save((draft.values = values)), !editable);
 
   async function submit(event) {
     const { photos_least: least, photos_far: far, photos_near: near } = state.session.settings;
@@ -184,6 +184,7 @@ export async function showCheck(view, number, done) {
       !editable && el("p", { class: "notice warn", role: "status" }, foreign ? t("draft_of", { name: stored.name || stored.login }) : t("held_elsewhere")),
       map.element,
       position.line,
+      alert.navigation?.length && el("p", { class: "small row navigation" }, t("navigate"), alert.navigation.map(({ name, address }) => el("a", { class: "button small", href: address, target: "_blank", rel: "noopener noreferrer" }, named(name)))),
       needsCompassPermission() && el("button", { type: "button", class: "small", click: (event) => askForCompass().then((answer) => (event.target.hidden = answer === "granted")) }, t("compass")),
       await pictures(alert),
       photos.section,

@@ -19,8 +19,10 @@ function input(name, field, value, id) {
   return el("input", { ...shown, type: "text", maxlength: "1000", autocomplete: "off", placeholder: named(field, "hint") });
 }
 
-/** Create the form; `onChange(values)` after every input. Returns {element, check}. */
-export function findingsForm(fields, values, onChange, disabled) {
+const LEAST_MU = 1; // areas up to this are never called implausible, as on the server
+
+/** Create the form for a place of `mu` mu; `onChange(values)` after every input. Returns {element, check}. */
+export function findingsForm(fields, values, { mu, factor }, onChange, disabled) {
   const rows = Object.entries(fields).map(([name, field]) => {
     const id = `finding-${name}`;
     const control = input(name, field, values[name], id);
@@ -52,6 +54,7 @@ export function findingsForm(fields, values, onChange, disabled) {
     if (value === undefined || value === "") return field.required ? t("is_missing", { name: named(field) }) : "";
     if (field.kind === "number" && !(typeof value === "number" && value >= 0)) return t("not_a_number", { name: named(field) });
     if (field.kind === "number" && field.at_most && value > found[field.at_most]) return t("more_than", { name: named(field), whole: named(fields[field.at_most]) });
+    if (field.kind === "number" && value > Math.max(factor * mu, LEAST_MU)) return t("more_than_place", { name: named(field), mu: mu.toFixed(2), factor });
     return field.kind === "date" && value > today() ? t("in_future", { name: named(field) }) : "";
   }
 
