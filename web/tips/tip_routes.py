@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from pydantic import Field, ValidationError
 
 from enforcement.change_types import read_change_types
+from enforcement.deadlines.state_deadlines import Deadline, count_days
 from enforcement.deadlines.working_days import days_overdue
 from enforcement.map_apps.links import navigation_links
 from enforcement.tips.tip_settings import read_tip_settings
@@ -262,6 +263,7 @@ def _tip_page(
     steps = steps_of_tip(session, tip.id)
     alert = session.get(AlertRow, tip.alert_id) if tip.alert_id is not None else None
     placed = tip.lon is not None and tip.lat is not None
+    due = _due(tip)
     return page(
         request,
         "tip.html",
@@ -273,8 +275,10 @@ def _tip_page(
         possible=STEPS.get(tip.state, ()) if may_register(viewer, values) else (),
         may_change=may_register(viewer, values),
         sees_informant=may_see_informant(viewer, tip, values),
-        due=_due(tip),
+        due=due,
         late=_overdue(session, tip, today),
+        deadline=Deadline(due, tip.received_on, "", "working") if due else None,
+        days=count_days(Deadline(due, tip.received_on, "", "working"), calendar_of(session)) if due else [],
         alert=alert if alert is not None and alert.grid_code.startswith(viewer.code) else None,
         duplicate=visible_tip(session, viewer, tip.duplicate_of) if tip.duplicate_of else None,
         files=files_of_owner(session, "tip", tip.id),

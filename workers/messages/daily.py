@@ -19,6 +19,7 @@ from store.messages.recipients import People
 from store.messages.sendings import people_with_messages
 from store.messages.writing import add_collection, write_message
 from store.schema.database import Session
+from store.tips.reply_deadlines import recompute_reply_dates
 from store.tips.tip_messages import write_overdue_tips
 
 logger = structlog.get_logger("tuban.deadlines")
@@ -56,7 +57,8 @@ def recompute(context: Context, job: JobRun) -> Commit:
         moved = recompute_deadlines(
             session, context.settings.zone, kind="calendar", who=who, now=context.clock(), detail={"year": year}
         )
-        logger.info("deadlines computed again", year=year, moved=moved)
+        tips = recompute_reply_dates(session, who=who, now=context.clock())
+        logger.info("deadlines computed again", year=year, moved=moved, tips=tips)
 
     return commit
 
