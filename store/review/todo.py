@@ -45,6 +45,7 @@ class TodoItem:
         escalated: it waits for a lower level, and is listed because it is overdue.
         waits_for: role that has to act; of a higher level than the state's owner where that role is not filled.
         vacant: the owner's role is not filled for this village.
+        owner: role that has to act in this state, whether or not it is filled; "" for alerts that are not open.
     """
 
     row: AlertListItem
@@ -53,6 +54,7 @@ class TodoItem:
     escalated: bool
     waits_for: str
     vacant: bool
+    owner: str
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ def _items(
         owner = owner_of(row.state, table, rules) if row.state in table.open else ""
         acting = duty.acting(owner, row.grid_code) if owner else ""
         left = (row.due_on - today).days if row.due_on and row.state in table.open else None
-        items.append(TodoItem(row, tuple(steps), left, row.id in escalated, acting, acting != owner))
+        items.append(TodoItem(row, tuple(steps), left, row.id in escalated, acting, acting != owner, owner))
     return tuple(items)
 
 

@@ -53,6 +53,7 @@ from web.review.place_image_routes import finding_data
 from web.review.rejection_reasons import transition_reason
 from web.review.shown_evidence import shown_evidence
 from web.review.shown_pair import ShownPair, shown_pair
+from web.review.shown_supervision import supervision_data
 
 JUDGED_STATES = ("triaged", "false_change", "bad_imagery")
 """States that have their own buttons on the page."""
@@ -137,6 +138,7 @@ class AlertDetail:
             "first_date": _day(alert.first_date),
             "last_date": _day(alert.last_date),
             "due_on": _day(alert.due_on),
+            "supervision": supervision_data(self.session, alert, self.viewer, today, self.root, self.language),
             "held": [hold.reason for hold in holds_of_alert(self.session, alert)],
             "overdue": bool(alert.due_on and alert.due_on < today and alert.state in states.open),
             "assignee": alert.assignee,

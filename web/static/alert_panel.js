@@ -71,6 +71,7 @@ export class Panel {
       [t.state, [alert.state_name + (alert.why ? ` · ${alert.why}` : "")]],
       [t.assignee, [alert.assignee_name || t.unassigned]],
       [t.due, [alert.due_on ? createElement("b", { class: alert.overdue ? "late" : null }, alert.due_on) : "–", " · ", createElement("a", { href: `${alert.address}/deadline` }, t.due_link)]],
+      alert.supervision ? [t.supervision, [createElement("a", { href: alert.supervision.address, class: alert.supervision.late ? "late" : null }, alert.supervision.words)]] : null,
       [t.sharing, [alert.held.length ? createElement("b", {}, `${t.held}: ${alert.held.join("; ")} `) : null, createElement("a", { href: `${alert.address}/sharing` }, t.sharing_link)].filter(Boolean)],
       alert.rank ? [t.rank, [`${alert.week} · ${alert.rank}`]] : null,
       [t.residual, [residual && residual.metres !== null ? `${formatNumber(residual.metres, 2)} m · ${formatNumber(residual.pixels, 1)} ${t.pixels}` : (residual && residual.remark) || "–"]],

@@ -17,6 +17,7 @@ from service.context import Context
 from store.access.rights import Viewer
 from store.access.users import users_under
 from store.deadlines.calendar import missing_holidays
+from store.deadlines.supervised_alerts import supervised_alerts
 from store.review.bulk_steps import step_many
 from store.review.review_transaction import MAX_REASON_LENGTH
 from store.review.todo import PAGE_SIZE, TodoFilter, TodoItem, TodoPage, todo_counts, todo_page
@@ -154,8 +155,9 @@ def todo_list_page(
     chosen, language = TodoFilter(state, only), language_of(request)
     with context.database.read() as session:
         people = assignable(users_under(session, viewer), viewer)
-        steps = first_steps(session, viewer) if not found.counts.total else None
+        steps = first_steps(session, viewer)
         tips, tip_counts, handlers = _tips(session, viewer, context.today, chosen, page_number)
+        supervised = supervised_alerts(session, [item.row.id for item in found.items], context.today)
         missing = missing_holidays(session, context.today) if may_edit_calendar(viewer) else None
     cards = cards_of(found.items, viewer, language)
     pages = max(1, -(-found.matching // PAGE_SIZE))
@@ -164,6 +166,7 @@ def todo_list_page(
         request,
         "todo.html",
         cards=cards,
+        supervised=supervised,
         chips=chips_of(found.counts, chosen),
         bulk=bulk_buttons(cards),
         people=people,

@@ -75,6 +75,31 @@ def test_a_changed_holiday_moves_running_deadlines_and_the_log_says_so(
     assert "calendar changed: 2026-11-25 → 2026-11-27" in shown
 
 
+def test_a_changed_holiday_moves_the_reply_dates_of_open_tips(
+    service: Context, villages: Villages, sign_in: SignIn
+) -> None:
+    town = sign_in("town")
+    numbers = []
+    for summary in ("a new hall beside the road", "a pond in the field"):
+        given = {"channel": "hotline", "summary": summary, "place": "beside the bridge", "received_on": "2026-11-24"}
+        numbers.append(town.post("/api/tips", json=given).json()["id"])
+    for step in ({"step": "decline", "reason": "elsewhere"}, {"step": "answer", "words": "handed over"}):
+        assert town.post(f"/api/tips/{numbers[1]}/steps", json=step).status_code == 200
+
+    def judge_by(tip: int) -> str:
+        return str(town.get(f"/api/tips/{tip}").json()["judge_by"])
+
+    before = judge_by(numbers[1])
+    assert judge_by(numbers[0]) == "2026-12-01"
+    sign_in("admin").post("/calendar", data={"year": "2026", "holidays": "2026-11-25 2026-11-26 测试假"})
+    run_jobs(service)
+    assert judge_by(numbers[0]) == "2026-12-03"
+    assert judge_by(numbers[1]) == before  # answered
+    shown = town.get(f"/tips/{numbers[0]}").text
+    assert "2026-12-01 → 2026-12-03" in shown
+    assert "测试假, not counted" in shown
+
+
 @pytest.mark.parametrize(
     ("holidays", "working_days", "says"),
     [
@@ -135,6 +160,26 @@ def test_supervision_from_listing_to_result(service: Context, villages: Villages
     assert kinds == ["listed", "progress", "request", "granted", "result"]
     assert ("town", "supervision_listed") in told
     assert ("county", "supervision_answer") in told
+
+
+def test_a_supervised_alert_says_so_in_the_list_and_on_its_page(
+    service: Context, villages: Villages, sign_in: SignIn
+) -> None:
+    dispatch(service)
+    county, village, number = sign_in("county"), sign_in("village_a"), NUMBERS["a"]
+    offered = county.get(f"/alerts/{number}/data").json()["supervision"]
+    assert offered["address"] == f"/supervision?alert={number}#add"
+    assert village.get(f"/alerts/{number}/data").json()["supervision"] is None
+    form = {"alert": number, "duty_unit": "town", "requirements": "stop the works", "due_on": "2026-12-20"}
+    assert county.post("/supervision", data=form).status_code == 204
+    shown = village.get(f"/alerts/{number}/data").json()["supervision"]
+    assert (shown["words"], shown["late"]) == ("progress due 2026-12-01, limit 2026-12-20", False)
+    todo = village.get("/todo").text
+    assert f'href="{shown["address"]}"' in todo
+    assert "progress by" in todo
+    with service.database.write() as session:
+        session.scalars(select(SupervisionRow)).one().progress_due = NOW.date() - dt.timedelta(days=1)
+    assert f'href="{shown["address"]}" class="late"' in village.get("/todo").text
 
 
 def test_the_day_escalates_what_is_overdue_and_tells_both_levels_once(
