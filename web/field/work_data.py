@@ -12,6 +12,8 @@ from shapely.geometry import mapping
 from configs.texts import LANGUAGES, catalogue, text
 from enforcement.chain_settings import ChainValues
 from enforcement.change_types import read_change_types
+from enforcement.map_apps.links import NavigationLink, navigation_links
+from enforcement.settings import BilingualName
 from enforcement.states import read_states
 from enforcement.units import mu
 from service.context import Context
@@ -53,6 +55,7 @@ def listed_alert(context: Context, session: Session, viewer: Viewer, alert: Aler
         "mine": alert.assignee == viewer.login,
         "why": alert.state_reason if alert.state == "returned" else "",
         "centre": [round((alert.west + alert.east) / 2, 7), round((alert.south + alert.north) / 2, 7)],
+        "navigation": [{"name": _names(link.name), "address": link.address} for link in _map_apps(alert)],
         "changed_at": alert.changed_at.isoformat(),
     }
 
@@ -112,6 +115,15 @@ def taken_alert(
         "layers": layers,
         "bytes": estimated_bytes(layers),
     }
+
+
+def _map_apps(alert: AlertRow) -> list[NavigationLink]:
+    point = alert.outline.representative_point()
+    return navigation_links(point.x, point.y, alert.number)
+
+
+def _names(name: BilingualName) -> dict[str, str]:
+    return {language: str(getattr(name, language)) for language in LANGUAGES}
 
 
 def _both(table: Any, key: str) -> dict[str, str]:
