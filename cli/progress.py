@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from cli.language import say
 from inference.progress import Progress as ProgressCallback
 
-LABELS = {"align": "Registering the two dates", "scan": "Comparing"}
+LABELS = {"align": "Registering the two dates", "scan": "Comparing", "pictures": "Drawing the pictures"}
 
 
 @contextmanager

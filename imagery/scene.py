@@ -10,6 +10,7 @@ import functools
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from configs.stage_clock import stage_part
 from errors import ImageError, Reason
 from imagery.bands import choose_bands
 from imagery.dates import acquisition_date
@@ -77,6 +79,7 @@ class Scene:
         rewritten: whether pixels are read from a tiled copy.
         kind: what it holds; see :mod:`imagery.raster_kind`.
         remarks: what people should know about it.
+        opening_s: wall and CPU seconds that :func:`open_scene` took.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Scene:
         self.grey = not metadata.palette and len(set(self.bands)) == 1
         self.mask_source = metadata.validity.source
         self.rewritten = pixels.name.startswith("copy")
+        self.opening_s = (0.0, 0.0)
         self._file = file
         self._folder = folder
         self._pyramid = Pyramid(pixels, (1, 2, 3) if metadata.palette else self.bands, metadata.validity)
@@ -207,15 +211,18 @@ class Scene:
 
     def _read_tile(self, geobox: GeoBox, shift: NDArray[np.float32] | None) -> Patch:
         shape = tuple(geobox.shape)
-        positions = source_positions(geobox, self.geobox, shift)
-        window, inside = window_for(self._pyramid, positions)
+        with stage_part("warp"):
+            positions = source_positions(geobox, self.geobox, shift)
+            window, inside = window_for(self._pyramid, positions)
         if window is None:
             return Patch(np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.bool_))
-        values, valid = self._read_window(window.level, window.box, window.down, window.across)
-        rgb, valid = interpolate(self.stretch.apply(values), valid, *window.local_indices(positions))
-        if not (inside.all() and valid.all()):
-            valid &= inside
-            rgb[~valid] = 0
+        with stage_part("decode"):
+            values, valid = self._read_window(window.level, window.box, window.down, window.across)
+        with stage_part("warp"):
+            rgb, valid = interpolate(self.stretch.apply(values), valid, *window.local_indices(positions))
+            if not (inside.all() and valid.all()):
+                valid &= inside
+                rgb[~valid] = 0
         return Patch(rgb, valid)
 
     def _read_window(self, *window: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -304,6 +311,7 @@ def open_scene(
         ImageError: the image cannot be used; the message says what was found, what was expected and what to do.
     """
     limits = limits or Limits()
+    begin = time.perf_counter(), time.process_time()
     if gsd is not None and not (0 < gsd < 1e5):
         raise ImageError(f"The ground sample distance {gsd} is not usable. Give metres per pixel, like 0.5.")
     file = check_regular_file(path)
@@ -330,7 +338,9 @@ def open_scene(
             pixels = Path(folder.name) / "copy.tif"
             rewrite(isolated, file_format, layout, pixels, file.name, limits)
             file.check_unchanged()
-        return Scene(file, metadata, file_format.driver, grid, taken, chosen, pixels, folder)
+        scene = Scene(file, metadata, file_format.driver, grid, taken, chosen, pixels, folder)
+        scene.opening_s = time.perf_counter() - begin[0], time.process_time() - begin[1]
+        return scene
     except BaseException:
         folder.cleanup()
         raise

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.stage_clock import StageClock
 from inference.blocks import MARGIN, Block
 from inference.fragments import BlockResult, find_fragments
 from inference.pair_reader import PairPatch
-from inference.progress import Progress, Stopwatch
+from inference.progress import Progress
 from inference.scan_plan import ScanPlan
 from model.detector import Detector
 from model.multi_scale import MultiScaleDetector
@@ -35,14 +36,14 @@ def scan_blocks(
     detector: Detector,
     progress: Progress | None = None,
     sink: ProbabilitySink | None = None,
-    stopwatch: Stopwatch | None = None,
+    clock: StageClock | None = None,
 ) -> list[BlockResult]:
     """Compare blocks. Reading ahead and outlining run in threads of their own while the network computes.
 
     Memory holds at most :data:`READ_AHEAD` blocks before the network and one after it, whatever the scene's size.
     """
-    stopwatch = stopwatch or Stopwatch()
-    reader, scales = plan.reader(), MultiScaleDetector(detector, plan.looks)
+    clock = clock or StageClock()
+    reader, scales = plan.reader(), MultiScaleDetector(detector, plan.looks, plan.pair.resolution_m)
     results: list[BlockResult] = []
     waiting = deque(blocks)
     reads: deque[tuple[Block, Future[PairPatch]]] = deque()
@@ -50,14 +51,19 @@ def scan_blocks(
     done = 0
 
     def finish(block: Block, patch: PairPatch, probabilities: NDArray[np.float32]) -> BlockResult:
-        if sink is not None:
-            _write_core(sink, block, plan.grid_shape, probabilities)
-        return _outline(plan, block, patch, probabilities)
+        with clock.stage("outlines", side=True):
+            if sink is not None:
+                _write_core(sink, block, plan.grid_shape, probabilities)
+            return _outline(plan, block, patch, probabilities)
+
+    def read(block: Block) -> PairPatch:
+        with clock.stage("reading", side=True):
+            return reader.read(*block.window)
 
     def read_ahead() -> None:
         while waiting and len(reads) < READ_AHEAD:
             block = waiting.popleft()
-            reads.append((block, reading_thread.submit(reader.read, *block.window)))
+            reads.append((block, reading_thread.submit(read, block)))
 
     # a single reading thread: a scene must not be read by two threads at once
     with ThreadPoolExecutor(1, "read") as reading_thread, ThreadPoolExecutor(1, "outline") as outlining_thread:
@@ -65,22 +71,22 @@ def scan_blocks(
             read_ahead()
             while reads:
                 block, reading = reads.popleft()
-                with stopwatch.measure("waiting for pixels"):
+                with clock.stage("waiting for pixels"):
                     patch = reading.result()
                 read_ahead()
-                with stopwatch.measure("network"):
+                with clock.stage("network"):
                     probabilities = _predict(scales, block, patch)
                 if outlining is not None:
-                    with stopwatch.measure("waiting for outlines"):
+                    with clock.stage("waiting for outlines"):
                         results.append(outlining.result())
                 outlining = outlining_thread.submit(finish, block, patch, probabilities)
                 done += 1
                 if progress is not None:
                     progress("scan", done / len(blocks))
             if outlining is not None:
-                results.append(outlining.result())
-            for scale, seconds in scales.seconds.items():
-                stopwatch.add(f"network at {plan.pair.resolution_m / scale:.2f} m", seconds)
+                with clock.stage("waiting for outlines"):
+                    results.append(outlining.result())
+            clock.remove_side_threads()
         except BaseException:
             reading_thread.shutdown(wait=False, cancel_futures=True)
             raise

@@ -8,17 +8,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from configs.stage_clock import StageClock, StageTime
 from imagery import Scene
 from inference.block_scan import ProbabilitySink, scan_blocks
 from inference.changes import Change
 from inference.fragments import BlockResult
 from inference.merge import merge_changes
 from inference.pair import Pair
-from inference.progress import Progress, Stopwatch
+from inference.progress import Progress
 from inference.scan_plan import ScanPlan, plan_scan
 from inference.scan_result import NetworkFacts, ScanResult, SceneFacts
 from inference.settings import ScanSettings
@@ -33,6 +33,7 @@ def detect_changes(
     settings: ScanSettings,
     progress: Progress | None = None,
     sink: Callable[[Pair], ProbabilitySink] | None = None,
+    clock: StageClock | None = None,
 ) -> ScanResult:
     """Detect changes between two dates of one place.
 
@@ -43,22 +44,23 @@ def detect_changes(
         settings: see :func:`inference.settings.settings_for`.
         progress: called with the step and the fraction of it that is done.
         sink: called with the pair once the grid is known; returns the receiver of the probabilities.
+        clock: of the stages; None: a new one.
 
     Raises:
         NotComparable: the dates cannot be compared; the message says why. This never means "nothing changed".
         ImageError: pixels cannot be read.
     """
-    stopwatch = Stopwatch()
-    start = time.perf_counter()
-    with stopwatch.measure("alignment"):
-        plan = plan_scan(before, after, detector, settings, progress)
+    clock = clock or StageClock()
+    for scene in (before, after):
+        clock.stages.setdefault("open", StageTime()).add(*scene.opening_s)
+    plan = plan_scan(before, after, detector, settings, progress, clock)
     blocks = plan.blocks(detector, settings.block_px)
-    results = scan_blocks(plan, blocks, detector, progress, sink(plan.pair) if sink else None, stopwatch)
-    with stopwatch.measure("joining"):
+    results = scan_blocks(plan, blocks, detector, progress, sink(plan.pair) if sink else None, clock)
+    with clock.stage("merge"):
         changes = merge_block_results(plan, results, settings)
-    stopwatch.seconds["total"] = time.perf_counter() - start
-    facts = scene_facts(before), scene_facts(after)
-    return build_scan_result(plan, results, changes, *facts, settings, network_facts(detector), stopwatch.seconds)
+    with clock.stage("checksums"):
+        facts = scene_facts(before), scene_facts(after)
+    return build_scan_result(plan, results, changes, *facts, settings, network_facts(detector), clock.stages)
 
 
 def scene_facts(scene: Scene) -> SceneFacts:
@@ -109,7 +111,7 @@ def build_scan_result(
     after: SceneFacts,
     settings: ScanSettings,
     network: NetworkFacts,
-    seconds: dict[str, float],
+    stages: dict[str, StageTime],
 ) -> ScanResult:
     """Collect everything that a scan found.
 
@@ -121,7 +123,7 @@ def build_scan_result(
         after: the later image.
         settings: of the scan.
         network: the network that ran.
-        seconds: wall time by step.
+        stages: time spent so far.
     """
     pixel_area = plan.pair.pixel_area_m2
     missing: dict[str, float] = {}
@@ -142,6 +144,6 @@ def build_scan_result(
         weights_sha256=network.sha256,
         runtime=network.runtime,
         threshold=plan.threshold,
-        timings_s=seconds,
+        stages=stages,
         hidden_outlines=hidden_outlines(plan.hidden, plan.pair.grid, plan.alignment.field.parts),
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.stage_clock import stage_part
 from inference.pair import NormalizationTables, Pair
 from inference.registration.measure import Alignment
 from inference.visibility.hidden_ground import NOT_REGISTERED_CODE, HiddenGround, nothing_hidden
@@ -110,10 +111,11 @@ class PairReader:
             hidden = np.where(unknown & (hidden == 0), np.uint8(NOT_REGISTERED_CODE), hidden)
         missing = ~(before.valid & after.valid) | (hidden > 0)
         images = []
-        for patch, table in ((before, self.normalization.before), (after, self.normalization.after)):
-            rgb = apply_table(patch.rgb, table)
-            rgb[missing] = 0
-            images.append(rgb)
+        with stage_part("radiometry"):
+            for patch, table in ((before, self.normalization.before), (after, self.normalization.after)):
+                rgb = apply_table(patch.rgb, table)
+                rgb[missing] = 0
+                images.append(rgb)
         tile = PairPatch(images[0], images[1], before.valid, after.valid, hidden)
         self._tiles[top, left] = tile
         while len(self._tiles) > CACHED_TILES:

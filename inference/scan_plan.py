@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from configs.stage_clock import StageClock
 from errors import NotComparable
 from imagery import Scene
 from inference.blocks import Block, plan_blocks
@@ -71,23 +72,34 @@ def align_settings(settings: ScanSettings, resolution_m: float) -> AlignSettings
     )
 
 
-def coregister(before: Scene, after: Scene, settings: ScanSettings, progress: Progress | None = None) -> PairReader:
+def coregister(
+    before: Scene,
+    after: Scene,
+    settings: ScanSettings,
+    progress: Progress | None = None,
+    clock: StageClock | None = None,
+) -> PairReader:
     """Put both dates on one grid, measure normalization and registration, and return a reader of the result.
 
     Raises:
         NotComparable: the dates cannot be compared; the message says why.
     """
-    pair = common_pair(before, after, settings)
-    hidden = measure_hidden_ground(pair)
-    normalization = measure_normalization(pair, hidden.visible)
-    alignment = measure_alignment(
-        pair.before,
-        pair.after,
-        pair.grid,
-        align_settings(settings, pair.resolution_m),
-        None if progress is None else lambda done: progress("align", done),
-        shared_descriptor,
-    )
+    clock = clock or StageClock()
+    with clock.stage("common grid"):
+        pair = common_pair(before, after, settings)
+    with clock.stage("hidden ground"):
+        hidden = measure_hidden_ground(pair)
+    with clock.stage("radiometry"):
+        normalization = measure_normalization(pair, hidden.visible)
+    with clock.stage("registration"):
+        alignment = measure_alignment(
+            pair.before,
+            pair.after,
+            pair.grid,
+            align_settings(settings, pair.resolution_m),
+            None if progress is None else lambda done: progress("align", done),
+            shared_descriptor,
+        )
     if not alignment.usable:
         raise NotComparable(
             f"The earlier image {before.name} and the later one {after.name} cannot be registered: {alignment.reason}.",
@@ -105,13 +117,14 @@ def plan_scan(
     detector: Detector,
     settings: ScanSettings,
     progress: Progress | None = None,
+    clock: StageClock | None = None,
 ) -> ScanPlan:
     """Coregister two dates and add what their blocks need besides: thresholds and smallest areas.
 
     Raises:
         NotComparable: the dates cannot be compared; the message says why.
     """
-    reader = coregister(before, after, settings, progress)
+    reader = coregister(before, after, settings, progress, clock)
     pair = reader.pair
     minimum = settings.profile.min_area_m2
     # a margin below the minimum mapping unit: the exact area is only known once the outline is on the ellipsoid

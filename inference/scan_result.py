@@ -8,6 +8,7 @@ from datetime import date
 from odc.geo.geobox import GeoBox
 from shapely.geometry import MultiPolygon
 
+from configs.stage_clock import StageTime, wall_seconds
 from errors import Reason
 from inference.changes import Change
 from inference.registration.measure import Alignment
@@ -76,7 +77,7 @@ class ScanResult:
         threshold: probability from which a pixel counted as changed, by output.
         hidden_outlines: ground that a date does not show, in longitude and latitude
             (:func:`inference.visibility.outlines.hidden_outlines`).
-        timings_s: wall time by step in seconds; the only field that differs when a scan is repeated.
+        stages: wall and CPU seconds by stage; the only field that differs when a scan is repeated.
     """
 
     before: SceneFacts
@@ -92,8 +93,13 @@ class ScanResult:
     weights_sha256: str
     runtime: str
     threshold: dict[str, float]
-    timings_s: dict[str, float]
+    stages: dict[str, StageTime] = field(default_factory=dict)
     hidden_outlines: dict[str, MultiPolygon] = field(default_factory=dict)
+
+    @property
+    def timings_s(self) -> dict[str, float]:
+        """Wall seconds by stage of the main thread, by part of a stage, and in ``total``."""
+        return wall_seconds(self.stages)
 
     @property
     def georeferenced(self) -> bool:

@@ -9,9 +9,7 @@ each with a context of fixed width, so that the result does not depend on how th
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
@@ -20,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.stage_clock import stage_part
 from model.looks import CoarseLook, Looks
 from model.network_outputs import CHANGE_OUTPUTS
 from model.resampling import RESAMPLING_MARGIN, part_on_grid, resample
@@ -82,16 +81,20 @@ def sigmoid(values: Floats) -> Floats:
 
 
 class MultiScaleDetector:
-    """A detector that looks at several resolutions; it has the interface of a detector at one.
+    """A detector that looks at several resolutions; it has the interface of a detector at one."""
 
-    Attributes:
-        seconds: wall time spent at each scale so far.
-    """
+    def __init__(self, detector: PairDetector, looks: Looks, grid_m: float | None = None) -> None:
+        """Combine a detector with the scales it looks at.
 
-    def __init__(self, detector: PairDetector, looks: Looks) -> None:
-        """Combine a detector with the scales it looks at."""
+        Args:
+            detector: at one resolution.
+            looks: the scales.
+            grid_m: metres per pixel of the grid, for the names of parts of a stage that is measured.
+        """
         self.detector, self.looks = detector, looks
-        self.seconds: dict[Fraction, float] = dict.fromkeys(looks.all_scales, 0.0)
+        self._parts = {
+            scale: f"scale {scale}" if grid_m is None else f"at {grid_m / scale:.2f} m" for scale in looks.all_scales
+        }
 
     @property
     def stride(self) -> int:
@@ -141,7 +144,7 @@ class MultiScaleDetector:
         needed = needed or (slice(0, before.shape[0]), slice(0, before.shape[1]))
         returned = grown(needed, margin, 1, before.shape)
         if self.looks == Looks():
-            with self._timed(Fraction(1)):
+            with stage_part(self._parts[Fraction(1)]):
                 return np.ascontiguousarray(self.detector.predict(before, after)[(slice(None), *returned)])
         if self.looks.coarse is not None:
             return self._coarse_to_fine(pair, self.looks.coarse, needed, returned)
@@ -156,7 +159,7 @@ class MultiScaleDetector:
 
     def _coarse_to_fine(self, pair: _Pair, coarse: CoarseLook, needed: Window, returned: Window) -> Floats:
         """Return the result for ``returned``: that of the coarse look, and of the others in the selected cells."""
-        with self._timed(coarse.scale):
+        with stage_part(self._parts[coarse.scale]):
             answer = self._run(pair, np.s_[0 : pair.before.shape[0], 0 : pair.before.shape[1]], coarse.scale)
         selected = self._near_open(answer, coarse)
         if pair.valid is not None:
@@ -206,18 +209,10 @@ class MultiScaleDetector:
             axes.append(Axis(start, start + read, out.start, out.stop))
         return axes[0], axes[1]
 
-    @contextmanager
-    def _timed(self, scale: Fraction) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[scale] += time.perf_counter() - start
-
     def _look(self, pair: _Pair, tile: Tile, scale: Fraction) -> Floats:
         """Run the network on a tile at one scale; return logits and direction of the part that is used, on the grid."""
         rows, cols = tile
-        with self._timed(scale):
+        with stage_part(self._parts[scale]):
             answer = self._run(pair, np.s_[rows.start : rows.stop, cols.start : cols.stop], scale)
             answer[:2] = logit(answer[:2])
             return part_on_grid(answer, scale, (rows.used, cols.used))

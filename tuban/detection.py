@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import imagery
+from configs.stage_clock import StageClock
 from errors import NotComparable, SettingsError
 from imagery import Scene
 from inference import detect_changes as scanning
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 ImagePath = str | os.PathLike[str]
 Progress = Callable[[str, float], None]
-"""Called with the step ("align" or "scan") and the share of it that is done, 0…1."""
+"""Called with the step ("align", "scan" or "pictures") and the share of it that is done, 0…1."""
 
 _CONFIG = Path("profiles.yaml")
 
@@ -71,11 +72,12 @@ class ScanResult:
             rows, columns=[*FIELDS, "geometry"], geometry="geometry", crs=None if crs is None else crs.to_wkt()
         )
 
-    def write(self, folder: ImagePath) -> Path:
+    def write(self, folder: ImagePath, progress: Progress | None = None) -> Path:
         """Write changes.geojson, changes.gpkg, thumbnails/, report.html, scan.json and, if kept, probability.tif.
 
         Args:
             folder: missing, empty, or the results of an earlier scan, which are replaced in one step at the end.
+            progress: called with ``pictures`` and the share of the pictures that is drawn.
 
         Returns:
             the folder.
@@ -86,7 +88,8 @@ class ScanResult:
         """
         out = Path(folder)
         probability = None if self._probability is None else self._probability.finish()
-        write_outputs(self.details, self._pair.before, self._pair.after, out, probability=probability)
+        sources = self._pair.before, self._pair.after
+        write_outputs(self.details, *sources, out, probability=probability, progress=progress)
         self._drop_probability()
         return out
 
@@ -206,10 +209,13 @@ def detect_changes(
         settings_file = read_config(config)
         settings = _settings(settings_file, profile, earlier, later, given)
         where = {} if weights_folder is None else {"folder": weights_folder}
-        detector = Detector(weights or settings_file.weights, runtime=runtime, threads=threads, **where)
+        clock = StageClock()
+        with clock.stage("weights"):
+            detector = Detector(weights or settings_file.weights, runtime=runtime, threads=threads, **where)
         if keep_probability:
             raster = ProbabilityRaster(scratch or Path(tempfile.gettempdir()) / "scan")
-        details = scanning.detect_changes(earlier, later, detector, settings, progress, raster.open if raster else None)
+        sink = raster.open if raster else None
+        details = scanning.detect_changes(earlier, later, detector, settings, progress, sink, clock)
         result = ScanResult(details, common_pair(earlier, later, settings), raster)
     except BaseException:
         if raster is not None:
@@ -283,7 +289,7 @@ def scan_to_folder(
         write_not_comparable(out, str(outcome), *facts, settings=settings)
         raise
     try:
-        result.write(out)
+        result.write(out, progress)
     finally:
         result.close()
     return result

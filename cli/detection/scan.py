@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
+from json import loads
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -163,9 +164,24 @@ def print_result(result: tuban.ScanResult, earlier: Path, later: Path, out: Path
             message = f"{len(changes):>4}  {label}: {area / 10_000 * 15:.1f} mu ({area:,.0f} m²)"
             values = {"count": len(changes), "label": label, "mu": area / 10_000 * 15, "area": area}
             console.print("  " + say(message, "cli.changes", **values))
+    _print_times(console, out)
     report = out / "report.html"
     message = f"Suspected changes, to be checked on the ground: {report}"
     console.print(say(message, "cli.report", file=str(report)))
+
+
+def _print_times(console: Console, out: Path) -> None:
+    """Print the three stages of a scan that took most CPU time, from its record."""
+    stages = loads((out / "scan.json").read_text(encoding="utf-8"))["stages"]
+    largest = sorted(stages.items(), key=lambda item: -item[1]["cpu_s"])[:3]
+    total = sum(stage["cpu_s"] for stage in stages.values())
+    wall = sum(stage["wall_s"] for stage in stages.values() if not stage.get("side_thread"))
+    chinese = language() == "zh"
+    shares = ("、" if chinese else ", ").join(
+        f"{term('stage', name)[0 if chinese else 1]} {stage['cpu_s']:.1f} s" for name, stage in largest
+    )
+    message = f"Took {wall:.1f} s ({total:.1f} s of CPU time, most of it in: {shares})."
+    console.print(say(message, "cli.times", wall=wall, cpu=total, shares=shares), style="dim")
 
 
 def scan(

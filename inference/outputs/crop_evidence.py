@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
@@ -29,7 +30,7 @@ NO_DATA_COLOUR = (226, 228, 230)
 """Colour of pixels without data."""
 
 _NODES = 64  # samples of a shift field along each axis: about four per matching window
-_MIN_STEP = 4  # grid pixels between samples; over so few, a field is linear
+_MIN_STEP = 8  # grid pixels between samples; over so few, a field is linear
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class View:
 
     def rings(self, polygon: Polygon) -> list[NDArray[np.float64]]:
         """Return the exterior ring, then holes, in picture pixels: (n, 2) as (x, y), pixel corners at whole numbers."""
-        inverse = ~self.geobox.affine
-        rings = [polygon.exterior, *polygon.interiors]
-        return [np.array([inverse @ (x, y) for x, y, *_ in ring.coords], np.float64) for ring in rings]
+        a, b, c, d, e, f = (~self.geobox.affine)[:6]
+        points = [shapely.get_coordinates(ring) for ring in (polygon.exterior, *polygon.interiors)]
+        return [np.stack([a * x + b * y + c, d * x + e * y + f], axis=1) for x, y in (ring.T for ring in points)]
 
     def scale_bar(self, longest_px: float) -> tuple[int, str]:
         """Return the length of a scale bar in pixels, at most ``longest_px``, and its label, such as ``50 m``."""
@@ -157,13 +158,13 @@ def shift_on_geobox(alignment: Alignment, grid: GeoBox, geobox: GeoBox) -> NDArr
     samples = alignment.shift_at(np.arange(left, right, step_x), np.arange(top, bottom, step_y))
     if samples is None:
         return None
-    position = (
+    across, down = (
         np.ascontiguousarray(np.broadcast_to(index, (rows, columns)), np.float32)
         for index in ((u - left) / step_x, (v - top) / step_y)
     )
     to_pixels = np.linalg.inv(np.array([[a, b], [d, e]]))  # from grid pixels to pixels of the geobox
     nodes = (samples @ to_pixels.T).astype(np.float32)
-    return np.asarray(cv2.remap(nodes, *position, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    return np.asarray(cv2.remap(nodes, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _sampling(index: NDArray[np.float64]) -> tuple[int, int]:

@@ -55,6 +55,7 @@ SCAN_LAYOUT = OutputLayout(
 _HIDDEN = ".tuban-unfinished-"
 _LOCK = ".lock"
 _THUMBNAIL = re.compile(r"\d{4,}_(before|after)\.jpg")
+_MANY_FILES = 500
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # <fcntl.h>, <linux/fs.h>
 
 
@@ -103,7 +104,7 @@ def atomic_folder(out: Path, layout: OutputLayout = SCAN_LAYOUT) -> Iterator[Pat
         folder.mkdir()
         lock = _create_lock(folder / _LOCK)
         yield folder
-        _fsync_tree(folder)
+        flush_tree(folder)
         if out.exists():
             _check_replaceable(out, layout)
         (folder / _LOCK).unlink()
@@ -205,14 +206,40 @@ def _remove_abandoned(parent: Path) -> None:
                 os.close(handle)
 
 
-def _fsync_tree(folder: Path) -> None:
-    """Flush all files to disk, so that a power failure cannot leave a published folder with empty files."""
-    for path in [*sorted(folder.rglob("*")), folder]:
+def flush_tree(folder: Path) -> None:
+    """Flush all files to disk, so that a power failure cannot leave a published folder with empty files.
+
+    Many files are flushed at once, with what else waits to be written on their file system: one by one, 20,000 pictures
+    would take minutes on a hard disk.
+    """
+    paths = [*sorted(folder.rglob("*")), folder]
+    if len(paths) > _MANY_FILES and _sync_file_system(folder):
+        return
+    for path in paths:
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _sync_file_system(folder: Path) -> bool:
+    """Flush the file system of a folder if the C library can (Linux); else do nothing.
+
+    Raises:
+        OSError: writing failed.
+    """
+    try:
+        sync = ctypes.CDLL(None, use_errno=True).syncfs
+    except (OSError, AttributeError):
+        return False
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if sync(handle) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(handle)
+    return True
 
 
 def _publish(folder: Path, out: Path) -> None:

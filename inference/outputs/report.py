@@ -1,15 +1,23 @@
-"""``report.html``: a scan as one self-contained HTML file for the person who decides what to check."""
+"""``report.html``: a scan as one HTML page for the person who decides what to check.
+
+Up to :data:`MOST_EMBEDDED` changes, the page contains its pictures and can be sent alone. With more, it shows
+a part of the list at a time and loads the pictures from ``thumbnails/`` beside it (``report_list.js.j2``).
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import shapely
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 from configs.texts import texts, translate
@@ -18,7 +26,7 @@ from errors import Reason
 from inference.changes import Change, Kind
 from inference.outputs.crop_evidence import Evidence, View, crop_evidence, overview
 from inference.outputs.report_labels import Mark, place_labels
-from inference.outputs.thumbnails import COLOURS, jpeg_within
+from inference.outputs.thumbnails import COLOURS, FOOT_PX, SIDE_PX, jpeg_within
 from inference.outputs.vector_files import attributes
 from inference.outputs.wording import KINDS, STATEMENT, crs_label, printable, term
 from inference.raster_source import RasterSource
@@ -29,10 +37,11 @@ OVERVIEW_BYTES = 900_000
 PICTURES_BYTES = 8_500_000
 """Total size of embedded thumbnails; a third more as base64, so that a report stays below 15 MB."""
 
-MOST_PICTURES = 400
-"""Number of changes with pictures in the report, largest first; pictures of all changes are in ``thumbnails/``."""
+MOST_EMBEDDED = 400
+"""Largest number of changes whose pictures the page contains."""
 
-_SIDES = ((80, 400), (160, 320), (MOST_PICTURES, 256))  # (largest number of changes, side of a picture in pixels)
+_SIMPLIFY_PX = 0.5  # of outlines on the overview of many changes
+_SIDES = ((80, 400), (160, 320), (MOST_EMBEDDED, 256))  # (largest number of changes, side of a picture in pixels)
 _MOST_PICTURE_BYTES = 60_000
 
 
@@ -49,36 +58,46 @@ class Pictures:
 
 
 class Report:
-    """Collects the pictures of all changes, one by one, and writes the page."""
+    """The page of one scan."""
 
     def __init__(self, result: ScanResult) -> None:
         """Choose the size of pictures by the number of changes."""
+        count = len(result.changes)
         self._result = result
-        largest = sorted(result.changes, key=lambda change: (-change.area_m2, change.number))[:MOST_PICTURES]
-        self._shown = {change.number for change in largest}
-        self._side = next(side for most, side in _SIDES if len(largest) <= most)
-        self._most_bytes = min(_MOST_PICTURE_BYTES, PICTURES_BYTES // max(1, 2 * len(largest)))
-        self._pictures: dict[int, Pictures] = {}
+        self.embedded = count <= MOST_EMBEDDED
+        self._side = next((side for most, side in _SIDES if count <= most), 0)
+        self._most_bytes = min(_MOST_PICTURE_BYTES, PICTURES_BYTES // max(1, 2 * count))
 
-    def add(self, change: Change, crop: Evidence) -> None:
-        """Add reduced pictures of a change."""
-        if change.number not in self._shown:
-            return
+    def pictures(self, change: Change, crop: Evidence) -> Pictures | None:
+        """Return the pictures of a change that the page contains; None if it loads them. Thread-safe."""
+        if not self.embedded:
+            return None
         before, after = (jpeg_within(picture, self._side, self._most_bytes) for picture in (crop.before, crop.after))
         bar = crop.view.scale_bar(crop.view.width / 3.5)
-        self._pictures[change.number] = Pictures(
-            before, after, crop.view.width, svg_path(crop.view, change.polygon), *bar
-        )
+        return Pictures(before, after, crop.view.width, svg_path(crop.view, change.polygon), *bar)
 
-    def write(self, before: RasterSource, after: RasterSource, path: Path) -> None:
-        """Read the overview of both dates and write the page."""
-        view = overview(self._result, OVERVIEW_PX)
-        page = render(self._result, crop_evidence(self._result, before, after, view), self._pictures)
+    def write(self, before: RasterSource, after: RasterSource, pictures: dict[int, Pictures], path: Path) -> None:
+        """Read the overview of both dates and write the page.
+
+        Args:
+            before: the earlier image.
+            after: the later image.
+            pictures: of all changes by number, from :meth:`pictures`; empty if the page loads them.
+            path: of the page.
+        """
+        crop = crop_evidence(self._result, before, after, overview(self._result, OVERVIEW_PX))
+        page = render(self._result, crop, None if not self.embedded else pictures)
         path.write_text(page, encoding="utf-8", newline="\n")
 
 
-def render(result: ScanResult, overview_crop: Evidence, pictures: dict[int, Pictures]) -> str:
-    """Render the page. File names are untrusted: everything is escaped, and only the page's own script may run."""
+def render(result: ScanResult, overview_crop: Evidence, pictures: dict[int, Pictures] | None) -> str:
+    """Render the page. File names are untrusted: everything is escaped, and only the page's own script may run.
+
+    Args:
+        result: of the scan.
+        overview_crop: the whole grid on both dates.
+        pictures: of all changes by number; None: the page loads them.
+    """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -88,7 +107,8 @@ def render(result: ScanResult, overview_crop: Evidence, pictures: dict[int, Pict
     )
     environment.filters |= {"number": _number, "percent": lambda share: f"{100 * share:.1f}%"}
     environment.globals["words"] = lambda name, **values: texts(f"report.{name}", **values)
-    script = environment.get_template("report.js.j2").render()
+    names = ["report.js.j2", "report_list.js.j2"] if pictures is None else ["report.js.j2"]
+    script = "".join(environment.get_template(name).render() for name in names)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html.j2").render(
         **_context(result, overview_crop, pictures),
@@ -99,14 +119,18 @@ def render(result: ScanResult, overview_crop: Evidence, pictures: dict[int, Pict
 
 def svg_path(view: View, polygon: Polygon) -> str:
     """Return an outline as SVG path data in pixels of a view."""
+    return _path_data(view.rings(polygon))
+
+
+def _path_data(rings: list[NDArray[np.float64]]) -> str:
     parts = []
-    for ring in view.rings(polygon):
-        points = [f"{x:.1f} {y:.1f}" for x, y in ring[:-1]]
+    for ring in rings:
+        points = [f"{x:.1f} {y:.1f}" for x, y in ring[:-1].tolist()]
         parts.append(f"M{points[0]}L{' '.join(points[1:])}Z")
     return "".join(parts)
 
 
-def _context(result: ScanResult, overview_crop: Evidence, pictures: dict[int, Pictures]) -> dict[str, Any]:
+def _context(result: ScanResult, overview_crop: Evidence, pictures: dict[int, Pictures] | None) -> dict[str, Any]:
     compared = result.compared_area_m2
     missing = sum(result.not_compared_area_m2.values())
     return {
@@ -122,8 +146,11 @@ def _context(result: ScanResult, overview_crop: Evidence, pictures: dict[int, Pi
             for reason, area in sorted(result.not_compared_area_m2.items(), key=lambda item: -item[1])
         ],
         "images": [_image(facts) for facts in (result.before, result.after)],
-        "map": _map(result, overview_crop),
-        "rows": [_row(change, result, pictures.get(change.number)) for change in result.changes],
+        "count": len(result.changes),
+        "picture_size": (SIDE_PX, SIDE_PX + FOOT_PX),
+        "map": _map(result, overview_crop, pictures is None),
+        "rows": [_row(change, result, pictures[change.number]) for change in result.changes] if pictures else [],
+        "entries": _entries(result, overview_crop.view) if pictures is None else None,
         "crs": crs_label(result.grid.crs) if result.georeferenced else None,
         "outputs": [(*term("output", name), value) for name, value in sorted(result.threshold.items())],
         "registration": _registration(result),
@@ -157,36 +184,64 @@ def _image(facts: SceneFacts) -> dict[str, Any]:
     }
 
 
-def _map(result: ScanResult, overview_crop: Evidence) -> dict[str, Any]:
+def _map(result: ScanResult, overview_crop: Evidence, many: bool) -> dict[str, Any]:
+    """Return the overview: with an element for each outline or, if there are many, with one for each kind."""
     view = overview_crop.view
+    rings = [view.rings(change.polygon) for change in result.changes]
     marks = place_labels(
-        [Mark(change.number, change.kind, view.rings(change.polygon)[0], change.area_m2) for change in result.changes],
+        [
+            Mark(change.number, change.kind, ring[0], change.area_m2)
+            for change, ring in zip(result.changes, rings, strict=True)
+        ],
         view.width,
         view.height,
     )
-    paths = [svg_path(view, change.polygon) for change in result.changes]
     length, label = view.scale_bar(max(view.width, view.height) / 6)
+    paths = [] if many else [_path_data(ring) for ring in rings]
     return {
         "width": view.width,
         "height": view.height,
         "before": _uri(jpeg_within(overview_crop.before, OVERVIEW_PX, OVERVIEW_BYTES)),
         "after": _uri(jpeg_within(overview_crop.after, OVERVIEW_PX, OVERVIEW_BYTES)),
-        "marks": list(zip(marks, paths, strict=True)),
+        "marks": [] if many else list(zip(marks, paths, strict=True)),
+        "labels": [mark for mark in marks if mark.shown] if many else [],
+        "outlines": _outlines_by_kind(result, rings) if many else {},
         "bar_px": length,
         "bar_label": label,
         "complete": overview_crop.complete,
     }
 
 
-def _row(change: Change, result: ScanResult, pictures: Pictures | None) -> dict[str, Any]:
+def _outlines_by_kind(result: ScanResult, rings: list[list[NDArray[np.float64]]]) -> dict[Kind, str]:
+    """Return the outer rings of all changes as one SVG path for each kind."""
+    paths: dict[Kind, list[str]] = {}
+    for change, (outer, *_) in zip(result.changes, rings, strict=True):
+        simple = shapely.simplify(Polygon(outer), _SIMPLIFY_PX)
+        drawn = outer if simple.is_empty else shapely.get_coordinates(simple.exterior)
+        paths.setdefault(change.kind, []).append(_path_data([drawn]))
+    return {kind: "".join(parts) for kind, parts in paths.items()}
+
+
+def _entries(result: ScanResult, view: View) -> str:
+    """Return the list of changes as JSON: one array of numbers for each, in the order that the script expects."""
+    kinds = list(KINDS)
+    rows = []
+    for change in result.changes:
+        values = attributes(change, result)
+        ring = view.rings(change.polygon)[0]
+        box = [round(float(side), 1) for side in (*ring.min(axis=0), *ring.max(axis=0))]
+        numbers = [values[name] for name in ("number", "area_m2", "score", "lon", "lat", "x", "y")]
+        rows.append([*numbers, kinds.index(change.kind), *box])
+    return json.dumps(rows, separators=(",", ":"), allow_nan=False)
+
+
+def _row(change: Change, result: ScanResult, pictures: Pictures) -> dict[str, Any]:
     values = attributes(change, result)
     lon, lat = values["lon"], values["lat"]
     place = None
     if lon is not None:
         place = f"{abs(lon):.6f}°{'E' if lon >= 0 else 'W'}, {abs(lat):.6f}°{'N' if lat >= 0 else 'S'}"
-    shown = None
-    if pictures is not None:
-        shown = {**vars(pictures), "before": _uri(pictures.before), "after": _uri(pictures.after)}
+    shown = {**vars(pictures), "before": _uri(pictures.before), "after": _uri(pictures.after)}
     return {**values, "kind_en": KINDS[change.kind][1], "place": place, "pictures": shown}
 
 

@@ -16,6 +16,7 @@ FONT_PX = 26
 _SMALL_FONT_PX = 20  # font size if there are more than _MANY marks
 _MANY = 60
 _CAPTION_PX = (260.0, 52.0)
+_SQUARE_PX = 64  # side of the squares by which overlapping labels are found
 _DOT_PX = 14  # smaller outlines look like a dot and get a ring around them
 
 
@@ -58,7 +59,9 @@ class Label:
 def place_labels(marks: list[Mark], width: int, height: int) -> list[Label]:
     """Place the labels of all marks, largest changes first, each at the first free position beside its outline."""
     font = FONT_PX if len(marks) <= _MANY else _SMALL_FONT_PX
-    occupied = _reserved_boxes(width, height)
+    occupied = _Boxes()
+    for reserved in _reserved_boxes(width, height):
+        occupied.add(reserved)
     labels: dict[int, Label] = {}
     for mark in sorted(marks, key=lambda mark: (-mark.area_m2, mark.number)):
         label_width, label_height = 0.6 * font * len(str(mark.number)), 0.8 * font
@@ -77,12 +80,33 @@ def place_labels(marks: list[Mark], width: int, height: int) -> list[Label]:
             ((left + right - label_width) / 2, bottom + label_height + 5),
         ]
         boxes = [_inside(x, y, label_width, label_height, width, height) for x, y in corners]
-        free = next((box for box in boxes if not any(_overlap(box, other) for other in occupied)), None)
+        free = next((box for box in boxes if not occupied.overlaps(box)), None)
         box = free or boxes[0]
         if free:
-            occupied.append(free)
+            occupied.add(free)
         labels[mark.number] = Label(mark.number, mark.kind, float(box[0]), float(box[3]), font, free is not None, dot)
     return [labels[mark.number] for mark in marks]
+
+
+class _Boxes:
+    """Boxes, found by the squares that they touch."""
+
+    def __init__(self) -> None:
+        self._squares: dict[tuple[int, int], list[Box]] = {}
+
+    def add(self, box: Box) -> None:
+        """Add a box."""
+        for square in self._touched(box):
+            self._squares.setdefault(square, []).append(box)
+
+    def overlaps(self, box: Box) -> bool:
+        """Whether a box overlaps any of those added."""
+        return any(_overlap(box, other) for square in self._touched(box) for other in self._squares.get(square, ()))
+
+    @staticmethod
+    def _touched(box: Box) -> list[tuple[int, int]]:
+        left, top, right, bottom = (int(side // _SQUARE_PX) for side in box)
+        return [(x, y) for x in range(left, right + 1) for y in range(top, bottom + 1)]
 
 
 def _reserved_boxes(width: int, height: int) -> list[Box]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import shapely
 
+from configs.stage_clock import StageTime, wall_seconds
 from enforcement.units import mu
 from inference.outputs.output_folder import SCHEMA
 from inference.outputs.wording import KINDS, STATEMENT, crs_code, printable
@@ -16,8 +17,13 @@ from inference.scan_result import ScanResult, SceneFacts
 from inference.settings import ScanSettings
 
 
-def compared_record(result: ScanResult) -> dict[str, Any]:
-    """Return the record of a scan that compared its images, in fixed key order."""
+def compared_record(result: ScanResult, stages: dict[str, StageTime] | None = None) -> dict[str, Any]:
+    """Return the record of a scan that compared its images, in fixed key order.
+
+    Args:
+        result: of the scan.
+        stages: time spent; None: as in the result.
+    """
     grid = result.grid
     rows, columns = (int(side) for side in grid.shape)
     return {
@@ -47,7 +53,7 @@ def compared_record(result: ScanResult) -> dict[str, Any]:
             **area_record(sum(change.area_m2 for change in result.changes)),
             "by_kind": {kind: _kind_record(result, kind) for kind in KINDS},
         },
-        "timings_s": {part: round(seconds, 3) for part, seconds in result.timings_s.items()},
+        **_timings(result.stages if stages is None else stages),
     }
 
 
@@ -57,7 +63,7 @@ def not_comparable_record(
     after: SceneFacts,
     settings: ScanSettings | None = None,
     alignment: Alignment | None = None,
-    timings_s: dict[str, float] | None = None,
+    stages: dict[str, StageTime] | None = None,
 ) -> dict[str, Any]:
     """Return the record of two images that could not be compared, which never means that nothing changed."""
     return {
@@ -65,7 +71,7 @@ def not_comparable_record(
         "inputs": {"before": facts_record(before), "after": facts_record(after)},
         "alignment": None if alignment is None else _alignment_record(alignment, None),
         "settings": None if settings is None else _settings_record(settings),
-        "timings_s": {part: round(seconds, 3) for part, seconds in (timings_s or {}).items()},
+        **_timings(stages or {}),
     }
 
 
@@ -102,6 +108,13 @@ def area_record(area_m2: float) -> dict[str, float]:
 def _head(outcome: str, reason: str | None) -> dict[str, Any]:
     details = {} if reason is None else {"reason": printable(reason)}
     return {"schema": SCHEMA, "outcome": outcome, **details, "statement": {"zh": STATEMENT[0], "en": STATEMENT[1]}}
+
+
+def _timings(stages: dict[str, StageTime]) -> dict[str, Any]:
+    return {
+        "timings_s": {name: round(seconds, 3) for name, seconds in wall_seconds(stages).items()},
+        "stages": {name: stage.record() for name, stage in stages.items()},
+    }
 
 
 def _kind_record(result: ScanResult, kind: str) -> dict[str, Any]:

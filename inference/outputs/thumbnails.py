@@ -18,6 +18,9 @@ from inference.outputs.crop_evidence import View
 SIDE_PX = 512
 QUALITY = 88
 
+FOOT_PX = 34
+"""Height of the caption strip below a picture."""
+
 COLOURS: dict[Kind, tuple[int, int, int]] = {
     "construction": (255, 92, 32),
     "ground": (240, 228, 66),
@@ -29,7 +32,7 @@ kind."""
 
 _CASING = (16, 16, 16)
 _GAP_PX = 12
-_FOOT_PX, _FOOT, _INK = 34, (247, 247, 245), (28, 30, 33)
+_FOOT, _INK = (247, 247, 245), (28, 30, 33)
 _FRACTION_BITS = 4
 _SUBSAMPLING = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420  # of colour; the usual one of photos
 
@@ -43,7 +46,7 @@ def thumbnail(
     picture (``when`` is "before"), the second on the later one.
     """
     height, width = picture.shape[:2]
-    page = np.empty((height + _FOOT_PX, width, 3), np.uint8)
+    page = np.empty((height + FOOT_PX, width, 3), np.uint8)
     page[:height] = picture
     _draw_outline(page[:height], view, outline, COLOURS[kind])
     page[height:] = _caption(width, number, when, day, view.scale_bar(width / 4))
@@ -58,14 +61,14 @@ def caption_font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
 
 def _caption(width: int, number: int, when: str, day: date | None, bar: tuple[int, str]) -> NDArray[np.uint8]:
     """Return the caption strip: number, order, date and scale bar (length in pixels and label)."""
-    strip = np.full((_FOOT_PX, width, 3), _FOOT, np.uint8)
+    strip = np.full((FOOT_PX, width, 3), _FOOT, np.uint8)
     left = 12
     for part in (_text(str(number)), _order(when), _text(day.isoformat() if day else "?")):
         shown = part[:, : max(0, width - left)]
         strip[:, left : left + shown.shape[1]] = shown
         left += part.shape[1] + _GAP_PX
     length, label = bar
-    right, middle, name = width - 12, _FOOT_PX // 2, _text(label)
+    right, middle, name = width - 12, FOOT_PX // 2, _text(label)
     start = max(0, right - length - 10 - name.shape[1])
     strip[:, start : start + name.shape[1]] = name[:, : width - start]
     strip[middle + 3 : middle + 5, right - length : right + 1] = _INK
@@ -78,16 +81,16 @@ def _caption(width: int, number: int, when: str, day: date | None, bar: tuple[in
 def _text(text: str) -> NDArray[np.uint8]:
     """Return a text on the caption's background, as high as the strip."""
     font = caption_font()
-    part = Image.new("RGB", (max(1, math.ceil(font.getlength(text))), _FOOT_PX), _FOOT)
-    ImageDraw.Draw(part).text((0, _FOOT_PX // 2), text, _INK, font, anchor="lm")
+    part = Image.new("RGB", (max(1, math.ceil(font.getlength(text))), FOOT_PX), _FOOT)
+    ImageDraw.Draw(part).text((0, FOOT_PX // 2), text, _INK, font, anchor="lm")
     return np.asarray(part)
 
 
 @cache
 def _order(when: str) -> NDArray[np.uint8]:
     """Return the two squares of :func:`draw_order` as a part of the caption."""
-    part = Image.new("RGB", (25, _FOOT_PX), _FOOT)
-    draw_order(ImageDraw.Draw(part), 0, _FOOT_PX // 2, when)
+    part = Image.new("RGB", (25, FOOT_PX), _FOOT)
+    draw_order(ImageDraw.Draw(part), 0, FOOT_PX // 2, when)
     return np.asarray(part)
 
 

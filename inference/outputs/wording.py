@@ -24,7 +24,7 @@ def term(group: str, name: str) -> tuple[str, str]:
     """Return a name in (Chinese, English); unknown names are returned unchanged for both.
 
     Args:
-        group: ``not_compared`` (why ground was not compared), ``date_source`` or ``output`` (of the network).
+        group: ``not_compared`` (why ground was not compared), ``date_source``, ``output`` (of the network), ``stage``.
         name: as stored.
     """
     key = f"scan.{group}.{name.replace(' ', '_')}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from inference.outputs.crop_evidence import close_up, crop_evidence
-from inference.outputs.output_folder import atomic_folder, check_output
-from inference.outputs.report import Report
+from configs.stage_clock import StageClock, StageTime
+from inference.changes import Change
+from inference.outputs.output_folder import atomic_folder, check_output, flush_tree
+from inference.outputs.pictures import draw_pictures, in_reading_order, parallel_map
+from inference.outputs.report import Pictures, Report
 from inference.outputs.scan_json import compared_record, not_comparable_record, write_record
-from inference.outputs.thumbnails import SIDE_PX, thumbnail
 from inference.outputs.vector_files import write_geojson, write_geopackage
+from inference.progress import Progress
 from inference.raster_source import RasterSource
 from inference.registration.measure import Alignment
 from inference.scan_result import ScanResult, SceneFacts
@@ -20,7 +22,13 @@ __all__ = ["check_output", "write_not_comparable", "write_outputs"]
 
 
 def write_outputs(
-    result: ScanResult, before: RasterSource, after: RasterSource, out: Path, *, probability: Path | None = None
+    result: ScanResult,
+    before: RasterSource,
+    after: RasterSource,
+    out: Path,
+    *,
+    probability: Path | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write all results of a scan to the folder ``out``, atomically.
 
@@ -35,26 +43,54 @@ def write_outputs(
         after: the later image.
         out: folder that is missing, empty or contains an earlier scan, which is replaced at the end.
         probability: finished raster of probabilities, which is moved to the folder.
+        progress: called with ``pictures`` and the fraction of the pictures that is done.
 
     Raises:
         OutputError: ``out`` contains other files or cannot be written.
         ImageError: pixels cannot be read.
     """
+    clock = StageClock(dict(result.stages))
     with atomic_folder(out) as folder:
-        write_geojson(result, folder / "changes.geojson")
-        write_geopackage(result, folder / "changes.gpkg")
-        (folder / "thumbnails").mkdir()
+        with clock.stage("vector files"):
+            write_geojson(result, folder / "changes.geojson")
+            write_geopackage(result, folder / "changes.gpkg")
         report = Report(result)
-        for change in result.changes:
-            crop = crop_evidence(result, before, after, close_up(result, change, SIDE_PX))
-            for when, picture, facts in (("before", crop.before, result.before), ("after", crop.after, result.after)):
-                drawn = thumbnail(picture, crop.view, change.polygon, change.kind, change.number, when, facts.date)
-                (folder / "thumbnails" / thumbnail_name(change.number, when)).write_bytes(drawn)
-            report.add(change, crop)
-        report.write(before, after, folder / "report.html")
+        with clock.stage("pictures"):
+            pictures = _write_pictures(result, before, after, folder / "thumbnails", report, progress)
+        with clock.stage("report"):
+            report.write(before, after, pictures, folder / "report.html")
         if probability is not None:
             shutil.move(probability, folder / "probability.tif")
-        write_record(compared_record(result), folder / "scan.json")
+        with clock.stage("flush to disk"):
+            flush_tree(folder)
+        write_record(compared_record(result, clock.stages), folder / "scan.json")
+
+
+def _write_pictures(
+    result: ScanResult,
+    before: RasterSource,
+    after: RasterSource,
+    folder: Path,
+    report: Report,
+    progress: Progress | None,
+) -> dict[int, Pictures]:
+    """Write the thumbnails of all changes; return the pictures that the report contains, by number."""
+    folder.mkdir()
+
+    def draw(change: Change) -> tuple[int, Pictures | None]:
+        drawn = draw_pictures(result, before, after, change)
+        for when, data in drawn.thumbnails.items():
+            (folder / thumbnail_name(change.number, when)).write_bytes(data)
+        return change.number, report.pictures(change, drawn.crop)
+
+    pictures: dict[int, Pictures] = {}
+    count = len(result.changes)
+    for done, (number, shown) in enumerate(parallel_map(draw, in_reading_order(result.changes, result.grid)), 1):
+        if shown is not None:
+            pictures[number] = shown
+        if progress is not None:
+            progress("pictures", done / count)
+    return pictures
 
 
 def write_not_comparable(
@@ -65,14 +101,14 @@ def write_not_comparable(
     *,
     settings: ScanSettings | None = None,
     alignment: Alignment | None = None,
-    timings_s: dict[str, float] | None = None,
+    stages: dict[str, StageTime] | None = None,
 ) -> None:
     """Write the folder ``out`` with only a ``scan.json`` that states why two images could not be compared.
 
     Raises:
         OutputError: as :func:`write_outputs`.
     """
-    record = not_comparable_record(reason, before, after, settings, alignment, timings_s)
+    record = not_comparable_record(reason, before, after, settings, alignment, stages)
     with atomic_folder(out) as folder:
         write_record(record, folder / "scan.json")
 

@@ -25,9 +25,8 @@ from inference.block_scan import scan_blocks
 from inference.changes import Change
 from inference.detect_changes import build_scan_result, merge_block_results, network_facts
 from inference.fragments import BlockResult
-from inference.outputs.crop_evidence import close_up, crop_evidence
+from inference.outputs.pictures import draw_pictures, in_reading_order, parallel_map
 from inference.outputs.scan_json import compared_record, record_bytes
-from inference.outputs.thumbnails import SIDE_PX, thumbnail
 from inference.outputs.wording import crs_code
 from inference.outputs.write import thumbnail_name
 from inference.scan_plan import ScanPlan, plan_scan
@@ -192,17 +191,16 @@ def _store_thumbnails(
     context: Context, scan_id: int, result: ScanResult, plan: ScanPlan, progress: Callable[[str, float], None]
 ) -> list[DetectedChange]:
     """Store a thumbnail of both dates for each change; return all changes with the object keys."""
+    draw = partial(draw_pictures, result, plan.pair.before, plan.pair.after)
     detected = []
-    for done, change in enumerate(result.changes):
+    for done, pictures in enumerate(parallel_map(draw, in_reading_order(result.changes, result.grid))):
         progress("pictures", done / len(result.changes))
-        crops = crop_evidence(result, plan.pair.before, plan.pair.after, close_up(result, change, SIDE_PX))
         keys = {}
-        for when, crop, facts in (("before", crops.before, result.before), ("after", crops.after, result.after)):
-            keys[when] = f"scans/{scan_id}/{thumbnail_name(change.number, when)}"
-            jpeg = thumbnail(crop, crops.view, change.polygon, change.kind, change.number, when, facts.date)
+        for when, jpeg in pictures.thumbnails.items():
+            keys[when] = f"scans/{scan_id}/{thumbnail_name(pictures.change.number, when)}"
             context.objects.put(keys[when], jpeg)
-        detected.append(_detected_change(change, result, keys))
-    return detected
+        detected.append(_detected_change(pictures.change, result, keys))
+    return sorted(detected, key=lambda one: one.number)
 
 
 def _detected_change(change: Change, result: ScanResult, evidence: dict[str, str]) -> DetectedChange:

@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from shapely.geometry import Polygon
 
+from configs.stage_clock import StageTime
 from enforcement.units import mu
 from inference.changes import Change, Kind
 from inference.registration.measure import Alignment
@@ -117,7 +118,7 @@ def make_scan() -> ScanMaker:
             weights_sha256="c" * 64,
             runtime="openvino bf16",
             threshold={"building": 0.5, "ground": 0.4},
-            timings_s={"alignment": 1.5, "total": 9.0},
+            stages={"registration": StageTime(1.5, 2.0)},
         )
         return replace(result, **changed)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from configs.stage_clock import StageTime
 from errors import OutputError, Reason
-from inference.outputs.report import MOST_PICTURES, PICTURES_BYTES, Report
+from inference.outputs.report import MOST_EMBEDDED, PICTURES_BYTES, Report
 from inference.outputs.wording import printable
 from inference.outputs.write import write_not_comparable, write_outputs
 
@@ -42,11 +44,12 @@ def test_a_repeated_scan_gives_the_same_bytes_except_for_timings(make_scan, pain
     image = painted([(500_010.0, 3_318_780.0)])
     result = make_scan()
     write_outputs(result, image, image, tmp_path / "one")
-    write_outputs(replace(result, timings_s={"alignment": 2.5, "total": 7.0}), image, image, tmp_path / "two")
+    write_outputs(replace(result, stages={"registration": StageTime(2.5, 4.0)}), image, image, tmp_path / "two")
     one, two = _files(tmp_path / "one"), _files(tmp_path / "two")
     records = [json.loads(files.pop("scan.json")) for files in (one, two)]
     assert one == two
     assert records[0].pop("timings_s") != records[1].pop("timings_s")
+    assert records[0].pop("stages") != records[1].pop("stages")
     assert json.dumps(records[0]) == json.dumps(records[1])
 
 
@@ -144,14 +147,45 @@ def test_every_change_has_an_outline_an_entry_and_two_pictures(make_scan, blank,
     assert page.count("data:image/jpeg;base64,") == 2 + 2 * 3
 
 
-@pytest.mark.parametrize("count", [1, 80, 81, 300, 5000])
-def test_pictures_of_any_number_of_changes_fit_the_report(count, make_scan):
+@pytest.mark.parametrize("count", [1, 80, 81, MOST_EMBEDDED])
+def test_embedded_pictures_of_any_number_of_changes_fit_the_report(count, make_scan):
+    report = Report(_many(make_scan, count))
+    assert report.embedded
+    assert 2 * count * report._most_bytes <= PICTURES_BYTES
+
+
+def _many(make_scan, count):
     result = make_scan(kinds=("ground",))
-    changes = tuple(replace(result.changes[0], number=number, area_m2=float(number)) for number in range(1, count + 1))
-    report = Report(replace(result, changes=changes))
-    assert len(report._shown) == min(count, MOST_PICTURES)
-    assert 2 * len(report._shown) * report._most_bytes <= PICTURES_BYTES
-    assert count in report._shown  # the largest
+    return replace(result, changes=tuple(replace(result.changes[0], number=n) for n in range(1, count + 1)))
+
+
+def test_the_report_of_many_changes_loads_the_pictures_beside_it(make_scan, blank, tmp_path):
+    count = MOST_EMBEDDED + 1
+    page = _page(_many(make_scan, count), blank, tmp_path)
+    assert page.count("data:image/jpeg;base64,") == 2  # the overview
+    entries = json.loads(page.split('id="entries">')[1].split("</script>")[0])
+    assert [entry[0] for entry in entries] == list(range(1, count + 1))
+    for when in ("before", "after"):
+        assert (tmp_path / "out" / "thumbnails" / f"{count:04d}_{when}.jpg").stat().st_size > 1000
+    assert "img-src data: 'self' file:" in page.replace("&#39;", "'")
+
+
+def test_progress_of_pictures_ends_at_one(make_scan, blank, tmp_path):
+    told: list[tuple[str, float]] = []
+    write_outputs(make_scan(), blank, blank, tmp_path / "out", progress=lambda *step: told.append(step))
+    assert told == [("pictures", 0.5), ("pictures", 1.0)]
+
+
+def test_an_interrupt_while_pictures_are_drawn_leaves_nothing(make_scan, blank, tmp_path):
+    threads = threading.active_count()
+
+    def interrupt(_: str, __: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_outputs(_many(make_scan, 60), blank, blank, tmp_path / "out", progress=interrupt)
+    assert list(tmp_path.iterdir()) == []
+    assert threading.active_count() == threads
 
 
 def test_a_comparison_by_coordinates_alone_is_told_in_every_output(make_scan, blank, tmp_path):
