@@ -31,12 +31,14 @@ class Context:
         database: connections of this process.
         clock: returns the current time, timezone-aware, in UTC; tests pass their own.
         threads: of the detector; None: the runtime's default.
+        heartbeats: name of a process → time of the last heartbeat that was recorded with a claim.
     """
 
     settings: ServiceSettings
     database: Database
     clock: Callable[[], dt.datetime] = system_clock
     threads: int | None = None
+    heartbeats: dict[str, dt.datetime] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _weights_version: int | None = field(default=None, repr=False)  # of the loaded detector; None: shipped
     _former_detector: Detector | None = field(default=None, repr=False)

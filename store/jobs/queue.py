@@ -12,15 +12,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from store.jobs.job_clock import job_time
+from store.jobs.lease_statements import CLAIM, fenced_update
 from store.scans.failed_scans import fail_scans, resume_scan
 from store.schema.insert import insert_new
+from store.schema.job_states import DONE, in_state, unfinished
 from store.schema.tables import Job
 
 QUEUES = ("ingest", "scan", "deliver", "capture")
+
+
+MOST_ATTEMPTS = 2**31 - 1
 
 
 class LeaseLost(Exception):  # noqa: N818  (what happened, not a malfunction: another worker has the job)
@@ -153,25 +158,18 @@ def claim(
     Returns:
         The claimed job; None if it cannot be claimed.
     """
-    at = job_time(session, now)
-    expired = and_(Job.state == "running", Job.lease_until < at)
-    if max_attempts is not None:
-        expired = and_(expired, Job.attempts < max_attempts)
-    token = secrets.token_hex(16)
+    at, token = job_time(session, now), secrets.token_hex(16)
     row = session.execute(
-        update(Job)
-        .where(Job.id == job_id, or_(and_(Job.state == "waiting", Job.run_after <= at), expired))
-        .values(
-            state="running",
-            attempts=Job.attempts + 1,
-            lease_owner=owner,
-            lease_token=token,
-            lease_until=at + dt.timedelta(seconds=lease_seconds),
-            started_at=now,
-            progress=0.0,
-        )
-        .returning(Job.kind, Job.queue, Job.payload, Job.attempts, Job.unique_key)
-        .execution_options(synchronize_session=False)
+        CLAIM,
+        {
+            "job": job_id,
+            "at": at,
+            "most": MOST_ATTEMPTS if max_attempts is None else max_attempts,
+            "owner": owner,
+            "token": token,
+            "until": at + dt.timedelta(seconds=lease_seconds),
+            "now": now,
+        },
     ).one_or_none()
     if row is None:
         return None
@@ -250,7 +248,7 @@ def release_job(session: Session, claimed: ClaimedJob, now: dt.datetime) -> None
         session,
         claimed,
         state="waiting",
-        attempts=Job.attempts - 1,
+        attempts=claimed.attempt - 1,
         run_after=due,
         published_at=due,
         lease_until=None,
@@ -285,7 +283,7 @@ def queue_statistics(session: Session, now: dt.datetime) -> list[QueueStatistics
     oldest = func.min(case((Job.state == "waiting", Job.run_after), else_=None))
     rows = session.execute(
         select(Job.queue, count("waiting"), count("running"), count("dead"), oldest)
-        .where(Job.state.in_(("waiting", "running", "dead")))
+        .where(unfinished())
         .group_by(Job.queue)
     )
     by_queue = {queue: counts for queue, *counts in rows}
@@ -302,7 +300,9 @@ def list_jobs(
 ) -> list[Job]:
     """Return jobs, newest first, optionally filtered by state, queue and kind."""
     query = select(Job).order_by(Job.id.desc()).limit(limit)
-    for column, value in ((Job.state, state), (Job.queue, queue), (Job.kind, kind)):
+    if state is not None:
+        query = query.where(Job.state == DONE if state == "done" else in_state(state))
+    for column, value in ((Job.queue, queue), (Job.kind, kind)):
         if value is not None:
             query = query.where(column == value)
     return list(session.scalars(query))
@@ -316,14 +316,9 @@ def job_of(session: Session, unique_key: str) -> Job | None:
 
 def _update_if_leased(session: Session, claimed: ClaimedJob, **values: Any) -> bool:
     """Update the row only if the token is still current (the fence); False if it is not."""
-    updated = session.execute(
-        update(Job)
-        .where(Job.id == claimed.job_id, Job.state == "running", Job.lease_token == claimed.token)
-        .values(**values)
-        .returning(Job.id)
-        .execution_options(synchronize_session=False)
-    )
-    return updated.one_or_none() is not None
+    row = {f"new_{name}": value for name, value in values.items()}
+    keys = {"job": claimed.job_id, "token": claimed.token}
+    return session.execute(fenced_update(tuple(values)), row | keys).rowcount == 1
 
 
 def _update_leased(session: Session, claimed: ClaimedJob, **values: Any) -> None:

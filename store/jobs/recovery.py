@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, true, update
+from sqlalchemy import and_, exists, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from store.jobs.job_clock import job_time
+from store.jobs.queue import QUEUES
 from store.scans.failed_scans import fail_scans
+from store.schema.job_states import in_state
 from store.schema.tables import Job
 
 PROCESS_DIED = "its process died"
@@ -35,7 +37,7 @@ def due_jobs(
         session: a write transaction.
         now: current time.
         republish_seconds: more recent messages are assumed to be in transit.
-        limit: maximum number of jobs, oldest first.
+        limit: maximum number of jobs, oldest first; of more lost messages of a queue, those that were sent first.
         busy_queues: queues whose broker still holds messages; jobs published there once are not published again.
         max_attempts: number of attempts after which a job is dead; None: no limit.
         time_limits: minutes that a job of each queue may take, to tell timeouts from other deaths.
@@ -45,7 +47,7 @@ def due_jobs(
         (id, queue) pairs to publish and to pass to :func:`mark_published`.
     """
     at = job_time(session, now)
-    expired = and_(Job.state == "running", Job.lease_until < at)
+    expired = and_(in_state("running"), Job.lease_until < at)
     if max_attempts is not None:
         locked = select(Job).where(expired, Job.attempts >= max_attempts).with_for_update(skip_locked=True)
         exhausted = session.scalars(locked).all()
@@ -55,22 +57,22 @@ def due_jobs(
             job.lease_until = None
         session.flush()
         fail_scans(session, exhausted, now)
-    never_published: ColumnElement[bool] = Job.published_at.is_(None)
-    message_lost = Job.published_at <= at - dt.timedelta(seconds=republish_seconds)
-    if busy_queues:
-        message_lost = and_(message_lost, Job.queue.not_in(tuple(busy_queues)))
-    rows = session.execute(
-        select(Job.id, Job.queue)
-        .where(
-            or_(
-                and_(Job.state == "waiting", Job.run_after <= at, or_(never_published, message_lost)),
-                and_(expired, or_(never_published, Job.published_at < Job.lease_until, message_lost)),
-            )
-        )
-        .order_by(Job.run_after, Job.id)
-        .limit(limit)
-    )
-    return [(row.id, row.queue) for row in rows]
+    if not limit:
+        return []
+    lost_before = at - dt.timedelta(seconds=republish_seconds)
+    columns = select(Job.run_after, Job.id, Job.queue).limit(limit)
+    waiting = columns.where(in_state("waiting"), Job.run_after <= at)
+    oldest = waiting.order_by(Job.run_after, Job.id)
+    # one query for each index: a million waiting jobs whose messages are in the broker cost nothing
+    queries = [oldest.where(Job.published_at.is_(None))]
+    lost = Job.published_at <= lost_before
+    sent_first = waiting.order_by(Job.published_at, Job.id)
+    queries += [sent_first.where(Job.queue == queue, lost) for queue in sorted(set(QUEUES) - set(busy_queues))]
+    message_lost = and_(lost, Job.queue.not_in(tuple(busy_queues))) if busy_queues else lost
+    unsent = or_(Job.published_at.is_(None), Job.published_at < Job.lease_until, message_lost)
+    queries.append(columns.where(expired, unsent).order_by(Job.run_after, Job.id))
+    found = sorted(row for query in queries for row in session.execute(query))
+    return [(job_id, queue) for _, job_id, queue in found[:limit]]
 
 
 def mark_published(session: Session, ids: Collection[int], now: dt.datetime | None) -> None:
@@ -84,10 +86,9 @@ def mark_published(session: Session, ids: Collection[int], now: dt.datetime | No
 def has_unpublished_jobs(session: Session, now: dt.datetime) -> bool:
     """Return whether any due job has no message: after a retry delay, a broker outage, or an expired lease."""
     at = job_time(session, now)
-    waiting = and_(Job.state == "waiting", Job.run_after <= at)
-    expired = and_(Job.state == "running", Job.lease_until < at)
-    found = session.scalar(select(exists().where(or_(waiting, expired), Job.published_at.is_(None))))
-    return bool(found)
+    waiting = exists().where(in_state("waiting"), Job.run_after <= at, Job.published_at.is_(None))
+    expired = exists().where(in_state("running"), Job.lease_until < at, Job.published_at.is_(None))
+    return bool(session.scalar(select(or_(waiting, expired))))
 
 
 def expire_leases(session: Session, owner: str, now: dt.datetime) -> int:
@@ -105,7 +106,7 @@ def expire_leases(session: Session, owner: str, now: dt.datetime) -> int:
     at = job_time(session, now)
     expired = session.execute(
         update(Job)
-        .where(Job.state == "running", Job.lease_until >= at, owned)
+        .where(in_state("running"), Job.lease_until >= at, owned)
         .values(lease_until=at - dt.timedelta(microseconds=1), published_at=None)
         .returning(Job.id)
         .execution_options(synchronize_session=False)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from errors import Reason
 from store.scans.nights import UNFINISHED, update_night_state
 from store.scans.scans import FAILED_FROM, lock_scan, report_uncompared
+from store.schema.job_states import in_state
 from store.schema.tables import Job, Scan, UncomparedGround
 
 
@@ -66,5 +67,5 @@ def _of_scan(job: Job) -> bool:
 
 def _has_dead_job(session: Session, scan: Scan, excluding: Job) -> bool:
     key = job_key(scan.id, "")
-    dead = select(Job.id).where(Job.state == "dead", Job.unique_key.startswith(key), Job.id != excluding.id)
+    dead = select(Job.id).where(in_state("dead"), Job.unique_key.startswith(key), Job.id != excluding.id)
     return session.scalar(dead.limit(1)) is not None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from store.jobs.queue import add_job
 from store.schema.insert import insert_new
+from store.schema.job_states import unfinished
 from store.schema.outlines import bounds_intersect, bounds_of
 from store.schema.tables import BatchFile, Job, PhotoRow, SceneRow
 
@@ -99,7 +100,8 @@ def add_mosaic_job(session: Session, batch_id: int, now: dt.datetime) -> bool:
 def mosaic_jobs(session: Session, batch_id: int) -> list[Job]:
     """Return the unfinished mosaic jobs of a batch, newest last."""
     keys = Job.unique_key.startswith(f"{_MOSAIC_KEY}{batch_id}:", autoescape=True)
-    return list(session.scalars(select(Job).where(keys, Job.state != "done").order_by(Job.id)))
+    mosaics = select(Job).where(unfinished(), Job.kind == "ingest.mosaic", keys)
+    return list(session.scalars(mosaics.order_by(Job.id)))
 
 
 def waiting_photos(session: Session, files: Sequence[int]) -> list[tuple[BatchFile, PhotoRow]]:

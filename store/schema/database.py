@@ -9,20 +9,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, func, select
+from sqlalchemy import Engine, create_engine, delete, event, insert, table, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 import store.schema.alert_revision as _stamps  # noqa: F401  (every process that writes alerts raises their revision)
 from errors import SettingsError
 from store.schema.postgresql_connection import (
+    BEGIN,
     CONNECT_ARGUMENTS,
-    IDLE_SECONDS,
-    STATEMENT_SECONDS,
     AnsweredConnection,
 )
 
 __all__ = ["BUSY_SECONDS", "Database", "Session", "after_commit"]
+
+# SQLAlchemy 2.1 makes a class of each kind of statement on first use. Of two threads that do so at the same moment, one
+# sees it unfinished, and the process never caches such statements again: here, there is one thread.
+for _kind in (insert, update, delete, postgresql.insert, sqlite.insert):
+    _kind(table("unused"))._annotate({})  # type: ignore[operator]
 
 BUSY_SECONDS = 60
 """How long a writer waits for the lock of another one on SQLite."""
@@ -34,7 +39,8 @@ class Database:
     A transaction is ``with database.write() as session`` (or ``read``): committed at its end, rolled back on an error.
     On SQLite, ``write`` takes the write lock at its beginning, so that two writers never deadlock. The threads of a
     process wait for each other before they take a connection: SQLite's own waiting polls, and may pass one thread over
-    for long.
+    for long. On PostgreSQL, one message to the server begins a transaction and sets its limits, and also finds out
+    whether the server has closed the connection, which is then replaced.
 
     Attributes:
         publish: called with the session of a write transaction after its commit, if set; the process's context sends
@@ -51,7 +57,7 @@ class Database:
         self.sqlite = url.startswith("sqlite")
         arguments: dict[str, Any] = {"timeout": BUSY_SECONDS} if self.sqlite else CONNECT_ARGUMENTS
         try:
-            self.engine: Engine = create_engine(url, echo=echo, pool_pre_ping=not self.sqlite, connect_args=arguments)
+            self.engine: Engine = create_engine(url, echo=echo, connect_args=arguments)
         except (ArgumentError, ValueError) as error:  # the message must not contain a password
             raise SettingsError(
                 "The database URL is invalid; expected sqlite:///PATH or "
@@ -62,6 +68,7 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             event.listen(self.engine, "do_connect", _connect_postgresql)
+            event.listen(self.engine, "begin", _begin_postgresql)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._writer = threading.Lock()
         self.publish: Callable[[Session], None] | None = None
@@ -77,10 +84,8 @@ class Database:
             OperationalError: on SQLite, another writer did not finish within :data:`BUSY_SECONDS`.
         """
         with self._only_writer(), self._sessions() as session:
-            if self.sqlite:
-                session.connection(execution_options={"tuban_write": True})
-            with session.begin() if not session.in_transaction() else session.get_transaction():  # type: ignore[union-attr]
-                self._limit_transaction(session, "write")
+            self._begin(session, "write")
+            with session.get_transaction():  # type: ignore[union-attr]
                 yield session
         if publish and self.publish is not None:
             self.publish(session)
@@ -89,9 +94,7 @@ class Database:
     def read(self) -> Iterator[Session]:
         """Open a read transaction on one snapshot; its changes are not committed."""
         with self._sessions() as session:
-            if not self.sqlite:  # by default, each query in PostgreSQL sees a snapshot of its own
-                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            self._limit_transaction(session, "read")
+            self._begin(session, "read")
             yield session
 
     @contextmanager
@@ -106,17 +109,20 @@ class Database:
         finally:
             self._writer.release()
 
-    def _limit_transaction(self, session: Session, kind: str) -> None:
-        """Let the server end a statement or an idle transaction that takes too long.
-
-        The limits hold for one transaction, so that they work behind a pooler that assigns servers by transaction.
-        """
-        if not self.sqlite:
-            limits = {
-                "statement_timeout": STATEMENT_SECONDS,
-                "idle_in_transaction_session_timeout": IDLE_SECONDS[kind],
-            }
-            session.execute(select(*(func.set_config(name, f"{value}s", True) for name, value in limits.items())))
+    def _begin(self, session: Session, kind: str) -> None:
+        """Begin the transaction of a session: ``read`` or ``write``."""
+        if self.sqlite:
+            session.connection(execution_options={"tuban_write": kind == "write"})
+            return
+        # the driver would send a BEGIN of its own
+        options = {"isolation_level": "AUTOCOMMIT", "tuban_begin": BEGIN[kind]}
+        try:
+            session.connection(execution_options=options)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            session.rollback()
+            session.connection(execution_options=options)  # a new one: all that are older are replaced
 
     def check(self) -> None:
         """Connect once, without waiting for writers.
@@ -170,6 +176,12 @@ def _connect_postgresql(
     _dialect: Any, _record: Any, arguments: tuple[Any, ...], named: dict[str, Any]
 ) -> AnsweredConnection:
     return AnsweredConnection.connect(*arguments, **named)
+
+
+def _begin_postgresql(connection: Any) -> None:
+    begin = connection.get_execution_options().get("tuban_begin")
+    if begin is not None:
+        connection.exec_driver_sql(begin)
 
 
 def _begin_sqlite(connection: Any) -> None:

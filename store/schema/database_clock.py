@@ -55,8 +55,8 @@ class DatabaseClock:
     def _synchronize(self) -> None:
         started = self._seconds()
         try:
-            with self._database.engine.connect() as connection:
-                moment: dt.datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            with self._database.read() as session:
+                moment: dt.datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
         except DatabaseError as error:
             self._due_at = self._seconds() + RETRY_SECONDS
             logger.warning("the time of the database server is unknown", error=str(error).splitlines()[0])

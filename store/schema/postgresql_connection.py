@@ -23,6 +23,14 @@ IDLE_SECONDS = {"read": 600, "write": 120}
 """Limit of a transaction between two statements: the server ends those of a program that has vanished, and with them
 their locks."""
 
+BEGIN = {
+    kind: f"BEGIN{isolation}; SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s';"
+    f" SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS[kind]}s'"
+    for kind, isolation in (("read", " ISOLATION LEVEL REPEATABLE READ"), ("write", ""))
+}
+"""Begin a transaction with its limits, in one message. By default, each query sees a snapshot of its own; a reader sees
+one. The limits hold for one transaction, so that they work behind a pooler that assigns servers by transaction."""
+
 CONNECT_ARGUMENTS: dict[str, Any] = {
     "connect_timeout": CONNECT_SECONDS,
     "keepalives": 1,

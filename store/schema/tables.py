@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from store.schema.audit_tables import AuditRow as AuditRow  # importing this module registers all tables
@@ -181,6 +181,11 @@ class UncomparedGround(IdMixin, OutlineMixin, Base):
     superseded: Mapped[bool] = mapped_column(default=False)  # its image was corrected since: to be reported again
 
 
+def _partial_index(name: str, rows: str, *columns: str) -> Index:
+    """Return an index of those rows for which the condition ``rows`` holds."""
+    return Index(name, *columns, sqlite_where=text(rows), postgresql_where=text(rows))
+
+
 class Job(IdMixin, Base):
     """A job that is done exactly once. Its life cycle is described in ``workers/README.md``."""
 
@@ -202,8 +207,12 @@ class Job(IdMixin, Base):
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
     __table_args__ = (
-        Index("ix_jobs_state_run_after", "state", "run_after"),
-        Index("ix_jobs_queue_state", "queue", "state"),
+        # finished jobs are in none of these; conditions in the same words: store.schema.job_states
+        _partial_index("ix_jobs_open", "state <> 'done'", "kind", "state", "queue", "run_after"),
+        _partial_index("ix_jobs_unpublished", "state = 'waiting' AND published_at IS NULL", "run_after", "id"),
+        _partial_index("ix_jobs_published", "state = 'waiting'", "queue", "published_at", "id"),
+        _partial_index("ix_jobs_running", "state = 'running'", "id"),
+        _partial_index("ix_jobs_dead", "state = 'dead'", "id"),
     )
 
 

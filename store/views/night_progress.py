@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from store.scans.nights import UNFINISHED
 from store.scans.scans import share_done
+from store.schema.job_states import in_state
 from store.schema.tables import Job, Night, Scan
 
 
@@ -39,7 +40,7 @@ class NightProgress:
 
 def night_progress(session: Session) -> NightProgress:
     """Return the progress of the latest night whose scans are unfinished."""
-    plan = select(Job.id).where(Job.kind == "night.plan", Job.state.in_(("waiting", "running"))).limit(1)
+    plan = select(Job.id).where(Job.kind == "night.plan", in_state("waiting", "running")).limit(1)
     planned = session.scalar(plan) is not None
     night = session.scalar(select(Night).where(Night.state != "done").order_by(Night.day.desc()).limit(1))
     if night is None:

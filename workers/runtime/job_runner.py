@@ -59,13 +59,8 @@ def run_job(context: Context, job_id: int) -> Outcome:
         because the worker is shutting down); ``lost`` (another worker has it or the database does not answer: nothing
         was written); ``unavailable`` (done, claimed by another worker, not yet due, or unknown).
     """
-    settings = context.settings.jobs
-    owner = f"{process_name(os.getppid())}:{os.getpid()}"  # host, worker process, child process
     try:
-        with context.database.write() as session:
-            now = context.clock()
-            record_heartbeat(session, owner, "jobs", now)
-            claimed = claim(session, job_id, owner, now, settings.lease_seconds, settings.attempts)
+        claimed = claim_job(context, job_id, f"{process_name(os.getppid())}:{os.getpid()}")
     except DatabaseUnavailable as error:
         logger.error("database unavailable; the job is republished later", error=str(error.orig))
         return "lost"
@@ -76,6 +71,29 @@ def run_job(context: Context, job_id: int) -> Outcome:
         outcome = _run_claimed(context, claimed, started)
         logger.info("job ended", outcome=outcome, seconds=round(time.monotonic() - started, 3))
     return outcome
+
+
+def claim_job(context: Context, job_id: int, owner: str) -> ClaimedJob | None:
+    """Claim a job, and record a heartbeat of the claiming process if its last one is old, in one transaction.
+
+    Args:
+        context: of this process.
+        job_id: which job.
+        owner: ``host:process:child``.
+
+    Raises:
+        DatabaseUnavailable: the job was not claimed, or the answer was lost; its lease then expires.
+    """
+    settings, now = context.settings.jobs, context.clock()
+    last = context.heartbeats.get(owner)
+    due = last is None or not 0 <= (now - last).total_seconds() < settings.heartbeat_seconds
+    with context.database.write() as session:
+        if due:
+            record_heartbeat(session, owner, "jobs", now)
+        claimed = claim(session, job_id, owner, now, settings.lease_seconds, settings.attempts)
+    if due:
+        context.heartbeats[owner] = now
+    return claimed
 
 
 def _run_claimed(context: Context, claimed: ClaimedJob, started: float) -> Outcome:
@@ -240,7 +258,7 @@ class _LeaseRenewal:
         try:
             with self._context.database.write() as session:
                 now = self._context.clock()
-                record_heartbeat(session, self._claimed.owner, "jobs", now)  # first, as in run_job: no deadlock
+                record_heartbeat(session, self._claimed.owner, "jobs", now)  # first, as in claim_job: no deadlock
                 self._lost = not renew(session, self._claimed, now, seconds, self._progress)
         except DatabaseUnavailable as error:
             logger.warning("the lease could not be renewed; retrying", error=str(error.orig))

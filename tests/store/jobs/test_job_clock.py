@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from store.jobs.job_clock import TOLERANCE, advance, job_time
 from store.jobs.processes import idle_for, list_processes, record_heartbeat, remove_stale_processes
@@ -120,20 +120,29 @@ def test_without_the_server_the_clock_of_the_machine_and_then_the_monotonic_cloc
     postgresql: Database,
 ) -> None:
     seconds = [0.0]
-    clock = DatabaseClock(postgresql, lambda: seconds[0], fallback=lambda: NOW)
-    working = postgresql.engine
-    unreachable = create_engine("postgresql+psycopg://nobody@127.0.0.1:1/none", connect_args={"connect_timeout": 1})
-    postgresql.engine = unreachable
+    unreachable = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    clock = DatabaseClock(unreachable, lambda: seconds[0], fallback=lambda: NOW)
     assert clock() == NOW
-    postgresql.engine = working
+    clock._database = postgresql
     assert clock() == NOW, "the server is not asked again at once"
     seconds[0] += RETRY_SECONDS
     moment = clock()
     assert moment != NOW
-    postgresql.engine = unreachable
+    clock._database = unreachable
     seconds[0] += SYNCHRONIZED_EVERY + 1
     assert clock() == moment + _seconds(SYNCHRONIZED_EVERY + 1)
-    postgresql.engine = working
+
+
+def test_a_worker_does_not_wait_for_another_one_that_records_the_time(postgresql: Database) -> None:
+    """It would compare the time before its waiting with that of others, and take the difference for a step back."""
+    with postgresql.write() as session:
+        advance(session, NOW)
+    with postgresql.write() as first, postgresql.write() as second:
+        assert advance(first, NOW + _seconds(20)) == NOW + _seconds(20)
+        second.execute(text("SET LOCAL lock_timeout = '5s'"))
+        assert advance(second, NOW + _seconds(20)) == NOW + _seconds(20)
+    with postgresql.write() as session:
+        assert job_time(session, NOW + _seconds(30)) == NOW + _seconds(30)
 
 
 def _server_time(database: Database) -> dt.datetime:

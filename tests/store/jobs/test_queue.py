@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from store.jobs.queue import (
@@ -28,6 +29,7 @@ from store.jobs.queue import (
 from store.jobs.recovery import PROCESS_DIED, due_jobs, expire_leases, has_unpublished_jobs, mark_published
 from store.schema.database import Database
 from store.schema.tables import Job
+from store.views.night_progress import night_progress
 
 NOW = dt.datetime(2026, 11, 20, 2, 30, tzinfo=dt.UTC)
 LEASE = 60.0
@@ -316,3 +318,39 @@ def test_jobs_are_filtered_and_listed_newest_first(database: Database) -> None:
         assert [job.id for job in list_jobs(session, queue="scan")] == [second, first]
         assert [job.unique_key for job in list_jobs(session, kind="ingest.file", state="waiting")] == ["c"]
         assert len(list_jobs(session, limit=2)) == 2
+
+
+def test_no_question_of_workers_and_schedule_reads_finished_jobs(database: Database) -> None:
+    """Their number only grows. The reaper must not read those that wait in the broker either."""
+    job_id = added(database)
+    asked: list[tuple[str, Any]] = []
+
+    def record(connection: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+        if "jobs" in statement:
+            asked.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", record)
+    with database.write() as session:
+        has_unpublished_jobs(session, NOW)
+        due_jobs(session, after(90), 60, 100, busy_queues=["scan"], max_attempts=3)
+        expire_leases(session, "here:1", NOW)
+        queue_statistics(session, NOW)
+        list_jobs(session, state="dead")
+        night_progress(session)
+        claim(session, job_id, "here:1:2", NOW, LEASE)
+    event.remove(database.engine, "before_cursor_execute", record)
+    assert len(asked) == 12
+    explain = "EXPLAIN QUERY PLAN" if database.sqlite else "EXPLAIN"
+    with database.read() as session:
+        if not database.sqlite:  # a table of one row is otherwise read as a whole
+            session.execute(text("SET LOCAL enable_seqscan = off"))
+        for statement, parameters in asked:
+            rows = session.connection().exec_driver_sql(f"{explain} {statement}", parameters)
+            plan = "\n".join(str(row) for row in rows)
+            read_as_a_whole = "SCAN jobs" in plan.replace("SCAN jobs USING INDEX ix_jobs", "").replace(
+                "SCAN jobs USING COVERING INDEX ix_jobs", ""
+            )
+            assert not read_as_a_whole, f"{statement}\n{plan}"
+            assert "Seq Scan on jobs" not in plan, f"{statement}\n{plan}"
+            if "published_at <=" in statement and "lease_until" not in statement:
+                assert "ix_jobs_published" in plan, f"{statement}\n{plan}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -130,6 +131,20 @@ def test_a_connection_closed_by_the_server_is_replaced(postgresql: Database) -> 
     with postgresql.write() as session:
         assert session.scalar(text("SELECT pg_backend_pid()")) != first
     other.dispose()
+
+
+def test_statements_of_concurrent_threads_are_cached() -> None:
+    """If the class of a kind of statement were made by two threads at once, the process would never cache one."""
+    code = """
+import store.schema.database
+from sqlalchemy import Delete, Insert, Update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.annotation import annotated_classes
+made = [annotated_classes[kind] for kind in (Insert, Update, Delete, postgresql.Insert, sqlite.Insert)]
+print([kind.__name__ for kind in made if "inherit_cache" not in vars(kind) and "_traverse_internals" not in vars(kind)])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize(

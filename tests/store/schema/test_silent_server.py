@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url, text
@@ -70,6 +71,22 @@ def test_the_server_ends_statements_and_abandoned_transactions(postgresql: Datab
         assert idle == IDLE_SECONDS[kind]
     with postgresql.engine.connect() as connection:  # the limits are not those of the session: poolers share it
         assert connection.scalar(text("SHOW statement_timeout")) == "0"
+
+
+def test_a_transaction_begins_with_one_message(postgresql: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = 0
+
+    def count(self: AnsweredConnection, *arguments: Any) -> Any:
+        nonlocal messages
+        messages += 1
+        return super(AnsweredConnection, self).wait(*arguments)
+
+    with postgresql.read() as session:
+        session.execute(text("SELECT 1"))
+    monkeypatch.setattr(AnsweredConnection, "wait", count)
+    with postgresql.write() as session:
+        session.execute(text("SELECT 1"))
+    assert messages == 3, "beginning with its limits, statement, end"
 
 
 def test_recovery_takes_less_than_a_minute() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 import time
@@ -18,12 +19,13 @@ from errors import OutputError, TubanError
 from service.broker import queue_lengths
 from service.context import Commit, Context, JobRun
 from service.job_registry import ReleaseJob
+from store.jobs.processes import list_processes
 from store.jobs.queue import add_job, claim
 from store.schema.database import Database
 from tests.workers.counting import count, counted, counting
-from tests.workers.embedded import clock_of, context_in, given_job, job_of, until, use_kinds
+from tests.workers.embedded import NOW, clock_of, context_in, given_job, job_of, until, use_kinds
 from workers.runtime import shutdown
-from workers.runtime.job_runner import run_job
+from workers.runtime.job_runner import claim_job, run_job
 
 
 @pytest.fixture
@@ -48,6 +50,19 @@ def test_a_job_runs_once(database: Database, tmp_path: Path, monkeypatch: pytest
     assert counted(database) == 1
     done = job_of(context, job_id)
     assert (done.state, done.progress, done.finished_at) == ("done", 1.0, context.clock())
+
+
+def test_a_process_that_claims_many_jobs_records_few_heartbeats(context: Context) -> None:
+    """Each is a row that all workers of a large installation would otherwise write again and again."""
+    jobs = [given_job(context, "counting", str(number)) for number in range(4)]
+    seen = []
+    for job_id, pause in zip(jobs, (0, 1, 13, 1), strict=True):
+        clock_of(context).forward(pause)
+        assert claim_job(context, job_id, "here:1:2") is not None
+        with context.database.read() as session:
+            [process] = list_processes(session, context.clock() - dt.timedelta(hours=1))
+        seen.append((process.seen_at - NOW).total_seconds())
+    assert seen == [0, 0, 0, 15]
 
 
 def test_jobs_that_a_result_adds_are_published(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
