@@ -87,16 +87,12 @@ def measure(base: str, cookie: str, alert: str, inspectors: int, seconds: float)
     return times
 
 
-def run(
-    database: Annotated[
-        str, typer.Option(help="URL of an empty database; default: SQLite in a temporary folder.")
-    ] = "",
-    alerts: Annotated[int, typer.Option(help="Number of alerts.")] = 5000,
-    scenes: Annotated[int, typer.Option(help="Number of images.")] = 500,
-    inspectors: Annotated[int, typer.Option(help="Number of concurrent clients.")] = 20,
-    seconds: Annotated[float, typer.Option(help="Duration of the measurement.")] = 30,
-) -> None:
-    """Fill an empty database, start the pages and print the response times."""
+def response_times(database: str, alerts: int, scenes: int, inspectors: int, seconds: float) -> dict[str, list[float]]:
+    """Fill an empty database, start the pages and measure them; see :func:`run`.
+
+    Returns:
+        Kind of request → milliseconds of each.
+    """
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         settings = ServiceSettings(home=home, database=database)
@@ -128,11 +124,24 @@ def run(
                 except httpx.TransportError:
                     time.sleep(0.2)
             measure(address, cookie, alert, 2, 3)  # warm-up
-            times = measure(address, cookie, alert, inspectors, seconds)
+            return measure(address, cookie, alert, inspectors, seconds)
         finally:
             server.terminate()
             server.wait()
             base.close()
+
+
+def run(
+    database: Annotated[
+        str, typer.Option(help="URL of an empty database; default: SQLite in a temporary folder.")
+    ] = "",
+    alerts: Annotated[int, typer.Option(help="Number of alerts.")] = 5000,
+    scenes: Annotated[int, typer.Option(help="Number of images.")] = 500,
+    inspectors: Annotated[int, typer.Option(help="Number of concurrent clients.")] = 20,
+    seconds: Annotated[float, typer.Option(help="Duration of the measurement.")] = 30,
+) -> None:
+    """Fill an empty database, start the pages and print the response times."""
+    times = response_times(database, alerts, scenes, inspectors, seconds)
     title = f"{alerts:,} alerts, {scenes:,} scenes, {inspectors} people, {'SQLite' if not database else 'PostgreSQL'}"
     table = Table("request", "count", "median ms", "95 % ms", "worst ms", title=title)
     for kind, values in times.items():

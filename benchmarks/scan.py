@@ -2,22 +2,24 @@
 
 Compare the ratios of one run between machines and commits; absolute figures depend on the machine.
 
-    make bench                                  a rendered pair of 2,000² and one of 8,000² pixels
-    .venv/bin/python -m benchmarks.scan 30000   your own side lengths
+    .venv/bin/python -m benchmarks.scan               a rendered pair of 2,000² and one of 8,000² pixels
+    .venv/bin/python -m benchmarks.scan 30000         your own side lengths
+    .venv/bin/python -m benchmarks.scan 8000 --json   one line of JSON for each side
 
 :mod:`benchmarks.unchanged_scan` compares the ways to look at mostly unchanged ground.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -124,33 +126,61 @@ def _run(code: str, *arguments: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
+def network_seconds(side: int) -> float:
+    """Return the seconds of the network alone, in a process of its own, on the blocks of a pair of ``side``² pixels."""
+    return float(_run(_NETWORK, str(side)))
+
+
+def measure(folder: Path, side: int) -> dict[str, Any]:
+    """Measure a scan of ``side``² pixels and the network alone, in processes of their own.
+
+    Returns:
+        ``side``, ``scan_mpx_s``, ``network_mpx_s``, ``scan_to_network`` (seconds), ``peak_mib``, ``changes``, and
+        ``timings`` in seconds by part.
+    """
+    pair = write_large_pair(folder, side)
+    network = network_seconds(side)
+    scan = json.loads(_run(_SCAN, *map(str, pair)))
+    for path in pair:
+        path.unlink()
+    return {
+        "side": side,
+        "scan_mpx_s": side**2 / 1e6 / scan["seconds"],
+        "network_mpx_s": side**2 / 1e6 / network,
+        "scan_to_network": scan["seconds"] / network,
+        "peak_mib": scan["peak_mib"],
+        "changes": scan["changes"],
+        "timings": scan["timings"],
+    }
+
+
 def main() -> None:
-    """Measure each side length in separate processes and print one table."""
+    """Measure each side length and print one table, or a line of JSON each."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scan", description=__doc__)
+    parser.add_argument("sides", nargs="*", type=int, default=SIDES, help="pixels")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON for each side")
+    options = parser.parse_args()
     console = Console()
-    sides = tuple(int(text) for text in sys.argv[1:]) or SIDES
     table = Table(title="Scan of a pair, rendered, 0.5 m, JPEG in GeoTIFF")
     for heading in ("pixels a side", "scan Mpx/s", "network Mpx/s", "scan/network time", "peak MiB", "changes"):
         table.add_column(heading, justify="right")
     with tempfile.TemporaryDirectory() as folder:
-        for side in sides:
-            start = time.perf_counter()
-            before, after = write_large_pair(Path(folder), side)
-            console.print(f"{side}²: pair rendered in {time.perf_counter() - start:.0f} s", style="dim")
-            network = float(_run(_NETWORK, str(side)))
-            scan = json.loads(_run(_SCAN, str(before), str(after)))
-            console.print(
-                "  " + ", ".join(f"{part} {seconds:.2f} s" for part, seconds in scan["timings"].items()), style="dim"
-            )
+        for side in options.sides:
+            measured = measure(Path(folder), side)
+            if options.json:
+                print(json.dumps(measured), flush=True)
+                continue
+            timings = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in measured["timings"].items())
+            console.print(f"  {side}²: {timings}", style="dim")
             table.add_row(
                 f"{side:,}",
-                f"{side**2 / 1e6 / scan['seconds']:.2f}",
-                f"{side**2 / 1e6 / network:.2f}",
-                f"{scan['seconds'] / network:.2f}",
-                f"{scan['peak_mib']:.0f}",
-                str(scan["changes"]),
+                f"{measured['scan_mpx_s']:.2f}",
+                f"{measured['network_mpx_s']:.2f}",
+                f"{measured['scan_to_network']:.2f}",
+                f"{measured['peak_mib']:.0f}",
+                str(measured["changes"]),
             )
-            for path in (before, after):
-                path.unlink()
+    if not options.json:
         console.print(table)
 
 

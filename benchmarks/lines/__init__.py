@@ -1,0 +1,1 @@
+"""Lines of ``make bench``: each compares two figures of one run."""
