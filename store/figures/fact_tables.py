@@ -113,7 +113,9 @@ def facts_under(session: Session, viewer: Viewer, code: str, day: dt.date | None
     with _tables_lock:
         tables = _tables.setdefault(engine, _Tables())
     table = tables.read(session, day, zone)
-    if viewer.code or code:
+    if viewer.shared_only:
+        table = table.chosen(np.zeros(len(table), np.bool_))
+    elif viewer.code or code:
         table = table.chosen(table.under(viewer.code) & table.under(code))
     return replace(table, supervised=np.isin(table.id, _supervised(session, day, zone)))
 

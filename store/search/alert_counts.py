@@ -21,6 +21,8 @@ from store.search.alert_order import ORDERS
 
 def visible_mask(alerts: AlertColumns, viewer: Viewer) -> Mask:
     """Return which alerts the viewer may see, as :func:`store.access.rights.visible_to`."""
+    if viewer.shared_only:
+        return np.zeros(len(alerts.id), np.bool_)
     return comparison_mask(alerts, under_code(viewer.code))
 
 

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
+from zoneinfo import ZoneInfo
 
 import pytest
 from shapely.geometry import box
@@ -16,6 +17,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from store.access.rights import Viewer
+from store.figures.fact_tables import facts_under
 from store.schema.database import Database
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow
@@ -210,6 +212,7 @@ def test_uncommitted_alerts_are_counted_only_by_their_own_transaction(several: D
 WORKER = """
 import sys
 from sqlalchemy import select
+from store.figures.fact_tables import facts_under
 from store.schema.database import Database
 from store.schema.tables import AlertRow
 
@@ -223,3 +226,15 @@ def test_writes_of_a_process_without_columns_are_counted(several: Database) -> N
     assert new_ones(several) > 0
     subprocess.run([sys.executable, "-c", WORKER, several.url], check=True)
     assert new_ones(several) == 0
+
+
+def test_a_receiving_body_counts_and_maps_nothing_of_its_area(several: Database) -> None:
+    body = Viewer("court", "court", "partner", "330106", False, 1)
+    with several.read() as session:
+        assert count_alerts(session, viewer("330106"), AlertFilter()) > 0
+        assert count_alerts(session, body, AlertFilter()) == 0
+        assert not facets(session, body, AlertFilter()).states
+        assert not search_alerts(session, body, AlertFilter(), now=NOW).rows
+        everywhere = (-180.0, -90.0, 180.0, 90.0)
+        assert facts_under(session, body, "", None, ZoneInfo("Asia/Shanghai")).id.size == 0
+        assert alerts_on_map(session, body, AlertFilter(), everywhere, 12) == []
