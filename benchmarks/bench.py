@@ -68,15 +68,19 @@ def read_results() -> dict[str, Any]:
     return results
 
 
-def write_results(results: dict[str, Any]) -> None:
-    """Write the results, the table and the picture."""
+def write_results(results: dict[str, Any], table: str, name: str = "bench") -> None:
+    """Write the results, the picture, and a table between its marks in the README.
+
+    Args:
+        results: all results.
+        table: Markdown.
+        name: of the marks.
+    """
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    PICTURE.write_text(draw(results["lines"]), encoding="utf-8")
+    PICTURE.write_text(draw(results.get("lines", {})), encoding="utf-8")
     text = README.read_text(encoding="utf-8")
-    begin, end = "<!-- bench -->", "<!-- end of bench -->"
-    replaced = re.sub(
-        f"{begin}.*?{end}", lambda _: f"{begin}\n{markdown(results['lines'])}\n{end}", text, flags=re.DOTALL
-    )
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    replaced = re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{table}\n{end}", text, flags=re.DOTALL)
     README.write_text(replaced, encoding="utf-8")
 
 
@@ -147,7 +151,7 @@ def run(
                     )  # fmt: skip
                     results["lines"][key] = _measured(line, sizes, progress)
                 if not small:
-                    write_results(results)
+                    write_results(results, markdown(results["lines"]))
     except KeyboardInterrupt:
         console.print("Interrupted; the lines before are written." if not small else "Interrupted.")
     table = Table("line", "what", "figure", "compared with", "its figure", "ratio", "goal")

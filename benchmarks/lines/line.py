@@ -85,7 +85,7 @@ class Sizes:
 
     def side(self, pixels: int) -> int:
         """Return a side of images in pixels."""
-        return max(1_000, pixels // 4) if self.small else pixels
+        return max(1_000, pixels // 8) if self.small else pixels
 
 
 @dataclass
