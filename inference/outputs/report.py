@@ -40,6 +40,7 @@ PICTURES_BYTES = 8_500_000
 MOST_EMBEDDED = 400
 """Largest number of changes whose pictures the page contains."""
 
+_MOST_LABELS = 60  # on the overview of many changes: the largest ones
 _SIMPLIFY_PX = 0.5  # of outlines on the overview of many changes
 _SIDES = ((80, 400), (160, 320), (MOST_EMBEDDED, 256))  # (largest number of changes, side of a picture in pixels)
 _MOST_PICTURE_BYTES = 60_000
@@ -188,14 +189,13 @@ def _map(result: ScanResult, overview_crop: Evidence, many: bool) -> dict[str, A
     """Return the overview: with an element for each outline or, if there are many, with one for each kind."""
     view = overview_crop.view
     rings = [view.rings(change.polygon) for change in result.changes]
-    marks = place_labels(
-        [
-            Mark(change.number, change.kind, ring[0], change.area_m2)
-            for change, ring in zip(result.changes, rings, strict=True)
-        ],
-        view.width,
-        view.height,
-    )
+    labelled = [
+        Mark(change.number, change.kind, ring[0], change.area_m2)
+        for change, ring in zip(result.changes, rings, strict=True)
+    ]
+    if many:
+        labelled = sorted(labelled, key=lambda mark: (-mark.area_m2, mark.number))[:_MOST_LABELS]
+    marks = place_labels(labelled, view.width, view.height)
     length, label = view.scale_bar(max(view.width, view.height) / 6)
     paths = [] if many else [_path_data(ring) for ring in rings]
     return {
@@ -204,7 +204,7 @@ def _map(result: ScanResult, overview_crop: Evidence, many: bool) -> dict[str, A
         "before": _uri(jpeg_within(overview_crop.before, OVERVIEW_PX, OVERVIEW_BYTES)),
         "after": _uri(jpeg_within(overview_crop.after, OVERVIEW_PX, OVERVIEW_BYTES)),
         "marks": [] if many else list(zip(marks, paths, strict=True)),
-        "labels": [mark for mark in marks if mark.shown] if many else [],
+        "labels": marks if many else [],
         "outlines": _outlines_by_kind(result, rings) if many else {},
         "bar_px": length,
         "bar_label": label,
