@@ -14,9 +14,10 @@ from store.alerts.audit import AuditStatistics, last_audit
 from store.cameras.cameras import all_cameras
 from store.cameras.captures import latest_captures
 from store.integrity.damage import damaged_objects, last_check
+from store.jobs.job_counts import count_jobs
 from store.jobs.processes import list_processes
 from store.jobs.queue import QueueStatistics, queue_statistics
-from store.schema.tables import AlertRow, BatchFile, Delivery, Job, Night, Scan
+from store.schema.tables import AlertRow, BatchFile, Delivery, Night, Scan
 
 RATE_HOURS = 24
 """Period over which the scan rate is measured, hours."""
@@ -154,12 +155,7 @@ def read_statistics(session: Session, now: dt.datetime, alive_seconds: float = A
     """
     return ServiceStatistics(
         queues=tuple(queue_statistics(session, now)),
-        jobs={
-            (kind, state): count
-            for kind, state, count in session.execute(
-                select(Job.kind, Job.state, func.count()).group_by(Job.kind, Job.state).order_by(Job.kind, Job.state)
-            )
-        },
+        jobs=count_jobs(session),
         scans=_by_state(session, Scan.state),
         lately=scan_statistics(session, now),
         files=_by_state(session, BatchFile.state),

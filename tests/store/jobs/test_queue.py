@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
+from store.jobs.job_counts import count_jobs
 from store.jobs.queue import (
     ClaimedJob,
     LeaseLost,
@@ -354,3 +355,34 @@ def test_no_question_of_workers_and_schedule_reads_finished_jobs(database: Datab
             assert "Seq Scan on jobs" not in plan, f"{statement}\n{plan}"
             if "published_at <=" in statement and "lease_until" not in statement:
                 assert "ix_jobs_published" in plan, f"{statement}\n{plan}"
+
+
+def test_finished_jobs_are_counted_again_only_when_that_is_cheap(database: Database) -> None:
+    now = [0.0]
+
+    def passing(seconds: float) -> Callable[[], float]:
+        def clock() -> float:
+            now[0] += seconds
+            return now[0]
+
+        return clock
+
+    def counted(clock: Callable[[], float]) -> dict[tuple[str, str], int]:
+        with database.read() as session:
+            return count_jobs(session, clock)
+
+    def finished(key: str) -> None:
+        lease = claimed(database, added(database, key))
+        with database.write() as session:
+            finish(session, lease, NOW)
+
+    finished("one")
+    added(database, "two")
+    assert counted(passing(0.01)) == {("scan.blocks", "done"): 1, ("scan.blocks", "waiting"): 1}
+    finished("three")
+    assert counted(passing(1.0))[("scan.blocks", "done")] == 2, "it was cheap, and now takes a second"
+    finished("four")
+    added(database, "five")
+    assert counted(passing(1.0)) == {("scan.blocks", "done"): 2, ("scan.blocks", "waiting"): 2}
+    now[0] += 100
+    assert counted(passing(1.0))[("scan.blocks", "done")] == 3
