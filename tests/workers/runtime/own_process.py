@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
+import mmap
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
+from importlib import import_module
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from configs.service import ServiceSettings
+from workers.runtime import shutdown
 
 ROOT = Path(__file__).parents[3]
 
 
 class OwnProcess:
-    """A process of the service, terminated at the end of ``with``; :meth:`restart_if_ended` restarts a killed one."""
+    """A process of the service, terminated at the end of ``with``; :meth:`restart_if_ended` restarts a killed one.
+
+    It is forked from a process that has imported the service, since an import takes longer than what most tests do.
+    """
 
     def __init__(self, environment: dict[str, str], module: str, arguments: tuple[str, ...]) -> None:
-        self._command = [sys.executable, "-m", module, *arguments, "--parent", str(os.getpid())]
-        self._environment = environment
+        self._target = (environment, module, arguments)
         self.process = self._start()
 
     def __enter__(self) -> OwnProcess:
@@ -31,29 +37,57 @@ class OwnProcess:
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        try:
-            self.process.wait(60)
-        finally:
-            self.process.kill()
-            self.process.wait()
+        self.process.join(60)
+        stopped = self.ended()
+        self.process.kill()
+        self.process.join()
+        assert stopped, "the process did not stop within a minute"
+
+    def ended(self) -> bool:
+        """Return whether the process has ended."""
+        return self.process.exitcode is not None
 
     def restart_if_ended(self) -> None:
         """Restart the process if it has ended."""
-        if self.process.poll() is not None:
+        if self.ended():
             self.process = self._start()
 
     def kill(self, rng: random.Random) -> str:
         """Send SIGKILL to the worker or only to the child that runs its jobs; return which."""
-        children = psutil.Process(self.process.pid).children() if self.process.poll() is None else []
+        children = [] if self.ended() else psutil.Process(self.process.pid).children()
         if children and rng.random() < 0.5:
             os.kill(children[0].pid, signal.SIGKILL)
             return "a child"
         self.process.kill()
-        self.process.wait()
+        self.process.join()
         return "a worker"
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self._command, env=self._environment, cwd=ROOT)
+    def _start(self) -> ForkServerProcess:
+        process = _FORKS.Process(target=_run, args=self._target)
+        process.start()
+        return process
+
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    [
+        "workers.runtime.worker",
+        "workers.runtime.schedule",
+        "workers.delivery.deliver",
+        "tests.workers.runtime.chaos_kinds",
+        "tests.workers.runtime.stop_kinds",
+    ]
+)
+
+
+def _run(environment: dict[str, str], module: str, arguments: tuple[str, ...]) -> None:
+    """Do in a forked process what ``python -m module`` does in a new one."""
+    os.chdir(ROOT)
+    for name in [name for name in os.environ if name.startswith("TUBAN_")]:
+        del os.environ[name]
+    os.environ.update(environment)
+    shutdown._shared = mmap.mmap(-1, len(shutdown._shared))  # not that of the process it was forked from
+    sys.exit(import_module(module).main([*arguments, "--parent", str(os.getppid())]))
 
 
 def environment_of(settings: ServiceSettings) -> dict[str, str]:
