@@ -24,14 +24,17 @@ class FirstSteps(NamedTuple):
 
 
 def first_steps(session: Session, viewer: Viewer) -> FirstSteps | None:
-    """Return the first steps in the viewer's area; None: there are alerts, so the list has done its work."""
-    if session.scalar(select(AlertRow.id).where(visible_to(AlertRow.grid_code, viewer)).limit(1)) is not None:
+    """Return the first steps in an administrator's area; None: for others, or once people have alerts to work on."""
+    if not viewer.administrator:
+        return None
+    people = session.scalar(select(func.count(User.id)).where(User.active)) or 0
+    has_alerts = session.scalar(select(AlertRow.id).where(visible_to(AlertRow.grid_code, viewer)).limit(1)) is not None
+    if has_alerts and people > 1:
         return None
     usable = scene_visible_to(viewer), SceneRow.state == "ready"
     images, days = session.execute(
         select(func.count(SceneRow.id), func.count(SceneRow.date.distinct())).where(*usable)
     ).one()
-    people = session.scalar(select(func.count(User.id)).where(User.active)) or 0
     return FirstSteps(
         areas=session.scalar(select(Area.id).limit(1)) is not None,
         layers=session.scalar(select(Layer.id).limit(1)) is not None,

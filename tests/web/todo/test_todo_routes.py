@@ -41,6 +41,21 @@ def test_sign_in_leads_to_the_list_of_what_waits(sign_in: SignIn, service: Conte
     assert village.get("/api/todo?state=nonsense").status_code in (400, 422)
 
 
+def test_where_nobody_can_act_the_page_says_who_is_missing(sign_in: SignIn, service: Context) -> None:
+    add_alerts(service)
+    _set_state(service, A, "dispatched")
+    admin = sign_in("admin")
+    for login in ("village_a", "town", "county"):
+        with service.database.write() as session:
+            user = user_by_login(session, login)
+            assert user is not None
+            user.active = False
+    page = admin.get("/todo?state=dispatched").text
+    assert "当地没有村级网格员" in page
+    assert 'class="button" href="/people"' in page
+    assert {"published", "dispatched", "false_change"} <= _buttons(admin, "/todo?state=new")  # the city acts itself
+
+
 def test_a_step_that_the_page_does_not_offer_is_refused_by_the_api(sign_in: SignIn, service: Context) -> None:
     add_alerts(service)
     for state, login, to in (

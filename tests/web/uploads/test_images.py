@@ -8,12 +8,13 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
 from service.context import Context
 from store.scans.scans import finish_uncompared
 from store.scenes.scene_areas import set_scene_areas, update_scene_areas
 from store.schema.tables import Job, Night, Scan, SceneRow
-from store.schema.user_tables import Action
+from store.schema.user_tables import Action, User
 from tests.store.sample_rows import ORIGIN as CORNER
 from tests.store.sample_rows import add_scan, add_scene, ground
 from tests.web.conftest import Browser, SignIn
@@ -201,5 +202,9 @@ def test_a_new_installation_lists_the_first_steps(sign_in: SignIn, service: Cont
     page = sign_in("admin").get("/alerts?sort=gravest").text
     assert "First steps" in page
     assert page.count("○") == 5  # areas, layers, images, dates, night; there are people
+    assert "First steps" not in sign_in("village_a").get("/todo").text
     create_villages(service)
     assert "First steps" not in sign_in("admin").get("/alerts?sort=gravest").text
+    with service.database.write() as session:
+        session.execute(update(User).where(User.login != "admin").values(active=False))
+    assert "First steps" in sign_in("admin").get("/todo").text  # nobody is there to work on the alerts
