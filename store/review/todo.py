@@ -232,12 +232,24 @@ def _waiting(session: Session, viewer: Viewer, today: dt.date) -> _Waiting:
         above |= in_state & alerts.matching("grid_code", lower.__contains__)
     if "false_change" in table.allowed_targets(table.initial, viewer.roles):
         own |= alerts.matching("state", TO_BE_JUDGED.__contains__)
-    is_open = alerts.matching("state", table.open.__contains__)
-    mine = alerts.matching("assignee", lambda login: login == viewer.login) & is_open
+    acting = _states_with_steps(table, viewer)
+    in_reach = alerts.matching("state", acting.__contains__)  # not what was reported and waits for another level
+    mine = alerts.matching("assignee", lambda login: login == viewer.login) & in_reach
     beyond = alerts.over_cap & alerts.matching("state", TO_BE_JUDGED.__contains__)
     late = (alerts.due_on != NO_DAY) & (alerts.due_on < today.toordinal())
     own = (own | mine) & visible & ~beyond
     return _Waiting(alerts, own, above & late & visible & ~beyond & ~own, mine & visible, duty)
+
+
+def _states_with_steps(table: StateTable, viewer: Viewer) -> set[str]:
+    """Return the open states in which the viewer's roles may take a step of the ordinary course."""
+    if viewer.views_only:
+        return set(table.open)
+    return {
+        state
+        for state in table.open
+        if any(step.forward for step in offered_steps(table, state, viewer.roles, viewer.login, []))
+    }
 
 
 def _codes(alerts: AlertColumns, mask: Mask) -> list[str]:

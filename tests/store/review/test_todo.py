@@ -58,6 +58,14 @@ def test_alerts_wait_for_the_owner_of_their_state_by_deadline(review: ReviewSetu
     assert _listed(review, "qian") == [FIVE]
 
 
+def test_what_was_assigned_and_reported_waits_for_the_next_level_only(review: ReviewSetup) -> None:
+    for number, state in ((ONE, "dispatched"), (TWO, "submitted"), (THREE, "correcting")):
+        review.add(number, state=state, due_on=DAY, assignee="wang")
+    assert _listed(review, "wang") == [ONE, THREE]  # the recheck of a correction may be the officer's
+    assert _listed(review, "wang", only="mine") == [ONE, THREE]
+    assert TWO in _listed(review, "chen")
+
+
 def test_where_a_role_is_not_filled_the_next_level_acts(review: ReviewSetup) -> None:
     review.add(ONE, state="dispatched")
     with review.database.write() as session:
