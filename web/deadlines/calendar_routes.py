@@ -34,7 +34,14 @@ COUNTY_DIGITS = 6
 
 @dataclass(frozen=True)
 class CalendarDay:
-    """A day of the page: ``working`` and whether that differs from an ordinary week (``special``), with its name."""
+    """A day of the page.
+
+    Attributes:
+        day: the date.
+        working: whether it is a working day.
+        special: whether that differs from an ordinary week, or the day belongs to a public holiday.
+        name: of the holiday; "": none.
+    """
 
     day: dt.date
     working: bool
@@ -114,7 +121,8 @@ def _month(year: int, month: int, calendar: Calendar) -> list[list[CalendarDay |
     day = first
     while day.month == month:
         working, weekend = calendar.is_working(day), day.weekday() >= 5
-        days.append(CalendarDay(day, working, working == weekend, calendar.names.get(day, "")))
+        special = working == weekend or (not working and day in calendar.names)
+        days.append(CalendarDay(day, working, special, calendar.names.get(day, "")))
         day += dt.timedelta(days=1)
     days += [None] * (-len(days) % 7)
     return [days[start : start + 7] for start in range(0, len(days), 7)]
