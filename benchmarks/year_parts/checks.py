@@ -16,6 +16,7 @@ from benchmarks.year_parts.paper_checks import (
     paper_visibility_faults,
     report_faults,
 )
+from benchmarks.year_parts.ranking_checks import ranking_faults
 from benchmarks.year_parts.run import Year
 from benchmarks.year_parts.visibility import visibility_faults
 from store.alerts.audit import audit_alerts
@@ -54,6 +55,11 @@ class Checks:
             found += report_faults(session, day - dt.timedelta(days=6), day, logs)
             found += document_number_faults(session)
             found += paper_visibility_faults(session, chosen, day)
+            found += year.sharing.faults(session, logs, year.service.clock())
+            viewer = next(officer.viewer for officer in year.county.officers if officer.role == "leader")
+            found += ranking_faults(session, viewer, logs, day)
+        found += [f"allowed: {attempt}" for attempt in year.four_eyes.allowed]
+        year.four_eyes.allowed.clear()
         self.faults += [f"{day}: {fault}" for fault in found]
 
     def end(self, year: Year) -> None:

@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 
 from benchmarks.year_parts.casework import Casework
 from benchmarks.year_parts.county import COUNTY, County, Scale
+from benchmarks.year_parts.four_eyes import FourEyes
 from benchmarks.year_parts.ground import Ground
 from benchmarks.year_parts.images import Nights
 from benchmarks.year_parts.measured import Measured
 from benchmarks.year_parts.paperwork import Paperwork
 from benchmarks.year_parts.service import SimulatedService
+from benchmarks.year_parts.sharing_and_holds import SharingAndHolds
 from benchmarks.year_parts.supervising import Supervising
 from benchmarks.year_parts.tips_and_patrols import TipsAndPatrols
 from service.messages.schedule import add_daily_job
@@ -64,6 +66,10 @@ class Year:
         self.casework = Casework(self.service, self.county, self.ground, rng[1], paperwork=self.paperwork)
         self.tips = TipsAndPatrols(self.service, self.county, self.ground, rng[2])
         self.supervising = Supervising(self.service, self.county, rng[4])
+        self.four_eyes = FourEyes(self.service, self.county, self.casework, random.Random(f"attempts {self.seed}"))
+        self.sharing = SharingAndHolds(self.service, self.county, random.Random(f"sharing {self.seed}"))
+        with self.database.write() as session:
+            self.sharing.create(session, start)
         self.rng = rng[3]
 
     def run(
@@ -117,6 +123,9 @@ class Year:
             self.casework.day(day, self.paperwork.appointments(day))
         with self.measured.phase("supervision"):
             self.supervising.day(day)
+        with self.measured.phase("four eyes, sharing, holds"):
+            self.four_eyes.day(day)
+            self.sharing.day(day)
         with self.measured.phase("tips and patrols"):
             self.tips.day(day)
         chief = next(officer for officer in self.county.officers if officer.role == "county" and officer.active)

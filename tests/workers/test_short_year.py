@@ -37,6 +37,9 @@ def test_three_weeks_of_a_county_are_without_fault(tmp_path: Path) -> None:
     assert checks.weeks == 3
     assert sum(year.casework.taken.values()) > 25
     assert len(year.service.post.received) > 40
+    assert year.four_eyes.refused.get("submitted")  # people tried to approve their own checks
+    assert year.sharing.letters
+    assert year.sharing.holds
 
 
 NOON = dt.datetime(2026, 3, 2, 4, 0, tzinfo=dt.UTC)
