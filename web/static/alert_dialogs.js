@@ -56,7 +56,7 @@ export function chooseReason(title, list, t) {
 }
 
 export function chooseAssignee(alert, t) {
-  const options = [createElement("option", { value: "" }, t.unassigned), ...alert.people.map(({ login, name, role }) => createElement("option", { value: login, selected: login === alert.assignee }, `${name}（${role}）`))];
+  const options = [createElement("option", { value: "" }, t.unassigned), ...alert.people.map(({ login, name, role }) => createElement("option", { value: login, selected: login === alert.assignee }, fill(t.bracketed, { name, more: role })))];
   const select = createElement("select", { name: "login" }, ...options);
   return openDialog(t.assign, [createElement("label", {}, t.assignee, select)], t, (form) => ({ login: form.elements.login.value }), () => select.focus());
 }

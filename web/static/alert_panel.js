@@ -195,7 +195,7 @@ export class Panel {
   log(alert) {
     const link = (number) => createElement("a", { href: `${root}/alerts/${encodeURIComponent(number)}` }, number);
     const rows = [...alert.log].reverse().map(({ at, who, role, from, to, why, alerts, evidence }) =>
-      createElement("li", {}, createElement("span", { class: "muted" }, at), ` ${from ? `${from} → ` : ""}${to}`, ...alerts.flatMap((number) => [" ", link(number)]), createElement("br"), createElement("span", { class: "muted" }, `${who}（${role}）${why ? ` · ${why}` : ""}`), evidence.length ? showEvidence(evidence) : ""),
+      createElement("li", {}, createElement("span", { class: "muted" }, at), ` ${from ? `${from} → ` : ""}${to}`, ...alerts.flatMap((number) => [" ", link(number)]), createElement("br"), createElement("span", { class: "muted" }, `${fill(this.t.bracketed, { name: who, more: role })}${why ? ` · ${why}` : ""}`), evidence.length ? showEvidence(evidence) : ""),
     );
     this.parts.log.replaceChildren(...rows);
     this.parts.findings.replaceChildren(...showFindings(alert.findings, this.t));

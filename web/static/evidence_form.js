@@ -21,7 +21,7 @@ export async function enterEvidence(step, t, address, save = async () => {}) {
   }
   const fields = form.fields.map((field) => makeField(field, form, t));
   const findings = form.findings.map((field) => makeField(field, form, t));
-  const remark = createElement("label", {}, `${t.why}（${t.optional}）`, createElement("input", { name: "why", maxlength: 500 }));
+  const remark = createElement("label", {}, fill(t.bracketed, { name: t.why, more: t.optional }), createElement("input", { name: "why", maxlength: 500 }));
   const content = [...fields.filter((field) => field.description.kind === "photos"), ...findings, ...fields.filter((field) => field.description.kind !== "photos")];
   watchConditions(findings, form, t);
   watchAreas(fields, t);
@@ -60,7 +60,7 @@ function makeField(field, form, t) {
   const control = makeControl(field, t);
   const hint = field.hint ? createElement("span", { class: "muted small hint" }, field.hint) : "";
   const beside = createElement("span", { class: "muted small", "aria-live": "polite" });
-  const label = field.required ? field.label : `${field.label}（${t.optional}）`;
+  const label = field.required ? field.label : fill(t.bracketed, { name: field.label, more: t.optional });
   const element = createElement("label", { "data-field": field.name }, label, hint, control, beside);
   return { description: field, element, control, beside, read: () => readControl(field, control) };
 }

@@ -48,7 +48,7 @@ export class FileList {
     const megabytes = Math.round(form.file_bytes / 2 ** 20);
     const hint = [field.hint, fill(this.photos ? t.photo_hint : t.file_hint, { most: megabytes })].filter(Boolean).join(" ");
     this.fault = createElement("p", { class: "fault", role: "alert", hidden: true });
-    const label = field.required ? field.label : `${field.label}（${t.optional}）`;
+    const label = field.required ? field.label : fill(t.bracketed, { name: field.label, more: t.optional });
     this.element = createElement("fieldset", { class: "bare evidence-field", "data-field": field.name }, createElement("legend", {}, label), this.list, createElement("div", { class: "row" }, this.add, this.input, createElement("span", { class: "muted small" }, hint)), this.fault);
     this.add.addEventListener("click", () => this.input.click());
     this.input.addEventListener("change", () => {
