@@ -12,6 +12,7 @@ import pytest
 import imagery  # noqa: F401  (before any test's rasterio: what GDAL may open is said once)
 from tests.brokers import broker, rabbitmq_url, redis_server
 from tests.databases import (
+    _emptying,
     database,
     database_url,
     each_database,
@@ -24,6 +25,7 @@ from tests.databases import (
 from tests.s3_server import s3_endpoint, s3_server
 
 __all__ = [
+    "_emptying",
     "broker",
     "database",
     "database_url",

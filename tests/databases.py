@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from store.schema.database import Database
@@ -80,19 +80,28 @@ def postgresql_with_tables(postgis_template: str) -> Iterator[str]:
     _execute(POSTGRESQL, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def _emptying(postgresql_with_tables: str) -> Iterator[Engine]:
+    """An engine that keeps its connection: a new one would read the catalogue anew for each test."""
+    engine = create_engine(postgresql_with_tables, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
-def postgresql(postgresql_with_tables: str) -> Iterator[Database]:
+def postgresql(_emptying: Engine, postgresql_with_tables: str) -> Iterator[Database]:
     """A PostgreSQL database with all tables, no rows, and all sequences reset to 1."""
-    _execute(
-        postgresql_with_tables,
-        # connections that an earlier test left open would block the deletes
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        "SET session_replication_role = replica",  # skips foreign key checks
-        "DO $$ BEGIN " + "".join(f"DELETE FROM {table.name}; " for table in Base.metadata.sorted_tables) + "END $$",
-        "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences "
-        "WHERE schemaname = 'public'",
-    )
+    with _emptying.connect() as connection:
+        for statement in (
+            # connections that an earlier test left open would block the deletes
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            "SET session_replication_role = replica",  # skips foreign key checks
+            "DO $$ BEGIN " + "".join(f"DELETE FROM {table.name}; " for table in Base.metadata.sorted_tables) + "END $$",
+            "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences "
+            "WHERE schemaname = 'public'",
+        ):
+            connection.execute(text(statement))
     database = Database(postgresql_with_tables)
     yield database
     database.close()

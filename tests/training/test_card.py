@@ -26,6 +26,7 @@ from training.sample.scene import SAMPLE_SCENE
 from training.sources.rendered_scenes import FIRST_SEED
 from training.synthetic import SceneSpec
 
+pytestmark = pytest.mark.slow  # the export of all tests
 SCENE = SceneSpec(seed=102, width=220, height=220, gsd_m=1.0)
 
 
