@@ -232,8 +232,8 @@ def _waiting(session: Session, viewer: Viewer, today: dt.date) -> _Waiting:
         above |= in_state & alerts.matching("grid_code", lower.__contains__)
     if "false_change" in table.allowed_targets(table.initial, viewer.roles):
         own |= alerts.matching("state", TO_BE_JUDGED.__contains__)
-    acting = _states_with_steps(table, viewer)
-    in_reach = alerts.matching("state", acting.__contains__)  # not what was reported and waits for another level
+    with_steps = _states_with_steps(table, viewer)
+    in_reach = alerts.matching("state", with_steps.__contains__)  # not what was reported and waits for another level
     mine = alerts.matching("assignee", lambda login: login == viewer.login) & in_reach
     beyond = alerts.over_cap & alerts.matching("state", TO_BE_JUDGED.__contains__)
     late = (alerts.due_on != NO_DAY) & (alerts.due_on < today.toordinal())
