@@ -351,6 +351,7 @@ class AlertDetail:
                 "state_name": self._name(states.states, step.to),
                 "evidence": [{"name": name, "words": self._text("review.evidence", name)} for name in step.evidence],
                 "balanced": step.balanced,
+                "forward": step.forward,
             }
             for step in offered_steps(states, alert.state, self.viewer.roles, self.viewer.login, history)
             if not (step.to in JUDGED_STATES and alert.state != "disputed")

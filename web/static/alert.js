@@ -39,11 +39,15 @@ const isUnlocked = () => !alert.lock.by;
 
 function updateActions() {
   for (const act of ["true", "false", "bad_imagery", "split", "assign", "edit_outline", "merge"]) buttons[act].disabled = !(alert.can[act] && isUnlocked());
+  for (const act of ["split", "assign", "edit_outline", "merge"]) buttons[act].hidden = !alert.can[act]; // only what this person can do
+  const judges = alert.can.true || alert.can.false || alert.can.bad_imagery;
+  buttons.true.parentElement.hidden = !judges;
   panel.parts.type.disabled = !(alert.can.type && isUnlocked());
   buttons.previous.disabled = !alert.previous;
   buttons.next.disabled = !alert.next;
-  const steps = alert.steps.map((step) => {
-    const button = createElement("button", { type: "button", disabled: !isUnlocked() }, step.words);
+  const steps = alert.steps.map((step, index) => {
+    const primary = index === 0 && step.forward && !judges;
+    const button = createElement("button", { type: "button", class: primary ? "primary" : null, disabled: !isUnlocked() }, step.words);
     button.addEventListener("click", () => takeStep(step));
     return button;
   });

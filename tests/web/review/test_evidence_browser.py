@@ -53,7 +53,7 @@ def _page(chromium: Any, context: Context, address: str, login: str, width: int 
     names = {"tuban": secret, "tuban_language": "en"}
     window.add_cookies([{"name": name, "value": value, "url": address} for name, value in names.items()])
     page = window.new_page()
-    page.set_default_timeout(30000)
+    page.set_default_timeout(180000)
     return page
 
 
@@ -121,6 +121,9 @@ def test_findings_with_a_photo_are_submitted_and_seen(place: tuple[Context, str,
         without_script_errors(_page(chromium, context, address, "village_a", 390)) as page,
     ):
         _open(page)
+        for act in ("true", "merge", "split"):  # not what a village officer may do
+            assert not page.locator(f"[data-act={act}]").is_visible()
+        assert page.locator(".steps button.primary").count() == 1
         page.locator(".steps button:enabled").first.click()
         dialog = page.locator("dialog[open]")
         dialog.locator("input[type=file]").first.set_input_files([str(file)] * 3)
