@@ -16,13 +16,13 @@ from errors import Reason
 from imagery.set_operations import difference, intersection, make_valid
 from store.alerts.alert_row import create_alert
 from store.alerts.ledger import copy_observations, load_sightings
+from store.alerts.nothing_new import NothingNew
 from store.alerts.outbox import announce_all
 from store.alerts.placed_changes import PlacedChange
 from store.alerts.scan_record import ScanRecord
 from store.alerts.sites import update_sites
 from store.alerts.transitions import closings, last_decision
 from store.alerts.weekly_quota import rank_alerts
-from store.scans.nothing_new import NothingNew
 from store.schema.outlines import error_ellipse_from_json
 from store.schema.tables import AlertRow
 

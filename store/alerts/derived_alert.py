@@ -18,8 +18,8 @@ from enforcement.overlap_ratio import area_m2, overlap_ratios
 from enforcement.states import read_states
 from enforcement.steps.outline_correction import corrected_outline
 from imagery.set_operations import make_valid
+from store.alerts.image_pairs import picture_order
 from store.alerts.ledger import load_sightings, set_derived_area, set_derived_columns
-from store.alerts.picture_order import picture_order
 from store.alerts.placed_changes import DetectedChange, PlacedChange, place_changes
 from store.schema.chain.evidence_tables import OutlineEdit
 from store.schema.outlines import bounds_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -9,7 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from enforcement.ledger.sighting import DEMOLITION
-from store.alerts.picture_order import picture_order
 from store.schema.tables import AlertRow, Observation, Scan, SceneRow
 
 
@@ -44,3 +44,9 @@ def latest_pairs(session: Session, alert_ids: Collection[int]) -> dict[int, Imag
     scenes = {scene.id: scene for scene in session.scalars(select(SceneRow).where(SceneRow.id.in_(scene_ids)))}
     pairs = {scan.id: ImagePair(scan, scenes[scan.before_id], scenes[scan.after_id]) for scan in scans.values()}
     return {alert: pairs[scan] for alert, scan in last.items()}
+
+
+def picture_order(row: Observation, not_yet_on: dt.date | None) -> tuple[bool, dt.date, float, int]:
+    """Sort key of observations by how well their images show the works; the best is last."""
+    whole = not_yet_on is None or row.before_date is None or row.before_date <= not_yet_on
+    return whole, row.after_date or dt.date.min, row.area_m2, row.id

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import event, inspect, select
 
 from configs.service import ServiceSettings
+from store.alerts.nothing_new import NothingNew
 from store.alerts.placed_changes import DetectedChange, place_changes
 from store.alerts.recording import record_changes
 from store.alerts.transitions import append_transition
-from store.scans.nothing_new import NothingNew
 from store.schema.database import Database
 from store.schema.outlines import bounds_intersect
 from store.schema.tables import AlertRow, Observation, SceneRow, Transition
