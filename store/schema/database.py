@@ -57,7 +57,9 @@ class Database:
         self.sqlite = url.startswith("sqlite")
         arguments: dict[str, Any] = {"timeout": BUSY_SECONDS} if self.sqlite else CONNECT_ARGUMENTS
         try:
-            self.engine: Engine = create_engine(url, echo=echo, connect_args=arguments)
+            # on PostgreSQL the driver would send a BEGIN of its own; _begin_postgresql does
+            driver = {} if self.sqlite else {"isolation_level": "AUTOCOMMIT"}
+            self.engine: Engine = create_engine(url, echo=echo, connect_args=arguments, **driver)
         except (ArgumentError, ValueError) as error:  # the message must not contain a password
             raise SettingsError(
                 "The database URL is invalid; expected sqlite:///PATH or "
@@ -114,8 +116,7 @@ class Database:
         if self.sqlite:
             session.connection(execution_options={"tuban_write": kind == "write"})
             return
-        # the driver would send a BEGIN of its own
-        options = {"isolation_level": "AUTOCOMMIT", "tuban_begin": BEGIN[kind]}
+        options = {"tuban_begin": BEGIN[kind]}
         try:
             session.connection(execution_options=options)
         except DBAPIError as error:
@@ -179,9 +180,9 @@ def _connect_postgresql(
 
 
 def _begin_postgresql(connection: Any) -> None:
-    begin = connection.get_execution_options().get("tuban_begin")
-    if begin is not None:
-        connection.exec_driver_sql(begin)
+    options = connection.get_execution_options()
+    if "isolation_level" not in options:  # otherwise the caller wants no transaction, or the driver begins it
+        connection.exec_driver_sql(options.get("tuban_begin", "BEGIN"))
 
 
 def _begin_sqlite(connection: Any) -> None:

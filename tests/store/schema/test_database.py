@@ -122,6 +122,19 @@ def test_a_reader_on_sqlite_does_not_wait_for_a_writer(sqlite: Database) -> None
     assert _count(sqlite, "alerts") == 1
 
 
+def test_connections_of_the_engine_begin_transactions_too(postgresql: Database) -> None:
+    """Migrations and dumps use them."""
+    with postgresql.engine.connect() as connection:
+        connection.execute(text("INSERT INTO counters (name, value) VALUES ('a', 1)"))
+        connection.rollback()
+        connection.execute(text("INSERT INTO counters (name, value) VALUES ('b', 1)"))
+        connection.commit()
+    with postgresql.engine.begin() as connection:
+        assert connection.scalars(text("SELECT name FROM counters")).all() == ["b"]
+    with postgresql.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM counters"))
+
+
 def test_a_connection_closed_by_the_server_is_replaced(postgresql: Database) -> None:
     other = create_engine(postgresql.url, isolation_level="AUTOCOMMIT")
     with postgresql.read() as session:

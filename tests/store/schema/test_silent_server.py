@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
@@ -73,20 +73,17 @@ def test_the_server_ends_statements_and_abandoned_transactions(postgresql: Datab
         assert connection.scalar(text("SHOW statement_timeout")) == "0"
 
 
-def test_a_transaction_begins_with_one_message(postgresql: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    messages = 0
-
-    def count(self: AnsweredConnection, *arguments: Any) -> Any:
-        nonlocal messages
-        messages += 1
-        return super(AnsweredConnection, self).wait(*arguments)
-
-    with postgresql.read() as session:
-        session.execute(text("SELECT 1"))
-    monkeypatch.setattr(AnsweredConnection, "wait", count)
+def test_a_transaction_begins_with_one_message(postgresql: Database, tmp_path: Path) -> None:
     with postgresql.write() as session:
-        session.execute(text("SELECT 1"))
-    assert messages == 3, "beginning with its limits, statement, end"
+        server = session.connection().connection.driver_connection
+    with (tmp_path / "messages").open("w+") as messages:
+        server.pgconn.trace(messages.fileno())
+        with postgresql.write() as session:
+            session.execute(text("SELECT 1"))
+        server.pgconn.untrace()
+        messages.seek(0)
+        sent = [line for line in messages if "\tF\t" in line]
+    assert [line.partition('"')[2].partition(";")[0].strip('"\n ') for line in sent] == ["BEGIN", "SELECT 1", "COMMIT"]
 
 
 def test_recovery_takes_less_than_a_minute() -> None:
