@@ -20,6 +20,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ from benchmarks.lines.picture import draw
 
 FOLDER = Path(__file__).parent
 RESULTS, README, PICTURE = FOLDER / "results.json", FOLDER / "README.md", FOLDER / "bench.svg"
+SCALE_PAGE = FOLDER.parent / "docs" / "generate" / "scale_page.py"
 PEER = FOLDER.parent / ".bench-peer"
 
 LINES: dict[str, Line] = {
@@ -130,7 +132,7 @@ def run(
 ) -> None:
     """Measure lines in turn, and write their figures."""
     console = Console(stderr=True, highlight=False)
-    chosen = lines or list(LINES)
+    chosen, failed = lines or list(LINES), list[str]()
     if unknown := [key for key in chosen if key not in LINES]:
         raise typer.BadParameter(f"{', '.join(unknown)}; there are: {', '.join(LINES)}")
     results = {"lines": {}} if small else {"lines": {}} | read_results()
@@ -149,9 +151,16 @@ def run(
                         Path(folder), small, peer if peer.is_dir() else None, postgresql, redis,
                         [float(size) for size in gigapixels.split()], orthophoto, photos, alerts,
                     )  # fmt: skip
-                    results["lines"][key] = _measured(line, sizes, progress)
+                    try:
+                        results["lines"][key] = _measured(line, sizes, progress)
+                    except Exception as error:  # the other lines are still worth measuring
+                        failed.append(key)
+                        console.print(f"({key}) failed, and its earlier figures are kept: {error}", markup=False)
+                        continue
                 if not small:
                     write_results(results, markdown(results["lines"]))
+        if not small:
+            _write_scale_page(console)
     except KeyboardInterrupt:
         console.print("Interrupted; the lines before are written." if not small else "Interrupted.")
     table = Table("line", "what", "figure", "compared with", "its figure", "ratio", "goal")
@@ -164,6 +173,15 @@ def run(
             table.add_row(f"({key})", row["what"], next(figures), row["reference"], next(figures),
                           f"{row['ratio']:.2f}", row["goal"])  # fmt: skip
     Console().print(table)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _write_scale_page(console: Console) -> None:
+    """Compute the page about provinces and countries again."""
+    done = subprocess.run([sys.executable, SCALE_PAGE], capture_output=True, text=True, check=False)
+    if done.returncode:
+        console.print(f"docs/scale.md is unchanged: {done.stderr.strip().splitlines()[-1]}", markup=False)
 
 
 def _measured(line: Line, sizes: Sizes, progress: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import rasterio
+import typer
 from typer.testing import CliRunner
 
 from benchmarks import bench
@@ -46,17 +47,16 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(bench, "LINES", lines)
     for name, file in (("RESULTS", "results.json"), ("README", "README.md"), ("PICTURE", "bench.svg")):
         monkeypatch.setattr(bench, name, tmp_path / file)
+    monkeypatch.setattr(bench, "SCALE_PAGE", tmp_path / "none.py")
     (tmp_path / "README.md").write_text(EMPTY)
     return tmp_path
 
 
-def _run(*arguments: str) -> str:
-    import typer
-
+def _run(*arguments: str, exit_code: int = 0) -> str:
     app = typer.Typer()
     app.command()(bench.run)
     result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == exit_code, result.output
     return result.output
 
 
@@ -74,6 +74,13 @@ def test_lines_before_an_interrupted_one_are_written(files: Path) -> None:
     assert readme.endswith("after\n")
     assert "| (a) | scan <a> | 4 MP/s | network | 8 MP/s | 0.50 | ≥ 0.75 |" in readme
     assert ElementTree.fromstring((files / "bench.svg").read_text()).tag.endswith("svg")
+
+
+def test_a_line_that_fails_does_not_stop_the_others(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(bench.LINES, "c", Line("c", "third", lambda sizes, progress: [_row(1 / 0)]))
+    monkeypatch.setitem(bench.LINES, "d", Line("d", "fourth", lambda sizes, progress: [_row(8.0)]))
+    assert "division by zero" in _run("c", "d", exit_code=1)
+    assert set(json.loads((files / "results.json").read_text())["lines"]) == {"d"}
 
 
 def test_a_try_with_small_sizes_writes_nothing(files: Path) -> None:
