@@ -32,9 +32,11 @@ class _Date:
 
     def __init__(self, rgb: NDArray[np.uint8], valid: NDArray[np.bool_]) -> None:
         self.weight = valid.astype(np.float32)
-        self.rgb = rgb.astype(np.float32)
-        self.grey = self.rgb.mean(axis=2)
-        self.low, self.high = self.rgb.min(axis=2), self.rgb.max(axis=2)
+        self.bands = red, green, blue = [np.ascontiguousarray(rgb[..., band], np.float32) for band in range(3)]
+        # band by band: reductions over an axis of three are ten times slower
+        self.grey = (red + green + blue) / np.float32(3)
+        self.low, self.high = np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
+        self._shares: dict[int, Floats] = {}
         self.means = {side: self.mean(self.grey, side) for side in (SMALL, MIDDLE, LARGE)}
         self.deviations = {
             side: np.sqrt(np.maximum(self.mean(self.grey * self.grey, side) - mean * mean, 0))
@@ -50,7 +52,10 @@ class _Date:
         return np.asarray(total / np.maximum(self._share(side), _MIN_WEIGHT), dtype=np.float32)
 
     def _share(self, side: int) -> Floats:
-        return np.asarray(cv2.blur(self.weight, (side, side), borderType=cv2.BORDER_REFLECT), dtype=np.float32)
+        if side not in self._shares:
+            share = cv2.blur(self.weight, (side, side), borderType=cv2.BORDER_REFLECT)
+            self._shares[side] = np.asarray(share, dtype=np.float32)
+        return self._shares[side]
 
     def dark_channel(self, side: int) -> Floats:
         """Return the smallest value of any band around each pixel (dark channel, He et al. 2009): high in haze."""
@@ -85,6 +90,14 @@ def local_statistics(
     Returns:
         H×W×:data:`COUNT` float32 for each date, roughly between −2 and 2.
     """
+    first, second = statistic_planes(images, valid)
+    return np.ascontiguousarray(np.moveaxis(first, 0, -1)), np.ascontiguousarray(np.moveaxis(second, 0, -1))
+
+
+def statistic_planes(
+    images: tuple[NDArray[np.uint8], NDArray[np.uint8]], valid: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+) -> tuple[Floats, Floats]:
+    """Return :func:`local_statistics` as :data:`COUNT`×H×W, which is faster to compute and to classify."""
     dates = [_Date(rgb, mask) for rgb, mask in zip(images, valid, strict=True)]
     correlations = [_correlation(dates[0], dates[1], side) for side in (MIDDLE, LARGE)]
     return _statistics(dates[0], dates[1], correlations), _statistics(dates[1], dates[0], correlations)
@@ -99,7 +112,7 @@ def _statistics(date: _Date, other: _Date, correlations: list[Floats]) -> Floats
 
     sides = (SMALL, MIDDLE, LARGE)
     columns: list[NDArray[np.floating]] = [
-        *(levels(date.rgb[..., band]) for band in range(3)),
+        *(levels(date.bands[band]) for band in range(3)),
         *(levels(date.means[side]) for side in sides),
         *(levels(other.means[side]) for side in sides),
         date.whiteness / 32 - 1,
@@ -112,10 +125,9 @@ def _statistics(date: _Date, other: _Date, correlations: list[Floats]) -> Floats
         *(logarithm(other.deviations[side]) for side in sides),
         (date.means[MIDDLE] - other.means[MIDDLE]) / 64,
         (date.means[LARGE] - other.means[LARGE]) / 64,
-        (date.rgb[..., 2] - date.rgb[..., 0]) / 32,
+        (date.bands[2] - date.bands[0]) / 32,
         (date.deviations[MIDDLE] - other.deviations[MIDDLE]) / 16,
         (date.dark - other.dark) / 64,
         *correlations,
     ]
-    # rows of numbers: one matrix product classifies all pixels
-    return np.stack(columns, axis=-1, dtype=np.float32)
+    return np.stack(columns, dtype=np.float32)
