@@ -8,6 +8,7 @@ administrative code protects village B.
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -361,6 +362,9 @@ class World:
 
     Attributes:
         named: name of a path parameter → its value for village B.
+        commits: a connection of its own, which SQLite tells when another one has committed.
+        version: of the rows read last.
+        last: these rows.
     """
 
     service: Context
@@ -368,6 +372,9 @@ class World:
     strong_a: TestClient
     browser: TestClient
     named: dict[str, str]
+    commits: sqlite3.Connection
+    version: int = 0
+    last: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
 
     def path(self, path: str, query: str = "") -> str:
         """Return the path with the parameters of village B."""
@@ -375,7 +382,13 @@ class World:
         return filled + (f"?{query}" if query else "")
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Return all rows of all tables."""
+        """Return all rows of all tables; they are read again only after a commit."""
+        [version] = self.commits.execute("PRAGMA data_version").fetchone()
+        if version != self.version:
+            self.version, self.last = version, self._read()
+        return self.last
+
+    def _read(self) -> dict[str, list[tuple[Any, ...]]]:
         rows = {}
         with self.service.database.read() as session:
             for table in Base.metadata.sorted_tables:
@@ -394,7 +407,7 @@ class World:
 
 
 @pytest.fixture
-def world(service: Context, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(service: Context, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     # a county's role in a village, so that only the administrative code restricts them
     monkeypatch.setattr(users, "effective_role", lambda role, code: role)
     villages = create_villages(service)
@@ -451,7 +464,9 @@ def world(service: Context, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch) ->
         "language": "zh",
     }
     app = make_app(service)
-    return World(service, app, api_client(service, app, "strong_a"), sign_in("strong_a"), named)
+    commits = sqlite3.connect(service.settings.home / "tuban.db")
+    yield World(service, app, api_client(service, app, "strong_a"), sign_in("strong_a"), named, commits)
+    commits.close()
 
 
 def test_all_other_routes_need_authentication(world: World, anonymous: Browser) -> None:
@@ -469,6 +484,14 @@ def test_all_other_routes_need_authentication(world: World, anonymous: Browser) 
             ):
                 statuses[f"{method} {path} {accept}"] = response.status_code
     assert statuses == {}
+
+
+def test_a_commit_is_seen_in_the_rows(world: World) -> None:
+    before = world.rows()
+    assert world.rows() is before
+    with world.service.database.write() as session:
+        session.scalars(select(Area).where(Area.code == CODES["b"])).one().name = "another"
+    assert [name for name, rows in world.rows().items() if rows != before[name]] == ["areas"]
 
 
 def test_public_routes_exist(world: World) -> None:
