@@ -52,10 +52,17 @@ def review(tmp_path: Path) -> Iterator[tuple[Context, str]]:
     context.database.close()
 
 
-@pytest.fixture
-def chromium() -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
     with chromium_browser() as browser:
         yield browser
+
+
+@pytest.fixture
+def chromium(browser: Any) -> Iterator[Any]:
+    yield browser
+    for window in browser.contexts:
+        window.close()
 
 
 def _page(chromium: Any, context: Context, address: str, login: str, language: str = "en") -> Any:
