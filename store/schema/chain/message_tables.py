@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.schema.table_base import Base, IdMixin
@@ -26,6 +26,13 @@ class MessageRow(IdMixin, Base):
     __table_args__ = (
         UniqueConstraint("person_id", "event_key"),
         Index("ix_messages_person_id_read_at", "person_id", "read_at"),
+        Index(
+            "ix_messages_uncollected",
+            "person_id",
+            "id",
+            sqlite_where=text("collected_at IS NULL"),
+            postgresql_where=text("collected_at IS NULL"),
+        ),
     )
 
 

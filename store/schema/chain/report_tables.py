@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.schema.table_base import Base, IdMixin
@@ -20,7 +20,7 @@ class ReportRow(IdMixin, Base):
     first_day: Mapped[dt.date]  # of the period, local
     last_day: Mapped[dt.date] = mapped_column(index=True)
     due_at: Mapped[dt.datetime | None] = mapped_column(index=True)  # None: nobody has to submit it
-    grace_until: Mapped[dt.datetime | None]  # submitted later than this is late
+    grace_until: Mapped[dt.datetime | None] = mapped_column(index=True)  # submitted later than this is late
     state: Mapped[str] = mapped_column(String(20), index=True)  # planned, draft, prepared, submitted, returned, locked
     content: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # as filled, before corrections
     layout_sha256: Mapped[str] = mapped_column(String(64), default="")
@@ -40,7 +40,10 @@ class ReportRow(IdMixin, Base):
     changed_at: Mapped[dt.datetime]
     version: Mapped[int] = mapped_column(default=1)
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
-    __table_args__ = (UniqueConstraint("kind", "area_code", "first_day"),)
+    __table_args__ = (
+        UniqueConstraint("kind", "area_code", "first_day"),
+        Index("ix_reports_kind_last_day", "kind", "last_day", "area_code"),
+    )
 
 
 class ReportCorrectionRow(IdMixin, Base):
