@@ -97,7 +97,7 @@ class SharedMessages:
     @property
     def empty(self) -> bool:
         """Whether each job was sent."""
-        return self._next.value > self._last
+        return int(self._next.value) > self._last
 
     def receive(self) -> int | None:
         """Return the id of a job; None: no message waits."""
@@ -223,7 +223,8 @@ def measure(database: Database, workers: int, processes: int, seconds: float) ->
         first, last = session.execute(select(func.min(Job.id), func.max(Job.id)).where(Job.state == "waiting")).one()
         done = session.scalar(select(func.count()).where(Job.state == "done")) or 0
     database.close()  # before the fork
-    messages, results = SharedMessages(first, last), multiprocessing.Queue()
+    messages = SharedMessages(first, last)
+    results: multiprocessing.Queue[Measured] = multiprocessing.Queue()
     barrier = multiprocessing.Barrier(processes * (THREADS + 1) + 1)
     owners = [f"machine{number // 16}:1:{number}" for number in range(workers)]
     started = [
@@ -274,7 +275,9 @@ def _watch(database: Database, messages: SharedMessages, measured: Measured, sec
             with database.read() as session:
                 measured.timed("unpublished", lambda: has_unpublished_jobs(session, now))  # noqa: B023
             with database.write() as session:
-                arguments = {"busy_queues": () if messages.empty else ("scan",), "max_attempts": settings.attempts}
+                arguments: dict[str, Any] = {"max_attempts": settings.attempts}
+                if not messages.empty:
+                    arguments["busy_queues"] = ("scan",)
                 found = measured.timed(
                     "reaper",
                     lambda: due_jobs(session, now, LEASE_SECONDS, 500, **arguments),  # noqa: B023

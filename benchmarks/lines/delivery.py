@@ -56,7 +56,7 @@ def measure(sizes: Sizes, progress: Callable[[str], None]) -> list[Row]:
         own = {"database": "", "broker": "", "objects": ""}
         with service(home, place, **own) as context:
             environment = {"TUBAN_HOME": str(home)} | {f"TUBAN_{key.upper()}": "" for key in own}
-            command = [Path(sys.executable).with_name("tuban"), "up", "--no-pages"]
+            command: list[str | Path] = [Path(sys.executable).with_name("tuban"), "up", "--no-pages"]
             with background(command, environment, home / "up.log"):
                 wait_for_batch(context, submit(context, earlier, "drone"))
                 progress(f"{name}: uploaded")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.lines.line import Line, Row, Sizes, run_code
 from benchmarks.lines.mosaic_file import write_mosaic
@@ -32,7 +33,7 @@ print(json.dumps({"seconds": seconds, "changes": len(result.changes),
 """
 
 
-def _cell(image: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _cell(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a cell: the image and its mirror images, so that no edge shows, without black pixels."""
     rows = np.concatenate([image, image[:, ::-1]], axis=1)
     return np.ascontiguousarray(np.maximum(np.concatenate([rows, rows[::-1]]), 1))

@@ -92,6 +92,8 @@ def measure(sizes: Sizes, progress: Callable[[str], None]) -> list[Row]:
                 begin, end = session.execute(
                     select(func.min(Job.started_at), func.max(Job.finished_at)).where(blocks)
                 ).one()
+        assert begin is not None
+        assert end is not None
         rate = side**2 / 1e6 / (end - begin).total_seconds()
         first = first or rate
         goal = f"{min(processes, len(cores))} at most, with {len(cores)} cores"

@@ -27,8 +27,9 @@ def main() -> None:
         changed = np.zeros((before.height, before.width), bool)
         for row in range(0, before.height, TILE):
             for col in range(0, before.width, TILE):
-                window = Window(col, row, TILE, TILE)
-                pair = [image.read((1, 2, 3), window=window, boundless=True) for image in (before, after)]
+                window = Window(col, row, min(TILE, before.width - col), min(TILE, before.height - row))
+                missing = ((0, 0), (0, TILE - window.height), (0, TILE - window.width))
+                pair = [np.pad(image.read((1, 2, 3), window=window), missing) for image in (before, after)]
                 batch = torch.from_numpy(np.stack(pair)[None].astype(np.float32) / 255)
                 mask = (network(batch).sigmoid()[0, 0] > 0.5).numpy()
                 part = changed[row : row + TILE, col : col + TILE]

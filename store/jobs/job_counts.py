@@ -41,4 +41,5 @@ def count_jobs(session: Session, seconds: Callable[[], float] = time.monotonic) 
 
 
 def _by(*columns: InstrumentedAttribute[str]) -> Select[Any]:
-    return select(*columns, func.count()).group_by(*columns)
+    query: Select[Any] = select(*columns, func.count()).group_by(*columns)  # type: ignore[assignment]
+    return query

@@ -10,9 +10,9 @@ import datetime as dt
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, case, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, case, func, select, update
 from sqlalchemy.orm import Session
 
 from store.jobs.job_clock import job_time
@@ -318,7 +318,8 @@ def _update_if_leased(session: Session, claimed: ClaimedJob, **values: Any) -> b
     """Update the row only if the token is still current (the fence); False if it is not."""
     row = {f"new_{name}": value for name, value in values.items()}
     keys = {"job": claimed.job_id, "token": claimed.token}
-    return session.execute(fenced_update(tuple(values)), row | keys).rowcount == 1
+    updated = cast(CursorResult[Any], session.execute(fenced_update(tuple(values)), row | keys))
+    return bool(updated.rowcount == 1)
 
 
 def _update_leased(session: Session, claimed: ClaimedJob, **values: Any) -> None:

@@ -27,7 +27,7 @@ __all__ = ["BUSY_SECONDS", "Database", "Session", "after_commit"]
 # SQLAlchemy 2.1 makes a class of each kind of statement on first use. Of two threads that do so at the same moment, one
 # sees it unfinished, and the process never caches such statements again: here, there is one thread.
 for _kind in (insert, update, delete, postgresql.insert, sqlite.insert):
-    _kind(table("unused"))._annotate({})  # type: ignore[operator]
+    _kind(table("unused"))._annotate({})
 
 BUSY_SECONDS = 60
 """How long a writer waits for the lock of another one on SQLite."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, literal_column
+from sqlalchemy import ColumnClause, ColumnElement, and_, literal_column
 
 from store.schema.tables import Job
 
-DONE = literal_column("'done'")
+DONE: ColumnClause[str] = literal_column("'done'")
 """Written into the statement: SQLite does not use a partial index when the state is a parameter."""
 
 
@@ -16,7 +16,7 @@ def in_state(*states: str) -> ColumnElement[bool]:
     Finished jobs are most of the rows after some weeks; no index but those of keys contains them.
     """
     assert "done" not in states
-    words = [literal_column(f"'{state}'") for state in states]
+    words: list[ColumnClause[str]] = [literal_column(f"'{state}'") for state in states]
     of_states = Job.state == words[0] if len(words) == 1 else Job.state.in_(words)
     return and_(Job.state != DONE, of_states)
 
