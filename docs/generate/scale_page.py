@@ -56,7 +56,7 @@ def read_measured(path: Path = RESULTS) -> Measured:
     Raises:
         KeyError: a line was not measured yet; its letter is the message.
     """
-    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"lines": {}}
 
     def value(line: str, beginning: str) -> float:
         rows = results["lines"].get(line, {}).get("rows", [])
