@@ -74,7 +74,7 @@ class Ground:
     def _change(self, site: int, before: SceneRow, after: SceneRow) -> DetectedChange | None:
         assert before.date is not None
         assert after.date is not None
-        stood, stands = (self.begins[site] <= row.date < self.ends[site] for row in (before, after))
+        stood, stands = (self.begins[site] <= day < self.ends[site] for day in (before.date, after.date))
         if stood == stands:
             return None
         west, south = 30 + 140 * (site % 7), 100 + 400 * (site // 7)
@@ -89,8 +89,8 @@ class Ground:
                 if self.rng.random() < 0.4:
                     states = self.rng.choice([["false_change"], ["triaged"], ["triaged", "false_change"]])
                     for state in states:
-                        why = {"evidence": {"reason": "a greenhouse"}} if state == "false_change" else {}
-                        append_transition(session, alert, state, who="li", role="county", why="", at=NOW, **why)
+                        why = {"reason": "a greenhouse"} if state == "false_change" else {}
+                        append_transition(session, alert, state, who="li", role="county", why="", at=NOW, evidence=why)
 
     def count_reads(self, before_id: int, after_id: int) -> Counter[str]:
         """Count the statements by their first word, and the rows of alerts, that a comparison needs."""
@@ -112,7 +112,8 @@ class Ground:
         """All columns of all alerts, sightings and steps, without counters of writes."""
         found: list[tuple[Any, ...]] = []
         with self.database.read() as session:
-            for table in (AlertRow, Observation, Transition):
+            tables: tuple[Any, ...] = (AlertRow, Observation, Transition)
+            for table in tables:
                 columns = [column.key for column in inspect(table).columns if column.key not in ("version", "outline")]
                 rows = session.scalars(select(table).order_by(table.id))
                 found += [tuple(str(getattr(row, name)) for name in columns) for row in rows]
@@ -167,7 +168,7 @@ def test_a_scan_of_an_old_archive_reads_no_more_than_that_of_a_young_one(tmp_pat
         place = Ground(tmp_path / str(images), 1)
         place.begins = dict.fromkeys(place.begins, FIRST + dt.timedelta(days=20))
         place.ends = dict.fromkeys(place.ends, dt.date.max)
-        place._finds = lambda _: True  # type: ignore[method-assign]
+        place._finds = lambda found: True  # type: ignore[method-assign]
         for number in range(images):
             place.receive(FIRST + dt.timedelta(days=14 * number))
         with place.database.write() as session:
