@@ -65,26 +65,62 @@ def test_the_missing_block_is_reported(periurban: ScanResult) -> None:
     assert periurban.not_compared_area_m2["no data on both dates"] == pytest.approx(220_000, rel=0.1)
 
 
+def _with_and_without_blocks(
+    periurban: ScanResult, detector: Detector, real_imagery: Path, folder: Path, coarse_to_fine: bool
+) -> list[ScanResult]:
+    """Scan the ground around the largest change of the real pair in one block and in blocks of 400 pixels."""
+    after = _cut_around(max(periurban.changes, key=lambda change: change.area_m2), real_imagery, folder)
+    before = real_imagery / "georeferenced" / "periurban_before.tif"
+    config = read_config()
+    profiles = {
+        name: profile.model_copy(update={"coarse_to_fine": coarse_to_fine and profile.coarse_to_fine})
+        for name, profile in config.profiles.items()
+    }
+    with open_scene(before) as earlier, open_scene(after) as later:
+        settings = [
+            settings_for(
+                config.model_copy(update={"profiles": profiles}),
+                "auto",
+                max(earlier.gsd_m, later.gsd_m),
+                block_px=block,
+            )
+            for block in (2048, 400)
+        ]
+        return [detect_changes(earlier, later, detector, one) for one in settings]
+
+
 def test_polygons_of_the_real_pair_do_not_depend_on_blocks(
     periurban: ScanResult, detector: Detector, real_imagery: Path, tmp_path: Path
 ) -> None:
-    after = _cut_around(max(periurban.changes, key=lambda change: change.area_m2), real_imagery, tmp_path)
-    before = real_imagery / "georeferenced" / "periurban_before.tif"
-    whole, in_blocks = (_scan(detector, before, after, block_px=block) for block in (2048, 400))
-    assert len(whole.changes) > 0
+    results = _with_and_without_blocks(periurban, detector, real_imagery, tmp_path, coarse_to_fine=False)
+    assert len(results[0].changes) > 0
     # On processors with AMX the networks' sums round otherwise, and a part of a works may get the other kind: compare
     # the kinds of what is larger, and the ground of everything.
-    large = [[change for change in result.changes if change.area_m2 >= 400] for result in (whole, in_blocks)]
+    large = [[change for change in result.changes if change.area_m2 >= 400] for result in results]
     assert [change.kind for change in large[0]] == [change.kind for change in large[1]]
     differences = [
         expected.polygon.symmetric_difference(change.polygon).area / expected.polygon.area
         for expected, change in zip(*large, strict=True)
     ]
-    # a place that reaches beyond a block and its halo is looked at with other surroundings (model/README.md)
-    assert max(differences) < 0.15
-    assert sum(difference < 0.02 for difference in differences) > len(differences) / 2
-    grounds = [shapely.union_all([change.polygon for change in result.changes]) for result in (whole, in_blocks)]
-    assert grounds[0].symmetric_difference(grounds[1]).area < 0.05 * grounds[0].area
+    assert max(differences) < 0.02
+    grounds = [shapely.union_all([change.polygon for change in result.changes]) for result in results]
+    assert grounds[0].symmetric_difference(grounds[1]).area < 0.02 * grounds[0].area
+
+
+def test_coarse_to_fine_finds_the_same_works_in_blocks(
+    periurban: ScanResult, detector: Detector, real_imagery: Path, tmp_path: Path
+) -> None:
+    """A place that reaches beyond a block and its halo is looked at with other surroundings (model/README.md).
+
+    How much of its outline this moves depends on the processor: up to a tenth with bf16, half without.
+    """
+    results = _with_and_without_blocks(periurban, detector, real_imagery, tmp_path, coarse_to_fine=True)
+    for one, other in (results, results[::-1]):
+        large = [change for change in one.changes if change.area_m2 >= 400]
+        assert large
+        for change in large:
+            shared = [change.polygon.intersection(found.polygon).area for found in other.changes]
+            assert max(shared, default=0) > 0.4 * change.polygon.area
 
 
 @pytest.mark.parametrize("number", [1, 6, 11])
