@@ -107,7 +107,7 @@ def markdown(lines: dict[str, Any]) -> str:
             f"- ({key}) {line['at']}, {line['seconds']:.0f} s, commit {made['commit']}, {made['cores']} cores of "
             f"{made['processor']}; load of the machine when it began: {made['load']}"
         )
-    return "\n".join(rows)
+    return "\n".join([*rows, "", f"![Ratios of all lines]({PICTURE.name})"])
 
 
 @contextlib.contextmanager
