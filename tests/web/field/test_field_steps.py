@@ -236,7 +236,7 @@ def test_a_check_during_a_correction_is_recorded_and_the_state_stays(service: Co
             ("unlawful", "county", "county"),
             ("correcting", "county", "county"),
         ):
-            evidence = dict.fromkeys(("photos", "works", "basis", "stop_notice", "correct_by"), "x")
+            evidence = dict.fromkeys(("photos", "works", "findings", "basis", "stop_notice", "correct_by"), "x")
             append_transition(session, alert, to, who=who, role=role, why="", at=NOW, evidence=evidence)
     listed = phone.browser.get("/api/field/alerts").json()["alerts"]
     assert FIRST in {alert["number"] for alert in listed}
