@@ -65,7 +65,7 @@ DISPATCHED: list[Any] = [
 CHECKED: list[Any] = [
     *DISPATCHED,
     ("wang", "village", "accepted", {}),
-    ("wang", "village", "field_checked", {"photos": [1], "works": "built"}),
+    ("wang", "village", "field_checked", {"photos": [1], "works": "built", "findings": {"use": "road"}}),
     ("wang", "village", "submitted", {}),
 ]
 
