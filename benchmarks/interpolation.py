@@ -24,9 +24,9 @@ from benchmarks.ablation import average_precision
 from model.detector import Detector
 from model.network_outputs import CHANGE_OUTPUTS
 from model.weights import save_weights
-from training.calibration.held_out_pairs import held_out_pairs
+from training.calibration.held_out_pairs import HeldOutPairs, held_out_pairs
 from training.export import load_run
-from training.pixel_scores import BINS, PixelScores, predict_image
+from training.pixel_scores import BINS, PixelScores, count_by_probability, predict_image
 from training.recipe import Recipe, read_recipe
 from training.sources.samples import UNKNOWN, Image
 from training.sources.source_recipes import FarmlandRecipe
@@ -52,12 +52,12 @@ def held_out_cases(recipe: Recipe, root: Path, pairs: int) -> Iterator[tuple[str
         if not source.question:
             continue
 
-        def read(source: object = source) -> Iterator[Case]:
-            for pair in islice(source.read(), pairs):  # type: ignore[attr-defined]
+        def read(source: HeldOutPairs = source) -> Iterator[Case]:
+            for pair in islice(source.read(), pairs):
                 target = pair.changed.astype(np.uint8)
                 if pair.known is not None:
                     target[~pair.known] = UNKNOWN
-                yield Case(pair.before.rgb, pair.after.rgb, source.question, target)  # type: ignore[attr-defined]
+                yield Case(pair.before.rgb, pair.after.rgb, source.question, target)
 
         yield source.name, read
     farmland = next((source for source in recipe.sources if isinstance(source, FarmlandRecipe)), None)
@@ -79,9 +79,7 @@ def measure(detector: Detector, cases: Iterator[Case]) -> PixelScores:
     for case in cases:
         number += 1
         probability = predict_image(detector, case.before, case.after)[CHANGE_OUTPUTS.index(case.question)]
-        bins = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
-        for value in (0, 1):
-            counts[1 - value] += np.bincount(bins[case.target == value], minlength=BINS)
+        counts += count_by_probability(probability, case.target)
     return PixelScores(number, counts[0], counts[1])
 
 

@@ -77,6 +77,17 @@ def predict_image(detector: PairDetector, before: Image, after: Image) -> NDArra
     return detector.predict(pair[0], pair[1])[:, :height, :width]
 
 
+def count_by_probability(probability: NDArray[np.float32], target: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the changed and the unchanged pixels of an image by probability bin, 2×:data:`BINS`.
+
+    Args:
+        probability: H×W, 0…1.
+        target: H×W, 1 changed, 0 unchanged; other values do not count.
+    """
+    bins = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
+    return np.stack([np.bincount(bins[target == value], minlength=BINS) for value in (1, 0)])
+
+
 def measure_pairs(
     detector: PairDetector,
     labelled: LabelledPairs,
@@ -98,10 +109,7 @@ def measure_pairs(
     counts = np.zeros((2, BINS), np.int64)
     for number, (a, b, label) in enumerate(pairs, 1):
         probability = predict_image(detector, read_rgb(a), read_rgb(b))[channel]
-        bins = np.minimum((probability * BINS).astype(np.int64), BINS - 1)
-        target = labelled.read_target(label)
-        for value in (0, 1):
-            counts[1 - value] += np.bincount(bins[target == value], minlength=BINS)
+        counts += count_by_probability(probability, labelled.read_target(label))
         if progress is not None:
             progress(number / len(pairs))
     return PixelScores(len(pairs), counts[0], counts[1])
