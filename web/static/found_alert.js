@@ -27,17 +27,22 @@ export function drawAlert(form, places, texts, start) {
     show();
   });
   radius.addEventListener("input", show);
-  form.elements.coordinates?.addEventListener("change", async ({ target }) => {
-    if (!target.value.trim()) return;
+  const findTyped = async () => {
+    const text = form.elements.coordinates.value.trim();
+    if (!text) return;
     try {
-      const place = await request(`${root}/map/goto?${new URLSearchParams({ text: target.value })}`);
+      const place = await request(`${root}/map/goto?${new URLSearchParams({ text })}`);
       point = { lon: place.lon, lat: place.lat };
       places.showPlace(point.lon, point.lat, Number(radius.value));
       show();
     } catch (error) {
       notice(error.message);
     }
-  });
+  };
+  if (form.elements.coordinates) {
+    form.elements.coordinates.addEventListener("change", findTyped);
+    findTyped(); // coordinates typed before this script ran
+  }
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (!corners && !point) return notice(texts.choose, "warn");

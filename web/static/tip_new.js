@@ -17,24 +17,28 @@ function choose(lon, lat, move = false) {
   htmx.ajax("GET", `${root}/places/pair?${query}`, { target: "#pair", swap: "innerHTML" });
 }
 
-field("coordinates").addEventListener("change", async ({ target }) => {
+async function findTyped() {
+  const text = field("coordinates").value.trim();
   field("lon").value = field("lat").value = "";
-  if (!target.value.trim()) return;
+  if (!text) return;
   const [lon] = ol.proj.toLonLat(places.view.getCenter());
   try {
-    const place = await request(`${root}/map/goto?${new URLSearchParams({ text: target.value, lon })}`);
+    const place = await request(`${root}/map/goto?${new URLSearchParams({ text, lon })}`);
     choose(place.lon, place.lat, true);
   } catch (error) {
     notice(error.message);
   }
-});
+}
+field("coordinates").addEventListener("change", findTyped);
+if (!field("lon").value) findTyped(); // coordinates typed before this script ran
 field("radius_m").addEventListener("input", () => {
   if (field("lon").value) places.showPlace(Number(field("lon").value), Number(field("lat").value), Number(field("radius_m").value), false);
 });
 field("handling").addEventListener("change", showAssignment);
-field("anonymous").addEventListener("change", () => {
+field("anonymous").addEventListener("change", showInformant);
+function showInformant() {
   document.getElementById("informant").hidden = field("anonymous").checked;
-});
+}
 function showAssignment() {
   document.getElementById("assignment").hidden = field("handling").value !== "assign";
 }
@@ -45,4 +49,5 @@ document.getElementById("near").addEventListener("click", (event) => {
   if (alert || tip) notice(event.target.dataset.said, "good");
 });
 showAssignment();
+showInformant();
 window.placeMap = places; // for tests

@@ -120,8 +120,8 @@ async function send(numbers, body, words) {
 async function reload() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!response.ok) return;
-  const kept = new Set(selected());
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const kept = new Set(selected()); // of this moment: boxes may be ticked while the answer is on its way
   for (const selector of [".groups", ".found-top", "#todo-list", ".pages", "#bulk-steps"]) {
     const [old, fresh] = [document.querySelector(`main ${selector}`), page.querySelector(`main ${selector}`)];
     if (old && fresh) old.replaceChildren(...fresh.childNodes);

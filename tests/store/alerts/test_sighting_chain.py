@@ -98,12 +98,13 @@ def test_copies_of_a_merge_that_is_taken_back_leave_an_intact_chain(database: Da
 
 def test_a_migration_links_the_sightings_that_are_there(database: Database) -> None:
     _allow_state(database)
+    in_order = select(Observation.id, Observation.hash).order_by(Observation.id)
     with database.read() as session:
-        linked = session.execute(select(Observation.id, Observation.hash)).all()
+        linked = session.execute(in_order).all()
     downgrade(database, "0012")
     upgrade(database)
     assert audit_alerts(database).intact
     with database.read() as session:
-        assert session.execute(select(Observation.id, Observation.hash)).all() == linked
+        assert session.execute(in_order).all() == linked
         assert session.execute(text("SELECT sighting_hash FROM alerts")).scalar_one() == linked[-1][1]
     assert linked[0][1] != linked[-1][1]

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from service.context import Context
 from store.schema.tables import AlertRow, SceneRow
 from tests.web.chromium import needs_chromium
-from tests.web.review.test_review_browser import _page, chromium, review
+from tests.web.review.test_review_browser import _page, browser, chromium, review
 
-__all__ = ["chromium", "review"]
+__all__ = ["browser", "chromium", "review"]
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 PHONE = {"width": 390, "height": 844}
