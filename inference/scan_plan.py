@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from configs.stage_clock import StageClock
@@ -87,19 +88,28 @@ def coregister(
     clock = clock or StageClock()
     with clock.stage("common grid"):
         pair = common_pair(before, after, settings)
-    with clock.stage("hidden ground"):
-        hidden = measure_hidden_ground(pair)
-    with clock.stage("radiometry"):
-        normalization = measure_normalization(pair, hidden.visible)
-    with clock.stage("registration"):
-        alignment = measure_alignment(
-            pair.before,
-            pair.after,
-            pair.grid,
-            align_settings(settings, pair.resolution_m),
-            None if progress is None else lambda done: progress("align", done),
-            shared_descriptor,
-        )
+
+    def visibility() -> tuple[HiddenGround, NormalizationTables]:
+        with clock.stage("hidden ground", side=True):
+            hidden = measure_hidden_ground(pair)
+        with clock.stage("radiometry", side=True):
+            return hidden, measure_normalization(pair, hidden.visible)
+
+    # neither needs the other, and each uses little more than one core
+    with ThreadPoolExecutor(1, "visibility") as thread:
+        measuring = thread.submit(visibility)
+        with clock.stage("registration"):
+            alignment = measure_alignment(
+                pair.before,
+                pair.after,
+                pair.grid,
+                align_settings(settings, pair.resolution_m),
+                None if progress is None else lambda done: progress("align", done),
+                shared_descriptor,
+            )
+        with clock.stage("waiting for hidden ground"):
+            hidden, normalization = measuring.result()
+        clock.remove_side_threads()
     if not alignment.usable:
         raise NotComparable(
             f"The earlier image {before.name} and the later one {after.name} cannot be registered: {alignment.reason}.",

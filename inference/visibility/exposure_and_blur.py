@@ -35,7 +35,8 @@ MIN_SHARE = 0.2
 
 def overexposed(image: Image) -> Mask:
     """Return where an H×W×3 image is saturated over a large area, as in overexposure and sun glint."""
-    saturated = (image.min(axis=2) >= SATURATED).astype(np.float32)
+    red, green, blue = cv2.split(image)
+    saturated = (np.minimum(np.minimum(red, green), blue) >= SATURATED).astype(np.float32)
     share = cv2.blur(saturated, (WINDOW, WINDOW), borderType=cv2.BORDER_REFLECT)
     return np.asarray((saturated > 0) & (share >= MIN_SATURATED_SHARE))
 
@@ -49,14 +50,15 @@ def blurred(image: Image, shown: Mask) -> Mask:
         image: H×W×3 uint8.
         shown: H×W, pixels that show the ground; the edge of a cloud would count as blurred structure.
     """
-    shown = shown & (image.max(axis=2) > BLACK)
+    red, green, blue = cv2.split(image)  # reductions over an axis of three are ten times slower
+    shown = shown & (np.maximum(np.maximum(red, green), blue) > BLACK)
     weight = cv2.erode(shown.astype(np.float32), np.ones((15, 15), np.uint8), borderValue=1)
 
     def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(cv2.blur(values, (WINDOW, WINDOW), borderType=cv2.BORDER_REFLECT), dtype=np.float32)
 
     share = mean(weight)
-    grey = image.mean(axis=2, dtype=np.float32)
+    grey = (red.astype(np.float32) + green + blue) / np.float32(3)
     low, lower = cv2.GaussianBlur(grey, (0, 0), 1.0), cv2.GaussianBlur(grey, (0, 0), 2.0)
     finest, finer = (mean(band * band * weight) for band in (grey - low, low - lower))
     structured = (share > MIN_SHARE) & (finer > MIN_STRUCTURE**2 * share)

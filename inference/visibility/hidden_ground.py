@@ -38,7 +38,7 @@ which registration finds (:mod:`inference.registration.parts`)."""
 NOT_REGISTERED_CODE = len(HIDDEN_BY)
 """Position of the last reason plus one."""
 
-TILE, HALO = 512, 48
+TILE, HALO = 768, 48
 """Side of a tile and width of its surroundings, cells."""
 
 MIN_PROBABILITY = 0.6
@@ -126,7 +126,7 @@ def measure_hidden_ground(pair: Pair) -> HiddenGround:
             found = hidden_cells((patches[0].rgb, patches[1].rgb), (patches[0].valid, patches[1].valid))
             for number, patch in enumerate(patches):
                 codes[number][core] = found[number][within]
-                grey[number][core] = patch.rgb[within].mean(axis=2)
+                grey[number][core] = patch.rgb[within].sum(axis=2, dtype=np.uint16) // 3
                 shown[number][core] = patch.valid[within]
     cell_m2 = pair.pixel_area_m2 * CELL_PX**2
     cleaned = [_clean(*date, cell_m2) for date in zip(codes, grey, shown, strict=True)]
