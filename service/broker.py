@@ -66,11 +66,14 @@ def broker_queues(settings: ServiceSettings) -> list[Queue]:
 
 
 def broker_queue(settings: ServiceSettings, name: str) -> Queue:
-    """Return the declaration of one queue by its name in job rows, like ``scan``."""
+    """Return the declaration of one queue by its name in job rows, like ``scan``.
+
+    Messages reach it through the default exchange, which needs no binding. On Redis a binding is a key: a server that
+    restarts empty loses it, its client reconnects without a word, and from then on messages would reach nobody.
+    """
     full_name = queue_name(name)
     arguments = {"x-consumer-timeout": CONSUMER_TIMEOUT_MS} if settings.broker.startswith("amqp") else None
-    exchange = Exchange("tuban", type="direct")
-    return Queue(full_name, exchange=exchange, routing_key=full_name, durable=True, queue_arguments=arguments)
+    return Queue(full_name, exchange=Exchange(""), routing_key=full_name, durable=True, queue_arguments=arguments)
 
 
 def connect(settings: ServiceSettings) -> Connection:

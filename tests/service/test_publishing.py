@@ -17,6 +17,7 @@ from service.job_registry import QUEUES, queue_name
 from service.message_files import broker_folders
 from service.publishing import TASK, publish
 from store.jobs.queue import add_job
+from tests.brokers import OwnRedis
 from tests.workers.embedded import NOW, clock_of, context_in, given_job, job_of
 from workers.runtime.celery_app import make_app
 from workers.runtime.reaper import reap
@@ -141,6 +142,21 @@ def test_a_lost_message_is_republished_but_not_while_others_wait(broker: str, tm
     assert reap(context) == 1
     assert [message["body"][0] for message in take_all(context, "scan")] == [[job_id]]  # type: ignore[index]
     assert reap(context) == 0
+
+
+def test_messages_arrive_after_redis_restarted_empty(tmp_path: Path) -> None:
+    """Its client reconnects silently; a binding, which is a key, would be gone for good."""
+    redis = OwnRedis()
+    try:
+        context = context_in(tmp_path, broker=redis.url)
+        check_broker(context.settings)
+        assert publish(context.settings, [(1, "scan")]) == []
+        redis.stop()
+        redis.start()
+        assert publish(context.settings, [(2, "scan")]) == []
+        assert [message["body"][0] for message in take_all(context, "scan")] == [[2]]  # type: ignore[index]
+    finally:
+        redis.stop()
 
 
 def test_message_files_are_written_and_claimed_atomically(tmp_path: Path) -> None:
