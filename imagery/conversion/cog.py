@@ -113,6 +113,7 @@ def _write_stage(scene: Scene, stage: Path, date: dt.date | None) -> Coverage:
         "predictor": 3 if scene.dtype == "float32" else 2,
         "photometric": "MINISBLACK" if scene.grey else "RGB",
         "bigtiff": "IF_SAFER",
+        "num_threads": _THREADS,
     }
     with warnings.catch_warnings(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -125,8 +126,7 @@ def _write_stage(scene: Scene, stage: Path, date: dt.date | None) -> Coverage:
                 if not valid.all():
                     values[~valid] = 0  # compresses well, and overviews must not average NaN
                 window = Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
-                for band in range(profile["count"]):
-                    copy.write(values[..., band], band + 1, window=window)
+                copy.write(np.moveaxis(values, 2, 0)[: profile["count"]], window=window)
                 if masked:
                     copy.write_mask(valid, window=window)
                 _count(counts, valid, rows.start, columns.start, cell)
