@@ -15,11 +15,13 @@ from tests.databases import (
     database,
     database_url,
     each_database,
+    migrated_postgresql_url,
     postgis_template,
     postgresql,
     postgresql_url,
     postgresql_with_tables,
     sqlite,
+    tables_template,
 )
 from tests.s3_server import s3_endpoint, s3_server
 
@@ -29,6 +31,7 @@ __all__ = [
     "database",
     "database_url",
     "each_database",
+    "migrated_postgresql_url",
     "postgis_template",
     "postgresql",
     "postgresql_url",
@@ -38,6 +41,7 @@ __all__ = [
     "s3_endpoint",
     "s3_server",
     "sqlite",
+    "tables_template",
 ]
 
 cv2.setNumThreads(1)

@@ -62,22 +62,39 @@ def postgis_template() -> Iterator[str]:
 @pytest.fixture
 def postgresql_url(postgis_template: str) -> Iterator[str]:
     """An empty PostgreSQL database with PostGIS for one test. Slow: only for tests that migrate."""
-    name = f"tuban_test_{secrets.token_hex(6)}"
-    _execute(POSTGRESQL, f"CREATE DATABASE {name} TEMPLATE {postgis_template}")
-    yield f"{_SERVER}/{name}"
-    _execute(POSTGRESQL, f"DROP DATABASE {name} WITH (FORCE)")
+    yield from _copied(postgis_template)
 
 
 @pytest.fixture(scope="session")
-def postgresql_with_tables(postgis_template: str) -> Iterator[str]:
-    """The migrated database that :func:`postgresql` empties for each test."""
+def tables_template(postgis_template: str) -> Iterator[str]:
+    """The name of a migrated database, the template of those with tables."""
     name = f"tuban_tables_{secrets.token_hex(4)}"
     _execute(POSTGRESQL, f"CREATE DATABASE {name} TEMPLATE {postgis_template}")
     database = Database(f"{_SERVER}/{name}")
     upgrade(database)
     database.close()
-    yield database.url
+    yield name
     _execute(POSTGRESQL, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _copied(template: str) -> Iterator[str]:
+    """Give the URL of a new database that is a copy of ``template``."""
+    name = f"tuban_copy_{secrets.token_hex(6)}"
+    _execute(POSTGRESQL, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield f"{_SERVER}/{name}"
+    _execute(POSTGRESQL, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgresql_with_tables(tables_template: str) -> Iterator[str]:
+    """The migrated database that :func:`postgresql` empties for each test."""
+    yield from _copied(tables_template)
+
+
+@pytest.fixture
+def migrated_postgresql_url(tables_template: str) -> Iterator[str]:
+    """A PostgreSQL database with all tables for one test that more than one process or engine uses."""
+    yield from _copied(tables_template)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceSettings:
     """A service with data, for each combination of database and object store."""
     options: dict[str, Any] = {"home": tmp_path / "home"}
     if request.param.startswith("postgresql"):
-        options["database"] = request.getfixturevalue("postgresql_url")
+        options["database"] = request.getfixturevalue("migrated_postgresql_url")
     if request.param.endswith("s3"):
         options["objects"] = "s3://tuban/prefix"
         options["s3_endpoint"] = request.getfixturevalue("s3_endpoint")
@@ -42,8 +42,8 @@ def archive(embedded: ServiceSettings, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(postgresql_url: str, tmp_path: Path) -> ServiceSettings:
+def served(migrated_postgresql_url: str, tmp_path: Path) -> ServiceSettings:
     """A service on PostgreSQL with data."""
-    settings = ServiceSettings(home=tmp_path / "home", database=postgresql_url)
+    settings = ServiceSettings(home=tmp_path / "home", database=migrated_postgresql_url)
     fill(settings)
     return settings

@@ -13,18 +13,18 @@ from sqlalchemy import select, text
 from configs.service import ServiceSettings
 from store.objects.factory import open_object_store
 from store.schema.database import Database
-from store.schema.migrate import downgrade, upgrade
+from store.schema.migrate import downgrade
 from store.schema.outlines import bounds_of
 from store.schema.tables import Area, Base, Batch, Counter, Feature, Job, Layer
+from tests.databases import embedded_database
 
 NOW = dt.datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=dt.UTC)
 FILES = {"scenes/ab/abc.tif": bytes(range(256)) * 5000, "evidence/1/before.png": b"before", "received/x": b""}
 
 
 def fill(settings: ServiceSettings) -> None:
-    """Fill an empty service with rows and objects."""
-    database = Database(settings.database_url)
-    upgrade(database)
+    """Fill a service with rows and objects: a new embedded one, or one whose database on a server has all tables."""
+    database = Database(settings.database_url) if settings.database else embedded_database(settings.home / "tuban.db")
     with database.write() as session:
         for number in range(3):
             outline = box(113 + number, 34, 114 + number, 35)

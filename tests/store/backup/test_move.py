@@ -26,6 +26,7 @@ from store.schema.database import Database
 from store.schema.migrate import upgrade
 from store.schema.outlines import bounds_of
 from store.schema.tables import AlertRow, Area, Base
+from tests.databases import embedded_database
 from tests.store.alerts.test_transitions import three_steps
 from tests.store.backup.filled_service import FILES, NOW, files
 from tests.store.schema.test_migrate import count_and_fill
@@ -37,8 +38,7 @@ LATER = NOW + dt.timedelta(hours=1)
 def embedded(tmp_path: Path) -> ServiceSettings:
     """An embedded service with rows in every table, logs of alerts, and objects."""
     settings = ServiceSettings(home=tmp_path / "home")
-    database = Database(settings.database_url)
-    upgrade(database)
+    database = embedded_database(settings.home / "tuban.db")
     three_steps(database)
     for number in (11, 12):
         count_and_fill(database, number)
@@ -173,8 +173,7 @@ def test_the_command_moves_to_the_database_of_the_settings(
     tmp_path: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = ServiceSettings(home=tmp_path / "home")
-    database = Database(settings.database_url)
-    upgrade(database)
+    database = embedded_database(settings.home / "tuban.db")
     three_steps(database)
     audit = audit_alerts(database)
     assert audit.intact

@@ -19,17 +19,20 @@ from store.objects.factory import open_object_store
 from store.schema.database import Database
 from store.schema.migrate import current_revision, downgrade, head_revision, upgrade
 from store.schema.tables import CameraRow, Counter
+from tests.databases import embedded_database
 from tests.store.backup.filled_service import FILES, NOW, files, fill, rows
 
 LATER = NOW + dt.timedelta(seconds=STALE_PROCESS_SECONDS + 1)
 
 
-@pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> ServiceSettings:
-    """A filled service on each kind of database."""
-    settings = ServiceSettings(
-        home=tmp_path / "home", database=database_url, objects=str(tmp_path / "home" / "objects")
-    )
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceSettings:
+    """A filled service on each kind of database, whose address is stated."""
+    if request.param == "sqlite":
+        url = embedded_database(tmp_path / "tuban.db").url
+    else:
+        url = request.getfixturevalue("migrated_postgresql_url")
+    settings = ServiceSettings(home=tmp_path / "home", database=url, objects=str(tmp_path / "home" / "objects"))
     fill(settings)
     return settings
 
