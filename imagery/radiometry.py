@@ -70,8 +70,7 @@ def measure_stretch(samples: NDArray[Any], name: str) -> Stretch:
             name=name,
         )
     samples = samples[:: max(1, len(samples) // _MAX_SAMPLES)]
-    low = np.percentile(samples, LOW_PERCENTILE, axis=0).astype(np.float64)
-    high = np.percentile(samples, HIGH_PERCENTILE, axis=0).astype(np.float64)
+    low, high = np.percentile(samples, (LOW_PERCENTILE, HIGH_PERCENTILE), axis=0).astype(np.float64)
     widest = float((high - low).max())
     if samples.dtype == np.uint8 and (
         widest == 0 or low.min() >= _MIN_HIGH or (high.max() >= _MIN_HIGH and high.max() - low.min() >= _MIN_RANGE)

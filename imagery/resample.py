@@ -97,13 +97,13 @@ def _projected(requested: GeoBox, native: GeoBox) -> _Mapped:
     The derivatives that scale the shift are computed from the same points: over some tens of pixels a projection is
     almost linear.
     """
-    transformer = _transformer(requested.crs.to_wkt(), native.crs.to_wkt())
+    to_native = transformer(requested.crs.to_wkt(), native.crs.to_wkt())
     inverse = ~native.affine
     period = turn_of(CRS.from_wkt(native.crs.to_wkt()))
     middle = (native.affine @ (native.shape[1] / 2, native.shape[0] / 2))[0]
 
     def project(x: Any, y: Any) -> tuple[Any, Any]:
-        x, y = transformer.transform(*(requested.affine @ tuple(np.meshgrid(x, y))))
+        x, y = to_native.transform(*(requested.affine @ tuple(np.meshgrid(x, y))))
         undefined = ~(np.isfinite(x) & np.isfinite(y))
         x[undefined] = y[undefined] = 0
         if period is not None:  # an image across 180° continues its longitudes beyond it
@@ -152,10 +152,14 @@ def _interpolated_midpoints(part: Any) -> Any:
     return (part[1:, 1:] + part[1:, :-1] + part[:-1, 1:] + part[:-1, :-1]) / 4
 
 
-@functools.lru_cache(maxsize=32)
-def _transformer(source: str, target: str) -> Transformer:
-    # systems defined with northing first (EPSG:4490, 4513-4554) use x, y here like all others
-    return Transformer.from_crs(CRS.from_wkt(source), CRS.from_wkt(target), always_xy=True)
+@functools.lru_cache(maxsize=64)
+def transformer(source: str | CRS, target: str | CRS) -> Transformer:
+    """Return the transformer between two systems, as text an EPSG code like "EPSG:4490" or WKT; any thread may use it.
+
+    Each is created once: that searches PROJ's database, up to 90 ms. Systems defined with northing first (EPSG:4490,
+    4513-4554) use x, y here like all others.
+    """
+    return Transformer.from_crs(CRS.from_user_input(source), CRS.from_user_input(target), always_xy=True)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 
 import shapely
 from odc.geo.geobox import GeoBox
-from pyproj import CRS, Transformer
 from shapely.affinity import affine_transform
 from shapely.geometry import Polygon
 from shapely.geometry.polygon import orient
 
 from enforcement.units import mu
 from imagery.ellipsoid import ELLIPSOID
+from imagery.resample import transformer
 from imagery.set_operations import union_all
 from inference.changes import Change, Kind
 from inference.fragments import Fragment
@@ -100,9 +100,7 @@ def merge_changes(
     Returns:
         changes, numbered from north to south and west to east.
     """
-    to_lonlat = (
-        None if grid.crs is None else Transformer.from_crs(CRS.from_user_input(str(grid.crs)), LONLAT, always_xy=True)
-    )
+    to_lonlat = None if grid.crs is None else transformer(str(grid.crs), LONLAT)
     located: list[tuple[tuple[float, float], Kind, float, Polygon, Polygon | None, float]] = []
     for part in combine_outputs(merge_fragments(fragments)):
         kind = _kind(part)

@@ -11,14 +11,14 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from shapely.geometry import Polygon
 
 from errors import NotComparable, SettingsError
 from imagery import Patch, Scene
 from imagery.ellipsoid import ELLIPSOID
 from imagery.raster_kind import COMPARED_KINDS, not_a_picture
-from imagery.resample import turn_of
+from imagery.resample import transformer, turn_of
 from imagery.set_operations import intersection
 from inference.raster_source import RasterSource
 from inference.settings import ScanSettings, scales_differ_too_much
@@ -100,8 +100,7 @@ def _footprint(geobox: GeoBox, crs: CRS) -> Polygon:
     source = CRS.from_user_input(str(geobox.crs))
     if source == crs:
         return outline
-    transformer = Transformer.from_crs(source, crs, always_xy=True)
-    placed = shapely.transform(outline, transformer.transform, interleaved=False)
+    placed = shapely.transform(outline, transformer(source, crs).transform, interleaved=False)
     period = turn_of(crs)
     if period is None:
         return placed
@@ -115,7 +114,7 @@ def _is_metric(crs: CRS, footprint: Polygon) -> bool:
     if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info[:2]):
         return False
     x, y = footprint.centroid.x, footprint.centroid.y
-    to_lonlat = Transformer.from_crs(crs, LONLAT, always_xy=True)
+    to_lonlat = transformer(crs, LONLAT)
     for dx, dy in ((1000, 0), (0, 1000)):
         (lon0, lon1), (lat0, lat1) = to_lonlat.transform([x, x + dx], [y, y + dy])
         if not math.isclose(ELLIPSOID.inv(lon0, lat0, lon1, lat1)[2], 1000, rel_tol=0.01):
@@ -135,7 +134,7 @@ def _metric_crs(before: Scene, after: Scene) -> CRS:
 
 
 def _format_position(footprint: Polygon, crs: CRS) -> str:
-    to_lonlat = Transformer.from_crs(crs, LONLAT, always_xy=True)
+    to_lonlat = transformer(crs, LONLAT)
     lon, lat = to_lonlat.transform(footprint.centroid.x, footprint.centroid.y)
     return f"{abs(lat):.4f}°{'N' if lat >= 0 else 'S'} {abs(lon):.4f}°{'E' if lon >= 0 else 'W'}"
 

@@ -9,12 +9,12 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pyproj import CRS, Transformer
 from shapely.geometry import MultiPolygon, Polygon, shape
 from shapely.geometry.base import BaseGeometry
 
 from errors import ImageError
 from imagery.conversion.cog import Coverage
+from imagery.resample import transformer
 
 _MIN_SHARE = 0.0005  # of the scene's area; smaller parts and holes are dropped
 _MAX_PARTS = 200  # parts and holes; above it validity is averaged over larger cells
@@ -40,7 +40,7 @@ def footprint(coverage: Coverage, geobox: GeoBox, name: str) -> BaseGeometry:
     frame = shapely.box(0, 0, width, height)
     outline = frame if coverage.valid_share == 1.0 else _outline(coverage, frame)
     outline = shapely.segmentize(outline, max(width, height) / _EDGE_SEGMENTS)
-    to_degrees = Transformer.from_crs(CRS.from_wkt(geobox.crs.to_wkt()), "EPSG:4490", always_xy=True)
+    to_degrees = transformer(geobox.crs.to_wkt(), "EPSG:4490")
 
     def to_ground(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
         x, y = geobox.affine @ (pixels[:, 0], pixels[:, 1])

@@ -7,10 +7,10 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pyproj import CRS, Transformer
 from rasterio.features import shapes
 from shapely.geometry import MultiPolygon, Polygon, shape
 
+from imagery.resample import transformer
 from inference.pair import LONLAT
 from inference.registration.shift_field import NOT_REGISTERED, Parts
 from inference.visibility.hidden_ground import CELL_PX, HiddenGround
@@ -46,7 +46,7 @@ def hidden_outlines(hidden: HiddenGround, grid: GeoBox, parts: Parts | None = No
 
 def _outline(mask: NDArray[np.bool_], grid: GeoBox) -> MultiPolygon:
     to_map = grid.affine * Affine.scale(CELL_PX)
-    to_lonlat = Transformer.from_crs(CRS.from_user_input(str(grid.crs)), LONLAT, always_xy=True)
+    to_lonlat = transformer(str(grid.crs), LONLAT)
     parts: list[Polygon] = []
     for geometry, _ in shapes(mask.astype(np.uint8), mask=mask, connectivity=4):
         cells = shape(geometry)
