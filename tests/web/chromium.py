@@ -15,15 +15,30 @@ _CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(_CHROMIUM is None, reason="no chromium on this machine (Debian package chromium)")
 
 
+PATIENCE_MS = 300_000
+"""How long a test waits for what a page shows: far longer than any page takes, for machines that do much else."""
+
+
 @contextmanager
 def chromium_browser() -> Iterator[Any]:
-    """Start a headless browser."""
-    from playwright.sync_api import sync_playwright
+    """Start a headless browser whose windows and expectations wait for :data:`PATIENCE_MS`."""
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        browser: Any = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        browser.new_context, browser.new_page = _patient(browser.new_context), _patient(browser.new_page)
         yield browser
         browser.close()
+
+
+def _patient(make: Callable[..., Any]) -> Callable[..., Any]:
+    def window(**options: Any) -> Any:
+        made = make(**options)
+        made.set_default_timeout(PATIENCE_MS)
+        return made
+
+    return window
 
 
 @contextmanager

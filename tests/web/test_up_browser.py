@@ -77,7 +77,6 @@ def _up(home: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
 def page() -> Iterator[Any]:
     with chromium_browser() as browser:
         page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="zh-CN")
-        page.set_default_timeout(60_000)
         with without_script_errors(page):
             yield page
 

@@ -51,7 +51,6 @@ def calibrating(service: Context) -> Iterator[tuple[Context, Any]]:
         cookies = {cookie_name(context): secret, "tuban_language": "en"}
         window.add_cookies([{"name": name, "value": value, "url": address} for name, value in cookies.items()])
         page = window.new_page()
-        page.set_default_timeout(15000)
         with without_script_errors(page):
             with page.expect_response("**/tiles/scenes/**"):  # imagery is loaded without moving the map
                 page.goto("/cameras/1/views/1")

@@ -65,7 +65,6 @@ def _phone(world: tuple[Context, CuttingLine, Any], login: str, device: dict[str
     if script:
         phone.add_init_script(script)
     _sign_in(context, line, phone, login)
-    phone.set_default_timeout(60_000)
     return phone
 
 
@@ -190,7 +189,7 @@ def test_twenty_alerts_without_a_network_and_sixty_photos_over_a_line_that_cuts(
 
         line.set(is_open=True, bytes_per_second=200_000, cut_every=2)
         phone.set_offline(False)
-        page.wait_for_selector(".check[data-sent='6'] >> nth=19", timeout=240_000)
+        page.wait_for_selector(".check[data-sent='6'] >> nth=19")
         assert line.cuts >= 3
         _look(page, "sent")
         wait_until(lambda: page.evaluate(_COUNT, "photos") == 0)  # originals are deleted after they were confirmed

@@ -56,7 +56,7 @@ def test_a_layer_is_loaded_previewed_and_used(sqlite: Database, tmp_path: Path) 
             page.wait_for_url("**/layers/versions/2")
             assert page.locator("#layer-progress").count() == 1
             service.run_jobs()
-            page.wait_for_selector("text=待启用", timeout=20_000)
+            page.wait_for_selector("text=待启用")
             assert page.locator(".impact .card").first.inner_text() == "3 个将被批文覆盖，不再推送"
             assert number(4) in page.locator("details:has-text('不再被覆盖')").inner_text()
             if AXE.exists():
@@ -74,7 +74,7 @@ def test_a_layer_is_loaded_previewed_and_used(sqlite: Database, tmp_path: Path) 
             page.click("button:text-is('启用')")
             page.wait_for_selector("text=正在启用")
             service.run_jobs()
-            page.wait_for_selector("text=启用时的变化", timeout=20_000)
+            page.wait_for_selector("text=启用时的变化")
             look(page, "used")
             assert service.states() == ["suppressed", "suppressed", "suppressed", "new", "returned"]
             page.goto(f"/alerts/{number(4)}")

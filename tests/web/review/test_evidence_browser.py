@@ -52,9 +52,7 @@ def _page(chromium: Any, context: Context, address: str, login: str, width: int 
     window = chromium.new_context(viewport={"width": width, "height": 768}, base_url=address)
     names = {"tuban": secret, "tuban_language": "en"}
     window.add_cookies([{"name": name, "value": value, "url": address} for name, value in names.items()])
-    page = window.new_page()
-    page.set_default_timeout(180000)
-    return page
+    return window.new_page()
 
 
 def _alert(context: Context, number: str = A) -> AlertRow:

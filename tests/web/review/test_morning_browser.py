@@ -63,7 +63,6 @@ def page(context: Context) -> Iterator[Any]:
     with serving(context) as address, chromium_browser() as browser:
         window = browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN", base_url=address)
         page = window.new_page()
-        page.set_default_timeout(60_000)
         with without_script_errors(page):
             yield page
 

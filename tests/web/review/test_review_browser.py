@@ -78,7 +78,6 @@ def _page(chromium: Any, context: Context, address: str, login: str, language: s
         ]
     )
     page = window.new_page()
-    page.set_default_timeout(15000)
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))
     return page
@@ -156,7 +155,7 @@ def test_the_views_of_an_alert_and_its_help(chromium: Any, review: tuple[Context
     page.keyboard.press("d")
     page.keyboard.down(" ")
     assert viewer.get_attribute("data-blink") == "before"
-    page.wait_for_selector("#viewer[data-blink=after]", timeout=3000)
+    page.wait_for_selector("#viewer[data-blink=after]")
     page.keyboard.up(" ")
     assert (viewer.get_attribute("data-blink"), viewer.get_attribute("data-mode")) == (None, "side")
     page.keyboard.press("o")

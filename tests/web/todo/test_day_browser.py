@@ -44,7 +44,6 @@ class Person:
             secret = begin_session(session, user, context.clock(), 12)
         window.add_cookies([{"name": cookie_name(context), "value": secret, "url": address}])
         self.login, self.clicks, self.page = login, 0, window.new_page()
-        self.page.set_default_timeout(180_000)
 
     def press(self, selector: str) -> None:
         self.clicks += 1

@@ -78,7 +78,7 @@ def test_after_a_reload_the_same_files_resume(context: Context, page: Any, tmp_p
     _look(page, "unfinished_zh")
     offsets = record_offsets(page)
     page.set_input_files("#files", images)
-    page.wait_for_url("**/batches/*", timeout=120_000)
+    page.wait_for_url("**/batches/*")
     assert before > 0
     assert min(offsets) > 0
     assert _batch(context).id == batch
