@@ -19,7 +19,16 @@ GRID = 1e-8
 
 def make_valid(outline: BaseGeometry) -> BaseGeometry:
     """Repair self-intersections, so that the outline can be intersected with others."""
-    return outline if outline.is_valid else shapely.make_valid(outline, method="structure", keep_collapsed=False)
+    if outline.is_valid:
+        return outline
+    try:
+        return _repaired(outline)
+    except GEOSException:
+        return _repaired(shapely.set_precision(outline, GRID, mode="pointwise"))
+
+
+def _repaired(outline: BaseGeometry) -> BaseGeometry:
+    return shapely.make_valid(outline, method="structure", keep_collapsed=False)
 
 
 def intersection(one: BaseGeometry, other: BaseGeometry) -> BaseGeometry:

@@ -18,6 +18,7 @@ from enforcement.overlap_ratio import area_m2
 from enforcement.parcels.coordinates import ParcelError, ParcelSystem
 from enforcement.units import MU_M2
 from errors import Reason
+from imagery.set_operations import make_valid
 
 FIELDS = ("DKBH", "DKMC", "DKMJ", "TXSX", "TFH", "DKYT", "DLBM")
 """Names of a parcel's values as fields of a layer: number, name, area in hectares, figure, sheet, use, class."""
@@ -169,7 +170,7 @@ def _outline(draft: _Draft, system: ParcelSystem) -> tuple[BaseGeometry, list[st
         if not area.is_valid:
             why = shapely.is_valid_reason(area)
             remarks.append(Reason(f"outline repaired ({why})", "polygons.row_repaired", why=why))
-            area = shapely.make_valid(area, method="structure", keep_collapsed=False)
+            area = make_valid(area)
         outline = area if outline.is_empty else outline.symmetric_difference(area)
     if outline.is_empty or not outline.area:
         raise ParcelError(Reason("it has no points, or its points enclose no area", "parcel.empty"))

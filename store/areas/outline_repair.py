@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from errors import Reason
 from imagery.datum import datum_remark, lonlat_transformation
+from imagery.set_operations import make_valid
 
 ToLonLat = Callable[[NDArray[Any]], NDArray[Any]]
 """Transformation of (n, 2) coordinates, easting or longitude first, to longitude and latitude."""
@@ -98,7 +99,7 @@ def _repair(outline: BaseGeometry, kind: str) -> Repaired:
     if not outline.is_valid:
         why = shapely.is_valid_reason(outline)
         remark = Reason(f"outline repaired ({why})", "polygons.row_repaired", why=why)
-        outline = shapely.make_valid(outline, method="structure", keep_collapsed=False)
+        outline = make_valid(outline)
     parts = [part for part in _parts(outline) if part.area > 0]
     if not parts:
         return None, Reason(f"expected a polygon with an area, found a {kind}", "polygons.row_kind", kind=kind)
