@@ -218,6 +218,8 @@ class Scene:
             return Patch(np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.bool_))
         with stage_part("decode"):
             values, valid = self._read_window(window.level, window.box, window.down, window.across)
+        if not valid.any():  # as in most of a sparse mosaic
+            return Patch(np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.bool_))
         with stage_part("warp"):
             rgb, valid = interpolate(self.stretch.apply(values), valid, *window.local_indices(positions))
             if not (inside.all() and valid.all()):

@@ -110,12 +110,15 @@ class PairReader:
             unknown = parts.not_registered(rows, cols)
             hidden = np.where(unknown & (hidden == 0), np.uint8(NOT_REGISTERED_CODE), hidden)
         missing = ~(before.valid & after.valid) | (hidden > 0)
-        images = []
-        with stage_part("radiometry"):
-            for patch, table in ((before, self.normalization.before), (after, self.normalization.after)):
-                rgb = apply_table(patch.rgb, table)
-                rgb[missing] = 0
-                images.append(rgb)
+        if missing.all():
+            images = [np.zeros_like(before.rgb), np.zeros_like(after.rgb)]
+        else:
+            images = []
+            with stage_part("radiometry"):
+                for patch, table in ((before, self.normalization.before), (after, self.normalization.after)):
+                    rgb = apply_table(patch.rgb, table)
+                    rgb[missing] = 0
+                    images.append(rgb)
         tile = PairPatch(images[0], images[1], before.valid, after.valid, hidden)
         self._tiles[top, left] = tile
         while len(self._tiles) > CACHED_TILES:
