@@ -36,11 +36,13 @@ def test_a_page_makes_as_many_queries_for_thousands_of_files_as_for_a_hundred(
     for files in (100, 2_000):
         batch = _batch(service, files)
         for path in ("/batches", "/batches/{batch}", "/batches/{batch}/files", "/alerts?sort=gravest"):
-            browser.get(path.format(batch=batch))  # caches are filled
-            statements.clear()
-            response = browser.get(path.format(batch=batch))
-            assert response.status_code == 200, path
-            measured.setdefault(path, []).append((len(statements), len(response.content)))
+            found = []
+            for _ in range(4):  # the first fills caches, which may expire before one of the others
+                statements.clear()
+                response = browser.get(path.format(batch=batch))
+                assert response.status_code == 200, path
+                found.append((len(statements), len(response.content)))
+            measured.setdefault(path, []).append(min(found))
     for path, ((few, small), (many, large)) in measured.items():
         assert many == few, path
         assert large < small + 5_000, path

@@ -114,28 +114,30 @@ def run(chaos: ChaosRun) -> None:
             for _ in range(WORKERS)
         ]
         stack.enter_context(OwnProcess(environment, "workers.runtime.schedule", ()))
-        _add(chaos)
+        first = -(-2 * chaos.jobs // 3)  # enough for both disturbances; the rest is added after them
+        _add(chaos, 0, first)
         disturbances = {chaos.all() // 3: _restart_broker, 2 * chaos.all() // 3: _drop_connections}
         next_kill, deadline = chaos.kill_every, time.monotonic() + chaos.seconds
-        while chaos.open():
+        while disturbances or chaos.open():
             assert time.monotonic() < deadline, f"not done in {chaos.seconds} seconds: {_unfinished(chaos)}"
             done = chaos.done()
             for threshold in [threshold for threshold in disturbances if done >= threshold]:
                 disturbances.pop(threshold)(chaos)
+                if not disturbances:
+                    _add(chaos, first, chaos.jobs)
             if done >= next_kill and done < chaos.all():
                 next_kill = done + chaos.kill_every
                 chaos.log.append(rng.choice(workers).kill(rng))
             for worker in workers:
                 worker.restart_if_ended()
             time.sleep(0.1)
-        assert not disturbances, "all jobs were done before the broker and the database were disturbed"
     _verify(chaos)
 
 
-def _add(run: ChaosRun) -> None:
-    for first in range(0, run.jobs, 20):
+def _add(run: ChaosRun, begin: int, end: int) -> None:
+    for first in range(begin, end, 20):
         with run.context.database.write() as session:
-            for number in range(first, min(first + 20, run.jobs)):
+            for number in range(first, min(first + 20, end)):
                 add_job(
                     session,
                     kind="chaos.see",
