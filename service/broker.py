@@ -69,7 +69,7 @@ def broker_queue(settings: ServiceSettings, name: str) -> Queue:
     """Return the declaration of one queue by its name in job rows, like ``scan``.
 
     Messages reach it through the default exchange, which needs no binding. On Redis a binding is a key: a server that
-    restarts empty loses it, its client reconnects without a word, and from then on messages would reach nobody.
+    restarts empty loses it, its client reconnects silently, and later messages would reach no queue.
     """
     full_name = queue_name(name)
     arguments = {"x-consumer-timeout": CONSUMER_TIMEOUT_MS} if settings.broker.startswith("amqp") else None

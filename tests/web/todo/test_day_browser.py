@@ -175,6 +175,7 @@ def test_many_at_once_with_a_refused_one_named_and_undo(people: tuple[Context, s
     assert number in county.page.inner_text("#todo-results .notice.bad")
     county.page.wait_for_selector(f".todo-item[data-number='{number}']", state="detached")  # the list was read again
     county.page.wait_for_selector(".todo-item [data-to='dispatched']:visible")
+    county.page.wait_for_function("document.querySelector('nav .count').innerText.trim() === '3'")
     county.press("#select-all")
     county.press("#chosen [data-to='dispatched']")
     county.page.select_option("#step-assignee", "*")
