@@ -10,35 +10,20 @@ import rasterio
 import rasterio.shutil
 
 from benchmarks.lines.line import Finished, Line, NotMeasured, Row, Sizes, run_code, run_process
+from benchmarks.lines.network import GRID_M, SECONDS, network_rates
 from benchmarks.scan import write_large_pair
+from inference.settings import read_config, settings_for
 
 MOSTLY_UNCHANGED, FULL_OF_CHANGES = "mostly unchanged", "full of changes"
 TILED_DEFLATE = "tiled deflate"
 TILE_LOOP = Path(__file__).with_name("tile_loop.py")
 
 
-_NETWORK = """
-import json, sys, time
-import numpy as np
-from inference.looks import choose_looks
-from inference.settings import read_config, settings_for
-from model.detector import Detector
-detector, metres, side, count = Detector(), 0.5, 1536, 4
-looks = choose_looks(detector.weights, settings_for(read_config(), "aerial", metres).profile, metres, metres)
-rng = np.random.default_rng(0)
-pair = [rng.integers(1, 255, (side, side, 3), dtype=np.uint8) for _ in range(2)]
-detector.predict(*pair)
-start = time.perf_counter()
-for _ in range(count):
-    detector.predict(*pair)
-looked = sum(float(scale) ** 2 for scale in looks.scales)
-print(json.dumps(count * side**2 / 1e6 / (time.perf_counter() - start) / looked))
-"""
-
-
-def network_mpx_s() -> float:
+def network_mpx_s(side: int) -> float:
     """Return the megapixels of ground per second of the network alone, at the resolutions of a scan, without halo."""
-    return float(run_code(_NETWORK).data)
+    looks_m = settings_for(read_config(), "aerial", GRID_M).profile.looks_m or (GRID_M,)
+    rates = network_rates("accurate", "openvino", side, looks_m, SECONDS)["rates"]
+    return 1 / sum(1 / float(rate) for rate in rates.values())
 
 
 def tuban_scan(before: Path, after: Path, out: Path) -> Finished:
@@ -66,7 +51,7 @@ def file_layouts(pair: tuple[Path, Path], folder: Path) -> dict[str, tuple[Path,
 def measure_layouts(sizes: Sizes, progress: Callable[[str], None]) -> list[Row]:
     """Measure `tuban scan` on a pair full of changes in three layouts, and on a mostly unchanged one."""
     progress("network alone")
-    bare = network_mpx_s()
+    bare = network_mpx_s(sizes.side(2048))
     rows = []
     for content, quiet, side in (
         (MOSTLY_UNCHANGED, True, sizes.side(8000)),
